@@ -1,0 +1,1 @@
+"""The nouns: frozen, validated on construction, without files or networks."""

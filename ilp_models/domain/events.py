@@ -1,0 +1,116 @@
+"""Incidents: what was recorded, where and when it happened, and when it became known."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import pandas as pd
+from pyproj import CRS
+
+from ilp_models.domain.errors import InputError
+
+REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
+OPTIONAL: Final = ("area",)
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Incidents of a study area over a stated span of time.
+
+    No person column can exist: the table holds the columns below and no others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``occurred_at`` and ``reported_at`` (datetime64, wall clock of ``time_zone``, no zone attached),
+        ``crime_type`` (categorical), ``x`` and ``y`` (float64, metres in ``crs``), and optionally
+        ``area`` (categorical: the publisher's own area label).
+    crs : str
+        A projected coordinate reference system with metres as its unit, such as ``EPSG:32617``.
+    time_zone : str
+        IANA name of the zone whose wall clock the times show.
+    start, end : Timestamp
+        The half-open span [start, end) of ``occurred_at`` that the records cover.
+    settles_after : Timedelta, default 0
+        How long after a period has ended its counts may be read as complete.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, unknown or of the wrong type, a value is missing, a report precedes its
+        incident, or the CRS is not projected in metres.
+    """
+
+    table: pd.DataFrame
+    crs: str
+    time_zone: str
+    start: pd.Timestamp
+    end: pd.Timestamp
+    settles_after: pd.Timedelta = pd.Timedelta(0)
+
+    def __post_init__(self) -> None:
+        """Refuse anything but the declared columns, complete and in order of knowing."""
+        columns = list(self.table.columns)
+        missing = [name for name in REQUIRED if name not in columns]
+        unknown = [name for name in columns if name not in REQUIRED + OPTIONAL]
+        if missing or unknown:
+            msg = f"Events take the columns {REQUIRED + OPTIONAL} only; missing {missing}, not allowed {unknown}."
+            raise InputError(msg)
+        if self.table[list(REQUIRED)].isna().any(axis=None):
+            msg = "Events need every time, place and crime_type; set incomplete records aside at intake."
+            raise InputError(msg)
+        if not isinstance(self.table["crime_type"].dtype, pd.CategoricalDtype):
+            msg = "Events need crime_type as a categorical column, so that a type without events keeps its name."
+            raise InputError(msg)
+        if (self.table["reported_at"] < self.table["occurred_at"]).any():
+            msg = "Some events are reported before they occurred; set reported_at to occurred_at for these."
+            raise InputError(msg)
+        unit = CRS.from_user_input(self.crs).axis_info[0].unit_name
+        if unit != "metre":
+            msg = f"Events need a projected CRS in metres; {self.crs} counts in {unit}. Use a UTM zone."
+            raise InputError(msg)
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.table)
+
+    @property
+    def crime_types(self) -> tuple[str, ...]:
+        """All crime types, those without an event included."""
+        return tuple(str(name) for name in self.table["crime_type"].cat.categories)
+
+    def known_at(self, cutoff: pd.Timestamp) -> Self:
+        """Return the events that had been reported before a cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            A wall-clock moment; events reported at or after it are unknown.
+
+        Returns
+        -------
+        Events
+            The known events; ``end`` is moved back to the cutoff where it lay after it.
+        """
+        known = self.table.loc[self.table["reported_at"] < cutoff]
+        return replace(self, table=known, end=min(self.end, cutoff))
+
+    def digest(self) -> str:
+        """Return a SHA-256 of the content, the same for the same events in the same order.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        known = hashlib.sha256(f"{self.crs}|{self.time_zone}|{self.start}|{self.end}|{self.settles_after}".encode())
+        for name in sorted(self.table.columns):
+            column = self.table[name]
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                known.update("|".join(map(str, column.cat.categories)).encode())
+                column = column.cat.codes
+            elif name.endswith("_at"):
+                column = column.astype("datetime64[us]").astype("int64")
+            known.update(np.ascontiguousarray(column.to_numpy()).tobytes())
+        return known.hexdigest()

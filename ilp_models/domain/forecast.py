@@ -1,0 +1,173 @@
+"""Forecasts: expected counts and quantiles for every crime type, cell and period asked for."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from ilp_models.domain.distribution import LEVELS, quantiles
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.panel import DIMS
+
+QUANTILE_COLUMNS: Final = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
+COLUMNS: Final = (
+    "forecaster",
+    "cutoff",
+    "period",
+    "lead",
+    "crime_type",
+    "cell",
+    "expected",
+    *QUANTILE_COLUMNS,
+    "observed",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RiskForecast:
+    """Expected counts and quantiles made at a cutoff.
+
+    Parameters
+    ----------
+    expected : DataArray
+        Expected events per (crime_type, cell, period), finite and >= 0.
+    quantiles : DataArray
+        Quantiles of the counts, dims (quantile, crime_type, cell, period), levels 0.05, 0.25, 0.5, 0.75, 0.95.
+    dispersion : DataArray
+        Extra variance of the counts as a multiple of the squared mean, over any of the forecast's dimensions.
+    cutoff : Timestamp
+        What happened or was reported at or after this moment was unknown.
+    forecaster : str, default ""
+        Name under which the forecaster was configured.
+    recipe : str, default ""
+        Fingerprint of the recipe that made it.
+
+    Raises
+    ------
+    InputError
+        If an expected count is NaN, infinite or negative; the first such unit is named.
+    """
+
+    expected: xr.DataArray
+    quantiles: xr.DataArray
+    dispersion: xr.DataArray
+    cutoff: pd.Timestamp
+    forecaster: str = ""
+    recipe: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values that are no counts."""
+        if self.expected.dims != DIMS or self.quantiles.dims != ("quantile", *DIMS):
+            msg = f"A forecast has the dimensions {DIMS}, not {self.expected.dims}."
+            raise InputError(msg)
+        bad = ~(np.isfinite(self.expected.values) & (self.expected.values >= 0))
+        if bad.any():
+            kind, cell, period = (int(index[0]) for index in np.nonzero(bad))
+            unit = [self.expected.indexes[d][i] for d, i in zip(DIMS, (kind, cell, period), strict=True)]
+            msg = (
+                f"{self.forecaster or 'The forecaster'} gave {self.expected.values[kind, cell, period]} as an "
+                f"expected count, {int(bad.sum())} times; first at {' / '.join(map(str, unit))}."
+            )
+            raise InputError(msg)
+
+    @property
+    def periods(self) -> pd.PeriodIndex:
+        """The periods forecast, in order."""
+        return pd.PeriodIndex(self.expected.indexes["period"])
+
+    @classmethod
+    def negative_binomial(cls, expected: xr.DataArray, dispersion: xr.DataArray, cutoff: pd.Timestamp) -> Self:
+        """Return a forecast whose quantiles follow from means and dispersions.
+
+        Parameters
+        ----------
+        expected : DataArray
+            Expected counts, dims (crime_type, cell, period).
+        dispersion : DataArray
+            One value a crime type, or over more of the dimensions.
+        cutoff : Timestamp
+            The moment of the forecast.
+
+        Returns
+        -------
+        RiskForecast
+            With negative-binomial (or, where the dispersion is 0, Poisson) quantiles.
+        """
+        spread = dispersion.broadcast_like(expected).transpose(*DIMS)
+        finite = np.nan_to_num(expected.values, nan=0.0, posinf=0.0).clip(0)
+        values = quantiles(finite, spread.values)
+        coords = {"quantile": list(LEVELS), **{d: expected.indexes[d] for d in DIMS}}
+        return cls(expected, xr.DataArray(values, dims=("quantile", *DIMS), coords=coords), dispersion, cutoff)
+
+    def named(self, forecaster: str, recipe: str) -> Self:
+        """Return the same forecast under a forecaster's name and a recipe's fingerprint.
+
+        Parameters
+        ----------
+        forecaster : str
+            Name under which the forecaster was configured.
+        recipe : str
+            Fingerprint of the recipe.
+
+        Returns
+        -------
+        RiskForecast
+            A labelled copy.
+        """
+        return replace(self, forecaster=forecaster, recipe=recipe)
+
+    def to_table(self, observed: npt.NDArray[np.generic] | None = None) -> pd.DataFrame:
+        """Return the long table in which forecasts are stored.
+
+        Parameters
+        ----------
+        observed : ndarray, optional
+            What happened, shape of ``expected``; by default unknown, stored as null.
+
+        Returns
+        -------
+        DataFrame
+            One row a unit, the columns of ``COLUMNS``; counts in events per cell and period.
+        """
+        types, cells, periods = self.expected.shape
+        size = self.expected.size
+        starts = self.periods.start_time
+        leads = np.arange(1, periods + 1, dtype=np.int16)
+        names = pd.Categorical.from_codes(
+            np.repeat(np.arange(types), cells * periods), categories=pd.Index(self.expected.indexes["crime_type"])
+        )
+        places = pd.Categorical.from_codes(
+            np.tile(np.repeat(np.arange(cells), periods), types), categories=pd.Index(self.expected.indexes["cell"])
+        )
+        columns: dict[str, object] = {
+            "forecaster": pd.Categorical.from_codes(np.zeros(size, dtype=int), categories=[self.forecaster]),
+            "cutoff": self.cutoff,
+            "period": np.tile(starts.to_numpy(), types * cells),
+            "lead": np.tile(leads, types * cells),
+            "crime_type": names,
+            "cell": places,
+            "expected": self.expected.values.ravel(),
+        }
+        for level, name in enumerate(QUANTILE_COLUMNS):
+            columns[name] = self.quantiles.values[level].ravel().astype(np.float32)
+        counts = pd.array([pd.NA], dtype="Int32").repeat(size) if observed is None else observed.ravel()
+        columns["observed"] = pd.array(counts, dtype="Int32")
+        return pd.DataFrame(columns)
+
+    def digest(self) -> str:
+        """Return a SHA-256 over units, values and cutoff, the same for the same forecast.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        labels = "|".join(str(label) for d in DIMS for label in self.expected.indexes[d])
+        known = hashlib.sha256(f"{self.cutoff}|{self.forecaster}|{self.recipe}|{labels}".encode())
+        known.update(np.ascontiguousarray(self.expected.values, dtype=np.float64).tobytes())
+        known.update(np.ascontiguousarray(self.quantiles.values, dtype=np.float64).tobytes())
+        return known.hexdigest()

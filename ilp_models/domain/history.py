@@ -1,0 +1,99 @@
+"""What a forecaster may know at a cutoff, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import pandas as pd
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.panel import Panel
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Events known at a cutoff, counted over the periods that had settled by then.
+
+    Make one with :meth:`at`, which cuts the future off.
+
+    Parameters
+    ----------
+    events : Events
+        Events reported before the cutoff.
+    grid : Grid
+        The cells.
+    panel : Panel
+        Counts of settled periods: those that ended at least ``events.settles_after`` before the cutoff.
+    calendar : Calendar
+        How time is cut into periods.
+    cutoff : Timestamp
+        The moment of the forecast, wall clock.
+    context : mapping of str to array, optional
+        Layers known at the cutoff: one value a cell.
+
+    Raises
+    ------
+    InputError
+        If an event or a period lies at or after the cutoff.
+    """
+
+    events: Events
+    grid: Grid
+    panel: Panel
+    calendar: Calendar
+    cutoff: pd.Timestamp
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse whatever was not known at the cutoff."""
+        if len(self.events) and self.events.table["reported_at"].max() >= self.cutoff:
+            msg = f"A history at {self.cutoff} holds events reported later; make it with History.at."
+            raise InputError(msg)
+        if (self.panel.periods[-1] + 1).start_time > self.cutoff:
+            msg = f"A history at {self.cutoff} holds a period that ends later; make it with History.at."
+            raise InputError(msg)
+
+    @classmethod
+    def at(
+        cls,
+        cutoff: pd.Timestamp,
+        events: Events,
+        grid: Grid,
+        calendar: Calendar,
+        context: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Return what was known at a cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            The moment of the forecast, wall clock.
+        events : Events
+            All events; those reported at or after the cutoff are left out here.
+        grid : Grid
+            The cells.
+        calendar : Calendar
+            How time is cut into periods.
+        context : mapping of str to array, optional
+            Layers known at the cutoff.
+
+        Returns
+        -------
+        History
+            The known past.
+
+        Raises
+        ------
+        InputError
+            If no whole period had settled by the cutoff.
+        """
+        known = events.known_at(cutoff)
+        settled = calendar.whole(known.start, min(known.end, cutoff - known.settles_after))
+        if len(settled) == 0:
+            msg = f"No whole {calendar.unit} is known at {cutoff}; records start at {events.start}. Forecast later."
+            raise InputError(msg)
+        panel = Panel.count(known, grid, calendar, settled)
+        return cls(known, grid, panel, calendar, cutoff, context or {})
