@@ -1,0 +1,185 @@
+"""How far a score would move in other weeks: whole periods drawn again in blocks, and a paired test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from ilp_models.domain.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Values with the ends of their intervals.
+
+    Parameters
+    ----------
+    value, low, high : ndarray of float64
+        Of one shape; NaN where there is too little evidence.
+    """
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """A circular block bootstrap of periods (Politis and Romano 1992).
+
+    Whole periods are drawn, all cells and crime types together, so dependence between places is kept; blocks of
+    consecutive periods keep dependence in time. The same seed gives the same draws, so that every forecaster is
+    judged on the same resampled weeks.
+
+    Parameters
+    ----------
+    block : int, default 4
+        Consecutive periods drawn together.
+    draws : int, default 2000
+        Resampled sets of periods.
+    level : float, default 0.95
+        Probability that the interval is made for.
+    seed : int, default 0
+        Seed of the draws.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range.
+    """
+
+    block: int = 4
+    draws: int = 2000
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no interval."""
+        if self.block < 1 or self.draws < 1 or not 0 < self.level < 1:
+            msg = (
+                f"Resampling needs block >= 1, draws >= 1 and 0 < level < 1, not block={self.block}, "
+                f"draws={self.draws}, level={self.level}."
+            )
+            raise InputError(msg)
+
+    def weights(self, periods: int) -> Floats:
+        """Return how often each period is drawn.
+
+        Parameters
+        ----------
+        periods : int
+            Number of consecutive periods observed, >= 1.
+
+        Returns
+        -------
+        ndarray of float64
+            Whole numbers, shape (draws, periods); each row adds up to ``periods``.
+        """
+        generator = np.random.default_rng(self.seed)
+        starts = generator.integers(periods, size=(self.draws, -(-periods // self.block)))
+        drawn = (starts[:, :, None] + np.arange(self.block)) % periods
+        drawn = drawn.reshape(self.draws, -1)[:, :periods]
+        flat = (drawn + periods * np.arange(self.draws)[:, None]).ravel()
+        counts = np.bincount(flat, minlength=self.draws * periods)
+        return counts.reshape(self.draws, periods).astype(float)
+
+    def enough(self, periods: int) -> bool:
+        """Return whether there are enough periods for an interval: at least two blocks.
+
+        Parameters
+        ----------
+        periods : int
+            Number of periods observed.
+
+        Returns
+        -------
+        bool
+            False where an interval would be narrow only for lack of evidence.
+        """
+        return periods >= 2 * self.block
+
+    def interval(self, drawn: Floats) -> tuple[Floats, Floats]:
+        """Return the ends of the percentile interval of resampled values.
+
+        Parameters
+        ----------
+        drawn : ndarray of float64
+            Resampled values, shape (draws, ...).
+
+        Returns
+        -------
+        tuple of ndarray
+            Lower and upper ends, shape (...); NaN where a draw is NaN, which says that the evidence is thin.
+        """
+        tail = (1 - self.level) / 2
+        values = np.ascontiguousarray(np.moveaxis(np.asarray(drawn, dtype=float), 0, -1))
+        low, high = np.quantile(values, (tail, 1 - tail), axis=-1)
+        return low, high
+
+    def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
+        """Return ratios of sums over periods with their intervals.
+
+        A mean is the ratio of summed values to summed ones; a pooled hit rate that of hits to events.
+
+        Parameters
+        ----------
+        numerator, denominator : ndarray of float64
+            Sums within each period, shape (periods, ...).
+
+        Returns
+        -------
+        Estimate
+            Shape (...); NaN where the denominator is 0. The ends are NaN too with fewer than two blocks of
+            periods, or where a draw holds no evidence at all.
+        """
+        top, bottom = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+        value = _divide(top.sum(axis=0), bottom.sum(axis=0))
+        if not self.enough(len(top)):
+            return Estimate(value, np.full(value.shape, np.nan), np.full(value.shape, np.nan))
+        drawn = self.weights(len(top))
+        low, high = self.interval(_divide(np.tensordot(drawn, top, axes=1), np.tensordot(drawn, bottom, axes=1)))
+        return Estimate(value, low, high)
+
+
+def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:
+    """Return the p-value of no difference in mean score between two forecasters.
+
+    The test of Diebold and Mariano (1995) with a Bartlett-weighted long-run variance (Newey and West 1987) and
+    the small-sample correction of Harvey, Leybourne and Newbold (1997), against Student's t.
+
+    Parameters
+    ----------
+    difference : array_like
+        Difference of the two scores in each of consecutive periods, shape (periods,).
+    lags : int
+        Autocovariances counted, >= 0; at least the lead minus 1.
+
+    Returns
+    -------
+    float
+        Two-sided; 1 for identical scores, NaN with fewer than ``2 * (lags + 1)`` periods.
+    """
+    values = np.asarray(difference, dtype=float)
+    size = len(values)
+    if size < max(2 * (lags + 1), 2):
+        return float("nan")
+    mean = float(values.mean())
+    if np.ptp(values) <= 1e-12 * np.abs(values).max(initial=0.0):
+        return 1.0 if mean == 0 else 0.0
+    centred = values - mean
+    variance = float(centred @ centred)
+    for lag in range(1, lags + 1):
+        variance += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag])
+    ahead = lags + 1
+    correction = (size + 1 - 2 * ahead + ahead * (ahead - 1) / size) / size
+    statistic = abs(mean) * size / np.sqrt(variance) * np.sqrt(correction)
+    return float(2 * special.stdtr(size - 1, -statistic))
+
+
+def _divide(top: Floats, bottom: Floats) -> Floats:
+    result = np.full(bottom.shape, np.nan)
+    np.divide(top, bottom, out=result, where=bottom != 0)
+    return result
