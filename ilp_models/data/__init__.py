@@ -1,0 +1,1 @@
+"""Event sources: published and own records, the bundled Toronto set, the simulated city."""
