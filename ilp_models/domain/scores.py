@@ -1,0 +1,241 @@
+"""Scores as they were measured, period by period, and every summary that can be made of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.resampling import Resampling, paired_p_value
+
+COLUMNS: Final = ("forecaster", "crime_type", "lead", "period", "score", "value")
+UNIT: Final = COLUMNS[:4]
+ALL: Final = "all"
+ORACLE: Final = "oracle"
+
+_PARTS: Final = ("expected_total", "observed_total", "oracle_hits")
+
+
+def floor_of(forecaster: str) -> str:
+    """Return the name of the row that shows what a forecaster would score if its rates were the truth.
+
+    Parameters
+    ----------
+    forecaster : str
+        Name of a forecaster.
+
+    Returns
+    -------
+    str
+        Such as ``floor (lightgbm)``.
+    """
+    return f"floor ({forecaster})"
+
+
+def is_bound(forecaster: str) -> bool:
+    """Return whether a name stands for a bound (the oracle or a floor) instead of a forecaster.
+
+    Parameters
+    ----------
+    forecaster : str
+        A name from the column ``forecaster``.
+
+    Returns
+    -------
+    bool
+        True for ``oracle`` and ``floor (...)``; forecasters may not use these names.
+    """
+    return forecaster == ORACLE or forecaster.startswith("floor (")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """Tidy scores, one row for each forecaster, crime type, lead, period and score.
+
+    Pooled scores are computed from the parts and are exact: see :meth:`summarise`. The crime type ``all`` is
+    the pool over all types; it is made by the summaries and never stored.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The columns of ``COLUMNS``; ``period`` is the ISO date on which it starts. A score that is not defined
+        (a hit rate in a period without events) has no row.
+    resampling : Resampling, optional
+        How intervals are made.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or unknown, a row repeats, a value is not finite, or forecasters were scored on
+        different units.
+    """
+
+    table: pd.DataFrame
+    resampling: Resampling = field(default_factory=Resampling)
+
+    def __post_init__(self) -> None:
+        """Refuse rows that cannot be pooled or compared."""
+        if tuple(self.table.columns) != COLUMNS or self.table.empty:
+            msg = f"Scores need rows and the columns {', '.join(COLUMNS)}, not {', '.join(self.table.columns)}."
+            raise InputError(msg)
+        twice = self.table.duplicated(list(COLUMNS[:-1]))
+        if twice.any():
+            row = " / ".join(map(str, self.table.loc[twice, list(COLUMNS[:-1])].iloc[0]))
+            msg = f"{int(twice.sum())} scores stand there twice, first {row}; score each forecaster once."
+            raise InputError(msg)
+        if not np.isfinite(self.table["value"].to_numpy(dtype=float)).all():
+            msg = "A score is NaN or infinite; leave out the row of a score that is not defined."
+            raise InputError(msg)
+        if (self.table["crime_type"] == ALL).any():
+            msg = f"The crime type {ALL!r} is the pool over all types; rename the type of that name."
+            raise InputError(msg)
+        self._check_same_units()
+
+    def _check_same_units(self) -> None:
+        deviance = self.table[self.table["score"] == "deviance"]
+        wide = deviance.pivot_table(index=list(UNIT[1:]), columns="forecaster", values="value", observed=True)
+        for name in self.table["forecaster"].unique():
+            if name not in wide.columns or wide[name].isna().any():
+                msg = f"{name} was not scored on all periods and types of the others; forecast the same ones."
+                raise InputError(msg)
+
+    @property
+    def forecasters(self) -> tuple[str, ...]:
+        """The forecasters, in order, without the bounds."""
+        return tuple(name for name in self.table["forecaster"].unique() if not is_bound(name))
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The floor and oracle rows, in order."""
+        return tuple(name for name in self.table["forecaster"].unique() if is_bound(name))
+
+    def summarise(self, by: Sequence[str] = ("forecaster", "lead", "crime_type")) -> pd.DataFrame:
+        """Return pooled scores with intervals from resampling whole periods in blocks.
+
+        Means over units are pooled as means, hit rates and PAI as events caught over events, PEI as events
+        caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors.
+
+        Parameters
+        ----------
+        by : sequence of str
+            Columns to keep, any of forecaster, crime_type, lead, period; where ``crime_type`` is one, its pool
+            ``all`` is added.
+
+        Returns
+        -------
+        DataFrame
+            ``by``, then ``score``, ``value``, ``low``, ``high`` and ``n`` (periods pooled). The ends are NaN
+            with fewer than two blocks of periods.
+
+        Raises
+        ------
+        InputError
+            If a name in ``by`` is not one of these columns.
+        """
+        if not set(by) <= set(UNIT) or not by:
+            msg = f"Scores are summarised by any of {', '.join(UNIT)}, not {', '.join(by) or 'nothing'}."
+            raise InputError(msg)
+        wide = self._wide()
+        if "crime_type" in by:
+            wide = pd.concat([wide, wide.assign(crime_type=ALL)], ignore_index=True)
+        groups = wide[list(by)].drop_duplicates(ignore_index=True)
+        row = wide.groupby(list(by), sort=False).ngroup().to_numpy()
+        times = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
+        shape = (int(times.max()) + 1, len(groups))
+        flat = times * shape[1] + row
+        parts = []
+        for score, top, bottom in _parts(wide):
+            columns = (top.fillna(0), bottom.fillna(0), top.notna())
+            sums, counts, scored = (
+                np.bincount(flat, part, shape[0] * shape[1]).reshape(shape).astype(float) for part in columns
+            )
+            estimate = self.resampling.ratio(sums, counts)
+            frame = groups.assign(score=score, value=estimate.value, low=estimate.low, high=estimate.high)
+            parts.append(frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)])
+        result = pd.concat(parts, ignore_index=True)
+        root = result["score"] == "rmse"
+        result.loc[root, ["value", "low", "high"]] **= 0.5
+        return result
+
+    def skill(self, against: str, *, bounds: bool = False) -> pd.DataFrame:
+        """Return the share of a baseline's Poisson deviance that each forecaster saves.
+
+        Parameters
+        ----------
+        against : str
+            Name of the baseline.
+        bounds : bool, default False
+            Give the skill of the floor and the oracle instead of the forecasters'; what nobody can reach is
+            not ranked among them.
+
+        Returns
+        -------
+        DataFrame
+            ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``: skill is 1 - deviance /
+            deviance of the baseline, the interval is of resampled blocks of periods, the p-value of
+            :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is ``better`` or
+            ``worse`` where interval and test both say so, else ``tie``: no difference was shown.
+
+        Raises
+        ------
+        InputError
+            If the baseline has no scores.
+        """
+        if against not in self.forecasters:
+            msg = f"No scores of the baseline {against!r}; add it to model=[...] or choose one of {self.forecasters}."
+            raise InputError(msg)
+        names = self.bounds if bounds else self.forecasters
+        rows = [row for name in names for row in self._skill_of(name, against)]
+        columns = ["forecaster", "lead", "crime_type", "skill", "low", "high", "p_value", "verdict", "n"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _skill_of(self, name: str, against: str) -> Iterator[tuple[object, ...]]:
+        for lead in self.table["lead"].unique():
+            mine, theirs = self._deviance(name, lead), self._deviance(against, lead)
+            estimate = self.resampling.ratio(mine.to_numpy(), theirs.to_numpy())
+            lags = max(int(lead), self.resampling.block) - 1
+            for index, kind in enumerate(mine.columns):
+                value, low, high = 1 - estimate.value[index], 1 - estimate.high[index], 1 - estimate.low[index]
+                p_value = paired_p_value(theirs[kind].to_numpy() - mine[kind].to_numpy(), lags)
+                verdict = self._verdict(low, high, p_value)
+                yield name, lead, kind, value, low, high, p_value, verdict, len(mine)
+
+    def _deviance(self, name: str, lead: int) -> pd.DataFrame:
+        """Return the mean deviance of each period (rows) by crime type and over all (columns)."""
+        rows = self.table[(self.table["forecaster"] == name) & (self.table["lead"] == lead)]
+        rows = rows[rows["score"] == "deviance"]
+        wide = rows.pivot_table(index="period", columns="crime_type", values="value", sort=False, observed=True)
+        return wide.sort_index().assign(**{ALL: wide.mean(axis=1)})
+
+    def _verdict(self, low: float, high: float, p_value: float) -> str:
+        if not p_value < 1 - self.resampling.level:
+            return "tie"
+        return "better" if low > 0 else "worse" if high < 0 else "tie"
+
+    def _wide(self) -> pd.DataFrame:
+        wide = self.table.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
+        return wide.reset_index()
+
+
+def _parts(wide: pd.DataFrame) -> Iterator[tuple[str, pd.Series, pd.Series]]:
+    """Yield each score with the numerator and denominator of its pooled value; NaN where it has no row."""
+    events = wide.get("observed_total", pd.Series(np.nan, index=wide.index))
+    for name in wide.columns[len(UNIT) :]:
+        values = wide[name]
+        stem, _, label = name.rpartition("_")
+        if name in _PARTS or stem in _PARTS:
+            continue
+        if name == "squared_error":
+            yield "rmse", values, values.notna()
+        elif name == "sum_ratio":
+            scored = values.notna().groupby(wide["forecaster"]).transform("any")
+            yield name, wide["expected_total"].where(scored), events.where(scored)
+        elif stem in ("hit_rate", "pai"):
+            yield name, values * events, events.where(values.notna())
+        elif stem == "pei":
+            hits = wide[f"hit_rate_{label}"] * events
+            yield name, hits.where(values.notna()), wide[f"oracle_hits_{label}"].where(values.notna())
+        else:
+            yield name, values, values.notna()

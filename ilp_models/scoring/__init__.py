@@ -1,0 +1,1 @@
+"""Scores of stored forecasts: counts, hot spots, calibration and bounds."""

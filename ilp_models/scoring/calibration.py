@@ -1,0 +1,112 @@
+"""Calibration for reports: counts beside forecasts in bins, and the line through them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.calibration import calibration_line
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
+from ilp_models.domain.scores import ALL
+
+Floats = npt.NDArray[np.float64]
+
+
+def calibration(replay: Replay, bins: int = 10, resampling: Resampling | None = None) -> pd.DataFrame:
+    """Return mean forecasts and mean counts in bins of equally many units.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts and counts.
+    bins : int, default 10
+        Number of bins, by quantiles of the expected count; equal forecasts share a bin, so there may be fewer.
+    resampling : Resampling, optional
+        How intervals are made; by default blocks of four periods.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, lead, crime_type, bin, expected, observed, low, high, n``: means in events per unit, the
+        interval that of the mean count, ``n`` units; for each crime type and ``all``.
+
+    Raises
+    ------
+    InputError
+        If there is less than one bin.
+    """
+    if bins < 1:
+        msg = f"Calibration needs at least one bin, not {bins}."
+        raise InputError(msg)
+    chosen = resampling or Resampling()
+    parts = [
+        _binned(expected, observed, bins, chosen).assign(crime_type=kind) for kind, expected, observed in _pools(replay)
+    ]
+    table = pd.concat(parts, ignore_index=True).assign(forecaster=replay.forecaster, lead=replay.lead)
+    return table[["forecaster", "lead", "crime_type", "bin", "expected", "observed", "low", "high", "n"]]
+
+
+def calibration_lines(replay: Replay, floor: float = 0.005, resampling: Resampling | None = None) -> pd.DataFrame:
+    """Return slope and intercept of counts against forecasts on the log scale, for each crime type and ``all``.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts and counts.
+    floor : float, default 0.005
+        Smaller forecasts are read as this many events.
+    resampling : Resampling, optional
+        How intervals are made; by default blocks of four periods.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, lead, crime_type, slope, slope_low, slope_high, intercept, intercept_low, intercept_high``;
+        NaN where no line can be fitted.
+    """
+    chosen, rows = resampling or Resampling(), []
+    for kind, expected, observed in _pools(replay):
+        try:
+            line = calibration_line(observed, expected, floor=floor)
+            slopes, intercepts = line.intervals(chosen)
+            fitted = (line.slope, *slopes, line.intercept, *intercepts)
+        except NotRunError:
+            fitted = (np.nan,) * 6
+        rows.append((replay.forecaster, replay.lead, kind, *fitted))
+    ends = [f"{name}{end}" for name in ("slope", "intercept") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["forecaster", "lead", "crime_type", *ends])
+
+
+def _pools(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
+    """Yield each crime type and all of them, as (units, periods)."""
+    expected, observed = (np.asarray(part.values, dtype=float) for part in (replay.expected, replay.observed))
+    yield from zip(replay.crime_types, expected, observed, strict=True)
+    periods = len(replay.periods)
+    yield ALL, expected.reshape(-1, periods), observed.reshape(-1, periods)
+
+
+def _binned(expected: Floats, observed: Floats, bins: int, resampling: Resampling) -> pd.DataFrame:
+    edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
+    code = np.searchsorted(edges, expected, side="right")
+    count, periods = len(edges) + 1, expected.shape[1]
+    flat = (code * periods + np.arange(periods)).ravel()
+    sums = [
+        np.bincount(flat, weights=weights, minlength=count * periods).reshape(count, periods).T.astype(float)
+        for weights in (expected.ravel(), observed.ravel(), np.ones(expected.size))
+    ]
+    kept = sums[2].sum(axis=0) > 0
+    estimate = resampling.ratio(sums[1][:, kept], sums[2][:, kept])
+    units = sums[2][:, kept].sum(axis=0)
+    return pd.DataFrame(
+        {
+            "bin": np.arange(1, int(kept.sum()) + 1),
+            "expected": sums[0][:, kept].sum(axis=0) / units,
+            "observed": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "n": units.astype(int),
+        }
+    )

@@ -1,0 +1,102 @@
+"""Scores of expected counts and their distributions, a mean over cells for each crime type and period."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from ilp_models.domain.distribution import LEVELS, log_probability
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.replay import Replay
+
+Floats = npt.NDArray[np.float64]
+
+
+def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: float) -> Floats:
+    """Return the Poisson deviance of each unit, 0 for a forecast of the count itself; smaller is better.
+
+    Parameters
+    ----------
+    observed : array_like
+        Events.
+    expected : array_like
+        Expected events of the same shape.
+    floor : float
+        Smaller forecasts are read as this many events, > 0.
+
+    Returns
+    -------
+    ndarray of float64
+        2 (y log(y / m) - y + m), of the broadcast shape.
+
+    Examples
+    --------
+    >>> poisson_deviance([0, 1], [0.5, 1.0], 0.005)
+    array([1., 0.])
+    """
+    y, mean = np.asarray(observed, dtype=float), np.maximum(np.asarray(expected, dtype=float), floor)
+    return np.asarray(2.0 * (special.xlogy(y, y / mean) - y + mean))
+
+
+def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, Floats]:
+    """Return the scores that need expected counts only.
+
+    Parameters
+    ----------
+    observed : ndarray of float64
+        Events, shape (crime types, cells, periods).
+    expected : ndarray of float64
+        Expected events, same shape.
+    floor : float
+        Smallest forecast the deviance reads, in events.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``deviance``, ``squared_error`` (means over cells), ``expected_total``, ``observed_total`` (sums) and
+        ``sum_ratio`` (NaN without events), each of shape (crime types, periods).
+    """
+    sums = expected.sum(axis=1), observed.sum(axis=1)
+    return {
+        "deviance": poisson_deviance(observed, expected, floor).mean(axis=1),
+        "squared_error": ((observed - expected) ** 2).mean(axis=1),
+        "expected_total": sums[0],
+        "observed_total": sums[1],
+        "sum_ratio": np.divide(*sums, out=np.full(sums[0].shape, np.nan), where=sums[1] > 0),
+    }
+
+
+def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
+    """Return the scores of dispersions and quantiles.
+
+    Counts are whole numbers, so a quantile level is met when ``below <= level <= at most``, and an interval
+    holds more than its level even when the distribution is right.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts and counts.
+    floor : float
+        Smallest forecast the log score reads, in events.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``log_score`` (negative log likelihood: smaller is better), ``below_q05`` .. and ``at_most_q05`` ..
+        (shares of counts below, and not above, each quantile), ``coverage_90``, ``coverage_50``, ``pinball``
+        (mean over the levels; smaller is better); means over cells, shape (crime types, periods).
+    """
+    observed = np.asarray(replay.observed.values, dtype=float)
+    expected = np.maximum(np.asarray(replay.expected.values, dtype=float), floor)
+    dispersion = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values
+    scores = {"log_score": -log_probability(observed, expected, dispersion).mean(axis=1)}
+    limits = dict(zip(QUANTILE_COLUMNS, np.asarray(replay.quantiles.values), strict=True))
+    pinball = np.zeros_like(scores["log_score"])
+    for level, (name, limit) in zip(LEVELS, limits.items(), strict=True):
+        scores[f"below_{name}"] = (observed < limit).mean(axis=1)
+        scores[f"at_most_{name}"] = (observed <= limit).mean(axis=1)
+        error = observed - limit
+        pinball += np.maximum(level * error, (level - 1) * error).mean(axis=1) / len(LEVELS)
+    for name, (low, high) in {"coverage_90": ("q05", "q95"), "coverage_50": ("q25", "q75")}.items():
+        scores[name] = ((limits[low] <= observed) & (observed <= limits[high])).mean(axis=1)
+    return {**scores, "pinball": pinball}

@@ -1,0 +1,154 @@
+"""Scores of the ranking: how many events happen on the land that would have been flagged."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.ranking import Ranking
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.scores import ALL
+
+Floats = npt.NDArray[np.float64]
+
+CURVE: Final = tuple(np.linspace(0.0, 1.0, 101).round(2).tolist())
+
+
+def label(share: float) -> str:
+    """Return the ending of the scores at a share of land.
+
+    Parameters
+    ----------
+    share : float
+        Share of active land.
+
+    Returns
+    -------
+    str
+        Per cent, two digits: ``05`` for 0.05.
+    """
+    return f"{100 * share:02g}"
+
+
+def hits(expected: Floats, observed: Floats, area_m2: Floats, shares: Sequence[float]) -> Floats:
+    """Return the events on flagged land.
+
+    Parameters
+    ----------
+    expected : ndarray of float64
+        Expected events that rank the cells, shape (crime types, cells, periods).
+    observed : ndarray of float64
+        Events, same shape.
+    area_m2 : ndarray of float64
+        Ground area of each cell, square metres.
+    shares : sequence of float
+        Shares of the active land, each crime type and period ranked on its own.
+
+    Returns
+    -------
+    ndarray of float64
+        Events, shape (shares, crime types, periods); fractions where a cell is flagged in part.
+    """
+    result = np.empty((len(shares), expected.shape[0], expected.shape[2]))
+    for kind in range(expected.shape[0]):
+        ranking = Ranking.of(expected[kind], area_m2)
+        for index, share in enumerate(shares):
+            result[index, kind] = np.einsum("ij,ij->j", ranking.flagged(share), observed[kind])
+    return result
+
+
+def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+    """Return the hit rate and the PAI at each share of land.
+
+    PAI, the prediction accuracy index, is hit rate / share (Chainey, Tompson and Uhlig 2008).
+
+    Parameters
+    ----------
+    caught : ndarray of float64
+        Events on flagged land, shape (shares, crime types, periods).
+    events : ndarray of float64
+        All events, shape (crime types, periods).
+    shares : sequence of float
+        Shares of the active land.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``hit_rate_05`` .. and ``pai_05`` .., shape (crime types, periods); NaN without events.
+    """
+    scores = {}
+    for share, flagged_events in zip(shares, caught, strict=True):
+        rate = np.divide(flagged_events, events, out=np.full(events.shape, np.nan), where=events > 0)
+        scores[f"hit_rate_{label(share)}"] = rate
+        scores[f"pai_{label(share)}"] = rate / share
+    return scores
+
+
+def efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+    """Return the PEI at each share of land, and the events it is measured by.
+
+    PEI, the prediction efficiency index, is events caught / events an oracle of the counts catches on the same
+    share of land (Hunt 2016).
+
+    Parameters
+    ----------
+    caught : ndarray of float64
+        Events on flagged land, shape (shares, crime types, periods).
+    best : ndarray of float64
+        Events the oracle catches, same shape.
+    shares : sequence of float
+        Shares of the active land.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``pei_05`` .. (0 to 1, NaN without events) and ``oracle_hits_05`` .., shape (crime types, periods).
+    """
+    scores = {}
+    for share, mine, most in zip(shares, caught, best, strict=True):
+        scores[f"pei_{label(share)}"] = np.divide(mine, most, out=np.full(most.shape, np.nan), where=most > 0)
+        scores[f"oracle_hits_{label(share)}"] = most
+    return scores
+
+
+def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence[float] = CURVE) -> pd.DataFrame:
+    """Return the share of events caught on each share of land, for a curve.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts and counts.
+    area_m2 : ndarray
+        Ground area of each cell, square metres.
+    shares : sequence of float
+        Shares of the active land, from 0 to 1; by default every per cent.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, lead, crime_type, share, hit_rate, oracle``, pooled over periods, ``all`` over types too
+        (each type ranked on its own); ``oracle`` is the hit rate of whoever knew the counts. A type without
+        events has no curve.
+    """
+    observed = np.asarray(replay.observed.values, dtype=float)
+    land = np.asarray(area_m2, dtype=float)
+    events = observed.sum(axis=(1, 2))
+    rates = []
+    for ranks in (np.asarray(replay.expected.values, dtype=float), observed):
+        caught = hits(ranks, observed, land, shares).sum(axis=2)
+        rates.append(np.column_stack((caught, caught.sum(axis=1))))
+    total = np.append(events, events.sum())
+    kept = total > 0
+    kinds = np.array([*replay.crime_types, ALL], dtype=object)[kept]
+    return pd.DataFrame(
+        {
+            "forecaster": replay.forecaster,
+            "lead": replay.lead,
+            "crime_type": np.repeat(kinds, len(shares)),
+            "share": np.tile(np.asarray(shares, dtype=float), len(kinds)),
+            "hit_rate": (rates[0][:, kept] / total[kept]).T.ravel(),
+            "oracle": (rates[1][:, kept] / total[kept]).T.ravel(),
+        }
+    )

@@ -1,0 +1,155 @@
+"""The scores of a backtest, every forecaster on the same units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
+from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
+from ilp_models.scoring.bounds import expected_deviance
+from ilp_models.scoring.counts import distribution_scores, mean_scores
+from ilp_models.scoring.hot_spots import efficiencies, hit_rates, hits, label
+from ilp_models.scoring.protocol import check
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How stored forecasts are scored.
+
+    Parameters
+    ----------
+    shares : sequence of float
+        Shares of the active land at which hit rate, PAI and PEI are taken, above 0 and up to 1.
+    floor : float, default 0.005
+        Smaller forecasts are read as this many events by the deviance and the log score.
+    block : int, default 4
+        Consecutive periods that are resampled together.
+    draws : int, default 2000
+        Resampled sets of periods.
+    level : float, default 0.95
+        Level of intervals and verdicts.
+    seed : int, default 0
+        Seed of the resampling.
+    baseline : str, default "ewma"
+        The forecaster that skill is measured against.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range.
+    """
+
+    shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
+    floor: float = 0.005
+    block: int = 4
+    draws: int = 2000
+    level: float = 0.95
+    seed: int = 0
+    baseline: str = "ewma"
+
+    def __post_init__(self) -> None:
+        """Refuse shares and floors that make no score."""
+        if not self.shares or not all(0 < share <= 1 for share in self.shares):
+            msg = f"scoring.shares={list(self.shares)} must be shares of land above 0 and up to 1, such as 0.05."
+            raise InputError(msg)
+        if len({label(share) for share in self.shares}) < len(self.shares):
+            msg = f"scoring.shares={list(self.shares)} names a share twice; name each once."
+            raise InputError(msg)
+        if not self.floor > 0:
+            msg = f"scoring.floor={self.floor} must be above 0 events, such as 0.005."
+            raise InputError(msg)
+        _ = self.resampling  # refuses settings that make no interval
+
+    @property
+    def resampling(self) -> Resampling:
+        """How periods are resampled for intervals."""
+        return Resampling(self.block, self.draws, self.level, self.seed)
+
+    def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
+        """Return the scores of all replays, and of the bounds.
+
+        The rows ``oracle`` forecast the counts themselves; the rows ``floor (...)`` show what the forecaster
+        with the smallest deviance is expected to score if its rates are the truth and counts Poisson, with
+        ``observed_total`` as expected.
+
+        Parameters
+        ----------
+        replays : sequence of Replay
+            One for each forecaster and lead; same grid and types, at each lead the same periods and counts.
+        area_m2 : ndarray
+            Ground area of each cell, square metres.
+
+        Returns
+        -------
+        ScoreTable
+            One row for each forecaster, crime type, lead, period and score.
+
+        Raises
+        ------
+        InputError
+            If the replays cannot be compared.
+        """
+        land = np.asarray(area_m2, dtype=float)
+        check(replays, land)
+        parts: list[pd.DataFrame] = []
+        best: dict[int, Floats] = {}
+        deviance: dict[str, list[float]] = {}
+        for replay in replays:
+            if replay.lead not in best:
+                observed = np.asarray(replay.observed.values, dtype=float)
+                best[replay.lead] = hits(observed, observed, land, self.shares)
+            scores = self._scores(replay, land, best[replay.lead])
+            deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
+            parts.append(_rows(replay.forecaster, replay, scores))
+        leader = min(deviance, key=lambda name: float(np.mean(deviance[name])))
+        for replay in (each for each in replays if each.forecaster == leader):
+            parts.append(_rows(floor_of(leader), replay, self._floor(replay, land)))
+            parts.append(_rows(ORACLE, replay, self._oracle(replay, best[replay.lead])))
+        return ScoreTable(pd.concat(parts, ignore_index=True), self.resampling)
+
+    def _scores(self, replay: Replay, area_m2: Floats, best: Floats) -> dict[str, Floats]:
+        observed = np.asarray(replay.observed.values, dtype=float)
+        expected = np.asarray(replay.expected.values, dtype=float)
+        caught = hits(expected, observed, area_m2, self.shares)
+        scores = mean_scores(observed, expected, self.floor) | distribution_scores(replay, self.floor)
+        scores |= hit_rates(caught, scores["observed_total"], self.shares)
+        return scores | efficiencies(caught, best, self.shares)
+
+    def _oracle(self, replay: Replay, best: Floats) -> dict[str, Floats]:
+        observed = np.asarray(replay.observed.values, dtype=float)
+        scores = mean_scores(observed, observed, self.floor)
+        scores |= hit_rates(best, scores["observed_total"], self.shares)
+        return scores | efficiencies(best, best, self.shares)
+
+    def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
+        expected = np.asarray(replay.expected.values, dtype=float)
+        total = expected.sum(axis=1)
+        scores = {
+            "deviance": expected_deviance(expected, self.floor).mean(axis=1),
+            "expected_total": total,
+            "observed_total": total,
+        }
+        return scores | hit_rates(hits(expected, expected, area_m2, self.shares), total, self.shares)
+
+
+def _rows(forecaster: str, replay: Replay, scores: Mapping[str, Floats]) -> pd.DataFrame:
+    """Return the long table of scores, without those that are not defined."""
+    values = np.stack(list(scores.values()))
+    count, kinds, periods = values.shape
+    starts = replay.periods.start_time.strftime("%Y-%m-%d").to_numpy(dtype=object)
+    table = {
+        "forecaster": forecaster,
+        "crime_type": np.tile(np.repeat(np.array(replay.crime_types, dtype=object), periods), count),
+        "lead": replay.lead,
+        "period": np.tile(starts, count * kinds),
+        "score": np.repeat(np.array(list(scores), dtype=object), kinds * periods),
+        "value": values.ravel(),
+    }
+    return pd.DataFrame(table).dropna(subset="value")
