@@ -1,0 +1,35 @@
+"""Neighbours of any kind of cell as a sparse matrix."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix, csr_matrix
+
+Index = npt.NDArray[np.integer]
+
+
+def adjacency(left: Index, right: Index, size: int) -> csr_matrix:
+    """Return the symmetric 0/1 matrix of pairs of neighbours.
+
+    Parameters
+    ----------
+    left, right : ndarray of int
+        Positions of the two cells of each pair; every pair once, no cell with itself.
+    size : int
+        Number of cells.
+
+    Returns
+    -------
+    csr_matrix
+        float32, shape (size, size), both halves filled, diagonal empty.
+
+    Examples
+    --------
+    >>> adjacency(np.array([0]), np.array([2]), 3).toarray()
+    array([[0., 0., 1.],
+           [0., 0., 0.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    rows = np.concatenate([left, right]).astype(np.int32)
+    columns = np.concatenate([right, left]).astype(np.int32)
+    ones = np.ones(len(rows), dtype=np.float32)
+    return coo_matrix((ones, (rows, columns)), shape=(size, size)).tocsr()
