@@ -7,11 +7,14 @@ from typing import Final, Self
 import numpy as np
 import pandas as pd
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from ilp_models.domain.errors import InputError
 
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 OPTIONAL: Final = ("area",)
+
+_AT_ONCE: Final = pd.Timedelta(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Events:
     time_zone: str
     start: pd.Timestamp
     end: pd.Timestamp
-    settles_after: pd.Timedelta = pd.Timedelta(0)
+    settles_after: pd.Timedelta = _AT_ONCE
 
     def __post_init__(self) -> None:
         """Refuse anything but the declared columns, complete and in order of knowing."""
@@ -60,16 +63,11 @@ class Events:
         if self.table[list(REQUIRED)].isna().any(axis=None):
             msg = "Events need every time, place and crime_type; set incomplete records aside at intake."
             raise InputError(msg)
-        if not isinstance(self.table["crime_type"].dtype, pd.CategoricalDtype):
-            msg = "Events need crime_type as a categorical column, so that a type without events keeps its name."
-            raise InputError(msg)
+        _refuse_types(self.table)
         if (self.table["reported_at"] < self.table["occurred_at"]).any():
             msg = "Some events are reported before they occurred; set reported_at to occurred_at for these."
             raise InputError(msg)
-        unit = CRS.from_user_input(self.crs).axis_info[0].unit_name
-        if unit != "metre":
-            msg = f"Events need a projected CRS in metres; {self.crs} counts in {unit}. Use a UTM zone."
-            raise InputError(msg)
+        _refuse_crs(self.crs)
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -114,3 +112,32 @@ class Events:
                 column = column.astype("datetime64[us]").astype("int64")
             known.update(np.ascontiguousarray(column.to_numpy()).tobytes())
         return known.hexdigest()
+
+
+def _refuse_types(table: pd.DataFrame) -> None:
+    """Refuse columns of another type than declared: times with a zone, labels as loose text, endless coordinates."""
+    for name in ("occurred_at", "reported_at"):
+        if not pd.api.types.is_datetime64_dtype(table[name]):
+            msg = f"Events need {name} as wall-clock times without a zone, not {table[name].dtype}."
+            raise InputError(msg)
+    for name in ("crime_type", *(name for name in OPTIONAL if name in table)):
+        if not isinstance(table[name].dtype, pd.CategoricalDtype):
+            msg = f"Events need {name} as a categorical column, so that a label without events keeps its name."
+            raise InputError(msg)
+    for name in ("x", "y"):
+        if table[name].dtype != np.float64 or not np.isfinite(table[name]).all():
+            msg = f"Events need {name} as finite float64 metres; set bad places aside at intake."
+            raise InputError(msg)
+
+
+def _refuse_crs(crs: str) -> None:
+    """Refuse a CRS that is unknown or whose unit is not the metre on a plane."""
+    try:
+        known = CRS.from_user_input(crs)
+    except CRSError as error:
+        msg = f"{crs} names no coordinate reference system; use a UTM zone such as EPSG:32617."
+        raise InputError(msg) from error
+    unit = known.axis_info[0].unit_name
+    if not known.is_projected or unit != "metre":
+        msg = f"Events need a projected CRS in metres; {crs} counts in {unit}. Use a UTM zone."
+        raise InputError(msg)

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.floating]
 _MOST_DISTORTION: Final = 0.01
 
 
-def ground_area(planar: Floats, x: Floats, y: Floats, crs: str) -> Floats:
+def ground_area(planar: Floats, x: Floats, y: Floats, crs: str) -> npt.NDArray[np.float64]:
     """Return the area of cells on the ground: the area on the map over the map's areal scale at each cell.
 
     Parameters
@@ -44,7 +44,7 @@ def ground_area(planar: Floats, x: Floats, y: Floats, crs: str) -> Floats:
         raise InputError(msg)
     stretch = np.maximum(np.abs(scale.meridional_scale - 1), np.abs(scale.parallel_scale - 1))
     _refuse_distortion(projection, crs, float(np.median(stretch)))
-    return np.asarray(planar / areal)
+    return np.asarray(planar / areal, dtype=np.float64)
 
 
 def _refuse_distortion(projection: CRS, crs: str, stretch: float) -> None:
