@@ -1,0 +1,1 @@
+"""Risk grids as files, each with its provenance, caveat and grade inside."""

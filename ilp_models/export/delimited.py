@@ -1,0 +1,54 @@
+"""CSV: one row a crime type, cell and period, with the centre of the cell, for spreadsheets."""
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.export.marking import SCOPE, Marking
+from ilp_models.export.table import significant
+
+
+def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+    """Write a risk grid as CSV (UTF-8, comma, point) beside a ``.json`` of the same name that holds the facts.
+
+    Parameters
+    ----------
+    table : GeoDataFrame
+        The risk grid; its geometry becomes ``lat`` and ``lon`` of the centre, WGS84 degrees.
+    marking : Marking
+        The scope stands in each row, all facts in the file beside it.
+    path : Path
+        The file to write; the facts go to ``<path>.json``.
+    """
+    centres = table.geometry.centroid.to_crs("EPSG:4326")
+    rows = table.drop(columns="geometry")
+    rows = rows.assign(**{name: significant(rows[name]) for name in ("expected", *QUANTILE_COLUMNS, "share")})
+    before_marks = list(rows.columns).index("grade")
+    rows.insert(before_marks, "lat", centres.y.round(6).to_numpy())
+    rows.insert(before_marks + 1, "lon", centres.x.round(6).to_numpy())
+    rows.insert(before_marks + 2, "caveat", SCOPE)
+    rows.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    beside(path).write_text(json.dumps(dict(marking.facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def beside(path: Path) -> Path:
+    """Return the name of the file of facts that goes with a CSV.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV.
+
+    Returns
+    -------
+    Path
+        In the same folder.
+
+    Examples
+    --------
+    >>> beside(Path("grid.csv")).name
+    'grid.csv.json'
+    """
+    return path.with_name(f"{path.name}.json")

@@ -1,0 +1,141 @@
+"""What every exported file says about itself: its grade, where it came from, what it does not show."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from ilp_models.domain.audit import CAVEAT, Decision
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.forecast import RiskForecast
+
+GRADES: Final = ("research", "allocation")
+NO_DECISION: Final = "none"
+RESEARCH_ONLY: Final = "research only - not for resource allocation"
+SCOPE: Final = "areas, not persons; not grounds for a stop"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a forecast came from, in plain text.
+
+    Parameters
+    ----------
+    recipe : str
+        Fingerprint of the recipe that made the forecast.
+    data : str
+        Digest of the events.
+    code : str
+        Version of the code: package version and git commit.
+    created : str
+        When the forecast was made, ISO 8601 with its zone.
+    attribution : str
+        The licence line that the publisher of the records asks for.
+    protocol : str
+        One line on how the forecaster was scored: grid, cell size, periods, cutoff rule, n, interval.
+    """
+
+    recipe: str
+    data: str
+    code: str
+    created: str
+    attribution: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Marking:
+    """The grade of an export and the facts that travel inside each of its files.
+
+    Parameters
+    ----------
+    grade : str
+        ``research`` or ``allocation``.
+    decision : str
+        Id of the decision on this very forecast, ``none`` without one.
+    facts : mapping of str to str
+        Provenance, scope and caveat by name.
+    """
+
+    grade: str
+    decision: str
+    facts: Mapping[str, str]
+
+    @property
+    def headline(self) -> str:
+        """The line to show on the face of a layer: what it may be used for and what it speaks of."""
+        return f"{self.facts['use']}; {SCOPE}"
+
+
+def decision_id(decision: Decision) -> str:
+    """Return the short name under which a decision is quoted in files.
+
+    Parameters
+    ----------
+    decision : Decision
+        What the gate decided.
+
+    Returns
+    -------
+    str
+        The first 16 hexadecimal digits of its seal.
+    """
+    return str(decision.to_dict()["seal"])[:16]
+
+
+def mark(
+    forecast: RiskForecast, provenance: Provenance, decision: Decision | None, grade: str, now: datetime | None = None
+) -> Marking:
+    """Return the marking of an export, or refuse the grade.
+
+    Parameters
+    ----------
+    forecast : RiskForecast
+        The forecast to export.
+    provenance : Provenance
+        Where it came from.
+    decision : Decision or None
+        What the gate decided on it, if it did.
+    grade : str
+        ``research``, which is always given, or ``allocation``, which needs a decision that admits this forecast.
+    now : datetime, optional
+        The moment at which a decision must still be valid; by default the present.
+
+    Returns
+    -------
+    Marking
+        To be written into every file.
+
+    Raises
+    ------
+    InputError
+        If the provenance is of another recipe than the forecast.
+    WithheldError
+        If the grade is ``allocation`` and no valid decision admits this very forecast.
+    """
+    if provenance.recipe != forecast.recipe:
+        msg = f"Provenance of recipe {provenance.recipe} cannot go with a forecast of {forecast.recipe}; use its own."
+        raise InputError(msg)
+    digest = forecast.digest()
+    if grade == "allocation":
+        if decision is None:
+            msg = "grade=allocation needs a decision and there is none; run the audit, or export with grade=research."
+            raise WithheldError(msg)
+        decision.permits(forecast, now or datetime.now(UTC))
+    covers = decision is not None and decision.forecast == digest
+    name = decision_id(decision) if decision is not None and covers else NO_DECISION
+    until = decision.valid_until.isoformat() if decision is not None and grade == "allocation" else NO_DECISION
+    facts = {
+        "grade": grade,
+        "use": RESEARCH_ONLY if grade == "research" else f"admitted for resource allocation until {until}",
+        "scope": SCOPE,
+        "caveat": CAVEAT,
+        "decision": name,
+        "valid_until": until,
+        "units": "expected and q05 to q95: events per cell and period; share: part of the sum over all cells",
+        "forecaster": forecast.forecaster,
+        "forecast": digest,
+        "cutoff": str(forecast.cutoff),
+        **asdict(provenance),
+    }
+    return Marking(grade, name, facts)

@@ -1,0 +1,148 @@
+"""The long table of a risk grid: one row a crime type, cell and period."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
+from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.export.marking import Marking
+
+COLUMNS: Final = (
+    "cell",
+    "area",
+    "crime_type",
+    "period",
+    "expected",
+    *QUANTILE_COLUMNS,
+    "rank",
+    "share",
+    "geometry",
+    "grade",
+    "decision",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The part of a grid that a file can hold: names, shapes and parent areas of cells.
+
+    Parameters
+    ----------
+    cells : Index of str
+        Names of the cells.
+    geometry : GeoSeries
+        One polygon a cell, metres in a projected CRS.
+    area : ndarray of str
+        Label of the parent area of each cell, empty text where there is none.
+    """
+
+    cells: pd.Index
+    geometry: gpd.GeoSeries
+    area: npt.NDArray[np.object_]
+
+    @classmethod
+    def of(cls, grid: Grid) -> Self:
+        """Return the places of a grid, with the first level of its parent areas.
+
+        Parameters
+        ----------
+        grid : Grid
+            The cells.
+
+        Returns
+        -------
+        Places
+            In the order of the grid.
+        """
+        return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid))
+
+
+def risk_table(forecast: RiskForecast, places: Places, marking: Marking) -> gpd.GeoDataFrame:
+    """Return the risk grid that every format writes.
+
+    Parameters
+    ----------
+    forecast : RiskForecast
+        Expected counts and quantiles.
+    places : Places
+        The cells of the forecast, in its order.
+    marking : Marking
+        Grade and decision, repeated in each row so that they survive copying.
+
+    Returns
+    -------
+    GeoDataFrame
+        The columns of ``COLUMNS`` in the projected CRS; ``period`` is the ISO date of its first day, ``rank`` 1 is
+        the highest expected count of the crime type and period (ties share the better rank), ``share`` is the part
+        of the sum over all cells (0 where that sum is 0). Rows in the order crime type, cell, period.
+
+    Raises
+    ------
+    InputError
+        If places and forecast are not of the same cells.
+    """
+    if not forecast.expected.indexes["cell"].equals(places.cells):
+        sizes = f"{forecast.expected.sizes['cell']} and {len(places.cells)}"
+        msg = f"Forecast and grid hold different cells ({sizes}); use the grid that the forecast was made on."
+        raise InputError(msg)
+    types, cells, periods = forecast.expected.shape
+    expected = forecast.expected.values
+    row = np.tile(np.repeat(np.arange(cells), periods), types)
+    columns: dict[str, object] = {
+        "cell": places.cells.to_numpy()[row],
+        "area": places.area[row],
+        "crime_type": np.repeat(forecast.expected.indexes["crime_type"].to_numpy(), cells * periods),
+        "period": np.tile(forecast.periods.start_time.strftime("%Y-%m-%d").to_numpy(), types * cells),
+        "expected": expected.ravel(),
+    }
+    for level, name in enumerate(QUANTILE_COLUMNS):
+        columns[name] = forecast.quantiles.values[level].ravel()
+    columns["rank"] = _ranks(expected).ravel()
+    columns["share"] = _shares(expected).ravel()
+    columns["geometry"] = places.geometry.array[row]
+    columns["grade"] = marking.grade
+    columns["decision"] = marking.decision
+    return gpd.GeoDataFrame(columns, geometry="geometry", crs=places.geometry.crs)
+
+
+def _ranks(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
+    """Return ranks over cells, 1 the highest, shape (types, cells, periods)."""
+    types, cells, periods = expected.shape
+    flat = pd.DataFrame(expected.transpose(1, 0, 2).reshape(cells, types * periods))
+    ranks = flat.rank(ascending=False, method="min").to_numpy().astype(np.int32)
+    return np.asarray(ranks.reshape(cells, types, periods).transpose(1, 0, 2))
+
+
+def _shares(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return each cell's part of the sum over cells, 0 where the sum is 0."""
+    total = expected.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(expected, total, out=np.zeros_like(expected), where=total > 0))
+
+
+def significant(values: pd.Series, digits: int = 6) -> pd.Series:
+    """Return numbers rounded to significant digits, for formats of text.
+
+    Parameters
+    ----------
+    values : Series
+        Numbers.
+    digits : int, default 6
+        Significant decimal digits.
+
+    Returns
+    -------
+    Series
+        Rounded numbers, zero kept.
+
+    Examples
+    --------
+    >>> significant(pd.Series([0.0012345678, 0.0, 12.3456789])).tolist()
+    [0.00123457, 0.0, 12.3457]
+    """
+    return values.map(lambda value: float(f"{value:.{digits}g}"))

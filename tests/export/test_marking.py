@@ -1,0 +1,80 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ilp_models.domain.audit import CAVEAT
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.export.marking import RESEARCH_ONLY, decision_id, mark
+from tests.builders import forecast_on, square_grid
+from tests.export.makers import decision_on, provenance_of
+
+NOW = datetime(2022, 1, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def forecast():
+    return forecast_on(square_grid())
+
+
+def test_research_needs_no_decision_and_says_so(forecast):
+    marking = mark(forecast, provenance_of(forecast), None, "research", NOW)
+    assert marking.grade == "research"
+    assert marking.decision == "none"
+    assert marking.facts["use"] == RESEARCH_ONLY == "research only - not for resource allocation"
+    assert marking.facts["caveat"] == CAVEAT
+    assert marking.headline.startswith(RESEARCH_ONLY)
+    assert "areas, not persons; not grounds for a stop" in marking.headline
+    assert marking.facts["forecast"] == forecast.digest()
+
+
+def test_allocation_is_given_to_the_forecast_that_was_admitted(forecast):
+    decision = decision_on(forecast)
+    marking = mark(forecast, provenance_of(forecast), decision, "allocation", NOW)
+    assert marking.grade == "allocation"
+    assert marking.decision == decision_id(decision) != "none"
+    assert RESEARCH_ONLY not in str(marking.facts)
+
+
+def test_a_withheld_forecast_leaves_as_research_with_its_decision_named(forecast):
+    decision = decision_on(forecast, groups=())
+    marking = mark(forecast, provenance_of(forecast), decision, "research", NOW)
+    assert marking.decision == decision_id(decision)
+
+
+def test_research_does_not_quote_a_decision_on_another_forecast(forecast):
+    other = forecast_on(square_grid(), seed=1)
+    assert mark(forecast, provenance_of(forecast), decision_on(other), "research", NOW).decision == "none"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": ()}, "withheld from resource allocation"),
+        ({"forecast": "0" * 64}, "admits forecast 000000000000"),
+        ({"valid_until": NOW}, "is valid from"),
+        ({"issued": NOW + timedelta(seconds=1)}, "is valid from"),
+    ],
+)
+def test_allocation_is_refused(forecast, change, words):
+    with pytest.raises(WithheldError, match=words) as refusal:
+        mark(forecast, provenance_of(forecast), decision_on(forecast, **change), "allocation", NOW)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_decision_on_one_value_less_is_refused(forecast):
+    expected = forecast.expected.copy()
+    expected[0, 0, 0] += 1e-12
+    almost = replace(forecast, expected=expected)
+    with pytest.raises(WithheldError, match="not this one"):
+        mark(almost, provenance_of(almost), decision_on(forecast), "allocation", NOW)
+
+
+def test_allocation_is_refused_without_a_decision(forecast):
+    with pytest.raises(WithheldError, match="there is none"):
+        mark(forecast, provenance_of(forecast), None, "allocation", NOW)
+
+
+def test_provenance_of_another_recipe_is_refused(forecast):
+    with pytest.raises(InputError, match="cannot go with"):
+        mark(forecast, provenance_of(forecast.named("ewma", "other")), None, "research", NOW)

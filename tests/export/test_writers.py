@@ -1,0 +1,103 @@
+import resource
+
+import pytest
+
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.export import delimited
+from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.writers import PLAIN_NAMES, Export, marked_names
+from tests.builders import forecast_on, square_grid
+from tests.export.makers import decision_on, provenance_of
+
+GRID = square_grid()
+ALL = tuple(PLAIN_NAMES)
+
+
+@pytest.fixture
+def forecast():
+    return forecast_on(GRID)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_all_formats_of_a_run_have_plain_names(forecast, tmp_path):
+    paths = Export(ALL).write(forecast, GRID, provenance_of(forecast), None, tmp_path / "new" / "run")
+    expected = ["forecast.parquet", "grid.csv", "grid.csv.json", "grid.geojson", "grid.gpkg", "grid.tif"]
+    assert [path.name for path in paths] == expected
+    assert names_in(tmp_path / "new" / "run") == expected
+
+
+def test_names_outside_a_run_show_the_grade():
+    assert all("research-only" in name for name in marked_names("research").values())
+    assert not any("research" in name for name in marked_names("allocation").values())
+
+
+def test_an_admitted_forecast_leaves_for_allocation(forecast, tmp_path):
+    decision = decision_on(forecast)
+    export = Export(("csv",), grade="allocation")
+    path = export.write(forecast, GRID, provenance_of(forecast), decision, tmp_path, marked_names("allocation"))[0]
+    assert path.name == "grid-allocation.csv"
+    assert ",allocation," in path.read_text(encoding="utf-8")
+    assert "research" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_refusal_writes_nothing(forecast, tmp_path, decided):
+    decision = decision_on(forecast, groups=()) if decided else None
+    with pytest.raises(WithheldError):
+        Export(ALL, grade="allocation").write(forecast, GRID, provenance_of(forecast), decision, tmp_path / "run")
+    assert names_in(tmp_path) == []
+
+
+def test_a_stored_forecast_can_be_exported_again(forecast, tmp_path):
+    stored = Export(("parquet",)).write(forecast, GRID, provenance_of(forecast), None, tmp_path)[0]
+    again, places, provenance = read_forecast(stored), read_places(stored), read_provenance(stored)
+    decision = decision_on(forecast)
+    Export(("csv", "geotiff"), "allocation").write(again, places, provenance, decision, tmp_path / "again")
+    Export(("csv", "geotiff"), "allocation").write(forecast, GRID, provenance, decision, tmp_path / "first")
+    for name in ("grid.csv", "grid.csv.json", "grid.tif"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+
+
+def test_a_failure_leaves_the_files_of_before(forecast, tmp_path, monkeypatch):
+    export = Export(("parquet", "csv"))
+    export.write(forecast, GRID, provenance_of(forecast), None, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(delimited, "beside", fail)
+    other = forecast_on(GRID, seed=1)
+    with pytest.raises(StorageError, match="No space left on device"):
+        export.write(other, GRID, provenance_of(other), None, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("form", ALL)
+def test_a_full_disk_leaves_nothing(forecast, tmp_path, form):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(StorageError, match="The export to"):
+            Export((form,)).write(forecast, GRID, provenance_of(forecast), None, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert names_in(tmp_path) == []
+
+
+def test_a_folder_that_is_a_file_is_refused(forecast, tmp_path):
+    (tmp_path / "run").write_text("in the way")
+    with pytest.raises(StorageError, match="choose another folder"):
+        Export(("csv",)).write(forecast, GRID, provenance_of(forecast), None, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"formats": ("shp",)}, "must be some of"), ({"formats": ()}, "must be some of"), ({"grade": "draft"}, "draft")],
+)
+def test_unknown_words_are_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        Export(**settings)
