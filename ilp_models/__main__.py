@@ -1,0 +1,8 @@
+"""The door under another name: ``python -m ilp_models``."""
+
+import sys
+
+from ilp_models.cli.door import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""The settings of a task: composed, explained, and searched for the one that was meant."""
+
+import difflib
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from ilp_models.cli.manual import find_options, find_package, read_manual, read_meanings
+
+_FLAGS = """\
+Flags
+  -m, --multirun     run once for each value: ilp {task} -m 'name=first,second'
+  --cfg job          show the settings that would be used, and stop
+  --config-dir DIR   add options of your own from DIR/<group>/<option>.yaml
+  --info             show where each setting comes from
+  --debug            show the trace of an error
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line chose, and what it could have chosen.
+
+    Parameters
+    ----------
+    configs : Path
+        The packaged folder of configuration.
+    task : str
+        Name of the primary config.
+    overrides : tuple of str
+        Words of the command line such as ``model=ewma``.
+    extra : Path or None
+        The folder given by ``--config-dir``.
+    """
+
+    configs: Path
+    task: str
+    overrides: tuple[str, ...] = ()
+    extra: Path | None = None
+
+    def explain(self) -> str:
+        """Return the manual page of the task under the current choices.
+
+        Returns
+        -------
+        str
+            Summary, examples, and every commented setting with its value.
+        """
+        cfg = self._compose(self.overrides)
+        primary = self.configs / f"{self.task}.yaml"
+        manual = read_manual(primary)
+        page = [f"ilp {self.task}: {manual.summary}.", ""]
+        page += [manual.text, ""] if manual.text else []
+        page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
+        page += ["Choices and settings (type choice=option or setting=value; * is the choice now)", ""]
+        page += self._describe(cfg, self.configs / "_door.yaml", "")
+        page += self._describe(cfg, primary, "")
+        wanted = {*cfg.hydra.runtime.choices, *_listed(primary)}
+        for group, options in self._options().items():
+            if group in wanted:
+                page += ["", *self._explain_group(cfg, group, options)]
+        page += ["", _FLAGS.format(task=self.task)]
+        return "\n".join(page)
+
+    def suggest(self) -> str:
+        """Return what was meant by the first word that names nothing.
+
+        Returns
+        -------
+        str
+            A question or a list; empty where every word names something.
+        """
+        words = list(self._parsed())
+        options = self._options()
+        sound = [o.input_line for o in words if o.key_or_group in options and not _unknown(o, options)]
+        keys = [*options, *_flatten(self._compose(tuple(filter(None, sound))), "")]
+        for word in words:
+            key = word.key_or_group
+            wrong = _unknown(word, options)
+            if wrong:
+                near = difflib.get_close_matches(wrong[0], options[key], n=1)
+                names = ", ".join(options[key])
+                return f"Did you mean {key}={near[0]}?" if near else f"Options of {key}: {names}."
+            if key not in keys and not word.is_add():
+                near = difflib.get_close_matches(key, keys, n=1)
+                return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
+        return ""
+
+    def _parsed(self) -> Iterator[Override]:
+        parser = OverridesParser.create()
+        for word in self.overrides:
+            try:
+                yield parser.parse_override(word)
+            except HydraException:
+                continue
+
+    def _options(self) -> dict[str, dict[str, Path]]:
+        return find_options([self.configs, *([self.extra] if self.extra else [])])
+
+    def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
+        extra = [f"hydra.searchpath=['file://{self.extra.resolve()}']"] if self.extra else []
+        with initialize_config_dir(config_dir=str(self.configs), version_base="1.3"):
+            return compose(config_name=self.task, overrides=[*extra, *overrides], return_hydra_config=True)
+
+    def _explain_group(self, cfg: DictConfig, group: str, options: dict[str, Path]) -> list[str]:
+        plain, single = OmegaConf.to_container(cfg), cfg.hydra.runtime.choices.get(group, _ABSENT)
+        present = [name for name, path in options.items() if _select(plain, find_package(path, group)) is not _ABSENT]
+        now = present if single is _ABSENT else [str(single)]
+        page = [f"{group} (several: '{group}=[one,two]')" if single is _ABSENT else group]
+        for name, path in options.items():
+            mark = "*" if name in now else " "
+            page.append(f"  {mark} {group}={name:<{max(map(len, options))}}  {read_manual(path).summary}".rstrip())
+        for name in now:
+            if name in options:
+                page += self._describe(cfg, options[name], group)
+        return page
+
+    def _describe(self, cfg: DictConfig, path: Path, group: str) -> list[str]:
+        """Return one entry for each setting of a file that carries a comment."""
+        lines = []
+        package = find_package(path, group)
+        plain = OmegaConf.to_container(cfg)
+        for key, meaning in read_meanings(path).items():
+            full = f"{package}.{key}".strip(".")
+            value = _select(plain, full)
+            if full == "defaults" or full.startswith(("hydra", "defaults.")) or value is _ABSENT:
+                continue
+            shown = value if isinstance(value, str) else "" if isinstance(value, dict) else json.dumps(value)
+            entry = f"      {full}={shown}"
+            gap = "  " if len(entry) < 46 else "\n" + " " * 48
+            wrapped = textwrap.wrap(meaning, 70)
+            lines.append(f"{entry:<46}{gap}" + ("\n" + " " * 48).join(wrapped))
+        return lines
+
+
+_ABSENT = object()
+
+
+def _listed(primary: Path) -> list[str]:
+    """Return the groups of which a task takes several options at once; Hydra names no choice for these."""
+    defaults = OmegaConf.to_container(OmegaConf.load(primary)).get("defaults", [])  # type: ignore[union-attr]
+    return [
+        group for entry in defaults if isinstance(entry, dict) for group, one in entry.items() if isinstance(one, list)
+    ]
+
+
+def _select(plain: Any, key: str) -> Any:
+    for word in key.split("."):
+        if not isinstance(plain, dict) or word not in plain:
+            return _ABSENT
+        plain = plain[word]
+    return plain
+
+
+def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:
+    """Return the values of a choice that are not among its options."""
+    if word.key_or_group not in options or word.is_delete():
+        return []
+    value = word.value()
+    values = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
+    return [str(v) for v in values if v is not None and str(v) not in options[word.key_or_group]]
+
+
+def _flatten(node: Any, where: str) -> Iterator[str]:
+    if not isinstance(node, DictConfig):
+        return
+    for key in map(str, node):
+        path = f"{where}.{key}".lstrip(".")
+        yield path
+        yield from _flatten(node._get_node(key), path)
