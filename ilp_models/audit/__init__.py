@@ -1,0 +1,1 @@
+"""What forecasts do to groups of residents, whether they hold up, and the gate."""

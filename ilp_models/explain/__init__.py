@@ -1,0 +1,1 @@
+"""Why forecasts say what they say."""
