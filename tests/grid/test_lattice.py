@@ -1,0 +1,125 @@
+import pickle
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.domain.errors import InputError
+from ilp_models.grid.hexagon import HexagonLattice, Hexagons
+from ilp_models.grid.lattice import over, split
+from ilp_models.grid.square import SquareLattice, Squares
+from tests.builders import events_at
+
+SPECS = st.sampled_from([Squares, Hexagons])
+SIZES = st.sampled_from([182.88, 250.0, 500.0, 333.3])
+PLACES = st.lists(
+    st.tuples(st.floats(620_000, 630_000), st.floats(4_830_000, 4_840_000)), min_size=1, max_size=30, unique=True
+)
+
+
+def points(places):
+    x, y = np.array(places).T
+    return events_at(x, y)
+
+
+@settings(deadline=None, max_examples=40)
+@given(SPECS, SIZES, PLACES)
+def test_every_event_lies_in_the_one_cell_that_covers_it(spec, size, places):
+    events = points(places)
+    grid = spec(size).build(events)
+    position = grid.locate(events)
+    assert (position >= 0).all()
+    where = shapely.points(places)
+    assert (shapely.distance(grid.geometry[position], where) < 1e-6).all()
+    strictly = shapely.contains_properly(grid.geometry[:, None], where[None, :])
+    assert (strictly.sum(axis=0) <= 1).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(SPECS, SIZES, PLACES)
+def test_neighbours_are_the_cells_that_touch(spec, size, places):
+    grid = spec(size, active="closing").build(points(places))
+    apart = shapely.distance(grid.geometry[:, None], grid.geometry[None, :])
+    touching = (apart < 1e-6) & ~np.eye(len(grid), dtype=bool)
+    assert (grid.neighbours.toarray() == touching).all()
+    assert (grid.neighbours != grid.neighbours.T).nnz == 0
+    assert grid.neighbours.diagonal().sum() == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(SPECS, PLACES, st.data())
+def test_a_subset_locates_as_the_whole_does(spec, places, data):
+    events = points(places)
+    grid = spec(500).build(events)
+    mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(grid), max_size=len(grid)).filter(any)))
+    part = grid.subset(mask)
+    names = [grid.cells[position] for position in grid.locate(events)]
+    inside = [part.cells[position] if position >= 0 else None for position in part.locate(events)]
+    assert inside == [name if name in part.cells else None for name in names]
+    assert (part.neighbours.toarray() == grid.neighbours.toarray()[np.ix_(mask, mask)]).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(SPECS, SIZES, PLACES)
+def test_a_cell_has_the_same_name_whatever_the_other_events(spec, size, places):
+    whole, first = points(places), points(places[:1])
+    alone = spec(size).build(first)
+    assert alone.cells[0] == spec(size).build(whole).cells[spec(size).build(whole).locate(first)[0]]
+    assert spec(size).build(points(places[::-1])).cells.tolist() == spec(size).build(whole).cells.tolist()
+
+
+@settings(deadline=None, max_examples=40)
+@given(SPECS, SIZES, PLACES)
+def test_closing_keeps_every_cell_and_is_idempotent(spec, size, places):
+    events = points(places)
+    closed = spec(size, active="closing").build(events)
+    assert set(spec(size).build(events).cells) <= set(closed.cells)
+    x, y = shapely.get_coordinates(shapely.centroid(closed.geometry)).T
+    assert spec(size, active="closing").build(events_at(x, y)).cells.tolist() == closed.cells.tolist()
+
+
+def test_closing_fills_a_gap_as_image_morphology_does():
+    from scipy.ndimage import binary_closing
+
+    picture = np.random.default_rng(4).random((20, 24)) < 0.35
+    column, row = np.nonzero(picture)
+    grid = Squares(100, active="closing").build(events_at(500_050 + 100 * column, 4_800_050 + 100 * row))
+    filled = binary_closing(np.pad(picture, 3), np.ones((3, 3)))
+    column, row = np.nonzero(filled)
+    expected = {f"E{500_000 + 100 * (c - 3)}N{4_800_000 + 100 * (r - 3)}" for c, r in zip(column, row, strict=True)}
+    assert set(grid.cells) == expected
+    assert len(expected) > picture.sum()
+
+
+@pytest.mark.parametrize("lattice", [SquareLattice(500.0, (0.0, 0.0)), HexagonLattice(500.0, (17.0, -3.0))])
+def test_cells_over_a_rectangle_cover_it(lattice):
+    bounds = (-1_234.0, 40_321.0, 3_210.0, 42_999.0)
+    keys = over(lattice, bounds)
+    cover = shapely.union_all(lattice.polygons(*split(keys)))
+    assert shapely.covers(cover, shapely.box(*bounds))
+    assert (np.diff(keys) > 0).all()
+
+
+def test_a_city_with_too_many_cells_is_refused_before_they_are_made():
+    with pytest.raises(InputError, match=r"about 400,\d+,\d+ cells of 10 m; set a larger size"):
+        Squares(10, active="all").build(events_at([500_000, 700_000], [4_800_000, 5_000_000]))
+
+
+@pytest.mark.parametrize("spec", [Squares, Hexagons])
+@pytest.mark.parametrize("size", [0.005, -500.0, float("nan")])
+def test_a_size_that_is_no_size_is_refused(spec, size):
+    with pytest.raises(InputError, match=r"grid\.size=.* must be a number of metres, at least 10"):
+        spec(size)
+
+
+@pytest.mark.parametrize("spec", [Squares, Hexagons])
+def test_one_cell_is_a_grid_and_travels_between_processes(spec):
+    events = events_at([630_000.0], [4_834_000.0])
+    grid = pickle.loads(pickle.dumps(spec(500).build(events)))  # noqa: S301 - our own bytes
+    assert len(grid) == 1
+    assert grid.neighbours.shape == (1, 1)
+    assert grid.neighbours.nnz == 0
+    assert grid.locate(events).tolist() == [0]
+    assert grid.locate(events_at([640_000.0], [4_834_000.0])).tolist() == [-1]

@@ -1,0 +1,88 @@
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from ilp_models.domain.errors import InputError
+from ilp_models.grid.polygons import read_polygons
+
+CRS = "EPSG:32617"
+BOX = shapely.box(500_000, 4_800_000, 501_000, 4_801_000)
+BOW_TIE = shapely.Polygon([(500_000, 4_800_000), (501_000, 4_801_000), (501_000, 4_800_000), (500_000, 4_801_000)])
+
+
+@pytest.mark.parametrize("file", ["areas.gpkg", "areas.geojson", "areas.shp", "areas.shp.zip"])
+def test_polygons_come_back_in_the_crs_asked_for(file, polygon_file):
+    areas = read_polygons(polygon_file([BOX], ["Annex"], file), CRS, "name")
+    assert areas.names == ("Annex",)
+    assert areas.geometry[0].area == pytest.approx(1e6, rel=1e-4)
+    assert shapely.hausdorff_distance(areas.geometry[0], BOX) < 1.0
+
+
+def test_numbers_serve_as_names(polygon_file):
+    assert read_polygons(polygon_file([BOX], hood=[75]), CRS, "hood").names == ("75",)
+
+
+def test_a_self_crossing_outline_is_repaired(polygon_file):
+    areas = read_polygons(polygon_file([BOW_TIE], ["Bow"]), CRS, "name")
+    assert shapely.is_valid(areas.geometry).all()
+    assert areas.geometry[0].area == pytest.approx(0.5e6, rel=1e-3)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
+        read_polygons("nowhere.gpkg", CRS)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    (tmp_path / "notes.geojson").write_text("no polygons here")
+    with pytest.raises(InputError, match=r"notes\.geojson is no polygon file that can be read"):
+        read_polygons(str(tmp_path / "notes.geojson"), CRS)
+
+
+def test_a_table_without_geometry_is_named(tmp_path):
+    (tmp_path / "areas.csv").write_text("name\nAnnex\n")
+    with pytest.raises(InputError, match=r"areas\.csv holds no polygon"):
+        read_polygons(str(tmp_path / "areas.csv"), CRS)
+
+
+def test_an_empty_layer_is_named(tmp_path):
+    (tmp_path / "areas.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(InputError, match=r"areas\.geojson holds no polygon"):
+        read_polygons(str(tmp_path / "areas.geojson"), CRS)
+
+
+def test_a_file_without_crs_is_named(tmp_path, polygon_file):
+    path = polygon_file([BOX], ["Annex"], "areas.shp")
+    (tmp_path / "areas.prj").unlink()
+    with pytest.raises(InputError, match=r"areas\.shp does not say its CRS; add the \.prj file"):
+        read_polygons(path, CRS, "name")
+
+
+def test_a_missing_name_column_lists_those_there(polygon_file):
+    with pytest.raises(InputError, match=r"areas\.gpkg has no column 'hood'; it has name, code"):
+        read_polygons(polygon_file([BOX], ["Annex"], code=[1]), CRS, "hood")
+
+
+def test_a_polygon_without_a_name_is_counted_out(polygon_file):
+    with pytest.raises(InputError, match="column 'name' is empty in row 2"):
+        read_polygons(polygon_file([BOX, BOX], ["Annex", None]), CRS, "name")
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        (shapely.Point(500_000, 4_800_000), "a point that covers no ground"),
+        (shapely.LineString([(500_000, 4_800_000), (501_000, 4_800_000)]), "a linestring that covers no ground"),
+        (None, "nothing"),
+    ],
+)
+def test_what_is_no_polygon_is_named(odd, words, polygon_file):
+    with pytest.raises(InputError, match=f"row 2 holds {words}; keep polygons only"):
+        read_polygons(polygon_file([BOX, odd], ["Annex", "Odd"], "areas.geojson"), CRS)
+
+
+def test_a_height_is_no_obstacle(tmp_path):
+    raised = shapely.force_3d(BOX, 76.0)
+    gpd.GeoDataFrame(pd.DataFrame({"name": ["Annex"]}), geometry=[raised], crs=CRS).to_file(tmp_path / "areas.gpkg")
+    assert not shapely.has_z(read_polygons(str(tmp_path / "areas.gpkg"), CRS).geometry).any()

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra.utils import instantiate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.panel import Panel
+from ilp_models.grid.square import Squares
+from tests.builders import events_at
+
+
+def test_squares_are_named_after_their_lower_left_corner_by_easting_then_northing():
+    events = events_at([631_250, 630_500, 630_999.9, 630_700], [4_833_500, 4_834_000, 4_833_500, 4_833_999])
+    grid = Squares(500).build(events)
+    assert grid.cells.tolist() == ["E630500N4833500", "E630500N4834000", "E631000N4833500"]
+    assert grid.locate(events).tolist() == [2, 1, 0, 0]
+    assert grid.geometry[1].bounds == (630_500, 4_834_000, 631_000, 4_834_500)
+
+
+def test_the_origin_shifts_corners_and_names():
+    events = events_at([630_500], [4_833_500])
+    assert Squares(500, origin=[100, 250]).build(events).cells.tolist() == ["E630100N4833250"]
+    assert Squares(500, origin=[100_100, -4_750]).build(events).cells.tolist() == ["E630100N4833250"]
+
+
+def test_names_below_zero_stay_apart():
+    events = events_at([500_000, 500_000], [-20, 20], crs="EPSG:32617")
+    assert Squares(100).build(events).cells.tolist() == ["E500000N-100", "E500000N0"]
+
+
+def test_a_square_inside_has_eight_neighbours_and_one_in_the_corner_three():
+    x, y = np.meshgrid(np.arange(500_250, 502_000, 500), np.arange(4_800_250, 4_802_000, 500))
+    grid = Squares(500).build(events_at(x.ravel(), y.ravel()))
+    degree = np.asarray(grid.neighbours.sum(axis=1)).reshape(4, 4)
+    assert degree.tolist() == [[3, 5, 5, 3], [5, 8, 8, 5], [5, 8, 8, 5], [3, 5, 5, 3]]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.floats(620_000, 624_000), st.floats(4_830_000, 4_834_000)), min_size=1, max_size=60))
+def test_counts_add_up_when_cells_are_halved(places):
+    x, y = np.array(places).T
+    events = events_at(x, y)
+    coarse, fine = Squares(500).build(events), Squares(250).build(events)
+    large, small = (Panel.count(events, grid, Calendar()).values for grid in (coarse, fine))
+    corner = np.array([cell.bounds[:2] for cell in fine.geometry])
+    home = coarse.locate(events_at(*(corner + 125).T))
+    summed = np.zeros_like(large)
+    np.add.at(summed, (slice(None), home), small)
+    assert (summed == large).all()
+    assert large.sum() == len(places)
+
+
+def test_closing_is_decided_by_the_events_given_and_not_by_later_ones():
+    x, y = [500_050, 500_250, 509_950], [4_800_050, 4_800_050, 4_800_050]
+    when = ["2021-01-05", "2021-01-06", "2021-01-20"]
+    events = events_at(x, y, when)
+    known = events.known_at(pd.Timestamp("2021-01-11"))
+    assert Squares(100).build(known).cells.tolist() == ["E500000N4800000", "E500200N4800000"]
+    assert len(Squares(100, active="closing").build(known)) == 3
+    assert len(Squares(100).build(events)) == 3
+
+
+@pytest.mark.parametrize("name", ["squares", "hexagons"])
+def test_the_packaged_settings_build_a_grid_with_the_publishers_areas(name):
+    path = Path(__file__).parents[2] / "configs" / "grid" / f"{name}.yaml"
+    spec = instantiate(OmegaConf.load(path), _convert_="all")
+    grid = spec.build(events_at([630_100, 640_000], [4_834_100, 4_834_100], area=["Annex", "Malvern"]))
+    assert grid.parents["area"].tolist() == ["Annex", "Malvern"]
