@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ilp_models.domain.distribution import LEVELS, fit_dispersion, log_probability, quantiles
+
+
+def scipy_distribution(mean, dispersion):
+    if dispersion == 0:
+        return stats.poisson(mean)
+    size = 1 / dispersion
+    return stats.nbinom(size, size / (size + mean))
+
+
+DISPERSIONS = st.one_of(st.just(0.0), st.floats(1e-3, 20.0))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 200), st.floats(1e-4, 150.0), DISPERSIONS)
+def test_log_probabilities_are_scipy_s(count, mean, dispersion):
+    expected = scipy_distribution(mean, dispersion).logpmf(count)
+    assert float(log_probability(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-8)
+
+
+@settings(deadline=None)
+@given(st.floats(1e-4, 60.0), DISPERSIONS)
+def test_quantiles_are_the_smallest_counts_that_reach_their_level(mean, dispersion):
+    distribution = scipy_distribution(mean, dispersion)
+    for level, count in zip(LEVELS, quantiles(mean, dispersion), strict=True):
+        assert distribution.cdf(count) >= level - 1e-9
+        assert count == 0 or distribution.cdf(count - 1) < level + 1e-9
+
+
+def test_quantiles_of_a_cube_with_one_dispersion_a_type_are_scipy_s():
+    generator = np.random.default_rng(4)
+    mean = generator.gamma(0.5, 2.0, (3, 50, 4))
+    dispersion = np.array([0.0, 0.4, 3.0])[:, None, None]
+    for index, level in enumerate(LEVELS):
+        for kind in range(3):
+            oracle = scipy_distribution(mean[kind], float(dispersion[kind, 0, 0])).ppf(level)
+            assert np.array_equal(quantiles(mean, dispersion)[index, kind], oracle)
+
+
+def test_nothing_expected_is_certain():
+    assert not quantiles([0.0], [0.5]).any()
+    assert float(log_probability(0, 0.0, 0.5)) == 0.0
+    assert float(log_probability(1, 0.0, 0.5)) == -np.inf
+
+
+def test_tiny_dispersions_pass_into_the_poisson_distribution():
+    assert float(log_probability(7, 5.0, 1e-7)) == pytest.approx(float(log_probability(7, 5.0, 0.0)), abs=1e-5)
+
+
+@pytest.mark.parametrize("dispersion", [0.1, 0.6, 4.0])
+def test_a_known_dispersion_is_recovered(dispersion):
+    generator = np.random.default_rng(8)
+    mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
+    size = 1 / dispersion
+    count = generator.negative_binomial(size, size / (size + mean))
+    assert fit_dispersion(count, mean) == pytest.approx(dispersion, rel=0.08)
+
+
+def test_poisson_counts_have_no_dispersion():
+    generator = np.random.default_rng(9)
+    mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
+    assert fit_dispersion(generator.poisson(mean), mean) < 0.02
+    assert fit_dispersion(np.round(mean), mean) == 0.0

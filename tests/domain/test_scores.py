@@ -1,0 +1,165 @@
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.resampling import Resampling
+from ilp_models.domain.scores import COLUMNS, ScoreTable, floor_of, is_bound
+
+WEEKS = pd.date_range("2021-01-04", periods=12, freq="7D").strftime("%Y-%m-%d").tolist()
+
+
+def table_of(*rows):
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def by_hand():
+    """Two types, two weeks; type b has no event in the second week."""
+    scores = {
+        ("a", WEEKS[0]): {"deviance": 0.4, "squared_error": 1.0, "expected_total": 9.0, "observed_total": 10.0}
+        | {"sum_ratio": 0.9, "hit_rate_05": 0.5, "pai_05": 10.0, "pei_05": 0.625, "oracle_hits_05": 8.0},
+        ("a", WEEKS[1]): {"deviance": 0.2, "squared_error": 3.0, "expected_total": 3.0, "observed_total": 5.0}
+        | {"sum_ratio": 0.6, "hit_rate_05": 0.2, "pai_05": 4.0, "pei_05": 0.25, "oracle_hits_05": 4.0},
+        ("b", WEEKS[0]): {"deviance": 0.6, "squared_error": 4.0, "expected_total": 2.0, "observed_total": 1.0}
+        | {"sum_ratio": 2.0, "hit_rate_05": 1.0, "pai_05": 20.0, "pei_05": 1.0, "oracle_hits_05": 1.0},
+        ("b", WEEKS[1]): {"deviance": 0.0, "squared_error": 0.0, "expected_total": 1.0, "observed_total": 0.0}
+        | {"oracle_hits_05": 0.0},
+    }
+    return table_of(
+        *(("ewma", kind, 1, week, name, value) for (kind, week), row in scores.items() for name, value in row.items())
+    )
+
+
+def pooled(summary, **keys):
+    for column, value in keys.items():
+        summary = summary[summary[column] == value]
+    return summary.set_index("score")["value"]
+
+
+def test_pooled_scores_by_hand():
+    summary = ScoreTable(by_hand()).summarise()
+    everything = pooled(summary, crime_type="all")
+    assert everything["deviance"] == pytest.approx(0.3)
+    assert everything["rmse"] == pytest.approx(np.sqrt(2.0))
+    assert everything["sum_ratio"] == pytest.approx(15 / 16)
+    assert everything["hit_rate_05"] == pytest.approx((5 + 1 + 1) / 16)
+    assert everything["pai_05"] == pytest.approx(7 / 16 / 0.05)
+    assert everything["pei_05"] == pytest.approx(7 / 13)
+    second = pooled(summary, crime_type="b")
+    assert second["sum_ratio"] == pytest.approx(3.0)
+    assert second["hit_rate_05"] == pytest.approx(1.0)
+    assert set(summary["n"][(summary["crime_type"] == "b") & (summary["score"] == "hit_rate_05")]) == {1}
+    assert set(summary["n"][summary["crime_type"] == "a"]) == {2}
+
+
+def test_without_crime_type_the_pool_is_over_all_types():
+    scores = ScoreTable(by_hand())
+    assert pooled(scores.summarise(("forecaster",))).to_dict() == pytest.approx(
+        pooled(scores.summarise(), crime_type="all").to_dict()
+    )
+
+
+def test_a_single_period_is_summarised_without_an_interval():
+    summary = ScoreTable(by_hand()).summarise(("forecaster", "period"))
+    second = summary[summary["period"] == WEEKS[1]].set_index("score")
+    assert second.loc["sum_ratio", "value"] == pytest.approx(4 / 5)
+    assert second[["low", "high"]].isna().all(axis=None)
+    assert set(second["n"]) == {1}
+
+
+def test_scores_read_back_from_a_file_summarise_alike():
+    scores = ScoreTable(by_hand())
+    again = ScoreTable(pd.read_csv(StringIO(scores.table.to_csv(index=False))))
+    pd.testing.assert_frame_equal(again.summarise(), scores.summarise())
+
+
+def deviances(**of):
+    """A table of deviances over twelve weeks, one type unless a value is a dict of types."""
+    return table_of(
+        *(
+            (name, kind, 1, week, "deviance", float(value))
+            for name, kinds in of.items()
+            for kind, series in (kinds if isinstance(kinds, dict) else {"a": kinds}).items()
+            for week, value in zip(WEEKS, np.broadcast_to(series, 12), strict=True)
+        )
+    )
+
+
+NOISE = np.random.default_rng(1).normal(0, 0.01, (2, 12))
+
+
+def test_skill_is_the_share_of_the_baseline_s_deviance_that_is_saved():
+    scores = deviances(ewma={"a": 1.0, "b": 0.2}, lightgbm={"a": 0.9, "b": 0.3})
+    skill = ScoreTable(scores).skill("ewma").set_index(["forecaster", "crime_type"])
+    assert skill.loc[("lightgbm", "a"), "skill"] == pytest.approx(0.1)
+    assert skill.loc[("lightgbm", "b"), "skill"] == pytest.approx(-0.5)
+    assert skill.loc[("lightgbm", "all"), "skill"] == pytest.approx(0.0)
+    assert skill.loc[("lightgbm", "a"), ["low", "high"]].tolist() == pytest.approx([0.1, 0.1])
+    assert skill["verdict"].tolist() == ["tie", "tie", "tie", "better", "worse", "tie"]
+    assert skill.loc[("ewma", "all"), "p_value"] == 1.0
+    assert set(skill["n"]) == {12}
+
+
+def test_noise_around_the_baseline_is_a_tie_and_a_steady_gain_is_not():
+    scores = ScoreTable(deviances(ewma=1.0 + NOISE[0], twin=1.0 + NOISE[1], good=0.95 + NOISE[1]))
+    skill = scores.skill("ewma").query("crime_type == 'all'").set_index("forecaster")
+    assert skill["verdict"].to_dict() == {"ewma": "tie", "twin": "tie", "good": "better"}
+    assert skill.loc["twin", "low"] < 0 < skill.loc["twin", "high"]
+    assert skill.loc["good", "low"] < skill.loc["good", "skill"] < skill.loc["good", "high"]
+
+
+def test_few_periods_show_no_difference():
+    scores = deviances(ewma=1.0, lightgbm=0.5)
+    few = ScoreTable(scores[scores["period"].isin(WEEKS[:7])], Resampling(block=4)).skill("ewma")
+    assert few["skill"].tolist() == pytest.approx([0, 0, 0.5, 0.5])
+    assert few[["low", "high", "p_value"]].isna().all(axis=None)
+    assert set(few["verdict"]) == {"tie"}
+
+
+def test_all_forecasters_are_judged_on_the_same_draws():
+    scores = ScoreTable(deviances(ewma=1 + NOISE[0], once=2 + 2 * NOISE[0]))
+    skill = scores.skill("ewma").query("forecaster == 'once'")
+    assert skill["low"].to_numpy() == pytest.approx(skill["high"].to_numpy())
+
+
+def test_bounds_are_kept_apart_from_the_ranking():
+    scores = ScoreTable(deviances(ewma=1.0, **{floor_of("ewma"): 0.9, "oracle": 0.1}))
+    assert scores.forecasters == ("ewma",)
+    assert scores.bounds == ("floor (ewma)", "oracle")
+    assert scores.skill("ewma")["forecaster"].unique().tolist() == ["ewma"]
+    assert scores.skill("ewma", bounds=True)["skill"].tolist() == pytest.approx([0.1, 0.1, 0.9, 0.9])
+    assert not is_bound("floor_mean")
+    with pytest.raises(InputError, match="baseline 'oracle'"):
+        scores.skill("oracle")
+
+
+def test_leads_are_compared_with_their_own():
+    later = deviances(ewma=2.0, lightgbm=1.0).assign(lead=2, period=lambda t: t["period"] + "+")
+    skill = ScoreTable(pd.concat([deviances(ewma=1.0, lightgbm=0.9), later])).skill("ewma")
+    mine = skill[(skill["forecaster"] == "lightgbm") & (skill["crime_type"] == "all")]
+    assert mine.set_index("lead")["skill"].to_dict() == pytest.approx({1: 0.1, 2: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (by_hand().rename(columns={"score": "metric"}), "the columns forecaster"),
+        (by_hand().iloc[:0], "need rows"),
+        (pd.concat([by_hand(), by_hand().tail(1)]), "1 scores stand there twice, first ewma / b / 1"),
+        (by_hand().assign(value=np.nan), "NaN"),
+        (by_hand().replace({"crime_type": {"a": "all"}}), "rename the type"),
+        (pd.concat([by_hand(), deviances(lightgbm=1.0)]), "was not scored on all"),
+        (pd.concat([by_hand(), table_of(("x", "a", 1, WEEKS[0], "rmse", 1.0))]), "x was not scored"),
+    ],
+)
+def test_tables_that_cannot_be_compared_are_refused(table, message):
+    with pytest.raises(InputError, match=message):
+        ScoreTable(table)
+
+
+@pytest.mark.parametrize("by", [(), ("forecaster", "cell")])
+def test_summaries_are_by_columns_of_the_table(by):
+    with pytest.raises(InputError, match="summarised by"):
+        ScoreTable(by_hand()).summarise(by)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ilp_models.scoring.hot_spots import efficiencies, hit_curve, hit_rates, hits, label
+from tests.builders import replay_of
+
+SMALL = st.integers(0, 3).map(float)
+
+
+@st.composite
+def weeks(draw):
+    cells = draw(st.integers(2, 15))
+    cube = arrays(float, (1, cells, 2), elements=SMALL)
+    return draw(cube), draw(cube), draw(arrays(float, cells, elements=st.sampled_from([1.0, 2.0, 3.0])))
+
+
+def test_hit_rate_pai_and_pei_by_hand():
+    # ten squares, 15 % of the land: the first cell and half of the second; 4 + 1 / 2 * 2 of 10 events
+    expected = np.arange(10.0, 0.0, -1.0).reshape(1, 10, 1)
+    observed = np.array([4.0, 2, 0, 0, 0, 3, 1, 0, 0, 0]).reshape(1, 10, 1)
+    shares, area = (0.15,), np.full(10, 250_000.0)
+    caught, best = hits(expected, observed, area, shares), hits(observed, observed, area, shares)
+    rates = hit_rates(caught, observed.sum(axis=1), shares)
+    assert rates["hit_rate_15"].item() == pytest.approx(0.5)
+    assert rates["pai_15"].item() == pytest.approx(0.5 / 0.15)
+    # the oracle takes the cell with 4 and half of the one with 3
+    efficiency = efficiencies(caught, best, shares)
+    assert efficiency["oracle_hits_15"].item() == pytest.approx(5.5)
+    assert efficiency["pei_15"].item() == pytest.approx(5 / 5.5)
+
+
+def test_tied_cells_are_hit_in_part_whatever_their_order():
+    observed = np.array([0.0, 6.0, 0.0, 0.0]).reshape(1, 4, 1)
+    assert hits(np.ones((1, 4, 1)), observed, np.ones(4), (0.25,)).item() == pytest.approx(1.5)
+
+
+def test_on_equal_squares_the_hits_interpolate_between_whole_numbers_of_cells():
+    generator = np.random.default_rng(1)
+    expected, observed = generator.random((1, 37, 1)), generator.poisson(2.0, (1, 37, 1)).astype(float)
+    order = np.argsort(-expected[0, :, 0])
+    cumulative = np.concatenate(([0.0], np.cumsum(observed[0, order, 0])))
+    for share in (0.01, 0.05, 0.2, 0.5):
+        oracle = np.interp(share * 37, np.arange(38), cumulative)
+        assert hits(expected, observed, np.ones(37), (share,)).item() == pytest.approx(oracle)
+
+
+def test_unequal_cells_are_taken_by_density():
+    # 4 events on 4 m2 come after 2 events on 1 m2
+    expected = np.array([4.0, 2.0, 0.0]).reshape(1, 3, 1)
+    assert hits(expected, expected, np.array([4.0, 1.0, 5.0]), (0.1, 0.5)).ravel() == pytest.approx([2.0, 6.0])
+
+
+def test_a_period_without_events_has_no_hit_rate():
+    rates = hit_rates(np.zeros((1, 1, 1)), np.zeros((1, 1)), (0.05,))
+    assert np.isnan(rates["hit_rate_05"]).all()
+    assert np.isnan(efficiencies(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), (0.05,))["pei_05"]).all()
+
+
+@settings(deadline=None)
+@given(weeks(), st.floats(0.01, 1), st.floats(0.01, 1))
+def test_hits_grow_with_the_share_and_never_pass_the_oracle(week, one, other):
+    expected, observed, area = week
+    shares = sorted((one, other))
+    caught, best = hits(expected, observed, area, shares), hits(observed, observed, area, shares)
+    assert (caught[0] <= caught[1] + 1e-9).all()
+    assert (caught <= best + 1e-9).all()
+    assert (best <= observed.sum(axis=1) + 1e-9).all()
+
+
+@settings(deadline=None)
+@given(weeks(), st.randoms())
+def test_the_order_of_the_cells_changes_nothing(week, random):
+    expected, observed, area = week
+    order = list(range(len(area)))
+    random.shuffle(order)
+    shuffled = hits(expected[:, order], observed[:, order], area[order], (0.1, 0.4))
+    assert shuffled == pytest.approx(hits(expected, observed, area, (0.1, 0.4)))
+
+
+def test_labels_are_per_cent():
+    assert [label(share) for share in (0.01, 0.05, 0.1, 0.29, 1.0, 0.005)] == ["01", "05", "10", "29", "100", "0.5"]
+
+
+def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
+    generator = np.random.default_rng(2)
+    expected = generator.gamma(0.5, 1.0, (2, 30, 4))
+    observed = generator.poisson(expected)
+    observed[1] = 0
+    curve = hit_curve(replay_of(expected, observed), np.ones(30), np.linspace(0, 1, 21))
+    assert curve["crime_type"].unique().tolist() == ["a", "all"]
+    first = curve[curve["crime_type"] == "all"]
+    assert first["hit_rate"].iloc[[0, -1]].tolist() == pytest.approx([0.0, 1.0])
+    assert (np.diff(first["hit_rate"]) >= -1e-12).all()
+    assert (first["oracle"] >= first["hit_rate"] - 1e-12).all()
+    at_ten = hits(expected[:1], observed[:1].astype(float), np.ones(30), (0.1,)).sum() / observed.sum()
+    assert first.set_index(first["share"].round(2)).loc[0.1, "hit_rate"] == pytest.approx(at_ten)

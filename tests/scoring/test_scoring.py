@@ -1,0 +1,220 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError
+from ilp_models.scoring.scores import Scoring
+from tests.builders import replay_of
+
+SHARES = (0.1, 0.35)
+SCORING = Scoring(shares=SHARES, draws=50)
+
+
+def city(seed=0, kinds=2, cells=8, periods=9, forecaster="ewma", counts_seed=100, **others):
+    """Forecasts with ties and zeros, on cells of different area; the counts depend on ``counts_seed`` alone."""
+    counts = np.random.default_rng(counts_seed).poisson(0.7, (kinds, cells, periods))
+    generator = np.random.default_rng(seed)
+    expected = generator.integers(0, 4, (kinds, cells, periods)) / 2
+    return replay_of(expected, counts, forecaster, dispersion=np.linspace(0, 0.8, kinds), **others)
+
+
+def area(cells=8):
+    return np.array([1.0, 2.0, 0.5, 1.0, 1.0, 2.0, 4.0, 1.0])[:cells] * 1e5
+
+
+def slow_hits(rank_by, observed, land, share):
+    """Flag cell after cell, all cells of one density at once."""
+    left, caught = share * sum(land), 0.0
+    density = [value / m2 for value, m2 in zip(rank_by, land, strict=True)]
+    for value in sorted(set(density), reverse=True):
+        tied = [cell for cell, own in enumerate(density) if own == value]
+        size = sum(land[cell] for cell in tied)
+        part = min(1.0, left / size)
+        caught += part * sum(observed[cell] for cell in tied)
+        left -= part * size
+    return caught
+
+
+def slow_scores(replay, land, kind, period, floor=0.005):
+    """Score one type and period with loops over cells."""
+    y = [int(value) for value in replay.observed.values[kind, :, period]]
+    p = [float(value) for value in replay.expected.values[kind, :, period]]
+    limits = replay.quantiles.values[:, kind, :, period]
+    spread, cells = float(replay.dispersion.values[kind]), range(len(y))
+    scores = {"deviance": 0.0, "squared_error": 0.0, "log_score": 0.0, "pinball": 0.0}
+    for cell in cells:
+        mean = max(p[cell], floor)
+        log_term = y[cell] * math.log(y[cell] / mean) if y[cell] else 0.0
+        scores["deviance"] += 2 * (log_term - y[cell] + mean) / len(y)
+        scores["squared_error"] += (y[cell] - p[cell]) ** 2 / len(y)
+        if spread:
+            size = 1 / spread
+            chance = math.gamma(y[cell] + size) / math.gamma(size) / math.factorial(y[cell])
+            chance *= (size / (size + mean)) ** size * (mean / (size + mean)) ** y[cell]
+        else:
+            chance = math.exp(-mean) * mean ** y[cell] / math.factorial(y[cell])
+        scores["log_score"] -= math.log(chance) / len(y)
+        for level, limit in zip((0.05, 0.25, 0.5, 0.75, 0.95), limits[:, cell], strict=True):
+            cost = level * (y[cell] - limit) if y[cell] > limit else (1 - level) * (limit - y[cell])
+            scores["pinball"] += cost / 5 / len(y)
+    for row, name in enumerate(("q05", "q25", "q50", "q75", "q95")):
+        scores[f"below_{name}"] = sum(y[cell] < limits[row, cell] for cell in cells) / len(y)
+        scores[f"at_most_{name}"] = sum(y[cell] <= limits[row, cell] for cell in cells) / len(y)
+    scores["coverage_90"] = sum(limits[0, c] <= y[c] <= limits[4, c] for c in cells) / len(y)
+    scores["coverage_50"] = sum(limits[1, c] <= y[c] <= limits[3, c] for c in cells) / len(y)
+    scores |= {"expected_total": sum(p), "observed_total": sum(y)}
+    if sum(y):
+        scores["sum_ratio"] = sum(p) / sum(y)
+    for share, name in zip(SHARES, ("10", "35"), strict=True):
+        mine, best = slow_hits(p, y, land, share), slow_hits(y, y, land, share)
+        scores[f"oracle_hits_{name}"] = best
+        if sum(y):
+            scores |= {
+                f"hit_rate_{name}": mine / sum(y),
+                f"pai_{name}": mine / sum(y) / share,
+                f"pei_{name}": mine / best,
+            }
+    return scores
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_score_is_what_loops_over_cells_give(seed):
+    replay = city(seed, counts_seed=seed)
+    replay.observed.values[1, :, 3] = 0
+    table = SCORING.run([replay], area()).table
+    mine = table[table["forecaster"] == "ewma"].set_index(["crime_type", "period"])
+    for kind, name in enumerate(("a", "b")):
+        for period, start in enumerate(replay.periods.start_time.strftime("%Y-%m-%d")):
+            scores = mine.loc[(name, start)].set_index("score")["value"].to_dict()
+            assert scores == pytest.approx(slow_scores(replay, area(), kind, period))
+
+
+def test_pools_are_those_of_all_units():
+    replay = city()
+    pooled = (
+        SCORING.run([replay], area()).summarise(("forecaster",)).set_index(["forecaster", "score"])["value"]["ewma"]
+    )
+    error = replay.observed.values - replay.expected.values
+    assert pooled["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    assert pooled["sum_ratio"] == pytest.approx(replay.expected.values.sum() / replay.observed.values.sum())
+    hits = best = 0.0
+    for kind in range(2):
+        for period in range(9):
+            p, y = replay.expected.values[kind, :, period], replay.observed.values[kind, :, period]
+            hits += slow_hits(p, y, area(), 0.35)
+            best += slow_hits(y, y, area(), 0.35)
+    assert pooled["hit_rate_35"] == pytest.approx(hits / replay.observed.values.sum())
+    assert pooled["pai_35"] == pytest.approx(hits / replay.observed.values.sum() / 0.35)
+    assert pooled["pei_35"] == pytest.approx(hits / best)
+
+
+def test_a_perfect_forecast_scores_as_the_oracle():
+    counts = city().observed.values
+    perfect = replay_of(counts, counts, "perfect")
+    summary = SCORING.run([perfect], area()).summarise().set_index(["forecaster", "crime_type", "score"])["value"]
+    mine, oracle = summary["perfect"]["all"], summary["oracle"]["all"]
+    shared = oracle.index.intersection(mine.index)
+    assert {"deviance", "rmse", "hit_rate_10", "pai_10", "pei_10", "sum_ratio"} <= set(shared)
+    assert mine[shared].to_dict() == pytest.approx(oracle.to_dict())
+    assert mine["deviance"] == pytest.approx(2 * 0.005 * (counts == 0).mean())
+    assert mine["pei_10"] == pytest.approx(1.0)
+
+
+def test_the_floor_is_of_the_forecaster_with_the_least_deviance():
+    truth = np.random.default_rng(3).gamma(0.5, 0.6, (2, 300, 12))
+    counts = np.random.default_rng(4).poisson(truth)
+    replays = [replay_of(truth, counts, "truth"), replay_of(truth * 1.5, counts, "ewma")]
+    scores = SCORING.run(replays, np.ones(300))
+    assert scores.bounds == ("floor (truth)", "oracle")
+    summary = scores.summarise(("forecaster",)).set_index(["forecaster", "score"])["value"]
+    floor, truth_row = summary["floor (truth)"], summary["truth"]
+    # the truth scores its own floor but for the noise of one sample
+    assert floor["deviance"] == pytest.approx(truth_row["deviance"], rel=0.05)
+    assert floor["hit_rate_10"] == pytest.approx(truth_row["hit_rate_10"], rel=0.05)
+    assert summary["oracle"]["hit_rate_10"] > floor["hit_rate_10"]
+    ceiling = scores.skill("ewma", bounds=True).query("crime_type == 'all'").set_index("forecaster")["skill"]
+    assert ceiling["oracle"] > ceiling["floor (truth)"] > 0
+
+
+def test_the_order_of_the_cells_changes_nothing():
+    replay, order = city(), np.random.default_rng(0).permutation(8)
+    cubes = {name: getattr(replay, name).isel(cell=order) for name in ("expected", "observed", "quantiles")}
+    shuffled = SCORING.run([replace(replay, **cubes)], area()[order]).table
+    pd.testing.assert_frame_equal(shuffled, SCORING.run([replay], area()).table)
+
+
+def test_leads_are_scored_beside_each_other():
+    replays = [city(seed, lead=lead) for seed, lead in enumerate((1, 2))]
+    table = SCORING.run(replays, area()).table
+    assert table.groupby("forecaster")["lead"].unique().map(list).to_dict() == {
+        "ewma": [1, 2],
+        "floor (ewma)": [1, 2],
+        "oracle": [1, 2],
+    }
+
+
+def test_a_dispersion_for_each_unit_is_read():
+    replay = city()
+    wide = replay.dispersion.broadcast_like(replay.expected).transpose(*replay.expected.dims)
+    pd.testing.assert_frame_equal(
+        SCORING.run([replace(replay, dispersion=wide)], area()).table, SCORING.run([replay], area()).table
+    )
+
+
+def spoiled(name, value):
+    replay = city()
+    cube = getattr(replay, name).astype(float).copy()
+    cube.values.flat[1] = value
+    return replace(replay, **{name: cube})
+
+
+@pytest.mark.parametrize(
+    ("replays", "message"),
+    [
+        ([], "run a backtest first"),
+        ([city(), city(1)], "comes twice at lead 1"),
+        ([city(forecaster="oracle")], "may not be called 'oracle'"),
+        ([city(), city(forecaster="kde", cells=7)], "differ in their cells"),
+        ([city(), city(forecaster="kde", kinds=1)], "differ in their crime_types"),
+        ([city(), city(forecaster="kde", start="2021-01-11")], "differ in their periods"),
+        ([city(), city(forecaster="kde", counts_seed=1)], "different counts"),
+        ([spoiled("expected", np.nan)], "expected values of ewma"),
+        ([spoiled("observed", np.nan)], "observed values of ewma"),
+        ([spoiled("quantiles", -1.0)], "quantiles values of ewma"),
+        ([spoiled("expected", np.inf)], "infinite"),
+        ([spoiled("dispersion", -0.1)], "dispersion values of ewma"),
+    ],
+)
+def test_forecasts_that_cannot_be_compared_are_refused(replays, message):
+    with pytest.raises(InputError, match=message):
+        SCORING.run(replays, area())
+
+
+def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
+    replay = city()
+    with pytest.raises(InputError, match="8 cells and the grid 7 areas"):
+        SCORING.run([replay], area(7))
+    with pytest.raises(InputError, match="must give the quantiles"):
+        SCORING.run([replace(replay, quantiles=replay.quantiles.isel(quantile=[0, 2, 4]))], area())
+    with pytest.raises(InputError, match="quantiles of ewma do not cover"):
+        SCORING.run([replace(replay, quantiles=replay.quantiles.isel(cell=[0, 1]))], area())
+    with pytest.raises(InputError, match="dispersion of ewma does not cover"):
+        SCORING.run([replace(replay, dispersion=replay.dispersion.isel(crime_type=[0]))], area())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"shares": []}, "shares"),
+        ({"shares": [5]}, "0.05"),
+        ({"shares": [0.05, 0.05]}, "twice"),
+        ({"floor": 0.0}, "floor"),
+        ({"level": 95}, "level"),
+    ],
+)
+def test_settings_that_make_no_score_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        Scoring(**settings)
