@@ -140,24 +140,25 @@ class ScoreTable:
         wide = self._wide()
         if "crime_type" in by:
             wide = pd.concat([wide, wide.assign(crime_type=ALL)], ignore_index=True)
-        groups = wide[list(by)].drop_duplicates(ignore_index=True)
-        row = wide.groupby(list(by), sort=False).ngroup().to_numpy()
-        times = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
-        shape = (int(times.max()) + 1, len(groups))
-        flat = times * shape[1] + row
-        parts = []
-        for score, top, bottom in _parts(wide):
-            columns = (top.fillna(0), bottom.fillna(0), top.notna())
-            sums, counts, scored = (
-                np.bincount(flat, part, shape[0] * shape[1]).reshape(shape).astype(float) for part in columns
-            )
-            estimate = self.resampling.ratio(sums, counts)
-            frame = groups.assign(score=score, value=estimate.value, low=estimate.low, high=estimate.high)
-            parts.append(frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)])
-        result = pd.concat(parts, ignore_index=True)
+        result = pd.concat(self._pooled(wide, list(by)), ignore_index=True)
         root = result["score"] == "rmse"
         result.loc[root, ["value", "low", "high"]] **= 0.5
         return result
+
+    def _pooled(self, wide: pd.DataFrame, by: list[str]) -> Iterator[pd.DataFrame]:
+        groups = wide[by].drop_duplicates(ignore_index=True)
+        group = wide.groupby(by, sort=False).ngroup().to_numpy()
+        time = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
+        shape = (int(time.max()) + 1, len(groups))
+        for score, numerator, denominator in _parts(wide):
+            columns = (numerator.fillna(0), denominator.fillna(0), numerator.notna())
+            top, bottom, scored = (
+                np.bincount(time * shape[1] + group, column, shape[0] * shape[1]).reshape(shape).astype(float)
+                for column in columns
+            )
+            estimate = self.resampling.ratio(top, bottom)
+            frame = groups.assign(score=score, value=estimate.value, low=estimate.low, high=estimate.high)
+            yield frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)]
 
     def skill(self, against: str, *, bounds: bool = False) -> pd.DataFrame:
         """Return the share of a baseline's Poisson deviance that each forecaster saves.
