@@ -45,12 +45,13 @@ class CalibrationLine:
         Returns
         -------
         tuple of (float, float)
-            Lower and upper end for the slope, then for the intercept; NaN with fewer than two blocks of periods.
+            Lower and upper end for the slope, then for the intercept; NaN with fewer than three blocks of periods.
         """
-        if not resampling.enough(len(self.influence)):
+        periods = len(self.influence)
+        if not resampling.enough(periods):
             return (np.nan, np.nan), (np.nan, np.nan)
-        drawn = np.array([self.intercept, self.slope]) + resampling.weights(len(self.influence)) @ self.influence
-        low, high = resampling.interval(drawn)
+        drawn = np.array([self.intercept, self.slope]) + resampling.weights(periods) @ self.influence
+        low, high = resampling.interval(drawn, periods)
         return (float(low[1]), float(high[1])), (float(low[0]), float(high[0]))
 
 

@@ -127,7 +127,7 @@ class ScoreTable:
         -------
         DataFrame
             ``by``, then ``score``, ``value``, ``low``, ``high`` and ``n`` (periods pooled). The ends are NaN
-            with fewer than two blocks of periods.
+            with fewer than three blocks of periods.
 
         Raises
         ------
