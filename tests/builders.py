@@ -98,7 +98,7 @@ def events_at(x, y, occurred_at="2021-01-05", **columns):
     table = pd.DataFrame({"x": np.asarray(x, dtype=float), "y": np.asarray(y, dtype=float)})
     table = table.assign(occurred_at=occurred_at, crime_type=types[0])
     table = table.assign(**{"reported_at": table["occurred_at"], **columns})
-    times = {name: pd.to_datetime(table[name]) for name in ("occurred_at", "reported_at")}
+    times = {name: pd.to_datetime(table[name], format="ISO8601") for name in ("occurred_at", "reported_at")}
     table = table.assign(**times, crime_type=pd.Categorical(table["crime_type"], categories=types))
     if "area" in table:
         table = table.assign(area=pd.Categorical(table["area"]))

@@ -48,13 +48,15 @@ class PointLocator:
         ndarray of int64
             One position an event.
         """
-        # Records are snapped to few places, and a tree of points lets each polygon be prepared once.
-        places, place = np.unique(events.table[["x", "y"]].to_numpy(), axis=0, return_inverse=True)
-        area, hit = shapely.STRtree(shapely.points(places)).query(self.geometry, predicate="covers")
+        # Records are snapped to few places (complex numbers, to hash pairs), and a tree of points lets each polygon be
+        # prepared once.
+        place, places = pd.factorize(events.table["x"].to_numpy() + 1j * events.table["y"].to_numpy())
+        tree = shapely.STRtree(shapely.points(places.real, places.imag))
+        area, hit = tree.query(self.geometry, predicate="covers")
         first = np.full(len(places), len(self.geometry), dtype=np.int64)
         np.minimum.at(first, hit, area)
         first[first == len(self.geometry)] = -1
-        return first[place.ravel()]
+        return first[place]
 
 
 @dataclass(frozen=True, eq=False)

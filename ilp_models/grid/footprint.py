@@ -86,7 +86,10 @@ class Footprint:
             return chosen
         chosen = chosen[self._inside(study, lattice, chosen)]
         if len(chosen) == 0 or (len(known) and not np.isin(known, chosen).any()):
-            msg = f"None of the {len(events)} events lies in the study area {self.area}; check its place and its CRS."
+            msg = (
+                f"None of the {len(events)} events lies in an active cell of the study area {self.area}; "
+                "check its place, its CRS and the cell size."
+            )
             raise InputError(msg)
         return chosen
 

@@ -12,7 +12,8 @@ import shapely
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.grid.footprint import Footprint
-from ilp_models.grid.lattice import Floats, Keys, grid_of, refuse_size
+from ilp_models.grid.lattice import Floats, Keys, refuse_shape
+from ilp_models.grid.lattice_grid import grid_of
 from ilp_models.grid.parents import Parents, with_parents
 
 _WIDTH: Final = sqrt(2 / sqrt(3))
@@ -160,7 +161,7 @@ class Hexagons:
 
     def __post_init__(self) -> None:
         """Refuse settings that name no size or rule."""
-        refuse_size(self.size, "grid.size")
+        refuse_shape(self.size, self.origin)
         Footprint(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:

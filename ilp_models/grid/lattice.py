@@ -1,18 +1,12 @@
 """Lattices: the endless regular tilings that squares and hexagons are taken from."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.sparse import csr_matrix
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
-from ilp_models.domain.grid import Grid
-from ilp_models.grid.adjacency import adjacency
-from ilp_models.grid.ground import ground_area
 
 Keys = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -96,23 +90,26 @@ class Lattice(Protocol):
         ...
 
 
-def refuse_size(size: float, setting: str) -> None:
-    """Refuse a cell size that cannot be metres.
+def refuse_shape(size: float, origin: Sequence[float]) -> None:
+    """Refuse a size or an origin that cannot be metres.
 
     Parameters
     ----------
     size : float
         Metres.
-    setting : str
-        What the user set, for the message.
+    origin : sequence of float
+        x and y, metres.
 
     Raises
     ------
     InputError
-        If the size is below 10 m or not a number.
+        If the size is below 10 m, or either is not made of numbers.
     """
-    if not (np.isfinite(size) and size >= SMALLEST_METRES):
-        msg = f"{setting}={size!r} must be a number of metres, at least {SMALLEST_METRES:g}."
+    if not (isinstance(size, int | float) and SMALLEST_METRES <= size < np.inf):
+        msg = f"grid.size={size!r} must be a number of metres, at least {SMALLEST_METRES:g}."
+        raise InputError(msg)
+    if len(origin) != 2 or not all(isinstance(part, int | float) and np.isfinite(part) for part in origin):
+        msg = f"grid.origin={origin!r} must be two numbers of metres, such as [0, 0]."
         raise InputError(msg)
 
 
@@ -205,94 +202,49 @@ def close(keys: Keys, lattice: Lattice) -> Keys:
     ndarray of int64
         Sorted keys, those given among them.
     """
-    steps = _steps(lattice)
-    both = [step * sign for step in steps for sign in (1, -1)]
+    both = [step * sign for step in steps(lattice) for sign in (1, -1)]
     grown = np.unique(np.concatenate([keys, *(keys + step for step in both)]))
     inner = np.ones(len(grown), dtype=bool)
     for step in both:
-        inner &= _position(grown, grown + step) >= 0
+        inner &= find(grown, grown + step) >= 0
     return grown[inner]
 
 
-def _steps(lattice: Lattice) -> list[int]:
-    return [column * _COLUMN + row for column, row in lattice.half_steps]
-
-
-def _position(ordered: Keys, wanted: Keys) -> Keys:
-    """Find each wanted key among ordered ones, -1 where it is missing."""
-    at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
-    return np.where(ordered[at] == wanted, at, -1)
-
-
-def _neighbours(keys: Keys, lattice: Lattice) -> csr_matrix:
-    left, right = [], []
-    for step in _steps(lattice):
-        found = _position(keys, keys + step)
-        there = np.flatnonzero(found >= 0)
-        left.append(there)
-        right.append(found[there])
-    return adjacency(np.concatenate(left), np.concatenate(right), len(keys))
-
-
-@dataclass(frozen=True, eq=False)
-class LatticeLocator:
-    """Finds cells by arithmetic: no spatial index, no search over polygons.
+def steps(lattice: Lattice) -> list[int]:
+    """Return what to add to a key for half of its neighbours.
 
     Parameters
     ----------
     lattice : Lattice
         The tiling.
-    keys : ndarray of int64
-        Sorted keys of the cells.
-    """
-
-    lattice: Lattice
-    keys: Keys
-
-    def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's cell among the keys, -1 outside them all.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
-        table = events.table
-        return _position(self.keys, keys_of(self.lattice, table["x"].to_numpy(), table["y"].to_numpy()))
-
-
-def grid_of(lattice: Lattice, keys: Keys, crs: str) -> Grid:
-    """Return the grid of some cells of a lattice.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The tiling.
-    keys : ndarray of int64
-        Sorted keys of the cells, at least one.
-    crs : str
-        Projected coordinate reference system, metres.
 
     Returns
     -------
-    Grid
-        Named ``E<x>N<y>`` after whole metres of each cell's anchor, ordered by column, then row.
+    list of int
+        Differences of keys; their negatives lead to the other half.
     """
-    column, row = split(keys)
-    planar = np.full(len(keys), lattice.size**2)
-    area_m2 = ground_area(planar, *lattice.centres(column, row), crs)
-    east, north = (np.floor(v + 0.5).astype(np.int64).tolist() for v in lattice.anchors(column, row))
-    return Grid(
-        cells=pd.Index([f"E{e}N{n}" for e, n in zip(east, north, strict=True)], name="cell"),
-        geometry=lattice.polygons(column, row),
-        area_m2=area_m2,
-        crs=crs,
-        neighbours=_neighbours(keys, lattice),
-        locator=LatticeLocator(lattice, keys),
-        kept=np.arange(len(keys)),
-    )
+    return [column * _COLUMN + row for column, row in lattice.half_steps]
+
+
+def find(keys: Keys, wanted: Keys) -> Keys:
+    """Return the position of each wanted key among sorted ones, -1 where it is missing.
+
+    Parameters
+    ----------
+    keys : ndarray of int64
+        Sorted keys, at least one.
+    wanted : ndarray of int64
+        Keys to find.
+
+    Returns
+    -------
+    ndarray of int64
+        One position a wanted key.
+
+    Examples
+    --------
+    >>> find(np.array([3, 5, 8]), np.array([8, 4, 9, 3]))
+    array([ 2, -1, -1,  0])
+    """
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)

@@ -48,7 +48,9 @@ def test_without_a_study_area_all_means_the_rectangle_around_the_events():
 
 @pytest.mark.parametrize("active", ["events", "all"])
 def test_events_far_from_the_study_area_are_named(active, polygon_file):
-    with pytest.raises(InputError, match=r"None of the 1 events lies in the study area .*areas\.gpkg"):
+    with pytest.raises(
+        InputError, match=r"None of the 1 events lies in an active cell of the study area .*areas\.gpkg"
+    ):
         Squares(500, active=active, area=polygon_file([STUDY])).build(events_at([600_000], [4_800_100]))
 
 

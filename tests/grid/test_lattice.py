@@ -24,7 +24,7 @@ def points(places):
     return events_at(x, y)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_every_event_lies_in_the_one_cell_that_covers_it(spec, size, places):
     events = points(places)
@@ -37,7 +37,7 @@ def test_every_event_lies_in_the_one_cell_that_covers_it(spec, size, places):
     assert (strictly.sum(axis=0) <= 1).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_neighbours_are_the_cells_that_touch(spec, size, places):
     grid = spec(size, active="closing").build(points(places))
@@ -48,7 +48,7 @@ def test_neighbours_are_the_cells_that_touch(spec, size, places):
     assert grid.neighbours.diagonal().sum() == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(SPECS, PLACES, st.data())
 def test_a_subset_locates_as_the_whole_does(spec, places, data):
     events = points(places)
@@ -61,16 +61,16 @@ def test_a_subset_locates_as_the_whole_does(spec, places, data):
     assert (part.neighbours.toarray() == grid.neighbours.toarray()[np.ix_(mask, mask)]).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_a_cell_has_the_same_name_whatever_the_other_events(spec, size, places):
     whole, first = points(places), points(places[:1])
-    alone = spec(size).build(first)
-    assert alone.cells[0] == spec(size).build(whole).cells[spec(size).build(whole).locate(first)[0]]
-    assert spec(size).build(points(places[::-1])).cells.tolist() == spec(size).build(whole).cells.tolist()
+    grid = spec(size).build(whole)
+    assert spec(size).build(first).cells[0] == grid.cells[grid.locate(first)[0]]
+    assert spec(size).build(points(places[::-1])).cells.tolist() == grid.cells.tolist()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
 def test_closing_keeps_every_cell_and_is_idempotent(spec, size, places):
     events = points(places)
@@ -108,10 +108,17 @@ def test_a_city_with_too_many_cells_is_refused_before_they_are_made():
 
 
 @pytest.mark.parametrize("spec", [Squares, Hexagons])
-@pytest.mark.parametrize("size", [0.005, -500.0, float("nan")])
+@pytest.mark.parametrize("size", [0.005, -500.0, float("nan"), float("inf"), "500 m"])
 def test_a_size_that_is_no_size_is_refused(spec, size):
     with pytest.raises(InputError, match=r"grid\.size=.* must be a number of metres, at least 10"):
         spec(size)
+
+
+@pytest.mark.parametrize("spec", [Squares, Hexagons])
+@pytest.mark.parametrize("origin", [[0], ["0", "0"], [0, float("nan")]])
+def test_an_origin_that_is_no_place_is_refused(spec, origin):
+    with pytest.raises(InputError, match=r"grid\.origin=.* must be two numbers of metres, such as \[0, 0\]"):
+        spec(origin=origin)
 
 
 @pytest.mark.parametrize("spec", [Squares, Hexagons])

@@ -1,0 +1,108 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError
+from tests.builders import events_at
+
+ROOT = Path(__file__).parents[2]
+EVENTS = events_at(
+    [500_100.0, 500_200.0, 500_300.0],
+    [4_800_100.0, 4_800_200.0, 4_800_300.0],
+    ["2021-01-05 10:00", "2021-01-06 23:59", "2021-01-07"],
+    reported_at=["2021-01-05 10:00", "2021-01-09", "2021-01-08"],
+    area=["Annex", None, "Malvern"],
+)
+
+
+def changed(**columns):
+    return replace(EVENTS, table=EVENTS.table.assign(**columns))
+
+
+def test_known_events_are_those_reported_strictly_before_the_cutoff():
+    known = EVENTS.known_at(pd.Timestamp("2021-01-08"))
+    assert known.table["x"].tolist() == [500_100.0]
+    assert known.end == pd.Timestamp("2021-01-08")
+    assert EVENTS.known_at(pd.Timestamp("2021-01-08 00:00:01")).table["x"].tolist() == [500_100.0, 500_300.0]
+
+
+def test_a_cutoff_after_the_records_keeps_their_end():
+    assert EVENTS.known_at(pd.Timestamp("2030-01-01")).end == EVENTS.end
+
+
+def test_a_type_without_events_keeps_its_name():
+    assert EVENTS.crime_types == ("Assault", "Break and Enter")
+    assert EVENTS.known_at(pd.Timestamp("2021-01-01")).crime_types == EVENTS.crime_types
+
+
+def test_a_column_that_is_not_declared_is_refused():
+    with pytest.raises(InputError, match=r"not allowed \['suspect_name'\]"):
+        changed(suspect_name="x")
+    with pytest.raises(InputError, match=r"missing \['crime_type'\]"):
+        replace(EVENTS, table=EVENTS.table.drop(columns="crime_type"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"x": np.nan}, "set incomplete records aside"),
+        ({"x": np.inf}, "x as finite float64 metres"),
+        ({"y": 4_800_100}, "y as finite float64 metres"),
+        ({"crime_type": "Assault"}, "crime_type as a categorical column"),
+        ({"area": "Annex"}, "area as a categorical column"),
+        ({"occurred_at": pd.Timestamp("2021-01-05", tz="UTC")}, "occurred_at as wall-clock times without a zone"),
+        ({"reported_at": "2021-01-10"}, "reported_at as wall-clock times without a zone"),
+        ({"reported_at": pd.Timestamp("2021-01-06")}, "reported before they occurred"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused(columns, words):
+    with pytest.raises(InputError, match=words):
+        changed(**columns)
+
+
+@pytest.mark.parametrize(
+    ("crs", "words"),
+    [
+        ("EPSG:4326", "counts in degree. Use a UTM zone"),
+        ("EPSG:2272", "counts in US survey foot"),
+        ("EPSG:4978", "need a projected CRS"),
+        ("Toronto", "Toronto names no coordinate reference system"),
+    ],
+)
+def test_a_crs_that_is_no_plane_in_metres_is_refused(crs, words):
+    with pytest.raises(InputError, match=words):
+        replace(EVENTS, crs=crs)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed(x=EVENTS.table["x"] + 1e-6),
+        changed(occurred_at=EVENTS.table["occurred_at"] - pd.Timedelta("1s")),
+        changed(area=EVENTS.table["area"].cat.rename_categories({"Annex": "The Annex"})),
+        changed(crime_type=EVENTS.table["crime_type"].cat.rename_categories({"Break and Enter": "Burglary"})),
+        replace(EVENTS, table=EVENTS.table.iloc[::-1]),
+        replace(EVENTS, end=pd.Timestamp("2021-02-02")),
+        replace(EVENTS, crs="EPSG:32618"),
+        replace(EVENTS, settles_after=pd.Timedelta("7D")),
+    ],
+)
+def test_the_digest_sees_every_change(other):
+    assert other.digest() != EVENTS.digest()
+
+
+def test_the_digest_does_not_depend_on_the_resolution_of_times_or_the_order_of_columns():
+    times = {name: EVENTS.table[name].astype("datetime64[ns]") for name in ("occurred_at", "reported_at")}
+    assert changed(**times).digest() == EVENTS.digest()
+    assert replace(EVENTS, table=EVENTS.table[EVENTS.table.columns[::-1]]).digest() == EVENTS.digest()
+
+
+def test_the_digest_is_the_same_in_another_process():
+    code = "from tests.domain.test_events import EVENTS; import sys; sys.stdout.write(EVENTS.digest())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert other.stdout == EVENTS.digest()

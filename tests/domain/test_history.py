@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.history import History
+from ilp_models.grid.square import Squares
+from tests.builders import events_at
+
+WEEKS = Calendar()
+CUTOFF = pd.Timestamp("2021-01-25")
+HOURS = st.integers(0, 27 * 24).map(lambda hour: pd.Timestamp("2021-01-04") + pd.Timedelta(hour, "h"))
+
+
+def known(events, cutoff=CUTOFF):
+    return History.at(cutoff, events, Squares(500).build(events), WEEKS)
+
+
+def test_a_history_holds_the_weeks_that_ended_by_the_cutoff():
+    history = known(events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-24 23:59:59"]))
+    assert history.panel.periods.start_time.tolist() == [
+        pd.Timestamp(d) for d in ("2021-01-04", "2021-01-11", "2021-01-18")
+    ]
+    assert history.panel.values.sum(axis=(0, 1)).tolist() == [1, 0, 1]
+
+
+def test_a_cutoff_in_mid_week_trims_that_week_but_keeps_its_events():
+    events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-20"])
+    history = known(events, pd.Timestamp("2021-01-21"))
+    assert len(history.panel.periods) == 2
+    assert history.panel.values.sum() == 1
+    assert len(history.events) == 2
+
+
+def test_a_late_report_is_unknown_until_it_comes():
+    events = events_at([500_100], [4_800_100], ["2021-01-05"], reported_at=["2021-01-19 08:00"])
+    assert known(events, pd.Timestamp("2021-01-18")).panel.values.sum() == 0
+    late = known(events, CUTOFF)
+    assert late.panel.values[0, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(("delay", "weeks"), [("0D", 3), ("1s", 2), ("7D", 2), ("8D", 1), ("14D", 1)])
+def test_weeks_count_only_once_they_have_settled(delay, weeks):
+    events = events_at([500_100], [4_800_100], settles_after=delay)
+    assert len(known(events).panel.periods) == weeks
+
+
+def test_records_that_end_before_the_cutoff_give_no_empty_weeks_after_it():
+    history = known(events_at([500_100], [4_800_100], end="2021-01-13"))
+    assert history.panel.periods.start_time.tolist() == [pd.Timestamp("2021-01-04")]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(HOURS, st.integers(0, 21)), min_size=1, max_size=20), st.integers(0, 10**6))
+def test_whatever_is_reported_after_the_cutoff_changes_nothing(rows, seed):
+    when = pd.Series([time for time, _ in rows])
+    reported = when + pd.to_timedelta([days for _, days in rows], unit="D")
+    x = np.linspace(500_100, 502_000, len(rows))
+    events = events_at(x, np.full(len(rows), 4_800_100), when, reported_at=reported)
+    table = events.table
+    later = (table["reported_at"] >= CUTOFF).to_numpy()
+    rng = np.random.default_rng(seed)
+    moved = replace(events, table=table.assign(x=np.where(later, 500_000 + rng.uniform(0, 2_000, len(x)), table["x"])))
+    fewer = replace(events, table=table[~later])
+    grid = Squares(500).build(events)
+    past = History.at(CUTOFF, events, grid, WEEKS)
+    for other in (moved, fewer):
+        same = History.at(CUTOFF, other, grid, WEEKS)
+        assert same.panel.counts.identical(past.panel.counts)
+        assert same.events.digest() == past.events.digest()
+    assert (past.events.table["reported_at"] < CUTOFF).all()
+    assert past.panel.periods[-1].end_time < CUTOFF
+
+
+@pytest.mark.parametrize("cutoff", ["2021-01-01", "2021-01-10 23:59:59"])
+def test_a_cutoff_before_the_first_whole_week_is_refused(cutoff):
+    events = events_at([500_100], [4_800_100])
+    with pytest.raises(InputError, match=r"No whole week is known at .*; records start at 2021-01-04"):
+        known(events, pd.Timestamp(cutoff))
+
+
+def test_the_future_cannot_be_handed_over():
+    events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-20"])
+    history = known(events)
+    with pytest.raises(InputError, match="holds events reported later"):
+        replace(history, cutoff=pd.Timestamp("2021-01-20"))
+    early = known(events, pd.Timestamp("2021-01-18"))
+    with pytest.raises(InputError, match="holds a period that ends later"):
+        replace(early, panel=history.panel)
+    assert early.context == {}
