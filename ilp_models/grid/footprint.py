@@ -14,6 +14,7 @@ from ilp_models.grid.polygons import read_polygons
 
 _ACTIVE: Final = ("events", "closing", "all")
 _EDGE: Final = ("overlap", "centre")
+_TOUCH_METRES: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,10 @@ class Footprint:
         return chosen
 
     def _inside(self, study: Any, lattice: Lattice, keys: Keys) -> npt.NDArray[np.bool_]:
-        shapely.prepare(study)
         if self.edge == "centre":
+            shapely.prepare(study)
             return np.asarray(shapely.intersects_xy(study, *lattice.centres(*split(keys))))
-        cells = lattice.polygons(*split(keys))
-        inside = np.asarray(shapely.intersects(study, cells))
-        border = np.flatnonzero(inside & ~shapely.contains_properly(study, cells))
-        inside[border] = ~shapely.touches(study, cells[border])
-        return inside
+        # A border along the lines of the grid must not add the cells beyond it, though reprojection moved it a little.
+        core = shapely.buffer(study, -_TOUCH_METRES, join_style="mitre")
+        shapely.prepare(core)
+        return np.asarray(shapely.intersects(core, lattice.polygons(*split(keys))))

@@ -28,6 +28,11 @@ def test_the_origin_shifts_corners_and_names():
     assert Squares(500, origin=[100_100, -4_750]).build(events).cells.tolist() == ["E630100N4833250"]
 
 
+def test_names_are_rounded_to_whole_metres():
+    # 600 feet: column 2734 starts at 499,993.92 m and row 26,246 at 4,799,868.48 m.
+    assert Squares(182.88).build(events_at([500_000], [4_800_000])).cells.tolist() == ["E499994N4799868"]
+
+
 def test_names_below_zero_stay_apart():
     events = events_at([500_000, 500_000], [-20, 20], crs="EPSG:32617")
     assert Squares(100).build(events).cells.tolist() == ["E500000N-100", "E500000N0"]
