@@ -269,11 +269,14 @@ class Decision:
         unseen = sorted(set(self.crime_types) - set(self.report.crime_types))
         if unseen or not self.crime_types:
             yield f"No audit covers the crime types {unseen}; audit every type that is forecast."
-        if not self.report.groups:
-            yield "No group of residents was audited; give a group table (audit.groups.path=FILE)."
         found = {finding.key: finding for finding in self.findings}
+        table = found.get(("group_table", "", "", ""))
+        if not self.report.groups and table is not None and table.holds:
+            yield "No group of residents was audited; give a group table (audit.groups.path=FILE)."
         for check, keys in demanded(self.crime_types, self.report.groups).items():
-            yield from _objections_to(check, [found.get(key) for key in keys])
+            crashed = found.get((check, "", "", ""))
+            stand_in = None if crashed is None or crashed.holds else crashed
+            yield from _objections_to(check, [found.get(key, stand_in) for key in keys])
 
 
 def _objections_to(check: str, findings: list[Finding | None]) -> Iterator[str]:

@@ -1,0 +1,227 @@
+"""The audit of one forecaster: every check, its findings, and nothing that can skip one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
+from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.exposure import check_groups
+from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.inputs import check_features, check_group_table, check_shap
+from ilp_models.audit.measures import UNITS
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.audit import AuditReport, Finding, Limit, State
+from ilp_models.domain.design import Column
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
+
+CONFIGURED: Final = frozenset(
+    {
+        "missing_population",
+        "deviance_skill",
+        "pai_ratio",
+        "sum_ratio",
+        "calibration_slope",
+        "shap_additivity",
+        "need_adjusted_ratio",
+        "coverage_ratio",
+        "exposure_ratio",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is measured of a forecaster before anyone may act on it, and the limits it is held against.
+
+    Parameters
+    ----------
+    limits : mapping of str to mapping
+        For each check the bounds of :class:`ilp_models.domain.finding.Limit`; the checks of ``CONFIGURED``, no more
+        and no fewer.
+    families : sequence of str
+        Feature families that a model may use.
+    refused : sequence of str
+        Words that no column may carry.
+    groups : GroupTable
+        Residents by area and group; a table without a path or a source is none, and the gate withholds.
+    baseline : str, default "moving_average"
+        Name of the forecaster to beat.
+    share : float, default 0.05
+        Share of the active land that is flagged in each period, for each crime type.
+    unit : str, default "count"
+        What cells are ranked by: ``count``, ``per_km2`` or ``per_resident``.
+    minimum : mapping, optional
+        The least evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.evidence.Minimum`.
+    block, draws, level, seed : int, int, float, int
+        Resampling of periods; see :class:`ilp_models.domain.resampling.Resampling`.
+    floor : float, default 0.005
+        Smaller forecasts are read as this many events where logarithms are taken.
+    valid_days : float, default 8
+        Days until a decision expires.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range, or a limit is missing or unknown.
+    """
+
+    limits: Mapping[str, Mapping[str, Any]]
+    families: Sequence[str]
+    refused: Sequence[str]
+    groups: GroupTable = field(default_factory=GroupTable)
+    baseline: str = "moving_average"
+    share: float = 0.05
+    unit: str = "count"
+    minimum: Mapping[str, float] = field(default_factory=dict)
+    block: int = 4
+    draws: int = 2000
+    level: float = 0.95
+    seed: int = 0
+    floor: float = 0.005
+    valid_days: float = 8
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would weaken the audit by mistake."""
+        odd = sorted(CONFIGURED.symmetric_difference(self.limits))
+        if odd:
+            msg = f"audit.limits must name {sorted(CONFIGURED)}; missing or unknown: {odd}."
+            raise InputError(msg)
+        if not 0 < self.share < 1 or self.unit not in UNITS or not self.floor > 0 or not self.valid_days > 0:
+            msg = (
+                f"audit needs 0 < share < 1, unit in {UNITS}, floor > 0 and valid_days > 0, not share={self.share}, "
+                f"unit={self.unit}, floor={self.floor}, valid_days={self.valid_days}."
+            )
+            raise InputError(msg)
+        try:
+            self._limits(), self._minimum()
+        except TypeError as error:
+            msg = f"audit.limits or audit.minimum has an unknown setting ({error}); see docs/audit.md."
+            raise InputError(msg) from error
+        self._resampling()
+
+    def run(
+        self,
+        replay: Replay,
+        baseline: Replay,
+        grid: Grid,
+        explanation: Explanation | None = None,
+        features: Sequence[Column] | None = None,
+    ) -> AuditReport:
+        """Return what every check found.
+
+        A check that crashes becomes a finding in state ``insufficient`` with the error as its reason.
+
+        Parameters
+        ----------
+        replay : Replay
+            Stored forecasts of the forecaster beside what happened.
+        baseline : Replay
+            The same of the baseline.
+        grid : Grid
+            The cells of both.
+        explanation : Explanation, optional
+            Attributions of the forecaster.
+        features : sequence of Column, optional
+            Columns that the forecaster uses; by default those of the explanation.
+
+        Returns
+        -------
+        AuditReport
+            Findings in the order of the checks.
+
+        Raises
+        ------
+        InputError
+            If the replays and the grid are not of the same units, or the baseline is not the configured one.
+        """
+        if baseline.forecaster != self.baseline:
+            msg = f"The audit compares with {self.baseline!r}, not with {baseline.forecaster!r}; replay the former."
+            raise InputError(msg)
+        used = features if features is not None or explanation is None else explanation.columns
+        residents, problem = self._residents(grid)
+        evidence = Evidence(
+            replay=replay,
+            baseline=baseline,
+            grid=grid,
+            explanation=explanation,
+            features=None if used is None else tuple(used),
+            limits=self._limits(),
+            minimum=self._minimum(),
+            resampling=self._resampling(),
+            share=self.share,
+            unit=self.unit,
+            floor=self.floor,
+            residents=residents,
+        )
+        findings = [finding for names, check in self._checks(problem) for finding in _tried(names, check, evidence)]
+        return AuditReport(
+            findings=tuple(findings),
+            forecaster=replay.forecaster,
+            recipe=replay.recipe,
+            crime_types=evidence.scopes,
+            groups=tuple((one.dimension, group) for one in residents for group in one.groups),
+            header=self._header(evidence),
+        )
+
+    def _checks(self, problem: Finding | None) -> list[tuple[tuple[str, ...], Callable[[Evidence], list[Finding]]]]:
+        tables = check_group_table if problem is None else lambda _: [problem]
+        return [
+            (("feature_allow_list",), partial(check_features, families=self.families, refused=self.refused)),
+            (("group_table", "missing_population"), tables),
+            (("deviance_skill", "pai_ratio"), check_baseline),
+            (("sum_ratio",), check_sums),
+            (("calibration_slope",), check_calibration),
+            (("shap_additivity",), check_shap),
+            (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
+        ]
+
+    def _residents(self, grid: Grid) -> tuple[tuple[Residents, ...], Finding | None]:
+        try:
+            return self.groups.on(grid), None
+        except Exception as error:  # any failure to know the groups must reach the gate as a finding
+            return (), _crashed("group_table", error)
+
+    def _limits(self) -> dict[str, Limit]:
+        return {check: Limit(**bounds) for check, bounds in self.limits.items()}
+
+    def _minimum(self) -> Minimum:
+        return Minimum(**self.minimum)  # type: ignore[arg-type]
+
+    def _resampling(self) -> Resampling:
+        return Resampling(self.block, self.draws, self.level, self.seed)
+
+    def _header(self, evidence: Evidence) -> dict[str, Any]:
+        starts = evidence.replay.periods.start_time
+        return {
+            "baseline": self.baseline,
+            "baseline_recipe": evidence.baseline.recipe,
+            "unit": self.unit,
+            "share": self.share,
+            "lead": evidence.replay.lead,
+            "first_period": starts[0].isoformat(),
+            "last_period": starts[-1].isoformat(),
+            "periods": len(starts),
+            "grid": evidence.grid.digest(),
+            "group_table": self.groups.digest() if evidence.residents else "",
+            "minimum": asdict(evidence.minimum),
+            "resampling": asdict(evidence.resampling),
+            "floor": self.floor,
+        }
+
+
+def _tried(names: Sequence[str], check: Callable[[Evidence], list[Finding]], evidence: Evidence) -> list[Finding]:
+    try:
+        return check(evidence)
+    except Exception as error:  # a check that crashes must not be a check that was skipped
+        return [_crashed(name, error) for name in names]
+
+
+def _crashed(check: str, error: Exception) -> Finding:
+    reason = str(error) if isinstance(error, InputError) else f"The check stopped: {type(error).__name__}: {error}."
+    return Finding(check, check.replace("_", " "), State.INSUFFICIENT, reason)

@@ -1,0 +1,178 @@
+"""What the checks of an audit work on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.audit.measures import flagged_map
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.design import Column
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import ALL, Finding, Limit, State
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
+
+Floats = npt.NDArray[np.float64]
+
+NO_LIMIT: Final = Limit()
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """The least evidence that a number may rest on; with less it is shown but its state is insufficient.
+
+    Parameters
+    ----------
+    periods : int, default 52
+        Test periods for a comparison with the baseline.
+    events : float, default 200
+        Recorded events weighted by a group's share of residents.
+    areas : int, default 10
+        Areas that hold half of a group.
+    """
+
+    periods: int = 52
+    events: float = 200
+    areas: int = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Replays, residents and explanation of one forecaster, with the limits it is held against.
+
+    Parameters
+    ----------
+    replay, baseline : Replay
+        The forecaster audited, and the baseline, over the same units.
+    grid : Grid
+        The cells of both.
+    explanation : Explanation or None
+        Attributions of the forecaster, where it can be explained.
+    features : tuple of Column or None
+        Columns that the forecaster uses; none known where it is None.
+    limits : mapping of str to Limit
+        By check.
+    minimum : Minimum
+        The least evidence.
+    resampling : Resampling
+        Draws of periods.
+    share : float
+        Share of the active land that is flagged.
+    unit : str
+        What cells are ranked by.
+    floor : float
+        Smaller forecasts are read as this many events where logarithms are taken.
+    residents : tuple of Residents, optional
+        One a dimension of the group table; empty without one.
+
+    Raises
+    ------
+    InputError
+        If the replays and the grid are not of the same units.
+    """
+
+    replay: Replay
+    baseline: Replay
+    grid: Grid
+    explanation: Explanation | None
+    features: tuple[Column, ...] | None
+    limits: Mapping[str, Limit]
+    minimum: Minimum
+    resampling: Resampling
+    share: float
+    unit: str
+    floor: float
+    residents: tuple[Residents, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse to compare unlike with unlike."""
+        ours, theirs = self.replay.expected.indexes, self.baseline.expected.indexes
+        differing = [name for name in DIMS if not ours[name].equals(theirs[name])]
+        if differing or self.replay.lead != self.baseline.lead:
+            names = f"{self.replay.forecaster} and {self.baseline.forecaster}"
+            msg = f"The replays of {names} differ in {differing or 'lead'}; replay both over the same units."
+            raise InputError(msg)
+        if not ours["cell"].equals(self.grid.cells):
+            msg = f"The replay of {self.replay.forecaster} has other cells than the grid; give the grid it was made on."
+            raise InputError(msg)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The crime types and, where there are several, their pool ``all``."""
+        types = self.replay.crime_types
+        return (*types, ALL) if len(types) > 1 else types
+
+    @cached_property
+    def observed(self) -> Floats:
+        """Recorded events, shape (crime types, cells, periods)."""
+        return np.asarray(self.replay.observed.values, dtype=float)
+
+    @cached_property
+    def flags(self) -> Floats:
+        """Flagged fraction of each cell by the audited forecaster, shape (crime types, cells, periods)."""
+        return self.flags_of(self.replay)
+
+    def flags_of(self, replay: Replay) -> Floats:
+        """Return the flagged fraction of each cell by a forecaster, in the audited unit and share.
+
+        Parameters
+        ----------
+        replay : Replay
+            Its forecasts.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (crime types, cells, periods).
+        """
+        people = self.residents[0].total if self.residents else None
+        expected = np.asarray(replay.expected.values, dtype=float)
+        return flagged_map(expected, self.grid.area_m2, self.share, self.unit, people)
+
+    def judged(self, check: str, title: str, numbers: tuple[float, float, float], **where: Any) -> Finding:
+        """Return a finding judged by the limit of its check.
+
+        Parameters
+        ----------
+        check : str
+            Name of the check; without a limit it is only reported.
+        title : str
+            What was measured.
+        numbers : tuple of float
+            Estimate and the ends of its interval; equal where it is exact.
+        **where
+            ``crime_type``, ``dimension``, ``group``, ``evidence`` of the finding; ``thin`` says in words which
+            evidence is too little, if it is; ``advice`` what to do where the finding does not pass.
+
+        Returns
+        -------
+        Finding
+            With a reason in words.
+        """
+        thin, advice = where.pop("thin", ""), where.pop("advice", "")
+        limit = self.limits.get(check, NO_LIMIT)
+        state = State.INSUFFICIENT if thin else limit.judge(*numbers)
+        subject = ", ".join(filter(None, (where.get("crime_type"), where.get("dimension"), where.get("group"))))
+        reason = f"{subject + ': ' if subject else ''}{title} {_spoken(*numbers)}"
+        reason += f" ({limit.words() or 'reported only'})."
+        if state is State.INSUFFICIENT:
+            reason += f" Too little evidence: {thin or 'a number cannot be worked out'}."
+        if state is not State.PASS and advice:
+            reason += f" {advice}"
+        return Finding(check, title, state, reason, *numbers, limit=limit, **where)
+
+
+def _spoken(estimate: float, low: float, high: float) -> str:
+    if not math.isfinite(estimate):
+        return "has no value"
+    exact = low == estimate == high
+    interval = "" if exact else f" [{low:.3g}, {high:.3g}]" if math.isfinite(low + high) else " without an interval"
+    return f"is {estimate:.3g}{interval}"

@@ -1,0 +1,49 @@
+"""The gate: the one place that makes decisions."""
+
+from datetime import datetime, timedelta
+
+from ilp_models.domain.audit import AuditReport, Decision
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecast import RiskForecast
+
+
+def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_days: float = 8) -> Decision:
+    """Return the decision on one forecast that follows from an audit of its forecaster.
+
+    It fails closed: a required check that is missing, not passed, without a number or short of evidence withholds,
+    as does an audit of another recipe, forecaster or set of crime types.
+
+    Parameters
+    ----------
+    report : AuditReport
+        What the audit found.
+    forecast : RiskForecast
+        The forecast that may be used for resource allocation, or not.
+    now : datetime
+        The present, with its zone.
+    valid_days : float, default 8
+        Days until the decision expires.
+
+    Returns
+    -------
+    Decision
+        Admitted only if nothing speaks against it.
+
+    Raises
+    ------
+    InputError
+        If the days are not a positive number, or ``now`` has no zone.
+    """
+    if not 0 < valid_days < float("inf"):
+        msg = f"audit.valid_days={valid_days} must be a number of days above 0."
+        raise InputError(msg)
+    return Decision(
+        report=report,
+        forecaster=forecast.forecaster,
+        recipe=forecast.recipe,
+        forecast=forecast.digest(),
+        crime_types=tuple(str(name) for name in forecast.expected.indexes["crime_type"]),
+        cutoff=forecast.cutoff.isoformat(),
+        issued=now,
+        valid_until=now + timedelta(days=valid_days),
+    )
