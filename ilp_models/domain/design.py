@@ -23,11 +23,15 @@ class Column:
         The feature family it belongs to, such as ``exponential_means``.
     words : str
         A phrase for readers with ``{value}`` in it, such as ``{value:.2f} events a week here of late``.
+    rate : {"", "own", "all"}, default ""
+        ``own``: a rate of this crime type, ``all``: one of all types together. A regression takes rates as
+        logarithms, relative to its offset of the same kind where it has one. Empty: taken as it is.
     """
 
     name: str
     family: str
     words: str
+    rate: str = ""
 
 
 class FeatureFamily(Protocol):
@@ -79,12 +83,15 @@ class Design:
         Natural logarithm of the expected count that the regression starts from, one value a row; 0 without offset.
     periods : PeriodIndex
         The target periods.
+    shown : ndarray of float32, optional
+        The values before logarithms, for readers; shape of ``values``.
     """
 
     values: npt.NDArray[np.float32]
     columns: tuple[Column, ...]
     log_offset: npt.NDArray[np.float64]
     periods: pd.PeriodIndex
+    shown: npt.NDArray[np.float32] | None = None
 
 
 class Explainable(Protocol):

@@ -4,12 +4,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 Floats = npt.NDArray[np.float64]
 
 _SMALLEST_DISPERSION: Final = 1e-8
+_DISPERSIONS: Final = (1e-4, 50.0)
 
 
 def log_probability(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
@@ -121,21 +122,14 @@ def fit_dispersion(count: npt.NDArray[np.generic], mean: npt.NDArray[np.generic]
     """
     y = np.asarray(count, dtype=float).ravel()
     mu = np.maximum(np.asarray(mean, dtype=float).ravel(), 1e-9)
-    grid = np.concatenate(([0.0], np.geomspace(1e-3, 20.0, 33)))
-    positive = y > 0
-    counts, zeros = y[positive], mu[~positive]
+    hit = y > 0
+    counts, means, zeros = y[hit], mu[hit], mu[~hit]
+    cheapest = -float(log_probability(counts, means, 0.0).sum() - zeros.sum())
 
-    def loss(alpha: float) -> float:
-        return -float(log_probability(counts, mu[positive], alpha).sum() + log_probability(0.0, zeros, alpha).sum())
+    def loss(log_alpha: float) -> float:
+        alpha = float(np.exp(log_alpha))
+        empty = -np.log1p(alpha * zeros).sum() / alpha  # most units are empty, and need no gamma function
+        return -float(log_probability(counts, means, alpha).sum() + empty)
 
-    losses = [loss(alpha) for alpha in grid]
-    best = int(np.argmin(losses))
-    if best == 0:
-        return 0.0
-    bracket = grid[max(best - 1, 1)], grid[min(best + 1, len(grid) - 1)]
-    if bracket[0] == bracket[1]:
-        return float(grid[best])
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - half a second that only fitting needs
-
-    found = minimize_scalar(loss, bounds=bracket, method="bounded", options={"xatol": 1e-4})
-    return float(found.x)
+    found = optimize.minimize_scalar(loss, bounds=np.log(_DISPERSIONS), method="bounded", options={"xatol": 1e-3})
+    return float(np.exp(found.x)) if found.fun < cheapest else 0.0

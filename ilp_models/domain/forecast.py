@@ -154,8 +154,9 @@ class RiskForecast:
         }
         for level, name in enumerate(QUANTILE_COLUMNS):
             columns[name] = self.quantiles.values[level].ravel().astype(np.float32)
-        counts = pd.array([pd.NA], dtype="Int32").repeat(size) if observed is None else observed.ravel()
-        columns["observed"] = pd.array(counts, dtype="Int32")
+        unknown = np.full(size, observed is None)
+        counts = np.zeros(size, dtype=np.int32) if observed is None else observed.ravel().astype(np.int32)
+        columns["observed"] = pd.arrays.IntegerArray(counts, unknown)
         return pd.DataFrame(columns)
 
     def digest(self) -> str:

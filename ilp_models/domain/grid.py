@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, identity
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -151,6 +151,30 @@ class Grid:
             population=None if self.population is None else self.population[index],
         )
 
+    def smoothed(self, values: npt.NDArray[Any], reach: float) -> npt.NDArray[Any]:
+        """Return local means: each cell averaged with the cells around it.
+
+        Parameters
+        ----------
+        values : ndarray
+            Shape (..., cells).
+        reach : float
+            Standard deviation of the Gaussian weights, in steps from neighbour to neighbour; 0 keeps the values.
+            Cells further than three times the reach have no weight.
+
+        Returns
+        -------
+        ndarray
+            The shape and type of ``values``.
+        """
+        if reach == 0:
+            return values
+        known: dict[float, csr_matrix] = self.__dict__.setdefault("_weights", {})
+        if reach not in known:
+            known[reach] = _gaussian_weights(self.neighbours, reach)
+        flat = values.reshape(-1, values.shape[-1])
+        return np.asarray((known[reach] @ flat.T).T, dtype=values.dtype).reshape(values.shape)
+
     def digest(self) -> str:
         """Return a SHA-256 over names, areas and CRS.
 
@@ -162,6 +186,23 @@ class Grid:
         known = hashlib.sha256(f"{self.crs}|{'|'.join(map(str, self.cells))}".encode())
         known.update(np.ascontiguousarray(self.area_m2).tobytes())
         return known.hexdigest()
+
+
+def _gaussian_weights(neighbours: csr_matrix, reach: float) -> csr_matrix:
+    """Walk outwards ring by ring, so that any kind of grid has distances."""
+    size = neighbours.shape[0]
+    weights = identity(size, dtype=np.float32, format="csr")
+    seen, ring = weights.astype(bool), weights.astype(bool)
+    links = neighbours.astype(bool)
+    for step in range(1, int(np.floor(3 * reach)) + 1):
+        ring = (ring @ links).astype(bool)
+        ring = (ring > (ring.multiply(seen)).astype(bool)).tocsr()
+        if ring.nnz == 0:
+            break
+        seen = (seen + ring).astype(bool)
+        weights = weights + ring.astype(np.float32) * np.float32(np.exp(-(step**2) / (2 * reach**2)))
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    return csr_matrix(weights.multiply((1.0 / total)[:, None]), dtype=np.float32)
 
 
 class GridSpec(Protocol):

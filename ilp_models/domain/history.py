@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar import Calendar
@@ -97,3 +99,35 @@ class History:
             raise InputError(msg)
         panel = Panel.count(known, grid, calendar, settled)
         return cls(known, grid, panel, calendar, cutoff, context or {})
+
+    @property
+    def first_step(self) -> int:
+        """The distance in periods from the last settled period to the first one after the cutoff, 1 without delay."""
+        return int(self.calendar.ahead(self.cutoff, 1).asi8[0] - self.panel.periods.asi8[-1])
+
+    def seen(self, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.int64]:
+        """Return how many periods of the panel may be used for each target period.
+
+        Parameters
+        ----------
+        periods : PeriodIndex
+            Consecutive target periods, past or future.
+        step : int
+            Distance from the last usable period to the target, >= 1.
+
+        Returns
+        -------
+        ndarray of int64
+            Numbers of periods from the start of the panel; 0 or less where nothing may be used.
+
+        Raises
+        ------
+        InputError
+            If a target would see itself, or periods that are not in the panel.
+        """
+        known = self.panel.periods.asi8
+        seen = np.asarray(periods.asi8 - known[0] - step + 1, dtype=np.int64)
+        if step < 1 or seen[-1] > len(known):
+            msg = f"{periods[-1]} seen from {step} periods before needs counts that are not known at {self.cutoff}."
+            raise InputError(msg)
+        return seen

@@ -1,6 +1,7 @@
 """Complete counts: every crime type, cell and period, zeros included."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -58,6 +59,11 @@ class Panel:
     def values(self) -> npt.NDArray[np.int32]:
         """The bare counts, shape (crime types, cells, periods)."""
         return np.asarray(self.counts.values)
+
+    @cached_property
+    def by_period(self) -> npt.NDArray[np.float32]:
+        """The counts as contiguous slices in time, shape (periods, crime types, cells)."""
+        return np.ascontiguousarray(np.moveaxis(self.values, 2, 0), dtype=np.float32)
 
     @classmethod
     def count(cls, events: Events, grid: Grid, calendar: Calendar, periods: pd.PeriodIndex | None = None) -> Self:

@@ -1,0 +1,180 @@
+"""Running the folds: each chain of folds is fitted once, updated fold by fold, and stored as it goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.store import ForecastStore
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.events import Events
+from ilp_models.domain.fold import Fold
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
+from ilp_models.domain.panel import Panel
+from ilp_models.domain.replay import Replay
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """The records as they were and became: histories are cut from them, observations counted on them.
+
+    Parameters
+    ----------
+    events : Events
+        All events.
+    grid : Grid
+        Cells active before the first cutoff.
+    calendar : Calendar
+        How time is cut into periods.
+    """
+
+    events: Events
+    grid: Grid
+    calendar: Calendar
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One forecaster over one chain of folds.
+
+    Parameters
+    ----------
+    name : str
+        Name under which the forecaster was configured.
+    recipe : str
+        Fingerprint of its recipe.
+    forecaster : Forecaster
+        Unfitted.
+    chain : tuple of Fold
+        Folds that begin with a fit.
+    store : Path
+        Root folder of the stored forecasts.
+    world : World
+        Records, cells and calendar.
+    """
+
+    name: str
+    recipe: str
+    forecaster: Forecaster
+    chain: tuple[Fold, ...]
+    store: Path
+    world: World
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a backtest gave.
+
+    Parameters
+    ----------
+    replays : tuple of Replay
+        Stored forecasts with observations, by forecaster and lead.
+    not_run : mapping of str to str
+        Reason why a forecaster could not run on these data.
+    outside : int
+        Events of the test periods that fell in no active cell; no forecaster is scored on them.
+    """
+
+    replays: tuple[Replay, ...]
+    not_run: Mapping[str, str]
+    outside: int
+
+
+def replay(
+    forecasters: Mapping[str, Forecaster],
+    recipes: Mapping[str, str],
+    plan: RollingOrigin,
+    world: World,
+    store: Path,
+    compute: Compute,
+) -> Outcome:
+    """Return the forecasts of every forecaster at every cutoff, reusing those already stored.
+
+    Parameters
+    ----------
+    forecasters : mapping of str to Forecaster
+        Unfitted forecasters by name.
+    recipes : mapping of str to str
+        Fingerprint of each forecaster's recipe.
+    plan : RollingOrigin
+        Which cutoffs.
+    world : World
+        Records, cells and calendar.
+    store : Path
+        Root folder of stored forecasts.
+    compute : Compute
+        Where the work runs.
+
+    Returns
+    -------
+    Outcome
+        Replays, and the forecasters that could not run.
+    """
+    folds = plan.folds(world.events, world.calendar)
+    cutoffs = [fold.cutoff for fold in folds]
+    stored = ForecastStore(store)
+    with stored.writing(list(recipes.values())):
+        work = [
+            Work(name, recipes[name], forecaster, chain, store, world)
+            for name, forecaster in forecasters.items()
+            for chain in plan.chains(folds)
+            if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
+        ]
+        reasons = compute.map(run_chain, work, "backtest") if work else []
+    not_run = {item.name: reason for item, reason in zip(work, reasons, strict=True) if reason}
+    replays = [
+        one
+        for name in forecasters
+        if name not in not_run
+        for one in stored.replays(recipes[name], name, cutoffs, world.calendar.freq)
+    ]
+    return Outcome(tuple(replays), not_run, _outside(world, folds))
+
+
+def run_chain(work: Work) -> str:
+    """Return an empty text after fitting, updating and storing one chain, or why the forecaster cannot run.
+
+    Parameters
+    ----------
+    work : Work
+        One forecaster over one chain of folds.
+
+    Returns
+    -------
+    str
+        Reason, empty when it ran.
+    """
+    store, world = ForecastStore(work.store), work.world
+    wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
+    forecaster = clone(work.forecaster)
+    try:
+        for fold in work.chain:
+            if fold.refit:
+                forecaster.fit(History.at(fold.cutoff, world.events, world.grid, world.calendar))
+            elif fold.cutoff in wanted:
+                forecaster.update(History.at(fold.cutoff, world.events, world.grid, world.calendar))
+            if fold.cutoff in wanted:
+                _forecast_fold(forecaster, fold, work, store)
+    except NotRunError as error:
+        return str(error)
+    return ""
+
+
+def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, store: ForecastStore) -> None:
+    periods = pd.PeriodIndex(list(fold.periods))
+    forecast = forecaster.predict(periods).named(work.name, work.recipe)
+    happened = Panel.count(work.world.events, work.world.grid, work.world.calendar, periods)
+    store.write(forecast, np.ascontiguousarray(happened.values))
+
+
+def _outside(world: World, folds: Sequence[Fold]) -> int:
+    tested = pd.PeriodIndex([fold.periods[0] for fold in folds])
+    return Panel.count(world.events, world.grid, world.calendar, tested).outside

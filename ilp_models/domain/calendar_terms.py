@@ -1,0 +1,111 @@
+"""Numbers that describe a period's place in the year, known long before it begins."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import holidays
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+
+_DAYS_A_YEAR: Final = 365.2425
+_YEAR_END: Final = (12, 24)
+
+TERM_WORDS: Final = {
+    "first_of_month": "the first day of a month falls in the period (records without a date often get it)",
+    "holidays": "{value:.0f} public holiday(s) in the period",
+    "year_end": "the days from Christmas to New Year",
+}
+
+
+@dataclass(frozen=True)
+class CalendarTerms:
+    """Season, holidays, month starts and the turn of the year.
+
+    Parameters
+    ----------
+    country : str, optional
+        ISO 3166 code whose public holidays count, such as ``CA``; without it holidays are left out.
+    subdivision : str, optional
+        State or province, such as ``ON``.
+    harmonics : int, default 1
+        Pairs of sine and cosine over the year.
+
+    Raises
+    ------
+    InputError
+        If the ``holidays`` package does not know the country or the subdivision.
+    """
+
+    country: str | None = None
+    subdivision: str | None = None
+    harmonics: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a country without a holiday calendar."""
+        if self.country is None:
+            return
+        try:
+            holidays.country_holidays(self.country, subdiv=self.subdivision, years=2020)
+        except NotImplementedError as error:
+            msg = f"No holidays are known for country={self.country!r}, subdivision={self.subdivision!r}: {error}."
+            raise InputError(msg) from error
+
+    def names(self, calendar: Calendar) -> tuple[str, ...]:
+        """Return the names of the terms.
+
+        Parameters
+        ----------
+        calendar : Calendar
+            The kind of period.
+
+        Returns
+        -------
+        tuple of str
+            In the order of the columns of :meth:`values`.
+        """
+        waves = tuple(f"{kind}_{k}" for k in range(1, self.harmonics + 1) for kind in ("sine", "cosine"))
+        days = () if calendar.unit != "day" else tuple(f"weekday_{day}" for day in range(1, 7))
+        first = ("first_of_month",) if calendar.unit != "month" else ()
+        holiday = ("holidays",) if self.country else ()
+        return (*first, *holiday, "year_end", *waves, *days)
+
+    def values(self, periods: pd.PeriodIndex, calendar: Calendar) -> npt.NDArray[np.float64]:
+        """Return the terms of some periods.
+
+        Parameters
+        ----------
+        periods : PeriodIndex
+            Any periods, past or future.
+        calendar : Calendar
+            The kind of period.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (periods, terms).
+        """
+        lengths = (periods.end_time.normalize() - periods.start_time).days.to_numpy() + 1
+        days = pd.date_range(periods[0].start_time, periods[-1].end_time.normalize(), freq="D")
+        owner = np.repeat(np.arange(len(periods)), lengths)
+
+        def per_period(flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+            return np.bincount(owner, weights=flag, minlength=len(periods)).astype(np.float64)
+
+        turn = (days.month == _YEAR_END[0]) & (days.day >= _YEAR_END[1]) | (days.month == 1) & (days.day == 1)
+        columns = {"first_of_month": per_period(days.day == 1), "year_end": per_period(turn) / lengths}
+        if self.country:
+            known = holidays.country_holidays(
+                self.country, subdiv=self.subdivision, years=range(days[0].year, days[-1].year + 1)
+            )
+            columns["holidays"] = per_period(np.array([day in known for day in days.date]))
+        middle = (periods.start_time - pd.Timestamp("2000-01-01")).days.to_numpy() + lengths / 2
+        for k in range(1, self.harmonics + 1):
+            angle = 2 * np.pi * k * middle / _DAYS_A_YEAR
+            columns[f"sine_{k}"], columns[f"cosine_{k}"] = np.sin(angle), np.cos(angle)
+        for day in range(1, 7):
+            columns[f"weekday_{day}"] = (periods.start_time.dayofweek == day).astype(float)
+        return np.stack([np.asarray(columns[name]) for name in self.names(calendar)], axis=1)

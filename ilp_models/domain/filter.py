@@ -1,0 +1,47 @@
+"""Recursive means of counts: one pass over the periods, one state in memory."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def exponential_means(counts: Floats, half_life: float, seen: npt.NDArray[np.integer[Any]]) -> Floats:
+    """Return exponentially weighted means of the counts, each after some number of periods.
+
+    Weights of the past are scaled to sum to 1, so that a short history is not read as a low rate.
+
+    Parameters
+    ----------
+    counts : ndarray
+        Shape (periods, ...), oldest first.
+    half_life : float
+        Periods after which a count weighs half, > 0.
+    seen : ndarray of int
+        Non-decreasing numbers of periods seen; 0 or less gives zeros.
+
+    Returns
+    -------
+    ndarray
+        Shape (len(seen), *counts.shape[1:]), of the type of ``counts``.
+
+    Examples
+    --------
+    >>> exponential_means(np.array([0.0, 1.0, 1.0]), 1.0, np.array([0, 2, 3])).round(3)
+    array([0.   , 0.667, 0.857])
+    """
+    decay = counts.dtype.type(0.5 ** (1.0 / half_life))
+    out = np.zeros((len(seen), *counts.shape[1:]), dtype=counts.dtype)
+    state = np.zeros(counts.shape[1:], dtype=counts.dtype)
+    weight = 0.0
+    position = int(np.searchsorted(seen, 0, side="right"))
+    for period in range(1, int(seen[-1]) + 1 if len(seen) else 0):
+        state *= decay
+        state += counts[period - 1]
+        weight = weight * float(decay) + 1.0
+        while position < len(seen) and seen[position] == period:
+            np.divide(state, counts.dtype.type(weight), out=out[position, ...])
+            position += 1
+    return out

@@ -1,0 +1,130 @@
+"""Lagged counts and recursive means of each cell, its surroundings, all types and the city."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.design import Column
+from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.history import History
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Lags:
+    """Counts of single past periods.
+
+    Parameters
+    ----------
+    lags : sequence of int
+        1 for the last usable period, 2 for the one before it, and so on.
+    """
+
+    lags: Sequence[int] = (1, 2)
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return one column a lag."""
+        unit = history.calendar.unit
+        return tuple(Column(f"lag_{k}", "lags", f"{{value:.0f}} events {k} {unit}(s) before") for k in self.lags)
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
+        """Fill the columns; 0 where the panel had not begun."""
+        counts = history.panel.by_period
+        seen = history.seen(periods, step)
+        for column, lag in enumerate(self.lags):
+            usable = seen >= lag
+            out[~usable, ..., column] = 0
+            out[usable, ..., column] = counts[seen[usable] - lag]
+
+
+@dataclass(frozen=True)
+class ExponentialMeans:
+    """Recursive means of a cell's own counts, optionally over its surroundings or over all crime types.
+
+    Parameters
+    ----------
+    half_lives : sequence of float
+        Periods after which a count weighs half.
+    reach : float, default 0
+        Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
+    all_types : bool, default False
+        Whether the crime types are added up.
+    """
+
+    half_lives: Sequence[float]
+    reach: float = 0.0
+    all_types: bool = False
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return one column a half-life."""
+        place = "around here" if self.reach else "here"
+        what = "events of all types" if self.all_types else "events"
+        prefix = ("all_types_" if self.all_types else "") + (f"around_{self.reach:g}_" if self.reach else "")
+        family = "all_types" if self.all_types else "surroundings" if self.reach else "own_past"
+        kind = "all" if self.all_types else "own"
+        return tuple(
+            Column(
+                f"{prefix}mean_{half_life:g}",
+                family,
+                f"{{value:.2f}} {what} a {history.calendar.unit} {place} lately "
+                f"(half-life {_spoken(half_life, history.calendar)})",
+                kind,
+            )
+            for half_life in self.half_lives
+        )
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
+        """Fill the columns by one recursive pass a half-life."""
+        counts = history.panel.by_period
+        if self.all_types:
+            counts = counts.sum(axis=1, keepdims=True)
+        seen = history.seen(periods, step)
+        for column, half_life in enumerate(self.half_lives):
+            means = exponential_means(counts, half_life, seen)
+            out[..., column] = history.grid.smoothed(means, self.reach)
+
+
+@dataclass(frozen=True)
+class CityLevel:
+    """How the city's recent counts of a type compare with its own longer past: level and trend.
+
+    Parameters
+    ----------
+    half_lives : sequence of float
+        Recent half-lives, in periods.
+    against : float
+        Half-life of the longer past, in periods.
+    """
+
+    half_lives: Sequence[float] = (3, 13)
+    against: float = 104
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return one column a half-life."""
+        return tuple(
+            Column(
+                f"city_level_{half_life:g}",
+                "city_level",
+                f"the city at {{value:.2f}} times its longer past (half-life {_spoken(half_life, history.calendar)})",
+            )
+            for half_life in self.half_lives
+        )
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
+        """Fill the columns; 1 where there is no past to compare with."""
+        totals = history.panel.by_period.sum(axis=2, keepdims=True)
+        seen = history.seen(periods, step)
+        long = exponential_means(totals, self.against, seen)
+        for column, half_life in enumerate(self.half_lives):
+            recent = exponential_means(totals, half_life, seen)
+            out[..., column] = np.divide(recent, long, out=np.ones_like(recent), where=long > 0)
+
+
+def _spoken(half_life: float, calendar: Calendar) -> str:
+    """Return a half-life as people say it."""
+    return f"{half_life:g} {calendar.unit}{'s' if half_life != 1 else ''}"

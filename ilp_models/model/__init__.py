@@ -1,0 +1,1 @@
+"""Forecasting methods; a baseline is a model like any other."""

@@ -1,0 +1,58 @@
+"""A fitted forecaster as a self-contained folder of text: nothing in it runs code when it is read."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.regression import RegressionForecaster
+
+_LARGEST: Final = 1000
+
+
+def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any]) -> Path:
+    """Return the folder of a fitted forecaster, written as text.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+        Fitted.
+    folder : Path
+        Made if missing.
+    facts : mapping
+        Plain values to keep beside it: name, recipe, settings, digests.
+
+    Returns
+    -------
+    Path
+        ``folder``, with ``bundle.json`` and, for LightGBM, its trees in LightGBM's own text format.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content: dict[str, Any] = {**facts, "class": f"{type(forecaster).__module__}.{type(forecaster).__qualname__}"}
+    content["cutoff"] = str(forecaster.history_.cutoff)
+    content["crime_types"] = list(forecaster.history_.events.crime_types)
+    content["learned"] = _learned(forecaster)
+    if isinstance(forecaster, RegressionForecaster):
+        content["columns"] = [vars(column) for column in forecaster.columns_]
+        if forecaster.offset is not None:
+            content["offset"] = {"class": type(forecaster.offset_).__name__, "learned": _learned(forecaster.offset_)}
+    if isinstance(forecaster, LightGbm):
+        texts = forecaster.texts()
+        content["trees"] = sorted(texts)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    (folder / "bundle.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    return folder
+
+
+def _learned(forecaster: Forecaster) -> dict[str, Any]:
+    """Return the small learned arrays, such as half-lives and dispersions."""
+    return {
+        name: value.tolist()
+        for name, value in sorted(vars(forecaster).items())
+        if name.endswith("_") and isinstance(value, np.ndarray) and value.size <= _LARGEST
+    }

@@ -1,0 +1,226 @@
+"""Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from ilp_models.domain.design import Column, Design, FeatureFamily, all_columns
+from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.forecaster import Cube, Forecaster, Steps
+from ilp_models.domain.history import History
+from ilp_models.model.traced import TracedForecaster
+
+_SMALLEST_OFFSET: Final = 1e-3
+_OFFSET_COLUMNS: Final = (
+    Column("offset_own", "offset", "a starting forecast of {value:.2f} events", "own"),
+    Column("offset_all_types", "offset", "a starting forecast of {value:.2f} events of all types", "all"),
+)
+_ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
+
+
+class RegressionForecaster(Forecaster):
+    """One regression for all crime types and cells, on what the past of each unit looked like.
+
+    The regressor is fitted on count / offset with the offset as weight. For a Poisson likelihood that is exactly
+    the regression with log(offset) as a fixed term, for any learner and without its knowing. Rates enter as
+    logarithms, relative to the offset where there is one. Dispersions come from the latest periods, forecast by
+    a fit that did not see them; the regressor is then fitted on all periods.
+
+    Parameters
+    ----------
+    regressor : estimator
+        Anything with scikit-learn's ``fit(X, y, sample_weight)`` and ``predict(X)``; predictions must be >= 0.
+    features : sequence of FeatureFamily
+        Families of columns, in order.
+    offset : TracedForecaster, optional
+        A forecaster to start from.
+    keep_level : bool, default True
+        Scale each crime type and period to the offset's city total, so that the regression only moves risk
+        between cells; ignored without an offset.
+    train_periods : int, default 208
+        Latest periods to learn from; fewer where the past is shorter.
+    holdout : int, default 26
+        Latest periods kept back for fitting the dispersions.
+    leads : int, default 1
+        Leads to learn, one regression each (direct forecasts).
+    rate_floor : float, default 0.01
+        Added to rates before logarithms, events per cell and period.
+    """
+
+    estimators_: dict[int, Any]
+    dispersion_: npt.NDArray[np.float64]
+    columns_: tuple[Column, ...]
+
+    def __init__(
+        self,
+        regressor: Any,
+        features: Sequence[FeatureFamily],
+        offset: TracedForecaster | None = None,
+        keep_level: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params wants plain arguments
+        train_periods: int = 208,
+        holdout: int = 26,
+        leads: int = 1,
+        rate_floor: float = 0.01,
+    ) -> None:
+        self.regressor = regressor
+        self.features = features
+        self.offset = offset
+        self.keep_level = keep_level
+        self.train_periods = train_periods
+        self.holdout = holdout
+        self.leads = leads
+        self.rate_floor = rate_floor
+
+    @property
+    def estimator_(self) -> Any:
+        """The fitted regressor of lead 1."""
+        return self.estimators_[min(self.estimators_)]
+
+    def _new_regressor(self) -> Any:
+        return clone(self.regressor)
+
+    def _fit(self, history: History) -> None:
+        if self.offset is not None:
+            regressor = self._new_regressor()
+            if not has_fit_parameter(regressor, "sample_weight"):
+                msg = f"{type(regressor).__name__} takes no sample_weight, so it cannot start from an offset."
+                raise InputError(msg)
+            self.offset_ = clone(self.offset).fit(history)
+        self.columns_ = all_columns(self.features, history) + (_OFFSET_COLUMNS if self.offset is not None else ())
+        self.estimators_ = {}
+        for step in range(history.first_step, history.first_step + self.leads):
+            self._fit_step(history, self._targets(history, step), step)
+
+    def _targets(self, history: History, step: int) -> pd.PeriodIndex:
+        """Return the periods to learn from, leaving a past before the first of them."""
+        known = history.panel.periods
+        past = min(history.calendar.per_year, len(known) // 3) + step
+        targets = known[max(past, len(known) - self.train_periods) :]
+        if len(targets) <= self.holdout:
+            msg = (
+                f"{len(known)} known {history.calendar.unit}s leave {len(targets)} to learn from, not more than the "
+                f"holdout of {self.holdout}. Give more data or set a smaller holdout."
+            )
+            raise NotRunError(msg)
+        return targets
+
+    def _fit_step(self, history: History, targets: pd.PeriodIndex, step: int) -> None:
+        design = self._design(history, targets, step)
+        counts = history.panel.by_period[-len(targets) :]
+        observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
+        if step == history.first_step:
+            early = self._regress(design, observed, slice(None, first_held))
+            held = Design(design.values[first_held:], design.columns, design.log_offset[first_held:], targets)
+            expected = self._expected(held, early).reshape(self.holdout, *counts.shape[1:])
+            kinds = range(counts.shape[1])
+            self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
+        self.estimators_[step] = self._regress(design, observed, slice(None))
+
+    def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice) -> Any:
+        values = design.values[rows]
+        if self.offset is None:
+            return self._new_regressor().fit(values, observed[rows])
+        offset = np.exp(design.log_offset[rows])
+        return self._new_regressor().fit(values, observed[rows] / offset, sample_weight=offset)
+
+    def _design(self, history: History, periods: pd.PeriodIndex, step: int, *, shown: bool = False) -> Design:
+        """Write every column once into one float32 matrix."""
+        kinds, cells = len(history.events.crime_types), len(history.grid)
+        width = len(self.columns_)
+        cube = np.empty((len(periods), kinds, cells, width), dtype=np.float32)
+        first = 0
+        for family in self.features:
+            last = first + len(family.columns(history))
+            family.write(history, periods, step, cube[..., first:last])
+            first = last
+        offset = None
+        if self.offset is not None:
+            offset = np.maximum(self.offset_.trace(history, periods, step), _SMALLEST_OFFSET)
+            cube[..., first] = offset
+            cube[..., first + 1] = offset.sum(axis=1, keepdims=True)
+        plain = cube.reshape(-1, width).copy() if shown else None
+        self._to_logarithms(cube, offset)
+        log_offset = np.zeros(cube.shape[:3]) if offset is None else np.log(offset)
+        return Design(cube.reshape(-1, width), self.columns_, log_offset.reshape(-1), periods, plain)
+
+    def _to_logarithms(self, cube: npt.NDArray[np.float32], offset: Cube | None) -> None:
+        """Turn rates into log rates in place, relative to the offset of the same kind."""
+        floor = np.float32(self.rate_floor)
+        reference: dict[str, npt.NDArray[np.float32]] = {}
+        if offset is not None:
+            own = np.log(offset.astype(np.float32) + floor)
+            reference = {"own": own, "all": np.log(offset.sum(axis=1, keepdims=True).astype(np.float32) + floor)}
+        for index, column in enumerate(self.columns_):
+            if column.rate:
+                values = cube[..., index]
+                np.log(values + floor, out=values)
+                if reference and column.name not in _ABSOLUTE:
+                    values -= reference[column.rate]
+
+    def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
+        rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
+        return np.asarray(np.exp(design.log_offset) * rate)
+
+    def _level_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return what brings each period and crime type back to the offset's city total, one value a row."""
+        if self.offset is None or not self.keep_level:
+            return np.ones_like(expected)
+        kinds = len(self.history_.events.crime_types)
+        shape = (len(design.periods), kinds, -1)
+        start = np.exp(design.log_offset).reshape(shape)
+        moved = expected.reshape(shape)
+        factor = start.sum(axis=2, keepdims=True) / np.maximum(moved.sum(axis=2, keepdims=True), 1e-12)
+        return np.asarray(np.broadcast_to(factor, moved.shape)).reshape(-1)
+
+    def design(self, periods: pd.PeriodIndex) -> Design:
+        """Return the design matrix of one period after the cutoff, as ``predict`` uses it.
+
+        Parameters
+        ----------
+        periods : PeriodIndex
+            A single period.
+
+        Returns
+        -------
+        Design
+            ``log_offset`` includes the scaling to the offset's city level.
+
+        Raises
+        ------
+        InputError
+            If more than one period is asked for, or a lead that was not learned.
+        """
+        if len(periods) != 1:
+            msg = "A design is made for one period at a time, since each lead has its own regression."
+            raise InputError(msg)
+        step = int(periods.asi8[0] - self.history_.panel.periods.asi8[-1])
+        design = self._design(self.history_, periods, step, shown=True)
+        factor = self._level_factor(design, self._expected(design, self._estimator(step)))
+        return Design(design.values, design.columns, design.log_offset + np.log(factor), periods, design.shown)
+
+    def _estimator(self, step: int) -> Any:
+        if step not in self.estimators_:
+            asked = step - self.history_.first_step + 1
+            msg = f"Lead {asked} was not learned; set leads to at least {asked}."
+            raise InputError(msg)
+        return self.estimators_[step]
+
+    def _update(self, history: History) -> None:
+        if self.offset is not None:
+            self.offset_.update(history)
+
+    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
+        shape = len(self.history_.events.crime_types), len(self.history_.grid)
+        ahead = []
+        for index, step in enumerate(steps):
+            estimator = self._estimator(int(step))
+            design = self._design(self.history_, periods[[index]], int(step))
+            expected = self._expected(design, estimator)
+            ahead.append((expected * self._level_factor(design, expected)).reshape(shape))
+        return np.stack(ahead, axis=2), self.dispersion_

@@ -1,0 +1,71 @@
+"""The next forecast: fitted on everything known, for the periods after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from sklearn.base import clone
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
+from ilp_models.pipeline.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """A forecast of the periods after the records, and the forecaster that made it.
+
+    Parameters
+    ----------
+    forecast : RiskForecast
+        Named, with its recipe.
+    forecaster : Forecaster
+        Fitted on all that was known.
+    grid : Grid
+        Cells active in all that was known.
+    periods : PeriodIndex
+        The periods forecast.
+    """
+
+    forecast: RiskForecast
+    forecaster: Forecaster
+    grid: Grid
+    periods: pd.PeriodIndex
+
+
+def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizon: int) -> Ahead:
+    """Return the forecast of the first periods after the whole periods of the records.
+
+    Parameters
+    ----------
+    study : Study
+        Records, cells and periods.
+    models : mapping of str to Forecaster
+        Unfitted forecasters by name.
+    name : str
+        The forecaster to use.
+    horizon : int
+        How many periods.
+
+    Returns
+    -------
+    Ahead
+        With the fitted forecaster.
+
+    Raises
+    ------
+    InputError
+        If there is no forecaster of that name.
+    """
+    if name not in models:
+        msg = f"forecaster={name} is not among the models {sorted(models)}; add it to model=[...]."
+        raise InputError(msg)
+    cutoff = study.cutoff
+    grid = study.grid_at(cutoff)
+    fitted = clone(models[name]).fit(History.at(cutoff, study.events, grid, study.calendar))
+    periods = study.calendar.ahead(cutoff, horizon)
+    forecast = fitted.predict(periods).named(name, study.recipes([name])[name])
+    return Ahead(forecast, fitted, grid, periods)

@@ -1,0 +1,103 @@
+"""The task ``audit``: replay, explain and audit one forecaster, and let the gate decide on its next forecast."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.audit import Audit
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.domain.audit import Decision
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import Tracker
+from ilp_models.explain.shap import TreeShap
+from ilp_models.export.writers import Export
+from ilp_models.pipeline.ahead import look_ahead
+from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.judge import judge
+from ilp_models.pipeline.publish import Results, publish
+from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.weekly import decision_lines
+from ilp_models.scoring.scores import Scoring
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    model: Mapping[str, Forecaster],
+    forecaster: str,
+    backtest: RollingOrigin,
+    scoring: Scoring,
+    explain: TreeShap,
+    audit: Audit,
+    export: Export,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return the findings as text, having written ``decision.json`` beside the forecast it is on.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    model : mapping of str to Forecaster
+        Forecasters by name: the one to audit and the baseline.
+    forecaster : str
+        The one to audit.
+    backtest : RollingOrigin
+        Which cutoffs are replayed.
+    scoring : Scoring
+        Which scores.
+    explain : TreeShap
+        How the forecast is explained.
+    audit : Audit
+        Checks and limits.
+    export : Export
+        Formats of the forecast decided on.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        One line a finding, then the decision.
+    """
+    tracking.check()
+    study = open_study(data, calendar, grid, config)
+    with tracking.run("audit", study.tags(), config) as tracked:
+        comparison = compare(study, model, backtest, scoring, compute)
+        ahead = look_ahead(study, model, forecaster, backtest.horizon)
+        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
+        for path in publish(results, export, folder):
+            tracked.artifact(path, path.name if path.is_dir() else "")
+        decision = results.judgement.decision
+        tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
+    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])
+
+
+def _finding_lines(decision: Decision) -> list[str]:
+    lines = [f"{'check':<22}{'about':<34}{'state':<14}{'estimate':>10}{'interval':>22}"]
+    for finding in decision.findings:
+        about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
+        interval = f"[{finding.low:.3f}, {finding.high:.3f}]"
+        lines.append(
+            f"{finding.check:<22}{about[:33]:<34}{finding.state.value:<14}{finding.estimate:>10.3f}{interval:>22}"
+        )
+    return lines

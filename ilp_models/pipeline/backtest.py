@@ -1,0 +1,73 @@
+"""The task ``backtest``: replay forecasters over the latest past and score what they said."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.record import record_scores, table_of_scores, write_json, write_scores
+from ilp_models.pipeline.study import open_study
+from ilp_models.scoring.scores import Scoring
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    model: Mapping[str, Forecaster],
+    backtest: RollingOrigin,
+    scoring: Scoring,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return the comparison as text, having written scores, summary and skills.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    backtest : RollingOrigin
+        Which cutoffs.
+    scoring : Scoring
+        Which scores.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        For the terminal.
+    """
+    tracking.check()
+    study = open_study(data, calendar, grid, config)
+    write_json(folder / "intake.json", study.intake.to_dict())
+    with tracking.run("backtest", study.tags(), config) as tracked:
+        comparison = compare(study, model, backtest, scoring, compute)
+        files = write_scores(comparison.scores, scoring.baseline, folder)
+        record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
+        for path in (*files, folder / "intake.json"):
+            tracked.artifact(path)
+    table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
+    return f"{table}\n\n{comparison.protocol}\nFiles: {folder}"

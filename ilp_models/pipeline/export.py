@@ -1,0 +1,64 @@
+"""The task ``export``: write the grid of an earlier run in other formats or under another grade."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ilp_models.domain.audit import Decision
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.writers import Export, marked_names
+
+
+def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str, Any], folder: Path) -> str:
+    """Return where the files are, having written them under names that show their grade.
+
+    Parameters
+    ----------
+    source : str
+        Folder of a run of ``weekly``, ``audit`` or ``forecast``, holding ``forecast.parquet``.
+    grade : str
+        ``research`` or ``allocation``.
+    formats : sequence of str
+        Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of this run.
+
+    Returns
+    -------
+    str
+        One line a file.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no forecast.
+    WithheldError
+        If the grade is ``allocation`` and no decision admits that very forecast; nothing is written.
+    """
+    del config
+    export = Export(tuple(formats), grade)
+    origin = Path(source)
+    path = origin / "forecast.parquet"
+    if not path.is_file():
+        msg = f"{origin} holds no forecast.parquet; run `ilp weekly` first, or name a run's folder with source=FOLDER."
+        raise InputError(msg)
+    forecast, places, made = read_forecast(path), read_places(path), read_provenance(path)
+    decision = _read_decision(origin / "decision.json")
+    files = export.write(forecast, places, made, decision, folder, marked_names(export.grade))
+    return "\n".join([f"Exported as {export.grade}:", *(f"  {file}" for file in files)])
+
+
+def _read_decision(path: Path) -> Decision | None:
+    """Return the decision beside a forecast; one that cannot be read is refused, not ignored."""
+    if not path.is_file():
+        return None
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        msg = f"{path} cannot be read ({error}); run the audit again."
+        raise WithheldError(msg) from error
+    return Decision.from_dict(plain)

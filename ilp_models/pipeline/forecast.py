@@ -1,0 +1,76 @@
+"""The task ``forecast``: fit one forecaster and write the grid of the next period, without replay or audit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import Tracker
+from ilp_models.export.writers import Export
+from ilp_models.pipeline.ahead import look_ahead
+from ilp_models.pipeline.publish import provenance
+from ilp_models.pipeline.record import write_json
+from ilp_models.pipeline.study import open_study
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    model: Mapping[str, Forecaster],
+    forecaster: str,
+    horizon: int,
+    export: Export,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return a summary for the terminal, having written the grid, marked as research.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    forecaster : str
+        The one to use.
+    horizon : int
+        Periods to forecast.
+    export : Export
+        Formats; the grade is research, since nothing was audited.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        What was forecast, and where the files are.
+    """
+    tracking.check()
+    study = open_study(data, calendar, grid, config)
+    intake = write_json(folder / "intake.json", study.intake.to_dict())
+    with tracking.run("forecast", study.tags(), config) as tracked:
+        ahead = look_ahead(study, model, forecaster, horizon)
+        source = provenance(study, ahead, "not scored: made by the task forecast")
+        files = replace(export, grade="research").write(ahead.forecast, ahead.grid, source, None, folder)
+        for path in (intake, *files):
+            tracked.artifact(path)
+    totals = ahead.forecast.expected.sum(("cell", "period"))
+    lines = [f"  {kind:<24}{float(totals.sel(crime_type=kind)):>10.1f} events" for kind in study.events.crime_types]
+    first, last = ahead.periods[0].start_time.date(), ahead.periods[-1].end_time.date()
+    head = f"{forecaster} expects from {first} to {last}, over {len(ahead.grid):,} cells:"
+    return "\n".join([head, *lines, "Research only - not for resource allocation: no audit was made.", f"{folder}"])

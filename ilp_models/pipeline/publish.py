@@ -1,0 +1,153 @@
+"""The files of a decided forecast: grids, decision, explanation, model and the page that shows them all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ilp_models.export.marking import Provenance
+from ilp_models.export.writers import Export
+from ilp_models.model.bundle import write_bundle
+from ilp_models.pipeline.ahead import Ahead
+from ilp_models.pipeline.compare import Comparison
+from ilp_models.pipeline.judge import Judgement
+from ilp_models.pipeline.record import write_json
+from ilp_models.pipeline.study import Study, now
+from ilp_models.report.compose import Evidence, compose
+from ilp_models.report.page import Report
+from ilp_models.scoring.calibration import calibration
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything a run found out.
+
+    Parameters
+    ----------
+    study : Study
+        Records, cells and periods.
+    ahead : Ahead
+        The next forecast.
+    comparison : Comparison
+        Replays and scores.
+    judgement : Judgement
+        Explanation, audit and decision.
+    """
+
+    study: Study
+    ahead: Ahead
+    comparison: Comparison
+    judgement: Judgement
+
+
+def provenance(study: Study, ahead: Ahead, protocol: str) -> Provenance:
+    """Return where a forecast came from, in plain text.
+
+    Parameters
+    ----------
+    study : Study
+        Records, cells and periods.
+    ahead : Ahead
+        The forecast.
+    protocol : str
+        How its forecaster was scored, or that it was not.
+
+    Returns
+    -------
+    Provenance
+        For the exports.
+    """
+    tags = study.tags()
+    return Provenance(
+        recipe=ahead.forecast.recipe,
+        data=study.events.digest(),
+        code=f"ilp_models {tags['version']}, commit {tags['git_commit']}, code {tags['code']}",
+        created=now().isoformat(),
+        attribution=study.intake.attribution,
+        protocol=protocol,
+    )
+
+
+def publish(results: Results, export: Export, folder: Path) -> list[Path]:
+    """Return the files of a decided forecast, marked with the highest grade that its decision allows.
+
+    Parameters
+    ----------
+    results : Results
+        What the run found out.
+    export : Export
+        Formats.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Path
+        Grids, ``decision.json``, ``explanation.parquet`` where there is one, and the model's bundle.
+    """
+    study, ahead, judgement = results.study, results.ahead, results.judgement
+    source = provenance(study, ahead, results.comparison.protocol)
+    graded = replace(export, grade="allocation" if judgement.decision.admitted else "research")
+    files = graded.write(ahead.forecast, ahead.grid, source, judgement.decision, folder)
+    files.append(write_json(folder / "decision.json", judgement.decision.to_dict()))
+    if judgement.reasons is not None:
+        judgement.reasons.to_parquet(folder / "explanation.parquet", index=False)
+        files.append(folder / "explanation.parquet")
+    name = ahead.forecast.forecaster
+    facts: Mapping[str, Any] = {
+        "name": name,
+        "recipe": ahead.forecast.recipe,
+        "data": study.events.digest(),
+        "settings": study.config["model"][name],
+        **study.tags(),
+    }
+    files.append(write_bundle(ahead.forecaster, folder / "model", facts))
+    return files
+
+
+def write_page(results: Results, report: Report, baseline: str, folder: Path) -> Path:
+    """Return the path of the report page, its figures drawn beside it.
+
+    Parameters
+    ----------
+    results : Results
+        What the run found out.
+    report : Report
+        Title and lengths of lists.
+    baseline : str
+        Skill is measured against this forecaster.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    Path
+        ``report.html``.
+    """
+    study, ahead, comparison, judgement = results.study, results.ahead, results.comparison, results.judgement
+    explanation = judgement.explanation
+    tags = study.tags()
+    evidence = Evidence(
+        city=str(study.config["data"].get("city") or study.intake.source),
+        forecast=ahead.forecast,
+        grid=ahead.grid,
+        scores=comparison.scores,
+        baseline=baseline,
+        protocol=comparison.protocol,
+        hit_curves=comparison.hit_curves(),
+        calibration=calibration(comparison.replay_of(ahead.forecast.forecaster)),
+        decision=judgement.decision,
+        intake=study.intake,
+        provenance={
+            "Recipe": ahead.forecast.recipe,
+            "Forecast digest": ahead.forecast.digest(),
+            "Data digest": study.events.digest(),
+            "Code": f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
+            "Cutoff": str(ahead.forecast.cutoff),
+            "Made": now().isoformat(),
+        },
+        command=str(study.config.get("command", "")),
+        importance=None if explanation is None else explanation.importance(),
+        reasons=judgement.reasons,
+    )
+    return report.write(folder, compose(report, evidence, folder / "figures"))

@@ -1,0 +1,156 @@
+"""Writing a run's small files, and telling the tracker."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.scores import ALL, ScoreTable, is_bound
+from ilp_models.domain.tracking import TrackedRun
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> Path:
+    """Return the path of a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    content : mapping
+        Plain values.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    return path
+
+
+def write_scores(scores: ScoreTable, baseline: str, folder: Path) -> list[Path]:
+    """Return the files of a score table: the scores by period, their summary, and the skills.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Unsummarised scores.
+    baseline : str
+        Skill is measured against this forecaster.
+    folder : Path
+        Where to write.
+
+    Returns
+    -------
+    list of Path
+        ``scores.csv``, ``summary.csv`` and ``skill.csv``.
+    """
+    tables = {
+        "scores.csv": scores.table,
+        "summary.csv": scores.summarise(),
+        "skill.csv": scores.skill(baseline, bounds=True),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / name, index=False)
+    return [folder / name for name in tables]
+
+
+def record_scores(
+    run: TrackedRun,
+    scores: ScoreTable,
+    baseline: str,
+    recipes: Mapping[str, str],
+    models: Mapping[str, Any],
+) -> None:
+    """Record one child run a forecaster with its pooled scores.
+
+    Parameters
+    ----------
+    run : TrackedRun
+        The parent.
+    scores : ScoreTable
+        Scores of all forecasters.
+    baseline : str
+        Skill is measured against this forecaster.
+    recipes : mapping of str to str
+        Fingerprints by name.
+    models : mapping of str to Any
+        Settings of the forecasters by name.
+    """
+    summary, skills = scores.summarise(), scores.skill(baseline)
+    for name in scores.forecasters:
+        if is_bound(name):
+            continue
+        with run.child(name, {"recipe": recipes[name], "forecaster": name}, models[name]) as child:
+            child.metrics(_metrics(summary[summary["forecaster"] == name], ["score"], "value"))
+            own = skills[skills["forecaster"] == name].assign(score="skill")
+            child.metrics(_metrics(own, ["score"], "skill"))
+
+
+def _metrics(rows: pd.DataFrame, labels: list[str], value: str) -> dict[str, float]:
+    """Name numbers like ``all/deviance`` and, beyond lead 1, ``all/deviance/lead_2``."""
+    named = {}
+    for row in rows.to_dict("records"):
+        lead = "" if row["lead"] == 1 else f"/lead_{row['lead']}"
+        named[f"{row['crime_type']}/{'/'.join(str(row[label]) for label in labels)}{lead}"] = float(row[value])
+    return named
+
+
+def table_of_scores(scores: ScoreTable, baseline: str, not_run: Mapping[str, str]) -> str:
+    """Return the comparison as a short table for the terminal.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Scores of all forecasters.
+    baseline : str
+        Skill is measured against this forecaster.
+    not_run : mapping of str to str
+        Why a forecaster could not run.
+
+    Returns
+    -------
+    str
+        One line a forecaster over all crime types at lead 1, then the bounds, then what did not run.
+    """
+    summary = scores.summarise()
+    pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
+    values = pooled.pivot_table(index="forecaster", columns="score", values="value")
+    skills = scores.skill(baseline, bounds=True)
+    skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
+    skill = skills.set_index("forecaster")
+    lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]
+    for name in _best_first(values):
+        row = values.loc[name]
+        known = skill.loc[name] if name in skill.index else None
+        lines.append(
+            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name):>34}"
+            f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
+        )
+    lines.extend(f"{name:<22}did not run: {why}" for name, why in not_run.items())
+    return "\n".join(lines)
+
+
+def _pool(summary: pd.DataFrame) -> str:
+    kinds = set(summary["crime_type"])
+    return ALL if ALL in kinds else str(next(iter(kinds)))
+
+
+def _best_first(values: pd.DataFrame) -> Iterable[str]:
+    order = values["deviance"].fillna(np.inf).sort_values(kind="stable").index
+    return sorted(map(str, order), key=is_bound)
+
+
+def _cell(row: pd.Series, name: str, form: str) -> str:
+    value = row.get(name, np.nan)
+    return format(value, form) if np.isfinite(value) else "-"
+
+
+def _skill(row: pd.Series | None, name: str) -> str:
+    if row is None or not np.isfinite(row["skill"]):
+        return "-"
+    interval = f"{row['skill']:+.2%} [{row['low']:+.2%}, {row['high']:+.2%}]"
+    return interval if is_bound(name) else f"{interval} {row['verdict']}"

@@ -1,0 +1,198 @@
+"""What a task studies: the records, how they are cut into places and periods, and what identifies the results."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+import ilp_models
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid, GridSpec
+from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeReport
+from ilp_models.domain.recipe import Recipe, code_digest
+
+_FINEST: Final = {"day": "day", "week": "day", "month": "month"}
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Records and how they are counted.
+
+    Parameters
+    ----------
+    events : Events
+        All events.
+    intake : IntakeReport
+        The account of their intake.
+    calendar : Calendar
+        How time is cut into periods.
+    places : GridSpec
+        How space is cut into cells.
+    config : mapping
+        Resolved settings of the task.
+    """
+
+    events: Events
+    intake: IntakeReport
+    calendar: Calendar
+    places: GridSpec
+    config: Mapping[str, Any]
+
+    @property
+    def cutoff(self) -> pd.Timestamp:
+        """The start of the first period after the whole periods of the records: the moment of the next forecast."""
+        whole = self.calendar.whole(self.events.start, self.events.end)
+        if len(whole) == 0:
+            msg = (
+                f"The records ({self.events.start.date()} to {self.events.end.date()}) hold no whole "
+                f"{self.calendar.unit}; give more data or a shorter calendar.unit."
+            )
+            raise InputError(msg)
+        return pd.Timestamp((whole[-1] + 1).start_time)
+
+    def grid_at(self, cutoff: pd.Timestamp) -> Grid:
+        """Return the cells that were active in what was known at a cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            The moment; later events decide nothing.
+
+        Returns
+        -------
+        Grid
+            Active cells.
+
+        Raises
+        ------
+        InputError
+            If nothing was known yet.
+        """
+        known = self.events.known_at(cutoff)
+        if len(known) == 0:
+            msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
+            raise InputError(msg)
+        return self.places.build(known)
+
+    def recipes(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the fingerprint of each forecaster's recipe: settings, data and code.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names under which forecasters are configured.
+
+        Returns
+        -------
+        dict of str to str
+            16 hexadecimal digits each; the choice of other forecasters does not change them.
+        """
+        shared = {key: self.config[key] for key in ("calendar", "grid", "backtest") if key in self.config}
+        data, code = self.events.digest(), code_digest()
+        return {name: Recipe({**shared, "model": self.config["model"][name]}, data, code).fingerprint for name in names}
+
+    def tags(self) -> dict[str, str]:
+        """Return the words by which runs on these records are found again.
+
+        Returns
+        -------
+        dict of str to str
+            Data digest, code digest, version and git commit.
+        """
+        return {
+            "data": self.events.digest()[:16],
+            "code": code_digest()[:16],
+            "version": ilp_models.__version__,
+            "git_commit": git_commit(),
+        }
+
+
+def open_study(source: EventSource, calendar: Calendar, grid: GridSpec, config: Mapping[str, Any]) -> Study:
+    """Return the study of a source, having read and checked its records.
+
+    Parameters
+    ----------
+    source : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    config : mapping
+        Resolved settings of the task.
+
+    Returns
+    -------
+    Study
+        Records with the account of their intake.
+
+    Raises
+    ------
+    InputError
+        If the records cannot be read, or the calendar is finer than the times are known.
+    """
+    events, intake = source.read()
+    finest = _FINEST[calendar.unit]
+    if RESOLUTIONS.index(intake.resolution) > RESOLUTIONS.index(finest):
+        msg = (
+            f"The times of these records are known to the {intake.resolution} only, and calendar.unit={calendar.unit} "
+            f"is finer. Set calendar.unit={intake.resolution}."
+        )
+        raise InputError(msg)
+    return Study(events, intake, calendar, grid, config)
+
+
+def forecasts_folder(config: Mapping[str, Any]) -> Path:
+    """Return where the task's forecasts are stored and found again.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved settings of the task.
+
+    Returns
+    -------
+    Path
+        Absolute.
+    """
+    return Path(str(config["output"])).absolute() / "forecasts"
+
+
+def now() -> datetime:
+    """Return the present moment with its zone.
+
+    Returns
+    -------
+    datetime
+        UTC, whole seconds.
+    """
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@cache
+def git_commit() -> str:
+    """Return the commit of the checkout the package runs from.
+
+    Returns
+    -------
+    str
+        The hash, with ``+changes`` where tracked files differ from it; ``none`` outside a checkout.
+    """
+    git, folder = shutil.which("git"), Path(ilp_models.__file__).resolve().parent
+    if git is None or not (folder.parent / ".git").exists():
+        return "none"
+
+    def ask(*words: str) -> str:
+        asked = [git, "-C", str(folder), *words]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+
+    commit = ask("rev-parse", "HEAD")
+    return f"{commit}{'+changes' if ask('status', '--porcelain', '-uno') else ''}" if commit else "none"

@@ -1,0 +1,135 @@
+"""The task ``weekly``: from records to an audited risk grid of the next period."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.audit import Audit
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.domain.audit import Decision
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import TrackedRun, Tracker
+from ilp_models.explain.shap import TreeShap
+from ilp_models.export.writers import Export
+from ilp_models.pipeline.ahead import look_ahead
+from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.judge import judge
+from ilp_models.pipeline.publish import Results, publish, write_page
+from ilp_models.pipeline.record import record_scores, table_of_scores, write_json, write_scores
+from ilp_models.pipeline.study import Study, open_study
+from ilp_models.report.page import Report
+from ilp_models.scoring.scores import Scoring
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    model: Mapping[str, Forecaster],
+    forecaster: str,
+    backtest: RollingOrigin,
+    scoring: Scoring,
+    explain: TreeShap,
+    audit: Audit,
+    export: Export,
+    report: Report,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return a summary for the terminal, having written grids, scores, decision and report.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    forecaster : str
+        The one whose forecast is made, explained, audited and exported.
+    backtest : RollingOrigin
+        Which cutoffs are replayed.
+    scoring : Scoring
+        Which scores.
+    explain : TreeShap
+        How the forecast is explained.
+    audit : Audit
+        Checks and limits.
+    export : Export
+        Formats; the grade follows from the decision.
+    report : Report
+        Title and lengths of lists.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        Comparison, decision with its reasons, and where the files are.
+    """
+    tracking.check()
+    study = open_study(data, calendar, grid, config)
+    write_json(folder / "intake.json", study.intake.to_dict())
+    with tracking.run("weekly", study.tags(), config) as tracked:
+        comparison = compare(study, model, backtest, scoring, compute)
+        ahead = look_ahead(study, model, forecaster, backtest.horizon)
+        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
+        files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder)]
+        files += publish(results, export, folder)
+        files += [write_page(results, report, scoring.baseline, folder), folder / "figures"]
+        record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
+        _record(tracked, results.judgement.decision, files)
+    table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
+    return "\n".join([_intake(study), "", table, "", *decision_lines(results.judgement.decision), "", _files(folder)])
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    """Return the decision and its reasons for the terminal.
+
+    Parameters
+    ----------
+    decision : Decision
+        What the gate decided.
+
+    Returns
+    -------
+    list of str
+        One line for the decision and one a reason.
+    """
+    if decision.admitted:
+        head = f"ADMITTED for resource allocation until {decision.valid_until:%Y-%m-%d %H:%M %Z}"
+    else:
+        head = "WITHHELD: research only - not for resource allocation"
+    return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
+
+
+def _record(tracked: TrackedRun, decision: Decision, files: list[Path]) -> None:
+    tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
+    for path in files:
+        tracked.artifact(path, path.name if path.is_dir() else "")
+
+
+def _intake(study: Study) -> str:
+    intake = study.intake
+    flagged = sum(finding.action == "flagged" for finding in intake.findings)
+    return f"{intake.source}: {intake.rows_kept:,} of {intake.rows_read:,} records kept, {flagged} oddities flagged (intake.json)"
+
+
+def _files(folder: Path) -> str:
+    return f"Report: {folder / 'report.html'}\nGrids:  {folder / 'grid.gpkg'} (also .geojson, .csv, forecast.parquet)"
