@@ -1,0 +1,184 @@
+"""Curves and bars of a report."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ilp_models.domain.scores import ALL
+
+_INK: Final = "#1b2530"
+_GREY: Final = "#6b7680"
+# Okabe and Ito (2008): told apart with any kind of colour vision; line styles differ too.
+_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+_DPI: Final = 140
+
+
+def literal(text: str) -> str:
+    r"""Return text that is drawn as it stands, its dollar signs not read as mathematics.
+
+    Parameters
+    ----------
+    text : str
+        Any label.
+
+    Returns
+    -------
+    str
+        With dollar signs escaped.
+
+    Examples
+    --------
+    >>> literal("over $5000")
+    'over \\$5000'
+    """
+    return text.replace("$", r"\$")
+
+
+def save(figure: Figure, path: Path, description: str) -> Path:
+    """Return the path of a figure written as PNG.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to write.
+    path : Path
+        Where to write it; the folder is made if missing.
+    description : str
+        Stored in the file's metadata.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=_DPI, metadata={"Description": description, "Software": "ilp_models"})
+    return path
+
+
+def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float = 0.25) -> Path:
+    """Return the path of a figure of the share of events caught against the share of land.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    curves : DataFrame
+        ``forecaster, crime_type, share, hit_rate, oracle`` of one lead; the rows of crime type ``all`` are drawn.
+    chosen : str
+        The forecaster to draw boldly.
+    up_to : float, default 0.25
+        Largest share of land shown.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    rows = curves[(curves["crime_type"] == ALL) & (curves["share"] <= up_to)]
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, line) in enumerate(rows.groupby("forecaster", sort=False, observed=True)):
+        colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
+        width = 2.6 if name == chosen else 1.5
+        axes.plot(100 * line["share"], 100 * line["hit_rate"], label=literal(str(name)), c=colour, ls=style, lw=width)
+    best = rows.drop_duplicates("share")
+    axes.plot(100 * best["share"], 100 * best["oracle"], c=_GREY, lw=1.2, ls=":", label="oracle: knew the counts")
+    axes.plot([0, 100 * up_to], [0, 100 * up_to], c=_GREY, lw=1, label="land at random")
+    axes.axvline(5, c="#c9d0d6", lw=1, zorder=0)
+    axes.set(xlim=(0, 100 * up_to), ylim=(0, 100), xlabel="share of active land flagged, %")
+    axes.set(ylabel="share of events that happened there, %")
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    _plain(axes)
+    return save(figure, path, "Hit curves")
+
+
+def draw_calibration(path: Path, bins: pd.DataFrame) -> Path:
+    """Return the path of a figure of mean counts against mean forecasts, a panel a crime type.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    bins : DataFrame
+        ``crime_type, expected, observed, low, high`` of one forecaster and lead.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    kinds = list(dict.fromkeys(bins["crime_type"]))
+    columns = min(3, len(kinds))
+    rows = -(-len(kinds) // columns)
+    figure = Figure(figsize=(3.1 * columns + 0.6, 2.7 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, kind in zip(grid, kinds, strict=False):
+        _calibration_panel(axes, bins[(bins["crime_type"] == kind) & (bins["expected"] > 0)])
+        axes.set_title(literal("all types" if kind == ALL else str(kind)), fontsize=10, color=_INK, loc="left")
+    for axes in grid[len(kinds) :]:
+        axes.set_axis_off()
+    figure.supxlabel("expected events per cell and period (bin mean)", fontsize=9)
+    figure.supylabel("events that happened (bin mean)", fontsize=9)
+    return save(figure, path, "Calibration")
+
+
+def _calibration_panel(axes: Axes, rows: pd.DataFrame) -> None:
+    values = rows[["expected", "observed", "low", "high"]].to_numpy(dtype=float)
+    shown = values[values > 0]
+    ends = (shown.min() / 1.5, shown.max() * 1.5) if shown.size else (0.01, 1.0)
+    axes.plot(ends, ends, c=_GREY, lw=1)
+    down, up = rows["observed"] - rows["low"], rows["high"] - rows["observed"]
+    error: Any = np.nan_to_num(np.stack([down, up])).clip(0)
+    axes.errorbar(rows["expected"], rows["observed"], yerr=error, fmt="o", ms=4, c=_COLOURS[0], elinewidth=1.2)
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    axes.set_yscale("log", nonpositive="clip")
+    _plain(axes)
+
+
+def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Path:
+    """Return the path of a figure of the factor by which each feature typically moves the forecast.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    importance : DataFrame
+        ``feature, family, multiplier``, strongest first.
+    count : int, default 12
+        How many features to show.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    rows = importance.head(count).iloc[::-1]
+    families = list(dict.fromkeys(importance["family"].head(count)))
+    figure = Figure(figsize=(6.4, 0.8 + 0.31 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for number, family in enumerate(families):
+        own = rows["family"].to_numpy() == family
+        colour = _COLOURS[number % len(_COLOURS)]
+        places = np.flatnonzero(own)
+        factors = rows.loc[own, "multiplier"].to_numpy()
+        bars = axes.barh(places, factors - 1, left=1, color=colour, label=literal(family.replace("_", " ")))
+        axes.bar_label(bars, labels=[f"x{factor:.2f}" for factor in factors], fontsize=8, padding=3, color=_INK)
+    axes.set_yticks(range(len(rows)), [literal(name.replace("_", " ")) for name in rows["feature"]], fontsize=8)
+    axes.set(xlabel="typical factor up or down on the expected count (1 = no effect)")
+    axes.set_xlim(1, 1 + 1.15 * max(float(rows["multiplier"].max()) - 1, 1e-6))
+    axes.legend(fontsize=8, frameon=False, loc="lower right", title="family", title_fontsize=8)
+    _plain(axes)
+    return save(figure, path, "Global importance")
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=_INK)
+    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
+    axes.set_axisbelow(True)

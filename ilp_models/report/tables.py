@@ -1,0 +1,165 @@
+"""The tables of a report, made from nouns."""
+
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Transformer
+
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.finding import ALL
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.scores import ScoreTable
+
+_SCORES = {
+    "deviance": "deviance",
+    "hit_rate_05": "hit_rate",
+    "pai_05": "pai",
+    "sum_ratio": "sum_ratio",
+    "coverage_90": "coverage",
+}
+
+
+def top_cells(
+    forecast: RiskForecast, grid: Grid, crime_type: str, count: int, reasons: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return the cells with the highest expected count of a crime type in the first period.
+
+    Parameters
+    ----------
+    forecast : RiskForecast
+        Expected counts and quantiles.
+    grid : Grid
+        The cells it was made on.
+    crime_type : str
+        One of its crime types.
+    count : int
+        How many cells.
+    reasons : DataFrame, optional
+        ``crime_type, cell, period, rank, words`` of an explanation.
+
+    Returns
+    -------
+    DataFrame
+        ``rank, position, cell, area, lat, lon, expected, q05, q95, share, reasons``, highest first; ``position`` is
+        that in the grid, ``lat`` and ``lon`` that of the centre in WGS84 degrees, ``reasons`` a list of text.
+    """
+    period = forecast.periods[0]
+    expected = forecast.expected.sel(crime_type=crime_type, period=period).values
+    order = np.argsort(-expected, kind="stable")[:count]
+    centres = shapely.centroid(grid.geometry[order])
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(shapely.get_x(centres), shapely.get_y(centres))
+    spread = forecast.quantiles.sel(crime_type=crime_type, period=period).values
+    total = expected.sum()
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(order) + 1),
+            "position": order,
+            "cell": grid.cells[order],
+            "area": parent_labels(grid)[order],
+            "lat": lat,
+            "lon": lon,
+            "expected": expected[order],
+            "q05": spread[0, order],
+            "q95": spread[-1, order],
+            "share": expected[order] / total if total > 0 else 0.0,
+            "reasons": _words(reasons, crime_type, period, list(grid.cells[order])),
+        }
+    )
+
+
+def _words(reasons: pd.DataFrame | None, crime_type: str, period: pd.Period, cells: list[str]) -> list[list[str]]:
+    """Return the reasons of each cell in their order, an empty list where there are none."""
+    if reasons is None:
+        return [[] for _ in cells]
+    first = pd.to_datetime(reasons["period"]) == period.start_time
+    own = reasons[(reasons["crime_type"] == crime_type) & first & reasons["cell"].isin(cells)].sort_values("rank")
+    words = own.groupby("cell", observed=True)["words"].agg(list).to_dict()
+    return [words.get(cell, []) for cell in cells]
+
+
+def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:
+    """Return the forecasters side by side, pooled over crime types and periods.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Scores of all forecasters.
+    baseline : str
+        The forecaster to measure skill against.
+    lead : int, default 1
+        Periods ahead of the cutoff.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, bound, deviance, skill, low, high, verdict, hit_rate, pai, sum_ratio, coverage``: forecasters
+        by deviance, then the floor and the oracle; NaN where a score is not defined.
+    """
+    pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
+    pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
+    wide = pooled.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(_SCORES))
+    skill = pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)])
+    skill = skill[(skill["lead"] == lead) & (skill["crime_type"] == ALL)].set_index("forecaster")
+    table = wide.rename(columns=_SCORES).join(skill[["skill", "low", "high", "verdict"]])
+    bound = table.index.isin(scores.bounds)
+    table = table.assign(bound=bound, verdict=table["verdict"].mask(bound | (table.index == baseline), ""))
+    table.loc[baseline, ["low", "high"]] = np.nan
+    columns = ["bound", "deviance", "skill", "low", "high", "verdict", "hit_rate", "pai", "sum_ratio", "coverage"]
+    return table.sort_values(["bound", "deviance"])[columns].reset_index(names="forecaster")
+
+
+def findings(report: AuditReport) -> pd.DataFrame:
+    """Return the findings of an audit as a table.
+
+    Parameters
+    ----------
+    report : AuditReport
+        What the audit found.
+
+    Returns
+    -------
+    DataFrame
+        ``check, title, state, reason, about, estimate, low, high, limit, required``.
+    """
+    columns = ["check", "title", "state", "reason", "about", "estimate", "low", "high", "limit", "required"]
+    rows = [
+        (
+            finding.check,
+            finding.title,
+            str(finding.state),
+            finding.reason,
+            _about(finding.crime_type, finding.dimension, finding.group),
+            finding.estimate,
+            finding.low,
+            finding.high,
+            finding.limit.words() if finding.limit else "reported only",
+            finding.required,
+        )
+        for finding in report.findings
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _about(crime_type: str, dimension: str, group: str) -> str:
+    kind = "all types" if crime_type == ALL else crime_type
+    return ", ".join(filter(None, (kind, ": ".join(filter(None, (dimension, group)))))) or "the model"
+
+
+def intake(report: IntakeReport) -> pd.DataFrame:
+    """Return what the rules of the intake found as a table.
+
+    Parameters
+    ----------
+    report : IntakeReport
+        The account of the intake.
+
+    Returns
+    -------
+    DataFrame
+        ``rule, action, count, unit, share, examples, note``; examples joined to one text.
+    """
+    rows = [(f.rule, f.action, f.count, f.unit, f.share, "; ".join(f.examples), f.note) for f in report.findings]
+    return pd.DataFrame(rows, columns=["rule", "action", "count", "unit", "share", "examples", "note"])
