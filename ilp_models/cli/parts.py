@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.complaint import UsageError
 
-DOOR_KEYS = ("output", "name")
+DOOR_KEYS = ("output", "name", "seed")  # only referred to by other settings
 _ALLOWED = ("ilp_models.", "sklearn.", "lightgbm.")
 _ALLOW_MORE = "ILP_TARGETS"
 

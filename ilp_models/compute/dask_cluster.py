@@ -1,0 +1,63 @@
+"""The same work on a Dask cluster."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from distributed import Client
+from joblib import Parallel, delayed, parallel_config
+
+from ilp_models.compute.progress import watch
+from ilp_models.domain.errors import StorageError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class DaskCluster:
+    """The workers of a running Dask scheduler.
+
+    Start the workers with one thread each (``dask worker --nthreads 1``), and with this package installed.
+
+    Parameters
+    ----------
+    address : str
+        The scheduler, such as ``tcp://10.0.0.5:8786``.
+    patience : float
+        Seconds to wait for the scheduler.
+    """
+
+    address: str
+    patience: float = 10.0
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
+        """Return the function's result for each task, in the order of the tasks.
+
+        Parameters
+        ----------
+        function : callable
+            Takes one task.
+        tasks : sequence
+            What to apply it to.
+        description : str
+            What is being done, for the progress bar.
+
+        Returns
+        -------
+        list
+            One result for each task.
+
+        Raises
+        ------
+        StorageError
+            If the scheduler does not answer; an error of a task is raised as it is.
+        """
+        try:
+            client = Client(self.address, timeout=self.patience, set_as_default=False)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            msg = f"No Dask scheduler answers at {self.address}: start one, or use compute=local."
+            raise StorageError(msg) from error
+        with client, parallel_config(backend="dask", client=client):
+            results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)
+            return list(watch(results, len(tasks), description))

@@ -1,0 +1,101 @@
+"""What a tracker keeps of a run, whatever store is behind it."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class TrackedRun(Protocol):
+    """One run in the store while it goes on; it may be handed to another process to add children there."""
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record settings.
+
+        Parameters
+        ----------
+        values : mapping
+            Plain values; nested mappings are flattened to dotted names, long values are cut.
+        """
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers.
+
+        Parameters
+        ----------
+        values : mapping
+            Number by name; NaN is kept as NaN.
+        step : int
+            Place of these numbers in a series, for instance of periods.
+        """
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Record words by which the run is found again.
+
+        Parameters
+        ----------
+        values : mapping
+            Word by name, for instance the fingerprint, the data digest or the git commit.
+        """
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Keep a copy of a file, or of a folder with all in it.
+
+        Parameters
+        ----------
+        path : Path
+            The file or folder.
+        folder : str
+            Where to keep it among the run's artifacts, for instance ``figures``.
+        """
+
+    def child(
+        self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]
+    ) -> AbstractContextManager["TrackedRun"]:
+        """Return a run below this one, for instance of one forecaster.
+
+        Parameters
+        ----------
+        name : str
+            Name of the child.
+        tags : mapping
+            Words by which it is found again.
+        params : mapping
+            Its settings.
+
+        Returns
+        -------
+        context manager of TrackedRun
+            The child ends as finished, or as failed where an error passes through.
+        """
+
+
+class Tracker(Protocol):
+    """Where runs are recorded."""
+
+    def check(self) -> None:
+        """Make the store ready, before any other work.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be reached or written.
+        """
+
+    def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> AbstractContextManager[TrackedRun]:
+        """Return a run of a task.
+
+        Parameters
+        ----------
+        task : str
+            Name of the task.
+        tags : mapping
+            Words by which it is found again.
+        config : mapping
+            Resolved settings of the whole task: kept as flat parameters, and whole as ``config.json``.
+
+        Returns
+        -------
+        context manager of TrackedRun
+            The run ends as finished, or as failed where an error passes through.
+        """

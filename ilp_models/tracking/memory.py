@@ -1,0 +1,168 @@
+"""A tracker that keeps everything in memory: for tests and notebooks."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ilp_models.tracking.entries import clean_name, flatten
+
+
+@dataclass
+class MemoryRun:
+    """One run in memory; its records are public, for tests to read.
+
+    Parameters
+    ----------
+    name : str
+        Task or child.
+    state : str
+        ``running``, ``finished`` or ``failed``.
+    recorded_params : dict
+        Settings so far.
+    recorded_metrics : dict
+        The last number by name.
+    recorded_tags : dict
+        Words so far.
+    artifacts : list of tuple of str and str
+        Folder and name of each artifact.
+    children : list of MemoryRun
+        Runs below this one.
+    """
+
+    name: str
+    state: str = "running"
+    recorded_params: dict[str, str] = field(default_factory=dict)
+    recorded_metrics: dict[str, float] = field(default_factory=dict)
+    recorded_tags: dict[str, str] = field(default_factory=dict)
+    artifacts: list[tuple[str, str]] = field(default_factory=list)
+    children: list["MemoryRun"] = field(default_factory=list)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`.
+
+        Parameters
+        ----------
+        values : mapping
+            Plain values.
+        """
+        self.recorded_params.update(flatten(values))
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Record numbers.
+
+        Parameters
+        ----------
+        values : mapping
+            Number by name.
+        step : int
+            Place in a series; only the last is kept here.
+        """
+        del step
+        self.recorded_metrics.update({clean_name(name): float(value) for name, value in values.items()})
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Record words by which the run is found again.
+
+        Parameters
+        ----------
+        values : mapping
+            Word by name.
+        """
+        self.recorded_tags.update(values)
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Record that a file or folder was kept.
+
+        Parameters
+        ----------
+        path : Path
+            It must exist.
+        folder : str
+            Where it would be kept.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        """
+        if not path.exists():
+            raise FileNotFoundError(path)
+        self.artifacts.append((folder, path.name))
+
+    @contextmanager
+    def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MemoryRun"]:
+        """Hold a run below this one.
+
+        Parameters
+        ----------
+        name : str
+            Name of the child.
+        tags : mapping
+            Words by which it is found again.
+        params : mapping
+            Its settings.
+
+        Yields
+        ------
+        MemoryRun
+            The child.
+        """
+        below = MemoryRun(name)
+        self.children.append(below)
+        below.tags(tags)
+        below.params(params)
+        with _closing(below):
+            yield below
+
+
+@dataclass
+class InMemoryTracker:
+    """Runs in a list.
+
+    Parameters
+    ----------
+    runs : list of MemoryRun
+        The runs so far, oldest first.
+    """
+
+    runs: list[MemoryRun] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Do nothing: memory is always ready."""
+
+    @contextmanager
+    def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[MemoryRun]:
+        """Hold a run of a task.
+
+        Parameters
+        ----------
+        task : str
+            Name of the task.
+        tags : mapping
+            Words by which it is found again.
+        config : mapping
+            Resolved settings.
+
+        Yields
+        ------
+        MemoryRun
+            The run.
+        """
+        run = MemoryRun(task)
+        self.runs.append(run)
+        run.tags(tags)
+        run.params(config)
+        with _closing(run):
+            yield run
+
+
+@contextmanager
+def _closing(run: MemoryRun) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        run.state = "failed"
+        raise
+    run.state = "finished"

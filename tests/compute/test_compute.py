@@ -1,0 +1,106 @@
+import logging
+import os
+import signal
+import time
+from types import SimpleNamespace
+
+import pytest
+from distributed import LocalCluster
+
+from ilp_models.compute import progress
+from ilp_models.compute.dask_cluster import DaskCluster
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
+
+
+def double(number):
+    return 2 * number
+
+
+def late_for_early_tasks(number):
+    time.sleep(0.2 if number == 0 else 0.0)
+    return number
+
+
+def where(number):
+    return os.getpid(), os.environ.get("OMP_NUM_THREADS")
+
+
+def refuse(number):
+    if number == 1:
+        msg = "This task cannot run."
+        raise InputError(msg)
+    return number
+
+
+def die(number):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**settings, protocol="tcp") as running:
+        yield DaskCluster(running.scheduler_address)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, -1])
+def test_results_keep_the_order_of_the_tasks(jobs):
+    compute: Compute = LocalProcesses(jobs)
+    assert compute.map(late_for_early_tasks, range(4), "waiting") == [0, 1, 2, 3]
+    assert compute.map(double, [], "nothing") == []
+
+
+def test_one_job_stays_in_this_process():
+    assert {pid for pid, _ in LocalProcesses(1).map(where, range(3), "asking")} == {os.getpid()}
+    assert {pid for pid, _ in LocalProcesses(4).map(where, [0], "asking")} == {os.getpid()}
+
+
+def test_many_jobs_take_one_thread_each_elsewhere():
+    answers = LocalProcesses(2).map(where, range(4), "asking")
+    assert os.getpid() not in {pid for pid, _ in answers}
+    assert {threads for _, threads in answers} == {"1"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_of_a_task_arrives_as_it_is(jobs):
+    with pytest.raises(InputError, match=r"^This task cannot run.$"):
+        LocalProcesses(jobs).map(refuse, range(3), "trying")
+
+
+def test_a_killed_process_is_one_clear_error():
+    with pytest.raises(NotRunError, match=r"want of memory: lower compute\.jobs"):
+        LocalProcesses(2).map(die, range(2), "dying")
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_senseless_number_of_processes_is_refused(jobs):
+    with pytest.raises(InputError, match=f"compute.jobs={jobs}"):
+        LocalProcesses(jobs)
+
+
+def test_a_cluster_gives_the_same_results_and_errors(cluster):
+    assert cluster.map(double, range(5), "doubling") == [0, 2, 4, 6, 8]
+    with pytest.raises(InputError, match="This task cannot run"):
+        cluster.map(refuse, range(3), "trying")
+
+
+def test_a_cluster_that_is_away_is_one_clear_error():
+    with pytest.raises(StorageError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        DaskCluster("tcp://127.0.0.1:9", patience=0.2).map(double, [1], "doubling")
+
+
+def test_away_from_a_terminal_a_line_comes_now_and_then(caplog, monkeypatch):
+    clock = iter([0.0, 10.0, 31.0, 32.0, 70.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: False, raising=False)
+    with caplog.at_level(logging.INFO):
+        assert list(progress.watch("abcd", 4, "spelling")) == list("abcd")
+    assert caplog.messages == ["spelling: 2 of 4, about 31 s left", "spelling: 4 of 4, about 0 s left"]
+
+
+def test_in_a_terminal_a_bar_shows_the_time_left(capsys, monkeypatch):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    assert list(progress.watch("ab", 2, "spelling")) == ["a", "b"]
+    assert "spelling" in capsys.readouterr().err
