@@ -1,0 +1,96 @@
+"""How often incidents of a simulated city happen: season, trend, weekend and near repeats of each type."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class SimulatedType:
+    """One crime type of a simulated city.
+
+    Parameters
+    ----------
+    yearly : float
+        Incidents a year in the whole city at its start, near repeats included, recorded or not.
+    season : float, default 0.2
+        Amplitude of the yearly wave of the background, as a share of its mean, 0 to 1.
+    peak_day : float, default 200
+        Day of the year on which the wave is highest.
+    trend : float, default 0.0
+        Growth of the logarithm of the background in a year.
+    offspring : float, default 0.25
+        Expected near repeats that follow each incident directly, 0 to 0.9.
+    mean_days : float, default 7.0
+        Mean time from an incident to its near repeat (exponential), days, at least 1.
+    metres : float, default 150.0
+        Standard deviation of the distance from an incident to its near repeat along each axis (Gaussian), metres.
+
+    Raises
+    ------
+    InputError
+        If a value lies outside its range.
+    """
+
+    yearly: float
+    season: float = 0.2
+    peak_day: float = 200.0
+    trend: float = 0.0
+    offspring: float = 0.25
+    mean_days: float = 7.0
+    metres: float = 150.0
+
+    def __post_init__(self) -> None:
+        """Refuse rates that describe no process."""
+        limits = {
+            "yearly": (0.0, 1e7),
+            "season": (0.0, 1.0),
+            "peak_day": (0.0, 366.0),
+            "trend": (-2.0, 2.0),
+            "offspring": (0.0, 0.9),
+            "mean_days": (1.0, 365.0),
+            "metres": (1.0, 1e5),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                msg = f"crime_types: {name}={value} is out of range; give {low:g} to {high:g}."
+                raise InputError(msg)
+
+
+def background_a_day(
+    kinds: Sequence[SimulatedType], days: npt.NDArray[np.float64], start: pd.Timestamp, weekend: float
+) -> npt.NDArray[np.float64]:
+    """Return the expected background incidents of whole days, near repeats left out.
+
+    Parameters
+    ----------
+    kinds : sequence of SimulatedType
+        The crime types.
+    days : ndarray of float64
+        Days since ``start``, whole numbers, negative before it.
+    start : Timestamp
+        First day of the city, midnight.
+    weekend : float
+        How much higher the background is on Saturdays and Sundays, as a share; the mean of a week stays.
+
+    Returns
+    -------
+    ndarray of float64
+        Incidents a day in the whole city, shape (types, days); constant within a day.
+    """
+    dates = pd.DatetimeIndex(start + pd.to_timedelta(days, unit="D"))
+    week = np.where(dates.dayofweek.to_numpy() >= 5, 1.0 + weekend, 1.0) / (1.0 + 2.0 * weekend / 7.0)
+    rows = []
+    for kind in kinds:
+        wave = 1.0 + kind.season * np.cos(2 * np.pi * (dates.dayofyear.to_numpy() - kind.peak_day) / DAYS_PER_YEAR)
+        level = kind.yearly * (1.0 - kind.offspring) / DAYS_PER_YEAR
+        rows.append(level * wave * np.exp(kind.trend * days / DAYS_PER_YEAR) * week)
+    return np.stack(rows)
