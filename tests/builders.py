@@ -1,6 +1,6 @@
 """Small makers of nouns for tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,12 @@ import shapely
 import xarray as xr
 from scipy.sparse import csr_matrix
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 
@@ -103,3 +105,67 @@ def events_at(x, y, occurred_at="2021-01-05", **columns):
     if "area" in table:
         table = table.assign(area=pd.Categorical(table["area"]))
     return Events(table, **settings)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A locator over squares laid row by row from the lower left corner, as ``square_grid`` does."""
+
+    rows: int
+    columns: int
+    size: float = 500.0
+    corner: tuple[float, float] = (630_000.0, 4_834_000.0)
+
+    def locate(self, events):
+        column = np.floor((events.table["x"].to_numpy() - self.corner[0]) / self.size).astype(np.int64)
+        row = np.floor((events.table["y"].to_numpy() - self.corner[1]) / self.size).astype(np.int64)
+        inside = (row >= 0) & (row < self.rows) & (column >= 0) & (column < self.columns)
+        return np.where(inside, row * self.columns + column, -1)
+
+
+def city(rows=3, columns=4):
+    """Return ``square_grid`` with a locator that finds its cells."""
+    return replace(square_grid(rows, columns), locator=Rows(rows, columns))
+
+
+def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_after="0D", outside=0):
+    """Return events that count up to an array (types, cells, weeks) on the grid, weeks from a Monday.
+
+    Each is reported up to ``delay_days`` after it occurred; ``outside`` more of them lie outside the grid.
+    """
+    rng = np.random.default_rng(seed)
+    counts = np.asarray(counts)
+    kind, cell, week = (np.repeat(index, counts.ravel()) for index in map(np.ravel, np.indices(counts.shape)))
+    middle = np.array([(one.centroid.x, one.centroid.y) for one in grid.geometry])[cell]
+    strays = np.full((outside, 2), 1000.0)
+    week = np.append(week, rng.integers(0, counts.shape[2], outside))
+    kind = np.append(kind, np.zeros(outside, dtype=int))
+    minutes = week * 7 * 24 * 60 + rng.integers(0, 7 * 24 * 60, len(week))
+    when = pd.Timestamp(start) + pd.to_timedelta(minutes, unit="min")
+    late = pd.to_timedelta(rng.integers(0, delay_days * 24 * 60 + 1, len(week)), unit="min")
+    types = [chr(ord("a") + index) for index in range(counts.shape[0])]
+    table = pd.DataFrame(
+        {
+            "occurred_at": when,
+            "reported_at": when + late,
+            "crime_type": pd.Categorical.from_codes(kind, categories=types),
+            "x": np.append(middle[:, 0], strays[:, 0]),
+            "y": np.append(middle[:, 1], strays[:, 1]),
+        }
+    )
+    begin = pd.Timestamp(start)
+    end = begin + pd.Timedelta(weeks=counts.shape[2])
+    return Events(table, grid.crs, "America/Toronto", begin, end, pd.Timedelta(settles_after))
+
+
+def history_of(counts, grid=None, **settings):
+    """Return what is known of an array of counts (types, cells, weeks) when its last week is over."""
+    counts = np.asarray(counts)
+    grid = city(1, counts.shape[1]) if grid is None else grid
+    events = events_of(counts, grid, **settings)
+    return History.at(events.end, events, grid, Calendar())
+
+
+def poisson_counts(shape, rate=0.5, seed=0):
+    """Return Poisson counts of a shape (types, cells, weeks) around one rate, or rates that broadcast to it."""
+    return np.random.default_rng(seed).poisson(np.broadcast_to(rate, shape))
