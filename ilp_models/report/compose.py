@@ -108,7 +108,7 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
         period=period_words(evidence.forecast.periods[0]),
         forecaster=evidence.forecast.forecaster,
         baseline=evidence.baseline,
-        verdict=Verdict(decision.admitted, decision.reasons, f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"),
+        verdict=Verdict(decision.admitted, _plain_reasons(decision), f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"),
         key_numbers=_key_numbers(evidence, table),
         types=types,
         comparison=table,
@@ -141,17 +141,27 @@ def period_words(period: pd.Period) -> str:
     Examples
     --------
     >>> period_words(pd.Period("2022-01-03", freq="W-SUN"))
-    'Monday 3 January to Sunday 9 January 2022'
+    'Monday 3 to Sunday 9 January 2022'
     >>> period_words(pd.Period("2022-01", freq="M")), period_words(pd.Period("2022-01-03", freq="D"))
     ('January 2022', 'Monday 3 January 2022')
     """
     start, end = period.start_time, period.end_time
     if period.freqstr == "M":
         return f"{start:%B %Y}"
-    day = f"{start:%A} {start.day} {start:%B}"
     if period.freqstr == "D":
-        return f"{day} {start.year}"
-    return f"{day}{f' {start.year}' * (start.year != end.year)} to {end:%A} {end.day} {end:%B %Y}"
+        return f"{start:%A} {start.day} {start:%B %Y}"
+    month = f" {start:%B}" if start.month != end.month else ""
+    year = f" {start.year}" if start.year != end.year else ""
+    return f"{start:%A} {start.day}{month}{year} to {end:%A} {end.day} {end:%B %Y}"
+
+
+def _plain_reasons(decision: Decision) -> tuple[str, ...]:
+    """Return the reasons with checks called by their titles instead of their names in the settings."""
+    titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
+    return tuple(
+        next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
+        for reason in decision.reasons
+    )
 
 
 def _types(report: Report, evidence: Evidence, folder: Path) -> tuple[TypeSection, ...]:
@@ -220,14 +230,19 @@ def _key_numbers(evidence: Evidence, table: pd.DataFrame) -> tuple[KeyNumber, ..
     total = float(evidence.forecast.expected.values[:, :, 0].sum())
     kinds, cells, _ = evidence.forecast.expected.shape
     land = float(evidence.grid.area_m2.sum()) / 1e6
-    numbers = [KeyNumber(number(total), "events expected", f"{kinds} crime types, {cells:,} cells, {land:,.0f} km2")]
+    numbers = [
+        KeyNumber(
+            number(total), "events expected", f"{kinds} crime types, {cells:,} cells, {land:,.0f} km\N{SUPERSCRIPT TWO}"
+        )
+    ]
     name = evidence.forecast.forecaster
     if name not in rows.index:
         return tuple(numbers)
     own = dict(zip(rows.columns, rows.loc[[name]].to_numpy(dtype=float)[0].tolist(), strict=True))
     if name != evidence.baseline:
         spread = f"[{percent(own['low'], 2, sign=True)}, {percent(own['high'], 2, sign=True)}]"
-        verdict = f"{spread}: {table.loc[table['forecaster'] == name, 'verdict'].item()}"
+        judged = table.loc[table["forecaster"] == name, "verdict"].item()
+        verdict = f"{spread}: {judged}" if pd.notna(own["low"]) else f"{judged}; too few periods for an interval"
         numbers.append(KeyNumber(percent(own["skill"], 2, sign=True), f"skill over {evidence.baseline}", verdict))
     return (
         *numbers,

@@ -93,7 +93,7 @@ def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float 
     axes.axvline(5, c="#c9d0d6", lw=1, zorder=0)
     axes.set(xlim=(0, 100 * up_to), ylim=(0, 100), xlabel="share of active land flagged, %")
     axes.set(ylabel="share of events that happened there, %")
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.legend(fontsize=8, loc="lower right", framealpha=0.95, edgecolor="none")
     _plain(axes)
     return save(figure, path, "Hit curves")
 
@@ -116,7 +116,7 @@ def draw_calibration(path: Path, bins: pd.DataFrame) -> Path:
     kinds = list(dict.fromkeys(bins["crime_type"]))
     columns = min(3, len(kinds))
     rows = -(-len(kinds) // columns)
-    figure = Figure(figsize=(3.1 * columns + 0.6, 2.7 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(2.35 * columns + 0.5, 2.2 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, kind in zip(grid, kinds, strict=False):
         _calibration_panel(axes, bins[(bins["crime_type"] == kind) & (bins["expected"] > 0)])
@@ -159,20 +159,17 @@ def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Pa
         ``path``.
     """
     rows = importance.head(count).iloc[::-1]
-    families = list(dict.fromkeys(importance["family"].head(count)))
     figure = Figure(figsize=(6.4, 0.8 + 0.31 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    for number, family in enumerate(families):
-        own = rows["family"].to_numpy() == family
-        colour = _COLOURS[number % len(_COLOURS)]
-        places = np.flatnonzero(own)
-        factors = rows.loc[own, "multiplier"].to_numpy()
-        bars = axes.barh(places, factors - 1, left=1, color=colour, label=literal(family.replace("_", " ")))
-        axes.bar_label(bars, labels=[f"x{factor:.2f}" for factor in factors], fontsize=8, padding=3, color=_INK)
+    bars = axes.barh(range(len(rows)), rows["multiplier"] - 1, left=1, color=_COLOURS[0])
+    labels = [
+        f"x{factor:.2f}  {literal(family.replace('_', ' '))}"
+        for factor, family in zip(rows["multiplier"], rows["family"], strict=True)
+    ]
+    axes.bar_label(bars, labels=labels, fontsize=8, padding=3, color=_INK)
     axes.set_yticks(range(len(rows)), [literal(name.replace("_", " ")) for name in rows["feature"]], fontsize=8)
-    axes.set(xlabel="typical factor up or down on the expected count (1 = no effect)")
-    axes.set_xlim(1, 1 + 1.15 * max(float(rows["multiplier"].max()) - 1, 1e-6))
-    axes.legend(fontsize=8, frameon=False, loc="lower right", title="family", title_fontsize=8)
+    axes.set_xlabel("typical factor up or down on the expected count (1: none), and family of the feature", fontsize=8)
+    axes.set_xlim(1, 1 + 1.4 * max(float(rows["multiplier"].max()) - 1, 1e-6))
     _plain(axes)
     return save(figure, path, "Global importance")
 

@@ -195,7 +195,7 @@ def _scale(axes: Axes, width: float, *, at_left: bool) -> None:
 def _empty_corners(cells: npt.NDArray[Any]) -> list[str]:
     """Return the corners of the map that no cell reaches into, those for a legend first."""
     left, bottom, right, top = shapely.total_bounds(cells)
-    wide, tall = 0.27 * (right - left), 0.3 * (top - bottom)
+    wide, tall = 0.25 * (right - left), 0.24 * (top - bottom)
     boxes = {
         "upper left": shapely.box(left, top - tall, left + wide, top),
         "upper right": shapely.box(right - wide, top - tall, right, top),

@@ -96,7 +96,7 @@ def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame
     -------
     DataFrame
         ``forecaster, bound, deviance, skill, low, high, verdict, hit_rate, pai, sum_ratio, coverage``: forecasters
-        by deviance, then the floor and the oracle; NaN where a score is not defined.
+        by deviance, best first, then the floor and the oracle; NaN where a score is not defined.
     """
     pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
     pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
@@ -108,7 +108,8 @@ def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame
     table = table.assign(bound=bound, verdict=table["verdict"].mask(bound | (table.index == baseline), ""))
     table.loc[baseline, ["low", "high"]] = np.nan
     columns = ["bound", "deviance", "skill", "low", "high", "verdict", "hit_rate", "pai", "sum_ratio", "coverage"]
-    return table.sort_values(["bound", "deviance"])[columns].reset_index(names="forecaster")
+    order = table["deviance"].where(~table["bound"], -table["deviance"])
+    return table.assign(order=order).sort_values(["bound", "order"])[columns].reset_index(names="forecaster")
 
 
 def findings(report: AuditReport) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from ilp_models.export import geojson
 from ilp_models.export.marking import RESEARCH_ONLY
 from ilp_models.export.writers import Export
 from tests.builders import TYPES, forecast_on, square_grid
-from tests.export.makers import provenance_of
+from tests.export.export_makers import provenance_of
 
 GRID = square_grid()
 HOSTILE = 'Break, "Enter" <b>'

@@ -7,7 +7,7 @@ from ilp_models.domain.audit import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.marking import RESEARCH_ONLY, decision_id, mark
 from tests.builders import forecast_on, square_grid
-from tests.export.makers import decision_on, provenance_of
+from tests.export.export_makers import decision_on, provenance_of
 
 NOW = datetime(2022, 1, 3, 12, tzinfo=UTC)
 

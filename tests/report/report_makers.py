@@ -1,0 +1,75 @@
+"""Evidence small enough to draw in a test."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.intake import IntakeFinding, IntakeReport
+from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
+from ilp_models.report.compose import Evidence
+from tests.builders import TYPES, forecast_on, square_grid
+from tests.export.export_makers import GROUPS, decision_on
+
+# Of each forecaster and bound: deviance, hit rate; the numbers of a page are checked against these by hand.
+MEASURED = {"ewma": (0.20, 0.30), "moving_average": (0.25, 0.28), floor_of("ewma"): (0.19, 0.31), "oracle": (0.01, 0.8)}
+
+
+def scores_of(types=TYPES, weeks=52):
+    periods = pd.date_range("2021-11-01", periods=weeks, freq="W-MON").strftime("%Y-%m-%d")
+    rows = []
+    for (name, (deviance, hit)), kind, period in product(MEASURED.items(), types, periods):
+        measured = {"deviance": deviance, "hit_rate_05": hit, "pai_05": hit / 0.05, "observed_total": 10.0}
+        if name in ("ewma", "moving_average"):
+            measured |= {"sum_ratio": 0.9, "expected_total": 9.0, "coverage_90": 0.97}
+        rows.extend((name, kind, 1, period, score, value) for score, value in measured.items())
+    return ScoreTable(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+def intake_of(source="City police"):
+    finding = IntakeFinding("coordinates are zero", "set aside", 3, 0.03, ("row 7",), "Ask the publisher.")
+    return IntakeReport(
+        source=source,
+        files=("events.csv",),
+        rows_read=100,
+        rows_kept=97,
+        start=pd.Timestamp("2014-01-01"),
+        end=pd.Timestamp("2022-01-01"),
+        time_zone="America/Toronto",
+        crs="EPSG:32617",
+        findings=(finding,),
+        columns_left=("premises",),
+        attribution="Open Government Licence - Ontario.",
+    )
+
+
+def evidence_of(*, groups=GROUPS, types=TYPES, area="West", explained=True, grid=None):
+    """Return evidence on an ``ewma`` forecast; without groups its decision withholds."""
+    grid = square_grid() if grid is None else grid
+    if not grid.parents.empty:
+        grid.parents.loc[grid.parents["neighbourhood"] == "West", "neighbourhood"] = area
+    forecast = forecast_on(grid, types=types)
+    shares = np.linspace(0, 1, 11)
+    curve = pd.DataFrame({"share": shares, "hit_rate": shares**0.5, "oracle": shares**0.2})
+    bins = pd.DataFrame({"expected": [0.0, 0.1, 1.0], "observed": [0.0, 0.1, 1.1], "low": [0, 0, 0.9], "high": 1.2})
+    reasons = pd.DataFrame(
+        [(kind, cell, pd.Timestamp("2022-01-03"), 1, f"lately {cell}: x2.00") for kind in types for cell in grid.cells],
+        columns=["crime_type", "cell", "period", "rank", "words"],
+    )
+    importance = pd.DataFrame({"feature": ["lag_1", "trend"], "family": ["lags", "city"], "multiplier": [1.5, 1.1]})
+    return Evidence(
+        city="Toronto",
+        forecast=forecast,
+        grid=grid,
+        scores=scores_of(types),
+        baseline="moving_average",
+        protocol="500 m squares, 52 weeks, cutoff at the start of each week, n = 192",
+        hit_curves=curve.assign(forecaster="ewma", lead=1, crime_type=ALL),
+        calibration=pd.concat([bins.assign(crime_type=kind) for kind in (*types, ALL)]),
+        decision=decision_on(forecast, groups=groups),
+        intake=intake_of(),
+        provenance={"Recipe": forecast.recipe},
+        command="ilp weekly data=toronto",
+        importance=importance if explained else None,
+        reasons=reasons if explained else None,
+    )

@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+import pyproj
+import pytest
+
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.finding import Finding, Limit, State
+from ilp_models.report import tables
+from tests.builders import forecast_on, square_grid
+from tests.report.report_makers import intake_of, scores_of
+
+GRID = square_grid(2, 2)
+
+
+def test_top_cells_by_hand():
+    forecast = forecast_on(GRID, types=("Assault",), expected=[0.1, 0.4, 0.3, 0.2])
+    reasons = pd.DataFrame(
+        [
+            ("Assault", "r0c1", "2022-01-03", 2, "second"),
+            ("Assault", "r0c1", "2022-01-03", 1, "first"),
+            ("Assault", "r0c1", "2022-01-10", 1, "another week"),
+            ("Robbery", "r0c1", "2022-01-03", 1, "another type"),
+        ],
+        columns=["crime_type", "cell", "period", "rank", "words"],
+    )
+    table = tables.top_cells(forecast, GRID, "Assault", 3, reasons)
+    assert table["cell"].tolist() == ["r0c1", "r1c0", "r1c1"]
+    assert table["position"].tolist() == [1, 2, 3]
+    assert table["area"].tolist() == ["East", "West", "East"]
+    assert table["reasons"].tolist() == [["first", "second"], [], []]
+    assert table.loc[0, "share"] == pytest.approx(0.4)
+    assert (table.loc[0, "q05"], table.loc[0, "q95"]) == (0, 2)
+    lon, lat = pyproj.Transformer.from_crs("EPSG:32617", 4326, always_xy=True).transform(630_750.0, 4_834_250.0)
+    assert (table.loc[0, "lon"], table.loc[0, "lat"]) == pytest.approx((lon, lat))
+
+
+def test_top_cells_without_events_or_reasons():
+    table = tables.top_cells(forecast_on(GRID, types=("Assault",), expected=np.zeros(4)), GRID, "Assault", 9)
+    assert len(table) == 4
+    assert table["share"].tolist() == [0.0] * 4
+    assert table["reasons"].tolist() == [[]] * 4
+
+
+def test_comparison_sets_bounds_apart_and_ranks_by_deviance():
+    table = tables.comparison(scores_of(), "moving_average")
+    assert table["forecaster"].tolist() == ["ewma", "moving_average", "floor (ewma)", "oracle"]
+    assert table["bound"].tolist() == [False, False, True, True]
+    assert table["deviance"].tolist() == pytest.approx([0.20, 0.25, 0.19, 0.01])
+    assert table["skill"].tolist() == pytest.approx([0.2, 0.0, 0.24, 0.96])
+    assert table["hit_rate"].tolist() == pytest.approx([0.30, 0.28, 0.31, 0.8])
+    assert table.loc[0, "sum_ratio"] == pytest.approx(0.9)
+    assert table["verdict"].tolist()[1:] == ["", "", ""]
+    assert table["coverage"].isna().tolist() == [False, False, True, True]
+
+
+def test_findings_say_what_they_are_about():
+    limit = Limit(fail_below=0.5)
+    findings = (
+        Finding("sum_ratio", "Sum ratio", State.PASS, "ok", 1.0, 0.9, 1.1, limit, "all"),
+        Finding("need_adjusted_ratio", "Need", State.FAIL, "low", 0.2, 0.1, 0.3, limit, "Assault", "income", "low"),
+        Finding("shap_additivity", "Adds up", State.INSUFFICIENT, "not run"),
+    )
+    table = tables.findings(AuditReport(findings, "ewma", "r", ("Assault",)))
+    assert table["about"].tolist() == ["all types", "Assault, income: low", "the model"]
+    assert table["state"].tolist() == ["pass", "fail", "insufficient"]
+    assert table["limit"].tolist() == ["fail below 0.5", "fail below 0.5", "reported only"]
+
+
+def test_intake_joins_its_examples():
+    row = tables.intake(intake_of()).iloc[0]
+    assert (row["rule"], row["action"], row["count"], row["examples"]) == (
+        "coordinates are zero",
+        "set aside",
+        3,
+        "row 7",
+    )
