@@ -107,5 +107,5 @@ class CalendarTerms:
             angle = 2 * np.pi * k * middle / _DAYS_A_YEAR
             columns[f"sine_{k}"], columns[f"cosine_{k}"] = np.sin(angle), np.cos(angle)
         for day in range(1, 7):
-            columns[f"weekday_{day}"] = (periods.start_time.dayofweek == day).astype(float)
+            columns[f"weekday_{day}"] = (periods.start_time.day_of_week == day).astype(float)
         return np.stack([np.asarray(columns[name]) for name in self.names(calendar)], axis=1)

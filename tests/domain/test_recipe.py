@@ -1,0 +1,60 @@
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import ilp_models.domain.recipe as recipe_module
+from ilp_models.domain.recipe import Recipe, code_digest
+
+RECIPE = Recipe({"model": {"window": 52, "name": "mean"}, "grid": {"size": 500}}, "d" * 64, "c" * 64)
+
+
+def test_the_fingerprint_is_short_and_the_same_for_the_same_recipe():
+    assert re.fullmatch("[0-9a-f]{16}", RECIPE.fingerprint)
+    turned = Recipe({"grid": {"size": 500}, "model": {"name": "mean", "window": 52}}, "d" * 64, "c" * 64)
+    assert turned.fingerprint == RECIPE.fingerprint
+
+
+def test_settings_data_and_code_all_change_the_fingerprint():
+    others = [
+        replace(RECIPE, config={"model": {"window": 51, "name": "mean"}, "grid": {"size": 500}}),
+        replace(RECIPE, config={"model": {"window": 52, "name": "mean"}, "grid": {"size": 250}}),
+        replace(RECIPE, config={"model": {"window": "52", "name": "mean"}, "grid": {"size": 500}}),
+        replace(RECIPE, data="e" * 64),
+        replace(RECIPE, code="b" * 64),
+        replace(RECIPE, data="c" * 64, code="d" * 64),
+    ]
+    assert len({RECIPE.fingerprint, *(other.fingerprint for other in others)}) == 7
+
+
+@pytest.fixture
+def package(tmp_path):
+    source = Path(recipe_module.__file__).resolve().parents[1]
+    copy = tmp_path / "first" / "ilp_models"
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", "bundled"))
+    return copy
+
+
+def digest_of(package, monkeypatch):
+    monkeypatch.setattr(recipe_module, "__file__", str(package / "domain" / "recipe.py"))
+    return code_digest.__wrapped__()
+
+
+@pytest.mark.parametrize("name", ["domain/panel.py", "model/ewma.py", "features/means.py", "backtest/replay.py"])
+def test_the_code_digest_follows_the_code_of_forecasts(name, package, monkeypatch):
+    before = digest_of(package, monkeypatch)
+    path = package / name
+    path.write_text(path.read_text() + "# changed\n")
+    changed = digest_of(package, monkeypatch)
+    path.rename(path.with_name("renamed.py"))
+    assert len({before, changed, digest_of(package, monkeypatch)}) == 3
+
+
+def test_the_code_digest_ignores_reports_and_the_place_of_the_package(package, monkeypatch):
+    before = digest_of(package, monkeypatch)
+    page = package / "report" / "page.py"
+    page.write_text(page.read_text() + "# changed\n")
+    assert digest_of(package, monkeypatch) == before
+    assert digest_of(package.rename(package.parents[1] / "second"), monkeypatch) == before
