@@ -1,0 +1,312 @@
+"""Set up and run everything with nothing but Python 3: `python3 tasks.py weekly`."""
+
+from __future__ import annotations  # an older python3 must be able to read this far, to look for a newer one
+
+import contextlib
+import difflib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "lock"
+VENV = ROOT / ".venv"
+WINDOWS = os.name == "nt"
+IN_VENV = Path("Scripts", "python.exe") if WINDOWS else Path("bin", "python")
+PYTHON = VENV / IN_VENV
+OLDEST = (3, 11)
+CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3.14", "python3", "python")
+LEVELS = ("run", "dev")
+HASHED = [
+    "--require-hashes",
+    "--use-pep517",
+    "--no-build-isolation",
+    "--only-binary",
+    ":all:",
+    "--no-binary",
+    "antlr4-python3-runtime",
+]
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "OMP_WAIT_POLICY": "passive",
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": str(VENV / "matplotlib"),
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INPUT": "1",
+    "PYTHONNOUSERSITE": "1",
+}
+HELP = """\
+Usage: python3 tasks.py TASK [arguments]
+
+  weekly [setting=value ...]  make next week's risk grid, by default from the bundled Toronto records
+  ilp TASK ...                run any other task of the program; `ilp --help` lists them
+  test [pytest arguments]     run the tests
+  check                       format, lint, types, import contracts, docstrings and structure
+  bench                       print the benchmark table and write outputs/bench.json
+  ui [mlflow arguments]       show the recorded runs in a browser
+  lock                        rewrite the locks (for maintainers; asks the package index)
+
+The first call makes the environment .venv from the locks; later calls find it ready.
+"""
+
+
+def main(words: list[str]) -> int:
+    """Return the exit code of a task."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] not in TASKS:
+        near = difflib.get_close_matches(words[0], TASKS, n=1)
+        way_out = f"Did you mean {near[0]}?" if near else "`python3 tasks.py --help` lists the tasks."
+        return stop(f"There is no task {words[0]}. {way_out}", 2)
+    try:
+        return TASKS[words[0]](words[1:])
+    except KeyboardInterrupt:
+        return stop("Interrupted; the same command takes it up again.", 130)
+    except SetUpError as error:
+        return stop(str(error), 1)
+
+
+def run_weekly(words: list[str]) -> int:
+    """Run the main job in the folder the user is in."""
+    return run_program(["weekly", *words])
+
+
+def run_program(words: list[str]) -> int:
+    """Run `ilp` in the folder the user is in."""
+    prepare("run")
+    return become(["-m", "ilp_models", *words], Path.cwd())
+
+
+def run_tests(words: list[str]) -> int:
+    """Run the tests."""
+    prepare("dev")
+    return become(["-m", "pytest", *words], ROOT)
+
+
+def run_checks(words: list[str]) -> int:
+    """Run every checker, and name those that complain."""
+    del words
+    prepare("dev")
+    checks = {
+        "format": ["-m", "ruff", "format", "--check", "."],
+        "lint": ["-m", "ruff", "check", "."],
+        "types": ["-m", "mypy"],
+        "import contracts": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-logo"],
+        "docstrings and structure": ["-m", "pytest", "tests/architecture"],
+    }
+    failed = []
+    for name, command in checks.items():
+        print(f"== {name}", flush=True)
+        if subprocess.call([PYTHON, *command], cwd=ROOT, env=environment()) != 0:
+            failed.append(name)
+    return stop(f"Failed: {', '.join(failed)}.", 1) if failed else 0
+
+
+def run_benchmarks(words: list[str]) -> int:
+    """Run the benchmarks."""
+    prepare("dev")
+    return become([str(ROOT / "benchmarks" / "run.py"), *words], ROOT)
+
+
+def open_ui(words: list[str]) -> int:
+    """Show the runs recorded in the folder the user is in."""
+    store = Path.cwd() / "outputs" / "mlflow.db"
+    if not store.is_file():
+        return stop(f"{store} is not there yet: `python3 tasks.py weekly` makes it.", 1)
+    prepare("run")
+    return become(["-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.as_posix()}", *words], Path.cwd())
+
+
+def write_locks(words: list[str]) -> int:
+    """Write the locks anew from pyproject.toml: exact versions with hashes, without addresses."""
+    del words
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([find_python(), "-m", "venv", folder], check=True)
+        python = Path(folder) / IN_VENV
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
+        uv = [python, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+        uv += ["--generate-hashes", "--no-header", "--no-annotate", "-c", "lock/constraints.in"]
+        for words in (
+            ["pyproject.toml", "-o", "lock/run.txt"],
+            ["pyproject.toml", "--extra", "dev", "-c", "lock/run.txt", "-o", "lock/dev.txt"],
+            ["lock/build.in", "-c", "lock/dev.txt", "-o", "lock/build.txt"],
+        ):
+            subprocess.run([*uv, *words], check=True, cwd=ROOT)
+    return 0
+
+
+TASKS = {
+    "weekly": run_weekly,
+    "ilp": run_program,
+    "test": run_tests,
+    "check": run_checks,
+    "bench": run_benchmarks,
+    "ui": open_ui,
+    "lock": write_locks,
+}
+
+
+class SetUpError(Exception):
+    """The environment cannot be made; the message says what to type."""
+
+
+def prepare(level: str) -> None:
+    """Make the environment fit the lock of a level, and return at once where it does."""
+    enough = LEVELS[LEVELS.index(level) :]
+    if any(map(is_ready, enough)):
+        return
+    with one_at_a_time():
+        if any(map(is_ready, enough)):
+            return
+        make_environment()
+        for each in LEVELS:
+            stamp(each).unlink() if stamp(each).exists() else None
+        print(
+            f"Installing the exact versions of lock/{level}.txt into {VENV}: some minutes the first time.", flush=True
+        )
+        pip(*HASHED, "-r", str(LOCK / "build.txt"))
+        pip(*HASHED, "-r", str(LOCK / f"{level}.txt"))
+        pip("--no-index", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+        mend_openmp()
+        stamp(level).write_text(digest(level), encoding="utf-8")
+
+
+def stamp(level: str) -> Path:
+    """Return the file that says which lock the environment was made from."""
+    return VENV / f"ready-{level}"
+
+
+def is_ready(level: str) -> bool:
+    """Return whether the environment was made, whole and here, from the present lock."""
+    return PYTHON.exists() and stamp(level).is_file() and stamp(level).read_text(encoding="utf-8") == digest(level)
+
+
+def digest(level: str) -> str:
+    """Return a SHA-256 of all that decides what is installed, and where."""
+    known = hashlib.sha256(str(VENV).encode())
+    for path in (LOCK / "build.txt", LOCK / f"{level}.txt", ROOT / "pyproject.toml"):
+        known.update(path.read_bytes())
+    return known.hexdigest()
+
+
+@contextlib.contextmanager
+def one_at_a_time():
+    """Let a second call wait until the first has set up."""
+    if fcntl is None:
+        yield
+        return
+    with Path(__file__).open(encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_environment() -> None:
+    """Make the virtual environment; one that is broken, too old, half made or moved here is replaced."""
+    probe = f"import pip, sys; sys.exit(sys.version_info < {OLDEST})"
+    activate = PYTHON.parent / "activate"
+    here = activate.is_file() and str(VENV) in activate.read_text(encoding="utf-8")
+    if here and PYTHON.exists() and ask(str(PYTHON), probe) is not None:
+        return
+    python = find_python()
+    shutil.rmtree(VENV, ignore_errors=True)
+    if subprocess.call([python, "-m", "venv", str(VENV)], env=environment()) != 0:
+        message = f"{python} could not make a virtual environment in {VENV}; see above."
+        raise SetUpError(message)
+
+
+def find_python() -> str:
+    """Return a Python that is new enough and can make environments."""
+    lame = ""
+    for python in (sys.executable, *filter(None, map(shutil.which, CANDIDATES))):
+        version = ask(python, f"import sys; sys.version_info < {OLDEST} and sys.exit(1); print(*sys.version_info[:2])")
+        if version is None:
+            continue
+        if ask(python, "import ensurepip, venv") is not None:
+            return python
+        lame = lame or ".".join(version.split())
+    if lame:
+        message = f"Python {lame} is here without its venv module. Type: sudo apt-get install -y python{lame}-venv"
+        raise SetUpError(message)
+    message = f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed and was not found: install it, then try again."
+    raise SetUpError(message)
+
+
+def ask(python: str, code: str) -> str | None:
+    """Return what a Python prints for some code, or None where it fails."""
+    try:
+        done = subprocess.run(
+            [python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+        )
+    except OSError:
+        return None
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
+def pip(*words: str) -> None:
+    """Install something into the environment."""
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", *words]
+    if subprocess.call(command, env=environment()) != 0:
+        message = "pip could not install all of it; see above, and try again: what is there already is kept."
+        raise SetUpError(message)
+
+
+def mend_openmp() -> None:
+    """Lend LightGBM the OpenMP library of scikit-learn where the system has none."""
+    if ask(str(PYTHON), "import lightgbm") is not None:
+        return
+    if sys.platform == "darwin":
+        message = "LightGBM needs OpenMP. Type: brew install libomp"
+        raise SetUpError(message)
+    found = sorted(VENV.glob("lib/python3*/site-packages/scikit_learn.libs/libgomp*"))
+    lent = VENV / "libgomp" / "libgomp.so.1"
+    if found and not lent.exists():
+        lent.parent.mkdir(exist_ok=True)
+        lent.symlink_to(found[0])
+    if ask(str(PYTHON), "import lightgbm") is None:
+        message = "LightGBM does not load, most often for want of OpenMP. Type: sudo apt-get install -y libgomp1"
+        raise SetUpError(message)
+
+
+def environment() -> dict[str, str]:
+    """Return the variables for every program that is started here."""
+    dropped = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES"}
+    variables = {name: value for name, value in os.environ.items() if name not in dropped}
+    if not variables.get("HOME"):
+        variables.pop("HOME", None)
+    for name, value in QUIET.items():
+        variables.setdefault(name, value)
+    lent = VENV / "libgomp"
+    if lent.is_dir():
+        variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [str(lent), variables.get("LD_LIBRARY_PATH")]))
+    return variables
+
+
+def become(words: list[str], folder: Path) -> int:
+    """Go on as another program, which then gets every signal and gives the exit code."""
+    command = [str(PYTHON), *words]
+    if WINDOWS:
+        return subprocess.call(command, cwd=folder, env=environment())
+    os.chdir(folder)
+    os.execve(command[0], command, environment())  # noqa: S606 - no shell is wanted
+    return 0
+
+
+def stop(message: str, code: int) -> int:
+    """Return an exit code, having said why."""
+    print(f"tasks.py: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
