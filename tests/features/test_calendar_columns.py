@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.domain.calendar_terms import CalendarTerms
+from ilp_models.features.calendar import CalendarColumns, SameSeason, TypeIndicators
+from tests.builders import city, history_of, poisson_counts
+
+GRID = city(2, 3)
+COUNTS = poisson_counts((2, 6, 130), rate=0.8)
+HISTORY = history_of(COUNTS, GRID)
+YEAR = 52
+
+
+def written(family, periods, step, history=HISTORY):
+    out = np.full((len(periods), *COUNTS.shape[:2], len(family.columns(history))), np.nan, np.float32)
+    family.write(history, periods, step, out)
+    return out
+
+
+def same_season(counts, target, step, year, width):
+    """Return the mean of the usable weeks around the same week of an earlier year."""
+    middle = target - year * YEAR
+    usable = [w for w in range(middle - width, middle + width + 1) if 0 <= w <= target - step]
+    return counts[..., usable].mean(axis=-1) if usable else np.zeros(counts.shape[:2])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 4), st.integers(1, 60), st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True))
+def test_the_same_season_is_a_mean_around_the_week_a_year_ago(width, step, years):
+    shown = written(SameSeason(years, width), HISTORY.panel.periods, step)
+    for column, year in enumerate(years):
+        oracle = np.stack([same_season(COUNTS, target, step, year, width) for target in range(COUNTS.shape[2])])
+        np.testing.assert_allclose(shown[..., column], oracle, rtol=1e-5, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(1, 60), st.integers(0, 4))
+def test_the_same_season_sees_nothing_newer_than_its_step(step, width):
+    changed = COUNTS.copy()
+    changed[..., 100 - step + 1 :] += 7
+    periods = HISTORY.panel.periods[:101]
+    other = history_of(changed, GRID)
+    family = SameSeason((1,), width)
+    np.testing.assert_array_equal(written(family, periods, step)[-1], written(family, periods, step, other)[-1])
+
+
+def test_the_same_season_around_a_cell_is_its_smoothed_mean():
+    periods = HISTORY.panel.periods[-5:]
+    own, around = (written(SameSeason((1,), reach=reach), periods, 1)[..., 0] for reach in (0.0, 1.0))
+    np.testing.assert_allclose(around, GRID.smoothed(own, 1.0), rtol=1e-6)
+    names = [SameSeason((1, 2), reach=reach).columns(HISTORY)[1].name for reach in (0.0, 1.0)]
+    assert names == ["season_2", "around_1_season_2"]
+
+
+def test_calendar_columns_are_the_terms_of_the_target_whatever_the_step():
+    terms = CalendarTerms("CA", "ON", harmonics=2)
+    periods = HISTORY.panel.periods[[-1]] + 3
+    family = CalendarColumns(terms)
+    assert [column.name for column in family.columns(HISTORY)] == [
+        f"calendar_{name}" for name in terms.names(HISTORY.calendar)
+    ]
+    for step in (3, 9):
+        shown = written(family, periods, step)
+        expected = np.broadcast_to(terms.values(periods, HISTORY.calendar)[0], shown.shape)
+        np.testing.assert_allclose(shown, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_each_row_is_marked_with_its_crime_type(step):
+    family = TypeIndicators()
+    shown = written(family, HISTORY.panel.periods[-3:], step)
+    assert [column.name for column in family.columns(HISTORY)] == ["type_a", "type_b"]
+    for kind in range(2):
+        assert (shown[:, kind] == np.eye(2)[kind]).all()
