@@ -24,7 +24,7 @@ from ilp_models.data.simulated_rates import SimulatedType
 Floats = npt.NDArray[np.float64]
 
 _MEMORY = 6.0  # mean delays looked back; before that the mean excitation stands in for the records
-_ORDER = 4  # terms of the Taylor series of a step of at most a day
+_ORDER = 6  # terms of the Taylor series of a step of at most a day
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,8 @@ class Expectation:
         total = np.zeros((*self.where.shape, len(edges) - 1))
         for step, (low, high) in enumerate(pairwise(marks)):
             length = high - low
+            if low >= cutoff:  # from here on nothing is in the records: one equation holds for all excitation
+                direct, unseen = np.zeros_like(direct), unseen + direct
             after, repeats = trace.step(direct, low, high)
             known = rates[:, step, None, None] * self.where + repeats / length
             share = np.ones_like(self.where[0]) if low >= cutoff else self.unseen(low + length / 2)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.errors import InputError
+from ilp_models.data.simulated_rules import refuse_number
 
 DAYS_PER_YEAR = 365.25
 
@@ -58,11 +58,8 @@ class SimulatedType:
             "mean_days": (1.0, 365.0),
             "metres": (1.0, 1e5),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                msg = f"crime_types: {name}={value} is out of range; give {low:g} to {high:g}."
-                raise InputError(msg)
+        for name, limit in limits.items():
+            refuse_number(f"crime_types: {name}", getattr(self, name), limit)
 
 
 def background_a_day(
@@ -87,10 +84,10 @@ def background_a_day(
         Incidents a day in the whole city, shape (types, days); constant within a day.
     """
     dates = pd.DatetimeIndex(start + pd.to_timedelta(days, unit="D"))
-    week = np.where(dates.dayofweek.to_numpy() >= 5, 1.0 + weekend, 1.0) / (1.0 + 2.0 * weekend / 7.0)
+    week = np.where(dates.day_of_week.to_numpy() >= 5, 1.0 + weekend, 1.0) / (1.0 + 2.0 * weekend / 7.0)
     rows = []
     for kind in kinds:
-        wave = 1.0 + kind.season * np.cos(2 * np.pi * (dates.dayofyear.to_numpy() - kind.peak_day) / DAYS_PER_YEAR)
+        wave = 1.0 + kind.season * np.cos(2 * np.pi * (dates.day_of_year.to_numpy() - kind.peak_day) / DAYS_PER_YEAR)
         level = kind.yearly * (1.0 - kind.offspring) / DAYS_PER_YEAR
         rows.append(level * wave * np.exp(kind.trend * days / DAYS_PER_YEAR) * week)
     return np.stack(rows)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ilp_models.data.simulated import SimulatedCity
 
 _MOST_SQUARES = 400
+_WHOLE = ("seed", "districts", "weeks", "centres", "population")
 _LIMITS = {
+    "seed": (0, 2**32 - 1),
     "size_km": (0.5, 100.0),
     "lattice_m": (10.0, 1000.0),
     "districts": (1, 50),
@@ -43,14 +45,37 @@ def refuse_impossible(city: SimulatedCity) -> None:
     InputError
         For the first parameter that is out of range or fits no other.
     """
-    for name, (low, high) in _LIMITS.items():
-        value = getattr(city, name)
-        if not low <= value <= high:
-            msg = f"data.{name}={value} is out of range; give {low:g} to {high:g}."
-            raise InputError(msg)
+    for name, limits in _LIMITS.items():
+        refuse_number(f"data.{name}", getattr(city, name), limits, whole=name in _WHOLE)
     _refuse_start(city.start)
     _refuse_lattice(city)
     _refuse_groups(city)
+
+
+def refuse_number(name: str, value: object, limits: tuple[float, float], *, whole: bool = False) -> None:
+    """Return quietly unless a value is no number of the kind and size asked for.
+
+    Parameters
+    ----------
+    name : str
+        The setting, for the message.
+    value : object
+        What was given.
+    limits : tuple of float
+        Lowest and highest value allowed.
+    whole : bool, default False
+        Whether only whole numbers will do.
+
+    Raises
+    ------
+    InputError
+        If the value is of another type or out of range.
+    """
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not limits[0] <= value <= limits[1]:
+        kind = "a whole number" if whole else "a number"
+        msg = f"{name}={value!r} is not usable; give {kind} from {limits[0]:.10g} to {limits[1]:.10g}."
+        raise InputError(msg)
 
 
 def _refuse_start(start: str) -> None:
@@ -83,16 +108,18 @@ def _refuse_lattice(city: SimulatedCity) -> None:
             raise InputError(msg)
     areas = Lattice(1, city.districts, 1.0).areas
     for area, rate in city.reporting_by_area.items():
-        if area not in areas or not 0.0 < rate <= 1.0:
-            names = f"{areas[0]!r} to {areas[-1]!r}"
-            msg = f"data.reporting_by_area: {area!r}: {rate} is not usable; give {names} a rate above 0, up to 1."
+        if area not in areas:
+            msg = f"data.reporting_by_area names {area!r}; the districts are {areas[0]!r} to {areas[-1]!r}."
             raise InputError(msg)
+        refuse_number(f"data.reporting_by_area.{area}", rate, (0.0, 1.0))
 
 
 def _refuse_groups(city: SimulatedCity) -> None:
+    for name, share in city.group_shares.items():
+        refuse_number(f"data.group_shares.{name}", share, (1e-6, 1.0))
     total = sum(city.group_shares.values())
-    if abs(total - 1.0) > 1e-6 or min(city.group_shares.values(), default=0.0) <= 0.0:
-        msg = f"data.group_shares must be > 0 and sum to 1; they sum to {total:g}."
+    if abs(total - 1.0) > 1e-6:
+        msg = f"data.group_shares must sum to 1, not {total:g}."
         raise InputError(msg)
     if city.marked_group not in city.group_shares:
         msg = f"data.marked_group={city.marked_group!r} is no group; choose one of {', '.join(city.group_shares)}."
