@@ -4,6 +4,7 @@ import difflib
 import importlib
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -194,7 +195,8 @@ class Door:
         with unfinished(folder), _quiet_warnings():
             config = resolve(cfg)
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
-            told = pipeline.run(**build_parts(config), config=config, folder=folder)
+            command = shlex.join(["ilp", task, *chosen.overrides.task])
+            told = pipeline.run(**build_parts(config), config={**config, "command": command}, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _say(f"{told}\n" if told else "")

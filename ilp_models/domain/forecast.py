@@ -171,4 +171,5 @@ class RiskForecast:
         known = hashlib.sha256(f"{self.cutoff}|{self.forecaster}|{self.recipe}|{labels}".encode())
         known.update(np.ascontiguousarray(self.expected.values, dtype=np.float64).tobytes())
         known.update(np.ascontiguousarray(self.quantiles.values, dtype=np.float64).tobytes())
+        known.update(np.ascontiguousarray(self.dispersion.values, dtype=np.float64).tobytes())
         return known.hexdigest()

@@ -17,9 +17,10 @@ from ilp_models.domain.history import History
 from ilp_models.model.traced import TracedForecaster
 
 _SMALLEST_OFFSET: Final = 1e-3
+_CORRECTION: Final = "the regression's correction where the starting forecast is {value:.2f} events"
 _OFFSET_COLUMNS: Final = (
-    Column("offset_own", "offset", "a starting forecast of {value:.2f} events", "own"),
-    Column("offset_all_types", "offset", "a starting forecast of {value:.2f} events of all types", "all"),
+    Column("offset_own", "offset", _CORRECTION, "own"),
+    Column("offset_all_types", "offset", f"{_CORRECTION} of all types", "all"),
 )
 _ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
 

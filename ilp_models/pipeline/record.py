@@ -51,11 +51,29 @@ def write_scores(scores: ScoreTable, baseline: str, folder: Path) -> list[Path]:
     tables = {
         "scores.csv": scores.table,
         "summary.csv": scores.summarise(),
-        "skill.csv": scores.skill(baseline, bounds=True),
+        "skill.csv": all_skills(scores, baseline),
     }
     for name, table in tables.items():
         table.to_csv(folder / name, index=False)
     return [folder / name for name in tables]
+
+
+def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
+    """Return the skills of the forecasters, then those of the bounds that nobody can reach.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Scores of all forecasters.
+    baseline : str
+        Skill is measured against this forecaster.
+
+    Returns
+    -------
+    DataFrame
+        As ``ScoreTable.skill``.
+    """
+    return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
 
 
 def record_scores(
@@ -119,7 +137,7 @@ def table_of_scores(scores: ScoreTable, baseline: str, not_run: Mapping[str, str
     summary = scores.summarise()
     pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
     values = pooled.pivot_table(index="forecaster", columns="score", values="value")
-    skills = scores.skill(baseline, bounds=True)
+    skills = all_skills(scores, baseline)
     skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
     skill = skills.set_index("forecaster")
     lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]

@@ -127,8 +127,9 @@ def _record(tracked: TrackedRun, decision: Decision, files: list[Path]) -> None:
 
 def _intake(study: Study) -> str:
     intake = study.intake
-    flagged = sum(finding.action == "flagged" for finding in intake.findings)
-    return f"{intake.source}: {intake.rows_kept:,} of {intake.rows_read:,} records kept, {flagged} oddities flagged (intake.json)"
+    odd = sum(finding.action == "flagged" for finding in intake.findings)
+    kept = f"{intake.rows_kept:,} of {intake.rows_read:,} records kept"
+    return f"{intake.source}: {kept}, {odd} oddities flagged (intake.json)"
 
 
 def _files(folder: Path) -> str:
