@@ -14,8 +14,8 @@ Floats = npt.NDArray[np.float64]
 def largest_difference(flags: Floats, observed: Floats, residents: Residents, sums: GroupSums) -> float:
     """Return the largest difference of exposure and coverage between the closed form and fairlearn.
 
-    Rows are exploded: one for each crime type, cell and group with its residents as weight (exposure), and one for
-    each recorded event's unit and group with the events by residents' share as weight (coverage).
+    Rows are exploded over groups: one for each crime type, cell and group, with its residents as weight (exposure)
+    or its recorded events by residents' share (coverage). Periods are averaged first, which changes neither.
 
     Parameters
     ----------
@@ -38,9 +38,10 @@ def largest_difference(flags: Floats, observed: Floats, residents: Residents, su
     exposure = _by_group(
         everywhere[0], flags.mean(axis=2).ravel(), residents.by_group[everywhere[1]], (kinds, len(residents.groups))
     )
-    kind, cell, period = np.nonzero(observed)
-    weight = residents.shares[cell] * observed[kind, cell, period][:, None]
-    coverage = _by_group(kind, flags[kind, cell, period], weight, exposure.shape)
+    recorded = observed.sum(axis=2)
+    kind, cell = np.nonzero(recorded)
+    inside = (flags * observed).sum(axis=2)[kind, cell] / recorded[kind, cell]
+    coverage = _by_group(kind, inside, residents.shares[cell] * recorded[kind, cell][:, None], exposure.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = sums.exposed[:kinds].mean(axis=1) / sums.people
         caught = sums.covered[:kinds].sum(axis=1) / sums.burdened[:kinds].sum(axis=1)

@@ -288,7 +288,7 @@ def _objections_to(check: str, findings: list[Finding | None]) -> Iterator[str]:
     if len(findings) == 1 and known:
         yield f"{check}: {known[0].state}. {known[0].reason}"
         return
-    counts = Counter(finding.state.value if finding else "missing" for finding in bad)
+    counts = Counter([*(finding.state.value for finding in known), *["missing"] * (len(bad) - len(known))])
     tally = ", ".join(f"{count} {state}" for state, count in counts.items())
     first = f" First: {known[0].reason}" if known else " The check did not run."
     yield f"{check}: {len(bad)} of {len(findings)} findings do not pass ({tally}).{first}"

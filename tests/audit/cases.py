@@ -1,0 +1,106 @@
+"""A small city whose model deserves to be admitted, and ways to spoil it."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import yaml
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.groups import GroupTable
+from ilp_models.domain.design import Column
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.replay import Replay
+from tests.builders import square_grid
+
+CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
+TYPES = ("Assault", "Robbery")
+RECIPE = "0123456789abcdef"
+COLUMNS = (
+    Column("mean_8", "own_past", "{value:.2f} events a week here of late"),
+    Column("lag_1", "lags", "{value:.0f}"),
+)
+
+
+class Table:
+    """A source that knows a given group table."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def groups(self):
+        return self.table
+
+
+def audit(groups=None, **settings):
+    """Return the audit of configs/audit/default.yaml with some settings changed."""
+    stored = yaml.safe_load(CONFIG.read_text())
+    stored.pop("_target_")
+    table = stored.pop("groups")
+    table.pop("_target_")
+    given = GroupTable(**(table | {"source": None if groups is None else Table(groups)}))
+    return Audit(**(stored | {"groups": given} | settings))
+
+
+@cache
+def grid():
+    """Return 100 cells in 25 areas."""
+    cells = square_grid(10, 10)
+    labels = [f"area {row // 2}{column // 2}" for row in range(10) for column in range(10)]
+    return replace(cells, parents=pd.DataFrame({"district": labels}))
+
+
+def group_table(slant=0.0):
+    """Return two groups in one dimension; with a slant, the first lives where cells come late in the grid."""
+    areas = sorted(set(grid().parents["district"]))
+    share = 0.4 + 0.05 * np.cos(np.arange(25)) + slant * np.linspace(-0.5, 0.5, 25)
+    rows = [
+        {"area": area, "dimension": "origin", "group": group, "population": 1000 * part}
+        for area, one in zip(areas, share, strict=True)
+        for group, part in (("Upland", one), ("Lowland", 1 - one))
+    ]
+    return pd.DataFrame(rows)
+
+
+def replay(expected, observed, forecaster="lightgbm", recipe=RECIPE):
+    """Return a replay over the weeks of 2021."""
+    weeks = pd.period_range("2021-01-04", periods=expected.shape[2], freq="W-SUN")
+    coords = {"crime_type": list(TYPES[: expected.shape[0]]), "cell": grid().cells, "period": weeks}
+    cube = xr.DataArray(expected, dims=DIMS, coords=coords)
+    counts = xr.DataArray(observed, dims=DIMS, coords=coords)
+    spread = xr.zeros_like(cube)
+    return Replay(forecaster, recipe, 1, cube, xr.concat([cube] * 5, "quantile"), spread, counts)
+
+
+@cache
+def city(periods=52):
+    """Return the replays of a model that knows the rates and of a baseline that knows them badly."""
+    rng = np.random.default_rng(7)
+    rates = rng.gamma(1.5, 1.0, (2, 100))
+    rates = np.repeat(rates[:, :, None], periods, axis=2)
+    observed = rng.poisson(rates)
+    blurred = rates * rng.gamma(4, 0.25, (2, 100, 1))
+    return replay(rates, observed), replay(blurred, observed, "moving_average", "fedcba9876543210")
+
+
+def explanation(name="lightgbm", error=0.0, columns=COLUMNS):
+    """Return attributions that miss the forecast by an error."""
+    coords = {"crime_type": list(TYPES), "cell": grid().cells, "period": pd.period_range("2022-01-03", periods=1)}
+    phi = xr.DataArray(np.full((2, 100, 1, len(columns)), 0.1), dims=(*DIMS, "feature"), coords=coords)
+    total = phi.sum("feature") + error
+    base = xr.DataArray(np.zeros(2), dims="crime_type")
+    return Explanation(phi, phi, base, total, columns, name, pd.Timestamp("2022-01-03"))
+
+
+def forecast(types=TYPES, forecaster="lightgbm", recipe=RECIPE):
+    """Return next week's forecast."""
+    coords = {"crime_type": list(types), "cell": grid().cells, "period": pd.period_range("2022-01-03", periods=1)}
+    cube = xr.DataArray(np.full((len(types), 100, 1), 0.5), dims=DIMS, coords=coords)
+    spread = xr.DataArray(np.zeros(len(types)), dims="crime_type", coords={"crime_type": list(types)})
+    made = RiskForecast.negative_binomial(cube, spread, pd.Timestamp("2022-01-03"))
+    return made.named(forecaster, recipe)

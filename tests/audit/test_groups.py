@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.audit.groups import GroupTable
+from ilp_models.domain.errors import InputError
+from tests.audit.cases import Table
+from tests.builders import square_grid
+
+# West has 6 cells and East 6 in the grid of 3 x 4 squares
+ROWS = [("West", "Upland", 120.0), ("West", "Lowland", 480.0), ("East", "Upland", 300.0), ("East", "Lowland", 300.0)]
+
+
+def table(rows=ROWS, **more):
+    made = pd.DataFrame(rows, columns=["area", "group", "population"]).assign(dimension="origin")
+    return made.assign(**more)
+
+
+def given(made, **settings):
+    return GroupTable(source=Table(made), **settings)
+
+
+def test_residents_are_spread_over_the_cells_of_their_area_by_ground_area():
+    grid = square_grid()
+    wide = replace(grid, area_m2=np.where(np.arange(12) == 0, 3.0, 1.0) * grid.area_m2)
+    (people,) = given(table()).on(wide)
+    assert people.groups == ("Lowland", "Upland")
+    assert people.by_group[0].tolist() == [480 * 3 / 8, 120 * 3 / 8]
+    assert people.by_group[1].tolist() == [480 / 8, 120 / 8]
+    assert people.shares[[0, 1, 2]].tolist() == [[0.8, 0.2], [0.8, 0.2], [0.5, 0.5]]
+    assert people.by_group.sum() == pytest.approx(1200)
+    assert people.missing == 0
+
+
+def test_cells_and_areas_without_a_partner_count_as_missing():
+    grid = square_grid()
+    labels = grid.parents["neighbourhood"].tolist()
+    labels[0] = ""
+    (people,) = given(table()).on(replace(grid, parents=pd.DataFrame({"neighbourhood": labels})))
+    assert people.total[0] == 0
+    assert people.missing == pytest.approx((1200 / 11) / (1200 + 1200 / 11))
+    more = table([*ROWS, ("North", "Upland", 100.0), ("North", "Lowland", 200.0)])
+    (people,) = given(more).on(grid)
+    assert people.missing == pytest.approx(300 / 1500)
+    assert len(people.by_area) == 2
+
+
+def test_a_grid_of_areas_is_matched_by_the_names_of_its_cells():
+    grid = replace(square_grid(1, 2), cells=pd.Index(["West", "East"]), parents=pd.DataFrame())
+    (people,) = given(table()).on(grid)
+    assert people.by_group.tolist() == [[480, 120], [300, 300]]
+
+
+def test_the_fewest_areas_that_hold_half_are_counted():
+    rows = [
+        (f"a{i}", g, p)
+        for i, pair in enumerate([(10, 1), (4, 1), (3, 1), (3, 1)])
+        for g, p in zip("xy", pair, strict=True)
+    ]
+    grid = replace(square_grid(1, 4), cells=pd.Index(["a0", "a1", "a2", "a3"]), parents=pd.DataFrame())
+    (people,) = given(table(rows)).on(grid)
+    assert people.areas_of_half.tolist() == [1, 2]
+
+
+def test_dimensions_are_kept_apart_and_may_overlap():
+    second = table([("West", "young", 90.0), ("East", "young", 60.0)]).assign(dimension="age", all=600)
+    both = pd.concat([table(all=600), second])
+    people = given(both, overlapping=["age"], residents="all").on(square_grid())
+    assert [one.dimension for one in people] == ["age", "origin"]
+    assert people[0].shares[[0, 2], 0].tolist() == [0.15, 0.1]
+
+
+def test_files_of_both_kinds_give_the_same_table(tmp_path):
+    made = table().rename(columns={"area": "name", "population": "n"})
+    made.to_csv(tmp_path / "groups.csv", index=False)
+    made.to_parquet(tmp_path / "groups.parquet")
+    names = {"area": "name", "population": "n"}
+    csv, parquet = (GroupTable(str(tmp_path / f"groups.{end}"), **names) for end in ("csv", "parquet"))
+    assert csv.digest() == parquet.digest() == given(table()).digest()
+    assert csv.digest() != given(table([*ROWS[:3], ("East", "Lowland", 301.0)])).digest()
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (table().drop(columns="group"), "lacks the columns"),
+        (table().iloc[:0], "no row at all"),
+        (table([*ROWS[:3], ("East", "Lowland", -1.0)]), "bad population at East / origin / Lowland"),
+        (table([*ROWS[:3], ("East", "Lowland", np.nan)]), "bad population at East"),
+        (table([*ROWS[:3], ("East", "Lowland", "many")]), "bad population at East"),
+        (table([*ROWS[:3], ("East", "Lowland", np.inf)]), "bad population at East"),
+        (table([*ROWS, ROWS[0]]), "repeats West / origin / Upland"),
+        (table(ROWS[:3]), "'East' lacks a group"),
+        (table([(a, g, 0.0 if g == "Upland" else p) for a, g, p in ROWS]), "Nobody belongs to group"),
+    ],
+)
+def test_broken_tables_are_refused(made, words):
+    with pytest.raises(InputError, match=words):
+        given(made).read()
+
+
+def test_groups_must_sum_to_the_residents_of_each_area():
+    assert len(given(table(all=[600, 600, 608, 608]), residents="all").read()) == 4
+    with pytest.raises(InputError, match="'East' sum to 600 of 700 residents"):
+        given(table(all=[600, 600, 700, 700]), residents="all").read()
+    with pytest.raises(InputError, match="sum to"):
+        given(table(all=[600, 500, 600, 600]), residents="all").read()
+    with pytest.raises(InputError, match=r"audit\.groups\.residents"):
+        given(table(), overlapping=["origin"]).read()
+
+
+def test_the_table_of_another_city_is_refused():
+    with pytest.raises(InputError, match="'Leeds', the grid 'West'"):
+        given(table([("Leeds", "Upland", 1.0), ("Leeds", "Lowland", 2.0)])).on(square_grid())
+
+
+def test_no_table_says_what_to_provide(tmp_path):
+    with pytest.raises(InputError, match=r"columns area, dimension, group, population.*audit\.groups\.path=FILE"):
+        GroupTable().read()
+    with pytest.raises(InputError, match="cannot be read"):
+        GroupTable(str(tmp_path / "none.csv")).read()
+    with pytest.raises(InputError, match="object knows no groups"):
+        GroupTable(source=object()).read()
+    with pytest.raises(InputError, match="both a path and a source"):
+        GroupTable("x.csv", Table(table()))
