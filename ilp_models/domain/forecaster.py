@@ -47,8 +47,8 @@ class Forecaster(BaseEstimator, ABC):
         NotRunError
             If the method cannot run on these data.
         """
-        self.history_ = history
         self._fit(history)
+        self.history_ = history  # last, so that one that could not learn counts as not fitted
         return self
 
     def update(self, history: History) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from lightgbm import LGBMRegressor
 
 from ilp_models.domain.design import FeatureFamily
@@ -43,6 +44,8 @@ class LightGbm(RegressionForecaster):
     seed : int, default 0
         Seed of whatever is drawn.
     """
+
+    _precision = np.float32  # trees bin their columns
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,8 @@ class RegressionForecaster(Forecaster):
     rate_floor : float, default 0.01
         Added to rates before logarithms, events per cell and period.
     """
+
+    _precision: ClassVar[type[np.floating[Any]]] = np.float64  # linear solvers go astray in single precision
 
     estimators_: dict[int, Any]
     dispersion_: npt.NDArray[np.float64]
@@ -124,7 +126,7 @@ class RegressionForecaster(Forecaster):
         self.estimators_[step] = self._regress(design, observed, slice(None))
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice) -> Any:
-        values = design.values[rows]
+        values = np.asarray(design.values[rows], dtype=self._precision)
         if self.offset is None:
             return self._new_regressor().fit(values, observed[rows])
         offset = np.exp(design.log_offset[rows])
