@@ -127,10 +127,9 @@ def read_meanings(path: Path) -> dict[str, str]:
     Returns
     -------
     dict
-        Meaning by dotted key within the file, only for settings that have one.
+        Meaning by dotted key within the file, empty where no comment gives one.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {key: meaning for key, meaning in _walk(lines) if meaning}
+    return dict(_walk(path.read_text(encoding="utf-8").splitlines()))
 
 
 def _walk(lines: list[str]) -> Iterator[tuple[str, str]]:

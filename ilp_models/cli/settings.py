@@ -61,13 +61,14 @@ class Settings:
         page = [f"ilp {self.task}: {manual.summary}.", ""]
         page += [manual.text, ""] if manual.text else []
         page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
-        page += ["Choices and settings (type choice=option or setting=value; * is the choice now)", ""]
+        page += ["Choices and settings: type choice=option (* marks the present one) or setting=value", ""]
         page += self._describe(cfg, self.configs / "_door.yaml", "")
         page += self._describe(cfg, primary, "")
-        wanted = {*cfg.hydra.runtime.choices, *_listed(primary)}
-        for group, options in self._options().items():
-            if group in wanted:
-                page += ["", *self._explain_group(cfg, group, options)]
+        options = self._options()
+        first = [group for group in _groups(primary) if group in options]
+        for group in [*first, *(group for group in options if group not in first)]:
+            if group in first or group in cfg.hydra.runtime.choices:
+                page += ["", *self._explain_group(cfg, group, options[group])]
         page += ["", _FLAGS.format(task=self.task)]
         return "\n".join(page)
 
@@ -125,32 +126,48 @@ class Settings:
         return page
 
     def _describe(self, cfg: DictConfig, path: Path, group: str) -> list[str]:
-        """Return one entry for each setting of a file that carries a comment."""
-        lines = []
+        """Return an entry for each setting of a file that carries a comment, and one for all others."""
+        lines, bare = [], []
         package = find_package(path, group)
         plain = OmegaConf.to_container(cfg)
         for key, meaning in read_meanings(path).items():
             full = f"{package}.{key}".strip(".")
             value = _select(plain, full)
-            if full == "defaults" or full.startswith(("hydra", "defaults.")) or value is _ABSENT:
+            if value is _ABSENT or full.startswith(("hydra", "defaults")):
                 continue
-            shown = value if isinstance(value, str) else "" if isinstance(value, dict) else json.dumps(value)
-            entry = f"      {full}={shown}"
-            gap = "  " if len(entry) < 46 else "\n" + " " * 48
-            wrapped = textwrap.wrap(meaning, 70)
-            lines.append(f"{entry:<46}{gap}" + ("\n" + " " * 48).join(wrapped))
+            if meaning:
+                lines.append(_entry(f"{full}={_shown(value)}", meaning))
+            elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
+                bare.append(f"{key}={_shown(value)}")
+        if bare:
+            lines.append(
+                textwrap.fill(f"{package}. {', '.join(bare)}", 112, initial_indent=_IN, subsequent_indent=_IN * 2)
+            )
         return lines
 
 
 _ABSENT = object()
+_IN = " " * 6
+_MEANING = " " * 48
 
 
-def _listed(primary: Path) -> list[str]:
-    """Return the groups of which a task takes several options at once; Hydra names no choice for these."""
+def _entry(setting: str, meaning: str) -> str:
+    wrapped = f"\n{_MEANING}".join(textwrap.wrap(meaning, 70))
+    start = f"{_IN}{setting}"
+    return f"{start:<48}{wrapped}" if len(start) < len(_MEANING) - 1 else f"{start}\n{_MEANING}{wrapped}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _groups(primary: Path) -> list[str]:
+    """Return the groups of a task in the order of its defaults; Hydra names no choice for those that take several."""
     defaults = OmegaConf.to_container(OmegaConf.load(primary)).get("defaults", [])  # type: ignore[union-attr]
-    return [
-        group for entry in defaults if isinstance(entry, dict) for group, one in entry.items() if isinstance(one, list)
-    ]
+    return [group for entry in defaults if isinstance(entry, dict) for group in entry]
 
 
 def _select(plain: Any, key: str) -> Any:

@@ -1,0 +1,91 @@
+import importlib
+import inspect
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.manual import find_options, find_tasks, read_manual
+from ilp_models.cli.parts import DOOR_KEYS, build_parts, resolve
+
+CONFIGS = find_configs()
+TASKS = find_tasks(CONFIGS)
+OPTIONS = find_options([CONFIGS])
+PLACES = {group: files for group, files in OPTIONS.items() if group != "experiment"}
+CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
+EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
+
+
+def defaults_of(task):
+    entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml")).get("defaults", [])
+    return {group: choice for entry in entries if isinstance(entry, dict) for group, choice in entry.items()}
+
+
+def composed(task, *overrides):
+    with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
+        return compose(config_name=task, overrides=list(overrides))
+
+
+def fill_missing(node):
+    """Give a word to every setting that only a user can give."""
+    for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
+        if OmegaConf.is_missing(node, key):
+            node[key] = "given"
+        elif isinstance(child := node._get_node(key), DictConfig | ListConfig):
+            fill_missing(child)
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_a_group_builds_things_of_its_own_package(group, option):
+    target = OmegaConf.load(PLACES[group][option])["_target_"]
+    assert target.startswith(f"ilp_models.{group}.")
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_option_composes_and_builds(group, option):
+    task = next((task for task in TASKS if group in defaults_of(task)), None)
+    assert task is not None, f"no task uses {group}"
+    several = isinstance(defaults_of(task)[group], list)
+    cfg = composed(task, f"{group}=[{option}]" if several else f"{group}={option}")
+    fill_missing(cfg)
+    built = build_parts({group: resolve(cfg)[group]})[group]
+    if several:
+        built = built[option]
+    assert type(built).__module__.startswith(f"ilp_models.{group}.")
+
+
+@pytest.mark.parametrize("option", EXPERIMENTS)
+def test_every_experiment_composes_and_names_its_runs(option):
+    task = next(task for task in TASKS if "experiment" in defaults_of(task))
+    assert composed(task, f"experiment={option}").name == option
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_settings_of_a_task_are_the_arguments_of_its_pipeline(task):
+    run = importlib.import_module(f"ilp_models.pipeline.{task}").run
+    arguments = inspect.signature(run).parameters
+    assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
+    cfg = composed(task)
+    assert {*cfg, "config", "folder"} - set(DOOR_KEYS) == set(arguments)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_help_of_a_task_has_a_summary_and_two_examples(task):
+    manual = read_manual(CONFIGS / f"{task}.yaml")
+    assert manual.summary
+    assert len(manual.examples) >= 2
+    assert all(example.startswith(f"ilp {task}") for example in manual.examples)
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_option_says_what_it_is(group, option):
+    assert read_manual(PLACES[group][option]).summary
+
+
+def test_every_primary_config_puts_itself_before_experiments():
+    for task in TASKS:
+        entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml"))["defaults"]
+        assert entries[0] == "_door"
+        rest = entries[entries.index("_self_") + 1 :]
+        assert rest in ([], [{"experiment": None}])

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("mlflow", "shap", "matplotlib", "lightgbm", "fairlearn", "sklearn", "pandas", "geopandas", "joblib")
+
+
+def test_import_contracts_hold(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    broken = lint_imports(str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path))
+    assert broken == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["import ilp_models", "import ilp_models.cli.door"])
+def test_a_first_import_is_light(what):
+    script = f"{what}; import sys; sys.exit(', '.join(set({HEAVY}) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ilp_models").rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_packages_import_none_of_their_modules(path):
+    lines = path.read_text().splitlines()
+    assert not [line for line in lines if line.startswith("from ") or line.startswith("import ilp_models")]

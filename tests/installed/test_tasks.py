@@ -1,0 +1,138 @@
+"""The set-up script, as far as it goes without installing anything."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def tasks(tmp_path):
+    """Return the script as a module that believes in a checkout of its own."""
+    checkout = tmp_path / "a checkout"
+    (checkout / "lock").mkdir(parents=True)
+    for name in ("tasks.py", "pyproject.toml", "lock/build.txt", "lock/run.txt", "lock/dev.txt"):
+        (checkout / name).write_bytes((ROOT / name).read_bytes())
+    spec = importlib.util.spec_from_file_location("tasks", checkout / "tasks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def fake(folder, name, *, version, complete):
+    """Make a Python of some version that has its venv module or not."""
+    path = folder / name
+    path.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *ensurepip*) exit {0 if complete else 1};; esac\n'
+        f"echo {version}; exit {0 if tuple(map(int, version.split())) >= (3, 11) else 1}\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+def make_ready(tasks, level):
+    tasks.PYTHON.parent.mkdir(parents=True, exist_ok=True)
+    tasks.PYTHON.touch()
+    tasks.stamp(level).write_text(tasks.digest(level))
+
+
+@pytest.mark.parametrize(("word", "said"), [("wekly", "Did you mean weekly?"), ("xyz", "--help")])
+def test_an_unknown_task_is_one_line(word, said):
+    done = subprocess.run([sys.executable, ROOT / "tasks.py", word], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_names_every_task(tasks, capsys):
+    assert tasks.main([]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in tasks.TASKS)
+
+
+def test_what_is_ready_is_left_alone(tasks, monkeypatch):
+    monkeypatch.setattr(tasks, "make_environment", lambda: pytest.fail("set up again"))
+    make_ready(tasks, "dev")
+    tasks.prepare("dev")
+    tasks.prepare("run")
+
+
+@pytest.mark.parametrize("spoil", ["lock", "project", "python", "place", "level"])
+def test_what_is_not_ready_is_set_up_again(tasks, monkeypatch, spoil):
+    make_ready(tasks, "run" if spoil == "level" else "dev")
+    if spoil == "lock":
+        (tasks.LOCK / "dev.txt").write_text("changed")
+    elif spoil == "project":
+        (tasks.ROOT / "pyproject.toml").write_text("changed")
+    elif spoil == "python":
+        tasks.PYTHON.unlink()
+    elif spoil == "place":
+        moved = tasks.ROOT / "moved"
+        tasks.VENV.rename(moved)
+        monkeypatch.setattr(tasks, "VENV", moved)
+        monkeypatch.setattr(tasks, "PYTHON", moved / tasks.IN_VENV)
+    done = []
+    monkeypatch.setattr(tasks, "make_environment", lambda: tasks.PYTHON.parent.mkdir(parents=True, exist_ok=True))
+    monkeypatch.setattr(tasks, "pip", lambda *words: done.append(words))
+    monkeypatch.setattr(tasks, "mend_openmp", lambda: tasks.PYTHON.touch())
+    tasks.prepare("dev")
+    assert all("--require-hashes" in words or "--no-index" in words for words in done)
+    assert len(done) == 3
+    assert tasks.is_ready("dev")
+
+
+def test_a_failed_set_up_is_not_taken_for_ready(tasks, monkeypatch):
+    make_ready(tasks, "run")
+    monkeypatch.setattr(tasks, "make_environment", lambda: None)
+    monkeypatch.setattr(tasks.subprocess, "call", lambda *_, **__: 1)
+    with pytest.raises(tasks.SetUpError, match="try again"):
+        tasks.prepare("dev")
+    assert not tasks.is_ready("run")
+    assert not tasks.is_ready("dev")
+
+
+def test_a_newer_python_is_looked_for(tasks, monkeypatch, tmp_path):
+    old = fake(tmp_path, "python3", version="3 8", complete=True)
+    new = fake(tmp_path, "python3.12", version="3 12", complete=True)
+    monkeypatch.setattr(tasks.sys, "executable", old)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(tasks.shutil, "which", lambda name: {"python3": old, "python3.12": new}.get(name))
+    assert tasks.find_python() == new
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("3 13", r"Type: sudo apt-get install -y python3\.13-venv$"), ("3 8", r"Python 3\.11 or newer is needed")],
+)
+def test_what_is_missing_is_one_line_to_type(tasks, monkeypatch, tmp_path, version, said):
+    monkeypatch.setattr(tasks.sys, "executable", fake(tmp_path, "python3", version=version, complete=False))
+    monkeypatch.setattr(tasks.shutil, "which", lambda _: None)
+    with pytest.raises(tasks.SetUpError, match=said):
+        tasks.find_python()
+
+
+def test_children_are_quiet_and_know_where_openmp_is_lent(tasks, monkeypatch):
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    (tasks.VENV / "libgomp").mkdir(parents=True)
+    variables = tasks.environment()
+    assert "HOME" not in variables
+    assert "PYTHONPATH" not in variables
+    assert variables["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert variables["LD_LIBRARY_PATH"].split(os.pathsep)[0] == str(tasks.VENV / "libgomp")
+
+
+@pytest.mark.parametrize("name", ["build", "run", "dev"])
+def test_locks_hold_exact_versions_with_hashes_and_no_address(name):
+    lines = (ROOT / "lock" / f"{name}.txt").read_text().splitlines()
+    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    assert len(starts) > 5
+    assert all("==" in lines[number] for number in starts)
+    assert all(lines[number + 1].strip().startswith("--hash=sha256:") for number in starts)
+    assert not any("://" in line or line.startswith("-") for line in lines)
