@@ -1,0 +1,163 @@
+"""Publishers' labels of offences and areas as the package's crime types and areas."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+
+UNMAPPED: Final = ("refuse", "set_aside", "keep")
+
+Mask = npt.NDArray[np.bool_]
+
+_WHOLE: Final = re.compile(r"(-?\d+)\.0")
+_MOST_TYPES: Final = 200
+_EXAMPLES: Final = 5
+
+
+def labels(values: pd.Series) -> pd.Series:
+    """Return labels as clean text.
+
+    Parameters
+    ----------
+    values : Series
+        Text, numbers or categories; whole numbers lose a trailing ``.0``.
+
+    Returns
+    -------
+    Series of str
+        Without surrounding blanks; missing where empty.
+
+    Examples
+    --------
+    >>> labels(pd.Series([25.0, None, 7.0])).tolist()
+    ['25', nan, '7']
+    """
+    codes, distinct = pd.factorize(values.astype("str"))
+    clean = [_WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text for text in (str(v).strip() for v in distinct)]
+    table = pd.Series([*(text or None for text in clean), None], dtype="str")
+    return pd.Series(table.to_numpy()[codes], index=values.index, dtype="str")
+
+
+@dataclass(frozen=True, eq=False)
+class CrimeTypes:
+    """The crime type of each record.
+
+    Parameters
+    ----------
+    names : Series of str
+        Crime types; missing where a mask below is set.
+    missing : ndarray of bool
+        The publisher gave no label.
+    unwanted : ndarray of bool
+        The label is mapped to nothing on purpose.
+    unmapped : ndarray of bool
+        The map does not know the label.
+    declared : tuple of str
+        Crime types of the map in its order, with or without records.
+    """
+
+    names: pd.Series
+    missing: Mask
+    unwanted: Mask
+    unmapped: Mask
+    declared: tuple[str, ...]
+
+    def categories(self, kept: Mask) -> list[str]:
+        """Return the crime types of the events: those of the map in its order, then others by name.
+
+        Parameters
+        ----------
+        kept : ndarray of bool
+            Records that became events.
+
+        Returns
+        -------
+        list of str
+            Types without an event included, if the map names them.
+        """
+        found = set(self.names[kept].dropna().unique())
+        return [*self.declared, *sorted(found.difference(self.declared))]
+
+
+def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmapped: str) -> CrimeTypes:
+    """Return the crime types of publishers' labels.
+
+    Parameters
+    ----------
+    values : Series
+        Publishers' labels.
+    mapping : mapping of str to str or None
+        Label to crime type, upper and lower case alike; None leaves the records out; an empty map keeps
+        every label as its own type.
+    unmapped : str
+        What to do with a label the map does not know: ``refuse``, ``set_aside`` or ``keep`` as its own type.
+
+    Returns
+    -------
+    CrimeTypes
+        One row a record.
+
+    Raises
+    ------
+    InputError
+        If a label is unknown and the policy is ``refuse``, or the column holds too many labels for types.
+    """
+    text = labels(values)
+    codes, distinct = pd.factorize(text)
+    known = {label.strip().casefold(): target for label, target in mapping.items()}
+    targets = [known.get(label.casefold(), label if unmapped == "keep" or not known else None) for label in distinct]
+    strange = np.array([bool(known) and label.casefold() not in known for label in distinct] + [False])[codes]
+    unwanted = np.array([label.casefold() in known and known[label.casefold()] is None for label in distinct] + [False])
+    if strange.any() and unmapped == "refuse":
+        raise InputError(_unknown_labels(text[strange]))
+    _refuse_too_many({target for target in targets if target is not None})
+    names = pd.Series(np.array([*targets, None], dtype=object)[codes], index=values.index, dtype="str")
+    declared = tuple(dict.fromkeys(target for target in mapping.values() if target is not None))
+    return CrimeTypes(names, codes < 0, unwanted[codes], strange, declared)
+
+
+def chosen(table: pd.DataFrame, where: Mapping[str, Sequence[object]]) -> Mask:
+    """Return which rows have one of the wanted values in every filtered column.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The publisher's columns.
+    where : mapping of str to sequence
+        Column to the values that are wanted, upper and lower case alike.
+
+    Returns
+    -------
+    ndarray of bool
+        True for each row that is wanted.
+    """
+    wanted = np.ones(len(table), dtype=bool)
+    for column, values in where.items():
+        allowed = {str(value).strip().casefold() for value in values}
+        wanted &= labels(table[column]).str.casefold().isin(allowed).to_numpy(dtype=bool)
+    return wanted
+
+
+def _unknown_labels(strange: pd.Series) -> str:
+    counts = strange.value_counts()
+    shown = ", ".join(f"{label!r} ({count:,})" for label, count in counts.head(_EXAMPLES).items())
+    more = f" and {len(counts) - _EXAMPLES} more" if len(counts) > _EXAMPLES else ""
+    return (
+        f"data.crime_types does not map the labels {shown}{more}; add them (null leaves them out), or set "
+        "data.unmapped=set_aside or keep."
+    )
+
+
+def _refuse_too_many(types: set[str]) -> None:
+    if len(types) > _MOST_TYPES:
+        msg = (
+            f"data.columns.crime_type holds {len(types):,} different labels, and {_MOST_TYPES} crime types are the limit; "
+            "is it the right column? Else map its labels in data.crime_types."
+        )
+        raise InputError(msg)
