@@ -1,0 +1,256 @@
+"""What every forecaster keeps to, whatever its method.
+
+``check_forecaster(forecaster, case)`` runs all of it on an unfitted forecaster; use it on methods of your own.
+"""
+
+import pickle
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError, NotFittedError, NotRunError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
+from ilp_models.model.traced import TracedForecaster
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Records that go on after a cutoff, some of them reported late."""
+
+    events: Events
+    grid: Grid
+    cutoff: pd.Timestamp
+    leads: int = 2
+    calendar: Calendar = field(default_factory=Calendar)
+
+    def known(self, cutoff=None, **changes):
+        """Return what is known at the cutoff (or another), of these events and cells or others."""
+        events, grid = changes.get("events", self.events), changes.get("grid", self.grid)
+        return History.at(cutoff or self.cutoff, events, grid, self.calendar)
+
+    def ahead(self, cutoff=None):
+        return self.calendar.ahead(cutoff or self.cutoff, self.leads)
+
+    def with_table(self, table):
+        return replace(self.events, table=table)
+
+
+def described(thing):
+    """Return the settings of an estimator and of all inside it as plain values that can be compared."""
+    if isinstance(thing, BaseEstimator):
+        params = thing.get_params(deep=False)
+        return type(thing), {name: described(value) for name, value in params.items()}
+    if isinstance(thing, (list, tuple)):
+        return [described(one) for one in thing]
+    return thing
+
+
+def answer(forecaster, history, periods):
+    """Return the forecast of a fresh copy."""
+    return clone(forecaster).fit(history).predict(periods)
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.expected.values, other.expected.values)
+    np.testing.assert_array_equal(one.quantiles.values, other.quantiles.values)
+    np.testing.assert_array_equal(one.dispersion.values, other.dispersion.values)
+
+
+def settings_are_stored_and_cloned(forecaster, case):
+    params = forecaster.get_params(deep=False)
+    assert all(getattr(forecaster, name) is value for name, value in params.items())
+    copy = clone(forecaster)
+    assert copy is not forecaster
+    assert described(copy) == described(forecaster)
+    assert described(type(forecaster)(**params)) == described(forecaster)
+
+
+def fitting_returns_itself_and_leaves_the_rest_alone(forecaster, case):
+    history, fitted = case.known(), clone(forecaster)
+    facts = [history.events.digest(), history.grid.digest(), history.panel.values.tobytes(), described(fitted)]
+    counts = history.panel.by_period.copy()
+    assert fitted.fit(history) is fitted
+    fitted.predict(case.ahead())
+    assert facts == [
+        history.events.digest(),
+        history.grid.digest(),
+        history.panel.values.tobytes(),
+        described(fitted),
+    ]
+    assert (history.panel.by_period == counts).all()
+    assert not [name for name in vars(forecaster) if name.endswith("_")]
+
+
+def nothing_is_forecast_before_a_fit(forecaster, case):
+    with pytest.raises(NotFittedError, match="call fit first"):
+        clone(forecaster).predict(case.ahead())
+    with pytest.raises(NotFittedError, match="call fit first"):
+        clone(forecaster).update(case.known())
+
+
+def forecasts_are_complete_counts(forecaster, case):
+    forecast = answer(forecaster, case.known(), case.ahead())
+    assert forecast.expected.indexes["crime_type"].tolist() == list(case.events.crime_types)
+    assert forecast.expected.indexes["cell"].equals(case.grid.cells)
+    assert forecast.periods.equals(case.ahead())
+    assert forecast.cutoff == case.cutoff
+    for values in (forecast.expected.values, forecast.quantiles.values, forecast.dispersion.values):
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+    assert (np.diff(forecast.quantiles.values, axis=0) >= 0).all()
+    assert forecast.expected.values.sum() > 0
+
+
+def the_same_twice_is_the_same_to_the_bit(forecaster, case):
+    fitted = clone(forecaster).fit(case.known())
+    first = fitted.predict(case.ahead())
+    same(fitted.predict(case.ahead()), first)
+    same(fitted.fit(case.known()).predict(case.ahead()), first)
+    same(answer(forecaster, case.known(), case.ahead()), first)
+
+
+def leads_do_not_depend_on_those_asked_for_beside_them(forecaster, case):
+    fitted = clone(forecaster).fit(case.known())
+    together = fitted.predict(case.ahead()).expected.values
+    for lead in range(case.leads):
+        alone = fitted.predict(case.ahead()[[lead]]).expected.values
+        np.testing.assert_allclose(alone[..., 0], together[..., lead], rtol=1e-6)
+
+
+def an_update_is_a_look_at_newer_counts(forecaster, case):
+    later = case.cutoff + pd.Timedelta(weeks=3)
+    fitted = clone(forecaster).fit(case.known())
+    before = fitted.predict(case.ahead())
+    same(fitted.update(case.known()).predict(case.ahead()), before)
+    history, periods = case.known(later), case.ahead(later)
+    forecast = fitted.update(history).predict(periods)
+    assert forecast.cutoff == later
+    assert not np.array_equal(forecast.expected.values, before.expected.values)
+    if isinstance(forecaster, TracedForecaster):
+        for lead in range(case.leads):
+            fresh = fitted.trace(history, periods[[lead]], history.first_step + lead)[0]
+            np.testing.assert_array_equal(forecast.expected.values[..., lead], fresh)
+    with pytest.raises(InputError, match="was seen already"):
+        fitted.update(case.known())
+
+
+def what_is_reported_after_the_cutoff_changes_nothing(forecaster, case):
+    table = case.events.table
+    later = table["reported_at"] >= case.cutoff
+    assert later.sum() > 20
+    rng = np.random.default_rng(0)
+    other = table.copy()
+    for name in ("x", "y", "crime_type"):
+        other.loc[later, name] = rng.permutation(other.loc[later, name].to_numpy())
+    wave = table[later].assign(x=table["x"].iloc[0], y=table["y"].iloc[0])
+    more = pd.concat([other, *[wave] * 20], ignore_index=True)
+    known = answer(forecaster, case.known(), case.ahead())
+    for changed in (other, more, table[~later]):
+        same(answer(forecaster, case.known(events=case.with_table(changed)), case.ahead()), known)
+
+
+def a_late_report_is_seen_only_once_it_has_come(forecaster, case):
+    one = case.events.table.iloc[:1]
+    occurred = case.known().panel.periods[-1].start_time + pd.Timedelta(days=1)
+    wave = pd.concat([one.assign(occurred_at=occurred, reported_at=case.cutoff)] * 200)
+    known = answer(forecaster, case.known(), case.ahead())
+    late = case.with_table(pd.concat([case.events.table, wave], ignore_index=True))
+    same(answer(forecaster, case.known(events=late), case.ahead()), known)
+    in_time = wave.assign(reported_at=case.cutoff - pd.Timedelta(seconds=1))
+    early = case.with_table(pd.concat([case.events.table, in_time], ignore_index=True))
+    seen = answer(forecaster, case.known(events=early), case.ahead())
+    assert not np.array_equal(seen.expected.values, known.expected.values)
+
+
+def the_order_of_events_does_not_matter(forecaster, case):
+    shuffled = case.events.table.sample(frac=1.0, random_state=0)
+    mixed = case.known(events=case.with_table(shuffled))
+    same(answer(forecaster, mixed, case.ahead()), answer(forecaster, case.known(), case.ahead()))
+
+
+def names_and_order_of_cells_do_not_matter(forecaster, case):
+    grid = case.grid
+    order = np.random.default_rng(1).permutation(len(grid))
+    turned = replace(
+        grid,
+        cells=pd.Index([f"other {cell}" for cell in grid.cells[order]]),
+        geometry=grid.geometry[order],
+        area_m2=grid.area_m2[order],
+        neighbours=grid.neighbours[order][:, order].tocsr(),
+        kept=grid.kept[order],
+        parents=grid.parents if grid.parents.empty else grid.parents.iloc[order],
+    )
+    known = answer(forecaster, case.known(), case.ahead())
+    other = answer(forecaster, case.known(grid=turned), case.ahead())
+    np.testing.assert_allclose(other.expected.values, known.expected.values[:, order], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(other.dispersion.values, known.dispersion.values, rtol=1e-2, atol=1e-3)
+
+
+def the_past_is_not_forecast(forecaster, case):
+    fitted = clone(forecaster).fit(case.known())
+    for periods in (case.ahead() - 1, pd.period_range(case.cutoff, periods=1, freq="D")):
+        with pytest.raises(InputError, match=r"must be W-SUN and start at or after"):
+            fitted.predict(periods)
+
+
+def a_fitted_one_can_be_sent_elsewhere(forecaster, case):
+    fitted = clone(forecaster).fit(case.known())
+    copy = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - our own bytes
+    same(copy.predict(case.ahead()), fitted.predict(case.ahead()))
+
+
+def too_short_a_past_is_told_in_one_line(forecaster, case):
+    soon = case.events.start + pd.Timedelta(case.events.settles_after) + pd.Timedelta(weeks=2)
+    unfitted = clone(forecaster)
+    with pytest.raises(NotRunError, match="Give more data") as told:
+        unfitted.fit(case.known(soon))
+    assert "\n" not in str(told.value)
+    with pytest.raises(NotFittedError):
+        unfitted.predict(case.ahead(soon))
+
+
+def a_type_without_events_gets_a_forecast_too(forecaster, case):
+    table = case.events.table
+    quiet = case.events.crime_types[-1]
+    history = case.known(events=case.with_table(table[table["crime_type"] != quiet]))
+    forecast = answer(forecaster, history, case.ahead())
+    assert forecast.expected.sel(crime_type=quiet).values.max() < 0.05
+    assert forecast.expected.values.sum() > 0
+
+
+def one_cell_is_enough(forecaster, case):
+    grid = case.grid.subset(np.arange(len(case.grid)) == 3)
+    forecast = answer(forecaster, case.known(grid=grid), case.ahead())
+    assert forecast.expected.shape == (len(case.events.crime_types), 1, case.leads)
+
+
+CHECKS = (
+    settings_are_stored_and_cloned,
+    fitting_returns_itself_and_leaves_the_rest_alone,
+    nothing_is_forecast_before_a_fit,
+    forecasts_are_complete_counts,
+    the_same_twice_is_the_same_to_the_bit,
+    leads_do_not_depend_on_those_asked_for_beside_them,
+    an_update_is_a_look_at_newer_counts,
+    what_is_reported_after_the_cutoff_changes_nothing,
+    a_late_report_is_seen_only_once_it_has_come,
+    the_order_of_events_does_not_matter,
+    names_and_order_of_cells_do_not_matter,
+    the_past_is_not_forecast,
+    a_fitted_one_can_be_sent_elsewhere,
+    too_short_a_past_is_told_in_one_line,
+    a_type_without_events_gets_a_forecast_too,
+    one_cell_is_enough,
+)
+
+
+def check_forecaster(forecaster, case):
+    """Raise an AssertionError where an unfitted forecaster breaks what all keep to."""
+    for check in CHECKS:
+        check(forecaster, case)

@@ -1,0 +1,95 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.data.simulated import SimulatedCity
+from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.grid.square import Squares
+from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.true_intensity import TrueIntensity
+from tests.builders import city, events_of, poisson_counts
+from tests.conformance.check import (
+    CHECKS,
+    Case,
+    a_type_without_events_gets_a_forecast_too,
+    check_forecaster,
+    too_short_a_past_is_told_in_one_line,
+)
+from tests.conformance.options import NAMES, forecaster
+
+WEEKS, CUTOFF_WEEK = 116, 110
+
+
+@pytest.fixture(scope="module")
+def case():
+    grid = city(3, 4)
+    rate = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
+    counts = poisson_counts((2, 12, WEEKS), rate)
+    events = events_of(counts, grid, delay_days=10, settles_after="7D")
+    return Case(events, grid, events.start + pd.Timedelta(weeks=CUTOFF_WEEK))
+
+
+def test_the_options_are_those_of_the_folder():
+    assert {"ewma", "level_share", "lightgbm", "moving_average", "poisson_glm"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_of_the_model_group(name, check, case):
+    check(forecaster(name), case)
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    kinds = {"a": SimulatedType(yearly=1500.0), "b": SimulatedType(yearly=700.0, offspring=0.1)}
+    city = SimulatedCity(size_km=4.0, districts=2, weeks=30, crime_types=kinds, reporting_delay_days=10)
+    events, _ = city.read()
+    return city, Case(events, Squares(1000).build(events), events.start + pd.Timedelta(weeks=26))
+
+
+LEARNS = (too_short_a_past_is_told_in_one_line, a_type_without_events_gets_a_forecast_too)
+
+
+@pytest.mark.parametrize("check", [check for check in CHECKS if check not in LEARNS], ids=lambda check: check.__name__)
+def test_the_truth_of_a_simulated_city_keeps_to_all_but_what_is_about_learning(check, simulated):
+    city, case = simulated
+    check(TrueIntensity(city), case)
+
+
+class Forgetful(MovingAverage):
+    """A mean that leaves the history other than it found it."""
+
+    def trace(self, history, periods, step):
+        history.panel.values[0, 0, 0] += 1
+        return super().trace(history, periods, step)
+
+
+class Wandering(MovingAverage):
+    """A mean that draws on numbers without a seed."""
+
+    def trace(self, history, periods, step):
+        return super().trace(history, periods, step) + np.random.default_rng().uniform()
+
+
+class Ordered(MovingAverage):
+    """A mean that depends on which event comes first in the table."""
+
+    def trace(self, history, periods, step):
+        return super().trace(history, periods, step) + history.events.table["x"].iloc[0] / 1e6
+
+
+class Naming(MovingAverage):
+    """A mean that reads something into the order of cells."""
+
+    def trace(self, history, periods, step):
+        return super().trace(history, periods, step) + np.arange(len(history.grid)) / 100
+
+
+@pytest.mark.parametrize("broken", [Forgetful(), Wandering(), Ordered(), Naming()], ids=lambda one: type(one).__name__)
+def test_a_forecaster_that_breaks_the_rules_is_caught(broken, case):
+    with pytest.raises(AssertionError):
+        check_forecaster(broken, case)
+
+
+def test_one_that_keeps_the_rules_passes(case):
+    check_forecaster(MovingAverage(20), case)

@@ -1,0 +1,65 @@
+"""On a city of one constant rate there is nothing to learn: whoever beats that rate has seen the future."""
+
+import numpy as np
+import pytest
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.replay import World, replay
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.panel import Panel
+from ilp_models.model.moving_average import MovingAverage
+from ilp_models.scoring.counts import poisson_deviance
+from tests.builders import city, events_of, poisson_counts
+from tests.conformance.options import NAMES, forecaster
+
+RATES = np.array([0.3, 0.8])[:, None, None]
+PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)
+TOLERANCE = 0.005  # of the deviance; 26 weeks leave so much to chance
+
+
+@pytest.fixture(scope="module")
+def world():
+    grid = city(8, 9)
+    events = events_of(poisson_counts((2, 72, 160), RATES, seed=7), grid)
+    return World(events, grid, Calendar())
+
+
+def best_skill(name, one, world, folder):
+    """Return the mean skill over the true rate and its upper bound, the larger of the two leads."""
+    outcome = replay({name: one}, {name: name}, PLAN, world, folder, LocalProcesses(jobs=1))
+    assert not outcome.not_run
+    bounds = []
+    for part in outcome.replays:
+        floor = poisson_deviance(part.observed, RATES, 0.005).mean(axis=(0, 1))
+        gain = (floor - poisson_deviance(part.observed, part.expected, 0.005).mean(axis=(0, 1))) / floor.mean()
+        bounds.append((gain.mean(), gain.mean() + 1.65 * gain.std(ddof=1) / np.sqrt(len(gain))))
+    assert len(bounds) == PLAN.horizon
+    return max(bounds)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_beats_the_true_rate(name, world, tmp_path):
+    one = forecaster(name, n_estimators=25, min_child_samples=400)
+    skill, upper = best_skill(name, one, world, tmp_path)
+    assert -0.2 < skill < 0.001
+    assert upper < TOLERANCE
+
+
+class Peeking(MovingAverage):
+    """A mean that knows a little of what will happen."""
+
+    def __init__(self, window=52, share=0.01, events=None):
+        self.window = window
+        self.share = share
+        self.events = events
+
+    def trace(self, history, periods, step):
+        counts = Panel.count(self.events, history.grid, history.calendar, periods).by_period
+        return (1 - self.share) * super().trace(history, periods, step) + self.share * counts
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3])
+def test_a_peek_at_the_future_shows(share, world, tmp_path):
+    skill, _ = best_skill("peeking", Peeking(150, share, world.events), world, tmp_path)
+    assert skill > TOLERANCE
