@@ -29,9 +29,9 @@ class LightGbm(RegressionForecaster):
         See :class:`RegressionForecaster`.
     num_leaves : int, default 15
         Leaves of a tree.
-    n_estimators : int, default 160
+    n_estimators : int, default 80
         Number of trees.
-    learning_rate : float, default 0.05
+    learning_rate : float, default 0.1
         Shrinkage of each tree.
     min_child_samples : int, default 2000
         Least rows in a leaf.
@@ -57,8 +57,8 @@ class LightGbm(RegressionForecaster):
         leads: int = 1,
         rate_floor: float = 0.01,
         num_leaves: int = 15,
-        n_estimators: int = 160,
-        learning_rate: float = 0.05,
+        n_estimators: int = 80,
+        learning_rate: float = 0.1,
         min_child_samples: int = 2000,
         feature_fraction: float = 1.0,
         reg_lambda: float = 1.0,
