@@ -20,8 +20,9 @@ settings.json        what the city was made from; `ilp simulate` with these sett
 
 To use the records like any others, in this folder:
 
-  ilp weekly data=delimited data.path=events.parquet data.crs={crs} data.time_zone={time_zone} \\
-    '+data.columns={{occurred_at:occurred_at,reported_at:reported_at,crime_type:crime_type,x:x,y:y,area:area}}'
+  ilp weekly data=delimited data.path=events.parquet data.time_zone={time_zone} \\
+    data.input_crs={crs} data.crs={crs} \\
+    'data.columns={{occurred_at:occurred_at,reported_at:reported_at,crime_type:crime_type,x:x,y:y,area:area}}'
 
 To have the truth as a forecaster beside the others, let the package make the city itself:
 
