@@ -89,6 +89,9 @@ class RegressionForecaster(Forecaster):
         return clone(self.regressor)
 
     def _fit(self, history: History) -> None:
+        if min(self.holdout, self.leads) < 1:
+            msg = f"holdout={self.holdout} and leads={self.leads} must both be at least 1."
+            raise InputError(msg)
         if self.offset is not None:
             regressor = self._new_regressor()
             if not has_fit_parameter(regressor, "sample_weight"):
@@ -117,6 +120,10 @@ class RegressionForecaster(Forecaster):
         design = self._design(history, targets, step)
         counts = history.panel.by_period[-len(targets) :]
         observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
+        if not observed[:first_held].any():
+            learned = len(targets) - self.holdout
+            msg = f"The {learned} {history.calendar.unit}s to learn from hold no event at all. Give more data."
+            raise NotRunError(msg)
         if step == history.first_step:
             early = self._regress(design, observed, slice(None, first_held))
             held = Design(design.values[first_held:], design.columns, design.log_offset[first_held:], targets)

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.domain.calendar_terms import CalendarTerms
+from ilp_models.domain.filter import exponential_means
+from ilp_models.model.ewma import Ewma
+from ilp_models.model.level_share import LevelShare
+from tests.builders import city, history_of, poisson_counts
+
+SHARES = np.random.default_rng(4).dirichlet(np.full(30, 0.7), size=2)
+GRID = city(5, 6)
+
+
+def jumping(before, after, weeks=160, since=100, seed=1):
+    level = np.where(np.arange(weeks) < since, before, after)
+    return np.random.default_rng(seed).poisson(SHARES[:, :, None] * level)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(2, 200), st.integers(0, 10**5))
+def test_cells_share_out_the_level_and_nothing_else(mix, smoothing, half_life, seed):
+    counts = poisson_counts((2, 30, 40), 0.6, seed)
+    history = history_of(counts, GRID)
+    forecaster = LevelShare(half_life, mix, smoothing, level_half_lives=(4,)).fit(history)
+    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 2)).expected.values
+    level = exponential_means(counts.sum(axis=1).T.astype(float), 4.0, np.array([40]))[0]
+    assert (forecaster.calendar_ == 0).all()  # under two years there is no season to learn
+    np.testing.assert_allclose(forecast.sum(axis=1), np.stack([level, level], axis=1), rtol=1e-6)
+
+
+def test_shares_mix_own_and_all_types_by_hand():
+    counts = np.zeros((2, 2, 10), dtype=int)
+    counts[0, 0], counts[0, 1], counts[1, 1] = 3, 1, 4
+    history = history_of(counts)
+    forecaster = LevelShare(mix=0.2, smoothing=0.0, level_half_lives=(4,)).fit(history)
+    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[..., 0]
+    of_a = 0.8 * np.array([0.75, 0.25]) + 0.2 * np.array([3 / 8, 5 / 8])
+    of_b = 0.8 * np.array([0.0, 1.0]) + 0.2 * np.array([3 / 8, 5 / 8])
+    np.testing.assert_allclose(forecast, 4 * np.stack([of_a, of_b]), rtol=1e-6)
+
+
+def test_a_jump_of_the_city_is_followed_sooner_than_by_cell_means():
+    counts = jumping(60, 30)
+    errors = {}
+    for name, one in {"level_share": LevelShare(half_life=52), "ewma": Ewma()}.items():
+        fitted = one.fit(history_of(counts, GRID))
+        early = history_of(counts[..., :108], GRID)
+        sums = fitted.trace(early, early.calendar.ahead(early.cutoff, 1), 1).sum(axis=(0, 2))
+        errors[name] = np.abs(sums / 30 - 1).max()
+    assert errors["level_share"] < 0.35
+    assert errors["level_share"] < 0.6 * errors["ewma"]
+
+
+def test_the_level_s_half_life_is_short_after_a_jump_and_long_without():
+    weeks = 200
+    steady = np.full(weeks, 80.0)
+    wild = 80 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.25, weeks)))
+    wild *= 80 / wild.mean()
+    counts = np.random.default_rng(0).poisson(SHARES[:, :, None] * np.stack([steady, wild])[:, None])
+    forecaster = LevelShare(level_half_lives=(1, 208)).fit(history_of(counts, GRID))
+    assert forecaster.level_half_lives_.tolist() == [208, 1]
+
+
+def test_a_season_is_learned_and_looked_ahead_to():
+    weeks = 4 * 52 + 20
+    history = history_of(np.zeros((1, 30, weeks), dtype=int), GRID)
+    terms = CalendarTerms()
+    wave = terms.values(history.panel.periods, history.calendar)[:, terms.names(history.calendar).index("sine_1")]
+    counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 200 * np.exp(0.4 * wave))
+    history = history_of(counts, GRID)
+    forecaster = LevelShare(level_half_lives=(26,)).fit(history)
+    found = forecaster.calendar_[terms.names(history.calendar).index("sine_1"), 0]
+    assert found == pytest.approx(0.4, abs=0.08)
+    ahead = history.calendar.ahead(history.cutoff, 1) + 26  # half a year on
+    truth = 200 * np.exp(0.4 * terms.values(ahead, history.calendar)[0][-2])
+    assert forecaster.predict(ahead).expected.values.sum() == pytest.approx(truth, rel=0.12)
+
+
+def test_a_holiday_is_learned():
+    terms = CalendarTerms("CA", "ON")
+    history = history_of(np.zeros((1, 30, 260), dtype=int), GRID)
+    column = terms.names(history.calendar).index("holidays")
+    off = terms.values(history.panel.periods, history.calendar)[:, column]
+    counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 400 * np.exp(0.3 * off))
+    forecaster = LevelShare(calendar=terms).fit(history_of(counts, GRID))
+    assert forecaster.calendar_[column, 0] == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_type_never_seen_gets_equal_shares_of_nothing():
+    counts = np.zeros((1, 30, 20), dtype=int)
+    history = history_of(counts, GRID)
+    forecast = LevelShare().fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    assert (forecast.expected.values == 0).all()

@@ -1,0 +1,48 @@
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.model.moving_average import MovingAverage
+from tests.builders import city, history_of, poisson_counts
+
+
+def test_the_mean_of_the_latest_weeks_by_hand():
+    counts = np.array([[[9, 9, 9, 1, 2, 3, 6, 0], [0, 0, 0, 0, 0, 0, 0, 4]]])
+    history = history_of(counts)
+    forecast = MovingAverage(4).fit(history).predict(history.calendar.ahead(history.cutoff, 3))
+    assert forecast.expected.values[0].tolist() == [[2.75] * 3, [1.0] * 3]
+
+
+def test_a_short_past_gives_the_mean_of_what_there_is():
+    history = history_of(np.array([[[1, 2, 3, 4, 5, 6]]]))
+    forecast = MovingAverage(52).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    assert forecast.expected.values.item() == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_the_trace_is_a_window_of_sql(step):
+    counts = poisson_counts((2, 4, 30))
+    history = history_of(counts, city(2, 2))
+    rows = [(k, c, w, int(counts[k, c, w])) for k in range(2) for c in range(4) for w in range(30)]
+    with sqlite3.connect(":memory:") as base:
+        base.execute("create table counts (kind, cell, week, n)")
+        base.executemany("insert into counts values (?, ?, ?, ?)", rows)
+        frame = f"rows between {step + 6} preceding and {step} preceding"
+        window = f"over (partition by kind, cell order by week {frame})"
+        query = f"select coalesce(avg(n) {window}, 0) from counts order by week, kind, cell"  # noqa: S608
+        oracle = np.array(base.execute(query).fetchall()).reshape(30, 2, 4)
+    base.close()
+    forecaster = MovingAverage(7)
+    np.testing.assert_allclose(forecaster.trace(history, history.panel.periods, step), oracle)
+    some = slice(11, 17)
+    np.testing.assert_allclose(forecaster.trace(history, history.panel.periods[some], step), oracle[some])
+
+
+def test_counts_that_have_not_settled_are_waited_for():
+    counts = np.arange(1, 21).reshape(1, 1, 20)
+    history = history_of(counts, settles_after="14D")
+    assert history.first_step == 3
+    forecast = MovingAverage(1).fit(history).predict(history.calendar.ahead(pd.Timestamp("2018-05-21"), 1))
+    assert forecast.expected.values.item() == 18

@@ -1,0 +1,261 @@
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+from hydra.utils import instantiate
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, PoissonRegressor
+from sklearn.neighbors import KNeighborsRegressor
+
+from ilp_models.domain.design import Column
+from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.features.calendar import TypeIndicators
+from ilp_models.features.means import ExponentialMeans, Lags
+from ilp_models.model.ewma import Ewma
+from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.regression import RegressionForecaster
+from tests.builders import city, history_of, poisson_counts
+
+GRID = city(4, 5)
+RATES = np.random.default_rng(6).gamma(1.0, 0.5, (2, 20, 1))
+FAMILIES = (TypeIndicators(), ExponentialMeans((8, 52)))
+TREES = HistGradientBoostingRegressor(loss="poisson", max_iter=15, min_samples_leaf=50)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return history_of(poisson_counts((2, 20, 130), RATES), GRID)
+
+
+def regression(regressor, features=FAMILIES, **settings):
+    return RegressionForecaster(regressor, features, **({"train_periods": 70, "holdout": 13} | settings))
+
+
+def next_week(forecaster, history, ahead=1):
+    return forecaster.predict(history.calendar.ahead(history.cutoff, ahead)).expected.values
+
+
+class Planted:
+    """A family whose two columns are known numbers of each unit, whatever the counts."""
+
+    def columns(self, history):  # noqa: ARG002
+        return (Column("one", "planted", "{value}"), Column("two", "planted", "{value}"))
+
+    def write(self, history, periods, step, out):  # noqa: ARG002
+        for index, period in enumerate(periods.asi8):
+            rng = np.random.default_rng(int(period))
+            out[index] = rng.normal(0, 1, out.shape[1:])
+
+
+def planted_history(coefficients, dispersion=0.0, weeks=200):
+    empty = history_of(np.zeros((1, 20, weeks), dtype=int), GRID)
+    columns = np.empty((weeks, 1, 20, 2), dtype=np.float32)
+    Planted().write(empty, empty.panel.periods, 1, columns)
+    mean = np.moveaxis(np.exp(coefficients[0] + columns @ np.asarray(coefficients[1:])), 0, 2)
+    rng = np.random.default_rng(0)
+    if dispersion:
+        mean = mean * rng.gamma(1 / dispersion, dispersion, mean.shape)
+    return history_of(rng.poisson(mean), GRID)
+
+
+def test_known_coefficients_are_recovered():
+    forecaster = regression(PoissonRegressor(alpha=0), [Planted()], train_periods=200).fit(
+        planted_history((0.3, 0.5, -0.25))
+    )
+    fitted = forecaster.estimator_
+    np.testing.assert_allclose([fitted.intercept_, *fitted.coef_], [0.3, 0.5, -0.25], atol=0.04)
+
+
+def test_a_known_dispersion_is_recovered():
+    forecaster = regression(PoissonRegressor(alpha=0), [Planted()], train_periods=200, holdout=60).fit(
+        planted_history((1.0, 0.5, -0.25), dispersion=0.4)
+    )
+    assert forecaster.dispersion_[0] == pytest.approx(0.4, abs=0.08)
+
+
+def test_the_dispersion_comes_from_periods_the_fit_had_not_seen(history):
+    known = history.panel.values[..., :-13]
+    early = regression(PoissonRegressor(alpha=1e-6), holdout=13).fit(history_of(known, GRID))
+    forecaster = regression(PoissonRegressor(alpha=1e-6), train_periods=83).fit(history)
+    columns = np.empty((13, 2, 20, 4), dtype=np.float32)
+    for family, part in zip(FAMILIES, (slice(0, 2), slice(2, 4)), strict=True):
+        family.write(history, history.panel.periods[-13:], 1, columns[..., part])
+    columns[..., 2:] = np.log(columns[..., 2:] + np.float32(0.01))
+    means = early.estimator_.predict(columns.reshape(-1, 4)).reshape(13, 2, 20)
+    for kind in range(2):
+        oracle = fit_dispersion(history.panel.by_period[-13:, kind], means[:, kind])
+        assert forecaster.dispersion_[kind] == pytest.approx(oracle, rel=0.02, abs=1e-3)
+
+
+def test_weighted_rates_are_the_regression_with_a_log_offset(history):
+    settings = {"num_leaves": 7, "min_child_samples": 30, "learning_rate": 0.1, "reg_lambda": 0.0, "max_bin": 63}
+    exact = {"poisson_max_delta_step": 0.1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+    learner = lightgbm.LGBMRegressor(objective="poisson", n_estimators=20, min_child_weight=0, **settings, **exact)
+    forecaster = regression(learner, offset=MovingAverage(26), keep_level=False).fit(history)
+    targets = history.panel.periods[-70:]
+    design = forecaster._design(history, targets, 1)
+    counts = history.panel.by_period[-70:].ravel()
+    # LightGBM starts from the mean of its labels unless told what to start from
+    mean = np.log(counts.sum() / np.exp(design.log_offset).sum())
+    data = lightgbm.Dataset(design.values, counts, init_score=design.log_offset + mean)
+    params = {"objective": "poisson", "min_data_in_leaf": 30, "min_sum_hessian_in_leaf": 0, **settings, **exact}
+    params.pop("min_child_samples")
+    oracle = lightgbm.train(params, data, 20)
+    ahead = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    expected = np.exp(oracle.predict(ahead.values, raw_score=True) + mean + ahead.log_offset)
+    np.testing.assert_allclose(next_week(forecaster, history).ravel(), expected, rtol=1e-6)
+
+
+def test_a_linear_regression_with_an_offset_is_that_of_an_exposure(history):
+    forecaster = regression(
+        PoissonRegressor(alpha=0, fit_intercept=False, solver="newton-cholesky", tol=1e-10),
+        offset=MovingAverage(26),
+        keep_level=False,
+    ).fit(history)
+    design = forecaster._design(history, history.panel.periods[-70:], 1)
+    offset, counts = np.exp(design.log_offset), history.panel.by_period[-70:].ravel()
+    fitted = offset * forecaster.estimator_.predict(design.values)
+    # the score equations of a Poisson regression with log(offset) as a fixed term
+    np.testing.assert_allclose(design.values.T @ (counts - fitted) / len(counts), 0, atol=1e-5)
+    assert fitted.sum() == pytest.approx(counts.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("leads", [1, 2])
+def test_keeping_the_level_keeps_the_offset_s_city_totals(history, leads):
+    offset = Ewma((8,), (0.1,))
+    kept = next_week(regression(TREES, offset=offset, leads=leads).fit(history), history, leads)
+    free = next_week(regression(TREES, offset=offset, leads=leads, keep_level=False).fit(history), history, leads)
+    start = next_week(offset.fit(history), history, leads)
+    np.testing.assert_allclose(kept.sum(axis=1), start.sum(axis=1), rtol=1e-6)
+    assert np.abs(free.sum(axis=1) / start.sum(axis=1) - 1).max() > 1e-3
+    ratio = kept / free
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :1], ratio.shape), rtol=1e-9)  # places keep their order
+
+
+@pytest.mark.parametrize("offset", [None, MovingAverage(26)], ids=["plain", "offset"])
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        {"_target_": "sklearn.ensemble.HistGradientBoostingRegressor", "loss": "poisson", "max_iter": 10},
+        {"_target_": "sklearn.ensemble.RandomForestRegressor", "n_estimators": 5, "max_depth": 4, "random_state": 0},
+        {"_target_": "sklearn.tree.DecisionTreeRegressor", "criterion": "poisson", "max_depth": 3},
+    ],
+    ids=lambda one: one["_target_"].rsplit(".", 1)[-1],
+)
+def test_any_regressor_of_scikit_learn_enters_by_yaml(regressor, offset, history):
+    forecaster = regression(instantiate(regressor), offset=offset).fit(history)
+    expected = next_week(forecaster, history)
+    truth = RATES[..., 0]
+    assert np.corrcoef(expected[..., 0].ravel(), truth.ravel())[0, 1] > 0.8
+    assert expected.sum() == pytest.approx(truth.sum(), rel=0.15)
+
+
+def test_a_regressor_that_takes_no_weights_cannot_start_from_an_offset(history):
+    told = r"^KNeighborsRegressor takes no sample_weight, so it cannot start from an offset\.$"
+    with pytest.raises(InputError, match=told):
+        regression(KNeighborsRegressor(), offset=MovingAverage(26)).fit(history)
+    assert (next_week(regression(KNeighborsRegressor()).fit(history), history) >= 0).all()
+
+
+def test_a_regressor_that_goes_below_zero_is_refused_with_its_unit():
+    planted = planted_history((-2.0, 1.5, -1.5))
+    below = regression(LinearRegression(), [Planted()]).fit(planted)
+    with pytest.raises(
+        InputError, match=r"gave -\d.* as an expected count, \d+ times; first at a / r\dc\d / 2021-11-01"
+    ):
+        next_week(below, planted)
+
+
+@pytest.mark.parametrize(("weeks", "left"), [(20, 13), (10, 6)])
+def test_too_little_to_learn_from_is_told(weeks, left):
+    short = history_of(poisson_counts((2, 20, weeks), 0.5), GRID)
+    told = rf"^{weeks} known weeks leave {left} to learn from, not more than the holdout of 13\. Give more data"
+    with pytest.raises(NotRunError, match=told):
+        regression(TREES).fit(short)
+
+
+@pytest.mark.parametrize("regressor", [TREES, PoissonRegressor(), lightgbm.LGBMRegressor(objective="poisson")])
+def test_a_past_without_a_single_event_is_told(regressor):
+    empty = history_of(np.zeros((1, 20, 80), dtype=int), GRID)
+    with pytest.raises(NotRunError, match=r"^The 40 weeks to learn from hold no event at all\. Give more data\.$"):
+        regression(regressor).fit(empty)
+
+
+@pytest.mark.parametrize("setting", ["holdout", "leads"])
+def test_numbers_that_mean_nothing_are_refused(setting, history):
+    with pytest.raises(InputError, match=rf"{setting}=0 .*must both be at least 1\."):
+        regression(TREES, **{setting: 0}).fit(history)
+
+
+def test_each_lead_has_its_own_regression_and_no_other_can_be_asked_for(history):
+    forecaster = regression(PoissonRegressor(alpha=1e-6), leads=2).fit(history)
+    assert sorted(forecaster.estimators_) == [1, 2]
+    assert not np.array_equal(forecaster.estimators_[1].coef_, forecaster.estimators_[2].coef_)
+    assert next_week(forecaster, history, 2).shape == (2, 20, 2)
+    with pytest.raises(InputError, match=r"^Lead 3 was not learned; set leads to at least 3\.$"):
+        next_week(forecaster, history, 3)
+    with pytest.raises(InputError, match="A design is made for one period at a time"):
+        forecaster.design(history.calendar.ahead(history.cutoff, 2))
+
+
+def test_a_reporting_delay_moves_what_is_learned_and_seen_together():
+    counts = poisson_counts((2, 20, 130), RATES)
+    late = history_of(counts, GRID, settles_after="7D")
+    assert late.first_step == 2
+    forecaster = regression(PoissonRegressor(alpha=1e-6), leads=1).fit(late)
+    assert sorted(forecaster.estimators_) == [2]
+    direct = regression(PoissonRegressor(alpha=1e-6), leads=2).fit(history_of(counts[..., :-1], GRID))
+    np.testing.assert_allclose(next_week(forecaster, late)[..., 0], next_week(direct, late, 1)[..., 0], rtol=1e-6)
+
+
+def test_a_fit_learns_from_targets_seen_from_as_far_as_they_are_forecast():
+    """A regression on the last count learns the memory of a process as it is over the step."""
+    rng = np.random.default_rng(0)
+    weeks = 400
+    counts = np.zeros((1, 20, weeks), dtype=int)
+    for week in range(1, weeks):
+        counts[0, :, week] = rng.poisson(1.0 + 0.6 * counts[0, :, week - 1])  # correlation 0.6 a week
+    history = history_of(counts, GRID)
+    forecaster = regression(LinearRegression(), [Lags((1,))], train_periods=340, leads=3).fit(history)
+    slopes = [forecaster.estimators_[step].coef_[0] for step in (1, 2, 3)]
+    np.testing.assert_allclose(slopes, [0.6, 0.36, 0.216], atol=0.05)
+
+
+def test_rates_enter_as_logarithms_relative_to_the_offset(history):
+    families = (ExponentialMeans((8,)), ExponentialMeans((8,), all_types=True), Lags((1,)))
+    forecaster = regression(TREES, families, offset=MovingAverage(26), keep_level=False).fit(history)
+    design = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    mean = pd.DataFrame(history.panel.values.reshape(40, -1).T).ewm(halflife=8).mean().iloc[-1].to_numpy()
+    start = np.maximum(history.panel.values[..., -26:].mean(axis=2), 1e-3)
+    every = np.broadcast_to(mean.reshape(2, 20).sum(axis=0), (2, 20))
+    total = np.broadcast_to(start.sum(axis=0), (2, 20))
+    oracle = {
+        "mean_8": np.log((mean.reshape(2, 20) + 0.01) / (start + 0.01)),
+        "all_types_mean_8": np.log((every + 0.01) / (total + 0.01)),
+        "lag_1": history.panel.values[..., -1],
+        "offset_own": np.log(start + 0.01),
+        "offset_all_types": np.log(total + 0.01),
+    }
+    assert [column.name for column in design.columns] == list(oracle)
+    np.testing.assert_allclose(design.values, np.stack([one.ravel() for one in oracle.values()], axis=1), atol=2e-5)
+    np.testing.assert_allclose(design.shown[:, 0], mean, rtol=1e-5)
+    np.testing.assert_allclose(design.shown[:, 3], start.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(design.log_offset, np.log(start).ravel(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("keep_level", [True, False])
+def test_a_design_is_what_the_forecast_is_made_of(keep_level, history):
+    forecaster = regression(TREES, offset=MovingAverage(26), keep_level=keep_level).fit(history)
+    design = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    made = np.exp(design.log_offset) * forecaster.estimator_.predict(design.values)
+    np.testing.assert_allclose(made, next_week(forecaster, history).ravel(), rtol=1e-9)
+
+
+def test_an_update_moves_the_offset_on_too(history):
+    before = history_of(history.panel.values[..., :-1], GRID)
+    forecaster = regression(TREES, offset=MovingAverage(4)).fit(before).update(history)
+    kept = next_week(forecaster, history)
+    np.testing.assert_allclose(
+        kept.sum(axis=1), next_week(MovingAverage(4).fit(history), history).sum(axis=1), rtol=0.01
+    )
