@@ -28,7 +28,7 @@ class Columns:
     occurred_hour : str, optional
         Hour of the day, 0 to 23, beside ``occurred_date``.
     occurred_time : str, optional
-        Time of the day such as ``23:10`` or ``23:10:00``, beside ``occurred_date``.
+        Time of the day such as ``23:10``, ``23:10:00`` or ``2310``, beside ``occurred_date``.
     occurred_month : str, optional
         Month of the incident where nothing finer is published; events are put at its start.
     reported_at : str, optional

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeFinding
 
 Counts = npt.NDArray[np.int64]
@@ -21,6 +22,67 @@ _YEAR: Final = 12
 _BREAK_RATIO: Final = 1.5
 _BREAK_DEVIATIONS: Final = 6.0
 _EXAMPLES: Final = 5
+
+
+def habits(events: Events, resolution: str) -> list[IntakeFinding]:
+    """Return every sign of how records were kept.
+
+    Parameters
+    ----------
+    events : Events
+        The events kept, at least one.
+    resolution : str
+        How finely times are known: ``moment``, ``day`` or ``month``.
+
+    Returns
+    -------
+    list of IntakeFinding
+        All of them flags.
+    """
+    return [
+        *types_without_events(events),
+        *default_values(events.table, resolution),
+        *gaps_and_breaks(events.table, events.start, events.end),
+    ]
+
+
+def events_by_type(events: Events) -> dict[str, int]:
+    """Return how many events there are of each crime type.
+
+    Parameters
+    ----------
+    events : Events
+        The events kept.
+
+    Returns
+    -------
+    dict of str to int
+        In the order of the types, zeros included.
+    """
+    counts = events.table["crime_type"].value_counts()
+    return {name: int(counts[name]) for name in events.crime_types}
+
+
+def types_without_events(events: Events) -> list[IntakeFinding]:
+    """Return the crime types that were declared and never met.
+
+    Parameters
+    ----------
+    events : Events
+        The events kept.
+
+    Returns
+    -------
+    list of IntakeFinding
+        One or none; its unit is types.
+    """
+    counts = events_by_type(events)
+    empty = [name for name, size in counts.items() if size == 0]
+    if not empty:
+        return []
+    rule, share = "crime types without an event", len(empty) / len(counts)
+    note = "each keeps its place in every forecast; take it out of data.crime_types if it is not wanted."
+    return [IntakeFinding(rule, "flagged", len(empty), share, tuple(empty[:_EXAMPLES]), note, "types")]
 
 
 def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]:

@@ -157,7 +157,7 @@ def _unknown_labels(strange: pd.Series) -> str:
 def _refuse_too_many(types: set[str]) -> None:
     if len(types) > _MOST_TYPES:
         msg = (
-            f"data.columns.crime_type holds {len(types):,} different labels, and {_MOST_TYPES} crime types are the limit; "
+            f"data.columns.crime_type holds {len(types):,} different labels; the limit is {_MOST_TYPES} crime types; "
             "is it the right column? Else map its labels in data.crime_types."
         )
         raise InputError(msg)

@@ -1,0 +1,206 @@
+"""Incident records in delimited text and Parquet: everything about a publisher's files is declared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ilp_models.data import settings
+from ilp_models.data.clock import ISO, Clock
+from ilp_models.data.columns import Columns, refuse_person_column
+from ilp_models.data.dialect import AUTO
+from ilp_models.data.draft import Draft, Rules
+from ilp_models.data.files import find_files
+from ilp_models.data.labels import UNMAPPED
+from ilp_models.data.places import Survey
+from ilp_models.data.records import read_records
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.intake import IntakeReport
+
+DUPLICATES: Final = ("flag", "drop")
+
+_WGS84: Final = "EPSG:4326"
+_SIDES: Final = 4
+
+
+@dataclass(frozen=True)
+class DelimitedFiles:
+    """Incident records in delimited text (any encoding and separator, gzipped or not) and Parquet.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        A file, a folder with its sub-folders, a glob, ``bundled:<name>``, or several of these.
+    columns : mapping of str to str
+        What the publisher's columns hold; the keys are the parameters of :class:`ilp_models.data.columns.Columns`.
+    time_zone : str
+        IANA name of the zone whose wall clock the events shall show.
+    source : str, optional
+        The publisher and the set, in words; by default the path.
+    attribution : str, optional
+        The words the publisher's licence asks for.
+    pattern : str, optional
+        Which files of a folder to read, such as ``*-street.csv``.
+    encoding, separator : str, default "auto"
+        Of delimited text; ``auto`` finds them or says why it cannot.
+    time_formats : sequence of str, default ("ISO8601",)
+        ``strptime`` formats of dates and times, tried in turn; with ``%z`` the offset counts.
+    input_time_zone : str, optional
+        Zone of times written without an offset, such as ``UTC``; by default ``time_zone``.
+    input_crs : str, optional
+        CRS of the coordinates in the files; by default EPSG:4326 for lat and lon, and ``crs`` for x and y.
+    crs : str, default "auto"
+        CRS of the events, projected in metres; ``auto`` takes the UTM zone of the median point.
+    bounds : sequence of four numbers, optional
+        West, south, east and north of the study area in ``input_crs``; what lies outside is set aside.
+    crime_types : mapping of str to str or None, optional
+        Publisher's label to crime type, upper and lower case alike; null leaves a label out. Without it each label
+        is a crime type.
+    unmapped : str, default "refuse"
+        What to do with labels that ``crime_types`` does not know: ``refuse``, ``set_aside`` or ``keep``.
+    where : mapping of str to sequence, optional
+        Column to wanted values; all other rows are left out.
+    record_columns : sequence of str, optional
+        Further columns that tell records apart, such as a case number: read to find repeats, then left behind.
+    start, end : str, optional
+        The half-open span [start, end) that the records cover; by default from the first day to the day after the last.
+    reporting_delay : str, default "0 days"
+        How long after a period its counts are complete; where there is no report date, an event counts as known
+        this long after it occurred.
+    duplicates : str, default "flag"
+        Exact repeats of a record: ``flag`` keeps them, ``drop`` keeps the first.
+    max_rejected_share : float, default 0.05
+        Largest share of rows, 0 to 1, that may be set aside.
+    rejects : str, optional
+        CSV file to which every row not kept is written with its rule.
+
+    Raises
+    ------
+    InputError
+        If a setting is misspelt, impossible or speaks of persons.
+    """
+
+    path: str | Sequence[str]
+    columns: Mapping[str, str | None]
+    time_zone: str
+    source: str = ""
+    attribution: str = ""
+    pattern: str | None = None
+    encoding: str = AUTO
+    separator: str = AUTO
+    time_formats: Sequence[str] = (ISO,)
+    input_time_zone: str | None = None
+    input_crs: str | None = None
+    crs: str = AUTO
+    bounds: Sequence[float] | None = None
+    crime_types: Mapping[str, str | None] | None = None
+    unmapped: str = "refuse"
+    where: Mapping[str, Sequence[object]] | None = None
+    record_columns: Sequence[str] = field(default_factory=tuple)
+    start: str | None = None
+    end: str | None = None
+    reporting_delay: str = "0 days"
+    duplicates: str = "flag"
+    max_rejected_share: float = 0.05
+    rejects: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can be refused before a file is opened."""
+        columns = Columns.of(self.columns)
+        for column in (*self.record_columns, *(self.where or {})):
+            refuse_person_column(column, "data.record_columns or data.where")
+        settings.one_of("data.unmapped", self.unmapped, UNMAPPED)
+        settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
+        settings.time_zone("data.time_zone", self.time_zone)
+        settings.time_zone("data.input_time_zone", self.input_time_zone)
+        settings.encoding("data.encoding", self.encoding)
+        settings.delay("data.reporting_delay", self.reporting_delay)
+        self._check_text()
+        self._check_crs(columns)
+        self._check_span()
+
+    def read(self) -> tuple[Events, IntakeReport]:
+        """Return the events of the files and the account of their intake.
+
+        Returns
+        -------
+        tuple of Events and IntakeReport
+            Events in the order of their time; the report counts every row that is not among them.
+
+        Raises
+        ------
+        InputError
+            If files cannot be read as declared; an :class:`ilp_models.domain.intake.IntakeError` with the report if
+            no row, or too small a share of them, is usable.
+        """
+        columns = Columns.of(self.columns)
+        others = (*self.record_columns, *(self.where or {}))
+        wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
+        records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
+        draft = Draft(records, columns, self._rules(columns))
+        rejects = None if self.rejects is None else Path(self.rejects)
+        return draft.finish(self.source or str(self.path), self.attribution, rejects)
+
+    def _rules(self, columns: Columns) -> Rules:
+        bounds = None if self.bounds is None else tuple(float(side) for side in self.bounds)
+        return Rules(
+            clock=Clock(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
+            survey=Survey(columns.place, self._published_crs(columns), self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
+            crime_types=self.crime_types or {},
+            unmapped=self.unmapped,
+            where=self.where or {},
+            start=settings.moment("data.start", self.start),
+            end=settings.moment("data.end", self.end),
+            reporting_delay=settings.delay("data.reporting_delay", self.reporting_delay),
+            drop_repeats=self.duplicates == "drop",
+            max_rejected_share=self.max_rejected_share,
+        )
+
+    def _published_crs(self, columns: Columns) -> str:
+        if self.input_crs is not None:
+            return self.input_crs
+        return _WGS84 if columns.lat is not None else self.crs
+
+    def _check_text(self) -> None:
+        """Refuse formats, separators and lists that are none; a single word is not a list."""
+        if self.separator != AUTO and len(self.separator) != 1:
+            msg = f'data.separator={self.separator!r} must be one character or auto; a tabulator is written "\\t".'
+            raise InputError(msg)
+        lists = {name: getattr(self, name) for name in ("time_formats", "record_columns")}
+        lists |= {f"where.{column}": values for column, values in (self.where or {}).items()}
+        for name, values in lists.items():
+            if isinstance(values, str) or not isinstance(values, Sequence):
+                msg = f"data.{name}={values!r} must be a list; write it [{values}]."
+                raise InputError(msg)
+        for one in self.time_formats:
+            if one != ISO and "%" not in one:
+                msg = f"data.time_formats={one!r} is no format; write one like '%m/%d/%Y %H:%M', or {ISO}."
+                raise InputError(msg)
+
+    def _check_crs(self, columns: Columns) -> None:
+        if self.crs != AUTO:
+            unit = settings.crs("data.crs", self.crs).axis_info[0].unit_name
+            if unit != "metre":
+                msg = f"data.crs={self.crs} counts in {unit}; set auto or a projected CRS in metres such as a UTM zone."
+                raise InputError(msg)
+        published = self._published_crs(columns)
+        if published == AUTO:
+            msg = "data.input_crs is missing: x and y mean nothing without it; give the CRS the publisher names."
+            raise InputError(msg)
+        if columns.lat is not None and not settings.crs("data.input_crs", published).is_geographic:
+            msg = f"data.input_crs={published} is projected: declare data.columns.x and y instead of lat and lon."
+            raise InputError(msg)
+
+    def _check_span(self) -> None:
+        start, end = settings.moment("data.start", self.start), settings.moment("data.end", self.end)
+        if start is not None and end is not None and start >= end:
+            msg = f"data.start={self.start} does not lie before data.end={self.end}; exchange or widen them."
+            raise InputError(msg)
+        if not 0 <= self.max_rejected_share <= 1:
+            msg = f"data.max_rejected_share={self.max_rejected_share} must lie between 0 and 1, such as 0.05."
+            raise InputError(msg)
+        sides = self.bounds
+        if sides is not None and not (len(sides) == _SIDES and sides[0] < sides[2] and sides[1] < sides[3]):
+            msg = f"data.bounds={list(sides)} must be west, south, east, north with west < east and south < north."
+            raise InputError(msg)
