@@ -45,7 +45,7 @@ class Columns:
     Raises
     ------
     InputError
-        If what is needed is not given, is given twice, or speaks of persons.
+        If what is needed is not given, or is given twice.
     """
 
     crime_type: str
@@ -63,7 +63,7 @@ class Columns:
     area: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that leaves a time or place open, or asks for a person."""
+        """Refuse a declaration that leaves a time or place open."""
         if len(self._given(_TIMES)) != 1:
             msg = f"data.columns needs exactly one of {', '.join(_TIMES)}; given: {self._given(_TIMES) or 'none'}."
             raise InputError(msg)
@@ -76,8 +76,6 @@ class Columns:
         if self._given(("lat", "lon", "x", "y")) not in (["lat", "lon"], ["x", "y"]):
             msg = "data.columns needs lat and lon (degrees), or x and y (in data.input_crs); give one whole pair."
             raise InputError(msg)
-        for role, column in self.declared().items():
-            refuse_person_column(column, f"data.columns.{role}")
 
     @classmethod
     def of(cls, mapping: Mapping[str, str | None]) -> Self:

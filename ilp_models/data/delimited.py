@@ -106,19 +106,17 @@ class DelimitedFiles:
     rejects: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what can be refused before a file is opened."""
-        columns = Columns.of(self.columns)
+        """Refuse single settings that cannot be right; how they fit together is looked at by :meth:`read`."""
+        for role, column in self.columns.items():
+            refuse_person_column(column or "", f"data.columns.{role}")
         for column in (*self.record_columns, *(self.where or {})):
             refuse_person_column(column, "data.record_columns or data.where")
         settings.one_of("data.unmapped", self.unmapped, UNMAPPED)
         settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
-        settings.time_zone("data.time_zone", self.time_zone)
-        settings.time_zone("data.input_time_zone", self.input_time_zone)
         settings.encoding("data.encoding", self.encoding)
         settings.delay("data.reporting_delay", self.reporting_delay)
         self._check_text()
-        self._check_crs(columns)
-        self._check_span()
+        self._check_numbers()
 
     def read(self) -> tuple[Events, IntakeReport]:
         """Return the events of the files and the account of their intake.
@@ -135,14 +133,18 @@ class DelimitedFiles:
             no row, or too small a share of them, is usable.
         """
         columns = Columns.of(self.columns)
+        rules = self._rules(columns)
         others = (*self.record_columns, *(self.where or {}))
         wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
         records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
-        draft = Draft(records, columns, self._rules(columns))
+        draft = Draft(records, columns, rules)
         rejects = None if self.rejects is None else Path(self.rejects)
         return draft.finish(self.source or str(self.path), self.attribution, rejects)
 
     def _rules(self, columns: Columns) -> Rules:
+        settings.time_zone("data.time_zone", self.time_zone)
+        settings.time_zone("data.input_time_zone", self.input_time_zone)
+        self._check_crs(columns)
         bounds = None if self.bounds is None else tuple(float(side) for side in self.bounds)
         return Rules(
             clock=Clock(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
@@ -192,7 +194,7 @@ class DelimitedFiles:
             msg = f"data.input_crs={published} is projected: declare data.columns.x and y instead of lat and lon."
             raise InputError(msg)
 
-    def _check_span(self) -> None:
+    def _check_numbers(self) -> None:
         start, end = settings.moment("data.start", self.start), settings.moment("data.end", self.end)
         if start is not None and end is not None and start >= end:
             msg = f"data.start={self.start} does not lie before data.end={self.end}; exchange or widen them."
