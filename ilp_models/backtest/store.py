@@ -1,6 +1,7 @@
 """Stored forecasts: Parquet partitions by forecaster and cutoff, under the fingerprint of their recipe."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Final
 
 import filelock
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +24,11 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 
 _DISPERSION: Final = b"ilp_models.dispersion"
+_DIGEST: Final = b"ilp_models.digest"
 _FILE: Final = "part-0.parquet"
+
+
+Spread = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -111,18 +117,19 @@ class ForecastStore:
             If the folder cannot be written or the disk is full; no partial file is left under the final name.
         """
         target = self.path(forecast.recipe, forecast.forecaster, forecast.cutoff)
-        rows = pa.Table.from_pandas(
-            forecast.to_table(observed).drop(columns=["forecaster", "cutoff"]), preserve_index=False
-        )
-        spread = json.dumps(forecast.dispersion.values.tolist())
-        rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), _DISPERSION: spread.encode()})
+        table = forecast.to_table(observed).drop(columns=["forecaster", "cutoff"])
+        spread = json.dumps(forecast.dispersion.values.tolist()).encode()
+        rows = pa.Table.from_pandas(table, preserve_index=False)
+        facts = {_DISPERSION: spread, _DIGEST: _digest(table, spread)}
+        rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **facts})
         half_written = target.with_name(f".{os.getpid()}-{_FILE}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(rows, half_written, compression="zstd", write_page_checksum=True)
             half_written.replace(target)
         except OSError as error:
-            half_written.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                half_written.unlink()
             msg = f"Cannot store the forecast {target}: {error.strerror or error}. Free space or choose output=..."
             raise StorageError(msg) from error
 
@@ -178,13 +185,33 @@ class ForecastStore:
             for lead, rows in joined.groupby("lead", sort=True)
         ]
 
-    def _read(self, path: Path) -> tuple[pd.DataFrame, list[float]]:
+    def _read(self, path: Path) -> tuple[pd.DataFrame, Spread]:
         try:
             rows = pq.read_table(path, page_checksum_verification=True, partitioning=None)
-            return rows.to_pandas(), json.loads(rows.schema.metadata[_DISPERSION])
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            table, facts = rows.to_pandas(), rows.schema.metadata
+            intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
+        except Exception as error:  # whatever a damaged file drives the reader to
             msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete that file and run again."
             raise StorageError(msg) from error
+        if not intact:
+            msg = f"The stored forecast {path} is damaged (its digest differs). Delete that file and run again."
+            raise StorageError(msg)
+        return table, np.array(json.loads(facts[_DISPERSION]))
+
+
+def _digest(table: pd.DataFrame, spread: bytes) -> bytes:
+    """Return a SHA-256 of what readers would see; Parquet itself guards its pages, but not its footer."""
+    known = hashlib.sha256(spread)
+    for name in table.columns:
+        column = table[name]
+        known.update(name.encode())
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            known.update("|".join(map(str, column.cat.categories)).encode())
+            column = column.cat.codes
+        elif name == "period":
+            column = column.astype("datetime64[us]").astype("int64")
+        known.update(np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan)).tobytes())
+    return known.hexdigest().encode()
 
 
 def _replay(
@@ -192,7 +219,7 @@ def _replay(
     recipe: str,
     lead: int,
     rows: pd.DataFrame,
-    spread_of: dict[pd.Timestamp, list[float]],
+    spread_of: dict[pd.Timestamp, Spread],
     freq: str,
 ) -> Replay:
     """Put the rows of one lead back into cubes; rows of a cutoff stand in the order crime type, cell."""
@@ -207,7 +234,8 @@ def _replay(
 
     levels = np.stack([cube(column, np.float32).values for column in QUANTILE_COLUMNS])
     quantiles = xr.DataArray(levels, dims=("quantile", *DIMS), coords={"quantile": list(LEVELS), **coords})
-    spread = np.array([spread_of[cutoff] for cutoff in rows["cutoff"].drop_duplicates()])
-    of_types = {"crime_type": coords["crime_type"], "period": periods}
-    dispersion = xr.DataArray(np.moveaxis(spread, 0, -1), dims=("crime_type", "period"), coords=of_types)
+    spreads = [spread_of[cutoff] for cutoff in rows["cutoff"].drop_duplicates()]
+    spread = np.stack([one[..., lead - 1] if one.ndim == len(DIMS) else one for one in spreads], axis=-1)
+    dims = DIMS if spread.ndim == len(DIMS) else ("crime_type", "period")
+    dispersion = xr.DataArray(spread, dims=dims, coords={d: coords[d] for d in dims})
     return Replay(forecaster, recipe, lead, cube("expected", float), quantiles, dispersion, cube("observed", np.int32))

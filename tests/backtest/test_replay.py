@@ -1,0 +1,228 @@
+from dataclasses import replace
+
+import filelock
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.replay import World, replay
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import NotRunError, StorageError
+from ilp_models.domain.history import History
+from ilp_models.features.means import ExponentialMeans
+from ilp_models.model.ewma import Ewma
+from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.moving_average import MovingAverage
+from tests.builders import city, events_of, poisson_counts
+
+PLAN = RollingOrigin(test_periods=7, horizon=2, refit_every=3)
+COUNTS = poisson_counts((2, 12, 80), np.random.default_rng(2).gamma(1.0, 0.8, (2, 12, 1)))
+RECIPES = {name: name[:2] * 8 for name in ("mean", "ewma", "trees", "watched")}
+CALLS = []
+
+
+class Watched(Ewma):
+    """An EWMA that writes down what it is asked for, and can be made to fall over."""
+
+    dies_at = None
+
+    def fit(self, history):
+        CALLS.append(("fit", history.cutoff))
+        return super().fit(history)
+
+    def update(self, history):
+        CALLS.append(("update", history.cutoff))
+        return super().update(history)
+
+    def predict(self, periods):
+        CALLS.append(("predict", periods[0].start_time))
+        if periods[0].start_time == Watched.dies_at:
+            raise KeyboardInterrupt
+        return super().predict(periods)
+
+
+class Picky(MovingAverage):
+    """A mean that cannot run before some week."""
+
+    def _fit(self, history):
+        if len(history.panel.periods) < 75:
+            msg = "Too little of it."
+            raise NotRunError(msg)
+        super()._fit(history)
+
+
+@pytest.fixture
+def world():
+    grid = city(3, 4)
+    return World(events_of(COUNTS, grid, delay_days=3, settles_after="7D", outside=900), grid, Calendar())
+
+
+@pytest.fixture(autouse=True)
+def nothing_called_yet():
+    CALLS.clear()
+    yield
+    Watched.dies_at = None
+
+
+def run(forecasters, world, store, plan=PLAN, jobs=1, recipes=RECIPES):
+    return replay(forecasters, {name: recipes[name] for name in forecasters}, plan, world, store, LocalProcesses(jobs))
+
+
+def trees():
+    return LightGbm(
+        [ExponentialMeans((4, 16))], Ewma((8, 32)), n_estimators=5, min_child_samples=30, holdout=8, leads=2
+    )
+
+
+def cutoffs(world):
+    return [fold.cutoff for fold in PLAN.folds(world.events, world.calendar)]
+
+
+def same(some, others):
+    assert [(one.forecaster, one.lead) for one in some] == [(one.forecaster, one.lead) for one in others]
+    for one, other in zip(some, others, strict=True):
+        for part in ("expected", "quantiles", "dispersion", "observed"):
+            assert getattr(one, part).identical(getattr(other, part))
+
+
+@pytest.mark.parametrize("forecaster", [Ewma((8, 32)), trees()], ids=["ewma", "trees"])
+def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, tmp_path):
+    outcome = run({"mean": forecaster}, world, tmp_path)
+    by_hand = clone(forecaster)
+    for index, fold in enumerate(PLAN.folds(world.events, world.calendar)):
+        history = History.at(fold.cutoff, world.events, world.grid, world.calendar)
+        by_hand = by_hand.fit(history) if index % 3 == 0 else by_hand.update(history)
+        forecast = by_hand.predict(pd.PeriodIndex(list(fold.periods)))
+        for lead, part in enumerate(outcome.replays[: len(fold.periods)]):
+            np.testing.assert_array_equal(part.expected.values[..., index], forecast.expected.values[..., lead])
+            np.testing.assert_array_equal(part.quantiles.values[..., index], forecast.quantiles.values[..., lead])
+            np.testing.assert_array_equal(part.dispersion.values[:, index], forecast.dispersion.values)
+
+
+def test_a_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(world, tmp_path):
+    outcome = run({"ewma": Ewma((8,)), "mean": MovingAverage(20)}, world, tmp_path)
+    assert [(one.forecaster, one.lead, one.recipe) for one in outcome.replays] == [
+        ("ewma", 1, "ew" * 8),
+        ("ewma", 2, "ew" * 8),
+        ("mean", 1, "me" * 8),
+        ("mean", 2, "me" * 8),
+    ]
+    weeks = pd.period_range("2018-01-01", periods=80, freq="W-SUN")
+    for one in outcome.replays:
+        tested = weeks[72 + one.lead - 1 : 79]  # the last week has not settled
+        assert one.periods.equals(tested)
+        np.testing.assert_array_equal(one.observed.values, COUNTS[..., 72 + one.lead - 1 : 79])
+        assert one.observed.indexes["cell"].equals(world.grid.cells)
+
+
+def test_a_mean_of_its_own_weeks_is_forecast_at_each_lead(world, tmp_path):
+    """With a delay of a week the newest usable week lies two before the first and three before the second lead."""
+    settled = replace(world, events=events_of(COUNTS, world.grid, settles_after="7D"))
+    one, two = run({"mean": MovingAverage(1)}, settled, tmp_path).replays
+    np.testing.assert_array_equal(one.expected.values, COUNTS[..., 70:77])
+    np.testing.assert_array_equal(two.expected.values, COUNTS[..., 70:76])
+
+
+def test_events_outside_the_cells_are_counted(world, tmp_path):
+    tested = pd.period_range("2018-01-01", periods=80, freq="W-SUN")[72:79]
+    stray = world.events.table["x"] < 10_000
+    when = world.events.table.loc[stray, "occurred_at"]
+    there = ((when >= tested[0].start_time) & (when <= tested[-1].end_time)).sum()
+    assert there > 20
+    assert run({"mean": MovingAverage()}, world, tmp_path).outside == there
+
+
+def test_what_happens_later_changes_no_earlier_forecast(world, tmp_path):
+    middle = cutoffs(world)[3]
+    table = world.events.table
+    kept = table[table["reported_at"] < middle]
+    wave = kept.iloc[:50].assign(occurred_at=middle, reported_at=middle)
+    other = replace(world, events=replace(world.events, table=pd.concat([kept, *[wave] * 9], ignore_index=True)))
+    first = run({"ewma": Ewma()}, world, tmp_path / "first").replays[0]
+    second = run({"ewma": Ewma()}, other, tmp_path / "second").replays[0]
+    np.testing.assert_array_equal(first.expected.values[..., :4], second.expected.values[..., :4])
+    assert not np.array_equal(first.expected.values[..., 6], second.expected.values[..., 6])
+    assert not np.array_equal(first.observed.values[..., 3], second.observed.values[..., 3])
+
+
+@pytest.mark.parametrize("at", [0, 1, 3, 5])
+def test_a_killed_run_resumes_and_gives_the_same_numbers(at, world, tmp_path):
+    whole = run({"watched": Watched((8, 32))}, world, tmp_path / "whole")
+    dates = cutoffs(world)
+    Watched.dies_at = dates[at]
+    with pytest.raises(KeyboardInterrupt):
+        run({"watched": Watched((8, 32))}, world, tmp_path / "killed")
+    stored = sorted((tmp_path / "killed").rglob("*.parquet"))
+    assert len(stored) == at
+    written = [path.stat().st_mtime_ns for path in stored]
+    CALLS.clear()
+    Watched.dies_at = None
+    resumed = run({"watched": Watched((8, 32))}, world, tmp_path / "killed")
+    same(resumed.replays, whole.replays)
+    assert [when for verb, when in CALLS if verb == "predict"] == dates[at:]
+    assert [when for verb, when in CALLS if verb == "fit"] == [
+        date for date in dates[::3] if date >= dates[at - at % 3]
+    ]
+    assert [path.stat().st_mtime_ns for path in stored] == written
+    CALLS.clear()
+    same(run({"watched": Watched((8, 32))}, world, tmp_path / "killed").replays, whole.replays)
+    assert CALLS == []
+
+
+def test_trees_resume_to_the_bit_too(world, tmp_path):
+    whole = run({"trees": trees()}, world, tmp_path)
+    for path in sorted(tmp_path.rglob("*.parquet"))[1::2]:
+        path.unlink()
+    same(run({"trees": trees()}, world, tmp_path).replays, whole.replays)
+
+
+def test_another_recipe_reuses_nothing_and_disturbs_nothing(world, tmp_path):
+    first = run({"watched": Watched((8,))}, world, tmp_path)
+    CALLS.clear()
+    other = run({"watched": Watched((32,))}, world, tmp_path, recipes={"watched": "f" * 16})
+    assert sum(verb == "predict" for verb, _ in CALLS) == PLAN.test_periods
+    assert not np.array_equal(other.replays[0].expected.values, first.replays[0].expected.values)
+    CALLS.clear()
+    same(run({"watched": Watched((8,))}, world, tmp_path).replays, first.replays)
+    assert CALLS == []
+
+
+def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path):
+    whole = run({"mean": MovingAverage()}, world, tmp_path)
+    path = sorted(tmp_path.rglob("*.parquet"))[2]
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(StorageError, match=r"is damaged .* Delete that file and run again\.") as told:
+        run({"mean": MovingAverage()}, world, tmp_path)
+    assert str(path) in str(told.value)
+    path.unlink()
+    same(run({"mean": MovingAverage()}, world, tmp_path).replays, whole.replays)
+
+
+def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
+    folder = tmp_path / RECIPES["watched"]
+    folder.mkdir()
+    with filelock.FileLock(folder / ".lock"), pytest.raises(StorageError, match="Another run is writing"):
+        run({"watched": Watched()}, world, tmp_path)
+    assert CALLS == []
+
+
+def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_path):
+    short = LightGbm([ExponentialMeans((4,))], holdout=60)
+    outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
+    assert {one.forecaster for one in outcome.replays} == {"mean"}
+    assert set(outcome.not_run) == {"trees", "ewma"}
+    assert outcome.not_run["trees"].startswith("77 known weeks leave 50 to learn from")
+    assert outcome.not_run["ewma"] == "Too little of it."  # it ran later on, but not at every cutoff
+    again = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
+    assert again.not_run == outcome.not_run
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(world, tmp_path):
+    several = {"ewma": Ewma((8, 32)), "trees": trees(), "mean": MovingAverage()}
+    serial = run(several, world, tmp_path / "serial")
+    parallel = run(several, world, tmp_path / "parallel", jobs=2)
+    same(parallel.replays, serial.replays)
