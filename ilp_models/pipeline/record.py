@@ -170,5 +170,7 @@ def _cell(row: pd.Series, name: str, form: str) -> str:
 def _skill(row: pd.Series | None, name: str) -> str:
     if row is None or not np.isfinite(row["skill"]):
         return "-"
+    if not np.isfinite(row["low"]):
+        return f"{row['skill']:+.2%} without interval"
     interval = f"{row['skill']:+.2%} [{row['low']:+.2%}, {row['high']:+.2%}]"
     return interval if is_bound(name) else f"{interval} {row['verdict']}"

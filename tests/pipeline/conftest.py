@@ -1,0 +1,23 @@
+"""Runs that several tests look at: each is made once."""
+
+import pytest
+
+from tests.pipeline.small_city import LENIENT, perform
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory):
+    """Return the folder where the shared runs and their stored forecasts lie."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="session")
+def admitted(shelf):
+    """Return a weekly run that the gate admitted under lenient limits."""
+    return perform("weekly", shelf, *LENIENT, "backtest.horizon=1")
+
+
+@pytest.fixture(scope="session")
+def withheld(shelf):
+    """Return a weekly run without a group table."""
+    return perform("weekly", shelf)

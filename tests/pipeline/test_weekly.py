@@ -1,0 +1,208 @@
+import json
+import re
+from datetime import datetime
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import Booster
+
+from ilp_models.domain.scores import ScoreTable
+from ilp_models.export.geoparquet import read_forecast
+from ilp_models.pipeline.ahead import look_ahead
+from ilp_models.pipeline.study import open_study
+from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
+
+UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
+MARKS = ["grade", "decision"]
+
+
+def grids(folder):
+    """Return the risk grid of a run as read from each of its formats."""
+    layers = gpd.list_layers(folder / "grid.gpkg")["name"]
+    return {
+        "forecast.parquet": gpd.read_parquet(folder / "forecast.parquet"),
+        "grid.geojson": gpd.read_file(folder / "grid.geojson"),
+        "grid.gpkg": pd.concat([gpd.read_file(folder / "grid.gpkg", layer=name) for name in layers]),
+        "grid.csv": pd.read_csv(folder / "grid.csv"),
+    }
+
+
+def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
+    names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
+    assert names == {
+        *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.csv", "grid.csv.json"),
+        *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
+        *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures"),
+        *(f"figures/{name}.png" for name in ("map-1", "map-2", "hit-curves", "calibration", "importance")),
+    }
+    for path in withheld.folder.rglob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_grid_is_the_same_in_every_format(withheld):
+    read = grids(withheld.folder)
+    told = read["forecast.parquet"]
+    assert list(told.columns) == [*UNITS, "geometry", *MARKS]
+    assert list(read["grid.csv"].columns) == [*UNITS, "lat", "lon", "caveat", *MARKS]
+    assert list(read["grid.geojson"].columns) == [*UNITS, *MARKS, "geometry"]
+    assert set(read["grid.gpkg"].columns) >= {*UNITS, *MARKS, "geometry"}
+    assert told.crs == "EPSG:32617"
+    assert read["grid.gpkg"].crs == "EPSG:32617"
+    assert read["grid.geojson"].crs == "EPSG:4326"
+    for table in read.values():
+        table = table.sort_values(["crime_type", "cell"], ignore_index=True)
+        ours = told.sort_values(["crime_type", "cell"], ignore_index=True)
+        assert table["cell"].tolist() == ours["cell"].tolist()
+        np.testing.assert_allclose(table["expected"], ours["expected"], rtol=1e-5)
+
+
+def test_the_grid_is_whole_and_adds_up(withheld):
+    table = gpd.read_parquet(withheld.folder / "forecast.parquet")
+    cells = table["cell"].nunique()
+    assert len(table) == cells * len(TYPES)
+    assert set(table["crime_type"]) == set(TYPES)
+    assert set(table["area"]) == {f"District {row}-{column}" for row in range(1, 5) for column in range(1, 5)}
+    assert table["period"].unique().tolist() == ["2021-04-26"]  # the Monday after 120 weeks from 2019-01-07
+    for _, rows in table.groupby("crime_type"):
+        assert rows["share"].sum() == pytest.approx(1)
+        np.testing.assert_array_equal(rows["rank"], rows["expected"].rank(ascending=False, method="min"))
+    bounds = table[["q05", "q25", "q50", "q75", "q95"]].to_numpy()
+    assert (np.diff(bounds, axis=1) >= 0).all()
+
+
+def test_the_scores_are_long_and_give_the_summary_back(withheld):
+    scores = pd.read_csv(withheld.folder / "scores.csv")
+    assert list(scores.columns) == ["forecaster", "crime_type", "lead", "period", "score", "value"]
+    assert set(scores["forecaster"]) == {*MODELS, "oracle", "floor (lightgbm)"}
+    assert scores["period"].nunique() == WEEKS
+    again = ScoreTable(scores, withheld.parts["scoring"].resampling)
+    summary = pd.read_csv(withheld.folder / "summary.csv")
+    assert list(summary.columns) == ["forecaster", "lead", "crime_type", "score", "value", "low", "high", "n"]
+    pd.testing.assert_frame_equal(again.summarise(), summary, check_dtype=False, check_names=False)
+
+
+def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
+    folder = next(shelf.glob(f"forecasts/{withheld.decision['recipe']}/forecaster=lightgbm"))
+    stored = pd.read_parquet(folder)
+    assert stored["cutoff"].nunique() == WEEKS
+    scores = pd.read_csv(withheld.folder / "scores.csv").query("forecaster == 'lightgbm' and crime_type == 'burglary'")
+    told = scores[scores["score"] == "observed_total"].set_index("period")["value"]
+    ours = stored[stored["crime_type"] == "burglary"].groupby("period")["observed"].sum()
+    np.testing.assert_array_equal(told.to_numpy(), ours.to_numpy(dtype=float))
+    events, _ = withheld.parts["data"].read()
+    tested = events.table[events.table["occurred_at"] >= "2021-02-15"]
+    assert ours.sum() == (tested["crime_type"] == "burglary").sum()
+
+
+def test_without_a_group_table_the_decision_is_withheld_and_says_what_to_provide(withheld):
+    decision = withheld.decision
+    assert decision["admitted"] is False
+    (reason,) = [line for line in decision["reasons"] if line.startswith("group_table")]
+    assert "columns area, dimension, group, population" in reason
+    assert "audit.groups.path=FILE" in reason
+    for page in (withheld.told, (withheld.folder / "report.html").read_text()):
+        assert "audit.groups.path=FILE" in page
+        assert "not for resource allocation" in page
+
+
+def test_the_decision_is_complete(admitted):
+    decision = admitted.decision
+    assert list(decision)[:6] == ["admitted", "reasons", "findings", "recipe", "issued", "valid_until"]
+    assert decision["admitted"] is True
+    assert decision["forecast"] == read_forecast(admitted.folder / "forecast.parquet").digest()
+    span = datetime.fromisoformat(decision["valid_until"]) - datetime.fromisoformat(decision["issued"])
+    assert span.days == 8
+    groups = {finding["group"] for finding in decision["findings"]} - {""}
+    assert groups == {"amber", "birch", "cedar"}
+    assert "ADMITTED for resource allocation" in admitted.told
+
+
+def test_the_grade_of_the_files_follows_the_decision(admitted, withheld):
+    for done, grade in ((admitted, "allocation"), (withheld, "research")):
+        for name, table in grids(done.folder).items():
+            assert set(table["grade"]) == {grade}, name
+            assert set(table["decision"]) == {done.decision["seal"][:16]}
+        facts = json.loads((done.folder / "grid.csv.json").read_text())
+        assert facts["grade"] == grade
+        assert facts["recipe"] == done.decision["recipe"]
+
+
+def test_the_page_stands_alone_with_all_its_sections(admitted):
+    page = (admitted.folder / "report.html").read_text()
+    sections = re.findall(r'<section id="(\w+)"', page)
+    parts = "decision numbers places comparison explanation audit intake provenance caveats"
+    assert sections == parts.split()
+    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
+    assert page.count("data:image/png") >= len(TYPES) + 3
+    assert admitted.decision["recipe"] in page
+
+
+def test_reasons_are_given_for_the_highest_cells(withheld):
+    table = pd.read_parquet(withheld.folder / "explanation.parquet")
+    grid = gpd.read_parquet(withheld.folder / "forecast.parquet")
+    assert table.groupby(["crime_type", "cell"]).size().eq(5).all()
+    np.testing.assert_allclose(table["multiplier"], np.exp(table["attribution"]))
+    for kind in TYPES:
+        explained = set(table.loc[table["crime_type"] == kind, "cell"])
+        rows = grid[grid["crime_type"] == kind]
+        assert explained == set(rows.nsmallest(len(explained), "rank")["cell"])
+        assert 0 < len(explained) <= 0.05 * len(rows) + 1
+    assert table["words"].str.len().min() > 10
+
+
+def test_the_bundle_gives_the_forecast_back(withheld):
+    study = open_study(*(withheld.parts[name] for name in ("data", "calendar", "grid")), withheld.config)
+    ahead = look_ahead(study, withheld.parts["model"], "lightgbm", 1)
+    design = ahead.forecaster.design(ahead.periods)
+    trees = Booster(model_file=str(withheld.folder / "model" / "lead-1.txt"))
+    facts = json.loads((withheld.folder / "model" / "bundle.json").read_text())
+    assert [column["name"] for column in facts["columns"]] == [column.name for column in design.columns]
+    assert facts["recipe"] == withheld.decision["recipe"]
+    rebuilt = np.exp(trees.predict(design.values, raw_score=True) + design.log_offset)
+    stored = read_forecast(withheld.folder / "forecast.parquet").expected.values
+    np.testing.assert_allclose(rebuilt, stored.ravel(), rtol=1e-12)
+
+
+def test_the_intake_is_on_file(withheld):
+    intake = json.loads((withheld.folder / "intake.json").read_text())
+    events, _ = withheld.parts["data"].read()
+    assert intake["rows_kept"] == len(events)
+    assert intake["crime_types"] == events.table["crime_type"].value_counts().to_dict()
+    assert f"{len(events):,} of {len(events):,} records kept" in withheld.told
+
+
+def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
+    run = withheld.run
+    assert (run.name, run.state) == ("weekly", "finished")
+    assert run.recorded_tags["decision"] == "withheld"
+    assert run.recorded_tags["recipe"] == withheld.decision["recipe"]
+    assert {"data", "code", "version", "git_commit"} <= set(run.recorded_tags)
+    assert [child.name for child in run.children] == list(MODELS)
+    assert {child.state for child in run.children} == {"finished"}
+    summary = pd.read_csv(withheld.folder / "summary.csv").set_index(["forecaster", "crime_type", "score"])["value"]
+    for child in run.children:
+        assert child.recorded_metrics["all/deviance"] == pytest.approx(summary[child.name, "all", "deviance"])
+        assert "burglary/skill" in child.recorded_metrics
+    kept = {name for _, name in run.artifacts}
+    assert kept >= {"report.html", "decision.json", "forecast.parquet", "scores.csv", "model", "figures"}
+
+
+def test_two_leads_are_forecast_scored_and_exported(tmp_path):
+    done = perform("weekly", tmp_path, "backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]")
+    table = gpd.read_parquet(done.folder / "forecast.parquet")
+    assert table["period"].unique().tolist() == ["2021-04-26", "2021-05-03"]
+    assert sorted(path.name for path in (done.folder / "model").glob("*.txt")) == ["lead-1.txt", "lead-2.txt"]
+    scores = pd.read_csv(done.folder / "scores.csv")
+    assert scores.groupby("lead")["period"].nunique().to_dict() == {1: 4, 2: 3}
+    assert "all/deviance/lead_2" in done.run.children[0].recorded_metrics
+    assert read_forecast(done.folder / "forecast.parquet").digest() == done.decision["forecast"]
+
+
+def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
+    done = perform("weekly", tmp_path, GROUPS, "backtest.test_periods=4", "export.formats=[csv]")
+    assert "nan" not in done.told.partition("Decision")[0]
+    assert "without interval" in done.told
+    words = re.sub(r"<[^>]*>", " ", (done.folder / "report.html").read_text())
+    assert not re.search(r"\bnan\b", words, re.IGNORECASE)
