@@ -40,6 +40,10 @@ class DelimitedFiles:
         The publisher and the set, in words; by default the path.
     attribution : str, optional
         The words the publisher's licence asks for.
+    city : str, optional
+        The study area, as reports name it.
+    country, subdivision : str, optional
+        ISO 3166 codes of whose public holidays the calendar terms of the models count, such as ``CA`` and ``ON``.
     pattern : str, optional
         Which files of a folder to read, such as ``*-street.csv``.
     encoding, separator : str, default "auto"
@@ -86,6 +90,9 @@ class DelimitedFiles:
     time_zone: str
     source: str = ""
     attribution: str = ""
+    city: str = ""
+    country: str | None = None
+    subdivision: str | None = None
     pattern: str | None = None
     encoding: str = AUTO
     separator: str = AUTO
