@@ -25,7 +25,7 @@ def test_every_name_says_what_is_inside():
 
 def test_tests_mirror_the_package():
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    beside = {"architecture", "docs", "bad_input", "benchmarks", "conformance", "docs", "installed"}
+    beside = {"architecture", "docs", "bad_input", "benchmarks", "conformance", "installed"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))}
     assert folders - beside <= packages
 
