@@ -1,0 +1,104 @@
+"""Links resolve, command lines work, decisions have one shape, and no page claims too much."""
+
+import importlib.util
+import re
+import shlex
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from pages import PAGES, ROOT, asked_of_ilp, blocks, commands, links, titles
+
+from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.manual import find_tasks, read_manual
+from ilp_models.cli.parts import resolve
+
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})
+VERBS = {words[2] for words in COMMANDS if words[0] == "python3"}
+EXAMPLES = [shlex.split(line) for path in find_configs().glob("*.yaml") for line in read_manual(path).examples]
+ASKED = sorted({words for words in map(asked_of_ilp, [*COMMANDS, *EXAMPLES]) if words is not None})
+CLAIMS = re.compile(r"\b(?:fair|fairer|unfair|unbiased|debias\w*|bias-free)\b", re.IGNORECASE)
+QUOTED = re.compile(r'"[^"\n]*"')
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def first_of_each(words):
+    """Return words without flags of sweeps, and each sweep as its first value."""
+    parser = OverridesParser.create()
+    for word in words:
+        if word in ("-m", "--multirun"):
+            continue
+        sweep = "=" in word and parser.parse_override(word)
+        swept = sweep and sweep.is_sweep_override()
+        yield f"{sweep.key_or_group}={next(sweep.sweep_string_iterator())}" if swept else word
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_resolve(page):
+    for aim in links(page):
+        if aim.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = aim.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), aim
+        assert ROOT in target.parents, aim
+        assert not anchor or anchor in titles(target), aim
+
+
+@pytest.mark.parametrize("words", ASKED, ids=lambda words: " ".join(["ilp", *words]))
+def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ilp"])
+    (tmp_path / "mine" / "data").mkdir(parents=True)
+    for name in ("ourcity", "our_records"):
+        (tmp_path / "mine" / "data" / f"{name}.yaml").write_text(blocks(ROOT / "README.md", "yaml")[0])
+    words = list(first_of_each(words))
+    only_shown = {"--help", "--cfg", "-sc"} & set(words) or not words
+    code = Door(find_configs()).open([*words, *([] if only_shown else ["--cfg", "job"])])
+    out, err = capfd.readouterr()
+    assert (code, err) == (0, "")
+    if not only_shown:
+        assert resolve(OmegaConf.create(out))  # nothing that must be given is missing
+
+
+def test_chores_exist():
+    spec = importlib.util.spec_from_file_location("tasks", ROOT / "tasks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert set(module.TASKS) >= VERBS
+
+
+def test_readme_shows_every_task():
+    shown = {word for words in commands(ROOT / "README.md") for word in words}
+    assert set(find_tasks(find_configs())) <= shown
+    assert {"weekly", "test"} <= shown
+
+
+@pytest.mark.parametrize(("number", "page"), list(enumerate(DECISIONS, start=1)))
+def test_a_decision_is_one_page_of_one_shape(number, page):
+    text = page.read_text(encoding="utf-8")
+    assert page.name.startswith(f"{number:04d}-")
+    assert text.startswith(f"# {number}. ")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences", "Alternatives"]
+    assert len(text.split()) <= 500
+
+
+def test_the_index_names_every_page_and_decision():
+    index = ROOT / "docs" / "index.md"
+    aims = {(index.parent / aim).resolve() for aim in links(index)}
+    assert {page for page in (ROOT / "docs").rglob("*.md") if page != index} <= aims
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_no_page_claims_too_much(page):
+    assert CLAIMS.findall(QUOTED.sub("", page.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_fenced_yaml_can_be_read(page):
+    for block in blocks(page, "yaml"):
+        assert OmegaConf.create(block)

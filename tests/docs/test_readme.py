@@ -1,0 +1,152 @@
+"""What README promises: its table, its picture, its files, its ten lines for one's own data."""
+
+import importlib.util
+import json
+import re
+import struct
+
+import pytest
+from hydra import compose, initialize_config_dir
+from pages import ROOT, blocks
+
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.parts import build_parts, resolve
+
+README = ROOT / "README.md"
+SUMMARY = """\
+forecaster,lead,crime_type,score,value,low,high,n
+a,1,all,deviance,0.5,0.4,0.6,52
+a,1,all,log_score,0.25,0.2,0.3,52
+a,1,all,hit_rate_05,0.25,0.2,0.3,52
+a,1,all,sum_ratio,1.02,,,52
+a,1,x,sum_ratio,0.9,0.8,1.0,52
+a,2,all,deviance,0.7,0.6,0.8,52
+b,1,all,deviance,0.6,0.5,0.7,52
+oracle,1,all,deviance,0.01,0.01,0.01,52
+"""
+SKILL = """\
+forecaster,lead,crime_type,skill,low,high,p_value,verdict,n
+b,1,all,0.0,0.0,0.0,1.0,tie,52
+a,1,all,0.0125,0.01,0.015,0.001,better,52
+a,1,x,-0.02,-0.03,0.01,0.4,tie,52
+a,2,all,0.5,0.4,0.6,0.001,better,52
+oracle,1,all,0.95,0.94,0.96,0.001,better,52
+"""
+ORIGIN = {"protocol": "Two weeks.", "code": "v1", "data": "0" * 64, "attribution": "Thanks.", "forecaster": "a"}
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Return the script as a module that believes in a checkout of its own, with one experiment."""
+    spec = importlib.util.spec_from_file_location("update_tables", ROOT / "experiments" / "update_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.ROOT, module.EXPERIMENTS, module.IMAGES = tmp_path, tmp_path / "experiments", tmp_path / "images"
+    for folder in (module.EXPERIMENTS, module.IMAGES, tmp_path / "configs" / "experiment"):
+        folder.mkdir(parents=True)
+    (tmp_path / "configs" / "experiment" / "some-city.yaml").touch()
+    (tmp_path / "README.md").write_text("Before.\n<!-- table: some-city -->\nold\n<!-- end -->\nAfter.\n")
+    return module
+
+
+def make_run(tmp_path, name):
+    folder = tmp_path / "outputs" / name
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "map-1.png").write_bytes(b"map")
+    (folder / "summary.csv").write_text(SUMMARY)
+    (folder / "skill.csv").write_text(SKILL)
+    (folder / "grid.csv.json").write_text(json.dumps({**ORIGIN, "caveat": "left behind"}))
+    return folder
+
+
+def test_the_tables_are_those_of_the_committed_results():
+    spec = importlib.util.spec_from_file_location("update_tables", ROOT / "experiments" / "update_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages = [README, *sorted((ROOT / "experiments").glob("*/README.md"))]
+    assert "<!-- table: toronto-weekly -->" in README.read_text(encoding="utf-8")
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert module.filled(text) == text, f"{page}: run python3 experiments/update_tables.py"
+
+
+def test_a_table_says_what_the_files_say(tables, tmp_path):
+    run = make_run(tmp_path, "2026-01-05T08-00-00-some-city")
+    assert tables.main([str(run)]) == 0
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    assert (lines[0], lines[-1], "old" in lines) == ("Before.", "After.", False)
+    rows = [line for line in lines if line.startswith(("| `", "| *"))]
+    assert rows == [
+        "| `a` | +1.25% [+1.00%, +1.50%] | better | 0.5000 | 0.2500 | 25.0% [20.0%, 30.0%] | 1.020 |",
+        "| `b` | +0.00% | tie | 0.6000 | - | - | - |",
+        "| *oracle* | +95.00% [+94.00%, +96.00%] | bound | 0.0100 | - | - | - |",
+    ]
+    assert "| x | -2.00% [-3.00%, +1.00%] | tie | 0.900 [0.800, 1.000] |" in lines
+    assert any(
+        line.startswith("Two weeks. Made by") and line.endswith("Data 0000000000000000. Thanks.") for line in lines
+    )
+    assert json.loads((tmp_path / "experiments" / "some-city" / "origin.json").read_text()) == ORIGIN
+    assert (tmp_path / "images" / "some-city.png").read_bytes() == b"map"
+    before = (tmp_path / "README.md").read_text()
+    assert tables.main([]) == 0
+    assert (tmp_path / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize("flaw", ["other name", "unfinished", "backtest"])
+def test_a_run_that_is_no_result_is_refused(tables, tmp_path, capsys, flaw):
+    run = make_run(tmp_path, "2026-01-05-run" if flaw == "other name" else "2026-01-05-some-city")
+    if flaw == "unfinished":
+        (run / "UNFINISHED").touch()
+    if flaw == "backtest":
+        (run / "grid.csv.json").unlink()
+    assert tables.main([str(run)]) == 1
+    assert "no finished run" in capsys.readouterr().err
+    assert not (tmp_path / "experiments" / "some-city").exists()
+
+
+def test_the_picture_is_a_small_png_with_words_for_it():
+    (alt, path) = re.search(r"!\[([^\]]+)\]\(([^)]+)\)", README.read_text(encoding="utf-8")).groups()
+    data = (ROOT / path).read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert len(data) < 200_000
+    assert struct.unpack(">I", data[16:20])[0] >= 800
+    assert "research only" in alt
+    assert b"research only - not for resource allocation" in data
+
+
+def test_ten_lines_read_the_records_of_another_city(tmp_path, monkeypatch):
+    (block,) = blocks(README, "yaml")
+    assert len(block.splitlines()) <= 10
+    monkeypatch.chdir(tmp_path)
+    option = tmp_path / "mine" / "data" / "ourcity.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text(block)
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "2024.csv").write_text(
+        "Case,Date,Offence,Latitude,Longitude,Beat,Officer Name\n"
+        "1,01/31/2024 11:50:00 PM,Robbery,49.89,-97.14,B1,Smith\n"
+        "2,02/01/2024 08:15:00 AM,BURGLARY COMMERCIAL,49.88,-97.15,B2,Smith\n"
+        "3,02/01/2024 09:00:00 AM,FRAUD,49.88,-97.15,B2,Smith\n"
+    )
+    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+        path = f"hydra.searchpath=['file://{tmp_path / 'mine'}']"
+        source = build_parts({"data": resolve(compose("forecast", [path, "data=ourcity"]))["data"]})["data"]
+    events, intake = source.read()
+    assert list(events.table["crime_type"]) == ["robbery", "burglary"]
+    assert list(events.table["area"]) == ["B1", "B2"]
+    assert events.crs == "EPSG:32614"
+    assert str(events.table["occurred_at"].iloc[0]) == "2024-01-31 23:50:00"
+    assert "Officer Name" in intake.person_columns_left
+
+
+@pytest.mark.slow
+def test_the_files_of_a_run_are_those_that_readme_names(run):
+    rows = re.findall(
+        r"^\| (`[^|]+) \|", README.read_text(encoding="utf-8").partition("## What comes out")[2], re.MULTILINE
+    )
+    named = {name.rstrip("/") for row in rows[:8] for name in re.findall(r"`([^`]+)`", row)}
+    made = {path.name for path in run.iterdir() if not path.name.startswith(".")}
+    assert made - named == {"grid.csv.json", "weekly.log"}
+    assert named <= made
+    assert (run.resolve().parents[1] / "mlflow.db").is_file()
+    assert list((run.resolve().parents[1] / "forecasts").glob("*/forecaster=*/cutoff=*/*.parquet"))
