@@ -1,6 +1,6 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -141,37 +141,62 @@ class RegressionForecaster(Forecaster):
 
     def _design(self, history: History, periods: pd.PeriodIndex, step: int, *, shown: bool = False) -> Design:
         """Write every column once into one float32 matrix."""
-        kinds, cells = len(history.events.crime_types), len(history.grid)
-        width = len(self.columns_)
-        cube = np.empty((len(periods), kinds, cells, width), dtype=np.float32)
-        first = 0
-        for family in self.features:
-            last = first + len(family.columns(history))
-            family.write(history, periods, step, cube[..., first:last])
-            first = last
+        shape = len(periods), len(history.events.crime_types), len(history.grid)
+        cube = np.empty((*shape, len(self.columns_)), dtype=np.float32)
+        plain = np.empty_like(cube) if shown else None
         offset = None
         if self.offset is not None:
             offset = np.maximum(self.offset_.trace(history, periods, step), _SMALLEST_OFFSET)
-            cube[..., first] = offset
-            cube[..., first + 1] = offset.sum(axis=1, keepdims=True)
-        plain = cube.reshape(-1, width).copy() if shown else None
-        self._to_logarithms(cube, offset)
-        log_offset = np.zeros(cube.shape[:3]) if offset is None else np.log(offset)
-        return Design(cube.reshape(-1, width), self.columns_, log_offset.reshape(-1), periods, plain)
+        references = self._references(offset)
+        first = 0
+        for planes in self._planes(history, periods, step, offset):
+            last = first + len(planes)
+            if plain is not None:
+                plain[..., first:last] = np.moveaxis(planes, 0, -1)
+            self._to_logarithms(planes, self.columns_[first:last], references)
+            cube[..., first:last] = np.moveaxis(planes, 0, -1)
+            first = last
+        log_offset = np.zeros(shape) if offset is None else np.log(offset)
+        rows = (-1, len(self.columns_))
+        shown_values = None if plain is None else plain.reshape(rows)
+        return Design(cube.reshape(rows), self.columns_, log_offset.reshape(-1), periods, shown_values)
 
-    def _to_logarithms(self, cube: npt.NDArray[np.float32], offset: Cube | None) -> None:
+    def _planes(
+        self, history: History, periods: pd.PeriodIndex, step: int, offset: Cube | None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the columns of each family, one after the other in memory: arithmetic on the matrix itself is slow."""
+        shape = len(periods), len(history.events.crime_types), len(history.grid)
+        for family in self.features:
+            planes = np.empty((len(family.columns(history)), *shape), dtype=np.float32)
+            family.write(history, periods, step, np.moveaxis(planes, 0, -1))
+            yield planes
+        if offset is not None:
+            planes = np.empty((len(_OFFSET_COLUMNS), *shape), dtype=np.float32)
+            planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
+            yield planes
+
+    def _references(self, offset: Cube | None) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the log rates that those of each kind are relative to; none without an offset."""
+        if offset is None:
+            return {}
+        floor = np.float32(self.rate_floor)
+        kinds = {"own": offset, "all": offset.sum(axis=1, keepdims=True)}
+        return {kind: np.log(rates.astype(np.float32) + floor) for kind, rates in kinds.items()}
+
+    def _to_logarithms(
+        self,
+        planes: npt.NDArray[np.float32],
+        columns: tuple[Column, ...],
+        references: dict[str, npt.NDArray[np.float32]],
+    ) -> None:
         """Turn rates into log rates in place, relative to the offset of the same kind."""
         floor = np.float32(self.rate_floor)
-        reference: dict[str, npt.NDArray[np.float32]] = {}
-        if offset is not None:
-            own = np.log(offset.astype(np.float32) + floor)
-            reference = {"own": own, "all": np.log(offset.sum(axis=1, keepdims=True).astype(np.float32) + floor)}
-        for index, column in enumerate(self.columns_):
+        for values, column in zip(planes, columns, strict=True):
             if column.rate:
-                values = cube[..., index]
-                np.log(values + floor, out=values)
-                if reference and column.name not in _ABSOLUTE:
-                    values -= reference[column.rate]
+                values += floor
+                np.log(values, out=values)
+                if references and column.name not in _ABSOLUTE:
+                    values -= references[column.rate]
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
         rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
