@@ -148,7 +148,7 @@ def _text(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: s
 
     def skip(row: Any) -> str:
         ragged.append(row.number - dialect.skip)
-        swallowed.append(row.text.count("\n"))
+        swallowed.append(row.text.count("\n") + 1)
         return "skip"
 
     try:
