@@ -49,7 +49,7 @@ def log_probability(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.A
         - size * np.log1p(mu / size)
         + special.xlogy(y, mu / (size + mu))
     )
-    return np.where(alpha > _SMALLEST_DISPERSION, negative_binomial, poisson)
+    return np.asarray(np.where(alpha > _SMALLEST_DISPERSION, negative_binomial, poisson))
 
 
 def quantiles(mean: npt.ArrayLike, dispersion: npt.ArrayLike, levels: tuple[float, ...] = LEVELS) -> Floats:

@@ -144,7 +144,7 @@ class RiskForecast:
             np.tile(np.repeat(np.arange(cells), periods), types), categories=pd.Index(self.expected.indexes["cell"])
         )
         columns: dict[str, object] = {
-            "forecaster": pd.Categorical.from_codes(np.zeros(size, dtype=int), categories=[self.forecaster]),
+            "forecaster": pd.Categorical.from_codes(np.zeros(size, dtype=int), categories=pd.Index([self.forecaster])),
             "cutoff": self.cutoff,
             "period": np.tile(starts.to_numpy(), types * cells),
             "lead": np.tile(leads, types * cells),
