@@ -104,7 +104,7 @@ def moment(setting: str, value: str | None) -> pd.Timestamp | None:
     if value is None:
         return None
     try:
-        found = pd.Timestamp(value)
+        found = pd.to_datetime(str(value), format="ISO8601")
     except ValueError as error:
         msg = f"{setting}={value!r} is no date; write it like 2021-12-31."
         raise InputError(msg) from error

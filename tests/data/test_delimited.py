@@ -1,0 +1,308 @@
+import dataclasses
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.intake import IntakeError
+from tests.data.published import COLUMNS, HEADER, rows, text
+
+OUTSIDE_LIMIT = {"max_rejected_share": 1.0}
+
+
+def actions(report):
+    return {finding.rule: (finding.action, finding.count) for finding in report.findings if finding.unit == "rows"}
+
+
+def test_every_row_becomes_an_event_in_the_order_of_time(source):
+    lines = rows(50)
+    events, report = source(text([*lines[25:], *lines[:25]])).read()
+    assert (report.rows_read, report.rows_kept, len(events)) == (50, 50, 50)
+    assert events.table["occurred_at"].is_monotonic_increasing
+    assert events.table["occurred_at"][0] == pd.Timestamp("2021-01-04 10:30")
+    assert (events.start, events.end) == (pd.Timestamp("2021-01-04"), pd.Timestamp("2021-01-07"))
+    assert list(events.table["area"].cat.categories) == ["B0", "B1", "B2"]
+    assert events.crime_types == ("Theft",)
+    assert (report.crs, report.digest) == ("EPSG:32617", events.digest())
+
+
+def test_the_same_records_give_the_same_digest_in_any_packing(source):
+    content = text(rows(20))
+    frame = pd.DataFrame([line.split(",") for line in rows(20)], columns=HEADER.split(","))
+    made = [
+        source(content),
+        source(gzip.compress(content.encode()), "records.csv.gz"),
+        source(content.replace(",", "\t").encode("utf-16"), "records.txt"),
+    ]
+    digests = {one.read()[1].digest for one in made}
+    parquet = source("", "records.parquet")
+    frame.assign(when=pd.to_datetime(frame["when"]), lat=frame["lat"].astype(float)).to_parquet(parquet.path)
+    assert digests == {parquet.read()[1].digest}
+
+
+def test_each_lost_row_is_counted_once_under_its_rule(source):
+    bad = [
+        ",Theft,43.65,-79.40,B0",
+        "31/02/2021,Theft,43.65,-79.40,B0",
+        "2999-01-01,Theft,43.65,-79.40,B0",
+        "2021-01-05,,43.65,-79.40,B0",
+        "2021-01-05,Theft,,-79.40,B0",
+        "2021-01-05,Theft,0,0,B0",
+        "2021-01-05,Theft,-79.40,43.65,B0",
+        "2021-01-05,Theft,48.85,2.35,B0",
+        "2021-01-05,Theft,43.65",
+        ",,,,",
+    ]
+    events, report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
+    assert actions(report) == {
+        "another number of fields than the header": ("set aside", 1),
+        "crime type missing": ("set aside", 2),
+        "time missing or unreadable": ("set aside", 2),
+        "time in the future": ("set aside", 1),
+        "coordinates missing or no numbers": ("set aside", 1),
+        "coordinates are zero": ("set aside", 1),
+        "coordinates look swapped": ("set aside", 1),
+        "coordinates outside the area": ("set aside", 1),
+    }
+    assert (report.rows_read, len(events)) == (50, 40)
+    by_rule = {finding.rule: finding for finding in report.findings}
+    assert by_rule["time missing or unreadable"].examples == (
+        "records.csv record 41, when=(empty)",
+        "records.csv record 42, when=31/02/2021",
+    )
+    assert by_rule["coordinates look swapped"].examples == ("records.csv record 47, lon=43.65, lat=-79.40",)
+    assert report.rejected_share == pytest.approx(0.2)
+    assert json.loads(json.dumps(report.to_dict()))["rows_kept"] == 40
+
+
+def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
+    lines = [*rows(10), *rows(10, "2020-06-01"), *rows(10, "2021-03-01"), *rows(10, what="Drugs"), *rows(10)]
+    lines = [f"{line},{'Yes' if index < 40 else 'No'}" for index, line in enumerate(lines)]
+    events, report = source(
+        text(lines, f"{HEADER},city"),
+        where={"city": ["yes"]},
+        crime_types={"Theft": "Theft", "Drugs": None},
+        start="2021-01-01",
+        end="2021-02-01",
+    ).read()
+    assert actions(report) == {
+        "not among data.where": ("left out", 10),
+        "crime type not asked for": ("left out", 10),
+        "before the start 2021-01-01": ("left out", 10),
+        "at or after the end 2021-02-01": ("left out", 10),
+    }
+    assert (report.rejected_share, len(events)) == (0.0, 10)
+    assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-02-01"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "told"),
+    [
+        ({}, 12, {"exact repeats": ("flagged", 2)}),
+        ({"duplicates": "drop"}, 10, {"exact repeats": ("left out", 2)}),
+        ({"record_columns": ["case"]}, 12, {"exact repeats": ("flagged", 1)}),
+    ],
+)
+def test_exact_repeats_are_flagged_and_kept_unless_told_otherwise(source, changes, kept, told):
+    lines = [f"{line},{number}" for number, line in enumerate(rows(10))]
+    lines += [lines[0], lines[3].rsplit(",", 1)[0] + ",99"]
+    events, report = source(text(lines, f"{HEADER},case"), **changes).read()
+    assert len(events) == kept
+    assert actions(report) == told
+    assert list(events.table.columns) == ["occurred_at", "reported_at", "crime_type", "x", "y", "area"]
+
+
+def test_unmapped_labels_follow_the_policy(source):
+    content = text([*rows(30), *rows(3, what="Arson")])
+    named = {"crime_types": {"theft": "Stealing", "murder": "Murder"}, **OUTSIDE_LIMIT}
+    with pytest.raises(InputError, match=r"does not map the labels 'Arson' \(3\)"):
+        source(content, **named).read()
+    events, report = source(content, unmapped="set_aside", **named).read()
+    assert actions(report) == {"crime type not in data.crime_types": ("set aside", 3)}
+    assert report.crime_types == {"Stealing": 30, "Murder": 0}
+    events, report = source(content, unmapped="keep", **named).read()
+    assert actions(report) == {"crime type kept under its own label": ("flagged", 3)}
+    assert events.crime_types == ("Stealing", "Murder", "Arson")
+
+
+def test_a_type_without_events_keeps_its_name(source):
+    events, report = source(text(rows(10)), crime_types={"Theft": "Theft", "Murder": "Murder"}).read()
+    assert events.crime_types == ("Theft", "Murder")
+    (finding,) = [finding for finding in report.findings if finding.unit == "types"]
+    assert (finding.rule, finding.examples) == ("crime types without an event", ("Murder",))
+
+
+def test_report_times_come_from_their_column_else_after_the_delay(source):
+    lines = [f"{line},{told}" for line, told in zip(rows(3), ["2021-01-09 08:00", "", "2020-12-31 00:00"], strict=True)]
+    content, columns = text(lines, f"{HEADER},told"), {**COLUMNS, "reported_at": "told"}
+    events, report = source(content, columns=columns, reporting_delay="2 days").read()
+    told = ["2021-01-09 08:00:00", "2021-01-06 11:30:00", "2021-01-04 12:30:00"]
+    assert events.table["reported_at"].astype("str").tolist() == told
+    assert actions(report) == {
+        "report time missing or unreadable": ("flagged", 1),
+        "reported before it occurred": ("flagged", 1),
+    }
+    assert events.settles_after == pd.Timedelta(days=2)
+    events, report = source(content, reporting_delay="2 days").read()
+    assert (events.table["reported_at"] - events.table["occurred_at"]).unique().tolist() == [pd.Timedelta(days=2)]
+    assert "an event counts as known 2 days after it occurred" in report.notes[0]
+
+
+def test_times_in_utc_become_local_times(source):
+    events, _ = source(text(rows(3, "2021-01-04T03:30")), input_time_zone="UTC").read()
+    assert events.table["occurred_at"][0] == pd.Timestamp("2021-01-03 22:30")
+
+
+def test_the_resolution_is_told(source):
+    assert source(text(rows(30))).read()[1].resolution == "moment"
+    days = [f"2021-01-{day:02},Theft,43.65,-79.40,B0" for day in range(1, 20)]
+    assert source(text(days)).read()[1].resolution == "day"
+    months = [f"2021-{month:02},Theft,43.65,-79.40,B0" for month in range(1, 12)]
+    columns = {**COLUMNS, "occurred_at": None, "occurred_month": "when"}
+    events, report = source(text(months), columns=columns, time_formats=["%Y-%m"]).read()
+    assert report.resolution == "month"
+    assert any("set calendar.unit=month" in note for note in report.notes)
+    assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-12-01"))
+
+
+def test_undeclared_columns_are_left_behind_and_person_columns_marked(source):
+    lines = [f"{line},x,34,W" for line in rows(5)]
+    events, report = source(text(lines, f"{HEADER},ward,VIC_AGE,SUSP_RACE")).read()
+    assert report.columns_left == ("ward", "VIC_AGE", "SUSP_RACE")
+    assert report.person_columns_left == ("VIC_AGE", "SUSP_RACE")
+    assert "VIC_AGE" not in events.table
+
+
+def test_rejects_are_written_with_their_rule_and_without_undeclared_columns(source, tmp_path):
+    bad = ["2021-01-05,Theft,0,0,B0,40", "2020-01-05,Theft,43.65,-79.40,B0,40"]
+    lines = [*(f"{line},30" for line in rows(20)), *bad]
+    path = tmp_path / "deep" / "rejects.csv"
+    source(text(lines, f"{HEADER},VIC_AGE"), start="2021-01-01", rejects=str(path)).read()
+    rejects = pd.read_csv(path)
+    assert rejects["rule"].tolist() == ["coordinates are zero", "before the start 2021-01-01"]
+    assert rejects["action"].tolist() == ["set aside", "left out"]
+    assert rejects["record"].tolist() == [21, 22]
+    assert set(rejects.columns) == {"rule", "action", "file", "record", *HEADER.split(",")}
+
+
+def test_rejects_that_cannot_be_written_are_a_storage_error(source, tmp_path):
+    (tmp_path / "folder").touch()
+    with pytest.raises(StorageError, match=r"data.rejects=.*cannot be written"):
+        source(text(rows(5)), rejects=str(tmp_path / "folder" / "rejects.csv")).read()
+
+
+def test_too_many_rejects_stop_the_run_with_the_report(source, tmp_path):
+    bad = ["2021-01-05,Theft,0,0,B0"] * 4
+    path = tmp_path / "rejects.csv"
+    with pytest.raises(
+        IntakeError, match=r"10.0% of the rows .* than data.max_rejected_share=0.05: coordinates are zero \(4\)"
+    ) as caught:
+        source(text([*rows(36), *bad]), rejects=str(path)).read()
+    assert caught.value.report.rows_kept == 36
+    assert "coordinates are zero" in caught.value.report.to_text()
+    assert len(pd.read_csv(path)) == 4
+
+
+def test_nothing_kept_stops_the_run_with_the_report(source):
+    with pytest.raises(IntakeError, match=r"none of 5 rows can be kept: before the start 2022-01-01 \(5\)") as caught:
+        source(text(rows(5)), start="2022-01-01").read()
+    assert caught.value.report.start is None
+
+
+def test_unreadable_times_name_the_formats_that_failed(source):
+    with pytest.raises(IntakeError, match=r"none of 5 rows can be kept: time missing or unreadable \(5\)") as caught:
+        source(text(rows(5)), time_formats=["%d/%m/%Y"]).read()
+    assert "%d/%m/%Y" in caught.value.report.findings[0].note
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"columns": {**COLUMNS, "area": "VIC_RACE"}},
+            r"data.columns.area='VIC_RACE' speaks of persons and is refused",
+        ),
+        ({"record_columns": ["suspect_id"]}, r"'suspect_id' speaks of persons"),
+        ({"where": {"victim_sex": ["F"]}}, r"'victim_sex' speaks of persons"),
+        (
+            {"unmapped": "set-aside"},
+            r"data.unmapped='set-aside' is unknown \(did you mean 'set_aside'\?\); choose one of",
+        ),
+        ({"duplicates": "remove"}, r"data.duplicates='remove' is unknown; choose one of flag, drop"),
+        ({"encoding": "utf9"}, r"data.encoding='utf9' is no text encoding"),
+        ({"encoding": "base64"}, r"data.encoding='base64' is no text encoding"),
+        ({"separator": ", "}, r"data.separator=', ' must be one character or auto"),
+        ({"time_formats": "%Y"}, r"data.time_formats='%Y' must be a list; write it \[%Y\]"),
+        ({"time_formats": ["iso"]}, r"data.time_formats='iso' is no format"),
+        ({"where": {"city": "A"}}, r"data.where.city='A' must be a list"),
+        ({"reporting_delay": "soon"}, r"data.reporting_delay='soon' is no length of time"),
+        ({"reporting_delay": "-1 days"}, r"not negative"),
+        ({"reporting_delay": 3}, r"with its unit"),
+        ({"start": "May"}, r"data.start='May' is no date"),
+        ({"end": "2021-01-01T00:00Z"}, r"data.end='2021-01-01T00:00Z' must be a local date"),
+        ({"start": "2021-02-01", "end": "2021-01-01"}, r"does not lie before data.end"),
+        ({"max_rejected_share": 5}, r"must lie between 0 and 1"),
+        ({"bounds": [43.5, -79.7, 43.9]}, r"must be west, south, east, north"),
+        ({"bounds": [-79.0, 43.5, -79.7, 43.9]}, r"with west < east"),
+    ],
+)
+def test_a_setting_that_cannot_be_right_is_refused_before_any_file(source, changes, message):
+    with pytest.raises(InputError, match=message):
+        source("", **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"time_zone": "America/Torronto"},
+            r"data.time_zone='America/Torronto' is no time zone \(did you mean 'America/Toronto'\?\)",
+        ),
+        ({"input_time_zone": "EDTX"}, r"data.input_time_zone='EDTX' is no time zone"),
+        ({"crs": "EPSG:1"}, r"data.crs='EPSG:1' is no coordinate reference system"),
+        ({"crs": "EPSG:4326"}, r"data.crs=EPSG:4326 counts in degree; set auto"),
+        ({"input_crs": "EPSG:32617"}, r"data.input_crs=EPSG:32617 is projected: declare data.columns.x and y"),
+        ({"columns": {**COLUMNS, "lat": None, "lon": None, "x": "lon", "y": "lat"}}, r"data.input_crs is missing"),
+        ({"columns": {**COLUMNS, "beet": "beat"}}, r"data.columns.beet is unknown"),
+        (
+            {"columns": {**COLUMNS, "area": "beats"}},
+            r"no column 'beats' \(did you mean 'beat'\?\); the file has when, what",
+        ),
+        ({"columns": {**COLUMNS, "lat": "lon", "lon": "lat"}}, r"lat and lon look swapped: exchange"),
+        ({"crs": "EPSG:32633"}, r"outside the area of use of data.crs=EPSG:32633"),
+        ({"separator": ";"}, r"one column when split at ';', 5 when split at ','"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_the_file_is_refused_in_one_line(source, changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        source(text(rows(30)), **changes).read()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["Smith, Anna", "Brown, John", "Lee, Kim", "Garcia, Maria"], "personal names"),
+        (["anna@mail.org", "Downtown", "Harbour", "Park"], "e-mail addresses"),
+        (["416-555-0199", "416-555-0198", "416-555-0197", "416-555-0196"], "phone numbers"),
+        (["1984-05-06", "1990-12-31", "1975-01-01", "2001-02-03"], "birth dates"),
+    ],
+)
+@pytest.mark.parametrize("role", ["area", "crime_type"])
+def test_personal_contents_are_refused_without_repeating_them(source, role, values, words):
+    frame = pd.DataFrame([line.split(",") for line in rows(4)], columns=HEADER.split(","))
+    frame[COLUMNS[role]] = values
+    with pytest.raises(
+        InputError, match=rf"data.columns.{role}='\w+' holds what looks like {words} and is refused"
+    ) as caught:
+        source(frame.to_csv(index=False)).read()
+    assert not any(value in str(caught.value) for value in values)
+
+
+def test_a_source_is_a_plain_value(source):
+    one = source(text(rows(3)))
+    assert one == dataclasses.replace(one)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.crs = "EPSG:32617"
