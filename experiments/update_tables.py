@@ -52,7 +52,9 @@ def take_over(run: Path) -> None:
     facts = json.loads(origin.read_text(encoding="utf-8"))
     kept = {name: facts[name] for name in FACTS}
     (into / "origin.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    shutil.copyfile(folder / "figures" / "map-1.png", IMAGES / f"{slug}.png")
+    picture = IMAGES / f"{slug}.png"
+    if picture.is_file():  # only what a page shows
+        shutil.copyfile(folder / "figures" / "map-1.png", picture)
 
 
 def _named(folder: Path, experiment: Path) -> bool:
@@ -105,7 +107,7 @@ def _line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]
     cells = [
         f"*{name}*" if bound else f"`{name}`",
         _with_interval(row, "skill", "{:+.2%}"),
-        "bound" if bound else row["verdict"],
+        "bound" if bound else _verdict(row),
         *(_value(values, (name, kind, score), "{:.4f}") for score in ("deviance", "log_score")),
         _value(values, (name, kind, "hit_rate_05"), "{:.1%}", interval=True),
         _value(values, (name, kind, "sum_ratio"), "{:.3f}", interval=True),
@@ -116,7 +118,14 @@ def _line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]
 def _type_line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]]) -> str:
     key = (row["forecaster"], row["crime_type"], "sum_ratio")
     ratio = _value(values, key, "{:.3f}", interval=True)
-    return f"| {row['crime_type']} | {_with_interval(row, 'skill', '{:+.2%}')} | {row['verdict']} | {ratio} |"
+    return f"| {row['crime_type']} | {_with_interval(row, 'skill', '{:+.2%}')} | {_verdict(row)} | {ratio} |"
+
+
+def _verdict(row: dict[str, str]) -> str:
+    """Return the verdict; without an interval there is none, and the baseline does not compete with itself."""
+    if not row["low"]:
+        return "no interval"
+    return "baseline" if float(row["low"]) == float(row["high"]) == 0 else row["verdict"]
 
 
 def _value(

@@ -29,6 +29,7 @@ forecaster,lead,crime_type,skill,low,high,p_value,verdict,n
 b,1,all,0.0,0.0,0.0,1.0,tie,52
 a,1,all,0.0125,0.01,0.015,0.001,better,52
 a,1,x,-0.02,-0.03,0.01,0.4,tie,52
+a,1,y,0.02,,,,tie,52
 a,2,all,0.5,0.4,0.6,0.001,better,52
 oracle,1,all,0.95,0.94,0.96,0.001,better,52
 """
@@ -72,13 +73,14 @@ def test_the_tables_are_those_of_the_committed_results():
 
 def test_a_table_says_what_the_files_say(tables, tmp_path):
     run = make_run(tmp_path, "2026-01-05T08-00-00-some-city")
+    (tmp_path / "images" / "some-city.png").touch()
     assert tables.main([str(run)]) == 0
     lines = (tmp_path / "README.md").read_text().splitlines()
     assert (lines[0], lines[-1], "old" in lines) == ("Before.", "After.", False)
     rows = [line for line in lines if line.startswith(("| `", "| *"))]
     assert rows == [
         "| `a` | +1.25% [+1.00%, +1.50%] | better | 0.5000 | 0.2500 | 25.0% [20.0%, 30.0%] | 1.020 |",
-        "| `b` | +0.00% | tie | 0.6000 | - | - | - |",
+        "| `b` | +0.00% | baseline | 0.6000 | - | - | - |",
         "| *oracle* | +95.00% [+94.00%, +96.00%] | bound | 0.0100 | - | - | - |",
     ]
     assert "| x | -2.00% [-3.00%, +1.00%] | tie | 0.900 [0.800, 1.000] |" in lines
