@@ -87,6 +87,8 @@ def _configuration(error: Exception, root: BaseException, hint: str) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} must be given: type {error.full_key}=VALUE."
     if isinstance(error, OverrideParseException):
-        return f"Cannot read the setting {error.override!r}: put quotes around the whole word, and name it key=value."
+        key, given, value = str(error.override).partition("=")
+        word = f"{key}='{value}'" if given else f"{key}=VALUE"
+        return f'Cannot read the setting {error.override!r}: put quotes around value and word, as in "{word}".'
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"{first.rstrip('.:')}. {hint}".strip()

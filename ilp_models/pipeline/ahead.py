@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
@@ -46,7 +45,7 @@ def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizo
     models : mapping of str to Forecaster
         Unfitted forecasters by name.
     name : str
-        The forecaster to use.
+        The forecaster to use, one of ``models``.
     horizon : int
         How many periods.
 
@@ -54,15 +53,7 @@ def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizo
     -------
     Ahead
         With the fitted forecaster.
-
-    Raises
-    ------
-    InputError
-        If there is no forecaster of that name.
     """
-    if name not in models:
-        msg = f"forecaster={name} is not among the models {sorted(models)}; add it to model=[...]."
-        raise InputError(msg)
     cutoff = study.cutoff
     grid = study.grid_at(cutoff)
     fitted = clone(models[name]).fit(History.at(cutoff, study.events, grid, study.calendar))

@@ -19,7 +19,7 @@ from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.compare import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.publish import Results, publish
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
 from ilp_models.scoring.scores import Scoring
 
@@ -79,8 +79,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     str
         One line a finding, then the decision.
     """
+    check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config)
+    study = open_study(data, calendar, grid, config, folder)
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)

@@ -12,8 +12,8 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.compare import compare
-from ilp_models.pipeline.record import record_scores, table_of_scores, write_json, write_scores
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.scoring.scores import Scoring
 
 
@@ -60,9 +60,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     str
         For the terminal.
     """
+    check_names(model, scoring__baseline=scoring.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config)
-    write_json(folder / "intake.json", study.intake.to_dict())
+    study = open_study(data, calendar, grid, config, folder)
     with tracking.run("backtest", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder)

@@ -96,7 +96,7 @@ def compare(
     study : Study
         Records, cells and periods.
     models : mapping of str to Forecaster
-        Unfitted forecasters by name.
+        Unfitted forecasters by name, the baseline of the scores among them.
     plan : RollingOrigin
         Which cutoffs.
     scoring : Scoring
@@ -113,15 +113,7 @@ def compare(
     ------
     NotRunError
         If none could run, or the baseline could not.
-    InputError
-        If the baseline of the scores is not among the forecasters.
     """
-    if scoring.baseline not in models:
-        msg = (
-            f"scoring.baseline={scoring.baseline} is not among the forecasters {sorted(models)}; add it to model=[...] "
-            "or name another baseline."
-        )
-        raise InputError(msg)
     folds = plan.folds(study.events, study.calendar)
     grid = study.grid_at(folds[0].cutoff)
     world = World(study.events, grid, study.calendar)

@@ -13,8 +13,7 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.publish import provenance
-from ilp_models.pipeline.record import write_json
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.study import check_names, open_study
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -60,14 +59,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     str
         What was forecast, and where the files are.
     """
+    check_names(model, forecaster=forecaster)
     tracking.check()
-    study = open_study(data, calendar, grid, config)
-    intake = write_json(folder / "intake.json", study.intake.to_dict())
+    study = open_study(data, calendar, grid, config, folder)
     with tracking.run("forecast", study.tags(), config) as tracked:
         ahead = look_ahead(study, model, forecaster, horizon)
         source = provenance(study, ahead, "not scored: made by the task forecast")
         files = replace(export, grade="research").write(ahead.forecast, ahead.grid, source, None, folder)
-        for path in (intake, *files):
+        for path in (folder / "intake.json", *files):
             tracked.artifact(path)
     totals = ahead.forecast.expected.sum(("cell", "period"))
     lines = [f"  {kind:<24}{float(totals.sel(crime_type=kind)):>10.1f} events" for kind in study.events.crime_types]

@@ -15,9 +15,12 @@ import ilp_models
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
+from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
-from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeReport
+from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, IntakeReport
 from ilp_models.domain.recipe import Recipe, code_digest
+from ilp_models.domain.scores import ALL
+from ilp_models.pipeline.record import write_json
 
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
 
@@ -115,8 +118,34 @@ class Study:
         }
 
 
-def open_study(source: EventSource, calendar: Calendar, grid: GridSpec, config: Mapping[str, Any]) -> Study:
-    """Return the study of a source, having read and checked its records.
+def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
+    """Return nothing if every forecaster that the settings name is there, before any work is done.
+
+    Parameters
+    ----------
+    models : mapping of str to Forecaster
+        Forecasters by name.
+    **wanted : str
+        Name of a forecaster by setting; ``__`` stands for the point in a setting's name.
+
+    Raises
+    ------
+    InputError
+        If a name is not among them.
+    """
+    for setting, name in wanted.items():
+        if name not in models:
+            msg = (
+                f"{setting.replace('__', '.')}={name} is not among the models {sorted(models)}; "
+                f"add it, 'model=[{','.join([*models, name])}]', or name another."
+            )
+            raise InputError(msg)
+
+
+def open_study(
+    source: EventSource, calendar: Calendar, grid: GridSpec, config: Mapping[str, Any], folder: Path
+) -> Study:
+    """Return the study of a source, having read and checked its records and written ``intake.json``.
 
     Parameters
     ----------
@@ -128,6 +157,8 @@ def open_study(source: EventSource, calendar: Calendar, grid: GridSpec, config: 
         How space is cut into cells.
     config : mapping
         Resolved settings of the task.
+    folder : Path
+        Folder of the run; the account is written there even where too few records could be kept.
 
     Returns
     -------
@@ -137,9 +168,19 @@ def open_study(source: EventSource, calendar: Calendar, grid: GridSpec, config: 
     Raises
     ------
     InputError
-        If the records cannot be read, or the calendar is finer than the times are known.
+        If the records cannot be read, the calendar is finer than the times are known, or a crime type bears the
+        name of the pool over all types.
     """
-    events, intake = source.read()
+    try:
+        events, intake = source.read()
+    except IntakeError as error:
+        account = write_json(folder / "intake.json", error.report.to_dict())
+        msg = f"{error} The whole account: {account}"
+        raise IntakeError(msg, error.report) from error
+    write_json(folder / "intake.json", intake.to_dict())
+    if ALL in events.crime_types:
+        msg = f"The crime type {ALL!r} bears the name of the pool over all types; rename it in data.crime_types."
+        raise InputError(msg)
     finest = _FINEST[calendar.unit]
     if RESOLUTIONS.index(intake.resolution) > RESOLUTIONS.index(finest):
         msg = (

@@ -19,8 +19,8 @@ from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.compare import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.publish import Results, publish, write_page
-from ilp_models.pipeline.record import record_scores, table_of_scores, write_json, write_scores
-from ilp_models.pipeline.study import Study, open_study
+from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.report.page import Report
 from ilp_models.scoring.scores import Scoring
 
@@ -83,9 +83,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     str
         Comparison, decision with its reasons, and where the files are.
     """
+    check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config)
-    write_json(folder / "intake.json", study.intake.to_dict())
+    study = open_study(data, calendar, grid, config, folder)
     with tracking.run("weekly", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
@@ -129,7 +129,7 @@ def _intake(study: Study) -> str:
     intake = study.intake
     odd = sum(finding.action == "flagged" for finding in intake.findings)
     kept = f"{intake.rows_kept:,} of {intake.rows_read:,} records kept"
-    return f"{intake.source}: {kept}, {odd} oddities flagged (intake.json)"
+    return f"{intake.source}: {kept}, oddities flagged: {odd} (intake.json)"
 
 
 def _files(folder: Path) -> str:
