@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ilp_models.domain.errors import InputError
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -27,11 +29,19 @@ def exponential_means(counts: Floats, half_life: float, seen: npt.NDArray[np.int
     ndarray
         Shape (len(seen), *counts.shape[1:]), of the type of ``counts``.
 
+    Raises
+    ------
+    InputError
+        If the half-life is not above 0.
+
     Examples
     --------
     >>> exponential_means(np.array([0.0, 1.0, 1.0]), 1.0, np.array([0, 2, 3])).round(3)
     array([0.   , 0.667, 0.857])
     """
+    if not half_life > 0:
+        msg = f"A half-life of {half_life:g} periods must be above 0."
+        raise InputError(msg)
     decay = counts.dtype.type(0.5 ** (1.0 / half_life))
     out = np.zeros((len(seen), *counts.shape[1:]), dtype=counts.dtype)
     state = np.zeros(counts.shape[1:], dtype=counts.dtype)

@@ -69,9 +69,12 @@ class Forecaster(BaseEstimator, ABC):
         NotFittedError
             If it was not fitted before.
         InputError
-            If the history is older than the one seen last.
+            If the history is older than the one seen last, or of other cells.
         """
         self._check_fitted()
+        if not history.grid.cells.equals(self.history_.grid.cells):
+            msg = "Cannot update on other cells than those learned on. Fit anew."
+            raise InputError(msg)
         if history.cutoff < self.history_.cutoff:
             msg = f"Cannot update to {history.cutoff}: {self.history_.cutoff} was seen already. Fit anew."
             raise InputError(msg)

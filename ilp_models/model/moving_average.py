@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.traced import TracedForecaster
@@ -19,6 +20,12 @@ class MovingAverage(TracedForecaster):
 
     def __init__(self, window: int = 52) -> None:
         self.window = window
+
+    def _tune(self, history: History) -> None:
+        del history
+        if self.window < 1:
+            msg = f"window={self.window} must be at least 1 period."
+            raise InputError(msg)
 
     def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the mean of the ``window`` periods that end ``step`` periods before each target."""
