@@ -1,0 +1,83 @@
+"""Accuracy of the committed experiment on Toronto, read from its result tables."""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from benchmarks.figure import Figure, Goal, NotMeasuredError
+from ilp_models.domain.scores import ALL, is_bound
+
+_FOLDER: Final = Path(__file__).resolve().parents[2] / "experiments" / "toronto-weekly"
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return skill over the tuned EWMA and city totals of the best forecaster.
+
+    Parameters
+    ----------
+    quick : bool
+        Makes no difference: nothing is computed anew.
+
+    Returns
+    -------
+    list of Figure
+        Five rows.
+    """
+    del quick
+    return rows_of(_FOLDER)
+
+
+def rows_of(folder: Path) -> list[Figure]:
+    """Return the rows that an experiment's tables give.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``skill.csv`` and ``summary.csv`` as ``ilp backtest`` writes them.
+
+    Returns
+    -------
+    list of Figure
+        Pooled skill, its lower bound, the least skill of a crime type, lowest and highest sum ratio of a type.
+
+    Raises
+    ------
+    NotMeasuredError
+        If the tables are not there.
+    """
+    for name in ("skill.csv", "summary.csv"):
+        if not (folder / name).is_file():
+            msg = f"{folder.parent.name}/{folder.name}/{name} is not there yet; its README says how to make it"
+            raise NotMeasuredError(msg)
+    skill, summary = (first_lead(pd.read_csv(folder / name)) for name in ("skill.csv", "summary.csv"))
+    pooled = skill[skill["crime_type"] == ALL].set_index("forecaster")
+    best = str(pooled["skill"].idxmax())
+    own = skill[(skill["forecaster"] == best) & (skill["crime_type"] != ALL)].set_index("crime_type")["skill"]
+    sums = summary[(summary["forecaster"] == best) & (summary["score"] == "sum_ratio")]
+    sums = sums[sums["crime_type"] != ALL].set_index("crime_type")["value"]
+    weeks, near = int(pooled.loc[best, "n"]), Goal(low=0.93, high=1.07)
+    said = f"{best} over the tuned EWMA, {weeks} weeks"
+    return [
+        Figure("pooled skill", float(pooled.loc[best, "skill"]), "", Goal(low=0.012), n=weeks, note=said),
+        Figure("pooled skill, lower bound", float(pooled.loc[best, "low"]), "", Goal(low=0.008), n=weeks, note=said),
+        Figure("least skill of a type", float(own.min()), "", Goal(low=0), n=weeks, note=str(own.idxmin())),
+        Figure("lowest sum ratio of a type", float(sums.min()), "", near, n=weeks, note=str(sums.idxmin())),
+        Figure("highest sum ratio of a type", float(sums.max()), "", near, n=weeks, note=str(sums.idxmax())),
+    ]
+
+
+def first_lead(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of forecasters at their first lead, without the bounds that nobody can reach.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns ``forecaster`` and ``lead``.
+
+    Returns
+    -------
+    DataFrame
+        Some of its rows.
+    """
+    return table[(table["lead"] == table["lead"].min()) & ~table["forecaster"].map(is_bound)]

@@ -1,0 +1,151 @@
+"""A whole backtest against the bare LightGBM calls that it contains."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.city import study
+from benchmarks.figure import Figure, Goal
+from benchmarks.timing import in_turn, say
+from ilp_models.backtest.replay import World, replay
+from ilp_models.compute.local import LocalProcesses
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A fit as LightGBM was asked for it, and the matrices and answers of the predictions that followed.
+
+    Parameters
+    ----------
+    settings : dict
+        LightGBM's own parameters.
+    trees : int
+        Boosting rounds.
+    values, target, weight : ndarray
+        Design matrix, labels and weights.
+    predictions : list of (ndarray, ndarray)
+        Design matrix and answer of each prediction.
+    """
+
+    settings: dict[str, Any]
+    trees: int
+    values: Floats
+    target: Floats
+    weight: Floats
+    predictions: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return the time of a backtest in one process beside that of its LightGBM calls alone.
+
+    Parameters
+    ----------
+    quick : bool
+        Take the small simulated city, few weeks and one round.
+
+    Returns
+    -------
+    list of Figure
+        One row.
+    """
+    weeks, every, rounds = (4, 2, 1) if quick else (26, 13, 2)
+    world, parts = study(f"backtest.test_periods={weeks}", f"backtest.refit_every={every}", quick=quick)
+    say("noting down what LightGBM is asked for")
+    with recorded() as trainings:
+        run(world, parts)
+    answers: list[list[Floats]] = []
+    seconds = in_turn(
+        rounds,
+        backtest=lambda: run(world, parts),
+        bare=lambda: answers.extend(repeat(each) for each in trainings),
+    )
+    _check_same(trainings, answers)
+    asked = sum(len(each.predictions) for each in trainings)
+    return [
+        Figure(
+            name="whole backtest",
+            figure=seconds["backtest"],
+            unit="s",
+            goal=Goal(high=1.3, of="ratio"),
+            reference=seconds["bare"],
+            against="the lightgbm.train and predict calls in it, repeated on the same matrices",
+            n=rounds,
+            note=f"{weeks} weeks, one process: {len(trainings)} fits and {asked} predictions, the same to the bit",
+        )
+    ]
+
+
+def run(world: World, parts: dict[str, Any]) -> None:
+    """Replay the city in this process, with an empty store of forecasts.
+
+    Parameters
+    ----------
+    world : World
+        Records, cells and calendar.
+    parts : dict
+        Parts of the task by group.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        replay(parts["model"], {"lightgbm": "0" * 16}, parts["backtest"], world, Path(folder), LocalProcesses(1))
+
+
+@contextmanager
+def recorded() -> Iterator[list[Training]]:
+    """Note every fit and prediction of LightGBM's regressor meanwhile.
+
+    Yields
+    ------
+    list of Training
+        Filled as they are made.
+    """
+    plain_fit, plain_predict = lightgbm.LGBMRegressor.fit, lightgbm.LGBMRegressor.predict
+    trainings: list[Training] = []
+
+    def fit(self: Any, values: Floats, target: Floats, sample_weight: Floats) -> Any:
+        plain_fit(self, values, target, sample_weight=sample_weight)
+        self.training_ = Training(self.booster_.params, self.n_estimators, values, target, sample_weight)
+        trainings.append(self.training_)
+        return self
+
+    def predict(self: Any, values: Floats) -> Any:
+        answer = plain_predict(self, values)
+        self.training_.predictions.append((values, answer))
+        return answer
+
+    with mock.patch.multiple(lightgbm.LGBMRegressor, fit=fit, predict=predict):
+        yield trainings
+
+
+def repeat(training: Training) -> list[Floats]:
+    """Return the answers of LightGBM called directly, fit and predictions.
+
+    Parameters
+    ----------
+    training : Training
+        What to repeat.
+
+    Returns
+    -------
+    list of ndarray
+        One answer a prediction.
+    """
+    data = lightgbm.Dataset(training.values, training.target, weight=training.weight)
+    booster = lightgbm.train(dict(training.settings), data, num_boost_round=training.trees)
+    return [np.asarray(booster.predict(values)) for values, _ in training.predictions]
+
+
+def _check_same(trainings: list[Training], answers: list[list[Floats]]) -> None:
+    """Refuse a reference that did other work than the backtest."""
+    for training, given in zip(trainings, answers, strict=False):
+        for answer, (_, noted) in zip(given, training.predictions, strict=True):
+            np.testing.assert_array_equal(answer, noted)

@@ -1,0 +1,63 @@
+"""Feature building against the training that it feeds, on the same matrix."""
+
+import numpy as np
+
+from benchmarks.city import first_history, study
+from benchmarks.figure import Figure, Goal
+from benchmarks.timing import in_turn, say
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return the time to build a design matrix beside that of one LightGBM fit on it.
+
+    Parameters
+    ----------
+    quick : bool
+        Take the small simulated city and one round.
+
+    Returns
+    -------
+    list of Figure
+        Two rows: training on one thread, and on all cores.
+    """
+    world, parts = study(quick=quick)
+    history = first_history(world, parts)
+    say("first fit")
+    model = parts["model"]["lightgbm"].fit(history)
+    step = history.first_step
+    periods = model._targets(history, step)
+    design = model._design(history, periods, step)
+    offset = np.exp(design.log_offset)
+    target = history.panel.by_period[-len(periods) :].reshape(-1) / offset
+    rounds = 1 if quick else 3
+    seconds = in_turn(
+        rounds,
+        building=lambda: model._design(history, periods, step),
+        one_thread=lambda: model._new_regressor().set_params(n_jobs=1).fit(design.values, target, sample_weight=offset),
+        all_threads=lambda: model._new_regressor().fit(design.values, target, sample_weight=offset),
+    )
+    rows, columns = design.values.shape
+    note = f"{rows:,} rows x {columns} columns; building uses one thread, offset and logarithms included"
+    against = "one LightGBM fit on the same matrix"
+    return [
+        Figure(
+            name="feature building, one thread each",
+            figure=seconds["building"],
+            unit="s",
+            goal=Goal(high=0.10, of="ratio"),
+            reference=seconds["one_thread"],
+            against=f"{against}, on one thread as in the processes of the main job",
+            n=rounds,
+            note=note,
+        ),
+        Figure(
+            name="feature building, training on all cores",
+            figure=seconds["building"],
+            unit="s",
+            goal=Goal(high=0.10, of="ratio"),
+            reference=seconds["all_threads"],
+            against=f"{against}, on all cores as with compute.jobs=1",
+            n=rounds,
+            note=note,
+        ),
+    ]

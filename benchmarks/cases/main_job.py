@@ -1,0 +1,52 @@
+"""The main job as a user starts it: `ilp weekly` in an empty folder."""
+
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks.city import SMALL_CITY
+from benchmarks.figure import Figure, Goal
+from benchmarks.memory import SessionWatch
+from benchmarks.timing import say
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return wall time and peak memory of the main job, all its processes together.
+
+    Parameters
+    ----------
+    quick : bool
+        Take the small simulated city, two forecasters and few weeks.
+
+    Returns
+    -------
+    list of Figure
+        Two rows.
+    """
+    settings = [*SMALL_CITY, "model=[moving_average,ewma,lightgbm]", "backtest.test_periods=14"] if quick else []
+    say("ilp weekly")
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
+        started = time.perf_counter()
+        job = subprocess.Popen(
+            [sys.executable, "-m", "ilp_models", "weekly", *settings],
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+        with SessionWatch(job.pid) as watch:
+            code = job.wait()
+        seconds = time.perf_counter() - started
+        said.seek(0)
+        words = said.read().strip().splitlines()
+    if code != 0:
+        msg = f"ilp weekly ended with {code}: {words[-1] if words else 'without a word'}"
+        raise RuntimeError(msg)
+    what = "a small simulated city" if quick else "the bundled records, 52 test weeks"
+    job_is = f"{what}; empty store, start of Python included"
+    summed = "resident memory summed over all processes ten times a second; shared pages count in each"
+    return [
+        Figure("main job", seconds, "s", Goal(high=360), note=job_is),
+        Figure("main job, peak memory", watch.peak / 1e9, "GB", Goal(high=4), note=summed),
+    ]

@@ -1,0 +1,136 @@
+"""Scoring of stored forecasts, with intervals and tests."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.metrics import mean_poisson_deviance
+
+from benchmarks.figure import Figure, Goal
+from benchmarks.timing import in_turn, say
+from ilp_models.domain.distribution import LEVELS, quantiles
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.replay import Replay
+from ilp_models.scoring.scores import Scoring
+
+_FLOOR = 0.005
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return the time to score several forecasters beside that of one score computed by scikit-learn.
+
+    Parameters
+    ----------
+    quick : bool
+        Take few cells, weeks and forecasters, and one round.
+
+    Returns
+    -------
+    list of Figure
+        One row.
+    """
+    forecasters, shape, rounds = (2, (2, 60, 14), 1) if quick else (6, (5, 2340, 52), 3)
+    say("making the forecasts")
+    replays = synthetic_replays(forecasters, shape)
+    area = np.full(shape[1], 250_000.0)
+    scoring = Scoring(baseline="forecaster 0")
+    scores = scoring.run(replays, area).table["score"].nunique()
+    seconds = in_turn(rounds, scoring=lambda: score(scoring, replays, area), sklearn=lambda: deviances(replays))
+    return [
+        Figure(
+            name="scoring and bootstrap",
+            figure=seconds["scoring"],
+            unit="s",
+            goal=Goal(high=10),
+            reference=seconds["sklearn"],
+            against="scikit-learn's mean_poisson_deviance of each forecaster, type and week: one score, no interval",
+            n=rounds,
+            note=f"{forecasters} forecasters x {shape[2]} weeks x {shape[0]} types x {shape[1]:,} cells, "
+            f"{scores} scores, {scoring.draws:,} draws",
+        )
+    ]
+
+
+def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
+    """Do all that a backtest does with its forecasts: scores, pooled scores with intervals, skills with tests.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        Which scores.
+    replays : list of Replay
+        Forecasts beside what happened.
+    area_m2 : ndarray
+        Ground area of each cell, square metres.
+    """
+    table = scoring.run(replays, area_m2)
+    table.summarise()
+    table.skill(scoring.baseline)
+    table.skill(scoring.baseline, bounds=True)
+
+
+def deviances(replays: list[Replay]) -> list[float]:
+    """Return the mean deviance over the cells of each forecaster, type and week.
+
+    Parameters
+    ----------
+    replays : list of Replay
+        Forecasts beside what happened.
+
+    Returns
+    -------
+    list of float
+        Events are the unit of the counts.
+    """
+    return [
+        mean_poisson_deviance(replay.observed.values[kind, :, week], replay.expected.values[kind, :, week])
+        for replay in replays
+        for kind in range(replay.expected.shape[0])
+        for week in range(replay.expected.shape[2])
+    ]
+
+
+def synthetic_replays(forecasters: int, shape: tuple[int, int, int]) -> list[Replay]:
+    """Return forecasts that miss the true rates by more and more.
+
+    Parameters
+    ----------
+    forecasters : int
+        How many.
+    shape : tuple of int
+        Types, cells and weeks.
+
+    Returns
+    -------
+    list of Replay
+        All beside the same counts.
+    """
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(0.5, 0.2, shape) + _FLOOR
+    counts = rng.poisson(rates).astype(np.int32)
+    return [
+        _replay(f"forecaster {index}", rates * rng.lognormal(0.0, 0.1 * (index + 1), shape), counts)
+        for index in range(forecasters)
+    ]
+
+
+def _replay(name: str, expected: np.ndarray, counts: np.ndarray) -> Replay:
+    kinds, cells, weeks = counts.shape
+    coords = {
+        "crime_type": [f"type {kind}" for kind in range(kinds)],
+        "cell": [f"cell {cell}" for cell in range(cells)],
+        "period": pd.period_range("2021-01-04", periods=weeks, freq="W-SUN"),
+    }
+    spread = np.full(kinds, 0.3)
+    return Replay(
+        forecaster=name,
+        recipe="0" * 16,
+        lead=1,
+        expected=xr.DataArray(expected, dims=DIMS, coords=coords),
+        quantiles=xr.DataArray(
+            quantiles(expected, spread[:, None, None]),
+            dims=("quantile", *DIMS),
+            coords={"quantile": list(LEVELS), **coords},
+        ),
+        dispersion=xr.DataArray(spread, dims="crime_type", coords={"crime_type": coords["crime_type"]}),
+        observed=xr.DataArray(counts, dims=DIMS, coords=coords),
+    )

@@ -1,0 +1,79 @@
+"""The records that cases work on: the bundled city, or in a quick run a small simulated one."""
+
+from typing import Any, Final
+
+from hydra import compose, initialize_config_dir
+
+from ilp_models.backtest.replay import World
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.domain.history import History
+
+SMALL_CITY: Final = (
+    "data=simulated",
+    "data.size_km=4",
+    "data.districts=2",
+    "data.population=30000",
+    "data.weeks=130",
+    "model.lightgbm.n_estimators=20",
+    "model.lightgbm.holdout=8",
+)
+_WANTED: Final = ("data", "calendar", "grid", "model", "backtest")
+
+
+def study(*overrides: str, quick: bool) -> tuple[World, dict[str, Any]]:
+    """Return a city as the task ``backtest`` sees it with LightGBM, from the shipped settings.
+
+    Parameters
+    ----------
+    *overrides : str
+        Settings to change, as on the command line.
+    quick : bool
+        Take the small simulated city.
+
+    Returns
+    -------
+    tuple of World and dict
+        Records, cells active before the first cutoff and calendar; then the parts of the task by group.
+    """
+    parts = configured("model=[lightgbm]", *overrides, *(SMALL_CITY if quick else ()))
+    events, _ = parts["data"].read()
+    cutoff = parts["backtest"].folds(events, parts["calendar"])[0].cutoff
+    return World(events, parts["grid"].build(events.known_at(cutoff)), parts["calendar"]), parts
+
+
+def configured(*overrides: str) -> dict[str, Any]:
+    """Return the parts of the task ``backtest`` that bear on its numbers, built from the shipped settings.
+
+    Parameters
+    ----------
+    *overrides : str
+        Settings to change, as on the command line.
+
+    Returns
+    -------
+    dict
+        Built things by group.
+    """
+    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+        settings = resolve(compose(config_name="backtest", overrides=list(overrides)))
+    return build_parts({name: settings[name] for name in _WANTED})
+
+
+def first_history(world: World, parts: dict[str, Any]) -> History:
+    """Return what was known at the first cutoff of the backtest.
+
+    Parameters
+    ----------
+    world : World
+        Records, cells and calendar.
+    parts : dict
+        As returned by :func:`study`.
+
+    Returns
+    -------
+    History
+        The known past.
+    """
+    cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff
+    return History.at(cutoff, world.events, world.grid, world.calendar)

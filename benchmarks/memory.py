@@ -1,0 +1,99 @@
+"""Memory of this process and of a whole session of processes, as Linux tells it in /proc."""
+
+import resource
+import threading
+from pathlib import Path
+from typing import Final, Self
+
+from benchmarks.figure import NotMeasuredError
+
+_PROC: Final = Path("/proc")
+_SECONDS_BETWEEN_LOOKS: Final = 0.1
+_SESSION_FIELD: Final = 3  # of /proc/<pid>/stat, counted after the name of the program
+_RESIDENT_FIELD: Final = 21
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process holds now.
+
+    Returns
+    -------
+    int
+        Resident set size, bytes.
+    """
+    if not _PROC.is_dir():
+        msg = "memory is read from /proc, which this system has not"
+        raise NotMeasuredError(msg)
+    pages = int((_PROC / "self" / "statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def forget_peak() -> None:
+    """Let the peak of this process begin anew at what it holds now, so that reading data does not count."""
+    (_PROC / "self" / "clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process held since :func:`forget_peak`.
+
+    Returns
+    -------
+    int
+        Highest resident set size, bytes.
+    """
+    lines = (_PROC / "self" / "status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def session_bytes(session: int) -> int:
+    """Return the memory of all processes of a session; pages that they share are counted in each.
+
+    Parameters
+    ----------
+    session : int
+        Id of the session: that of the process which began it.
+
+    Returns
+    -------
+    int
+        Sum of the resident set sizes, bytes.
+    """
+    total = 0
+    for stat in _PROC.glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
+            continue
+        if int(fields[_SESSION_FIELD]) == session:
+            total += int(fields[_RESIDENT_FIELD]) * resource.getpagesize()
+    return total
+
+
+class SessionWatch:
+    """Looks at the memory of a session ten times a second until told to stop.
+
+    Parameters
+    ----------
+    session : int
+        Id of the session.
+    """
+
+    def __init__(self, session: int) -> None:
+        self.session = session
+        self.peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(_SECONDS_BETWEEN_LOOKS):
+            self.peak = max(self.peak, session_bytes(self.session))
