@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
         for path in publish(results, export, folder):
-            tracked.artifact(path, path.name if path.is_dir() else "")
+            tracked.artifact(path)
         decision = results.judgement.decision
         tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])

@@ -1,5 +1,6 @@
 """What a task studies: the records, how they are cut into places and periods, and what identifies the results."""
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from ilp_models.domain.recipe import Recipe, code_digest
 from ilp_models.domain.scores import ALL
 from ilp_models.pipeline.record import write_json
 
+_LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
 
 
@@ -173,6 +175,7 @@ def open_study(
     """
     try:
         events, intake = source.read()
+    _LOG.info("%s\n", intake.to_text())
     except IntakeError as error:
         account = write_json(folder / "intake.json", error.report.to_dict())
         msg = f"{error} The whole account: {account}"

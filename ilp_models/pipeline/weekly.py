@@ -122,7 +122,7 @@ def decision_lines(decision: Decision) -> list[str]:
 def _record(tracked: TrackedRun, decision: Decision, files: list[Path]) -> None:
     tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
     for path in files:
-        tracked.artifact(path, path.name if path.is_dir() else "")
+        tracked.artifact(path)
 
 
 def _intake(study: Study) -> str:

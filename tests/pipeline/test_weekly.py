@@ -152,8 +152,8 @@ def test_reasons_are_given_for_the_highest_cells(withheld):
     assert table["words"].str.len().min() > 10
 
 
-def test_the_bundle_gives_the_forecast_back(withheld):
-    study = open_study(*(withheld.parts[name] for name in ("data", "calendar", "grid")), withheld.config)
+def test_the_bundle_gives_the_forecast_back(withheld, tmp_path):
+    study = open_study(*(withheld.parts[name] for name in ("data", "calendar", "grid")), withheld.config, tmp_path)
     ahead = look_ahead(study, withheld.parts["model"], "lightgbm", 1)
     design = ahead.forecaster.design(ahead.periods)
     trees = Booster(model_file=str(withheld.folder / "model" / "lead-1.txt"))
