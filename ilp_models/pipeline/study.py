@@ -175,12 +175,12 @@ def open_study(
     """
     try:
         events, intake = source.read()
-    _LOG.info("%s\n", intake.to_text())
     except IntakeError as error:
         account = write_json(folder / "intake.json", error.report.to_dict())
         msg = f"{error} The whole account: {account}"
         raise IntakeError(msg, error.report) from error
     write_json(folder / "intake.json", intake.to_dict())
+    _LOG.info("%s\n", intake.to_text())
     if ALL in events.crime_types:
         msg = f"The crime type {ALL!r} bears the name of the pool over all types; rename it in data.crime_types."
         raise InputError(msg)
