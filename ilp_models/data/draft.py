@@ -262,20 +262,25 @@ class Draft:
         return tuple(notes)
 
     def _refuse_too_few(self, account: IntakeReport) -> None:
-        lost = [one for one in account.findings if one.action != "flagged"]
-        causes = ", ".join(f"{one.rule} ({one.count:,})" for one in sorted(lost, key=lambda one: -one.count)[:3])
+        read, limit = account.rows_read, self._rules.max_rejected_share
         if account.rows_kept == 0:
-            msg = (
-                f"{account.source}: none of {account.rows_read:,} rows can be kept: {causes}. Mend these data settings."
-            )
+            causes = _causes(account, ("set aside", "left out"))
+            msg = f"{account.source}: none of {read:,} rows can be kept: {causes}. Mend these data settings."
             raise IntakeError(msg, account)
-        if account.rejected_share > self._rules.max_rejected_share:
+        if account.rejected_share > limit:
+            causes = _causes(account, ("set aside",))
             msg = (
                 f"{account.source}: {account.rejected_share:.1%} of the rows were set aside, more than "
-                f"data.max_rejected_share={self._rules.max_rejected_share:g}: {causes}. Mend the settings or raise it; "
+                f"data.max_rejected_share={limit:g}: {causes}. Mend the settings or raise it; "
                 "data.rejects=FILE writes these rows out."
             )
             raise IntakeError(msg, account)
+
+
+def _causes(account: IntakeReport, actions: tuple[str, ...]) -> str:
+    """Return the three rules that took most rows, in words."""
+    lost = sorted((one for one in account.findings if one.action in actions), key=lambda one: -one.count)
+    return ", ".join(f"{one.rule} ({one.count:,})" for one in lost[:3])
 
 
 def _mask(values: pd.Series) -> npt.NDArray[np.bool_]:

@@ -194,15 +194,15 @@ def test_rejects_that_cannot_be_written_are_a_storage_error(source, tmp_path):
 
 
 def test_too_many_rejects_stop_the_run_with_the_report(source, tmp_path):
-    bad = ["2021-01-05,Theft,0,0,B0"] * 4
+    bad = ["2021-01-05,Theft,0,0,B0"] * 4 + rows(9, "2020-06-01")
     path = tmp_path / "rejects.csv"
     with pytest.raises(
         IntakeError, match=r"10.0% of the rows .* than data.max_rejected_share=0.05: coordinates are zero \(4\)"
     ) as caught:
-        source(text([*rows(36), *bad]), rejects=str(path)).read()
+        source(text([*rows(36), *bad]), start="2021-01-01", rejects=str(path)).read()
     assert caught.value.report.rows_kept == 36
     assert "coordinates are zero" in caught.value.report.to_text()
-    assert len(pd.read_csv(path)) == 4
+    assert pd.read_csv(path)["action"].value_counts().to_dict() == {"left out": 9, "set aside": 4}
 
 
 def test_nothing_kept_stops_the_run_with_the_report(source):
