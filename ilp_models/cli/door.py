@@ -174,6 +174,7 @@ class Door:
         try:
             if asked.help:
                 return _say(settings.explain())
+            settings.check_kinds()
             # argparse wants the settings in one row, wherever the flags stood among them
             self._call_hydra(task, [*asked.overrides, *flags], job)
         except ValueError as error:

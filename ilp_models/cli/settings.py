@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from ilp_models.cli.complaint import UsageError
 from ilp_models.cli.manual import find_options, find_package, read_manual, read_meanings
 
 _FLAGS = """\
@@ -82,19 +83,39 @@ class Settings:
         """
         words = list(self._parsed())
         options = self._options()
-        sound = [o.input_line for o in words if o.key_or_group in options and not _unknown(o, options)]
-        keys = [*options, *_flatten(self._compose(tuple(filter(None, sound))), "")]
         for word in words:
-            key = word.key_or_group
-            wrong = _unknown(word, options)
+            key, wrong = word.key_or_group, _unknown(word, options)
             if wrong:
                 near = difflib.get_close_matches(wrong[0], options[key], n=1)
                 names = ", ".join(options[key])
                 return f"Did you mean {key}={near[0]}?" if near else f"Options of {key}: {names}."
+        keys = [*options, *_flatten(self._compose(self._choices()), "")]
+        for word in words:
+            key = word.key_or_group
             if key not in keys and not word.is_add():
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
         return ""
+
+    def check_kinds(self) -> None:
+        """Return nothing if no word stands where the setting holds a number.
+
+        Raises
+        ------
+        UsageError
+            If one does; the message shows the number that stands there by default.
+        """
+        words = [word for word in self._parsed() if isinstance(word.value(), str) and not word.is_delete()]
+        if not words:
+            return
+        plain = OmegaConf.to_container(self._compose(self._choices()))
+        for word in words:
+            usual = _select(plain, word.key_or_group)
+            own = not word.key_or_group.startswith("hydra.") and "${" not in str(word.value())
+            if own and isinstance(usual, int | float):
+                kind = "true or false" if isinstance(usual, bool) else "a number"
+                msg = f"{word.key_or_group}={word.value()} must be {kind}, such as {_shown(usual)}."
+                raise UsageError(msg)
 
     def _parsed(self) -> Iterator[Override]:
         parser = OverridesParser.create()
@@ -103,6 +124,12 @@ class Settings:
                 yield parser.parse_override(word)
             except HydraException:
                 continue
+
+    def _choices(self) -> tuple[str, ...]:
+        """Return the words that choose one option of a group."""
+        options = self._options()
+        chosen = [word for word in self._parsed() if word.key_or_group in options and not word.is_sweep_override()]
+        return tuple(str(word.input_line) for word in chosen)
 
     def _options(self) -> dict[str, dict[str, Path]]:
         return find_options([self.configs, *([self.extra] if self.extra else [])])

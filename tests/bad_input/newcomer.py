@@ -65,8 +65,10 @@ class Answer:
 
     @property
     def line(self):
-        """The one line on stderr; progress bars and log lines of a run that went well are not asked for."""
-        (line,) = self.err.splitlines()
+        """The one line of complaint, last on stderr after what was told of the records read."""
+        assert "Traceback" not in self.err
+        (line,) = [text for text in self.err.splitlines() if text.startswith("ilp: ")]
+        assert self.err.endswith(f"{line}\n")
         return line
 
 

@@ -1,0 +1,72 @@
+"""Misspelt settings: the closest match, before anything is read or written."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.bad_input.newcomer import OWN, WEEKLY, whole
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "line"),
+    [
+        (
+            "backtest.test_period=4",
+            2,
+            r"Could not override 'backtest.test_period'. Did you mean backtest.test_periods\?",
+        ),
+        ("data.columns.lattitude=Lat", 2, r"Could not override .*. Did you mean data.columns.lat\?"),
+        ("bactest=rolling", 2, r".*Did you mean backtest\?"),
+        ("grid=square", 2, r".*Could not find 'grid/square'. Did you mean grid=squares\?"),
+        ("model=[ewma,lightgb]", 2, r".*Could not load 'model/lightgb'. Did you mean model=lightgbm\?"),
+        ("data=toronot", 2, r".*Did you mean data=toronto\?"),
+        ("experiment=simulated-cty", 2, r".*Did you mean experiment=simulated-city\?"),
+        ("calendar.unit=wek", 1, r"calendar.unit='wek' is unknown; choose one of week, day, month.*"),
+        ("data.time_zone=America/Toronot", 1, r".*did you mean 'America/Toronto'\?.*"),
+        (
+            "forecaster=lightgbm",
+            1,
+            r"forecaster=lightgbm is not among the models .*; add it, 'model=\[.*lightgbm\]', .*",
+        ),
+        ("audit.baseline=average", 1, r"audit.baseline=average is not among the models .*"),
+        ("scoring.baseline=average", 1, r"scoring.baseline=average is not among the models .*"),
+        ("backtest.test_periods=0", 1, r"backtest.test_periods=0 must be at least 1.*"),
+        ("backtest.test_periods=many", 2, r"backtest.test_periods=many must be a number, such as 52."),
+        ("model.ewma.reach=far", 2, r"model.ewma.reach=far must be a number, such as 1.0."),
+        ("model.moving_average.window=0", 1, r".*window=0 must be at least 1 period."),
+        ("audit.share=2", 1, r"audit needs 0 < share < 1.*"),
+        ("export.formats=[shapefile]", 1, r"export.formats=\['shapefile'\] must be some of parquet, gpkg, .*"),
+        ("data.separator=;", 2, r"Cannot read the setting .*, as in \"data.separator=';'\"."),
+        ("data.path=???", 2, r"data.path must be given: type data.path=VALUE."),
+    ],
+)
+def test_a_misspelt_setting_is_answered_with_what_was_meant(ilp, desk, word, code, line):
+    kept = [one for one in WEEKLY if one.partition("=")[0] != word.partition("=")[0] or "model=" in one]
+    answer = ilp(*kept, word)
+    assert answer.code == code, answer
+    assert re.fullmatch(f"ilp: {line}", answer.line), answer.line
+    assert answer.out == ""
+    assert whole(desk) == []
+    assert not list(desk.rglob("*.parquet"))
+
+
+def test_a_word_in_place_of_a_number_is_let_through_where_words_are_meant(ilp):
+    answer = ilp(*WEEKLY, "name=52", "data.source=7", "--cfg", "job")
+    assert answer.code == 0
+    assert answer.err == ""
+
+
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_the_trace_is_there_for_the_asking(desk, by):
+    command = [sys.executable, "-m", "ilp_models", "weekly", *OWN, "data.path=crime.csv"]
+    flag, variables = (["--debug"], {}) if by == "flag" else ([], {"HYDRA_FULL_ERROR": "1"})
+    done = subprocess.run(
+        [*command, *flag], cwd=desk, env={**os.environ, **variables}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "data/files.py" in done.stderr
+    assert done.stderr.strip().endswith("check the spelling.")
