@@ -1,5 +1,6 @@
 """The wheel alone, away from the checkout: what a user gets."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,14 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.small_city import LENIENT, SETTINGS
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def ilp(tmp_path_factory):
+def place(tmp_path_factory):
+    """Return a folder away from the checkout."""
+    return tmp_path_factory.mktemp("some where")
+
+
+@pytest.fixture(scope="module")
+def ilp(place):
     """Return a call of the console script of a fresh environment that holds the wheel, and sees its dependencies."""
-    place = tmp_path_factory.mktemp("some where")
     build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(place), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     (wheel,) = place.glob("*.whl")
@@ -52,14 +60,22 @@ def test_the_wheel_carries_its_configuration(ilp):
     assert "_target_: ilp_models.model." in done.stdout
 
 
-def test_the_main_job_runs_from_the_wheel(ilp):
-    done = ilp(
-        "weekly",
-        "name=wheel",
-        "model=[moving_average,ewma,lightgbm]",
-        "model.lightgbm.n_estimators=10",
-        "backtest.test_periods=4",
-        timeout=590,
-    )
+def test_the_main_job_runs_from_the_wheel(ilp, place):
+    done = ilp("weekly", "name=wheel", *SETTINGS["weekly"], *LENIENT, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "withheld" in done.stdout.lower()
+    assert "Decision on lightgbm: ADMITTED" in done.stdout
+    latest = place / "outputs" / "weekly" / "latest"
+    assert (latest / "report.html").read_text().startswith("<!doctype html>")
+    assert json.loads((latest / "decision.json").read_text())["admitted"] is True
+    done = ilp("export", "grade=allocation", "formats=[csv]")
+    assert done.returncode == 0, done.stderr
+    assert (place / "outputs" / "export" / "latest" / "grid-allocation.csv").is_file()
+
+
+def test_the_wheel_carries_the_bundled_records(ilp, place):
+    words = ("data=toronto", "model=[moving_average]", "forecaster=moving_average", "export.formats=[csv]")
+    done = ilp("forecast", *words, "tracking=memory", timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Break and Enter" in done.stdout
+    intake = json.loads((place / "outputs" / "forecast" / "latest" / "intake.json").read_text())
+    assert intake["rows_read"] == 239_935
