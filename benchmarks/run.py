@@ -98,9 +98,9 @@ def run_case(name: str, *, quick: bool) -> list[dict[str, Any]]:
         file = Path(folder) / "rows.json"
         command = [sys.executable, "-m", "benchmarks.case", name, str(file), *(["--quick"] if quick else [])]
         code = subprocess.call(command, cwd=ROOT, env={**_QUIET, **os.environ}, stdout=subprocess.DEVNULL)
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     if "rows" in found:
-        return found["rows"]
+        return list(found["rows"])
     if "missing" in found:
         return [_empty(name, holds=None, note=f"not measured: {found['missing']}")]
     return [_empty(name, holds=False, note=f"failed with exit code {code}; the reason stands above")]

@@ -53,14 +53,13 @@ def rows_of(folder: Path) -> list[Figure]:
     skill, summary = (first_lead(pd.read_csv(folder / name)) for name in ("skill.csv", "summary.csv"))
     pooled = skill[skill["crime_type"] == ALL].set_index("forecaster")
     best = str(pooled["skill"].idxmax())
-    own = skill[(skill["forecaster"] == best) & (skill["crime_type"] != ALL)].set_index("crime_type")["skill"]
-    sums = summary[(summary["forecaster"] == best) & (summary["score"] == "sum_ratio")]
-    sums = sums[sums["crime_type"] != ALL].set_index("crime_type")["value"]
-    weeks, near = int(pooled.loc[best, "n"]), Goal(low=0.93, high=1.07)
+    value, low = (float(pooled[name].loc[best]) for name in ("skill", "low"))
+    own, sums = by_type(skill, best)["skill"], by_type(summary[summary["score"] == "sum_ratio"], best)["value"]
+    weeks, near = int(pooled["n"].loc[best]), Goal(low=0.93, high=1.07)
     said = f"{best} over the tuned EWMA, {weeks} weeks"
     return [
-        Figure("pooled skill", float(pooled.loc[best, "skill"]), "", Goal(low=0.012), n=weeks, note=said),
-        Figure("pooled skill, lower bound", float(pooled.loc[best, "low"]), "", Goal(low=0.008), n=weeks, note=said),
+        Figure("pooled skill", value, "", Goal(low=0.012), n=weeks, note=said),
+        Figure("pooled skill, lower bound", low, "", Goal(low=0.008), n=weeks, note=said),
         Figure("least skill of a type", float(own.min()), "", Goal(low=0), n=weeks, note=str(own.idxmin())),
         Figure("lowest sum ratio of a type", float(sums.min()), "", near, n=weeks, note=str(sums.idxmin())),
         Figure("highest sum ratio of a type", float(sums.max()), "", near, n=weeks, note=str(sums.idxmax())),
@@ -80,4 +79,25 @@ def first_lead(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Some of its rows.
     """
-    return table[(table["lead"] == table["lead"].min()) & ~table["forecaster"].map(is_bound)]
+    bound = table["forecaster"].map(is_bound).astype(bool)
+    rows: pd.DataFrame = table.loc[(table["lead"] == table["lead"].min()) & ~bound, :]
+    return rows
+
+
+def by_type(table: pd.DataFrame, forecaster: str) -> pd.DataFrame:
+    """Return the rows of one forecaster, one a crime type, without their pool.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns ``forecaster`` and ``crime_type``.
+    forecaster : str
+        Name of a forecaster.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by crime type.
+    """
+    rows = table.loc[(table["forecaster"] == forecaster) & (table["crime_type"] != ALL), :]
+    return rows.set_index("crime_type")

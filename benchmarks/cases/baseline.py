@@ -85,7 +85,7 @@ def synthetic_history(side: int, weeks: int, kinds: int) -> History:
         {
             "occurred_at": when,
             "reported_at": when,
-            "crime_type": pd.Categorical.from_codes(kind, categories=_names(kinds)),
+            "crime_type": pd.Categorical.from_codes(kind, categories=pd.Index(_names(kinds))),
             "x": 600_000 + _SIDE_M * (cell % side + 0.5),
             "y": 4_800_000 + _SIDE_M * (cell // side + 0.5),
         }
