@@ -1,5 +1,6 @@
 """The main job as a user starts it: `ilp weekly` in an empty folder."""
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,13 +39,15 @@ def measure(*, quick: bool) -> list[Figure]:
         with SessionWatch(job.pid) as watch:
             code = job.wait()
         seconds = time.perf_counter() - started
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         said.seek(0)
         words = said.read().strip().splitlines()
     if code != 0:
         msg = f"ilp weekly ended with {code}: {words[-1] if words else 'without a word'}"
         raise RuntimeError(msg)
     what = "a small simulated city" if quick else "the bundled records, 52 test weeks"
-    job_is = f"{what}; empty store, start of Python included"
+    busy = f"{used.ru_utime + used.ru_stime:.0f} s of processor time"
+    job_is = f"{what}; empty store, start of Python included; {busy}"
     summed = "resident memory summed over all processes ten times a second; shared pages count in each"
     return [
         Figure("main job", seconds, "s", Goal(high=360), note=job_is),
