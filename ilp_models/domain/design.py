@@ -1,8 +1,8 @@
 """Design matrices: what a regression sees of each unit, and the words for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -85,6 +85,9 @@ class Design:
         The target periods.
     shown : ndarray of float32, optional
         The values before logarithms, for readers; shape of ``values``.
+    level : ndarray of float64, optional
+        City totals of the offset, shape (periods, crime types), events. The offset itself is kept away from 0, which
+        adds up over many quiet cells; these totals are not.
     """
 
     values: npt.NDArray[np.float32]
@@ -92,6 +95,30 @@ class Design:
     log_offset: npt.NDArray[np.float64]
     periods: pd.PeriodIndex
     shown: npt.NDArray[np.float32] | None = None
+    level: npt.NDArray[np.float64] | None = None
+
+    def latest(self, count: int) -> Self:
+        """Return the rows of the latest target periods.
+
+        Parameters
+        ----------
+        count : int
+            Number of periods, from 1 to all of them.
+
+        Returns
+        -------
+        Design
+            Views of the same memory.
+        """
+        first = len(self.values) - len(self.values) // len(self.periods) * count
+        return replace(
+            self,
+            values=self.values[first:],
+            log_offset=self.log_offset[first:],
+            periods=self.periods[-count:],
+            shown=None if self.shown is None else self.shown[first:],
+            level=None if self.level is None else self.level[-count:],
+        )
 
 
 class Explainable(Protocol):

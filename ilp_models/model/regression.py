@@ -1,6 +1,7 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -59,6 +60,7 @@ class RegressionForecaster(Forecaster):
     estimators_: dict[int, Any]
     dispersion_: npt.NDArray[np.float64]
     columns_: tuple[Column, ...]
+    learned_from_: History
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class RegressionForecaster(Forecaster):
     @property
     def estimator_(self) -> Any:
         """The fitted regressor of lead 1."""
-        return self.estimators_[min(self.estimators_)]
+        return self.estimators_[self.history_.first_step]
 
     def _new_regressor(self) -> Any:
         return clone(self.regressor)
@@ -100,8 +102,15 @@ class RegressionForecaster(Forecaster):
             self.offset_ = clone(self.offset).fit(history)
         self.columns_ = all_columns(self.features, history) + (_OFFSET_COLUMNS if self.offset is not None else ())
         self.estimators_ = {}
-        for step in range(history.first_step, history.first_step + self.leads):
-            self._fit_step(history, self._targets(history, step), step)
+        self.learned_from_ = history
+        self._learn_leads(history.first_step)
+
+    def _learn_leads(self, first_step: int) -> None:
+        """Learn the distances of all leads that are not learned yet."""
+        history = self.learned_from_
+        for step in range(first_step, first_step + self.leads):
+            if step not in self.estimators_:
+                self._fit_step(history, self._targets(history, step), step)
 
     def _targets(self, history: History, step: int) -> pd.PeriodIndex:
         """Return the periods to learn from, leaving a past before the first of them."""
@@ -126,8 +135,9 @@ class RegressionForecaster(Forecaster):
             raise NotRunError(msg)
         if step == history.first_step:
             early = self._regress(design, observed, slice(None, first_held))
-            held = Design(design.values[first_held:], design.columns, design.log_offset[first_held:], targets)
-            expected = self._expected(held, early).reshape(self.holdout, *counts.shape[1:])
+            held = design.latest(self.holdout)
+            expected = self._expected(held, early)
+            expected = (expected * self._level_factor(held, expected)).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
         self.estimators_[step] = self._regress(design, observed, slice(None))
@@ -144,9 +154,10 @@ class RegressionForecaster(Forecaster):
         shape = len(periods), len(history.events.crime_types), len(history.grid)
         cube = np.empty((*shape, len(self.columns_)), dtype=np.float32)
         plain = np.empty_like(cube) if shown else None
-        offset = None
+        offset = level = None
         if self.offset is not None:
-            offset = np.maximum(self.offset_.trace(history, periods, step), _SMALLEST_OFFSET)
+            start = self.offset_.trace(history, periods, step)
+            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, _SMALLEST_OFFSET)
         references = self._references(offset)
         first = 0
         for planes in self._planes(history, periods, step, offset):
@@ -159,7 +170,7 @@ class RegressionForecaster(Forecaster):
         log_offset = np.zeros(shape) if offset is None else np.log(offset)
         rows = (-1, len(self.columns_))
         shown_values = None if plain is None else plain.reshape(rows)
-        return Design(cube.reshape(rows), self.columns_, log_offset.reshape(-1), periods, shown_values)
+        return Design(cube.reshape(rows), self.columns_, log_offset.reshape(-1), periods, shown_values, level)
 
     def _planes(
         self, history: History, periods: pd.PeriodIndex, step: int, offset: Cube | None
@@ -204,13 +215,11 @@ class RegressionForecaster(Forecaster):
 
     def _level_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return what brings each period and crime type back to the offset's city total, one value a row."""
-        if self.offset is None or not self.keep_level:
+        if design.level is None or not self.keep_level:
             return np.ones_like(expected)
-        kinds = len(self.history_.events.crime_types)
-        shape = (len(design.periods), kinds, -1)
-        start = np.exp(design.log_offset).reshape(shape)
-        moved = expected.reshape(shape)
-        factor = start.sum(axis=2, keepdims=True) / np.maximum(moved.sum(axis=2, keepdims=True), 1e-12)
+        moved = expected.reshape(*design.level.shape, -1)
+        level = np.maximum(design.level, _SMALLEST_OFFSET)
+        factor = (level / np.maximum(moved.sum(axis=2), 1e-12))[..., None]
         return np.asarray(np.broadcast_to(factor, moved.shape)).reshape(-1)
 
     def design(self, periods: pd.PeriodIndex) -> Design:
@@ -237,7 +246,7 @@ class RegressionForecaster(Forecaster):
         step = int(periods.asi8[0] - self.history_.panel.periods.asi8[-1])
         design = self._design(self.history_, periods, step, shown=True)
         factor = self._level_factor(design, self._expected(design, self._estimator(step)))
-        return Design(design.values, design.columns, design.log_offset + np.log(factor), periods, design.shown)
+        return replace(design, log_offset=design.log_offset + np.log(factor))
 
     def _estimator(self, step: int) -> Any:
         if step not in self.estimators_:
@@ -249,6 +258,9 @@ class RegressionForecaster(Forecaster):
     def _update(self, history: History) -> None:
         if self.offset is not None:
             self.offset_.update(history)
+        # After a delay counted in days the distance changes from month to month. What it lacks is learned from the
+        # past of the fit, so that it does not matter which cutoffs came in between.
+        self._learn_leads(history.first_step)
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
         shape = len(self.history_.events.crime_types), len(self.history_.grid)

@@ -7,15 +7,17 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, PoissonRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.design import Column
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.model.regression import RegressionForecaster
-from tests.builders import city, history_of, poisson_counts
+from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(4, 5)
 RATES = np.random.default_rng(6).gamma(1.0, 0.5, (2, 20, 1))
@@ -259,3 +261,53 @@ def test_an_update_moves_the_offset_on_too(history):
     np.testing.assert_allclose(
         kept.sum(axis=1), next_week(MovingAverage(4).fit(history), history).sum(axis=1), rtol=0.01
     )
+
+
+def test_quiet_cells_add_nothing_to_the_level_of_the_offset():
+    counts = poisson_counts((2, 20, 130), np.where(np.arange(20) < 2, 1.0, 0.0)[None, :, None])
+    counts[1] = 0
+    history = history_of(counts, GRID)
+    forecaster = regression(TREES, offset=MovingAverage()).fit(history)
+    level = MovingAverage().fit(history).predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum(axis=1)
+    np.testing.assert_allclose(next_week(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
+    assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # where nothing was seen, 20 floors are no forecast
+
+
+def test_dispersions_are_those_of_forecasts_at_the_level_of_the_offset():
+    weeks = np.arange(130)
+    counts = poisson_counts((1, 20, 130), np.where(weeks < 110, 0.5, 3.0)[None, None, :])
+    history = history_of(counts, GRID)
+    forecaster = regression(TREES, offset=Ewma((2,), (0.0,)), holdout=13).fit(history)
+    loose = regression(TREES, offset=Ewma((2,), (0.0,)), holdout=13, keep_level=False).fit(history)
+    design = forecaster._design(history, history.panel.periods[-70:], 1)
+    early = forecaster._regress(design, history.panel.by_period[-70:].reshape(-1), slice(None, 57 * 20))
+    start = np.exp(design.log_offset).reshape(70, 20)[-13:]
+    moved = start * early.predict(design.values).reshape(70, 20)[-13:]
+    level = forecaster.offset_.trace(history, history.panel.periods[-13:], 1)[:, 0].sum(axis=1, keepdims=True)
+    kept = moved * level / moved.sum(axis=1, keepdims=True)
+    observed = history.panel.by_period[-13:, 0]
+    assert forecaster.dispersion_[0] == pytest.approx(fit_dispersion(observed, kept), rel=1e-3)
+    assert loose.dispersion_[0] == pytest.approx(fit_dispersion(observed, moved), rel=1e-3)
+    assert abs(loose.dispersion_[0] - forecaster.dispersion_[0]) > 0.002
+
+
+@pytest.fixture(scope="module")
+def months():
+    events = events_of(poisson_counts((2, 20, 280), 0.3), GRID, start="2014-12-29", settles_after="60D")
+    return lambda cutoff: History.at(pd.Timestamp(cutoff), events, GRID, Calendar("month"))
+
+
+@pytest.mark.parametrize("offset", [None, MovingAverage(12)])
+def test_a_delay_of_days_is_another_number_of_months_after_february(offset, months):
+    fitted, skipped = (
+        regression(TREES, offset=offset, train_periods=30, holdout=6).fit(months("2019-02-01")) for _ in range(2)
+    )
+    assert [months(day).first_step for day in ("2019-02-01", "2019-03-01", "2019-04-01", "2019-06-01")] == [3, 4, 4, 3]
+    for day in ("2019-03-01", "2019-04-01"):
+        fitted.update(months(day))
+        assert np.isfinite(next_week(fitted, months(day))).all()
+    skipped.update(months("2019-04-01"))
+    np.testing.assert_array_equal(next_week(skipped, months("2019-04-01")), next_week(fitted, months("2019-04-01")))
+    whole = regression(TREES, offset=offset, train_periods=30, holdout=6, leads=2).fit(months("2019-02-01"))
+    whole.update(months("2019-04-01"))
+    np.testing.assert_array_equal(next_week(whole, months("2019-04-01")), next_week(fitted, months("2019-04-01")))
