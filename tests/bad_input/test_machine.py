@@ -40,7 +40,14 @@ def full_for(monkeypatch, target, wanted):
     monkeypatch.setattr(owner, name, write)
 
 
-@pytest.mark.parametrize("wanted", ["intake.json", "decision.json", "report.html", "grid.csv.json"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "intake.json",
+        "decision.json",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("report.html", "grid.csv.json")),
+    ],
+)
 def test_a_disk_full_at_a_small_file_is_one_line_and_leaves_its_mark(ilp, desk, monkeypatch, wanted):
     full_for(monkeypatch, (Path, "write_text"), wanted)
     answer = ilp(*WEEKLY)
@@ -134,6 +141,7 @@ def test_a_damaged_partition_is_named_and_made_again_once_deleted(ilp, desk):
     assert scores(whole(desk, "backtest")[-1]) == scores(first)
 
 
+@pytest.mark.slow
 def test_a_partition_of_another_shape_is_no_forecast(ilp, desk):
     assert ilp(*BACKTEST).code == 0
     victim = partitions(desk)[2]

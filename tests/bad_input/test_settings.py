@@ -1,13 +1,11 @@
 """Misspelt settings: the closest match, before anything is read or written."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
-from tests.bad_input.newcomer import OWN, WEEKLY, whole
+from ilp_models.domain.errors import InputError
+from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whole
 
 
 @pytest.mark.parametrize(
@@ -59,14 +57,15 @@ def test_a_word_in_place_of_a_number_is_let_through_where_words_are_meant(ilp):
     assert answer.err == ""
 
 
-@pytest.mark.parametrize("by", ["flag", "variable"])
-def test_the_trace_is_there_for_the_asking(desk, by):
-    command = [sys.executable, "-m", "ilp_models", "weekly", *OWN, "data.path=crime.csv"]
-    flag, variables = (["--debug"], {}) if by == "flag" else ([], {"HYDRA_FULL_ERROR": "1"})
-    done = subprocess.run(
-        [*command, *flag], cwd=desk, env={**os.environ, **variables}, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    assert "data/files.py" in done.stderr
-    assert done.stderr.strip().endswith("check the spelling.")
+def test_the_trace_is_there_for_the_asking(desk):
+    answer = finish(start(desk, "weekly", *OWN, "data.path=crime.csv", "--debug"))
+    assert answer.code == 1
+    assert "Traceback" in answer.err
+    assert "data/files.py" in answer.err
+    assert answer.err.strip().endswith("check the spelling.")
+
+
+def test_the_trace_is_there_for_a_variable_too(desk, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(InputError, match="check the spelling"):
+        open_door("weekly", *OWN, "data.path=crime.csv")

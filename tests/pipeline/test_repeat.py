@@ -23,6 +23,14 @@ class Counted:
         return LocalProcesses(1).map(function, tasks, description)
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Return a folder that holds the forecasts of one forecaster."""
+    place = tmp_path_factory.mktemp("stored")
+    perform("backtest", place, *REPLAY, "model=[ewma]")
+    return place
+
+
 def scores_of(done):
     return (done.folder / "scores.csv").read_bytes()
 
@@ -60,19 +68,15 @@ def test_another_forecaster_is_made_beside_those_stored(tmp_path):
     "change",
     ["data.seed=2", "grid.size=1000", "model.ewma.reach=2.0", "calendar.week_start=sunday", "backtest.horizon=2"],
 )
-def test_a_changed_recipe_uses_nothing_stored(change, tmp_path):
-    settings = (*REPLAY, "model=[ewma]")
-    perform("backtest", tmp_path, *settings)
+def test_a_changed_recipe_uses_nothing_stored(change, stored):
     counted = Counted()
-    perform("backtest", tmp_path, *settings, change, compute=counted)
+    perform("backtest", stored, *REPLAY, "model=[ewma]", change, compute=counted)
     assert counted.given == [("ewma", 2), ("ewma", 2)]
 
 
-def test_what_decides_no_number_changes_no_recipe(tmp_path):
-    settings = (*REPLAY, "model=[ewma]")
-    perform("backtest", tmp_path, *settings)
+def test_what_decides_no_number_changes_no_recipe(stored):
     counted = Counted()
-    perform("backtest", tmp_path, *settings, "name=other", "scoring.draws=100", compute=counted)
+    perform("backtest", stored, *REPLAY, "model=[ewma]", "name=other", "scoring.draws=100", compute=counted)
     assert counted.given == []
 
 
@@ -95,14 +99,15 @@ def test_processes_give_what_one_process_gives(withheld, tmp_path):
     assert scores_of(done) == scores_of(withheld)
 
 
+@pytest.mark.slow
 def test_the_truth_stands_beside_the_others(tmp_path):
     done = perform("backtest", tmp_path, "model=[moving_average,ewma,true_intensity]")
     skill = pd.read_csv(done.folder / "skill.csv").query("crime_type == 'all'").set_index("forecaster")["skill"]
     assert skill["true_intensity"] == max(skill[name] for name in ("moving_average", "ewma", "true_intensity"))
-    stored = pd.read_parquet(tmp_path / "forecasts")
-    assert stored.groupby("forecaster", observed=True)["cutoff"].nunique().eq(WEEKS).all()
-    assert np.isfinite(stored["expected"]).all()
-    assert stored["observed"].notna().all()
+    table = pd.read_parquet(tmp_path / "forecasts")
+    assert table.groupby("forecaster", observed=True)["cutoff"].nunique().eq(WEEKS).all()
+    assert np.isfinite(table["expected"]).all()
+    assert table["observed"].notna().all()
     assert [child.name for child in done.run.children] == ["moving_average", "ewma", "true_intensity"]
 
 

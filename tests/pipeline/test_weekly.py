@@ -189,6 +189,7 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
     assert kept >= {"report.html", "decision.json", "forecast.parquet", "scores.csv", "model", "figures"}
 
 
+@pytest.mark.slow
 def test_two_leads_are_forecast_scored_and_exported(tmp_path):
     done = perform("weekly", tmp_path, "backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]")
     table = gpd.read_parquet(done.folder / "forecast.parquet")
