@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from ilp_models.audit import usual
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
 from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.exposure import check_groups
@@ -16,23 +17,12 @@ from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import REQUIRED
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 
-CONFIGURED: Final = frozenset(
-    {
-        "missing_population",
-        "deviance_skill",
-        "pai_ratio",
-        "sum_ratio",
-        "calibration_slope",
-        "shap_additivity",
-        "need_adjusted_ratio",
-        "coverage_ratio",
-        "exposure_ratio",
-    }
-)
+CONFIGURED: Final = frozenset(usual.LIMITS)
 
 
 @dataclass(frozen=True)
@@ -41,12 +31,12 @@ class Audit:
 
     Parameters
     ----------
-    limits : mapping of str to mapping
+    limits : mapping of str to mapping, optional
         For each check the bounds of :class:`ilp_models.domain.finding.Limit`; the checks of ``CONFIGURED``, no more
-        and no fewer.
-    families : sequence of str
+        and no fewer. A check that the gate demands needs a bound.
+    families : sequence of str, optional
         Feature families that a model may use.
-    refused : sequence of str
+    refused : sequence of str, optional
         Words that no column may carry.
     groups : GroupTable
         Residents by area and group; a table without a path or a source is none, and the gate withholds.
@@ -71,9 +61,9 @@ class Audit:
         If a setting is out of its range, or a limit is missing or unknown.
     """
 
-    limits: Mapping[str, Mapping[str, Any]]
-    families: Sequence[str]
-    refused: Sequence[str]
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: usual.LIMITS)
+    families: Sequence[str] = usual.FAMILIES
+    refused: Sequence[str] = usual.REFUSED
     groups: GroupTable = field(default_factory=GroupTable)
     baseline: str = "moving_average"
     share: float = 0.05
@@ -104,6 +94,10 @@ class Audit:
             msg = f"audit.limits or audit.minimum has an unknown setting ({error}); see docs/audit.md."
             raise InputError(msg) from error
         self._resampling()
+        boundless = [check for check, limit in self._limits().items() if check in REQUIRED and not limit.words()]
+        if boundless:
+            msg = f"audit.limits.{boundless[0]} has no bound, so nothing could fail; give one, such as fail_below."
+            raise InputError(msg)
 
     def run(
         self,
@@ -167,6 +161,7 @@ class Audit:
             crime_types=evidence.scopes,
             groups=tuple((one.dimension, group) for one in residents for group in one.groups),
             header=self._header(evidence),
+            changed=tuple(usual.changes(self._settings(), Audit()._settings())),
         )
 
     def _checks(self, problem: Finding | None) -> list[tuple[tuple[str, ...], Callable[[Evidence], list[Finding]]]]:
@@ -192,6 +187,16 @@ class Audit:
 
     def _minimum(self) -> Minimum:
         return Minimum(**self.minimum)  # type: ignore[arg-type]
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what decides on states, for a comparison with the usual audit."""
+        names = ("families", "refused", "baseline", "share", "unit", "block", "draws", "level", "seed", "floor")
+        return {
+            "limits": {check: asdict(limit) for check, limit in self._limits().items()},
+            "minimum": asdict(self._minimum()),
+            "groups": {"tolerance": self.groups.tolerance},
+            **{name: getattr(self, name) for name in (*names, "valid_days")},
+        }
 
     def _resampling(self) -> Resampling:
         return Resampling(self.block, self.draws, self.level, self.seed)

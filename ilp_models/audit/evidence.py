@@ -37,11 +37,22 @@ class Minimum:
         Recorded events weighted by a group's share of residents.
     areas : int, default 10
         Areas that hold half of a group.
+
+    Raises
+    ------
+    InputError
+        If one is not a number >= 0.
     """
 
     periods: int = 52
     events: float = 200
     areas: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse a minimum that nothing falls short of, such as NaN."""
+        if not all(number >= 0 for number in vars(self).values()):
+            msg = f"audit.minimum needs numbers >= 0, not {vars(self)}."
+            raise InputError(msg)
 
 
 @dataclass(frozen=True, eq=False)

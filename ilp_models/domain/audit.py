@@ -8,17 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
+from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import ALL, REQUIRED, Finding, Limit, State, demanded
 from ilp_models.domain.forecast import RiskForecast
 
-__all__ = ["ALL", "CAVEAT", "AuditReport", "Decision", "Finding", "Limit", "State"]
+__all__ = ["ALL", "AuditReport", "Decision", "Finding", "Limit", "State"]
 
-CAVEAT: Final = (
-    "Groups are residents of areas. Nothing here says who commits, suffers or reports crime, nor who is stopped: "
-    "a finding about areas does not transfer to persons (ecological fallacy), results depend on the areal units "
-    "chosen, commuters and visitors are not counted, and recorded crime is not crime."
-)
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 
 
@@ -38,6 +34,8 @@ class AuditReport:
         (dimension, group) pairs of the group table; empty without one.
     header : mapping, optional
         How it was measured: baseline, ranking unit, share of land, periods, digests; plain JSON values.
+    changed : tuple of str, optional
+        Settings of the audit that are not the usual ones, in words.
 
     Raises
     ------
@@ -51,6 +49,7 @@ class AuditReport:
     crime_types: tuple[str, ...]
     groups: tuple[tuple[str, str], ...] = ()
     header: Mapping[str, Any] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse two answers to one question."""
@@ -73,6 +72,7 @@ class AuditReport:
             "crime_types": list(self.crime_types),
             "groups": [list(pair) for pair in self.groups],
             "header": dict(self.header),
+            "changed": list(self.changed),
             "findings": [finding.to_dict() for finding in self.findings],
             "caveat": CAVEAT,
         }
@@ -104,6 +104,7 @@ class AuditReport:
                 crime_types=tuple(map(str, plain["crime_types"])),
                 groups=tuple((str(dimension), str(group)) for dimension, group in plain["groups"]),
                 header=dict(plain["header"]),
+                changed=tuple(map(str, plain["changed"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             msg = f"A stored audit report cannot be read ({error!r}); run the audit again."
@@ -164,9 +165,10 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it is withheld, one line a check, or that every required check passed."""
-        objections = tuple(self._objections())
-        return objections or (f"All {len(REQUIRED)} required checks passed for every crime type and group.",)
+        """Why it is withheld, one line a check, or that every required check passed; and what was changed in them."""
+        passed = f"All {len(REQUIRED)} required checks passed for every crime type and group."
+        changed = f"The audit was not the usual one: {'; '.join(self.report.changed)}."
+        return (*(tuple(self._objections()) or (passed,)), *([changed] if self.report.changed else []))
 
     def permits(self, forecast: RiskForecast, now: datetime) -> None:
         """Return nothing if the decision admits a forecast at a moment, and refuse otherwise.

@@ -78,7 +78,7 @@ class Limit:
     Raises
     ------
     InputError
-        If a bound is NaN or the bounds are out of order.
+        If a bound or the neutral value is NaN, or the bounds are out of order.
     """
 
     fail_below: float | None = None
@@ -91,8 +91,11 @@ class Limit:
     def __post_init__(self) -> None:
         """Refuse bounds that could let everything through."""
         bounds = [b for b in (self.fail_below, self.warn_below, self.warn_above, self.fail_above) if b is not None]
-        if any(math.isnan(bound) for bound in bounds) or bounds != sorted(bounds):
-            msg = f"Bounds of a limit must rise from fail_below to fail_above and be numbers, not {bounds}; mend audit."
+        if any(map(math.isnan, (*bounds, self.neutral))) or bounds != sorted(bounds):
+            msg = (
+                f"Bounds of a limit must rise from fail_below to fail_above and be numbers, not {bounds} with neutral "
+                f"{self.neutral}; mend audit."
+            )
             raise InputError(msg)
 
     def judge(self, estimate: float, low: float, high: float) -> State:
@@ -197,8 +200,8 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether the check passed and its numbers, judged again, say so too."""
-        if self.state is not State.PASS or self.limit is None:
+        """Whether the check passed and its numbers, judged again by bounds that are there, say so too."""
+        if self.state is not State.PASS or self.limit is None or not self.limit.words():
             return False
         return self.limit.judge(self.estimate, self.low, self.high) is State.PASS
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import geopandas as gpd
 
+from ilp_models.domain.caveat import SCOPE
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
-from ilp_models.export.marking import SCOPE, Marking
+from ilp_models.export.marking import Marking
 from ilp_models.export.table import significant
 
 

@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from ilp_models.domain.audit import CAVEAT, Decision
+from ilp_models.domain.audit import Decision
+from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 
 GRADES: Final = ("research", "allocation")
 NO_DECISION: Final = "none"
-RESEARCH_ONLY: Final = "research only - not for resource allocation"
-SCOPE: Final = "areas, not persons; not grounds for a stop"
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,7 @@ def mark(
         decision.permits(forecast, now or datetime.now(UTC))
     covers = decision is not None and decision.forecast == digest
     name = decision_id(decision) if decision is not None and covers else NO_DECISION
+    changed = "" if decision is None or not covers else "; ".join(decision.report.changed)
     until = decision.valid_until.isoformat() if decision is not None and grade == "allocation" else NO_DECISION
     facts = {
         "grade": grade,
@@ -132,6 +132,7 @@ def mark(
         "caveat": CAVEAT,
         "decision": name,
         "valid_until": until,
+        "audit_settings": changed or ("none" if name == NO_DECISION else "the usual ones"),
         "units": "expected and q05 to q95: events per cell and period; share: part of the sum over all cells",
         "forecaster": forecast.forecaster,
         "forecast": digest,

@@ -8,6 +8,7 @@ from ilp_models.audit.audit import Audit
 from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.domain.audit import Decision
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.caveat import RESEARCH_ONLY
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
@@ -115,7 +116,7 @@ def decision_lines(decision: Decision) -> list[str]:
     if decision.admitted:
         head = f"ADMITTED for resource allocation until {decision.valid_until:%Y-%m-%d %H:%M %Z}"
     else:
-        head = "WITHHELD: research only - not for resource allocation"
+        head = f"WITHHELD: {RESEARCH_ONLY}"
     return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
 
 

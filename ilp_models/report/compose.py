@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ilp_models.domain.audit import Decision
+from ilp_models.domain.caveat import RESEARCH_ONLY
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
@@ -16,7 +17,7 @@ from ilp_models.report import tables
 from ilp_models.report.content import FigureFile, KeyNumber, ReportContent, TypeSection, Verdict
 from ilp_models.report.figures import draw_calibration, draw_hit_curves, draw_importance
 from ilp_models.report.maps import Ground, draw_map
-from ilp_models.report.page import RESEARCH_ONLY, Report, number, percent
+from ilp_models.report.page import Report, number, percent
 
 
 @dataclass(frozen=True, eq=False)

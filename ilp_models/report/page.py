@@ -11,14 +11,12 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ilp_models.domain.audit import CAVEAT
+from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.finding import State
 from ilp_models.report.content import ReportContent
 
 MISSING: Final = "\N{EN DASH}"
-SCOPE: Final = "Areas, not persons. A place on this map is not grounds for a stop, a search or an arrest."
-RESEARCH_ONLY: Final = "research only - not for resource allocation"
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 _ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",
@@ -122,7 +120,7 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
             checks=checks(content.findings),
             icons=_ICONS,
             caveat=CAVEAT,
-            scope=SCOPE,
+            scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
             research_only=RESEARCH_ONLY,
         )
         path.parent.mkdir(parents=True, exist_ok=True)

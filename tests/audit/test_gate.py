@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ilp_models.audit import usual
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.gate import decide
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.errors import InputError, WithheldError
@@ -68,3 +71,38 @@ def test_a_decision_without_an_end_is_refused():
             decide(REPORT, FORECAST, NOW, days)
     with pytest.raises(InputError, match="zone"):
         decide(REPORT, FORECAST, datetime(2026, 1, 5))  # noqa: DTZ001 - what is refused
+
+
+def test_an_audit_that_was_changed_says_so_beside_its_verdict():
+    softer = cases.audit(cases.group_table(), share=0.1, refused=["age"], minimum={"events": 0})
+    report = softer.run(KNOWN, BASELINE, cases.grid(), cases.explanation())
+    decision = decide(report, FORECAST, NOW)
+    assert decision.admitted
+    told = decision.reasons[-1]
+    assert told.startswith("The audit was not the usual one: ")
+    for change in ("audit.share=0.1 (default 0.05)", "audit.minimum.events=0 (default 200)", "audit.refused without"):
+        assert change in told
+    assert decision.to_dict()["audit"]["changed"] == list(report.changed)
+    assert REPORT.changed == ()
+    assert len(decide(REPORT, FORECAST, NOW).reasons) == 1
+
+
+def test_the_settings_on_file_are_the_usual_audit():
+    names = ("limits", "baseline", "share", "unit", "block", "draws", "level", "seed", "floor", "valid_days")
+    stored, usually = cases.audit(), Audit()
+    assert [getattr(stored, name) for name in names] == [getattr(usually, name) for name in names]
+    assert (tuple(stored.families), tuple(stored.refused)) == (usually.families, usually.refused)
+    assert Minimum(**stored.minimum) == Minimum()
+
+
+def test_a_demanded_check_cannot_be_left_without_a_bound():
+    nothing = {"coverage_ratio": {"fail_below": None, "warn_below": None}}
+    with pytest.raises(InputError, match="coverage_ratio has no bound"):
+        Audit(limits=usual.LIMITS | nothing)
+    Audit(limits=usual.LIMITS | {"exposure_ratio": {}})
+
+
+@pytest.mark.parametrize("minimum", [{"periods": float("nan")}, {"events": -1}])
+def test_a_minimum_that_nothing_falls_short_of_is_refused(minimum):
+    with pytest.raises(InputError, match="minimum needs numbers"):
+        Audit(minimum=minimum)

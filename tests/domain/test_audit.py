@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ilp_models.domain.audit import CAVEAT, AuditReport, Decision, Finding, Limit, State
+from ilp_models.domain.audit import AuditReport, Decision, Finding, Limit, State
+from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import ALL, REQUIRED, demanded
 from tests.builders import TYPES, forecast_on, square_grid
@@ -93,6 +94,13 @@ def test_bounds_out_of_order_are_refused():
         Limit(warn_above=1.3, fail_above=1.1)
     with pytest.raises(InputError, match="must rise"):
         Limit(fail_above=math.nan)
+    with pytest.raises(InputError, match="neutral nan"):
+        Limit(fail_below=0, neutral=math.nan, decisive=True)
+
+
+def test_a_check_without_a_bound_speaks_for_nothing():
+    assert passed(KEYS[0]).holds
+    assert not passed(KEYS[0], limit=Limit()).holds
 
 
 def test_whole_evidence_admits_and_says_so():

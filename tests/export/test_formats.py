@@ -10,10 +10,9 @@ import pytest
 import rasterio
 import shapely
 
-from ilp_models.domain.audit import CAVEAT
+from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.export import geojson
-from ilp_models.export.marking import RESEARCH_ONLY
 from ilp_models.export.writers import Export
 from tests.builders import TYPES, forecast_on, square_grid
 from tests.export.export_makers import provenance_of
@@ -125,7 +124,7 @@ def test_csv_has_centres_and_marks_in_each_row(forecast, tmp_path):
     assert table.loc[0, "lon"] == pytest.approx(longitude, abs=1e-6)
     assert set(table["grade"]) == {"research"}
     assert set(table["decision"]) == {"none"}
-    assert set(table["caveat"]) == {"areas, not persons; not grounds for a stop"}
+    assert set(table["caveat"]) == {SCOPE}
     np.testing.assert_allclose(table["expected"], forecast.expected.values.ravel(), rtol=1e-5)
     facts = json.loads((tmp_path / "grid.csv.json").read_text(encoding="utf-8"))
     assert facts["caveat"] == CAVEAT

@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ilp_models.domain.audit import CAVEAT
+from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.export.marking import RESEARCH_ONLY, decision_id, mark
+from ilp_models.export.marking import decision_id, mark
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import decision_on, provenance_of
 
@@ -24,7 +24,7 @@ def test_research_needs_no_decision_and_says_so(forecast):
     assert marking.facts["use"] == RESEARCH_ONLY == "research only - not for resource allocation"
     assert marking.facts["caveat"] == CAVEAT
     assert marking.headline.startswith(RESEARCH_ONLY)
-    assert "areas, not persons; not grounds for a stop" in marking.headline
+    assert SCOPE in marking.headline
     assert marking.facts["forecast"] == forecast.digest()
 
 
@@ -34,6 +34,17 @@ def test_allocation_is_given_to_the_forecast_that_was_admitted(forecast):
     assert marking.grade == "allocation"
     assert marking.decision == decision_id(decision) != "none"
     assert RESEARCH_ONLY not in str(marking.facts)
+
+
+def test_a_changed_audit_is_named_in_every_file(forecast):
+    decision = decision_on(forecast)
+    assert mark(forecast, provenance_of(forecast), decision, "allocation", NOW).facts["audit_settings"] == (
+        "the usual ones"
+    )
+    softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
+    facts = mark(forecast, provenance_of(forecast), softer, "allocation", NOW).facts
+    assert facts["audit_settings"] == "audit.share=0.1 (default 0.05)"
+    assert mark(forecast, provenance_of(forecast), None, "research", NOW).facts["audit_settings"] == "none"
 
 
 def test_a_withheld_forecast_leaves_as_research_with_its_decision_named(forecast):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.audit import CAVEAT
+from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report.compose import compose
 from ilp_models.report.page import Report, checks
