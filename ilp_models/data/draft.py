@@ -206,7 +206,8 @@ class Draft:
         )
 
     def _reported(self, kept: npt.NDArray[np.bool_], occurred: pd.Series) -> pd.Series:
-        assumed: pd.Series = (occurred + self._rules.reporting_delay).astype("datetime64[us]")
+        latest = occurred if self._columns.occurred_month is None else occurred + pd.offsets.MonthEnd(1)
+        assumed: pd.Series = (latest + self._rules.reporting_delay).astype("datetime64[us]")
         told = self._rules.clock.reported(self._records.table, self._columns)
         if told is None:
             return assumed
@@ -258,7 +259,8 @@ class Draft:
             notes.append("Only months are known: events stand at the start of their month; set calendar.unit=month.")
         if self._columns.reported_at is None and self._columns.reported_date is None:
             delay = str(self._rules.reporting_delay).removesuffix(" 00:00:00")
-            notes.append(f"No report times: an event counts as known {delay} after it occurred.")
+            since = "the last day of its month" if resolution == "month" else "it occurred"
+            notes.append(f"No report times: an event counts as known {delay} after {since}.")
         return tuple(notes)
 
     def _refuse_too_few(self, account: IntakeReport) -> None:

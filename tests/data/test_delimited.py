@@ -167,6 +167,14 @@ def test_the_resolution_is_told(source):
     assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-12-01"))
 
 
+def test_an_event_of_an_unknown_day_is_known_a_delay_after_the_last_day_of_its_month(source):
+    months = text([f"2021-0{month},Theft,43.65,-79.40,B0" for month in (6, 7)])
+    columns = {**COLUMNS, "occurred_at": None, "occurred_month": "when"}
+    events, _ = source(months, columns=columns, time_formats=["%Y-%m"], reporting_delay="60 days").read()
+    known = {day: len(events.known_at(pd.Timestamp(day))) for day in ("2021-08-29", "2021-08-30", "2021-09-01")}
+    assert known == {"2021-08-29": 0, "2021-08-30": 1, "2021-09-01": 1}
+
+
 def test_undeclared_columns_are_left_behind_and_person_columns_marked(source):
     lines = [f"{line},x,34,W" for line in rows(5)]
     events, report = source(text(lines, f"{HEADER},ward,VIC_AGE,SUSP_RACE")).read()
