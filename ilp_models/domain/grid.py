@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from scipy.sparse import csr_matrix, identity
 
 from ilp_models.domain.errors import InputError
@@ -176,7 +177,7 @@ class Grid:
         return np.asarray((known[reach] @ flat.T).T, dtype=values.dtype).reshape(values.shape)
 
     def digest(self) -> str:
-        """Return a SHA-256 over names, areas and CRS.
+        """Return a SHA-256 over names, shapes, areas, neighbours and CRS.
 
         Returns
         -------
@@ -185,6 +186,10 @@ class Grid:
         """
         known = hashlib.sha256(f"{self.crs}|{'|'.join(map(str, self.cells))}".encode())
         known.update(np.ascontiguousarray(self.area_m2).tobytes())
+        for shape in shapely.to_wkb(self.geometry):
+            known.update(shape)
+        for part in (self.neighbours.indptr, self.neighbours.indices):
+            known.update(np.asarray(part, dtype=np.int64).tobytes())
         return known.hexdigest()
 
 

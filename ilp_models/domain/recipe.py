@@ -5,10 +5,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-_SCIENCE = ("domain", "data", "grid", "features", "model", "backtest")
+_SCIENCE: Final = ("domain", "data", "grid", "features", "model", "backtest")
+_LIBRARIES: Final = ("holidays", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,13 @@ class Recipe:
 
 @cache
 def code_digest() -> str:
-    """Return a SHA-256 over the source of the packages that turn events into forecasts.
+    """Return a SHA-256 over the source of the packages that turn events into forecasts, and their libraries' versions.
 
     Returns
     -------
     str
-        64 hexadecimal digits; a changed method never meets forecasts stored by its predecessor.
+        64 hexadecimal digits; a changed method never meets forecasts stored by its predecessor, nor a new release
+        of a learner or of the holidays those of an old one.
     """
     root = Path(__file__).resolve().parent.parent
     known = hashlib.sha256()
@@ -51,4 +54,6 @@ def code_digest() -> str:
         for path in sorted((root / folder).rglob("*.py")):
             known.update(path.relative_to(root).as_posix().encode())
             known.update(path.read_bytes())
+    for name in _LIBRARIES:
+        known.update(f"{name}=={version(name)}".encode())
     return known.hexdigest()

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,7 +88,7 @@ class Study:
         return self.places.build(known)
 
     def recipes(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the fingerprint of each forecaster's recipe: settings, data and code.
+        """Return the fingerprint of each forecaster's recipe: settings, data, cells and code.
 
         Parameters
         ----------
@@ -101,8 +101,14 @@ class Study:
             16 hexadecimal digits each; the choice of other forecasters does not change them.
         """
         shared = {key: self.config[key] for key in ("calendar", "grid", "backtest") if key in self.config}
+        shared["cells"] = self._cells
         data, code = self.events.digest(), code_digest()
         return {name: Recipe({**shared, "model": self.config["model"][name]}, data, code).fingerprint for name in names}
+
+    @cached_property
+    def _cells(self) -> str:
+        """Digest of the cells of all records: the settings of a grid name a file, and the file may change."""
+        return self.places.build(self.events).digest()
 
     def tags(self) -> dict[str, str]:
         """Return the words by which runs on these records are found again.

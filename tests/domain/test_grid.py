@@ -51,15 +51,17 @@ def test_parts_that_do_not_describe_the_same_cells_are_refused(wrong, words):
         replace(square_grid(), **wrong)
 
 
-def test_the_digest_sees_names_areas_and_crs():
+def test_the_digest_sees_names_shapes_areas_neighbours_and_crs():
     grid = square_grid()
     others = [
         replace(grid, cells=grid.cells[::-1]),
         replace(grid, area_m2=grid.area_m2 * 1.001),
         replace(grid, crs="EPSG:32618"),
         grid.subset(np.arange(12) > 0),
+        replace(grid, geometry=grid.geometry[::-1]),
+        replace(grid, neighbours=csr_matrix((12, 12))),
     ]
-    assert len({grid.digest(), *(other.digest() for other in others)}) == 5
+    assert len({grid.digest(), *(other.digest() for other in others)}) == 7
     assert square_grid().digest() == grid.digest()
 
 

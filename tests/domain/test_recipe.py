@@ -1,6 +1,7 @@
 import re
 import shutil
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,10 @@ def test_the_code_digest_ignores_reports_and_the_place_of_the_package(package, m
     page.write_text(page.read_text() + "# changed\n")
     assert digest_of(package, monkeypatch) == before
     assert digest_of(package.rename(package.parents[1] / "second"), monkeypatch) == before
+
+
+@pytest.mark.parametrize("library", ["holidays", "lightgbm", "numpy", "scikit-learn"])
+def test_the_code_digest_follows_the_libraries_that_decide_numbers(library, package, monkeypatch):
+    before = digest_of(package, monkeypatch)
+    monkeypatch.setattr(recipe_module, "version", lambda name: "99.0" if name == library else version(name))
+    assert digest_of(package, monkeypatch) != before

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.areas import GivenAreas, PointLocator
 from ilp_models.grid.parents import ByOverlay
+from ilp_models.pipeline.study import Study
 from tests.builders import events_at
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "toronto_demography"
@@ -134,3 +136,18 @@ def test_torontos_neighbourhoods_have_their_area_on_the_ellipsoid():
     assert len(grid) == 140
     assert grid.area_m2 == pytest.approx([geodesic[name] for name in grid.cells], rel=1e-4)
     assert (np.asarray(grid.neighbours.sum(axis=1)) >= 2).all()
+
+
+def test_areas_redrawn_in_the_same_file_are_another_recipe(polygon_file):
+    events = events_at([500_500, 501_500], [4_800_500] * 2)
+    spec = GivenAreas(polygon_file(BEATS, NAMES), "name")
+    config = {"grid": {"path": spec.path}, "model": {"ewma": {}}}
+
+    def recipe():
+        return Study(events, None, Calendar(), spec, config).recipes(["ewma"])["ewma"]
+
+    before = recipe()
+    assert recipe() == before
+    turned = [BEATS[position] for position in (1, 0, 2, 3)]  # the same names and sizes, two of them exchanged
+    polygon_file(turned, NAMES)
+    assert recipe() != before
