@@ -63,7 +63,7 @@ class GroupTable:
     Raises
     ------
     InputError
-        If both a path and a source are given.
+        If both a path and a source are given, or there is no file at the path.
     """
 
     path: str | None = None
@@ -81,6 +81,9 @@ class GroupTable:
         """Refuse two tables."""
         if self.path is not None and self.source is not None:
             msg = "audit.groups has both a path and a source; set one of them to null."
+            raise InputError(msg)
+        if self.path is not None and not Path(self.path).is_file():  # said now, not after hours of replay
+            msg = f"audit.groups.path={self.path}: there is no such file. {WAY_OUT}"
             raise InputError(msg)
 
     def read(self) -> pd.DataFrame:

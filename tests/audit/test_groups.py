@@ -119,7 +119,7 @@ def test_the_table_of_another_city_is_refused():
 def test_no_table_says_what_to_provide(tmp_path):
     with pytest.raises(InputError, match=r"columns area, dimension, group, population.*audit\.groups\.path=FILE"):
         GroupTable().read()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no such file"):
         GroupTable(str(tmp_path / "none.csv")).read()
     with pytest.raises(InputError, match="object knows no groups"):
         GroupTable(source=object()).read()
