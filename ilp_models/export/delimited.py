@@ -25,6 +25,7 @@ def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     """
     centres = table.geometry.centroid.to_crs("EPSG:4326")
     rows = table.drop(columns="geometry")
+    rows = rows.assign(**{name: rows[name].map(inert) for name in ("cell", "area", "crime_type")})
     rows = rows.assign(**{name: significant(rows[name]) for name in ("expected", *QUANTILE_COLUMNS, "share")})
     before_marks = list(rows.columns).index("grade")
     rows.insert(before_marks, "lat", centres.y.round(6).to_numpy())
@@ -32,6 +33,27 @@ def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     rows.insert(before_marks + 2, "caveat", SCOPE)
     rows.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
     beside(path).write_text(json.dumps(dict(marking.facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def inert(label: str) -> str:
+    """Return a label that no spreadsheet takes for a formula.
+
+    Parameters
+    ----------
+    label : str
+        A publisher's word, such as the name of an area.
+
+    Returns
+    -------
+    str
+        With an apostrophe before a first character that starts a formula.
+
+    Examples
+    --------
+    >>> inert("=1+1"), inert("-B3"), inert("Annex")
+    ("'=1+1", "'-B3", 'Annex')
+    """
+    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) else label
 
 
 def beside(path: Path) -> Path:

@@ -160,3 +160,16 @@ def test_geotiff_refuses_cells_that_are_no_squares(tmp_path, change):
     with pytest.raises(InputError, match="needs square cells"):
         written(forecast_on(grid), tmp_path, "geotiff", grid)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_label_is_a_formula_in_a_spreadsheet(tmp_path):
+    grid = square_grid()
+    names = ["=HYPERLINK(1)", "+A2", "-B3", "@SUM(A1)"] * 3
+    grid = replace(grid, parents=pd.DataFrame({"beat": names}))
+    forecast = forecast_on(grid, types=("=1+1",))
+    Export(("csv", "geojson")).write(forecast, grid, provenance_of(forecast), None, tmp_path)
+    table = pd.read_csv(tmp_path / "grid.csv")
+    assert table["area"].unique().tolist() == [f"'{name}" for name in names[:4]]
+    assert set(table["crime_type"]) == {"'=1+1"}
+    features = json.loads((tmp_path / "grid.geojson").read_text())["features"]
+    assert features[0]["properties"]["area"] == names[0]
