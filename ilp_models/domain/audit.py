@@ -254,7 +254,7 @@ class Decision:
                 valid_until=datetime.fromisoformat(plain["valid_until"]),
             )
         except (InputError, KeyError, TypeError, ValueError) as error:
-            msg = f"decision.json cannot be read ({error}): {way_out}"
+            msg = f"decision.json cannot be read ({str(error).partition(';')[0]}): {way_out}"
             raise WithheldError(msg) from error
         if plain.get("admitted") is not decision.admitted or dict(plain) != decision.to_dict():
             msg = f"decision.json was edited or does not follow from its findings: {way_out}"

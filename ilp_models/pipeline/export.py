@@ -47,18 +47,23 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
         msg = f"{origin} holds no forecast.parquet; run `ilp weekly` first, or name a run's folder with source=FOLDER."
         raise InputError(msg)
     forecast, places, made = read_forecast(path), read_places(path), read_provenance(path)
-    decision = _read_decision(origin / "decision.json")
+    decision = _read_decision(origin / "decision.json", grade)
     files = export.write(forecast, places, made, decision, folder, marked_names(export.grade))
     return "\n".join([f"Exported as {export.grade}:", *(f"  {file}" for file in files)])
 
 
-def _read_decision(path: Path) -> Decision | None:
-    """Return the decision beside a forecast; one that cannot be read is refused, not ignored."""
+def _read_decision(path: Path, grade: str) -> Decision | None:
+    """Return the decision beside a forecast; one that is not valid counts as none for research and is refused else."""
     if not path.is_file():
         return None
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except WithheldError:
+        if grade == "research":
+            return None
+        raise
     except ValueError as error:
+        if grade == "research":
+            return None
         msg = f"{path} cannot be read ({error}); run the audit again."
         raise WithheldError(msg) from error
-    return Decision.from_dict(plain)
