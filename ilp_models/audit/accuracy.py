@@ -38,7 +38,7 @@ def check_baseline(evidence: Evidence) -> list[Finding]:
         *_by_type(
             evidence,
             "pai_ratio",
-            f"PAI on {evidence.share:.0%} of the land, over that of {name},",
+            f"PAI on {evidence.share:.0%} of the land over that of {name}",
             evidence.resampling.ratio(*hits),
             thin=thin,
             advice=advice,
@@ -79,6 +79,7 @@ def check_calibration(evidence: Evidence) -> list[Finding]:
         ``calibration_slope`` for each crime type and all, and ``calibration_intercept``, which is only reported.
     """
     expected = np.asarray(evidence.replay.expected.values, dtype=float)
+    advice = "Below 1, high forecasts are too high: smooth more; above 1, they are too low: smooth less."
     findings = []
     for index, name in enumerate(evidence.scopes):
         part = slice(None) if name == ALL else slice(index, index + 1)
@@ -92,7 +93,7 @@ def check_calibration(evidence: Evidence) -> list[Finding]:
         events = float(evidence.observed[part].sum())
         for check, row in zip(("calibration_slope", "calibration_intercept"), numbers.tolist(), strict=True):
             title = check.replace("_", " ")
-            where = {"crime_type": name, "evidence": events, "thin": thin}
+            where = {"crime_type": name, "evidence": events, "thin": thin, "advice": advice}
             findings.append(evidence.judged(check, title, (row[0], row[1], row[2]), **where))
     return findings
 

@@ -145,7 +145,7 @@ def table_of_scores(scores: ScoreTable, baseline: str, not_run: Mapping[str, str
         row = values.loc[name]
         known = skill.loc[name] if name in skill.index else None
         lines.append(
-            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name):>34}"
+            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}"
             f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
         )
     lines.extend(f"{name:<22}did not run: {why}" for name, why in not_run.items())
@@ -167,7 +167,9 @@ def _cell(row: pd.Series, name: str, form: str) -> str:
     return format(value, form) if np.isfinite(value) else "-"
 
 
-def _skill(row: pd.Series | None, name: str) -> str:
+def _skill(row: pd.Series | None, name: str, baseline: str) -> str:
+    if name == baseline:
+        return "baseline"
     if row is None or not np.isfinite(row["skill"]):
         return "-"
     if not np.isfinite(row["low"]):

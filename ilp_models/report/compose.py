@@ -1,6 +1,6 @@
 """From the nouns of a run to the content of its page, the figures drawn on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +114,7 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
         types=types,
         comparison=table,
         protocol=evidence.protocol,
+        audit_protocol=tables.audit_protocol(decision.report),
         curves=curves,
         importance=importance,
         findings=tables.findings(decision.report),
@@ -247,12 +248,27 @@ def _key_numbers(evidence: Evidence, table: pd.DataFrame) -> tuple[KeyNumber, ..
         numbers.append(KeyNumber(percent(own["skill"], 2, sign=True), f"skill over {evidence.baseline}", verdict))
     return (
         *numbers,
-        KeyNumber(percent(own["hit_rate"]), "of events on 5 % of the land", f"PAI {number(own['pai'])}, replayed"),
-        KeyNumber(number(own["sum_ratio"]), "forecast / happened", "all events of the replay; 1 is right"),
         KeyNumber(
-            percent(own["coverage"]), "of counts in the 90 % interval", "at least 90 % is right for whole counts"
+            percent(own["hit_rate"]),
+            "of events on 5 % of the land",
+            f"{_ends(own, 'hit_rate', percent)}PAI {number(own['pai'])}, active land, replayed",
+        ),
+        KeyNumber(
+            number(own["sum_ratio"]),
+            "forecast / happened",
+            f"{_ends(own, 'sum_ratio', number)}all events of the replay; 1 is right",
+        ),
+        KeyNumber(
+            percent(own["coverage"]),
+            "of counts in the 90 % interval",
+            f"{_ends(own, 'coverage', percent)}at least 90 % is right for whole counts",
         ),
     )
+
+
+def _ends(own: Mapping[str, float], name: str, form: Callable[[float], str]) -> str:
+    low, high = own[f"{name}_low"], own[f"{name}_high"]
+    return f"[{form(low)}, {form(high)}]; " if pd.notna(low) else ""
 
 
 def _data(intake: IntakeReport) -> str:

@@ -114,6 +114,8 @@ class ReportContent:
         and oracle) have ``bound`` True. NaN where a score is not defined.
     protocol : str
         Grid, cell size, periods, cutoff rule, n and interval method.
+    audit_protocol : str
+        What was flagged, against which baseline, over which periods, with which groups; empty where it is not known.
     curves : tuple of FigureFile
         Hit and calibration curves.
     importance : FigureFile or None
@@ -145,6 +147,7 @@ class ReportContent:
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
     protocol: str
+    audit_protocol: str
     curves: tuple[FigureFile, ...]
     importance: FigureFile | None
     findings: pd.DataFrame

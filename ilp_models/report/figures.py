@@ -168,7 +168,7 @@ def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Pa
     ]
     axes.bar_label(bars, labels=labels, fontsize=8, padding=3, color=_INK)
     axes.set_yticks(range(len(rows)), [literal(name.replace("_", " ")) for name in rows["feature"]], fontsize=8)
-    axes.set_xlabel("typical factor up or down on the expected count (1: none), and family of the feature", fontsize=8)
+    axes.set_xlabel("typical factor on the expected count (1: none), and family of the feature", fontsize=8)
     axes.set_xlim(1, 1 + 1.4 * max(float(rows["multiplier"].max()) - 1, 1e-6))
     _plain(axes)
     return save(figure, path, "Global importance")

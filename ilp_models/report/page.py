@@ -15,14 +15,16 @@ from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.finding import State
 from ilp_models.report.content import ReportContent
+from ilp_models.report.tables import REPORTED
 
 MISSING: Final = "\N{EN DASH}"
-_WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
+_WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS, REPORTED)
 _ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",
     State.FAIL: "\N{BALLOT X}",
     State.REVIEW: "!",
     State.INSUFFICIENT: "?",
+    REPORTED: "\N{EN DASH}",
 }
 
 
@@ -158,7 +160,9 @@ def checks(findings: pd.DataFrame) -> list[dict[str, Any]]:
                 "title": first["title"],
                 "state": first["state"],
                 "required": bool(first["required"]),
-                "tally": f"{passed} of {len(ranked)} pass",
+                "tally": f"{passed} of {len(ranked)} pass"
+                if set(ranked["state"]) != {REPORTED}
+                else f"{len(ranked)} not judged",
                 "rows": ranked.to_dict("records"),
                 "place": (not first["required"], first["place"]),
             }

@@ -1,17 +1,20 @@
 """The tables of a report, made from nouns."""
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.finding import ALL
+from ilp_models.domain.finding import ALL, Finding, State
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ScoreTable
 
+REPORTED: Final = "reported"
 _SCORES = {
     "deviance": "deviance",
     "hit_rate_05": "hit_rate",
@@ -95,19 +98,27 @@ def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``forecaster, bound, deviance, skill, low, high, verdict, hit_rate, pai, sum_ratio, coverage``: forecasters
-        by deviance, best first, then the floor and the oracle; NaN where a score is not defined.
+        ``forecaster, bound, deviance, skill, low, high, verdict, hit_rate, pai, sum_ratio, coverage`` and the
+        intervals ``hit_rate_low``, ``hit_rate_high`` and so on: forecasters by deviance, best first, then the floor
+        and the oracle; NaN where a score is not defined.
     """
     pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
     pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
     wide = pooled.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(_SCORES))
+    ends: list[pd.DataFrame | pd.Series] = [
+        pooled.pivot_table(index="forecaster", columns="score", values=end)
+        .reindex(index=wide.index, columns=list(_SCORES))
+        .rename(columns={name: f"{column}_{end}" for name, column in _SCORES.items()})
+        for end in ("low", "high")
+    ]
     skill = pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)])
     skill = skill[(skill["lead"] == lead) & (skill["crime_type"] == ALL)].set_index("forecaster")
-    table = wide.rename(columns=_SCORES).join(skill[["skill", "low", "high", "verdict"]])
+    table = wide.rename(columns=_SCORES).join(ends).join(skill[["skill", "low", "high", "verdict"]])
     bound = table.index.isin(scores.bounds)
     table = table.assign(bound=bound, verdict=table["verdict"].mask(bound | (table.index == baseline), ""))
     table.loc[baseline, ["low", "high"]] = np.nan
     columns = ["bound", "deviance", "skill", "low", "high", "verdict", "hit_rate", "pai", "sum_ratio", "coverage"]
+    columns += [f"{name}_{end}" for name in ("hit_rate", "sum_ratio", "coverage") for end in ("low", "high")]
     order = table["deviance"].where(~table["bound"], -table["deviance"])
     return table.assign(order=order).sort_values(["bound", "order"])[columns].reset_index(names="forecaster")
 
@@ -123,25 +134,58 @@ def findings(report: AuditReport) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``check, title, state, reason, about, estimate, low, high, limit, required``.
+        ``check, title, state, reason, about, estimate, low, high, limit, required``; the state of a number that was
+        held against no limit is ``reported``.
     """
     columns = ["check", "title", "state", "reason", "about", "estimate", "low", "high", "limit", "required"]
     rows = [
         (
             finding.check,
             finding.title,
-            str(finding.state),
+            str(finding.state) if finding.required or _bounds(finding) or finding.state != State.PASS else REPORTED,
             finding.reason,
             _about(finding.crime_type, finding.dimension, finding.group),
             finding.estimate,
             finding.low,
             finding.high,
-            finding.limit.words() if finding.limit else "reported only",
+            _bounds(finding) or ("" if finding.required else "none"),
             finding.required,
         )
         for finding in report.findings
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def audit_protocol(report: AuditReport) -> str:
+    """Return in one line what every finding of an audit rests on.
+
+    Parameters
+    ----------
+    report : AuditReport
+        What the audit found.
+
+    Returns
+    -------
+    str
+        Flagged land, baseline, periods, intervals, least evidence and group table; empty where the report does not say.
+    """
+    header = report.header
+    if not header:
+        return ""
+    least, draws = header["minimum"], header["resampling"]
+    table = f"group table {header['group_table'][:12]}" if header["group_table"] else "no group table"
+    return (
+        f"Flagged is the {header['share']:.1%} of the active land that ranks highest by {header['unit']} in each "
+        f"period, for each crime type; baseline {header['baseline']}; {header['periods']} periods from "
+        f"{header['first_period'][:10]} to that of {header['last_period'][:10]}, lead {header['lead']}; intervals "
+        f"{draws['level']:.0%} from resampling blocks of {draws['block']} periods {draws['draws']:,} times; least "
+        f"evidence {least['periods']} periods, {least['events']:g} weighted events a group and {least['areas']} areas "
+        f"that hold half of it; {table}."
+    )
+
+
+def _bounds(finding: Finding) -> str:
+    return finding.limit.words() if finding.limit else ""
 
 
 def _about(crime_type: str, dimension: str, group: str) -> str:

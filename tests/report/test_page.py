@@ -79,7 +79,7 @@ def test_a_withheld_forecast_says_so_on_its_face(withheld):
 
 def test_an_admitted_forecast_says_until_when(admitted):
     assert "ADMITTED" in admitted.text
-    assert "May inform resource allocation until 1 January 2999" in admitted.text
+    assert "for Monday 3 to Sunday 9 January 2022; the decision holds until 1 January 2999" in admitted.text
     assert "research only" not in admitted.text
     assert "WITHHELD" not in admitted.text
 
@@ -115,11 +115,13 @@ def test_readers_without_eyes_or_mouse_are_served(admitted):
 
 
 def test_states_are_words(content, tmp_path):
-    rows = content.findings.head(4).assign(state=["pass", "fail", "review", "insufficient"], check=list("abcd"))
+    rows = content.findings.head(5).assign(
+        state=["pass", "fail", "review", "insufficient", "reported"], check=list("abcde")
+    )
     Report().write(tmp_path, replace(content, findings=rows))
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    audit = page.text[page.text.index("beyond it. A missing check") :]
-    for shown in ("✓ pass", "✗ fail", "! review", "? insufficient"):
+    audit = page.text[page.text.index("not judged. A missing check") :]
+    for shown in ("✓ pass", "✗ fail", "! review", "? insufficient", "\N{EN DASH} reported"):
         assert shown in audit
 
 
@@ -152,6 +154,13 @@ def test_too_few_periods_for_an_interval_are_named(content, tmp_path):
     ] == "30.0\N{NO-BREAK SPACE}%"
 
 
+def test_key_numbers_carry_their_intervals(content):
+    notes = {item.label: item.note.replace("\N{NO-BREAK SPACE}", " ") for item in content.key_numbers}
+    assert notes["of events on 5 % of the land"].startswith("[30.0 %, 30.0 %]; PAI 6.00")
+    assert notes["forecast / happened"].startswith("[0.900, 0.900]")
+    assert notes["of counts in the 90 % interval"].startswith("[97.0 %, 97.0 %]")
+
+
 def test_a_forecaster_without_explanation_says_so(tmp_path):
     page = page_of(tmp_path, evidence_of(explained=False))
     assert "ewma has no explanation by features." in page.text
@@ -171,11 +180,12 @@ def test_a_failed_write_keeps_the_page_of_before(content, tmp_path):
 def test_the_worst_check_stands_first():
     columns = ["check", "title", "state", "required"]
     rows = [("a", "A", "pass", True), ("b", "B", "pass", True), ("b", "B", "fail", True), ("c", "C", "fail", False)]
-    found = checks(pd.DataFrame(rows, columns=columns))
+    found = checks(pd.DataFrame([*rows, ("d", "D", "reported", False)], columns=columns))
     assert [(check["title"], check["state"], check["tally"]) for check in found] == [
         ("B", "fail", "1 of 2 pass"),
         ("A", "pass", "1 of 1 pass"),
         ("C", "fail", "0 of 1 pass"),
+        ("D", "reported", "1 not judged"),
     ]
 
 

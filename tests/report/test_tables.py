@@ -6,6 +6,7 @@ import pytest
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report import tables
+from tests.audit import cases
 from tests.builders import forecast_on, square_grid
 from tests.report.report_makers import intake_of, scores_of
 
@@ -48,6 +49,7 @@ def test_comparison_sets_bounds_apart_and_ranks_by_deviance():
     assert table["deviance"].tolist() == pytest.approx([0.20, 0.25, 0.19, 0.01])
     assert table["skill"].tolist() == pytest.approx([0.2, 0.0, 0.24, 0.96])
     assert table["hit_rate"].tolist() == pytest.approx([0.30, 0.28, 0.31, 0.8])
+    assert table.loc[0, ["hit_rate_low", "hit_rate_high"]].tolist() == pytest.approx([0.30, 0.30])
     assert table.loc[0, "sum_ratio"] == pytest.approx(0.9)
     assert table["verdict"].tolist()[1:] == ["", "", ""]
     assert table["coverage"].isna().tolist() == [False, False, True, True]
@@ -59,11 +61,28 @@ def test_findings_say_what_they_are_about():
         Finding("sum_ratio", "Sum ratio", State.PASS, "ok", 1.0, 0.9, 1.1, limit, "all"),
         Finding("need_adjusted_ratio", "Need", State.FAIL, "low", 0.2, 0.1, 0.3, limit, "Assault", "income", "low"),
         Finding("shap_additivity", "Adds up", State.INSUFFICIENT, "not run"),
+        Finding("exposure", "Exposure", State.PASS, "", 0.05, 0.04, 0.06, Limit(), "Assault", "income", "low"),
+        Finding("exposure_ratio", "Ratio", State.PASS, "", 1.0, 0.9, 1.1, limit, "Assault", "income", "low"),
     )
     table = tables.findings(AuditReport(findings, "ewma", "r", ("Assault",)))
-    assert table["about"].tolist() == ["all types", "Assault, income: low", "the model"]
-    assert table["state"].tolist() == ["pass", "fail", "insufficient"]
-    assert table["limit"].tolist() == ["fail below 0.5", "fail below 0.5", "reported only"]
+    assert table["about"].tolist() == [
+        "all types",
+        "Assault, income: low",
+        "the model",
+        *["Assault, income: low"] * 2,
+    ]
+    assert table["state"].tolist() == ["pass", "fail", "insufficient", "reported", "pass"]
+    assert table["limit"].tolist() == ["fail below 0.5", "fail below 0.5", "", "none", "fail below 0.5"]
+
+
+def test_the_audit_says_how_it_was_measured():
+    audit = cases.audit(cases.group_table(), share=0.1)
+    protocol = tables.audit_protocol(audit.run(*cases.city(), cases.grid(), cases.explanation()))
+    for words in ("10.0% of the active land", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
+        assert words in protocol
+    assert "blocks of 4 periods 2,000 times" in protocol
+    assert "group table " in protocol
+    assert tables.audit_protocol(AuditReport((), "ewma", "r", ())) == ""
 
 
 def test_intake_joins_its_examples():
