@@ -30,7 +30,7 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
     Returns
     -------
     str
-        One line a file.
+        One line a file; for allocation, also what the decision rests on.
 
     Raises
     ------
@@ -49,7 +49,13 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
     forecast, places, made = read_forecast(path), read_places(path), read_provenance(path)
     decision = _read_decision(origin / "decision.json", grade)
     files = export.write(forecast, places, made, decision, folder, marked_names(export.grade))
-    return "\n".join([f"Exported as {export.grade}:", *(f"  {file}" for file in files)])
+    told = [f"Exported as {export.grade}:", *(f"  {file}" for file in files)]
+    if decision is not None and grade == "allocation":
+        told += [
+            *decision.reasons,
+            "The seal of decision.json is a checksum and no signature: know where it came from.",
+        ]
+    return "\n".join(told)
 
 
 def _read_decision(path: Path, grade: str) -> Decision | None:

@@ -1,13 +1,26 @@
-"""Research needs no decision, so a decision that is not valid does not stand in its way."""
+"""Grades that are not asked of a decision."""
+
+import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 
+from ilp_models.cli.door import find_configs
 from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import provenance_of
+from tests.export.export_makers import decision_on, provenance_of
+
+
+@pytest.mark.parametrize("task", ["weekly", "audit", "forecast"])
+def test_no_setting_of_a_run_asks_for_a_grade(task):
+    inside = initialize_config_dir(config_dir=str(find_configs()), version_base="1.3")
+    with inside, pytest.raises(HydraException, match=r"export\.grade"):
+        compose(config_name=task, overrides=["export.grade=allocation"])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"admitted": true}'])
@@ -22,3 +35,17 @@ def test_an_invalid_decision_counts_as_none_for_research_only(text, tmp_path):
     assert (set(table["grade"]), set(table["decision"].astype(str))) == ({"research"}, {"none"})
     with pytest.raises(WithheldError, match="run the audit again"):
         run(grade="allocation", **words)
+
+
+def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
+    grid = square_grid()
+    forecast = forecast_on(grid)
+    Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
+    decision = decision_on(forecast)
+    softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
+    (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
+    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"}
+    told = run(grade="allocation", **words)
+    assert "The audit was not the usual one: audit.share=0.1 (default 0.05)." in told
+    assert "checksum and no signature" in told
+    assert "checksum" not in run(grade="research", **words)
