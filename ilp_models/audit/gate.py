@@ -11,7 +11,7 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
     """Return the decision on one forecast that follows from an audit of its forecaster.
 
     It fails closed: a required check that is missing, not passed, without a number or short of evidence withholds,
-    as does an audit of another recipe, forecaster or set of crime types.
+    as does an audit of another recipe, forecaster or set of crime types, and a forecast of more periods.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
         forecast=forecast.digest(),
         crime_types=tuple(str(name) for name in forecast.expected.indexes["crime_type"]),
         cutoff=forecast.cutoff.isoformat(),
+        periods=len(forecast.periods),
         issued=now,
         valid_until=now + timedelta(days=valid_days),
     )

@@ -129,6 +129,8 @@ class Decision:
         Crime types of that forecast; each must have been audited.
     cutoff : str
         Cutoff of that forecast, ISO 8601.
+    periods : int
+        Number of periods of that forecast; audits speak of the first after a cutoff only.
     issued, valid_until : datetime
         The decision's time span, with their zone.
 
@@ -144,6 +146,7 @@ class Decision:
     forecast: str
     crime_types: tuple[str, ...]
     cutoff: str
+    periods: int
     issued: datetime
     valid_until: datetime
 
@@ -193,10 +196,7 @@ class Decision:
                 f"{forecast.recipe}; run the audit on this forecast."
             )
         elif not self.issued <= now < self.valid_until:
-            msg = (
-                f"The decision is valid from {self.issued.isoformat()} until {self.valid_until.isoformat()}, not at "
-                f"{now.isoformat()}; run the audit again."
-            )
+            msg = f"The decision is valid from {self.issued} to {self.valid_until}, not at {now}; run the audit again."
         else:
             return
         raise WithheldError(msg)
@@ -217,10 +217,8 @@ class Decision:
             "recipe": self.recipe,
             "issued": self.issued.isoformat(),
             "valid_until": self.valid_until.isoformat(),
-            "forecaster": self.forecaster,
-            "forecast": self.forecast,
+            **{name: getattr(self, name) for name in ("forecaster", "forecast", "cutoff", "periods")},
             "crime_types": list(self.crime_types),
-            "cutoff": self.cutoff,
             "audit": report,
         }
         return plain | {"seal": _seal(plain)}
@@ -250,6 +248,7 @@ class Decision:
                 report=AuditReport.from_dict({**plain["audit"], "findings": plain["findings"]}),
                 **{name: str(plain[name]) for name in ("forecaster", "recipe", "forecast", "cutoff")},
                 crime_types=tuple(map(str, plain["crime_types"])),
+                periods=int(plain["periods"]),
                 issued=datetime.fromisoformat(plain["issued"]),
                 valid_until=datetime.fromisoformat(plain["valid_until"]),
             )
@@ -268,9 +267,10 @@ class Decision:
                 f"The audit is of {self.report.forecaster} ({self.report.recipe}) and the forecast of "
                 f"{self.forecaster} ({self.recipe}); audit the forecaster that made the forecast."
             )
-        unseen = sorted(set(self.crime_types) - set(self.report.crime_types))
-        if unseen or not self.crime_types:
+        if (unseen := sorted(set(self.crime_types) - set(self.report.crime_types))) or not self.crime_types:
             yield f"No audit covers the crime types {unseen}; audit every type that is forecast."
+        if self.periods != 1:
+            yield f"The audit is of one period ahead and the forecast of {self.periods}; set backtest.horizon=1."
         found = {finding.key: finding for finding in self.findings}
         table = found.get(("group_table", "", "", ""))
         if not self.report.groups and table is not None and table.holds:

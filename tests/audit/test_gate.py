@@ -12,6 +12,7 @@ from ilp_models.audit.gate import decide
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.errors import InputError, WithheldError
 from tests.audit import cases
+from tests.builders import forecast_on
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 KNOWN, BASELINE = cases.city()
@@ -63,6 +64,13 @@ def test_a_forecast_of_another_model_or_with_more_types_is_withheld():
     assert not decide(REPORT, cases.forecast(recipe="other"), NOW).admitted
     assert not decide(REPORT, cases.forecast(forecaster="ewma"), NOW).admitted
     assert not decide(REPORT, cases.forecast(types=(*cases.TYPES, "Arson")), NOW).admitted
+
+
+def test_a_forecast_of_more_periods_than_were_audited_is_withheld():
+    longer = forecast_on(cases.grid(), types=cases.TYPES, periods=2).named(FORECAST.forecaster, FORECAST.recipe)
+    decision = decide(REPORT, longer, NOW)
+    assert not decision.admitted
+    assert decision.reasons == ("The audit is of one period ahead and the forecast of 2; set backtest.horizon=1.",)
 
 
 def test_a_decision_without_an_end_is_refused():

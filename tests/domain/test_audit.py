@@ -44,6 +44,7 @@ def decision(of=None, **changes):
         "forecast": FORECAST.digest(),
         "crime_types": TYPES,
         "cutoff": FORECAST.cutoff.isoformat(),
+        "periods": 1,
         "issued": NOW,
         "valid_until": NOW + timedelta(days=8),
     }

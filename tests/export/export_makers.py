@@ -35,6 +35,7 @@ def decision_on(forecast, /, groups=GROUPS, **change):
         "forecast": forecast.digest(),
         "crime_types": types,
         "cutoff": str(forecast.cutoff),
+        "periods": len(forecast.periods),
         "issued": datetime(2022, 1, 3, tzinfo=UTC),
         "valid_until": datetime(2999, 1, 1, tzinfo=UTC),
     }
