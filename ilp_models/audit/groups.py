@@ -97,7 +97,8 @@ class GroupTable:
         Raises
         ------
         InputError
-            If there is no table, it cannot be read, a row is missing, repeated or negative, or groups do not sum.
+            If there is no table, it cannot be read, a row is missing, nameless, repeated or negative, or groups do not
+            sum.
         """
         raw = self._raw()
         names = {getattr(self, name): name for name in ("area", "dimension", "group", "population")}
@@ -172,7 +173,7 @@ class GroupTable:
             raise InputError(msg)
         path = Path(self.path)
         try:
-            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=False)
         except (OSError, ValueError) as error:
             msg = f"The group table {path} cannot be read ({error}). {WAY_OUT}"
             raise InputError(msg) from error
@@ -183,6 +184,11 @@ class GroupTable:
         if table.empty or bad.any():
             where = "no row at all" if table.empty else f"a bad population at {_row(table, bad)}"
             msg = f"The group table has {where}; give a count >= 0 of residents in each row."
+            raise InputError(msg)
+        names = table[["area", "dimension", "group"]]
+        blank = (names.isna() | names.isin(["", "nan"])).any(axis=1)
+        if blank.any():
+            msg = f"The group table has a row without a name, at {_row(table, blank)}; name area, dimension and group."
             raise InputError(msg)
         twice = table.duplicated(["area", "dimension", "group"])
         if twice.any():

@@ -125,3 +125,18 @@ def test_no_table_says_what_to_provide(tmp_path):
         GroupTable(source=object()).read()
     with pytest.raises(InputError, match="both a path and a source"):
         GroupTable("x.csv", Table(table()))
+
+
+@pytest.mark.parametrize("column", ["area", "dimension", "group"])
+@pytest.mark.parametrize("name", ["", " ", None, np.nan])
+def test_a_row_without_a_name_is_refused(column, name):
+    made = table()
+    made.loc[1, column] = name
+    with pytest.raises(InputError, match="a row without a name"):
+        given(made).read()
+
+
+def test_a_group_may_be_called_none(tmp_path):
+    path = tmp_path / "residents.csv"
+    path.write_text("area,dimension,group,population\nWest,religion,None,400\nWest,religion,any,200\n")
+    assert GroupTable(path=str(path)).read()["group"].tolist() == ["None", "any"]
