@@ -78,7 +78,7 @@ class Audit:
 
     def __post_init__(self) -> None:
         """Refuse settings that would weaken the audit by mistake."""
-        odd = sorted(CONFIGURED.symmetric_difference(self.limits))
+        odd = sorted(CONFIGURED.symmetric_difference(self.limits or {}))
         if odd:
             msg = f"audit.limits must name {sorted(CONFIGURED)}; missing or unknown: {odd}."
             raise InputError(msg)
@@ -183,7 +183,7 @@ class Audit:
             return (), _crashed("group_table", error)
 
     def _limits(self) -> dict[str, Limit]:
-        return {check: Limit(**bounds) for check, bounds in self.limits.items()}
+        return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
 
     def _minimum(self) -> Minimum:
         return Minimum(**self.minimum)  # type: ignore[arg-type]

@@ -175,6 +175,8 @@ class Evidence:
         reason = f"{subject + ': ' if subject else ''}{title} {_spoken(*numbers)}"
         reason += f" ({limit.words() or 'reported only'})."
         if state is State.INSUFFICIENT:
+            if not thin and math.isfinite(numbers[0]):
+                thin, advice = "too few test periods for an interval", "Test more periods."
             reason += f" Too little evidence: {thin or 'a number cannot be worked out'}."
         if state is not State.PASS and advice:
             reason += f" {advice}"

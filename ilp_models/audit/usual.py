@@ -50,7 +50,7 @@ def changes(given: Mapping[str, Any], usual: Mapping[str, Any], where: str = "au
         if isinstance(default, Mapping):
             yield from changes(value, default, full)
         elif isinstance(default, Sequence) and not isinstance(default, str):
-            yield from _changes_of_list(value, default, full)
+            yield from _changes_of_list(value or (), default, full)
         elif value != default:
             yield f"{full}={_spoken(value)} (default {_spoken(default)})"
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ilp_models.audit import exposure
+from ilp_models.audit import exposure, usual
+from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
@@ -236,3 +237,31 @@ def test_the_ranking_unit_is_used():
     known, baseline = cases.city()
     report = cases.audit(unit="per_resident").run(known, baseline, cases.grid(), cases.explanation())
     assert "needs a group table" in one(report, "pai_ratio").reason
+
+
+def test_too_few_periods_for_an_interval_ask_for_more_periods():
+    known, baseline = cases.city(8)
+    report = cases.audit(cases.group_table()).run(known, baseline, cases.grid(), cases.explanation())
+    assert "too few test periods for an interval. Test more periods." in one(report, "sum_ratio", "all").reason
+    assert one(report, "deviance_skill", "all").reason.endswith(
+        "Too little evidence: 8 test periods of the 52 asked for. Test more periods."
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"limits": None}, "must name"),
+        ({"limits": usual.LIMITS | {"coverage_ratio": None}}, "coverage_ratio has no bound"),
+    ],
+)
+def test_limits_that_are_nothing_are_refused_in_one_line(settings, words):
+    with pytest.raises(InputError, match=words):
+        Audit(**settings)
+
+
+def test_a_list_that_is_nothing_withholds_or_is_named():
+    assert run(refused=()).changed[0].startswith("audit.refused without race")
+    report = run(families=None)
+    assert one(report, "feature_allow_list").state is State.INSUFFICIENT
+    assert report.changed[0].startswith("audit.families without lags")
