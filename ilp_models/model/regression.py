@@ -176,15 +176,16 @@ class RegressionForecaster(Forecaster):
         self, history: History, periods: pd.PeriodIndex, step: int, offset: Cube | None
     ) -> Iterator[npt.NDArray[np.float32]]:
         """Yield the columns of each family, one after the other in memory: arithmetic on the matrix itself is slow."""
+        families = [(family, len(family.columns(history))) for family in self.features]
+        widest = max([len(_OFFSET_COLUMNS), *(width for _, width in families)])
         shape = len(periods), len(history.events.crime_types), len(history.grid)
-        for family in self.features:
-            planes = np.empty((len(family.columns(history)), *shape), dtype=np.float32)
-            family.write(history, periods, step, np.moveaxis(planes, 0, -1))
-            yield planes
+        room = np.empty((widest, *shape), dtype=np.float32)  # one for all: fresh memory costs more than the sums in it
+        for family, width in families:
+            family.write(history, periods, step, np.moveaxis(room[:width], 0, -1))
+            yield room[:width]
         if offset is not None:
-            planes = np.empty((len(_OFFSET_COLUMNS), *shape), dtype=np.float32)
-            planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
-            yield planes
+            room[0], room[1] = offset, offset.sum(axis=1, keepdims=True)
+            yield room[: len(_OFFSET_COLUMNS)]
 
     def _references(self, offset: Cube | None) -> dict[str, npt.NDArray[np.float32]]:
         """Return the log rates that those of each kind are relative to; none without an offset."""
