@@ -10,7 +10,9 @@ from ilp_models.domain.errors import InputError
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def exponential_means(counts: Floats, half_life: float, seen: npt.NDArray[np.integer[Any]]) -> Floats:
+def exponential_means(
+    counts: Floats, half_life: float, seen: npt.NDArray[np.integer[Any]], out: Floats | None = None
+) -> Floats:
     """Return exponentially weighted means of the counts, each after some number of periods.
 
     Weights of the past are scaled to sum to 1, so that a short history is not read as a low rate.
@@ -23,6 +25,8 @@ def exponential_means(counts: Floats, half_life: float, seen: npt.NDArray[np.int
         Periods after which a count weighs half, > 0.
     seen : ndarray of int
         Non-decreasing numbers of periods seen; 0 or less gives zeros.
+    out : ndarray, optional
+        Where to put the means; its shape must be that of what is returned, or one that it is broadcast to.
 
     Returns
     -------
@@ -43,10 +47,12 @@ def exponential_means(counts: Floats, half_life: float, seen: npt.NDArray[np.int
         msg = f"A half-life of {half_life:g} periods must be above 0."
         raise InputError(msg)
     decay = counts.dtype.type(0.5 ** (1.0 / half_life))
-    out = np.zeros((len(seen), *counts.shape[1:]), dtype=counts.dtype)
+    if out is None:
+        out = np.empty((len(seen), *counts.shape[1:]), dtype=counts.dtype)
     state = np.zeros(counts.shape[1:], dtype=counts.dtype)
     weight = 0.0
     position = int(np.searchsorted(seen, 0, side="right"))
+    out[:position] = 0
     for period in range(1, int(seen[-1]) + 1 if len(seen) else 0):
         state *= decay
         state += counts[period - 1]

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from scipy.sparse import csr_matrix, identity
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
+
+_AT_ONCE: Final = 256  # rows smoothed together: they fit into the cache, and little is held twice
 
 
 class Locator(Protocol):
@@ -174,7 +176,11 @@ class Grid:
         if reach not in known:
             known[reach] = _gaussian_weights(self.neighbours, reach)
         flat = values.reshape(-1, values.shape[-1])
-        return np.asarray((known[reach] @ flat.T).T, dtype=values.dtype).reshape(values.shape)
+        out = np.empty_like(flat)
+        for first in range(0, len(flat), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            out[part] = (known[reach] @ flat[part].T).T
+        return out.reshape(values.shape)
 
     def digest(self) -> str:
         """Return a SHA-256 over names, shapes, areas, neighbours and CRS.

@@ -85,8 +85,9 @@ class ExponentialMeans:
             counts = counts.sum(axis=1, keepdims=True)
         seen = history.seen(periods, step)
         for column, half_life in enumerate(self.half_lives):
-            means = exponential_means(counts, half_life, seen)
-            out[..., column] = history.grid.smoothed(means, self.reach)
+            means = exponential_means(counts, half_life, seen, out=out[..., column])
+            if self.reach:
+                means[...] = history.grid.smoothed(means, self.reach)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -146,8 +148,10 @@ class RegressionForecaster(Forecaster):
         values = np.asarray(design.values[rows], dtype=self._precision)
         if self.offset is None:
             return self._new_regressor().fit(values, observed[rows])
-        offset = np.exp(design.log_offset[rows])
-        return self._new_regressor().fit(values, observed[rows] / offset, sample_weight=offset)
+        weights = np.exp(design.log_offset[rows])
+        rates = (observed[rows] / weights).astype(self._precision)
+        weights = weights.astype(self._precision)  # the wider copy goes before the regressor needs its own memory
+        return self._new_regressor().fit(values, rates, sample_weight=weights)
 
     def _design(self, history: History, periods: pd.PeriodIndex, step: int, *, shown: bool = False) -> Design:
         """Write every column once into one float32 matrix."""
@@ -157,35 +161,40 @@ class RegressionForecaster(Forecaster):
         offset = level = None
         if self.offset is not None:
             start = self.offset_.trace(history, periods, step)
-            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, _SMALLEST_OFFSET)
+            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, _SMALLEST_OFFSET, out=start)
         references = self._references(offset)
-        first = 0
-        for planes in self._planes(history, periods, step, offset):
-            last = first + len(planes)
+
+        def enter(family: FeatureFamily | None, place: slice) -> None:
+            """Write columns one after the other in memory first: arithmetic on the matrix itself is slow."""
+            columns = self.columns_[place]
+            # Room for all columns, though few are touched: only so large a block goes back to the system when freed.
+            planes = np.empty((len(self.columns_), *shape), dtype=np.float32)[: len(columns)]
+            if family is not None:
+                family.write(history, periods, step, np.moveaxis(planes, 0, -1))
+            elif offset is not None:
+                planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
             if plain is not None:
-                plain[..., first:last] = np.moveaxis(planes, 0, -1)
-            self._to_logarithms(planes, self.columns_[first:last], references)
-            cube[..., first:last] = np.moveaxis(planes, 0, -1)
-            first = last
-        log_offset = np.zeros(shape) if offset is None else np.log(offset)
+                plain[..., place] = np.moveaxis(planes, 0, -1)
+            self._to_logarithms(planes, columns, references)
+            cube[..., place] = np.moveaxis(planes, 0, -1)
+
+        # Most of the time goes into memory that is touched for the first time, which threads share.
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+            tuple(threads.map(enter, *zip(*self._places(history), strict=True)))
+        log_offset = np.zeros(shape) if offset is None else np.log(offset, out=offset)
         rows = (-1, len(self.columns_))
         shown_values = None if plain is None else plain.reshape(rows)
         return Design(cube.reshape(rows), self.columns_, log_offset.reshape(-1), periods, shown_values, level)
 
-    def _planes(
-        self, history: History, periods: pd.PeriodIndex, step: int, offset: Cube | None
-    ) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the columns of each family, one after the other in memory: arithmetic on the matrix itself is slow."""
-        families = [(family, len(family.columns(history))) for family in self.features]
-        widest = max([len(_OFFSET_COLUMNS), *(width for _, width in families)])
-        shape = len(periods), len(history.events.crime_types), len(history.grid)
-        room = np.empty((widest, *shape), dtype=np.float32)  # one for all: fresh memory costs more than the sums in it
-        for family, width in families:
-            family.write(history, periods, step, np.moveaxis(room[:width], 0, -1))
-            yield room[:width]
-        if offset is not None:
-            room[0], room[1] = offset, offset.sum(axis=1, keepdims=True)
-            yield room[: len(_OFFSET_COLUMNS)]
+    def _places(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
+        """Yield each family with its columns; None stands for the offset's."""
+        first = 0
+        for family in self.features:
+            last = first + len(family.columns(history))
+            yield family, slice(first, last)
+            first = last
+        if first < len(self.columns_):
+            yield None, slice(first, None)
 
     def _references(self, offset: Cube | None) -> dict[str, npt.NDArray[np.float32]]:
         """Return the log rates that those of each kind are relative to; none without an offset."""
@@ -193,7 +202,7 @@ class RegressionForecaster(Forecaster):
             return {}
         floor = np.float32(self.rate_floor)
         kinds = {"own": offset, "all": offset.sum(axis=1, keepdims=True)}
-        return {kind: np.log(rates.astype(np.float32) + floor) for kind, rates in kinds.items()}
+        return {kind: np.log(np.add(rates, floor, dtype=np.float32)) for kind, rates in kinds.items()}
 
     def _to_logarithms(
         self,
