@@ -16,7 +16,7 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.shap import TreeShap
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.publish import Results, publish
 from ilp_models.pipeline.study import check_names, open_study

@@ -11,7 +11,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
 from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.scoring.scores import Scoring

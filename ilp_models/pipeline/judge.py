@@ -12,7 +12,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.explain.shap import TreeShap
 from ilp_models.pipeline.ahead import Ahead
-from ilp_models.pipeline.compare import Comparison
+from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.study import now
 
 _LOG = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from ilp_models.export.marking import Provenance
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.ahead import Ahead
-from ilp_models.pipeline.compare import Comparison
+from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.judge import Judgement
 from ilp_models.pipeline.record import write_json
 from ilp_models.pipeline.study import Study, now

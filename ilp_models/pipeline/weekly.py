@@ -17,7 +17,7 @@ from ilp_models.domain.tracking import TrackedRun, Tracker
 from ilp_models.explain.shap import TreeShap
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.compare import compare
+from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.publish import Results, publish, write_page
 from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
