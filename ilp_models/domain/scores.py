@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.pooled import parts_for, pooled_parts
 from ilp_models.domain.resampling import Resampling, paired_p_value
 
 COLUMNS: Final = ("forecaster", "crime_type", "lead", "period", "score", "value")
 UNIT: Final = COLUMNS[:4]
 ALL: Final = "all"
 ORACLE: Final = "oracle"
-
-_PARTS: Final = ("expected_total", "observed_total", "oracle_hits")
 
 
 def floor_of(forecaster: str) -> str:
@@ -115,7 +114,8 @@ class ScoreTable:
         """Return pooled scores with intervals from resampling whole periods in blocks.
 
         Means over units are pooled as means, hit rates and PAI as events caught over events, PEI as events
-        caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors.
+        caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors, recapture
+        rates as Mantel and Haenszel pool rate ratios; harm-weighted scores likewise, events counted by harm.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class ScoreTable:
         group = wide.groupby(by, sort=False).ngroup().to_numpy()
         time = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
         shape = (int(time.max()) + 1, len(groups))
-        for score, numerator, denominator in _parts(wide):
+        for score, numerator, denominator in pooled_parts(wide, list(wide.columns[len(UNIT) :])):
             columns = (numerator.fillna(0), denominator.fillna(0), numerator.notna())
             top, bottom, scored = (
                 np.bincount(time * shape[1] + group, column, shape[0] * shape[1]).reshape(shape).astype(float)
@@ -159,6 +159,51 @@ class ScoreTable:
             estimate = self.resampling.ratio(top, bottom)
             frame = groups.assign(score=score, value=estimate.value, low=estimate.low, high=estimate.high)
             yield frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)]
+
+    def by_period(self, score: str, lead: int = 1, crime_type: str = ALL) -> tuple[pd.DataFrame, pd.Series]:
+        """Return the sums that the pooled score of each forecaster is made from, period by period.
+
+        Parameters
+        ----------
+        score : str
+            Name from the column ``score``.
+        lead : int, default 1
+            Periods ahead.
+        crime_type : str, default "all"
+            A crime type, or their pool.
+
+        Returns
+        -------
+        tuple of (DataFrame, Series)
+            Numerators, periods (rows, in order) x forecasters, and denominators, which are the same for all; a
+            pooled score is ``numerators.sum() / denominators.sum()``.
+
+        Raises
+        ------
+        InputError
+            If there are no such scores, or not of every forecaster.
+        """
+        rows = self.table[(self.table["lead"] == lead) & self.table["forecaster"].isin(self.forecasters)]
+        rows = rows if crime_type == ALL else rows[rows["crime_type"] == crime_type]
+        if not (rows["score"] == score).any():
+            msg = f"There is no score {score!r} of {crime_type!r} at lead {lead}; see the columns of scores.csv."
+            raise InputError(msg)
+        rows = rows[rows["score"].isin(parts_for(score, list(rows["score"].unique())))]
+        wide = rows.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
+        names, wide = list(wide.columns), wide.reset_index()
+        name = "rmse" if score == "squared_error" else score
+        sums = next(parts for pooled, *parts in pooled_parts(wide, names) if pooled == name)
+        numerators, denominators = (
+            wide[["period", "forecaster"]]
+            .assign(part=part.astype(float))
+            .pivot_table(index="period", columns="forecaster", values="part", aggfunc="sum", dropna=False)
+            .reindex(columns=list(self.forecasters))
+            for part in sums
+        )
+        if not np.allclose(denominators.to_numpy(), denominators.to_numpy()[:, :1], rtol=1e-9, atol=0.0):
+            msg = f"Not every forecaster has the score {score!r} in the same periods; score all on the same ones."
+            raise InputError(msg)
+        return numerators, denominators.iloc[:, 0]
 
     def skill(self, against: str, *, bounds: bool = False) -> pd.DataFrame:
         """Return the share of a baseline's Poisson deviance that each forecaster saves.
@@ -218,25 +263,3 @@ class ScoreTable:
     def _wide(self) -> pd.DataFrame:
         wide = self.table.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
         return wide.reset_index()
-
-
-def _parts(wide: pd.DataFrame) -> Iterator[tuple[str, pd.Series, pd.Series]]:
-    """Yield each score with the numerator and denominator of its pooled value; NaN where it has no row."""
-    events = wide.get("observed_total", pd.Series(np.nan, index=wide.index))
-    for name in wide.columns[len(UNIT) :]:
-        values = wide[name]
-        stem, _, label = name.rpartition("_")
-        if name in _PARTS or stem in _PARTS:
-            continue
-        if name == "squared_error":
-            yield "rmse", values, values.notna()
-        elif name == "sum_ratio":
-            scored = values.notna().groupby(wide["forecaster"]).transform("any")
-            yield name, wide["expected_total"].where(scored), events.where(scored)
-        elif stem in ("hit_rate", "pai"):
-            yield name, values * events, events.where(values.notna())
-        elif stem == "pei":
-            hits = wide[f"hit_rate_{label}"] * events
-            yield name, hits.where(values.notna()), wide[f"oracle_hits_{label}"].where(values.notna())
-        else:
-            yield name, values, values.notna()

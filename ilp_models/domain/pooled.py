@@ -1,0 +1,123 @@
+"""How each score is pooled, as the ratio of which two sums, and which way of it is better."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+
+_SUMS: Final = (
+    "expected_total",
+    "observed_total",
+    "oracle_hits",
+    "recaptured_now",
+    "recaptured_then",
+    "harm_total",
+    "harm_oracle_hits",
+)
+_SMALLER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
+_LARGER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
+
+
+def direction(score: str) -> int:
+    """Return which way of a score is better.
+
+    Parameters
+    ----------
+    score : str
+        Name from the column ``score``.
+
+    Returns
+    -------
+    int
+        1 where larger is better, -1 where smaller is.
+
+    Raises
+    ------
+    InputError
+        If neither is: a share of flagged land that moved, or a coverage, says something else than good or bad.
+
+    Examples
+    --------
+    >>> direction("deviance"), direction("pai_05")
+    (-1, 1)
+    """
+    if score in _SMALLER:
+        return -1
+    if score.rpartition("_")[0] in _LARGER:
+        return 1
+    msg = (
+        f"Forecasters cannot be told apart by {score!r}: no way of it is better. "
+        f"Choose one of {', '.join(_SMALLER)} or {', '.join(f'{name}_05' for name in _LARGER)}."
+    )
+    raise InputError(msg)
+
+
+def parts_for(score: str, names: Sequence[str]) -> list[str]:
+    """Return those of the stored scores that the pool of one score is made from.
+
+    Parameters
+    ----------
+    score : str
+        Name of the score.
+    names : sequence of str
+        Names of stored scores.
+
+    Returns
+    -------
+    list of str
+        In the order of ``names``; the score itself among them.
+    """
+    wanted = {score, score.replace("pei_", "hit_rate_")}
+    return [name for name in names if name in wanted or _is_sum(name)]
+
+
+def pooled_parts(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
+    """Yield each score with the numerator and the denominator of its pooled value.
+
+    Parameters
+    ----------
+    wide : DataFrame
+        One row for each forecaster, crime type, lead and period, one column a stored score, NaN where it is not
+        defined; a column ``forecaster``.
+    names : sequence of str
+        The columns that are scores.
+
+    Yields
+    ------
+    tuple of (str, Series, Series)
+        Name of the pooled score (``squared_error`` is pooled to the square of ``rmse``), numerator, denominator;
+        NaN in rows without the score.
+    """
+    for name in names:
+        values = wide[name]
+        stem, _, label = name.rpartition("_")
+        harm = "harm_" if stem.startswith("harm_") else ""
+        if _is_sum(name):
+            continue
+        if name == "squared_error":
+            yield "rmse", values, values.notna()
+        elif name == "sum_ratio":
+            scored = values.notna().groupby(wide["forecaster"]).transform("any")
+            yield name, wide["expected_total"].where(scored), _events(wide, "").where(scored)
+        elif stem in ("hit_rate", "pai", "harm_hit_rate", "harm_pai"):
+            events = _events(wide, harm)
+            yield name, values * events, events.where(values.notna())
+        elif stem in ("pei", "harm_pei"):
+            hits = wide[f"{harm}hit_rate_{label}"] * _events(wide, harm)
+            yield name, hits.where(values.notna()), wide[f"{harm}oracle_hits_{label}"].where(values.notna())
+        elif stem == "rri":
+            yield name, wide[f"recaptured_now_{label}"], wide[f"recaptured_then_{label}"]
+        else:
+            yield name, values, values.notna()
+
+
+def _is_sum(name: str) -> bool:
+    return name in _SUMS or name.rpartition("_")[0] in _SUMS
+
+
+def _events(wide: pd.DataFrame, harm: str) -> pd.Series:
+    name = "harm_total" if harm else "observed_total"
+    return wide[name] if name in wide else pd.Series(np.nan, index=wide.index)

@@ -1,0 +1,87 @@
+"""Which forecasters may be the best: the model confidence set."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from arch.bootstrap import MCS
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.pooled import direction
+from ilp_models.domain.resampling import Resampling
+from ilp_models.domain.scores import ALL, ScoreTable
+
+Floats = npt.NDArray[np.float64]
+
+_SAME: Final = 1e-12
+
+
+def confidence_set(
+    scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance", size: float = 0.1
+) -> pd.DataFrame:
+    """Return the forecasters that no other was shown to be better than.
+
+    The model confidence set of Hansen, Lunde and Nason (2011), range statistic, by the library ``arch``: with
+    probability ``1 - size`` the forecaster with the best expected score lies inside.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Scores of all forecasters; circular blocks, draws and seed are those of its ``resampling``, blocks at least
+        as long as the lead.
+    lead : int, default 1
+        Periods ahead.
+    crime_type : str, default "all"
+        A crime type, or their pool.
+    score : str, default "deviance"
+        A score of which one way is better.
+    size : float, default 0.1
+        Probability, above 0 and below 1, that the best is left out.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, lead, crime_type, p_value, inside``, in the order of the table; ``inside`` where the p-value is
+        above ``size``. With fewer than three blocks of periods nothing can be shown: p-values are NaN, all inside.
+
+    Raises
+    ------
+    InputError
+        If the size is out of its range, there are no such scores, or no way of the score is better.
+    """
+    if not 0 < size < 1:
+        msg = f"A confidence set has a size above 0 and below 1, such as 0.1, not {size}."
+        raise InputError(msg)
+    sign = direction(score)
+    values, weights = scores.by_period(score, lead, crime_type)
+    losses = -sign * values.to_numpy() / weights.mean()
+    p_value = _p_values(losses, scores.resampling, lead, size)
+    table = pd.DataFrame({"forecaster": list(values.columns), "lead": lead, "crime_type": crime_type})
+    return table.assign(p_value=p_value, inside=~(p_value <= size))
+
+
+def _p_values(losses: Floats, resampling: Resampling, lead: int, size: float) -> Floats:
+    """Return the p-value of each column; those that differ by a constant from another go by that difference."""
+    periods, count = losses.shape
+    block = max(resampling.block, lead)
+    if not Resampling(block).enough(periods):
+        return np.full(count, np.nan)
+    leader = _leaders(losses)
+    distinct = np.unique(leader)
+    found = np.ones(count)
+    if len(distinct) > 1:
+        test = MCS(losses[:, distinct], size, resampling.draws, block, bootstrap="circular", seed=resampling.seed)
+        test.compute()
+        found[distinct] = test.pvalues["Pvalue"].reindex(range(len(distinct))).to_numpy()
+    same = np.abs(losses - losses[:, leader]).max(axis=0) <= _SAME * np.abs(losses).max()
+    return np.where(same, found[leader], 0.0)
+
+
+def _leaders(losses: Floats) -> npt.NDArray[np.intp]:
+    """Return for each column the best one that it differs from by a constant, which a variance of 0 cannot test."""
+    count = losses.shape[1]
+    spread = np.ptp(losses[:, :, None] - losses[:, None, :], axis=0)
+    tied = spread <= _SAME * np.abs(losses).max()
+    mean = losses.mean(axis=0)
+    return np.array([min(np.flatnonzero(tied[one]), key=lambda other: (mean[other], other)) for one in range(count)])
