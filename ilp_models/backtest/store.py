@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from ilp_models.domain.cost import Cost
 from ilp_models.domain.distribution import LEVELS
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
@@ -25,6 +26,7 @@ from ilp_models.domain.replay import Replay
 
 _DISPERSION: Final = b"ilp_models.dispersion"
 _DIGEST: Final = b"ilp_models.digest"
+_COST: Final = b"ilp_models.cost"  # outside the digest: the same forecast may cost more another day
 _FILE: Final = "part-0.parquet"
 
 
@@ -101,7 +103,12 @@ class ForecastStore:
                     raise StorageError(msg) from error
             yield
 
-    def write(self, forecast: RiskForecast, observed: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> None:
+    def write(
+        self,
+        forecast: RiskForecast,
+        observed: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
+        cost: Cost | None = None,
+    ) -> None:
         """Store a forecast beside what happened.
 
         Parameters
@@ -110,6 +117,8 @@ class ForecastStore:
             Named, with its recipe's fingerprint.
         observed : ndarray of int32
             Counts, shape of ``forecast.expected``.
+        cost : Cost, optional
+            What it cost to make.
 
         Raises
         ------
@@ -121,6 +130,7 @@ class ForecastStore:
         spread = json.dumps(forecast.dispersion.values.tolist()).encode()
         rows = pa.Table.from_pandas(table, preserve_index=False)
         facts = {_DISPERSION: spread, _DIGEST: _digest(table, spread)}
+        facts |= {_COST: cost.to_json().encode()} if cost else {}
         rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **facts})
         half_written = target.with_name(f".{os.getpid()}-{_FILE}")
         try:
@@ -152,6 +162,25 @@ class ForecastStore:
         """
         return [cutoff for cutoff in cutoffs if not self.path(recipe, forecaster, cutoff).exists()]
 
+    def kept(self, recipe: str) -> dict[str, list[pd.Timestamp]]:
+        """Return what is stored under a recipe.
+
+        Parameters
+        ----------
+        recipe : str
+            Fingerprint of the recipe.
+
+        Returns
+        -------
+        dict of str to list of Timestamp
+            Cutoffs by forecaster, oldest first.
+        """
+        found: dict[str, list[pd.Timestamp]] = {}
+        for path in sorted(self.root.glob(f"{recipe}/forecaster=*/cutoff=*/{_FILE}")):
+            forecaster, cutoff = (part.partition("=")[2] for part in path.parts[-3:-1])
+            found.setdefault(forecaster, []).append(pd.Timestamp(cutoff))
+        return found
+
     def replays(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp], freq: str) -> list[Replay]:
         """Return the stored forecasts of one forecaster, one replay a lead.
 
@@ -176,27 +205,38 @@ class ForecastStore:
         StorageError
             If a partition is damaged.
         """
-        tables, spreads = zip(*(self._read(self.path(recipe, forecaster, cutoff)) for cutoff in cutoffs), strict=True)
-        joined = pd.concat(tables, ignore_index=True)
-        spread_of = dict(zip(cutoffs, spreads, strict=True))
-        joined["cutoff"] = np.repeat(np.array(cutoffs), [len(table) for table in tables])
+        parts = [self._read(self.path(recipe, forecaster, cutoff)) for cutoff in cutoffs]
+        joined = pd.concat([part.table for part in parts], ignore_index=True)
+        joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])
+        spread_of = {cutoff: part.spread for cutoff, part in zip(cutoffs, parts, strict=True)}
+        cost = Cost.total(part.cost for part in parts)
         return [
-            _replay(forecaster, recipe, int(lead), rows, spread_of, freq)
-            for lead, rows in joined.groupby("lead", sort=True)
+            replace(_replay(forecaster, recipe, int(rows["lead"].iloc[0]), rows, spread_of, freq), cost=cost)
+            for _, rows in joined.groupby("lead", sort=True)
         ]
 
-    def _read(self, path: Path) -> tuple[pd.DataFrame, Spread]:
+    def _read(self, path: Path) -> "_Partition":
         try:
             rows = pq.read_table(path, page_checksum_verification=True, partitioning=None)
             table, facts = rows.to_pandas(), rows.schema.metadata
             intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
+            cost = Cost.from_json(facts[_COST]) if _COST in facts else None
         except Exception as error:  # whatever a damaged file drives the reader to
             msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete that file and run again."
             raise StorageError(msg) from error
         if not intact:
             msg = f"The stored forecast {path} is damaged (its digest differs). Delete that file and run again."
             raise StorageError(msg)
-        return table, np.array(json.loads(facts[_DISPERSION]))
+        return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost)
+
+
+@dataclass(frozen=True, eq=False)
+class _Partition:
+    """One stored forecast: its rows, the dispersions, and what it cost where that was kept."""
+
+    table: pd.DataFrame
+    spread: Spread
+    cost: Cost | None
 
 
 def _digest(table: pd.DataFrame, spread: bytes) -> bytes:

@@ -35,16 +35,13 @@ def check(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]) -> None:
     for replay in replays:
         _check_name(replay, seen)
         _check_values(replay)
-        _check_same(replay, replays[0], ("crime_type", "cell"))
-        first = firsts.setdefault(replay.lead, replay)
-        _check_same(replay, first, ("period",))
-        if not np.array_equal(first.observed.values, replay.observed.values):
-            msg = f"{replay.forecaster} and {first.forecaster} were compared with different counts; rerun the backtest."
+        _check_same(replay, firsts.setdefault(replay.lead, replay))
+    _check_leads(seen)
+    for replay in firsts.values():
+        cells = replay.expected.sizes["cell"]
+        if area_m2.shape != (cells,):
+            msg = f"The forecasts have {cells} cells and the grid {area_m2.size} areas; pass the grid of the backtest."
             raise InputError(msg)
-    cells = replays[0].expected.sizes["cell"]
-    if area_m2.shape != (cells,):
-        msg = f"The forecasts have {cells} cells and the grid {area_m2.size} areas; pass the grid of the backtest."
-        raise InputError(msg)
 
 
 def _check_name(replay: Replay, seen: set[tuple[str, int]]) -> None:
@@ -84,11 +81,22 @@ def _check_values(replay: Replay) -> None:
             raise InputError(msg)
 
 
-def _check_same(replay: Replay, other: Replay, dims: tuple[str, ...]) -> None:
-    for name in dims:
-        if not replay.expected.indexes[name].equals(other.expected.indexes[name]):
-            msg = (
-                f"{replay.forecaster} and {other.forecaster} differ in their {name}s; "
-                "compare forecasts of one grid, the same types and the same periods."
-            )
+def _check_same(replay: Replay, other: Replay) -> None:
+    unlike = replay.difference(other)
+    if unlike:
+        msg = (
+            f"{replay.forecaster} and {other.forecaster} {unlike}. Compare forecasts of one grid, "
+            "the same crime types, periods and records."
+        )
+        raise InputError(msg)
+
+
+def _check_leads(seen: set[tuple[str, int]]) -> None:
+    leads: dict[str, list[int]] = {}
+    for name, lead in sorted(seen):
+        leads.setdefault(name, []).append(lead)
+    first = next(iter(leads))
+    for name, own in leads.items():
+        if own != leads[first]:
+            msg = f"{name} forecast leads {own} and {first} {leads[first]}; replay both with one backtest.horizon."
             raise InputError(msg)

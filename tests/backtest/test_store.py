@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 from ilp_models.backtest.store import ForecastStore
+from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import COLUMNS
 from ilp_models.domain.panel import DIMS
@@ -185,3 +186,42 @@ def test_a_dispersion_of_each_cell_or_unit_comes_back(dims, store, forecast, obs
         assert replay.dispersion.dims == DIMS
         there = spread.values if dims != DIMS else spread.values[..., lead]
         np.testing.assert_array_equal(replay.dispersion.values[..., 0], there)
+
+
+def test_costs_are_kept_beside_the_forecast_and_are_no_part_of_it(store, forecast, observed):
+    moved = {
+        name: getattr(forecast, name).assign_coords(period=forecast.periods + 2) for name in ("expected", "quantiles")
+    }
+    later = replace(forecast, cutoff=CUTOFF + pd.Timedelta(weeks=2), **moved)
+    path = store.path(RECIPE, "ewma", CUTOFF)
+    store.write(forecast, observed, Cost(1, 1, 2.0, 1.0, 0.5, 0.25, 3.0))
+    digest = pq.read_schema(path).metadata[b"ilp_models.digest"]
+    assert [one.cost.fit_seconds for one in read(store)] == [2.0, 2.0]  # of both leads together
+    store.write(later, observed, Cost(0, 1, 0.0, 0.0, 0.5, 0.25, 4.0))
+    both = store.replays(RECIPE, "ewma", [CUTOFF, later.cutoff], "W-SUN")
+    assert both[0].cost == Cost(1, 2, 2.0, 1.0, 1.0, 0.5, 4.0)
+    store.write(forecast, observed)
+    assert pq.read_schema(path).metadata[b"ilp_models.digest"] == digest
+    assert [one.cost for one in read(store)] == [None, None]
+
+
+def test_a_cost_that_cannot_be_read_is_damage(store, forecast, observed):
+    store.write(forecast, observed)
+    path = store.path(RECIPE, "ewma", CUTOFF)
+    rows = pq.read_table(path, partitioning=None)
+    pq.write_table(rows.replace_schema_metadata({**rows.schema.metadata, b"ilp_models.cost": b"cheap"}), path)
+    with pytest.raises(StorageError, match="is damaged"):
+        read(store)
+
+
+def test_what_is_kept_under_a_recipe_is_listed(store, forecast, observed):
+    later = CUTOFF + pd.Timedelta(weeks=1)
+    for one in (
+        replace(forecast, cutoff=later),
+        forecast,
+        forecast.named("glm", RECIPE),
+        forecast.named("x", "f" * 16),
+    ):
+        store.write(one, observed)
+    assert store.kept(RECIPE) == {"ewma": [CUTOFF, later], "glm": [CUTOFF]}
+    assert store.kept("0" * 16) == {}

@@ -1,0 +1,98 @@
+"""What forecasts cost to make: seconds and memory, kept beside them and never part of what they are."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Optional, Self
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and memory of some fits and forecasts, as measured when they were made.
+
+    Parameters
+    ----------
+    fits, forecasts : int
+        How many of each.
+    fit_seconds, fit_cpu_seconds : float
+        Spent in fits: by the clock, and by the processor in all threads of the process.
+    forecast_seconds, forecast_cpu_seconds : float
+        Spent in forecasts and in the updates before them.
+    peak_mb : float
+        Most resident memory above what the process held before, megabytes; NaN where it cannot be measured.
+    """
+
+    fits: int = 0
+    forecasts: int = 0
+    fit_seconds: float = 0.0
+    fit_cpu_seconds: float = 0.0
+    forecast_seconds: float = 0.0
+    forecast_cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+
+    @classmethod
+    def total(cls, costs: Iterable[Optional["Cost"]]) -> Self | None:
+        """Return what several things cost together.
+
+        Parameters
+        ----------
+        costs : iterable of Cost or None
+            Their costs; None where one is not known.
+
+        Returns
+        -------
+        Cost or None
+            Sums, and the largest peak; None where one is not known.
+
+        Examples
+        --------
+        >>> both = Cost.total([Cost(fits=1, fit_seconds=2.0, peak_mb=5.0), Cost(forecasts=1, peak_mb=7.0)])
+        >>> both.fits, both.forecasts, both.fit_seconds, both.peak_mb
+        (1, 1, 2.0, 7.0)
+        >>> Cost.total([Cost(), None]) is None
+        True
+        """
+        parts: Sequence[Cost | None] = list(costs)
+        known = [asdict(part) for part in parts if part is not None]
+        if len(known) < len(parts) or not known:
+            return None
+        sums = {name: sum(part[name] for part in known) for name in known[0]}
+        return cls(**{**sums, "peak_mb": float(np.max([part["peak_mb"] for part in known]))})
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the cost as plain numbers.
+
+        Returns
+        -------
+        dict of str to float
+            By the names of the parameters.
+        """
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the text in which a cost is kept beside a forecast.
+
+        Returns
+        -------
+        str
+            JSON that :meth:`from_json` reads.
+        """
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the cost that :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        Cost
+            Equal to the one written.
+        """
+        return cls(**json.loads(text))
