@@ -14,6 +14,7 @@ from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layer, Layers
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 
@@ -126,6 +127,12 @@ class Rows:
 def city(rows=3, columns=4):
     """Return ``square_grid`` with a locator that finds its cells."""
     return replace(square_grid(rows, columns), locator=Rows(rows, columns))
+
+
+def layers_on(grid):
+    """Return one layer of points, each 100 m east of the middle of every third cell."""
+    east, north = shapely.get_coordinates(shapely.centroid(grid.geometry[::3])).T
+    return Layers((Layer("bars", shapely.points(east + 100.0, north), grid.crs),))
 
 
 def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_after="0D", outside=0):

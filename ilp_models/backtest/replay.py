@@ -1,7 +1,7 @@
 """Running the folds: each chain of folds is fitted once, updated fold by fold, and stored as it goes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from ilp_models.domain.fold import Fold
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.replay import Replay
 
@@ -34,11 +35,29 @@ class World:
         Cells active before the first cutoff.
     calendar : Calendar
         How time is cut into periods.
+    layers : Layers, optional
+        All context layers.
     """
 
     events: Events
     grid: Grid
     calendar: Calendar
+    layers: Layers = field(default_factory=Layers)
+
+    def known_at(self, cutoff: pd.Timestamp) -> History:
+        """Return what was known at a cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            The moment of the forecast.
+
+        Returns
+        -------
+        History
+            Cut off there.
+        """
+        return History.at(cutoff, self.events, self.grid, self.calendar, self.layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +177,9 @@ def run_chain(work: Work) -> str:
     try:
         for fold in work.chain:
             if fold.refit:
-                forecaster.fit(History.at(fold.cutoff, world.events, world.grid, world.calendar))
+                forecaster.fit(world.known_at(fold.cutoff))
             elif fold.cutoff in wanted:
-                forecaster.update(History.at(fold.cutoff, world.events, world.grid, world.calendar))
+                forecaster.update(world.known_at(fold.cutoff))
             if fold.cutoff in wanted:
                 _forecast_fold(forecaster, fold, work, store)
     except NotRunError as error:

@@ -160,7 +160,7 @@ class Door:
         asked = parser.parse_intermixed_args(words)
         flags = [word for word in words if word not in asked.overrides]
         extra = Path(asked.config_dir) if asked.config_dir else None
-        settings = Settings(self.configs, task, tuple(asked.overrides), extra)
+        settings = Settings(self.configs, task, tuple(asked.overrides), extra).opened()
         failures: list[Exception] = []
 
         def job(cfg: DictConfig) -> None:
@@ -176,7 +176,7 @@ class Door:
                 return _say(settings.explain())
             settings.check_kinds()
             # argparse wants the settings in one row, wherever the flags stood among them
-            self._call_hydra(task, [*asked.overrides, *flags], job)
+            self._call_hydra(task, [*settings.overrides, *flags], job)
         except ValueError as error:
             raise UsageError(str(error)) from error
         except Exception as error:

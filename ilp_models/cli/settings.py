@@ -2,9 +2,10 @@
 
 import difflib
 import json
+import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,22 @@ class Settings:
         page += ["", _FLAGS.format(task=self.task)]
         return "\n".join(page)
 
+    def opened(self) -> "Settings":
+        """Return the settings with words that name entries of the user's own turned into additions.
+
+        A task leaves a setting such as ``layers: {}`` empty for names that only the user knows; Hydra takes new names
+        only where a word says ``++``, which people should not have to know.
+
+        Returns
+        -------
+        Settings
+            Of the same task.
+        """
+        primary = OmegaConf.to_container(OmegaConf.load(self.configs / f"{self.task}.yaml"))
+        free = [key for key, value in primary.items() if value == {}] if isinstance(primary, dict) else []
+        words = tuple(f"++{word}" if re.split(r"[.=]", word)[0] in free else word for word in self.overrides)
+        return replace(self, overrides=words)
+
     def suggest(self) -> str:
         """Return what was meant by the first word that names nothing.
 
@@ -92,7 +109,7 @@ class Settings:
         keys = [*options, *_flatten(self._compose(self._choices()), "")]
         for word in words:
             key = word.key_or_group
-            if key not in keys and not word.is_add():
+            if key not in keys and not (word.is_add() or word.is_force_add()):
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
         return ""

@@ -1,8 +1,7 @@
 """What a forecaster may know at a cutoff, and nothing else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,10 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import Panel
+
+_NO_LAYERS: Final = Layers()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +35,13 @@ class History:
         How time is cut into periods.
     cutoff : Timestamp
         The moment of the forecast, wall clock.
-    context : mapping of str to array, optional
-        Layers known at the cutoff: one value a cell.
+    layers : Layers, optional
+        Context layers known at the cutoff.
 
     Raises
     ------
     InputError
-        If an event or a period lies at or after the cutoff.
+        If an event or a period lies at or after the cutoff, or a layer is known later.
     """
 
     events: Events
@@ -47,7 +49,7 @@ class History:
     panel: Panel
     calendar: Calendar
     cutoff: pd.Timestamp
-    context: Mapping[str, Any] = field(default_factory=dict)
+    layers: Layers = _NO_LAYERS
 
     def __post_init__(self) -> None:
         """Refuse whatever was not known at the cutoff."""
@@ -57,6 +59,9 @@ class History:
         if (self.panel.periods[-1] + 1).start_time > self.cutoff:
             msg = f"A history at {self.cutoff} holds a period that ends later; make it with History.at."
             raise InputError(msg)
+        if self.layers.known_at(self.cutoff) is not self.layers:
+            msg = f"A history at {self.cutoff} holds a layer that is known later; make it with History.at."
+            raise InputError(msg)
 
     @classmethod
     def at(
@@ -65,7 +70,7 @@ class History:
         events: Events,
         grid: Grid,
         calendar: Calendar,
-        context: Mapping[str, Any] | None = None,
+        layers: Layers = _NO_LAYERS,
     ) -> Self:
         """Return what was known at a cutoff.
 
@@ -79,8 +84,8 @@ class History:
             The cells.
         calendar : Calendar
             How time is cut into periods.
-        context : mapping of str to array, optional
-            Layers known at the cutoff.
+        layers : Layers, optional
+            Context layers; those known only after the cutoff are left out here.
 
         Returns
         -------
@@ -98,7 +103,7 @@ class History:
             msg = f"No whole {calendar.unit} is known at {cutoff}; records start at {events.start}. Forecast later."
             raise InputError(msg)
         panel = Panel.count(known, grid, calendar, settled)
-        return cls(known, grid, panel, calendar, cutoff, context or {})
+        return cls(known, grid, panel, calendar, cutoff, layers.known_at(cutoff))
 
     @property
     def first_step(self) -> int:

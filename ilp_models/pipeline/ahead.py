@@ -56,7 +56,8 @@ def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizo
     """
     cutoff = study.cutoff
     grid = study.grid_at(cutoff)
-    fitted = clone(models[name]).fit(History.at(cutoff, study.events, grid, study.calendar))
+    history = History.at(cutoff, study.events, grid, study.calendar, study.layers)
+    fitted = clone(models[name]).fit(history)
     periods = study.calendar.ahead(cutoff, horizon)
     forecast = fitted.predict(periods).named(name, study.recipes([name])[name])
     return Ahead(forecast, fitted, grid, periods)

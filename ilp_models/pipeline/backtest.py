@@ -22,6 +22,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     data: EventSource,
     calendar: Calendar,
     grid: GridSpec,
+    layers: Mapping[str, Any],
     model: Mapping[str, Forecaster],
     backtest: RollingOrigin,
     scoring: Scoring,
@@ -40,6 +41,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         How time is cut into periods.
     grid : GridSpec
         How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
     model : mapping of str to Forecaster
         Forecasters by name.
     backtest : RollingOrigin
@@ -62,7 +65,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, scoring__baseline=scoring.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder)
+    study = open_study(data, calendar, grid, config, folder, layers)
     with tracking.run("backtest", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder)

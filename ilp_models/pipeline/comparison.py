@@ -116,7 +116,7 @@ def compare(
     """
     folds = plan.folds(study.events, study.calendar)
     grid = study.grid_at(folds[0].cutoff)
-    world = World(study.events, grid, study.calendar)
+    world = World(study.events, grid, study.calendar, study.layers)
     outcome = replay(models, study.recipes(models), plan, world, forecasts_folder(study.config), compute)
     if scoring.baseline in outcome.not_run or not outcome.replays:
         name, why = next((n, w) for n, w in outcome.not_run.items() if n == scoring.baseline or not outcome.replays)

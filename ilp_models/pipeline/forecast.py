@@ -21,6 +21,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     data: EventSource,
     calendar: Calendar,
     grid: GridSpec,
+    layers: Mapping[str, Any],
     model: Mapping[str, Forecaster],
     forecaster: str,
     horizon: int,
@@ -39,6 +40,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         How time is cut into periods.
     grid : GridSpec
         How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
     model : mapping of str to Forecaster
         Forecasters by name.
     forecaster : str
@@ -61,7 +64,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, forecaster=forecaster)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder)
+    study = open_study(data, calendar, grid, config, folder, layers)
     with tracking.run("forecast", study.tags(), config) as tracked:
         ahead = look_ahead(study, model, forecaster, horizon)
         source = provenance(study, ahead, "not scored: made by the task forecast")

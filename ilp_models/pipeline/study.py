@@ -4,7 +4,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any, Final
 import pandas as pd
 
 import ilp_models
+from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, IntakeReport
+from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import Recipe, code_digest
 from ilp_models.domain.scores import ALL
 from ilp_models.pipeline.record import write_json
@@ -43,6 +45,8 @@ class Study:
         How space is cut into cells.
     config : mapping
         Resolved settings of the task.
+    layers : Layers, optional
+        Context layers in the CRS of the events.
     """
 
     events: Events
@@ -50,6 +54,7 @@ class Study:
     calendar: Calendar
     places: GridSpec
     config: Mapping[str, Any]
+    layers: Layers = field(default_factory=Layers)
 
     @property
     def cutoff(self) -> pd.Timestamp:
@@ -88,7 +93,7 @@ class Study:
         return self.places.build(known)
 
     def recipes(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the fingerprint of each forecaster's recipe: settings, data, cells and code.
+        """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code.
 
         Parameters
         ----------
@@ -102,6 +107,8 @@ class Study:
         """
         shared = {key: self.config[key] for key in ("calendar", "grid", "backtest") if key in self.config}
         shared["cells"] = self._cells
+        if self.layers.known:
+            shared["layers"] = self.layers.digests()
         data, code = self.events.digest(), code_digest()
         return {name: Recipe({**shared, "model": self.config["model"][name]}, data, code).fingerprint for name in names}
 
@@ -151,7 +158,12 @@ def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
 
 
 def open_study(
-    source: EventSource, calendar: Calendar, grid: GridSpec, config: Mapping[str, Any], folder: Path
+    source: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    config: Mapping[str, Any],
+    folder: Path,
+    layers: Mapping[str, Any] | None = None,
 ) -> Study:
     """Return the study of a source, having read and checked its records and written ``intake.json``.
 
@@ -167,17 +179,19 @@ def open_study(
         Resolved settings of the task.
     folder : Path
         Folder of the run; the account is written there even where too few records could be kept.
+    layers : mapping of str to mapping, optional
+        Settings of each context layer by its name.
 
     Returns
     -------
     Study
-        Records with the account of their intake.
+        Records with the account of their intake, which has a note on each layer.
 
     Raises
     ------
     InputError
-        If the records cannot be read, the calendar is finer than the times are known, or a crime type bears the
-        name of the pool over all types.
+        If the records or a layer cannot be read, the calendar is finer than the times are known, or a crime type
+        bears the name of the pool over all types.
     """
     try:
         events, intake = source.read()
@@ -197,7 +211,14 @@ def open_study(
             f"is finer. Set calendar.unit={intake.resolution}."
         )
         raise InputError(msg)
-    return Study(events, intake, calendar, grid, config)
+    if not layers:
+        return Study(events, intake, calendar, grid, config)
+    known = read_layers(layers, events)
+    intake = replace(intake, notes=(*intake.notes, *(layer.note for layer in known.known)))
+    write_json(folder / "intake.json", intake.to_dict())
+    for layer in known.known:
+        _LOG.info(layer.note)
+    return Study(events, intake, calendar, grid, config, known)
 
 
 def forecasts_folder(config: Mapping[str, Any]) -> Path:

@@ -31,6 +31,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     data: EventSource,
     calendar: Calendar,
     grid: GridSpec,
+    layers: Mapping[str, Any],
     model: Mapping[str, Forecaster],
     forecaster: str,
     backtest: RollingOrigin,
@@ -54,6 +55,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         How time is cut into periods.
     grid : GridSpec
         How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
     model : mapping of str to Forecaster
         Forecasters by name.
     forecaster : str
@@ -86,7 +89,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder)
+    study = open_study(data, calendar, grid, config, folder, layers)
     with tracking.run("weekly", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)

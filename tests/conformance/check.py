@@ -16,6 +16,7 @@ from ilp_models.domain.errors import InputError, NotFittedError, NotRunError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layers
 from ilp_models.model.traced import TracedForecaster
 
 
@@ -28,11 +29,12 @@ class Case:
     cutoff: pd.Timestamp
     leads: int = 2
     calendar: Calendar = field(default_factory=Calendar)
+    layers: Layers = field(default_factory=Layers)
 
     def known(self, cutoff=None, **changes):
         """Return what is known at the cutoff (or another), of these events and cells or others."""
         events, grid = changes.get("events", self.events), changes.get("grid", self.grid)
-        return History.at(cutoff or self.cutoff, events, grid, self.calendar)
+        return History.at(cutoff or self.cutoff, events, grid, self.calendar, self.layers)
 
     def ahead(self, cutoff=None):
         return self.calendar.ahead(cutoff or self.cutoff, self.leads)

@@ -7,7 +7,7 @@ from ilp_models.data.simulated_rates import SimulatedType
 from ilp_models.grid.square import Squares
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.model.true_intensity import TrueIntensity
-from tests.builders import city, events_of, poisson_counts
+from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.check import (
     CHECKS,
     Case,
@@ -26,7 +26,7 @@ def case():
     rate = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
     counts = poisson_counts((2, 12, WEEKS), rate)
     events = events_of(counts, grid, delay_days=10, settles_after="7D")
-    return Case(events, grid, events.start + pd.Timedelta(weeks=CUTOFF_WEEK))
+    return Case(events, grid, events.start + pd.Timedelta(weeks=CUTOFF_WEEK), layers=layers_on(grid))
 
 
 def test_the_options_are_those_of_the_folder():

@@ -10,7 +10,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.panel import Panel
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.scoring.counts import poisson_deviance
-from tests.builders import city, events_of, poisson_counts
+from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.options import NAMES, forecaster
 
 RATES = np.array([0.3, 0.8])[:, None, None]
@@ -22,7 +22,7 @@ TOLERANCE = 0.005  # of the deviance; 26 weeks leave so much to chance
 def world():
     grid = city(8, 9)
     events = events_of(poisson_counts((2, 72, 160), RATES, seed=7), grid)
-    return World(events, grid, Calendar())
+    return World(events, grid, Calendar(), layers_on(grid))
 
 
 def best_skill(name, one, world, folder):

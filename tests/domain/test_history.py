@@ -92,4 +92,4 @@ def test_the_future_cannot_be_handed_over():
     early = known(events, pd.Timestamp("2021-01-18"))
     with pytest.raises(InputError, match="holds a period that ends later"):
         replace(early, panel=history.panel)
-    assert early.context == {}
+    assert early.layers.known == ()
