@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from ilp_models.backtest.meter import Meter
 from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
-from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
 from ilp_models.domain.fold import Fold
 from ilp_models.domain.forecaster import Forecaster
@@ -97,7 +98,7 @@ class Outcome:
     replays : tuple of Replay
         Stored forecasts with observations, by forecaster and lead.
     not_run : mapping of str to str
-        Reason why a forecaster could not run on these data.
+        Why a forecaster could not run on these data: the reason at the first cutoff where it could not.
     outside : int
         Events of the test periods that fell in no active cell; no forecaster is scored on them.
     """
@@ -148,7 +149,10 @@ def replay(
             if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
         ]
         reasons = compute.map(run_chain, work, "backtest") if work else []
-    not_run = {item.name: reason for item, reason in zip(work, reasons, strict=True) if reason}
+    not_run: dict[str, str] = {}
+    for item, reason in zip(work, reasons, strict=True):
+        if reason:
+            not_run.setdefault(item.name, reason)
     replays = [
         one
         for name in forecasters
@@ -173,25 +177,31 @@ def run_chain(work: Work) -> str:
     """
     store, world = ForecastStore(work.store), work.world
     wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
-    forecaster = clone(work.forecaster)
+    forecaster, meter = clone(work.forecaster), Meter()
     try:
         for fold in work.chain:
-            if fold.refit:
-                forecaster.fit(world.known_at(fold.cutoff))
-            elif fold.cutoff in wanted:
-                forecaster.update(world.known_at(fold.cutoff))
+            if fold.refit or fold.cutoff in wanted:
+                history = world.known_at(fold.cutoff)
+                with meter.fitting() if fold.refit else meter.updating():
+                    forecaster = forecaster.fit(history) if fold.refit else forecaster.update(history)
             if fold.cutoff in wanted:
-                _forecast_fold(forecaster, fold, work, store)
+                _forecast_fold(forecaster, fold, work, meter)
+            meter.take()  # a fit made again for a forecast stored before was charged to that one
     except NotRunError as error:
         return str(error)
     return ""
 
 
-def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, store: ForecastStore) -> None:
+def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, meter: Meter) -> None:
     periods = pd.PeriodIndex(list(fold.periods))
-    forecast = forecaster.predict(periods).named(work.name, work.recipe)
+    try:
+        with meter.forecasting():
+            forecast = forecaster.predict(periods)
+    except InputError as error:  # no counts, or not for these leads: nobody else's forecasts suffer from that
+        raise NotRunError(str(error)) from error
     happened = Panel.count(work.world.events, work.world.grid, work.world.calendar, periods)
-    store.write(forecast, np.ascontiguousarray(happened.values))
+    named = forecast.named(work.name, work.recipe)
+    ForecastStore(work.store).write(named, np.ascontiguousarray(happened.values), meter.take())
 
 
 def _outside(world: World, folds: Sequence[Fold]) -> int:

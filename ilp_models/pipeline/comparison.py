@@ -1,6 +1,6 @@
 """Replaying several forecasters over the same past and scoring what they said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,6 +13,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable
+from ilp_models.pipeline.guests import Guest
 from ilp_models.pipeline.study import Study, forecasts_folder
 from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
@@ -87,7 +88,12 @@ class Comparison:
 
 
 def compare(
-    study: Study, models: Mapping[str, Forecaster], plan: RollingOrigin, scoring: Scoring, compute: Compute
+    study: Study,
+    models: Mapping[str, Forecaster],
+    plan: RollingOrigin,
+    scoring: Scoring,
+    compute: Compute,
+    guests: Sequence[Guest] = (),
 ) -> Comparison:
     """Return the scores of forecasters over the latest past, reusing forecasts already stored.
 
@@ -103,6 +109,8 @@ def compare(
         Which scores.
     compute : Compute
         Where the work runs.
+    guests : sequence of Guest, optional
+        Stored forecasts of other runs to score beside them.
 
     Returns
     -------
@@ -113,8 +121,12 @@ def compare(
     ------
     NotRunError
         If none could run, or the baseline could not.
+    InputError
+        If a guest was replayed on other cells, crime types, periods or records.
     """
     folds = plan.folds(study.events, study.calendar)
+    cutoffs = [fold.cutoff for fold in folds]
+    invited = [one for guest in guests for one in guest.replays(cutoffs, study.calendar.freq)]
     grid = study.grid_at(folds[0].cutoff)
     world = World(study.events, grid, study.calendar, study.layers)
     outcome = replay(models, study.recipes(models), plan, world, forecasts_folder(study.config), compute)
@@ -122,9 +134,12 @@ def compare(
         name, why = next((n, w) for n, w in outcome.not_run.items() if n == scoring.baseline or not outcome.replays)
         msg = f"{name} could not run: {why}"
         raise NotRunError(msg)
-    scores = scoring.run(outcome.replays, grid.area_m2)
-    protocol = _protocol(study, grid, plan, scoring, outcome.replays[0])
-    return Comparison(grid, outcome.replays, scores, outcome.not_run, outcome.outside, protocol)
+    replays = (*outcome.replays, *invited)
+    scores = scoring.run(replays, grid.area_m2)
+    protocol = _protocol(study, grid, plan, scoring, replays[0])
+    if guests:
+        protocol = f"{protocol} Stored forecasts of other runs: {', '.join(guest.name for guest in guests)}."
+    return Comparison(grid, replays, scores, outcome.not_run, outcome.outside, protocol)
 
 
 def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, one: Replay) -> str:

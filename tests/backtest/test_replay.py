@@ -10,7 +10,7 @@ from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.backtest.replay import World, replay
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.errors import NotRunError, StorageError
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.ewma import Ewma
@@ -52,6 +52,28 @@ class Picky(MovingAverage):
             msg = "Too little of it."
             raise NotRunError(msg)
         super()._fit(history)
+
+
+class Broken(MovingAverage):
+    """A mean that gives no counts from some week on, or refuses its own settings."""
+
+    def __init__(self, window=52, value=np.nan, refuses=False):
+        super().__init__(window)
+        self.value = value
+        self.refuses = refuses
+
+    def _fit(self, history):
+        if self.refuses:
+            msg = "window=52 is too wide; set a smaller one."
+            raise InputError(msg)
+        super()._fit(history)
+
+    def _predict(self, periods, steps):
+        expected, dispersion = super()._predict(periods, steps)
+        if len(self.history_.panel.periods) > 75:
+            expected = np.array(expected)
+            expected[1, 3:5, 0] = self.value
+        return expected, dispersion
 
 
 @pytest.fixture
@@ -214,10 +236,42 @@ def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_pa
     outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert set(outcome.not_run) == {"trees", "ewma"}
-    assert outcome.not_run["trees"].startswith("77 known weeks leave 50 to learn from")
+    assert outcome.not_run["trees"].startswith("71 known weeks leave 46 to learn from")
     assert outcome.not_run["ewma"] == "Too little of it."  # it ran later on, but not at every cutoff
     again = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert again.not_run == outcome.not_run
+
+
+@pytest.mark.parametrize("value", [np.nan, -0.25, np.inf])
+def test_forecasts_that_are_no_counts_stop_that_method_alone_with_the_first_unit(value, world, tmp_path):
+    outcome = run({"trees": Broken(value=value), "mean": MovingAverage()}, world, tmp_path)
+    assert {one.forecaster for one in outcome.replays} == {"mean"}
+    assert outcome.not_run == {
+        "trees": f"The forecaster gave {value} as an expected count, 2 times; "
+        "first at b / r0c3 / 2019-06-24/2019-06-30."
+    }
+
+
+def test_settings_that_are_refused_stop_the_run(world, tmp_path):
+    with pytest.raises(InputError, match="window=52 is too wide"):
+        run({"trees": Broken(refuses=True), "mean": MovingAverage()}, world, tmp_path)
+
+
+def test_each_forecast_is_stored_with_its_cost(world, tmp_path):
+    first = run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost
+    assert (first.fits, first.forecasts) == (3, 7)
+    assert first.fit_cpu_seconds > 0
+    assert first.forecast_seconds > 0
+    assert first.peak_mb >= 0
+    assert run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost == first  # as it was when they were made
+
+
+def test_a_fit_made_again_for_a_forecast_that_was_there_is_not_charged_twice(world, tmp_path):
+    run({"ewma": Ewma((8, 32))}, world, tmp_path)
+    (*_, gone) = sorted(tmp_path.rglob("cutoff=*/*.parquet"))[:6]  # the third of its chain
+    gone.unlink()
+    cost = run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost
+    assert (cost.fits, cost.forecasts) == (3, 7)
 
 
 @pytest.mark.slow
