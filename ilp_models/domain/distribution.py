@@ -10,6 +10,7 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 Floats = npt.NDArray[np.float64]
 
 _SMALLEST_DISPERSION: Final = 1e-8
+_SERIES_DISPERSION: Final = 0.005  # below it the hypergeometric series is slow, and fails in the end
 _DISPERSIONS: Final = (1e-4, 50.0)
 
 
@@ -50,6 +51,93 @@ def log_probability(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.A
         + special.xlogy(y, mu / (size + mu))
     )
     return np.asarray(np.where(alpha > _SMALLEST_DISPERSION, negative_binomial, poisson))
+
+
+def cumulative(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
+    """Return the probability of at most so many events under a negative binomial distribution.
+
+    Parameters
+    ----------
+    count : array_like
+        Counts; below 0 the probability is 0.
+    mean : array_like
+        Expected counts, >= 0.
+    dispersion : array_like
+        As in :func:`log_probability`.
+
+    Returns
+    -------
+    ndarray of float64
+        Probabilities, of the broadcast shape.
+
+    Examples
+    --------
+    >>> cumulative([-1, 0, 1], 1.0, 1.0)
+    array([0.  , 0.5 , 0.75])
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (count, mean, dispersion)))
+    y, mu, alpha = (np.atleast_1d(one) for one in arrays)
+    spread = np.maximum(alpha, _SMALLEST_DISPERSION)
+    result = np.exp(-np.where(alpha > _SMALLEST_DISPERSION, np.log1p(spread * mu) / spread, mu))  # most are of 0 events
+    result[y < 0] = 0.0
+    poisson = (y > 0) & ~(alpha > _SMALLEST_DISPERSION)
+    result[poisson] = special.gammaincc(np.floor(y[poisson]) + 1, mu[poisson])
+    rest = (y > 0) & (alpha > _SMALLEST_DISPERSION)
+    size, chance = 1.0 / alpha[rest], alpha[rest] * mu[rest] / (1 + alpha[rest] * mu[rest])
+    result[rest] = special.betaincc(np.floor(y[rest]) + 1, size, chance)
+    return result.reshape(arrays[0].shape)
+
+
+def half_mean_difference(mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
+    """Return half the mean absolute difference between two independent counts of a negative binomial distribution.
+
+    It is the CRPS to expect of a right distribution, and in closed form (Wei and Held 2014).
+
+    Parameters
+    ----------
+    mean : array_like
+        Expected counts, >= 0.
+    dispersion : array_like
+        As in :func:`log_probability`.
+
+    Returns
+    -------
+    ndarray of float64
+        Events, of the broadcast shape; exact to a part in a million where the dispersion is below 0.005, to one in
+        five thousand for means of a thousand events and more.
+
+    Examples
+    --------
+    >>> float(half_mean_difference(2.0, 1.0).round(12))
+    1.2
+    """
+    mu, alpha = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(dispersion, dtype=float))
+    spread = np.maximum(alpha, _SERIES_DISPERSION)
+    if not (alpha > _SMALLEST_DISPERSION).any():
+        return _poisson_half_difference(mu)
+    result = _half_difference(mu, spread)
+    low = alpha < _SERIES_DISPERSION
+    if low.any():
+        mu, alpha, spread = mu[low], alpha[low], spread[low]
+        ratio = result[low] / _poisson_half_difference(mu * (1 + spread * mu))
+        nearly = 1 + (ratio - 1) * alpha / spread  # the ratio is almost linear in a dispersion so small
+        result[low] = _poisson_half_difference(mu * (1 + alpha * mu)) * nearly
+    return result
+
+
+def _half_difference(mu: Floats, alpha: Floats) -> Floats:
+    variance = mu * (1 + alpha * mu)
+    exact = variance * special.hyp2f1(1 / alpha + 1, 0.5, 2.0, -4 * alpha * variance)
+    if np.isfinite(exact).all():
+        return np.asarray(exact)
+    rates = mu * special.poch(1 / alpha + 1, -0.5) / np.sqrt(np.pi)
+    thousands = np.hypot(rates, np.sqrt(mu / np.pi))  # gamma-distributed rates, and the noise around them
+    return np.asarray(np.where(np.isfinite(exact), exact, thousands))
+
+
+def _poisson_half_difference(mean: Floats) -> Floats:
+    positive = np.maximum(mean, 1e-300)
+    return np.asarray(positive * (special.ive(0, 2 * positive) + special.ive(1, 2 * positive)))
 
 
 def quantiles(mean: npt.ArrayLike, dispersion: npt.ArrayLike, levels: tuple[float, ...] = LEVELS) -> Floats:

@@ -80,6 +80,25 @@ def calibration_lines(replay: Replay, floor: float = 0.005, resampling: Resampli
     return pd.DataFrame(rows, columns=["forecaster", "lead", "crime_type", *ends])
 
 
+def bin_of(expected: Floats, bins: int) -> tuple[npt.NDArray[np.intp], int]:
+    """Return the bin of each unit, of bins with equally many units by expected count.
+
+    Parameters
+    ----------
+    expected : ndarray of float64
+        Expected events.
+    bins : int
+        Number of bins, >= 1; equal forecasts share one.
+
+    Returns
+    -------
+    tuple of (ndarray of int, int)
+        Bins from 0, of the shape of ``expected``, and how many there may be: some can be empty.
+    """
+    edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
+    return np.searchsorted(edges, expected, side="right"), len(edges) + 1
+
+
 def _pools(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
     """Yield each crime type and all of them, as (units, periods)."""
     expected, observed = (np.asarray(part.values, dtype=float) for part in (replay.expected, replay.observed))
@@ -89,9 +108,7 @@ def _pools(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
 
 
 def _binned(expected: Floats, observed: Floats, bins: int, resampling: Resampling) -> pd.DataFrame:
-    edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
-    code = np.searchsorted(edges, expected, side="right")
-    count, periods = len(edges) + 1, expected.shape[1]
+    (code, count), periods = bin_of(expected, bins), expected.shape[1]
     flat = (code * periods + np.arange(periods)).ravel()
     sums = [
         np.bincount(flat, weights=weights, minlength=count * periods).reshape(count, periods).T.astype(float)
