@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from sklearn.base import clone
@@ -61,3 +62,26 @@ def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizo
     periods = study.calendar.ahead(cutoff, horizon)
     forecast = fitted.predict(periods).named(name, study.recipes([name])[name])
     return Ahead(forecast, fitted, grid, periods)
+
+
+def write_relative_risks(ahead: Ahead, folder: Path) -> list[Path]:
+    """Return the table of relative risks of a method that learns them, written to a folder.
+
+    Parameters
+    ----------
+    ahead : Ahead
+        A forecast with the forecaster that made it.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    list of Path
+        ``relative_risks.csv``, or nothing for other methods.
+    """
+    table = getattr(ahead.forecaster, "relative_risks_", None)
+    if table is None:
+        return []
+    path = folder / "relative_risks.csv"
+    table.to_csv(path, index=False)
+    return [path]

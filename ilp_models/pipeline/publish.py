@@ -8,7 +8,7 @@ from typing import Any
 from ilp_models.export.marking import Provenance
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
-from ilp_models.pipeline.ahead import Ahead
+from ilp_models.pipeline.ahead import Ahead, write_relative_risks
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.judge import Judgement
 from ilp_models.pipeline.record import write_json
@@ -83,7 +83,8 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Grids, ``decision.json``, ``explanation.parquet`` where there is one, and the model's bundle.
+        Grids, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are any, and the
+        model's bundle.
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
@@ -102,7 +103,7 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
         **study.tags(),
     }
     files.append(write_bundle(ahead.forecaster, folder / "model", facts))
-    return files
+    return files + write_relative_risks(ahead, folder)
 
 
 def write_page(results: Results, report: Report, baseline: str, folder: Path) -> Path:

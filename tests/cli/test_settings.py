@@ -1,0 +1,23 @@
+from hydra import compose, initialize_config_dir
+
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.settings import Settings
+
+CONFIGS = find_configs()
+WORDS = ("layers.bars.path=b.gpkg", "layers.bars.where={amenity: [bar, pub]}", "layers={parks: {path: p.gpkg}}")
+
+
+def test_names_of_the_user_are_taken_where_a_task_leaves_room_for_them():
+    opened = Settings(CONFIGS, "forecast", (*WORDS, "horizon=2", "~export", "++layers.a.path=a")).opened()
+    assert opened.overrides == (*(f"++{word}" for word in WORDS), "horizon=2", "~export", "++layers.a.path=a")
+    with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
+        layers = compose(config_name="forecast", overrides=list(opened.overrides[:3])).layers
+    assert layers == {
+        "bars": {"path": "b.gpkg", "where": {"amenity": ["bar", "pub"]}},
+        "parks": {"path": "p.gpkg"},
+    }
+
+
+def test_a_hint_is_about_the_word_that_names_nothing():
+    settings = Settings(CONFIGS, "forecast", ("layers.bars.path=b.gpkg", "horizn=2")).opened()
+    assert settings.suggest() == "Did you mean horizon?"

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layer, Layers
+from ilp_models.model.risk_terrain import RiskTerrain
+from tests.builders import Rows, city, events_of, history_of, layers_on, poisson_counts, square_grid
+
+SIDE, CELLS = 200.0, 25
+GRID = replace(square_grid(CELLS, CELLS, SIDE), locator=Rows(CELLS, CELLS, SIDE))
+CENTRES = shapely.get_coordinates(shapely.centroid(GRID.geometry))
+WEEKS = 40
+RANGES = (150, 300, 450, 600)
+
+
+def invented(seed, spread=0.2):
+    """Return what is known of a city where risk is twice as high within 300 m of bars, and of a layer of nothing."""
+    rng = np.random.default_rng(seed)
+    bars, trees = (rng.uniform(CENTRES.min(axis=0), CENTRES.max(axis=0), (18, 2)) for _ in range(2))
+    near = np.hypot(*(CENTRES[:, None] - bars).transpose(2, 0, 1)).min(axis=1) < 300
+    rate = 0.1 * np.where(near, 2.0, 1.0) * rng.gamma(1 / spread, spread, len(GRID))
+    counts = np.stack([rng.poisson(rate[:, None], (len(GRID), WEEKS)), rng.poisson(0.05, (len(GRID), WEEKS))])
+    events = events_of(counts, GRID)
+    layers = Layers(tuple(Layer(name, shapely.points(at), GRID.crs) for name, at in (("bars", bars), ("trees", trees))))
+    return History.at(events.end, events, GRID, Calendar(), layers), rate / rate.sum()
+
+
+def test_a_known_truth_is_recovered():
+    tables = []
+    for seed in range(6):
+        known, truth = invented(seed)
+        fitted = RiskTerrain(ranges_m=RANGES).fit(known)
+        tables.append(fitted.relative_risks_.assign(seed=seed))
+        ahead = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected
+        share = ahead.sel(crime_type="a").values[:, 0] / float(ahead.sel(crime_type="a").sum())
+        flat = np.full(len(GRID), 1 / len(GRID))
+        assert np.abs(share - truth).sum() < np.abs(flat - truth).sum()
+    table = pd.concat(tables)
+    bars = table[(table["crime_type"] == "a") & (table["layer"] == "bars")]
+    assert bars["seed"].tolist() == list(range(6))
+    assert (bars["kind"] == "proximity").sum() >= 5
+    assert (bars["range_m"] == 300).sum() >= 5
+    assert ((bars["low"] <= 2) & (bars["high"] >= 2)).sum() >= 5
+    assert bars["relative_risk"].mean() == pytest.approx(2, rel=0.1)
+    nothing = table[(table["layer"] == "trees") | (table["crime_type"] == "b")]
+    assert len(nothing) <= 4  # of 18 chances: trees for both types, bars for the type that does not mind them
+
+
+def test_the_surface_times_the_level_is_the_forecast():
+    known, _ = invented(0)
+    fitted = RiskTerrain(ranges_m=RANGES, half_life=8).fit(known)
+    periods = known.calendar.ahead(known.cutoff, 3)
+    expected = fitted.predict(periods).expected.values
+    totals = known.panel.by_period.sum(axis=2, dtype=float)
+    level = exponential_means(totals, 8.0, np.array([WEEKS]))[0]
+    np.testing.assert_allclose(expected.sum(axis=1), np.repeat(level[:, None], 3, axis=1))
+    (bars,) = fitted.relative_risks_.query("crime_type == 'a'")["relative_risk"]
+    risk = expected[0, :, 0] / expected[0, :, 0].min()
+    np.testing.assert_allclose(np.unique(risk.round(9)), [1, bars])
+
+
+def test_dispersions_are_fitted_on_a_surface_that_had_not_seen_the_counts():
+    known, _ = invented(1)
+    fitted = RiskTerrain(ranges_m=RANGES).fit(known)
+    judged = 18  # of 40 weeks: half of those after the first few
+    cutoff = known.panel.periods[-judged].start_time
+    before = History.at(cutoff, known.events, GRID, known.calendar, known.layers)
+    early = RiskTerrain(ranges_m=RANGES).fit(before)
+    early_view = early.trace(known, known.panel.periods[-judged:], 1)
+    alphas = [fit_dispersion(known.panel.by_period[-judged:, kind], early_view[:, kind]) for kind in range(2)]
+    np.testing.assert_allclose(fitted.dispersion_, alphas)
+
+
+def test_continuous_factors_and_both_signs_work():
+    known, _ = invented(2)
+    fitted = RiskTerrain(ranges_m=RANGES, form="continuous", sign="both").fit(known)
+    found = fitted.relative_risks_.query("crime_type == 'a' and layer == 'bars'")
+    assert found["relative_risk"].item() > 1
+    assert found["low"].item() > 1
+
+
+def test_few_events_give_a_plain_surface_and_none_no_forecast():
+    counts = np.zeros((2, 12, 40), dtype=int)
+    counts[0, 2, ::10] = 1
+    grid = city()
+    events = events_of(counts, grid)
+    known = History.at(events.end, events, grid, Calendar(), layers_on(grid))
+    fitted = RiskTerrain().fit(known)
+    assert fitted.relative_risks_.empty
+    expected = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected.values[..., 0]
+    assert np.ptp(expected[0]) < 1e-15 < expected[0, 0]
+    assert (expected[1] == 0).all()
+    quiet = History.at(events.end, replace(events, table=events.table.iloc[:0]), grid, Calendar(), layers_on(grid))
+    with pytest.raises(NotRunError, match=r"hold no event at all\. Give more data"):
+        RiskTerrain().fit(quiet)
+
+
+def test_larger_cells_expect_more():
+    grid = city()
+    wide = replace(grid, area_m2=grid.area_m2 * np.where(np.arange(12) == 3, 3.0, 1.0))
+    events = events_of(poisson_counts((1, 12, 40), 0.01), wide)
+    known = History.at(events.end, events, wide, Calendar(), layers_on(wide))
+    expected = RiskTerrain().fit(known).predict(known.calendar.ahead(known.cutoff, 1)).expected.values[0, :, 0]
+    np.testing.assert_allclose(expected / expected[0], np.where(np.arange(12) == 3, 3.0, 1.0))
+
+
+def test_without_a_layer_it_does_not_run():
+    with pytest.raises(NotRunError, match=r"no context layer; give one, such as layers\.bars\.path="):
+        RiskTerrain().fit(history_of(poisson_counts((1, 4, 40))))
+    known, _ = invented(0)
+    with pytest.raises(NotRunError, match="no layer pubs, only bars, trees"):
+        RiskTerrain(layers=["pubs"]).fit(known)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"sign": "up"}, {"l1_share": 0.0}, {"folds": 1}, {"train_periods": 0}, {"form": "x"}, {"kinds": []}]
+)
+def test_settings_that_say_nothing_are_refused(settings):
+    known, _ = invented(0)
+    with pytest.raises(InputError, match=f"{next(iter(settings))}="):
+        RiskTerrain(**settings).fit(known)

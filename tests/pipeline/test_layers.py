@@ -1,0 +1,75 @@
+"""Layers given to a task reach the methods, the recipes and the account of the data."""
+
+import json
+import shutil
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.pipeline.comparison import compare
+from ilp_models.pipeline.study import open_study
+from tests.pipeline.small_city import perform, settle
+
+RISK = ("model=[risk_terrain]", "forecaster=risk_terrain")
+REPLAY = ("model=[moving_average,risk_terrain]", "scoring.baseline=moving_average", "backtest.test_periods=4")
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory):
+    """Return a file of places in the simulated city."""
+    events, _ = settle("forecast")[1]["data"].read()
+    some = events.table.sample(40, random_state=0)
+    path = tmp_path_factory.mktemp("files") / "bars.gpkg"
+    gpd.GeoDataFrame(geometry=gpd.points_from_xy(some["x"], some["y"]), crs=events.crs).to_file(path)
+    return path
+
+
+def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
+    done = perform("forecast", tmp_path, *RISK, f"++layers.bars.path={bars}")
+    notes = json.loads((done.folder / "intake.json").read_text())["notes"]
+    assert notes[-1] == "Layer bars: 40 features of bars.gpkg; taken as known all along."
+    table = pd.read_csv(done.folder / "relative_risks.csv")
+    assert list(table) == ["crime_type", "layer", "kind", "range_m", "relative_risk", "low", "high"]
+    assert (done.folder / "grid.gpkg").exists()
+
+
+def test_without_a_layer_the_reason_is_told(tmp_path):
+    with pytest.raises(NotRunError, match="There is no context layer"):
+        perform("forecast", tmp_path, *RISK)
+    with pytest.raises(InputError, match=r"layers\.bars\.pth is no setting"):
+        perform("forecast", tmp_path, *RISK, "++layers.bars={path:a.gpkg,pth:b}")
+
+
+def studied(folder, *overrides):
+    config, parts = settle("backtest", f"output={folder}", *REPLAY, *overrides)
+    return open_study(*(parts[name] for name in ("data", "calendar", "grid")), config, folder, parts["layers"]), parts
+
+
+def test_a_changed_layer_makes_another_recipe(bars, tmp_path):
+    copy = shutil.copy(bars, tmp_path / "moved.gpkg")
+    prints = [
+        studied(tmp_path, *words)[0].recipes(["risk_terrain"])["risk_terrain"]
+        for words in ([], [f"++layers.bars.path={bars}"], [f"++layers.bars.path={copy}"])
+    ]
+    frame = gpd.read_file(copy)
+    frame.translate(10).to_file(copy, layer="bars")
+    prints.append(studied(tmp_path, f"++layers.bars.path={copy}")[0].recipes(["risk_terrain"])["risk_terrain"])
+    assert prints[1] == prints[2]  # the same places under another name of the file
+    assert len(set(prints)) == 3
+
+
+def test_a_replay_before_a_layer_was_known_is_not_run(bars, tmp_path):
+    def outcome(known_from):
+        words = (f"++layers.bars.path={bars}", f"++layers.bars.known_from={known_from}")
+        study, parts = studied(tmp_path, *words)
+        return compare(study, parts["model"], parts["backtest"], parts["scoring"], parts["compute"])
+
+    late = outcome(studied(tmp_path)[0].cutoff.date())
+    assert late.not_run.keys() == {"risk_terrain"}
+    assert "Layer bars is known from" in late.not_run["risk_terrain"]
+    early = outcome("2000-01-01")
+    assert not early.not_run
+    assert np.isfinite(early.replay_of("risk_terrain").expected.values).all()
