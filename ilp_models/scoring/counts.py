@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from ilp_models.domain.distribution import LEVELS, log_probability
+from ilp_models.domain.distribution import LEVELS, cumulative, half_mean_difference, log_probability
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
@@ -36,6 +36,39 @@ def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: fl
     """
     y, mean = np.asarray(observed, dtype=float), np.maximum(np.asarray(expected, dtype=float), floor)
     return np.asarray(2.0 * (special.xlogy(y, y / mean) - y + mean))
+
+
+def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
+    """Return the continuous ranked probability score of negative binomial forecasts, in events; smaller is better.
+
+    In closed form (Wei and Held 2014): the mean distance of a draw from the count, less half that of two draws.
+
+    Parameters
+    ----------
+    observed : array_like
+        Events.
+    expected : array_like
+        Expected events, >= 0.
+    dispersion : array_like
+        Extra variance as a multiple of the squared mean, >= 0; 0 is Poisson.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> crps([0, 2], 1.0, 1.0).round(6)
+    array([0.333333, 0.833333])
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (observed, expected, dispersion)))
+    distance = np.array(arrays[1])  # of a count of 0
+    hit = arrays[0] > 0
+    y, mean, spread = (one[hit] for one in arrays)
+    beyond = mean * (1 - cumulative(y - 1, mean * (1 + spread), spread / (1 + spread)))  # sum of k p(k) over k > y
+    distance[hit] = y - mean + 2 * (beyond - y * (1 - cumulative(y, mean, spread)))
+    return distance - half_mean_difference(arrays[1], arrays[2])
 
 
 def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, Floats]:
@@ -84,12 +117,16 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
     dict of str to ndarray
         ``log_score`` (negative log likelihood: smaller is better), ``below_q05`` .. and ``at_most_q05`` ..
         (shares of counts below, and not above, each quantile), ``coverage_90``, ``coverage_50``, ``pinball``
-        (mean over the levels; smaller is better); means over cells, shape (crime types, periods).
+        (mean over the levels), ``crps``, ``brier_any`` (squared error of the probability of any event; smaller is
+        better); means over cells, shape (crime types, periods).
     """
-    observed = np.asarray(replay.observed.values, dtype=float)
-    expected = np.maximum(np.asarray(replay.expected.values, dtype=float), floor)
-    dispersion = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values
-    scores = {"log_score": -log_probability(observed, expected, dispersion).mean(axis=1)}
+    observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
+    dispersion = np.asarray(replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values, dtype=float)
+    scores = {
+        "log_score": -log_probability(observed, np.maximum(expected, floor), dispersion).mean(axis=1),
+        "crps": crps(observed, expected, dispersion).mean(axis=1),
+        "brier_any": ((cumulative(0.0, expected, dispersion) - (observed == 0)) ** 2).mean(axis=1),
+    }
     limits = dict(zip(QUANTILE_COLUMNS, np.asarray(replay.quantiles.values), strict=True))
     pinball = np.zeros_like(scores["log_score"])
     for level, (name, limit) in zip(LEVELS, limits.items(), strict=True):

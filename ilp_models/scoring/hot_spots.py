@@ -32,31 +32,78 @@ def label(share: float) -> str:
     return f"{100 * share:02g}"
 
 
-def hits(expected: Floats, observed: Floats, area_m2: Floats, shares: Sequence[float]) -> Floats:
-    """Return the events on flagged land.
+def rank(expected: Floats, area_m2: Floats) -> list[Ranking]:
+    """Return the ranking of the land for each crime type, each period on its own.
 
     Parameters
     ----------
     expected : ndarray of float64
         Expected events that rank the cells, shape (crime types, cells, periods).
-    observed : ndarray of float64
-        Events, same shape.
     area_m2 : ndarray of float64
         Ground area of each cell, square metres.
+
+    Returns
+    -------
+    list of Ranking
+        One a crime type.
+    """
+    return [Ranking.of(of_type, area_m2) for of_type in expected]
+
+
+def hits(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
+    """Return the events on flagged land.
+
+    Parameters
+    ----------
+    rankings : sequence of Ranking
+        Of each crime type.
+    observed : ndarray of float64
+        Events, shape (crime types, cells, periods).
     shares : sequence of float
-        Shares of the active land, each crime type and period ranked on its own.
+        Shares of the active land.
 
     Returns
     -------
     ndarray of float64
         Events, shape (shares, crime types, periods); fractions where a cell is flagged in part.
     """
-    result = np.empty((len(shares), expected.shape[0], expected.shape[2]))
-    for kind in range(expected.shape[0]):
-        ranking = Ranking.of(expected[kind], area_m2)
-        for index, share in enumerate(shares):
-            result[index, kind] = np.einsum("ij,ij->j", ranking.flagged(share), observed[kind])
-    return result
+    return np.array(
+        [
+            [np.einsum("ij,ij->j", one.flagged(share), counts) for one, counts in zip(rankings, observed, strict=True)]
+            for share in shares
+        ]
+    )
+
+
+def hit_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Floats:
+    """Return the area under the curve of hit rate against land, as a multiple of what chance would have.
+
+    It is the mean hit rate over all shares of land from 0 to ``up_to``, divided by that of a random map, which is
+    ``up_to / 2``: the mean of the PAI curve, weighted by share. A random map has 1, and nothing has more than
+    ``2 / up_to``, of all events on next to no land. The curve is taken as it is, not at points.
+
+    Parameters
+    ----------
+    rankings : sequence of Ranking
+        Of each crime type.
+    observed : ndarray of float64
+        Events, shape (crime types, cells, periods).
+    up_to : float
+        Share of the active land, above 0 and up to 1.
+
+    Returns
+    -------
+    ndarray of float64
+        Shape (crime types, periods); NaN without events.
+    """
+    events, result = observed.sum(axis=1), np.empty((len(rankings), observed.shape[2]))
+    for kind, ranking in enumerate(rankings):
+        budget = up_to * ranking.area_m2.sum()
+        before, tied = ranking.before_m2, ranking.through_m2 - ranking.before_m2
+        spent = np.clip(budget - before, 0.0, tied)  # land from the first of a tie on that lies within the budget
+        flagged = spent**2 / (2 * tied) + np.maximum(budget - before - tied, 0.0)
+        result[kind] = np.einsum("ij,ij->j", flagged, observed[kind]) / budget
+    return np.asarray(np.divide(2 * result, up_to * events, out=np.full(events.shape, np.nan), where=events > 0))
 
 
 def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[str, Floats]:
@@ -136,8 +183,8 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
     land = np.asarray(area_m2, dtype=float)
     events = observed.sum(axis=(1, 2))
     rates = []
-    for ranks in (np.asarray(replay.expected.values, dtype=float), observed):
-        caught = hits(ranks, observed, land, shares).sum(axis=2)
+    for rank_by in (np.asarray(replay.expected.values, dtype=float), observed):
+        caught = hits(rank(rank_by, land), observed, shares).sum(axis=2)
         rates.append(np.column_stack((caught, caught.sum(axis=1))))
     total = np.append(events, events.sum())
     kept = total > 0

@@ -7,14 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.distribution import half_mean_difference
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
 from ilp_models.scoring.bounds import expected_deviance
 from ilp_models.scoring.counts import distribution_scores, mean_scores
-from ilp_models.scoring.hot_spots import efficiencies, hit_rates, hits, label
+from ilp_models.scoring.harm import harm_scores, harm_weights
+from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, label, rank
 from ilp_models.scoring.protocol import check
+from ilp_models.scoring.stability import displacements, recaptures
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +29,12 @@ class Scoring:
     Parameters
     ----------
     shares : sequence of float
-        Shares of the active land at which hit rate, PAI and PEI are taken, above 0 and up to 1.
+        Shares of the active land at which hit rate, PAI, PEI, recapture and displacement are taken, above 0 and up
+        to 1.
+    area_share : float, default 0.20
+        Share of the active land up to which the area under the hit-rate curve is taken, above 0 and up to 1.
+    harm : mapping of str to float, optional
+        Harm of one event of each crime type; gives the scores ``harm_...``.
     floor : float, default 0.005
         Smaller forecasts are read as this many events by the deviance and the log score.
     block : int, default 4
@@ -47,6 +55,8 @@ class Scoring:
     """
 
     shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
+    area_share: float = 0.20
+    harm: Mapping[str, float] | None = None
     floor: float = 0.005
     block: int = 4
     draws: int = 2000
@@ -61,6 +71,13 @@ class Scoring:
             raise InputError(msg)
         if len({label(share) for share in self.shares}) < len(self.shares):
             msg = f"scoring.shares={list(self.shares)} names a share twice; name each once."
+            raise InputError(msg)
+        if not 0 < self.area_share <= 1:
+            msg = f"scoring.area_share={self.area_share} must be a share of land above 0 and up to 1, such as 0.2."
+            raise InputError(msg)
+        wrong = {name: weight for name, weight in (self.harm or {}).items() if not 0 <= weight < np.inf}
+        if wrong:
+            msg = f"scoring.harm={wrong} must be finite weights of 0 or more."
             raise InputError(msg)
         if not self.floor > 0:
             msg = f"scoring.floor={self.floor} must be above 0 events, such as 0.005."
@@ -104,39 +121,62 @@ class Scoring:
         for replay in replays:
             if replay.lead not in best:
                 observed = np.asarray(replay.observed.values, dtype=float)
-                best[replay.lead] = hits(observed, observed, land, self.shares)
+                best[replay.lead] = hits(rank(observed, land), observed, self.shares)
             scores = self._scores(replay, land, best[replay.lead])
             deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
             parts.append(_rows(replay.forecaster, replay, scores))
         leader = min(deviance, key=lambda name: float(np.mean(deviance[name])))
         for replay in (each for each in replays if each.forecaster == leader):
             parts.append(_rows(floor_of(leader), replay, self._floor(replay, land)))
-            parts.append(_rows(ORACLE, replay, self._oracle(replay, best[replay.lead])))
+            parts.append(_rows(ORACLE, replay, self._oracle(replay, land, best[replay.lead])))
         return ScoreTable(pd.concat(parts, ignore_index=True), self.resampling)
 
     def _scores(self, replay: Replay, area_m2: Floats, best: Floats) -> dict[str, Floats]:
-        observed = np.asarray(replay.observed.values, dtype=float)
-        expected = np.asarray(replay.expected.values, dtype=float)
-        caught = hits(expected, observed, area_m2, self.shares)
+        observed, expected = _counts(replay)
         scores = mean_scores(observed, expected, self.floor) | distribution_scores(replay, self.floor)
-        scores |= hit_rates(caught, scores["observed_total"], self.shares)
-        return scores | efficiencies(caught, best, self.shares)
+        return scores | self._places(replay, expected, area_m2, best)
 
-    def _oracle(self, replay: Replay, best: Floats) -> dict[str, Floats]:
-        observed = np.asarray(replay.observed.values, dtype=float)
-        scores = mean_scores(observed, observed, self.floor)
-        scores |= hit_rates(best, scores["observed_total"], self.shares)
-        return scores | efficiencies(best, best, self.shares)
+    def _oracle(self, replay: Replay, area_m2: Floats, best: Floats) -> dict[str, Floats]:
+        observed, _ = _counts(replay)
+        return mean_scores(observed, observed, self.floor) | self._places(replay, observed, area_m2, best)
+
+    def _places(self, replay: Replay, rank_by: Floats, area_m2: Floats, best: Floats) -> dict[str, Floats]:
+        """Return the scores of land that is flagged by some expected counts."""
+        observed, _ = _counts(replay)
+        rankings = rank(rank_by, area_m2)
+        caught = hits(rankings, observed, self.shares)
+        scores = hit_rates(caught, observed.sum(axis=1), self.shares) | efficiencies(caught, best, self.shares)
+        scores["pai_area"] = hit_area(rankings, observed, self.area_share)
+        scores |= recaptures(rankings, observed, self.shares, replay.lead)
+        return scores | displacements(rankings, area_m2, self.shares) | self._harm(replay, rank_by, observed, area_m2)
+
+    def _harm(self, replay: Replay, rank_by: Floats, counts: Floats, area_m2: Floats) -> dict[str, Floats]:
+        if self.harm is None:
+            return {}
+        weights = harm_weights(self.harm, replay.crime_types)
+        return harm_scores(rank_by, counts, area_m2, weights, self.shares, self.area_share)
 
     def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
-        expected = np.asarray(replay.expected.values, dtype=float)
-        total = expected.sum(axis=1)
+        """Return what is expected of forecasts whose rates are the truth, of counts with Poisson noise."""
+        _, expected = _counts(replay)
+        total, rankings = expected.sum(axis=1), rank(expected, area_m2)
         scores = {
             "deviance": expected_deviance(expected, self.floor).mean(axis=1),
+            "crps": half_mean_difference(expected, 0.0).mean(axis=1),
+            "brier_any": (np.exp(-expected) * -np.expm1(-expected)).mean(axis=1),
             "expected_total": total,
             "observed_total": total,
+            "pai_area": hit_area(rankings, expected, self.area_share),
         }
-        return scores | hit_rates(hits(expected, expected, area_m2, self.shares), total, self.shares)
+        scores |= hit_rates(hits(rankings, expected, self.shares), total, self.shares)
+        harm = self._harm(replay, expected, expected, area_m2)
+        return scores | {name: values for name, values in harm.items() if "pei" not in name and "oracle" not in name}
+
+
+def _counts(replay: Replay) -> tuple[Floats, Floats]:
+    """Return events and expected events, each (types, cells, periods)."""
+    observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
+    return observed, expected
 
 
 def _rows(forecaster: str, replay: Replay, scores: Mapping[str, Floats]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
 from ilp_models.domain.distribution import LEVELS, log_probability
-from ilp_models.scoring.counts import distribution_scores, mean_scores, poisson_deviance
+from ilp_models.scoring.counts import crps, distribution_scores, mean_scores, poisson_deviance
 from tests.builders import replay_of
 
 FLOOR = 0.005
@@ -58,6 +58,40 @@ def test_log_score_and_pinball_agree_with_other_libraries(replay):
             assert scores["pinball"][kind, period] == pytest.approx(np.mean(rules))
 
 
+def test_crps_and_brier_agree_with_other_libraries(replay):
+    scores = distribution_scores(replay, FLOOR)
+    for kind, dispersion in enumerate([0.4, 0.9]):
+        size = 1 / dispersion
+        for period in range(5):
+            observed, mean = (part[kind, :, period].to_numpy() for part in (replay.observed, replay.expected))
+            chance = size / (size + mean)
+            rules = [scoringrules.crps_negbinom(y, size, p) for y, p in zip(observed, chance, strict=True)]
+            assert scores["crps"][kind, period] == pytest.approx(np.mean(rules))
+            brier = scoringrules.brier_score((observed > 0).astype(int), 1 - chance**size)
+            assert scores["brier_any"][kind, period] == pytest.approx(np.mean(brier))
+
+
+def test_the_crps_of_poisson_forecasts_agrees_with_another_library():
+    generator = np.random.default_rng(5)
+    mean = np.append(generator.gamma(0.5, 2.0, 60), [30.0, 90.0])
+    observed = np.append(generator.poisson(mean[:60]), [22, 110])
+    oracle = [scoringrules.crps_poisson(y, m) for y, m in zip(observed, mean, strict=True)]
+    assert crps(observed, mean, 0.0) == pytest.approx(np.array(oracle), rel=1e-9)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 12), st.floats(0.001, 15.0), st.sampled_from([0.0, 1e-6, 0.002, 0.01, 0.7, 8.0]))
+def test_the_crps_is_the_summed_brier_score_of_every_threshold(count, mean, dispersion):
+    counts = np.arange(2500)
+    size = 1 / max(dispersion, 1e-12)
+    below = stats.poisson.cdf(counts, mean) if dispersion == 0 else stats.nbinom.cdf(counts, size, size / (size + mean))
+    assert crps(count, mean, dispersion) == pytest.approx(((below - (counts >= count)) ** 2).sum(), rel=2e-6, abs=1e-9)
+
+
+def test_a_forecast_of_nothing_misses_by_the_count():
+    assert crps([0, 3], 0.0, 0.5).tolist() == [0.0, 3.0]
+
+
 def test_shares_below_and_not_above_quantiles_by_hand(replay):
     limits = replay.quantiles.copy(data=np.broadcast_to([0, 1, 1, 2, 3], (2, 7, 5, 5)).transpose(3, 0, 1, 2))
     counts = np.broadcast_to(np.array([0, 0, 1, 1, 2, 3, 4])[:, None], (2, 7, 5))
@@ -101,3 +135,9 @@ def test_proper_scores_are_least_for_the_truth(truth, factor, dispersion):
 
     assert log_score(truth, dispersion) <= log_score(truth * factor, dispersion) + 1e-6
     assert log_score(truth, dispersion) <= log_score(truth, dispersion + factor) + 1e-6
+
+    def expected_crps(mean, spread):
+        return float(weights @ crps(counts, mean, spread))
+
+    assert expected_crps(truth, dispersion) <= expected_crps(truth * factor, dispersion) + 1e-6
+    assert expected_crps(truth, dispersion) <= expected_crps(truth, dispersion + factor) + 1e-6

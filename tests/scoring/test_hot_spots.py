@@ -4,8 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ilp_models.scoring.hot_spots import efficiencies, hit_curve, hit_rates, hits, label
+from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_curve, hit_rates, label, rank
+from ilp_models.scoring.hot_spots import hits as hits_of
 from tests.builders import replay_of
+
+
+def hits(expected, observed, area, shares):
+    return hits_of(rank(expected, area), observed, shares)
+
 
 SMALL = st.integers(0, 3).map(float)
 
@@ -97,3 +103,25 @@ def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
     assert (first["oracle"] >= first["hit_rate"] - 1e-12).all()
     at_ten = hits(expected[:1], observed[:1].astype(float), np.ones(30), (0.1,)).sum() / observed.sum()
     assert first.set_index(first["share"].round(2)).loc[0.1, "hit_rate"] == pytest.approx(at_ten)
+
+
+def test_a_random_map_has_the_area_of_chance_and_one_cell_nearly_the_most():
+    observed = np.array([[[0.0], [6.0], [0.0], [0.0]]])
+    assert hit_area(rank(np.ones((1, 4, 1)), np.ones(4)), observed, 0.2).item() == pytest.approx(1.0)
+    # all events on 2 % of the land: full from there on, so 1 - 0.02 / 2 / 0.2 of the most that is possible
+    land = np.array([2.0, 98.0])
+    expected = np.array([[[9.0], [1.0]]])
+    area = hit_area(rank(expected, land), np.array([[[5.0], [0.0]]]), 0.2)
+    assert area.item() == pytest.approx(2 / 0.2 * (1 - 0.05))
+
+
+@settings(deadline=None, max_examples=40)
+@given(weeks(), st.sampled_from([0.07, 0.2, 0.5, 1.0]))
+def test_the_area_is_that_under_the_curve(week, up_to):
+    expected, observed, land = week
+    shares = up_to * (np.arange(400) + 0.5) / 400
+    area = hit_area(rank(expected, land), observed, up_to)
+    events = observed.sum(axis=1)
+    curve = hits(expected, observed, land, shares).mean(axis=0) / np.maximum(events, 1) / (up_to / 2)
+    assert np.isnan(area[events == 0]).all()
+    assert area[events > 0] == pytest.approx(curve[events > 0], rel=5e-3)

@@ -10,7 +10,8 @@ from ilp_models.scoring.scores import Scoring
 from tests.builders import replay_of
 
 SHARES = (0.1, 0.35)
-SCORING = Scoring(shares=SHARES, draws=50)
+HARM = {"a": 3.0, "b": 0.5}
+SCORING = Scoring(shares=SHARES, draws=50, area_share=0.35, harm=HARM)
 
 
 def city(seed=0, kinds=2, cells=8, periods=9, forecaster="ewma", counts_seed=100, **others):
@@ -25,17 +26,41 @@ def area(cells=8):
     return np.array([1.0, 2.0, 0.5, 1.0, 1.0, 2.0, 4.0, 1.0])[:cells] * 1e5
 
 
-def slow_hits(rank_by, observed, land, share):
+def slow_flags(rank_by, land, share):
     """Flag cell after cell, all cells of one density at once."""
-    left, caught = share * sum(land), 0.0
+    left, flags = share * sum(land), [0.0] * len(land)
     density = [value / m2 for value, m2 in zip(rank_by, land, strict=True)]
     for value in sorted(set(density), reverse=True):
         tied = [cell for cell, own in enumerate(density) if own == value]
         size = sum(land[cell] for cell in tied)
         part = min(1.0, left / size)
-        caught += part * sum(observed[cell] for cell in tied)
+        for cell in tied:
+            flags[cell] = part
         left -= part * size
-    return caught
+    return flags
+
+
+def slow_hits(rank_by, observed, land, share):
+    return sum(part * events for part, events in zip(slow_flags(rank_by, land, share), observed, strict=True))
+
+
+def slow_area(rank_by, observed, land, up_to):
+    """Take the curve at many points."""
+    points = [up_to * (step + 0.5) / 400 for step in range(400)]
+    return sum(slow_hits(rank_by, observed, land, share) for share in points) / 400 / sum(observed) / (up_to / 2)
+
+
+def slow_chance(count, mean, spread):
+    if not spread:
+        return math.exp(-mean) * mean**count / math.factorial(count)
+    size = 1 / spread
+    chance = math.gamma(count + size) / math.gamma(size) / math.factorial(count)
+    return chance * (size / (size + mean)) ** size * (mean / (size + mean)) ** count
+
+
+def slow_crps(y, mean, spread):
+    below = [sum(slow_chance(k, mean, spread) for k in range(count + 1)) for count in range(40)]
+    return sum((share - (count >= y)) ** 2 for count, share in enumerate(below))
 
 
 def slow_scores(replay, land, kind, period, floor=0.005):
@@ -44,19 +69,15 @@ def slow_scores(replay, land, kind, period, floor=0.005):
     p = [float(value) for value in replay.expected.values[kind, :, period]]
     limits = replay.quantiles.values[:, kind, :, period]
     spread, cells = float(replay.dispersion.values[kind]), range(len(y))
-    scores = {"deviance": 0.0, "squared_error": 0.0, "log_score": 0.0, "pinball": 0.0}
+    scores = dict.fromkeys(("deviance", "squared_error", "log_score", "pinball", "crps", "brier_any"), 0.0)
     for cell in cells:
         mean = max(p[cell], floor)
         log_term = y[cell] * math.log(y[cell] / mean) if y[cell] else 0.0
         scores["deviance"] += 2 * (log_term - y[cell] + mean) / len(y)
         scores["squared_error"] += (y[cell] - p[cell]) ** 2 / len(y)
-        if spread:
-            size = 1 / spread
-            chance = math.gamma(y[cell] + size) / math.gamma(size) / math.factorial(y[cell])
-            chance *= (size / (size + mean)) ** size * (mean / (size + mean)) ** y[cell]
-        else:
-            chance = math.exp(-mean) * mean ** y[cell] / math.factorial(y[cell])
-        scores["log_score"] -= math.log(chance) / len(y)
+        scores["log_score"] -= math.log(slow_chance(y[cell], mean, spread)) / len(y)
+        scores["brier_any"] += ((y[cell] > 0) - (1 - slow_chance(0, p[cell], spread))) ** 2 / len(y)
+        scores["crps"] += slow_crps(y[cell], p[cell], spread) / len(y)
         for level, limit in zip((0.05, 0.25, 0.5, 0.75, 0.95), limits[:, cell], strict=True):
             cost = level * (y[cell] - limit) if y[cell] > limit else (1 - level) * (limit - y[cell])
             scores["pinball"] += cost / 5 / len(y)
@@ -67,7 +88,7 @@ def slow_scores(replay, land, kind, period, floor=0.005):
     scores["coverage_50"] = sum(limits[1, c] <= y[c] <= limits[3, c] for c in cells) / len(y)
     scores |= {"expected_total": sum(p), "observed_total": sum(y)}
     if sum(y):
-        scores["sum_ratio"] = sum(p) / sum(y)
+        scores |= {"sum_ratio": sum(p) / sum(y), "pai_area": slow_area(p, y, land, 0.35)}
     for share, name in zip(SHARES, ("10", "35"), strict=True):
         mine, best = slow_hits(p, y, land, share), slow_hits(y, y, land, share)
         scores[f"oracle_hits_{name}"] = best
@@ -77,6 +98,47 @@ def slow_scores(replay, land, kind, period, floor=0.005):
                 f"pai_{name}": mine / sum(y) / share,
                 f"pei_{name}": mine / best,
             }
+        if period:
+            scores |= slow_stability(replay, land, kind, period, share, name)
+    return scores | slow_harm(replay, land, kind, period)
+
+
+def slow_stability(replay, land, kind, period, share, name):
+    """Compare the flagged land with the period before."""
+    (q, p), (x, y) = (
+        [[float(value) for value in cube.values[kind, :, when]] for when in (period - 1, period)]
+        for cube in (replay.expected, replay.observed)
+    )
+    flags, before = slow_flags(p, land, share), slow_flags(q, land, share)
+    same = sum(min(pair) * m2 for *pair, m2 in zip(flags, before, land, strict=True))
+    scores = {f"displacement_{name}": 1 - same / share / sum(land)}
+    if sum(x) and sum(y):
+        now, then = (sum(part * n for part, n in zip(flags, counts, strict=True)) for counts in (y, x))
+        both = sum(x) + sum(y)
+        scores |= {f"recaptured_now_{name}": now * sum(x) / both, f"recaptured_then_{name}": then * sum(y) / both}
+        if then:
+            scores[f"rri_{name}"] = (now / sum(y)) / (then / sum(x))
+    return scores
+
+
+def slow_harm(replay, land, kind, period):
+    """Rank by the harm of both types, and catch the events of one."""
+    weights = list(HARM.values())
+    risk, done = (
+        [sum(w * float(cube.values[k, cell, period]) for k, w in enumerate(weights)) for cell in range(len(land))]
+        for cube in (replay.expected, replay.observed)
+    )
+    y = [weights[kind] * float(value) for value in replay.observed.values[kind, :, period]]
+    scores = {"harm_total": sum(y)}
+    if sum(y):
+        scores["harm_pai_area"] = slow_area(risk, y, land, 0.35)
+    for share, name in zip(SHARES, ("10", "35"), strict=True):
+        mine, best = slow_hits(risk, y, land, share), slow_hits(done, y, land, share)
+        scores[f"harm_oracle_hits_{name}"] = best
+        if sum(y):
+            scores |= {f"harm_hit_rate_{name}": mine / sum(y), f"harm_pai_{name}": mine / sum(y) / share}
+        if best:
+            scores[f"harm_pei_{name}"] = mine / best
     return scores
 
 
@@ -89,7 +151,10 @@ def test_every_score_is_what_loops_over_cells_give(seed):
     for kind, name in enumerate(("a", "b")):
         for period, start in enumerate(replay.periods.start_time.strftime("%Y-%m-%d")):
             scores = mine.loc[(name, start)].set_index("score")["value"].to_dict()
-            assert scores == pytest.approx(slow_scores(replay, area(), kind, period))
+            slow = slow_scores(replay, area(), kind, period)
+            areas = {key: slow.pop(key) for key in ("pai_area", "harm_pai_area") if key in slow}
+            assert {key: scores.pop(key) for key in areas} == pytest.approx(areas, rel=5e-3)
+            assert scores == pytest.approx(slow)
 
 
 def test_pools_are_those_of_all_units():
@@ -109,6 +174,45 @@ def test_pools_are_those_of_all_units():
     assert pooled["hit_rate_35"] == pytest.approx(hits / replay.observed.values.sum())
     assert pooled["pai_35"] == pytest.approx(hits / replay.observed.values.sum() / 0.35)
     assert pooled["pei_35"] == pytest.approx(hits / best)
+
+
+def test_the_harm_hit_rate_of_all_types_is_harm_caught_over_harm_done():
+    replay = city()
+    summary = SCORING.run([replay], area()).summarise().set_index(["forecaster", "crime_type", "score"])["value"]
+    weights = np.array(list(HARM.values()))
+    risk, done = (np.tensordot(weights, cube.values, axes=1) for cube in (replay.expected, replay.observed))
+    caught, best = (
+        sum(slow_hits(by[:, week], done[:, week], area(), 0.35) for week in range(9)) for by in (risk, done)
+    )
+    assert summary["ewma", "all", "harm_hit_rate_35"] == pytest.approx(caught / done.sum())
+    assert summary["ewma", "all", "harm_pai_35"] == pytest.approx(caught / done.sum() / 0.35)
+    assert summary["ewma", "all", "harm_pei_35"] == pytest.approx(caught / best)
+    assert summary["oracle", "all", "harm_hit_rate_35"] == pytest.approx(best / done.sum())
+
+
+def test_without_weights_there_are_no_harm_scores():
+    table = Scoring(shares=SHARES, draws=50).run([city()], area()).table
+    assert not table["score"].str.startswith("harm").any()
+
+
+def test_every_type_needs_a_weight():
+    with pytest.raises(InputError, match=r"scoring\.harm gives no weight to b"):
+        replace(SCORING, harm={"a": 1.0}).run([city()], area())
+    with pytest.raises(InputError, match="the weight 0 to all of a, b"):
+        replace(SCORING, harm={"a": 0.0, "b": 0.0}).run([city()], area())
+
+
+def test_the_pooled_recapture_rate_is_of_sums():
+    replay = city(lead=2)
+    summary = SCORING.run([replay], area()).summarise().set_index(["forecaster", "crime_type", "score"])
+    now = then = 0.0
+    for week in range(2, 9):
+        x, y = (replay.observed.values[0, :, when] for when in (week - 2, week))
+        flags = np.array(slow_flags(replay.expected.values[0, :, week], area(), 0.35))
+        now += flags @ y * x.sum() / (x.sum() + y.sum())
+        then += flags @ x * y.sum() / (x.sum() + y.sum())
+    assert summary.loc[("ewma", "a", "rri_35"), "value"] == pytest.approx(now / then)
+    assert summary.loc[("ewma", "a", "rri_35"), "n"] == 7
 
 
 def test_a_perfect_forecast_scores_as_the_oracle():
@@ -134,6 +238,9 @@ def test_the_floor_is_of_the_forecaster_with_the_least_deviance():
     # the truth scores its own floor but for the noise of one sample
     assert floor["deviance"] == pytest.approx(truth_row["deviance"], rel=0.05)
     assert floor["hit_rate_10"] == pytest.approx(truth_row["hit_rate_10"], rel=0.05)
+    assert floor[["crps", "brier_any", "pai_area"]].to_list() == pytest.approx(
+        truth_row[["crps", "brier_any", "pai_area"]].to_list(), rel=0.05
+    )
     assert summary["oracle"]["hit_rate_10"] > floor["hit_rate_10"]
     ceiling = scores.skill("ewma", bounds=True).query("crime_type == 'all'").set_index("forecaster")["skill"]
     assert ceiling["oracle"] > ceiling["floor (truth)"] > 0
@@ -213,6 +320,8 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
         ({"shares": [5]}, "0.05"),
         ({"shares": [0.05, 0.05]}, "twice"),
         ({"floor": 0.0}, "floor"),
+        ({"area_share": 20}, "area_share=20"),
+        ({"harm": {"a": -1.0}}, "0 or more"),
         ({"level": 95}, "level"),
     ],
 )

@@ -1,0 +1,88 @@
+"""Scores that count events by their harm: one ranking of the land for all crime types together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.domain.errors import InputError
+from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, rank
+
+Floats = npt.NDArray[np.float64]
+
+PREFIX: Final = "harm_"
+
+
+def harm_weights(harm: Mapping[str, float], crime_types: Sequence[str]) -> Floats:
+    """Return the harm of one event of each crime type.
+
+    Parameters
+    ----------
+    harm : mapping of str to float
+        Weights by crime type, in any unit (such as days of a sentence).
+    crime_types : sequence of str
+        The crime types, in order.
+
+    Returns
+    -------
+    ndarray of float64
+        One weight a type.
+
+    Raises
+    ------
+    InputError
+        If a type has none, or none of the types has a weight above 0.
+    """
+    missing = [kind for kind in crime_types if kind not in harm]
+    if missing:
+        msg = f"scoring.harm gives no weight to {', '.join(missing)}; name every crime type, with 0 to leave one out."
+        raise InputError(msg)
+    weights = np.array([float(harm[kind]) for kind in crime_types])
+    if not weights.any():
+        msg = f"scoring.harm gives the weight 0 to all of {', '.join(crime_types)}; there is nothing to score."
+        raise InputError(msg)
+    return weights
+
+
+def harm_scores(
+    expected: Floats, observed: Floats, area_m2: Floats, weights: Floats, shares: Sequence[float], up_to: float
+) -> dict[str, Floats]:
+    """Return hit rates, PAI and PEI by harm, on land ranked by the expected harm of all crime types together.
+
+    Each crime type has its row: its own harm caught on that one land. In a row the weight cancels, in the pool over
+    types it does not: there the harm hit rate is harm caught / all harm.
+
+    Parameters
+    ----------
+    expected : ndarray of float64
+        Expected events, shape (crime types, cells, periods).
+    observed : ndarray of float64
+        Events, same shape.
+    area_m2 : ndarray of float64
+        Ground area of each cell, square metres.
+    weights : ndarray of float64
+        Harm of one event of each type.
+    shares : sequence of float
+        Shares of the active land.
+    up_to : float
+        Share of the land up to which ``harm_pai_area`` is taken.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``harm_total``, ``harm_hit_rate_05`` .., ``harm_pai_05`` .., ``harm_pei_05`` .., ``harm_oracle_hits_05`` ..
+        (of an oracle that ranks by the harm done; a single type may be caught more often than by it) and
+        ``harm_pai_area``, shape (crime types, periods); NaN without harm of that type.
+    """
+    done = observed * weights[:, None, None]
+    total = done.sum(axis=1)
+    mine, best = (
+        rank(np.tensordot(weights, cube, axes=1)[None], area_m2) * len(weights) for cube in (expected, observed)
+    )
+    caught = hits(mine, done, shares)
+    scores = (
+        {"total": total} | hit_rates(caught, total, shares) | efficiencies(caught, hits(best, done, shares), shares)
+    )
+    scores |= {"pai_area": hit_area(mine, done, up_to)}
+    return {f"{PREFIX}{name}": value for name, value in scores.items()}
