@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     study = open_study(data, calendar, grid, config, folder, layers)
     with tracking.run("backtest", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
-        files = write_scores(comparison.scores, scoring.baseline, folder)
+        files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
         record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
         for path in (*files, folder / "intake.json"):
             tracked.artifact(path)

@@ -70,7 +70,7 @@ class Guest:
             msg = (
                 f"runs: {self.stored_as} in {self.place} was not replayed over the same periods: it lacks "
                 f"{len(lacking)} of {len(cutoffs)} cutoffs, first {lacking[0].date()}; it has {len(kept)}, "
-                f"{kept[0].date()} to {kept[-1].date()}. Set backtest.end and backtest.test_periods, or name another run."
+                f"{kept[0].date()} to {kept[-1].date()}. Set backtest.end and backtest.test_periods, or name others."
             )
             raise InputError(msg)
         replays = store.replays(self.recipe, self.stored_as, cutoffs, freq)

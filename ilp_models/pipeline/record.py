@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.cost import Cost
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound
 from ilp_models.domain.tracking import TrackedRun
 
@@ -31,7 +32,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     return path
 
 
-def write_scores(scores: ScoreTable, baseline: str, folder: Path) -> list[Path]:
+def write_scores(
+    scores: ScoreTable, baseline: str, folder: Path, not_run: Mapping[str, str] | None = None
+) -> list[Path]:
     """Return the files of a score table: the scores by period, their summary, and the skills.
 
     Parameters
@@ -42,17 +45,22 @@ def write_scores(scores: ScoreTable, baseline: str, folder: Path) -> list[Path]:
         Skill is measured against this forecaster.
     folder : Path
         Where to write.
+    not_run : mapping of str to str, optional
+        Why a forecaster could not run; it keeps a row among the skills, the reason as its verdict.
 
     Returns
     -------
     list of Path
         ``scores.csv``, ``summary.csv`` and ``skill.csv``.
     """
-    tables = {
-        "scores.csv": scores.table,
-        "summary.csv": scores.summarise(),
-        "skill.csv": all_skills(scores, baseline),
-    }
+    skills = all_skills(scores, baseline)
+    if not_run:
+        lead, verdicts = scores.table["lead"].min(), [f"did not run: {why}" for why in not_run.values()]
+        absent = pd.DataFrame(
+            {"forecaster": list(not_run), "lead": lead, "crime_type": ALL, "verdict": verdicts, "n": 0}
+        )
+        skills = pd.concat([skills, absent], ignore_index=True)
+    tables = {"scores.csv": scores.table, "summary.csv": scores.summarise(), "skill.csv": skills}
     for name, table in tables.items():
         table.to_csv(folder / name, index=False)
     return [folder / name for name in tables]
@@ -82,6 +90,7 @@ def record_scores(
     baseline: str,
     recipes: Mapping[str, str],
     models: Mapping[str, Any],
+    costs: Mapping[str, Cost | None] | None = None,
 ) -> None:
     """Record one child run a forecaster with its pooled scores.
 
@@ -96,16 +105,20 @@ def record_scores(
     recipes : mapping of str to str
         Fingerprints by name.
     models : mapping of str to Any
-        Settings of the forecasters by name.
+        Settings of the forecasters by name; those of other runs have none here.
+    costs : mapping of str to Cost or None, optional
+        What their forecasts cost.
     """
     summary, skills = scores.summarise(), scores.skill(baseline)
     for name in scores.forecasters:
         if is_bound(name):
             continue
-        with run.child(name, {"recipe": recipes[name], "forecaster": name}, models[name]) as child:
+        with run.child(name, {"recipe": recipes[name], "forecaster": name}, models.get(name, {})) as child:
             child.metrics(_metrics(summary[summary["forecaster"] == name], ["score"], "value"))
             own = skills[skills["forecaster"] == name].assign(score="skill")
             child.metrics(_metrics(own, ["score"], "skill"))
+            cost = (costs or {}).get(name)
+            child.metrics({f"cost/{key}": value for key, value in cost.to_dict().items()} if cost else {})
 
 
 def _metrics(rows: pd.DataFrame, labels: list[str], value: str) -> dict[str, float]:

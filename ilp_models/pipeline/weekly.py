@@ -94,7 +94,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
-        files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder)]
+        files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]
         files += publish(results, export, folder)
         files += [write_page(results, report, scoring.baseline, folder), folder / "figures"]
         record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])

@@ -105,7 +105,7 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
         raise StorageError(msg) from error
     return ReportContent(
         city=evidence.city,
-        data=_data(intake),
+        data=records_in_a_line(intake),
         period=period_words(evidence.forecast.periods[0]),
         forecaster=evidence.forecast.forecaster,
         baseline=evidence.baseline,
@@ -155,6 +155,25 @@ def period_words(period: pd.Period) -> str:
     month = f" {start:%B}" if start.month != end.month else ""
     year = f" {start.year}" if start.year != end.year else ""
     return f"{start:%A} {start.day}{month}{year} to {end:%A} {end.day} {end:%B %Y}"
+
+
+def records_in_a_line(intake: IntakeReport) -> str:
+    """Return publisher, number and span of the records in one line.
+
+    Parameters
+    ----------
+    intake : IntakeReport
+        The account of the records.
+
+    Returns
+    -------
+    str
+        Such as ``City police: 97 records, 2014-01-01 to 2021-12-31``.
+    """
+    if intake.start is None or intake.end is None:
+        return f"{intake.source}: no record"
+    last = intake.end - pd.Timedelta(1, "ns")
+    return f"{intake.source}: {intake.rows_kept:,} records, {intake.start:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def _plain_reasons(decision: Decision) -> tuple[str, ...]:
@@ -269,13 +288,6 @@ def _key_numbers(evidence: Evidence, table: pd.DataFrame) -> tuple[KeyNumber, ..
 def _ends(own: Mapping[str, float], name: str, form: Callable[[float], str]) -> str:
     low, high = own[f"{name}_low"], own[f"{name}_high"]
     return f"[{form(low)}, {form(high)}]; " if pd.notna(low) else ""
-
-
-def _data(intake: IntakeReport) -> str:
-    if intake.start is None or intake.end is None:
-        return f"{intake.source}: no record"
-    last = intake.end - pd.Timedelta(1, "ns")
-    return f"{intake.source}: {intake.rows_kept:,} records, {intake.start:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
 def _kept(intake: IntakeReport) -> str:

@@ -116,6 +116,48 @@ def draw_map(
     return save(figure, path, mark)
 
 
+def draw_difference(path: Path, ground: Ground, values: npt.NDArray[np.float64], title: str, label: str) -> Path:
+    """Return the path of a map of differences between two forecasters, white where there is none.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    ground : Ground
+        Cells and outlines.
+    values : ndarray of float64
+        One difference a cell. Colours end at the 99 % quantile of their sizes, so that one cell does not pale the rest.
+    title : str
+        Shown above the map.
+    label : str
+        What the colours mean, beside their scale.
+
+    Returns
+    -------
+    Path
+        ``path``.
+    """
+    left, bottom, right, upper = shapely.total_bounds(ground.cells)
+    width = 0.62 * _WIDTH
+    figure = Figure(figsize=(width, width * np.clip((upper - bottom) / (right - left), 0.4, 1.3) + 0.9))
+    figure.set_layout_engine("constrained")
+    axes = figure.add_subplot()
+    rings = [shapely.get_coordinates(part) for part in shapely.get_exterior_ring(_largest(ground.cells))]
+    end = float(np.quantile(np.abs(values), 0.99)) or float(np.abs(values).max()) or 1.0
+    patches = PolyCollection(rings, edgecolors="face", linewidths=0.15, cmap="RdBu_r", clim=(-end, end))
+    patches.set_array(values)
+    axes.add_collection(patches)
+    axes.add_collection(LineCollection(ground.outlines, colors="#47525b", linewidths=0.4))
+    axes.set(xlim=(left, right), ylim=(bottom - 0.1 * (upper - bottom), upper), aspect="equal")
+    axes.set_axis_off()
+    axes.set_title(literal(title), loc="left", fontsize=10.5, color=_INK, fontweight="bold")
+    bar = figure.colorbar(patches, ax=axes, orientation="horizontal", fraction=0.05, pad=0.02, extend="both")
+    bar.set_label(literal(label), fontsize=8, color=_INK)
+    bar.ax.tick_params(labelsize=7.5)
+    _scale(axes, right - left, at_left=True)
+    return save(figure, path, title)
+
+
 def class_edges(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the edges of the classes of a map, at quantiles 0, 50, 80, 90, 95, 99 and 100 % of the cells.
 

@@ -105,6 +105,38 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
     StorageError
         If a figure cannot be read or the page not be written.
     """
+    write_page(
+        path,
+        "report.html.j2",
+        title=title,
+        content=content,
+        comparison=[(bound, rows.to_dict("records")) for bound, rows in content.comparison.groupby("bound")],
+        checks=checks(content.findings),
+        icons=_ICONS,
+        caveat=CAVEAT,
+        scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
+        research_only=RESEARCH_ONLY,
+    )
+    return path
+
+
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Return nothing, having written a page from a template of this package.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file; it is whole or was not touched.
+    template : str
+        Name of the template.
+    **values : object
+        What the template shows; text is escaped.
+
+    Raises
+    ------
+    StorageError
+        If a figure cannot be read or the page not be written.
+    """
     pages = Environment(
         loader=PackageLoader("ilp_models.report"),
         autoescape=True,
@@ -115,16 +147,7 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
     pages.filters.update(number=number, percent=percent, embed=embed)
     pages.globals.update(interval=interval)
     try:
-        text = pages.get_template("report.html.j2").render(
-            title=title,
-            content=content,
-            comparison=[(bound, rows.to_dict("records")) for bound, rows in content.comparison.groupby("bound")],
-            checks=checks(content.findings),
-            icons=_ICONS,
-            caveat=CAVEAT,
-            scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
-            research_only=RESEARCH_ONLY,
-        )
+        text = pages.get_template(template).render(**values)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent, ignore_cleanup_errors=True) as unfinished:
             whole = Path(unfinished, path.name)
@@ -133,7 +156,6 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
     except OSError as error:
         msg = f"The report {path} was not written ({error}); free space there or choose another folder."
         raise StorageError(msg) from error
-    return path
 
 
 def checks(findings: pd.DataFrame) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ _SCORES = ("scoring.block=2", "scoring.draws=200")
 SETTINGS = {
     "simulate": _CITY,
     "backtest": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),
+    "compare": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),
     "audit": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
     "weekly": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
     "forecast": (*_CITY, "model=[lightgbm]", *_LIGHTGBM, "tracking=memory"),

@@ -1,0 +1,93 @@
+"""The task ``compare``: forecasters of this and other runs, compared as a referee would accept it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.comparison import compare
+from ilp_models.pipeline.contest import examine, field_of
+from ilp_models.pipeline.contest_page import evidence_of
+from ilp_models.pipeline.guests import find_guests
+from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.report.comparison_page import ComparisonReport, summary
+from ilp_models.scoring.scores import Scoring
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    layers: Mapping[str, Any],
+    model: Mapping[str, Forecaster],
+    runs: Sequence[str],
+    backtest: RollingOrigin,
+    scoring: Scoring,
+    report: ComparisonReport,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return the comparison as text, having written its page, tables and figures.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    runs : sequence of str
+        Folders of results whose stored forecasts take part, too.
+    backtest : RollingOrigin
+        Which cutoffs.
+    scoring : Scoring
+        Which scores.
+    report : ComparisonReport
+        Title of the page.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        For the terminal.
+    """
+    check_names(model, scoring__baseline=scoring.baseline)
+    tracking.check()
+    study = open_study(data, calendar, grid, config, folder, layers)
+    recipes = study.recipes(model)
+    guests = find_guests(runs, recipes)
+    with tracking.run("compare", study.tags(), config) as tracked:
+        comparison = compare(study, model, backtest, scoring, compute, guests)
+        field = field_of(comparison, model, recipes, guests, scoring.baseline)
+        contest = examine(comparison, field)
+        files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
+        files += contest.write(folder)
+        evidence = evidence_of(contest, study, model, guests, scoring.floor)
+        files += report.write(folder, evidence)
+        record_scores(tracked, comparison.scores, scoring.baseline, field.recipes, config["model"], field.costs)
+        for path in (*files, folder / "intake.json"):
+            tracked.artifact(path)
+    table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
+    return "\n".join([table, "", *summary(evidence), "", comparison.protocol, f"Page: {folder / report.file_name}"])

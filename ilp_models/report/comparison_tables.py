@@ -1,0 +1,229 @@
+"""The tables of a comparison's page: who was told apart from whom, and skill by crime type, lead and season."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.scores import ALL
+from ilp_models.report.page import percent
+
+_TURNED: Final = {"better": "worse", "worse": "better", "tie": "tie"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Parameters
+    ----------
+    text : str
+        The number.
+    verdict : str
+        ``better``, ``worse``, ``tie`` or empty.
+    note : str
+        Its interval and test, shown on hovering and read out.
+    """
+
+    text: str
+    verdict: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A table of forecasters by something.
+
+    Parameters
+    ----------
+    title : str
+        Caption.
+    columns : tuple of str
+        Heads.
+    rows : tuple of (str, tuple of Cell)
+        Name of the forecaster and its cells.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+def told_apart(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every ordered pair of forecasters over all crime types, each seen from both sides.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once.
+    lead : int
+        Periods ahead.
+
+    Returns
+    -------
+    dict of (str, str) to dict
+        ``difference, low, high, holm, verdict`` of the first of a pair against the second.
+    """
+    found = {}
+    for row in pairs[(pairs["lead"] == lead) & (pairs["crime_type"] == ALL)].to_dict("records"):
+        one, other = str(row["forecaster"]), str(row["other"])
+        found[one, other] = {name: row[name] for name in ("difference", "low", "high", "holm", "verdict")}
+        found[other, one] = {
+            "difference": -row["difference"],
+            "low": -row["high"],
+            "high": -row["low"],
+            "holm": row["holm"],
+            "verdict": _TURNED[str(row["verdict"])],
+        }
+    return found
+
+
+def ties_of(best: str, pairs: pd.DataFrame, lead: int) -> tuple[str, ...]:
+    """Return the forecasters that were not told apart from the best.
+
+    Parameters
+    ----------
+    best : str
+        The forecaster with the smallest deviance.
+    pairs : DataFrame
+        As in :func:`told_apart`.
+    lead : int
+        Periods ahead.
+
+    Returns
+    -------
+    tuple of str
+        Without the best itself.
+    """
+    known = told_apart(pairs, lead)
+    return tuple(other for (one, other), pair in known.items() if one == best and pair["verdict"] == "tie")
+
+
+def pair_matrix(pairs: pd.DataFrame, deviance: pd.Series, lead: int) -> Matrix:
+    """Return the share of the column's deviance that the row saves, for every pair.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As in :func:`told_apart`.
+    deviance : Series
+        Deviance by forecaster, best first.
+    lead : int
+        Periods ahead.
+
+    Returns
+    -------
+    Matrix
+        Verdicts are adjusted over all pairs.
+    """
+    known = told_apart(pairs, lead)
+    names = tuple(map(str, deviance.index))
+    rows = [(one, tuple(_pair(known.get((one, other)), float(deviance[other])) for other in names)) for one in names]
+    title = "Share of the column's deviance that the row saves, with the verdict on the row after Holm's adjustment"
+    return Matrix(title, names, tuple(rows))
+
+
+def _pair(pair: dict[str, Any] | None, deviance: float) -> Cell:
+    if pair is None:
+        return Cell("")
+    low, high = (percent(-pair[end] / deviance, 2, sign=True) for end in ("high", "low"))
+    note = f"[{low}, {high}], adjusted p = {pair['holm']:.2g}" if np.isfinite(pair["holm"]) else "too few periods"
+    return Cell(percent(-pair["difference"] / deviance, 2, sign=True), str(pair["verdict"]), note)
+
+
+def skill_matrices(
+    skill: pd.DataFrame, seasons: pd.DataFrame, forecasters: Sequence[str], lead: int
+) -> tuple[Matrix, ...]:
+    """Return skill by crime type, by lead where there are several, and by season.
+
+    Parameters
+    ----------
+    skill : DataFrame
+        ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``.
+    seasons : DataFrame
+        The same with ``season``.
+    forecasters : sequence of str
+        The forecasters to show, in order.
+    lead : int
+        The lead shown where there is no room for others.
+
+    Returns
+    -------
+    tuple of Matrix
+        Two or three tables.
+    """
+    return tuple(_skill_matrices(skill, seasons, forecasters, lead))
+
+
+def _skill_matrices(
+    skill: pd.DataFrame, seasons: pd.DataFrame, forecasters: Sequence[str], lead: int
+) -> Iterator[Matrix]:
+    near = skill[skill["lead"] == lead]
+    kinds = [ALL, *(kind for kind in dict.fromkeys(near["crime_type"]) if kind != ALL)]
+    heads = ["all types" if kind == ALL else str(kind) for kind in kinds]
+    yield Matrix("Skill by crime type", tuple(heads), _skills(near, "crime_type", kinds, forecasters))
+    pooled = skill[skill["crime_type"] == ALL]
+    leads = sorted(pooled["lead"].unique())
+    if len(leads) > 1:
+        heads = [f"lead {ahead}" for ahead in leads]
+        yield Matrix("Skill by lead, all types", tuple(heads), _skills(pooled, "lead", leads, forecasters))
+    parts = seasons[(seasons["lead"] == lead) & (seasons["crime_type"] == ALL)]
+    names = list(dict.fromkeys(parts["season"]))
+    yield Matrix("Skill by season, all types", tuple(map(str, names)), _skills(parts, "season", names, forecasters))
+
+
+def _skills(
+    rows: pd.DataFrame, column: str, values: Sequence[Any], forecasters: Sequence[str]
+) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+    known = {(row["forecaster"], row[column]): row for row in rows.to_dict("records")}
+    return tuple((name, tuple(_skill(known.get((name, value))) for value in values)) for name in forecasters)
+
+
+def _skill(row: Any) -> Cell:
+    if row is None or not np.isfinite(row["skill"]):
+        return Cell(percent(float("nan")))
+    low, high = percent(row["low"], 2, sign=True), percent(row["high"], 2, sign=True)
+    few = not np.isfinite(row["low"])
+    note = f"too few periods for an interval ({row['n']})" if few else f"[{low}, {high}], {row['n']} periods"
+    return Cell(percent(row["skill"], 2, sign=True), "" if row["skill"] == 0 else str(row["verdict"]), note)
+
+
+def consistency_matrix(table: pd.DataFrame, forecasters: Sequence[str], lead: int) -> Matrix:
+    """Return how many crime types each test found consistent with each forecaster, and the verdict on their pool.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``forecaster, lead, crime_type, test, distribution, observed, quantile_low, quantile_high, verdict``.
+    forecasters : sequence of str
+        The forecasters to show, in order.
+    lead : int
+        Periods ahead.
+
+    Returns
+    -------
+    Matrix
+        A column for each test and distribution.
+    """
+    near = table[table["lead"] == lead]
+    tests = list(near[["test", "distribution"]].drop_duplicates().itertuples(index=False, name=None))
+    groups = dict(tuple(near.groupby(["forecaster", "test", "distribution"], sort=False)))
+    rows = [(name, tuple(_consistent(groups.get((name, *test))) for test in tests)) for name in forecasters]
+    heads = tuple(f"{test}, {distribution.replace('_', ' ')}" for test, distribution in tests)
+    return Matrix("Verdict on all types together, and types found consistent", heads, tuple(rows))
+
+
+def _consistent(rows: pd.DataFrame | None) -> Cell:
+    if rows is None:
+        return Cell("")
+    pool, types = rows[rows["crime_type"] == ALL], rows[rows["crime_type"] != ALL]
+    passed = int((types["verdict"] == "consistent").sum())
+    verdict = str(pool["verdict"].iloc[0]) if len(pool) else ""
+    note = ""
+    if len(pool):
+        one = pool.iloc[0]
+        span = f"{one['quantile_low']:,.4g} to {one['quantile_high']:,.4g}"
+        note = f"observed {one['observed']:,.4g}, consistent from {span}"
+    return Cell(f"{verdict}; {passed} of {len(types)}", "tie" if verdict == "consistent" else "worse", note)
