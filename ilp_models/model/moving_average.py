@@ -14,16 +14,16 @@ class MovingAverage(TracedForecaster):
 
     Parameters
     ----------
-    window : int, default 52
-        Periods averaged; fewer where the past is shorter.
+    window : int or None, default 52
+        Periods averaged, fewer where the past is shorter; 1 repeats the last period, None averages all of the past.
     """
 
-    def __init__(self, window: int = 52) -> None:
+    def __init__(self, window: int | None = 52) -> None:
         self.window = window
 
     def _tune(self, history: History) -> None:
         del history
-        if self.window < 1:
+        if self.window is not None and self.window < 1:
             msg = f"window={self.window} must be at least 1 period."
             raise InputError(msg)
 
@@ -31,7 +31,7 @@ class MovingAverage(TracedForecaster):
         """Return the mean of the ``window`` periods that end ``step`` periods before each target."""
         counts = history.panel.by_period
         seen = np.clip(history.seen(periods, step), 0, None)
-        first = np.clip(seen - self.window, 0, None)
+        first = np.zeros_like(seen) if self.window is None else np.clip(seen - self.window, 0, None)
         start, stop = int(first[0]), int(seen[-1])
         totals = np.zeros((stop - start + 1, *counts.shape[1:]), dtype=np.float64)
         np.cumsum(counts[start:stop], axis=0, dtype=np.float64, out=totals[1:])

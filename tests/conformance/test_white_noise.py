@@ -16,6 +16,7 @@ from tests.conformance.options import NAMES, forecaster
 RATES = np.array([0.3, 0.8])[:, None, None]
 PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)
 TOLERANCE = 0.005  # of the deviance; 26 weeks leave so much to chance
+LOWEST = {"last_period": -3.0}  # one count is a poor guess of a rate
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def best_skill(name, one, world, folder):
 def test_nobody_beats_the_true_rate(name, world, tmp_path):
     one = forecaster(name, n_estimators=25, min_child_samples=400)
     skill, upper = best_skill(name, one, world, tmp_path)
-    assert -0.2 < skill < 0.001
+    assert LOWEST.get(name, -0.2) < skill < 0.001
     assert upper < TOLERANCE
 
 

@@ -46,3 +46,14 @@ def test_counts_that_have_not_settled_are_waited_for():
     assert history.first_step == 3
     forecast = MovingAverage(1).fit(history).predict(history.calendar.ahead(pd.Timestamp("2018-05-21"), 1))
     assert forecast.expected.values.item() == 18
+
+
+def test_a_window_of_one_repeats_the_last_period_and_one_of_none_averages_all():
+    counts = poisson_counts((2, 3, 40))
+    history = history_of(counts)
+    ahead = history.calendar.ahead(history.cutoff, 1)
+    last, mean = (MovingAverage(window).fit(history).predict(ahead).expected.values[..., 0] for window in (1, None))
+    np.testing.assert_array_equal(last, counts[..., -1])
+    np.testing.assert_allclose(mean, counts.mean(axis=2))
+    half = MovingAverage(None).trace(history, history.panel.periods[20:21], 3)[0]
+    np.testing.assert_allclose(half, counts[..., :18].mean(axis=2))
