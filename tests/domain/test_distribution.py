@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ilp_models.domain.distribution import LEVELS, fit_dispersion, log_probability, quantiles
+from ilp_models.domain.distribution import (
+    LEVELS,
+    cumulative,
+    fit_dispersion,
+    half_mean_difference,
+    log_probability,
+    quantiles,
+)
 
 
 def scipy_distribution(mean, dispersion):
@@ -22,6 +29,36 @@ DISPERSIONS = st.one_of(st.just(0.0), st.floats(1e-3, 20.0))
 def test_log_probabilities_are_scipy_s(count, mean, dispersion):
     expected = scipy_distribution(mean, dispersion).logpmf(count)
     assert float(log_probability(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-8)
+
+
+@settings(deadline=None)
+@given(st.integers(-1, 200), st.floats(1e-4, 150.0), DISPERSIONS)
+def test_cumulative_probabilities_are_scipy_s(count, mean, dispersion):
+    expected = scipy_distribution(mean, dispersion).cdf(count)
+    assert float(cumulative(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-12)
+
+
+def test_cumulative_probabilities_of_mixed_dispersions_are_those_of_each():
+    count, mean, dispersion = np.array([[0, 2], [5, 1]]), np.array([0.5, 3.0]), np.array([[0.0, 0.4], [2.0, 0.0]])
+    each = [[float(cumulative(count[i, j], mean[j], dispersion[i, j])) for j in range(2)] for i in range(2)]
+    assert cumulative(count, mean, dispersion) == pytest.approx(np.array(each))
+
+
+@settings(deadline=None)
+@given(st.floats(1e-4, 150.0), st.one_of(st.just(0.0), st.floats(1e-6, 20.0)))
+def test_half_the_mean_difference_is_summed_over_all_counts(mean, dispersion):
+    distribution = scipy_distribution(mean, dispersion)
+    counts = np.arange(int(distribution.isf(1e-14)) + 2)
+    oracle = float((distribution.cdf(counts) * distribution.sf(counts)).sum())
+    assert float(half_mean_difference(mean, dispersion)) == pytest.approx(oracle, rel=2e-6)
+
+
+@pytest.mark.parametrize("dispersion", [0.001, 0.006])
+def test_half_the_mean_difference_holds_for_thousands_of_events(dispersion):
+    distribution = scipy_distribution(4000.0, dispersion)
+    counts = np.arange(int(distribution.isf(1e-14)) + 2)
+    oracle = float((distribution.cdf(counts) * distribution.sf(counts)).sum())
+    assert float(half_mean_difference(4000.0, dispersion)) == pytest.approx(oracle, rel=2e-4)
 
 
 @settings(deadline=None)

@@ -61,6 +61,73 @@ def test_without_crime_type_the_pool_is_over_all_types():
     )
 
 
+def two_forecasters():
+    """The second catches half of what the first does, and has twice its deviance."""
+    other = by_hand().assign(forecaster="kde")
+    half = other["score"].str.startswith(("hit_rate", "pai", "pei"))
+    other.loc[half, "value"] /= 2
+    other.loc[other["score"] == "deviance", "value"] *= 2
+    return ScoreTable(pd.concat([by_hand(), other], ignore_index=True))
+
+
+@pytest.mark.parametrize("score", ["deviance", "hit_rate_05", "pai_05", "pei_05", "sum_ratio", "squared_error"])
+@pytest.mark.parametrize("kind", ["a", "b", "all"])
+def test_sums_by_period_make_the_pooled_score(score, kind):
+    scores = two_forecasters()
+    top, bottom = scores.by_period(score, crime_type=kind)
+    assert top.index.tolist() == bottom.index.tolist() == WEEKS[:2]
+    summary = scores.summarise()
+    summary = summary[(summary["crime_type"] == kind) & (summary["score"] == score.replace("squared_error", "rmse"))]
+    expected = summary.set_index("forecaster")["value"] ** (2 if score == "squared_error" else 1)
+    assert (top.sum() / bottom.sum()).to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_sums_by_period_leave_bounds_out():
+    bound = by_hand().assign(forecaster="oracle")
+    top, _ = ScoreTable(pd.concat([by_hand(), bound], ignore_index=True)).by_period("deviance")
+    assert top.columns.tolist() == ["ewma"]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"score": "hit_rate_99"}, {"score": "deviance", "lead": 2}, {"score": "deviance", "crime_type": "c"}]
+)
+def test_scores_that_are_not_there_are_named(asked):
+    with pytest.raises(InputError, match="There is no score"):
+        two_forecasters().by_period(**asked)
+
+
+def test_scores_that_a_forecaster_lacks_are_not_compared():
+    table = two_forecasters().table
+    table = table[~((table["forecaster"] == "kde") & (table["score"] == "pei_05"))]
+    with pytest.raises(InputError, match="Not every forecaster has the score 'pei_05'"):
+        ScoreTable(table.reset_index(drop=True)).by_period("pei_05")
+
+
+def test_recapture_rates_are_pooled_as_mantel_and_haenszel_do():
+    # week 1: 6 of 12 events now, 8 of 10 then; week 2: 3 of 6 now, 6 of 12 then
+    parts = [(6 * 10 / 22, 8 * 12 / 22), (3 * 12 / 18, 6 * 6 / 18)]
+    rows = []
+    for week, (now, then) in zip(WEEKS, parts, strict=False):
+        named = {"deviance": 1.0, "recaptured_now_05": now, "recaptured_then_05": then, "rri_05": now / then}
+        rows += [("ewma", "a", 1, week, name, value) for name, value in named.items()]
+    value = pooled(ScoreTable(table_of(*rows)).summarise(), crime_type="a")
+    assert value["rri_05"] == pytest.approx((60 / 22 + 2) / (96 / 22 + 2))
+    assert "recaptured_now_05" not in value
+
+
+def test_harm_scores_are_pooled_by_harm():
+    rows = []
+    for kind, total, rate, best in (("a", 90.0, 0.5, 60.0), ("b", 10.0, 0.1, 4.0)):
+        named = {"deviance": 1.0, "observed_total": 5.0, "harm_total": total, "harm_hit_rate_05": rate}
+        named |= {"harm_pai_05": rate / 0.05, "harm_pei_05": rate * total / best, "harm_oracle_hits_05": best}
+        rows += [("ewma", kind, 1, WEEKS[0], name, value) for name, value in named.items()]
+    value = pooled(ScoreTable(table_of(*rows)).summarise(), crime_type="all")
+    assert value["harm_hit_rate_05"] == pytest.approx(46 / 100)
+    assert value["harm_pai_05"] == pytest.approx(46 / 100 / 0.05)
+    assert value["harm_pei_05"] == pytest.approx(46 / 64)
+    assert "harm_total" not in value
+
+
 def test_a_single_period_is_summarised_without_an_interval():
     summary = ScoreTable(by_hand()).summarise(("forecaster", "period"))
     second = summary[summary["period"] == WEEKS[1]].set_index("score")

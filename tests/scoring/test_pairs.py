@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.resampling import Resampling, paired_p_value
+from ilp_models.scoring.pairs import pairs
+from tests.scoring.score_tables import noisy, table_of
+
+LOSSES = noisy({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
+
+
+def test_every_pair_stands_there_once_with_its_difference_and_verdict():
+    table = pairs(table_of(LOSSES))
+    assert len(table) == 6
+    row = table.set_index(["forecaster", "other"]).loc[("best", "worst")]
+    difference = LOSSES["best"] - LOSSES["worst"]
+    assert row["difference"] == pytest.approx(difference.mean())
+    assert row["low"] < row["difference"] < row["high"] < 0
+    assert row["p_value"] == pytest.approx(paired_p_value(difference, 3))
+    verdicts = table.set_index(["forecaster", "other"])["verdict"]
+    assert verdicts[("best", "same")] == "tie"
+    assert verdicts.drop(("best", "same")).unique().tolist() == ["better"]
+
+
+def test_p_values_are_adjusted_over_all_pairs():
+    table = pairs(table_of(noisy({"a": 0.0, "b": 0.01, "c": 0.02, "d": 0.04})))
+    by_hand, largest = {}, 0.0
+    for rank, index in enumerate(np.argsort(table["p_value"].to_numpy())):
+        largest = max(largest, (6 - rank) * table["p_value"][index])
+        by_hand[index] = min(largest, 1.0)
+    assert table["holm"].to_dict() == pytest.approx(by_hand)
+    assert table["holm"].to_list() == pytest.approx(multipletests(table["p_value"], method="holm")[1])
+
+
+def test_where_more_is_better_the_verdict_turns_round():
+    table = pairs(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}, "pai_05"), score="pai_05")
+    assert table["difference"].item() < 0
+    assert table["verdict"].item() == "worse"
+    assert pairs(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}))["verdict"].item() == "better"
+
+
+def test_equal_scores_tie_and_too_few_periods_say_nothing():
+    same = pairs(table_of({"a": LOSSES["best"], "b": LOSSES["best"]}))
+    assert (same["difference"].item(), same["holm"].item(), same["verdict"].item()) == (0.0, 1.0, "tie")
+    short = pairs(table_of({name: values[:11] for name, values in LOSSES.items()}))
+    assert short[["low", "high", "p_value", "holm"]].isna().all(axis=None)
+    assert set(short["verdict"]) == {"tie"}
+    assert pairs(table_of({"alone": LOSSES["best"]})).empty
+
+
+def test_a_score_without_a_better_way_is_refused():
+    with pytest.raises(InputError, match="no way of it is better"):
+        pairs(table_of(LOSSES, "coverage_90"), score="coverage_90")
+
+
+@pytest.mark.slow
+def test_one_verdict_among_all_pairs_is_false_as_often_as_the_level_says():
+    resampling = Resampling(block=1, draws=200)
+    false = sum(
+        (pairs(table_of(noisy(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))["verdict"] != "tie").any()
+        for seed in range(120)
+    )
+    assert false / 120 < 0.11  # 0.05, and three standard errors

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ilp_models.domain.errors import InputError
+from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
+from tests.builders import replay_of
+
+
+def drawn_from(dispersion, said, periods=40, seed=0):
+    """Counts of one dispersion under forecasts that say another."""
+    generator = np.random.default_rng(seed)
+    expected = generator.gamma(0.7, 1.2, (2, 150, periods)) + 0.01
+    rates = generator.gamma(1 / dispersion, dispersion * expected)
+    return replay_of(expected, generator.poisson(rates), dispersion=said)
+
+
+def test_pit_by_hand():
+    # geometric: P(0) = 1/2, P(at most 1) = 3/4; a count of 0 fills bins 1 and 2, a count of 1 fills bin 3
+    table = pit_histogram(replay_of(np.ones((1, 2, 1)), [[[0], [1]]], dispersion=1.0), bins=4)
+    assert table["crime_type"].tolist() == ["a"] * 4 + ["all"] * 4
+    assert table["bin"].tolist() == [1, 2, 3, 4] * 2
+    assert table["share"].tolist() == pytest.approx([0.25, 0.25, 0.5, 0.0] * 2)
+    assert set(table["n"]) == {2}
+    assert table[["low", "high"]].isna().all(axis=None)  # one period
+
+
+def test_the_pit_of_right_forecasts_is_flat():
+    table = pit_histogram(drawn_from(0.5, 0.5))
+    assert table["share"].to_numpy() == pytest.approx(0.1, abs=0.012)
+    assert ((table["low"] <= 0.1) & (table["high"] >= 0.1)).mean() > 0.8
+    assert table.groupby("crime_type")["share"].sum().to_numpy() == pytest.approx(1.0)
+
+
+def test_the_pit_of_forecasts_too_narrow_is_a_u():
+    share = pit_histogram(drawn_from(1.5, 0.0)).query("crime_type == 'all'")["share"].to_numpy()
+    assert share[0] > 0.12
+    assert share[-1] > 0.12
+    assert share[3:6].max() < 0.1
+
+
+def test_coverage_of_right_forecasts_is_the_level_in_every_decile():
+    table = coverage_by_decile(drawn_from(0.5, 0.5))
+    everything = table[table["crime_type"] == "all"]
+    assert everything["decile"].tolist() == list(range(1, 11)) * 5
+    assert set(everything["n"]) == {1200}
+    assert (everything["coverage"] - everything["level"]).abs().max() < 0.045  # three standard errors at 0.5
+    assert (everything["nominal_low"] <= everything["level"]).all()
+    assert (everything["nominal_high"] >= everything["level"]).all()
+    assert ((everything["low"] <= everything["level"]) & (everything["high"] >= everything["level"])).mean() > 0.85
+    assert everything["expected"].iloc[:10].is_monotonic_increasing
+
+
+def test_coverage_of_forecasts_too_narrow_shows_where_risk_is_high():
+    table = coverage_by_decile(drawn_from(1.5, 0.0)).query("crime_type == 'all' and level == 0.95")
+    assert table.set_index("decile").loc[10, "coverage"] < 0.88
+    assert table.set_index("decile").loc[10, "high"] < 0.95
+
+
+def test_coverage_by_hand():
+    # geometric: the median is 0, with P(< 0) = 0 and P(<= 0) = 1/2: all of a count of 0 counts as below
+    # level 0.75: q = 1, P(< 1) = 1/2, P(<= 1) = 3/4: a 0 and all of a 1; level 0.95: q = 4, 15/16 and 31/32, part 0.4
+    counts = np.array([[[0], [1], [4], [9]]])
+    table = coverage_by_decile(replay_of(np.ones((1, 4, 1)), counts, dispersion=1.0), deciles=1)
+    row = table[table["crime_type"] == "a"].set_index("level")
+    assert row.loc[0.5, ["nominal_low", "nominal_high", "below", "at_most", "coverage"]].tolist() == pytest.approx(
+        [0.0, 0.5, 0.0, 0.25, 0.25]
+    )
+    assert row.loc[0.75, ["nominal_low", "nominal_high", "below", "at_most", "coverage"]].tolist() == pytest.approx(
+        [0.5, 0.75, 0.25, 0.5, 0.5]
+    )
+    assert row.loc[0.95, ["nominal_low", "nominal_high", "below", "at_most", "coverage"]].tolist() == pytest.approx(
+        [15 / 16, 31 / 32, 0.5, 0.75, 0.5 + 0.25 * 0.4]
+    )
+
+
+def test_coverage_of_quantiles_from_elsewhere_lies_between_its_bounds():
+    replay = drawn_from(0.5, 0.5)
+    table = coverage_by_decile(replace(replay, quantiles=replay.quantiles + 1))
+    assert (table["coverage"] >= table["below"] - 1e-6).all()
+    assert (table["coverage"] <= table["at_most"] + 1e-6).all()
+    assert table["coverage"].to_numpy() == pytest.approx(table["below"].to_numpy(), abs=1e-6)
+
+
+def test_equal_forecasts_share_a_decile():
+    replay = replay_of(np.full((1, 30, 4), 0.5), np.zeros((1, 30, 4)))
+    table = coverage_by_decile(replay)
+    assert set(table["decile"]) == {1}
+    assert set(table["n"]) == {120}
+
+
+@pytest.mark.parametrize("ask", [lambda one: pit_histogram(one, bins=0), lambda one: coverage_by_decile(one, 0)])
+def test_less_than_one_bin_is_refused(ask):
+    with pytest.raises(InputError, match="at least one bin"):
+        ask(replay_of(np.ones((1, 2, 1)), np.ones((1, 2, 1))))
