@@ -22,6 +22,7 @@ CASES: Final = {
     "fit_memory": "memory of a fit",
     "backtest": "a whole backtest against bare LightGBM",
     "baseline": "the ewma baseline on a large panel",
+    "kernel": "kernel methods against loops over events",
     "scoring": "scoring and bootstrap",
     "intake": "intake of a million records",
     "main_job": "ilp weekly on the bundled records",

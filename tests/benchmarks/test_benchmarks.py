@@ -142,7 +142,11 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "name", ["backtest", *(pytest.param(name, marks=SLOW) for name in ("features", "fit_memory", "baseline", "intake"))]
+    "name",
+    [
+        "backtest",
+        *(pytest.param(name, marks=SLOW) for name in ("features", "fit_memory", "baseline", "kernel", "intake")),
+    ],
 )
 def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
     rows = run.run_case(name, quick=True)

@@ -16,6 +16,7 @@ _SMALL = {
     "holdout": 13,
     "half_lives": [8, 52],
     "level_half_lives": [4, 52],
+    "bandwidths": [150, 500],
     "ranges_m": [300, 800],
 }
 _AROUND = {

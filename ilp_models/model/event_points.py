@@ -1,0 +1,103 @@
+"""Where events of a crime type happened: each distinct point once, with its counts by period."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from ilp_models.domain.history import History
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class EventPoints:
+    """Distinct places of the events of one crime type, those that a panel counts.
+
+    Parameters
+    ----------
+    xy : ndarray of float64
+        Coordinates, metres, shape (points, 2).
+    cell : ndarray of int64
+        Position of the cell that each point is counted in.
+    counts : csr_matrix
+        Events by point and period, shape (points, periods).
+    """
+
+    xy: Floats
+    cell: npt.NDArray[np.int64]
+    counts: csr_matrix
+
+    def weighted(self, spread: csr_matrix, weights: Floats) -> Floats:
+        """Return weighted sums of what all events spread over the cells.
+
+        Parameters
+        ----------
+        spread : csr_matrix
+            What one event at each point gives to each cell, shape (points, cells).
+        weights : ndarray of float64
+            Weight of an event of each period, in several versions, shape (periods, versions).
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (cells, versions).
+        """
+        if len(self.xy) * weights.shape[1] <= self.counts.nnz:
+            return np.asarray(spread.T @ (self.counts @ weights))
+        return np.asarray(self.by_cell(spread) @ weights)
+
+    def by_cell(self, spread: csr_matrix) -> Floats:
+        """Return what the events of each period spread over the cells.
+
+        Parameters
+        ----------
+        spread : csr_matrix
+            What one event at each point gives to each cell, shape (points, cells).
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (cells, periods).
+        """
+        return np.asarray((spread.T @ self.counts).toarray(), dtype=np.float64)
+
+
+def event_points(history: History, first: int, stop: int) -> Iterator[EventPoints]:
+    """Yield the points of each crime type, in the order of the types.
+
+    Parameters
+    ----------
+    history : History
+        The known past.
+    first, stop : int
+        The periods of the panel to look at, the last one excluded.
+
+    Yields
+    ------
+    EventPoints
+        In an order that depends on the coordinates alone.
+    """
+    first, stop = max(first, 0), max(stop, first, 0)
+    starts = [(history.panel.periods[0] + period).start_time for period in (first, stop)]
+    when = history.events.table["occurred_at"]
+    table = history.events.table[(when >= starts[0]) & (when < starts[1])]
+    place = history.grid.locate(replace(history.events, table=table))
+    period = history.calendar.ordinals(table["occurred_at"]) - history.panel.periods.asi8[0] - first
+    kind = table["crime_type"].cat.codes.to_numpy()
+    xy = table[["x", "y"]].to_numpy(dtype=np.float64)
+    for code in range(len(history.events.crime_types)):
+        chosen = (kind == code) & (place >= 0)
+        yield _distinct(xy[chosen], place[chosen], period[chosen], stop - first)
+
+
+def _distinct(xy: Floats, place: npt.NDArray[np.int64], period: npt.NDArray[np.int64], periods: int) -> EventPoints:
+    order = np.lexsort((place, xy[:, 1], xy[:, 0]))
+    xy, place, period = xy[order], place[order], period[order]
+    new = np.ones(len(xy), dtype=bool)
+    new[1:] = (xy[1:] != xy[:-1]).any(axis=1) | (place[1:] != place[:-1])
+    point = np.cumsum(new) - 1
+    shape = (int(new.sum()), periods)
+    return EventPoints(xy[new], place[new], csr_matrix((np.ones(len(point)), (point, period)), shape=shape))
