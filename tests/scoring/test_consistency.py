@@ -101,7 +101,7 @@ def test_right_forecasts_are_found_consistent_as_often_as_the_level_says(dispers
 
 
 def test_clustered_counts_are_not_poisson():
-    table = consistency(city(3, 2.0), draws=200)
+    table = consistency(city(7, 2.0), draws=200)
     for test in ("space", "likelihood"):
         assert one_row(table, test)["verdict"] == "inconsistent"
         assert one_row(table, test, "negative_binomial")["verdict"] == "consistent"
