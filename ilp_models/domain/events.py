@@ -1,6 +1,7 @@
 """Incidents: what was recorded, where and when it happened, and when it became known."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -93,6 +94,32 @@ class Events:
         """
         known = self.table.loc[self.table["reported_at"] < cutoff]
         return replace(self, table=known, end=min(self.end, cutoff))
+
+    def of_types(self, crime_types: Sequence[str]) -> Self:
+        """Return the events of some crime types.
+
+        Parameters
+        ----------
+        crime_types : sequence of str
+            Names among the crime types, in the order wanted.
+
+        Returns
+        -------
+        Events
+            Of the same span; types without events keep their name.
+
+        Raises
+        ------
+        InputError
+            If a name is not among the crime types.
+        """
+        unknown = sorted(set(crime_types) - set(self.crime_types))
+        if unknown:
+            msg = f"There is no crime type {unknown[0]!r}; the events hold {', '.join(self.crime_types)}."
+            raise InputError(msg)
+        kept = self.table.loc[self.table["crime_type"].isin(list(crime_types))]
+        types = kept["crime_type"].cat.set_categories(list(crime_types))
+        return replace(self, table=kept.assign(crime_type=types))
 
     def digest(self) -> str:
         """Return a SHA-256 of the content, the same for the same events in the same order.

@@ -1,5 +1,6 @@
 """What a forecaster may know at a cutoff, and nothing else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -104,6 +105,49 @@ class History:
             raise InputError(msg)
         panel = Panel.count(known, grid, calendar, settled)
         return cls(known, grid, panel, calendar, cutoff, layers.known_at(cutoff))
+
+    def known_at(self, cutoff: pd.Timestamp) -> Self:
+        """Return what was known at an earlier cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            A moment at or before the cutoff of this history, wall clock.
+
+        Returns
+        -------
+        History
+            Of the same cells and layers.
+
+        Raises
+        ------
+        InputError
+            If the moment lies after the cutoff, or no whole period had settled by then.
+        """
+        if cutoff > self.cutoff:
+            msg = f"A history at {self.cutoff} does not know what was known at {cutoff}."
+            raise InputError(msg)
+        return type(self).at(cutoff, self.events, self.grid, self.calendar, self.layers)
+
+    def of_types(self, crime_types: Sequence[str]) -> Self:
+        """Return the history of some crime types, as if no others were recorded.
+
+        Parameters
+        ----------
+        crime_types : sequence of str
+            Names among those of the events, in the order wanted.
+
+        Returns
+        -------
+        History
+            At the same cutoff.
+
+        Raises
+        ------
+        InputError
+            If a name is not among the crime types.
+        """
+        return type(self).at(self.cutoff, self.events.of_types(crime_types), self.grid, self.calendar, self.layers)
 
     @property
     def first_step(self) -> int:

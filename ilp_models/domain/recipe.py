@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 
 _SCIENCE: Final = ("domain", "data", "grid", "features", "model", "backtest")
-_LIBRARIES: Final = ("holidays", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
+_LIBRARIES: Final = (
+    "holidays",
+    "interpret-core",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+    "shapely",
+    "statsmodels",
+)
 
 
 @dataclass(frozen=True)

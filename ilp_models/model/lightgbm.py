@@ -1,12 +1,15 @@
-"""Gradient-boosted trees with a Poisson likelihood (Ke et al. 2017, LightGBM)."""
+"""Gradient-boosted trees with a Poisson or Tweedie likelihood (Ke et al. 2017, LightGBM)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from lightgbm import LGBMRegressor
 
 from ilp_models.domain.design import FeatureFamily
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.history import History
 from ilp_models.model.regression import RegressionForecaster
 from ilp_models.model.traced import TracedForecaster
 
@@ -25,7 +28,7 @@ class LightGbm(RegressionForecaster):
         A forecaster to start from.
     keep_level : bool, default True
         Scale each crime type and period to the offset's city total.
-    train_periods, holdout, leads, rate_floor
+    train_periods, holdout, leads, rate_floor, lead_strategy
         See :class:`RegressionForecaster`.
     num_leaves : int, default 15
         Leaves of a tree.
@@ -43,6 +46,9 @@ class LightGbm(RegressionForecaster):
         Histogram bins a column.
     seed : int, default 0
         Seed of whatever is drawn.
+    variance_power : float, default 1.0
+        Power of the mean that the variance of a count follows: 1 is Poisson; above 1 and below 2 is Tweedie
+        (Jorgensen 1987), which weighs errors on high counts less.
     """
 
     _precision = np.float32  # trees bin their columns
@@ -56,6 +62,7 @@ class LightGbm(RegressionForecaster):
         holdout: int = 26,
         leads: int = 1,
         rate_floor: float = 0.01,
+        lead_strategy: str = "direct",
         num_leaves: int = 15,
         n_estimators: int = 80,
         learning_rate: float = 0.1,
@@ -64,6 +71,7 @@ class LightGbm(RegressionForecaster):
         reg_lambda: float = 1.0,
         max_bin: int = 127,
         seed: int = 0,
+        variance_power: float = 1.0,
     ) -> None:
         self.features = features
         self.offset = offset
@@ -72,6 +80,7 @@ class LightGbm(RegressionForecaster):
         self.holdout = holdout
         self.leads = leads
         self.rate_floor = rate_floor
+        self.lead_strategy = lead_strategy
         self.num_leaves = num_leaves
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
@@ -80,10 +89,23 @@ class LightGbm(RegressionForecaster):
         self.reg_lambda = reg_lambda
         self.max_bin = max_bin
         self.seed = seed
+        self.variance_power = variance_power
+
+    def _fit(self, history: History) -> None:
+        if not 1 <= self.variance_power < 2:
+            msg = f"variance_power={self.variance_power} must be 1 (Poisson) or between 1 and 2 (Tweedie)."
+            raise InputError(msg)
+        super()._fit(history)
+
+    def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return start if self.variance_power == 1 else np.asarray(start ** (2.0 - self.variance_power))
 
     def _new_regressor(self) -> Any:
+        likelihood: dict[str, Any] = {"objective": "poisson", "poisson_max_delta_step": 0.1}
+        if self.variance_power > 1:
+            likelihood = {"objective": "tweedie", "tweedie_variance_power": self.variance_power}
         return LGBMRegressor(
-            objective="poisson",
+            **likelihood,
             num_leaves=self.num_leaves,
             n_estimators=self.n_estimators,
             learning_rate=self.learning_rate,
@@ -91,7 +113,6 @@ class LightGbm(RegressionForecaster):
             colsample_bytree=self.feature_fraction,
             reg_lambda=self.reg_lambda,
             max_bin=self.max_bin,
-            poisson_max_delta_step=0.1,
             random_state=self.seed,
             deterministic=True,
             force_row_wise=True,

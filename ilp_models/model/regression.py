@@ -1,8 +1,6 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -12,20 +10,15 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from ilp_models.domain.design import Column, Design, FeatureFamily, all_columns
+from ilp_models.domain.design import Column, Design, FeatureFamily
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
+from ilp_models.model.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, in_turn, row_order
 from ilp_models.model.traced import TracedForecaster
 
-_SMALLEST_OFFSET: Final = 1e-3
-_CORRECTION: Final = "the regression's correction where the starting forecast is {value:.2f} events"
-_OFFSET_COLUMNS: Final = (
-    Column("offset_own", "offset", _CORRECTION, "own"),
-    Column("offset_all_types", "offset", f"{_CORRECTION} of all types", "all"),
-)
-_ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
+_STRATEGIES: Final = ("direct", "shared")
 
 
 class RegressionForecaster(Forecaster):
@@ -52,9 +45,12 @@ class RegressionForecaster(Forecaster):
     holdout : int, default 26
         Latest periods kept back for fitting the dispersions.
     leads : int, default 1
-        Leads to learn, one regression each (direct forecasts).
+        Leads to learn.
     rate_floor : float, default 0.01
         Added to rates before logarithms, events per cell and period.
+    lead_strategy : {"direct", "shared"}, default "direct"
+        ``direct``: one regression a lead. ``shared``: one regression for all leads, with the lead as a column; it
+        learns from as many rows as one of the direct ones, the periods taking turns in how far ahead they are seen.
     """
 
     _precision: ClassVar[type[np.floating[Any]]] = np.float64  # linear solvers go astray in single precision
@@ -74,6 +70,7 @@ class RegressionForecaster(Forecaster):
         holdout: int = 26,
         leads: int = 1,
         rate_floor: float = 0.01,
+        lead_strategy: str = "direct",
     ) -> None:
         self.regressor = regressor
         self.features = features
@@ -83,6 +80,7 @@ class RegressionForecaster(Forecaster):
         self.holdout = holdout
         self.leads = leads
         self.rate_floor = rate_floor
+        self.lead_strategy = lead_strategy
 
     @property
     def estimator_(self) -> Any:
@@ -93,26 +91,33 @@ class RegressionForecaster(Forecaster):
         return clone(self.regressor)
 
     def _fit(self, history: History) -> None:
+        self._check_settings()
+        if self.offset is not None:
+            self.offset_ = clone(self.offset).fit(history)
+        self.columns_ = self._matrix().columns(history)
+        self.estimators_ = {}
+        self.learned_from_ = history
+        self._learn_leads(history.first_step)
+
+    def _check_settings(self) -> None:
         if min(self.holdout, self.leads) < 1:
             msg = f"holdout={self.holdout} and leads={self.leads} must both be at least 1."
+            raise InputError(msg)
+        if self.lead_strategy not in _STRATEGIES:
+            msg = f"lead_strategy={self.lead_strategy!r} is unknown; choose one of {', '.join(_STRATEGIES)}."
             raise InputError(msg)
         if self.offset is not None:
             regressor = self._new_regressor()
             if not has_fit_parameter(regressor, "sample_weight"):
                 msg = f"{type(regressor).__name__} takes no sample_weight, so it cannot start from an offset."
                 raise InputError(msg)
-            self.offset_ = clone(self.offset).fit(history)
-        self.columns_ = all_columns(self.features, history) + (_OFFSET_COLUMNS if self.offset is not None else ())
-        self.estimators_ = {}
-        self.learned_from_ = history
-        self._learn_leads(history.first_step)
 
     def _learn_leads(self, first_step: int) -> None:
-        """Learn the distances of all leads that are not learned yet."""
-        history = self.learned_from_
-        for step in range(first_step, first_step + self.leads):
-            if step not in self.estimators_:
-                self._fit_step(history, self._targets(history, step), step)
+        """Learn the distances of all leads that are not learned yet; later ones alone, whatever came in between."""
+        steps = [step for step in range(first_step, first_step + self.leads) if step not in self.estimators_]
+        shared = self.lead_strategy == "shared" and not self.estimators_
+        for together in [steps] if shared else [[step] for step in steps]:
+            self._learn(together)
 
     def _targets(self, history: History, step: int) -> pd.PeriodIndex:
         """Return the periods to learn from, leaving a past before the first of them."""
@@ -127,97 +132,50 @@ class RegressionForecaster(Forecaster):
             raise NotRunError(msg)
         return targets
 
-    def _fit_step(self, history: History, targets: pd.PeriodIndex, step: int) -> None:
-        design = self._design(history, targets, step)
+    def _learn(self, steps: Sequence[int]) -> None:
+        """Learn one regression for some distances."""
+        history = self.learned_from_
+        targets = self._targets(history, max(steps))
+        design = in_turn(lambda step: self._design(history, targets, step), steps)
         counts = history.panel.by_period[-len(targets) :]
         observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
         if not observed[:first_held].any():
             learned = len(targets) - self.holdout
             msg = f"The {learned} {history.calendar.unit}s to learn from hold no event at all. Give more data."
             raise NotRunError(msg)
-        if step == history.first_step:
+        if not self.estimators_:
             early = self._regress(design, observed, slice(None, first_held))
             held = design.latest(self.holdout)
             expected = self._expected(held, early)
             expected = (expected * self._level_factor(held, expected)).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
-        self.estimators_[step] = self._regress(design, observed, slice(None))
+        estimator = self._regress(design, observed, slice(None))
+        self.estimators_.update(dict.fromkeys(steps, estimator))
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice) -> Any:
-        values = np.asarray(design.values[rows], dtype=self._precision)
+        order = row_order(self.learned_from_.grid, len(observed))
+        taken = rows if order is None else order[rows]  # parts of the rows end with a period
+        values = np.asarray(design.values[taken], dtype=self._precision)
         if self.offset is None:
-            return self._new_regressor().fit(values, observed[rows])
-        weights = np.exp(design.log_offset[rows])
-        rates = (observed[rows] / weights).astype(self._precision)
-        weights = weights.astype(self._precision)  # the wider copy goes before the regressor needs its own memory
+            return self._new_regressor().fit(values, observed[taken])
+        start = np.exp(design.log_offset[taken])
+        rates = (observed[taken] / start).astype(self._precision)
+        weights = self._weights(start).astype(self._precision)
+        del start  # the wider copy goes before the regressor needs its own memory
         return self._new_regressor().fit(values, rates, sample_weight=weights)
 
+    def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the weights that make a fit to count / start one with log(start) as a fixed term."""
+        return start
+
+    def _matrix(self) -> DesignMatrix:
+        lead = (Lead(),) if self.lead_strategy == "shared" else ()
+        return DesignMatrix((*self.features, *lead), self.rate_floor, self.offset is not None)
+
     def _design(self, history: History, periods: pd.PeriodIndex, step: int, *, shown: bool = False) -> Design:
-        """Write every column once into one float32 matrix."""
-        shape = len(periods), len(history.events.crime_types), len(history.grid)
-        cube = np.empty((*shape, len(self.columns_)), dtype=np.float32)
-        plain = np.empty_like(cube) if shown else None
-        offset = level = None
-        if self.offset is not None:
-            start = self.offset_.trace(history, periods, step)
-            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, _SMALLEST_OFFSET, out=start)
-        references = self._references(offset)
-
-        def enter(family: FeatureFamily | None, place: slice) -> None:
-            """Write columns one after the other in memory first: arithmetic on the matrix itself is slow."""
-            columns = self.columns_[place]
-            # Room for all columns, though few are touched: only so large a block goes back to the system when freed.
-            planes = np.empty((len(self.columns_), *shape), dtype=np.float32)[: len(columns)]
-            if family is not None:
-                family.write(history, periods, step, np.moveaxis(planes, 0, -1))
-            elif offset is not None:
-                planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
-            if plain is not None:
-                plain[..., place] = np.moveaxis(planes, 0, -1)
-            self._to_logarithms(planes, columns, references)
-            cube[..., place] = np.moveaxis(planes, 0, -1)
-
-        # Most of the time goes into memory that is touched for the first time, which threads share.
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-            tuple(threads.map(enter, *zip(*self._places(history), strict=True)))
-        log_offset = np.zeros(shape) if offset is None else np.log(offset, out=offset)
-        rows = (-1, len(self.columns_))
-        shown_values = None if plain is None else plain.reshape(rows)
-        return Design(cube.reshape(rows), self.columns_, log_offset.reshape(-1), periods, shown_values, level)
-
-    def _places(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
-        """Yield each family with its columns; None stands for the offset's."""
-        first = 0
-        for family in self.features:
-            last = first + len(family.columns(history))
-            yield family, slice(first, last)
-            first = last
-        if first < len(self.columns_):
-            yield None, slice(first, None)
-
-    def _references(self, offset: Cube | None) -> dict[str, npt.NDArray[np.float32]]:
-        """Return the log rates that those of each kind are relative to; none without an offset."""
-        if offset is None:
-            return {}
-        floor = np.float32(self.rate_floor)
-        kinds = {"own": offset, "all": offset.sum(axis=1, keepdims=True)}
-        return {kind: np.log(np.add(rates, floor, dtype=np.float32)) for kind, rates in kinds.items()}
-
-    def _to_logarithms(
-        self,
-        planes: npt.NDArray[np.float32],
-        columns: tuple[Column, ...],
-        references: dict[str, npt.NDArray[np.float32]],
-    ) -> None:
-        """Turn rates into log rates in place, relative to the offset of the same kind."""
-        floor = np.float32(self.rate_floor)
-        for values, column in zip(planes, columns, strict=True):
-            if column.rate:
-                values += floor
-                np.log(values, out=values)
-                if references and column.name not in _ABSOLUTE:
-                    values -= references[column.rate]
+        start = None if self.offset is None else self.offset_.trace(history, periods, step)
+        return self._matrix().write(history, periods, step, start, shown=shown)
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
         rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
@@ -228,7 +186,7 @@ class RegressionForecaster(Forecaster):
         if design.level is None or not self.keep_level:
             return np.ones_like(expected)
         moved = expected.reshape(*design.level.shape, -1)
-        level = np.maximum(design.level, _SMALLEST_OFFSET)
+        level = np.maximum(design.level, SMALLEST_OFFSET)
         factor = (level / np.maximum(moved.sum(axis=2), 1e-12))[..., None]
         return np.asarray(np.broadcast_to(factor, moved.shape)).reshape(-1)
 

@@ -1,7 +1,10 @@
 """Every option of configs/model, built as Hydra would, small enough for a test."""
 
+import copy
+from functools import cache
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -15,23 +18,35 @@ _SMALL = {
     "train_periods": 60,
     "holdout": 13,
     "half_lives": [8, 52],
+    "background_reaches": [400],
+    "rounds": 3,
     "level_half_lives": [4, 52],
     "bandwidths": [150, 500],
     "ranges_m": [300, 800],
+    "past_periods": 6,
+    "dispersion_periods": 2,
+    "steps": 4,
+    "max_iter": 40,
+    "max_rounds": 40,
+    "min_samples_leaf": 40,
 }
-_AROUND = {
-    "seed": 0,
-    "data": {"country": "CA", "subdivision": "ON"},
-    "backtest": {"horizon": 2},
-}
+# So few rows of one type are parted alike by several columns, and rounding would choose between them.
+_OF_ONE_TYPE = {"lightgbm_per_type": {"n_estimators": 5}}
+_AROUND = ("+seed=0", "+data.country=CA", "+data.subdivision=ON", "+backtest.horizon=2")
 
 
 def forecaster(name, **settings):
     """Return the unfitted forecaster of an option; ``settings`` override those of the same key at any depth."""
-    config = OmegaConf.merge(OmegaConf.create(_AROUND), {"model": OmegaConf.load(FOLDER / f"{name}.yaml")})
-    plain = OmegaConf.to_container(config, resolve=True)["model"]
-    _shrink(plain, _SMALL | settings)
+    plain = copy.deepcopy(_composed(name))
+    _shrink(plain, _SMALL | _OF_ONE_TYPE.get(name, {}) | settings)
     return instantiate(plain, _convert_="all")
+
+
+@cache
+def _composed(name):
+    with initialize_config_dir(config_dir=str(FOLDER.parent), version_base="1.3"):
+        config = compose(overrides=[f"+model=[{name}]", *_AROUND])
+    return OmegaConf.to_container(config, resolve=True)["model"][name]
 
 
 def _shrink(node, settings):

@@ -93,3 +93,33 @@ def test_the_future_cannot_be_handed_over():
     with pytest.raises(InputError, match="holds a period that ends later"):
         replace(early, panel=history.panel)
     assert early.layers.known == ()
+
+
+def test_what_was_known_earlier_is_the_history_made_then():
+    events = events_at(
+        [500_100] * 3,
+        [4_800_100] * 3,
+        ["2021-01-05", "2021-01-06", "2021-01-12"],
+        reported_at=["2021-01-05", "2021-01-14", "2021-01-13"],
+    )
+    grid = Squares(500).build(events)
+    earlier = History.at(CUTOFF, events, grid, WEEKS).known_at(pd.Timestamp("2021-01-11"))
+    oracle = History.at(pd.Timestamp("2021-01-11"), events, grid, WEEKS)
+    assert earlier.events.digest() == oracle.events.digest()
+    assert earlier.panel.counts.equals(oracle.panel.counts)
+    assert earlier.panel.values.sum() == 1  # the second of its week was reported later
+    with pytest.raises(InputError, match="does not know what was known at 2021-02-01"):
+        earlier.known_at(pd.Timestamp("2021-02-01"))
+
+
+def test_a_history_of_some_types_holds_their_counts_alone():
+    events = events_at([500_100] * 3, [4_800_100] * 3, crime_type=["Assault", "Break and Enter", "Assault"])
+    history = known(events)
+    some = history.of_types(["Break and Enter"])
+    assert some.events.crime_types == ("Break and Enter",)
+    assert some.cutoff == history.cutoff
+    assert some.panel.counts.equals(history.panel.counts.sel(crime_type=["Break and Enter"]))
+    turned = history.of_types(["Break and Enter", "Assault"])
+    np.testing.assert_array_equal(turned.panel.values, history.panel.values[::-1])
+    with pytest.raises(InputError, match=r"There is no crime type 'Arson'; the events hold Assault, Break and Enter\."):
+        history.of_types(["Arson"])

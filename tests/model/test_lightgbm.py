@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from ilp_models.domain.errors import InputError
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.level_share import LevelShare
@@ -91,3 +92,34 @@ def test_places_are_told_apart_only_by_what_the_past_shows(history):
 def test_another_seed_draws_other_columns(history):
     one, two = (LightGbm(FAMILIES, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
     assert next_week(one, history).digest() != next_week(two, history).digest()
+
+
+def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(history):
+    """Of a count y around an offset o the deviance is o^(2 - p) times that of y / o."""
+    power = 1.4
+    fitted = LightGbm(FAMILIES, MovingAverage(26), keep_level=False, variance_power=power, **SMALL).fit(history)
+    assert "[objective: tweedie]" in fitted.texts()["lead-1.txt"]
+    assert f"[tweedie_variance_power: {power}]" in fitted.texts()["lead-1.txt"]
+    design = fitted._design(history, history.panel.periods[-60:], 1)
+    start, counts = np.exp(design.log_offset), history.panel.by_period[-60:].ravel()
+    learner = clone(fitted.estimator_)
+    oracle = learner.fit(design.values, counts / start, sample_weight=start ** (2 - power))
+    ahead = fitted.design(history.calendar.ahead(history.cutoff, 1))
+    expected = next_week(fitted, history).expected.values.ravel()
+    np.testing.assert_allclose(np.exp(ahead.log_offset) * oracle.predict(ahead.values), expected, rtol=1e-3)
+    y, o, m = 3.0, 0.7, 1.2
+
+    def deviance(y, m):
+        return 2 * (
+            y ** (2 - power) / ((1 - power) * (2 - power))
+            - y * m ** (1 - power) / (1 - power)
+            + m ** (2 - power) / (2 - power)
+        )
+
+    assert deviance(y, o * m) == pytest.approx(o ** (2 - power) * deviance(y / o, m))
+
+
+@pytest.mark.parametrize("power", [0.9, 2.0])
+def test_powers_that_are_neither_poisson_nor_tweedie_are_refused(power, history):
+    with pytest.raises(InputError, match=rf"^variance_power={power} must be 1 \(Poisson\) or between 1 and 2"):
+        LightGbm(FAMILIES, variance_power=power, **SMALL).fit(history)

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 from hydra.utils import instantiate
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, PoissonRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -14,6 +16,8 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
+from ilp_models.grid.square import Squares
+from ilp_models.model.design_matrix import in_turn, row_order
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.model.regression import RegressionForecaster
@@ -311,3 +315,66 @@ def test_a_delay_of_days_is_another_number_of_months_after_february(offset, mont
     whole = regression(TREES, offset=offset, train_periods=30, holdout=6, leads=2).fit(months("2019-02-01"))
     whole.update(months("2019-04-01"))
     np.testing.assert_array_equal(next_week(whole, months("2019-04-01")), next_week(fitted, months("2019-04-01")))
+
+
+def test_one_regression_for_all_leads_has_the_lead_as_a_column(history):
+    forecaster = regression(PoissonRegressor(alpha=1e-6), leads=3, lead_strategy="shared").fit(history)
+    assert sorted(forecaster.estimators_) == [1, 2, 3]
+    assert len({id(one) for one in forecaster.estimators_.values()}) == 1
+    assert [column.name for column in forecaster.columns_] == ["type_a", "type_b", "mean_8", "mean_52", "lead"]
+    for lead in range(3):
+        design = forecaster.design(history.calendar.ahead(history.cutoff, 3)[[lead]])
+        assert (design.values[:, -1] == lead + 1).all()
+    assert next_week(forecaster, history, 3).shape == (2, 20, 3)
+
+
+def test_a_shared_regression_learns_what_each_lead_needs():
+    """The memory of a process fades with the distance; a tree can part the leads by their column."""
+    rng = np.random.default_rng(0)
+    counts = np.zeros((1, 20, 400), dtype=int)
+    for week in range(1, 400):
+        counts[0, :, week] = rng.poisson(1.0 + 0.8 * counts[0, :, week - 1])
+    history = history_of(counts, GRID)
+    trees = HistGradientBoostingRegressor(loss="poisson", max_iter=100, min_samples_leaf=20)
+    forecaster = regression(trees, [Lags((1,))], train_periods=340, leads=6, lead_strategy="shared").fit(history)
+    last = history.panel.by_period[-1, 0]
+    ahead = next_week(forecaster, history, 6)[0]
+    slopes = [np.polyfit(last, ahead[:, lead], 1)[0] for lead in (0, 5)]
+    assert slopes[0] == pytest.approx(0.8, abs=0.15)
+    assert slopes[1] == pytest.approx(0.8**6, abs=0.15)
+
+
+def test_periods_take_turns_in_how_far_ahead_they_are_seen(history):
+    forecaster = regression(TREES, [Lags((1,))], offset=MovingAverage(26), leads=3, lead_strategy="shared").fit(history)
+    targets = history.panel.periods[-70:]
+    pooled = in_turn(lambda step: forecaster._design(history, targets, step), (1, 2, 3))
+    steps = pooled.values.reshape(70, -1, 4)[..., 1].astype(int)  # columns: lag, lead, two of the offset
+    assert (steps == steps[:, :1]).all()
+    assert steps[:9, 0].tolist() == [1, 2, 3, 2, 3, 1, 3, 1, 2]
+    for index, step in enumerate(steps[:, 0]):
+        alone = forecaster._design(history, targets[[index]], int(step))
+        np.testing.assert_array_equal(pooled.values.reshape(70, 40, -1)[index], alone.values)
+        np.testing.assert_array_equal(pooled.log_offset.reshape(70, -1)[index], alone.log_offset)
+        np.testing.assert_array_equal(pooled.level[index], alone.level[0])
+
+
+def test_an_unknown_way_with_leads_is_refused(history):
+    with pytest.raises(InputError, match=r"^lead_strategy='recursive' is unknown; choose one of direct, shared\.$"):
+        regression(TREES, lead_strategy="recursive").fit(history)
+
+
+def test_learners_that_draw_rows_draw_the_same_units_for_any_order_of_cells(history):
+    order = np.random.default_rng(4).permutation(20)
+    turned = replace(
+        GRID,
+        cells=GRID.cells[order],
+        geometry=GRID.geometry[order],
+        kept=GRID.kept[order],
+        neighbours=GRID.neighbours[order][:, order].tocsr(),
+        parents=GRID.parents.iloc[order],
+    )
+    forest = RandomForestRegressor(n_estimators=4, max_samples=0.2, min_samples_leaf=20, random_state=0)
+    other = History.at(history.cutoff, history.events, turned, history.calendar)
+    known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
+    np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
+    assert row_order(Squares(500).build(history.events), 1000) is None

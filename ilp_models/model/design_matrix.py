@@ -1,0 +1,211 @@
+"""Writing a design matrix: every column of every family once, in float32, rates as logarithms."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from ilp_models.domain.design import Column, Design, FeatureFamily, all_columns
+from ilp_models.domain.forecaster import Cube
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
+
+Planes = npt.NDArray[np.float32]
+
+SMALLEST_OFFSET: Final = 1e-3
+_CORRECTION: Final = "the regression's correction where the starting forecast is {value:.2f} events"
+_OFFSET_COLUMNS: Final = (
+    Column("offset_own", "offset", _CORRECTION, "own"),
+    Column("offset_all_types", "offset", f"{_CORRECTION} of all types", "all"),
+)
+_ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far ahead of the last usable period a row's target lies: the column of a regression of several leads."""
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return the one column."""
+        return (Column("lead", "lead", f"{{value:.0f}} {history.calendar.unit}(s) ahead of the last known count"),)
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Planes) -> None:
+        """Fill the column with the distance."""
+        del history, periods
+        out[...] = step
+
+
+@dataclass(frozen=True)
+class DesignMatrix:
+    """Families of columns, and two more of the offset where there is one.
+
+    Parameters
+    ----------
+    families : sequence of FeatureFamily
+        In order.
+    rate_floor : float
+        Added to rates before logarithms, events per cell and period.
+    with_offset : bool
+        Whether rates are relative to an offset, whose own value becomes two columns.
+    """
+
+    families: Sequence[FeatureFamily]
+    rate_floor: float
+    with_offset: bool
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return all columns in order.
+
+        Parameters
+        ----------
+        history : History
+            The known past.
+
+        Returns
+        -------
+        tuple of Column
+            Names are unique.
+        """
+        return all_columns(self.families, history) + (_OFFSET_COLUMNS if self.with_offset else ())
+
+    def write(
+        self, history: History, periods: pd.PeriodIndex, step: int, start: Cube | None, *, shown: bool = False
+    ) -> Design:
+        """Return the matrix of some target periods, each column written once.
+
+        Parameters
+        ----------
+        history : History
+            The known past.
+        periods : PeriodIndex
+            Consecutive target periods, past or future.
+        step : int
+            Distance from the last usable period to each target.
+        start : ndarray or None
+            The offset's forecasts, shape (periods, crime types, cells); changed in place.
+        shown : bool, default False
+            Keep the values before logarithms too.
+
+        Returns
+        -------
+        Design
+            Rows in the order period, crime type, cell.
+        """
+        columns = self.columns(history)
+        shape = len(periods), len(history.events.crime_types), len(history.grid)
+        cube = np.empty((*shape, len(columns)), dtype=np.float32)
+        plain = np.empty_like(cube) if shown else None
+        offset = level = None
+        if start is not None:
+            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, SMALLEST_OFFSET, out=start)
+        references = self._references(offset)
+
+        def enter(family: FeatureFamily | None, place: slice) -> None:
+            """Write columns one after the other in memory first: arithmetic on the matrix itself is slow."""
+            # Room for all columns, though few are touched: only so large a block goes back to the system when freed.
+            planes = np.empty((len(columns), *shape), dtype=np.float32)[: place.stop - place.start]
+            if family is not None:
+                family.write(history, periods, step, np.moveaxis(planes, 0, -1))
+            elif offset is not None:
+                planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
+            if plain is not None:
+                plain[..., place] = np.moveaxis(planes, 0, -1)
+            self._to_logarithms(planes, columns[place], references)
+            cube[..., place] = np.moveaxis(planes, 0, -1)
+
+        # Most of the time goes into memory that is touched for the first time, which threads share.
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+            tuple(threads.map(enter, *zip(*self._places(history), strict=True)))
+        log_offset = np.zeros(shape) if offset is None else np.log(offset, out=offset)
+        rows = (-1, len(columns))
+        shown_values = None if plain is None else plain.reshape(rows)
+        return Design(cube.reshape(rows), columns, log_offset.reshape(-1), periods, shown_values, level)
+
+    def _places(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
+        """Yield each family with its columns; None stands for the offset's."""
+        first = 0
+        for family in self.families:
+            last = first + len(family.columns(history))
+            yield family, slice(first, last)
+            first = last
+        if self.with_offset:
+            yield None, slice(first, first + len(_OFFSET_COLUMNS))
+
+    def _references(self, offset: Cube | None) -> dict[str, Planes]:
+        """Return the log rates that those of each kind are relative to; none without an offset."""
+        if offset is None:
+            return {}
+        floor = np.float32(self.rate_floor)
+        kinds = {"own": offset, "all": offset.sum(axis=1, keepdims=True)}
+        return {kind: np.log(np.add(rates, floor, dtype=np.float32)) for kind, rates in kinds.items()}
+
+    def _to_logarithms(self, planes: Planes, columns: tuple[Column, ...], references: dict[str, Planes]) -> None:
+        """Turn rates into log rates in place, relative to the offset of the same kind."""
+        floor = np.float32(self.rate_floor)
+        for values, column in zip(planes, columns, strict=True):
+            if column.rate:
+                values += floor
+                np.log(values, out=values)
+                if references and column.name not in _ABSOLUTE:
+                    values -= references[column.rate]
+
+
+def in_turn(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
+    """Return the rows of some target periods, each period seen from one of several distances in turn.
+
+    Parameters
+    ----------
+    write : callable
+        From a distance to the design of the same target periods seen from it; arrays are changed in place.
+    steps : sequence of int
+        The distances.
+
+    Returns
+    -------
+    Design
+        As many rows as from one distance alone.
+    """
+    pooled = write(steps[0])
+    index = np.arange(len(pooled.periods))
+    turn = (index + index // len(steps)) % len(steps)  # moves on each round, so that no distance keeps to one season
+    for place, step in enumerate(steps[1:], start=1):
+        other = write(step)
+        for kept, new in zip(_arrays(pooled), _arrays(other), strict=True):
+            kept[turn == place] = new[turn == place]
+    return pooled
+
+
+def _arrays(design: Design) -> tuple[npt.NDArray[Any], ...]:
+    """Return views of what depends on the distance, one row a period."""
+    arrays = (design.values, design.log_offset, design.level)
+    return tuple(one.reshape(len(design.periods), -1) for one in arrays if one is not None)
+
+
+def row_order(grid: Grid, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the rows of a design ordered by where cells lie, whatever order the grid gives them.
+
+    Learners that draw rows then draw the same units for any order of cells.
+
+    Parameters
+    ----------
+    grid : Grid
+        The cells.
+    rows : int
+        Number of rows: a multiple of the number of cells, cells running fastest.
+
+    Returns
+    -------
+    ndarray of int64 or None
+        Indices into the rows; None where they lie in that order already, as squares do.
+    """
+    x, y = shapely.get_coordinates(shapely.centroid(grid.geometry)).T.round(1)
+    order = np.lexsort((y, x))
+    if (order == np.arange(len(grid))).all():
+        return None
+    return np.asarray((np.arange(0, rows, len(grid))[:, None] + order).ravel())

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+
+from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.history import History
+from ilp_models.model.ensemble import BestPast, Stacked
+from ilp_models.model.ewma import Ewma
+from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.past_forecasts import past_forecasts
+from ilp_models.model.traced import TracedForecaster, deviance_by_type
+from tests.builders import city, events_of, history_of, poisson_counts
+
+GRID = city(3, 4)
+RATES = np.random.default_rng(3).gamma(1.0, 0.6, (2, 12, 1))
+MEMBERS = {"short": MovingAverage(3), "long": MovingAverage(60)}
+
+
+@pytest.fixture(scope="module")
+def history():
+    return history_of(poisson_counts((2, 12, 120), RATES), GRID)
+
+
+def ahead(forecaster, history, leads=1):
+    return forecaster.predict(history.calendar.ahead(history.cutoff, leads)).expected.values
+
+
+class Flat(TracedForecaster):
+    """One rate for all."""
+
+    def __init__(self, rate=0.5):
+        self.rate = rate
+
+    def trace(self, history, periods, step):  # noqa: ARG002
+        return np.full((len(periods), *history.panel.by_period.shape[1:]), self.rate)
+
+
+def test_past_forecasts_are_those_made_at_the_time():
+    events = events_of(poisson_counts((2, 12, 80), RATES), GRID, delay_days=20, settles_after="7D")
+    calendar = history_of(poisson_counts((1, 12, 9))).calendar
+    history = History.at(events.start + 500 * 24 * (events.end - events.start) / (560 * 24), events, GRID, calendar)
+    past = past_forecasts(MEMBERS, history, 5, 2)
+    assert past.expected.shape == (2, 5, 2, 12)
+    np.testing.assert_array_equal(past.observed, history.panel.by_period[-5:])
+    for place, member in enumerate(MEMBERS.values()):
+        for index, period in enumerate(history.panel.periods[-5:]):
+            then = History.at(period.start_time, events, GRID, calendar)
+            oracle = ahead(member.fit(then), then)[..., 0]
+            np.testing.assert_allclose(past.expected[place, index], oracle, rtol=1e-6)
+
+
+def test_members_are_refitted_as_often_as_asked(history):
+    fits = []
+
+    class Counting(MovingAverage):
+        def _tune(self, known):
+            fits.append(len(known.panel.periods))
+
+    past_forecasts({"one": Counting(4)}, history, 6, 4)
+    assert fits == [114, 118]
+
+
+def test_a_stack_is_the_weighted_sum_of_members_fitted_on_all_that_is_known(history):
+    stack = Stacked(MEMBERS, past_periods=20).fit(history)
+    assert stack.weights_.shape == (2, 2)
+    np.testing.assert_allclose(stack.weights_.sum(axis=1), 1.0)
+    alone = np.stack([ahead(member.fit(history), history, 2) for member in MEMBERS.values()])
+    np.testing.assert_allclose(ahead(stack, history, 2), np.einsum("km,mkct->kct", stack.weights_, alone), rtol=1e-9)
+
+
+def test_the_better_member_gets_the_weight_and_only_what_has_weight_is_kept(history):
+    stack = Stacked({"flat": Flat(5.0), **MEMBERS}, shrinkage=np.inf, past_periods=40).fit(history)
+    assert (stack.weights_[:, 2] > 0.8).all()
+    assert stack.weights_[0, 0] == 0
+    assert list(stack.members_) == [
+        name for name, kept in zip(stack.members, stack.weights_[0] > 0, strict=True) if kept
+    ]
+
+
+@pytest.mark.parametrize("scale", ["count", "log"])
+def test_the_dispersion_is_that_around_the_pooled_past(scale, history):
+    stack = Stacked(MEMBERS, scale=scale, past_periods=20).fit(history)
+    past = past_forecasts(MEMBERS, history, 20, 26)
+    for kind in range(2):
+        pooled = stack._combine(past.expected[:, :, kind], stack.weights_[kind])
+        assert stack.dispersion_[kind] == fit_dispersion(past.observed[:, kind], pooled)
+
+
+def test_an_update_keeps_the_weights_and_moves_the_members_on(history):
+    before = history_of(history.panel.values[..., :-3], GRID)
+    stack = Stacked(MEMBERS, past_periods=20).fit(before)
+    weights = stack.weights_.copy()
+    moved = ahead(stack.update(history), history)
+    np.testing.assert_array_equal(stack.weights_, weights)
+    alone = np.stack([ahead(member.fit(history), history) for member in MEMBERS.values()])
+    np.testing.assert_allclose(moved, np.einsum("km,mkct->kct", weights, alone), rtol=1e-6)
+
+
+def test_what_was_reported_after_a_past_cutoff_does_not_reach_its_forecasts():
+    counts = poisson_counts((2, 12, 80), RATES)
+    late = counts.copy()
+    late[:, :, -1] += 30  # a wave in the last week: it is known now, and was not when that week was forecast
+    one, other = (past_forecasts(MEMBERS, history_of(c, GRID), 5, 5) for c in (counts, late))
+    np.testing.assert_array_equal(one.expected, other.expected)
+    assert (other.observed[-1] == one.observed[-1] + 30).all()
+
+
+def test_the_best_of_the_past_is_the_one_with_the_least_deviance(history):
+    best = BestPast(MEMBERS, past_periods=30).fit(history)
+    past = past_forecasts(MEMBERS, history, 30, 26)
+    losses = np.stack([deviance_by_type(past.observed, one) for one in past.expected])
+    assert best.chosen_ == tuple(list(MEMBERS)[index] for index in losses.argmin(axis=0)) == ("long", "long")
+    np.testing.assert_allclose(ahead(best, history), ahead(MovingAverage(60).fit(history), history))
+    assert list(best.members_) == ["long"]
+
+
+def test_types_choose_for_themselves_or_all_together():
+    weeks = np.arange(120)
+    jumping = np.where(weeks % 30 < 15, 1.0, 6.0)[None, :]
+    rates = np.stack([np.full((12, 120), 0.6), np.broadcast_to(jumping, (12, 120))])
+    history = history_of(poisson_counts((2, 12, 120), rates), GRID)
+    assert BestPast(MEMBERS, past_periods=30).fit(history).chosen_ == ("long", "short")
+    assert len(set(BestPast(MEMBERS, by_type=False, past_periods=30).fit(history).chosen_)) == 1
+
+
+def test_the_regret_is_what_following_the_leader_lost():
+    """Counts of 1 in two weeks, then 4 in two weeks; members say 1 and 4 all along."""
+    counts = np.ones((1, 12, 20), dtype=int)
+    counts[..., -2:] = 4
+    best = BestPast({"one": Flat(1.0), "four": Flat(4.0)}, past_periods=4).fit(history_of(counts, GRID))
+    low = 2 * (4 * np.log(4) - 3)  # deviance of a cell with 4 where 1 was said
+    high = 2 * (np.log(1 / 4) + 3)  # and of one with 1 where 4 was said
+    assert best.chosen_ == ("four",)  # 2 high < 2 low
+    # followed: one, one, one, then whoever leads after (0, 0, low) against (high, high, 0)
+    last = low if low < 2 * high else 0.0
+    assert best.regret_[0] == pytest.approx((low + last - 2 * high) / (2 * high), rel=1e-6)
+
+
+def test_a_member_that_cannot_run_is_named():
+    short = history_of(poisson_counts((2, 12, 12)), GRID)
+    with pytest.raises(NotRunError, match=r"^tuned cannot be fitted: .*Give more data"):
+        Stacked({"tuned": Ewma(), **MEMBERS}, past_periods=10).fit(short)
+
+
+def test_a_past_shorter_than_asked_is_told(history):
+    told = r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set fewer\.$"
+    with pytest.raises(NotRunError, match=told):
+        BestPast(MEMBERS, past_periods=120).fit(history)
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "words"),
+    [
+        (Stacked({}), "An ensemble needs members"),
+        (Stacked(MEMBERS, past_periods=0), "past_periods=0 and refit_every=26 of at least 1"),
+        (BestPast(MEMBERS, refit_every=0), "past_periods=26 and refit_every=0 of at least 1"),
+        (Stacked(MEMBERS, shrinkage=-1.0, past_periods=5), r"shrinkage=-1.0 must be at least 0\."),
+        (Stacked(MEMBERS, scale="root", past_periods=5), "scale='root' is unknown"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(ensemble, words, history):
+    with pytest.raises(InputError, match=words):
+        ensemble.fit(history)
