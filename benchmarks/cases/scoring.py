@@ -1,4 +1,4 @@
-"""Scoring of stored forecasts, with intervals and tests."""
+"""Scoring of stored forecasts, with intervals and tests, and the whole of a comparison."""
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,19 @@ from benchmarks.timing import in_turn, say
 from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.scoring.calibration import calibration
+from ilp_models.scoring.confidence_set import confidence_set
+from ilp_models.scoring.consistency import consistency
+from ilp_models.scoring.pairs import pairs
+from ilp_models.scoring.ranks import ranks
+from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
 from ilp_models.scoring.scores import Scoring
 
 _FLOOR = 0.005
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time to score several forecasters beside that of one score computed by scikit-learn.
+    """Return the time to score several forecasters beside that of one score by scikit-learn, and to compare twelve.
 
     Parameters
     ----------
@@ -26,7 +32,7 @@ def measure(*, quick: bool) -> list[Figure]:
     Returns
     -------
     list of Figure
-        One row.
+        Two rows.
     """
     forecasters, shape, rounds = (2, (2, 60, 14), 1) if quick else (6, (5, 2340, 52), 3)
     say("making the forecasts")
@@ -46,8 +52,62 @@ def measure(*, quick: bool) -> list[Figure]:
             n=rounds,
             note=f"{forecasters} forecasters x {shape[2]} weeks x {shape[0]} types x {shape[1]:,} cells, "
             f"{scores} scores, {scoring.draws:,} draws",
-        )
+        ),
+        compared(shape, quick=quick),
     ]
+
+
+def compared(shape: tuple[int, int, int], *, quick: bool) -> Figure:
+    """Return the time of everything that a comparison of twelve forecasters says.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Types, cells and weeks.
+    quick : bool
+        Take few forecasters.
+
+    Returns
+    -------
+    Figure
+        One row.
+    """
+    replays = synthetic_replays(3 if quick else 12, shape)
+    area = np.full(shape[1], 250_000.0)
+    scoring = Scoring(baseline="forecaster 0")
+    seconds = in_turn(1, compare=lambda: compare(scoring, replays, area))
+    return Figure(
+        name="scoring of a whole comparison",
+        figure=seconds["compare"],
+        unit="s",
+        goal=Goal(high=60),
+        n=1,
+        note=f"{len(replays)} forecasters x {shape[2]} weeks x {shape[0]} types x {shape[1]:,} cells: all scores, "
+        f"{scoring.draws:,} draws, all pairs, confidence set, ranks, calibration, PIT, coverage by decile, "
+        "and tests of number, space and likelihood with 1,000 draws",
+    )
+
+
+def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
+    """Do all that a comparison does with stored forecasts.
+
+    Parameters
+    ----------
+    scoring : Scoring
+        Which scores.
+    replays : list of Replay
+        Forecasts beside what happened.
+    area_m2 : ndarray
+        Ground area of each cell, square metres.
+    """
+    table = scoring.run(replays, area_m2)
+    table.summarise()
+    table.skill(scoring.baseline)
+    for ask in (pairs, confidence_set, ranks):
+        ask(table)
+    for replay in replays:
+        for panel in (calibration, pit_histogram, coverage_by_decile, consistency):
+            panel(replay)
 
 
 def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:

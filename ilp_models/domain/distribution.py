@@ -59,7 +59,7 @@ def cumulative(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayL
     Parameters
     ----------
     count : array_like
-        Counts; below 0 the probability is 0.
+        Whole counts; below 0 the probability is 0.
     mean : array_like
         Expected counts, >= 0.
     dispersion : array_like
@@ -77,14 +77,13 @@ def cumulative(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayL
     """
     arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (count, mean, dispersion)))
     y, mu, alpha = (np.atleast_1d(one) for one in arrays)
-    spread = np.maximum(alpha, _SMALLEST_DISPERSION)
-    result = np.exp(-np.where(alpha > _SMALLEST_DISPERSION, np.log1p(spread * mu) / spread, mu))  # most are of 0 events
-    result[y < 0] = 0.0
-    poisson = (y > 0) & ~(alpha > _SMALLEST_DISPERSION)
-    result[poisson] = special.gammaincc(np.floor(y[poisson]) + 1, mu[poisson])
-    rest = (y > 0) & (alpha > _SMALLEST_DISPERSION)
+    result, wide = np.zeros(y.shape), alpha > _SMALLEST_DISPERSION
+    none, poisson, rest = y == 0, (y > 0) & ~wide, (y > 0) & wide
+    spread = np.maximum(alpha[none], _SMALLEST_DISPERSION)
+    result[none] = np.exp(-np.where(wide[none], np.log1p(spread * mu[none]) / spread, mu[none]))
+    result[poisson] = special.gammaincc(y[poisson] + 1, mu[poisson])
     size, chance = 1.0 / alpha[rest], alpha[rest] * mu[rest] / (1 + alpha[rest] * mu[rest])
-    result[rest] = special.betaincc(np.floor(y[rest]) + 1, size, chance)
+    result[rest] = special.betaincc(y[rest] + 1, size, chance)
     return result.reshape(arrays[0].shape)
 
 
