@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
@@ -41,8 +42,7 @@ class Etas(Forecaster):
     background_metres : float, default 250
         Side of the squares of the background, metres.
     background_reaches : sequence of float
-        Standard deviations of the kernel that smooths the background to choose from, metres; of each crime type the
-        one with the highest likelihood is taken.
+        Standard deviations of the kernels whose mixture, learned for each crime type, smooths the background, metres.
     least_delay : float, default 0.1
         Days by which a near repeat follows at least: closer records are read as one incident recorded twice.
     longest_delay : float, default 60
@@ -78,7 +78,7 @@ class Etas(Forecaster):
     def __init__(
         self,
         background_metres: float = 250.0,
-        background_reaches: Sequence[float] = (150, 250, 400, 650),
+        background_reaches: Sequence[float] = (200, 400, 800),
         least_delay: float = 0.1,
         longest_delay: float = 60.0,
         farthest: float = 800.0,
@@ -102,6 +102,10 @@ class Etas(Forecaster):
         self.rounds = rounds
 
     def _fit(self, history: History) -> None:
+        with threadpool_limits(1):  # the matrices are small: threads would wait for each other most of the time
+            self._fit_on_one_thread(history)
+
+    def _fit_on_one_thread(self, history: History) -> None:
         self._refuse_settings()
         _refuse_months(history)
         targets = recent_periods(history)[-self.holdout :]
@@ -109,14 +113,12 @@ class Etas(Forecaster):
         self.start_ = history.panel.periods[0].start_time
         incidents = self._incidents(history)
         step = history.first_step
-        reaches = [self.background_reaches] * len(incidents)
-        self._learn(incidents, (targets[0] - step + 1).start_time, reaches)
+        self._learn(incidents, (targets[0] - step + 1).start_time)
         expected = np.stack([self._ahead(incidents, targets[[i]], step)[..., 0] for i in range(len(targets))])
         observed = history.panel.by_period[-len(targets) :]
         kinds = range(observed.shape[1])
         self.dispersion_ = np.array([fit_dispersion(observed[:, k], expected[:, k]) for k in kinds])
-        chosen = [[one.reach] for one in self.fitted_]
-        likelihoods = self._learn(incidents, (history.panel.periods[-1] + 1).start_time, chosen)
+        likelihoods = self._learn(incidents, (history.panel.periods[-1] + 1).start_time)
         self.parameters_ = self._table(history.events.crime_types, likelihoods)
         self.repeats_ = {name: one.repeats for name, one in zip(history.events.crime_types, incidents, strict=True)}
 
@@ -125,7 +127,8 @@ class Etas(Forecaster):
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
         incidents = self._incidents(self.history_)
-        return self._ahead(incidents, periods, int(steps[0])), self.dispersion_
+        with threadpool_limits(1):
+            return self._ahead(incidents, periods, int(steps[0])), self.dispersion_
 
     def _refuse_settings(self) -> None:
         positive = ("background_metres", "longest_delay", "farthest", "level_days", "holdout")
@@ -159,21 +162,19 @@ class Etas(Forecaster):
     def _limits(self) -> Limits:
         return Limits(self.least_delay, self.longest_delay, self.farthest)
 
-    def _learn(
-        self, incidents: tuple[Incidents, ...], end: pd.Timestamp, reaches: Sequence[Sequence[float]]
-    ) -> list[Likelihood]:
+    def _learn(self, incidents: tuple[Incidents, ...], end: pd.Timestamp) -> list[Likelihood]:
         """Learn each crime type from the incidents before a moment."""
         self.last_day_ = (end - self.start_).days
         terms = self._terms(0, self.last_day_)
         known = [one.within(-self.longest_delay, self.last_day_) for one in incidents]
         likelihoods = [Likelihood.of(self.ground_, one, terms, self._limits) for one in known]
-        self.fitted_ = [self._learn_type(one, some) for one, some in zip(likelihoods, reaches, strict=True)]
+        self.fitted_ = [self._learn_type(one) for one in likelihoods]
         return likelihoods
 
-    def _learn_type(self, likelihood: Likelihood, reaches: Sequence[float]) -> Fitted:
+    def _learn_type(self, likelihood: Likelihood) -> Fitted:
         if len(likelihood.targets) < max(self.least_events, 1):
-            return background_only(likelihood, max(reaches))
-        return fit(likelihood, self._precision(), self._limits, reaches, self.rounds)
+            return background_only(likelihood, self.background_reaches)
+        return fit(likelihood, self._precision(), self._limits, self.background_reaches, self.rounds)
 
     def _steps(self) -> int:
         """Return the number of changes of the level before the last day learned from."""

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from scipy import optimize
 from scipy.ndimage import gaussian_filter
 
-from ilp_models.domain.errors import NotRunError
 from ilp_models.model.etas_assumptions import Limits, Prior
 from ilp_models.model.etas_ground import Ground
 from ilp_models.model.etas_likelihood import TRIGGER, Likelihood
@@ -20,7 +19,8 @@ Keys = npt.NDArray[np.int64]
 _START: Final = (0.2, 0.1, 150.0)  # share, rate a day, metres
 _FIRST_GAMMA: Final = 2.0
 _GAMMAS: Final = (0.05, 1e4)
-_EVERYWHERE: Final = 0.05  # part of the background's shape that is spread evenly, so that no place expects nothing
+_LEAST_PART: Final = 0.005  # of each part of the background's mixture, so that no place expects nothing
+_MIXING: Final = 30
 _STEPS: Final = 400
 _SETTLED: Final = 1e-3
 _AT_BOUND: Final = 1e-3
@@ -38,14 +38,11 @@ class Fitted:
         Logarithm of what multiplies the smooth background of each square.
     prior : Prior
         The smooth background and what was assumed.
-    reach : float
-        Standard deviation of the kernel that made the smooth background, metres.
     """
 
     parameters: Floats
     unevenness: Floats
     prior: Prior
-    reach: float
 
     @property
     def background(self) -> Floats:
@@ -85,15 +82,15 @@ class Fitted:
         return self.parameters[TRIGGER:]
 
 
-def background_only(likelihood: Likelihood, reach: float) -> Fitted:
+def background_only(likelihood: Likelihood, reaches: Sequence[float]) -> Fitted:
     """Return a smooth, steady background without near repeats, for a crime type too rare to learn more.
 
     Parameters
     ----------
     likelihood : Likelihood
         Of its incidents; there may be none.
-    reach : float
-        Standard deviation of the kernel that makes the background, metres.
+    reaches : sequence of float
+        Standard deviations of the kernels that make the background, metres.
 
     Returns
     -------
@@ -104,8 +101,8 @@ def background_only(likelihood: Likelihood, reach: float) -> Fitted:
     parameters = np.zeros(TRIGGER + terms.shape[1])
     parameters[:TRIGGER] = np.log(_START)
     parameters[0], parameters[TRIGGER] = -np.inf, np.log((len(squares) + 0.5) / len(terms))
-    shape, own = background_shape(likelihood.ground, squares, np.ones(len(squares)), reach)
-    return Fitted(parameters, np.zeros(len(shape)), Prior(shape, np.inf, np.zeros(terms.shape[1]), 1 - own), reach)
+    shape, own, _ = background_shape(likelihood.ground, squares, np.ones(len(squares)), reaches, _GAMMAS[1])
+    return Fitted(parameters, np.zeros(len(shape)), Prior(shape, _GAMMAS[1], np.zeros(terms.shape[1]), 1 - own))
 
 
 def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequence[float], rounds: int) -> Fitted:
@@ -120,8 +117,7 @@ def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequ
     limits : Limits
         Delays and distances.
     reaches : sequence of float
-        Standard deviations of the kernel that makes the shape of the background, metres; the one that gives the
-        incidents, each judged without itself, the highest likelihood is taken.
+        Standard deviations of the kernels that make the shape of the background, metres.
     rounds : int
         Most times that the background's shape and unevenness are learned anew from the incidents that belong to it.
 
@@ -140,31 +136,24 @@ def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequ
     parameters[:TRIGGER] = np.log(_START)
     parameters[TRIGGER] = np.log(len(every) / len(likelihood.terms))
     unevenness = np.zeros(likelihood.ground.inside.size)
+    shape, own, _ = background_shape(likelihood.ground, likelihood.squares, every, reaches, _FIRST_GAMMA)
+    prior = Prior(shape, _FIRST_GAMMA, precision, 1 - own)
     bounds = limits.bounds(likelihood.ground.side)
-    best, highest = None, -np.inf
-    for reach in reaches:
-        shape, own = background_shape(likelihood.ground, likelihood.squares, every, reach)
-        prior = Prior(shape, _FIRST_GAMMA, precision, 1 - own)
-        for _ in range(rounds):
-            before = parameters
-            parameters, unevenness = _maximise(likelihood, parameters, unevenness, prior, bounds)
-            if np.abs(parameters - before).max() < _SETTLED:
-                break
-            prior = _relearned(likelihood, parameters, unevenness, prior, reach)
-        every = likelihood.split(parameters, unevenness, prior).share
-        reached = likelihood.plain(parameters, unevenness, prior)
-        if reached > highest:
-            best, highest = Fitted(parameters, unevenness, prior, reach), reached
-    if best is None:
-        msg = "The likelihood of the self-exciting process has no maximum here; give more data."
-        raise NotRunError(msg)
-    return best
+    for _ in range(rounds):
+        before = parameters
+        parameters, unevenness = _maximise(likelihood, parameters, unevenness, prior, bounds)
+        if np.abs(parameters - before).max() < _SETTLED:
+            break
+        prior = _relearned(likelihood, parameters, unevenness, prior, reaches)
+    return Fitted(parameters, unevenness, prior)
 
 
-def _relearned(likelihood: Likelihood, parameters: Floats, unevenness: Floats, prior: Prior, reach: float) -> Prior:
+def _relearned(
+    likelihood: Likelihood, parameters: Floats, unevenness: Floats, prior: Prior, reaches: Sequence[float]
+) -> Prior:
     """Return the prior of the background by the incidents that belong to it as far as is known."""
     share = likelihood.split(parameters, unevenness, prior).share
-    shape, own = background_shape(likelihood.ground, likelihood.squares, share, reach)
+    shape, own, _ = background_shape(likelihood.ground, likelihood.squares, share, reaches, prior.gamma)
     level = float(np.exp(likelihood.terms @ parameters[TRIGGER:]).sum())
     found, doubt = (
         np.bincount(likelihood.squares, one, len(shape)).astype(np.float64) for one in (share, share * (1 - share))
@@ -174,8 +163,13 @@ def _relearned(likelihood: Likelihood, parameters: Floats, unevenness: Floats, p
     return Prior(shape, gamma, prior.precision, (1 - own) * (around - share) / around)
 
 
-def background_shape(ground: Ground, squares: Keys, weights: Floats, reach: float) -> tuple[Floats, Floats]:
-    """Return a smooth background: a kernel density that is corrected at the edges and nowhere 0.
+def background_shape(
+    ground: Ground, squares: Keys, weights: Floats, reaches: Sequence[float], gamma: float
+) -> tuple[Floats, Floats, Floats]:
+    """Return a smooth background: a mixture of an even one and of kernel densities, corrected at the edges.
+
+    The parts of the mixture are those under which the counts of squares are most likely, with the unevenness of the
+    squares averaged out and no incident in its own density.
 
     Parameters
     ----------
@@ -185,26 +179,44 @@ def background_shape(ground: Ground, squares: Keys, weights: Floats, reach: floa
         The square of each target.
     weights : ndarray of float64
         Weight of each target.
-    reach : float
-        Standard deviation of the kernel, metres.
+    reaches : sequence of float
+        Standard deviations of the kernels, metres.
+    gamma : float
+        Shape of the gamma prior of the unevenness.
 
     Returns
     -------
     tuple of ndarray of float64
-        Part of each square, summing to 1, 0 outside the study area; and the part of it that each target adds to its
-        own square.
+        Part of each square, summing to 1, 0 outside the study area and nowhere in it; the part of it that each target
+        adds to its own square; and the weights of the mixture, the even part first.
     """
+    even = ground.inside.ravel() / ground.inside.sum()
+    parts = [(even, np.zeros(len(squares))), *(_kernel_density(ground, squares, weights, reach) for reach in reaches)]
+    shapes, own = (np.stack(one) for one in zip(*parts, strict=True))
+    others = np.maximum(shapes[:, squares] - own, 0.0)
+    level, mixture = float(weights.sum()), np.full(len(parts), 1 / len(parts))
+    for _ in range(_MIXING if level > 0 else 0):  # multiplicative steps keep the weights above 0
+        shape = mixture @ shapes
+        averaged = 1 / (1 + level * shape / gamma)
+        gain = others @ (weights * averaged[squares] / (mixture @ others)) / (level * shapes @ averaged)
+        mixture = np.maximum(mixture * gain, _LEAST_PART)
+        mixture /= mixture.sum()
+    shape = mixture @ shapes
+    return shape, (mixture @ own) / shape[squares], mixture
+
+
+def _kernel_density(ground: Ground, squares: Keys, weights: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Return a kernel density that sums to 1 over the squares, and what each incident adds to its own square."""
     inside, width = ground.inside, reach / ground.side
     counts = np.bincount(squares, weights, inside.size).astype(np.float64).reshape(inside.shape)
     smooth, kept = (gaussian_filter(one, width, mode="constant") for one in (counts, inside))
-    density = np.divide(smooth, kept, out=np.zeros_like(smooth), where=inside > 0)
-    total = float((inside * density).sum())
-    scale = (1 - _EVERYWHERE) / total if total > 0 else 0.0
-    shape = (inside * ((1 - scale * total) / inside.sum() + scale * density)).ravel()
+    density = inside * np.divide(smooth, kept, out=np.zeros_like(smooth), where=inside > 0)
+    total = float(density.sum())
+    scale = 1 / total if total > 0 else 0.0
     middle = int(5 * width) + 1
     peak = float(gaussian_filter(np.eye(1, 2 * middle + 1, middle)[0], width, mode="constant").max()) ** 2
-    received = scale * peak * weights * (inside / np.maximum(kept, peak)).ravel()[squares]
-    return shape, received / shape[squares]
+    own = scale * peak * weights * (inside / np.maximum(kept, peak)).ravel()[squares]
+    return scale * density.ravel(), own
 
 
 def gamma_shape(found: Floats, doubt: Floats, expected: Floats, guess: float) -> float:

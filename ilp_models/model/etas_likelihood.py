@@ -112,9 +112,9 @@ class Likelihood:
         return np.floor(self.incidents.day[self.targets]).astype(np.int64)
 
     @cached_property
-    def corners(self) -> csr_matrix:
-        """The weights of the corners of squares at each possible parent on the ground."""
-        return self.ground.corners(self.incidents.x[self._parents], self.incidents.y[self._parents])
+    def knots(self) -> csr_matrix:
+        """The weights of the knots of the ground at each possible parent on it."""
+        return self.ground.knots(self.incidents.x[self._parents], self.incidents.y[self._parents])
 
     @cached_property
     def _parents(self) -> Keys:
@@ -192,30 +192,6 @@ class Likelihood:
         )
         return float(value), gradient, by_square
 
-    def plain(self, parameters: Floats, unevenness: Floats, prior: Prior) -> float:
-        """Return the log-likelihood of the incidents alone, by which priors are compared.
-
-        Parameters
-        ----------
-        parameters : ndarray of float64
-            Logarithms of share, rate and metres, then the coefficients of time.
-        unevenness : ndarray of float64
-            Logarithm for each square.
-        prior : Prior
-            Its ``shape`` and ``alone`` are used.
-
-        Returns
-        -------
-        float
-            Without what the priors say of the parameters.
-        """
-        split = self.split(parameters, unevenness, prior)
-        expected = np.exp(self.terms @ parameters[TRIGGER:]).sum() * (prior.shape * np.exp(unevenness)).sum()
-        return (
-            float(np.log(split.background + split.triggered).sum() - expected)
-            - self._follow(*np.exp(parameters[:TRIGGER]))[0]
-        )
-
     def information(self, parameters: Floats, unevenness: Floats, prior: Prior) -> Floats:
         """Return the observed information on the parameters, what is spent on the unevenness taken off.
 
@@ -256,7 +232,7 @@ class Likelihood:
         early, late = np.exp(-rate * first), np.exp(-rate * last)
         within = np.where(open_, early - late, 0.0)
         slope = np.where(open_, rate * (last * late - first * early), 0.0)
-        kept, kept_slope = (self.corners @ one.ravel() for one in self.ground.kept(metres))
+        kept, kept_slope = (self.knots @ one.ravel() for one in self.ground.kept(metres))
         return share * float(within @ kept), share * float(slope @ kept), share * float(within @ kept_slope)
 
     @cached_property
