@@ -59,8 +59,8 @@ def consistency(
 ) -> pd.DataFrame:
     """Return tests of whether the counts are what the forecasts would bring about, as earthquake forecasts are tested.
 
-    The number test asks for the total of events (Zechar, Gerstenberger and Rhoades 2010; negative binomial: Werner et
-    al. 2011, Savran et al. 2020), the space test for their places with the total of each type given (Zechar et al.
+    The number test asks for the total of events (Zechar, Gerstenberger and Rhoades 2010; negative binomial: Kagan
+    2010, Werner et al. 2010), the space test for their places with the total of each type given (Zechar et al.
     2010), the likelihood test for the counts of all cells and periods together (Schorlemmer et al. 2007). All test
     periods are taken together and units as independent, which weeks are not: a shock common to the city fails a
     number test.
