@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -86,8 +85,8 @@ class Settings:
             Of the same task.
         """
         primary = OmegaConf.to_container(OmegaConf.load(self.configs / f"{self.task}.yaml"))
-        free = [key for key, value in primary.items() if value == {}] if isinstance(primary, dict) else []
-        words = tuple(f"++{word}" if re.split(r"[.=]", word)[0] in free else word for word in self.overrides)
+        free = tuple(f"{key}{end}" for key in _find_empty(primary, "") for end in ".=")
+        words = tuple(f"++{word}" if word.startswith(free) else word for word in self.overrides)
         return replace(self, overrides=words)
 
     def suggest(self) -> str:
@@ -229,6 +228,16 @@ def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:
     value = word.value()
     values = value.list if isinstance(value, ChoiceSweep) else value if isinstance(value, list) else [value]
     return [str(v) for v in values if v is not None and str(v) not in options[word.key_or_group]]
+
+
+def _find_empty(node: Any, where: str) -> Iterator[str]:
+    """Yield the dotted key of each setting that a file leaves empty."""
+    for key, value in node.items() if isinstance(node, dict) else ():
+        path = f"{where}.{key}".lstrip(".")
+        if value == {}:
+            yield path
+        else:
+            yield from _find_empty(value, path)
 
 
 def _flatten(node: Any, where: str) -> Iterator[str]:

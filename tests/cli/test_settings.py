@@ -18,6 +18,15 @@ def test_names_of_the_user_are_taken_where_a_task_leaves_room_for_them():
     }
 
 
+def test_room_is_left_inside_a_part_too():
+    words = ("tuning.space.window.low=4", "tuning.space={offset.mix:{low:0,high:1}}", "tuning.trials=3")
+    opened = Settings(CONFIGS, "tune", words).opened()
+    assert opened.overrides == (*(f"++{word}" for word in words[:2]), "tuning.trials=3")
+    with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
+        space = compose(config_name="tune", overrides=["tuning=optuna", *opened.overrides]).tuning.space
+    assert space == {"window": {"low": 4}, "offset.mix": {"low": 0, "high": 1}}
+
+
 def test_a_hint_is_about_the_word_that_names_nothing():
     settings = Settings(CONFIGS, "forecast", ("layers.bars.path=b.gpkg", "horizn=2")).opened()
     assert settings.suggest() == "Did you mean horizon?"

@@ -42,6 +42,7 @@ SETTINGS = {
     "compare": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),
     "audit": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
     "weekly": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
+    "tune": (*_CITY, *_REPLAY, *_SCORES, "tracking=memory"),
     "forecast": (*_CITY, "model=[lightgbm]", *_LIGHTGBM, "tracking=memory"),
     "export": (),
 }

@@ -1,0 +1,233 @@
+"""The task ``tune``: search the settings of one forecaster by its forecasts of past periods."""
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.base import clone
+
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.replay import World, replay
+from ilp_models.compute.progress import watch
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.recipe import Recipe
+from ilp_models.domain.tracking import TrackedRun, Tracker
+from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.tuned import Tuned
+from ilp_models.scoring.scores import Scoring
+from ilp_models.tuning.search import OptunaSearch
+from ilp_models.tuning.space import starting_values
+from ilp_models.tuning.trials import Sums, Trial, Trials
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    layers: Mapping[str, Any],
+    model: Mapping[str, Forecaster],
+    forecaster: str,
+    backtest: RollingOrigin,
+    tuning: OptunaSearch,
+    scoring: Scoring,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return the best settings as text, having written all trials, figures and the best settings as an experiment.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    forecaster : str
+        The one whose settings are searched.
+    backtest : RollingOrigin
+        The test that the search must not see: it ends before its first cutoff.
+    tuning : OptunaSearch
+        What is searched, and by which past periods.
+    scoring : Scoring
+        How the score is computed and resampled.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded, one child run a trial.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        For the terminal.
+    """
+    check_names(model, forecaster=forecaster)
+    start = starting_values(tuning.settings, model[forecaster].get_params(), forecaster)
+    tracking.check()
+    study = open_study(data, calendar, grid, config, folder, layers)
+    judge = _judge(study, model[forecaster], backtest, tuning, scoring, compute, folder)
+    key = _fingerprint(judge, forecaster)
+    with (
+        tracking.run("tune", {**study.tags(), "study": key}, config) as tracked,
+        tuning.opened(Path(str(config["output"])).absolute() / "tuning", key) as trials,
+    ):
+        made = trials.run(tuning.trials, start, judge.judge)
+        for trial in watch(made, max(tuning.trials - len(trials.judged), 0), "tune"):
+            _record(tracked, trial, forecaster, tuning.score)
+        tuned = _tuned(trials, judge, forecaster, key)
+        for path in (*tuned.write(folder), folder / "intake.json"):
+            tracked.artifact(path)
+    return tuned.to_text(folder)
+
+
+@dataclass(frozen=True, eq=False)
+class PastJudge:
+    """Gives the score of some settings over periods before the test.
+
+    Parameters
+    ----------
+    study : Study
+        Records known at the first cutoff of the test: nothing later is there.
+    forecaster : Forecaster
+        Unfitted, with its present settings.
+    plan : RollingOrigin
+        Cutoffs before the test.
+    first_test : Timestamp
+        The first cutoff of the test.
+    tuning : OptunaSearch
+        Which score.
+    scoring : Scoring
+        How it is computed.
+    compute : Compute
+        Where the work runs.
+    folder : Path
+        Forecasts of a trial lie here until it is scored.
+    """
+
+    study: Study
+    forecaster: Forecaster
+    plan: RollingOrigin
+    first_test: pd.Timestamp
+    tuning: OptunaSearch
+    scoring: Scoring
+    compute: Compute
+    folder: Path
+
+    @property
+    def periods(self) -> pd.PeriodIndex:
+        """The periods that settings are judged on."""
+        folds = self.plan.folds(self.study.events, self.study.calendar)
+        return pd.PeriodIndex([fold.periods[0] for fold in folds])
+
+    def judge(self, settings: Mapping[str, Any]) -> Sums:
+        """Return the sums that the score of some settings is made of.
+
+        Parameters
+        ----------
+        settings : mapping of str to object
+            Value by name of a setting, a point before each name of a nested object.
+
+        Returns
+        -------
+        Sums
+            By period, crime types and leads pooled.
+
+        Raises
+        ------
+        NotRunError
+            If the forecaster cannot run with these settings.
+        """
+        changed = {name.replace(".", "__"): value for name, value in settings.items()}
+        forecaster = clone(self.forecaster).set_params(**changed)
+        world, name = self._world(), "trial"
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="trial-") as store:
+            outcome = replay({name: forecaster}, {name: name}, self.plan, world, Path(store), self.compute)
+        if name in outcome.not_run:
+            raise NotRunError(outcome.not_run[name])
+        table = self.scoring.run(outcome.replays, world.grid.area_m2)
+        parts = [table.by_period(self.tuning.score, one.lead) for one in outcome.replays]
+        return Sums(_add_up(top[name] for top, _ in parts), _add_up(bottom for _, bottom in parts))
+
+    def _world(self) -> World:
+        first = self.plan.folds(self.study.events, self.study.calendar)[0].cutoff
+        return World(self.study.events, self.study.grid_at(first), self.study.calendar, self.study.layers)
+
+
+def _add_up(leads: Iterable[pd.Series]) -> tuple[float, ...]:
+    """Return the sum over leads in each period; the longer leads have fewer periods."""
+    return tuple(pd.concat(leads, axis=1).sum(axis=1).sort_index().tolist())
+
+
+def _judge(  # noqa: PLR0913 - the parts of the task
+    study: Study,
+    forecaster: Forecaster,
+    backtest: RollingOrigin,
+    tuning: OptunaSearch,
+    scoring: Scoring,
+    compute: Compute,
+    folder: Path,
+) -> PastJudge:
+    """Return a judge who knows what was known at the first cutoff of the test, and nothing else."""
+    first = backtest.folds(study.events, study.calendar)[0].cutoff
+    past = replace(study, events=study.events.known_at(first))
+    whole = study.calendar.whole(past.events.start, past.events.end - past.events.settles_after)
+    if len(whole) <= tuning.periods:
+        msg = (
+            f"tuning.periods={tuning.periods} leaves nothing to learn from: {len(whole)} {study.calendar.unit}(s) "
+            f"lie before the first test period ({first.date()}). Set fewer, lower backtest.test_periods, or give more."
+        )
+        raise InputError(msg)
+    plan = RollingOrigin(tuning.periods, backtest.horizon, tuning.refit_every)
+    return PastJudge(past, forecaster, plan, first, tuning, scoring, compute, folder)
+
+
+def _fingerprint(judge: PastJudge, forecaster: str) -> str:
+    """Return the key of the study: other settings, records, code, space or score are another study."""
+    study, scoring = judge.study, judge.scoring
+    ways = {"floor": scoring.floor, "shares": scoring.shares, "area_share": scoring.area_share, "harm": scoring.harm}
+    config = {"recipe": study.recipes([forecaster])[forecaster], "tuning": judge.tuning.identity, "scoring": ways}
+    return Recipe(config, study.events.digest(), study.tags()["code"]).fingerprint
+
+
+def _record(tracked: TrackedRun, trial: Trial, forecaster: str, score: str) -> None:
+    state = "refused" if trial.reason else "judged"
+    tags = {"forecaster": forecaster, "state": state} | ({"reason": trial.reason} if trial.reason else {})
+    with tracked.child(f"trial {trial.number}", tags, trial.settings) as child:
+        child.metrics({"seconds": trial.seconds} | ({} if trial.reason else {score: trial.value}), trial.number)
+
+
+def _tuned(trials: Trials, judge: PastJudge, forecaster: str, key: str) -> Tuned:
+    command = str(judge.study.config.get("command", "ilp tune"))
+    return Tuned(
+        forecaster=forecaster,
+        key=key,
+        score=judge.tuning.score,
+        space=judge.tuning.settings,
+        trials=trials.judged,
+        best=trials.best,
+        importance=trials.importance(),
+        periods=judge.periods,
+        first_test=judge.first_test,
+        resampling=judge.scoring.resampling,
+        baseline=judge.scoring.baseline,
+        command=command,
+    )

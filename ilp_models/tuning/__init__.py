@@ -1,0 +1,1 @@
+"""Search of settings by past forecasts; Optuna is imported nowhere else."""

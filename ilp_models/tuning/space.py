@@ -1,0 +1,193 @@
+"""Which settings are searched, and between which values."""
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ilp_models.domain.errors import InputError
+
+_RANGE: Final = {"low", "high", "log"}
+_CHOICES: Final = {"choices"}
+_EXAMPLE: Final = "'tuning.space={num_leaves: {low: 7, high: 63, log: true}, keep_level: {choices: [true, false]}}'"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting and the values it may take.
+
+    Parameters
+    ----------
+    name : str
+        Name within the forecaster, with a point before each name of a nested object: ``offset.half_life``.
+    low, high : int, float or None
+        Ends of a range, both included; whole numbers are searched where both are whole. None for choices.
+    log : bool, default False
+        Whether factors count, not differences.
+    choices : tuple, optional
+        The values to choose from, where there is no range.
+
+    Raises
+    ------
+    InputError
+        If nothing lies between the ends, or the choices are fewer than two, repeat, or are no plain values.
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing to search."""
+        if self.low is None or self.high is None:
+            self._check_choices()
+            return
+        if not all(_is_number(end) for end in (self.low, self.high)) or not self.low < self.high:
+            msg = f"{_where(self.name)}: low={self.low} must be a number below high={self.high}."
+            raise InputError(msg)
+        if self.log and not self.low > 0:
+            msg = f"{_where(self.name)}: low={self.low} must be above 0 with log=true; leave log out to start at 0."
+            raise InputError(msg)
+
+    def _check_choices(self) -> None:
+        try:
+            texts = [json.dumps(choice) for choice in self.choices]
+        except TypeError as error:
+            msg = f"{_where(self.name)}: choices are numbers, words, true, false, null or lists of these."
+            raise InputError(msg) from error
+        if len(set(texts)) < max(2, len(texts)) or any(isinstance(choice, dict) for choice in self.choices):
+            msg = f"{_where(self.name)}: choices={list(self.choices)} must be two or more different plain values."
+            raise InputError(msg)
+
+    @property
+    def whole(self) -> bool:
+        """Whether only whole numbers are searched."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a value is one of those that are searched.
+
+        Parameters
+        ----------
+        value : object
+            A plain value.
+
+        Returns
+        -------
+        bool
+            True within the range, ends included, or among the choices.
+        """
+        if self.low is None or self.high is None:
+            return json.dumps(value, default=str) in [json.dumps(choice) for choice in self.choices]
+        return _is_number(value) and self.low <= value <= self.high and not (self.whole and value != int(value))
+
+    def __str__(self) -> str:
+        """Return the values as people write them."""
+        if self.low is None:
+            return f"choices {json.dumps(list(self.choices))}"
+        return f"{self.low} to {self.high}"
+
+
+def read_space(declared: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """Return the settings of a declared space, in alphabetical order, so that the order of declaration decides nothing.
+
+    Parameters
+    ----------
+    declared : mapping
+        ``low``, ``high`` and perhaps ``log``, or ``choices``, by the name of the setting; nested objects are given by
+        points in the name, or by nested mappings.
+
+    Returns
+    -------
+    tuple of Setting
+        One for each.
+
+    Raises
+    ------
+    InputError
+        If an entry is neither a range nor choices.
+
+    Examples
+    --------
+    >>> [one.name for one in read_space({"reach": {"low": 0.5, "high": 2.0}, "offset": {"mix": {"choices": [0, 1]}}})]
+    ['offset.mix', 'reach']
+    """
+    return tuple(sorted(_read(declared, ""), key=lambda setting: setting.name))
+
+
+def starting_values(space: tuple[Setting, ...], params: Mapping[str, Any], forecaster: str) -> dict[str, Any]:
+    """Return the present value of each setting of a space.
+
+    Parameters
+    ----------
+    space : tuple of Setting
+        What is searched.
+    params : mapping of str to object
+        Settings of the forecaster as scikit-learn's ``get_params`` gives them.
+    forecaster : str
+        Its name, for messages.
+
+    Returns
+    -------
+    dict of str to object
+        Value by name of the setting.
+
+    Raises
+    ------
+    InputError
+        If the space is empty, names a setting the forecaster has not, or leaves out its present value.
+    """
+    if not space:
+        msg = f"tuning.space is empty: name settings of {forecaster} and their values, such as {_EXAMPLE}."
+        raise InputError(msg)
+    known = {name.replace("__", "."): value for name, value in params.items()}
+    for setting in space:
+        _check_known(setting.name, known, forecaster)
+        value = known[setting.name]
+        if not setting.holds(value):
+            msg = (
+                f"The present value model.{forecaster}.{setting.name}={json.dumps(value, default=str)} is outside "
+                f"{_where(setting.name)} ({setting}): widen that, or set the value to one within."
+            )
+            raise InputError(msg)
+    return {setting.name: known[setting.name] for setting in space}
+
+
+def _check_known(name: str, known: Mapping[str, Any], forecaster: str) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    plain = sorted(key for key, value in known.items() if not hasattr(value, "get_params"))
+    hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(plain)}; what is inside lists is out of reach."
+    msg = f"{_where(name)}: {forecaster} has no setting {name}. {hint}"
+    raise InputError(msg)
+
+
+def _read(node: Mapping[str, Any], prefix: str) -> Iterator[Setting]:
+    for key, entry in node.items():
+        name = f"{prefix}{key}"
+        if not isinstance(entry, Mapping) or not entry:
+            msg = f"{_where(name)}={entry}: give low and high, or choices, such as {_EXAMPLE}."
+            raise InputError(msg)
+        keys = set(entry)
+        if keys == _CHOICES:
+            yield Setting(name, choices=tuple(entry["choices"] or ()))
+        elif {"low", "high"} <= keys <= _RANGE:
+            yield Setting(name, entry["low"], entry["high"], log=bool(entry.get("log", False)))
+        elif keys & (_RANGE | _CHOICES):
+            msg = f"{_where(name)} has {', '.join(sorted(keys))}: give low and high (and log), or choices alone."
+            raise InputError(msg)
+        else:
+            yield from _read(entry, f"{name}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _where(name: str) -> str:
+    return f"tuning.space.{name}"

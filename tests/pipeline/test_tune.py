@@ -1,0 +1,201 @@
+"""The task tune on the small city: what it must not see, what it is judged by, and what it hands on."""
+
+import shlex
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.parts import resolve
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.resampling import Resampling
+from ilp_models.pipeline.tune import run
+from ilp_models.pipeline.tuned import gain_of
+from ilp_models.tuning.trials import Sums
+from tests.pipeline.small_city import SETTINGS, WEEKS, perform, settle
+
+WINDOWS = "++tuning.space={window:{low:0,high:60}}"  # a window of 0 is refused
+TUNE = (
+    "model=[moving_average]",
+    "forecaster=moving_average",
+    "scoring.baseline=moving_average",
+    "tuning=optuna",
+    "tuning.periods=6",
+    "tuning.refit_every=6",
+    "tuning.startup=2",
+    WINDOWS,
+)
+FAR = 3  # trials of most tests
+
+
+def tune(folder, *words, **instead):
+    return perform("tune", folder, *TUNE, f"tuning.trials={FAR}", *words, **instead)
+
+
+def trials_of(done):
+    return pd.read_csv(done.folder / "trials.csv", keep_default_na=False).drop(columns="seconds")
+
+
+def key_of(done):
+    return done.run.recorded_tags["study"]
+
+
+class Edited:
+    """A source whose events are changed on one side of a moment."""
+
+    def __init__(self, source, moment, *, after):
+        self.source, self.moment, self.after = source, moment, after
+
+    def read(self):
+        events, intake = self.source.read()
+        table = events.table.copy()
+        chosen = (table["reported_at"] >= self.moment) == self.after
+        drawn = np.random.default_rng(1).permutation(table.index[chosen])
+        table.loc[chosen, ["x", "y"]] = table.loc[drawn, ["x", "y"]].to_numpy()
+        table = table.drop(index=drawn[: len(drawn) // 3])
+        return replace(events, table=table.reset_index(drop=True)), intake
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    return tmp_path_factory.mktemp("tuned")
+
+
+@pytest.fixture(scope="module")
+def done(shelf):
+    return tune(shelf)
+
+
+@pytest.fixture(scope="module")
+def first_test(done):
+    """Return the start of the first test period: the periods are the last whole weeks of the records."""
+    events, _ = done.parts["data"].read()
+    return done.parts["calendar"].whole(events.start, events.end)[-WEEKS].start_time
+
+
+def test_no_event_of_the_test_or_after_moves_a_bit_of_the_search(done, first_test, tmp_path):
+    again = tune(tmp_path, data=Edited(done.parts["data"], first_test, after=True))
+    assert key_of(again) == key_of(done)
+    pd.testing.assert_frame_equal(trials_of(again), trials_of(done), check_exact=True)
+
+
+def test_events_before_the_test_are_what_it_learns_from(done, first_test, tmp_path):
+    other = tune(tmp_path, "tuning.trials=1", data=Edited(done.parts["data"], first_test, after=False))
+    assert key_of(other) != key_of(done)
+    assert trials_of(other)["deviance"][0] != trials_of(done)["deviance"][0]
+
+
+def test_a_trial_scores_what_a_backtest_that_ends_before_the_test_says(done, first_test, tmp_path):
+    end = (first_test - pd.Timedelta(days=1)).date()
+    words = [word for word in TUNE if word.startswith(("model", "scoring"))]
+    past = ("backtest.test_periods=6", "backtest.refit_every=6", f"backtest.end={end}")
+    backtest = perform("backtest", tmp_path, *words, *past)
+    summary = pd.read_csv(backtest.folder / "summary.csv").query(
+        "forecaster == 'moving_average' and score == 'deviance'"
+    )
+    expected = summary.set_index("crime_type").loc["all", "value"]
+    assert trials_of(done)["deviance"][0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_same_command_continues_the_study_and_leaves_no_forecasts(done, shelf):
+    more = tune(shelf, "tuning.trials=4")
+    pd.testing.assert_frame_equal(
+        trials_of(more).head(FAR).drop(columns="best"), trials_of(done).drop(columns="best"), check_exact=True
+    )
+    assert [child.name for child in more.run.children] == ["trial 3"]
+    assert [child.name for child in done.run.children] == [f"trial {number}" for number in range(FAR)]
+    assert done.run.children[0].recorded_metrics["deviance"] == trials_of(done)["deviance"][0]
+    assert sorted(path.suffix for path in (shelf / "tuning").iterdir()) == [".db", ".lock"]
+    assert not [*shelf.rglob("*.parquet"), *shelf.rglob("trial-*")]
+
+
+def test_every_file_is_there_and_tracked(done):
+    files = {path.relative_to(done.folder).as_posix() for path in done.folder.rglob("*") if path.is_file()}
+    names = {"trials.csv", "importance.csv", "best/experiment/best.yaml", "figures/history.png", "figures/slices.png"}
+    assert files == {*names, "intake.json"}
+    assert {name for _, name in done.run.artifacts} == {name.rpartition("/")[2] for name in files}
+
+
+def test_both_commands_for_the_test_compose_to_the_best_settings(done):
+    lines = [shlex.split(line) for line in done.told.splitlines() if line.startswith("  ilp backtest")]
+    best = int(trials_of(done).query("best == 'True' or best == True")["window"].iloc[0])
+    for words in lines:
+        extra = [f"hydra.searchpath=['file://{words[-1]}']"] if "--config-dir" in words else []
+        overrides = [word for word in words[2:] if word not in ("--config-dir", words[-1] if extra else "")]
+        with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+            model = resolve(compose(config_name="backtest", overrides=[*overrides, *extra]))["model"]
+        assert model == {"moving_average": {**done.config["model"]["moving_average"], "window": best}}
+    assert len(lines) == 2
+    assert "is optimistic" in done.told
+
+
+def test_the_command_keeps_the_words_on_records_and_cells(shelf, tmp_path):
+    words = (*TUNE, f"tuning.trials={FAR}", "name=x")
+    config, parts = settle("tune", f"output={shelf}", *words)
+    command = shlex.join(["ilp", "tune", *words, "grid.size=500", "experiment=mine", "model.moving_average.window=52"])
+    told = run(**parts, config={**config, "command": command}, folder=tmp_path)
+    (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
+    kept = ["scoring.baseline=moving_average", "grid.size=500", "experiment=mine"]
+    assert shlex.split(line)[2:-1] == ["model=[moving_average]", *kept]
+
+
+def test_refused_settings_keep_their_row(tmp_path):
+    refused = perform("tune", tmp_path, *TUNE[:-1], "++tuning.space={window:{choices:[52,0]}}", "tuning.trials=6")
+    table = trials_of(refused)
+    rows = table[table["window"] == 0]
+    assert set(rows["reason"]) == {"window=0 must be at least 1 period."}
+    assert "nothing tried did better" in refused.told
+    assert "Refused: " in refused.told
+
+
+def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
+    words = ("model.moving_average.window=0", "++tuning.space={window:{choices:[0,-1]}}", "tuning.trials=4")
+    with pytest.raises(NotRunError, match="All 4 settings tried were refused; the first: window=0 must be"):
+        perform("tune", tmp_path, *TUNE[:-1], *words)
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("tuning.periods=200", "tuning.periods=200 leaves nothing to learn from: 110 week"),
+        ("++tuning.space={windw:{low:1,high:2}}", "Did you mean window?"),
+        ("forecaster=ewma", "forecaster=ewma is not among the models"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_in_one_line(tmp_path, word, line):
+    with pytest.raises(InputError) as error:
+        tune(tmp_path, word)
+    assert line in str(error.value)
+
+
+def test_a_gain_is_the_share_of_the_present_score_and_a_tie_is_called_one():
+    ones, resampling = (1.0,) * 24, Resampling(block=2, draws=500)
+    present = Sums(tuple(2.0 + 0.1 * (week % 3) for week in range(24)), ones)
+    clear = gain_of(Sums(tuple(0.9 * value for value in present.numerator), ones), present, "deviance", resampling)
+    assert (clear.value, clear.low, clear.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert clear.verdict == "better"
+    assert gain_of(present, present, "deviance", resampling).verdict == "tie"
+    noise = np.random.default_rng(0).normal(0, 0.5, 24)
+    unclear = gain_of(
+        Sums(tuple(np.array(present.numerator) + noise - noise.mean() - 0.01), ones), present, "deviance", resampling
+    )
+    assert unclear.value > 0 > unclear.low
+    assert unclear.verdict == "tie"
+    larger = gain_of(Sums(tuple(1.1 * value for value in present.numerator), ones), present, "pai_05", resampling)
+    assert larger.value == pytest.approx(0.1)
+    few = gain_of(Sums((0.9, 0.9), ones[:2]), Sums((1.0, 1.0), ones[:2]), "deviance", resampling)
+    assert str(few) == "+10.00%, too few periods for an interval: tie"
+
+
+def test_leads_are_pooled_and_any_score_with_a_better_way_serves(tmp_path):
+    pooled = tune(tmp_path, "backtest.horizon=2", "tuning.score=pei_05", "tuning.trials=1")
+    assert 0 < trials_of(pooled)["pei_05"][0] < 1
+
+
+def test_the_space_of_lightgbm_is_one_it_has(tmp_path):
+    words = [word for word in SETTINGS["backtest"] if word.startswith("model.lightgbm.")]
+    told = perform("tune", tmp_path, "model=[lightgbm]", *words, "tuning.periods=4", "tuning.trials=1").told
+    assert "model.lightgbm.offset.half_life=80" in told

@@ -1,0 +1,148 @@
+"""The search on functions whose best is known: no forecaster is needed to see whether it searches."""
+
+import math
+
+import pytest
+
+from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.tuning.search import OptunaSearch
+from ilp_models.tuning.trials import Sums
+
+SPACE = {"x": {"low": -1.0, "high": 1.0}, "n": {"low": 1, "high": 100, "log": True}, "way": {"choices": [[1, 2], "no"]}}
+START = {"n": 90, "way": "no", "x": -0.9}
+
+
+def bowl(settings):
+    """Return a score of two periods: the smaller the better, 1 at its best, which is x=0.3, n=10, way=[1, 2]."""
+    far = (settings["x"] - 0.3) ** 2 + 0.1 * math.log10(settings["n"] / 10) ** 2 + 0.2 * (settings["way"] == "no")
+    return Sums((1 + far, 1 + far), (1.0, 1.0))
+
+
+def search(folder, trials, judge=bowl, start=START, **settings):
+    found = OptunaSearch(trials=trials, space=SPACE, **{"startup": 5, **settings})
+    with found.opened(folder, "study") as kept:
+        list(kept.run(trials, start, judge))
+        return kept.judged, kept.best, kept.importance()
+
+
+def plain(trials):
+    return [(one.number, one.settings, one.sums, one.reason) for one in trials]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return search(tmp_path_factory.mktemp("whole"), 25)
+
+
+def test_the_first_trial_is_the_present_one_and_the_best_is_near_the_known_best(whole):
+    judged, best, importance = whole
+    assert len(judged) == 25
+    assert judged[0].settings == START
+    assert best.value == min(one.value for one in judged) < 1.1 < judged[0].value
+    assert best.settings["way"] == [1, 2]
+    assert math.isclose(sum(importance.values()), 1.0)
+    assert list(importance) == sorted(importance, key=importance.get, reverse=True)
+
+
+def test_the_estimator_learns_from_what_was_judged(whole):
+    judged, *_ = whole
+    drawn, learned = judged[1:6], judged[15:]
+    assert sum(one.value for one in learned) / len(learned) < sum(one.value for one in drawn) / len(drawn)
+
+
+@pytest.mark.parametrize("kill", [0, 6])
+def test_a_killed_search_loses_one_trial_and_goes_on_as_if_it_had_not_been(tmp_path, whole, kill):
+    calls = []
+
+    def killed(settings):
+        calls.append(settings)
+        if len(calls) == kill + 1:
+            raise KeyboardInterrupt
+        return bowl(settings)
+
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, 8, killed)
+    judged, *_ = search(tmp_path, 8)
+    assert plain(judged) == plain(whole[0][:8])
+
+
+def test_a_finished_search_is_taken_up_where_it_ended_and_asks_nothing_twice(tmp_path, whole):
+    search(tmp_path, 6)
+    asked = []
+    judged, *_ = search(tmp_path, 9, lambda settings: asked.append(settings) or bowl(settings))
+    assert plain(judged) == plain(whole[0][:9])
+    assert len(asked) == 3
+    assert plain(search(tmp_path, 4)[0]) == plain(judged)
+
+
+def test_refused_settings_are_kept_with_the_reason_and_the_search_goes_on(tmp_path):
+    def picky(settings):
+        if settings["way"] == "no":
+            msg = "No way."
+            raise NotRunError(msg)
+        return bowl(settings)
+
+    judged, best, _ = search(tmp_path, 10, picky)
+    assert next(one.reason for one in judged if one.settings["way"] == "no") == "No way."
+    assert {one.reason == "No way." for one in judged} == {True, False}
+    assert best.reason == ""
+    assert math.isnan(judged[0].value)
+
+
+@pytest.mark.parametrize("score", [Sums((1.0,), (0.0,)), Sums((math.inf,), (1.0,))])
+def test_a_search_that_gave_no_score_at_all_is_an_error(tmp_path, score):
+    with pytest.raises(NotRunError, match="All 3 settings tried were refused; the first: The score is not defined"):
+        search(tmp_path, 3, lambda _: score)
+
+
+def test_trouble_with_the_disk_is_not_a_refusal(tmp_path):
+    def broken(settings):
+        msg = "disk"
+        raise StorageError(msg)
+
+    with pytest.raises(StorageError, match="disk"):
+        search(tmp_path, 3, broken)
+
+
+def test_a_score_of_which_more_is_better_is_made_larger(tmp_path):
+    judged, best, _ = search(tmp_path, 6, score="pai_05")
+    assert best.value == max(one.value for one in judged)
+
+
+def test_the_same_settings_are_judged_once(tmp_path):
+    asked, space = [], {"way": {"choices": ["yes", "no"]}}
+    with OptunaSearch(space=space).opened(tmp_path, "two") as kept:
+        list(kept.run(8, {"way": "no"}, lambda settings: asked.append(settings["way"]) or Sums((1.0,), (1.0,))))
+        assert len(kept.judged) == 8
+        assert kept.best.number == 0
+        assert kept.importance() == {}
+    assert sorted(asked) == ["no", "yes"]
+
+
+def test_two_runs_do_not_share_a_study_at_once(tmp_path):
+    one = OptunaSearch(space=SPACE)
+    with (
+        one.opened(tmp_path, "study"),
+        pytest.raises(StorageError, match=r"Another run .* output=FOLDER"),
+        one.opened(tmp_path, "study"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["trials", "periods", "refit_every", "startup"])
+def test_numbers_below_one_are_refused(name):
+    with pytest.raises(InputError, match=f"tuning.{name}=0 must be at least 1"):
+        OptunaSearch(**{name: 0})
+
+
+def test_a_score_without_a_better_way_is_refused():
+    with pytest.raises(InputError, match="no way of it is better"):
+        OptunaSearch(score="coverage_90")
+
+
+def test_the_number_of_trials_is_no_part_of_a_study_and_all_else_is():
+    identity = OptunaSearch(space=SPACE).identity
+    assert OptunaSearch(trials=7, space=dict(reversed(SPACE.items()))).identity == identity
+    for other in ({"seed": 1}, {"score": "crps"}, {"periods": 8}, {"refit_every": 2}, {"startup": 3}):
+        assert OptunaSearch(space=SPACE, **other).identity != identity
+    assert OptunaSearch(space={**SPACE, "x": {"low": -1.0, "high": 2.0}}).identity != identity
