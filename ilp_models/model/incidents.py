@@ -1,0 +1,172 @@
+"""Incidents of one crime type in order of time, records of one incident taken together."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.history import History
+
+Floats = npt.NDArray[np.float64]
+
+DAY: Final = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Incidents:
+    """When and where incidents happened, and how many records told of them.
+
+    Parameters
+    ----------
+    day : ndarray of float64
+        Days since the start of observation, not decreasing.
+    x, y : ndarray of float64
+        Places, metres.
+    cell : ndarray of int64
+        Cell of each incident.
+    records : ndarray of int64
+        Records of the same time and place that were taken as one incident, >= 1.
+    """
+
+    day: Floats
+    x: Floats
+    y: Floats
+    cell: npt.NDArray[np.int64]
+    records: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of incidents."""
+        return len(self.day)
+
+    @property
+    def records_each(self) -> float:
+        """The mean number of records of an incident; 1 without incidents."""
+        return float(self.records.mean()) if len(self) else 1.0
+
+    @property
+    def repeats(self) -> int:
+        """The number of records that told of an incident already told of."""
+        return int(self.records.sum()) - len(self)
+
+    @classmethod
+    def of(cls, day: Floats, x: Floats, y: Floats, cell: npt.NDArray[np.int64] | None = None) -> Self:
+        """Return incidents in order of time, then place; records of the same moment and place become one.
+
+        Parameters
+        ----------
+        day : ndarray of float64
+            Days since the start of observation.
+        x, y : ndarray of float64
+            Places, metres.
+        cell : ndarray of int64, optional
+            Cells; by default all in the first.
+
+        Returns
+        -------
+        Incidents
+            The same for any order of the records.
+
+        Examples
+        --------
+        >>> once = Incidents.of(np.array([2.0, 1.0, 2.0]), np.array([5.0, 0.0, 5.0]), np.zeros(3))
+        >>> once.day.tolist(), once.records.tolist(), once.repeats
+        ([1.0, 2.0], [1, 2], 1)
+        """
+        where = np.zeros(len(day), dtype=np.int64) if cell is None else cell
+        order = np.lexsort((y, x, day))
+        day, x, y, where = day[order], x[order], y[order], where[order]
+        new = np.ones(len(day), dtype=bool)
+        new[1:] = (np.diff(day) != 0) | (np.diff(x) != 0) | (np.diff(y) != 0)
+        records = np.diff(np.append(np.flatnonzero(new), len(day)))
+        return cls(day[new], x[new], y[new], where[new], records.astype(np.int64))
+
+    def between(self, first: float, last: float) -> Self:
+        """Return the incidents of a span, their days counted from its start.
+
+        Parameters
+        ----------
+        first, last : float
+            Ends of the half-open span [first, last), days.
+
+        Returns
+        -------
+        Incidents
+            Some of these.
+        """
+        part = slice(*np.searchsorted(self.day, (first, last), side="left"))
+        return type(self)(self.day[part] - first, self.x[part], self.y[part], self.cell[part], self.records[part])
+
+
+def incidents_by_type(history: History) -> list[Incidents]:
+    """Return the incidents of each crime type that the panel counts.
+
+    Parameters
+    ----------
+    history : History
+        The known past.
+
+    Returns
+    -------
+    list of Incidents
+        One for each crime type: within settled periods and inside a cell; days count from the first settled period.
+    """
+    first, last = settled_span(history)
+    table = history.events.table
+    settled = replace(history.events, table=table[(table["occurred_at"] >= first) & (table["occurred_at"] < last)])
+    cell, table = history.grid.locate(settled), settled.table
+    day = ((table["occurred_at"] - first) / DAY).to_numpy(dtype=float)
+    x, y = (table[name].to_numpy(dtype=float) for name in ("x", "y"))
+    kind = table["crime_type"].cat.codes.to_numpy()
+    chosen = [(kind == code) & (cell >= 0) for code in range(len(history.events.crime_types))]
+    return [Incidents.of(day[some], x[some], y[some], cell[some]) for some in chosen]
+
+
+def settled_span(history: History) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Return the start of the first settled period and the end of the last.
+
+    Parameters
+    ----------
+    history : History
+        The known past.
+
+    Returns
+    -------
+    tuple of Timestamp
+        The half-open span that the panel counts.
+    """
+    periods = history.panel.periods
+    return periods[0].start_time, (periods[-1] + 1).start_time
+
+
+def days_of(delay: str, setting: str) -> float:
+    """Return a length of time in days.
+
+    Parameters
+    ----------
+    delay : str
+        Such as ``1 hour``.
+    setting : str
+        Name of the setting, for the message.
+
+    Returns
+    -------
+    float
+        Days, >= 0.
+
+    Raises
+    ------
+    InputError
+        If it is no length of time.
+    """
+    try:
+        days = pd.Timedelta(delay) / DAY
+    except ValueError as error:
+        msg = f"{setting}={delay!r} is no length of time; write it as '1 hour' or '1 day'."
+        raise InputError(msg) from error
+    if not days >= 0:
+        msg = f"{setting}={delay!r} must not be negative."
+        raise InputError(msg)
+    return float(days)

@@ -1,0 +1,71 @@
+"""Simulated self-exciting processes, drawn as trees of generations."""
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.events import Events
+from ilp_models.domain.history import History
+from tests.builders import square_grid
+
+CORNER = np.array([630_000.0, 4_834_000.0])
+
+
+def repeats(rng, parents, offspring, delays, metres):
+    """Return the direct children (day, x, y) of some incidents."""
+    children = np.repeat(parents, rng.poisson(offspring, len(parents)), axis=0)
+    children[:, 0] += delays(rng, len(children))
+    children[:, 1:] += rng.normal(0.0, metres, (len(children), 2))
+    return children
+
+
+def with_all_repeats(rng, first, offspring, delays, metres):
+    """Return incidents with their children, the children of these, and so on."""
+    generations = [first]
+    while len(generations[-1]):
+        generations.append(repeats(rng, generations[-1], offspring, delays, metres))
+    return np.concatenate(generations)
+
+
+def exponential(mean, least=0.0):
+    return lambda rng, size: least + rng.exponential(mean, size)
+
+
+def process(rng, count, days, side, offspring=0.3, mean_delay=5.0, metres=100.0):
+    """Return about ``count`` incidents (day, x, y) of an even background on a square and all they set off."""
+    own = rng.poisson(count * (1 - offspring))
+    first = rng.random((own, 3)) * [days, side, side]
+    every = with_all_repeats(rng, first, offspring, exponential(mean_delay), metres)
+    return every[(every[:, 0] < days) & ((every[:, 1:] >= 0) & (every[:, 1:] < side)).all(axis=1)]
+
+
+class Anywhere:
+    """A locator over 500 m squares, row by row as ``square_grid`` lays them."""
+
+    def __init__(self, rows, columns):
+        self.rows, self.columns = rows, columns
+
+    def locate(self, events):
+        place = np.floor((events.table[["x", "y"]].to_numpy() - CORNER) / 500.0).astype(np.int64)
+        inside = (place >= 0).all(axis=1) & (place[:, 0] < self.columns) & (place[:, 1] < self.rows)
+        return np.where(inside, place[:, 1] * self.columns + place[:, 0], -1)
+
+
+def history_of_points(points, rows, columns, weeks, kinds=None, start="2018-01-01"):
+    """Return what is known of points (day, x, y from the corner) when the last week is over."""
+    names = np.zeros(len(points), dtype=int) if kinds is None else np.asarray(kinds)
+    when = pd.Timestamp(start) + pd.to_timedelta(np.round(points[:, 0] * 86_400), unit="s")
+    table = pd.DataFrame(
+        {
+            "occurred_at": when,
+            "reported_at": when,
+            "crime_type": pd.Categorical.from_codes(names, categories=["a", "b"][: max(names.max(), 0) + 1]),
+            "x": CORNER[0] + points[:, 1],
+            "y": CORNER[1] + points[:, 2],
+        }
+    )
+    begin = pd.Timestamp(start)
+    grid = square_grid(rows, columns)
+    events = Events(table, grid.crs, "America/Toronto", begin, begin + pd.Timedelta(weeks=weeks))
+    located = type(grid)(**{**vars(grid), "locator": Anywhere(rows, columns)})
+    return History.at(events.end, events, located, Calendar())
