@@ -18,6 +18,8 @@ Places = npt.NDArray[np.int64]
 
 SIGNS: Final = {"aggravating": (0.0, np.inf), "protective": (-np.inf, 0.0), "both": (-np.inf, np.inf)}
 
+Z95: Final = 1.959964
+
 _PENALTIES: Final = 15
 _WEAKEST: Final = 0.01
 _SETTLED: Final = 1e-3
@@ -85,6 +87,12 @@ class RiskFit:
     chosen: tuple[int, ...]
     log_risk: Floats
     standard_error: Floats
+
+    @property
+    def weakest(self) -> tuple[int, float]:
+        """The candidate whose coefficient is the fewest standard errors from 0, and how many; there must be one."""
+        distance = np.abs(self.log_risk) / self.standard_error
+        return self.chosen[int(np.argmin(distance))], float(distance.min())
 
 
 def penalised(data: RiskData, rows: npt.NDArray[np.bool_], penalty: float, l1_share: float, sign: str) -> Floats:
@@ -171,8 +179,9 @@ def _held_out_loss(data: RiskData, held: npt.NDArray[np.bool_], penalty: float, 
 def choose_stepwise(data: RiskData, offered: Sequence[int], layers: Sequence[str], sign: str) -> RiskFit:
     """Return the regression with the least Bayesian information criterion, at most one factor of each layer in it.
 
-    Factors are added and dropped one at a time. The distribution is negative binomial, and Poisson where counts vary
-    no more than that.
+    Factors are added, exchanged and dropped one at a time. The distribution is negative binomial, and Poisson where
+    counts vary no more than that. What has no 95 % interval above or below no risk, once cells of one block are not
+    taken as independent, is dropped at last: the criterion takes each cell as news of its own.
 
     Parameters
     ----------
@@ -206,7 +215,10 @@ def choose_stepwise(data: RiskData, offered: Sequence[int], layers: Sequence[str
         if not fit(best) < fit(chosen):
             break
         chosen = best
-    return _final(data, tuple(sorted(chosen)), alpha)
+    final = _final(data, tuple(sorted(chosen)), alpha)
+    while len(final.chosen) and final.weakest[1] < Z95:
+        final = _final(data, tuple(index for index in final.chosen if index != final.weakest[0]), alpha)
+    return final
 
 
 def _remembered(data: RiskData, alpha: float, sign: str) -> Callable[[tuple[int, ...]], float]:

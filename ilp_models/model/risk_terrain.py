@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from threadpoolctl import threadpool_limits
 
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.filter import exponential_means
@@ -15,12 +16,11 @@ from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.model.risk_factors import Factor, candidate_factors
-from ilp_models.model.risk_selection import SIGNS, RiskData, RiskFit, choose_by_penalty, choose_stepwise
+from ilp_models.model.risk_selection import SIGNS, Z95, RiskData, RiskFit, choose_by_penalty, choose_stepwise
 from ilp_models.model.traced import TracedForecaster, recent_periods
 
-_BLOCKS: Final = 100  # stretches of ground, about; fewer where there are fewer cells
+_BLOCKS: Final = 36  # stretches of ground, about: wide enough that what varies smoothly is alike in each
 _FEWEST: Final = 20  # events of a type under which no factor is looked for
-_Z95: Final = 1.959964
 
 
 class RiskTerrain(TracedForecaster):
@@ -122,13 +122,14 @@ class RiskTerrain(TracedForecaster):
     def _choose(self, data: RiskData) -> RiskFit:
         if data.counts.sum() < _FEWEST:
             return RiskFit((), np.zeros(0), np.zeros(0))
-        offered = choose_by_penalty(data, self.l1_share, self.sign)
-        return choose_stepwise(data, offered, [factor.layer for factor in self.factors_], self.sign)
+        with threadpool_limits(1):  # products too small to be shared: threads would mostly wait for each other
+            offered = choose_by_penalty(data, self.l1_share, self.sign)
+            return choose_stepwise(data, offered, [factor.layer for factor in self.factors_], self.sign)
 
     def _rows(self, crime_type: str, fit: RiskFit) -> Iterator[tuple[object, ...]]:
         for index, risk, error in zip(fit.chosen, fit.log_risk, fit.standard_error, strict=True):
             factor = self.factors_[index]
-            risks = np.exp(risk + error * np.array([0.0, -_Z95, _Z95]))
+            risks = np.exp(risk + error * np.array([0.0, -Z95, Z95]))
             yield crime_type, factor.layer, factor.kind, factor.range_m, *risks.tolist()
 
     def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:

@@ -1,9 +1,15 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hydra import compose, initialize_config_dir
 from sklearn.linear_model import PoissonRegressor
 
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.parts import build_parts, resolve
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.design import all_columns
 from ilp_models.domain.errors import NotRunError
@@ -11,6 +17,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.context import LayerDensities, LayerDistances
+from ilp_models.model.lightgbm import LightGbm
 from ilp_models.model.regression import RegressionForecaster
 from tests.builders import city, events_of, poisson_counts
 
@@ -74,3 +81,16 @@ def test_a_regression_learns_from_a_layer():
     fitted = RegressionForecaster(PoissonRegressor(alpha=0, fit_intercept=False), families, holdout=5).fit(known)
     expected = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected.values[..., 0]
     np.testing.assert_allclose(expected, [[3.0, 0.5, 0.5]] * 2, rtol=0.3)
+
+
+def test_the_example_of_the_page_composes(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "LayerDistances" in block)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "lightgbm_places.yaml").write_text(example)
+    words = [f"hydra.searchpath=['file://{tmp_path}']", "model=[lightgbm_places]"]
+    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+        model = build_parts(resolve(compose(config_name="forecast", overrides=words))["model"])["lightgbm_places"]
+    assert isinstance(model, LightGbm)
+    assert [type(family).__name__ for family in model.features[-2:]] == ["LayerDistances", "LayerDensities"]
+    assert model.offset is not None
