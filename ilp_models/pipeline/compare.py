@@ -81,7 +81,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("compare", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute, guests)
         field = field_of(comparison, model, recipes, guests, scoring.baseline)
-        contest = examine(comparison, field)
+        contest = examine(comparison, field, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
         files += contest.write(folder)
         evidence = evidence_of(contest, study, model, guests, scoring.floor)

@@ -8,8 +8,10 @@ from typing import Final
 
 import pandas as pd
 
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound
 from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.comparison import Comparison
@@ -127,7 +129,7 @@ def field_of(
     return Field(baseline, ceilings, known, costs, comparison.not_run)
 
 
-def examine(comparison: Comparison, field: Field) -> Contest:
+def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
     """Return everything that is said about a comparison.
 
     Parameters
@@ -136,22 +138,23 @@ def examine(comparison: Comparison, field: Field) -> Contest:
         Replays and scores.
     field : Field
         Who takes part; those that know the truth of a simulated city are compared with nobody.
+    compute : Compute
+        Where the calibration of each forecaster is worked out.
 
     Returns
     -------
     Contest
         All tables.
     """
-    scores, resampling = comparison.scores, comparison.scores.resampling
+    scores = comparison.scores
     skill = all_skills(scores, field.baseline)
     open_field = _without(scores, field.ceilings)
     confidence = _for_each(confidence_set, open_field)
     several = len(open_field.forecasters) > 1
     lead = int(scores.table["lead"].min())
-
-    def of_replays(make: Callable[[Replay], pd.DataFrame]) -> pd.DataFrame:
-        return pd.concat([make(one) for one in comparison.replays], ignore_index=True)
-
+    tasks = [(one, scores.resampling) for one in comparison.replays]
+    parts = zip(*compute.map(calibrations, tasks, "calibration"), strict=True)
+    calibration_bins, pit, coverage, tests = (pd.concat(part, ignore_index=True) for part in parts)
     return Contest(
         comparison=comparison,
         field=field,
@@ -160,13 +163,33 @@ def examine(comparison: Comparison, field: Field) -> Contest:
         seasons=season_skills(scores, field.baseline),
         pairs=_for_each(pairs, open_field),
         confidence=confidence,
-        calibration=of_replays(lambda one: calibration(one, resampling=resampling)),
-        pit=of_replays(lambda one: pit_histogram(one, resampling=resampling)),
-        coverage=of_replays(lambda one: coverage_by_decile(one, resampling=resampling)),
-        consistency=of_replays(consistency),
+        calibration=calibration_bins,
+        pit=pit,
+        coverage=coverage,
+        consistency=tests,
         cost=cost_table(field),
         ranks=ranks(open_field, lead) if several else None,
     )
+
+
+def calibrations(task: tuple[Replay, Resampling]) -> tuple[pd.DataFrame, ...]:
+    """Return what is said about the calibration of one replay.
+
+    Parameters
+    ----------
+    task : tuple of (Replay, Resampling)
+        Forecasts beside counts, and how intervals are made.
+
+    Returns
+    -------
+    tuple of DataFrame
+        Reliability, PIT histogram, coverage by decile of risk, and consistency tests.
+    """
+    replay, resampling = task
+    bins = calibration(replay, resampling=resampling)
+    pit = pit_histogram(replay, resampling=resampling)
+    coverage = coverage_by_decile(replay, resampling=resampling)
+    return bins, pit, coverage, consistency(replay)
 
 
 def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:

@@ -24,12 +24,15 @@ _VERDICTS: Final = {
 }
 _LEVELS: Final = ("#0072B2", "#56B4E9", "#6b7680", "#E69F00", "#D55E00")
 _COLUMNS: Final = 4
+_FAR: Final = 5.0  # times the best skill
 _WIDE: Final = 8.0  # inches
 _LETTER: Final = 0.085  # inches
 
 
 def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
     """Return the path of a figure of skills with their intervals, best first.
+
+    The axis ends where the near-by forecasters do; an arrow and a number stand for one further to the left.
 
     Parameters
     ----------
@@ -48,11 +51,18 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
     figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     axes.axvline(0, c=_GREY, lw=1)
+    high = 100 * max(float(rows[["skill", "skill_high"]].max().max()), 0.001)
+    edge = max(100 * float(rows[["skill", "skill_low"]].min().min()), -_FAR * high)
+    axes.set_xlim(1.1 * min(edge, -0.1 * high), 1.15 * high)
     for place, row in enumerate(rows.to_dict("records")):
         colour, marker = _VERDICTS[row["verdict"]]
-        ends = [100 * row["skill_low"], 100 * row["skill_high"]]
-        axes.plot(ends, [place, place], c=colour, lw=2)
-        axes.plot(100 * row["skill"], place, marker=marker, c=colour, ms=6)
+        skill = 100 * row["skill"]
+        if skill < edge:
+            axes.plot(edge, place, marker="<", c=colour, ms=6)
+            axes.text(edge + 0.1 * high, place, f" {skill:.1f} %", va="center", fontsize=8, color=_INK)
+            continue
+        axes.plot([100 * row["skill_low"], 100 * row["skill_high"]], [place, place], c=colour, lw=2)
+        axes.plot(skill, place, marker=marker, c=colour, ms=6)
     for word, (colour, marker) in list(_VERDICTS.items())[:3]:
         axes.plot([], [], marker=marker, c=colour, lw=2, label=word)
     axes.set_yticks(range(len(rows)), [literal(str(name)) for name in rows["forecaster"]], fontsize=8)
@@ -88,8 +98,9 @@ def draw_critical_difference(path: Path, table: pd.DataFrame, critical: float, b
     bars = [(float(ranks.min()), float(ranks.max())) for ranks in held if len(ranks) > 1]
     half = -(-count // 2)
     first_line = -0.45 - 0.28 * len(bars)
-    figure = Figure(figsize=(_WIDE + 0.2, 1.25 + 0.24 * (half + len(bars))), layout="constrained")
-    axes = figure.add_subplot()
+    tall = 1.5 - first_line + 0.42 * half
+    figure = Figure(figsize=(_WIDE, 0.52 * tall))
+    axes = figure.add_axes((0, 0, 1, 1), ylim=(1.3 - tall, 1.3))
     axes.plot([1, count], [0, 0], c=_INK, lw=1.2)
     for rank in range(1, count + 1):
         axes.plot([rank, rank], [0, 0.12], c=_INK, lw=1)
@@ -188,7 +199,7 @@ def draw_pit(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
 
 
 def draw_coverage(path: Path, rows: pd.DataFrame, order: Sequence[str]) -> Path:
-    """Return the path of a figure of how often counts stay below forecast quantiles by decile of risk.
+    """Return the path of a figure of how far coverage lies off each quantile's level, by decile of risk.
 
     Parameters
     ----------
@@ -204,16 +215,21 @@ def draw_coverage(path: Path, rows: pd.DataFrame, order: Sequence[str]) -> Path:
     Path
         ``path``.
     """
+    pooled = rows[rows["crime_type"] == ALL]
+    pooled = pooled.assign(off=100 * (pooled["coverage"] - pooled["level"]))
+    end = float(np.clip(1.1 * pooled["off"].abs().max(), 4.0, 15.0))
+    count = int(pooled["decile"].max())
 
     def panel(axes: Axes, own: pd.DataFrame) -> None:
+        axes.axhspan(-2, 2, color="#eef1f4", zorder=0)
         for colour, (level, line) in zip(_LEVELS, own.groupby("level", sort=True), strict=False):
-            axes.axhline(100 * float(str(level)), c=colour, lw=0.8, ls=(0, (4, 2)))
-            axes.plot(line["decile"], 100 * line["coverage"], "o-", c=colour, ms=3, lw=1.2)
-        axes.set(ylim=(0, 101), yticks=[5, 25, 50, 75, 95])
+            label = f"{100 * float(str(level)):.0f} %"
+            axes.plot(line["decile"], line["off"], "o-", c=colour, ms=3, lw=1.2, label=label)
+        axes.set(ylim=(-end, end), xlim=(0.5, count + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
-    labels = "decile of risk (1: lowest)", "counts below quantile, %"
-    return _panels(path, rows[rows["crime_type"] == ALL], order, panel, labels, "Coverage")
+    labels = "decile of risk (1: lowest)", "share below quantile less its level, points"
+    return _panels(path, pooled, order, panel, labels, "Coverage")
 
 
 def _panels(
@@ -235,6 +251,9 @@ def _panels(
         _plain(axes)
     for axes in grid[len(order) :]:
         axes.set_axis_off()
+    handles, names = grid[0].get_legend_handles_labels()
+    if names:
+        figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=8, edgecolor="none")
     figure.supxlabel(labels[0], fontsize=9)
     figure.supylabel(labels[1], fontsize=9)
     return save(figure, path, description)

@@ -154,7 +154,10 @@ def _draw(evidence: ComparisonEvidence, folder: Path) -> Mapping[str, FigureFile
 
 
 def _near(table: pd.DataFrame, evidence: ComparisonEvidence) -> pd.DataFrame:
-    return table[(table["lead"] == evidence.lead) & table["forecaster"].isin(evidence.forecasters)]
+    """Return the rows of the first lead, the forecasters in the order of the leaderboard."""
+    place = {name: index for index, name in enumerate(evidence.forecasters)}
+    rows = table[(table["lead"] == evidence.lead) & table["forecaster"].isin(list(place))]
+    return rows.sort_values("forecaster", key=lambda names: names.map(place), kind="stable")
 
 
 def _calibration(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
@@ -173,9 +176,10 @@ def _calibration(evidence: ComparisonEvidence, folder: Path) -> dict[str, Figure
     )
     coverage = FigureFile(
         draw.draw_coverage(folder / "coverage.png", _near(evidence.coverage, evidence), names),
-        "Share of counts below forecast quantiles by decile of risk, a panel a forecaster.",
-        "Coverage by decile of risk, all types: each line should lie on its dashed level (5, 25, 50, 75, 95 %). Of "
-        "counts equal to a quantile the part is taken with which a right forecast meets its level exactly.",
+        "Share of counts below forecast quantiles less their levels by decile of risk, a panel a forecaster.",
+        "Coverage by decile of risk, all types: how far the share of counts below each quantile (5, 25, 50, 75, 95 %) "
+        "lies off its level, in percentage points; the band is 2 points wide on either side. Of counts equal to a "
+        "quantile the part is taken with which a right forecast meets its level exactly.",
     )
     return {"reliability": reliability, "pit": pit, "coverage": coverage}
 

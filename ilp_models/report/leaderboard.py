@@ -112,7 +112,7 @@ def cost_table(field: Field) -> pd.DataFrame:
     rows |= {name: {} for name in field.not_run}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COSTS)).astype(float)
     table = table.reset_index(names="forecaster")
-    return table.assign(did_not_run=table["forecaster"].map(dict(field.not_run)).fillna(""))
+    return table.assign(did_not_run=[field.not_run.get(name, "") for name in table["forecaster"]])
 
 
 def _pool(table: pd.DataFrame, lead: int) -> pd.DataFrame:
@@ -147,13 +147,13 @@ def _judged(wide: pd.DataFrame, skill: pd.DataFrame, confidence: pd.DataFrame, f
 
 def _finished(wide: pd.DataFrame, field: Field) -> pd.DataFrame:
     """Return the rows in the order in which they are shown, with costs, recipes and those that could not run."""
-    names, reasons = list(field.not_run), list(field.not_run.values())
-    absent = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "did_not_run": reasons})
+    names = list(field.not_run)
+    absent = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "verdict": ""})
     table = pd.concat([wide.reset_index(names="forecaster"), absent], ignore_index=True)
     table = table.merge(cost_table(field).drop(columns="did_not_run"), on="forecaster", how="left")
-    table["recipe"] = table["forecaster"].map(dict(field.recipes))
-    for name in ("did_not_run", "verdict", "recipe"):
-        table[name] = table[name].fillna("")
+    table["in_confidence_set"] = table["in_confidence_set"].astype("boolean")
+    for name, known in (("recipe", field.recipes), ("did_not_run", field.not_run)):
+        table[name] = [known.get(forecaster, "") for forecaster in table["forecaster"]]
     place = table["kind"].map({FORECASTER: 0, NOT_RUN: 1, BOUND: 2})
     return table.assign(place=place).sort_values("place", kind="stable", ignore_index=True)
 
