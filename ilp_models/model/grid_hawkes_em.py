@@ -119,11 +119,33 @@ class GridProcess:
         return [GridProcess(part, self.offspring, self.fading, self.least_delay) for part in parts]
 
     def cumulative(self, days: Floats) -> Floats:
-        """Return the expected repeats within some days; 0 for negative days."""
+        """Return the expected repeats within some days; 0 for negative days.
+
+        Parameters
+        ----------
+        days : ndarray of float64
+            Days since the incident.
+
+        Returns
+        -------
+        ndarray of float64
+            Expected repeats, not decreasing.
+        """
         return np.asarray(-self.offspring * np.expm1(-self.fading * np.maximum(days - self.least_delay, 0.0)))
 
     def area(self, days: Floats) -> Floats:
-        """Return the integral of :meth:`cumulative` from 0."""
+        """Return the integral of :meth:`cumulative` from 0.
+
+        Parameters
+        ----------
+        days : ndarray of float64
+            Days since the incident.
+
+        Returns
+        -------
+        ndarray of float64
+            Repeats times days.
+        """
         past = np.maximum(days - self.least_delay, 0.0)
         return np.asarray(self.offspring * (past + np.expm1(-self.fading * past) / self.fading))
 

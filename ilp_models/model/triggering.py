@@ -59,11 +59,33 @@ class Triggering:
         return float(np.sqrt(self.shares @ self.scales**2))
 
     def cumulative(self, days: Floats) -> Floats:
-        """Return the expected repeats within some days; 0 for negative days."""
+        """Return the expected repeats within some days; 0 for negative days.
+
+        Parameters
+        ----------
+        days : ndarray of float64
+            Days since the incident.
+
+        Returns
+        -------
+        ndarray of float64
+            Expected repeats, not decreasing.
+        """
         return np.asarray(np.interp(days, self.edges, np.append(0.0, np.cumsum(self.repeats))))
 
     def area(self, days: Floats) -> Floats:
-        """Return the integral of :meth:`cumulative` from 0."""
+        """Return the integral of :meth:`cumulative` from 0.
+
+        Parameters
+        ----------
+        days : ndarray of float64
+            Days since the incident.
+
+        Returns
+        -------
+        ndarray of float64
+            Repeats times days.
+        """
         width = np.diff(self.edges)
         total = np.append(0.0, np.cumsum(self.repeats))
         below = np.append(0.0, np.cumsum((total[1:] + total[:-1]) / 2 * width))
