@@ -135,8 +135,8 @@ def layers_on(grid):
     return Layers((Layer("bars", shapely.points(east + 100.0, north), grid.crs),))
 
 
-def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_after="0D", outside=0):
-    """Return events that count up to an array (types, cells, weeks) on the grid, weeks from a Monday.
+def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_after="0D", outside=0, days=7):
+    """Return events that count up to an array (types, cells, periods) on the grid, periods of ``days`` from a Monday.
 
     Each is reported up to ``delay_days`` after it occurred; ``outside`` more of them lie outside the grid.
     """
@@ -147,7 +147,7 @@ def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_af
     strays = np.full((outside, 2), 1000.0)
     week = np.append(week, rng.integers(0, counts.shape[2], outside))
     kind = np.append(kind, np.zeros(outside, dtype=int))
-    minutes = week * 7 * 24 * 60 + rng.integers(0, 7 * 24 * 60, len(week))
+    minutes = week * days * 24 * 60 + rng.integers(0, days * 24 * 60, len(week))
     when = pd.Timestamp(start) + pd.to_timedelta(minutes, unit="min")
     late = pd.to_timedelta(rng.integers(0, delay_days * 24 * 60 + 1, len(week)), unit="min")
     types = [chr(ord("a") + index) for index in range(counts.shape[0])]
@@ -161,16 +161,16 @@ def events_of(counts, grid, start="2018-01-01", seed=0, delay_days=0, settles_af
         }
     )
     begin = pd.Timestamp(start)
-    end = begin + pd.Timedelta(weeks=counts.shape[2])
+    end = begin + pd.Timedelta(days=days * counts.shape[2])
     return Events(table, grid.crs, "America/Toronto", begin, end, pd.Timedelta(settles_after))
 
 
-def history_of(counts, grid=None, **settings):
-    """Return what is known of an array of counts (types, cells, weeks) when its last week is over."""
+def history_of(counts, grid=None, unit="week", **settings):
+    """Return what is known of an array of counts (types, cells, weeks or days) when its last period is over."""
     counts = np.asarray(counts)
     grid = city(1, counts.shape[1]) if grid is None else grid
-    events = events_of(counts, grid, **settings)
-    return History.at(events.end, events, grid, Calendar())
+    events = events_of(counts, grid, days={"week": 7, "day": 1}[unit], **settings)
+    return History.at(events.end, events, grid, Calendar(unit))
 
 
 def poisson_counts(shape, rate=0.5, seed=0):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,13 @@ import pandas as pd
 
 from ilp_models.domain.calendar_terms import TERM_WORDS, CalendarTerms
 from ilp_models.domain.design import Column
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.history import History
 
 Floats = npt.NDArray[np.float32]
+
+_WEEK: Final = 7  # days
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,65 @@ class SameSeason:
             lower = np.where((first[usable] > 0)[:, None, None], totals[np.maximum(first[usable] - 1, 0)], 0)
             means[usable] = (upper - lower) / (last - first)[usable][:, None, None]
             out[..., column] = history.grid.smoothed(means, self.reach)
+
+
+@dataclass(frozen=True)
+class SameWeekday:
+    """Recursive means of the counts on the target's weekday: how the week of a cell differs from the city's.
+
+    Parameters
+    ----------
+    half_lives : sequence of float
+        Weeks after which a count weighs half.
+    reach : float, default 0
+        Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
+    all_types : bool, default False
+        Whether the crime types are added up.
+    """
+
+    half_lives: Sequence[float] = (8,)
+    reach: float = 0.0
+    all_types: bool = False
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return one column a half-life.
+
+        Raises
+        ------
+        InputError
+            If the periods are not days.
+        """
+        if history.calendar.unit != "day":
+            msg = f"SameWeekday needs days, not {history.calendar.unit}s: set calendar.unit=day, or take it out."
+            raise InputError(msg)
+        what = "events of all types" if self.all_types else "events"
+        place = "around here" if self.reach else "here"
+        prefix = ("all_types_" if self.all_types else "") + (f"around_{self.reach:g}_" if self.reach else "")
+        return tuple(
+            Column(
+                f"{prefix}weekday_mean_{half_life:g}",
+                "same_weekday",
+                f"{{value:.2f}} {what} {place} on this weekday lately (half-life {half_life:g} weeks)",
+                "all" if self.all_types else "own",
+            )
+            for half_life in self.half_lives
+        )
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
+        """Fill the columns by one recursive pass a half-life and weekday; 0 where that weekday had not come yet."""
+        counts = history.panel.by_period
+        if self.all_types:
+            counts = counts.sum(axis=1, keepdims=True)
+        seen = history.seen(periods, step)
+        phase = (seen + step - 1) % _WEEK  # days since the panel's first day, in weeks of its own
+        for weekday in np.unique(phase):
+            targets = phase == weekday
+            known = -((weekday - seen[targets]) // _WEEK)  # days of that phase among those seen
+            for column, half_life in enumerate(self.half_lives):
+                out[targets, ..., column] = exponential_means(counts[weekday::_WEEK], half_life, known)
+        if self.reach:
+            for column in range(len(self.half_lives)):
+                out[..., column] = history.grid.smoothed(np.ascontiguousarray(out[..., column]), self.reach)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ilp_models.model.traced import TracedForecaster, deviance_by_type, recent_p
 
 _TREND_HALF_LIFE: Final = 0.25  # years; slower change than this is trend, not calendar
 _RIDGE: Final = 1.0
+_WITHIN_A_YEAR: Final = ("weekday_", "first_of_month", "holidays")  # terms that days meet again and again in a year
 
 
 class LevelShare(TracedForecaster):
@@ -22,7 +23,7 @@ class LevelShare(TracedForecaster):
 
     Shares are slow exponentially weighted means, mixed with the shares of all types together and with the
     surroundings. The level is a fast exponentially weighted mean of the city's count after a calendar index
-    (season, holidays, first of the month) has been divided out; its half-life is the one with the least
+    (season, holidays, first of the month, weekdays) has been divided out; its half-life is the one with the least
     deviance over the latest year.
 
     Parameters
@@ -78,17 +79,23 @@ class LevelShare(TracedForecaster):
         """Regress the log city counts on the calendar after taking a smooth trend out of both (ridge)."""
         periods = history.panel.periods
         terms = self._terms(history, periods)
-        kinds = history.panel.by_period.shape[1]
-        if len(periods) < 2 * history.calendar.per_year:
-            return np.zeros((terms.shape[1], kinds))
+        learned = self._learnable(history)
         logs = np.log(history.panel.by_period.sum(axis=2, dtype=np.float64) + 0.5)
         order = np.arange(len(periods))
         half_life = _TREND_HALF_LIFE * history.calendar.per_year
         trend = 0.5 ** (np.abs(np.subtract.outer(order, order)) / half_life)
         trend /= trend.sum(axis=1, keepdims=True)
-        terms, logs = terms - trend @ terms, logs - trend @ logs
-        penalty = _RIDGE * np.eye(terms.shape[1])
-        return np.asarray(np.linalg.solve(terms.T @ terms + penalty, terms.T @ logs))
+        terms, logs = (terms - trend @ terms)[:, learned], logs - trend @ logs
+        index = np.zeros((len(learned), logs.shape[1]))
+        index[learned] = np.linalg.solve(terms.T @ terms + _RIDGE * np.eye(terms.shape[1]), terms.T @ logs)
+        return index
+
+    def _learnable(self, history: History) -> npt.NDArray[np.bool_]:
+        """Return which terms the past can tell: all from two years on, of shorter days what recurs within a year."""
+        names = (self.calendar or CalendarTerms()).names(history.calendar)
+        if len(history.panel.periods) >= 2 * history.calendar.per_year:
+            return np.ones(len(names), dtype=bool)
+        return np.array([history.calendar.unit == "day" and name.startswith(_WITHIN_A_YEAR) for name in names])
 
     def _level(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> npt.NDArray[np.float64]:
         """Return the expected city counts, shape (periods, crime types)."""

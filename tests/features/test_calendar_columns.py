@@ -1,15 +1,19 @@
+import sqlite3
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.calendar_terms import CalendarTerms
-from ilp_models.features.calendar import CalendarColumns, SameSeason, TypeIndicators
+from ilp_models.domain.errors import InputError
+from ilp_models.features.calendar import CalendarColumns, SameSeason, SameWeekday, TypeIndicators
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(2, 3)
 COUNTS = poisson_counts((2, 6, 130), rate=0.8)
 HISTORY = history_of(COUNTS, GRID)
+DAYS = history_of(COUNTS, GRID, unit="day")
 YEAR = 52
 
 
@@ -52,6 +56,67 @@ def test_the_same_season_around_a_cell_is_its_smoothed_mean():
     np.testing.assert_allclose(around, GRID.smoothed(own, 1.0), rtol=1e-6)
     names = [SameSeason((1, 2), reach=reach).columns(HISTORY)[1].name for reach in (0.0, 1.0)]
     assert names == ["season_2", "around_1_season_2"]
+
+
+def same_weekday(counts, target, step, half_life):
+    """Return the weighted mean of the usable days one, two, ... weeks before a target, straight from its definition."""
+    weeks = np.array([w for w in range(1, target // 7 + 1) if 7 * w >= step])
+    weights = 0.5 ** (weeks / half_life)
+    return counts[..., target - 7 * weeks] @ weights / weights.sum() if len(weeks) else np.zeros(counts.shape[:2])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.floats(0.5, 60.0), min_size=1, max_size=2, unique=True), st.integers(1, 20), st.booleans())
+def test_the_same_weekday_is_a_direct_weighted_sum_over_weeks(half_lives, step, all_types):
+    shown = written(SameWeekday(half_lives, all_types=all_types), DAYS.panel.periods, step, DAYS)
+    counts = COUNTS.sum(axis=0, keepdims=True).repeat(2, axis=0) if all_types else COUNTS
+    for column, half_life in enumerate(half_lives):
+        oracle = np.stack([same_weekday(counts, target, step, half_life) for target in range(COUNTS.shape[2])])
+        np.testing.assert_allclose(shown[..., column], oracle, rtol=2e-5, atol=1e-6)
+
+
+def test_a_same_weekday_that_forgets_nothing_is_a_mean_by_sql():
+    kinds, cells, days = COUNTS.shape
+    rows = [(k, c, d, d % 7, int(COUNTS[k, c, d])) for k in range(kinds) for c in range(cells) for d in range(days)]
+    with sqlite3.connect(":memory:") as base:
+        base.execute("create table counts (kind, cell, day, weekday, n)")
+        base.executemany("insert into counts values (?, ?, ?, ?, ?)", rows)
+        window = "over (partition by kind, cell, weekday order by day rows between unbounded preceding and 1 preceding)"
+        query = f"select coalesce(avg(n) {window}, 0) from counts order by day, kind, cell"  # noqa: S608
+        oracle = np.array(base.execute(query).fetchall()).reshape(days, kinds, cells)
+    base.close()
+    shown = written(SameWeekday((1e6,)), DAYS.panel.periods, 1, DAYS)[..., 0]
+    np.testing.assert_allclose(shown, oracle, rtol=1e-4)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 20), st.integers(20, 129))
+def test_the_same_weekday_sees_nothing_newer_than_its_step_and_forecasts_as_it_learned(step, target):
+    changed = COUNTS.copy()
+    changed[..., target - step + 1 :] += 7
+    shorter = history_of(COUNTS[..., : target - step + 1], GRID, unit="day")
+    other = history_of(changed, GRID, unit="day")
+    family, periods = SameWeekday((8,), reach=1.0), DAYS.panel.periods[[target]]
+    seen = [written(family, periods, step, one) for one in (DAYS, other, shorter)]
+    np.testing.assert_array_equal(seen[0], seen[1])
+    np.testing.assert_allclose(seen[0], seen[2], rtol=1e-6)
+
+
+def test_the_same_weekday_around_a_cell_is_its_smoothed_mean():
+    own, around = (written(SameWeekday((8,), reach), DAYS.panel.periods, 1, DAYS)[..., 0] for reach in (0.0, 1.0))
+    np.testing.assert_allclose(around, GRID.smoothed(own, 1.0), rtol=1e-6)
+    columns = [*SameWeekday((8, 26), 1.0).columns(DAYS), *SameWeekday((4,), all_types=True).columns(DAYS)]
+    names = ["around_1_weekday_mean_8", "around_1_weekday_mean_26", "all_types_weekday_mean_4"]
+    assert [column.name for column in columns] == names
+    assert [column.rate for column in columns] == ["own", "own", "all"]
+    assert (
+        columns[2].words.format(value=1) == "1.00 events of all types here on this weekday lately (half-life 4 weeks)"
+    )
+
+
+def test_weeks_have_no_weekday():
+    with pytest.raises(InputError, match=r"SameWeekday needs days, not weeks: set calendar\.unit=day"):
+        SameWeekday().columns(HISTORY)
 
 
 def test_calendar_columns_are_the_terms_of_the_target_whatever_the_step():

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.filter import exponential_means
 from ilp_models.model.ewma import Ewma
@@ -86,6 +87,22 @@ def test_a_holiday_is_learned():
     counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 400 * np.exp(0.3 * off))
     forecaster = LevelShare(calendar=terms).fit(history_of(counts, GRID))
     assert forecaster.calendar_[column, 0] == pytest.approx(0.3, abs=0.05)
+
+
+def test_days_learn_their_weekdays_before_there_is_a_season_to_learn():
+    terms = CalendarTerms()
+    names = terms.names(Calendar(unit="day"))
+    saturday = names.index("weekday_5")
+    busy = np.arange(300) % 7 == 5  # from a Monday
+    counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 300 * np.exp(0.5 * busy))
+    history = history_of(counts, GRID, unit="day")
+    forecaster = LevelShare(level_half_lives=(60,), calendar=terms).fit(history)
+    assert forecaster.calendar_[saturday, 0] == pytest.approx(0.5, abs=0.05)
+    season = [name.startswith(("sine", "cosine", "year_end")) for name in names]
+    assert (forecaster.calendar_[season] == 0).all()
+    week = history.calendar.ahead(history.cutoff, 7)
+    expected = forecaster.predict(week).expected.values.sum(axis=(0, 1))
+    np.testing.assert_allclose(expected, 300 * np.exp(0.5 * (week.day_of_week == 5)), rtol=0.07)
 
 
 def test_a_type_never_seen_gets_equal_shares_of_nothing():
