@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from ilp_models.domain.errors import InputError
 
@@ -183,8 +184,10 @@ def over(lattice: Lattice, bounds: tuple[float, float, float, float]) -> Keys:
         raise InputError(msg)
     keys = (columns[:, None] * _COLUMN + rows).ravel()
     x, y = lattice.centres(*split(keys))
-    near = (x > bounds[0] - lattice.size) & (x < bounds[2] + lattice.size)
-    return keys[near & (y > bounds[1] - lattice.size) & (y < bounds[3] + lattice.size)]
+    extent = np.ptp(shapely.bounds(lattice.polygons(*split(keys[:1]))).reshape(2, 2), axis=0)
+    margin = max(lattice.size, float(extent.max()) / 2)  # a long cell reaches further from its centre
+    near = (x > bounds[0] - margin) & (x < bounds[2] + margin)
+    return keys[near & (y > bounds[1] - margin) & (y < bounds[3] + margin)]
 
 
 def close(keys: Keys, lattice: Lattice) -> Keys:
