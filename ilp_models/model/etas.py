@@ -10,17 +10,16 @@ from threadpoolctl import threadpool_limits
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
+from ilp_models.model.cascade import Ahead
 from ilp_models.model.etas_ahead import expected_counts, known_excitation
 from ilp_models.model.etas_assumptions import Limits
 from ilp_models.model.etas_fit import Fitted, background_only, fit, standard_errors
 from ilp_models.model.etas_ground import Ground
 from ilp_models.model.etas_likelihood import TRIGGER, Likelihood
-from ilp_models.model.etas_records import Incidents
-from ilp_models.model.traced import recent_periods
+from ilp_models.model.incidents import Incidents, incidents_by_type
+from ilp_models.model.point_process import PointProcess
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +28,7 @@ _CALENDAR_SPREAD: Final = 0.5  # prior standard deviation of the calendar's coef
 _TRIGGER_NAMES: Final = ("offspring", "mean_days", "metres")
 
 
-class Etas(Forecaster):
+class Etas(PointProcess):
     """Background with a calendar, plus near repeats: exponential in time, Gaussian in space (Ogata 1998).
 
     Each crime type has its own parameters, by maximum likelihood with a gradient. The background of small squares is
@@ -68,12 +67,9 @@ class Etas(Forecaster):
         ``crime_type``, ``name``, ``value``, ``standard_error``: ``offspring`` (near repeats an incident),
         ``mean_days``, ``metres``, then the coefficients of time on the log scale. The error is NaN where a value rests
         on the bound of what can be found, or was not estimated.
-    repeats_ : dict of str to int
-        Records of each crime type left out because they repeat time and place of another.
     """
 
     parameters_: pd.DataFrame
-    repeats_: dict[str, int]
 
     def __init__(
         self,
@@ -102,36 +98,14 @@ class Etas(Forecaster):
         self.rounds = rounds
 
     def _fit(self, history: History) -> None:
-        with threadpool_limits(1):  # the matrices are small: threads would wait for each other most of the time
-            self._fit_on_one_thread(history)
-
-    def _fit_on_one_thread(self, history: History) -> None:
-        self._refuse_settings()
         _refuse_months(history)
-        targets = recent_periods(history)[-self.holdout :]
-        self.ground_ = Ground.under(history.grid, self.background_metres, self.farthest)
-        self.start_ = history.panel.periods[0].start_time
-        incidents = self._incidents(history)
-        step = history.first_step
-        self._learn(incidents, (targets[0] - step + 1).start_time)
-        expected = np.stack([self._ahead(incidents, targets[[i]], step)[..., 0] for i in range(len(targets))])
-        observed = history.panel.by_period[-len(targets) :]
-        kinds = range(observed.shape[1])
-        self.dispersion_ = np.array([fit_dispersion(observed[:, k], expected[:, k]) for k in kinds])
-        likelihoods = self._learn(incidents, (history.panel.periods[-1] + 1).start_time)
-        self.parameters_ = self._table(history.events.crime_types, likelihoods)
-        self.repeats_ = {name: one.repeats for name, one in zip(history.events.crime_types, incidents, strict=True)}
-
-    def _update(self, history: History) -> None:
-        """Only look at the newer incidents: ``_predict`` reads them from the history."""
-
-    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
-        incidents = self._incidents(self.history_)
+        super()._fit(history)
         with threadpool_limits(1):
-            return self._ahead(incidents, periods, int(steps[0])), self.dispersion_
+            self.parameters_ = self._table(history)
 
-    def _refuse_settings(self) -> None:
-        positive = ("background_metres", "longest_delay", "farthest", "level_days", "holdout")
+    def _check(self) -> None:
+        super()._check()
+        positive = ("background_metres", "longest_delay", "farthest", "level_days")
         for name in (*positive, "rounds"):
             if not getattr(self, name) > 0:
                 msg = f"{name}={getattr(self, name)!r} must be above 0."
@@ -152,24 +126,22 @@ class Etas(Forecaster):
             msg = f"background_metres={self.background_metres:g} must be at most half of farthest={self.farthest:g}."
             raise InputError(msg)
 
-    def _incidents(self, history: History) -> tuple[Incidents, ...]:
-        """Return what had settled, so that incidents are not missing among the latest ones."""
-        end = ((history.panel.periods[-1] + 1).start_time - self.start_).days
-        every = Incidents.of_each_type(history.events, history.grid, self.start_)
-        return tuple(one.within(-self.longest_delay, end) for one in every)
+    def _incidents(self, history: History) -> list[Incidents]:
+        """Return what may have set off others too: incidents in no cell and shortly before the first period."""
+        return incidents_by_type(history, earlier_days=self.longest_delay, everywhere=True)
 
     @property
     def _limits(self) -> Limits:
         return Limits(self.least_delay, self.longest_delay, self.farthest)
 
-    def _learn(self, incidents: tuple[Incidents, ...], end: pd.Timestamp) -> list[Likelihood]:
-        """Learn each crime type from the incidents before a moment."""
-        self.last_day_ = (end - self.start_).days
-        terms = self._terms(0, self.last_day_)
-        known = [one.within(-self.longest_delay, self.last_day_) for one in incidents]
-        likelihoods = [Likelihood.of(self.ground_, one, terms, self._limits) for one in known]
-        self.fitted_ = [self._learn_type(one) for one in likelihoods]
-        return likelihoods
+    def _learn(self, history: History, incidents: list[Incidents], days: float) -> None:
+        self.ground_ = Ground.under(history.grid, self.background_metres, self.farthest)
+        self.start_, self.last_day_ = history.panel.periods[0].start_time, round(days)
+        with threadpool_limits(1):  # the matrices are small: threads would wait for each other most of the time
+            self.fitted_ = [self._learn_type(self._likelihood(one)) for one in incidents]
+
+    def _likelihood(self, incidents: Incidents) -> Likelihood:
+        return Likelihood.of(self.ground_, incidents, self._terms(0, self.last_day_), self._limits)
 
     def _learn_type(self, likelihood: Likelihood) -> Fitted:
         if len(likelihood.targets) < max(self.least_events, 1):
@@ -195,36 +167,33 @@ class Etas(Forecaster):
             [[0.0], np.full(calendar, _CALENDAR_SPREAD**-2), np.full(steps, self.drift**-2 if steps else 0.0)]
         )
 
-    def _ahead(self, incidents: tuple[Incidents, ...], periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return the counts expected in periods, from what happened up to ``step`` periods before the first."""
-        begin, first, end = (
-            (period.start_time - self.start_).days for period in (periods[0] - step + 1, periods[0], periods[-1] + 1)
-        )
-        edges = [(period.start_time - self.start_).days - first for period in periods]
-        levels = self._terms(begin, end)
-        whole = np.divide(
-            1.0, self.ground_.inside, out=np.zeros_like(self.ground_.inside), where=self.ground_.inside > 0
-        )
+    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:  # noqa: ARG002
+        begin, days = round(now), round(ahead.steps * ahead.days)
+        periods = np.rint(ahead.first * ahead.days).astype(np.int64)
+        levels, inside = self._terms(begin, begin + days), self.ground_.inside
+        whole = np.divide(1.0, inside, out=np.zeros_like(inside), where=inside > 0)
         cubes = []
         for one, fitted in zip(incidents, self.fitted_, strict=True):
             background = whole * fitted.background.reshape(whole.shape)
             trigger = fitted.effective(self.least_delay)
-            excitation = known_excitation(self.ground_, one, fitted.trigger, begin, self.longest_delay)
-            level = np.exp(levels @ fitted.coefficients)
-            daily = expected_counts(self.ground_, background, level, excitation, trigger)[first - begin :]
-            by_period = np.add.reduceat(daily, edges, axis=0).reshape(len(periods), -1)
-            cubes.append(one.per_incident * (self.ground_.shares @ by_period.T))
+            with threadpool_limits(1):
+                excitation = known_excitation(self.ground_, one, fitted.trigger, begin, self.longest_delay)
+                level = np.exp(levels @ fitted.coefficients)
+                daily = expected_counts(self.ground_, background, level, excitation, trigger)
+            by_period = np.add.reduceat(daily, periods, axis=0).reshape(len(periods), -1)
+            cubes.append(self.ground_.shares @ by_period.T)
         return np.stack(cubes)
 
-    def _table(self, crime_types: tuple[str, ...], likelihoods: list[Likelihood]) -> pd.DataFrame:
+    def _table(self, history: History) -> pd.DataFrame:
+        crime_types, incidents = history.events.crime_types, self._incidents(history)
         back = [self.level_days * count for count in range(self._steps(), 0, -1)]
         calendar = (self.calendar or CalendarTerms()).names(_DAYS)
         names = (*_TRIGGER_NAMES, "log_level", *calendar, *(f"change_{days}_days_before" for days in back))
         tables = []
-        for crime_type, likelihood, fitted in zip(crime_types, likelihoods, self.fitted_, strict=True):
+        for crime_type, known, fitted in zip(crime_types, incidents, self.fitted_, strict=True):
             values, errors = fitted.parameters.copy(), np.full(len(names), np.nan)
             if fitted.triggers:
-                errors = standard_errors(likelihood, fitted, self._limits)
+                errors = standard_errors(self._likelihood(known), fitted, self._limits)
             values[1] = -values[1]
             values[:TRIGGER] = np.exp(values[:TRIGGER])
             errors[:TRIGGER] *= values[:TRIGGER]

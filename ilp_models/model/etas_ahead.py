@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.model.etas_ground import Ground
-from ilp_models.model.etas_records import Incidents
+from ilp_models.model.incidents import Incidents
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def known_excitation(
         Incidents a day in each square, shape (rows, columns).
     """
     share, rate, metres = trigger
-    recent = incidents.within(day - most_days, day)
+    recent = incidents.between(day - most_days, day)
     rows, columns = ground.masses(recent.x, recent.y, metres)
     weight = share * rate * np.exp(-rate * (day - recent.day))
     return np.asarray((rows * weight[:, None]).T @ columns)

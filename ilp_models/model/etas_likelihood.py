@@ -19,7 +19,8 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.model.etas_assumptions import Limits, Prior
 from ilp_models.model.etas_ground import Ground
-from ilp_models.model.etas_records import Incidents, Keys, Pairs
+from ilp_models.model.etas_pairs import Keys, Pairs
+from ilp_models.model.incidents import Incidents
 
 Floats = npt.NDArray[np.float64]
 
@@ -98,7 +99,7 @@ class Likelihood:
         """
         square = ground.square_of(incidents.x, incidents.y)
         covered = (square >= 0) & (ground.inside.ravel()[square] > 0)
-        targets = np.flatnonzero(incidents.located & covered & (incidents.day >= 0))
+        targets = np.flatnonzero((incidents.cell >= 0) & covered & (incidents.day >= 0))
         return cls(ground, incidents, targets, Pairs.among(incidents, targets, *limits), terms, limits)
 
     @cached_property

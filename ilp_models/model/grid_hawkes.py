@@ -18,7 +18,7 @@ class GridHawkes(PointProcess):
     """A self-exciting process in each cell and crime type: own background, repeats that fade exponentially.
 
     The grid form of Mohler et al. (2015). Records of the same time, place and crime type are read as one incident.
-    Dispersions are fitted on forecasts of the latest ``dispersion_periods`` by a fit that had not seen them.
+    Dispersions are fitted on forecasts of the latest ``holdout`` periods by a fit that had not seen them.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class GridHawkes(PointProcess):
         Half-life of the mean of a city's counts that forecasts are scaled to, periods; None leaves them as they are.
     train_periods : int or None, default None
         Latest periods to learn from; None takes all.
-    dispersion_periods : int, default 8
+    holdout : int, default 8
         Latest periods that dispersions are fitted on.
     steps : int, default 40
         Most steps of expectation-maximisation.
@@ -50,7 +50,7 @@ class GridHawkes(PointProcess):
         prior_periods: float = 12.0,
         level_half_life: float | None = 6.0,
         train_periods: int | None = None,
-        dispersion_periods: int = 8,
+        holdout: int = 8,
         steps: int = 40,
         tolerance: float = 1e-5,
     ) -> None:
@@ -59,7 +59,7 @@ class GridHawkes(PointProcess):
         self.prior_periods = prior_periods
         self.level_half_life = level_half_life
         self.train_periods = train_periods
-        self.dispersion_periods = dispersion_periods
+        self.holdout = holdout
         self.steps = steps
         self.tolerance = tolerance
 
@@ -71,14 +71,13 @@ class GridHawkes(PointProcess):
             self.processes_ = together.split(len(incidents))
         else:
             self.processes_ = [em.fit(_occurrences([some], cells), days, 1) for some in incidents]
-        self.records_each_ = [some.records_each for some in incidents]
         rows = [_parameters(process) for process in self.processes_]
         self.parameters_ = pd.DataFrame(rows, index=pd.Index(history.events.crime_types, name="crime_type"))
 
     def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:
         known = [_occurrences([some.between(0.0, now)], len(history.grid)) for some in incidents]
-        each = zip(self.processes_, known, self.records_each_, strict=True)
-        return np.stack([records * process.expected(some, now, ahead) for process, some, records in each])
+        each = zip(self.processes_, known, strict=True)
+        return np.stack([process.expected(some, now, ahead) for process, some in each])
 
     def _em(self, days: float, periods: int) -> GridEm:
         for name in ("prior_periods", "steps"):

@@ -22,11 +22,11 @@ class Incidents:
     Parameters
     ----------
     day : ndarray of float64
-        Days since the start of observation, not decreasing.
+        Days since the start of observation, not decreasing; negative before it.
     x, y : ndarray of float64
         Places, metres.
     cell : ndarray of int64
-        Cell of each incident.
+        Cell of each incident, -1 in none.
     records : ndarray of int64
         Records of the same time and place that were taken as one incident, >= 1.
     """
@@ -76,7 +76,7 @@ class Incidents:
         ([1.0, 2.0], [1, 2], 1)
         """
         where = np.zeros(len(day), dtype=np.int64) if cell is None else cell
-        order = np.lexsort((y, x, day))
+        order = np.lexsort((where, y, x, day))
         day, x, y, where = day[order], x[order], y[order], where[order]
         new = np.ones(len(day), dtype=bool)
         new[1:] = (np.diff(day) != 0) | (np.diff(x) != 0) | (np.diff(y) != 0)
@@ -84,7 +84,7 @@ class Incidents:
         return cls(day[new], x[new], y[new], where[new], records.astype(np.int64))
 
     def between(self, first: float, last: float) -> Self:
-        """Return the incidents of a span, their days counted from its start.
+        """Return the incidents of a span.
 
         Parameters
         ----------
@@ -97,30 +97,50 @@ class Incidents:
             Some of these.
         """
         part = slice(*np.searchsorted(self.day, (first, last), side="left"))
-        return type(self)(self.day[part] - first, self.x[part], self.y[part], self.cell[part], self.records[part])
+        return type(self)(self.day[part], self.x[part], self.y[part], self.cell[part], self.records[part])
+
+    def counted_from(self, day: float) -> Self:
+        """Return the same incidents with days counted from another.
+
+        Parameters
+        ----------
+        day : float
+            The new day 0.
+
+        Returns
+        -------
+        Incidents
+            All of these.
+        """
+        return replace(self, day=self.day - day)
 
 
-def incidents_by_type(history: History) -> list[Incidents]:
-    """Return the incidents of each crime type that the panel counts.
+def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere: bool = False) -> list[Incidents]:
+    """Return the incidents of each crime type that the panel counts, and those that may have set them off.
 
     Parameters
     ----------
     history : History
         The known past.
+    earlier_days : float, default 0
+        Days before the first settled period whose incidents are wanted too.
+    everywhere : bool, default False
+        Whether incidents in no cell are wanted too.
 
     Returns
     -------
     list of Incidents
-        One for each crime type: within settled periods and inside a cell; days count from the first settled period.
+        One for each crime type, none after the last settled period; days count from the first one.
     """
     first, last = settled_span(history)
+    earliest = first - earlier_days * DAY
     table = history.events.table
-    settled = replace(history.events, table=table[(table["occurred_at"] >= first) & (table["occurred_at"] < last)])
+    settled = replace(history.events, table=table[(table["occurred_at"] >= earliest) & (table["occurred_at"] < last)])
     cell, table = history.grid.locate(settled), settled.table
     day = ((table["occurred_at"] - first) / DAY).to_numpy(dtype=float)
     x, y = (table[name].to_numpy(dtype=float) for name in ("x", "y"))
     kind = table["crime_type"].cat.codes.to_numpy()
-    chosen = [(kind == code) & (cell >= 0) for code in range(len(history.events.crime_types))]
+    chosen = [(kind == code) & (everywhere | (cell >= 0)) for code in range(len(history.events.crime_types))]
     return [Incidents.of(day[some], x[some], y[some], cell[some]) for some in chosen]
 
 

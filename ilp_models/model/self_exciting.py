@@ -21,7 +21,7 @@ class SelfExciting(PointProcess):
 
     The conditional intensity of Mohler et al. (2011), integrated over cells and periods, with repeats of incidents
     that are yet to happen. Records of the same time, place and crime type are read as one incident. Dispersions are
-    fitted on forecasts of the latest ``dispersion_periods`` by a fit that had not seen them.
+    fitted on forecasts of the latest ``holdout`` periods by a fit that had not seen them.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class SelfExciting(PointProcess):
         Half-life of the mean of a city's counts that forecasts are scaled to, periods; None leaves them as they are.
     train_periods : int or None, default None
         Latest periods to learn from; None takes all.
-    dispersion_periods : int, default 8
+    holdout : int, default 8
         Latest periods that dispersions are fitted on.
     steps : int, default 40
         Most steps of expectation-maximisation.
@@ -65,7 +65,7 @@ class SelfExciting(PointProcess):
         trend: float | None = 28.0,
         level_half_life: float | None = 6,
         train_periods: int | None = None,
-        dispersion_periods: int = 8,
+        holdout: int = 8,
         steps: int = 40,
         tolerance: float = 1e-5,
     ) -> None:
@@ -78,14 +78,14 @@ class SelfExciting(PointProcess):
         self.trend = trend
         self.level_half_life = level_half_life
         self.train_periods = train_periods
-        self.dispersion_periods = dispersion_periods
+        self.holdout = holdout
         self.steps = steps
         self.tolerance = tolerance
 
     def _learn(self, history: History, incidents: list[Incidents], days: float) -> None:
         how = self._declustering(history)
         self.processes_ = [_process(some, days, history, how) for some in incidents]
-        rows = [_parameters(process) for process in self.processes_]
+        rows = [_parameters(*each) for each in zip(self.processes_, self.records_each_, strict=True)]
         self.parameters_ = pd.DataFrame(rows, index=pd.Index(history.events.crime_types, name="crime_type"))
 
     def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:
@@ -112,18 +112,18 @@ def _process(incidents: Incidents, days: float, history: History, how: Decluster
     area = history.grid.area_m2
     anywhere = ANYWHERE / days * area / area.sum()
     if len(incidents) == 0:
-        return CellProcess(anywhere, anywhere, None, 1.0)
+        return CellProcess(anywhere, anywhere, None)
     process = decluster(incidents, days, float(area.sum()), how)
-    cells = CellProcess.of(process, history.grid, incidents.records_each)
-    return CellProcess(cells.background + anywhere, cells.surroundings + anywhere, cells.triggering, cells.records_each)
+    cells = CellProcess.of(process, history.grid)
+    return CellProcess(cells.background + anywhere, cells.surroundings + anywhere, cells.triggering)
 
 
-def _parameters(process: CellProcess) -> dict[str, float]:
+def _parameters(process: CellProcess, records_each: float) -> dict[str, float]:
     triggering = process.triggering
     return {
         "background_per_day": float(process.background.sum()),
         "offspring": 0.0 if triggering is None else triggering.offspring,
         "mean_delay_days": float("nan") if triggering is None else triggering.mean_delay,
         "spread_m": float("nan") if triggering is None else triggering.spread,
-        "records_per_incident": process.records_each,
+        "records_per_incident": records_each,
     }

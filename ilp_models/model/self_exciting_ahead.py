@@ -31,17 +31,14 @@ class CellProcess:
         The same, moved as far as a repeat is from its incident.
     triggering : Triggering or None
         Near repeats; None where no incident is known.
-    records_each : float
-        Mean number of records of an incident.
     """
 
     background: Floats
     surroundings: Floats
     triggering: Triggering | None
-    records_each: float
 
     @classmethod
-    def of(cls, process: SelfExcitingProcess, grid: Grid, records_each: float) -> Self:
+    def of(cls, process: SelfExcitingProcess, grid: Grid) -> Self:
         """Return a process seen by the cells of a grid.
 
         Parameters
@@ -50,8 +47,6 @@ class CellProcess:
             A fitted process.
         grid : Grid
             The cells.
-        records_each : float
-            Mean number of records of an incident.
 
         Returns
         -------
@@ -65,10 +60,10 @@ class CellProcess:
             for cells, wider in zip(maps, (0.0, process.triggering.spread), strict=True):
                 masses = _masses(grid, places.x, places.y, places.cell, np.hypot(bandwidth, wider))
                 cells += share * (masses.T @ process.background)
-        return cls(maps[0], maps[1], process.triggering, records_each)
+        return cls(maps[0], maps[1], process.triggering)
 
     def expected(self, incidents: Incidents, now: float, ahead: Ahead, grid: Grid) -> Floats:
-        """Return expected records of the periods ahead.
+        """Return expected incidents of the periods ahead.
 
         Parameters
         ----------
@@ -93,7 +88,7 @@ class CellProcess:
             repeats = next_generation(all_generations(daily, step), step)
             counts += np.outer(self.surroundings, ahead.by_period(repeats))
             counts += self._set_off(incidents, now, ahead, grid, self.triggering)
-        return self.records_each * counts
+        return counts
 
     def _set_off(self, incidents: Incidents, now: float, ahead: Ahead, grid: Grid, triggering: Triggering) -> Floats:
         """Return what the known incidents set off: their repeats exactly, later generations where the second falls."""
@@ -103,7 +98,7 @@ class CellProcess:
             return np.zeros((len(grid), len(ahead.first)))
         spot, one, of = np.unique(np.column_stack([recent.x, recent.y]), axis=0, return_index=True, return_inverse=True)
         summed = csr_matrix((np.ones(len(of)), (of, np.arange(len(of)))), shape=(len(spot), len(of)))
-        first = summed @ repeats_of(triggering, longest - recent.day, ahead)
+        first = summed @ repeats_of(triggering, now - recent.day, ahead)
         step = step_repeats(triggering, ahead)
         later = next_generation(all_generations(first, step), step)
         counts = np.zeros((len(grid), len(ahead.first)))

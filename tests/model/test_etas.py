@@ -18,7 +18,8 @@ from ilp_models.model.etas_assumptions import Limits, Prior
 from ilp_models.model.etas_fit import background_shape, gamma_shape
 from ilp_models.model.etas_ground import Ground
 from ilp_models.model.etas_likelihood import Likelihood
-from ilp_models.model.etas_records import Incidents, Pairs
+from ilp_models.model.etas_pairs import Pairs
+from ilp_models.model.incidents import Incidents
 from tests.builders import city, events_at, history_of, poisson_counts, square_grid
 
 WEST, SOUTH = 630_000.0, 4_834_000.0
@@ -43,9 +44,7 @@ def triggering(model):
 
 
 def incidents_of(day, x, y):
-    order = np.lexsort((y, x, day))
-    columns = (np.asarray(one, dtype=float)[order] for one in (day, x, y))
-    return Incidents(*columns, np.ones(len(order), dtype=bool), 0, 1.0)
+    return Incidents.of(*(np.asarray(one, dtype=float) for one in (day, x, y)))
 
 
 @pytest.fixture(scope="module")

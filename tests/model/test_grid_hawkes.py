@@ -90,15 +90,15 @@ def points(count=1_200, seed=4):
 
 def test_types_share_what_is_learned_if_pooled():
     history = history_of_points(points(), 3, 3, 40, kinds=np.arange(1_200) % 2)
-    pooled = GridHawkes(steps=10, dispersion_periods=2).fit(history).parameters_
-    alone = GridHawkes(steps=10, dispersion_periods=2, pooled=False).fit(history).parameters_
+    pooled = GridHawkes(steps=10, holdout=2).fit(history).parameters_
+    alone = GridHawkes(steps=10, holdout=2, pooled=False).fit(history).parameters_
     assert pooled["offspring"].nunique() == 1
     assert alone["offspring"].nunique() == 2
 
 
 def test_without_a_level_the_forecast_is_that_of_the_process():
     history = history_of_points(points(), 3, 3, 40)
-    model = GridHawkes(steps=10, dispersion_periods=2, level_half_life=None).fit(history)
+    model = GridHawkes(steps=10, holdout=2, level_half_life=None).fit(history)
     forecast = model.predict(history.calendar.ahead(history.cutoff, 4)).expected.values[0].sum(axis=0)
     facts = model.parameters_.loc["a"]
     settled = 7 * facts["background_per_day"] / (1 - facts["offspring"])
@@ -108,7 +108,7 @@ def test_without_a_level_the_forecast_is_that_of_the_process():
 
 def test_a_cell_without_incidents_leans_on_the_mean_cell():
     history = history_of_points(points(), 4, 3, 40)
-    model = GridHawkes(steps=10, dispersion_periods=2, prior_periods=10.0).fit(history)
+    model = GridHawkes(steps=10, holdout=2, prior_periods=10.0).fit(history)
     background = model.processes_[0].background
     mean = background.sum() / 12
     assert background[9:] == pytest.approx(mean * 10 / 50, rel=0.01)

@@ -94,7 +94,7 @@ def test_what_is_expected_is_the_mean_of_many_continuations():
     background = np.full(16, 0.02)
     known = Incidents.of(day, *(CORNER[:, None] + place.T), np.array([5, 9, 9, 6]))
     ahead = Ahead.of(pd.Timestamp("2021-01-11"), pd.period_range("2021-01-11", periods=2, freq="W-SUN"), Calendar())
-    process_ = CellProcess(background, background, kernel, 1.0)
+    process_ = CellProcess(background, background, kernel)
     expected = process_.expected(known, 10.0, ahead, grid)
 
     def delays(rng, size):
@@ -139,8 +139,8 @@ def history():
 
 
 def test_records_are_forecast_and_incidents_learned_from(history):
-    model = SelfExciting(steps=5, dispersion_periods=2, level_half_life=None, trend=None, half_life=None).fit(history)
-    assert model.repeats_.tolist() == [100]
+    model = SelfExciting(steps=5, holdout=2, level_half_life=None, trend=None, half_life=None).fit(history)
+    assert model.repeats_ == {"a": 100}
     facts = model.parameters_.loc["a"]
     assert facts["records_per_incident"] == pytest.approx(1 + 100 / (len(history.events) - 101))
     weekly = model.predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum()
@@ -149,7 +149,7 @@ def test_records_are_forecast_and_incidents_learned_from(history):
 
 
 def test_the_level_is_the_mean_of_the_citys_latest_counts(history):
-    model = SelfExciting(steps=3, dispersion_periods=2, level_half_life=2.0).fit(history)
+    model = SelfExciting(steps=3, holdout=2, level_half_life=2.0).fit(history)
     totals = history.panel.values.sum(axis=(0, 1))[::-1]
     weight = 0.5 ** (np.arange(len(totals)) / 2.0)
     forecast = model.predict(history.calendar.ahead(history.cutoff, 3)).expected.values
@@ -158,9 +158,7 @@ def test_the_level_is_the_mean_of_the_citys_latest_counts(history):
 
 def test_a_fresh_incident_raises_the_risk_around_it_after_an_update_without_learning_anew(history):
     before = history.cutoff - pd.Timedelta(weeks=1)
-    model = SelfExciting(steps=10, dispersion_periods=2).fit(
-        History.at(before, history.events, history.grid, history.calendar)
-    )
+    model = SelfExciting(steps=10, holdout=2).fit(History.at(before, history.events, history.grid, history.calendar))
     learned = model.parameters_
     quiet = history.events.table["occurred_at"] < before
     wave = history.events.table[quiet].tail(1).assign(occurred_at=before + pd.Timedelta(days=5), x=CORNER[0] + 750.0)
@@ -184,7 +182,7 @@ def test_dispersion_is_fitted_on_forecasts_that_had_not_seen_their_periods(histo
     monkeypatch.setattr(
         SelfExciting, "_learn", lambda self, h, some, days: (seen.append(days), learn(self, h, some, days))
     )
-    SelfExciting(steps=2, dispersion_periods=5).fit(history)
+    SelfExciting(steps=2, holdout=5).fit(history)
     assert seen == [35 * 7.0, 40 * 7.0]
 
 
@@ -200,7 +198,7 @@ def test_dispersion_is_fitted_on_forecasts_that_had_not_seen_their_periods(histo
         ({"least_delay": "-1 day"}, "must not be negative"),
         ({"half_life": 0}, "half_life must be above 0"),
         ({"level_half_life": -1}, "level_half_life=-1 must be above 0"),
-        ({"dispersion_periods": 0}, "dispersion_periods=0 must be above 0"),
+        ({"holdout": 0}, "holdout=0 must be above 0"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused_in_one_line(history, settings, said):
@@ -209,9 +207,10 @@ def test_settings_that_mean_nothing_are_refused_in_one_line(history, settings, s
     assert "\n" not in str(told.value)
 
 
-def test_a_past_too_short_to_judge_on_is_told(history):
-    with pytest.raises(NotRunError, match=r"40 whole week\(s\) are known .* at least 44"):
-        SelfExciting(dispersion_periods=40).fit(history)
+def test_a_past_too_short_to_judge_on_is_told():
+    points = process(np.random.default_rng(8), 60, 14.0, 2_000.0)
+    with pytest.raises(NotRunError, match=r"2 whole week\(s\) are known"):
+        SelfExciting().fit(history_of_points(points, 4, 4, 2))
 
 
 def test_simulated_children_are_those_asked_for():

@@ -1,4 +1,4 @@
-"""What a point process reads of the records: distinct incidents, and the pairs of them that may be near repeats."""
+"""The pairs of incidents that may be near repeats, and sums over them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,93 +6,15 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.spatial import cKDTree
 
-from ilp_models.domain.events import Events
-from ilp_models.domain.grid import Grid
+from ilp_models.model.incidents import Incidents
 
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 
 _AT_ONCE: Final = 200_000  # pairs weighed together, so that they stay in the cache
-
-
-@dataclass(frozen=True, eq=False)
-class Incidents:
-    """Distinct incidents of one crime type in the order of time, whatever the order of the records.
-
-    Parameters
-    ----------
-    day : ndarray of float64
-        Days since the start of the first known period.
-    x, y : ndarray of float64
-        Metres in the CRS of the records.
-    located : ndarray of bool
-        Whether each lies in a cell of the grid.
-    repeats : int
-        Records left out because they repeat the time and place of another.
-    per_incident : float
-        Records an incident, >= 1.
-    """
-
-    day: Floats
-    x: Floats
-    y: Floats
-    located: npt.NDArray[np.bool_]
-    repeats: int
-    per_incident: float
-
-    @classmethod
-    def of_each_type(cls, events: Events, grid: Grid, start: pd.Timestamp) -> tuple[Self, ...]:
-        """Return the incidents of each crime type.
-
-        Parameters
-        ----------
-        events : Events
-            The records known.
-        grid : Grid
-            The cells.
-        start : Timestamp
-            Start of the first known period.
-
-        Returns
-        -------
-        tuple of Incidents
-            One a crime type, in the order of the types.
-        """
-        table = events.table.assign(located=grid.locate(events) >= 0)
-        day = (table["occurred_at"] - start) / pd.Timedelta(days=1)
-        table = table.assign(day=day).sort_values(["day", "x", "y"], kind="stable")
-        kinds = table["crime_type"].cat.codes.to_numpy()
-        return tuple(cls._distinct(table[kinds == kind]) for kind in range(len(events.crime_types)))
-
-    @classmethod
-    def _distinct(cls, table: pd.DataFrame) -> Self:
-        first = ~table.duplicated(["day", "x", "y"])
-        kept = table[first]
-        day, x, y = (kept[name].to_numpy(dtype=np.float64) for name in ("day", "x", "y"))
-        ratio = len(table) / len(kept) if len(kept) else 1.0
-        return cls(day, x, y, kept["located"].to_numpy(dtype=bool), len(table) - len(kept), ratio)
-
-    def within(self, first: float, last: float) -> Self:
-        """Return the incidents from one day to another.
-
-        Parameters
-        ----------
-        first, last : float
-            Days since the start of the first known period, the last one excluded.
-
-        Returns
-        -------
-        Incidents
-            With the same counts of repeats.
-        """
-        part = slice(*np.searchsorted(self.day, [first, last]))
-        return type(self)(
-            self.day[part], self.x[part], self.y[part], self.located[part], self.repeats, self.per_incident
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +37,7 @@ class Pairs:
     starts: Keys
     days: Singles
     square_metres: Singles
-    _known: dict[tuple[float, float], Floats] = field(default_factory=dict)
+    _known: dict[tuple[float, float], Floats] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def among(
