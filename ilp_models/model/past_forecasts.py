@@ -1,14 +1,16 @@
 """What several forecasters would have said of the latest past: the material that ensembles learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import clone
 
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
 
@@ -60,6 +62,33 @@ def past_forecasts(members: Mapping[str, Forecaster], history: History, count: i
     if not members or min(count, refit_every) < 1:
         msg = f"An ensemble needs members, and past_periods={count} and refit_every={refit_every} of at least 1."
         raise InputError(msg)
+    latest = latest_settled(history, count)
+    expected = np.empty((len(members), count, *history.panel.by_period.shape[1:]))
+    for index, said in enumerate(walk(members, history, latest, refit_every)):
+        expected[:, index] = [forecast.expected.values[..., 0] for forecast in said.values()]
+    return PastForecasts(expected, history.panel.by_period[-count:])
+
+
+def latest_settled(history: History, count: int) -> pd.PeriodIndex:
+    """Return the latest settled periods.
+
+    Parameters
+    ----------
+    history : History
+        The known past.
+    count : int
+        How many, >= 1.
+
+    Returns
+    -------
+    PeriodIndex
+        In order; at least one settled period lies before them.
+
+    Raises
+    ------
+    NotRunError
+        If no more than so many are known.
+    """
     known = history.panel.periods
     if len(known) <= count:
         msg = (
@@ -67,15 +96,44 @@ def past_forecasts(members: Mapping[str, Forecaster], history: History, count: i
             f"past_periods={count}. Give more data or set fewer."
         )
         raise NotRunError(msg)
+    return known[-count:]
+
+
+def walk(
+    members: Mapping[str, Forecaster], history: History, periods: pd.PeriodIndex, refit_every: int
+) -> Iterator[dict[str, RiskForecast]]:
+    """Yield the forecasts of past periods, one after the other, each from what was known at its start.
+
+    Parameters
+    ----------
+    members : mapping of str to Forecaster
+        Unfitted forecasters by name; copies of them are fitted.
+    history : History
+        The known past.
+    periods : PeriodIndex
+        Consecutive periods that start before its cutoff.
+    refit_every : int
+        Periods between two fits; in between members are updated.
+
+    Yields
+    ------
+    dict of str to RiskForecast
+        By name, of one period at lead 1.
+
+    Raises
+    ------
+    NotRunError
+        If the past is too short for a member; the member is named.
+    """
     copies = {name: clone(member) for name, member in members.items()}
-    expected = np.empty((len(copies), count, *history.panel.by_period.shape[1:]))
-    for index in range(count):
-        period = known[len(known) - count + index]
-        past = _known_at_the_start_of(history, period)
-        for place, (name, member) in enumerate(copies.items()):
-            learned = fit_member(name, member, past) if index % refit_every == 0 else member.update(past)
-            expected[place, index] = learned.predict(known[[len(known) - count + index]]).expected.values[..., 0]
-    return PastForecasts(expected, history.panel.by_period[-count:])
+    for index in range(len(periods)):
+        past = _known_at_the_start_of(history, periods[index])
+        for name, member in copies.items():
+            if index % refit_every == 0:
+                fit_member(name, member, past)
+            else:
+                member.update(past)
+        yield {name: member.predict(periods[[index]]) for name, member in copies.items()}
 
 
 def _known_at_the_start_of(history: History, period: Any) -> History:

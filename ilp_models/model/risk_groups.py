@@ -1,0 +1,79 @@
+"""Groups of units of about equal risk within a crime type: what intervals are judged on and learned from."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.domain.errors import InputError
+
+_DIGITS: Final = 6  # of the logarithm: a rounding error must not move a unit to another group
+_NOTHING: Final = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class RiskGroups:
+    """The expected counts at which one group ends and the next begins, for each crime type.
+
+    Parameters
+    ----------
+    edges : tuple of ndarray
+        Logarithms of expected counts, increasing, one array a crime type.
+    """
+
+    edges: tuple[npt.NDArray[np.float64], ...]
+
+    @classmethod
+    def learn(cls, expected: npt.NDArray[Any], groups: int) -> Self:
+        """Return groups of about equally many units each.
+
+        Parameters
+        ----------
+        expected : ndarray
+            Expected counts, shape (periods, crime types, cells).
+        groups : int
+            How many, >= 1; equal forecasts share a group, so there may be fewer.
+
+        Returns
+        -------
+        RiskGroups
+            Learned for each crime type by itself.
+
+        Raises
+        ------
+        InputError
+            If there is less than one group.
+        """
+        if groups < 1:
+            msg = f"groups={groups} must be at least 1."
+            raise InputError(msg)
+        parts = np.linspace(0, 1, groups + 1)[1:-1]
+        logs = np.moveaxis(_logs(expected), 1, 0).reshape(expected.shape[1], -1)
+        return cls(tuple(np.unique(np.quantile(one, parts, method="midpoint")) for one in logs))
+
+    @property
+    def most(self) -> int:
+        """The largest number of groups of any crime type."""
+        return 1 + max(len(one) for one in self.edges)
+
+    def of(self, expected: npt.NDArray[Any], kind: int) -> npt.NDArray[np.int64]:
+        """Return the group of each unit of one crime type, 0 for the least risk.
+
+        Parameters
+        ----------
+        expected : ndarray
+            Expected counts of any shape.
+        kind : int
+            Position of the crime type.
+
+        Returns
+        -------
+        ndarray of int64
+            Of the shape of ``expected``.
+        """
+        return np.asarray(np.searchsorted(self.edges[kind], _logs(expected), side="left"))
+
+
+def _logs(expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.round(np.log(np.maximum(expected, _NOTHING)), _DIGITS))

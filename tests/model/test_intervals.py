@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.domain.errors import InputError
+from ilp_models.model.intervals import NegativeBinomialIntervals, pulled_dispersion
+from ilp_models.model.moving_average import MovingAverage
+from tests.builders import city, history_of, poisson_counts
+
+GRID = city(10, 10)
+SPREADS = (0.3, 1.5)
+
+
+@pytest.fixture(scope="module")
+def history():
+    """A city whose quiet half is dispersed as 0.3 and whose busy half as 1.5."""
+    generator = np.random.default_rng(1)
+    rates = np.broadcast_to(np.repeat([0.4, 3.0], 50)[None, :, None], (1, 100, 130))
+    spread = np.where(rates < 1, *SPREADS)
+    return history_of(generator.poisson(rates * generator.gamma(1 / spread, spread)), GRID)
+
+
+def ahead(forecaster, history):
+    return forecaster.predict(history.calendar.ahead(history.cutoff, 2))
+
+
+def test_each_risk_group_gets_the_dispersion_it_has(history):
+    one = NegativeBinomialIntervals(MovingAverage(104), groups=2, shrinkage=0).fit(history)
+    np.testing.assert_allclose(one.dispersions_[0], SPREADS, rtol=0.4)
+    plain = ahead(MovingAverage(104).fit(history), history)
+    forecast = ahead(one, history)
+    np.testing.assert_array_equal(forecast.expected.values, plain.expected.values)
+    assert forecast.dispersion.dims == ("crime_type", "cell", "period")
+    busy = forecast.expected.values > 1.5
+    assert (forecast.dispersion.values[busy] == one.dispersions_[0, 1]).all()
+    assert (forecast.dispersion.values[~busy] == one.dispersions_[0, 0]).all()
+
+
+def test_one_group_without_a_pull_is_the_dispersion_of_the_type(history):
+    one = NegativeBinomialIntervals(MovingAverage(104), groups=1, shrinkage=0).fit(history)
+    past = one.record_.past(history)
+    assert one.dispersions_.shape == (1, 1)
+    assert one.dispersions_[0, 0] == pytest.approx(fit_dispersion(past.observed, past.expected), rel=2e-3)
+
+
+def test_a_strong_pull_gives_all_groups_the_dispersion_of_the_type(history):
+    one = NegativeBinomialIntervals(MovingAverage(104), groups=5, shrinkage=1e9).fit(history)
+    past = one.record_.past(history)
+    np.testing.assert_allclose(one.dispersions_, fit_dispersion(past.observed, past.expected), rtol=1e-3)
+
+
+def test_few_units_stay_near_the_dispersion_they_are_pulled_to():
+    few = pulled_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 5.0)
+    assert 0.5 < few < 1.0
+    assert pulled_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 0.0) > 1.5
+    assert pulled_dispersion(np.zeros(0), np.zeros(0), 0.5, 5.0) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_settings_out_of_range_are_told():
+    with pytest.raises(InputError, match=r"^shrinkage=-1 must be at least 0\.$"):
+        NegativeBinomialIntervals(MovingAverage(4), shrinkage=-1).fit(history_of(poisson_counts((1, 4, 60))))
