@@ -12,7 +12,7 @@ from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead, write_relative_risks
-from ilp_models.pipeline.publish import provenance
+from ilp_models.pipeline.publish import provenance, publish_areas
 from ilp_models.pipeline.study import check_names, open_study
 
 
@@ -69,6 +69,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         ahead = look_ahead(study, model, forecaster, horizon)
         source = provenance(study, ahead, "not scored: made by the task forecast")
         files = replace(export, grade="research").write(ahead.forecast, ahead.grid, source, None, folder)
+        files += publish_areas(ahead, source, "research", folder)
         for path in (folder / "intake.json", *files, *write_relative_risks(ahead, folder)):
             tracked.artifact(path)
     totals = ahead.forecast.expected.sum(("cell", "period"))

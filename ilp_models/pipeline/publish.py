@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ilp_models.export.marking import Provenance
+from ilp_models.domain.aggregate import area_table
+from ilp_models.domain.audit import Decision
+from ilp_models.domain.replay import Replay
+from ilp_models.export.areas import write_areas
+from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.ahead import Ahead, write_relative_risks
@@ -83,13 +87,15 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Grids, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are any, and the
-        model's bundle.
+        Grids, ``areas.csv``, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are
+        any, and the model's bundle.
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
     graded = replace(export, grade="allocation" if judgement.decision.admitted else "research")
     files = graded.write(ahead.forecast, ahead.grid, source, judgement.decision, folder)
+    past = results.comparison.replay_of(ahead.forecast.forecaster)
+    files += publish_areas(ahead, source, graded.grade, folder, judgement.decision, past)
     files.append(write_json(folder / "decision.json", judgement.decision.to_dict()))
     if judgement.reasons is not None:
         judgement.reasons.to_parquet(folder / "explanation.parquet", index=False)
@@ -104,6 +110,40 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
     }
     files.append(write_bundle(ahead.forecaster, folder / "model", facts))
     return files + write_relative_risks(ahead, folder)
+
+
+def publish_areas(
+    ahead: Ahead,
+    source: Provenance,
+    grade: str,
+    folder: Path,
+    decision: Decision | None = None,
+    past: Replay | None = None,
+) -> list[Path]:
+    """Return the table of sums over the city and its parent areas, and the facts beside it.
+
+    Parameters
+    ----------
+    ahead : Ahead
+        The forecast.
+    source : Provenance
+        Where it came from.
+    grade : str
+        ``research`` or ``allocation``.
+    folder : Path
+        Folder of the run.
+    decision : Decision, optional
+        What the gate decided on the forecast.
+    past : Replay, optional
+        Past forecasts of its forecaster; without them the quantiles of the sums are not known.
+
+    Returns
+    -------
+    list of Path
+        ``areas.csv`` and ``areas.csv.json``.
+    """
+    table = area_table(ahead.forecast, ahead.grid, past)
+    return write_areas(table, mark(ahead.forecast, source, decision, grade), folder)
 
 
 def write_page(results: Results, report: Report, baseline: str, folder: Path) -> Path:

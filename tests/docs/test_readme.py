@@ -148,7 +148,7 @@ def test_the_files_of_a_run_are_those_that_readme_names(run):
     )
     named = {name.rstrip("/") for row in rows[:8] for name in re.findall(r"`([^`]+)`", row)}
     made = {path.name for path in run.iterdir() if not path.name.startswith(".")}
-    assert made - named == {"grid.csv.json", "weekly.log"}
+    assert made - named == {"grid.csv.json", "areas.csv.json", "weekly.log"}
     assert named <= made
     assert (run.resolve().parents[1] / "mlflow.db").is_file()
     assert list((run.resolve().parents[1] / "forecasts").glob("*/forecaster=*/cutoff=*/*.parquet"))

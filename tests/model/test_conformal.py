@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.calendar import Calendar
@@ -155,6 +155,7 @@ pieces = st.tuples(st.floats(0, 0.99), st.floats(0.001, 1), st.floats(0.01, 5))
 mixtures = st.lists(pieces, min_size=1, max_size=12).map(mixture_of)
 
 
+@settings(deadline=None)
 @given(mixtures)
 def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
     whole = mixture.joined(UniformMixture.uniform(0.5))
@@ -163,6 +164,7 @@ def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
     np.testing.assert_allclose(parts @ whole.weight / whole.weight.sum(), LEVELS, atol=1e-7)
 
 
+@settings(deadline=None)
 @given(mixtures)
 def test_a_condensed_mixture_is_almost_the_same_and_weighs_what_is_asked(mixture):
     whole = mixture.joined(UniformMixture.uniform(0.5))

@@ -15,6 +15,7 @@ from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
 
 UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
+AREAS = ["level", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95"]
 MARKS = ["grade", "decision"]
 
 
@@ -33,12 +34,28 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
     assert names == {
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.csv", "grid.csv.json"),
+        *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
         *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures"),
         *(f"figures/{name}.png" for name in ("map-1", "map-2", "hit-curves", "calibration", "importance")),
     }
     for path in withheld.folder.rglob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sums_over_areas_agree_with_the_grid_and_carry_its_marks(withheld):
+    areas, grid = (pd.read_csv(withheld.folder / name) for name in ("areas.csv", "grid.csv"))
+    assert list(areas.columns) == [*AREAS, "caveat", *MARKS]
+    totals = grid.groupby("crime_type")["expected"].sum()
+    assert areas["level"].unique()[0] == "city"
+    for _, one in areas.groupby("level"):
+        np.testing.assert_allclose(one.groupby("crime_type")["expected"].sum(), totals, rtol=1e-4)
+    assert areas["q50"].notna().all()
+    assert (areas["q05"] <= areas["q95"]).all()
+    for name in (*MARKS, "caveat"):
+        assert set(areas[name]) == set(grid[name])
+    facts, theirs = (json.loads((withheld.folder / name).read_text()) for name in ("areas.csv.json", "grid.csv.json"))
+    assert {**facts, "units": theirs["units"]} == theirs
 
 
 def test_the_grid_is_the_same_in_every_format(withheld):
