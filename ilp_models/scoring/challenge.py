@@ -1,0 +1,224 @@
+"""The scores of the NIJ Real-Time Crime Forecasting Challenge (2017): PAI and PEI of whole cells."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.resampling import Resampling
+from ilp_models.scoring.challenge_rules import cell_square_feet, forecast_square_miles
+
+Floats = npt.NDArray[np.float64]
+
+WHOLE_SQUARE_MILES: Final = 147.71  # Portland, as the challenge counts it
+HORIZONS: Final = {"1 week": 7, "2 weeks": 14, "1 month": 31, "2 months": 61, "3 months": 92}  # days from 2017-03-01
+COUNTS: Final = ("caught", "events", "best")
+
+
+def expected_within(forecast: RiskForecast, days: int) -> Floats:
+    """Return the events expected in the days after a cutoff; of a period that is not over by then, its part.
+
+    Parameters
+    ----------
+    forecast : RiskForecast
+        Periods from the cutoff on.
+    days : int
+        Length of the horizon.
+
+    Returns
+    -------
+    ndarray of float64
+        Shape (crime types, cells).
+
+    Raises
+    ------
+    InputError
+        If the periods forecast do not cover the horizon.
+    """
+    starts, ends = forecast.periods.start_time, (forecast.periods + 1).start_time
+    end = forecast.cutoff + pd.Timedelta(days=days)
+    if starts[0] != forecast.cutoff or ends[-1] < end:
+        msg = (
+            f"The forecast covers {starts[0].date()} to {ends[-1].date()}, not the {days} days from "
+            f"{forecast.cutoff.date()}; start periods at the cutoff and forecast more of them."
+        )
+        raise InputError(msg)
+    part = ((end - starts) / (ends - starts)).to_numpy().clip(0.0, 1.0)
+    return np.asarray(forecast.expected.values @ part)
+
+
+class Referee:
+    """Counts what forecasts of whole cells of one grid caught.
+
+    Parameters
+    ----------
+    grid : Grid
+        Cells that the rules admit; places that it lacks are never forecast.
+    events : Events
+        What happened.
+    cells : int
+        How many cells are forecast.
+    seed : int, default 0
+        Seed of the counts that are drawn for the ceiling.
+
+    Raises
+    ------
+    InputError
+        If the rules do not admit the grid, or not the area of so many cells.
+    """
+
+    def __init__(self, grid: Grid, events: Events, cells: int, seed: int = 0) -> None:
+        self.cells = cells
+        self.seed = seed
+        self.square_miles = forecast_square_miles(cells, cell_square_feet(grid), len(grid))
+        self._events, self._size = events, len(grid)
+        self._where = grid.locate(events)
+        self._when = events.table["occurred_at"].to_numpy()
+        self._kind = events.table["crime_type"].cat.codes.to_numpy()
+
+    def tally(self, expected: Floats, start: pd.Timestamp, days: int) -> pd.DataFrame:
+        """Return what a forecast caught.
+
+        Parameters
+        ----------
+        expected : ndarray of float64
+            Expected events, shape (crime types, cells): the cells with most are forecast, ties in the order of the
+            grid.
+        start : Timestamp
+            First day forecast.
+        days : int
+            Length of the horizon.
+
+        Returns
+        -------
+        DataFrame
+            One row a crime type, columns ``crime_type, caught, events, best``: the challenge's n, its N (events outside
+            the grid included), and the n of whoever knew the counts of the grid. The same with ``_if_true``: what they
+            would be, were the expected counts the truth and the counts Poisson, which no forecast could then exceed.
+
+        Raises
+        ------
+        InputError
+            If the events do not cover the horizon.
+        """
+        end = start + pd.Timedelta(days=days)
+        if start < self._events.start or end > self._events.end:
+            msg = (
+                f"The records cover {self._events.start.date()} to {self._events.end.date()} (not included), not "
+                f"{start.date()} to {end.date()}; give the others, and say by data.start and data.end what they cover."
+            )
+            raise InputError(msg)
+        generator = np.random.default_rng((self.seed, start.toordinal(), days))
+        inside = (self._when >= start.to_datetime64()) & (self._when < end.to_datetime64())
+        rows = []
+        for code, name in enumerate(self._events.crime_types):
+            chosen = inside & (self._kind == code)
+            counts = np.bincount(self._where[chosen & (self._where >= 0)], minlength=self._size)
+            forecast = np.argsort(-expected[code], kind="stable")[: self.cells]
+            drawn = generator.poisson(expected[code])
+            best, best_drawn = (int(np.sort(held)[-self.cells :].sum()) for held in (counts, drawn))
+            likely = float(expected[code][forecast].sum()), float(expected[code].sum()), best_drawn
+            rows.append((name, int(counts[forecast].sum()), int(chosen.sum()), best, *likely))
+        return pd.DataFrame(rows, columns=["crime_type", *COUNTS, *(f"{name}_if_true" for name in COUNTS)])
+
+
+def pai(caught: float | Floats, events: float | Floats, square_miles: float) -> Floats:
+    """Return the prediction accuracy index (n / N) / (a / A), A being the 147.71 square miles of Portland.
+
+    Parameters
+    ----------
+    caught, events : float or ndarray
+        Events in the cells forecast, and all events.
+    square_miles : float
+        Area forecast.
+
+    Returns
+    -------
+    ndarray of float64
+        NaN without events.
+    """
+    return _divide(caught, events) * (WHOLE_SQUARE_MILES / square_miles)
+
+
+def pei(caught: float | Floats, best: float | Floats) -> Floats:
+    """Return the prediction efficiency index n / n*, n* being the n of the fullest cells of the same grid.
+
+    Parameters
+    ----------
+    caught, best : float or ndarray
+        Events in the cells forecast, and the most that as many cells hold.
+
+    Returns
+    -------
+    ndarray of float64
+        0 to 1, NaN without events.
+    """
+    return _divide(caught, best)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A score pooled over origins, or a difference of two.
+
+    Parameters
+    ----------
+    value : float
+        Ratio of sums over all origins.
+    error : float
+        Its standard error over resampled blocks of origins; NaN with fewer than three blocks.
+    low, high : float
+        Ends of its interval.
+    """
+
+    value: float
+    error: float
+    low: float
+    high: float
+
+
+def pooled(
+    top: npt.ArrayLike, bottom: npt.ArrayLike, how: Resampling, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
+) -> Pooled:
+    """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together.
+
+    Parameters
+    ----------
+    top, bottom : array_like
+        Such as n and N of each origin, in order of time.
+    how : Resampling
+        Blocks of origins as long as their horizons overlap.
+    less : tuple of array_like, optional
+        Top and bottom of the ratio to take away, of the same origins.
+
+    Returns
+    -------
+    Pooled
+        The standard error makes up for what blocks vary less around their own mean, as the interval does.
+    """
+    pairs = [(top, bottom)] if less is None else [(top, bottom), less]
+    parts = [(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in pairs]
+    origins = len(parts[0][0])
+    value = _signed([_divide(a.sum(), b.sum()) for a, b in parts])
+    if not how.enough(origins):
+        return Pooled(float(value), np.nan, np.nan, np.nan)
+    weights = how.weights(origins)
+    drawn = _signed([_divide(weights @ a, weights @ b) for a, b in parts])
+    low, high = how.interval(drawn, origins)
+    error = float(drawn.std() / np.sqrt(1 - how.block / origins))
+    return Pooled(float(value), error, float(low), float(high))
+
+
+def _signed(ratios: list[Floats]) -> Floats:
+    return ratios[0] if len(ratios) == 1 else np.asarray(ratios[0] - ratios[1])
+
+
+def _divide(top: float | Floats, bottom: float | Floats) -> Floats:
+    over, under = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
+    unknown = np.full(np.broadcast(over, under).shape, np.nan)
+    return np.asarray(np.divide(over, under, out=unknown, where=under > 0))
