@@ -43,6 +43,42 @@ class Lags:
 
 
 @dataclass(frozen=True)
+class RollingMeans:
+    """Means of the latest periods of a cell, each period weighing the same.
+
+    Parameters
+    ----------
+    windows : sequence of int
+        Numbers of periods, one column each.
+    """
+
+    windows: Sequence[int]
+
+    def columns(self, history: History) -> tuple[Column, ...]:
+        """Return one column a number of periods."""
+        unit = history.calendar.unit
+        return tuple(
+            Column(
+                f"rolling_mean_{count}",
+                "own_past",
+                f"{{value:.2f}} events a {unit} here over the last {count} {unit}(s)",
+                "own",
+            )
+            for count in self.windows
+        )
+
+    def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
+        """Fill the columns from running sums; over what there is where the panel is shorter, 0 before it began."""
+        counts = history.panel.by_period
+        sums = np.zeros((len(counts) + 1, *counts.shape[1:]))
+        np.cumsum(counts, axis=0, out=sums[1:])
+        last = np.maximum(history.seen(periods, step), 0)
+        for column, count in enumerate(self.windows):
+            first = np.maximum(last - count, 0)
+            out[..., column] = (sums[last] - sums[first]) / np.maximum(last - first, 1)[:, None, None]
+
+
+@dataclass(frozen=True)
 class ExponentialMeans:
     """Recursive means of a cell's own counts, optionally over its surroundings or over all crime types.
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ilp_models.domain.design import all_columns
 from ilp_models.domain.errors import InputError
-from ilp_models.features.means import CityLevel, ExponentialMeans, Lags
+from ilp_models.features.means import CityLevel, ExponentialMeans, Lags, RollingMeans
 from tests.builders import city, history_of, poisson_counts
 
 ROWS, COLUMNS = 3, 4
@@ -18,6 +18,7 @@ HISTORY = history_of(COUNTS, GRID)
 STEPS = st.integers(1, 5)
 FAMILIES = [
     Lags((1, 3)),
+    RollingMeans((1, 5)),
     ExponentialMeans((1, 9)),
     ExponentialMeans((2,), reach=1.0),
     ExponentialMeans((2,), reach=1.0, all_types=True),
@@ -68,6 +69,21 @@ def test_lags_are_those_of_sql_windows():
         oracle = np.array(base.execute(query).fetchall()).reshape(weeks, kinds, cells, 2)
     base.close()
     np.testing.assert_array_equal(written(Lags((1, 4))), oracle)
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_rolling_means_are_those_of_sql_windows(step):
+    kinds, cells, weeks = COUNTS.shape
+    rows = [(k, c, w, int(COUNTS[k, c, w])) for k in range(kinds) for c in range(cells) for w in range(weeks)]
+    with sqlite3.connect(":memory:") as base:
+        base.execute("create table counts (kind, cell, week, n)")
+        base.executemany("insert into counts values (?, ?, ?, ?)", rows)
+        spans = [f"rows between {step + count - 1} preceding and {step} preceding" for count in (1, 6)]
+        window = "coalesce(avg(n) over (partition by kind, cell order by week {}), 0)"
+        query = f"select {', '.join(window.format(span) for span in spans)} from counts order by week, kind, cell"  # noqa: S608
+        oracle = np.array(base.execute(query).fetchall()).reshape(weeks, kinds, cells, 2)
+    base.close()
+    np.testing.assert_allclose(written(RollingMeans((1, 6)), step=step), oracle, rtol=1e-6)
 
 
 @pytest.mark.parametrize("step", [1, 2, 4])
@@ -147,6 +163,8 @@ def test_every_column_has_a_name_of_its_own_and_words_that_take_a_value():
     assert [column.name for column in columns] == [
         "lag_1",
         "lag_3",
+        "rolling_mean_1",
+        "rolling_mean_5",
         "mean_1",
         "mean_9",
         "around_1_mean_2",
@@ -154,13 +172,14 @@ def test_every_column_has_a_name_of_its_own_and_words_that_take_a_value():
         "city_level_2",
         "city_level_6",
     ]
-    assert [column.rate for column in columns] == ["", "", "own", "own", "own", "all", "", ""]
+    assert [column.rate for column in columns] == ["", "", "own", "own", "own", "own", "own", "all", "", ""]
     assert columns[0].words.format(value=3) == "3 events 1 week(s) before"
-    assert columns[2].words.format(value=0.5) == "0.50 events a week here lately (half-life 1 week)"
+    assert columns[3].words.format(value=0.5) == "0.50 events a week here over the last 5 week(s)"
+    assert columns[4].words.format(value=0.5) == "0.50 events a week here lately (half-life 1 week)"
     assert (
-        columns[5].words.format(value=0.5) == "0.50 events of all types a week around here lately (half-life 2 weeks)"
+        columns[7].words.format(value=0.5) == "0.50 events of all types a week around here lately (half-life 2 weeks)"
     )
-    assert columns[6].words.format(value=1.1) == "the city at 1.10 times its longer past (half-life 2 weeks)"
+    assert columns[8].words.format(value=1.1) == "the city at 1.10 times its longer past (half-life 2 weeks)"
 
 
 def test_the_same_column_twice_is_refused():
