@@ -23,6 +23,7 @@ CASES: Final = {
     "backtest": "a whole backtest against bare LightGBM",
     "baseline": "the ewma baseline on a large panel",
     "kernel": "kernel methods against loops over events",
+    "point_process": "a self-exciting process on a year and on all records",
     "scoring": "scoring and bootstrap",
     "intake": "intake of a million records",
     "main_job": "ilp weekly on the bundled records",

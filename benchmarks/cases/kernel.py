@@ -53,9 +53,13 @@ def measure(*, quick: bool) -> list[Figure]:
         prospective_loop=lambda: loop_prospective(history),
     )
     return [
-        _row("kde, a forecast week", seconds, "kde", (0.3, _YEAR, history), "one Gaussian sample a cell", 2.9),
+        _row("kde, a forecast week", seconds, "kde", (0.3, 2.9), _described(history, _YEAR, rounds)),
         _row(
-            "prospective hot spot, a forecast week", seconds, "prospective", (0.05, 8, history), "the same sums", 0.27
+            "prospective hot spot, a forecast week",
+            seconds,
+            "prospective",
+            (0.05, 0.27),
+            _described(history, 8, rounds),
         ),
     ]
 

@@ -155,6 +155,14 @@ def test_the_other_cases_run_on_a_tiny_size(name, monkeypatch):
 
 
 @pytest.mark.slow
+def test_point_processes_are_measured_each_in_a_process_of_its_own():
+    rows = run.run_case("point_process", quick=True)
+    assert [row["unit"] for row in rows] == ["s", "MB", "s", "MB", ""]
+    assert all(row["figure"] > 0 and (row["ratio"], row["holds"]) == (None, None) for row in rows)
+    assert "n log n itself has the slope 1.1" in rows[-1]["note"]
+
+
+@pytest.mark.slow
 def test_the_main_job_is_watched_from_start_to_end():
     seconds, memory = run.run_case("main_job", quick=True)
     assert seconds["figure"] > 1
