@@ -2,9 +2,12 @@
 
 python3 experiments/update_tables.py                        write the tables anew from the committed files
 python3 experiments/update_tables.py outputs/weekly/latest  first take over the results of that run of an experiment
+
+The folder of a run of `ilp compare experiment=...` will do, too; its table is the leaderboard.
 """
 
 import csv
+import html
 import json
 import re
 import shutil
@@ -15,9 +18,16 @@ ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = ROOT / "experiments"
 IMAGES = ROOT / "docs" / "images"
 TABLES = ("summary.csv", "skill.csv")
+BOARD = "leaderboard.csv"  # of a comparison
 FACTS = ("protocol", "code", "data", "attribution", "forecaster")
 MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| forecaster | skill | verdict | deviance | log score | events on the first 5 % of land | expected / recorded |"
+_BOARD = ("forecaster", "skill", "share of the attainable", "verdict", "deviance", "log score", "expected / recorded")
+BOARD_HEAD = f"| {' | '.join(_BOARD)} | CPU seconds |"
+TOLD = {  # where the page of a comparison says what
+    "protocol": re.compile(r"<strong>Protocol\.</strong> (.*?)</p>", re.DOTALL),
+    "code": re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL),
+}
 
 
 class ResultsError(Exception):
@@ -41,20 +51,34 @@ def take_over(run: Path) -> None:
     """Copy the small tables, the origin and the first map of a run to the experiment it is named after."""
     folder = run.resolve()
     slug = next((path.stem for path in (ROOT / "configs" / "experiment").glob("*.yaml") if _named(folder, path)), None)
-    origin = folder / "grid.csv.json"
-    if slug is None or not origin.is_file() or (folder / "UNFINISHED").exists():
-        message = f"{run} is no finished run of `ilp weekly experiment=...`; name the folder of one."
+    facts = None if (folder / "UNFINISHED").exists() else _facts(folder)
+    if slug is None or facts is None:
+        message = f"{run} is no finished run of `ilp weekly` or `ilp compare experiment=...`; name the folder of one."
         raise ResultsError(message)
     into = EXPERIMENTS / slug
     into.mkdir(exist_ok=True)
-    for name in TABLES:
-        shutil.copyfile(folder / name, into / name)
-    facts = json.loads(origin.read_text(encoding="utf-8"))
-    kept = {name: facts[name] for name in FACTS}
-    (into / "origin.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in (*TABLES, BOARD):
+        (into / name).unlink(missing_ok=True)
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
+    (into / "origin.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     picture = IMAGES / f"{slug}.png"
     if picture.is_file():  # only what a page shows
         shutil.copyfile(folder / "figures" / "map-1.png", picture)
+
+
+def _facts(folder: Path) -> dict[str, str] | None:
+    """Return what identifies the results of a run, None where it is none of those meant."""
+    grid, page = folder / "grid.csv.json", folder / "comparison.html"
+    if grid.is_file():
+        facts = json.loads(grid.read_text(encoding="utf-8"))
+        return {name: facts[name] for name in FACTS}
+    if not page.is_file():
+        return None
+    text = page.read_text(encoding="utf-8")
+    told = {name: html.unescape(found[1]) for name, form in TOLD.items() if (found := form.search(text))}
+    intake = json.loads((folder / "intake.json").read_text(encoding="utf-8"))
+    return {**told, "data": intake["digest"], "attribution": intake["attribution"]}
 
 
 def _named(folder: Path, experiment: Path) -> bool:
@@ -62,8 +86,11 @@ def _named(folder: Path, experiment: Path) -> bool:
 
 
 def filled(page: str) -> str:
-    """Return a page with every marked table written anew."""
-    return MARKED.sub(lambda found: f"{found[1]}{table_of(found['slug'])}{found[3]}", page)
+    """Return a page with the marked table of every experiment written anew; other tables are their pages' own."""
+    known = {path.stem for path in (ROOT / "configs" / "experiment").glob("*.yaml")}
+    return MARKED.sub(
+        lambda found: f"{found[1]}{table_of(found['slug'])}{found[3]}" if found["slug"] in known else found[0], page
+    )
 
 
 def table_of(slug: str) -> str:
@@ -73,6 +100,9 @@ def table_of(slug: str) -> str:
     if not (folder / "origin.json").is_file():
         return f"\nNo results are committed yet; {command} makes them.\n\n"
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
+    if (folder / BOARD).is_file():
+        lines = [BOARD_HEAD, "|---|---|---|---|---|---|---|---|", *map(_board_line, _rows(folder / BOARD))]
+        return _with_source(lines, origin, f"`ilp compare experiment={slug}`")
     summary, skill = (_rows(folder / name) for name in TABLES)
     values = {(row["forecaster"], row["crime_type"], row["score"]): row for row in summary if row["lead"] == "1"}
     skills = sorted((row for row in skill if row["lead"] == "1"), key=lambda row: -float(row["skill"]))
@@ -86,10 +116,36 @@ def table_of(slug: str) -> str:
     lines += ["", f"`{origin['forecaster']}`, which makes the weekly grid, by crime type:", ""]
     lines += ["| crime type | skill | verdict | expected / recorded |", "|---|---|---|---|"]
     lines += [_type_line(row, values) for row in own if row["crime_type"] != pool]
+    return _with_source(lines, origin, command)
+
+
+def _with_source(lines: list[str], origin: dict[str, str], command: str) -> str:
     source = f"Data {origin['data'][:16]}. {origin['attribution']}".strip()
     return "\n".join(
         ["", *lines, "", f"{origin['protocol']} Made by {command} with {origin['code']}. {source}", "", ""]
     )
+
+
+def _board_line(row: dict[str, str]) -> str:
+    bound = row["kind"] == "bound"
+    if row["did_not_run"]:
+        return f"| `{row['forecaster']}` | - | - | not run: {row['did_not_run']} | - | - | - | - |"
+    skill = _with_interval({**row, "low": row["skill_low"], "high": row["skill_high"]}, "skill", "{:+.2%}")
+    spent = [float(row[name] or "nan") for name in ("fit_cpu_seconds", "forecast_cpu_seconds")]
+    cells = [
+        f"*{row['forecaster']}*" if bound else f"`{row['forecaster']}`",
+        skill,
+        _number(row["attained"], "{:.0%}"),
+        "bound" if bound else row["verdict"] or "baseline",
+        *(_number(row[name], "{:.4f}") for name in ("deviance", "log_score")),
+        _number(row["sum_ratio"], "{:.3f}"),
+        "-" if bound else f"{sum(spent):.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: str, form: str) -> str:
+    return form.format(float(value)) if value else "-"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -71,6 +71,34 @@ def test_the_tables_are_those_of_the_committed_results():
         assert module.filled(text) == text, f"{page}: run python3 experiments/update_tables.py"
 
 
+BOARD = """forecaster,kind,deviance,log_score,sum_ratio,skill,skill_low,skill_high,verdict,attained,{rest}
+a,forecaster,0.5,0.25,1.02,0.0125,0.01,0.015,better,0.96,10.0,2.4,
+b,forecaster,0.6,0.3,1.0,0.0,,,,0.0,1.0,0.0,
+c,not run,,,,,,,,,,,too few events
+oracle,bound,0.01,,1.0,0.95,0.94,0.96,,,,,
+""".format(rest="fit_cpu_seconds,forecast_cpu_seconds,did_not_run")
+PAGE = "<p><strong>Protocol.</strong> Two &amp; more weeks.</p><dl>\n<dt>Code</dt><dd>v1, commit 2</dd></dl>"
+
+
+def test_a_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
+    run = tmp_path / "2026-01-05T08-00-00-some-city"
+    run.mkdir()
+    intake = json.dumps({"digest": "0" * 64, "attribution": "Thanks."})
+    files = {"leaderboard.csv": BOARD, "comparison.html": PAGE, "intake.json": intake}
+    for name, text in {**files, "summary.csv": SUMMARY, "skill.csv": SKILL}.items():
+        (run / name).write_text(text)
+    assert tables.main([str(run)]) == 0
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith(("| `", "| *"))] == [
+        "| `a` | +1.25% [+1.00%, +1.50%] | 96% | better | 0.5000 | 0.2500 | 1.020 | 12 |",
+        "| `b` | +0.00% | 0% | baseline | 0.6000 | 0.3000 | 1.000 | 1 |",
+        "| `c` | - | - | not run: too few events | - | - | - | - |",
+        "| *oracle* | +95.00% [+94.00%, +96.00%] | - | bound | 0.0100 | - | 1.000 | - |",
+    ]
+    made = "Made by `ilp compare experiment=some-city` with v1, commit 2. Data 0000000000000000. Thanks."
+    assert f"Two & more weeks. {made}" in lines
+
+
 def test_a_table_says_what_the_files_say(tables, tmp_path):
     run = make_run(tmp_path, "2026-01-05T08-00-00-some-city")
     (tmp_path / "images" / "some-city.png").touch()
