@@ -1,6 +1,7 @@
 """Numbers that describe a period's place in the year, known long before it begins."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import holidays
@@ -98,10 +99,8 @@ class CalendarTerms:
         turn = (days.month == _YEAR_END[0]) & (days.day >= _YEAR_END[1]) | (days.month == 1) & (days.day == 1)
         columns = {"first_of_month": per_period(days.day == 1), "year_end": per_period(turn) / lengths}
         if self.country:
-            known = holidays.country_holidays(
-                self.country, subdiv=self.subdivision, years=range(days[0].year, days[-1].year + 1)
-            )
-            columns["holidays"] = per_period(np.array([day in known for day in days.date]))
+            known = _holidays(self.country, self.subdivision, days[0].year, days[-1].year)
+            columns["holidays"] = per_period(days.isin(known))
         middle = (periods.start_time - pd.Timestamp("2000-01-01")).days.to_numpy() + lengths / 2
         for k in range(1, self.harmonics + 1):
             angle = 2 * np.pi * k * middle / _DAYS_A_YEAR
@@ -109,3 +108,10 @@ class CalendarTerms:
         for day in range(1, 7):
             columns[f"weekday_{day}"] = (periods.start_time.day_of_week == day).astype(float)
         return np.stack([np.asarray(columns[name]) for name in self.names(calendar)], axis=1)
+
+
+@cache
+def _holidays(country: str, subdivision: str | None, first: int, last: int) -> pd.DatetimeIndex:
+    """Return the public holidays from one year to another; working them out anew for each forecast takes its time."""
+    known = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 1))
+    return pd.DatetimeIndex(sorted(known))

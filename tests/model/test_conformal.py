@@ -183,10 +183,10 @@ def test_a_count_that_could_not_happen_is_taken():
 
 def test_settings_out_of_range_are_told():
     history = history_of(poisson_counts((1, 4, 40)))
-    for settings, told in (
+    for setting, told in (
         ({"shrinkage": 0}, r"^shrinkage=0 must be above 0\.$"),
         ({"half_life": -1}, r"^half_life=-1 must be above 0; give \.inf for equal weights\.$"),
         ({"groups": 0}, r"^groups=0 must be at least 1\.$"),
     ):
         with pytest.raises(InputError, match=told):
-            ConformalIntervals(MovingAverage(4), **settings).fit(history)
+            ConformalIntervals(MovingAverage(4), **setting).fit(history)
