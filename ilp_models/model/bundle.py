@@ -10,6 +10,8 @@ import numpy as np
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.model.lightgbm import LightGbm
 from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.risk_groups import RiskGroups
+from ilp_models.model.wrapper import Wrapper
 
 _LARGEST: Final = 1000
 
@@ -29,7 +31,8 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
     Returns
     -------
     Path
-        ``folder``, with ``bundle.json`` and, for LightGBM, its trees in LightGBM's own text format.
+        ``folder``, with ``bundle.json`` and, for LightGBM, its trees in LightGBM's own text format; of a wrapper, the
+        folder ``forecaster`` holds the bundle of the method inside.
     """
     folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {**facts, "class": f"{type(forecaster).__module__}.{type(forecaster).__qualname__}"}
@@ -45,14 +48,18 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
         content["trees"] = sorted(texts)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
+    if isinstance(forecaster, Wrapper):
+        write_bundle(forecaster.forecaster_, folder / "forecaster", {})
     (folder / "bundle.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
 
 
 def _learned(forecaster: Forecaster) -> dict[str, Any]:
     """Return the small learned arrays, such as half-lives and dispersions."""
-    return {
-        name: value.tolist()
-        for name, value in sorted(vars(forecaster).items())
-        if name.endswith("_") and isinstance(value, np.ndarray) and value.size <= _LARGEST
-    }
+    learned: dict[str, Any] = {}
+    for name, value in sorted(vars(forecaster).items()):
+        if name.endswith("_") and isinstance(value, np.ndarray) and value.size <= _LARGEST:
+            learned[name] = value.tolist()
+        if isinstance(value, RiskGroups):
+            learned[name] = [edges.tolist() for edges in value.edges]
+    return learned

@@ -13,12 +13,12 @@ from ilp_models.domain.forecaster import Cube, Forecaster
 from ilp_models.model.risk_groups import RiskGroups
 from ilp_models.model.track_record import Floats, Past
 from ilp_models.model.uniform_mixture import UniformMixture
-from ilp_models.model.wrapper import Wrapper
+from ilp_models.model.wrapper import IntervalWrapper
 
 _NARROWEST: Final = 1e-9  # of a step in probability: a count that could not happen is as unlikely as that
 
 
-class ConformalIntervals(Wrapper):
+class ConformalIntervals(IntervalWrapper):
     """A forecaster whose quantiles cover as they say, by where past counts fell in their forecast distributions.
 
     Distributional conformal prediction (Chernozhukov, Wuthrich and Zhu 2021) for counts: the score of a past unit is

@@ -10,13 +10,13 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube, Forecaster
 from ilp_models.model.risk_groups import RiskGroups
 from ilp_models.model.track_record import Floats, Past
-from ilp_models.model.wrapper import Wrapper
+from ilp_models.model.wrapper import IntervalWrapper
 
 _LEAST: Final = 1e-3  # a smaller dispersion is not told from none by counts such as these
 _DISPERSIONS: Final = (1e-4, 50.0)
 
 
-class NegativeBinomialIntervals(Wrapper):
+class NegativeBinomialIntervals(IntervalWrapper):
     """A forecaster whose expected counts are kept and whose dispersions are fitted anew, out of sample, by risk.
 
     Units of a crime type are grouped by their expected count. Each group's dispersion has the largest likelihood of

@@ -1,6 +1,7 @@
 """Wrappers: a forecaster inside another that mends what it says by its latest out-of-sample forecasts."""
 
 from abc import abstractmethod
+from typing import Any
 
 import pandas as pd
 
@@ -46,3 +47,17 @@ class Wrapper(Forecaster):
         del steps
         said = self.forecaster_.predict(periods)
         return self._change(said.expected.values, said.dispersion.values)
+
+
+class IntervalWrapper(Wrapper):
+    """A wrapper that keeps expected counts, so that what explains those of the forecaster explains its own."""
+
+    @property
+    def design(self) -> Any:
+        """The function that returns the forecaster's design matrix; there is none where the forecaster has none."""
+        return self.forecaster_.design
+
+    @property
+    def estimator_(self) -> Any:
+        """The forecaster's fitted regressor; there is none where the forecaster has none."""
+        return self.forecaster_.estimator_

@@ -6,6 +6,7 @@ import pytest
 
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.bundle import write_bundle
+from ilp_models.model.conformal import ConformalIntervals
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.level_share import LevelShare
 from ilp_models.model.lightgbm import LightGbm
@@ -47,3 +48,15 @@ def test_a_bundle_of_means_holds_what_was_learned(tmp_path, history):
         "smoothing_": fitted.smoothing_.tolist(),
     }
     assert "columns" not in content
+
+
+def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, history):
+    families = [ExponentialMeans((4, 16))]
+    inside = LightGbm(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8)
+    fitted = ConformalIntervals(inside, groups=3, past_periods=5).fit(history)
+    folder = write_bundle(fitted, tmp_path, FACTS)
+    learned = json.loads((folder / "bundle.json").read_text())["learned"]
+    assert learned["levels_"] == fitted.levels_.tolist()
+    assert learned["groups_"] == [edges.tolist() for edges in fitted.groups_.edges]
+    assert sorted(path.name for path in (folder / "forecaster").iterdir()) == ["bundle.json", "lead-1.txt"]
+    assert "columns" in json.loads((folder / "forecaster" / "bundle.json").read_text())

@@ -3,7 +3,9 @@ import pytest
 
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError
+from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.intervals import NegativeBinomialIntervals, pulled_dispersion
+from ilp_models.model.lightgbm import LightGbm
 from ilp_models.model.moving_average import MovingAverage
 from tests.builders import city, history_of, poisson_counts
 
@@ -59,3 +61,12 @@ def test_few_units_stay_near_the_dispersion_they_are_pulled_to():
 def test_settings_out_of_range_are_told():
     with pytest.raises(InputError, match=r"^shrinkage=-1 must be at least 0\.$"):
         NegativeBinomialIntervals(MovingAverage(4), shrinkage=-1).fit(history_of(poisson_counts((1, 4, 60))))
+
+
+def test_what_explains_the_method_inside_explains_its_intervals(history):
+    trees = LightGbm([ExponentialMeans((4, 16))], n_estimators=3, min_child_samples=50, holdout=8)
+    one = NegativeBinomialIntervals(trees, past_periods=4).fit(history)
+    ahead = history.calendar.ahead(history.cutoff, 1)
+    np.testing.assert_array_equal(one.design(ahead).values, one.forecaster_.design(ahead).values)
+    assert one.estimator_ is one.forecaster_.estimator_
+    assert not hasattr(NegativeBinomialIntervals(MovingAverage(104)).fit(history), "design")
