@@ -29,6 +29,7 @@ _SMALL = {
     "max_iter": 40,
     "max_rounds": 40,
     "min_samples_leaf": 40,
+    "max_samples": 500,
 }
 # So few rows of one type are parted alike by several columns, and rounding would choose between them.
 _OF_ONE_TYPE = {"lightgbm_per_type": {"n_estimators": 5}}
@@ -52,7 +53,7 @@ def _composed(name):
 def _shrink(node, settings):
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in list(children):
-        if key in settings:
+        if key in settings and not isinstance(child, dict) and isinstance(child, list) == isinstance(settings[key], list):
             node[key] = settings[key]
         else:
             _shrink(child, settings)
