@@ -392,10 +392,10 @@ def test_records_by_month_are_not_run():
 
 
 @pytest.mark.slow
-def test_intervals_cover_the_truth():
+def test_intervals_cover_the_truth_where_squares_are_as_fine_as_the_background():
     covered = []
     for seed in range(40):
-        model = Etas(least_delay=0.0, holdout=1, background_metres=250)
+        model = Etas(least_delay=0.0, holdout=1, background_metres=100)
         value, error = triggering(model.fit(known(hawkes(100 + seed, 2500, size_km=12.0))))
         covered.append(np.abs(value - list(TRUTH.values())) < 1.96 * error)
     share = np.mean(covered, axis=0)
