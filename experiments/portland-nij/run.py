@@ -183,7 +183,7 @@ def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | Non
 
 
 def squares(cfg: DictConfig, score: str) -> Squares:
-    """Return the squares on which a score is taken; n* needs every cell of the city, PAI only those with a past."""
+    """Return the squares on which a score is taken; n* needs every cell of the city, PAI those with a past or near."""
     active = "all" if score == "PEI" else cfg.grid.active
     parents = instantiate(cfg.grid.parents, _convert_="all")
     return Squares(SIDES[score] * FOOT, active=active, area=cfg.grid.area, parents=parents)

@@ -15,7 +15,6 @@ from ilp_models.scoring.challenge import COUNTS, HORIZONS, Pooled, pai, pei, poo
 
 SIDES = {"PAI": 250, "PEI": 600}  # feet; PAI asks for the smallest cells, PEI for the largest
 BASELINE = "decayed_count"
-CEILINGS = ("empirical_bayes",)  # what its rates would score, were they the truth
 UNIT = ["score", "crime_type", "horizon"]
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 FORM = {"PAI": ("{:.1f}", "{:+.1f}"), "PEI": ("{:.3f}", "{:+.3f}")}
@@ -59,23 +58,18 @@ def summarise(table: pd.DataFrame, every: int) -> pd.DataFrame:
     for unit, group in table.groupby(UNIT):
         how = Resampling(block=int(np.ceil(HORIZONS[unit[2]] / 7 / every)))
         parts = {key: _ratio(one.sort_values("cutoff"), unit[0]) for key, one in group.groupby(["entry", "grid"])}
-        squares = grid(SIDES[unit[0]])
-        base = parts[BASELINE, squares]
-        for name in CEILINGS:
-            rates = group[(group["entry"] == name) & (group["grid"] == squares)].sort_values("cutoff")
-            if len(rates):
-                parts[f"ceiling ({name})", squares] = _ratio(rates, unit[0], "_if_true")
+        base = parts[BASELINE, grid(SIDES[unit[0]])]
         for (entry, place), part in parts.items():
             own, more = pooled(*part, how), pooled(*part, how, less=base)
             facts = dict(zip([*UNIT, "entry", "grid"], [*unit, entry, place], strict=True))
             differences = {f"difference_{name}": value for name, value in vars(more).items()}
-            known = "baseline" if part is base else "bound" if entry.startswith("ceiling") else _verdict(more)
-            rows.append({**facts, "origins": len(part[0]), **vars(own), **differences, "verdict": known})
+            verdict = "baseline" if part is base else _verdict(more)
+            rows.append({**facts, "origins": len(part[0]), **vars(own), **differences, "verdict": verdict})
     return pd.DataFrame(rows)
 
 
-def _ratio(rows: pd.DataFrame, score: str, end: str = "") -> tuple[np.ndarray, np.ndarray]:
-    caught, events, best = (rows[f"{name}{end}"].to_numpy(float) for name in COUNTS)
+def _ratio(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
+    caught, events, best = (rows[name].to_numpy(float) for name in COUNTS)
     return (caught, best) if score == "PEI" else (pai(caught, 1.0, rows["square_miles"].to_numpy(float)), events)
 
 
@@ -130,7 +124,7 @@ def _cell(row: dict | None, score: str) -> str:
     value, more = FORM[score]
     own = value.format(row["value"])
     own += "" if np.isnan(row["error"]) else f" ± {value.format(row['error'])}"
-    if row["verdict"] in ("baseline", "bound"):
+    if row["verdict"] == "baseline":
         return own
     excess = more.format(row["difference_value"])
     if row["verdict"] == "no interval":

@@ -17,11 +17,7 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.history import History
 from ilp_models.scoring.challenge import COUNTS, HORIZONS, Referee, expected_within
 
-COLUMNS: Final = (
-    *("entry", "grid", "cutoff", "horizon", "days", "crime_type", "square_miles"),
-    *COUNTS,
-    *(f"{name}_if_true" for name in COUNTS),
-)
+COLUMNS: Final = ("entry", "grid", "cutoff", "horizon", "days", "crime_type", "square_miles", *COUNTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +184,7 @@ def _tallies(season: Season) -> Iterator[pd.DataFrame]:
         for horizon, days in HORIZONS.items():
             if cutoff + pd.Timedelta(days=days) > events.end:
                 continue
-            alike = entry.weeks == 1
-            expected = forecast.expected.values[..., 0] * days / 7 if alike else expected_within(forecast, days)
+            expected = forecast.expected.values[..., 0] if entry.weeks == 1 else expected_within(forecast, days)
             table = referee.tally(expected, cutoff, days)
             table = table.assign(entry=entry.name, grid=entry.grid, cutoff=cutoff, horizon=horizon, days=days)
             yield table.assign(square_miles=referee.square_miles)

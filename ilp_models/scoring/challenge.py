@@ -64,8 +64,6 @@ class Referee:
         What happened.
     cells : int
         How many cells are forecast.
-    seed : int, default 0
-        Seed of the counts that are drawn for the ceiling.
 
     Raises
     ------
@@ -73,9 +71,8 @@ class Referee:
         If the rules do not admit the grid, or not the area of so many cells.
     """
 
-    def __init__(self, grid: Grid, events: Events, cells: int, seed: int = 0) -> None:
+    def __init__(self, grid: Grid, events: Events, cells: int) -> None:
         self.cells = cells
-        self.seed = seed
         self.square_miles = forecast_square_miles(cells, cell_square_feet(grid), len(grid))
         self._events, self._size = events, len(grid)
         self._where = grid.locate(events)
@@ -99,8 +96,7 @@ class Referee:
         -------
         DataFrame
             One row a crime type, columns ``crime_type, caught, events, best``: the challenge's n, its N (events outside
-            the grid included), and the n of whoever knew the counts of the grid. The same with ``_if_true``: what they
-            would be, were the expected counts the truth and the counts Poisson, which no forecast could then exceed.
+            the grid included), and the n of whoever knew the counts of the grid.
 
         Raises
         ------
@@ -114,18 +110,15 @@ class Referee:
                 f"{start.date()} to {end.date()}; give the others, and say by data.start and data.end what they cover."
             )
             raise InputError(msg)
-        generator = np.random.default_rng((self.seed, start.toordinal(), days))
         inside = (self._when >= start.to_datetime64()) & (self._when < end.to_datetime64())
         rows = []
         for code, name in enumerate(self._events.crime_types):
             chosen = inside & (self._kind == code)
             counts = np.bincount(self._where[chosen & (self._where >= 0)], minlength=self._size)
             forecast = np.argsort(-expected[code], kind="stable")[: self.cells]
-            drawn = generator.poisson(expected[code])
-            best, best_drawn = (int(np.sort(held)[-self.cells :].sum()) for held in (counts, drawn))
-            likely = float(expected[code][forecast].sum()), float(expected[code].sum()), best_drawn
-            rows.append((name, int(counts[forecast].sum()), int(chosen.sum()), best, *likely))
-        return pd.DataFrame(rows, columns=["crime_type", *COUNTS, *(f"{name}_if_true" for name in COUNTS)])
+            best = int(np.sort(counts)[-self.cells :].sum())
+            rows.append((name, int(counts[forecast].sum()), int(chosen.sum()), best))
+        return pd.DataFrame(rows, columns=["crime_type", *COUNTS])
 
 
 def pai(caught: float | Floats, events: float | Floats, square_miles: float) -> Floats:

@@ -85,16 +85,6 @@ def test_the_order_of_a_forecast_is_all_that_counts(expected):
     assert caught[0] == caught[1]
 
 
-def test_the_ceiling_is_what_true_rates_would_catch():
-    rates = np.where(np.arange(30) < 20, 5000.0, 10.0)[None, :]
-    row = Referee(grid_30(), events_in([0]), 20).tally(rates, MONDAY, 7).iloc[0]
-    assert row["caught_if_true"] == 100_000
-    assert row["events_if_true"] == 100_100
-    assert row["best_if_true"] == pytest.approx(100_000, abs=4 * np.sqrt(100_000))
-    again = Referee(grid_30(), events_in([0]), 20).tally(rates, MONDAY, 7).iloc[0]
-    assert again.equals(row)
-
-
 def test_indices_without_events_are_unknown():
     assert np.isnan(pai(0, 0, 0.25))
     assert np.isnan(pei(np.zeros(2), np.zeros(2))).all()
