@@ -48,15 +48,29 @@ class PointLocator:
         ndarray of int64
             One position an event.
         """
-        # Records are snapped to few places (complex numbers, to hash pairs), and a tree of points lets each polygon be
-        # prepared once.
+        # Records are snapped to few places (complex numbers, to hash pairs).
         place, places = pd.factorize(events.table["x"].to_numpy() + 1j * events.table["y"].to_numpy())
+        return self._areas_of(places)[place]
+
+    def _areas_of(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
+        """Return the area of each place; what was found before is kept, as histories hold the same places over and over."""
+        known, areas = self.__dict__.get("_found", (np.empty(0, np.complex128), np.empty(0, np.int64)))
+        new = places[~np.isin(places, known)]
+        if len(new):
+            known, areas = np.append(known, new), np.append(areas, self._cover(new))
+            order = np.argsort(known)
+            known, areas = known[order], areas[order]
+            self.__dict__["_found"] = known, areas
+        return np.asarray(areas[np.searchsorted(known, places)])
+
+    def _cover(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
+        """Return the first area that covers each place; a tree of points lets each polygon be prepared once."""
         tree = shapely.STRtree(shapely.points(places.real, places.imag))
         area, hit = tree.query(self.geometry, predicate="covers")
         first = np.full(len(places), len(self.geometry), dtype=np.int64)
         np.minimum.at(first, hit, area)
         first[first == len(self.geometry)] = -1
-        return first[place]
+        return first
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,6 +63,15 @@ def test_a_point_on_a_border_belongs_to_the_first_area_that_covers_it(places, or
     assert found.tolist() == [row.index(True) if any(row) else -1 for row in covers]
 
 
+def test_what_was_located_before_is_found_again_beside_new_places():
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(499_500, 503_500, 400), rng.uniform(4_799_500, 4_801_500, 400)
+    locator = PointLocator(np.array(BEATS))
+    for part in (slice(0, 100), slice(50, 400), slice(0, 400)):
+        some = events_at(x[part], y[part])
+        assert locator.locate(some).tolist() == PointLocator(np.array(BEATS)).locate(some).tolist()
+
+
 def test_labels_may_decide_in_place_of_points(beats):
     labels = ["B4", "beat one", "NSA", None, "B1"]
     events = events_at([500_500] * 5, [4_800_500] * 5, area=labels)
