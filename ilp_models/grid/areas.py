@@ -53,7 +53,7 @@ class PointLocator:
         return self._areas_of(places)[place]
 
     def _areas_of(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
-        """Return the area of each place; what was found before is kept, as histories hold the same places over and over."""
+        """Return the area of each place; what was found is kept, as histories hold the same places over and over."""
         known, areas = self.__dict__.get("_found", (np.empty(0, np.complex128), np.empty(0, np.int64)))
         new = places[~np.isin(places, known)]
         if len(new):
