@@ -1,0 +1,268 @@
+"""Replay the peers' 26 weeks with our methods; write results.csv, against.csv, runs.json and the tables of README.md.
+
+.venv/bin/python experiments/toronto-burglary-vs-peers/run.py [mlforecast=python] [settings of ilp compare]
+
+Forecasts that are stored are used again. ``mlforecast`` is the interpreter of an environment that has mlforecast, which
+is then replayed itself. published.csv holds what was measured of the peers in 2026, with the versions named there;
+nothing in it is computed here.
+"""
+
+import json
+import math
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from ilp_models.backtest.store import ForecastStore
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.panel import Panel
+from ilp_models.domain.ranking import Ranking
+from ilp_models.domain.resampling import Resampling
+from ilp_models.scoring.counts import poisson_deviance
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parents[1]
+SLUG = FOLDER.name
+ONE_TYPE = "Any type"
+LABELS = ("Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over")
+AS_ONE = f"data.crime_types={{{','.join(f'{label}:{ONE_TYPE}' for label in LABELS)}}}"
+STUDIES = {"burglary": ("Break and Enter", []), "all types": (ONE_TYPE, ["name=toronto-all-vs-peers", AS_ONE])}
+SHARES = {"pai_1": 0.01, "pai_5": 0.05, "pai_10": 0.10}
+FLOOR = 0.005
+CANDIDATE = "stacked"  # named before the test weeks were scored
+SAME = {"moving_average": "52-week mean", "history_mean": "all-history mean", "last_period": "last week"}
+FORMS = {  # published row, by how it begins: our own form of the method
+    "open_cp grid SEPP, 104 w": "like_open_cp_sepp",
+    "open_cp grid SEPP, 390 w": "like_open_cp_sepp_all",
+    "open_cp full SEPP": "self_exciting",
+    "open_cp KDE, 250 m": "like_open_cp_kde",
+    "open_cp prospective": "prospective_hot_spot",
+    "mlforecast": "like_mlforecast",
+    "GridPred": "like_gridpred",
+}
+ITSELF = "mlforecast 1.1.0"
+CODE = re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main(words: list[str]) -> int:
+    """Return an exit code, having replayed both studies and written everything."""
+    told = dict(word.partition("=")[::2] for word in words)
+    output = ROOT / told.get("output", "outputs")
+    words = [word for word in words if not word.startswith("mlforecast=")]
+    runs = {}
+    for events, (_, settings) in STUDIES.items():
+        command = [sys.executable, "-m", "ilp_models", "compare", f"experiment={SLUG}", *settings, *words]
+        subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - this very program, asked for another task
+        runs[events] = (output / "compare" / "latest").resolve()
+    write(runs, output / "forecasts", told.get("mlforecast"))
+    return 0
+
+
+def write(runs: dict[str, Path], forecasts: Path, mlforecast: str | None) -> None:
+    """Write the tables from finished runs of both studies and their stored forecasts."""
+    published = pd.read_csv(FOLDER / "published.csv")
+    results, rivals, facts = [], [], {}
+    for events, (kind, settings) in STUDIES.items():
+        observed, expected = replayed(runs[events], forecasts, kind)
+        if mlforecast:
+            cells, weeks = observed.indexes["cell"], pd.PeriodIndex(observed.indexes["period"])
+            expected[ITSELF] = forecast_by_mlforecast(mlforecast, kind, settings, cells, weeks)
+        counts = observed.values.astype(float)
+        rows = pd.DataFrame([{"forecaster": name, **scores(counts, told)} for name, told in expected.items()])
+        results.append(rows.sort_values("deviance").assign(events=events))
+        weekly = {name: weekly_deviance(counts, told) for name, told in expected.items()}
+        theirs = published[(published["events"] == events) & (published["role"] == "peer")]
+        rivals.append(against(rows.set_index("forecaster").loc[CANDIDATE], weekly, theirs).assign(events=events))
+        facts[events] = said(observed, runs[events])
+    pd.concat(results).to_csv(FOLDER / "results.csv", index=False)
+    pd.concat(rivals).to_csv(FOLDER / "against.csv", index=False)
+    (FOLDER / "runs.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    write_page(published)
+
+
+def said(observed: xr.DataArray, run: Path) -> str:
+    """Return what the numbers of a run rest on."""
+    code = CODE.search((run / "comparison.html").read_text(encoding="utf-8"))
+    data = json.loads((run / "intake.json").read_text(encoding="utf-8"))["digest"]
+    cells, weeks = observed.shape
+    last = observed.indexes["period"][-1].end_time.date()
+    return (
+        f"{cells:,} cells; {weeks} weeks to {last}, {int(observed.sum()):,} events; "
+        f"forecasts floored at {FLOOR} for the deviance. {code[1] if code else ''}. Data {data[:16]}."
+    )
+
+
+def replayed(run: Path, forecasts: Path, kind: str) -> tuple[xr.DataArray, dict[str, np.ndarray]]:
+    """Return the counts of one crime type, and the stored forecasts of every forecaster of a run."""
+    board = pd.read_csv(run / "leaderboard.csv").query("kind == 'forecaster' and lead == 1").dropna(subset=["deviance"])
+    store, expected = ForecastStore(forecasts), {}
+    for name, recipe in zip(board["forecaster"], board["recipe"], strict=True):
+        replay = store.replays(recipe, name, store.kept(recipe)[name], Calendar().freq)[0]
+        expected[name] = replay.expected.sel(crime_type=kind).values.astype(float)
+    return replay.observed.sel(crime_type=kind), expected
+
+
+def scores(observed: np.ndarray, expected: np.ndarray) -> dict[str, float]:
+    """Return PAI, deviance and sum ratio of one forecaster, with intervals from resampled blocks of four weeks."""
+    cells, resampling, row = len(observed), Resampling(), {}
+    ranking, events = Ranking.of(expected, np.ones(cells)), observed.sum(axis=0)
+    for name, share in SHARES.items():
+        part = math.ceil(share * cells) / cells  # whole cells, as the peers' table counts them
+        caught = (ranking.flagged(part) * observed).sum(axis=0) / part
+        row |= with_ends(name, resampling, caught, events)
+    row |= with_ends("deviance", resampling, weekly_deviance(observed, expected), np.ones_like(events))
+    return row | with_ends("sum_ratio", resampling, expected.sum(axis=0), events)
+
+
+def weekly_deviance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the mean deviance of each week."""
+    return poisson_deviance(observed, expected, FLOOR).mean(axis=0)
+
+
+def with_ends(name: str, resampling: Resampling, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
+    """Return sum / sum over the weeks and the ends of its interval."""
+    found = resampling.ratio(top[:, None], bottom[:, None])
+    return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
+
+
+def against(mine: pd.Series, weekly: dict[str, np.ndarray], theirs: pd.DataFrame) -> pd.DataFrame:
+    """Return the candidate beside each published row of a peer, and a replay of its method if there is one."""
+    lines = []
+    for _, row in theirs.iterrows():
+        line = {"peer": row["forecast"], "version": row["version"]}
+        for name in (*SHARES, "deviance"):
+            line |= {f"published_{name}": row[name], f"{name}_is": standing(mine, name, row[name])}
+        if (name := stand_in(row["forecast"], weekly)) is not None:
+            less = weekly[CANDIDATE] - weekly[name]
+            line |= {"form": name, **with_ends("difference", Resampling(), less, np.ones_like(less))}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def stand_in(peer: str, weekly: dict[str, np.ndarray]) -> str | None:
+    """Return what stands for a peer in pairs: mlforecast itself if it was replayed, else our own form of the method."""
+    names = [ITSELF] if peer.startswith("mlforecast") else []
+    names += [ours for begins, ours in FORMS.items() if peer.startswith(begins)]
+    return next((name for name in names if name in weekly), None)
+
+
+def standing(mine: pd.Series, name: str, other: float) -> str:
+    """Return where the candidate stands against a fixed number: a tie where its interval holds the number."""
+    if math.isnan(other):
+        return ""
+    if mine[f"{name}_low"] <= other <= mine[f"{name}_high"]:
+        return "tie"
+    return "better" if (mine[name] < other) == (name == "deviance") else "worse"
+
+
+def forecast_by_mlforecast(
+    python: str, kind: str, settings: list[str], cells: pd.Index, weeks: pd.PeriodIndex
+) -> np.ndarray:
+    """Return the forecasts of mlforecast itself, made by the interpreter of an environment that has it."""
+    with initialize_config_dir(config_dir=str(ROOT / "configs"), version_base="1.3"):
+        config = compose("compare", overrides=[f"experiment={SLUG}", *settings])
+    events, _ = instantiate(config.data, _convert_="all").read()
+    grid = instantiate(config.grid, _convert_="all").build(events.known_at(weeks[0].start_time))
+    counts = Panel.count(events, grid, Calendar()).counts.sel(crime_type=kind, period=slice(None, weeks[-1]))
+    starts = pd.PeriodIndex(counts.indexes["period"]).start_time
+    long = pd.DataFrame({"unique_id": np.repeat(counts["cell"].values, len(starts)), "ds": np.tile(starts, len(grid))})
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = (str(Path(folder) / name) for name in ("counts.parquet", "forecasts.parquet"))
+        long.assign(y=counts.values.ravel().astype(np.float32)).to_parquet(source, index=False)
+        command = [python, str(FOLDER / "mlforecast_peer.py"), source, target, str(len(weeks))]
+        subprocess.run(command, check=True)  # noqa: S603 - the interpreter that the user names
+        told = pd.read_parquet(target)
+    return told.pivot_table(index="unique_id", columns="ds", values="expected").loc[cells, weeks.start_time].to_numpy()
+
+
+def write_page(published: pd.DataFrame) -> None:
+    """Write the tables of README.md anew from the files beside it."""
+    results, rivals = (pd.read_csv(FOLDER / f"{name}.csv") for name in ("results", "against"))
+    facts = json.loads((FOLDER / "runs.json").read_text(encoding="utf-8"))
+    tables = {"protocol": protocol_table(results, published)}
+    for events in STUDIES:
+        name = events.replace(" ", "-")
+        rows, met, theirs = (one[one["events"] == events] for one in (results, rivals, published))
+        tables[name] = "\n".join([*score_table(rows, theirs), "", facts[events]])
+        tables[f"{name}-against"] = "\n".join(against_table(met))
+    page = FOLDER / "README.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(
+        MARKED.sub(lambda found: f"{found[1]}\n{tables[found['name']]}\n\n{found[3]}", text), encoding="utf-8"
+    )
+
+
+def protocol_table(results: pd.DataFrame, published: pd.DataFrame) -> str:
+    """Return the rows that both sides can compute: if they agree, the protocol is the same."""
+    lines = ["| events | forecast | published deviance, PAI 1 / 5 / 10 % | here |", "|---|---|---|---|"]
+    for events in STUDIES:
+        for ours, theirs in SAME.items():
+            here = results[(results["events"] == events) & (results["forecaster"] == ours)].iloc[0]
+            there = published[(published["events"] == events) & (published["forecast"] == theirs)].iloc[0]
+            values = [
+                f"{row['deviance']:.4f}, {row['pai_1']:.1f} / {row['pai_5']:.2f} / {row['pai_10']:.2f}"
+                for row in (there, here)
+            ]
+            lines.append(f"| {events} | {theirs} (`{ours}`) | {values[0]} | {values[1]} |")
+    return "\n".join(lines)
+
+
+def score_table(rows: pd.DataFrame, theirs: pd.DataFrame) -> list[str]:
+    """Return our rows with their intervals and the published ones between them, ordered by PAI at 5 %."""
+    lines = []
+    for _, row in rows.iterrows():
+        pai = [
+            f"{row[name]:.{digits}f} ({row[f'{name}_low']:.{digits}f}-{row[f'{name}_high']:.{digits}f})"
+            for name, digits in digits_of()
+        ]
+        deviance = f"{row['deviance']:.4f} ({row['deviance_low']:.4f}-{row['deviance_high']:.4f})"
+        lines.append(
+            (row["pai_5"], f"| `{row['forecaster']}` | {' | '.join(pai)} | {deviance} | {row['sum_ratio']:.2f} |")
+        )
+    for _, row in theirs.iterrows():
+        pai = [f"{row[name]:.{digits}f}" for name, digits in digits_of()]
+        rest = [
+            "-" if math.isnan(row[name]) else f"{row[name]:.{digits}f}"
+            for name, digits in (("deviance", 4), ("sum_ratio", 2))
+        ]
+        lines.append((row["pai_5"], f"| *{row['forecast']}* ({row['role']}) | {' | '.join([*pai, *rest])} |"))
+    lines.sort(key=lambda line: -line[0])
+    return [
+        "| forecast | PAI 1 % | PAI 5 % | PAI 10 % | deviance | expected / recorded |",
+        "|---" * 6 + "|",
+        *(text for _, text in lines),
+    ]
+
+
+def digits_of() -> tuple[tuple[str, int], ...]:
+    """Return each PAI with the digits the published tables show."""
+    return ("pai_1", 1), ("pai_5", 2), ("pai_10", 2)
+
+
+def against_table(rivals: pd.DataFrame) -> list[str]:
+    """Return where the candidate stands against each peer."""
+    head = "| peer | PAI 1 % | PAI 5 % | PAI 10 % | deviance, published | deviance less that of a replay |"
+    lines = [head, "|---" * 6 + "|"]
+    for _, row in rivals.fillna("").iterrows():
+        pai = [row[f"{name}_is"] for name in SHARES]
+        word = "with" if row["deviance_is"] == "tie" else "than"
+        fixed = f"{row['deviance_is']} {word} {row['published_deviance']:.4f}" if row["deviance_is"] else "-"
+        form = "-"
+        if row["form"]:
+            ends = f"[{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
+            form = f"{row['difference']:+.4f} {ends} `{row['form']}`"
+        lines.append(f"| {row['peer']} | {' | '.join(pai)} | {fixed} | {form} |")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
