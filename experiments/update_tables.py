@@ -20,10 +20,10 @@ IMAGES = ROOT / "docs" / "images"
 TABLES = ("summary.csv", "skill.csv")
 BOARD = "leaderboard.csv"  # of a comparison
 FACTS = ("protocol", "code", "data", "attribution", "forecaster")
-MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+)(?: of (?P<names>[\w ]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| forecaster | skill | verdict | deviance | log score | events on the first 5 % of land | expected / recorded |"
-_BOARD = ("forecaster", "skill", "share of the attainable", "verdict", "deviance", "log score", "expected / recorded")
-BOARD_HEAD = f"| {' | '.join(_BOARD)} | CPU seconds |"
+ATTAINED = "share of the attainable"
+BOARD_HEAD = HEAD.replace("skill |", f"skill | {ATTAINED} |") + " CPU seconds |"
 TOLD = {  # where the page of a comparison says what
     "protocol": re.compile(r"<strong>Protocol\.</strong> (.*?)</p>", re.DOTALL),
     "code": re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL),
@@ -62,9 +62,9 @@ def take_over(run: Path) -> None:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, into / name)
     (into / "origin.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    picture = IMAGES / f"{slug}.png"
-    if picture.is_file():  # only what a page shows
-        shutil.copyfile(folder / "figures" / "map-1.png", picture)
+    picture, drawn = IMAGES / f"{slug}.png", folder / "figures" / "map-1.png"
+    if picture.is_file() and drawn.is_file():  # only what a page shows; a comparison draws other maps
+        shutil.copyfile(drawn, picture)
 
 
 def _facts(folder: Path) -> dict[str, str] | None:
@@ -89,20 +89,25 @@ def filled(page: str) -> str:
     """Return a page with the marked table of every experiment written anew; other tables are their pages' own."""
     known = {path.stem for path in (ROOT / "configs" / "experiment").glob("*.yaml")}
     return MARKED.sub(
-        lambda found: f"{found[1]}{table_of(found['slug'])}{found[3]}" if found["slug"] in known else found[0], page
+        lambda found: (
+            f"{found[1]}{table_of(found['slug'], found['names'])}{found[4]}" if found["slug"] in known else found[0]
+        ),
+        page,
     )
 
 
-def table_of(slug: str) -> str:
-    """Return the comparison of an experiment as Markdown, or how to make it where there is no result yet."""
+def table_of(slug: str, names: str | None = None) -> str:
+    """Return the comparison of an experiment as Markdown, or how to make it where there is no result yet.
+
+    ``names`` are the forecasters that a short table of a comparison shows, the bounds beside them.
+    """
     command = f"`python3 tasks.py weekly experiment={slug}`"
     folder = EXPERIMENTS / slug
     if not (folder / "origin.json").is_file():
         return f"\nNo results are committed yet; {command} makes them.\n\n"
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     if (folder / BOARD).is_file():
-        lines = [BOARD_HEAD, "|---|---|---|---|---|---|---|---|", *map(_board_line, _rows(folder / BOARD))]
-        return _with_source(lines, origin, f"`ilp compare experiment={slug}`")
+        return _with_source(_board(_rows(folder / BOARD), names), origin, f"`ilp compare experiment={slug}`")
     summary, skill = (_rows(folder / name) for name in TABLES)
     values = {(row["forecaster"], row["crime_type"], row["score"]): row for row in summary if row["lead"] == "1"}
     skills = sorted((row for row in skill if row["lead"] == "1"), key=lambda row: -float(row["skill"]))
@@ -126,22 +131,38 @@ def _with_source(lines: list[str], origin: dict[str, str], command: str) -> str:
     )
 
 
-def _board_line(row: dict[str, str]) -> str:
+def _board(rows: list[dict[str, str]], names: str | None) -> list[str]:
+    """Return the leaderboard of the first lead; the share of the attainable where a truth is known."""
+    shown = [row for row in rows if row["lead"] in ("", "1")]
+    if names:
+        shown = [row for row in shown if row["kind"] == "bound" or row["forecaster"] in names.split()]
+    attained = any(row["attained"] for row in shown)
+    head = BOARD_HEAD if attained else BOARD_HEAD.replace(f" {ATTAINED} |", "")
+    return [head, "|---" * (head.count("|") - 1) + "|", *(_board_line(row, attained=attained) for row in shown)]
+
+
+def _board_line(row: dict[str, str], *, attained: bool) -> str:
     bound = row["kind"] == "bound"
     if row["did_not_run"]:
-        return f"| `{row['forecaster']}` | - | - | not run: {row['did_not_run']} | - | - | - | - |"
+        return f"| `{row['forecaster']}` | - |{' - |' * attained} not run: {row['did_not_run']} | - | - | - | - | - |"
     skill = _with_interval({**row, "low": row["skill_low"], "high": row["skill_high"]}, "skill", "{:+.2%}")
     spent = [float(row[name] or "nan") for name in ("fit_cpu_seconds", "forecast_cpu_seconds")]
     cells = [
         f"*{row['forecaster']}*" if bound else f"`{row['forecaster']}`",
         skill,
-        _number(row["attained"], "{:.0%}"),
+        *([_number(row["attained"], "{:.0%}")] if attained else []),
         "bound" if bound else row["verdict"] or "baseline",
         *(_number(row[name], "{:.4f}") for name in ("deviance", "log_score")),
-        _number(row["sum_ratio"], "{:.3f}"),
+        *(_ranged(row, name, form) for name, form in (("hit_rate_05", "{:.1%}"), ("sum_ratio", "{:.3f}"))),
         "-" if bound else f"{sum(spent):.0f}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _ranged(row: dict[str, str], name: str, form: str) -> str:
+    """Return a value of the leaderboard with its interval."""
+    ends = {"low": row[f"{name}_low"], "high": row[f"{name}_high"]}
+    return _with_interval({name: row[name], **ends}, name, form) if row[name] else "-"
 
 
 def _number(value: str, form: str) -> str:

@@ -24,7 +24,6 @@ _SMALL = {
     "bandwidths": [150, 500],
     "ranges_m": [300, 800],
     "past_periods": 6,
-    "dispersion_periods": 2,
     "steps": 4,
     "max_iter": 40,
     "max_rounds": 40,

@@ -65,18 +65,22 @@ def test_the_tables_are_those_of_the_committed_results():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     pages = [README, *sorted((ROOT / "experiments").glob("*/README.md"))]
-    assert "<!-- table: toronto-weekly -->" in README.read_text(encoding="utf-8")
+    assert "<!-- table: toronto-weekly of " in README.read_text(encoding="utf-8")
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert module.filled(text) == text, f"{page}: run python3 experiments/update_tables.py"
 
 
-BOARD = """forecaster,kind,deviance,log_score,sum_ratio,skill,skill_low,skill_high,verdict,attained,{rest}
-a,forecaster,0.5,0.25,1.02,0.0125,0.01,0.015,better,0.96,10.0,2.4,
-b,forecaster,0.6,0.3,1.0,0.0,,,,0.0,1.0,0.0,
-c,not run,,,,,,,,,,,too few events
-oracle,bound,0.01,,1.0,0.95,0.94,0.96,,,,,
-""".format(rest="fit_cpu_seconds,forecast_cpu_seconds,did_not_run")
+BOARD = """\
+lead,forecaster,kind,deviance,log_score,hit_rate_05,hit_rate_05_low,hit_rate_05_high,sum_ratio,sum_ratio_low,{rest}
+1,a,forecaster,0.5,0.25,0.25,0.2,0.3,1.02,1.01,1.03,0.0125,0.01,0.015,better,0.96,10.0,2.4,
+2,a,forecaster,0.7,0.25,0.25,0.2,0.3,1.02,1.01,1.03,0.0125,0.01,0.015,better,0.96,10.0,2.4,
+1,b,forecaster,0.6,0.3,0.2,,,1.0,,,0.0,,,,0.0,1.0,0.0,
+,c,not run,,,,,,,,,,,,,,,,too few events
+1,oracle,bound,0.01,,0.8,0.7,0.9,1.0,,,0.95,0.94,0.96,,,,,
+""".format(
+    rest="sum_ratio_high,skill,skill_low,skill_high,verdict,attained,fit_cpu_seconds,forecast_cpu_seconds,did_not_run"
+)
 PAGE = "<p><strong>Protocol.</strong> Two &amp; more weeks.</p><dl>\n<dt>Code</dt><dd>v1, commit 2</dd></dl>"
 
 
@@ -90,13 +94,28 @@ def test_a_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
     assert tables.main([str(run)]) == 0
     lines = (tmp_path / "README.md").read_text().splitlines()
     assert [line for line in lines if line.startswith(("| `", "| *"))] == [
-        "| `a` | +1.25% [+1.00%, +1.50%] | 96% | better | 0.5000 | 0.2500 | 1.020 | 12 |",
-        "| `b` | +0.00% | 0% | baseline | 0.6000 | 0.3000 | 1.000 | 1 |",
-        "| `c` | - | - | not run: too few events | - | - | - | - |",
-        "| *oracle* | +95.00% [+94.00%, +96.00%] | - | bound | 0.0100 | - | 1.000 | - |",
+        "| `a` | +1.25% [+1.00%, +1.50%] | 96% | better | 0.5000 | 0.2500 | 25.0% [20.0%, 30.0%] | 1.020 [1.010, 1.030] | 12 |",
+        "| `b` | +0.00% | 0% | baseline | 0.6000 | 0.3000 | 20.0% | 1.000 | 1 |",
+        "| `c` | - | - | not run: too few events | - | - | - | - | - |",
+        "| *oracle* | +95.00% [+94.00%, +96.00%] | - | bound | 0.0100 | - | 80.0% [70.0%, 90.0%] | 1.000 | - |",
     ]
     made = "Made by `ilp compare experiment=some-city` with v1, commit 2. Data 0000000000000000. Thanks."
     assert f"Two & more weeks. {made}" in lines
+
+
+def test_a_page_may_show_some_of_a_leaderboard(tables, tmp_path):
+    folder = tmp_path / "experiments" / "some-city"
+    folder.mkdir()
+    (folder / "origin.json").write_text(json.dumps(ORIGIN))
+    rows = BOARD.replace("better,0.96", "better,").replace("0.0,,,,0.0", "0.0,,,,")  # no truth is known
+    (folder / "leaderboard.csv").write_text(rows)
+    (tmp_path / "README.md").write_text("<!-- table: some-city of b d -->\n<!-- end -->\n")
+    assert tables.main([]) == 0
+    shown = [line for line in (tmp_path / "README.md").read_text().splitlines() if line.startswith(("| `", "| *"))]
+    assert shown == [
+        "| `b` | +0.00% | baseline | 0.6000 | 0.3000 | 20.0% | 1.000 | 1 |",
+        "| *oracle* | +95.00% [+94.00%, +96.00%] | bound | 0.0100 | - | 80.0% [70.0%, 90.0%] | 1.000 | - |",
+    ]
 
 
 def test_a_table_says_what_the_files_say(tables, tmp_path):
