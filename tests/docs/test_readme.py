@@ -94,7 +94,8 @@ def test_a_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
     assert tables.main([str(run)]) == 0
     lines = (tmp_path / "README.md").read_text().splitlines()
     assert [line for line in lines if line.startswith(("| `", "| *"))] == [
-        "| `a` | +1.25% [+1.00%, +1.50%] | 96% | better | 0.5000 | 0.2500 | 25.0% [20.0%, 30.0%] | 1.020 [1.010, 1.030] | 12 |",
+        "| `a` | +1.25% [+1.00%, +1.50%] | 96% | better | 0.5000 | 0.2500 | 25.0% [20.0%, 30.0%] | "
+        "1.020 [1.010, 1.030] | 12 |",
         "| `b` | +0.00% | 0% | baseline | 0.6000 | 0.3000 | 20.0% | 1.000 | 1 |",
         "| `c` | - | - | not run: too few events | - | - | - | - | - |",
         "| *oracle* | +95.00% [+94.00%, +96.00%] | - | bound | 0.0100 | - | 80.0% [70.0%, 90.0%] | 1.000 | - |",
