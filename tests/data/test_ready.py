@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.panel import Panel
+from ilp_models.grid.areas import GivenAreas
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -171,3 +176,24 @@ def test_the_real_chicago_events():
     ).read()
     assert (len(events), events.crs) == (321_877, "EPSG:32616")
     assert finding(report, "exact repeats").count == 916
+
+
+def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
+    events, _ = ready("chicago_sthsl", path=real("chicago_sthsl/events.parquet")).read()
+    parts = [np.load(real(f"chicago_sthsl/{part}.npz")) for part in ("trn", "val", "tst")]
+    published = np.concatenate([part["counts"] for part in parts], axis=2)  # rows, columns, days, types
+    lattice = CONFIGS.parents[1] / "experiments" / "chicago-daily" / "cells.geojson"
+    grid = GivenAreas(str(lattice), "cell", active="events").build(events.known_at(pd.Timestamp("2017-10-01")))
+    panel = Panel.count(events, grid, Calendar(unit="day"))
+    place = [(int(cell[1:3]), int(cell[4:])) for cell in grid.cells]  # such as r10c04
+    assert sorted(place) == sorted(map(tuple, np.argwhere(parts[0]["counts"].any(axis=(2, 3))).tolist()))
+    assert (len(grid), panel.outside) == (94, 0)
+    assert [name.upper() for name in events.crime_types] == sorted(parts[0]["categories"])
+    order = np.argsort(parts[0]["categories"])
+    wanted = np.stack([published[row, column] for row, column in place])[..., order].transpose(2, 0, 1)
+    differences = [
+        (events.crime_types[kind], grid.cells[cell], str(panel.periods[day]), int(panel.values[kind, cell, day] - n))
+        for kind, cell, day in np.argwhere(panel.values != wanted)
+        for n in [wanted[kind, cell, day]]
+    ]
+    assert differences == [("Criminal damage", "r10c04", "2017-10-12", 1)]  # taken for a header by the papers' script
