@@ -105,10 +105,16 @@ def replay(cfg: DictConfig) -> int:
 def judge(cfg: DictConfig, later: str) -> int:
     """Print what forecasts made at the end of the known records catch in a file of later ones."""
     settings = pd.read_csv(FOLDER / "half_lives.csv")
-    results = []
+    results, crimes = [], 0
     for pool in POOLS:
         known = records(cfg, pool)
         after = records(cfg, pool, path=later, start=str(known.end.date()), end=None)
+        if len(after) == crimes:
+            sys.stderr.write(
+                f"{pool.name} not scored: {later} holds no other calls than those of the three categories\n"
+            )
+            continue
+        crimes = len(after)
         table, reasons = evaluate(entries(cfg, settings, known), known, after, instantiate(cfg.compute))
         results.append(tables.pick(table, settings))
         for name, reason in reasons.items():

@@ -135,7 +135,7 @@ def script():
 @pytest.mark.skipif(not DATA.is_dir(), reason="the calls of Portland are not on this machine")
 def test_december_2016_held_out_as_a_file_scores_what_a_replay_does(script, tmp_path, capsys):
     calls = pd.read_parquet(DATA / "events_2012-03_2017-02.parquet")
-    calls = calls[calls["category"] != "OTHER"]  # all calls are then the sum of the three
+    calls = calls[calls["category"] != "OTHER"]
     split = pd.Timestamp("2016-11-30")
     when = pd.to_datetime(calls["date"])
     files = {"known": calls[(when < split) & (when >= "2015-01-01")], "later": calls[when >= split]}
@@ -146,7 +146,9 @@ def test_december_2016_held_out_as_a_file_scores_what_a_replay_does(script, tmp_
     words += ["model=[moving_average]", "~model.kde", "~model.empirical_bayes", "~model.lightgbm"]
     script.ON_FOUND_GRIDS = "moving_average"
     assert script.main([*words, "--evaluate", str(tmp_path / "later.parquet")]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    said = capsys.readouterr()
+    assert "all calls not scored" in said.err
+    rows = [line.split() for line in said.out.splitlines()]
     chosen = files["later"][(when[when >= split] < split + pd.Timedelta(days=31))]
     street = [row for row in rows if row[:4] == ["Street", "crimes", "1", "month"] and "moving_average" in row]
     assert len(street) == 4  # squares and the grid found, for PAI and for PEI
