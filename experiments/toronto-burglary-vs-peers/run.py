@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ LABELS = ("Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over")
 AS_ONE = f"data.crime_types={{{','.join(f'{label}:{ONE_TYPE}' for label in LABELS)}}}"
 STUDIES = {"burglary": ("Break and Enter", []), "all types": (ONE_TYPE, ["name=toronto-all-vs-peers", AS_ONE])}
 SHARES = {"pai_1": 0.01, "pai_5": 0.05, "pai_10": 0.10}
+PAIRED = "pai_5"  # the one PAI that is compared in pairs, too
 FLOOR = 0.005
 CANDIDATE = "stacked"  # named before the test weeks were scored
 SAME = {"moving_average": "52-week mean", "history_mean": "all-history mean", "last_period": "last week"}
@@ -79,9 +81,15 @@ def write(runs: dict[str, Path], forecasts: Path, mlforecast: str | None) -> Non
         counts = observed.values.astype(float)
         rows = pd.DataFrame([{"forecaster": name, **scores(counts, told)} for name, told in expected.items()])
         results.append(rows.sort_values("deviance").assign(events=events))
-        weekly = {name: weekly_deviance(counts, told) for name, told in expected.items()}
+        weekly = {
+            name: (weekly_deviance(counts, told), weekly_pai(counts, told, PAIRED)) for name, told in expected.items()
+        }
         theirs = published[(published["events"] == events) & (published["role"] == "peer")]
-        rivals.append(against(rows.set_index("forecaster").loc[CANDIDATE], weekly, theirs).assign(events=events))
+        rivals.append(
+            against(rows.set_index("forecaster").loc[CANDIDATE], counts.sum(axis=0), weekly, theirs).assign(
+                events=events
+            )
+        )
         facts[events] = said(observed, runs[events])
     pd.concat(results).to_csv(FOLDER / "results.csv", index=False)
     pd.concat(rivals).to_csv(FOLDER / "against.csv", index=False)
@@ -113,12 +121,9 @@ def replayed(run: Path, forecasts: Path, kind: str) -> tuple[xr.DataArray, dict[
 
 def scores(observed: np.ndarray, expected: np.ndarray) -> dict[str, float]:
     """Return PAI, deviance and sum ratio of one forecaster, with intervals from resampled blocks of four weeks."""
-    cells, resampling, row = len(observed), Resampling(), {}
-    ranking, events = Ranking.of(expected, np.ones(cells)), observed.sum(axis=0)
-    for name, share in SHARES.items():
-        part = math.ceil(share * cells) / cells  # whole cells, as the peers' table counts them
-        caught = (ranking.flagged(part) * observed).sum(axis=0) / part
-        row |= with_ends(name, resampling, caught, events)
+    resampling, row, events = Resampling(), {}, observed.sum(axis=0)
+    for name in SHARES:
+        row |= with_ends(name, resampling, weekly_pai(observed, expected, name), events)
     row |= with_ends("deviance", resampling, weekly_deviance(observed, expected), np.ones_like(events))
     return row | with_ends("sum_ratio", resampling, expected.sum(axis=0), events)
 
@@ -128,13 +133,22 @@ def weekly_deviance(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return poisson_deviance(observed, expected, FLOOR).mean(axis=0)
 
 
+def weekly_pai(observed: np.ndarray, expected: np.ndarray, name: str) -> np.ndarray:
+    """Return what each week adds to a PAI: events on the first cells, over the share that these are of all."""
+    cells = len(observed)
+    part = math.ceil(SHARES[name] * cells) / cells  # whole cells, as the peers' table counts them
+    return np.asarray((Ranking.of(expected, np.ones(cells)).flagged(part) * observed).sum(axis=0) / part)
+
+
 def with_ends(name: str, resampling: Resampling, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
     """Return sum / sum over the weeks and the ends of its interval."""
     found = resampling.ratio(top[:, None], bottom[:, None])
     return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
 
 
-def against(mine: pd.Series, weekly: dict[str, np.ndarray], theirs: pd.DataFrame) -> pd.DataFrame:
+def against(
+    mine: pd.Series, events: np.ndarray, weekly: dict[str, tuple[np.ndarray, np.ndarray]], theirs: pd.DataFrame
+) -> pd.DataFrame:
     """Return the candidate beside each published row of a peer, and a replay of its method if there is one."""
     lines = []
     for _, row in theirs.iterrows():
@@ -142,13 +156,14 @@ def against(mine: pd.Series, weekly: dict[str, np.ndarray], theirs: pd.DataFrame
         for name in (*SHARES, "deviance"):
             line |= {f"published_{name}": row[name], f"{name}_is": standing(mine, name, row[name])}
         if (name := stand_in(row["forecast"], weekly)) is not None:
-            less = weekly[CANDIDATE] - weekly[name]
+            less, more = (ours - others for ours, others in zip(weekly[CANDIDATE], weekly[name], strict=True))
             line |= {"form": name, **with_ends("difference", Resampling(), less, np.ones_like(less))}
+            line |= with_ends(f"{PAIRED}_difference", Resampling(), more, events)
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def stand_in(peer: str, weekly: dict[str, np.ndarray]) -> str | None:
+def stand_in(peer: str, weekly: Iterable[str]) -> str | None:
     """Return what stands for a peer in pairs: mlforecast itself if it was replayed, else our own form of the method."""
     names = [ITSELF] if peer.startswith("mlforecast") else []
     names += [ours for begins, ours in FORMS.items() if peer.startswith(begins)]
@@ -250,18 +265,22 @@ def digits_of() -> tuple[tuple[str, int], ...]:
 
 def against_table(rivals: pd.DataFrame) -> list[str]:
     """Return where the candidate stands against each peer."""
-    head = "| peer | PAI 1 % | PAI 5 % | PAI 10 % | deviance, published | deviance less that of a replay |"
-    lines = [head, "|---" * 6 + "|"]
-    for _, row in rivals.fillna("").iterrows():
-        pai = [row[f"{name}_is"] for name in SHARES]
+    titles = ("peer", *(f"PAI {name[4:]} %" for name in SHARES), "deviance, published", "replay", "deviance", "PAI 5 %")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for _, row in rivals.astype(object).fillna("").iterrows():
         word = "with" if row["deviance_is"] == "tie" else "than"
         fixed = f"{row['deviance_is']} {word} {row['published_deviance']:.4f}" if row["deviance_is"] else "-"
-        form = "-"
+        cells = [row["peer"], *(row[f"{name}_is"] for name in SHARES), fixed, "-", "-", "-"]
         if row["form"]:
-            ends = f"[{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
-            form = f"{row['difference']:+.4f} {ends} `{row['form']}`"
-        lines.append(f"| {row['peer']} | {' | '.join(pai)} | {fixed} | {form} |")
+            cells[-3:] = f"`{row['form']}`", signed(row, "difference", 4), signed(row, f"{PAIRED}_difference", 2)
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def signed(row: pd.Series, name: str, digits: int) -> str:
+    """Return a difference with its interval."""
+    value, low, high = (f"{row[key]:+.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value} [{low}, {high}]"
 
 
 if __name__ == "__main__":
