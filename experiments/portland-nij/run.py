@@ -63,6 +63,9 @@ def main(words: list[str]) -> int:
     later = None
     if "--evaluate" in words:
         place = words.index("--evaluate")
+        if place + 1 == len(words):
+            sys.stderr.write("run.py: --evaluate needs the file of the later calls after it\n")
+            return 2
         later, words = words[place + 1], words[:place] + words[place + 2 :]
     with initialize_config_dir(str(CONFIGS), version_base=None):
         cfg = compose("backtest", overrides=["experiment=portland-nij", *words])
