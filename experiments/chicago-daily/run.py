@@ -65,7 +65,7 @@ def stored(run: Path, forecasts: Path) -> list[Replay]:
 
 
 def scores(replay: Replay) -> dict[str, float]:
-    """Return the scores of the benchmark's fair protocol, with intervals from resampled weeks of days."""
+    """Return the scores over every unit as the benchmark counts them, with intervals from resampled weeks of days."""
     observed, expected = (cube.values.astype(float) for cube in (replay.observed, replay.expected))
     resampling, days = Resampling(block=7), observed.shape[2]
     units = np.full(days, observed[..., 0].size, dtype=float)
@@ -117,26 +117,22 @@ def write_page() -> None:
     """Write the tables of README.md anew from the files beside it."""
     facts = json.loads((FOLDER / "origin.json").read_text(encoding="utf-8"))
     note = f"Forecasts floored at {FLOOR}. {facts['protocol']} {facts['code']}. Data {facts['data'][:16]}."
-    tables = {"fair": f"{fair_table()}\n\n{note}", "against": against_table(), "masked": masked_table()}
+    tables = {"every-unit": f"{score_table()}\n\n{note}", "against": against_table(), "masked": masked_table()}
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
-
-    def fill(found: re.Match[str]) -> str:
-        """Return a table of this script anew, and the leaderboard as it is."""
-        return f"{found[1]}\n{tables[found['name']]}\n\n{found[3]}" if found["name"] in tables else found[0]
-
-    page.write_text(MARKED.sub(fill, text), encoding="utf-8")
+    filled = MARKED.sub(lambda found: f"{found[1]}\n{tables[found['name']]}\n\n{found[3]}", text)
+    page.write_text(filled, encoding="utf-8")
 
 
-def fair_table() -> str:
+def score_table() -> str:
     """Return our rows and those of the benchmark, by deviance."""
     lines = []
     for _, row in pd.read_csv(FOLDER / "results.csv").iterrows():
         ends = {name: f" [{row[f'{name}_low']:.{d}f}, {row[f'{name}_high']:.{d}f}]" for name, d in FORMS}
-        lines.append((row["deviance"], fair_line(f"`{row['forecaster']}`", row, ends)))
+        lines.append((row["deviance"], score_line(f"`{row['forecaster']}`", row, ends)))
     for _, row in pd.read_csv(FOLDER / "benchmark.csv").iterrows():
         lines.append(
-            (row["deviance"], fair_line(f"*{row['forecast']}* (benchmark)", row, dict.fromkeys(dict(FORMS), "")))
+            (row["deviance"], score_line(f"*{row['forecast']}* (benchmark)", row, dict.fromkeys(dict(FORMS), "")))
         )
     lines.sort(key=lambda line: line[0])
     head = "| forecast | deviance | RMSE | expected / recorded | hit 5 % | hit 10 % | hit 20 % |"
@@ -146,7 +142,7 @@ def fair_table() -> str:
 FORMS = (("deviance", 4), ("sum_ratio", 3))
 
 
-def fair_line(name: str, row: pd.Series, ends: dict[str, str]) -> str:
+def score_line(name: str, row: pd.Series, ends: dict[str, str]) -> str:
     """Return one line of the first table."""
     hits = " | ".join(f"{row[hit]:.3f}" for hit in SHARES)
     deviance, ratio = (f"{row[key]:.{digits}f}{ends[key]}" for key, digits in FORMS)
