@@ -15,6 +15,8 @@ _GREY: Final = "#6b7680"
 # Okabe and Ito (2008): told apart with any kind of colour vision; line styles differ too.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+_PALE: Final = "#b8c1c8"
+_NAMED: Final = 8  # curves with a name of their own: a legend of more hides what it explains
 _DPI: Final = 140
 
 
@@ -71,7 +73,7 @@ def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float 
     curves : DataFrame
         ``forecaster, crime_type, share, hit_rate, oracle`` of one lead; the rows of crime type ``all`` are drawn.
     chosen : str
-        The forecaster to draw boldly.
+        The forecaster to draw boldly. With more than eight others only the first ones have a name of their own.
     up_to : float, default 0.25
         Largest share of land shown.
 
@@ -83,10 +85,14 @@ def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float 
     rows = curves[(curves["crime_type"] == ALL) & (curves["share"] <= up_to)]
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.add_subplot()
-    for number, (name, line) in enumerate(rows.groupby("forecaster", sort=False, observed=True)):
+    lines = dict(list(rows.groupby("forecaster", sort=False, observed=True)))
+    named = [name for place, name in enumerate(lines) if place < _NAMED or name == chosen]
+    for number, name in enumerate(named):
         colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
-        width = 2.6 if name == chosen else 1.5
-        axes.plot(100 * line["share"], 100 * line["hit_rate"], label=literal(str(name)), c=colour, ls=style, lw=width)
+        _draw_curve(axes, lines[name], literal(str(name)), c=colour, ls=style, lw=2.6 if name == chosen else 1.5)
+    others = [name for name in lines if name not in named]
+    for number, name in enumerate(others):
+        _draw_curve(axes, lines[name], None if number else f"{len(others)} others", c=_PALE, lw=0.8, zorder=1)
     best = rows.drop_duplicates("share")
     axes.plot(100 * best["share"], 100 * best["oracle"], c=_GREY, lw=1.2, ls=":", label="oracle: knew the counts")
     axes.plot([0, 100 * up_to], [0, 100 * up_to], c=_GREY, lw=1, label="land at random")
@@ -96,6 +102,10 @@ def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float 
     axes.legend(fontsize=8, loc="lower right", framealpha=0.95, edgecolor="none")
     _plain(axes)
     return save(figure, path, "Hit curves")
+
+
+def _draw_curve(axes: Axes, line: pd.DataFrame, label: str | None, **style: Any) -> None:
+    axes.plot(100 * line["share"], 100 * line["hit_rate"], label=label, **style)
 
 
 def draw_calibration(path: Path, bins: pd.DataFrame) -> Path:

@@ -91,3 +91,12 @@ def test_curves_and_bars_can_be_drawn(tmp_path):
         draw_importance(tmp_path / "importance.png", importance),
     ):
         assert len(np.unique(pixels(path).reshape(-1, 3), axis=0)) > 10
+
+
+def test_of_many_curves_some_have_names_and_the_chosen_one_among_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("ilp_models.report.figures.save", lambda figure, *_: figure)
+    one = {"share": [0.0, 0.25], "hit_rate": [0.0, 0.5], "oracle": [0.0, 0.9]}
+    curves = pd.concat([pd.DataFrame({**one, "forecaster": f"m{k}", "crime_type": "all"}) for k in range(20)])
+    figure = draw_hit_curves(tmp_path / "hits.png", curves, "m15")
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    assert labels == [*(f"m{k}" for k in range(8)), "m15", "11 others", "oracle: knew the counts", "land at random"]
