@@ -19,6 +19,7 @@ EXPERIMENTS = ROOT / "experiments"
 IMAGES = ROOT / "docs" / "images"
 TABLES = ("summary.csv", "skill.csv")
 BOARD = "leaderboard.csv"  # of a comparison
+MAIN_SCORES = ("deviance", "log_score", "crps", "hit_rate_05", "sum_ratio", "coverage_90")
 FACTS = ("protocol", "code", "data", "attribution", "forecaster")
 MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+)(?: of (?P<names>[\w ]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 HEAD = "| forecaster | skill | verdict | deviance | log score | events on the first 5 % of land | expected / recorded |"
@@ -61,6 +62,12 @@ def take_over(run: Path) -> None:
         (into / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, into / name)
+    if (into / BOARD).is_file():  # of many methods every score would be half a megabyte
+        rows = _rows(into / TABLES[0])
+        with (into / TABLES[0]).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row for row in rows if row["score"] in MAIN_SCORES)
     (into / "origin.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     picture, drawn = IMAGES / f"{slug}.png", folder / "figures" / "map-1.png"
     if picture.is_file() and drawn.is_file():  # only what a page shows; a comparison draws other maps

@@ -58,7 +58,7 @@ def rows_of(folder: Path) -> list[Figure]:
     weeks, near = int(pooled["n"].loc[best]), Goal(low=0.93, high=1.07)
     said = f"{best} over the tuned EWMA, {weeks} weeks"
     return [
-        Figure("pooled skill", value, "", Goal(low=0.012), n=weeks, note=said),
+        Figure("pooled skill", value, "", Goal(low=0.015), n=weeks, note=said),
         Figure("pooled skill, lower bound", low, "", Goal(low=0.008), n=weeks, note=said),
         Figure("least skill of a type", float(own.min()), "", Goal(low=0), n=weeks, note=str(own.idxmin())),
         Figure("lowest sum ratio of a type", float(sums.min()), "", near, n=weeks, note=str(sums.idxmin())),

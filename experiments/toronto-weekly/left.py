@@ -1,0 +1,84 @@
+"""Say what is left to win beyond the best forecaster of a comparison, from its stored forecasts.
+
+python experiments/toronto-weekly/left.py outputs/compare/latest    writes left.csv and the table of README.md beside it
+"""
+
+import csv
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.backtest.store import ForecastStore
+from ilp_models.domain.distribution import log_probability
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.resampling import Resampling
+from ilp_models.scoring.bounds import expected_deviance
+from ilp_models.scoring.counts import poisson_deviance
+
+FOLDER = Path(__file__).resolve().parent
+MARKED = re.compile(r"(<!-- left -->\n).*?(<!-- end of left -->)", re.DOTALL)
+FLOOR, BASELINE, MOST = 0.005, "ewma", 60
+
+
+def main(run: Path) -> None:
+    """Write the table of what is left."""
+    board = pd.read_csv(run / "leaderboard.csv")
+    board = board[board["kind"] == "forecaster"].set_index("forecaster")
+    best = str(board["deviance"].idxmin())
+    replays = {name: _stored(run, name, str(board.loc[name, "recipe"])) for name in (BASELINE, best)}
+    observed, expected, spread = _cubes(replays[best])
+    base = poisson_deviance(*_cubes(replays[BASELINE])[:2], FLOOR)
+    totals = observed.sum(axis=1, keepdims=True) / expected.sum(axis=1, keepdims=True)
+    known = poisson_deviance(observed, expected * totals, FLOOR)
+    right = expected_deviance(expected, FLOOR)
+    cells = expected.shape[1]
+    of_chance = expected_deviance(expected.sum(axis=1, keepdims=True), FLOOR) / cells
+    rows = [
+        (f"`{best}` as it forecast", poisson_deviance(observed, expected, FLOOR)),
+        ("with each week's total of each crime type known beforehand", known),
+        ("the same without what knowing totals gains by chance alone", known + of_chance),
+        ("its rates right and counts as scattered as it says (negative binomial)", _scattered(expected, spread)),
+        ("its rates right and counts Poisson (*floor*)", right),
+    ]
+    lines = [[name, *_skill(base, deviance)] for name, deviance in rows]
+    with (FOLDER / "left.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["row", "skill", "low", "high"], *lines])
+    shown = [f"| {name} | {skill:+.2%} [{low:+.2%}, {high:+.2%}] |" for name, skill, low, high in lines]
+    table = "\n".join(["", f"| forecast | skill over `{BASELINE}` |", "|---|---|", *shown, "", ""])
+    page = FOLDER / "README.md"
+    page.write_text(
+        MARKED.sub(lambda found: found[1] + table + found[2], page.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+
+
+def _stored(run, name, recipe):
+    store = ForecastStore(run.resolve().parents[1] / "forecasts")
+    return store.replays(recipe, name, store.kept(recipe)[name], "W-SUN")[0]
+
+
+def _cubes(replay):
+    """Return counts, expected counts and dispersions, each (types, cells, weeks)."""
+    spread = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS)
+    return tuple(np.asarray(one.values, dtype=float) for one in (replay.observed, replay.expected, spread))
+
+
+def _scattered(expected, spread):
+    """Return the Poisson deviance to expect where counts are negative binomial around the rates."""
+    total = np.zeros_like(expected)
+    for count in range(MOST):
+        chance = np.exp(log_probability(count, np.maximum(expected, 1e-12), spread))
+        total += chance * poisson_deviance(np.full_like(expected, count), expected, FLOOR)
+    return total
+
+
+def _skill(base, deviance):
+    """Return the share of the baseline's deviance that is saved, with its interval over weeks."""
+    saved = Resampling().ratio((base - deviance).sum(axis=(0, 1))[:, None], base.sum(axis=(0, 1))[:, None])
+    return [float(part[0]) for part in (saved.value, saved.low, saved.high)]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
