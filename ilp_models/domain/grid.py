@@ -183,7 +183,7 @@ class Grid:
         return out.reshape(values.shape)
 
     def digest(self) -> str:
-        """Return a SHA-256 over names, shapes, areas, neighbours and CRS.
+        """Return a SHA-256 over all that a forecaster may read of the cells; not over the locator.
 
         Returns
         -------
@@ -196,6 +196,9 @@ class Grid:
             known.update(shape)
         for part in (self.neighbours.indptr, self.neighbours.indices):
             known.update(np.asarray(part, dtype=np.int64).tobytes())
+        known.update(self.parents.to_json(orient="split", index=False).encode())
+        if self.population is not None:
+            known.update(np.asarray(self.population, dtype=np.float64).tobytes())
         return known.hexdigest()
 
 

@@ -51,8 +51,9 @@ def test_parts_that_do_not_describe_the_same_cells_are_refused(wrong, words):
         replace(square_grid(), **wrong)
 
 
-def test_the_digest_sees_names_shapes_areas_neighbours_and_crs():
+def test_the_digest_sees_all_that_a_forecaster_may_read_of_the_cells():
     grid = square_grid()
+    labels = grid.parents["neighbourhood"]
     others = [
         replace(grid, cells=grid.cells[::-1]),
         replace(grid, area_m2=grid.area_m2 * 1.001),
@@ -60,8 +61,14 @@ def test_the_digest_sees_names_shapes_areas_neighbours_and_crs():
         grid.subset(np.arange(12) > 0),
         replace(grid, geometry=grid.geometry[::-1]),
         replace(grid, neighbours=csr_matrix((12, 12))),
+        replace(grid, parents=pd.DataFrame({"neighbourhood": labels[::-1].to_numpy()})),
+        replace(grid, parents=pd.DataFrame({"division": labels})),
+        replace(grid, parents=pd.DataFrame({"neighbourhood": labels, "division": labels})),
+        replace(grid, parents=pd.DataFrame()),
+        replace(grid, population=np.zeros(12)),
+        replace(grid, population=np.arange(12.0)),
     ]
-    assert len({grid.digest(), *(other.digest() for other in others)}) == 7
+    assert len({grid.digest(), *(other.digest() for other in others)}) == 13
     assert square_grid().digest() == grid.digest()
 
 
