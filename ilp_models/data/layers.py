@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -48,8 +49,8 @@ class LayerFile:
     as_points : bool, default False
         Stand each line or polygon for by one point on it, so that a bar drawn as a building counts like one drawn
         as a point.
-    known_from : str, optional
-        The day from which on the layer is known; without it, it counts as known all along.
+    known_from : str or date, optional
+        The day from which on the layer is known, text as ``2019-01-31``; without it, it counts as known all along.
 
     Raises
     ------
@@ -64,7 +65,7 @@ class LayerFile:
     columns: Mapping[str, str] = field(default_factory=dict)
     crs: str | None = None
     as_points: bool = False
-    known_from: str | None = None
+    known_from: str | date | None = None
 
     def __post_init__(self) -> None:
         """Refuse person columns before a file is opened, and settings that say nothing."""
@@ -105,15 +106,16 @@ class LayerFile:
             If a setting is unknown or the path is missing.
         """
         known = [one.name for one in fields(cls) if one.name != "name"]
-        if not isinstance(settings, Mapping) or "path" not in settings:
-            msg = f"layers.{name} needs a file: layers.{name}.path=FILE."
-            raise InputError(msg)
-        strange = [key for key in settings if key not in known]
+        stated = settings if isinstance(settings, Mapping) else {}
+        strange = [key for key in stated if key not in known]  # first: it may be the path, misspelt
         if strange:
             hint = closest(str(strange[0]), known)
             msg = f"layers.{name}.{strange[0]} is no setting of a layer{hint}; there are {', '.join(known)}."
             raise InputError(msg)
-        return cls(name, **settings)
+        if "path" not in stated:
+            msg = f"layers.{name} needs a file: layers.{name}.path=FILE."
+            raise InputError(msg)
+        return cls(name, **stated)
 
     def read(self, events: Events) -> Layer:
         """Return the layer.
@@ -139,14 +141,16 @@ class LayerFile:
         wanted = Wanted(self.setting, tuple(self.where), names, dict(self.columns))
         frame = read_features(Path(self.path).expanduser(), wanted, self.crs)
         chosen = self._chosen(frame)
-        near = self._near(chosen, events)
+        placed = self._placed(chosen)
+        near = self._near(placed, events)
         repaired = int((~shapely.is_valid(near.geometry.to_numpy())).sum())
         parts = self._parts(near.to_crs(events.crs), near.index)
         facts = [f"{len(near):,} features of {Path(self.path).name}"]
-        facts += [f"{len(chosen) - len(near):,} farther than {REACH_M / 1000:g} km left out"] * (
-            len(chosen) > len(near)
+        facts += [f"{len(placed) - len(near):,} farther than {REACH_M / 1000:g} km left out"] * (
+            len(placed) > len(near)
         )
         facts += [f"{repaired:,} invalid outlines repaired"] * (repaired > 0)
+        facts += [f"{len(chosen) - len(placed):,} without a place left out"] * (len(chosen) > len(placed))
         facts += [f"{len(frame) - len(chosen):,} left out by where"] * (len(frame) > len(chosen))
         moment = self._moment()
         since = "taken as known all along" if moment is None else f"known from {moment:%Y-%m-%d}"
@@ -155,10 +159,11 @@ class LayerFile:
     def _moment(self) -> pd.Timestamp | None:
         if self.known_from is None:
             return None
+        said = str(self.known_from) if isinstance(self.known_from, str | date) else ""  # no number: 2030 is no day
         try:
-            moment = pd.Timestamp(self.known_from)
+            moment = pd.Timestamp(datetime.fromisoformat(said))
         except ValueError as error:
-            msg = f"{self.setting}.known_from={self.known_from!r} is no day; write it like 2019-01-31."
+            msg = f"{self.setting}.known_from={self.known_from!r} is no day; write it in quotes, like '2019-01-31'."
             raise InputError(msg) from error
         if moment.tzinfo is not None:
             msg = f"{self.setting}.known_from={self.known_from!r} has a zone; give the local day, like 2019-01-31."
@@ -173,11 +178,14 @@ class LayerFile:
             if not keep.any():
                 msg = f"{self.setting}.where: no feature of {self.path} has {column} {', '.join(map(str, values))}."
                 raise InputError(msg)
+        return frame.loc[keep]
+
+    def _placed(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         here = ~(frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
-        if not (keep & here).any():
+        if not here.any():
             msg = f"{self.setting}: {self.path} holds no feature with a geometry; export the layer again."
             raise InputError(msg)
-        return frame.loc[keep & here]
+        return frame.loc[here]
 
     def _near(self, frame: gpd.GeoDataFrame, events: Events) -> gpd.GeoDataFrame:
         """Keep what can matter, told in the CRS of the file: what is far away may have no place in the other one."""

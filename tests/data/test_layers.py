@@ -1,3 +1,4 @@
+import datetime
 import json
 
 import geopandas as gpd
@@ -145,6 +146,7 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
     [
         ({}, r"layers\.bars needs a file: layers\.bars\.path=FILE"),
         ("bars.geojson", r"layers\.bars needs a file"),
+        ({"pth": "b.gpkg"}, r"layers\.bars\.pth is no setting of a layer \(did you mean 'path'\?\)"),
         ({"path": "b.gpkg", "wher": {}}, r"layers\.bars\.wher is no setting of a layer \(did you mean 'where'\?\)"),
         ({"path": "b.gpkg", "crs": "EPSG:9"}, r"layers\.bars\.crs=EPSG:9 names no coordinate reference system"),
         ({"path": "b.gpkg", "known_from": "soon"}, r"layers\.bars\.known_from='soon' is no day"),
@@ -154,6 +156,28 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
 def test_settings_that_say_nothing_are_refused(settings, said):
     with pytest.raises(InputError, match=said):
         LayerFile.of("bars", settings)
+
+
+@pytest.mark.parametrize("said", [2030, 20300101, 2030.5, True, np.nan, pd.NaT, "NaT", "now", "01/02/2030"])
+def test_a_day_that_is_neither_iso_text_nor_a_date_is_refused(said):
+    with pytest.raises(InputError) as told:
+        LayerFile.of("bars", {"path": "b.gpkg", "known_from": said})
+    assert str(told.value) == f"layers.bars.known_from={said!r} is no day; write it in quotes, like '2019-01-31'."
+
+
+@pytest.mark.parametrize("said", ["2020-05-01", datetime.date(2020, 5, 1), pd.Timestamp("2020-05-01")])
+def test_iso_text_and_dates_say_from_when_a_layer_is_known(said, tmp_path):
+    path = write(BARS, tmp_path / "bars.gpkg")
+    assert LayerFile("bars", path, known_from=said).read(EVENTS).known_from == pd.Timestamp("2020-05-01")
+
+
+def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
+    path = write(
+        frame_of(point(100, 100), None, None, point(900, 0), kind=["bar", "bar", "cafe", "cafe"]), tmp_path / "b.gpkg"
+    )
+    every, bars = LayerFile("bars", path).read(EVENTS), LayerFile("bars", path, where={"kind": "bar"}).read(EVENTS)
+    assert every.note == "Layer bars: 2 features of b.gpkg, 2 without a place left out; taken as known all along."
+    assert "1 features of b.gpkg, 1 without a place left out, 2 left out by where;" in bars.note
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):
