@@ -1,6 +1,6 @@
 """How far a score would move in other weeks: whole periods drawn again in blocks, and a paired test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -67,6 +67,43 @@ class Resampling:
                 f"draws={self.draws}, level={self.level}."
             )
             raise InputError(msg)
+
+    def for_lead(self, lead: int) -> "Resampling":
+        """Return how periods are resampled for scores of forecasts some periods ahead.
+
+        Forecasts ``lead`` periods ahead share their surprises with the ``lead - 1`` next ones; shorter blocks would
+        tear these apart and make intervals too narrow.
+
+        Parameters
+        ----------
+        lead : int
+            Periods ahead, >= 1; the longest where several are pooled.
+
+        Returns
+        -------
+        Resampling
+            The same with blocks at least as long as the lead.
+        """
+        return replace(self, block=max(self.block, lead))
+
+    def lags(self, lead: int) -> int:
+        """Return how many autocovariances :func:`paired_p_value` counts for forecasts some periods ahead.
+
+        Scores ``lead`` periods ahead are correlated up to ``lead - 1`` periods apart, and Bartlett's weights (Newey
+        and West 1987) count the last of these by a small part only; twice as many lags count each by half or more.
+        With many more the periods would seldom suffice.
+
+        Parameters
+        ----------
+        lead : int
+            Periods ahead, >= 1; the longest where several are pooled.
+
+        Returns
+        -------
+        int
+            One less than the block, or twice the lead less 1, whichever is more.
+        """
+        return max(self.block - 1, 2 * (lead - 1))
 
     def weights(self, periods: int) -> Floats:
         """Return how often each period is drawn.
@@ -167,7 +204,7 @@ def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:
     difference : array_like
         Difference of the two scores in each of consecutive periods, shape (periods,).
     lags : int
-        Autocovariances counted, >= 0; at least the lead minus 1.
+        Autocovariances counted, >= 0; see :meth:`Resampling.lags`.
 
     Returns
     -------

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.pooled import parts_for, pooled_parts
-from ilp_models.domain.resampling import Resampling, paired_p_value
+from ilp_models.domain.resampling import Estimate, Resampling, paired_p_value
+
+Floats = npt.NDArray[np.float64]
 
 COLUMNS: Final = ("forecaster", "crime_type", "lead", "period", "score", "value")
 UNIT: Final = COLUMNS[:4]
@@ -111,7 +114,7 @@ class ScoreTable:
         return tuple(name for name in self.table["forecaster"].unique() if is_bound(name))
 
     def summarise(self, by: Sequence[str] = ("forecaster", "lead", "crime_type")) -> pd.DataFrame:
-        """Return pooled scores with intervals from resampling whole periods in blocks.
+        """Return pooled scores with intervals from resampling whole periods in blocks at least as long as the lead.
 
         Means over units are pooled as means, hit rates and PAI as events caught over events, PEI as events
         caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors, recapture
@@ -150,15 +153,27 @@ class ScoreTable:
         group = wide.groupby(by, sort=False).ngroup().to_numpy()
         time = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
         shape = (int(time.max()) + 1, len(groups))
+        leads = (groups if "lead" in by else groups.assign(lead=wide["lead"].max()))["lead"].to_numpy(dtype=int)
         for score, numerator, denominator in pooled_parts(wide, list(wide.columns[len(UNIT) :])):
             columns = (numerator.fillna(0), denominator.fillna(0), numerator.notna())
             top, bottom, scored = (
                 np.bincount(time * shape[1] + group, column, shape[0] * shape[1]).reshape(shape).astype(float)
                 for column in columns
             )
-            estimate = self.resampling.ratio(top, bottom)
+            estimate = self._estimate(top, bottom, leads)
             frame = groups.assign(score=score, value=estimate.value, low=estimate.low, high=estimate.high)
             yield frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)]
+
+    def _estimate(self, top: Floats, bottom: Floats, leads: npt.NDArray[np.int_]) -> Estimate:
+        """Return the ratio of each column, its periods resampled as its lead asks."""
+        found = np.full((3, len(leads)), np.nan)
+        blocks = np.maximum(leads, self.resampling.block)
+        for block in np.unique(blocks):
+            at = blocks == block
+            columns = (np.compress(at, part, axis=1) for part in (top, bottom))  # in the order that sums were added in
+            estimate = self.resampling.for_lead(int(block)).ratio(*columns)
+            found[:, at] = estimate.value, estimate.low, estimate.high
+        return Estimate(*found)
 
     def by_period(self, score: str, lead: int = 1, crime_type: str = ALL) -> tuple[pd.DataFrame, pd.Series]:
         """Return the sums that the pooled score of each forecaster is made from, period by period.
@@ -220,9 +235,9 @@ class ScoreTable:
         -------
         DataFrame
             ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``: skill is 1 - deviance /
-            deviance of the baseline, the interval is of resampled blocks of periods, the p-value of
-            :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is ``better`` or
-            ``worse`` where interval and test both say so, else ``tie``: no difference was shown.
+            deviance of the baseline, the interval is of resampled blocks of periods at least as long as the lead,
+            the p-value of :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is
+            ``better`` or ``worse`` where interval and test both say so, else ``tie``: no difference was shown.
 
         Raises
         ------
@@ -240,8 +255,8 @@ class ScoreTable:
     def _skill_of(self, name: str, against: str) -> Iterator[tuple[object, ...]]:
         for lead in self.table["lead"].unique():
             mine, theirs = self._deviance(name, lead), self._deviance(against, lead)
-            estimate = self.resampling.ratio(mine.to_numpy(), theirs.to_numpy())
-            lags = max(int(lead), self.resampling.block) - 1
+            estimate = self.resampling.for_lead(int(lead)).ratio(mine.to_numpy(), theirs.to_numpy())
+            lags = self.resampling.lags(int(lead))
             for index, kind in enumerate(mine.columns):
                 value, low, high = 1 - estimate.value[index], 1 - estimate.high[index], 1 - estimate.low[index]
                 p_value = paired_p_value(theirs[kind].to_numpy() - mine[kind].to_numpy(), lags)

@@ -152,7 +152,7 @@ def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
     confidence = _for_each(confidence_set, open_field)
     several = len(open_field.forecasters) > 1
     lead = int(scores.table["lead"].min())
-    tasks = [(one, scores.resampling) for one in comparison.replays]
+    tasks = [(one, scores.resampling.for_lead(one.lead)) for one in comparison.replays]
     parts = zip(*compute.map(calibrations, tasks, "calibration"), strict=True)
     calibration_bins, pit, coverage, tests = (pd.concat(part, ignore_index=True) for part in parts)
     return Contest(

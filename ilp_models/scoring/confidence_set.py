@@ -56,16 +56,16 @@ def confidence_set(
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)
     losses = -sign * values.to_numpy() / weights.mean()
-    p_value = _p_values(losses, scores.resampling, lead, size)
+    p_value = _p_values(losses, scores.resampling.for_lead(lead), size)
     table = pd.DataFrame({"forecaster": list(values.columns), "lead": lead, "crime_type": crime_type})
     return table.assign(p_value=p_value, inside=~(p_value <= size))
 
 
-def _p_values(losses: Floats, resampling: Resampling, lead: int, size: float) -> Floats:
+def _p_values(losses: Floats, resampling: Resampling, size: float) -> Floats:
     """Return the p-value of each column; those that differ by a constant from another go by that difference."""
     periods, count = losses.shape
-    block = max(resampling.block, lead)
-    if not Resampling(block).enough(periods):
+    block = resampling.block
+    if not resampling.enough(periods):
         return np.full(count, np.nan)
     leader = _leaders(losses)
     distinct = np.unique(leader)

@@ -46,9 +46,10 @@ def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     DataFrame
         ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once, in the
         order of the table: ``difference`` is the pooled score of ``forecaster`` less that of ``other``, its interval
-        from resampled blocks of periods, ``p_value`` of :func:`ilp_models.domain.resampling.paired_p_value`, ``holm``
-        the same adjusted over all pairs (Holm 1979). The verdict on ``forecaster`` is ``better`` or ``worse`` where
-        interval and adjusted test both say so, else ``tie``. Ends and p-values are NaN with too few periods.
+        from resampled blocks of periods at least as long as the lead, ``p_value`` of
+        :func:`ilp_models.domain.resampling.paired_p_value`, ``holm`` the same adjusted over all pairs (Holm 1979). The
+        verdict on ``forecaster`` is ``better`` or ``worse`` where interval and adjusted test both say so, else ``tie``.
+        Ends and p-values are NaN with too few periods.
 
     Raises
     ------
@@ -61,8 +62,9 @@ def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     first, second = np.triu_indices(len(names), 1)
     sums, total = values.to_numpy(), weights.to_numpy()
     differences = sums[:, first] - sums[:, second]
-    estimate = scores.resampling.ratio(differences, np.broadcast_to(total[:, None], differences.shape))
-    lags = max(lead, scores.resampling.block) - 1
+    weighed = np.broadcast_to(total[:, None], differences.shape)
+    estimate = scores.resampling.for_lead(lead).ratio(differences, weighed)
+    lags = scores.resampling.lags(lead)
     p_values = np.array([paired_p_value(one, lags) for one in (differences / total.mean()).T])
     adjusted = _holm(p_values)
     shown = adjusted < 1 - scores.resampling.level

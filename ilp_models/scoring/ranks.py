@@ -78,11 +78,12 @@ def ranks(
         raise InputError(msg)
     sign = direction(score)
     values, _ = scores.by_period(score, lead, crime_type)
-    losses = _block_means(-sign * values.to_numpy(), max(scores.resampling.block, lead))
+    resampling = scores.resampling.for_lead(lead)
+    losses = _block_means(-sign * values.to_numpy(), resampling.block)
     placed = stats.rankdata(_rounded(losses), axis=1)
     n, count = placed.shape
     mean = placed.mean(axis=0)
-    enough = scores.resampling.enough(n * scores.resampling.block)
+    enough = resampling.enough(n * resampling.block)
     distance = (
         float(stats.studentized_range.ppf(level, count, np.inf)) / np.sqrt(2.0) * np.sqrt(count * (count + 1) / n / 6)
     )

@@ -61,6 +61,14 @@ def test_settings_out_of_range_are_refused(wrong):
         Resampling(**wrong)
 
 
+def test_blocks_and_lags_grow_with_the_lead_and_lead_1_keeps_the_settings():
+    resampling = Resampling(block=4, draws=300, level=0.9, seed=2)
+    assert resampling.for_lead(1) == resampling.for_lead(4) == resampling
+    assert resampling.for_lead(12) == Resampling(block=12, draws=300, level=0.9, seed=2)
+    assert [resampling.lags(lead) for lead in (1, 2, 3, 12)] == [3, 3, 4, 22]
+    assert Resampling(block=1).lags(1) == 0
+
+
 def test_without_lags_the_paired_test_is_student_s():
     difference = np.random.default_rng(2).normal(0.3, 1, 30)
     assert paired_p_value(difference, 0) == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
@@ -97,3 +105,19 @@ def test_the_paired_test_rejects_a_true_null_about_as_often_as_it_says(moving_av
     series = [np.convolve(row, np.ones(moving_average), mode="valid")[:52] for row in noise]
     rejected = np.mean([paired_p_value(row, 3) < 0.05 for row in series])
     assert 0.04 <= rejected <= most
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lead", "periods", "most"), [(6, 104, 0.14), (12, 104, 0.14)])
+def test_long_leads_are_seldom_taken_for_a_difference(lead, periods, most):
+    # errors of forecasts that far ahead are a moving average; docs/scores.md states these rates
+    generator = np.random.default_rng(7)
+    noise = generator.normal(size=(2000, periods + lead - 1))
+    series = np.array([np.convolve(row, np.ones(lead), mode="valid") for row in noise])
+    resampling = Resampling(draws=1000)
+    estimate = resampling.for_lead(lead).ratio(series.T, np.ones_like(series.T))
+    missed = (estimate.low > 0) | (estimate.high < 0)
+    rejected = np.array([paired_p_value(row, resampling.lags(lead)) < 0.05 for row in series])
+    assert missed.mean() < most
+    assert 0.04 < rejected.mean() < 0.11
+    assert 0.04 < (missed & rejected).mean() < 0.11

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
+from ilp_models.domain.resampling import Resampling, paired_p_value
 from ilp_models.domain.scores import COLUMNS, ScoreTable, floor_of, is_bound
 
 WEEKS = pd.date_range("2021-01-04", periods=12, freq="7D").strftime("%Y-%m-%d").tolist()
@@ -183,6 +183,27 @@ def test_few_periods_show_no_difference():
     assert few["skill"].tolist() == pytest.approx([0, 0, 0.5, 0.5])
     assert few[["low", "high", "p_value"]].isna().all(axis=None)
     assert set(few["verdict"]) == {"tie"}
+
+
+def test_long_leads_are_resampled_in_blocks_as_long_and_others_as_before():
+    weeks = pd.date_range("2021-01-04", periods=104, freq="7D").strftime("%Y-%m-%d")
+    drawn = 1 + 0.1 * np.random.default_rng(3).normal(size=(2, 2, 104)).cumsum(axis=-1)
+    rows = [
+        (name, "a", lead, week, "deviance", drawn[index, at, when])
+        for index, name in enumerate(("ewma", "other"))
+        for at, lead in enumerate((1, 12))
+        for when, week in enumerate(weeks)
+    ]
+    short, long = (ScoreTable(table_of(*rows), Resampling(block=block, draws=300)) for block in (4, 12))
+    for made in (ScoreTable.summarise, lambda scores: scores.skill("ewma").drop(columns=["p_value", "verdict"])):
+        table = made(short)
+        pd.testing.assert_frame_equal(table.query("lead == 12"), made(long).query("lead == 12"))
+        alone = ScoreTable(table_of(*(row for row in rows if row[2] == 1)), short.resampling)
+        at_one = table.query("lead == 1").reset_index(drop=True)
+        pd.testing.assert_frame_equal(at_one, made(alone).reset_index(drop=True), check_exact=True)
+    pd.testing.assert_frame_equal(short.summarise(["forecaster"]), long.summarise(["forecaster"]))
+    p_value = short.skill("ewma").query("forecaster == 'other' and lead == 12")["p_value"].iloc[0]
+    assert p_value == paired_p_value(drawn[0, 1] - drawn[1, 1], 22)
 
 
 def test_all_forecasters_are_judged_on_the_same_draws():

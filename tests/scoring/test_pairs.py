@@ -49,6 +49,15 @@ def test_equal_scores_tie_and_too_few_periods_say_nothing():
     assert pairs(table_of({"alone": LOSSES["best"]})).empty
 
 
+def test_long_leads_are_resampled_in_blocks_as_long():
+    losses = noisy({"a": 0.0, "b": 0.01}, periods=104)
+    short, long = (
+        pairs(table_of(losses, lead=12, resampling=Resampling(block=block, draws=200)), lead=12) for block in (4, 12)
+    )
+    assert short.equals(long)
+    assert short["p_value"].item() == paired_p_value(losses["a"] - losses["b"], 22)
+
+
 def test_a_score_without_a_better_way_is_refused():
     with pytest.raises(InputError, match="no way of it is better"):
         pairs(table_of(LOSSES, "coverage_90"), score="coverage_90")
