@@ -228,6 +228,7 @@ def _tuned(trials: Trials, judge: PastJudge, forecaster: str, key: str) -> Tuned
         periods=judge.periods,
         first_test=judge.first_test,
         resampling=judge.scoring.resampling,
+        horizon=judge.plan.horizon,
         baseline=judge.scoring.baseline,
         command=command,
     )

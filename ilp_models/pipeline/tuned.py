@@ -43,7 +43,7 @@ class Gain:
         return f"{self.value:+.2%}, {interval}: {self.verdict}"
 
 
-def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling) -> Gain:
+def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling, horizon: int) -> Gain:
     """Return the gain of the best settings over the present ones.
 
     Parameters
@@ -54,6 +54,8 @@ def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling) -> Ga
         Name of the score.
     resampling : Resampling
         How periods are resampled.
+    horizon : int
+        The longest lead in the sums: periods that many apart share surprises.
 
     Returns
     -------
@@ -61,9 +63,9 @@ def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling) -> Ga
         ``ratio of the scores - 1``, with the sign by which larger is better.
     """
     mine, theirs = np.array(best.numerator), np.array(present.numerator)
-    way, ratio = direction(score), resampling.ratio(mine, theirs)
+    way, ratio = direction(score), resampling.for_lead(horizon).ratio(mine, theirs)
     low, high = sorted((way * (float(ratio.low) - 1), way * (float(ratio.high) - 1)))
-    sure = paired_p_value(mine - theirs, resampling.block - 1) < 1 - resampling.level
+    sure = paired_p_value(mine - theirs, resampling.lags(horizon)) < 1 - resampling.level
     return Gain(way * (float(ratio.value) - 1), low, high, "better" if sure and low > 0 else "tie")
 
 
@@ -93,6 +95,8 @@ class Tuned:
         First cutoff of the test, which the search did not see.
     resampling : Resampling
         How periods are resampled for the interval of the gain.
+    horizon : int
+        The longest lead that the search judged.
     baseline : str
         The forecaster that skill is measured against.
     command : str
@@ -109,6 +113,7 @@ class Tuned:
     periods: pd.PeriodIndex
     first_test: pd.Timestamp
     resampling: Resampling
+    horizon: int
     baseline: str
     command: str
 
@@ -222,7 +227,7 @@ class Tuned:
             ]
         if best.number == present.number:
             return [f"Best: {best.value:.6g}, the present settings: nothing tried did better."]
-        gain = gain_of(best.sums, present.sums, self.score, self.resampling)
+        gain = gain_of(best.sums, present.sums, self.score, self.resampling, self.horizon)
         return [
             f"Best: {best.value:.6g} (trial {best.number}); present settings: {present.value:.6g}. "
             f"Gain on these periods: {gain}."
