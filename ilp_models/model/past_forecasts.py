@@ -123,7 +123,7 @@ def walk(
     Raises
     ------
     NotRunError
-        If the past is too short for a member; the member is named.
+        If the past is too short for a member, or its forecasts are no counts; the member is named.
     """
     copies = {name: clone(member) for name, member in members.items()}
     for index in range(len(periods)):
@@ -133,7 +133,7 @@ def walk(
                 fit_member(name, member, past)
             else:
                 member.update(past)
-        yield {name: member.predict(periods[[index]]) for name, member in copies.items()}
+        yield {name: predict_member(name, member, periods[[index]]) for name, member in copies.items()}
 
 
 def _known_at_the_start_of(history: History, period: Any) -> History:
@@ -170,4 +170,33 @@ def fit_member(name: str, member: Forecaster, history: History) -> Forecaster:
         return member.fit(history)
     except NotRunError as error:
         msg = f"{name} cannot be fitted: {error}"
+        raise NotRunError(msg) from error
+
+
+def predict_member(name: str, member: Forecaster, periods: pd.PeriodIndex) -> RiskForecast:
+    """Return a member's forecast of past periods; where it is none its name goes with the reason.
+
+    Parameters
+    ----------
+    name : str
+        Name of the member.
+    member : Forecaster
+        Fitted.
+    periods : PeriodIndex
+        Consecutive periods that start at or after its cutoff.
+
+    Returns
+    -------
+    RiskForecast
+        Of the member.
+
+    Raises
+    ------
+    NotRunError
+        If it gives no counts, or cannot run on these data.
+    """
+    try:
+        return member.predict(periods)
+    except (InputError, NotRunError) as error:  # met while another method learns: only that one stops
+        msg = f"{name} cannot forecast {periods[0].start_time.date()}: {error}"
         raise NotRunError(msg) from error

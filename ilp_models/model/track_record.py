@@ -13,7 +13,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import DIMS
-from ilp_models.model.past_forecasts import fit_member, latest_settled, walk
+from ilp_models.model.past_forecasts import fit_member, latest_settled, predict_member, walk
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,7 +110,7 @@ class TrackRecord:
         InputError
             If a number is below 1.
         NotRunError
-            If the past is too short.
+            If the past is too short, or a forecast is none of counts; the forecaster is named.
         """
         if min(count, refit_every) < 1:
             msg = f"past_periods={count} and refit_every={refit_every} must be at least 1."
@@ -128,11 +128,17 @@ class TrackRecord:
         ----------
         history : History
             At the same or a later cutoff.
+
+        Raises
+        ------
+        NotRunError
+            If a forecast is none of counts; the forecaster is named.
         """
         upcoming = history.calendar.ahead(history.cutoff, 1)[0]
         for period in pd.period_range(max(self._said) + 1, upcoming - 1):
             self.forecaster.update(history.known_at(period.start_time))
-            self._remember(self.forecaster.predict(pd.PeriodIndex([period])))
+            name = type(self.forecaster).__name__
+            self._remember(predict_member(name, self.forecaster, pd.PeriodIndex([period])))
         self.forecaster.update(history)
         oldest = history.panel.periods[-1] - self.count
         self._said = {period: said for period, said in self._said.items() if period > oldest}

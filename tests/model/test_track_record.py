@@ -95,3 +95,21 @@ def test_groups_hold_equally_many_units_and_equal_forecasts_stay_together():
     np.testing.assert_array_equal(same, groups.of(tied, 0))
     with pytest.raises(InputError, match=r"groups=0 must be at least 1"):
         RiskGroups.learn(tied, 0)
+
+
+class Falling(MovingAverage):
+    """A mean that gives no counts from some week on."""
+
+    def _predict(self, periods, steps):
+        expected, dispersion = super()._predict(periods, steps)
+        late = periods[0].start_time >= EVENTS.start + pd.Timedelta(weeks=82)
+        return np.full_like(expected, np.nan) if late else expected, dispersion
+
+
+def test_a_forecast_that_is_none_of_counts_names_its_forecaster_in_a_fit_and_in_an_update():
+    said = r"^Falling cannot forecast 2019-07-29: The forecaster gave nan as an expected count"
+    with pytest.raises(NotRunError, match=said):
+        TrackRecord.begin(Falling(20), known(86), 6, 6)
+    record = TrackRecord.begin(Falling(20), known(80), 6, 6)
+    with pytest.raises(NotRunError, match=said):
+        record.advance(known(86))
