@@ -1,6 +1,7 @@
 """Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -12,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ilp_models.domain.design import Column, Design, FeatureFamily
 from ilp_models.domain.distribution import fit_dispersion
-from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.errors import IlpError, InputError, NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, in_turn, row_order
@@ -158,12 +159,17 @@ class RegressionForecaster(Forecaster):
         taken = rows if order is None else order[rows]  # parts of the rows end with a period
         values = np.asarray(design.values[taken], dtype=self._precision)
         if self.offset is None:
-            return self._new_regressor().fit(values, observed[taken])
+            return self._fitted(values, observed[taken])
         start = np.exp(design.log_offset[taken])
         rates = (observed[taken] / start).astype(self._precision)
         weights = self._weights(start).astype(self._precision)
         del start  # the wider copy goes before the regressor needs its own memory
-        return self._new_regressor().fit(values, rates, sample_weight=weights)
+        return self._fitted(values, rates, sample_weight=weights)
+
+    def _fitted(self, *data: npt.NDArray[Any], **weights: npt.NDArray[Any]) -> Any:
+        regressor = self._new_regressor()
+        with _told("fit", regressor):
+            return regressor.fit(*data, **weights)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the weights that make a fit to count / start one with log(start) as a fixed term."""
@@ -178,7 +184,8 @@ class RegressionForecaster(Forecaster):
         return self._matrix().write(history, periods, step, start, shown=shown)
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
-        rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
+        with _told("predict", estimator):
+            rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
         return np.asarray(np.exp(design.log_offset) * rate)
 
     def _level_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -239,3 +246,16 @@ class RegressionForecaster(Forecaster):
             expected = self._expected(design, estimator)
             ahead.append((expected * self._level_factor(design, expected)).reshape(shape))
         return np.stack(ahead, axis=2), self.dispersion_
+
+
+@contextmanager
+def _told(doing: str, regressor: Any) -> Iterator[None]:
+    """Turn an error of a learner's own kind into a reason of this method alone: any learner may be configured."""
+    try:
+        yield
+    except (IlpError, MemoryError, Warning):  # no fault of the learner, or told already
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "").rstrip(".") or type(error).__name__
+        msg = f"{type(regressor).__name__} could not {doing}: {reason}. Change its settings, or leave this method out."
+        raise NotRunError(msg) from error

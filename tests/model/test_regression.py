@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hydra.utils import instantiate
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression, PoissonRegressor
+from sklearn.linear_model import GammaRegressor, LinearRegression, PoissonRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
 from ilp_models.domain.calendar import Calendar
@@ -378,3 +378,47 @@ def test_learners_that_draw_rows_draw_the_same_units_for_any_order_of_cells(hist
     known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
     np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
     assert row_order(Squares(500).build(history.events), 1000) is None
+
+
+class Moody(LinearRegression):
+    """A learner with errors of its own, in fitting or in predicting."""
+
+    def __init__(self, fits=None, predicts=None):
+        super().__init__()
+        self.fits = fits
+        self.predicts = predicts
+
+    def fit(self, X, y, sample_weight=None):  # noqa: N803 - scikit-learn's name
+        if self.fits:
+            raise self.fits
+        return super().fit(X, y, sample_weight)
+
+    def predict(self, X):  # noqa: N803 - scikit-learn's name
+        if self.predicts:
+            raise self.predicts
+        return super().predict(X)
+
+
+@pytest.mark.parametrize(
+    ("regressor", "said"),
+    [
+        (GammaRegressor(), r"GammaRegressor could not fit: Some value\(s\) of y are out of the valid range of the"),
+        (lightgbm.LGBMRegressor(num_leaves=1, verbosity=-1), "LGBMRegressor could not fit: .*num_leaves"),
+        (
+            Moody(fits=np.linalg.LinAlgError("Singular matrix.\nSorry")),
+            r"Moody could not fit: Singular matrix\. Change",
+        ),
+        (Moody(predicts=ValueError()), r"Moody could not predict: ValueError\. Change its settings, or leave"),
+    ],
+    ids=["gamma", "lightgbm", "fit", "predict"],
+)
+def test_an_error_of_the_learner_stops_its_method_alone_and_names_the_learner(regressor, said, history):
+    with pytest.raises(NotRunError, match=f"^{said}") as told:
+        regression(regressor).fit(history)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), UserWarning("odd"), InputError("No such loss.")])
+def test_what_is_no_fault_of_the_learner_passes(error, history):
+    with pytest.raises(type(error)):
+        regression(Moody(fits=error)).fit(history)
