@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from ilp_models.domain.distribution import fit_dispersion
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.past_forecasts import PastForecasts, fit_member, past_forecasts
@@ -81,7 +81,8 @@ class Stacked(Ensemble):
     scale : {"count", "log"}, default "count"
         What is averaged: expected counts, or their logarithms (see :class:`ilp_models.model.pool.Pool`).
     sum_to_one : bool, default True
-        Whether weights add up to 1.
+        Whether weights add up to 1. If not, a type without events in the past may leave all members without weight;
+        it then takes the mean weights of the other types.
     shrinkage : float, default 300
         How strongly a type's weights are pulled to those of all types together, in log-likelihood a squared weight;
         infinite: the same weights for all types.
@@ -108,7 +109,16 @@ class Stacked(Ensemble):
         self.refit_every = refit_every
 
     def _learn(self, past: PastForecasts) -> Floats:
-        return self._pool().learn_by_type(past.expected, past.observed, self.shrinkage)
+        weights = self._pool().learn_by_type(past.expected, past.observed, self.shrinkage)
+        bare = ~weights.any(axis=1)
+        if bare.all():
+            msg = (
+                f"No member kept any weight over the latest {self.past_periods} periods. Give more past_periods, other "
+                "members or sum_to_one=true."
+            )
+            raise NotRunError(msg)
+        weights[bare] = weights[~bare].mean(axis=0)
+        return weights
 
     def _pool(self) -> Pool:
         if not self.shrinkage >= 0:

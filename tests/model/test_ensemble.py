@@ -161,3 +161,33 @@ def test_a_past_shorter_than_asked_is_told(history):
 def test_settings_that_mean_nothing_are_refused(ensemble, words, history):
     with pytest.raises(InputError, match=words):
         ensemble.fit(history)
+
+
+class Sick(MovingAverage):
+    """A mean that gives no counts."""
+
+    def _predict(self, periods, steps):
+        expected, dispersion = super()._predict(periods, steps)
+        return np.full_like(expected, np.nan), dispersion
+
+
+@pytest.mark.parametrize("ensemble", [Stacked, BestPast])
+def test_a_member_whose_forecasts_are_no_counts_stops_the_ensemble_by_name(ensemble, history):
+    with pytest.raises(NotRunError, match=r"^ill cannot forecast 2020-02-10: .* gave nan as an expected count"):
+        ensemble({"ill": Sick(), **MEMBERS}, past_periods=10).fit(history)
+
+
+def test_a_stack_that_no_member_has_weight_in_cannot_run():
+    silent = poisson_counts((2, 12, 120), RATES)
+    silent[..., -26:] = 0
+    with pytest.raises(NotRunError, match=r"^No member kept any weight over the latest 26 periods"):
+        Stacked({"flat": Flat(50.0)}, sum_to_one=False).fit(history_of(silent, GRID))
+
+
+def test_a_type_without_weights_takes_the_mean_of_the_others():
+    counts = poisson_counts((3, 12, 120), np.concatenate([RATES, RATES[:1]]))
+    counts[2, :, -26:] = 0
+    members = {"flat": Flat(), "long": MovingAverage(60)}
+    stack = Stacked(members, sum_to_one=False, shrinkage=0).fit(history_of(counts, GRID))
+    assert (stack.weights_[:2].sum(axis=1) > 0.5).all()
+    np.testing.assert_array_equal(stack.weights_[2], stack.weights_[:2].mean(axis=0))
