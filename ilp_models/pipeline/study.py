@@ -21,7 +21,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, IntakeReport
 from ilp_models.domain.layer import Layers
-from ilp_models.domain.recipe import Recipe, code_digest
+from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
 from ilp_models.domain.scores import ALL
 from ilp_models.pipeline.record import write_json
 
@@ -110,7 +110,11 @@ class Study:
         if self.layers.known:
             shared["layers"] = self.layers.digests()
         data, code = self.events.digest(), code_digest()
-        return {name: Recipe({**shared, "model": self.config["model"][name]}, data, code).fingerprint for name in names}
+        recipes = {}
+        for name in names:
+            settings = {**shared, "model": self.config["model"][name]}
+            recipes[name] = Recipe({**settings, "borrowed": borrowed_code(settings)}, data, code).fingerprint
+        return recipes
 
     @cached_property
     def _cells(self) -> str:

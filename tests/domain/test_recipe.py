@@ -3,11 +3,12 @@ import shutil
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 
 import pytest
 
 import ilp_models.domain.recipe as recipe_module
-from ilp_models.domain.recipe import Recipe, code_digest
+from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
 
 RECIPE = Recipe({"model": {"window": 52, "name": "mean"}, "grid": {"size": 500}}, "d" * 64, "c" * 64)
 
@@ -61,8 +62,29 @@ def test_the_code_digest_ignores_reports_and_the_place_of_the_package(package, m
     assert digest_of(package.rename(package.parents[1] / "second"), monkeypatch) == before
 
 
-@pytest.mark.parametrize("library", ["holidays", "lightgbm", "numpy", "scikit-learn"])
+@pytest.mark.parametrize("library", ["hierarchicalforecast", "holidays", "lightgbm", "numpy", "scikit-learn"])
 def test_the_code_digest_follows_the_libraries_that_decide_numbers(library, package, monkeypatch):
     before = digest_of(package, monkeypatch)
     monkeypatch.setattr(recipe_module, "version", lambda name: "99.0" if name == library else version(name))
     assert digest_of(package, monkeypatch) != before
+
+
+def test_borrowed_code_is_told_by_the_version_of_its_distribution(monkeypatch):
+    trees = {"_target_": "sklearn.ensemble.HistGradientBoostingRegressor", "max_iter": 5}
+    settings = {"model": {"_target_": "ilp_models.model.per_type.PerType", "members": [{"inner": trees}]}}
+    assert borrowed_code(settings) == {"sklearn": f"scikit-learn=={version('scikit-learn')}"}
+    monkeypatch.setattr(recipe_module, "version", lambda _: "99.0")
+    assert borrowed_code(settings) == {"sklearn": "scikit-learn==99.0"}
+    assert borrowed_code({"_target_": "fractions.Fraction"}) == {"python": python_version()}
+    assert borrowed_code({"model": {"_target_": "ilp_models.model.ewma.Ewma"}, "horizon": 1}) == {}
+
+
+def test_code_of_no_distribution_is_told_by_its_file(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "my_own_method.py"
+    path.write_text("class Mine:\n    pass\n")
+    settings = {"model": {"_target_": "my_own_method.Mine"}}
+    before = borrowed_code(settings)
+    assert before.keys() == {"my_own_method.Mine"}
+    path.write_text("class Mine:\n    other = 1\n")
+    assert borrowed_code(settings) != before
