@@ -17,8 +17,8 @@ _SUMS: Final = (
     "harm_total",
     "harm_oracle_hits",
 )
-_SMALLER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
-_LARGER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
+SMALLER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
+LARGER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
 
 
 def direction(score: str) -> int:
@@ -44,13 +44,13 @@ def direction(score: str) -> int:
     >>> direction("deviance"), direction("pai_05")
     (-1, 1)
     """
-    if score in _SMALLER:
+    if score in SMALLER:
         return -1
-    if score.rpartition("_")[0] in _LARGER:
+    if score.rpartition("_")[0] in LARGER:
         return 1
     msg = (
         f"Forecasters cannot be told apart by {score!r}: no way of it is better. "
-        f"Choose one of {', '.join(_SMALLER)} or {', '.join(f'{name}_05' for name in _LARGER)}."
+        f"Choose one of {', '.join(SMALLER)} or {', '.join(f'{name}_05' for name in LARGER)}."
     )
     raise InputError(msg)
 

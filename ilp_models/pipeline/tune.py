@@ -81,6 +81,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         For the terminal.
     """
     check_names(model, forecaster=forecaster)
+    scoring.check_score(tuning.score, "tuning.score")
     start = starting_values(tuning.settings, model[forecaster].get_params(), forecaster)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)

@@ -1,5 +1,6 @@
 """The scores of a backtest, every forecaster on the same units."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,13 @@ import pandas as pd
 
 from ilp_models.domain.distribution import half_mean_difference
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.pooled import LARGER, SMALLER, direction
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
 from ilp_models.scoring.bounds import expected_deviance
 from ilp_models.scoring.counts import distribution_scores, mean_scores
-from ilp_models.scoring.harm import harm_scores, harm_weights
+from ilp_models.scoring.harm import PREFIX, harm_scores, harm_weights
 from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, label, rank
 from ilp_models.scoring.protocol import check
 from ilp_models.scoring.stability import displacements, recaptures
@@ -88,6 +90,33 @@ class Scoring:
     def resampling(self) -> Resampling:
         """How periods are resampled for intervals."""
         return Resampling(self.block, self.draws, self.level, self.seed)
+
+    def check_score(self, score: str, setting: str) -> None:
+        """Return nothing if a score is one of those made here of which one way is better, before any work is done.
+
+        Parameters
+        ----------
+        score : str
+            Name of the score.
+        setting : str
+            The setting that names it, for the message.
+
+        Raises
+        ------
+        InputError
+            If no way of it is better, or it is not made with these shares and this harm.
+        """
+        direction(score)
+        stems = [stem for stem in LARGER if self.harm is not None or not stem.startswith(PREFIX)]
+        ends = {stem: [*map(label, self.shares), *(["area"] if stem.endswith("pai") else [])] for stem in stems}
+        made = [*SMALLER, *(f"{stem}_{end}" for stem in stems for end in ends[stem])]
+        if score not in made:
+            near = difflib.get_close_matches(score, made, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"It makes {', '.join(made)}."
+            if score.startswith(PREFIX) and self.harm is None:
+                hint = "Set scoring.harm, a weight for every crime type."
+            msg = f"{setting}={score} is no score that scoring.shares={list(self.shares)} and scoring.harm make. {hint}"
+            raise InputError(msg)
 
     def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
         """Return the scores of all replays, and of the bounds.

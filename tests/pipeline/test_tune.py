@@ -163,12 +163,18 @@ def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
         ("tuning.periods=200", "tuning.periods=200 leaves nothing to learn from: 110 week"),
         ("++tuning.space={windw:{low:1,high:2}}", "Did you mean window?"),
         ("forecaster=ewma", "forecaster=ewma is not among the models"),
+        ("tuning.score=pai_5", "tuning.score=pai_5 is no score that scoring.shares"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line(tmp_path, word, line):
     with pytest.raises(InputError) as error:
         tune(tmp_path, word)
     assert line in str(error.value)
+
+
+def test_a_misspelt_score_is_refused_before_the_records_are_read(tmp_path):
+    with pytest.raises(InputError, match=r"Did you mean pai_05\?"):
+        tune(tmp_path, "tuning.score=pai_5", data=None)
 
 
 def test_a_gain_is_the_share_of_the_present_score_and_a_tie_is_called_one():

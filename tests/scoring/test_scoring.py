@@ -328,3 +328,34 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
 def test_settings_that_make_no_score_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         Scoring(**settings)
+
+
+@pytest.mark.parametrize(
+    ("score", "hint"),
+    [
+        ("pai_5", r"Did you mean pai_05\?"),
+        ("hit_rate_foo", r"Did you mean hit_rate_\d\d\?"),
+        ("pei_area", r"Did you mean p[ae]i_\w+\?"),
+        ("harm_pai_05", "Set scoring.harm, a weight for every crime type"),
+        ("coverage_90", "no way of it is better"),
+    ],
+)
+def test_a_score_that_will_not_be_made_is_refused_with_the_nearest_one(score, hint):
+    with pytest.raises(InputError, match=hint):
+        Scoring().check_score(score, "tuning.score")
+
+
+def test_every_score_that_is_made_may_be_named_unless_no_way_of_it_is_better():
+    made = set(SCORING.run([city()], area()).table["score"])
+    refused = {score for score in made if not allowed(score)}
+    parts = ("total", "below", "at_most", "coverage", "ratio", "oracle", "rri", "displacement", "recaptured")
+    assert {"harm_pei_35", "pai_area", "squared_error"} <= made - refused
+    assert all(any(part in score for part in parts) for score in refused)
+
+
+def allowed(score):
+    try:
+        SCORING.check_score(score, "tuning.score")
+    except InputError:
+        return False
+    return True
