@@ -24,7 +24,7 @@ from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.tuned import Tuned
 from ilp_models.scoring.scores import Scoring
 from ilp_models.tuning.search import OptunaSearch
-from ilp_models.tuning.space import starting_values
+from ilp_models.tuning.space import check_settings, starting_values
 from ilp_models.tuning.trials import Sums, Trial, Trials
 
 
@@ -82,7 +82,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, forecaster=forecaster)
     scoring.check_score(tuning.score, "tuning.score")
-    start = starting_values(tuning.settings, model[forecaster].get_params(), forecaster)
+    params = model[forecaster].get_params()
+    check_settings(tuning.space, params, forecaster)
+    start = starting_values(tuning.settings, params, forecaster)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
     judge = _judge(study, model[forecaster], backtest, tuning, scoring, compute, folder)

@@ -38,12 +38,13 @@ class OptunaSearch:
     seed : int, default 0
         Seed of all draws.
     space : mapping, optional
-        Settings and their values; see :func:`ilp_models.tuning.space.read_space`.
+        Settings and their values, read once it is known whose they are; see
+        :func:`ilp_models.tuning.space.read_space`.
 
     Raises
     ------
     InputError
-        If a number is below 1, no way of the score is better, or an entry of the space is wrong.
+        If a number is below 1 or no way of the score is better.
     """
 
     trials: int = 30
@@ -61,7 +62,6 @@ class OptunaSearch:
                 msg = f"tuning.{name}={getattr(self, name)} must be at least 1."
                 raise InputError(msg)
         direction(self.score)
-        _ = self.settings
 
     @property
     def settings(self) -> tuple[Setting, ...]:

@@ -116,7 +116,29 @@ def read_space(declared: Mapping[str, Any]) -> tuple[Setting, ...]:
     >>> [one.name for one in read_space({"reach": {"low": 0.5, "high": 2.0}, "offset": {"mix": {"choices": [0, 1]}}})]
     ['offset.mix', 'reach']
     """
-    return tuple(sorted(_read(declared, ""), key=lambda setting: setting.name))
+    return tuple(sorted(_read(declared), key=lambda setting: setting.name))
+
+
+def check_settings(declared: Mapping[str, Any], params: Mapping[str, Any], forecaster: str) -> None:
+    """Return nothing if a forecaster has every setting that a space names, whatever is said of its values.
+
+    Parameters
+    ----------
+    declared : mapping
+        As for :func:`read_space`.
+    params : mapping of str to object
+        Settings of the forecaster as scikit-learn's ``get_params`` gives them.
+    forecaster : str
+        Its name, for messages.
+
+    Raises
+    ------
+    InputError
+        If it has no such setting.
+    """
+    known = _dotted(params)
+    for name, _ in _entries(declared, ""):
+        _check_known(name, known, forecaster)
 
 
 def starting_values(space: tuple[Setting, ...], params: Mapping[str, Any], forecaster: str) -> dict[str, Any]:
@@ -144,7 +166,7 @@ def starting_values(space: tuple[Setting, ...], params: Mapping[str, Any], forec
     if not space:
         msg = f"tuning.space is empty: name settings of {forecaster} and their values, such as {_EXAMPLE}."
         raise InputError(msg)
-    known = {name.replace("__", "."): value for name, value in params.items()}
+    known = _dotted(params)
     for setting in space:
         _check_known(setting.name, known, forecaster)
         value = known[setting.name]
@@ -157,6 +179,10 @@ def starting_values(space: tuple[Setting, ...], params: Mapping[str, Any], forec
     return {setting.name: known[setting.name] for setting in space}
 
 
+def _dotted(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("__", "."): value for name, value in params.items()}
+
+
 def _check_known(name: str, known: Mapping[str, Any], forecaster: str) -> None:
     if name in known:
         return
@@ -167,9 +193,17 @@ def _check_known(name: str, known: Mapping[str, Any], forecaster: str) -> None:
     raise InputError(msg)
 
 
-def _read(node: Mapping[str, Any], prefix: str) -> Iterator[Setting]:
+def _entries(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is declared of each setting, right or wrong, with its whole name."""
     for key, entry in node.items():
-        name = f"{prefix}{key}"
+        if isinstance(entry, Mapping) and entry and not set(entry) & (_RANGE | _CHOICES):
+            yield from _entries(entry, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", entry
+
+
+def _read(declared: Mapping[str, Any]) -> Iterator[Setting]:
+    for name, entry in _entries(declared, ""):
         if not isinstance(entry, Mapping) or not entry:
             msg = f"{_where(name)}={entry}: give low and high, or choices, such as {_EXAMPLE}."
             raise InputError(msg)
@@ -178,11 +212,9 @@ def _read(node: Mapping[str, Any], prefix: str) -> Iterator[Setting]:
             yield Setting(name, choices=tuple(entry["choices"] or ()))
         elif {"low", "high"} <= keys <= _RANGE:
             yield Setting(name, entry["low"], entry["high"], log=bool(entry.get("log", False)))
-        elif keys & (_RANGE | _CHOICES):
+        else:
             msg = f"{_where(name)} has {', '.join(sorted(keys))}: give low and high (and log), or choices alone."
             raise InputError(msg)
-        else:
-            yield from _read(entry, f"{name}.")
 
 
 def _is_number(value: Any) -> bool:

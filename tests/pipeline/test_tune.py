@@ -162,8 +162,9 @@ def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
     [
         ("tuning.periods=200", "tuning.periods=200 leaves nothing to learn from: 110 week"),
         ("++tuning.space={windw:{low:1,high:2}}", "Did you mean window?"),
+        ("++tuning.space={windw:{low:1}}", "Did you mean window?"),
+        ("++tuning.space={window:{low:99}}", "tuning.space.window: low=99 must be a number below high=60"),
         ("forecaster=ewma", "forecaster=ewma is not among the models"),
-        ("tuning.score=pai_5", "tuning.score=pai_5 is no score that scoring.shares"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_one_line(tmp_path, word, line):

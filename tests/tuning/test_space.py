@@ -3,7 +3,7 @@ import pytest
 from ilp_models.domain.errors import InputError
 from ilp_models.model.level_share import LevelShare
 from ilp_models.model.lightgbm import LightGbm
-from ilp_models.tuning.space import read_space, starting_values
+from ilp_models.tuning.space import check_settings, read_space, starting_values
 
 PARAMS = LightGbm(features=[], offset=LevelShare(half_life=80)).get_params()
 LEAVES = {"num_leaves": {"low": 7, "high": 63, "log": True}}
@@ -76,3 +76,18 @@ def test_a_space_must_be_one_of_the_forecaster_around_its_present_settings(space
     with pytest.raises(InputError) as error:
         starting_values(read_space(space), PARAMS, "lightgbm")
     assert line in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("space", "line"),
+    [
+        ({"num_leafs": {"low": 3}}, "lightgbm has no setting num_leafs. Did you mean num_leaves?"),
+        ({"num_leafs": 3}, "Did you mean num_leaves?"),
+        ({"offset": {"half_live": {"low": 3}}}, "Did you mean offset.half_life?"),
+    ],
+)
+def test_a_name_the_forecaster_has_not_is_said_before_what_its_values_lack(space, line):
+    with pytest.raises(InputError) as error:
+        check_settings(space, PARAMS, "lightgbm")
+    assert line in str(error.value)
+    check_settings({"num_leaves": {"low": 3}, "offset": {"half_life": {}}}, PARAMS, "lightgbm")
