@@ -16,7 +16,7 @@ LIMITS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 FAMILIES: Final = (
     *("lags", "own_past", "surroundings", "all_types", "city_level"),
-    *("calendar", "same_season", "crime_type", "offset"),
+    *("calendar", "same_season", "same_weekday", "lead", "crime_type", "offset"),
 )
 REFUSED: Final = (
     *("race", "racial", "ethnic", "ethnicity", "minority", "indigenous", "religion", "religious", "nationality"),

@@ -198,11 +198,21 @@ def test_ordinary_columns_are_allowed():
     fine = [
         Column("average_lag_1", "lags", ""),
         Column("city_level_13", "city_level", ""),
+        Column("weekday_mean_8", "same_weekday", ""),
+        Column("lead", "lead", ""),
         Column("type_Identity theft - name", "crime_type", ""),
     ]
     assert states(run(features=fine), "feature_allow_list") == {"": State.PASS}
     named = cases.group_table().replace({"Upland": "1", "Lowland": "rest"})
     assert states(run(groups=named, features=fine), "feature_allow_list") == {"": State.PASS}
+
+
+def test_columns_of_places_need_a_reviewer_whose_choice_is_named():
+    columns = (*cases.COLUMNS, Column("bars_distance", "context", ""))
+    assert states(run(features=columns), "feature_allow_list") == {"": State.FAIL}
+    admitted = run(features=columns, families=[*usual.FAMILIES, "context"])
+    assert states(admitted, "feature_allow_list") == {"": State.PASS}
+    assert admitted.changed == ("audit.families with context",)
 
 
 def test_unlike_replays_are_refused():
