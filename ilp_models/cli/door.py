@@ -170,6 +170,8 @@ class Door:
                 # raised again below: Hydra would print it at length
                 _TRACE.exception("The run stopped.")
                 failures.append(error)
+            finally:
+                _close_log()
 
         try:
             if asked.help:
@@ -201,6 +203,14 @@ class Door:
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _say(f"{told}\n" if told else "")
+
+
+def _close_log() -> None:
+    """Close the log file of the run, which Hydra opens for each job and leaves open."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, logging.FileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ Keys = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 
 _AT_ONCE: Final = 200_000  # pairs weighed together, so that they stay in the cache
+_NEAR: Final = 1.0 + 1e-9  # in units of the limits: rounding must not lose what lies on them
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +68,14 @@ class Pairs:
         parts = [(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))]
         for first, last in _stretches(incidents.day, most_days):
             start = int(np.searchsorted(incidents.day, incidents.day[first] - most_days))
-            found = cKDTree(place[start:last]).query_pairs(1.0, p=np.inf, output_type="ndarray") + start
+            found = cKDTree(place[start:last]).query_pairs(_NEAR, p=np.inf, output_type="ndarray") + start
             earlier, later = found.min(axis=1), found.max(axis=1)
             kept = (later >= first) & target[later]
             earlier, later = earlier[kept], later[kept]
             days = incidents.day[later] - incidents.day[earlier]
             away = [axis[later] - axis[earlier] for axis in (incidents.x, incidents.y)]
             square = away[0] ** 2 + away[1] ** 2
-            kept = np.flatnonzero((days > least_days) & (square <= most_metres**2))
+            kept = np.flatnonzero((days > least_days) & (days <= most_days) & (square <= most_metres**2))
             kept = kept[np.lexsort((earlier[kept], later[kept]))]
             parts.append((later[kept], days[kept].astype(np.float32), square[kept].astype(np.float32)))
         later, days, square = (np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -1,3 +1,4 @@
+import logging
 import os
 import re
 import subprocess
@@ -31,6 +32,12 @@ def test_a_task_is_given_built_parts_plain_settings_and_its_folder(ilp, run_fold
     assert (code, out, err) == (0, "5 sheep, 2 shepherds, trial\n", "counting\n")
     assert run_folder().name.endswith("-trial")
     assert (run_folder() / "count.txt").read_text() == "5"
+
+
+def test_the_log_file_is_closed_after_the_run(ilp):
+    for words in (["count"], ["count", "fail=input"]):
+        ilp(*words)
+        assert not [one for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
 
 
 def test_latest_follows_success_only_and_failure_leaves_its_mark(ilp, tmp_path):
