@@ -13,9 +13,11 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
 from ilp_models.features.means import ExponentialMeans
+from ilp_models.model.ensemble import Stacked
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.lightgbm import LightGbm
 from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.recalibrated import Recalibrated
 from tests.builders import city, events_of, poisson_counts
 
 PLAN = RollingOrigin(test_periods=7, horizon=2, refit_every=3)
@@ -57,10 +59,11 @@ class Picky(MovingAverage):
 class Broken(MovingAverage):
     """A mean that gives no counts from some week on, or refuses its own settings."""
 
-    def __init__(self, window=52, value=np.nan, refuses=False):
+    def __init__(self, window=52, value=np.nan, refuses=False, well_for=75):
         super().__init__(window)
         self.value = value
         self.refuses = refuses
+        self.well_for = well_for
 
     def _fit(self, history):
         if self.refuses:
@@ -70,7 +73,7 @@ class Broken(MovingAverage):
 
     def _predict(self, periods, steps):
         expected, dispersion = super()._predict(periods, steps)
-        if len(self.history_.panel.periods) > 75:
+        if len(self.history_.panel.periods) > self.well_for:
             expected = np.array(expected)
             expected[1, 3:5, 0] = self.value
         return expected, dispersion
@@ -250,6 +253,22 @@ def test_forecasts_that_are_no_counts_stop_that_method_alone_with_the_first_unit
         "trees": f"The forecaster gave {value} as an expected count, 2 times; "
         "first at b / r0c3 / 2019-06-24/2019-06-30."
     }
+
+
+@pytest.mark.parametrize(
+    ("outer", "named"),
+    [
+        (Stacked({"ill": Broken(well_for=60), "well": MovingAverage()}, past_periods=3), "ill"),
+        (Recalibrated(Broken(well_for=60), past_periods=3), "Broken"),
+        (Recalibrated(Stacked({"ill": Broken(well_for=60)}, past_periods=3), past_periods=3), "Stacked"),
+    ],
+    ids=["ensemble", "wrapper", "both"],
+)
+def test_a_method_with_such_a_forecaster_inside_stops_alone_too(outer, named, world, tmp_path):
+    outcome = run({"trees": outer, "mean": MovingAverage()}, world, tmp_path)
+    assert {one.forecaster for one in outcome.replays} == {"mean"}
+    assert outcome.not_run["trees"].startswith(f"{named} cannot ")
+    assert "gave nan as an expected count" in outcome.not_run["trees"]
 
 
 def test_settings_that_are_refused_stop_the_run(world, tmp_path):
