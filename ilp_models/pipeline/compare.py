@@ -14,7 +14,7 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.contest import examine, field_of
 from ilp_models.pipeline.contest_page import evidence_of
-from ilp_models.pipeline.guests import find_guests
+from ilp_models.pipeline.guests import find_stored, invite
 from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
 from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.report.comparison_page import ComparisonReport, summary
@@ -28,7 +28,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     grid: GridSpec,
     layers: Mapping[str, Any],
     model: Mapping[str, Forecaster],
-    runs: Sequence[str],
+    runs: str | Sequence[str],
     backtest: RollingOrigin,
     scoring: Scoring,
     report: ComparisonReport,
@@ -51,8 +51,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Settings of each context layer by its name.
     model : mapping of str to Forecaster
         Forecasters by name.
-    runs : sequence of str
-        Folders of results whose stored forecasts take part, too.
+    runs : str or sequence of str
+        Folders of results, or one, whose stored forecasts take part, too.
     backtest : RollingOrigin
         Which cutoffs.
     scoring : Scoring
@@ -74,13 +74,15 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         For the terminal.
     """
     check_names(model, scoring__baseline=scoring.baseline)
+    stored = find_stored(runs)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
     recipes = study.recipes(model)
-    guests = find_guests(runs, recipes)
+    cutoffs = [fold.cutoff for fold in backtest.folds(study.events, study.calendar)]
+    guests = invite(stored, recipes, cutoffs)
     with tracking.run("compare", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute, guests)
-        field = field_of(comparison, model, recipes, guests, scoring.baseline)
+        field = field_of(comparison, model, recipes, guests.present, scoring.baseline)
         contest = examine(comparison, field, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
         files += contest.write(folder)
@@ -90,4 +92,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         for path in (*files, folder / "intake.json"):
             tracked.artifact(path)
     table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
-    return "\n".join([table, "", *summary(evidence), "", comparison.protocol, f"Page: {folder / report.file_name}"])
+    left_out = [f"  {line}" for line in guests.left_out]
+    page = f"Page: {folder / report.file_name}"
+    return "\n".join([table, "", *summary(evidence), "", comparison.protocol, *left_out, page])

@@ -1,6 +1,6 @@
 """Replaying several forecasters over the same past and scoring what they said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.pipeline.guests import Guest
+from ilp_models.pipeline.guests import Guests
 from ilp_models.pipeline.study import Study, forecasts_folder
 from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
@@ -93,7 +93,7 @@ def compare(
     plan: RollingOrigin,
     scoring: Scoring,
     compute: Compute,
-    guests: Sequence[Guest] = (),
+    guests: Guests | None = None,
 ) -> Comparison:
     """Return the scores of forecasters over the latest past, reusing forecasts already stored.
 
@@ -109,7 +109,7 @@ def compare(
         Which scores.
     compute : Compute
         Where the work runs.
-    guests : sequence of Guest, optional
+    guests : Guests, optional
         Stored forecasts of other runs to score beside them.
 
     Returns
@@ -126,7 +126,8 @@ def compare(
     """
     folds = plan.folds(study.events, study.calendar)
     cutoffs = [fold.cutoff for fold in folds]
-    invited = [one for guest in guests for one in guest.replays(cutoffs, study.calendar.freq)]
+    present = guests.present if guests else ()
+    invited = [one for guest in present for one in guest.replays(cutoffs, study.calendar.freq)]
     grid = study.grid_at(folds[0].cutoff)
     world = World(study.events, grid, study.calendar, study.layers)
     outcome = replay(models, study.recipes(models), plan, world, forecasts_folder(study.config), compute)
@@ -137,8 +138,8 @@ def compare(
     replays = (*outcome.replays, *invited)
     scores = scoring.run(replays, grid.area_m2)
     protocol = _protocol(study, grid, plan, scoring, replays[0])
-    if guests:
-        protocol = f"{protocol} Stored forecasts of other runs: {', '.join(guest.name for guest in guests)}."
+    if guests and guests.note:
+        protocol = f"{protocol} {guests.note}"
     return Comparison(grid, replays, scores, outcome.not_run, outcome.outside, protocol)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.pipeline.contest import Contest
-from ilp_models.pipeline.guests import Guest
+from ilp_models.pipeline.guests import Guest, Guests
 from ilp_models.pipeline.study import Study, now
 from ilp_models.report.comparison_content import ComparisonEvidence, MethodCard, Rivals
 from ilp_models.report.compose import records_in_a_line
@@ -16,7 +16,7 @@ _OWN: Final = "made or reused by this run"
 
 
 def evidence_of(
-    contest: Contest, study: Study, models: Mapping[str, Forecaster], guests: Sequence[Guest], floor: float
+    contest: Contest, study: Study, models: Mapping[str, Forecaster], guests: Guests, floor: float
 ) -> ComparisonEvidence:
     """Return what the page of a comparison shows.
 
@@ -28,8 +28,8 @@ def evidence_of(
         Records, cells and periods.
     models : mapping of str to Forecaster
         This run's own forecasters by name.
-    guests : sequence of Guest
-        Forecasters of other runs.
+    guests : Guests
+        Forecasters of other runs, and those left out.
     floor : float
         Smallest forecast that the deviance reads, in events.
 
@@ -58,12 +58,13 @@ def evidence_of(
         coverage=contest.coverage,
         consistency=contest.consistency,
         rivals=rivals_of(contest, floor),
-        cards=tuple(_cards(contest, study, models, guests)),
+        cards=tuple(_cards(contest, study, models, guests.present)),
         provenance={
             "Data digest": study.events.digest(),
             "Cells digest": contest.comparison.grid.digest(),
             "Code": f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
             "Events in no active cell": f"{contest.comparison.outside:,} in the test periods, scored for nobody",
+            **({"Left out of runs": " ".join(guests.left_out)} if guests.left_out else {}),
             "Made": now().isoformat(),
         },
         command=str(study.config.get("command", "")),

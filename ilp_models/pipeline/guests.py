@@ -77,42 +77,113 @@ class Guest:
         return [replace(one, forecaster=self.name) for one in replays]
 
 
-def find_guests(runs: Sequence[str], hosts: Mapping[str, str]) -> tuple[Guest, ...]:
-    """Return the forecasters whose forecasts other runs have stored.
+@dataclass(frozen=True)
+class Guests:
+    """Forecasters of other runs that take part, and those that a folder of results holds besides.
 
     Parameters
     ----------
-    runs : sequence of str
-        Folders of results, each with ``forecasts`` in it, or ``forecasts/<fingerprint>`` for one recipe alone.
-    hosts : mapping of str to str
-        Fingerprints of this run's own forecasters by name; the same forecaster of the same recipe is not added again.
+    present : tuple of Guest, optional
+        Those who take part, each under a name of its own.
+    left_out : tuple of str, optional
+        Who does not, where it is stored and why, one sentence each.
+    """
+
+    present: tuple[Guest, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """One line on both, empty where there is neither."""
+        names, count = ", ".join(guest.name for guest in self.present), len(self.left_out)
+        told = [f"Stored forecasts of other runs: {names}."] if names else []
+        told += [f"Left out of runs for want of cutoffs: {count} stored forecaster(s)."] if count else []
+        return " ".join(told)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One forecaster in a folder of results.
+
+    Parameters
+    ----------
+    place : Path
+        The folder of its recipe.
+    name : str
+        Name under which it was stored.
+    asked : bool
+        Whether its recipe was named itself, not only a folder with many.
+    """
+
+    place: Path
+    name: str
+    asked: bool
+
+
+def find_stored(runs: str | Sequence[str]) -> tuple[Stored, ...]:
+    """Return the forecasters whose forecasts other runs have stored, before any work is done.
+
+    Parameters
+    ----------
+    runs : str or sequence of str
+        Folders of results, each with ``forecasts`` in it, or ``forecasts/<fingerprint>`` for one recipe alone; one
+        folder may stand by itself.
 
     Returns
     -------
-    tuple of Guest
-        In the order of the folders, each under a name of its own.
+    tuple of Stored
+        In the order of the folders.
 
     Raises
     ------
     InputError
         If a folder holds no stored forecasts.
     """
-    found = dict.fromkeys((path.name, name, path.parent) for run in runs for path, name in _stored(Path(run)))
-    new = [(recipe, name, root) for recipe, name, root in found if hosts.get(name) != recipe]
-    once = {(recipe, name): root for recipe, name, root in reversed(new)}
+    return tuple(one for run in ([runs] if isinstance(runs, str) else runs) for one in _stored(Path(run)))
+
+
+def invite(stored: Sequence[Stored], hosts: Mapping[str, str], cutoffs: Sequence[pd.Timestamp]) -> Guests:
+    """Return those stored forecasters that take part in a comparison, and why the others do not.
+
+    Parameters
+    ----------
+    stored : sequence of Stored
+        As from :func:`find_stored`.
+    hosts : mapping of str to str
+        Fingerprints of this run's own forecasters by name; the same forecaster of the same recipe is not added again.
+    cutoffs : sequence of Timestamp
+        Cutoffs of the comparison. Who lacks some is left out, unless its recipe was asked for: then
+        :meth:`Guest.replays` refuses it.
+
+    Returns
+    -------
+    Guests
+        In the order of the folders.
+    """
+    new = [one for one in stored if hosts.get(one.name) != one.place.name]
+    lacks = {one: len(ForecastStore(one.place.parent).missing(one.place.name, one.name, cutoffs)) for one in new}
+    able = [one for one in new if one.asked or not lacks[one]]
+    once = {(one.place.name, one.name): one.place.parent for one in reversed(able)}
     used = Counter([*hosts, *(name for _, name in once)])
-    return tuple(
+    present = tuple(
         Guest(name if used[name] == 1 else f"{name} ({recipe[:_SHORT]})", name, recipe, root)
         for (recipe, name), root in reversed(once.items())
     )
+    left_out = (
+        f"{one.name} in {one.place} lacks {count} of {len(cutoffs)} cutoffs."
+        for one, count in lacks.items()
+        if one not in able
+    )
+    return Guests(present, tuple(left_out))
 
 
-def _stored(run: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the folder of each recipe and the names of the forecasters in it."""
+def _stored(run: Path) -> Iterator[Stored]:
+    """Yield the forecasters in a folder of results, or under one recipe."""
     root = run / "forecasts" if (run / "forecasts").is_dir() else run
-    recipes = [root] if _FINGERPRINT.fullmatch(root.name) else sorted(root.glob("[0-9a-f]" * 16))
-    pairs = [(path, name) for path in recipes for name in ForecastStore(path.parent).kept(path.name)]
-    if not pairs:
+    asked = bool(_FINGERPRINT.fullmatch(root.name))
+    recipes = [root] if asked else sorted(root.glob("[0-9a-f]" * 16))
+    found = [Stored(path, name, asked) for path in recipes for name in ForecastStore(path.parent).kept(path.name)]
+    if not found:
         msg = f"runs: {run} holds no stored forecasts; name a folder of results, or forecasts/<fingerprint> in one."
         raise InputError(msg)
-    yield from pairs
+    yield from found

@@ -202,11 +202,29 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
 )
 def test_forecasts_of_other_cells_types_periods_and_records_are_refused(change, told, place, tmp_path):
     perform("backtest", tmp_path, *REPLAY, "model=[ewma]", change)
+    (recipe,) = (path for path in (tmp_path / "forecasts").iterdir() if path.is_dir())
     with pytest.raises(InputError, match=told) as error:
-        perform("compare", place, *REPLAY, "model=[ewma]", f"runs=[{tmp_path}]")
+        perform("compare", place, *REPLAY, "model=[ewma]", f"runs=[{recipe}]")
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_without_stored_forecasts_is_named(tmp_path):
+def test_of_a_folder_of_results_those_with_the_same_cutoffs_take_part_and_the_others_are_listed(place, tmp_path):
+    means = ("model=[moving_average]", "scoring.baseline=moving_average")
+    perform("backtest", tmp_path, *REPLAY, *means)
+    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.end=2021-03-01")
+    partial = perform("backtest", tmp_path, *REPLAY, *means, "model.moving_average.window=20")
+    recipe = partial.run.children[0].recorded_tags["recipe"]
+    next((tmp_path / "forecasts" / recipe).rglob("*.parquet")).unlink()
+    done = perform("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}")
+    assert list(pd.read_csv(done.folder / "cost.csv")["forecaster"]) == ["ewma", "moving_average"]
+    assert "Left out of runs for want of cutoffs: 2 stored forecaster(s)." in done.told
+    page = (done.folder / "comparison.html").read_text()
+    for line in (rf"moving_average in \S*{recipe} lacks 1 of 8 cutoffs\.", r"ewma in \S* lacks \d of 8 cutoffs\."):
+        assert re.search(line, done.told)
+        assert re.search(line, page)
+
+
+@pytest.mark.parametrize("runs", ["runs={}", "runs=[{}]"])
+def test_a_folder_without_stored_forecasts_is_named_before_the_records_are_read(tmp_path, runs):
     with pytest.raises(InputError, match=rf"runs: {tmp_path} holds no stored forecasts; name a folder of results"):
-        perform("compare", tmp_path / "out", *REPLAY, "model=[ewma]", f"runs=[{tmp_path}]")
+        perform("compare", tmp_path / "out", *REPLAY, "model=[ewma]", runs.format(tmp_path), data=None)
