@@ -52,7 +52,9 @@ def _composed(name):
 def _shrink(node, settings):
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in list(children):
-        if key in settings and not isinstance(child, dict) and isinstance(child, list) == isinstance(settings[key], list):
+        # `steps` are a number of one method and the parts of another's pipeline
+        alike = not isinstance(child, dict) and isinstance(child, list) == isinstance(settings.get(key), list)
+        if key in settings and alike:
             node[key] = settings[key]
         else:
             _shrink(child, settings)
