@@ -3,99 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-import shapely
-
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.grid.footprint import Footprint
-from ilp_models.grid.lattice import Floats, Keys, refuse_shape
-from ilp_models.grid.lattice_grid import grid_of
-from ilp_models.grid.parents import Parents, with_parents
-
-
-@dataclass(frozen=True)
-class SquareLattice:
-    """The endless tiling by squares.
-
-    Parameters
-    ----------
-    size : float
-        Side, metres.
-    origin : tuple of float
-        A corner of some square, metres.
-    """
-
-    size: float
-    origin: tuple[float, float]
-
-    @property
-    def half_steps(self) -> tuple[tuple[int, int], ...]:
-        """Steps to four of the eight squares that share a side or a corner."""
-        return ((0, 1), (1, -1), (1, 0), (1, 1))
-
-    def index(self, x: Floats, y: Floats) -> tuple[Keys, Keys]:
-        """Return the column and the row of the square that holds each point: its lower and left sides are its own.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Points, metres.
-
-        Returns
-        -------
-        tuple of ndarray of int64
-            Columns and rows.
-        """
-        column = np.floor((x - self.origin[0]) / self.size).astype(np.int64)
-        return column, np.floor((y - self.origin[1]) / self.size).astype(np.int64)
-
-    def centres(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres of squares.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Squares.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
-        return self.origin[0] + (column + 0.5) * self.size, self.origin[1] + (row + 0.5) * self.size
-
-    def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of squares.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Squares.
-
-        Returns
-        -------
-        ndarray of shapely Polygon
-            One a square.
-        """
-        low, high = self.anchors(column, row), self.anchors(column + 1, row + 1)
-        return np.asarray(shapely.box(*low, *high), dtype=object)
-
-    def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the lower left corners of squares.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Squares.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
-        return self.origin[0] + column * self.size, self.origin[1] + row * self.size
+from ilp_models.grid.lattice import refuse_shape
+from ilp_models.grid.parents import Parents
+from ilp_models.grid.rectangle import Rectangles
 
 
 @dataclass(frozen=True)
@@ -151,6 +64,5 @@ class Squares:
         Grid
             Active squares by easting, then northing; eight neighbours each at most.
         """
-        lattice = SquareLattice(float(self.size), (float(self.origin[0]), float(self.origin[1])))
-        keys = Footprint(self.active, self.area, self.edge).select(lattice, events)
-        return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)
+        sides = (self.size, self.size, 0.0)
+        return Rectangles(*sides, self.active, self.area, self.edge, self.origin, self.parents).build(events)

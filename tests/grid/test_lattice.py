@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.hexagon import HexagonLattice, Hexagons
 from ilp_models.grid.lattice import over, split
-from ilp_models.grid.square import SquareLattice, Squares
+from ilp_models.grid.rectangle import RectangleLattice
+from ilp_models.grid.square import Squares
 from tests.builders import events_at
 
 SPECS = st.sampled_from([Squares, Hexagons])
@@ -93,7 +94,9 @@ def test_closing_fills_a_gap_as_image_morphology_does():
     assert len(expected) > picture.sum()
 
 
-@pytest.mark.parametrize("lattice", [SquareLattice(500.0, (0.0, 0.0)), HexagonLattice(500.0, (17.0, -3.0))])
+@pytest.mark.parametrize(
+    "lattice", [RectangleLattice(500.0, 500.0, 0.0, (0.0, 0.0)), HexagonLattice(500.0, (17.0, -3.0))]
+)
 def test_cells_over_a_rectangle_cover_it(lattice):
     bounds = (-1_234.0, 40_321.0, 3_210.0, 42_999.0)
     keys = over(lattice, bounds)
