@@ -1,4 +1,4 @@
-"""Say what is left to win beyond the best forecaster of a comparison, from its stored forecasts.
+"""Say what is left to win beyond the best forecaster of a comparison, and how its quantiles cover.
 
 python experiments/toronto-weekly/left.py outputs/compare/latest    writes left.csv and the table of README.md beside it
 """
@@ -47,11 +47,20 @@ def main(run: Path) -> None:
     with (FOLDER / "left.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["row", "skill", "low", "high"], *lines])
     shown = [f"| {name} | {skill:+.2%} [{low:+.2%}, {high:+.2%}] |" for name, skill, low, high in lines]
-    table = "\n".join(["", f"| forecast | skill over `{BASELINE}` |", "|---|---|", *shown, "", ""])
+    miss = f"within {_largest_miss(run, best):.1f} points of each level, in every decile of risk of every crime type"
+    told = f"Coverage of the quantiles of `{best}` lies {miss}."
+    table = "\n".join(["", f"| forecast | skill over `{BASELINE}` |", "|---|---|", *shown, "", told, "", ""])
     page = FOLDER / "README.md"
     page.write_text(
         MARKED.sub(lambda found: found[1] + table + found[2], page.read_text(encoding="utf-8")), encoding="utf-8"
     )
+
+
+def _largest_miss(run, name):
+    """Return the largest distance of a coverage from its level, in points."""
+    table = pd.read_csv(run / "coverage.csv")
+    own = table[table["forecaster"] == name]
+    return float(100 * (own["coverage"] - own["level"]).abs().max())
 
 
 def _stored(run, name, recipe):
