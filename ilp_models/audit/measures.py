@@ -152,22 +152,25 @@ class GroupSums:
         ones = np.broadcast_to(self.maps, self.exposed.shape)
         return _estimate(lambda top, count: top / (count * self.people), resampling, self.exposed, ones)
 
-    def exposure_ratio(self, resampling: Resampling) -> Estimate:
-        """Return ER_g: the exposure of a group over that of the rest of the residents.
+    def exposure_ratio(self, resampling: Resampling, reference: int | None = None) -> Estimate:
+        """Return ER_g: the exposure of a group over that of the rest of the residents or of a named group.
 
         Parameters
         ----------
         resampling : Resampling
             Draws of periods.
+        reference : int, optional
+            Position of the group that the others are compared with; by default each is compared with all others.
 
         Returns
         -------
         Estimate
             Shape (types, groups).
         """
-        return _estimate(
-            lambda top, bottom: (top / self.people) / (bottom / self.rest), resampling, self.exposed, self.exposed_rest
-        )
+        others, rest = self.exposed_rest, self.rest
+        if reference is not None:
+            others, rest = self.exposed[..., [reference]], self.people[[reference]]
+        return _estimate(lambda top, bottom: (top / self.people) / (bottom / rest), resampling, self.exposed, others)
 
     def patrol_share(self, resampling: Resampling) -> Estimate:
         """Return pi_g: the share of flagged cells that falls to a group.

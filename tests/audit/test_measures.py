@@ -50,6 +50,16 @@ def test_measures_by_hand():
     assert np.isnan(sums.coverage_ratio(FEW, np.array([[True, False]])).value).all()
 
 
+def test_exposure_can_be_compared_with_that_of_a_named_group():
+    flags, observed, people = random_case(3)
+    sums = GroupSums.of(flags, observed, people)
+    exposure, ratio = sums.exposure(FEW).value, sums.exposure_ratio(FEW, reference=1)
+    assert ratio.value == pytest.approx(exposure / exposure[:, [1]])
+    assert ratio.low[:, 1] == pytest.approx(1)
+    assert ratio.high[:, 1] == pytest.approx(1)
+    assert (ratio.low[:, 0] < ratio.value[:, 0]).all()
+
+
 def test_the_pool_adds_the_maps_of_the_types_up():
     flags, observed, people = random_case(0)
     pooled = GroupSums.of(flags, observed, people)
