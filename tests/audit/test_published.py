@@ -9,8 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data"))
 OAKLAND = DATA / "oakland_predpol"
+PREDPOL = DATA / "predpol_markup"
 
 oakland = pytest.mark.skipif(not OAKLAND.is_dir(), reason="the Oakland replication is not beside the checkout")
+predpol = pytest.mark.skipif(not PREDPOL.is_dir(), reason="the PredPol predictions are not beside the checkout")
 
 
 def experiment(name):
@@ -55,3 +57,38 @@ def test_the_stored_table_of_oakland_is_what_the_experiment_gives(exposed):
     stored = experiment("oakland-exposure").FOLDER / "results.csv"
     kept = exposed[0].to_csv(index=False, float_format="%.4f", lineterminator="\n")
     assert stored.read_text(encoding="utf-8") == kept
+
+
+@pytest.fixture(scope="module")
+def targeted():
+    run = experiment("predpol-markup")
+    return run.reproduce(*run.read(PREDPOL))
+
+
+@predpol
+def test_the_published_counts_of_jurisdictions_are_met_by_the_rule_of_the_study(targeted):
+    counts = targeted[0].set_index(["rule", "group"])
+    study, rounded = counts.index.unique("rule")
+    assert counts.loc[study, "met"].all()
+    stated = {"White": 8, "African American": 24, "Latino": 22, "Asian": 15, "Less than 45k": 26}
+    assert counts.loc[study, "ours"].to_dict() == stated
+    assert set(counts["jurisdictions"]) == {38}
+    assert counts.loc[rounded, "met"].sum() == 1
+
+
+@predpol
+def test_exposures_to_deployed_predictions_are_the_stated_ones(targeted):
+    exposure = targeted[1]
+    median = exposure.filter(like=", ratio").median().to_list()
+    assert median == pytest.approx([1.24, 1.22, 1.12, 1.24], abs=0.005)
+    black = exposure["African American, ratio"]
+    assert (black > 1.25).sum() == 18
+    assert (black.min(), black.max()) == pytest.approx((0.68, 2.29), abs=0.005)
+    angeles = exposure.loc["la", ["African American", "Latino", "White"]].to_list()
+    assert angeles == pytest.approx([292.2, 271.0, 240.7], abs=0.05)
+
+
+@predpol
+def test_the_stored_table_of_predpol_is_what_the_experiment_gives(targeted):
+    stored = experiment("predpol-markup").FOLDER / "results.csv"
+    assert stored.read_text(encoding="utf-8") == targeted[0].to_csv(index=False, lineterminator="\n")
