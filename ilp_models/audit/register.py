@@ -1,0 +1,228 @@
+"""The register of decisions: a file to which lines are added and in which every later change shows."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import filelock
+
+from ilp_models.domain.errors import InputError, StorageError
+
+ACTS: Final = ("decided", "exported", "withdrawn")
+_START: Final = "0" * 64
+_PATIENCE_S: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happened to one decision.
+
+    Parameters
+    ----------
+    act : str
+        ``decided``, ``exported`` or ``withdrawn``.
+    who : str
+        Who did it.
+    decision : str
+        Seal of the decision.
+    moment : datetime
+        When, with its zone.
+    content : mapping, optional
+        A few plain JSON values, such as periods and file names.
+
+    Raises
+    ------
+    InputError
+        If the act is unknown, nobody is named, or the moment has no zone.
+    """
+
+    act: str
+    who: str
+    decision: str
+    moment: datetime
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what a reader of the register could not understand."""
+        if self.act not in ACTS:
+            msg = f"act={self.act} is unknown to the register; use one of {', '.join(ACTS)}."
+        elif not self.who or not self.decision:
+            msg = "An entry of the register needs who did it and the seal of the decision; give both."
+        elif self.moment.tzinfo is None:
+            msg = "An entry of the register needs a time with a zone, such as 2026-01-05T08:00:00+00:00."
+        else:
+            return
+        raise InputError(msg)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a whole register holds.
+
+    Parameters
+    ----------
+    entries : int
+        Number of lines.
+    first, last : str
+        Moments of the first and the last entry, ISO 8601; empty where there is none.
+    digest : str
+        SHA-256 of the last line; kept elsewhere, it shows a later cut at the end.
+    """
+
+    entries: int
+    first: str
+    last: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """A chain of lines, each with the SHA-256 of the whole line before it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, one JSON object a line; made by the first entry. A lock file lies beside it.
+    """
+
+    path: Path
+
+    def append(self, entry: Entry) -> str:
+        """Return the digest of the line written; it is on disk before this returns.
+
+        Parameters
+        ----------
+        entry : Entry
+            What happened.
+
+        Returns
+        -------
+        str
+            SHA-256 of the line.
+
+        Raises
+        ------
+        InputError
+            If the entry is older than the last one, or its content is no plain JSON.
+        StorageError
+            If the register is broken, is held by another program or cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{self.path}.lock", timeout=_PATIENCE_S):
+                standing = self.verify()
+                line = self._line(entry, standing)
+                _write(self.path, line + b"\n")
+        except filelock.Timeout as error:
+            msg = f"{self.path} is held by another program; try again when it is done."
+            raise StorageError(msg) from error
+        except OSError as error:
+            msg = f"{self.path} cannot be written ({error.strerror}); make the register's folder writable."
+            raise StorageError(msg) from error
+        return _digest(line)
+
+    def verify(self, last: str = "") -> Standing:
+        """Return what the register holds, having checked every line.
+
+        Without a digest known from elsewhere, lines cut off at the end leave no trace, and neither does a chain
+        that was written anew as a whole.
+
+        Parameters
+        ----------
+        last : str, optional
+            Digest of a line that was once the last; the register must still hold that line.
+
+        Returns
+        -------
+        Standing
+            Of an empty register where there is no file.
+
+        Raises
+        ------
+        StorageError
+            If a line was edited, removed, added or moved, or the last one is torn; the first such line is named.
+        """
+        *lines, rest = self._read().split(b"\n")
+        moments, digests = [""], [_START]
+        for number, line in enumerate(lines, start=1):
+            if fault := _fault(line, number, digests[-1], moments[-1]):
+                msg = f"{self.path}, line {number}: {fault}; restore the register from a copy."
+                raise StorageError(msg)
+            moments.append(json.loads(line)["moment"])
+            digests.append(_digest(line))
+        if rest:
+            msg = (
+                f"{self.path}, line {len(lines) + 1}: torn, its end is missing; nothing was done under it: remove this "
+                "line, with a copy kept, and go on."
+            )
+            raise StorageError(msg)
+        if last and last not in digests[1:]:
+            msg = (
+                f"{self.path}, after line {len(lines)}: no line has the digest {last}: lines were cut off or "
+                "rewritten; restore the register from a copy."
+            )
+            raise StorageError(msg)
+        return Standing(len(lines), moments[1] if lines else "", moments[-1], digests[-1])
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            msg = f"{self.path} cannot be read ({error.strerror}); name a register's file."
+            raise StorageError(msg) from error
+
+    def _line(self, entry: Entry, standing: Standing) -> bytes:
+        moment = entry.moment.astimezone(UTC).isoformat(timespec="microseconds")
+        if moment < standing.last:
+            msg = (
+                f"{self.path}: {moment} is before the last entry at {standing.last}; set the clock right and try again."
+            )
+            raise InputError(msg)
+        plain = asdict(entry) | {"moment": moment, "number": standing.entries + 1, "previous": standing.digest}
+        try:
+            return _canonical(plain | {"digest": _digest(_canonical(plain))})
+        except (TypeError, ValueError) as error:
+            msg = f"The content of an entry is no plain JSON ({error}); use text, numbers, lists and mappings."
+            raise InputError(msg) from error
+
+
+def _fault(line: bytes, number: int, previous: str, moment: str) -> str:
+    """Return what is wrong with a line, or nothing."""
+    try:
+        plain = json.loads(line)
+        digest = plain.pop("digest")
+        whole = _canonical(plain | {"digest": digest}) == line and _digest(_canonical(plain)) == digest
+        if not whole:
+            return "it was edited"
+        if (plain["number"], plain["previous"]) != (number, previous):
+            return "it does not follow the line before it"
+        return "it is older than the line before it" if plain["moment"] < moment else ""
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "it is no entry of a register"
+
+
+def _write(path: Path, line: bytes) -> None:
+    """Add one line in one call, and wait until the disk has it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        if os.write(handle, line) != len(line):
+            msg = f"{path} took part of a line only; free some space and remove the torn last line."
+            raise StorageError(msg)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _canonical(plain: Mapping[str, Any]) -> bytes:
+    return json.dumps(plain, sort_keys=True, allow_nan=False).encode()
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
