@@ -1,17 +1,25 @@
 """The task ``export``: write the grid of an earlier run in other formats or under another grade."""
 
+import getpass
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ilp_models.audit.register import Entry, Register
 from ilp_models.domain.audit import Decision
 from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.marking import mark
 from ilp_models.export.writers import Export, marked_names
+from ilp_models.pipeline.study import now
 
 
-def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str, Any], folder: Path) -> str:
+def run(
+    *, source: str, grade: str, register: str, formats: Sequence[str], config: Mapping[str, Any], folder: Path
+) -> str:
     """Return where the files are, having written them under names that show their grade.
 
     Parameters
@@ -20,6 +28,8 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
         Folder of a run of ``weekly``, ``audit`` or ``forecast``, holding ``forecast.parquet``.
     grade : str
         ``research`` or ``allocation``.
+    register : str
+        File in which an allocation-grade export leaves a line before its files appear.
     formats : sequence of str
         Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
     config : mapping
@@ -48,7 +58,13 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
         raise InputError(msg)
     forecast, places, made = read_forecast(path), read_places(path), read_provenance(path)
     decision = _read_decision(origin / "decision.json", grade)
-    files = export.write(forecast, places, made, decision, folder, marked_names(export.grade))
+    names = marked_names(export.grade)
+    if decision is not None and grade == "allocation":
+        # asked before the line is written, which must not tell of a refused export; the line comes before the files,
+        # because a line too many can be explained and an export without one cannot
+        mark(forecast, made, decision, grade)
+        Register(Path(register)).append(_entry(forecast, decision, [names[form] for form in export.formats]))
+    files = export.write(forecast, places, made, decision, folder, names)
     told = [f"Exported as {export.grade}:", *(f"  {file}" for file in files)]
     if decision is not None and grade == "allocation":
         told += [
@@ -56,6 +72,24 @@ def run(*, source: str, grade: str, formats: Sequence[str], config: Mapping[str,
             "The seal of decision.json is a checksum and no signature: know where it came from.",
         ]
     return "\n".join(told)
+
+
+def _entry(forecast: RiskForecast, decision: Decision, names: Sequence[str]) -> Entry:
+    content = {
+        "forecast": forecast.digest(),
+        "cells": forecast.expected.shape[1],
+        "periods": [str(period) for period in forecast.periods],
+        "files": list(names),
+    }
+    return Entry("exported", _user(), str(decision.to_dict()["seal"]), now(), content)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # a container may run under a number that has no name
+        return f"user {os.getuid()}"
 
 
 def _read_decision(path: Path, grade: str) -> Decision | None:

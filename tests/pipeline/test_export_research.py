@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
 from ilp_models.cli.door import find_configs
-from ilp_models.domain.errors import WithheldError
+from ilp_models.domain.errors import StorageError, WithheldError
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
@@ -29,12 +29,28 @@ def test_an_invalid_decision_counts_as_none_for_research_only(text, tmp_path):
     forecast = forecast_on(grid)
     Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
     (tmp_path / "decision.json").write_text(text)
-    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"}
+    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"} | {
+        "register": str(tmp_path / "register.jsonl")
+    }
     run(grade="research", **words)
     table = pd.read_csv(tmp_path / "out" / "grid-research-only.csv")
     assert (set(table["grade"]), set(table["decision"].astype(str))) == ({"research"}, {"none"})
     with pytest.raises(WithheldError, match="run the audit again"):
         run(grade="allocation", **words)
+    assert not (tmp_path / "register.jsonl").exists()
+
+
+def test_a_broken_register_lets_nothing_out(tmp_path):
+    grid = square_grid()
+    forecast = forecast_on(grid)
+    Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
+    (tmp_path / "decision.json").write_text(json.dumps(decision_on(forecast).to_dict()))
+    register = tmp_path / "register.jsonl"
+    register.write_text("{}\n")
+    out = tmp_path / "out"
+    with pytest.raises(StorageError, match="line 1"):
+        run(source=str(tmp_path), grade="allocation", formats=["csv"], register=str(register), config={}, folder=out)
+    assert not out.exists()
 
 
 def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
@@ -44,8 +60,14 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     decision = decision_on(forecast)
     softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
-    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"}
+    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"} | {
+        "register": str(tmp_path / "register.jsonl")
+    }
     told = run(grade="allocation", **words)
     assert "The audit was not the usual one: audit.share=0.1 (default 0.05)." in told
     assert "checksum and no signature" in told
+    (line,) = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
+    assert (line["act"], line["decision"]) == ("exported", softer.to_dict()["seal"])
+    assert line["content"]["files"] == ["grid-allocation.csv"]
+    assert line["content"]["cells"] == len(grid.cells)
     assert "checksum" not in run(grade="research", **words)

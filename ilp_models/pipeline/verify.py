@@ -1,0 +1,51 @@
+"""The task ``verify``: check the register of decisions, line by line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.register import Register
+from ilp_models.domain.errors import InputError
+
+
+def run(*, register: str, last: str, config: Mapping[str, Any], folder: Path) -> str:
+    """Return what the register holds, if its chain is whole.
+
+    Parameters
+    ----------
+    register : str
+        The register's file.
+    last : str
+        Digest of a line that was once the last; empty where none was kept.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of this run.
+
+    Returns
+    -------
+    str
+        Number of entries, first and last moment, and the last digest.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    StorageError
+        If the chain is broken; the first bad line is named.
+    """
+    del config, folder
+    path = Path(register)
+    if not path.is_file():
+        msg = f"{path} is no register; name one with register=FILE. The first allocation-grade export makes it."
+        raise InputError(msg)
+    standing = Register(path).verify(last)
+    told = [
+        f"{path}: whole, {standing.entries} entries",
+        f"  first        {standing.first}",
+        f"  last         {standing.last}",
+        f"  last digest  {standing.digest}",
+    ]
+    if last:
+        return "\n".join([*told, "The line of the digest given still stands."])
+    return "\n".join([*told, "Keep the last digest elsewhere: without it, lines cut off at the end leave no trace."])
