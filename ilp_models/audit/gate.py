@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from ilp_models.domain.audit import AuditReport, Decision
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 

@@ -205,6 +205,13 @@ class Finding:
             return False
         return self.limit.judge(self.estimate, self.low, self.high) is State.PASS
 
+    @property
+    def reviewable(self) -> bool:
+        """Whether it is a review, by its numbers judged again too, that a person may accept with a reason."""
+        if self.state is not State.REVIEW or self.limit is None or not self.overridable:
+            return False
+        return self.limit.judge(self.estimate, self.low, self.high) is State.REVIEW
+
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain JSON values.
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from ilp_models.domain.audit import Decision
 from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 

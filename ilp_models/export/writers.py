@@ -11,7 +11,7 @@ import geopandas as gpd
 import pyogrio.errors
 from pyarrow import ArrowException
 
-from ilp_models.domain.audit import Decision
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid

@@ -6,9 +6,9 @@ from typing import Any
 
 from ilp_models.audit.audit import Audit
 from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.domain.audit import Decision
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource

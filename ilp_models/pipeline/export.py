@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.register import Entry, Register
-from ilp_models.domain.audit import Decision
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
-from ilp_models.domain.audit import Decision
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.explain.shap import TreeShap

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.domain.aggregate import area_table
-from ilp_models.domain.audit import Decision
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.replay import Replay
 from ilp_models.export.areas import write_areas
 from ilp_models.export.marking import Provenance, mark

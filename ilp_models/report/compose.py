@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ilp_models.domain.audit import Decision
 from ilp_models.domain.caveat import RESEARCH_ONLY
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ilp_models.domain.audit import AuditReport, Decision, Finding, Limit, State
+from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import ALL, REQUIRED, demanded
 from tests.builders import TYPES, forecast_on, square_grid

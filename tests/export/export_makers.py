@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from ilp_models.domain.audit import AuditReport, Decision
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import Finding, Limit, State, demanded
 from ilp_models.export.marking import Provenance
 

@@ -1,0 +1,76 @@
+"""What speaks against a forecast: the gate's demands, held against the findings of an audit."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ilp_models.domain.finding import Finding, State, demanded
+
+_WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One reason to withhold.
+
+    Parameters
+    ----------
+    check : str
+        The check it comes from; empty where it is about the decision as a whole.
+    line : str
+        In words.
+    reviewable : bool, default False
+        Whether a reviewer may accept it with a reason: every finding of it is a review of a check that allows this.
+    """
+
+    check: str
+    line: str
+    reviewable: bool = False
+
+
+def objections(
+    findings: Sequence[Finding], crime_types: Sequence[str], groups: Sequence[tuple[str, str]]
+) -> Iterator[Objection]:
+    """Yield every demand of the gate that the findings do not meet.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        What an audit found.
+    crime_types : sequence of str
+        Crime types forecast.
+    groups : sequence of (str, str)
+        (dimension, group) pairs audited.
+
+    Yields
+    ------
+    Objection
+        At most one a check; none where the gate admits.
+    """
+    found = {finding.key: finding for finding in findings}
+    table = found.get(("group_table", "", "", ""))
+    if not groups and table is not None and table.holds:
+        yield Objection(
+            "group_table", "No group of residents was audited; give a group table (audit.groups.path=FILE)."
+        )
+    for check, keys in demanded(crime_types, groups).items():
+        crashed = found.get((check, "", "", ""))
+        stand_in = None if crashed is None or crashed.holds else crashed
+        yield from _against(check, [found.get(key, stand_in) for key in keys])
+
+
+def _against(check: str, findings: list[Finding | None]) -> Iterator[Objection]:
+    """Yield one objection to a check whose findings do not all hold."""
+    bad = [finding for finding in findings if finding is None or not finding.holds]
+    if not bad:
+        return
+    known = sorted((f for f in bad if f is not None), key=lambda finding: _WORST_FIRST.index(finding.state))
+    reviewable = all(finding is not None and finding.reviewable for finding in bad)
+    if len(findings) == 1 and known:
+        yield Objection(check, f"{check}: {known[0].state}. {known[0].reason}", reviewable)
+        return
+    counts = Counter([*(finding.state.value for finding in known), *["missing"] * (len(bad) - len(known))])
+    tally = ", ".join(f"{count} {state}" for state, count in counts.items())
+    first = f" First: {known[0].reason}" if known else " The check did not run."
+    yield Objection(check, f"{check}: {len(bad)} of {len(findings)} findings do not pass ({tally}).{first}", reviewable)
