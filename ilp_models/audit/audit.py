@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -10,16 +11,15 @@ from ilp_models.audit.accuracy import check_baseline, check_calibration, check_s
 from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.exposure import check_groups
 from ilp_models.audit.groups import GroupTable
-from ilp_models.audit.inputs import check_features, check_group_table, check_shap
+from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
 from ilp_models.audit.measures import UNITS
 from ilp_models.audit.residents import Residents
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import REQUIRED
+from ilp_models.domain.governance import Governance
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 
 CONFIGURED: Final = frozenset(usual.LIMITS)
@@ -53,7 +53,9 @@ class Audit:
     floor : float, default 0.005
         Smaller forecasts are read as this many events where logarithms are taken.
     valid_days : float, default 8
-        Days until a decision expires.
+        Days until a decision expires; earlier where ``governance`` sets an earlier date.
+    governance : Governance
+        Who answers for the use of the forecast, and until when; an empty field withholds.
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Audit:
     seed: int = 0
     floor: float = 0.005
     valid_days: float = 8
+    governance: Governance = field(default_factory=Governance)
 
     def __post_init__(self) -> None:
         """Refuse settings that would weaken the audit by mistake."""
@@ -99,30 +102,17 @@ class Audit:
             msg = f"audit.limits.{boundless[0]} has no bound, so nothing could fail; give one, such as fail_below."
             raise InputError(msg)
 
-    def run(
-        self,
-        replay: Replay,
-        baseline: Replay,
-        grid: Grid,
-        explanation: Explanation | None = None,
-        features: Sequence[Column] | None = None,
-    ) -> AuditReport:
+    def run(self, subject: Subject, now: datetime | None = None) -> AuditReport:
         """Return what every check found.
 
         A check that crashes becomes a finding in state ``insufficient`` with the error as its reason.
 
         Parameters
         ----------
-        replay : Replay
-            Stored forecasts of the forecaster beside what happened.
-        baseline : Replay
-            The same of the baseline.
-        grid : Grid
-            The cells of both.
-        explanation : Explanation, optional
-            Attributions of the forecaster.
-        features : sequence of Column, optional
-            Columns that the forecaster uses; by default those of the explanation.
+        subject : Subject
+            Replays, cells and explanation of one forecaster.
+        now : datetime, optional
+            The moment at which the dates of ``governance`` must lie ahead; by default the present.
 
         Returns
         -------
@@ -134,17 +124,17 @@ class Audit:
         InputError
             If the replays and the grid are not of the same units, or the baseline is not the configured one.
         """
+        replay, baseline, grid = subject.replay, subject.baseline, subject.grid
         if baseline.forecaster != self.baseline:
             msg = f"The audit compares with {self.baseline!r}, not with {baseline.forecaster!r}; replay the former."
             raise InputError(msg)
-        used = features if features is not None or explanation is None else explanation.columns
         residents, problem = self._residents(grid)
         evidence = Evidence(
             replay=replay,
             baseline=baseline,
             grid=grid,
-            explanation=explanation,
-            features=None if used is None else tuple(used),
+            explanation=subject.explanation,
+            features=subject.columns,
             limits=self._limits(),
             minimum=self._minimum(),
             resampling=self._resampling(),
@@ -153,18 +143,21 @@ class Audit:
             floor=self.floor,
             residents=residents,
         )
-        findings = [finding for names, check in self._checks(problem) for finding in _tried(names, check, evidence)]
+        checks = self._checks(problem, now or datetime.now(UTC))
+        findings = [finding for names, check in checks for finding in _tried(names, check, evidence)]
         return AuditReport(
             findings=tuple(findings),
             forecaster=replay.forecaster,
             recipe=replay.recipe,
             crime_types=evidence.scopes,
             groups=tuple((one.dimension, group) for one in residents for group in one.groups),
-            header=self._header(evidence),
+            header=self._header(evidence) | {"data": subject.data},
             changed=tuple(usual.changes(self._settings(), Audit()._settings())),
         )
 
-    def _checks(self, problem: Finding | None) -> list[tuple[tuple[str, ...], Callable[[Evidence], list[Finding]]]]:
+    def _checks(
+        self, problem: Finding | None, now: datetime
+    ) -> list[tuple[tuple[str, ...], Callable[[Evidence], list[Finding]]]]:
         tables = check_group_table if problem is None else lambda _: [problem]
         return [
             (("feature_allow_list",), partial(check_features, families=self.families, refused=self.refused)),
@@ -174,6 +167,7 @@ class Audit:
             (("calibration_slope",), check_calibration),
             (("shap_additivity",), check_shap),
             (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
+            (("governance",), partial(check_governance, governance=self.governance, now=now)),
         ]
 
     def _residents(self, grid: Grid) -> tuple[tuple[Residents, ...], Finding | None]:
@@ -217,6 +211,7 @@ class Audit:
             "minimum": asdict(evidence.minimum),
             "resampling": asdict(evidence.resampling),
             "floor": self.floor,
+            "governance": self.governance.to_dict(),
         }
 
 

@@ -6,6 +6,7 @@ from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.governance import Governance
 
 
 def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_days: float = 8) -> Decision:
@@ -23,7 +24,7 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
     now : datetime
         The present, with its zone.
     valid_days : float, default 8
-        Days until the decision expires.
+        Days until the decision expires; it never outlives the dates of the report's governance.
 
     Returns
     -------
@@ -38,6 +39,8 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
     if not 0 < valid_days < float("inf"):
         msg = f"audit.valid_days={valid_days} must be a number of days above 0."
         raise InputError(msg)
+    until = now + timedelta(days=valid_days)
+    ends = Governance.from_dict(report.header.get("governance") or {}).ends
     return Decision(
         report=report,
         forecaster=forecast.forecaster,
@@ -47,5 +50,5 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
         cutoff=forecast.cutoff.isoformat(),
         periods=len(forecast.periods),
         issued=now,
-        valid_until=now + timedelta(days=valid_days),
+        valid_until=until if ends is None or now.tzinfo is None else min(until, ends),
     )

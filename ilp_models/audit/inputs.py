@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from ilp_models.audit.evidence import Evidence
 from ilp_models.domain.design import Column
 from ilp_models.domain.finding import Finding, Limit, State
+from ilp_models.domain.governance import Governance
 
 _NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
 _AT_LEAST_ONE: Final = Limit(fail_below=1, neutral=1)
@@ -73,6 +75,33 @@ def check_shap(evidence: Evidence) -> list[Finding]:
         return [Finding("shap_additivity", title, State.INSUFFICIENT, reason, limit=limit)]
     error, units = explanation.additivity_error, float(explanation.log_expected.size)
     return [evidence.judged("shap_additivity", title, (error, error, error), evidence=units)]
+
+
+def check_governance(evidence: Evidence, governance: Governance, now: datetime) -> list[Finding]:
+    """Return whether people have settled what must be settled before anyone acts on a forecast.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Not looked at: who answers for a model does not follow from its numbers.
+    governance : Governance
+        Purpose, legal basis, owner, reviewer, dates.
+    now : datetime
+        The present, with its zone.
+
+    Returns
+    -------
+    list of Finding
+        One ``governance``: how many fields are empty, past or in conflict.
+    """
+    del evidence
+    title, faults = "fields of governance that are empty, past or in conflict", governance.faults(now)
+    count = float(len(faults))
+    reason = (
+        f"{'; '.join(faults)}. Set audit.governance.* to what was settled." if faults else "All fields are settled."
+    )
+    state = _NONE_ALLOWED.judge(count, count, count)
+    return [Finding("governance", title, state, reason, count, count, count, _NONE_ALLOWED)]
 
 
 def check_group_table(evidence: Evidence) -> list[Finding]:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +13,12 @@ import filelock
 
 from ilp_models.domain.errors import InputError, StorageError
 
-ACTS: Final = ("decided", "exported", "withdrawn")
+ACTS: Final = ("decided", "approved", "exported", "allocated", "withdrawn")
 _START: Final = "0" * 64
 _PATIENCE_S: Final = 30.0
+SLACK: Final = timedelta(
+    minutes=1
+)  # two programs may reach the register in another order than they looked at the clock
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Entry:
     Parameters
     ----------
     act : str
-        ``decided``, ``exported`` or ``withdrawn``.
+        One of ``ACTS``.
     who : str
         Who did it.
     decision : str
@@ -72,12 +75,30 @@ class Standing:
         Moments of the first and the last entry, ISO 8601; empty where there is none.
     digest : str
         SHA-256 of the last line; kept elsewhere, it shows a later cut at the end.
+    lines : tuple of Entry
+        What the lines say, oldest first.
     """
 
     entries: int
     first: str
     last: str
     digest: str
+    lines: tuple[Entry, ...] = ()
+
+    def about(self, decision: str) -> tuple[Entry, ...]:
+        """Return what happened to one decision, oldest first.
+
+        Parameters
+        ----------
+        decision : str
+            Its seal.
+
+        Returns
+        -------
+        tuple of Entry
+            Empty where the register does not know it.
+        """
+        return tuple(line for line in self.lines if line.decision == decision)
 
 
 @dataclass(frozen=True)
@@ -92,13 +113,15 @@ class Register:
 
     path: Path
 
-    def append(self, entry: Entry) -> str:
+    def append(self, entry: Entry, ask: Callable[[Standing], None] | None = None) -> str:
         """Return the digest of the line written; it is on disk before this returns.
 
         Parameters
         ----------
         entry : Entry
             What happened.
+        ask : callable, optional
+            Called with what the register holds while nobody else can write; what it raises stops the line.
 
         Returns
         -------
@@ -116,6 +139,8 @@ class Register:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(f"{self.path}.lock", timeout=_PATIENCE_S):
                 standing = self.verify()
+                if ask is not None:
+                    ask(standing)
                 line = self._line(entry, standing)
                 _write(self.path, line + b"\n")
         except filelock.Timeout as error:
@@ -148,11 +173,12 @@ class Register:
             If a line was edited, removed, added or moved, or the last one is torn; the first such line is named.
         """
         *lines, rest = self._read().split(b"\n")
-        moments, digests = [""], [_START]
+        moments, digests, entries = [""], [_START], []
         for number, line in enumerate(lines, start=1):
             if fault := _fault(line, number, digests[-1], moments[-1]):
                 msg = f"{self.path}, line {number}: {fault}; restore the register from a copy."
                 raise StorageError(msg)
+            entries.append(_entry(line))
             moments.append(json.loads(line)["moment"])
             digests.append(_digest(line))
         if rest:
@@ -167,7 +193,7 @@ class Register:
                 "rewritten; restore the register from a copy."
             )
             raise StorageError(msg)
-        return Standing(len(lines), moments[1] if lines else "", moments[-1], digests[-1])
+        return Standing(len(lines), moments[1] if lines else "", moments[-1], digests[-1], tuple(entries))
 
     def _read(self) -> bytes:
         try:
@@ -179,13 +205,13 @@ class Register:
             raise StorageError(msg) from error
 
     def _line(self, entry: Entry, standing: Standing) -> bytes:
-        moment = entry.moment.astimezone(UTC).isoformat(timespec="microseconds")
-        if moment < standing.last:
-            msg = (
-                f"{self.path}: {moment} is before the last entry at {standing.last}; set the clock right and try again."
-            )
+        moment = entry.moment.astimezone(UTC)
+        last = datetime.fromisoformat(standing.last) if standing.last else moment
+        if moment < last - SLACK:
+            msg = f"{self.path}: {moment} is before the last entry at {last}; set the clock right and try again."
             raise InputError(msg)
-        plain = asdict(entry) | {"moment": moment, "number": standing.entries + 1, "previous": standing.digest}
+        written = max(moment, last).isoformat(timespec="microseconds")
+        plain = asdict(entry) | {"moment": written, "number": standing.entries + 1, "previous": standing.digest}
         try:
             return _canonical(plain | {"digest": _digest(_canonical(plain))})
         except (TypeError, ValueError) as error:
@@ -206,6 +232,12 @@ def _fault(line: bytes, number: int, previous: str, moment: str) -> str:
         return "it is older than the line before it" if plain["moment"] < moment else ""
     except (AttributeError, KeyError, TypeError, ValueError):
         return "it is no entry of a register"
+
+
+def _entry(line: bytes) -> Entry:
+    plain = json.loads(line)
+    values = {name: plain[name] for name in ("act", "who", "decision", "content")}
+    return Entry(**values, moment=datetime.fromisoformat(plain["moment"]))
 
 
 def _write(path: Path, line: bytes) -> None:

@@ -59,6 +59,7 @@ REQUIRED: Final[Mapping[str, Check]] = {
     "need_adjusted_ratio": Check(Scope.CRIME_TYPE_AND_GROUP, overridable=True),
     "coverage_ratio": Check(Scope.CRIME_TYPE_AND_DIMENSION, overridable=True),
     "closed_form": Check(Scope.DIMENSION, overridable=False),
+    "governance": Check(Scope.MODEL, overridable=False),
 }
 
 

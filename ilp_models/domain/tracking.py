@@ -99,3 +99,45 @@ class Tracker(Protocol):
         context manager of TrackedRun
             The run ends as finished, or as failed where an error passes through.
         """
+
+    def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
+        """Point an alias of a forecaster at the folder of a run; a mirror of the register, and no gate.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            ``research``, ``candidate``, ``approved`` or ``withdrawn``; the run loses ``approved`` and ``candidate``
+            with the last.
+        source : Path
+            Folder of the run.
+        tags : mapping of str to str
+            What the register knows, for people to look at.
+
+        Raises
+        ------
+        StorageError
+            If the store cannot be used.
+        """
+
+    def promoted(self, name: str, alias: str) -> str:
+        """Return the folder of the run that an alias points at.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            The alias.
+
+        Returns
+        -------
+        str
+            Whoever moved the alias: what lies there must be asked of the register.
+
+        Raises
+        ------
+        StorageError
+            If there is no such alias, or the store cannot be used.
+        """

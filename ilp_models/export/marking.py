@@ -125,6 +125,7 @@ def mark(
     name = decision_id(decision) if decision is not None and covers else NO_DECISION
     changed = "" if decision is None or not covers else "; ".join(decision.report.changed)
     until = decision.valid_until.isoformat() if decision is not None and grade == "allocation" else NO_DECISION
+    approval = None if decision is None or grade == "research" else decision.approval
     facts = {
         "grade": grade,
         "use": RESEARCH_ONLY if grade == "research" else f"admitted for resource allocation until {until}",
@@ -132,6 +133,7 @@ def mark(
         "caveat": CAVEAT,
         "decision": name,
         "valid_until": until,
+        "approval": NO_DECISION if approval is None else f"by {approval.reviewer}: {approval.reason}",
         "audit_settings": changed or ("none" if name == NO_DECISION else "the usual ones"),
         "units": "expected and q05 to q95: events per cell and period; share: part of the sum over all cells",
         "forecaster": forecast.forecaster,

@@ -18,6 +18,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
+from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.publish import Results, publish
 from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
@@ -37,6 +38,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     explain: TreeShap,
     audit: Audit,
     export: Export,
+    register: str,
     compute: Compute,
     tracking: Tracker,
     config: Mapping[str, Any],
@@ -68,6 +70,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Checks and limits.
     export : Export
         Formats of the forecast decided on.
+    register : str
+        File of the register, which gets a line for the decision before any file of it appears.
     compute : Compute
         Where the work runs.
     tracking : Tracker
@@ -88,11 +92,12 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
-        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
-        for path in publish(results, export, folder):
+        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit, study.events.digest()))
+        for path in publish(results, export, Path(register), folder):
             tracked.artifact(path)
         decision = results.judgement.decision
         tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
+    mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])
 
 

@@ -1,24 +1,27 @@
 """The task ``export``: write the grid of an earlier run in other formats or under another grade."""
 
-import getpass
-import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.register import Entry, Register
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
-from ilp_models.export.marking import mark
 from ilp_models.export.writers import Export, marked_names
+from ilp_models.pipeline.asked import Left, user
 from ilp_models.pipeline.study import now
 
 
-def run(
-    *, source: str, grade: str, register: str, formats: Sequence[str], config: Mapping[str, Any], folder: Path
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    source: str,
+    grade: str,
+    register: str,
+    trusted: str | None,
+    formats: Sequence[str],
+    config: Mapping[str, Any],
+    folder: Path,
 ) -> str:
     """Return where the files are, having written them under names that show their grade.
 
@@ -29,7 +32,9 @@ def run(
     grade : str
         ``research`` or ``allocation``.
     register : str
-        File in which an allocation-grade export leaves a line before its files appear.
+        File in which an allocation-grade export leaves a line before its files appear; it must know the decision.
+    trusted : str or None
+        File or folder with the public keys of reviewers; where given, allocation needs an approval signed by one.
     formats : sequence of str
         Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
     config : mapping
@@ -47,31 +52,34 @@ def run(
     InputError
         If the folder holds no forecast.
     WithheldError
-        If the grade is ``allocation`` and no decision admits that very forecast; nothing is written.
+        If the grade is ``allocation`` and no decision admits that very forecast, or the register does not bear it out;
+        nothing is written.
     """
     del config
-    export = Export(tuple(formats), grade)
-    origin = Path(source)
-    path = origin / "forecast.parquet"
-    if not path.is_file():
-        msg = f"{origin} holds no forecast.parquet; run `ilp weekly` first, or name a run's folder with source=FOLDER."
-        raise InputError(msg)
-    forecast, places, made = read_forecast(path), read_places(path), read_provenance(path)
-    decision = _read_decision(origin / "decision.json", grade)
-    names = marked_names(export.grade)
-    if decision is not None and grade == "allocation":
-        # asked before the line is written, which must not tell of a refused export; the line comes before the files,
-        # because a line too many can be explained and an export without one cannot
-        mark(forecast, made, decision, grade)
-        Register(Path(register)).append(_entry(forecast, decision, [names[form] for form in export.formats]))
-    files = export.write(forecast, places, made, decision, folder, names)
+    export, left = Export(tuple(formats), grade), Left.by(source)
+    names, decision = marked_names(export.grade), None
+    if grade == "allocation":
+        decision = left.permitted(register, trusted)
+        # the line comes before the files, because a line too many can be explained and an export without one cannot
+        entry = _entry(left.forecast, decision, [names[form] for form in export.formats])
+        Register(Path(register)).append(entry)
+    else:
+        decision = _known(left)
+    files = export.write(left.forecast, left.places, left.provenance, decision, folder, names)
     told = [f"Exported as {export.grade}:", *(f"  {file}" for file in files)]
     if decision is not None and grade == "allocation":
-        told += [
-            *decision.reasons,
-            "The seal of decision.json is a checksum and no signature: know where it came from.",
-        ]
+        told += decision.reasons
+        if decision.approval is not None:
+            told.append(f"Approved by {decision.approval.reviewer}: {decision.approval.reason}")
     return "\n".join(told)
+
+
+def _known(left: Left) -> Decision | None:
+    """Return the decision to quote in files for research, where one that is not valid counts as none."""
+    try:
+        return left.decision()
+    except WithheldError:
+        return None
 
 
 def _entry(forecast: RiskForecast, decision: Decision, names: Sequence[str]) -> Entry:
@@ -81,29 +89,4 @@ def _entry(forecast: RiskForecast, decision: Decision, names: Sequence[str]) -> 
         "periods": [str(period) for period in forecast.periods],
         "files": list(names),
     }
-    return Entry("exported", _user(), str(decision.to_dict()["seal"]), now(), content)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # a container may run under a number that has no name
-        return f"user {os.getuid()}"
-
-
-def _read_decision(path: Path, grade: str) -> Decision | None:
-    """Return the decision beside a forecast; one that is not valid counts as none for research and is refused else."""
-    if not path.is_file():
-        return None
-    try:
-        return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except WithheldError:
-        if grade == "research":
-            return None
-        raise
-    except ValueError as error:
-        if grade == "research":
-            return None
-        msg = f"{path} cannot be read ({error}); run the audit again."
-        raise WithheldError(msg) from error
+    return Entry("exported", user(), decision.seal, now(), content)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
@@ -37,7 +38,7 @@ class Judgement:
     reasons: pd.DataFrame | None
 
 
-def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit) -> Judgement:
+def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit, data: str = "") -> Judgement:
     """Return the decision on a forecast, from the replays of its forecaster.
 
     Parameters
@@ -50,6 +51,8 @@ def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit)
         How forecasts are explained.
     audit : Audit
         Checks and limits.
+    data : str, default ""
+        Digest of the records.
 
     Returns
     -------
@@ -57,10 +60,11 @@ def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit)
         The gate fails closed: what cannot be explained or measured is withheld.
     """
     name = ahead.forecast.forecaster
-    explanation = _explain(ahead, explain)
-    report = audit.run(comparison.replay_of(name), comparison.replay_of(audit.baseline), comparison.grid, explanation)
+    explanation, moment = _explain(ahead, explain), now()
+    replays = comparison.replay_of(name), comparison.replay_of(audit.baseline)
+    report = audit.run(Subject(*replays, comparison.grid, explanation, data=data), moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
-    return Judgement(decide(report, ahead.forecast, now(), audit.valid_days), explanation, reasons)
+    return Judgement(decide(report, ahead.forecast, moment, audit.valid_days), explanation, reasons)
 
 
 def _explain(ahead: Ahead, explain: TreeShap) -> Explanation | None:

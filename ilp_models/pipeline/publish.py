@@ -1,18 +1,23 @@
 """The files of a decided forecast: grids, decision, explanation, model and the page that shows them all."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ilp_models.audit.permission import record
+from ilp_models.audit.register import Register
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import IlpError
 from ilp_models.domain.replay import Replay
 from ilp_models.export.areas import write_areas
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.ahead import Ahead, write_relative_risks
+from ilp_models.pipeline.asked import user
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.judge import Judgement
 from ilp_models.pipeline.record import write_json
@@ -20,6 +25,8 @@ from ilp_models.pipeline.study import Study, now
 from ilp_models.report.compose import Evidence, compose
 from ilp_models.report.page import Report
 from ilp_models.scoring.calibration import calibration
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +79,11 @@ def provenance(study: Study, ahead: Ahead, protocol: str) -> Provenance:
     )
 
 
-def publish(results: Results, export: Export, folder: Path) -> list[Path]:
+def publish(results: Results, export: Export, register: Path, folder: Path) -> list[Path]:
     """Return the files of a decided forecast, marked with the highest grade that its decision allows.
+
+    The line of the decision goes into the register first. If it cannot be written, the files are for research: an
+    allocation without a line could not be explained, and the work of a run is not to be lost.
 
     Parameters
     ----------
@@ -81,6 +91,8 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
         What the run found out.
     export : Export
         Formats.
+    register : Path
+        File of the register.
     folder : Path
         Folder of the run.
 
@@ -92,7 +104,8 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
-    graded = replace(export, grade="allocation" if judgement.decision.admitted else "research")
+    known = _registered(judgement.decision, register)
+    graded = replace(export, grade="allocation" if known and judgement.decision.admitted else "research")
     files = graded.write(ahead.forecast, ahead.grid, source, judgement.decision, folder)
     past = results.comparison.replay_of(ahead.forecast.forecaster)
     files += publish_areas(ahead, source, graded.grade, folder, judgement.decision, past)
@@ -110,6 +123,15 @@ def publish(results: Results, export: Export, folder: Path) -> list[Path]:
     }
     files.append(write_bundle(ahead.forecaster, folder / "model", facts))
     return files + write_relative_risks(ahead, folder)
+
+
+def _registered(decision: Decision, register: Path) -> bool:
+    try:
+        record(Register(register), decision, user())
+    except IlpError as error:
+        _LOG.warning("The decision is not in the register, so its files are for research only: %s", error)
+        return False
+    return True
 
 
 def publish_areas(

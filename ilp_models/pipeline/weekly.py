@@ -19,6 +19,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
+from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.publish import Results, publish, write_page
 from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
 from ilp_models.pipeline.study import Study, check_names, open_study
@@ -39,6 +40,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     explain: TreeShap,
     audit: Audit,
     export: Export,
+    register: str,
     report: Report,
     compute: Compute,
     tracking: Tracker,
@@ -73,6 +75,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Formats; the grade follows from the decision.
     report : Report
         Title and lengths of lists.
+    register : str
+        File of the register, which gets a line for the decision before any file of it appears.
     compute : Compute
         Where the work runs.
     tracking : Tracker
@@ -93,12 +97,15 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("weekly", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
-        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit))
+        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit, study.events.digest()))
         files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]
-        files += publish(results, export, folder)
+        files += publish(results, export, Path(register), folder)
         files += [write_page(results, report, scoring.baseline, folder), folder / "figures"]
         record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
         _record(tracked, results.judgement.decision, files)
+    mirror(
+        tracking, "candidate" if results.judgement.decision.admitted else "research", results.judgement.decision, folder
+    )
     table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
     return "\n".join([_intake(study), "", table, "", *decision_lines(results.judgement.decision), "", _files(folder)])
 

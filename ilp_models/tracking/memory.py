@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.tracking.entries import clean_name, flatten
 
 
@@ -125,9 +126,12 @@ class InMemoryTracker:
     ----------
     runs : list of MemoryRun
         The runs so far, oldest first.
+    aliases : dict
+        Folder and tags by name of the forecaster and alias.
     """
 
     runs: list[MemoryRun] = field(default_factory=list)
+    aliases: dict[tuple[str, str], tuple[Path, dict[str, str]]] = field(default_factory=dict)
 
     def check(self) -> None:
         """Do nothing: memory is always ready."""
@@ -156,6 +160,51 @@ class InMemoryTracker:
         run.params(config)
         with _closing(run):
             yield run
+
+    def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
+        """Point an alias at the folder of a run.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            The alias.
+        source : Path
+            Folder of the run.
+        tags : mapping of str to str
+            What the register knows.
+        """
+        self.aliases[name, alias] = source, dict(tags)
+        if alias == "withdrawn":
+            for other in ("approved", "candidate"):
+                if self.aliases.get((name, other), (None,))[0] == source:
+                    del self.aliases[name, other]
+
+    def promoted(self, name: str, alias: str) -> str:
+        """Return the folder that an alias points at.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            The alias.
+
+        Returns
+        -------
+        str
+            The folder.
+
+        Raises
+        ------
+        StorageError
+            If there is no such alias.
+        """
+        if (name, alias) not in self.aliases:
+            msg = f"No run of {name} has the alias {alias}; see `ilp approve`."
+            raise StorageError(msg)
+        return str(self.aliases[name, alias][0])
 
 
 @contextmanager

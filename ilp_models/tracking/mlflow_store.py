@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from ilp_models.domain.errors import StorageError
+from ilp_models.tracking import registry
 from ilp_models.tracking.entries import clean_name, flatten, in_batches, shorten
 
 _METRICS_AT_ONCE, _WORDS_AT_ONCE = 1000, 100
@@ -191,6 +192,44 @@ class MlflowTracker:
             with _storing(uri):
                 _client(uri).log_text(run.identity, json.dumps(config, indent=2, default=str), "config.json")
             yield run
+
+    def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
+        """Point an alias of a registered model at the folder of a run; see :class:`ilp_models.domain.tracking.Tracker`.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            ``research``, ``candidate``, ``approved`` or ``withdrawn``.
+        source : Path
+            Folder of the run.
+        tags : mapping of str to str
+            What the register knows, for people to look at.
+        """
+        self.check()
+        uri, _ = self._store()
+        with _storing(uri):
+            registry.promote(_client(uri), name, alias, str(source.resolve()), tags)
+
+    def promoted(self, name: str, alias: str) -> str:
+        """Return the folder of the run that an alias points at.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        alias : str
+            The alias.
+
+        Returns
+        -------
+        str
+            Whoever moved the alias: what lies there must be asked of the register.
+        """
+        uri, _ = self._store()
+        with _storing(uri):
+            return registry.promoted(_client(uri), name, alias)
 
     def _store(self) -> tuple[str, Path | None]:
         """Return the store's address, and the folder that holds it where it is embedded."""

@@ -14,11 +14,23 @@ from ilp_models.audit.groups import GroupTable
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from tests.builders import square_grid
 
 CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
+GOVERNANCE = {
+    "purpose": "tests",
+    "legal_basis": "none is needed",
+    "level": "middle",
+    "owner": "O. Wner",
+    "trainer": "T. Rainer",
+    "reviewer": "R. Viewer",
+    "complaints": "nowhere",
+    "review_date": "2099-12-31",
+    "retention_until": "2099-12-31",
+}
 TYPES = ("Assault", "Robbery")
 RECIPE = "0123456789abcdef"
 COLUMNS = (
@@ -41,6 +53,7 @@ def audit(groups=None, **settings):
     """Return the audit of configs/audit/default.yaml with some settings changed."""
     stored = yaml.safe_load(CONFIG.read_text())
     stored.pop("_target_")
+    stored["governance"] = Governance(**GOVERNANCE)
     table = stored.pop("groups")
     table.pop("_target_")
     given = GroupTable(**(table | {"source": None if groups is None else Table(groups)}))

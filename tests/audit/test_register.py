@@ -102,7 +102,7 @@ def test_a_clock_moved_back_is_refused(tmp_path):
     assert register.verify().entries == LINES
 
 
-@pytest.mark.parametrize("changed", [{"act": "approved"}, {"who": ""}, {"moment": datetime(2026, 1, 5)}])  # noqa: DTZ001
+@pytest.mark.parametrize("changed", [{"act": "forgotten"}, {"who": ""}, {"moment": datetime(2026, 1, 5)}])  # noqa: DTZ001
 def test_an_entry_nobody_could_understand_is_refused(changed):
     with pytest.raises(InputError):
         entry(**changed)

@@ -12,13 +12,22 @@ import pytest
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
 from ilp_models.export.geoparquet import read_forecast
+from ilp_models.pipeline import study
 from tests.pipeline.small_city import LENIENT, copied, perform
 
 FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
 
 
+@pytest.fixture(autouse=True)
+def _register(admitted, withheld, shelf, tmp_path):
+    """Give each test a copy of the register that knows both runs."""
+    shutil.copy(shelf / "register.jsonl", tmp_path)
+
+
 def export(tmp_path, source, grade, *overrides):
-    return perform("export", tmp_path, f"source='{source}'", f"grade={grade}", *overrides)
+    register = next(folder for folder in (tmp_path, tmp_path.parent) if (folder / "register.jsonl").exists())
+    words = (f"source='{source}'", f"grade={grade}", f"register='{register}/register.jsonl'")
+    return perform("export", tmp_path, *words, *overrides)
 
 
 def refused(tmp_path, source, error=WithheldError):
@@ -35,7 +44,8 @@ def set_clock(monkeypatch, moment):
         def now(cls, tz=None):
             return moment.astimezone(tz)
 
-    monkeypatch.setattr(marking, "datetime", Clock)
+    for module in (marking, study):
+        monkeypatch.setattr(module, "datetime", Clock)
 
 
 def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, tmp_path):
@@ -137,8 +147,10 @@ def test_a_decision_expires(admitted, tmp_path, monkeypatch):
     assert "Exported as allocation" in export(tmp_path / "before", admitted.folder, "allocation").told
     set_clock(monkeypatch, until)
     assert "run the audit again" in refused(tmp_path, admitted.folder)
+    set_clock(monkeypatch, until - timedelta(hours=1))  # back to before its end, but not past what was done since
+    assert "before the last line of the register" in refused(tmp_path, admitted.folder)
     set_clock(monkeypatch, datetime(2020, 1, 1, tzinfo=UTC))
-    assert "run the audit again" in refused(tmp_path, admitted.folder)
+    assert "before the last line of the register" in refused(tmp_path, admitted.folder)
 
 
 def test_a_folder_without_a_forecast_says_what_to_run(tmp_path):

@@ -8,12 +8,19 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
+from ilp_models.audit.permission import record
+from ilp_models.audit.register import Register
 from ilp_models.cli.door import find_configs
 from ilp_models.domain.errors import StorageError, WithheldError
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import decision_on, provenance_of
+
+
+def words_for(folder):
+    words = {"source": str(folder), "formats": ["csv"], "trusted": None, "config": {}, "folder": folder / "out"}
+    return words | {"register": str(folder / "register.jsonl")}
 
 
 @pytest.mark.parametrize("task", ["weekly", "audit", "forecast"])
@@ -29,9 +36,7 @@ def test_an_invalid_decision_counts_as_none_for_research_only(text, tmp_path):
     forecast = forecast_on(grid)
     Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
     (tmp_path / "decision.json").write_text(text)
-    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"} | {
-        "register": str(tmp_path / "register.jsonl")
-    }
+    words = words_for(tmp_path)
     run(grade="research", **words)
     table = pd.read_csv(tmp_path / "out" / "grid-research-only.csv")
     assert (set(table["grade"]), set(table["decision"].astype(str))) == ({"research"}, {"none"})
@@ -49,7 +54,7 @@ def test_a_broken_register_lets_nothing_out(tmp_path):
     register.write_text("{}\n")
     out = tmp_path / "out"
     with pytest.raises(StorageError, match="line 1"):
-        run(source=str(tmp_path), grade="allocation", formats=["csv"], register=str(register), config={}, folder=out)
+        run(grade="allocation", **words_for(tmp_path))
     assert not out.exists()
 
 
@@ -60,14 +65,12 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     decision = decision_on(forecast)
     softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
-    words = {"source": str(tmp_path), "formats": ["csv"], "config": {}, "folder": tmp_path / "out"} | {
-        "register": str(tmp_path / "register.jsonl")
-    }
+    words = words_for(tmp_path)
+    record(Register(tmp_path / "register.jsonl"), softer, "t.ester")
     told = run(grade="allocation", **words)
     assert "The audit was not the usual one: audit.share=0.1 (default 0.05)." in told
-    assert "checksum and no signature" in told
-    (line,) = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
+    _, line = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
     assert (line["act"], line["decision"]) == ("exported", softer.to_dict()["seal"])
     assert line["content"]["files"] == ["grid-allocation.csv"]
     assert line["content"]["cells"] == len(grid.cells)
-    assert "checksum" not in run(grade="research", **words)
+    assert "not the usual one" not in run(grade="research", **words)

@@ -1,0 +1,45 @@
+"""What an audit is made of: everything that is looked at, so that it can be kept and looked at again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ilp_models.domain.design import Column
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.replay import Replay
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One forecaster as an audit sees it.
+
+    Parameters
+    ----------
+    replay : Replay
+        Stored forecasts of the forecaster beside what happened.
+    baseline : Replay
+        The same of the baseline.
+    grid : Grid
+        The cells of both.
+    explanation : Explanation, optional
+        Attributions of the forecaster.
+    features : sequence of Column, optional
+        Columns that the forecaster uses; by default those of the explanation.
+    data : str, default ""
+        Digest of the records.
+    """
+
+    replay: Replay
+    baseline: Replay
+    grid: Grid
+    explanation: Explanation | None = None
+    features: Sequence[Column] | None = None
+    data: str = ""
+
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """Columns that the forecaster uses, or None where they are not known."""
+        used = self.features
+        if used is None and self.explanation is not None:
+            used = self.explanation.columns
+        return None if used is None else tuple(used)

@@ -1,0 +1,70 @@
+"""The task ``approve``: a reviewer takes responsibility for a decision."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.permission import Signing, approve
+from ilp_models.audit.register import Register
+from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.asked import Left, digests, user
+from ilp_models.pipeline.mirror import mirror
+from ilp_models.pipeline.study import now
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    source: str,
+    reviewer: str,
+    reason: str,
+    key: str | None,
+    register: str,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return what was approved, having added its line to the register.
+
+    Parameters
+    ----------
+    source : str
+        Folder of the run whose decision is approved.
+    reviewer : str
+        Who approves it: the reviewer that the audit names, never the trainer.
+    reason : str
+        Why.
+    key : str or None
+        PEM file of an Ed25519 private key; without one the approval is not signed.
+    register : str
+        File of the register.
+    tracking : Tracker
+        Where tags and aliases mirror the register.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of this run.
+
+    Returns
+    -------
+    str
+        Decision, reviewer, and the reviews that were accepted.
+
+    Raises
+    ------
+    WithheldError
+        If the decision failed, expired, was withdrawn or approved before, or the reviewer may not approve it.
+    """
+    del config, folder
+    left = Left.by(source)
+    decision, moment = left.decision(), now()
+    signing = Signing(reviewer, reason, user(), moment, Path(key) if key else None)
+    approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
+    told = [
+        f"Decision {decision.seal[:16]} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
+        f"  reviewer  {approval.reviewer}",
+        f"  reason    {approval.reason}",
+        f"  accepted  {', '.join(approval.reviews) or 'every check passed'}",
+        f"  signed    {f'by key {approval.key[:16]}' if approval.key else 'no: anybody could have written this line'}",
+        *mirror(tracking, "approved", decision, left.folder),
+    ]
+    return "\n".join(told)

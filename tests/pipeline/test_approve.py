@@ -1,0 +1,139 @@
+"""From a decision to what a reviewer approved, and every way to get there without one."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from ilp_models.audit.register import Register
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.pipeline.approved import load_approved
+from ilp_models.tracking.memory import InMemoryTracker
+from tests.pipeline.small_city import LENIENT, copied, perform
+
+
+@pytest.fixture
+def place(admitted, shelf, tmp_path):
+    """Return a copy of the admitted run beside a copy of the register."""
+    shutil.copy(shelf / "register.jsonl", tmp_path)
+    return copied(admitted, tmp_path / "run")
+
+
+def words(place):
+    return f"source='{place}'", f"register='{place.parent}/register.jsonl'", "tracking=memory"
+
+
+def approve(place, *more, **instead):
+    signing = ("reviewer='R. Viewer'", "reason='all checks passed'")
+    return perform("approve", place.parent, *words(place), *signing, *more, **instead)
+
+
+def load(place, **more):
+    return load_approved(str(place), str(place.parent / "register.jsonl"), **more)
+
+
+def test_an_approved_run_can_be_loaded(place, admitted):
+    told = approve(place).told
+    assert "R. Viewer" in told
+    assert "every check passed" in told
+    approved = load(place, asked={"unit": "count", "share": 0.1})
+    assert approved.forecast.digest() == admitted.decision["forecast"]
+    assert approved.decision.approval.reviewer == "R. Viewer"
+
+
+def test_an_admitted_run_that_nobody_approved_is_not_loaded(place):
+    with pytest.raises(WithheldError, match="not approved by a reviewer"):
+        load(place)
+
+
+def test_an_alias_set_by_hand_opens_nothing(place):
+    tracker = InMemoryTracker()
+    tracker.promote("lightgbm", "approved", place, {"audit.status": "admitted"})
+    with pytest.raises(WithheldError, match="whatever an alias says"):
+        load_approved("lightgbm@approved", str(place.parent / "register.jsonl"), tracking=tracker)
+    with pytest.raises(InputError, match="is an alias"):
+        load_approved("lightgbm@approved", str(place.parent / "register.jsonl"))
+
+
+def test_an_approval_is_mirrored_and_its_alias_leads_there(place):
+    tracker = InMemoryTracker()
+    approve(place, tracking=tracker)
+    approved = load_approved("lightgbm@approved", str(place.parent / "register.jsonl"), tracking=tracker)
+    assert approved.folder == place
+    perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'", tracking=tracker)
+    with pytest.raises(StorageError, match="approved"):
+        tracker.promoted("lightgbm", "approved")
+    with pytest.raises(WithheldError, match="a mistake in the records"):
+        load(place)
+
+
+def test_a_store_that_is_away_stops_no_approval(place):
+    class Away(InMemoryTracker):
+        def promote(self, *_):
+            msg = "Cannot use the tracking store."
+            raise StorageError(msg)
+
+    assert "The tracking store was not told" in approve(place, tracking=Away()).told
+    assert load(place).decision.approval is not None
+
+
+@pytest.mark.parametrize("asked", [{"share": 0.05}, {"unit": "per_km2"}, {"grid": "0" * 64}])
+def test_other_terms_than_audited_are_refused(place, asked):
+    approve(place)
+    with pytest.raises(WithheldError, match="use what was audited"):
+        load(place, asked=asked)
+
+
+def tampered_model(place):
+    trees = next((place / "model").glob("*.txt"))
+    trees.write_text(trees.read_text().replace("leaf_value=", "leaf_value=9 ", 1))
+
+
+def added_file(place):
+    (place / "model" / "more.txt").write_text("more")
+
+
+def removed_file(place):
+    (place / "model" / "bundle.json").unlink()
+
+
+@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file])
+def test_a_model_that_was_touched_after_its_approval_is_refused(place, spoil):
+    approve(place)
+    spoil(place)
+    with pytest.raises(WithheldError, match=r"model/.* is not what was approved"):
+        load(place)
+
+
+def test_a_decision_rewritten_with_a_new_seal_is_not_in_the_register(place):
+    approve(place)
+    path = place / "decision.json"
+    known = Decision.from_dict(json.loads(path.read_text()))
+    header = {**known.report.header, "unit": "per_km2"}
+    path.write_text(json.dumps(replace(known, report=replace(known.report, header=header)).to_dict()))
+    with pytest.raises(WithheldError, match="knows no decision"):
+        load(place)
+
+
+def test_a_register_without_the_line_of_approval_is_noticed(place):
+    approve(place)
+    register = place.parent / "register.jsonl"
+    last = Register(register).verify().digest
+    register.write_bytes(b"".join(register.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(WithheldError, match="not approved"):
+        load(place)
+    with pytest.raises(StorageError, match="cut off"):
+        Register(register).verify(last)
+
+
+def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, caplog):
+    broken = tmp_path / "register.jsonl"
+    broken.write_text("{}\n")
+    done = perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
+    assert done.decision["admitted"]
+    assert "research only" in (done.folder / "grid.geojson").read_text()
+    assert "for research only" in caplog.text
+    with pytest.raises(StorageError, match="line 1"):
+        perform("export", tmp_path, f"source='{done.folder}'", "grade=allocation", f"register='{broken}'")
