@@ -1,0 +1,201 @@
+"""The price of a cap on exposure: what is still covered, and who is exposed and covered, from no cap to parity."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.allocation.consequences import consequences, expected_share
+from ilp_models.allocation.constrained import Constrained
+from ilp_models.domain.allocation import Effort, Territory
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import InputError, NotRunError
+
+Floats = npt.NDArray[np.float64]
+
+CAPS: Final = (np.inf, 2.0, 1.5, 1.25, 1.1, 1.0)
+COLUMNS: Final = (
+    *("dimension", "group", "reference", "cap", "capture", "of_uncapped", "gap"),
+    *("exposure", "exposure_ratio", "need_adjusted_ratio", "coverage", "note"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """One period under one cap."""
+
+    allocator: Constrained
+    value: Floats
+    territory: Territory
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Which caps are tried, on the exposure of whom.
+
+    Parameters
+    ----------
+    dimension : str, optional
+        Dimension of the groups; by default the first that there is.
+    reference : str, optional
+        Group that exposures are compared with; by default each is compared with all other residents.
+    caps : sequence of float, optional
+        Largest ratios of exposure, infinity for no cap, which is always among them.
+
+    Raises
+    ------
+    InputError
+        If a cap is no number above 0.
+    """
+
+    dimension: str | None = None
+    reference: str | None = None
+    caps: Sequence[float] = CAPS
+
+    def __post_init__(self) -> None:
+        """Refuse caps that are none."""
+        if not all(float(cap) > 0 for cap in self.caps):
+            msg = f"frontier.caps={list(self.caps)} must be numbers above 0; write .inf for no cap."
+            raise InputError(msg)
+
+    def run(
+        self,
+        allocator: Constrained,
+        value: Floats,
+        territory: Territory,
+        compute: Compute,
+        recorded: Floats | None = None,
+    ) -> pd.DataFrame:
+        """Return the price and the consequences of each cap.
+
+        What keeps a tighter cap also keeps a looser one: the better of the two is taken, so that solver gaps do not
+        make a looser cap seem dearer.
+
+        Parameters
+        ----------
+        allocator : Constrained
+            Budget and other constraints; its cap on this dimension is replaced.
+        value : ndarray of float64
+            What covering a cell in full is worth, shape (cells, periods).
+        territory : Territory
+            The cells, with residents.
+        compute : Compute
+            Where the work runs.
+        recorded : ndarray of float64, optional
+            Recorded events, shape of ``value``: what capture and coverage are measured on; by default the value and
+            the expected events themselves.
+
+        Returns
+        -------
+        DataFrame
+            The columns of ``COLUMNS``, one row a cap and group, the loosest cap first: ``capture`` is the part of all
+            that is covered, ``of_uncapped`` that over the capture without a cap. A cap that nothing keeps has NaN and
+            a note.
+
+        Raises
+        ------
+        InputError
+            If there are no residents by the dimension, or nothing can be allocated even without a cap.
+        """
+        if not territory.residents:
+            msg = "A frontier needs residents by group; give groups.path=FILE."
+            raise InputError(msg)
+        groups = territory.groups_of(self.dimension or territory.residents[0].dimension)
+        caps = sorted({np.inf, *map(float, self.caps)}, reverse=True)
+        found = self._solved(allocator, groups.dimension, caps, value, (territory, compute))
+        events = recorded
+        if events is None:
+            events = value if territory.expected is None else territory.expected
+        total, need = float((value if recorded is None else recorded).sum()), allocator.budget.need(territory)
+        rows, uncapped = [], np.nan
+        for cap in caps:
+            effort, note = found[cap]
+            if isinstance(effort, Effort):
+                share = expected_share(effort, need)
+                capture = float((share * (value if recorded is None else recorded)).sum()) / total
+                uncapped = capture if cap == np.inf else uncapped
+                gap, means = float(effort.gap.max()), consequences(share, events, groups, self.reference)
+            else:
+                capture, gap = np.nan, np.nan
+                means = consequences(np.zeros_like(value), events, groups, self.reference)
+                means.iloc[:, 2:] = np.nan
+            told: dict[str, Any] = {"cap": cap, "capture": capture, "of_uncapped": capture / uncapped, "gap": gap, "note": note}
+            rows.append(means.assign(reference=self.reference or "rest", **told))
+        return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
+
+    def _solved(
+        self,
+        allocator: Constrained,
+        dimension: str,
+        caps: Sequence[float],
+        value: Floats,
+        where: tuple[Territory, Compute],
+    ) -> dict[float, tuple[Effort | None, str]]:
+        territory, compute = where
+        solved: dict[float, tuple[Effort | None, str]] = {}
+        best: Effort | None = None
+        for cap in reversed(caps):
+            capped = {**allocator.exposure, dimension: {"cap": cap, "reference": self.reference}}
+            ruled = replace(allocator, exposure=capped)
+            try:
+                effort = allocate_all(ruled, value, territory, compute)
+            except (InputError, NotRunError) as error:
+                if cap == np.inf:
+                    raise
+                solved[cap] = None, str(error)
+                continue
+            best = effort if best is None else _better(best, effort, value, allocator.budget.need(territory))
+            solved[cap] = best, ""
+        return solved
+
+
+def allocate_all(allocator: Constrained, value: Floats, territory: Territory, compute: Compute) -> Effort:
+    """Return the effort of all periods, each solved on its own where the work runs.
+
+    Parameters
+    ----------
+    allocator : Constrained
+        Any allocator will do.
+    value : ndarray of float64
+        Shape (cells, periods).
+    territory : Territory
+        The cells.
+    compute : Compute
+        Where the work runs; it shows how far it is.
+
+    Returns
+    -------
+    Effort
+        Over all periods.
+    """
+    tasks = [
+        _Task(
+            allocator,
+            value[:, [period]],
+            replace(
+                territory,
+                draw=territory.draw + period,
+                expected=None if territory.expected is None else territory.expected[:, [period]],
+            ),
+        )
+        for period in range(value.shape[1])
+    ]
+    return Effort.join(compute.map(_allocated, tasks, "Allocating"))
+
+
+def _allocated(task: _Task) -> Effort:
+    return task.allocator.allocate(task.value, task.territory)
+
+
+def _better(tight: Effort, loose: Effort, value: Floats, need: Floats) -> Effort:
+    """Return, period by period, the effort that covers more."""
+    worth = [(expected_share(effort, need) * value).sum(axis=0) for effort in (tight, loose)]
+    kept = worth[0] > worth[1]
+    return Effort(
+        np.where(kept, tight.amount, loose.amount),
+        np.where(kept, tight.inclusion, loose.inclusion),
+        loose.gap,
+    )

@@ -1,0 +1,163 @@
+"""The cells of highest value, and the same with no district getting more than its part."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.allocation.budget import Budget
+from ilp_models.allocation.exploration import check_exploration, explore, explored_cells
+from ilp_models.domain.allocation import Effort, Territory
+from ilp_models.domain.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TopAreas:
+    """Covers the cells of highest value for their need, until the budget is spent.
+
+    The best choice there is where nothing but the budget counts. Ties are broken in the order of the cells. Of hours,
+    the last cell gets what is left.
+
+    Parameters
+    ----------
+    budget : Budget, optional
+        What may be spent.
+    exploration : float, default 0
+        Share of the budget that goes to cells drawn at random among all others; above 0 only whole cells are covered.
+    seed : int, default 0
+        Of the draw.
+
+    Raises
+    ------
+    InputError
+        If the share lies outside [0, 1).
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    exploration: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        check_exploration(self.exploration)
+
+    @property
+    def name(self) -> str:
+        """The rule in words."""
+        drawn = f", {self.exploration:.0%} of the budget drawn at random" if self.exploration else ""
+        return f"top areas{drawn}"
+
+    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+        """Return the effort of each cell and period.
+
+        Parameters
+        ----------
+        expected_value : ndarray of float64
+            What covering a cell in full is worth, shape (cells, periods).
+        territory : Territory
+            The cells.
+
+        Returns
+        -------
+        Effort
+            Within the budget.
+        """
+        values, need, available = self.budget.parts(expected_value, territory)
+        order = np.argsort(-values / need[:, None], axis=0, kind="stable")
+        if self.exploration:
+            return self._explored(order, need, available, territory.draw)
+        amount = np.zeros_like(values)
+        needed = need[order]
+        before = np.cumsum(needed, axis=0) - needed
+        np.put_along_axis(amount, order, np.clip(available - before, 0.0, needed), axis=0)
+        return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
+
+    def _explored(self, order: npt.NDArray[np.int64], need: Floats, available: float, draw: int) -> Effort:
+        covered, drawn = explored_cells(self.exploration, need, available)
+        amount, inclusion = np.zeros(order.shape), np.zeros(order.shape)
+        for period in range(order.shape[1]):
+            chosen = np.zeros(len(order), dtype=bool)
+            chosen[order[: covered - drawn, period]] = True
+            rng = np.random.default_rng((self.seed, draw, period))
+            flags, inclusion[:, period] = explore(chosen, drawn, rng)
+            amount[:, period] = flags * need
+        return Effort(amount, inclusion, np.zeros(order.shape[1]))
+
+
+@dataclass(frozen=True)
+class Capped:
+    """Covers the cells of highest value, but no district gets more than a share of the budget.
+
+    Parameters
+    ----------
+    budget : Budget, optional
+        What may be spent.
+    most : float, default 0.25
+        Largest share of the budget for one district; cells without a district count as one of their own.
+
+    Raises
+    ------
+    InputError
+        If the share lies outside (0, 1].
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    most: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is none."""
+        if not 0 < self.most <= 1:
+            msg = f"allocation.most={self.most} must lie in (0, 1]; write a quarter as 0.25."
+            raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """The rule in words."""
+        return f"top areas, at most {self.most:.0%} of the budget for a district"
+
+    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+        """Return the effort of each cell and period.
+
+        Parameters
+        ----------
+        expected_value : ndarray of float64
+            What covering a cell in full is worth, shape (cells, periods).
+        territory : Territory
+            The cells.
+
+        Returns
+        -------
+        Effort
+            Within the budget.
+
+        Raises
+        ------
+        InputError
+            If the districts cannot take the budget under the cap.
+        """
+        values, need, available = self.budget.parts(expected_value, territory)
+        names, district = np.unique(territory.districts.astype(str), return_inverse=True)
+        cap = self.most * available
+        if self.budget.unit == "cells":
+            cap = float(np.floor(cap + 1e-9))
+        room = np.minimum(np.bincount(district, weights=need, minlength=len(names)), cap)
+        if room.sum() < available * (1 - 1e-9):
+            msg = (
+                f"{len(names)} district(s) of at most {cap:g} {self.budget.unit} each cannot take {available:g}; raise "
+                "allocation.most, or lower the budget."
+            )
+            raise InputError(msg)
+        order = np.argsort(-values / need[:, None], axis=0, kind="stable")
+        amount = np.zeros_like(values)
+        for period in range(values.shape[1]):
+            left, of_district = available, np.full(len(names), cap)
+            for cell in order[:, period]:
+                given = min(need[cell], left, of_district[district[cell]])
+                amount[cell, period] = given
+                left -= given
+                of_district[district[cell]] -= given
+                if left <= 0:
+                    break
+        return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))

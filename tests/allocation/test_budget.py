@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from ilp_models.allocation.budget import Budget
+from ilp_models.domain.errors import InputError
+from tests.allocation.towns import town
+
+
+def test_a_share_of_cells_is_rounded_to_whole_cells_and_never_to_none():
+    assert Budget(share=0.05).available(town(10, 14)) == 7
+    assert Budget(share=0.001).available(town()) == 1
+    assert Budget(amount=3).available(town()) == 3
+
+
+def test_hours_cover_cells_by_their_size():
+    budget = Budget(amount=10, unit="hours", per_cell=1, per_km2=4)
+    np.testing.assert_allclose(budget.need(town()), 2.0)
+    assert budget.available(town()) == 10
+    assert Budget(share=0.5, unit="hours", per_cell=2).available(town()) == pytest.approx(12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"unit": "money"}, "unit in"),
+        ({"share": 0}, "0 < share"),
+        ({"amount": 2.5}, "whole number of cells"),
+        ({"amount": -1}, "above 0"),
+        ({"amount": float("nan")}, "above 0"),
+        ({"per_cell": 2}, "set budget.unit=hours"),
+        ({"unit": "hours", "per_cell": 0}, "not all 0"),
+    ],
+)
+def test_a_budget_that_cannot_be_spent_is_refused(settings, words):
+    with pytest.raises(InputError, match=words):
+        Budget(**settings)
+
+
+def test_more_than_all_cells_take_is_refused():
+    with pytest.raises(InputError, match=r"more than covering every cell takes \(12\)"):
+        Budget(amount=13).available(town())
+
+
+@pytest.mark.parametrize("values", [np.ones(12), np.ones((11, 1)), np.full((12, 1), np.nan), -np.ones((12, 1))])
+def test_values_of_other_cells_or_no_numbers_are_refused(values):
+    with pytest.raises(InputError, match="Expected values"):
+        Budget(amount=1).parts(values, town())

@@ -1,0 +1,87 @@
+"""The price of caps, and what allocations mean for groups."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.allocation.budget import Budget
+from ilp_models.allocation.consequences import consequences, expected_share
+from ilp_models.allocation.constrained import Constrained
+from ilp_models.allocation.frontier import CAPS, Frontier, allocate_all
+from ilp_models.allocation.top_areas import TopAreas
+from ilp_models.domain.errors import InputError
+from tests.allocation.towns import Groups, Here, town, values
+
+GROUPS = ("hill", "shore", "field")
+
+
+def test_consequences_are_those_worked_out_by_hand():
+    people = np.array([[10.0, 30.0], [20.0, 0.0], [0.0, 0.0]])
+    groups = Groups("origin", ("hill", "shore"), people, people.sum(axis=1))
+    share, events = np.array([[1.0], [0.0], [0.0]]), np.array([[4.0], [6.0], [5.0]])
+    table = consequences(share, events, groups).set_index("group")
+    assert table.loc["hill", "exposure"] == pytest.approx(1 / 3)
+    assert table.loc["shore", "exposure_ratio"] == pytest.approx(3.0)
+    assert table.loc["hill", "coverage"] == pytest.approx(1 / 7)  # 4 * 1/4 of 4 * 1/4 + 6
+    assert table.loc["shore", "coverage"] == pytest.approx(1.0)
+    assert table.loc["shore", "need_adjusted_ratio"] == pytest.approx(0.75 / 0.3)
+    named = consequences(share, events, groups, "hill").set_index("group")
+    assert named["exposure_ratio"].to_dict() == pytest.approx({"hill": 1.0, "shore": 3.0})
+
+
+def test_consequences_of_a_draw_are_those_expected_of_it():
+    ground, worth = town(10, 10), values(town(10, 10))
+    budget = Budget(amount=10)
+    effort = TopAreas(budget, exploration=0.5).allocate(worth, ground)
+    share = expected_share(effort, budget.need(ground))
+    assert share.sum() == pytest.approx(10)
+    np.testing.assert_allclose(share[effort.inclusion < 1], 5 / 95)
+
+
+@given(st.integers(0, 1000), st.sampled_from([None, "field"]))
+@settings(max_examples=15, deadline=None)
+def test_a_looser_cap_never_covers_less_of_what_is_expected(seed, reference):
+    ground, worth = town(5, 6, seed, GROUPS), values(town(5, 6), 2, seed)
+    table = Frontier(reference=reference).run(Constrained(Budget(amount=6), gap=0.02), worth, ground, Here())
+    points = table.drop_duplicates("cap")
+    assert list(points["cap"]) == list(CAPS)
+    kept = points.dropna(subset="capture")
+    assert (kept["capture"].diff().dropna() <= 1e-12).all()
+    assert kept["of_uncapped"].iloc[0] == 1
+    assert points.loc[points["capture"].isna(), "note"].str.contains("no allocation keeps").all()
+
+
+def test_each_point_keeps_its_cap_and_tells_both_sides():
+    ground, worth = town(5, 6, 3, GROUPS), values(town(5, 6), 4, 3)
+    table = Frontier(reference="field").run(Constrained(Budget(amount=8), gap=0.0), worth, ground, Here())
+    others = table[(table["group"] != "field") & np.isfinite(table["cap"])].dropna(subset="capture")
+    assert len(others)
+    # each period keeps the cap, and so does their mean
+    assert (others["exposure_ratio"] <= others["cap"] * (1 + 1e-5)).all()
+    assert others["coverage"].between(0, 1).all()
+    free = table[np.isinf(table["cap"])]
+    assert free["capture"].iloc[0] == pytest.approx(np.sort(worth, axis=0)[-8:].sum() / worth.sum())
+
+
+def test_recorded_events_may_judge_what_expected_ones_chose():
+    ground, worth = town(5, 6, 3, GROUPS), values(town(5, 6), 4, 3)
+    recorded = np.random.default_rng(0).poisson(worth).astype(float)
+    table = Frontier(caps=()).run(Constrained(Budget(amount=8)), worth, ground, Here(), recorded)
+    top = TopAreas(Budget(amount=8)).allocate(worth, ground).amount
+    assert table["capture"].iloc[0] == pytest.approx((top * recorded).sum() / recorded.sum())
+
+
+def test_without_groups_there_is_no_frontier():
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match=r"groups\.path=FILE"):
+        Frontier().run(Constrained(), values(town()), replace(town(), residents=()), Here())
+    with pytest.raises(InputError, match="above 0"):
+        Frontier(caps=(0,))
+
+
+def test_periods_solved_one_by_one_are_those_solved_together():
+    ground, worth = town(5, 6), values(town(5, 6), 3)
+    rule = Constrained(Budget(amount=4), exposure={"origin": {"cap": 1.1}}, gap=0.0)
+    np.testing.assert_array_equal(allocate_all(rule, worth, ground, Here()).amount, rule.allocate(worth, ground).amount)

@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ilp_models.domain.allocation import Allocation, Override
+from ilp_models.domain.errors import InputError
+
+
+def cube(values):
+    periods = pd.period_range("2022-01-03", periods=np.shape(values)[1], freq="W-SUN")
+    return xr.DataArray(values, dims=("cell", "period"), coords={"cell": ["a", "b", "c"], "period": periods})
+
+
+EFFORT = np.array([[1.0, 0.0], [0.5, 1.0], [0.0, 0.0]])
+
+
+def allocation(effort=EFFORT, **changes):
+    given = {
+        "budget": 1.5,
+        "unit": "cells",
+        "objective": "expected count covered",
+        "allocator": "top areas",
+        "covered": cube(np.ones((3, 2))),
+        "inclusion": cube(np.ones((3, 2))),
+    }
+    return Allocation(cube(effort), **(given | changes))
+
+
+def test_it_tells_what_is_spent():
+    np.testing.assert_allclose(allocation().spent, [1.5, 1.0])
+    assert len(allocation().periods) == 2
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf])
+def test_effort_that_is_no_number_is_refused_with_its_place(value):
+    effort = EFFORT.copy()
+    effort[1, 1] = value
+    with pytest.raises(InputError, match="of b / 2022-01-10/2022-01-16 is no number >= 0"):
+        allocation(effort)
+
+
+def test_a_period_over_the_budget_is_named():
+    with pytest.raises(InputError, match=r"Period 2022-01-10/2022-01-16 spends 2 of 1\.5 cells"):
+        allocation(np.array([[1.0, 1.0], [0.5, 1.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"unit": "cars"}, "choose one of cells, hours"),
+        ({"budget": 0.0}, "above 0"),
+        ({"budget": float("nan")}, "above 0"),
+        ({"covered": cube(np.full((3, 2), -1.0))}, "The covered -1.0 of a"),
+        ({"inclusion": cube(np.full((3, 2), 2.0))}, "is no probability"),
+        ({"inclusion": cube(np.zeros((3, 2)))}, "is 0 although the cell has effort"),
+        ({"inclusion": cube(np.ones((3, 1)))}, "dimensions"),
+    ],
+)
+def test_what_nobody_could_carry_out_is_refused(changes, words):
+    with pytest.raises(InputError, match=words):
+        allocation(**changes)
+
+
+def test_a_cell_is_covered_once_but_may_take_many_hours():
+    double = np.array([[1.2, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    with pytest.raises(InputError, match="more than the whole cell"):
+        allocation(double)
+    assert allocation(double, unit="hours").spent[0] == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize(("who", "reason"), [("", "a festival"), ("A. Planner", " ")])
+def test_nobody_changes_anything_without_a_name_and_a_reason(who, reason):
+    with pytest.raises(InputError, match="needs who made it and why"):
+        Override("a", "2022-01-03", 1.0, who, reason)
