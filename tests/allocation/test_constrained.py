@@ -228,7 +228,7 @@ def test_constraints_on_what_is_unknown_are_refused(wrong, words):
         ({"gap": 1}, "gap"),
         ({"patrol_areas": 0}, "at least 1"),
         ({"patrol_areas": 1, "spacing": 10}, "set one of them"),
-        ({"whole": False}, "splits hours only"),
+        ({"whole": False}, "splits hours, without"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(wrong, words):
