@@ -11,6 +11,7 @@ import xarray as xr
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.robustness import Robustness
 
 REASON_COLUMNS: Final = (*DIMS, "rank", "feature", "family", "value", "attribution", "multiplier", "words")
 
@@ -22,6 +23,9 @@ class Explanation:
     For each unit, log expected count = base of its crime type + the sum of its attributions. An attribution of
     0.3 multiplies the expected count by exp(0.3) = 1.35 against the base. The base is the mean of the logarithms,
     so its exponential is not the average risk. An explanation is of the model, not of crime.
+
+    Where explaining a unit is costly, only some units are explained: those of the highest risk and a random sample
+    of the others. Means over units then count each explained unit as often as it stands for others.
 
     Parameters
     ----------
@@ -39,6 +43,13 @@ class Explanation:
         Name under which the forecaster was configured.
     cutoff : Timestamp
         The moment of the forecast.
+    method : str, default "tree path"
+        How it was worked out, such as ``exact additive`` or ``permutation``.
+    weights : DataArray, optional
+        How many units each explained unit stands for, 0 where a unit is not explained; dims of ``log_expected``.
+        By default every unit is explained.
+    robustness : Robustness, optional
+        What was tried on it.
 
     Raises
     ------
@@ -53,6 +64,9 @@ class Explanation:
     columns: tuple[Column, ...]
     forecaster: str
     cutoff: pd.Timestamp
+    method: str = "tree path"
+    weights: xr.DataArray | None = None
+    robustness: Robustness | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
@@ -64,15 +78,32 @@ class Explanation:
         if self.base.dims != DIMS[:1] or self.base.shape != self.attributions.shape[:1]:
             msg = "An explanation needs one base a crime_type."
             raise InputError(msg)
+        if self.weights is not None and (
+            self.weights.shape != self.log_expected.shape or not self.weights.values.any() or (self.weights < 0).any()
+        ):
+            msg = "An explanation needs weights >= 0 of its units, and at least one unit that is explained."
+            raise InputError(msg)
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """How many units each unit stands for, shape (crime types, cells, periods); 0 where it is not explained."""
+        if self.weights is None:
+            return np.ones(self.log_expected.shape)
+        return np.asarray(self.weights.values, dtype=float)
+
+    @property
+    def explained(self) -> npt.NDArray[np.bool_]:
+        """Which units are explained, shape (crime types, cells, periods)."""
+        return self.shares > 0
 
     @property
     def additivity_error(self) -> float:
         """The largest absolute difference of base + attributions from the log expected count; NaN if any is."""
         total = self.attributions.values.sum(axis=3) + self.base.values[:, None, None]
-        return float(np.abs(total - self.log_expected.values).max())
+        return float(np.abs(total - self.log_expected.values)[self.explained].max())
 
     def importance(self, by: str = "feature") -> pd.DataFrame:
-        """Return how strongly each feature or family moves the forecast over all units.
+        """Return how strongly each feature or family moves the forecast, over all units.
 
         Parameters
         ----------
@@ -91,7 +122,8 @@ class Explanation:
             If ``by`` is another word.
         """
         families = [column.family for column in self.columns]
-        flat = self.attributions.values.reshape(-1, len(families))
+        explained = self.explained
+        flat, weights = self.attributions.values[explained], self.shares[explained]
         if by == "feature":
             labels = {"feature": [column.name for column in self.columns], "family": families}
         elif by == "family":
@@ -101,7 +133,7 @@ class Explanation:
         else:
             msg = f"Importance is by feature or by family, not by {by!r}."
             raise InputError(msg)
-        table = pd.DataFrame({**labels, "attribution": np.abs(flat).mean(axis=0)})
+        table = pd.DataFrame({**labels, "attribution": np.average(np.abs(flat), axis=0, weights=weights)})
         table["multiplier"] = np.exp(table["attribution"])
         return table.sort_values("attribution", ascending=False, kind="stable", ignore_index=True)
 
@@ -111,7 +143,7 @@ class Explanation:
         Parameters
         ----------
         units : ndarray of bool
-            Shape (crime types, cells, periods), True where reasons are wanted.
+            Shape (crime types, cells, periods), True where reasons are wanted; units not explained have none.
         count : int, default 5
             Reasons a unit, strongest first.
 
@@ -128,7 +160,7 @@ class Explanation:
         if units.shape != self.log_expected.shape:
             msg = f"Reasons were asked for units of shape {units.shape}; the forecast has {self.log_expected.shape}."
             raise InputError(msg)
-        where = np.nonzero(units)
+        where = np.nonzero(units & self.explained)
         phi, seen = self.attributions.values[where], self.values.values[where]
         order = np.argsort(-np.abs(phi), axis=1, kind="stable")[:, :count]
         feature, each = order.ravel(), order.shape[1]
@@ -155,6 +187,46 @@ class Explanation:
             columns=list(REASON_COLUMNS),
         )
 
+    def sentences(self, units: npt.NDArray[np.bool_], count: int = 5) -> pd.DataFrame:
+        """Return one plain sentence a unit, with where it starts from and its strongest multipliers.
+
+        Parameters
+        ----------
+        units : ndarray of bool
+            As in :meth:`reasons`.
+        count : int, default 5
+            Multipliers named.
+
+        Returns
+        -------
+        DataFrame
+            ``crime_type, cell, period, expected, base`` (the reference, events) and ``sentence``.
+        """
+        where = np.nonzero(units & self.explained)
+        table = self.reasons(units, count)
+        shape = len(where[0]), min(count, len(self.columns))
+        words = table["words"].to_numpy(dtype=object).reshape(shape)
+        multipliers = table["multiplier"].to_numpy().reshape(shape)
+        expected, base = np.exp(self.log_expected.values[where]), np.exp(self.base.values[where[0]])
+        rest = expected / base / multipliers.prod(axis=1)
+        units_of = {dim: self._labels(dim)[at] for dim, at in zip(DIMS, where, strict=True)}
+        sentences = list(map(_sentence, expected, base, words, multipliers, rest))
+        return pd.DataFrame({**units_of, "expected": expected, "base": base, "sentence": sentences})
+
     def _labels(self, dim: str) -> npt.NDArray[np.generic]:
         index = self.log_expected.indexes[dim]
         return np.asarray(index.start_time if isinstance(index, pd.PeriodIndex) else index)
+
+
+def _sentence(
+    expected: float, base: float, words: npt.NDArray[np.object_], multipliers: npt.NDArray[np.float64], rest: float
+) -> str:
+    """Return what is expected of a unit and why, what raises it first."""
+    told = [" (x".join(str(one).rsplit(": x", 1)) + ")" for one in words]
+    parts = [
+        f"what {verb} it: {', '.join(one for one, fits in zip(told, side, strict=True) if fits)}"
+        for verb, side in (("raises", multipliers >= 1), ("lowers", multipliers < 1))
+        if side.any()
+    ]
+    start = f"{expected:.2f} events are expected, {expected / base:.2f} times the reference of {base:.2f}"
+    return "; ".join([start, *parts, f"all else x{rest:.2f}"]) + "."

@@ -136,12 +136,10 @@ class RegressionForecaster(Forecaster):
     def _learn(self, steps: Sequence[int]) -> None:
         """Learn one regression for some distances."""
         history = self.learned_from_
-        targets = self._targets(history, max(steps))
-        design = in_turn(lambda step: self._design(history, targets, step), steps)
-        counts = history.panel.by_period[-len(targets) :]
+        design, counts = self._rows(steps)
         observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
         if not observed[:first_held].any():
-            learned = len(targets) - self.holdout
+            learned = len(counts) - self.holdout
             msg = f"The {learned} {history.calendar.unit}s to learn from hold no event at all. Give more data."
             raise NotRunError(msg)
         if not self.estimators_:
@@ -154,7 +152,43 @@ class RegressionForecaster(Forecaster):
         estimator = self._regress(design, observed, slice(None))
         self.estimators_.update(dict.fromkeys(steps, estimator))
 
-    def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice) -> Any:
+    def _rows(self, steps: Sequence[int]) -> tuple[Design, npt.NDArray[np.float32]]:
+        """Return the design to learn some distances from, and the counts (periods, crime types, cells)."""
+        history = self.learned_from_
+        targets = self._targets(history, max(steps))
+        design = in_turn(lambda step: self._design(history, targets, step), steps)
+        return design, history.panel.by_period[-len(targets) :]
+
+    def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
+        """Return what the regression of lead 1 was learned from, written anew.
+
+        Returns
+        -------
+        tuple of Design and ndarray of float32
+            The design, and the counts in the order of its rows, shape (periods, crime types, cells).
+        """
+        estimator = self.estimator_
+        together = [step for step, one in self.estimators_.items() if one is estimator]
+        return self._rows(together)
+
+    def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
+        """Return the regressor fitted anew to some of the periods it learned from.
+
+        Parameters
+        ----------
+        design, counts : Design and ndarray of float32
+            As :meth:`learned` returns them.
+        kept : ndarray of bool
+            Which periods to learn from, shape (periods,).
+
+        Returns
+        -------
+        estimator
+            Fitted; the forecaster's own is left as it is.
+        """
+        return self._regress(design, counts.reshape(-1), np.flatnonzero(np.repeat(kept, counts[0].size)))
+
+    def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
         order = row_order(self.learned_from_.grid, len(observed))
         taken = rows if order is None else order[rows]  # parts of the rows end with a period
         values = np.asarray(design.values[taken], dtype=self._precision)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,3 +76,26 @@ def test_parts_of_other_units_are_refused():
         explanation(PHI, base=(0.5, 0.5))
     with pytest.raises(InputError, match="shape"):
         explanation(PHI).reasons(np.ones((2, 2, 1), dtype=bool))
+
+
+def test_a_sentence_names_the_reference_what_raises_and_what_lowers():
+    table = explanation(PHI, base=(0.0,)).sentences(np.array([False, True]).reshape(1, 2, 1), count=2)
+    assert list(table.columns) == [*DIMS, "expected", "base", "sentence"]
+    assert table["sentence"].tolist() == [
+        "1.81 events are expected, 1.81 times the reference of 1.00; what raises it: 4.00 events a week around here "
+        "(x2.00); what lowers it: the time of the year (x0.90); all else x1.00."
+    ]
+    assert table["expected"].to_numpy() == pytest.approx([2 * np.exp(-0.1)])
+
+
+def test_a_sample_counts_as_many_units_as_it_stands_for_and_the_others_are_not_asked():
+    whole = explanation([[0.1, -0.3, 0.2], [np.nan] * 3])
+    weights = xr.DataArray(np.array([2.0, 0.0]).reshape(1, 2, 1), dims=DIMS)
+    sample = replace(whole, weights=weights)
+    assert sample.additivity_error < 1e-12
+    assert sample.importance()["attribution"].tolist() == pytest.approx([0.3, 0.2, 0.1])
+    assert set(sample.reasons(np.ones((1, 2, 1), dtype=bool))["cell"]) == {"a"}
+    assert len(sample.sentences(np.ones((1, 2, 1), dtype=bool))) == 1
+    with pytest.raises(InputError, match="at least one unit"):
+        replace(whole, weights=weights * 0)
+    assert np.isnan(replace(whole, weights=weights * 0 + 1).additivity_error)

@@ -1,0 +1,211 @@
+"""Explaining a forecaster by the way that fits it."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from ilp_models.domain.design import Column, Design
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.ranking import Ranking
+from ilp_models.explain.level_share import level_and_share
+from ilp_models.explain.method import Method, method_for
+from ilp_models.explain.robustness import Trial
+
+Floats = npt.NDArray[np.floating[Any]]
+
+OFFSET: Final = Column("offset", "offset", "the level and share forecast alone gives {value:.2f} events")
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Attributions on the logarithm of the expected count, by the first way that adds up for the forecaster.
+
+    Trees with a logarithmic link: path-dependent TreeSHAP. Additive regressions such as generalised linear models:
+    their own terms. Other regressions: permutations, for the highest cells and a sample. Level times share: the two.
+    The forecast that a regression starts from is a feature of its own, ``offset``: its attribution is the logarithm
+    of the offset less its mean over the units of the same crime type.
+
+    Parameters
+    ----------
+    top_share : float, default 0.05
+        Share of the active land, by expected count per m2, whose cells are given reasons.
+    reasons : int, default 5
+        Reasons given for each of these cells.
+    sample : int, default 500
+        Units on which perturbations, refits and interactions are tried; also those explained by permutations beside
+        the highest cells.
+    background : int, default 100
+        Units that say what is usual where a column is taken as unknown.
+    refits : int, default 5
+        Regressions learned anew from halves of the periods, to see whether the same columns matter; 0 for none, and
+        the gate withholds.
+    block : int, default 4
+        Consecutive periods kept or left out together in a refit.
+    seed : int, default 0
+        Seed of all draws.
+
+    Raises
+    ------
+    InputError
+        If a setting explains nothing.
+    """
+
+    top_share: float = 0.05
+    reasons: int = 5
+    sample: int = 500
+    background: int = 100
+    refits: int = 5
+    block: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that explain nothing."""
+        if not 0 < self.top_share <= 1 or self.reasons < 1:
+            msg = (
+                f"explain.top_share={self.top_share} must lie above 0 and at most 1, and explain.reasons={self.reasons}"
+                " be at least 1."
+            )
+            raise InputError(msg)
+        if min(self.sample, self.background, self.block) < 1 or self.refits < 0:
+            msg = (
+                f"explain needs sample, background and block of at least 1 and refits >= 0, not sample={self.sample}, "
+                f"background={self.background}, block={self.block}, refits={self.refits}."
+            )
+            raise InputError(msg)
+
+    def run(self, forecaster: Any, periods: pd.PeriodIndex, name: str = "") -> Explanation:
+        """Return the attributions of the units of some periods.
+
+        Parameters
+        ----------
+        forecaster : Forecaster
+            Fitted.
+        periods : PeriodIndex
+            Periods after its cutoff that its ``design`` takes.
+        name : str, default ""
+            Name under which the forecaster was configured; the audit compares it with that of the replay.
+
+        Returns
+        -------
+        Explanation
+            Attributions of the design's columns and, where there is one, of the offset; with what was tried on it
+            where the forecaster can learn anew.
+
+        Raises
+        ------
+        InputError
+            If there is no way to explain the forecaster; the message says why.
+        """
+        forecast = forecaster.predict(periods)
+        if not hasattr(forecaster, "design"):
+            if hasattr(forecaster, "level_half_lives_"):
+                return level_and_share(forecast, name)
+            msg = (
+                f"{type(forecaster).__name__} has no design matrix and is no product of level and share, so its "
+                "forecast is not divided among columns. Audit a regression such as lightgbm or poisson_glm instead."
+            )
+            raise InputError(msg)
+        design, estimator = forecaster.design(periods), forecaster.estimator_
+        trial = Trial(self.sample, self.background, self.refits, self.block, self.seed)
+        learner = getattr(forecaster, "forecaster_", forecaster)
+        learned, counts = learner.learned() if hasattr(learner, "learned") else (design, None)
+        tried = trial.rows(learned)
+        method = method_for(estimator, design.values, tried[1], self.seed)
+        weights = self._weights(forecast, forecaster.history_.grid.area_m2) if method.costly else None
+        explanation = _assembled(method, design, forecast, weights, name)
+        if counts is None:
+            return explanation
+        return replace(explanation, robustness=trial.run(learner, learned, counts, method, tried))
+
+    def top_reasons(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
+        """Return the reasons of the cells on the top share of the active land.
+
+        Parameters
+        ----------
+        explanation : Explanation
+            Attributions.
+        area_m2 : ndarray of float64
+            Ground area of each cell, square metres.
+
+        Returns
+        -------
+        DataFrame
+            As :meth:`ilp_models.domain.explanation.Explanation.reasons`: the content of ``explanation.parquet``.
+        """
+        return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
+
+    def top_sentences(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
+        """Return one sentence for each cell on the top share of the active land.
+
+        Parameters
+        ----------
+        explanation : Explanation
+            Attributions.
+        area_m2 : ndarray of float64
+            Ground area of each cell, square metres.
+
+        Returns
+        -------
+        DataFrame
+            As :meth:`ilp_models.domain.explanation.Explanation.sentences`.
+        """
+        return explanation.sentences(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
+
+    def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        return np.stack([Ranking.of(one_type, area_m2).whole(self.top_share) for one_type in expected])
+
+    def _weights(self, forecast: RiskForecast, area_m2: npt.NDArray[np.float64]) -> xr.DataArray:
+        """Return 1 for the highest cells, and for a sample of the others how many each stands for."""
+        highest = self._top(forecast.expected.values, area_m2).ravel()
+        others = np.flatnonzero(~highest)
+        drawn = np.random.default_rng(self.seed).permutation(others)[: self.sample]
+        weights = highest.astype(float)
+        weights[drawn] = len(others) / max(1, len(drawn))
+        return forecast.expected.copy(data=weights.reshape(forecast.expected.shape))
+
+
+def _assembled(
+    method: Method, design: Design, forecast: RiskForecast, weights: xr.DataArray | None, name: str
+) -> Explanation:
+    """Return the attributions of the design's rows as cubes, with the offset as a column."""
+    shape = tuple(forecast.expected.sizes[dim] for dim in ("period", "crime_type", "cell"))
+    with np.errstate(divide="ignore"):
+        log_expected = forecast.expected.copy(data=np.log(forecast.expected.values))
+    rows = np.arange(len(design.values))
+    if weights is not None:
+        rows = np.flatnonzero(weights.values.transpose(2, 0, 1).ravel())
+    phi = np.full(design.values.shape, np.nan)
+    phi[rows], start = method.attribute(design.values[rows])
+    phi, shown = _cube(phi, shape), _cube(design.values if design.shown is None else design.shown, shape)
+    base, columns = np.full(shape[1], start), design.columns
+    log_offset = _cube(design.log_offset[:, None], shape)
+    if log_offset.any():
+        mean = log_offset.mean(axis=(1, 2, 3))
+        phi = np.concatenate((phi, log_offset - mean[:, None, None, None]), axis=3)
+        shown = np.concatenate((shown, np.exp(log_offset)), axis=3)
+        base, columns = base + mean, (*columns, OFFSET)
+    coords = {dim: forecast.expected.indexes[dim] for dim in DIMS}
+    labels = {**coords, "feature": [column.name for column in columns]}
+    return Explanation(
+        attributions=xr.DataArray(phi, dims=(*DIMS, "feature"), coords=labels),
+        values=xr.DataArray(shown, dims=(*DIMS, "feature"), coords=labels),
+        base=xr.DataArray(base, dims=DIMS[:1], coords={"crime_type": coords["crime_type"]}),
+        log_expected=log_expected,
+        columns=columns,
+        forecaster=name,
+        cutoff=forecast.cutoff,
+        method=method.name,
+        weights=weights,
+    )
+
+
+def _cube(rows: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return rows in the order period, crime type, cell as (crime_type, cell, period, column)."""
+    return np.ascontiguousarray(rows.reshape(*shape, -1).transpose(1, 2, 0, 3), dtype=np.float64)

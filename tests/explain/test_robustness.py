@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import PoissonRegressor
+
+from ilp_models.domain.robustness import rank_correlation
+from ilp_models.explain.explain import Explain
+from ilp_models.explain.robustness import Trial
+from ilp_models.explain.trees import interaction_values, interventional_values, log_rate, path_values
+from tests.explain.regressions import WEEK, boosted, fitted, learner
+
+
+def test_interactions_add_up_to_the_attributions_and_are_symmetric():
+    fake = fitted()
+    pairs = interaction_values(fake.estimator_, fake.matrix.values)
+    phi, _ = path_values(fake.estimator_, fake.matrix.values)
+    assert pairs.sum(axis=2) == pytest.approx(phi, abs=1e-9)
+    assert pairs == pytest.approx(pairs.transpose(0, 2, 1), abs=1e-9)
+
+
+def test_interventional_attributions_add_up_to_the_log_rate():
+    fake = fitted()
+    phi, start = interventional_values(fake.estimator_, fake.matrix.values, fake.matrix.values[:30])
+    assert phi.sum(axis=1) + start == pytest.approx(log_rate(fake.estimator_, fake.matrix.values), abs=1e-6)
+
+
+def test_both_perturbations_put_clear_columns_in_the_same_order():
+    tried = Explain(sample=200, background=50).run(learner(), WEEK).robustness
+    assert tried.agreement == 1
+    assert tried.interventional_error <= 1e-2
+    assert tried.rows == 200
+    order = tried.perturbations.sort_values("path", ascending=False)["feature"].tolist()
+    assert order == ["f0", "f1", "f2", "f3"]
+
+
+def test_refits_of_clear_columns_are_stable_and_those_of_noise_are_not():
+    clear = Explain(sample=200).run(learner(), WEEK).robustness
+    noise = Explain(sample=200).run(learner(strength=(0.0,) * 8), WEEK).robustness
+    assert clear.refits.shape == (4, 2 + 5)
+    assert clear.stability[0] > 0.95
+    assert noise.stability[0] < 0.7
+    assert noise.stability[1] <= noise.stability[0] <= noise.stability[2]
+
+
+def test_refits_learn_from_different_halves_in_whole_blocks():
+    halves = Trial(10, 10, 5, 4, 0).halves(42)
+    assert halves.shape == (5, 42)
+    assert len({tuple(half) for half in halves}) == 5
+    blocks = halves[:, :40].reshape(5, 10, 4)
+    assert (blocks == blocks[:, :, :1]).all()
+    assert set(halves[:, ::4].sum(axis=1)) == {6}
+
+
+def test_without_refits_nothing_is_said_of_stability():
+    tried = Explain(refits=0, sample=20, background=10).run(learner(), WEEK).robustness
+    assert np.isnan(tried.stability).all()
+    assert tried.refits.empty
+
+
+class Seasonal:
+    """Rates that rise with the place in one half of the year only: place and time act together."""
+
+    def __init__(self, together):
+        self.together = together
+
+    def fit(self, x, _):
+        rng = np.random.default_rng(0)
+        rate = np.exp(0.5 * x[:, 0] * ((x[:, 1] > 1) if self.together else 1) + 0.3 * (x[:, 1] > 1))
+        return boosted(trees=40).fit(x, rng.poisson(rate))
+
+
+def test_places_whose_rank_changes_with_the_season_show_as_interaction():
+    apart, together = (
+        Explain(refits=0, sample=100, background=20).run(learner(lambda w=w: Seasonal(w)), WEEK).robustness
+        for w in (False, True)
+    )
+    assert together.place_with_time > 2 * apart.place_with_time
+    assert together.labelling().startswith(f"{together.place_with_time:.1%} of what columns add")
+    kinds = together.by_kind()
+    assert kinds["share"].sum() == pytest.approx(1)
+    assert tuple(kinds.loc[0, ["first", "second"]]) == ("place", "time")
+
+
+def test_without_a_column_of_time_the_words_say_so():
+    tried = Explain(refits=0, sample=20, background=10).run(learner(strength=(1.0,)), WEEK).robustness
+    assert tried.labelling().startswith("The regression has no column of time")
+    linear = Explain(refits=0).run(learner(lambda: PoissonRegressor(alpha=0)), WEEK).robustness
+    assert linear.labelling() == "Interactions of place with time were not worked out."
+
+
+def test_the_record_holds_no_number_that_json_does_not_know():
+    record = Explain(refits=0, sample=20, background=10).run(learner(), WEEK).robustness.to_dict()
+    assert record["stability"] is None
+    assert record["agreement"] is not None
+    assert len(record["perturbations"]) == 4
+
+
+def test_rank_correlation_of_too_few_or_equal_values_is_unknown():
+    assert np.isnan(rank_correlation(np.array([1.0, 2]), np.array([1.0, 2])))
+    assert np.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
+    assert np.isnan(rank_correlation(np.array([1, np.nan, 3]), np.arange(3.0)))
+    assert rank_correlation(np.array([3.0, 2, 1]), np.arange(3.0)) == -1
