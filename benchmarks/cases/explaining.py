@@ -1,0 +1,75 @@
+"""Attributions of 100,000 cell-weeks beside LightGBM's own, and a whole explanation with everything tried on it."""
+
+from typing import Final
+
+import numpy as np
+
+from benchmarks.city import first_history, study
+from benchmarks.figure import Figure, Goal
+from benchmarks.timing import in_turn, say, wall_seconds
+from ilp_models.explain.contributions import tree_contributions
+from ilp_models.explain.explain import Explain
+
+_ROWS: Final = 100_000
+_EQUAL: Final = 1e-9
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """Return the time of attributions beside that of the same by LightGBM, and the time of a whole explanation.
+
+    Parameters
+    ----------
+    quick : bool
+        Take the small simulated city and one round.
+
+    Returns
+    -------
+    list of Figure
+        Two rows.
+
+    Raises
+    ------
+    AssertionError
+        If the two attributions differ: then their times do not compare.
+    """
+    world, parts = study(quick=quick)
+    history = first_history(world, parts)
+    say("fit")
+    forecaster = parts["model"]["lightgbm"].fit(history)
+    design, _ = forecaster.learned()
+    drawn = np.random.default_rng(0).permutation(len(design.values))[:_ROWS]
+    values, booster = np.ascontiguousarray(design.values[drawn]), forecaster.estimator_.booster_
+    del design
+    own = booster.predict(values, pred_contrib=True)
+    difference = float(np.abs(tree_contributions(booster, values) - own).max())
+    if difference > _EQUAL:
+        msg = f"Attributions differ from LightGBM's by {difference:.1e}."
+        raise AssertionError(msg)
+    rounds = 1 if quick else 3
+    seconds = in_turn(
+        rounds,
+        ours=lambda: tree_contributions(booster, values),
+        lightgbm=lambda: booster.predict(values, pred_contrib=True),
+    )
+    say("a whole explanation")
+    periods = history.calendar.ahead(history.cutoff, 1)
+    whole = wall_seconds(lambda: Explain().run(forecaster, periods))
+    return [
+        Figure(
+            name=f"TreeSHAP of {len(values):,} cell-weeks",
+            figure=seconds["ours"],
+            unit="s",
+            goal=Goal(high=1.0, of="ratio"),
+            reference=seconds["lightgbm"],
+            against="LightGBM's own pred_contrib of the same rows on all cores",
+            n=rounds,
+            note=f"{values.shape[1]} columns; the largest difference is {difference:.1e}",
+        ),
+        Figure(
+            name="a whole explanation",
+            figure=whole,
+            unit="s",
+            goal=Goal(high=15.0),
+            note="of one week, with 5 refits from halves of the weeks, both perturbations, interactions of 500 units",
+        ),
+    ]

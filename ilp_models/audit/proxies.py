@@ -1,0 +1,279 @@
+"""Whether columns, or errors of the forecast, stand in for who lives in an area; areas are the unit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import ALL
+from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.resampling import Estimate
+
+Floats = npt.NDArray[np.float64]
+
+_FOLDS: Final = 5
+_PENALTIES: Final = np.logspace(-1, 5, 13)
+_ONE_AREA: Final = 1e-6  # largest difference of shares between cells of one area of the table
+
+
+@dataclass(frozen=True, eq=False)
+class Areas:
+    """Areas of a grid in which somebody lives, with the groups' shares of residents.
+
+    Parameters
+    ----------
+    place : ndarray of int64
+        Area of each cell, -1 where nobody is known to live.
+    shares : ndarray of float64
+        Shares of the groups, shape (areas, groups).
+    people : ndarray of float64
+        Residents, shape (areas,).
+    """
+
+    place: npt.NDArray[np.int64]
+    shares: Floats
+    people: Floats
+
+    @classmethod
+    def of(cls, grid: Grid, residents: Residents) -> "Areas":
+        """Return the parent areas within which shares do not differ, the first parents, or else the cells.
+
+        Parameters
+        ----------
+        grid : Grid
+            The cells.
+        residents : Residents
+            Residents of the cells by group.
+
+        Returns
+        -------
+        Areas
+            Only of cells with residents.
+        """
+        settled = residents.total > 0
+        levels = [np.asarray(parent_labels(grid, name).astype(str)) for name in grid.parents.columns]
+        whole = (one for one in levels if _spread_of(residents.shares[settled], one[settled]) <= _ONE_AREA)
+        labels = next(whole, levels[0] if levels else np.asarray(grid.cells.astype(str)))
+        place = np.full(len(labels), -1, dtype=np.int64)
+        place[settled] = pd.factorize(labels[settled])[0]
+        count = int(place.max(initial=-1)) + 1
+        blank = cls(place, np.zeros((count, 0)), np.ones(count))
+        people = blank.sums(residents.total)
+        return cls(place, blank.sums(residents.by_group) / people[:, None], people)
+
+    def at(self, grid: Grid, cells: pd.Index) -> "Areas":
+        """Return the same areas over other cells of the same city.
+
+        Parameters
+        ----------
+        grid : Grid
+            The cells they are over now.
+        cells : Index
+            The others; those that the grid does not have lie in no area.
+
+        Returns
+        -------
+        Areas
+            With one place for each of the other cells.
+        """
+        position = grid.cells.get_indexer(cells)
+        return Areas(np.where(position >= 0, self.place[position], -1), self.shares, self.people)
+
+    def sums(self, cells: Floats) -> Floats:
+        """Return sums over the cells of each area.
+
+        Parameters
+        ----------
+        cells : ndarray of float64
+            Shape (cells, ...).
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (areas, ...).
+        """
+        result = np.zeros((len(self.people), *cells.shape[1:]))
+        settled = self.place >= 0
+        np.add.at(result, self.place[settled], cells[settled])
+        return result
+
+    def means(self, cells: Floats) -> Floats:
+        """Return means over the cells of each area.
+
+        Parameters
+        ----------
+        cells : ndarray of float64
+            Shape (cells, ...).
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (areas, ...).
+        """
+        count = np.bincount(self.place[self.place >= 0], minlength=len(self.people)).astype(float)
+        return np.asarray((self.sums(cells).T / np.maximum(count, 1)).T)
+
+
+def column_correlations(explanation: Explanation, areas: Areas, residents: Residents) -> pd.DataFrame:
+    """Return how each column goes with each group's share of residents, from area to area.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What the model saw, for every unit.
+    areas : Areas
+        Areas with shares.
+    residents : Residents
+        Names of the groups.
+
+    Returns
+    -------
+    DataFrame
+        ``dimension, group, crime_type, feature, family, correlation``, the strongest of each group first: Pearson's
+        or Spearman's, whichever is further from 0, so that a share written as its logarithm is seen too. Columns
+        that are the same in all areas are left out.
+    """
+    means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
+    kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
+    rows: list[pd.DataFrame] = []
+    for position, kind in enumerate(kinds):
+        values = means[:, position]
+        varied = np.flatnonzero(_varies(values))
+        columns = [explanation.columns[column] for column in varied]
+        found = _strongest(values[:, varied], areas.shares)
+        for place, group in enumerate(residents.groups):
+            table = pd.DataFrame(
+                {
+                    "dimension": residents.dimension,
+                    "group": group,
+                    "crime_type": kind,
+                    "feature": [one.name for one in columns],
+                    "family": [one.family for one in columns],
+                    "correlation": found[:, place],
+                }
+            )
+            rows.append(table)
+    table = pd.concat(rows, ignore_index=True)
+    order = table["correlation"].abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order].sort_values("group", kind="stable", ignore_index=True)
+
+
+def predictable(explanation: Explanation, areas: Areas, seed: int) -> Floats:
+    """Return the cross-validated R2 of predicting each group's share of residents from all columns together.
+
+    Ridge regression of the shares on the area means of all columns, in logarithms; the penalty is chosen within the
+    areas learned from, and every area is predicted by a regression that did not see it.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What the model saw.
+    areas : Areas
+        Areas with shares.
+    seed : int
+        Seed of the folds.
+
+    Returns
+    -------
+    ndarray of float64
+        One value a group: 1 where columns tell the share exactly, 0 or less where they tell nothing of it; NaN with
+        fewer than 10 areas or equal shares.
+    """
+    means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
+    values = np.sign(means) * np.log1p(np.abs(means))
+    values = values.reshape(len(values), -1)
+    values = values[:, _varies(values)]
+    if len(values) < 2 * _FOLDS or not values.shape[1]:
+        return np.full(areas.shares.shape[1], np.nan)
+    weights = areas.people / areas.people.mean()
+    error, spread = np.zeros(areas.shares.shape[1]), np.zeros(areas.shares.shape[1])
+    for known, new in KFold(_FOLDS, shuffle=True, random_state=seed).split(values):
+        centre, scale = values[known].mean(axis=0), values[known].std(axis=0)
+        told = (values - centre) / np.where(scale > 0, scale, 1.0)
+        usual = np.average(areas.shares[known], axis=0, weights=weights[known])
+        ridge = RidgeCV(_PENALTIES, alpha_per_target=True)
+        ridge.fit(told[known], areas.shares[known], sample_weight=weights[known])
+        said = ridge.predict(told[new]).reshape(len(new), -1)
+        error += weights[new] @ (areas.shares[new] - said) ** 2
+        spread += weights[new] @ (areas.shares[new] - usual) ** 2
+    result = np.full(len(error), np.nan)
+    np.divide(error, spread, out=result, where=_varies(areas.shares))
+    return np.asarray(1 - result)
+
+
+def residual_correlations(evidence: Evidence, areas: Areas) -> Iterator[tuple[str, Estimate]]:
+    """Yield how recorded less expected events go with each group's share, over areas and periods.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Recorded and expected events, and how intervals are drawn.
+    areas : Areas
+        Areas with shares.
+
+    Yields
+    ------
+    tuple of str and Estimate
+        A crime type or ``all``, and Pearson's correlation over all area-periods, one a group: positive where more
+        is recorded than expected the more of the group live in an area. Intervals draw whole areas again.
+    """
+    surprise = evidence.observed - np.asarray(evidence.replay.expected.values, dtype=float)
+    by_area = areas.sums(surprise.transpose(1, 0, 2))
+    generator = np.random.default_rng(evidence.resampling.seed)
+    count = len(areas.people)
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=evidence.resampling.draws).astype(float)
+    tail = (1 - evidence.resampling.level) / 2
+    for row, name in enumerate(evidence.scopes):
+        residual = by_area.sum(axis=1) if name == ALL else by_area[:, row]
+        value = _weighted_correlation(np.ones((1, count)), residual, areas.shares)[0]
+        drawn = _weighted_correlation(draws, residual, areas.shares)
+        low, high = np.nanquantile(drawn, (tail, 1 - tail), axis=0) if np.isfinite(value).all() else (value, value)
+        yield name, Estimate(value, np.asarray(low), np.asarray(high))
+
+
+def _weighted_correlation(weights: Floats, residual: Floats, shares: Floats) -> Floats:
+    """Return correlations over area-periods with each area as often as drawn, shape (draws, groups)."""
+    periods = residual.shape[1]
+    total, squares = residual.sum(axis=1), (residual**2).sum(axis=1)
+    size = weights.sum(axis=1, keepdims=True) * periods
+    mean, usual = (weights @ total)[:, None] / size, weights @ shares * periods / size
+    together = weights @ (shares * total[:, None]) / size - mean * usual
+    variances = ((weights @ squares)[:, None] / size - mean**2) * (weights @ shares**2 * periods / size - usual**2)
+    result = np.full(together.shape, np.nan)
+    np.divide(together, np.sqrt(np.maximum(variances, 0)), out=result, where=variances > 1e-18)
+    return result
+
+
+def _strongest(values: Floats, shares: Floats) -> Floats:
+    """Return Pearson's or Spearman's correlation of each column with each share, whichever is further from 0."""
+    plain = _correlations(values, shares)
+    ranked = _correlations(*(pd.DataFrame(one).rank().to_numpy() for one in (values, shares)))
+    return np.where(np.abs(ranked) > np.abs(plain), ranked, plain)
+
+
+def _correlations(values: Floats, shares: Floats) -> Floats:
+    if len(values) < 3:
+        return np.full((values.shape[1], shares.shape[1]), np.nan)
+    one, other = (part - part.mean(axis=0) for part in (values, shares))
+    norm = np.sqrt((one**2).sum(axis=0))[:, None] * np.sqrt((other**2).sum(axis=0))
+    result = np.full(norm.shape, np.nan)
+    np.divide(one.T @ other, norm, out=result, where=norm > 1e-12)
+    return np.clip(result, -1, 1)
+
+
+def _varies(values: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.ptp(values, axis=0) > 1e-9 * (np.abs(values).max(axis=0) + 1e-12))
+
+
+def _spread_of(shares: Floats, labels: npt.NDArray[np.object_]) -> float:
+    """Return the largest difference of a share between cells of the same label."""
+    grouped = pd.DataFrame(shares).groupby(labels)
+    return float((grouped.max() - grouped.min()).to_numpy().max(initial=0.0))
