@@ -1,11 +1,12 @@
 """Residents of cells by group."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,16 @@ class Residents:
     missing : float
         Share of residents that the measures leave out: those of table areas without a cell, and an estimate for
         cells without a table area, at the mean density of the others.
+    method : str, default "parent area"
+        How residents of areas were laid on the cells: by ``parent area``, or by ``area overlay`` or ``weighted
+        overlay`` of polygons.
+    moved : float, default 0
+        Share of the residents on the grid whose cell rests on apportionment, as their area lies in several cells.
+    area : ndarray of int64, optional
+        Row of ``by_area`` that each cell belongs to (the one most of its residents come from), -1 where not known;
+        by default of no cell.
+    unmatched : tuple of str, optional
+        Areas of the table without a cell, and of the grid without a row in the table, by name.
     """
 
     dimension: str
@@ -35,6 +46,15 @@ class Residents:
     total: Floats
     by_area: Floats
     missing: float
+    method: str = "parent area"
+    moved: float = 0.0
+    area: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    unmatched: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Call the areas of the cells unknown where they are not given."""
+        if len(self.area) == 0:
+            object.__setattr__(self, "area", np.full(len(self.total), -1, dtype=np.int64))
 
     @property
     def shares(self) -> Floats:
