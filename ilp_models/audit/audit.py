@@ -1,10 +1,10 @@
 """The audit of one forecaster: every check, its findings, and nothing that can skip one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ilp_models.audit import usual
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
@@ -19,7 +19,6 @@ from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import REQUIRED
 from ilp_models.domain.governance import Governance
-from ilp_models.domain.grid import Grid
 from ilp_models.domain.resampling import Resampling
 
 CONFIGURED: Final = frozenset(usual.LIMITS)
@@ -79,6 +78,38 @@ class Audit:
     valid_days: float = 8
     governance: Governance = field(default_factory=Governance)
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the audit that some settings make, without a group table.
+
+        Parameters
+        ----------
+        settings : mapping
+            Plain settings, as in ``configs/audit/default.yaml``; what builds parts is left out.
+
+        Returns
+        -------
+        Audit
+            For a subject whose residents are known.
+
+        Raises
+        ------
+        InputError
+            If a setting is unknown or out of its range.
+        """
+        plain = {name: value for name, value in settings.items() if name not in ("_target_", "groups")}
+        parts = {"governance": Governance}
+        try:
+            for name, part in parts.items():
+                own = {key: value for key, value in (plain.get(name) or {}).items() if key != "_target_"}
+                plain[name] = part(**own)
+            return cls(**plain)
+        except TypeError as error:
+            msg = (
+                f"The audit was made with settings that this version does not know ({error}); use the version it names."
+            )
+            raise InputError(msg) from error
+
     def __post_init__(self) -> None:
         """Refuse settings that would weaken the audit by mistake."""
         odd = sorted(CONFIGURED.symmetric_difference(self.limits or {}))
@@ -124,15 +155,15 @@ class Audit:
         InputError
             If the replays and the grid are not of the same units, or the baseline is not the configured one.
         """
-        replay, baseline, grid = subject.replay, subject.baseline, subject.grid
+        replay, baseline = subject.replay, subject.baseline
         if baseline.forecaster != self.baseline:
             msg = f"The audit compares with {self.baseline!r}, not with {baseline.forecaster!r}; replay the former."
             raise InputError(msg)
-        residents, problem = self._residents(grid)
+        residents, table, problem = self._residents(subject)
         evidence = Evidence(
             replay=replay,
             baseline=baseline,
-            grid=grid,
+            grid=subject.grid,
             explanation=subject.explanation,
             features=subject.columns,
             limits=self._limits(),
@@ -151,9 +182,25 @@ class Audit:
             recipe=replay.recipe,
             crime_types=evidence.scopes,
             groups=tuple((one.dimension, group) for one in residents for group in one.groups),
-            header=self._header(evidence) | {"data": subject.data},
+            header=self._header(evidence) | {"data": subject.data, "group_table": table},
             changed=tuple(usual.changes(self._settings(), Audit()._settings())),
         )
+
+    def with_residents(self, subject: Subject) -> Subject:
+        """Return a subject with the residents that this audit's group table knows on its cells.
+
+        Parameters
+        ----------
+        subject : Subject
+            Replays, cells and explanation.
+
+        Returns
+        -------
+        Subject
+            Unchanged where no table can be read; the audit itself then says why.
+        """
+        residents, table, problem = self._residents(subject)
+        return subject if problem else replace(subject, residents=residents, group_table=table)
 
     def _checks(
         self, problem: Finding | None, now: datetime
@@ -170,11 +217,13 @@ class Audit:
             (("governance",), partial(check_governance, governance=self.governance, now=now)),
         ]
 
-    def _residents(self, grid: Grid) -> tuple[tuple[Residents, ...], Finding | None]:
+    def _residents(self, subject: Subject) -> tuple[tuple[Residents, ...], str, Finding | None]:
+        if subject.residents is not None:
+            return subject.residents, subject.group_table, None
         try:
-            return self.groups.on(grid), None
+            return self.groups.on(subject.grid), self.groups.digest(), None
         except Exception as error:  # any failure to know the groups must reach the gate as a finding
-            return (), _crashed("group_table", error)
+            return (), "", _crashed("group_table", error)
 
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
@@ -207,7 +256,6 @@ class Audit:
             "last_period": starts[-1].isoformat(),
             "periods": len(starts),
             "grid": evidence.grid.digest(),
-            "group_table": self.groups.digest() if evidence.residents else "",
             "minimum": asdict(evidence.minimum),
             "resampling": asdict(evidence.resampling),
             "floor": self.floor,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.grid import Grid
@@ -27,6 +28,10 @@ class Subject:
         Columns that the forecaster uses; by default those of the explanation.
     data : str, default ""
         Digest of the records.
+    residents : tuple of Residents, optional
+        Residents of the cells, one a dimension; by default those of the audit's own group table.
+    group_table : str, default ""
+        Digest of the table they come from.
     """
 
     replay: Replay
@@ -35,6 +40,8 @@ class Subject:
     explanation: Explanation | None = None
     features: Sequence[Column] | None = None
     data: str = ""
+    residents: tuple[Residents, ...] | None = None
+    group_table: str = ""
 
     @property
     def columns(self) -> tuple[Column, ...] | None:

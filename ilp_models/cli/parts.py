@@ -1,5 +1,6 @@
 """From composed settings to the objects that a task is given."""
 
+import keyword
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -61,7 +62,23 @@ def build_parts(config: dict[str, Any]) -> dict[str, Any]:
         _check_target(where, target)
     wanted = {key: value for key, value in config.items() if key not in DOOR_KEYS}
     parts: dict[str, Any] = instantiate(wanted, _convert_="all")
-    return parts
+    return {argument(key): part for key, part in parts.items()}
+
+
+def argument(setting: str) -> str:
+    """Return the name under which a task is given a setting.
+
+    Parameters
+    ----------
+    setting : str
+        Top-level key of the settings.
+
+    Returns
+    -------
+    str
+        The same, but for words that Python keeps to itself: ``from`` becomes ``from_``.
+    """
+    return f"{setting}_" if keyword.iskeyword(setting) else setting
 
 
 def _find_targets(node: Any, where: str) -> Iterator[tuple[str, str]]:

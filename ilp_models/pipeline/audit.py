@@ -9,6 +9,7 @@ from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
@@ -20,6 +21,7 @@ from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.publish import Results, publish
+from ilp_models.pipeline.reaudit import differences, reaudit
 from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
 from ilp_models.scoring.scores import Scoring
@@ -39,6 +41,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     audit: Audit,
     export: Export,
     register: str,
+    from_: str | None,
     compute: Compute,
     tracking: Tracker,
     config: Mapping[str, Any],
@@ -72,6 +75,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Formats of the forecast decided on.
     register : str
         File of the register, which gets a line for the decision before any file of it appears.
+    from_ : str or None
+        Folder of an earlier run whose audit is made again from what it kept; records are not read then.
     compute : Compute
         Where the work runs.
     tracking : Tracker
@@ -85,7 +90,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     -------
     str
         One line a finding, then the decision.
+
+    Raises
+    ------
+    StorageError
+        If an audit that is made again gives other numbers.
     """
+    if from_:
+        return _again(from_)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
@@ -99,6 +111,18 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
     mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])
+
+
+def _again(source: str) -> str:
+    """Return the findings of an earlier audit made again, or refuse if they differ."""
+    decision, report = reaudit(source)
+    if differing := differences(decision.report, report):
+        shown = "\n".join(f"  {line}" for line in differing)
+        msg = f"{len(differing)} findings of {source} come out differently today:\n{shown}"
+        raise StorageError(msg)
+    count, seal = len(report.findings), decision.seal[:16]
+    same = f"Made again from {source}/audit: all {count} findings of decision {seal} come out the same."
+    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same])
 
 
 def _finding_lines(decision: Decision) -> list[str]:

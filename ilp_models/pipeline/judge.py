@@ -27,6 +27,8 @@ class Judgement:
     ----------
     decision : Decision
         Admitted or withheld, with the findings.
+    subject : Subject
+        What was looked at.
     explanation : Explanation or None
         Attributions of the next forecast; None where the forecaster cannot be explained.
     reasons : DataFrame or None
@@ -34,6 +36,7 @@ class Judgement:
     """
 
     decision: Decision
+    subject: Subject
     explanation: Explanation | None
     reasons: pd.DataFrame | None
 
@@ -62,9 +65,11 @@ def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit,
     name = ahead.forecast.forecaster
     explanation, moment = _explain(ahead, explain), now()
     replays = comparison.replay_of(name), comparison.replay_of(audit.baseline)
-    report = audit.run(Subject(*replays, comparison.grid, explanation, data=data), moment)
+    subject = audit.with_residents(Subject(*replays, comparison.grid, explanation, data=data))
+    report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
-    return Judgement(decide(report, ahead.forecast, moment, audit.valid_days), explanation, reasons)
+    decision = decide(report, ahead.forecast, moment, audit.valid_days)
+    return Judgement(decision, subject, explanation, reasons)
 
 
 def _explain(ahead: Ahead, explain: TreeShap) -> Explanation | None:

@@ -17,6 +17,7 @@ from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.ahead import Ahead, write_relative_risks
+from ilp_models.pipeline.artefact import write_subject
 from ilp_models.pipeline.asked import user
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.judge import Judgement
@@ -100,7 +101,7 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
     -------
     list of Path
         Grids, ``areas.csv``, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are
-        any, and the model's bundle.
+        any, the model's bundle, and the folder ``audit`` with all that was looked at.
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
@@ -113,6 +114,8 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
     if judgement.reasons is not None:
         judgement.reasons.to_parquet(folder / "explanation.parquet", index=False)
         files.append(folder / "explanation.parquet")
+    kept = {"settings": study.config["audit"], "moment": judgement.decision.issued.isoformat()}
+    files.append(write_subject(judgement.subject, folder / "audit", kept))
     name = ahead.forecast.forecaster
     facts: Mapping[str, Any] = {
         "name": name,

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ilp_models.cli.door import find_configs
 from ilp_models.cli.manual import find_options, find_tasks, read_manual
-from ilp_models.cli.parts import DOOR_KEYS, build_parts, resolve
+from ilp_models.cli.parts import DOOR_KEYS, argument, build_parts, resolve
 
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
@@ -67,7 +67,7 @@ def test_the_settings_of_a_task_are_the_arguments_of_its_pipeline(task):
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
     cfg = composed(task)
-    assert {*cfg, "config", "folder"} - set(DOOR_KEYS) == set(arguments)
+    assert {*map(argument, cfg), "config", "folder"} - set(DOOR_KEYS) == set(arguments)
 
 
 @pytest.mark.parametrize("task", TASKS)

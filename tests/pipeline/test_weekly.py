@@ -36,7 +36,8 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.csv", "grid.csv.json"),
         *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
-        *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures"),
+        *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures", "audit", "audit/subject.json"),
+        *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation")),
         *(f"figures/{name}.png" for name in ("map-1", "map-2", "hit-curves", "calibration", "importance")),
     }
     for path in withheld.folder.rglob("*.png"):

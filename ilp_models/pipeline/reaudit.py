@@ -1,0 +1,79 @@
+"""Auditing again from what a run kept, without its records: the same numbers, or a list of those that differ."""
+
+import math
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ilp_models.audit.audit import Audit
+from ilp_models.domain.audit import AuditReport, Finding
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import StorageError
+from ilp_models.pipeline.artefact import read_subject
+from ilp_models.pipeline.asked import Left
+
+_CLOSE: Final = 1e-9  # relative: another processor may add in another order
+_NUMBERS: Final = ("estimate", "low", "high", "evidence")
+
+
+def reaudit(source: str) -> tuple[Decision, AuditReport]:
+    """Return the decision of an earlier run and the report that its kept subject gives today.
+
+    Parameters
+    ----------
+    source : str
+        Folder of a run of ``audit`` or ``weekly``.
+
+    Returns
+    -------
+    tuple of Decision and AuditReport
+        As it was decided, and as it is found again.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no audit.
+    StorageError
+        If what was kept was changed, or is not of the forecaster decided on.
+    WithheldError
+        If the decision was edited.
+    """
+    decision = Left.by(source).decision()
+    subject, facts = read_subject(Path(source, "audit"))
+    if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
+        msg = f"{source}/audit is of {subject.replay.forecaster} and the decision of {decision.report.forecaster}."
+        raise StorageError(msg)
+    return decision, Audit.of(facts["settings"]).run(subject, datetime.fromisoformat(facts["moment"]))
+
+
+def differences(before: AuditReport, again: AuditReport) -> list[str]:
+    """Return which findings of two audits differ, and in what.
+
+    Parameters
+    ----------
+    before, again : AuditReport
+        The one decided on, and the one made again.
+
+    Returns
+    -------
+    list of str
+        One line a finding; empty where both say the same to nine digits.
+    """
+    first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
+    lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
+    for key in first.keys() & second.keys():
+        one, other = first[key], second[key]
+        if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
+            lines.append(
+                f"{_words(key)}: {one.estimate:.6g} ({one.state}) then, {other.estimate:.6g} ({other.state}) now"
+            )
+    return sorted(lines)
+
+
+def _close(one: Finding, other: Finding, name: str) -> bool:
+    then, today = getattr(one, name), getattr(other, name)
+    return (math.isnan(then) and math.isnan(today)) or math.isclose(then, today, rel_tol=_CLOSE, abs_tol=_CLOSE)
+
+
+def _words(key: tuple[str, ...]) -> str:
+    return " / ".join(filter(None, key))

@@ -1,0 +1,63 @@
+"""An audit made again by somebody who has nothing but the folder of the run."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.pipeline.artefact import read_subject, write_subject
+from tests.pipeline.small_city import copied, perform
+
+
+def again(tmp_path, source):
+    return perform("audit", tmp_path, f"from='{source}'").told
+
+
+@pytest.mark.parametrize("run", ["admitted", "withheld"])
+def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
+    done = request.getfixturevalue(run)
+    told = again(tmp_path, copied(done, tmp_path / "run"))
+    assert f"all {len(done.decision['findings'])} findings" in told
+    assert "come out the same" in told
+    assert done.decision["seal"][:16] in told
+
+
+def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
+    place = copied(admitted, tmp_path / "run")
+    subject, facts = read_subject(place / "audit")
+    subject = replace(subject, replay=replace(subject.replay, expected=subject.replay.expected * 1.2))
+    write_subject(subject, place / "audit", {name: facts[name] for name in ("settings", "moment")})
+    with pytest.raises(StorageError, match=r"(?s)findings of .* come out differently.*sum_ratio / all"):
+        again(tmp_path, place)
+
+
+def test_a_table_touched_after_the_audit_is_refused(admitted, tmp_path):
+    place = copied(admitted, tmp_path / "run")
+    path = place / "audit" / "replays.parquet"
+    pd.read_parquet(path).iloc[::-1].to_parquet(path)
+    with pytest.raises(StorageError, match="was changed after the audit"):
+        again(tmp_path, place)
+
+
+def test_settings_softened_in_the_folder_do_not_help(admitted, tmp_path):
+    place = copied(admitted, tmp_path / "run")
+    path = place / "audit" / "subject.json"
+    plain = json.loads(path.read_text())
+    plain["settings"]["share"] = 0.2
+    path.write_text(json.dumps(plain))
+    with pytest.raises(StorageError, match="come out differently"):
+        again(tmp_path, place)
+
+
+def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
+    with pytest.raises(InputError, match="holds no forecast"):
+        again(tmp_path, tmp_path)
+    place = copied(admitted, tmp_path / "run")
+    (place / "audit" / "subject.json").unlink()
+    with pytest.raises(InputError, match="holds no audit"):
+        again(tmp_path, place)
+    (place / "decision.json").unlink()
+    with pytest.raises(WithheldError, match="needs a decision"):
+        again(tmp_path, place)
