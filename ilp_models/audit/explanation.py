@@ -212,7 +212,7 @@ def explanation_record(evidence: Evidence) -> Mapping[str, Any]:
         "additivity_error": error if np.isfinite(error) else None,
         "importance": explanation.importance().to_dict("records"),
         "families": explanation.importance(by="family").to_dict("records"),
-        "robustness": None if explanation.robustness is None else explanation.robustness.to_dict(),
+        "robustness": None if explanation.robustness is None else explanation.robustness.summary(),
         "attribution_gaps": gaps,
         "proxies": proxies,
     }

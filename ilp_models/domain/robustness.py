@@ -1,13 +1,17 @@
 """How far an explanation holds: under another perturbation, in other periods, and what two columns do together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.errors import InputError
+
+_TABLES: Final = ("perturbations", "refits", "interactions")
 PLACE: Final = "place"
 TIME: Final = "time"
 _KINDS: Final = {
@@ -112,17 +116,17 @@ class Robustness:
             "place keeps its rank through the year whatever happens elsewhere."
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain JSON values.
+    def summary(self) -> dict[str, Any]:
+        """Return what was found as plain JSON values.
 
         Returns
         -------
         dict
-            Tables as lists of rows; NaN as None.
+            ``rows, agreement, interventional_error, stability, stability_low, stability_high, place_with_time``, None
+            where there is no number; ``labelling`` in words; ``kinds`` as :meth:`by_kind`.
         """
         mean, low, high = self.stability
-        plain = {
-            "rows": self.rows,
+        numbers = {
             "agreement": self.agreement,
             "interventional_error": self.interventional_error,
             "stability": mean,
@@ -131,12 +135,55 @@ class Robustness:
             "place_with_time": self.place_with_time,
         }
         return {
-            **{name: float(value) if np.isfinite(value) else None for name, value in plain.items()},
+            "rows": self.rows,
+            **{name: _plain(value) for name, value in numbers.items()},
             "labelling": self.labelling(),
-            "perturbations": self.perturbations.to_dict("records"),
-            "refits": self.refits.to_dict("records"),
-            "interactions": [] if self.interactions.empty else self.by_kind().to_dict("records"),
+            "kinds": [] if self.interactions.empty else self.by_kind().to_dict("records"),
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values.
+
+        Returns
+        -------
+        dict
+            From which :meth:`from_dict` makes the same again.
+        """
+        tables = {name: getattr(self, name).to_dict("list") for name in _TABLES}
+        return {**tables, "interventional_error": _plain(self.interventional_error), "rows": self.rows}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_dict` wrote.
+
+        Parameters
+        ----------
+        plain : mapping
+            JSON values.
+
+        Returns
+        -------
+        Robustness
+            None becomes NaN again.
+
+        Raises
+        ------
+        InputError
+            If something is missing or is not a table.
+        """
+        try:
+            tables = {name: pd.DataFrame(plain[name]) for name in _TABLES}
+            error = plain["interventional_error"]
+            return cls(
+                **tables, interventional_error=np.nan if error is None else float(error), rows=int(plain["rows"])
+            )
+        except (KeyError, TypeError, ValueError) as wrong:
+            msg = f"What was tried on an explanation cannot be read ({wrong!r}); explain the forecaster again."
+            raise InputError(msg) from wrong
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def rank_correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

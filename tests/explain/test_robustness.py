@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import PoissonRegressor
 
-from ilp_models.domain.robustness import rank_correlation
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.robustness import Robustness, rank_correlation
 from ilp_models.explain.explain import Explain
 from ilp_models.explain.robustness import Trial
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate, path_values
@@ -87,11 +91,21 @@ def test_without_a_column_of_time_the_words_say_so():
     assert linear.labelling() == "Interactions of place with time were not worked out."
 
 
-def test_the_record_holds_no_number_that_json_does_not_know():
-    record = Explain(refits=0, sample=20, background=10).run(learner(), WEEK).robustness.to_dict()
-    assert record["stability"] is None
-    assert record["agreement"] is not None
-    assert len(record["perturbations"]) == 4
+def test_what_was_tried_is_the_same_after_a_journey_through_json():
+    for made in (boosted, lambda: PoissonRegressor(alpha=0)):
+        tried = Explain(refits=2, sample=20, background=10).run(learner(made), WEEK).robustness
+        again = Robustness.from_dict(json.loads(json.dumps(tried.to_dict(), allow_nan=False)))
+        assert again.summary() == tried.summary()
+        pd.testing.assert_frame_equal(again.refits, tried.refits)
+    with pytest.raises(InputError, match="cannot be read"):
+        Robustness.from_dict({"rows": 3})
+
+
+def test_a_summary_holds_no_number_that_json_does_not_know():
+    summary = Explain(refits=0, sample=20, background=10).run(learner(), WEEK).robustness.summary()
+    assert summary["stability"] is None
+    assert summary["agreement"] is not None
+    assert json.dumps(summary, allow_nan=False)
 
 
 def test_rank_correlation_of_too_few_or_equal_values_is_unknown():

@@ -1,0 +1,136 @@
+"""Real forecasters, explained and probed as the audit meets them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import PoissonRegressor
+
+from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.explanation import check_proxies
+from ilp_models.audit.groups import GroupTable
+from ilp_models.domain.design import Column
+from ilp_models.domain.finding import Limit, State
+from ilp_models.domain.resampling import Resampling
+from ilp_models.explain.explain import Explain
+from ilp_models.features.calendar import TypeIndicators
+from ilp_models.features.means import ExponentialMeans
+from ilp_models.model.intervals import NegativeBinomialIntervals
+from ilp_models.model.level_share import LevelShare
+from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.regression import RegressionForecaster
+from tests.builders import city, history_of, poisson_counts, replay_of
+
+GRID = city(6, 6)
+RATES = np.random.default_rng(6).gamma(1.0, 0.6, (2, 36, 1))
+SHARE = np.random.default_rng(1).uniform(0.1, 0.6, 36)
+FAMILIES = (TypeIndicators(), ExponentialMeans((8, 52)))
+PAST = {"train_periods": 70, "holdout": 13}
+
+
+class Smuggled:
+    """A family whose column is the share of a group with a little noise, under the name of something else."""
+
+    def columns(self, history):  # noqa: ARG002
+        return (Column("lamp_density", "surroundings", "{value:.2f} lamps a hectare"),)
+
+    def write(self, history, periods, step, out):  # noqa: ARG002
+        noise = np.random.default_rng(9).normal(0, 0.1 * SHARE.std(), 36)
+        out[...] = 40 * (SHARE + noise)[None, None, :, None]
+
+
+class People:
+    """Two groups whose shares differ from cell to cell."""
+
+    def groups(self):
+        rows = [
+            {"area": cell, "dimension": "origin", "group": group, "population": 1000 * part}
+            for cell, share in zip(GRID.cells, SHARE, strict=True)
+            for group, part in (("Upland", share), ("Lowland", 1 - share))
+        ]
+        return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return history_of(poisson_counts((2, 36, 130), RATES), GRID)
+
+
+def trees(features=FAMILIES, **settings):
+    return LightGbm(features, **({"min_child_samples": 100, "n_estimators": 15} | PAST | settings))
+
+
+def ahead(history):
+    return history.calendar.ahead(history.cutoff, 1)
+
+
+def linear():
+    return RegressionForecaster(PoissonRegressor(alpha=1e-6), FAMILIES, **PAST)
+
+
+@pytest.mark.parametrize("make", [trees, linear])
+def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make, history):
+    plain = replace(GRID, parents=pd.DataFrame())
+    people = GroupTable(source=People()).on(plain)
+    found = {}
+    for name, features in (("honest", FAMILIES), ("smuggled", (*FAMILIES, Smuggled()))):
+        forecaster = make().set_params(features=features).fit(history)
+        explanation = Explain(refits=0, sample=20, background=10).run(forecaster, ahead(history), "ewma")
+        replay = replay_of(np.ones((2, 36, 52)), np.ones((2, 36, 52)))
+        cubes = {name: getattr(replay, name) for name in ("expected", "quantiles", "observed")}
+        replay = replace(replay, **{name: cube.assign_coords(cell=GRID.cells) for name, cube in cubes.items()})
+        limits = {"proxy_probe": Limit(warn_above=0.9, fail_above=0.98, neutral=0)}
+        evidence = Evidence(
+            *(replay, replay, plain, explanation, explanation.columns, limits, Minimum(), Resampling(draws=10)),
+            *(0.05, "count", 0.005, people),
+        )
+        found[name] = [one for one in check_proxies(evidence) if one.check == "proxy_probe"]
+    assert {one.state for one in found["honest"]} == {State.PASS}
+    assert {one.state for one in found["smuggled"]} == {State.FAIL}
+    assert all("lamp_density" in one.reason for one in found["smuggled"])
+
+
+def test_what_was_learned_is_written_anew_and_learned_alike(history):
+    for forecaster in (trees().fit(history), trees(offset=LevelShare()).fit(history)):
+        design, counts = forecaster.learned()
+        again = forecaster.relearn(design, counts, np.ones(len(counts), dtype=bool))
+        rows = design.values[::17]
+        assert again.predict(rows) == pytest.approx(forecaster.estimator_.predict(rows))
+        half = forecaster.relearn(design, counts, np.arange(len(counts)) % 2 == 0)
+        assert np.abs(half.predict(rows) - again.predict(rows)).max() > 1e-4
+        assert forecaster.estimator_.predict(rows) == pytest.approx(again.predict(rows))
+
+
+def test_what_several_leads_learned_together_holds_them_all(history):
+    forecaster = trees(leads=3, lead_strategy="shared").fit(history)
+    design, counts = forecaster.learned()
+    lead = [column.name for column in design.columns].index("lead")
+    assert set(design.values[:, lead]) == {1, 2, 3}
+    assert forecaster.relearn(design, counts, np.ones(len(counts), dtype=bool)).predict(
+        design.values[::11]
+    ) == pytest.approx(forecaster.estimator_.predict(design.values[::11]))
+    assert Explain(refits=2, sample=20, background=10).run(forecaster, ahead(history)).additivity_error <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("make", "method"), [(trees, "tree path"), (linear, "exact additive"), (LevelShare, "level and share")]
+)
+def test_forecasters_are_explained_to_the_digits_that_the_gate_asks_for(make, method, history):
+    explanation = Explain(refits=2, sample=50, background=20).run(make().fit(history), ahead(history), "it")
+    assert explanation.method == method
+    assert explanation.additivity_error <= 1e-6
+
+
+def test_after_an_update_the_explanation_is_of_the_new_forecast(history):
+    forecaster = trees(offset=LevelShare()).fit(history)
+    later = history_of(poisson_counts((2, 36, 133), RATES), GRID)
+    forecaster.update(later)
+    assert Explain(refits=1, sample=20, background=10).run(forecaster, ahead(later)).additivity_error <= 1e-6
+
+
+def test_a_wrapper_of_intervals_is_explained_as_what_it_wraps(history):
+    wrapped = NegativeBinomialIntervals(trees(), past_periods=13, refit_every=13).fit(history)
+    explanation = Explain(refits=2, sample=20, background=10).run(wrapped, ahead(history), "wrapped")
+    assert explanation.additivity_error <= 1e-6
+    assert np.isfinite(explanation.robustness.stability[0])
