@@ -22,6 +22,7 @@ from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.publish import Results, publish
 from ilp_models.pipeline.reaudit import differences, reaudit
+from ilp_models.pipeline.record import record_decision
 from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
 from ilp_models.scoring.scores import Scoring
@@ -108,7 +109,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         for path in publish(results, export, Path(register), folder):
             tracked.artifact(path)
         decision = results.judgement.decision
-        tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
+        record_decision(tracked, decision)
     mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])
 

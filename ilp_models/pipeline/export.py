@@ -7,7 +7,6 @@ from typing import Any
 from ilp_models.audit.register import Entry, Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
-from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.writers import Export, marked_names
 from ilp_models.pipeline.asked import Left, user
 from ilp_models.pipeline.study import now
@@ -61,7 +60,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     if grade == "allocation":
         decision = left.permitted(register, trusted)
         # the line comes before the files, because a line too many can be explained and an export without one cannot
-        entry = _entry(left.forecast, decision, [names[form] for form in export.formats])
+        entry = _entry(left, decision, [names[form] for form in export.formats])
         Register(Path(register)).append(entry)
     else:
         decision = _known(left)
@@ -82,10 +81,12 @@ def _known(left: Left) -> Decision | None:
         return None
 
 
-def _entry(forecast: RiskForecast, decision: Decision, names: Sequence[str]) -> Entry:
+def _entry(left: Left, decision: Decision, names: Sequence[str]) -> Entry:
+    forecast = left.forecast
     content = {
         "forecast": forecast.digest(),
         "cells": forecast.expected.shape[1],
+        "areas": sorted({str(area) for area in left.places.area if area}),
         "periods": [str(period) for period in forecast.periods],
         "files": list(names),
     }

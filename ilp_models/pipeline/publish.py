@@ -101,7 +101,7 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
     -------
     list of Path
         Grids, ``areas.csv``, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are
-        any, the model's bundle, and the folder ``audit`` with all that was looked at.
+        any, and the model's bundle; the folder ``audit`` with all that was looked at is not among them.
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
@@ -115,7 +115,7 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
         judgement.reasons.to_parquet(folder / "explanation.parquet", index=False)
         files.append(folder / "explanation.parquet")
     kept = {"settings": study.config["audit"], "moment": judgement.decision.issued.isoformat()}
-    files.append(write_subject(judgement.subject, folder / "audit", kept))
+    write_subject(judgement.subject, folder / "audit", kept)
     name = ahead.forecast.forecaster
     facts: Mapping[str, Any] = {
         "name": name,

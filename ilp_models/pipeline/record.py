@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.cost import Cost
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound
 from ilp_models.domain.tracking import TrackedRun
 
@@ -119,6 +120,27 @@ def record_scores(
             child.metrics(_metrics(own, ["score"], "skill"))
             cost = (costs or {}).get(name)
             child.metrics({f"cost/{key}": value for key, value in cost.to_dict().items()} if cost else {})
+
+
+def record_decision(run: TrackedRun, decision: Decision) -> None:
+    """Record what the gate decided, and the number of every finding.
+
+    Parameters
+    ----------
+    run : TrackedRun
+        The run of the audit.
+    decision : Decision
+        With its findings; they are named like ``audit/coverage_ratio/all/income``.
+    """
+    words = {"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe}
+    run.tags(words | {"audit.decision": decision.seal})
+    run.metrics(
+        {
+            "/".join(filter(None, ("audit", *finding.key))): finding.estimate
+            for finding in decision.findings
+            if np.isfinite(finding.estimate)
+        }
+    )
 
 
 def _metrics(rows: pd.DataFrame, labels: list[str], value: str) -> dict[str, float]:

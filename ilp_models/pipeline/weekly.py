@@ -13,7 +13,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
-from ilp_models.domain.tracking import TrackedRun, Tracker
+from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.shap import TreeShap
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
@@ -21,7 +21,7 @@ from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.publish import Results, publish, write_page
-from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.record import record_decision, record_scores, table_of_scores, write_scores
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.report.page import Report
 from ilp_models.scoring.scores import Scoring
@@ -98,16 +98,17 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit, study.events.digest()))
+        decision = results.judgement.decision
         files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]
         files += publish(results, export, Path(register), folder)
         files += [write_page(results, report, scoring.baseline, folder), folder / "figures"]
         record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
-        _record(tracked, results.judgement.decision, files)
-    mirror(
-        tracking, "candidate" if results.judgement.decision.admitted else "research", results.judgement.decision, folder
-    )
+        record_decision(tracked, decision)
+        for path in files:
+            tracked.artifact(path)
+    mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
     table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
-    return "\n".join([_intake(study), "", table, "", *decision_lines(results.judgement.decision), "", _files(folder)])
+    return "\n".join([_intake(study), "", table, "", *decision_lines(decision), "", _files(folder)])
 
 
 def decision_lines(decision: Decision) -> list[str]:
@@ -128,12 +129,6 @@ def decision_lines(decision: Decision) -> list[str]:
     else:
         head = f"WITHHELD: {RESEARCH_ONLY}"
     return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
-
-
-def _record(tracked: TrackedRun, decision: Decision, files: list[Path]) -> None:
-    tracked.tags({"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe})
-    for path in files:
-        tracked.artifact(path)
 
 
 def _intake(study: Study) -> str:
