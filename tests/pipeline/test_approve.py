@@ -9,6 +9,7 @@ import pytest
 from ilp_models.audit.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.pipeline import publish
 from ilp_models.pipeline.approved import load_approved
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
@@ -137,3 +138,24 @@ def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, capl
     assert "for research only" in caplog.text
     with pytest.raises(StorageError, match="line 1"):
         perform("export", tmp_path, f"source='{done.folder}'", "grade=allocation", f"register='{broken}'")
+
+
+class Crash(BaseException):
+    """What no part of the program catches."""
+
+
+def crash(*_, **__):
+    raise Crash
+
+
+@pytest.mark.parametrize("place", ["record", "write_json"])
+def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(publish, place, crash)  # before the line stands, and after it but before decision.json
+    register = tmp_path / "register.jsonl"
+    with pytest.raises(Crash):
+        perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")
+    folder = max((shelf / "weekly").iterdir(), key=lambda path: path.stat().st_mtime)
+    assert not (folder / "decision.json").exists()
+    assert [line.act for line in Register(register).verify().lines] == ([] if place == "record" else ["decided"])
+    with pytest.raises((InputError, WithheldError)):
+        perform("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
