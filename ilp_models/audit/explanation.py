@@ -138,7 +138,9 @@ def check_residual_proxies(evidence: Evidence) -> list[Finding]:
     return found
 
 
-def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature") -> pd.DataFrame:
+def attribution_gaps(
+    explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature", reference: str = ""
+) -> pd.DataFrame:
     """Return what each feature or family adds to the log risk of a group's residents beyond that of all others.
 
     Parameters
@@ -151,20 +153,25 @@ def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents,
         Residents of the cells by group.
     by : str, default "feature"
         ``feature`` or ``family``.
+    reference : str, default ""
+        Group that the others are compared with; by default each is compared with all other residents.
 
     Returns
     -------
     DataFrame
         ``crime_type, dimension, group, feature`` (with ``by="feature"``), ``family, gap, multiplier``: the mean
-        attribution weighted by the group's residents less that weighted by all other residents, and its
-        exponential. The gaps of a group add up to the gap of its mean log risk; ``all`` is the mean over the types.
+        attribution weighted by the group's residents less that weighted by the others, and its exponential. The gaps
+        of a group add up to the gap of its mean log risk; ``all`` is the mean over the types.
     """
     weights = explanation.shares[..., None]
     phi = np.where(weights > 0, explanation.attributions.values, 0.0)
     position = grid.cells.get_indexer(explanation.log_expected.indexes["cell"])
     known = (position >= 0)[:, None]
     members = np.where(known, residents.by_group[position], 0.0)
-    others = np.where(known, residents.total[position][:, None], 0.0) - members
+    if reference:
+        others = members[:, [residents.groups.index(reference)]]
+    else:
+        others = np.where(known, residents.total[position][:, None], 0.0) - members
     gaps = _weighted_means(phi, weights, members) - _weighted_means(phi, weights, others)
     kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
     if len(kinds) > 1:

@@ -16,6 +16,7 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.ranking import Ranking
 from ilp_models.explain.level_share import level_and_share
 from ilp_models.explain.method import Method, method_for
+from ilp_models.explain.per_type import joined
 from ilp_models.explain.robustness import Trial
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -29,6 +30,7 @@ class Explain:
 
     Trees with a logarithmic link: path-dependent TreeSHAP. Additive regressions such as generalised linear models:
     their own terms. Other regressions: permutations, for the highest cells and a sample. Level times share: the two.
+    One forecaster a crime type: each by itself.
     The forecast that a regression starts from is a feature of its own, ``offset``: its attribution is the logarithm
     of the offset less its mean over the units of the same crime type.
 
@@ -104,6 +106,9 @@ class Explain:
             If there is no way to explain the forecaster; the message says why.
         """
         forecast = forecaster.predict(periods)
+        if hasattr(forecaster, "forecasters_"):
+            each = {kind: self.run(one, periods, name) for kind, one in forecaster.forecasters_.items()}
+            return joined(each, forecast, name)
         if not hasattr(forecaster, "design"):
             if hasattr(forecaster, "level_half_lives_"):
                 return level_and_share(forecast, name)

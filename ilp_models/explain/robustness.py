@@ -66,8 +66,9 @@ class Trial:
         tuple of ndarray
             Rows of the design, drawn without replacement.
         """
-        drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + self.background]
-        return design.values[drawn[self.background :]], design.values[drawn[: self.background]]
+        usual = min(self.background, len(design.values) // 2)
+        drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + usual]
+        return design.values[drawn[usual:]], design.values[drawn[:usual]]
 
     def halves(self, periods: int) -> npt.NDArray[np.bool_]:
         """Return which periods each refit learns from: half of the blocks.

@@ -252,6 +252,16 @@ def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
     assert gaps["multiplier"].to_numpy() == pytest.approx(np.exp(gaps["gap"]))
 
 
+def test_of_two_groups_each_is_the_rest_of_the_other_and_a_group_has_no_gap_to_itself():
+    people = residents(0.5)[0]
+    rest, named = (
+        attribution_gaps(explanation(), cases.grid(), people, reference=one).set_index(["group", "feature"])["gap"]
+        for one in ("", "Lowland")
+    )
+    assert named["Upland"].to_numpy() == pytest.approx(rest["Upland"].to_numpy())
+    assert named["Lowland"].abs().max() < 1e-12
+
+
 def test_the_record_of_an_explanation_is_json():
     tried = robustness([4.0, 3, 2, 1], [4.0, 3, 1, 2])
     record = explanation_record(evidence(explanation(robustness=tried), residents(0.5)))

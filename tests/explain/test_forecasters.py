@@ -11,6 +11,7 @@ from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.explanation import check_proxies
 from ilp_models.audit.groups import GroupTable
 from ilp_models.domain.design import Column
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.resampling import Resampling
 from ilp_models.explain.explain import Explain
@@ -19,6 +20,7 @@ from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.intervals import NegativeBinomialIntervals
 from ilp_models.model.level_share import LevelShare
 from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.per_type import PerType
 from ilp_models.model.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts, replay_of
 
@@ -134,3 +136,21 @@ def test_a_wrapper_of_intervals_is_explained_as_what_it_wraps(history):
     explanation = Explain(refits=2, sample=20, background=10).run(wrapped, ahead(history), "wrapped")
     assert explanation.additivity_error <= 1e-6
     assert np.isfinite(explanation.robustness.stability[0])
+
+
+def test_one_forecaster_a_crime_type_is_explained_type_by_type():
+    counts = poisson_counts((3, 36, 130), np.concatenate((RATES, RATES[:1] * 0)))
+    history = history_of(counts, GRID)
+    each = PerType(trees((ExponentialMeans((4, 26)), ExponentialMeans((26,), reach=1.0)))).fit(history)
+    spec = Explain(refits=3, sample=50, background=20)
+    explanation = spec.run(each, ahead(history), "per_type")
+    assert explanation.log_expected.sizes["crime_type"] == 3  # of the third no event is known
+    assert explanation.additivity_error <= 1e-6
+    alone = spec.run(each.forecasters_["b"], ahead(history))
+    assert explanation.attributions.values[1] == pytest.approx(alone.attributions.values[0])
+    assert (explanation.attributions.values[2] == 0).all()
+    assert explanation.robustness.refits.shape == (3, 2 + 3)
+    assert explanation.robustness.rows == 2 * 50
+    named = PerType(trees()).fit(history)  # its columns are named after the type
+    with pytest.raises(InputError, match="has other columns than that of a"):
+        spec.run(named, ahead(history))
