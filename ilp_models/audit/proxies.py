@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,9 @@ class Areas:
 
     @classmethod
     def of(cls, grid: Grid, residents: Residents) -> "Areas":
-        """Return the parent areas within which shares do not differ, the first parents, or else the cells.
+        """Return the areas of the group table, or else the parent areas within which shares do not differ.
+
+        Where no level of parents is like that, the first one is taken, and without parents each cell is an area.
 
         Parameters
         ----------
@@ -59,9 +62,10 @@ class Areas:
             Only of cells with residents.
         """
         settled = residents.total > 0
+        given = [residents.area.astype(str)] if (residents.area >= 0).any() else []
         levels = [np.asarray(parent_labels(grid, name).astype(str)) for name in grid.parents.columns]
         whole = (one for one in levels if _spread_of(residents.shares[settled], one[settled]) <= _ONE_AREA)
-        labels = next(whole, levels[0] if levels else np.asarray(grid.cells.astype(str)))
+        labels = next(chain(given, whole), levels[0] if levels else np.asarray(grid.cells.astype(str)))
         place = np.full(len(labels), -1, dtype=np.int64)
         place[settled] = pd.factorize(labels[settled])[0]
         count = int(place.max(initial=-1)) + 1

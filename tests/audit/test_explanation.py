@@ -280,5 +280,6 @@ def test_areas_are_the_parents_within_which_shares_are_equal_or_else_the_cells()
     coarse = replace(grid, parents=pd.DataFrame({"half": ["a", "b"] * 50}).join(grid.parents))
     assert len(Areas.of(coarse, people).people) == 25
     assert len(Areas.of(replace(grid, parents=pd.DataFrame()), people).people) == 100
+    assert len(Areas.of(grid, replace(people, area=np.arange(100) // 20)).people) == 5
     empty = replace(people, total=np.where(areas.place == 3, 0, people.total))
     assert len(Areas.of(grid, empty).people) == 24
