@@ -1,11 +1,13 @@
 """Polygon files: read, checked, repaired and brought to the CRS of the events."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
@@ -24,13 +26,79 @@ class Polygons:
         One name a polygon; empty where no name column was asked for.
     geometry : ndarray of shapely geometry
         Polygons and multipolygons, metres.
+    weights : ndarray of float64, optional
+        A number >= 0 of each polygon, such as its dwellings, where a column was asked for.
     """
 
     names: tuple[str, ...]
     geometry: npt.NDArray[np.object_]
+    weights: npt.NDArray[np.float64] | None = None
 
 
-def read_polygons(path: str, crs: str, name: str | None = None) -> Polygons:
+@dataclass(frozen=True)
+class PolygonFile:
+    """A file of named polygons, read when it is needed.
+
+    Parameters
+    ----------
+    path : str, optional
+        GeoJSON, GeoPackage or Shapefile; without it there are no polygons.
+    name : str, default "name"
+        Column that holds the names; several polygons of one name are one area.
+    weight : str, optional
+        Column with a number >= 0, such as dwellings.
+
+    Raises
+    ------
+    InputError
+        If there is no file at the path.
+    """
+
+    path: str | None = None
+    name: str = "name"
+    weight: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a file that is not there, before anything long is begun."""
+        if self.path is not None:
+            _refuse_absent(self.path)
+
+    def read(self, crs: str) -> Polygons | None:
+        """Return the polygons, None where no file is given.
+
+        Parameters
+        ----------
+        crs : str
+            Projected coordinate reference system to bring them to.
+
+        Returns
+        -------
+        Polygons or None
+            As :func:`read_polygons`.
+
+        Raises
+        ------
+        InputError
+            As :func:`read_polygons`.
+        """
+        return None if self.path is None else read_polygons(self.path, crs, self.name, self.weight)
+
+    def digest(self) -> str:
+        """Return a SHA-256 of the file and its columns, empty where none is given.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
+        if self.path is None:
+            return ""
+        known = hashlib.sha256(f"{self.name}|{self.weight}|".encode())
+        known.update(Path(self.path).read_bytes())
+        return known.hexdigest()
+
+
+def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> Polygons:
     """Return the polygons of a GeoJSON, GeoPackage or Shapefile, in another CRS.
 
     Parameters
@@ -41,6 +109,8 @@ def read_polygons(path: str, crs: str, name: str | None = None) -> Polygons:
         Projected coordinate reference system to bring them to.
     name : str, optional
         Column that holds their names.
+    weight : str, optional
+        Column with a number >= 0 of each.
 
     Returns
     -------
@@ -54,13 +124,18 @@ def read_polygons(path: str, crs: str, name: str | None = None) -> Polygons:
     """
     frame = _read(path)
     names = () if name is None else _names(frame, path, name)
-    return Polygons(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path))
+    weights = None if weight is None else _weights(frame, path, weight)
+    return Polygons(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path), weights)
 
 
-def _read(path: str) -> gpd.GeoDataFrame:
+def _refuse_absent(path: str) -> None:
     if not Path(path).exists():
         msg = f"The polygon file {path} does not exist; give the path of a GeoJSON, GeoPackage or Shapefile."
         raise InputError(msg)
+
+
+def _read(path: str) -> gpd.GeoDataFrame:
+    _refuse_absent(path)
     try:
         frame = gpd.read_file(path)
     except (DataSourceError, DataLayerError) as error:
@@ -75,11 +150,25 @@ def _read(path: str) -> gpd.GeoDataFrame:
     return frame
 
 
-def _names(frame: gpd.GeoDataFrame, path: str, name: str) -> tuple[str, ...]:
-    columns = [str(column) for column in frame.columns if column != frame.geometry.name]
-    if name not in columns:
-        msg = f"{path} has no column {name!r}; it has {', '.join(columns) or 'none'}."
+def _refuse_without(frame: gpd.GeoDataFrame, path: str, column: str) -> None:
+    columns = [str(known) for known in frame.columns if known != frame.geometry.name]
+    if column not in columns:
+        msg = f"{path} has no column {column!r}; it has {', '.join(columns) or 'none'}."
         raise InputError(msg)
+
+
+def _weights(frame: gpd.GeoDataFrame, path: str, weight: str) -> npt.NDArray[np.float64]:
+    _refuse_without(frame, path, weight)
+    numbers = pd.to_numeric(frame[weight], errors="coerce").to_numpy(dtype=float)
+    bad = ~(np.isfinite(numbers) & (numbers >= 0))
+    if bad.any():
+        msg = f"{path}: {weight!r} is no number >= 0 in row {int(np.argmax(bad)) + 1}; give each polygon its weight."
+        raise InputError(msg)
+    return numbers
+
+
+def _names(frame: gpd.GeoDataFrame, path: str, name: str) -> tuple[str, ...]:
+    _refuse_without(frame, path, name)
     missing = frame[name].isna().to_numpy()
     if missing.any():
         msg = f"{path}: column {name!r} is empty in row {int(np.argmax(missing)) + 1}; name every polygon."
