@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -77,8 +77,8 @@ class TreePath:
     """
 
     estimator: Any
-    name: str = "tree path"
-    costly: bool = False
+    name: ClassVar[str] = "tree path"
+    costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
         """Return attributions and what they start from.
@@ -128,8 +128,8 @@ class ExactAdditive:
 
     estimator: Any
     background: Floats
-    name: str = "exact additive"
-    costly: bool = False
+    name: ClassVar[str] = "exact additive"
+    costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
         """Return attributions and what they start from.
@@ -195,8 +195,8 @@ class Permutation:
     estimator: Any
     background: Floats
     seed: int
-    name: str = "permutation"
-    costly: bool = True
+    name: ClassVar[str] = "permutation"
+    costly: ClassVar[bool] = True
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
         """Return attributions and what they start from.

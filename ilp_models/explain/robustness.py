@@ -21,11 +21,30 @@ class Learner(Protocol):
     """A forecaster that can say what its regression learned from, and learn it anew."""
 
     def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return the design and the counts that the regression was learned from."""
+        """Return what the regression was learned from.
+
+        Returns
+        -------
+        tuple of Design and ndarray of float32
+            The design, and the counts in the order of its rows, shape (periods, crime types, cells).
+        """
         ...
 
     def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor fitted anew to some of the periods."""
+        """Return the regressor fitted anew to some of the periods.
+
+        Parameters
+        ----------
+        design, counts : Design and ndarray of float32
+            As :meth:`learned` returns them.
+        kept : ndarray of bool
+            Which periods to learn from, shape (periods,).
+
+        Returns
+        -------
+        estimator
+            Fitted.
+        """
         ...
 
 
