@@ -72,7 +72,7 @@ def check_proxies(evidence: Evidence) -> list[Finding]:
 
 def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
     explanation = _own(evidence)
-    areas = Areas.of(evidence.grid, residents)
+    areas = Areas.of(residents)
     count, thin = len(areas.people), _too_few(evidence, areas)
     if explanation is None:
         thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
@@ -117,7 +117,7 @@ def check_residual_proxies(evidence: Evidence) -> list[Finding]:
     """
     found = []
     for residents in evidence.residents:
-        areas = Areas.of(evidence.grid, residents)
+        areas = Areas.of(residents)
         thin = _too_few(evidence, areas)
         for name, estimate in residual_correlations(evidence, areas):
             for place, group in enumerate(residents.groups):
@@ -208,7 +208,7 @@ def explanation_record(evidence: Evidence) -> Mapping[str, Any]:
     gaps, proxies = [], []
     for residents in evidence.residents:
         gaps += attribution_gaps(explanation, evidence.grid, residents, by="family").to_dict("records")
-        areas = Areas.of(evidence.grid, residents).at(evidence.grid, explanation.log_expected.indexes["cell"])
+        areas = Areas.of(residents).at(evidence.grid, explanation.log_expected.indexes["cell"])
         table = column_correlations(explanation, areas, residents)
         proxies += table.groupby("group", sort=False).head(5).to_dict("records")
     error = explanation.additivity_error

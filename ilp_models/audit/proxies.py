@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -15,14 +14,13 @@ from ilp_models.audit.evidence import Evidence
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
-from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.resampling import Estimate
 
 Floats = npt.NDArray[np.float64]
 
 _FOLDS: Final = 5
 _PENALTIES: Final = np.logspace(-1, 5, 13)
-_ONE_AREA: Final = 1e-6  # largest difference of shares between cells of one area of the table
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +42,11 @@ class Areas:
     people: Floats
 
     @classmethod
-    def of(cls, grid: Grid, residents: Residents) -> "Areas":
-        """Return the areas of the group table, or else the parent areas within which shares do not differ.
-
-        Where no level of parents is like that, the first one is taken, and without parents each cell is an area.
+    def of(cls, residents: Residents) -> "Areas":
+        """Return the areas of the group table, or each cell where the residents do not tell their areas.
 
         Parameters
         ----------
-        grid : Grid
-            The cells.
         residents : Residents
             Residents of the cells by group.
 
@@ -61,11 +55,9 @@ class Areas:
         Areas
             Only of cells with residents.
         """
-        settled = residents.total > 0
-        given = [residents.area.astype(str)] if (residents.area >= 0).any() else []
-        levels = [np.asarray(parent_labels(grid, name).astype(str)) for name in grid.parents.columns]
-        whole = (one for one in levels if _spread_of(residents.shares[settled], one[settled]) <= _ONE_AREA)
-        labels = next(chain(given, whole), levels[0] if levels else np.asarray(grid.cells.astype(str)))
+        known = (residents.area >= 0).any()
+        labels = residents.area if known else np.arange(len(residents.total))
+        settled = (residents.total > 0) & (labels >= 0)
         place = np.full(len(labels), -1, dtype=np.int64)
         place[settled] = pd.factorize(labels[settled])[0]
         count = int(place.max(initial=-1)) + 1
@@ -275,9 +267,3 @@ def _correlations(values: Floats, shares: Floats) -> Floats:
 
 def _varies(values: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(np.ptp(values, axis=0) > 1e-9 * (np.abs(values).max(axis=0) + 1e-12))
-
-
-def _spread_of(shares: Floats, labels: npt.NDArray[np.object_]) -> float:
-    """Return the largest difference of a share between cells of the same label."""
-    grouped = pd.DataFrame(shares).groupby(labels)
-    return float((grouped.max() - grouped.min()).to_numpy().max(initial=0.0))

@@ -159,7 +159,7 @@ def test_a_share_under_another_name_fails_however_it_is_written(disguise):
 def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_all_together():
     people = residents(slant=0.5)
     share, rng = share_of(people), np.random.default_rng(2)
-    area = Areas.of(cases.grid(), people[0]).place
+    area = Areas.of(people[0]).place
     noisy = share + 0.3 * share.std() * rng.normal(size=25)[area]
     found = check_proxies(evidence(explanation(("index", noisy)), people))
     assert state_of(found, "proxy_probe") is State.REVIEW
@@ -220,7 +220,7 @@ def test_errors_that_go_with_a_group_fail_and_others_do_not():
 def test_the_residual_correlation_is_that_of_areas_and_weeks():
     people = residents(slant=0.5)
     asked = evidence(None, people)
-    area = Areas.of(cases.grid(), people[0])
+    area = Areas.of(people[0])
     residual = asked.observed[0] - asked.replay.expected.values[0]
     rows = pd.DataFrame(residual).groupby(area.place).sum().to_numpy()
     shares = np.repeat(area.shares[:, [1]], rows.shape[1], axis=1)
@@ -272,14 +272,12 @@ def test_the_record_of_an_explanation_is_json():
     assert {row["group"] for row in told["proxies"]} == {"Upland", "Lowland"}
 
 
-def test_areas_are_the_parents_within_which_shares_are_equal_or_else_the_cells():
-    people, grid = residents(0.5)[0], cases.grid()
-    areas = Areas.of(grid, people)
+def test_areas_are_those_of_the_table_or_else_the_cells():
+    people = residents(0.5)[0]
+    areas = Areas.of(people)
     assert len(areas.people) == 25
     assert areas.sums(people.total) == pytest.approx(areas.people)
-    coarse = replace(grid, parents=pd.DataFrame({"half": ["a", "b"] * 50}).join(grid.parents))
-    assert len(Areas.of(coarse, people).people) == 25
-    assert len(Areas.of(replace(grid, parents=pd.DataFrame()), people).people) == 100
-    assert len(Areas.of(grid, replace(people, area=np.arange(100) // 20)).people) == 5
+    assert len(Areas.of(replace(people, area=np.empty(0, dtype=np.int64))).people) == 100
+    assert len(Areas.of(replace(people, area=np.where(people.area < 5, -1, people.area))).people) == 20
     empty = replace(people, total=np.where(areas.place == 3, 0, people.total))
-    assert len(Areas.of(grid, empty).people) == 24
+    assert len(Areas.of(empty).people) == 24
