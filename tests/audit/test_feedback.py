@@ -12,9 +12,16 @@ from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.feedback import FOLLOWED, WEIGHTED, Feedback, Patrols, check_feedback
 from ilp_models.audit.feedback_city import City, areas_for
 from ilp_models.audit.feedback_simulation import simulate_feedback
+from ilp_models.data.simulated import SimulatedCity
+from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
+from ilp_models.domain.grid import parent_labels
+from ilp_models.domain.history import History
 from ilp_models.domain.resampling import Resampling
+from ilp_models.grid.parents import ByLabel
+from ilp_models.grid.square import Squares
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.kernel_density import KernelDensity
 from ilp_models.model.moving_average import MovingAverage
@@ -159,6 +166,20 @@ def test_counts_written_as_records_are_counted_again(counts, seed):
     known = made.known([table], 3, 0)
     assert np.array_equal(known.panel.values, cube)
     assert known.cutoff == made.real.cutoff
+
+
+def test_in_the_simulated_city_the_truth_is_what_happens_not_what_is_recorded():
+    flat = SimulatedType(yearly=4000.0, season=0.0, offspring=0.0)
+    source = SimulatedCity(size_km=3.0, weeks=80, crime_types={"theft": flat}, reporting_slope=0.5, reporting_rate=0.5)
+    events, _ = source.read()
+    grid = Squares(size=500, parents={"district": ByLabel()}).build(events)
+    real = History.at(events.end, events, grid, Calendar())
+    rates = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()
+    truth = real.panel.values.mean(axis=2) / rates
+    simulated = replace(QUICK, reporting=0.5, replicates=3)
+    made = simulate_feedback(MovingAverage(20), real, Patrols(0.05), simulated, truth)
+    assert made.areas == "district"
+    assert made.excess("theft")[0] > made.excess("theft", WEIGHTED)[0] > 0
 
 
 def test_events_of_an_area_lie_in_its_cells_in_proportion_to_their_rates():
