@@ -164,7 +164,7 @@ def _weights(frame: gpd.GeoDataFrame, path: str, weight: str) -> npt.NDArray[np.
     if bad.any():
         msg = f"{path}: {weight!r} is no number >= 0 in row {int(np.argmax(bad)) + 1}; give each polygon its weight."
         raise InputError(msg)
-    return numbers
+    return np.asarray(numbers)
 
 
 def _names(frame: gpd.GeoDataFrame, path: str, name: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ TASKS = find_tasks(CONFIGS)
 OPTIONS = find_options([CONFIGS])
 PLACES = {group: files for group, files in OPTIONS.items() if group != "experiment"}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
+GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.dimension.Dimension", "groups": {"here": "here"}}}
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 
@@ -28,10 +29,10 @@ def composed(task, *overrides):
 
 
 def fill_missing(node):
-    """Give a word to every setting that only a user can give."""
+    """Give a word to every setting that only a user can give: the name of a file, as a file must be there."""
     for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
         if OmegaConf.is_missing(node, key):
-            node[key] = "given"
+            node[key] = GROUPS if key == "dimensions" else __file__
         elif isinstance(child := node._get_node(key), DictConfig | ListConfig):
             fill_missing(child)
 
@@ -39,20 +40,23 @@ def fill_missing(node):
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_a_group_builds_things_of_its_own_package(group, option):
     target = OmegaConf.load(PLACES[group][option])["_target_"]
-    assert target.startswith(f"ilp_models.{group}.")
+    assert target.startswith(f"ilp_models.{group.replace('/', '.')}.")
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_option_composes_and_builds(group, option):
-    task = next((task for task in TASKS if group in defaults_of(task)), None)
+    outer, *inner = group.split("/")  # a group within a group is a part of what the outer one builds
+    task = next((task for task in TASKS if outer in defaults_of(task)), None)
     assert task is not None, f"no task uses {group}"
-    several = isinstance(defaults_of(task)[group], list)
+    several = isinstance(defaults_of(task)[outer], list)
     cfg = composed(task, f"{group}=[{option}]" if several else f"{group}={option}")
     fill_missing(cfg)
-    built = build_parts({group: resolve(cfg)[group]})[group]
+    built = build_parts({outer: resolve(cfg)[outer]})[outer]
     if several:
         built = built[option]
-    assert type(built).__module__.startswith(f"ilp_models.{group}.")
+    for part in inner:
+        built = getattr(built, part)
+    assert type(built).__module__.startswith(f"ilp_models.{group.replace('/', '.')}.")
 
 
 @pytest.mark.parametrize("option", EXPERIMENTS)

@@ -52,11 +52,12 @@ class Table:
 def audit(groups=None, **settings):
     """Return the audit of configs/audit/default.yaml with some settings changed."""
     stored = yaml.safe_load(CONFIG.read_text())
-    stored.pop("_target_")
+    for key in ("_target_", "defaults"):
+        stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
-    table = stored.pop("groups")
+    table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())
     table.pop("_target_")
-    given = GroupTable(**(table | {"source": None if groups is None else Table(groups)}))
+    given = GroupTable(**(table | {"polygons": None, "source": None if groups is None else Table(groups)}))
     return Audit(**(stored | {"groups": given} | settings))
 
 
