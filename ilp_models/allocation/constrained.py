@@ -63,8 +63,8 @@ class Constrained:
     """
 
     budget: Budget = field(default_factory=Budget)
-    exposure: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    coverage: Mapping[str, Bounds] = field(default_factory=dict)
+    exposure: Mapping[str, Mapping[str, Any]] | None = None
+    coverage: Mapping[str, Bounds] | None = None
     districts: Bounds | None = None
     spacing: float = 0.0
     patrol_areas: int | None = None
@@ -101,7 +101,7 @@ class Constrained:
                 f"exposure of {dimension} at most {cap.cap} of {cap.reference or 'the rest'}"
                 for dimension, cap in self._caps().items()
             ),
-            *(f"coverage of {dimension} at least {floor}" for dimension, floor in self.coverage.items()),
+            *(f"coverage of {dimension} at least {floor}" for dimension, floor in (self.coverage or {}).items()),
             *([f"districts at least {self.districts}"] if self.districts is not None else []),
             *([f"{self.spacing:g} m apart"] if self.spacing else []),
             *([f"at most {self.patrol_areas} patrol area(s)"] if self.patrol_areas is not None else []),
@@ -152,7 +152,7 @@ class Constrained:
 
     def _caps(self) -> dict[str, Exposure]:
         try:
-            return {dimension: Exposure(**cap) for dimension, cap in self.exposure.items()}
+            return {dimension: Exposure(**cap) for dimension, cap in (self.exposure or {}).items()}
         except TypeError as error:
             msg = f"allocation.exposure needs cap, and may have reference, for each dimension ({error})."
             raise InputError(msg) from error
@@ -189,6 +189,6 @@ class Constrained:
     def _floors(self, territory: Territory, expected: Floats, likely: float) -> list[Rule]:
         return [
             rule
-            for dimension, floor in self.coverage.items()
+            for dimension, floor in (self.coverage or {}).items()
             for rule in coverage_rules(territory.groups_of(dimension), floor, expected, likely)
         ]

@@ -44,21 +44,25 @@ class Frontier:
         Group that exposures are compared with; by default each is compared with all other residents.
     caps : sequence of float, optional
         Largest ratios of exposure, infinity for no cap, which is always among them.
+    seconds : float, default 10
+        Time for one period under one cap. Where two groups make up a dimension, a cap of 1 demands equality, which
+        whole cells rarely meet and a solver cannot rule out quickly.
 
     Raises
     ------
     InputError
-        If a cap is no number above 0.
+        If a cap or the time is no number above 0.
     """
 
     dimension: str | None = None
     reference: str | None = None
     caps: Sequence[float] = CAPS
+    seconds: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse caps that are none."""
-        if not all(float(cap) > 0 for cap in self.caps):
-            msg = f"frontier.caps={list(self.caps)} must be numbers above 0; write .inf for no cap."
+        if not (all(float(cap) > 0 for cap in self.caps) and self.seconds > 0):
+            msg = f"frontier.caps={list(self.caps)} and seconds={self.seconds} must be above 0; write .inf for no cap."
             raise InputError(msg)
 
     def run(
@@ -122,7 +126,13 @@ class Frontier:
                 capture, gap = np.nan, np.nan
                 means = consequences(np.zeros_like(value), events, groups, self.reference)
                 means.iloc[:, 2:] = np.nan
-            told: dict[str, Any] = {"cap": cap, "capture": capture, "of_uncapped": capture / uncapped, "gap": gap, "note": note}
+            told: dict[str, Any] = {
+                "cap": cap,
+                "capture": capture,
+                "of_uncapped": capture / uncapped,
+                "gap": gap,
+                "note": note,
+            }
             rows.append(means.assign(reference=self.reference or "rest", **told))
         return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
 
@@ -138,8 +148,8 @@ class Frontier:
         solved: dict[float, tuple[Effort | None, str]] = {}
         best: Effort | None = None
         for cap in reversed(caps):
-            capped = {**allocator.exposure, dimension: {"cap": cap, "reference": self.reference}}
-            ruled = replace(allocator, exposure=capped)
+            capped = {**(allocator.exposure or {}), dimension: {"cap": cap, "reference": self.reference}}
+            ruled = replace(allocator, exposure=capped, seconds=self.seconds)
             try:
                 effort = allocate_all(ruled, value, territory, compute)
             except (InputError, NotRunError) as error:

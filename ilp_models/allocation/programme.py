@@ -115,19 +115,21 @@ class Programme:
 
     def _explained(self, about: str) -> str:
         """Leave out one rule at a time: those without which there is an allocation are in the way."""
-        none = np.zeros_like(self.value)
-        guilty = [
-            rule for rule in self.rules if self._ask([one for one in self.rules if one is not rule], none).x is not None
-        ]
+        asked: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            asked.setdefault(rule.mend, []).append(rule)
+        told = {mend: f"'{' and '.join(rule.name for rule in rules)}' ({mend})" for mend, rules in asked.items()}
+        start = f"{about}: no allocation keeps every constraint"
+        guilty = [mend for mend in asked if self._possible([rule for rule in self.rules if rule.mend != mend])]
         if guilty:
-            words = "; or without ".join(f"'{rule.name}' ({rule.mend})" for rule in guilty)
-            return f"{about}: no allocation keeps every constraint. There is one without {words}."
-        alone = [rule for rule in self.rules if self._ask([rule], none).x is None]
+            return f"{start}. There is one without {'; or without '.join(told[mend] for mend in guilty)}."
+        alone = [mend for mend, rules in asked.items() if not self._possible(rules)]
         if alone:
-            words = "; ".join(f"'{rule.name}' ({rule.mend})" for rule in alone)
-            return f"{about}: no allocation keeps every constraint. Not even alone can be kept: {words}."
-        names = "; ".join(f"'{rule.name}' ({rule.mend})" for rule in self.rules)
-        return f"{about}: no allocation keeps every constraint, nor all but one; mend at least two of: {names}."
+            return f"{start}. Not even alone can be kept: {'; '.join(told[mend] for mend in alone)}."
+        return f"{start}, nor all but one; mend at least two of: {'; '.join(told.values())}."
+
+    def _possible(self, rules: Sequence[Rule]) -> bool:
+        return self._ask(rules, np.zeros_like(self.value)).x is not None
 
     def _ask(self, rules: Sequence[Rule], value: Floats) -> Any:
         """Return what HiGHS found."""

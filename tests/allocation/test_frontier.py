@@ -43,13 +43,16 @@ def test_consequences_of_a_draw_are_those_expected_of_it():
 @settings(max_examples=15, deadline=None)
 def test_a_looser_cap_never_covers_less_of_what_is_expected(seed, reference):
     ground, worth = town(5, 6, seed, GROUPS), values(town(5, 6), 2, seed)
-    table = Frontier(reference=reference).run(Constrained(Budget(amount=6), gap=0.02), worth, ground, Here())
+    # against the rest, a cap of 1 on every group would demand equality
+    caps = CAPS if reference else CAPS[:-1]
+    rule = Constrained(Budget(amount=6), gap=0.02)
+    table = Frontier(reference=reference, caps=caps, seconds=2).run(rule, worth, ground, Here())
     points = table.drop_duplicates("cap")
-    assert list(points["cap"]) == list(CAPS)
+    assert list(points["cap"]) == list(caps)
     kept = points.dropna(subset="capture")
     assert (kept["capture"].diff().dropna() <= 1e-12).all()
     assert kept["of_uncapped"].iloc[0] == 1
-    assert points.loc[points["capture"].isna(), "note"].str.contains("no allocation keeps").all()
+    assert points.loc[points["capture"].isna(), "note"].str.contains("no allocation").all()
 
 
 def test_each_point_keeps_its_cap_and_tells_both_sides():

@@ -1,0 +1,134 @@
+"""The task ``allocate``: give effort to the cells of an admitted forecast, and leave a product for each level."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.allocation.frontier import Frontier
+from ilp_models.allocation.objective import Objective
+from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.register import Register
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.export.allocated import allocation_table, write_allocation, write_rows
+from ilp_models.export.marking import Marking
+from ilp_models.pipeline.allocating import Task
+from ilp_models.pipeline.allocation_record import entry, marking_of, plain, told
+from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.by_hand import cap_of, read_overrides
+from ilp_models.pipeline.made import Choice, Made
+from ilp_models.pipeline.products import LEVELS, write_products
+from ilp_models.pipeline.record import write_json
+from ilp_models.report.allocation_figures import draw_frontier
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    source: str,
+    register: str,
+    trusted: str | None,
+    unit: str,
+    groups: GroupTable,
+    objective: Objective,
+    allocation: Any,
+    frontier: Frontier,
+    chosen: Mapping[str, str],
+    overrides: str | None,
+    level: str,
+    compute: Compute,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return what was given to whom, having left a line in the register before any file.
+
+    Parameters
+    ----------
+    source : str
+        Folder of a run of ``weekly`` or ``audit`` whose decision admits its forecast.
+    register : str
+        File of the register, which must know the decision; the allocation leaves a line.
+    trusted : str or None
+        File or folder with public keys of reviewers; where given, an approval signed by one is needed.
+    unit : str
+        What cells are ranked by; the one audited.
+    groups : GroupTable
+        Residents by group for constraints and consequences: the table audited, or none.
+    objective : Objective
+        What is to be covered.
+    allocation : Allocator
+        The rule, with its budget.
+    frontier : Frontier
+        Caps whose price is told.
+    chosen : mapping of str to str
+        ``who`` chose this allocation and ``why``.
+    overrides : str or None
+        CSV with the columns cell, period, effort, who, reason: changes made by hand.
+    level : str
+        ``management``, ``middle``, ``shift``, ``community`` or ``all``.
+    compute : Compute
+        Where the work runs.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of this run.
+
+    Returns
+    -------
+    str
+        Effort, what it covers, the price of the cap, and the files.
+
+    Raises
+    ------
+    InputError
+        If settings contradict each other or no allocation keeps every constraint.
+    WithheldError
+        If no decision permits this forecast on these terms; nothing is written.
+    """
+    if level not in (*LEVELS, "all"):
+        msg = f"level={level} is unknown; choose one of {', '.join(LEVELS)}, all."
+        raise InputError(msg)
+    if not all(str(chosen.get(word, "")).strip() for word in ("who", "why")):
+        msg = "An allocation needs who chose it and why; set chosen.who and chosen.why."
+        raise InputError(msg)
+    left = Left.by(source)
+    decision = left.permitted(register, trusted)
+    changes = read_overrides(overrides)
+    task = Task(left, decision, unit, groups, objective, allocation, frontier, compute)
+    made = task.made(Choice(chosen["who"], chosen["why"], cap_of(allocation, frontier)), changes)
+    marking = marking_of(made, config)
+    with _staged(folder) as staging:
+        files = _write(made, marking, level, config, staging)
+        # all files are whole before the line is written, and none stands in the folder before the line does
+        Register(Path(register)).append(entry(made, files, staging))
+        for path in files:
+            target = folder / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    return "\n".join([*told(made), f"Files: {folder}"])
+
+
+def _staged(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".allocation-", dir=folder, ignore_cleanup_errors=True)
+    except OSError as error:
+        msg = f"The allocation cannot be written to {folder} ({error.strerror}); choose another folder."
+        raise StorageError(msg) from error
+
+
+def _write(made: Made, marking: Marking, level: str, config: Mapping[str, Any], staging: str) -> list[Path]:
+    """Return every file, written to a folder that nobody looks at yet."""
+    place = Path(staging)
+    try:
+        files = write_allocation(allocation_table(made.allocation, made.left.places, marking), marking, place)
+        if not made.frontier.empty:
+            files += write_rows(made.frontier, marking, place / "frontier.csv")
+            files.append(draw_frontier(place / "frontier.png", made.frontier, made.choice.cap))
+            files += write_rows(made.groups, marking, place / "groups.csv")
+        files += write_products(made, marking, LEVELS if level == "all" else (level,), place)
+        files.append(write_json(place / "allocation.json", plain(made, marking, config, files)))
+    except OSError as error:
+        msg = f"The allocation was not written ({error}); free space there or choose another folder: output=..."
+        raise StorageError(msg) from error
+    return files

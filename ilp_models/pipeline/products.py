@@ -1,0 +1,78 @@
+"""One page and one table for each level of decision."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from ilp_models.export.allocated import write_rows
+from ilp_models.export.marking import Marking
+from ilp_models.pipeline.field_products import community, shift
+from ilp_models.pipeline.made import Made
+from ilp_models.pipeline.plan_products import management, middle
+from ilp_models.report.products import Product, write_product
+
+LEVELS: Final = ("management", "middle", "shift", "community")
+_TITLES: Final = {
+    "management": "Resource plan by district",
+    "middle": "Weekly grid with effort",
+    "shift": "Areas of the shift",
+    "community": "Area sheets",
+}
+
+
+def write_products(made: Made, marking: Marking, levels: Sequence[str], folder: Path) -> list[Path]:
+    """Return the files of the products, two pages and a file of facts each.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation with all that its products are made from.
+    marking : Marking
+        Goes into each file.
+    levels : sequence of str
+        Any of ``LEVELS``.
+    folder : Path
+        Where to write; figures go to a folder below, which is part of no product.
+
+    Returns
+    -------
+    list of Path
+        ``<level>.html``, ``<level>.csv`` and ``<level>.csv.json`` for each level.
+    """
+    files = []
+    for level in levels:
+        figures = folder / ".figures"
+        if level in ("management", "middle"):
+            sections, table = (management if level == "management" else middle)(made, figures)
+        else:
+            sections, table = (shift if level == "shift" else community)(made)
+        allocation = made.allocation
+        product = Product(
+            level=level,
+            title=_TITLES[level],
+            period=made.words,
+            summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
+            f"{allocation.objective}. Chosen by {made.choice.who}: {made.choice.why}",
+            until=f"{made.decision.valid_until:%-d %B %Y, %H:%M %Z}",
+            decision=marking.decision,
+            reasons=tuple(made.decision.reasons),
+            sections=sections,
+            facts={
+                name: marking.facts[name]
+                for name in (
+                    "decision",
+                    "forecaster",
+                    "recipe",
+                    "forecast",
+                    "cutoff",
+                    "data",
+                    "code",
+                    "overrides",
+                    "seed",
+                )
+            }
+            | {"attribution": marking.facts["attribution"]},
+        )
+        files.append(write_product(folder / f"{level}.html", product))
+        files += write_rows(table, marking, folder / f"{level}.csv")
+    return files
