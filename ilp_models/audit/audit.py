@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 from ilp_models.audit import usual
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
 from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.explanation import check_proxies, check_residual_proxies, check_stability
 from ilp_models.audit.exposure import check_groups
 from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
@@ -213,6 +214,9 @@ class Audit:
             (("sum_ratio",), check_sums),
             (("calibration_slope",), check_calibration),
             (("shap_additivity",), check_shap),
+            (("explanation_stability",), check_stability),
+            (("proxy_probe", "proxy_strength"), check_proxies),
+            (("proxy_residual",), check_residual_proxies),
             (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
             (("governance",), partial(check_governance, governance=self.governance, now=now)),
         ]

@@ -70,7 +70,7 @@ def check_shap(evidence: Evidence) -> list[Finding]:
     title = "largest gap between attributions and the log expected count"
     if explanation is None or explanation.forecaster != name:
         whose = "no explanation" if explanation is None else f"an explanation of {explanation.forecaster!r} only"
-        reason = f"There is {whose}; give one of {name!r}: only regressions made of trees are explained so far."
+        reason = f"There is {whose}; give one of {name!r}: this forecaster cannot be divided among columns."
         limit = evidence.limits["shap_additivity"]
         return [Finding("shap_additivity", title, State.INSUFFICIENT, reason, limit=limit)]
     error, units = explanation.additivity_error, float(explanation.log_expected.size)

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     MODEL = "model"
     CRIME_TYPE = "crime_type"
     DIMENSION = "dimension"
+    GROUP = "group"
     CRIME_TYPE_AND_DIMENSION = "crime_type and dimension"
     CRIME_TYPE_AND_GROUP = "crime_type and group"
 
@@ -56,6 +57,10 @@ REQUIRED: Final[Mapping[str, Check]] = {
     "sum_ratio": Check(Scope.CRIME_TYPE, overridable=True),
     "calibration_slope": Check(Scope.CRIME_TYPE, overridable=True),
     "shap_additivity": Check(Scope.MODEL, overridable=False),
+    "explanation_stability": Check(Scope.MODEL, overridable=True),
+    "proxy_probe": Check(Scope.GROUP, overridable=False),
+    "proxy_strength": Check(Scope.GROUP, overridable=True),
+    "proxy_residual": Check(Scope.CRIME_TYPE_AND_GROUP, overridable=True),
     "need_adjusted_ratio": Check(Scope.CRIME_TYPE_AND_GROUP, overridable=True),
     "coverage_ratio": Check(Scope.CRIME_TYPE_AND_DIMENSION, overridable=True),
     "closed_form": Check(Scope.DIMENSION, overridable=False),
@@ -277,6 +282,7 @@ def demanded(crime_types: Sequence[str], groups: Sequence[tuple[str, str]]) -> d
         Scope.MODEL: [("", "", "")],
         Scope.CRIME_TYPE: [(kind, "", "") for kind in types],
         Scope.DIMENSION: [("", dimension, "") for dimension in dimensions],
+        Scope.GROUP: [("", *pair) for pair in groups],
         Scope.CRIME_TYPE_AND_DIMENSION: [(kind, dimension, "") for kind in types for dimension in dimensions],
         Scope.CRIME_TYPE_AND_GROUP: [(kind, *pair) for kind in types for pair in groups],
     }

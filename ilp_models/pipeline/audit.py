@@ -14,7 +14,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.explain.shap import TreeShap
+from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.comparison import compare
@@ -38,7 +38,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     forecaster: str,
     backtest: RollingOrigin,
     scoring: Scoring,
-    explain: TreeShap,
+    explain: Explain,
     audit: Audit,
     export: Export,
     register: str,
@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Which cutoffs are replayed.
     scoring : Scoring
         Which scores.
-    explain : TreeShap
+    explain : Explain
         How the forecast is explained.
     audit : Audit
         Checks and limits.

@@ -11,7 +11,7 @@ from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
-from ilp_models.explain.shap import TreeShap
+from ilp_models.explain.explain import Explain
 from ilp_models.pipeline.ahead import Ahead
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.study import now
@@ -41,7 +41,7 @@ class Judgement:
     reasons: pd.DataFrame | None
 
 
-def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit, data: str = "") -> Judgement:
+def judge(ahead: Ahead, comparison: Comparison, explain: Explain, audit: Audit, data: str = "") -> Judgement:
     """Return the decision on a forecast, from the replays of its forecaster.
 
     Parameters
@@ -50,7 +50,7 @@ def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit,
         The forecast to decide on, with its fitted forecaster.
     comparison : Comparison
         Replays of the forecaster and of the audit's baseline.
-    explain : TreeShap
+    explain : Explain
         How forecasts are explained.
     audit : Audit
         Checks and limits.
@@ -72,9 +72,7 @@ def judge(ahead: Ahead, comparison: Comparison, explain: TreeShap, audit: Audit,
     return Judgement(decision, subject, explanation, reasons)
 
 
-def _explain(ahead: Ahead, explain: TreeShap) -> Explanation | None:
-    if not hasattr(ahead.forecaster, "design"):
-        return None
+def _explain(ahead: Ahead, explain: Explain) -> Explanation | None:
     try:
         return explain.run(ahead.forecaster, ahead.periods[:1], ahead.forecast.forecaster)
     except InputError as error:

@@ -20,7 +20,6 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.robustness import Robustness
 
-_TABLES: Final = ("perturbations", "refits", "interactions")
 CODES: Final = {"crime_type": "category", "cell": "category"}
 
 
@@ -194,13 +193,7 @@ def explanation_meaning(explanation: Explanation) -> dict[str, Any]:
         "columns": [vars(column) for column in explanation.columns],
         "base": explanation.base.values.tolist(),
         "weighted": explanation.weights is not None,
-        "robustness": None
-        if tried is None
-        else {
-            **{name: getattr(tried, name).to_dict("list") for name in _TABLES},
-            "interventional_error": tried.interventional_error,
-            "rows": tried.rows,
-        },
+        "robustness": None if tried is None else tried.to_dict(),
     }
 
 
@@ -237,8 +230,6 @@ def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanati
         return xr.DataArray(flat.reshape(*shape, len(columns)), dims=(*DIMS, "feature"), coords=features)
 
     tried = about["robustness"]
-    if tried is not None:
-        tried = Robustness(**{**tried, **{name: pd.DataFrame(tried[name]) for name in _TABLES}})
     return Explanation(
         attributions=wide("attribution"),
         values=wide("value"),
@@ -249,5 +240,5 @@ def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanati
         cutoff=pd.Timestamp(about["cutoff"]),
         method=about["method"],
         weights=cube("weight") if about["weighted"] else None,
-        robustness=tried,
+        robustness=None if tried is None else Robustness.from_dict(tried),
     )

@@ -17,6 +17,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.robustness import Robustness
 from tests.builders import square_grid
 
 CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
@@ -36,6 +37,7 @@ RECIPE = "0123456789abcdef"
 COLUMNS = (
     Column("mean_8", "own_past", "{value:.2f} events a week here of late"),
     Column("lag_1", "lags", "{value:.0f}"),
+    Column("near_1", "surroundings", "{value:.0f} near"),
 )
 
 
@@ -108,7 +110,28 @@ def explanation(name="lightgbm", error=0.0, columns=COLUMNS):
     phi = xr.DataArray(np.full((2, 100, 1, len(columns)), 0.1), dims=(*DIMS, "feature"), coords=coords)
     total = phi.sum("feature") + error
     base = xr.DataArray(np.zeros(2), dims="crime_type")
-    return Explanation(phi, phi, base, total, columns, name, pd.Timestamp("2022-01-03"))
+    seen = phi + np.random.default_rng(1).normal(size=phi.shape)
+    return Explanation(
+        phi, seen, base, total, columns, name, pd.Timestamp("2022-01-03"), robustness=robustness(columns)
+    )
+
+
+def robustness(columns):
+    """Return what was tried on an explanation that holds."""
+    names = pd.DataFrame({"feature": [one.name for one in columns], "family": [one.family for one in columns]})
+    size = np.arange(len(columns)) / 10
+    refits = names.assign(**{f"refit_{at}": size + at / 100 for at in range(5)})
+    pairs = [(one, other) for one in columns for other in columns]
+    both = pd.DataFrame(
+        {
+            "first": [one.name for one, _ in pairs],
+            "second": [other.name for _, other in pairs],
+            "first_family": [one.family for one, _ in pairs],
+            "second_family": [other.family for _, other in pairs],
+            "strength": 0.1,
+        }
+    )
+    return Robustness(names.assign(path=size, interventional=size), 0.001, refits, both, rows=100)
 
 
 def forecast(types=TYPES, forecaster="lightgbm", recipe=RECIPE):

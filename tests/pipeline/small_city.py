@@ -65,6 +65,16 @@ LENIENT = (
     ),
     *(f"audit.limits.{check}.fail_below=-9" for check in ("deviance_skill", "pai_ratio")),
     "audit.limits.deviance_skill.neutral=-9",
+    "audit.limits.explanation_stability.fail_below=-1",
+    *(
+        f"audit.limits.{check}.{bound}_above=9"
+        for check in ("proxy_probe", "proxy_strength")
+        for bound in ("warn", "fail")
+    ),
+    *(
+        f"audit.limits.proxy_residual.{bound}"
+        for bound in ("fail_below=-9", "warn_below=-9", "warn_above=9", "fail_above=9")
+    ),
     *(
         f"audit.limits.{check}.{bound}"
         for check in ("sum_ratio", "calibration_slope", "need_adjusted_ratio", "coverage_ratio")

@@ -1,7 +1,6 @@
 """What is kept of an audit gives the same audit again."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,16 +8,12 @@ import pytest
 
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.domain.robustness import Robustness
 from ilp_models.pipeline.artefact import read_subject, write_subject
 from tests.audit import cases
 
 
 def subject():
-    table = pd.DataFrame({"feature": ["mean_8", "lag_1"], "family": ["own_past", "lags"], "path": [0.1, 1 / 3]})
-    tried = Robustness(table, 0.001, table, pd.DataFrame(), rows=10)
-    explanation = replace(cases.explanation(), robustness=tried)
-    bare = Subject(*cases.city(), cases.grid(), explanation, data="ab" * 32)
+    bare = Subject(*cases.city(), cases.grid(), cases.explanation(), data="ab" * 32)
     return cases.audit(cases.group_table()).with_residents(bare)
 
 
@@ -31,7 +26,7 @@ def test_the_same_audit_comes_from_what_was_kept(kept):
     again, facts = read_subject(kept)
     known = cases.audit(cases.group_table()).run(subject())
     assert known.groups
-    assert cases.audit().run(again) == known  # no table is needed any more
+    assert cases.audit().run(again).to_dict() == known.to_dict()  # no table is needed any more
     assert again.grid.digest() == cases.grid().digest()
     assert facts["settings"] == {"share": 0.05}
 
@@ -49,7 +44,7 @@ def test_every_cube_comes_back_to_the_last_bit(kept):
     assert again.explanation.columns == first.explanation.columns
     tried = again.explanation.robustness
     pd.testing.assert_frame_equal(tried.perturbations, first.explanation.robustness.perturbations)
-    assert tried.interactions.empty
+    pd.testing.assert_frame_equal(tried.interactions, first.explanation.robustness.interactions)
     assert again.data == first.data
 
 
