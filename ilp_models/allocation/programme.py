@@ -80,7 +80,7 @@ class Programme:
             )
             raise NotRunError(msg)
         chosen = np.clip(found.x[: len(self.value)], 0.0, 1.0)
-        return (np.round(chosen) if self.whole else chosen), float(found.mip_gap or 0.0)
+        return (np.round(chosen) if self.whole else chosen) + 0.0, float(found.mip_gap or 0.0)  # 0 and not -0
 
     def _near_the_bound(self) -> tuple[Floats, float] | None:
         """Return a choice proven to be within the gap of the relaxation's bound, if one is easily found."""
@@ -109,6 +109,7 @@ class Programme:
         if found.x is None:
             return None
         kept[core] = np.round(found.x)
+        kept += 0.0
         reached, bound = float(self.value @ kept), -float(relaxed.fun)
         gap = max(0.0, (bound - reached) / reached) if reached > 0 else np.inf
         return (kept, gap) if gap <= self.gap else None

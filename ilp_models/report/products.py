@@ -12,6 +12,12 @@ from ilp_models.report.content import FigureFile
 from ilp_models.report.page import MISSING, number, percent, write_page
 
 KINDS: Final = ("text", "number", "percent")
+_READERS: Final = {
+    "management": "management",
+    "middle": "middle managers",
+    "shift": "shift leaders",
+    "community": "community policing",
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ def write_product(path: Path, product: Product) -> Path:
     StorageError
         If a figure cannot be read or the page not be written.
     """
-    write_page(path, "product.html.j2", product=product, caveat=CAVEAT, scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.")
+    reader = _READERS.get(product.level, product.level)
+    scope = f"{SCOPE[0].upper()}{SCOPE[1:]}."
+    write_page(path, "product.html.j2", product=product, reader=reader, caveat=CAVEAT, scope=scope)
     return path
 
 
