@@ -29,13 +29,13 @@ class Feedback:
 
     Parameters
     ----------
-    periods : int, default 52
+    periods : int, default 104
         Periods simulated; as many as are remembered, so that in the end nothing of the past recorded in full is left.
-    every : int, default 13
+    every : int, default 26
         Periods between two fits; the map of the period after a fit is patrolled until the next.
     replicates : int, default 3
         Independent simulations; the interval is between them.
-    memory : int, default 52
+    memory : int, default 104
         Periods that the forecaster is fitted on; those before the simulation are recorded in full.
     reporting : float or mapping of str to float, optional
         Chance that an event outside patrolled land is recorded, for all crime types or by type; unknown without it.
@@ -52,10 +52,10 @@ class Feedback:
         If a setting is out of its range.
     """
 
-    periods: int = 52
-    every: int = 13
+    periods: int = 104
+    every: int = 26
     replicates: int = 3
-    memory: int = 52
+    memory: int = 104
     reporting: float | Mapping[str, float] | None = None
     exploration: float = 0.0
     level: float = 0.95

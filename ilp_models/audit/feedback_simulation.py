@@ -140,7 +140,7 @@ class _Simulation:
         chance = np.clip(explored * share * land.sum() / left, 0, 1)[:, None, :]
         visited = first + (1 - first) * (random.random(happened.shape) < chance)
         reported = self.reported[:, None, None]
-        found = random.binomial(happened, visited + (1 - visited) * reported)
+        found = random.binomial(happened, np.minimum(visited + (1 - visited) * reported, 1.0))  # rounding may pass 1
         sought = first + (1 - first) * chance
         weights = 1 / np.maximum(sought + (1 - sought) * reported, 1e-12)
         weighted = np.floor(found * weights + random.random(found.shape)) if self._corrigible else found
