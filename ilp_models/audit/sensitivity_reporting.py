@@ -15,7 +15,6 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.measures import flagged_map
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity import COLUMNS, REPORTING_RATES, Flagging, compared, overlap
 from ilp_models.domain.errors import InputError
@@ -208,9 +207,8 @@ def _corrected(evidence: Evidence, rates: Floats) -> Floats:
     if shares.shape != evidence.grid.area_m2.shape or not (np.isfinite(shares) & (shares > 0)).all():
         msg = f"Reporting rates are one a cell ({len(evidence.grid)}), above 0 and finite; mend audit.reporting_rates."
         raise InputError(msg)
-    people = evidence.residents[0].total if evidence.residents else None
-    happened = np.asarray(evidence.replay.expected.values, dtype=float) / shares[:, None]
-    return flagged_map(happened, evidence.grid.area_m2, evidence.share, evidence.unit, people)
+    expected = evidence.replay.expected
+    return evidence.flags_of(replace(evidence.replay, expected=expected / shares[:, None]))
 
 
 def _overlap(evidence: Evidence, rates: Floats) -> Estimate:
