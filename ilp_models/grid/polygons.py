@@ -115,7 +115,8 @@ def read_polygons(path: str, crs: str, name: str | None = None, weight: str | No
     Returns
     -------
     Polygons
-        Self-crossing outlines are repaired (``shapely.make_valid``, structure method).
+        Self-crossing outlines are repaired (``shapely.make_valid``, structure method), and lines that simplification
+        left beside polygons are dropped.
 
     Raises
     ------
@@ -180,6 +181,8 @@ def _repair(geometry: npt.NDArray[np.object_], path: str) -> npt.NDArray[np.obje
     flat = shapely.force_2d(geometry)
     invalid = ~shapely.is_valid(flat)
     flat[invalid] = shapely.make_valid(flat[invalid], method="structure", keep_collapsed=False)
+    for at in np.flatnonzero(shapely.get_type_id(flat) == shapely.GeometryType.GEOMETRYCOLLECTION):
+        flat[at] = _ground(flat[at])
     bad = ~np.isin(shapely.get_type_id(flat), _POLYGONS) | shapely.is_empty(flat)
     if bad.any():
         kind = shapely.get_type_id(geometry[np.argmax(bad)])
@@ -187,3 +190,9 @@ def _repair(geometry: npt.NDArray[np.object_], path: str) -> npt.NDArray[np.obje
         msg = f"{path}: row {int(np.argmax(bad)) + 1} holds {what}; keep polygons only."
         raise InputError(msg)
     return np.asarray(flat, dtype=object)
+
+
+def _ground(collection: shapely.GeometryCollection) -> shapely.Geometry:
+    """Return the polygons of a collection, without its lines and points."""
+    parts = shapely.get_parts(collection)
+    return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), _POLYGONS)])

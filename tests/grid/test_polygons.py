@@ -4,7 +4,7 @@ import pytest
 import shapely
 
 from ilp_models.domain.errors import InputError
-from ilp_models.grid.polygons import read_polygons
+from ilp_models.grid.polygons import PolygonFile, read_polygons
 
 CRS = "EPSG:32617"
 BOX = shapely.box(500_000, 4_800_000, 501_000, 4_801_000)
@@ -82,7 +82,37 @@ def test_what_is_no_polygon_is_named(odd, words, polygon_file):
         read_polygons(polygon_file([BOX, odd], ["Annex", "Odd"], "areas.geojson"), CRS)
 
 
+def test_lines_beside_polygons_are_dropped(polygon_file):
+    line = shapely.LineString([(501_000, 4_800_000), (502_000, 4_800_000)])
+    mixed = shapely.GeometryCollection([shapely.MultiPolygon([BOX]), line])
+    areas = read_polygons(polygon_file([mixed], ["Annex"], "areas.geojson"), CRS, "name")
+    assert areas.geometry[0].geom_type in ("Polygon", "MultiPolygon")
+    assert areas.geometry[0].area == pytest.approx(1e6, rel=1e-4)
+
+
 def test_a_height_is_no_obstacle(tmp_path):
     raised = shapely.force_3d(BOX, 76.0)
     gpd.GeoDataFrame(pd.DataFrame({"name": ["Annex"]}), geometry=[raised], crs=CRS).to_file(tmp_path / "areas.gpkg")
     assert not shapely.has_z(read_polygons(str(tmp_path / "areas.gpkg"), CRS).geometry).any()
+
+
+def test_a_file_of_polygons_is_read_when_it_is_needed(polygon_file):
+    assert PolygonFile().read(CRS) is None
+    assert PolygonFile().digest() == ""
+    path = polygon_file([BOX, BOX], ["Annex", "Moss Park"], homes=[10, 30])
+    areas = PolygonFile(path, weight="homes").read(CRS)
+    assert areas.names == ("Annex", "Moss Park")
+    assert areas.weights.tolist() == [10, 30]
+    assert PolygonFile(path).read(CRS).weights is None
+    assert PolygonFile(path).digest() != PolygonFile(path, weight="homes").digest()
+    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
+        PolygonFile("nowhere.gpkg")
+
+
+@pytest.mark.parametrize("homes", [[10, -1], [10, float("nan")], ["10", "many"]])
+def test_weights_that_are_no_numbers_are_named(homes, polygon_file):
+    path = polygon_file([BOX, BOX], ["Annex", "Moss Park"], homes=homes)
+    with pytest.raises(InputError, match="'homes' is no number >= 0 in row 2"):
+        read_polygons(path, CRS, "name", "homes")
+    with pytest.raises(InputError, match="has no column 'flats'; it has name, homes"):
+        read_polygons(path, CRS, "name", "flats")

@@ -112,11 +112,8 @@ def numbers(text: pd.DataFrame, where: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If a cell is no count: suppressed, annotated or negative; or an area repeats.
+        If a cell is no count: suppressed, annotated or negative.
     """
-    if not text.index.is_unique:
-        msg = f"{where} repeats area {text.index[text.index.duplicated()][0]!r}; keep one row for each area."
-        raise InputError(msg)
     values = text.apply(lambda column: pd.to_numeric(column.str.replace(",", ""), errors="coerce")).astype(float)
     bad = ~(values.ge(0) & values.lt(np.inf)).to_numpy()
     if bad.any():
@@ -150,9 +147,13 @@ def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -
     Raises
     ------
     InputError
-        If no table has a column, or a table lacks an area that another one has.
+        If no table has a column, an area repeats, or a table lacks an area that another one has.
     """
     need_columns(pd.DataFrame(columns=[name for table in tables for name in table.columns]), columns, where)
+    for table in tables:
+        if not table.index.is_unique:
+            msg = f"{where} repeats area {table.index[table.index.duplicated()][0]!r}; keep one row for each area."
+            raise InputError(msg)
     first = tables[0]
     for other in tables[1:]:
         apart = first.index.symmetric_difference(other.index)

@@ -140,3 +140,40 @@ def test_a_group_may_be_called_none(tmp_path):
     path = tmp_path / "residents.csv"
     path.write_text("area,dimension,group,population\nWest,religion,None,400\nWest,religion,any,200\n")
     assert GroupTable(path=str(path)).read()["group"].tolist() == ["None", "any"]
+
+
+def shares(values, **settings):
+    rows = [(area, group, share) for (area, group, _), share in zip(ROWS, values, strict=True)]
+    made = pd.DataFrame(rows, columns=["area", "group", "part"]).assign(dimension="origin", all=[600, 600, 500, 500])
+    return given(made, share="part", residents="all", **settings)
+
+
+def test_shares_stand_in_for_a_population():
+    table = shares([0.2, 0.8, 0.5, 0.5]).read()
+    assert table["population"].tolist() == [250, 250, 480, 120]
+    assert "share" not in table
+    (people,) = shares([0.2, 0.8, 0.504, 0.5]).on(square_grid())
+    assert people.total.sum() == pytest.approx(1100)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.2, 0.8, 0.5, 0.48], r"Shares of 'origin' in area 'East' sum to 0\.98, not to 1"),
+        ([0.2, 0.8, 50, 50], "share at East / origin / Upland is 50; shares are parts of 1"),
+        ([0.2, 0.8, 1.2, -0.2], "bad population at East / origin / Lowland"),
+        ([0.2, 0.8, 0.5, np.nan], "bad population at East / origin / Lowland"),
+    ],
+)
+def test_shares_that_do_not_sum_are_refused(values, words):
+    with pytest.raises(InputError, match=words):
+        shares(values).read()
+
+
+def test_shares_of_overlapping_groups_need_not_sum():
+    table = shares([0.9, 0.8, 0.9, 0.3], overlapping=["origin"]).read()
+    assert table["population"].max() == 540
+    with pytest.raises(InputError, match="has 700 persons of 500 residents"):
+        given(table.assign(population=700.0), residents="residents", overlapping=["origin"]).read()
+    with pytest.raises(InputError, match="Shares need the column with all residents"):
+        GroupTable(share="part")
