@@ -19,8 +19,8 @@ from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import CAPS, Frontier
 from ilp_models.audit.residents import Residents
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.domain.allocation import Territory
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.territory import Territory
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

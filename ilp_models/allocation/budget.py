@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.allocation import UNITS, Territory
+from ilp_models.domain.allocation import UNITS
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.allocation import Effort, GroupsOfCells
+from ilp_models.domain.allocation import Effort
+from ilp_models.domain.territory import GroupsOfCells
 
 Floats = npt.NDArray[np.float64]
 

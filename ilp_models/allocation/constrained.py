@@ -13,8 +13,9 @@ from ilp_models.allocation.exploration import chance, check_exploration, explore
 from ilp_models.allocation.patrol_areas import patrol_area_rule
 from ilp_models.allocation.programme import Programme
 from ilp_models.allocation.rules import Bounds, Exposure, Rule, coverage_rules, district_rules, spacing_rules
-from ilp_models.domain.allocation import Effort, Territory
+from ilp_models.domain.allocation import Effort
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 

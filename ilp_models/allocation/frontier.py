@@ -10,9 +10,10 @@ import pandas as pd
 
 from ilp_models.allocation.consequences import consequences, expected_share
 from ilp_models.allocation.constrained import Constrained
-from ilp_models.domain.allocation import Effort, Territory
+from ilp_models.domain.allocation import Effort
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 

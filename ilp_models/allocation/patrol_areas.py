@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import block_array, coo_array, csr_matrix, eye_array
 
 from ilp_models.allocation.rules import Rule
-from ilp_models.domain.allocation import Territory
+from ilp_models.domain.territory import Territory
 
 
 def patrol_area_rule(territory: Territory, areas: int, most: int) -> Rule:

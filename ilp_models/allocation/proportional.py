@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.allocation.budget import Budget
-from ilp_models.domain.allocation import Effort, Territory
+from ilp_models.domain.allocation import Effort
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 

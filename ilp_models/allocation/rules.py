@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
-from ilp_models.domain.allocation import GroupsOfCells, Territory
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.territory import GroupsOfCells, Territory
 
 Floats = npt.NDArray[np.float64]
 Bounds = float | Mapping[str, float]

@@ -113,6 +113,7 @@ class Task:
             decision=self.decision,
             allocation=allocation,
             share=part,
+            gap=effort.gap,
             territory=territory,
             grid=grid,
             groups=pd.concat(means, ignore_index=True) if means else pd.DataFrame(columns=list(GROUP_COLUMNS)),

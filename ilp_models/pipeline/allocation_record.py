@@ -68,6 +68,7 @@ def plain(made: Made, marking: Marking, config: Mapping[str, Any], files: list[P
         "budget": {"amount": allocation.budget, "unit": allocation.unit},
         "periods": [str(period) for period in allocation.periods],
         "spent": allocation.spent.tolist(),
+        "gap": made.gap.tolist(),
         "expected_events_covered": float((made.share * made.expected).sum()),
         "coverage": float((made.share * made.expected).sum()) / whole if whole else None,
         "chosen": {
@@ -150,6 +151,7 @@ def told(made: Made) -> list[str]:
         f"{int(given.any(axis=1).sum())} of {len(given)} cells, "
         f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",
         f"  chosen by {made.choice.who}: {made.choice.why}",
+        *([f"  up to {made.gap.max():.2%} below the best allocation"] if made.gap.max() > 0 else []),
     ]
     for row in made.groups.to_dict("records"):
         lines.append(

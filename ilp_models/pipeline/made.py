@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.allocation import Allocation, Territory
+from ilp_models.domain.allocation import Allocation
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.territory import Territory
 from ilp_models.pipeline.asked import Left
 from ilp_models.report.compose import period_words
 
@@ -50,6 +51,8 @@ class Made:
         What is given.
     share : ndarray of float64
         Covered part of each cell and period, in expectation over draws.
+    gap : ndarray of float64
+        How far each period may lie below the best allocation, relative.
     territory : Territory
         The cells.
     grid : Grid
@@ -70,6 +73,7 @@ class Made:
     decision: Decision
     allocation: Allocation
     share: Floats
+    gap: Floats
     territory: Territory
     grid: Grid
     groups: pd.DataFrame

@@ -9,10 +9,10 @@ import shapely
 from scipy.sparse import csr_matrix
 
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.allocation import Territory
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.territory import Territory
 from ilp_models.export.table import Places
 from ilp_models.grid.adjacency import adjacency
 

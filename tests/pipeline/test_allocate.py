@@ -153,6 +153,7 @@ def test_community_sheets_name_both_sides(plan):
     table = pd.read_csv(plan.folder / "community.csv")
     assert {"residents", "coverage", "under_protected", "trend"} <= set(table.columns)
     assert table["residents"].sum() > 0
+    assert table["recorded"].sum() > 0  # what the audit kept of the past
     page = (plan.folder / "community.html").read_text()
     assert "High burden, low coverage" in page
     assert "Complaints about this plan" in page

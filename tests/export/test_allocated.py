@@ -1,0 +1,67 @@
+"""Allocations as files that carry their decision."""
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+import xarray as xr
+
+from ilp_models.domain.allocation import Allocation, Override
+from ilp_models.domain.caveat import CAVEAT, SCOPE
+from ilp_models.domain.errors import InputError
+from ilp_models.export.allocated import allocation_table, marked, write_allocation, write_rows
+from ilp_models.export.marking import mark
+from ilp_models.export.table import Places
+from tests.builders import forecast_on, square_grid
+from tests.export.export_makers import provenance_of
+
+
+@pytest.fixture
+def plan():
+    """Return an allocation of two cells of twelve, its places and its marking."""
+    grid = square_grid()
+    forecast = forecast_on(grid)
+    coords = {"cell": grid.cells, "period": forecast.periods}
+    effort = np.zeros((12, 1))
+    effort[[3, 7]] = 1.0
+    cube = xr.DataArray(effort, dims=("cell", "period"), coords=coords)
+    by_hand = (Override(str(grid.cells[3]), "2022-01-03", 1.0, "S. Ergeant", "a fair"),)
+    made = Allocation(cube, 2.0, "cells", "expected count covered", "top areas", cube * 0.3, cube, "f" * 64, by_hand)
+    marking = marked(mark(forecast, provenance_of(forecast), None, "research"), made, {"chosen_by": "A. Planner"})
+    return made, Places.of(grid), marking
+
+
+def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
+    made, places, marking = plan
+    files = write_allocation(allocation_table(made, places, marking), marking, tmp_path)
+    assert [path.name for path in files] == [f"allocation.{form}" for form in ("parquet", "gpkg", "csv", "csv.json")]
+    frames = gpd.read_parquet(files[0]), pyogrio.read_dataframe(files[1], layer="allocation"), pd.read_csv(files[2])
+    for frame in frames:
+        assert len(frame) == 12
+        assert frame.loc[frame["effort"] > 0, "cell"].tolist() == ["r0c3", "r1c3"]
+        np.testing.assert_allclose(frame["covered"].sum(), 0.6)
+    assert set(frames[2]["caveat"]) == {SCOPE}
+    stored = json.loads(pq.read_schema(files[0]).metadata[b"ilp_models"])["facts"]
+    for facts in (stored, json.loads(files[3].read_text()), pyogrio.read_info(files[1])["layer_metadata"]):
+        assert (facts["caveat"], facts["budget"]) == (CAVEAT, "2 cells in each period")
+        assert facts["overrides"] == "r0c3 in 2022-01-03: 1, S. Ergeant: a fair"
+        assert facts["chosen_by"] == "A. Planner"
+
+
+def test_places_of_other_cells_are_refused(plan):
+    made, _, marking = plan
+    with pytest.raises(InputError, match="different cells"):
+        allocation_table(made, Places.of(square_grid(2, 2)), marking)
+
+
+def test_words_in_a_table_start_no_formula(plan, tmp_path):
+    _, _, marking = plan
+    rows = pd.DataFrame({"area": ["=1+1", None], "effort": [1 / 3, 2.0], "under": [True, False]})
+    table = pd.read_csv(write_rows(rows, marking, tmp_path / "rows.csv")[0])
+    assert table["area"].tolist()[0] == "'=1+1"
+    assert table["effort"].tolist() == [0.333333, 2.0]
+    assert table["under"].tolist() == [True, False]
