@@ -1,6 +1,7 @@
 """Residents of areas laid on the cells of a grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from ilp_models.domain.grid import Grid
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_SLIVER: Final = 0.01  # of an area: less of it in a further cell is two maps drawn differently, not a divided area
+_SLIVER: Final = 0.01  # of an area: less of it outside one cell is two maps drawn differently, not a divided area
 _ROUNDING: Final = 1e-9  # of sums of shares
 
 
@@ -125,8 +126,7 @@ class Spread:
         """
         place = counts.areas.get_indexer(self.areas)
         by_area, total = counts.by_group[place], counts.total[place]
-        placed = np.asarray(self.weights.sum(axis=0)).ravel()
-        placed[np.abs(placed - 1) < _ROUNDING] = 1.0
+        placed = self._placed
         settled = float(total @ placed)
         unplaced = float(total @ (1 - placed))
         land = self.land[self.known].sum()
@@ -146,12 +146,42 @@ class Spread:
             unmatched=(*map(str, self.areas[placed == 0]), *self.strange),
         )
 
+    def redrawn(self, residents: Residents, counts: AreaCounts) -> Residents:
+        """Return residents laid out anew by other counts of the same areas.
+
+        Parameters
+        ----------
+        residents : Residents
+            As :meth:`residents` made them.
+        counts : AreaCounts
+            A draw of the counts that they were made of.
+
+        Returns
+        -------
+        Residents
+            What is missing or moved is left as it was.
+        """
+        place = counts.areas.get_indexer(self.areas)
+        by_area, placed = counts.by_group[place], self._placed
+        here = np.flatnonzero(placed > 0)
+        return replace(
+            residents,
+            by_group=self.weights @ by_area,
+            total=self.weights @ counts.total[place],
+            by_area=by_area[here] * placed[here, None],
+        )
+
+    @cached_property
+    def _placed(self) -> Floats:
+        """Share of each area's residents that has a cell."""
+        placed = np.asarray(self.weights.sum(axis=0)).ravel()
+        return np.where(np.abs(placed - 1) < _ROUNDING, 1.0, placed)
+
     @property
     def _divided(self) -> npt.NDArray[np.bool_]:
-        """Areas of which more than a sliver lies in each of several cells."""
-        parts = self.weights.tocsc()
-        column = np.repeat(np.arange(parts.shape[1]), np.diff(parts.indptr))
-        return np.asarray(np.bincount(column[parts.data > _SLIVER], minlength=parts.shape[1]) > 1)
+        """Areas of which more than a sliver lies outside the one cell that holds most of it."""
+        most = np.asarray(self.weights.max(axis=0).todense()).ravel()
+        return np.asarray(most < (1 - _SLIVER) * self._placed)
 
     def _home(self, total: Floats, here: Ints) -> Ints:
         """Return the area that most residents of each cell come from, among those with a cell."""

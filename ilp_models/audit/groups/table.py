@@ -219,12 +219,15 @@ class GroupTable:
         InputError
             As :meth:`on`, and if a margin is missing.
         """
-        laid = [
-            (counts, spread, drawn_counts(counts.by_group, draws, seed + at, margins, self.rounding))
-            for at, (counts, spread, margins) in enumerate(self._laid(grid))
-        ]
+        laid = []
+        for at, (counts, spread, margins) in enumerate(self._laid(grid)):
+            drawn = drawn_counts(counts.by_group, draws, seed + at, margins, self.rounding)
+            laid.append((counts, spread, spread.residents(counts), drawn))
         for draw in range(draws):
-            yield tuple(spread.residents(self._redrawn(counts, drawn[draw])) for counts, spread, drawn in laid)
+            yield tuple(
+                spread.redrawn(residents, self._redrawn(counts, drawn[draw]))
+                for counts, spread, residents, drawn in laid
+            )
 
     def digest(self) -> str:
         """Return a SHA-256 of the validated table and of its polygons.

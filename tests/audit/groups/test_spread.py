@@ -64,6 +64,8 @@ def test_the_share_of_residents_whose_cell_rests_on_apportionment_is_told():
     assert whole.area.tolist() == [0, 1, 1, 1]
     nested = laid(polygons(("Hill", box(0, 1)), ("Vale", box(1, 2))))
     assert nested.moved == 0
+    fine = laid(polygons(("Hill", box(0, 1)), ("Vale", box(1, 200))), square_grid(1, 200))
+    assert fine.moved == pytest.approx(300 / 400)  # though no cell holds as much as a sliver of Vale
     sliver = laid(polygons(("Hill", box(0, 1.005)), ("Vale", box(1.005, 2))))
     assert sliver.moved == 0
     assert sliver.total[1] == pytest.approx(300 + 100 * 0.005 / 1.005)
