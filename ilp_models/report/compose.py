@@ -109,7 +109,9 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
         period=period_words(evidence.forecast.periods[0]),
         forecaster=evidence.forecast.forecaster,
         baseline=evidence.baseline,
-        verdict=Verdict(decision.admitted, _plain_reasons(decision), f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"),
+        verdict=Verdict(
+            decision.admitted, tables.plain_reasons(decision), f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"
+        ),
         key_numbers=_key_numbers(evidence, table),
         types=types,
         comparison=table,
@@ -174,15 +176,6 @@ def records_in_a_line(intake: IntakeReport) -> str:
         return f"{intake.source}: no record"
     last = intake.end - pd.Timedelta(1, "ns")
     return f"{intake.source}: {intake.rows_kept:,} records, {intake.start:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def _plain_reasons(decision: Decision) -> tuple[str, ...]:
-    """Return the reasons with checks called by their titles instead of their names in the settings."""
-    titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
-    return tuple(
-        next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
-        for reason in decision.reasons
-    )
 
 
 def _types(report: Report, evidence: Evidence, folder: Path) -> tuple[TypeSection, ...]:

@@ -19,7 +19,7 @@ from ilp_models.report.tables import REPORTED
 
 MISSING: Final = "\N{EN DASH}"
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS, REPORTED)
-_ICONS: Final[Mapping[str, str]] = {
+ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",
     State.FAIL: "\N{BALLOT X}",
     State.REVIEW: "!",
@@ -112,7 +112,7 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
         content=content,
         comparison=[(bound, rows.to_dict("records")) for bound, rows in content.comparison.groupby("bound")],
         checks=checks(content.findings),
-        icons=_ICONS,
+        icons=ICONS,
         caveat=CAVEAT,
         scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
         research_only=RESEARCH_ONLY,

@@ -8,6 +8,7 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import ALL, Finding, State
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
@@ -154,6 +155,26 @@ def findings(report: AuditReport) -> pd.DataFrame:
         for finding in report.findings
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def plain_reasons(decision: Decision) -> tuple[str, ...]:
+    """Return the reasons of a decision with checks called by their titles instead of their names in the settings.
+
+    Parameters
+    ----------
+    decision : Decision
+        What the gate decided.
+
+    Returns
+    -------
+    tuple of str
+        In its order.
+    """
+    titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
+    return tuple(
+        next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
+        for reason in decision.reasons
+    )
 
 
 def audit_protocol(report: AuditReport) -> str:

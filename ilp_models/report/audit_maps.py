@@ -1,0 +1,100 @@
+"""Where and how long land was flagged."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ilp_models.report.audit_tables import PERMANENT
+from ilp_models.report.figures import literal, save
+from ilp_models.report.maps import Ground
+
+_INK: Final = "#1b2530"
+_MARK: Final = "#008080"
+_WIDTH: Final = 5.4  # inches
+_EDGES: Final = (0.0, 0.1, 0.25, PERMANENT, 0.75)
+_COLOURS: Final = ("#f2f2f2", "#fde3c3", "#f9b27c", "#e06a4e", "#9e2f5f", "#3b0f4a")
+_WORDS: Final = ("never", "up to 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "more than 75 %")
+
+
+def draw_flag_time(path: Path, ground: Ground, time: npt.NDArray[np.float64], title: str, mark: str) -> Path:
+    """Return the path of a map of the part of the test periods in which each cell was flagged.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    ground : Ground
+        Cells and outlines.
+    time : ndarray of float64
+        One value a cell, from 0 to 1.
+    title : str
+        Shown above the map.
+    mark : str
+        What the map may be used for, shown on its face; may be empty.
+
+    Returns
+    -------
+    Path
+        ``path``; cells flagged in more than half of the periods are hatched and outlined.
+    """
+    left, bottom, right, upper = shapely.total_bounds(ground.cells)
+    height = _WIDTH * float(np.clip((upper - bottom) / (right - left), 0.35, 1.2)) + 1.3
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    axes = figure.add_subplot()
+    parts = [max(shapely.get_parts(cell), key=shapely.area) for cell in ground.cells]
+    rings: list[Any] = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in parts]
+    classes = classed(time)
+    axes.add_collection(PolyCollection(rings, facecolors=[_COLOURS[one] for one in classes], edgecolors="none"))
+    axes.add_collection(LineCollection(ground.outlines, colors="#8b949c", linewidths=0.4))
+    held = [ring for ring, one in zip(rings, time, strict=True) if one > PERMANENT]
+    if held:
+        marked = PolyCollection(held, facecolors="none", edgecolors=_MARK, linewidths=1.1, hatch="////")
+        axes.add_collection(marked)
+    axes.set(xlim=(left, right), ylim=(bottom, upper), aspect="equal")
+    axes.margins(0.02)
+    axes.set_axis_off()
+    lines = [literal(title), *([mark.upper()] if mark else [])]
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, color=_INK, fontweight="bold")
+    patches = [
+        Patch(facecolor=colour, edgecolor="#5b6770", linewidth=0.4, label=word)
+        for colour, word in zip(_COLOURS, _WORDS, strict=True)
+    ]
+    patches.append(Patch(facecolor="none", edgecolor=_MARK, hatch="////", label="more than half: permanently"))
+    heading = "flagged in this part of the test periods"
+    figure.legend(
+        handles=patches,
+        title=heading,
+        ncols=3,
+        fontsize=8,
+        title_fontsize=8.5,
+        loc="outside lower center",
+        edgecolor="none",
+    )
+    return save(figure, path, title)
+
+
+def classed(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the class of each cell on the map: never, up to 10, 25, 50, 75 % of the periods, more.
+
+    Parameters
+    ----------
+    time : ndarray of float64
+        Parts of the periods, from 0 to 1.
+
+    Returns
+    -------
+    ndarray of int64
+        From 0 to 5.
+
+    Examples
+    --------
+    >>> classed(np.array([0.0, 0.05, 0.1, 0.5, 0.51, 1.0])).tolist()
+    [0, 1, 1, 3, 4, 5]
+    """
+    return np.asarray(np.searchsorted(_EDGES, time, side="left"), dtype=np.int64)

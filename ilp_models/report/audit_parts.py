@@ -1,0 +1,209 @@
+"""Explanation, feedback, price against equity, and records, as the page of an audit shows them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import ALL
+from ilp_models.report import audit_figures as draw
+from ilp_models.report import audit_tables as tables
+from ilp_models.report.content import FigureFile
+from ilp_models.report.dossier import Dossier
+from ilp_models.report.figures import draw_importance
+from ilp_models.report.page import number, percent
+from ilp_models.report.sheets import Sheet
+from ilp_models.report.tables import intake
+
+Parts = tuple[dict[str, FigureFile], dict[str, Sheet]]
+
+_TOLD = 3  # cells of a crime type that get a sentence
+
+
+def explanation_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
+    """Return what moves the model, and how far the explanation holds.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    folder : Path
+        Where figures go.
+    most : int
+        Most rows of a table.
+
+    Returns
+    -------
+    tuple of dict
+        Figures and tables by name; empty without an explanation.
+    """
+    explanation = dossier.explanation
+    if explanation is None:
+        return {}, {}
+    importance, families = explanation.importance(), explanation.importance(by="family")
+    path = draw_importance(folder / "audit-importance.png", importance)
+    told = ", ".join(f"{row.family} x{row.multiplier:.2f}" for row in families.head(6).itertuples())
+    caption = "Typical factor of each column on the expected count, over all units explained; the strongest twelve."
+    figures = {
+        "importance": FigureFile(path, f"Bars of how strongly columns move the model. By family: {told}.", caption)
+    }
+    sheets = {
+        "families": Sheet.of("Typical factor by family of columns", families, most),
+        "sentences": Sheet.of("The highest cells of each crime type, in a sentence", _sentences(explanation), most),
+    }
+    robust = explanation.robustness
+    if robust is not None:
+        sheets["perturbations"] = Sheet.of(
+            "Mean absolute attribution under two ways of leaving a column out", robust.perturbations, most
+        )
+        if len(robust.interactions):
+            sheets["interactions"] = Sheet.of("What two columns do together, by kind", robust.by_kind(), most)
+        sheets["refits"] = Sheet.of("Importance in regressions learned anew from other periods", robust.refits, most)
+    return figures, sheets
+
+
+def _sentences(explanation: Explanation) -> pd.DataFrame:
+    values = explanation.log_expected.values
+    masked = np.where(explanation.explained, values, -np.inf)[:, :, 0]
+    units = np.zeros(values.shape, dtype=bool)
+    for kind, order in enumerate(np.argsort(-masked, axis=1, kind="stable")[:, :_TOLD]):
+        units[kind, order, 0] = True
+    return explanation.sentences(units)[["crime_type", "cell", "sentence"]]
+
+
+def gap_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
+    """Return what families of columns add to groups, and which columns tell who lives where.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    folder : Path
+        Where figures go.
+    most : int
+        Most rows of a table.
+
+    Returns
+    -------
+    tuple of dict
+        Figures and tables by name; empty where they were not worked out.
+    """
+    figures: dict[str, FigureFile] = {}
+    sheets: dict[str, Sheet] = {}
+    gaps = dossier.gaps
+    if gaps is not None and len(gaps):
+        kind = ALL if (gaps["crime_type"] == ALL).any() else str(gaps["crime_type"].iloc[0])
+        table = tables.strongest_gaps(gaps, kind)
+        path = draw.draw_gaps(folder / "audit-gaps.png", table)
+        words = "; ".join(f"{group} {row['sum']:+.2f}" for (_, group), row in table.iterrows())
+        about = "mean over crime types" if kind == ALL else kind
+        figures["gaps"] = FigureFile(
+            path,
+            f"Attribution gaps by group and family, {about}. Sum of each group: {words}.",
+            f"What each family of columns adds to the log risk where a group lives, beyond all other residents "
+            f"({about}). +0.10 is a factor of 1.11. The numbers of a row add up to the gap of the mean log risk.",
+        )
+        sheets["gaps"] = Sheet.of("Attribution gaps of every crime type", gaps, 5000)
+    if dossier.proxies is not None:
+        sheets["proxies"] = Sheet.of("How far columns tell who lives in an area", dossier.proxies, most)
+    return figures, sheets
+
+
+def feedback_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
+    """Return what the forecaster would learn from records that follow its own maps.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    folder : Path
+        Where figures go.
+    most : int
+        Most rows of a table.
+
+    Returns
+    -------
+    tuple of dict
+        A figure where the paths are known, and a table; empty without a simulation.
+    """
+    if dossier.feedback is None:
+        return {}, {}
+    paths = tables.feedback_paths(dossier.feedback)
+    if paths is None or paths.empty:
+        return {}, {"feedback": Sheet.of("Feedback simulation", dossier.feedback, most)}
+    last = paths[paths["period"] == paths["period"].max()]
+    pooled = last[last["crime_type"] == ALL] if (last["crime_type"] == ALL).any() else last
+    words = "; ".join(f"{row.records} records {number(float(row.distance))}" for row in pooled.itertuples())
+    figure = FigureFile(
+        draw.draw_feedback(folder / "audit-feedback.png", paths),
+        f"Distance of learned from true shares of areas by period of the simulation. At the end: {words}.",
+        "Total variation distance of learned from true shares of areas. Complete: everything is recorded. Followed: "
+        "what happens off flagged land is recorded only if it is reported. Weighted: corrected by the chance of a "
+        "record. Bands run from the lowest to the highest replicate.",
+    )
+    return {"feedback": figure}, {"feedback": Sheet.of("Distance at the last fit of the simulation", last, most)}
+
+
+def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
+    """Return the price of caps on exposure.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    folder : Path
+        Where figures go.
+    most : int
+        Most rows of a table.
+
+    Returns
+    -------
+    tuple of dict
+        Figure and table; empty without a frontier.
+    """
+    table = dossier.frontier
+    if table is None:
+        return {}, {}
+    table = table.rename(columns={"rho": "cap"})
+    figures = {}
+    if {"cap", "capture", "group", "exposure_ratio"} <= set(table.columns) and len(table):
+        first = table[table["dimension"] == table["dimension"].iloc[0]] if "dimension" in table else table
+        caps = first.drop_duplicates("cap")
+        words = "; ".join(f"cap {_cap(row.cap)}: {percent(float(row.capture))}" for row in caps.itertuples())
+        figures["frontier"] = FigureFile(
+            draw.draw_frontier(folder / "audit-frontier.png", first),
+            f"Events captured and exposure ratios by cap. {words}.",
+            "Price against equity: what part of the events is still captured when no group's exposure may exceed that "
+            "of its reference by more than the cap, and what the exposure ratios then are.",
+        )
+    if "cap" in table:
+        table = table.assign(cap=[_cap(cap) for cap in table["cap"]])
+    return figures, {"frontier": Sheet.of("Price of caps on the exposure ratio", table, most)}
+
+
+def record_parts(dossier: Dossier, folder: Path, most: int) -> Parts:  # noqa: ARG001 - one signature for all parts
+    """Return what the intake set aside, left out or flagged.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    folder : Path
+        Not used.
+    most : int
+        Most rows of a table.
+
+    Returns
+    -------
+    tuple of dict
+        No figure and one table; empty without the account.
+    """
+    if dossier.intake is None:
+        return {}, {}
+    caption = "What was set aside, left out or flagged at intake"
+    return {}, {"intake": Sheet.of(caption, intake(dossier.intake), most)}
+
+
+def _cap(cap: float) -> str:
+    return f"{cap:g}" if np.isfinite(cap) else "none"

@@ -1,0 +1,248 @@
+"""The tables of an audit's reports, made from a dossier."""
+
+from collections import Counter
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.finding import ALL, Finding, State
+from ilp_models.domain.grid import parent_labels
+from ilp_models.report.definitions import defined
+from ilp_models.report.dossier import Dossier
+
+KEYS: Final = ("crime_type", "share", "unit", "dimension", "group", "measure")
+NUMBERS: Final = (
+    *("value", "baseline", "week_low", "week_high", "area_low", "area_high", "chance_low", "chance_high"),
+    *("p_chance", "p_adjusted"),
+)
+COUNTS: Final = ("residents", "areas")
+PERMANENT: Final = 0.5  # of the periods
+SIDES: Final = ("exposure", "coverage", "exposure_ratio", "need_adjusted_ratio")
+_STATES: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
+
+
+def measure_rows(dossier: Dossier) -> pd.DataFrame:
+    """Return the measures of groups with every column, whatever was handed over.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+
+    Returns
+    -------
+    DataFrame
+        ``KEYS``, ``NUMBERS``, ``COUNTS``, ``state, check, reason`` of the finding on the same thing, empty where
+        there is none. Without a table of measures, what the findings say at the audited share and ranking unit.
+    """
+    rows = _of_findings(dossier) if dossier.measures is None else dossier.measures
+    table = pd.DataFrame({name: rows.get(name, "") for name in KEYS}, columns=list(KEYS))
+    table["share"] = pd.to_numeric(table["share"], errors="coerce")
+    for name in (*NUMBERS, *COUNTS):
+        given = rows.get(name, np.nan)
+        table[name] = pd.to_numeric(pd.Series(given, index=rows.index), errors="coerce").astype(float)
+    judged = {(f.crime_type, f.dimension, f.group, f.check): f for f in dossier.decision.findings}
+    share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
+    audited = np.isclose(table["share"], share) & (table["unit"] == unit)
+    keys = zip(*(table[name] for name in ("crime_type", "dimension", "group", "measure")), strict=True)
+    found = [judged.get(key) if ours else None for key, ours in zip(keys, audited, strict=True)]
+    table["state"] = ["" if one is None else str(one.state) for one in found]
+    table["check"] = ["" if one is None else one.check for one in found]
+    table["reason"] = ["" if one is None else one.reason for one in found]
+    return table.reset_index(drop=True)
+
+
+def _of_findings(dossier: Dossier) -> pd.DataFrame:
+    header = dossier.header
+    rows = [
+        {
+            "crime_type": finding.crime_type,
+            "share": header.get("share", np.nan),
+            "unit": header.get("unit", ""),
+            "dimension": finding.dimension,
+            "group": finding.group,
+            "measure": finding.check,
+            "value": finding.estimate,
+            "week_low": finding.low,
+            "week_high": finding.high,
+        }
+        for finding in dossier.decision.findings
+        if finding.dimension and finding.crime_type and defined(finding.check).interval.startswith("blocks")
+    ]
+    return pd.DataFrame(rows, columns=[*KEYS, "value", "week_low", "week_high"])
+
+
+def sides(rows: pd.DataFrame, unit: str) -> list[dict[str, Any]]:
+    """Return exposure and coverage side by side, crime type by crime type.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of :func:`measure_rows`.
+    unit : str
+        The ranking unit shown.
+
+    Returns
+    -------
+    list of dict
+        ``crime_type, dimension`` and ``shares``: pairs of a share and its rows, each ``group`` with the ``SIDES``,
+        which hold ``value, baseline, low, high``; the pool of all types first.
+    """
+    own = rows[(rows["unit"] == unit) & rows["measure"].isin(SIDES)]
+    found = []
+    for (kind, dimension), part in own.groupby(["crime_type", "dimension"], sort=False):
+        shares = [(share, _groups(at)) for share, at in part.groupby("share", sort=True)]
+        found.append({"crime_type": kind, "dimension": dimension, "shares": shares})
+    return sorted(found, key=lambda one: one["crime_type"] != ALL)
+
+
+def _groups(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    nothing = {"value": np.nan, "baseline": np.nan, "low": np.nan, "high": np.nan}
+    table = rows.rename(columns={"week_low": "low", "week_high": "high"})
+    return [
+        {"group": group}
+        | {side: dict(nothing) for side in SIDES}
+        | {row["measure"]: {name: row[name] for name in nothing} for row in own.to_dict("records")}
+        for group, own in table.groupby("group", sort=False)
+    ]
+
+
+def tally(findings: tuple[Finding, ...]) -> dict[str, int]:
+    """Return how many of the findings that the gate demands are in each state, the worst first.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        Of an audit.
+
+    Returns
+    -------
+    dict of str to int
+        Every state, also those of none.
+    """
+    counts = Counter(str(finding.state) for finding in findings if finding.required)
+    return {str(state): counts[str(state)] for state in _STATES}
+
+
+def extreme(rows: pd.DataFrame, measure: str, share: float, unit: str) -> dict[str, Any] | None:
+    """Return the row of a measure that lies furthest from its neutral value, as a ratio, at one share and unit.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of :func:`measure_rows`.
+    measure : str
+        A ratio.
+    share : float
+        Share of land.
+    unit : str
+        Ranking unit.
+
+    Returns
+    -------
+    dict or None
+        None where no value is finite and above 0.
+    """
+    own = rows[(rows["measure"] == measure) & np.isclose(rows["share"], share) & (rows["unit"] == unit)]
+    own = own[np.isfinite(own["value"]) & (own["value"] > 0)]
+    if own.empty:
+        return None
+    return dict(own.loc[np.log(own["value"]).abs().idxmax()])
+
+
+def flag_time(dossier: Dossier) -> npt.NDArray[np.float64] | None:
+    """Return in which part of the test periods each cell was flagged.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        With flags.
+
+    Returns
+    -------
+    ndarray of float64 or None
+        Shape (crime types, cells), from 0 to 1; None without flags.
+    """
+    return None if dossier.flags is None else np.asarray(dossier.flags, dtype=float).mean(axis=2)
+
+
+def permanent(dossier: Dossier, count: int) -> dict[str, pd.DataFrame]:
+    """Return the areas that are flagged in more than half of the periods, by crime type.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        With flags and grid.
+    count : int
+        Most areas listed for a crime type.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``area, cells, flagged`` (mean part of the periods) of parent areas, or cells where there are none, those with
+        the most cells first; ``attrs["cells"]`` is how many cells there are in all, ``attrs["areas"]`` how many areas.
+    """
+    time = flag_time(dossier)
+    if time is None or dossier.grid is None:
+        return {}
+    names = parent_labels(dossier.grid)
+    names = np.where(names == "", dossier.grid.cells.to_numpy(dtype=object), names)
+    tables = {}
+    for kind, own in zip(dossier.crime_types, time, strict=True):
+        held = own > PERMANENT
+        table = pd.DataFrame({"area": names[held], "flagged": own[held]})
+        table = table.groupby("area")["flagged"].agg(["size", "mean"]).reset_index()
+        table.columns = pd.Index(["area", "cells", "flagged"])
+        ranked = table.sort_values(["cells", "flagged"], ascending=False, kind="stable").head(count)
+        ranked = ranked.reset_index(drop=True)
+        ranked.attrs.update(cells=int(held.sum()), areas=len(table))
+        tables[kind] = ranked
+    return tables
+
+
+def strongest_gaps(gaps: pd.DataFrame, crime_type: str, count: int = 6) -> pd.DataFrame:
+    """Return the attribution gaps of one crime type with a row for each group and a column for each strong family.
+
+    Parameters
+    ----------
+    gaps : DataFrame
+        ``crime_type, dimension, group, family, gap``; several rows of a family are added up.
+    crime_type : str
+        One of them.
+    count : int, default 6
+        Families shown by name; the others are added up.
+
+    Returns
+    -------
+    DataFrame
+        Index (dimension, group), the families with the largest gaps first, then ``others`` and ``sum``.
+    """
+    own = gaps[gaps["crime_type"] == crime_type]
+    wide = own.pivot_table(index=["dimension", "group"], columns="family", values="gap", aggfunc="sum", sort=False)
+    order = wide.abs().max().sort_values(ascending=False, kind="stable").index
+    table = wide[list(order[:count])].copy()
+    if len(order) > count:
+        table["others"] = wide[list(order[count:])].sum(axis=1)
+    return table.assign(sum=wide.sum(axis=1))
+
+
+def feedback_paths(feedback: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the mean distance from the truth by kind of records and period, with its lowest and highest replicate.
+
+    Parameters
+    ----------
+    feedback : DataFrame
+        A table of the simulation.
+
+    Returns
+    -------
+    DataFrame or None
+        ``records, period, crime_type, distance, low, high``; None where the table has other columns.
+    """
+    needed = {"records", "period", "crime_type", "distance"}
+    if not needed <= set(feedback.columns):
+        return None
+    grouped = feedback.groupby(["crime_type", "records", "period"], sort=False)["distance"]
+    return grouped.agg(distance="mean", low="min", high="max").reset_index()

@@ -1,0 +1,233 @@
+"""Drafts in Markdown and JSON whose fields that only a person can fill are marked and counted."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ilp_models.domain.errors import StorageError
+from ilp_models.report.page import number, percent
+
+OPEN: Final = "TO BE FILLED BY A PERSON"
+_MARKED: Final = re.compile(rf"(?<!\\)\[{OPEN}: [^\]]*\]")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]|~$])")
+_HTML: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_STARTS: Final = ((re.compile(r"^([-+=#])"), r"\\\1"), (re.compile(r"^(\d+)(?=[.)](?:\s|$))"), r"\1\\"))
+
+
+class Markdown(str):
+    """Text that is Markdown already and is not escaped again."""
+
+    __slots__ = ()
+
+
+def person(what: str) -> Markdown:
+    """Return the mark of a field that only a person can fill.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for; part of the program, not of the data.
+
+    Returns
+    -------
+    Markdown
+        Such as ``[TO BE FILLED BY A PERSON: who was asked]``.
+
+    Examples
+    --------
+    >>> str(person("who was asked"))
+    '[TO BE FILLED BY A PERSON: who was asked]'
+    """
+    return Markdown(f"[{OPEN}: {what}]")
+
+
+def plain(value: object) -> str:
+    r"""Return a value as Markdown text that shows as it stands, on one line.
+
+    Parameters
+    ----------
+    value : object
+        Any label, name or sentence of the data or the settings.
+
+    Returns
+    -------
+    str
+        Without a line break, with markup and HTML escaped.
+
+    Examples
+    --------
+    >>> print(plain("<b>a_b</b>\n# [x](y)"))
+    &lt;b&gt;a\_b&lt;/b&gt; # \[x\](y)
+    >>> print(plain("- a"), plain(Markdown("**a**")))
+    \- a **a**
+    """
+    if isinstance(value, Markdown):
+        return value
+    line = " ".join("".join(one if one.isprintable() else " " for one in str(value)).split())
+    line = _MARKUP.sub(r"\\\1", line)
+    for mark, entity in _HTML.items():
+        line = line.replace(mark, entity)
+    for start, harmless in _STARTS:
+        line = start.sub(harmless, line)
+    return line
+
+
+def count_open(text: str) -> int:
+    """Return how many fields of a draft only a person can fill.
+
+    Parameters
+    ----------
+    text : str
+        A draft.
+
+    Returns
+    -------
+    int
+        Marks of :func:`person`; text of the data that looks like one is escaped and not counted.
+
+    Examples
+    --------
+    >>> count_open(f"a {person('b')} {plain('[TO BE FILLED BY A PERSON: c]')}")
+    1
+    """
+    return len(_MARKED.findall(text))
+
+
+def open_fields(path: Path) -> int:
+    """Return how many fields of a draft in a file only a person can fill.
+
+    Parameters
+    ----------
+    path : Path
+        A draft in Markdown or JSON.
+
+    Returns
+    -------
+    int
+        0 where the draft is complete.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
+    """
+    try:
+        return count_open(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"The draft {path} cannot be read ({error}); run the audit again."
+        raise StorageError(msg) from error
+
+
+def write_draft(path: Path, template: str, **values: Any) -> Path:
+    """Return the path of a draft in Markdown.
+
+    Parameters
+    ----------
+    path : Path
+        The Markdown file; it is whole or was not touched.
+    template : str
+        Name of the template; it may say ``open`` for the count of open fields.
+    **values : object
+        What the template shows; text is escaped.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    pages = Environment(  # noqa: S701 - Markdown: what is shown goes through ``plain``, not through HTML escapes
+        loader=PackageLoader("ilp_models.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=plain,
+    )
+    pages.filters.update(number=number, percent=percent, md=Markdown)
+    pages.globals.update(person=person, given=given)
+    page = pages.get_template(template)
+    text = page.render(open=count_open(page.render(open=0, **values)), **values)
+    return write_whole(path, re.sub(r"\n{3,}", "\n\n", text))
+
+
+def given(value: object, what: str) -> object:
+    """Return a value, or the mark of a field that a person must fill where it is empty.
+
+    Parameters
+    ----------
+    value : object
+        Text, or None.
+    what : str
+        What is asked for.
+
+    Returns
+    -------
+    object
+        ``value`` itself, not yet escaped, or the mark.
+    """
+    return value if value is not None and str(value).strip() else person(what)
+
+
+def write_json_draft(path: Path, content: dict[str, Any]) -> Path:
+    """Return the path of a draft in JSON, with ``open_fields`` counted into it.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON file.
+    content : dict
+        Plain values.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    fields = count_open(json.dumps(content, ensure_ascii=False))
+    return write_whole(path, json.dumps({"open_fields": fields} | content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Return the path of a text file that is whole or was not touched.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    text : str
+        What.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent, ignore_cleanup_errors=True) as unfinished:
+            whole = Path(unfinished, path.name)
+            whole.write_text(text, encoding="utf-8")
+            whole.replace(path)
+    except OSError as error:
+        msg = f"{path} was not written ({error}); free space there or choose another folder."
+        raise StorageError(msg) from error
+    return path

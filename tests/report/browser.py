@@ -1,0 +1,56 @@
+"""A headless browser that looks at a page for barriers, by axe-core and without a driver."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PACKAGES = ("axe_core_python", "axe_playwright_python")  # each bundles axe.min.js
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
+ASK = """<script>
+document.querySelectorAll("details").forEach(one => one.open = true);
+axe.run(document, {runOnly: %s}).then(found => {
+  const told = document.createElement("pre");
+  told.id = "axe";
+  const passed = found.passes.filter(rule => rule.id === "color-contrast").map(rule => rule.nodes.length);
+  told.textContent = JSON.stringify({
+    violations: found.violations.map(rule => [rule.id, rule.nodes.map(node => node.html.slice(0, 200))]),
+    contrast: passed.length ? passed[0] : 0,
+  });
+  document.body.appendChild(told);
+});
+</script></body>"""
+
+
+def find_browser():
+    """Return the path of a browser, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def find_axe():
+    """Return the text of axe-core, or None."""
+    for name in PACKAGES:
+        spec = find_spec(name)
+        if spec is not None and spec.submodule_search_locations:
+            return Path(spec.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
+    return None
+
+
+def looked_at(page, axe, browser, folder):
+    """Return the violations of a page with every detail open, and how many texts have enough contrast."""
+    copy = folder / "looked-at.html"
+    harmless = axe.replace("</script", "<\\/script")
+    tail = f"<script>{harmless}</script>{ASK % json.dumps(TAGS)}"
+    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", tail), encoding="utf-8")
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    size = ["--window-size=3000,2000", "--virtual-time-budget=60000", f"--user-data-dir={folder / 'profile'}"]
+    run = subprocess.run(
+        [browser, *switches, *size, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=180
+    )
+    told = re.search(r'<pre id="axe">(.*?)</pre>', run.stdout, re.DOTALL)
+    assert told is not None, run.stderr[-2000:]
+    return json.loads(html.unescape(told[1]))

@@ -1,0 +1,151 @@
+import json
+import re
+
+import pytest
+
+from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.errors import StorageError
+from ilp_models.domain.governance import Governance
+from ilp_models.report.atrs import write_atrs
+from ilp_models.report.audit_page import AuditPage
+from ilp_models.report.cards import write_cards
+from ilp_models.report.drafts import OPEN, open_fields, plain
+from tests.report import dossier_makers as makers
+
+MODEL_CARD = ["Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data"]
+MODEL_CARD += ["Quantitative analyses", "Ethical considerations", "Caveats and recommendations"]
+DATASHEET = ["Motivation", "Composition", "Collection process", "Preprocessing", "Uses", "Distribution", "Maintenance"]
+UNICRI = ["Lawfulness", "Minimisation of harm", "Human autonomy", "Fairness", "Good governance"]
+
+
+def drafts(folder, dossier, report=None):
+    report = report or AuditPage()
+    paths = [*write_cards(report, dossier, folder), write_atrs(report, dossier, folder)]
+    return {path.name: path for path in paths}
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return drafts(tmp_path_factory.mktemp("drafts"), makers.full())
+
+
+@pytest.fixture(scope="module")
+def texts(paths):
+    return {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+
+
+def headings(text):
+    return re.findall(r"^## (.*)$", text, re.MULTILINE)
+
+
+def test_sections_are_those_of_their_sources(texts):
+    assert headings(texts["model_card.md"]) == MODEL_CARD
+    assert headings(texts["datasheet.md"]) == DATASHEET
+    assert [heading[:3] for heading in headings(texts["fria.md"])] == ["(a)", "(b)", "(c)", "(d)", "(e)", "(f)"]
+    care = re.findall(r"^\| ([A-Z]) \| (\w+)", texts["fria.md"], re.MULTILINE)
+    assert "".join(letter for letter, _ in care) == "ALGOCARE"
+    assert [word for word in UNICRI if f"- {word}: [{OPEN}" in texts["fria.md"]] == UNICRI
+
+
+def test_every_draft_counts_its_open_fields_at_its_head(paths, texts):
+    for name in ("model_card.md", "datasheet.md", "fria.md"):
+        count = open_fields(paths[name])
+        assert count == texts[name].count(f"[{OPEN}: ") > 5
+        assert f"**{count} fields are open**" in texts[name].partition("##")[0]
+    record = json.loads(texts["atrs.json"])
+    assert next(iter(record)) == "open_fields"
+    assert record["open_fields"] == open_fields(paths["atrs.json"]) > 5
+
+
+def test_a_field_that_somebody_filled_is_no_longer_open(paths, tmp_path):
+    told = AuditPage(process="weekly meeting", frequency="weekly", organisation="City police", contact="a@example.org")
+    fuller = drafts(tmp_path, makers.full(), told)
+    assert open_fields(fuller["fria.md"]) == open_fields(paths["fria.md"]) - 2
+    assert open_fields(fuller["model_card.md"]) == open_fields(paths["model_card.md"]) - 2
+    assert "Process: weekly meeting" in fuller["fria.md"].read_text(encoding="utf-8")
+    assert json.loads(fuller["atrs.json"].read_text())["tier_1"]["contact_email"] == "a@example.org"
+
+
+def test_governance_fills_what_it_says_and_leaves_open_what_it_does_not(tmp_path, texts):
+    assert "Owner: O. Wner" in texts["fria.md"]
+    empty = makers.decision_of(governance=Governance())
+    fria = drafts(tmp_path, makers.full(empty))["fria.md"].read_text(encoding="utf-8")
+    assert f"Owner: [{OPEN}: who answers for the use]" in fria
+    assert f"Complaints: [{OPEN}: where people of the areas can complain]" in fria
+
+
+def test_groups_and_findings_come_from_the_run(texts):
+    row = next(line for line in texts["model_card.md"].splitlines() if line.startswith("| Assault | origin | Upland"))
+    assert re.search(r"\| \d\.\d\s% \(\d\.\d\s% to \d\.\d\s%\) \|", row)
+    against = [line for line in texts["fria.md"].splitlines() if line.startswith("| insufficient")]
+    assert any("share of flags over share of recorded events" in line for line in against)
+    assert all(line.count(" | ") == 5 for line in against)
+
+
+def test_the_datasheet_tells_of_licence_and_missing_places(texts):
+    assert "Open Government Licence - Ontario." in texts["datasheet.md"]
+    assert "coordinates are zero: 3 rows" in texts["datasheet.md"]
+    assert "97 events of 100 rows" in texts["datasheet.md"]
+    assert "none known, says governance" in texts["datasheet.md"]
+
+
+def test_the_record_has_both_tiers(texts):
+    record = json.loads(texts["atrs.json"])
+    assert list(record["tier_1"]) == ["name", "description", "website", "contact_email"]
+    assert list(record["tier_2"])[:2] == ["owner_and_responsibility", "description_and_rationale"]
+    assert record["tier_2"]["owner_and_responsibility"]["senior_responsible_owner"] == "O. Wner"
+    assert record["tier_2"]["risks_mitigations_impact_assessments"]["risks"]
+
+
+def test_the_caveat_is_verbatim_and_nothing_is_promised(texts):
+    for text in texts.values():
+        assert CAVEAT in text
+    for name in ("model_card.md", "datasheet.md", "fria.md"):
+        assert "no legal advice" in texts[name]
+
+
+def test_drafts_of_a_decision_alone_say_what_is_not_known(tmp_path):
+    made = {name: path.read_text(encoding="utf-8") for name, path in drafts(tmp_path, makers.bare()).items()}
+    assert "without a group table nothing is known of groups" in made["model_card.md"]
+    assert "the account of the records was not handed over" in made["datasheet.md"]
+    assert not re.search(r"\bnan\b|\binf\b|: None$", "".join(made.values()))
+
+
+def test_hostile_labels_stay_text_in_markdown(tmp_path):
+    made = drafts(tmp_path, makers.hostile())
+    for name in ("model_card.md", "datasheet.md", "fria.md"):
+        text = made[name].read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+        assert not re.search(r"(?<!\\)\[c\]\(d\)", text)
+        rows = [line for line in text.splitlines() if line.startswith("| ") and "b \\[c\\]" in line]
+        assert all(len(re.findall(r"(?<!\\)\|", row)) == 8 for row in rows if row.startswith("| all types"))
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a\nb", "a b"),
+        ("# title", r"\# title"),
+        ("1. first", r"1\. first"),
+        ("1.45", "1.45"),
+        ("a|b", r"a\|b"),
+        ("![x](http://y)", r"!\[x\](http://y)"),
+        ("a\u202eb\x00c", "a b c"),
+        ("&amp;", "&amp;amp;"),
+        (f"[{OPEN}: x]", rf"\[{OPEN}: x\]"),
+    ],
+)
+def test_labels_are_escaped(given, shown):
+    assert plain(given) == shown
+
+
+def test_text_of_the_data_that_looks_like_an_open_field_is_not_counted(tmp_path):
+    path = tmp_path / "draft.md"
+    path.write_text(f"[{OPEN}: one] {plain(f'[{OPEN}: two]')}", encoding="utf-8")
+    assert open_fields(path) == 1
+
+
+def test_a_draft_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StorageError, match=r"gone\.md cannot be read"):
+        open_fields(tmp_path / "gone.md")
