@@ -33,7 +33,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     objective: Objective,
     allocation: Any,
     frontier: Frontier,
-    chosen: Mapping[str, str],
+    chosen: Mapping[str, str | None],
     overrides: str | None,
     level: str,
     compute: Compute,
@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         The rule, with its budget.
     frontier : Frontier
         Caps whose price is told.
-    chosen : mapping of str to str
+    chosen : mapping of str to str or None
         ``who`` chose this allocation and ``why``.
     overrides : str or None
         CSV with the columns cell, period, effort, who, reason: changes made by hand.
@@ -88,14 +88,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     if level not in (*LEVELS, "all"):
         msg = f"level={level} is unknown; choose one of {', '.join(LEVELS)}, all."
         raise InputError(msg)
-    if not all(str(chosen.get(word, "")).strip() for word in ("who", "why")):
+    if not all(str(chosen.get(word) or "").strip() for word in ("who", "why")):
         msg = "An allocation needs who chose it and why; set chosen.who and chosen.why."
         raise InputError(msg)
     left = Left.by(source)
     decision = left.permitted(register, trusted)
     changes = read_overrides(overrides)
     task = Task(left, decision, unit, groups, objective, allocation, frontier, compute)
-    made = task.made(Choice(chosen["who"], chosen["why"], cap_of(allocation, frontier)), changes)
+    made = task.made(Choice(str(chosen["who"]), str(chosen["why"]), cap_of(allocation, frontier)), changes)
     marking = marking_of(made, config)
     with _staged(folder) as staging:
         files = _write(made, marking, level, config, staging)
