@@ -11,7 +11,7 @@ from ilp_models.audit.accuracy import check_baseline, check_calibration, check_s
 from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.explanation import check_proxies, check_residual_proxies, check_stability
 from ilp_models.audit.exposure import check_groups
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
 from ilp_models.audit.measures import UNITS
 from ilp_models.audit.residents import Residents

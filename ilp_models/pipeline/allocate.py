@@ -7,7 +7,7 @@ from typing import Any
 
 from ilp_models.allocation.frontier import Frontier
 from ilp_models.allocation.objective import Objective
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register import Register
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, StorageError

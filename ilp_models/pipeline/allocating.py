@@ -14,7 +14,7 @@ from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import COLUMNS as FRONTIER_COLUMNS
 from ilp_models.allocation.frontier import Frontier, allocate_all
 from ilp_models.allocation.objective import Objective
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
 from ilp_models.domain.allocation import Allocation, Effort, Override
 from ilp_models.domain.compute import Compute

@@ -10,7 +10,7 @@ import xarray as xr
 import yaml
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.forecast import RiskForecast

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.audit.closed_form import largest_difference
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures import GroupSums, flagged_map
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.resampling import Resampling

@@ -9,7 +9,7 @@ from sklearn.linear_model import PoissonRegressor
 
 from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.explanation import check_proxies
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from pyproj import Transformer
 
-from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.groups.columns import CountColumns
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.audit.groups.dimension import Dimension
 from ilp_models.audit.groups.england_wales import CensusBulkTables
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.toronto import NeighbourhoodProfiles
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.areas import GivenAreas

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.groups.columns import CountColumns
 from ilp_models.audit.groups.dimension import Dimension
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 
 TEXT = 'ward,all,here,there\nWest,"1,000",600,400\nEast,500,100,400\n'

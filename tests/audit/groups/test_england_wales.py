@@ -3,10 +3,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.audit.groups.dimension import Dimension
 from ilp_models.audit.groups.england_wales import CensusBulkTables
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from tests.builders import square_grid
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.polygons import PolygonFile
 from tests.audit.cases import Table

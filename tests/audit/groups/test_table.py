@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.groups import GroupTable
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from tests.audit.cases import Table
 from tests.builders import square_grid

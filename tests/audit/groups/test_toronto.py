@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.audit.groups.dimension import Dimension
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.toronto import NeighbourhoodProfiles
 from ilp_models.domain.errors import InputError
 from tests.audit.groups.published import CONFIGS, dimensions_of, profile_rows, write_profiles

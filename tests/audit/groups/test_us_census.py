@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ilp_models.audit.groups import GroupTable
 from ilp_models.audit.groups.dimension import Dimension
+from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.us_census import CensusDownloads
 from ilp_models.domain.errors import InputError
 
