@@ -24,7 +24,7 @@ from ilp_models.report.maps import Ground
 from ilp_models.report.page import MISSING, interval, number, percent
 from ilp_models.report.sheets import Sheet
 
-RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "bias_ratio")
+RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "sum_ratio")
 _MOST: Final = 400  # rows of measures a crime type; report.json holds the others
 _WIDE: Final = (*tables.KEYS[3:5], "share", "unit", "measure", *tables.NUMBERS, "state")
 
@@ -199,8 +199,8 @@ def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[s
         path = draw.draw_ratios(folder / f"audit-ratios-{place}.png", part, measures, limits)
         caption = (
             f"Ratios by group, {_kind(kind)}, {_map_words(dossier)}; logarithmic, 1 is no difference. Thick bars: "
-            "other weeks, this city and map. Thin bars: other areas. Grey bands: what chance gives when flags are "
-            "dealt to areas at random. Bars that are not drawn were not worked out."
+            "other weeks, this city and map. Thin bars: other areas. Grey bands: what chance gives when residents "
+            "are exchanged between areas. Bars that are not drawn were not worked out."
         )
         values = "; ".join(
             f"{row['group']} {defined(row['measure']).label.lower()} {number(row['value'])}"

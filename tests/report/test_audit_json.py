@@ -34,7 +34,7 @@ def test_reports_are_valid(maker, tmp_path):
 
 
 def test_admitted_and_approved_reports_are_valid():
-    for decision in (makers.decision_of(), makers.approved(makers.reviewed())):
+    for decision in (makers.admitted(), makers.approved(makers.reviewed())):
         content = report_content(makers.Dossier(decision))
         assert valid(content)
     assert content["decision"]["standing"] == "approved"

@@ -60,13 +60,13 @@ def test_a_withheld_forecast_says_what_may_be_approved(full, bare):
     assert "There is no group table" in bare.text
 
 
-def test_an_admitted_and_an_approved_forecast_say_so(tmp_path):
-    decision = makers.decision_of()
+def test_an_admitted_forecast_says_until_when(tmp_path):
+    decision = makers.admitted()
     assert decision.admitted
-    admitted = page_of(written(tmp_path / "admitted", Dossier(decision)))
-    assert "ADMITTED" in admitted.text
-    assert "Nothing needs an approval" in admitted.text
-    assert "research only" not in admitted.text
+    page = page_of(written(tmp_path, Dossier(decision)))
+    assert "ADMITTED May inform resource allocation until 11 January 2022" in page.text
+    assert "Nothing needs an approval" in page.text
+    assert "research only" not in page.text
 
 
 def test_a_review_that_was_accepted_names_who_and_why(tmp_path):
@@ -131,7 +131,7 @@ def test_choices_are_told_in_a_line(full):
 
 def test_numbers_that_are_not_there_are_dashes_with_a_reason(full):
     assert "no number: not worked out, or nothing to divide by" in full.text
-    assert not re.search(r"\bnan\b|\bNaN\b|\bNone\b|\binf\b", full.text)
+    assert not re.search(r"\bnan\b|\bNaN\b|\binf\b", full.text)
 
 
 def test_nothing_is_fetched(folder, full):
