@@ -46,8 +46,10 @@ class Frontier:
     caps : sequence of float, optional
         Largest ratios of exposure, infinity for no cap, which is always among them.
     seconds : float, default 10
-        Time for one period under one cap. Where two groups make up a dimension, a cap of 1 demands equality, which
-        whole cells rarely meet and a solver cannot rule out quickly.
+        Time for one period under one cap.
+    parity : float, default 0.005
+        How far exposure ratios may exceed a cap of 1 or less where each group is compared with all others: together
+        such caps demand equality, which whole cells never meet to the last digit.
 
     Raises
     ------
@@ -59,11 +61,12 @@ class Frontier:
     reference: str | None = None
     caps: Sequence[float] = CAPS
     seconds: float = 10.0
+    parity: float = 0.005
 
     def __post_init__(self) -> None:
         """Refuse caps that are none."""
-        if not (all(float(cap) > 0 for cap in self.caps) and self.seconds > 0):
-            msg = f"frontier.caps={list(self.caps)} and seconds={self.seconds} must be above 0; write .inf for no cap."
+        if not (all(float(cap) > 0 for cap in self.caps) and self.seconds > 0 and self.parity >= 0):
+            msg = f"frontier.caps={list(self.caps)} must be above 0, .inf for no cap; seconds > 0, parity >= 0."
             raise InputError(msg)
 
     def run(
@@ -149,7 +152,8 @@ class Frontier:
         solved: dict[float, tuple[Effort | None, str]] = {}
         best: Effort | None = None
         for cap in reversed(caps):
-            capped = {**(allocator.exposure or {}), dimension: {"cap": cap, "reference": self.reference}}
+            asked = cap * (1 + self.parity) if cap <= 1 and self.reference is None else cap
+            capped = {**(allocator.exposure or {}), dimension: {"cap": asked, "reference": self.reference}}
             ruled = replace(allocator, exposure=capped, seconds=self.seconds)
             try:
                 effort = allocate_all(ruled, value, territory, compute)

@@ -151,7 +151,7 @@ def told(made: Made) -> list[str]:
         f"{int(given.any(axis=1).sum())} of {len(given)} cells, "
         f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",
         f"  chosen by {made.choice.who}: {made.choice.why}",
-        *([f"  up to {made.gap.max():.2%} below the best allocation"] if made.gap.max() > 0 else []),
+        *([f"  up to {made.gap.max():.2%} below the best allocation"] if made.gap.max() > 5e-5 else []),
     ]
     for row in made.groups.to_dict("records"):
         lines.append(
@@ -160,8 +160,8 @@ def told(made: Made) -> list[str]:
         )
     for row in made.frontier.drop_duplicates("cap").to_dict("records"):
         cap = "no cap" if np.isinf(row["cap"]) else f"cap {row['cap']:g}"
-        note = f" ({row['note']})" if row["note"] else ""
-        lines.append(f"  {cap}: {row['of_uncapped']:.1%} of what no cap covers{note}")
+        left = f"{row['of_uncapped']:.1%} of what no cap covers"
+        lines.append(f"  {cap}: {row['note'] or left}")
     if made.groups.empty:
         lines.append("  No group table was given: no frontier, and exposure and coverage of groups are not known.")
     return lines
