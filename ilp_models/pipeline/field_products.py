@@ -9,7 +9,8 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.pipeline.made import Made
 from ilp_models.report.products import Column, Section
 
-_CELLS: Final = 30
+_CELLS: Final = 10
+_AREAS: Final = 20
 _REASONS: Final = 3
 _RECENT: Final = 13  # periods: a quarter of a year of weeks
 _BURDENED: Final = 0.75  # quantile of recorded events per 1,000 residents
@@ -46,7 +47,7 @@ def shift(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
     shown = shown.assign(
         interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)]
     )
-    told = (
+    told: tuple[str, ...] = (
         f"{len(cells)} cell-periods get effort; those that cover most come first"
         f"{f', the first {_CELLS} are listed' if len(cells) > _CELLS else ''}. Most intervals begin at no event: "
         "a cell on this list is no place where something will happen.",
@@ -133,7 +134,7 @@ def community(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
     )
     periods = 0 if made.past is None else len(made.past.periods)
     complaints = (made.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
-    told = (
+    told: tuple[str, ...] = (
         f"Recorded events are those of the {periods} periods of the audit, inside its cells; what is not reported is "
         "not in them. Residents stand for victims, who may live elsewhere."
         if periods
@@ -141,7 +142,13 @@ def community(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
         f"Trend: recorded events of the last {_RECENT} periods over those of the {_RECENT} before; it reads as a "
         "change only where an interval for counts excludes 1. With many areas some will by chance.",
     )
-    listed = table[table["under_protected"]]
+    burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
+    listed, first = burden[burden["under_protected"]].head(_AREAS), burden.head(_AREAS)
+    if len(first) < len(table):
+        told = (
+            f"The {_AREAS} of {len(table)} areas with most recorded events per resident; all are in the CSV.",
+            *told,
+        )
     why = (
         f"Areas in the highest quarter by recorded events per 1,000 residents of which the plan covers less than "
         f"{_LITTLE:.0%} of what it covers of the whole city's expected events. Being on the list is a question, not a "
@@ -154,7 +161,7 @@ def community(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
     )
     sections = (
         Section("High burden, low coverage", why, listed, columns),
-        Section("Areas", told, table, columns),
+        Section("Areas", told, first, columns),
         Section("What else may help", options),
     )
     return sections, table.drop(columns="trend_words")

@@ -18,7 +18,7 @@ from ilp_models.report.products import Column, Section
 Floats = npt.NDArray[np.float64]
 
 _ON_MAP: Final = 25  # numbered cells: more cannot be read
-_ON_PAGE: Final = 40
+_ON_PAGE: Final = 20
 
 
 def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
@@ -48,11 +48,14 @@ def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataF
         Column("effort_over_expected", "Effort over need"),
         Column("coverage", "Expected events covered", "percent"),
     )
-    told = (
+    told: tuple[str, ...] = (
         "Effort over need is the share of effort over the share of expected events: above 1, a district gets more "
         "than its events would. A month holds the periods that begin in it and are part of this plan, no others.",
     )
-    sections = [Section("Plan by district and month", told, table, columns), *equity(made, figures)]
+    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_ON_PAGE)
+    if len(first) < len(table):
+        told = (*told, f"The {len(first)} rows with most effort of {len(table)}; all are in the CSV.")
+    sections = [Section("Plan by district and month", told, first, columns), *equity(made, figures)]
     return tuple(sections), table
 
 
@@ -186,7 +189,7 @@ def middle(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame
         f"Expected events of all types. Outlined and numbered: the {len(top)} cells that cover most, of "
         f"{int((first['effort'] > 0).sum())} with effort.",
     )
-    told = (
+    told: tuple[str, ...] = (
         f"{len(given)} cell-periods get effort; the {min(len(given), _ON_PAGE)} that cover most are listed, all are in "
         "the CSV. A chance below 100 % means that a lottery decided: keep it for later weights.",
         "Cells flagged in most periods before are places where presence may have become permanent: look at them first.",
