@@ -1,28 +1,28 @@
 """The audit of one forecaster: every check, its findings, and nothing that can skip one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final, Self
 
 from ilp_models.audit import usual
-from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
+from ilp_models.audit.checks import Questions, crashed, findings_of
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.explanation import check_proxies, check_residual_proxies, check_stability
-from ilp_models.audit.exposure import check_groups
+from ilp_models.audit.feedback import Feedback
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
 from ilp_models.audit.measures import UNITS
+from ilp_models.audit.reporting_rates import ReportingRates
 from ilp_models.audit.residents import Residents
+from ilp_models.audit.sensitivity_types import ENFORCEMENT
 from ilp_models.audit.subject import Subject
-from ilp_models.domain.audit import AuditReport, Finding, Limit, State
+from ilp_models.domain.audit import AuditReport, Finding, Limit
+from ilp_models.domain.demand import REQUIRED
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.finding import REQUIRED
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.resampling import Resampling
 
 CONFIGURED: Final = frozenset(usual.LIMITS)
+_BUILT: Final = ("_target_", "groups", "reporting_rates")  # what a subject holds already
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ class Audit:
         Days until a decision expires; earlier where ``governance`` sets an earlier date.
     governance : Governance
         Who answers for the use of the forecast, and until when; an empty field withholds.
+    feedback : Feedback
+        How records that follow the forecaster's own maps are simulated.
+    reporting_rates : ReportingRates
+        How many events are reported where; a band of assumed rates without a table.
+    deprived : sequence of str, optional
+        Dimension and group whose places are taken to report less; every group in turn by default.
+    enforcement_types : sequence of str, optional
+        Kinds of crime types that depend on where police look, and are not forecast for allocation.
 
     Raises
     ------
@@ -78,6 +86,10 @@ class Audit:
     floor: float = 0.005
     valid_days: float = 8
     governance: Governance = field(default_factory=Governance)
+    feedback: Feedback = field(default_factory=Feedback)
+    reporting_rates: ReportingRates = field(default_factory=ReportingRates)
+    deprived: Sequence[str] | None = None
+    enforcement_types: Sequence[str] = ENFORCEMENT
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
@@ -98,8 +110,8 @@ class Audit:
         InputError
             If a setting is unknown or out of its range.
         """
-        plain = {name: value for name, value in settings.items() if name not in ("_target_", "groups")}
-        parts = {"governance": Governance}
+        plain = {name: value for name, value in settings.items() if name not in _BUILT}
+        parts = {"governance": Governance, "feedback": Feedback}
         try:
             for name, part in parts.items():
                 own = {key: value for key, value in (plain.get(name) or {}).items() if key != "_target_"}
@@ -175,10 +187,16 @@ class Audit:
             floor=self.floor,
             residents=residents,
         )
-        checks = self._checks(problem, now or datetime.now(UTC))
-        findings = [finding for names, check in checks for finding in _tried(names, check, evidence)]
+        questions = Questions(
+            families=self.families,
+            refused=self.refused,
+            enforcement_types=self.enforcement_types,
+            deprived=None if self.deprived is None else (self.deprived[0], self.deprived[1]),
+            governance=self.governance,
+            now=now or datetime.now(UTC),
+        )
         return AuditReport(
-            findings=tuple(findings),
+            findings=tuple(findings_of(questions, subject, evidence, problem)),
             forecaster=replay.forecaster,
             recipe=replay.recipe,
             crime_types=evidence.scopes,
@@ -203,31 +221,13 @@ class Audit:
         residents, table, problem = self._residents(subject)
         return subject if problem else replace(subject, residents=residents, group_table=table)
 
-    def _checks(
-        self, problem: Finding | None, now: datetime
-    ) -> list[tuple[tuple[str, ...], Callable[[Evidence], list[Finding]]]]:
-        tables = check_group_table if problem is None else lambda _: [problem]
-        return [
-            (("feature_allow_list",), partial(check_features, families=self.families, refused=self.refused)),
-            (("group_table", "missing_population"), tables),
-            (("deviance_skill", "pai_ratio"), check_baseline),
-            (("sum_ratio",), check_sums),
-            (("calibration_slope",), check_calibration),
-            (("shap_additivity",), check_shap),
-            (("explanation_stability",), check_stability),
-            (("proxy_probe", "proxy_strength"), check_proxies),
-            (("proxy_residual",), check_residual_proxies),
-            (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
-            (("governance",), partial(check_governance, governance=self.governance, now=now)),
-        ]
-
     def _residents(self, subject: Subject) -> tuple[tuple[Residents, ...], str, Finding | None]:
         if subject.residents is not None:
             return subject.residents, subject.group_table, None
         try:
             return self.groups.on(subject.grid), self.groups.digest(), None
         except Exception as error:  # any failure to know the groups must reach the gate as a finding
-            return (), "", _crashed("group_table", error)
+            return (), "", crashed("group_table", error)
 
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
@@ -237,12 +237,16 @@ class Audit:
 
     def _settings(self) -> dict[str, Any]:
         """Return what decides on states, for a comparison with the usual audit."""
-        names = ("families", "refused", "baseline", "share", "unit", "block", "draws", "level", "seed", "floor")
+        names = [*("families", "refused", "enforcement_types", "deprived", "baseline", "share", "unit")]
+        names += ["block", "draws", "level", "seed", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "minimum": asdict(self._minimum()),
             "groups": {"tolerance": self.groups.tolerance},
-            **{name: getattr(self, name) for name in (*names, "valid_days")},
+            # what is known of a city's reports and patrols is asked for, and no change of the audit
+            "feedback": asdict(replace(self.feedback, reporting=None, exploration=0.0)),
+            "reporting_rates": asdict(self.reporting_rates),
+            **{name: getattr(self, name) for name in names},
         }
 
     def _resampling(self) -> Resampling:
@@ -263,17 +267,6 @@ class Audit:
             "minimum": asdict(evidence.minimum),
             "resampling": asdict(evidence.resampling),
             "floor": self.floor,
+            "feedback": asdict(self.feedback),
             "governance": self.governance.to_dict(),
         }
-
-
-def _tried(names: Sequence[str], check: Callable[[Evidence], list[Finding]], evidence: Evidence) -> list[Finding]:
-    try:
-        return check(evidence)
-    except Exception as error:  # a check that crashes must not be a check that was skipped
-        return [_crashed(name, error) for name in names]
-
-
-def _crashed(check: str, error: Exception) -> Finding:
-    reason = str(error) if isinstance(error, InputError) else f"The check stopped: {type(error).__name__}: {error}."
-    return Finding(check, check.replace("_", " "), State.INSUFFICIENT, reason)

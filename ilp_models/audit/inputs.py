@@ -130,11 +130,16 @@ def check_group_table(evidence: Evidence) -> list[Finding]:
                 (dimension.missing,) * 3,
                 dimension=dimension.dimension,
                 evidence=float(dimension.total.sum()),
-                advice="Complete the group table, or cut it to the study area.",
+                advice=_mend(dimension.unmatched),
             )
             for dimension in evidence.residents
         ),
     ]
+
+
+def _mend(unmatched: Sequence[str]) -> str:
+    named = f" Without a partner: {', '.join(unmatched[:5])}." if unmatched else ""
+    return f"Complete the group table, or cut it to the study area.{named}"
 
 
 def _carries(column: Column, words: Sequence[tuple[str, ...]]) -> bool:

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.audit.feedback import FeedbackOutcome
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
@@ -32,6 +37,14 @@ class Subject:
         Residents of the cells, one a dimension; by default those of the audit's own group table.
     group_table : str, default ""
         Digest of the table they come from.
+    trained : tuple of Timestamp, optional
+        The half-open span [start, end) of the records that the model learned from.
+    reporting_rates : ndarray of float64, optional
+        Share of events reported in each cell, where that is known.
+    feedback : FeedbackOutcome, optional
+        What the forecaster would learn from records that follow its own maps.
+    no_feedback : str, optional
+        Why that is not known, and what to do.
     """
 
     replay: Replay
@@ -42,6 +55,10 @@ class Subject:
     data: str = ""
     residents: tuple[Residents, ...] | None = None
     group_table: str = ""
+    trained: tuple[pd.Timestamp, pd.Timestamp] | None = None
+    reporting_rates: npt.NDArray[np.float64] | None = None
+    feedback: FeedbackOutcome | None = None
+    no_feedback: str = "It was not simulated."
 
     @property
     def columns(self) -> tuple[Column, ...] | None:

@@ -17,6 +17,10 @@ LIMITS: Final[Mapping[str, Mapping[str, float]]] = {
     "proxy_residual": {"fail_below": -0.2, "warn_below": -0.1, "warn_above": 0.1, "fail_above": 0.2, "neutral": 0},
     "need_adjusted_ratio": {"fail_below": 0.8, "warn_above": 1.15, "fail_above": 1.25},
     "coverage_ratio": {"fail_below": 0.8, "warn_below": 0.9},
+    "feedback_distance": {"warn_above": 0.10, "fail_above": 0.20, "neutral": 0},
+    "feedback_observed": {"fail_below": 0.95},
+    "reporting_sensitivity": {"fail_below": 0.6, "warn_below": 0.8},
+    "areal_unit": {"warn_above": 0, "neutral": 0},
     "exposure_ratio": {"warn_above": 1.25},
 }
 FAMILIES: Final = (

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.demand import REQUIRED
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.finding import REQUIRED, Finding
+from ilp_models.domain.finding import Finding
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.objection import Objection, objections
 

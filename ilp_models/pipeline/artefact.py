@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from ilp_models.audit.feedback import Feedback, FeedbackOutcome
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.design import Column
@@ -43,8 +44,9 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
     Returns
     -------
     Path
-        ``folder``, with ``replays.parquet``, ``cells.parquet``, ``neighbours.parquet``, ``explanation.parquet`` where
-        there is one, ``residents.npz`` where groups are known, and ``subject.json`` with the SHA-256 of each.
+        ``folder``, with ``replays.parquet``, ``cells.parquet``, ``neighbours.parquet``, and where they are known
+        ``explanation.parquet``, ``residents.npz``, ``reporting_rates.parquet``, ``feedback.parquet`` and
+        ``feedback_observed.parquet``; ``subject.json`` holds the SHA-256 of each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     replays = (subject.replay, subject.baseline)
@@ -52,6 +54,10 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
     tables |= cell_tables(subject.grid)
     if subject.explanation is not None:
         tables["explanation"] = explanation_rows(subject.explanation)
+    if subject.reporting_rates is not None:
+        tables["reporting_rates"] = pd.DataFrame({"rate": subject.reporting_rates})
+    if subject.feedback is not None:
+        tables |= {"feedback": subject.feedback.trajectory, "feedback_observed": subject.feedback.observed}
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
     names = [f"{name}.parquet" for name in tables]
@@ -70,6 +76,11 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
         "explanation": None if subject.explanation is None else explanation_meaning(subject.explanation),
         "residents": None if subject.residents is None else [_words(one) for one in subject.residents],
         "group_table": subject.group_table,
+        "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
+        "no_feedback": subject.no_feedback,
+        "feedback": None
+        if subject.feedback is None
+        else {"settings": asdict(subject.feedback.settings), "areas": subject.feedback.areas},
         "files": {name: _digest(folder / name) for name in names},
     }
     (folder / "subject.json").write_text(json.dumps(plain, indent=2, default=str) + "\n", encoding="utf-8")
@@ -126,7 +137,27 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Su
     explanation = (
         None if plain["explanation"] is None else read_explanation(tables["explanation"], plain["explanation"])
     )
-    return Subject(replays[0], replays[1], grid, explanation, features, plain["data"], None, plain["group_table"])
+    rates, span = tables.get("reporting_rates"), plain["trained"]
+    return Subject(
+        replays[0],
+        replays[1],
+        grid,
+        explanation,
+        features,
+        plain["data"],
+        group_table=plain["group_table"],
+        trained=None if span is None else (pd.Timestamp(span[0]), pd.Timestamp(span[1])),
+        reporting_rates=None if rates is None else rates["rate"].to_numpy(),
+        feedback=_feedback(tables, plain["feedback"]),
+        no_feedback=plain["no_feedback"],
+    )
+
+
+def _feedback(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any] | None) -> FeedbackOutcome | None:
+    if about is None:
+        return None
+    settings = Feedback(**about["settings"])
+    return FeedbackOutcome(settings, about["areas"], tables["feedback"], tables["feedback_observed"])
 
 
 def _arrays(residents: Sequence[Residents]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
-        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit, study.events.digest()))
+        results = Results(study, ahead, comparison, judge(study, ahead, comparison, explain, audit))
         for path in publish(results, export, Path(register), folder):
             tracked.artifact(path)
         decision = results.judgement.decision

@@ -1,20 +1,23 @@
 """Explaining and auditing a forecaster, and letting the gate decide on its forecast."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.feedback import Patrols
+from ilp_models.audit.feedback_simulation import simulate_feedback
 from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.explain.explain import Explain
 from ilp_models.pipeline.ahead import Ahead
 from ilp_models.pipeline.comparison import Comparison
-from ilp_models.pipeline.study import now
+from ilp_models.pipeline.study import Study, now
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,11 +44,13 @@ class Judgement:
     reasons: pd.DataFrame | None
 
 
-def judge(ahead: Ahead, comparison: Comparison, explain: Explain, audit: Audit, data: str = "") -> Judgement:
+def judge(study: Study, ahead: Ahead, comparison: Comparison, explain: Explain, audit: Audit) -> Judgement:
     """Return the decision on a forecast, from the replays of its forecaster.
 
     Parameters
     ----------
+    study : Study
+        Records, cells and periods.
     ahead : Ahead
         The forecast to decide on, with its fitted forecaster.
     comparison : Comparison
@@ -54,22 +59,42 @@ def judge(ahead: Ahead, comparison: Comparison, explain: Explain, audit: Audit, 
         How forecasts are explained.
     audit : Audit
         Checks and limits.
-    data : str, default ""
-        Digest of the records.
 
     Returns
     -------
     Judgement
-        The gate fails closed: what cannot be explained or measured is withheld.
+        The gate fails closed: what cannot be explained, measured or simulated is withheld.
     """
-    name = ahead.forecast.forecaster
-    explanation, moment = _explain(ahead, explain), now()
-    replays = comparison.replay_of(name), comparison.replay_of(audit.baseline)
-    subject = audit.with_residents(Subject(*replays, comparison.grid, explanation, data=data))
+    name, moment = ahead.forecast.forecaster, now()
+    explanation = _explain(ahead, explain)
+    subject = Subject(
+        comparison.replay_of(name),
+        comparison.replay_of(audit.baseline),
+        comparison.grid,
+        explanation,
+        data=study.events.digest(),
+        trained=(study.events.start, study.cutoff),
+        reporting_rates=audit.reporting_rates.on(comparison.grid),
+    )
+    subject = _with_feedback(audit.with_residents(subject), ahead, audit)
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
     decision = decide(report, ahead.forecast, moment, audit.valid_days)
     return Judgement(decision, subject, explanation, reasons)
+
+
+def _with_feedback(subject: Subject, ahead: Ahead, audit: Audit) -> Subject:
+    """Return the subject with what its forecaster would learn from records that follow its own maps, or why not."""
+    cells, people = ahead.grid.cells, None
+    if subject.residents:
+        place = subject.grid.cells.get_indexer(cells)
+        people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
+    patrols = Patrols(audit.share, audit.unit, people)
+    try:
+        outcome = simulate_feedback(ahead.forecaster, ahead.forecaster.history_, patrols, audit.feedback)
+    except IlpError as error:
+        return replace(subject, no_feedback=str(error))
+    return replace(subject, feedback=outcome)
 
 
 def _explain(ahead: Ahead, explain: Explain) -> Explanation | None:

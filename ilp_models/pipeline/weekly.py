@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("weekly", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
-        results = Results(study, ahead, comparison, judge(ahead, comparison, explain, audit, study.events.digest()))
+        results = Results(study, ahead, comparison, judge(study, ahead, comparison, explain, audit))
         decision = results.judgement.decision
         files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]
         files += publish(results, export, Path(register), folder)

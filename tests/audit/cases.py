@@ -10,7 +10,10 @@ import xarray as xr
 import yaml
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.feedback import COLUMNS as TRAJECTORY
+from ilp_models.audit.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.forecast import RiskForecast
@@ -21,6 +24,7 @@ from ilp_models.domain.robustness import Robustness
 from tests.builders import square_grid
 
 CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
+TRAINED = (pd.Timestamp("2018-01-01"), pd.Timestamp("2022-01-03"))
 GOVERNANCE = {
     "purpose": "tests",
     "legal_basis": "none is needed",
@@ -57,10 +61,31 @@ def audit(groups=None, **settings):
     for key in ("_target_", "defaults"):
         stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
+    stored["feedback"] = Feedback(reporting=1.0)
+    stored.pop("reporting_rates")
     table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())
     table.pop("_target_")
     given = GroupTable(**(table | {"polygons": None, "source": None if groups is None else Table(groups)}))
     return Audit(**(stored | {"groups": given} | settings))
+
+
+def subject(*parts, **more):
+    """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
+    known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
+    return Subject(*parts, **(known | more))
+
+
+def feedback(added=0.01, observed=1.0):
+    """Return the outcome of a simulated feedback that adds some distance, with a little noise."""
+    names = (*TYPES, "all")
+    rows = [
+        (replicate, records, 104, name, 0.05 + (added if records == FOLLOWED else 0) + 0.001 * replicate, 0.9)
+        for replicate in range(3)
+        for records in (COMPLETE, FOLLOWED)
+        for name in names
+    ]
+    seen = pd.DataFrame({"crime_type": names, "areas": 25, "patrolled": 0.2, "observed": observed, "reporting": 1.0})
+    return FeedbackOutcome(Feedback(reporting=1.0), "district", pd.DataFrame(rows, columns=list(TRAJECTORY)), seen)
 
 
 @cache

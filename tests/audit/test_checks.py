@@ -7,10 +7,10 @@ import pytest
 from ilp_models.audit import exposure, usual
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
-from ilp_models.audit.subject import Subject
+from ilp_models.domain.demand import REQUIRED
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.finding import REQUIRED, State
+from ilp_models.domain.finding import State
 from tests.audit import cases
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -20,7 +20,7 @@ def run(model=None, groups=None, explanation=None, features=None, **settings):
     """Return the audit of the city, with parts replaced."""
     known, baseline = cases.city()
     spec = cases.audit(cases.group_table() if groups is None else groups, **settings)
-    return spec.run(Subject(model or known, baseline, cases.grid(), explanation or cases.explanation(), features))
+    return spec.run(cases.subject(model or known, baseline, cases.grid(), explanation or cases.explanation(), features))
 
 
 def states(report, check):
@@ -85,7 +85,7 @@ def test_numbers_are_those_worked_out_directly():
 
 def test_without_a_group_table_the_gate_withholds_and_says_what_to_provide():
     known, baseline = cases.city()
-    report = cases.audit().run(Subject(known, baseline, cases.grid(), cases.explanation()))
+    report = cases.audit().run(cases.subject(known, baseline, cases.grid(), cases.explanation()))
     assert states(report, "group_table") == {"": State.INSUFFICIENT}
     text = reasons(report)
     assert "area, dimension, group, population" in text
@@ -141,7 +141,7 @@ def test_a_crime_type_without_events_is_insufficient_and_not_an_error():
     none[1] = 0
     spec = cases.audit(cases.group_table())
     pair = (replace(known, observed=none), replace(baseline, observed=none))
-    report = spec.run(Subject(*pair, cases.grid(), cases.explanation()))
+    report = spec.run(cases.subject(*pair, cases.grid(), cases.explanation()))
     for check in ("sum_ratio", "calibration_slope", "coverage_ratio", "pai_ratio"):
         assert one(report, check, "Robbery").state is State.INSUFFICIENT
     assert one(report, "sum_ratio", "Assault").state is State.PASS
@@ -172,7 +172,7 @@ def test_attributions_that_do_not_add_up_fail_and_none_at_all_are_insufficient()
     assert states(run(explanation=cases.explanation(error=1e-5)), "shap_additivity") == {"": State.FAIL}
     assert states(run(explanation=cases.explanation(error=np.nan)), "shap_additivity") == {"": State.INSUFFICIENT}
     known, baseline = cases.city()
-    report = cases.audit(cases.group_table()).run(Subject(known, baseline, cases.grid()))
+    report = cases.audit(cases.group_table()).run(cases.subject(known, baseline, cases.grid()))
     assert states(report, "shap_additivity") == states(report, "feature_allow_list") == {"": State.INSUFFICIENT}
     assert "explanation of 'ewma' only" in reasons(run(explanation=cases.explanation("ewma")))
 
@@ -220,13 +220,13 @@ def test_unlike_replays_are_refused():
     known, baseline = cases.city()
     spec = cases.audit(cases.group_table())
     with pytest.raises(InputError, match="compares with 'moving_average'"):
-        spec.run(Subject(known, known, cases.grid()))
+        spec.run(cases.subject(known, known, cases.grid()))
     with pytest.raises(InputError, match="differ in"):
-        spec.run(Subject(known, cases.city(periods=40)[1], cases.grid()))
+        spec.run(cases.subject(known, cases.city(periods=40)[1], cases.grid()))
     with pytest.raises(InputError, match="lead"):
-        spec.run(Subject(known, replace(baseline, lead=2), cases.grid()))
+        spec.run(cases.subject(known, replace(baseline, lead=2), cases.grid()))
     with pytest.raises(InputError, match="other cells"):
-        spec.run(Subject(known, baseline, cases.grid().subset(np.arange(100) < 50)))
+        spec.run(cases.subject(known, baseline, cases.grid().subset(np.arange(100) < 50)))
 
 
 def test_settings_that_would_weaken_the_audit_are_refused():
@@ -246,13 +246,13 @@ def test_the_ranking_unit_is_used():
     by_residents = run(unit="per_resident")
     assert by_residents.header["unit"] == "per_resident"
     known, baseline = cases.city()
-    report = cases.audit(unit="per_resident").run(Subject(known, baseline, cases.grid(), cases.explanation()))
+    report = cases.audit(unit="per_resident").run(cases.subject(known, baseline, cases.grid(), cases.explanation()))
     assert "needs a group table" in one(report, "pai_ratio").reason
 
 
 def test_too_few_periods_for_an_interval_ask_for_more_periods():
     known, baseline = cases.city(8)
-    report = cases.audit(cases.group_table()).run(Subject(known, baseline, cases.grid(), cases.explanation()))
+    report = cases.audit(cases.group_table()).run(cases.subject(known, baseline, cases.grid(), cases.explanation()))
     assert "too few test periods for an interval. Test more periods." in one(report, "sum_ratio", "all").reason
     assert one(report, "deviance_skill", "all").reason.endswith(
         "Too little evidence: 8 test periods of the 52 asked for. Test more periods."

@@ -9,7 +9,6 @@ from ilp_models.audit import usual
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.gate import decide
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.errors import InputError, WithheldError
 from tests.audit import cases
@@ -17,7 +16,7 @@ from tests.builders import forecast_on
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 KNOWN, BASELINE = cases.city()
-REPORT = cases.audit(cases.group_table()).run(Subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
+REPORT = cases.audit(cases.group_table()).run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
 FORECAST = cases.forecast()
 
 
@@ -57,7 +56,7 @@ def test_removing_recorded_evidence_never_turns_withheld_into_admitted(cell, per
             (BASELINE.expected[..., : observed.shape[2]], "moving_average", "fedcba9876543210"),
         )
     ]
-    report = cases.audit(cases.group_table(), draws=20).run(Subject(*parts, cases.grid(), cases.explanation()))
+    report = cases.audit(cases.group_table(), draws=20).run(cases.subject(*parts, cases.grid(), cases.explanation()))
     assert not decide(report, FORECAST, NOW).admitted
 
 
@@ -84,7 +83,7 @@ def test_a_decision_without_an_end_is_refused():
 
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     softer = cases.audit(cases.group_table(), share=0.1, refused=["age"], minimum={"events": 0})
-    report = softer.run(Subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
+    report = softer.run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
     decision = decide(report, FORECAST, NOW)
     assert decision.admitted
     told = decision.reasons[-1]

@@ -13,7 +13,6 @@ from ilp_models.audit.gate import decide
 from ilp_models.audit.keys import read_public_keys
 from ilp_models.audit.permission import Signing, approve, permitted, record, withdraw
 from ilp_models.audit.register import Register
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -25,7 +24,7 @@ FILES = {"forecast.parquet": "a" * 64}
 def decision(*spoilt, **governance):
     """Return a decision whose findings all pass, but for some spoilt ones given as (check, state)."""
     spec = cases.audit(cases.group_table(), governance=replace(cases.audit().governance, **governance))
-    report = spec.run(Subject(*cases.city(), cases.grid(), cases.explanation()), NOW)
+    report = spec.run(cases.subject(*cases.city(), cases.grid(), cases.explanation()), NOW)
     findings = report.findings
     for check, state in spoilt:
         place = next(at for at, finding in enumerate(findings) if finding.check == check)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.demand import REQUIRED, demanded
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.finding import ALL, REQUIRED, demanded
+from ilp_models.domain.finding import ALL
 from tests.builders import TYPES, forecast_on, square_grid
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)

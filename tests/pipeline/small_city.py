@@ -65,6 +65,9 @@ LENIENT = (
     ),
     *(f"audit.limits.{check}.fail_below=-9" for check in ("deviance_skill", "pai_ratio")),
     "audit.limits.deviance_skill.neutral=-9",
+    "audit.feedback={periods:8,every:8,replicates:2,memory:60,reporting:1.0}",
+    "audit.reporting_rates.everywhere=1.0",
+    "audit.limits.feedback_distance={warn_above:9,fail_above:9}",
     "audit.limits.explanation_stability.fail_below=-1",
     *(
         f"audit.limits.{check}.{bound}_above=9"

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.pipeline.artefact import read_subject, write_subject
 from tests.audit import cases
 
 
 def subject():
-    bare = Subject(*cases.city(), cases.grid(), cases.explanation(), data="ab" * 32)
+    bare = cases.subject(*cases.city(), cases.grid(), cases.explanation(), data="ab" * 32)
     return cases.audit(cases.group_table()).with_residents(bare)
 
 

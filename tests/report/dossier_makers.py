@@ -12,8 +12,9 @@ from ilp_models.audit.gate import decide
 from ilp_models.audit.measures import flagged_map
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.approval import Approval
+from ilp_models.domain.demand import demanded
 from ilp_models.domain.explanation import Explanation
-from ilp_models.domain.finding import Finding, Limit, State, demanded
+from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.domain.robustness import Robustness
 from ilp_models.report.dossier import Dossier
 from tests.audit import cases

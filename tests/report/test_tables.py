@@ -3,7 +3,6 @@ import pandas as pd
 import pyproj
 import pytest
 
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report import tables
@@ -78,7 +77,7 @@ def test_findings_say_what_they_are_about():
 
 def test_the_audit_says_how_it_was_measured():
     audit = cases.audit(cases.group_table(), share=0.1)
-    protocol = tables.audit_protocol(audit.run(Subject(*cases.city(), cases.grid(), cases.explanation())))
+    protocol = tables.audit_protocol(audit.run(cases.subject(*cases.city(), cases.grid(), cases.explanation())))
     for words in ("10.0% of the active land", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
         assert words in protocol
     assert "blocks of 4 periods 2,000 times" in protocol

@@ -1,0 +1,132 @@
+"""Every check of an audit, in order, and nothing that can skip one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.explanation import check_proxies, check_residual_proxies, check_stability
+from ilp_models.audit.exposure import check_groups
+from ilp_models.audit.feedback import check_feedback
+from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
+from ilp_models.audit.sensitivity_checks import check_areal_unit, check_tainted_periods
+from ilp_models.audit.sensitivity_reporting import check_reporting
+from ilp_models.audit.sensitivity_types import check_enforcement_types
+from ilp_models.audit.subject import Subject
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.finding import Finding, State
+from ilp_models.domain.governance import Governance
+
+Check = Callable[[Evidence], list[Finding]]
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """What the checks ask beside the numbers.
+
+    Parameters
+    ----------
+    families, refused : sequence of str
+        Feature families that a model may use, and words that no column may carry.
+    enforcement_types : sequence of str
+        Kinds of crime types that depend on where police look.
+    deprived : tuple of str or None
+        Dimension and group whose places are taken to report less; every group in turn without it.
+    governance : Governance
+        Who answers for the use.
+    now : datetime
+        The present, with its zone.
+    """
+
+    families: Sequence[str]
+    refused: Sequence[str]
+    enforcement_types: Sequence[str]
+    deprived: tuple[str, str] | None
+    governance: Governance
+    now: datetime
+
+
+def findings_of(
+    questions: Questions, subject: Subject, evidence: Evidence, no_groups: Finding | None = None
+) -> list[Finding]:
+    """Return what every check found; one that crashes leaves a finding in state ``insufficient``.
+
+    Parameters
+    ----------
+    questions : Questions
+        What is asked beside the numbers.
+    subject : Subject
+        What is audited.
+    evidence : Evidence
+        Its numbers, with the limits they are held against.
+    no_groups : Finding, optional
+        Why no group of residents is known.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the checks.
+    """
+    checks = _checks(questions, subject, no_groups)
+    return [finding for names, check in checks for finding in _tried(names, check, evidence)]
+
+
+def crashed(check: str, error: Exception) -> Finding:
+    """Return the finding of a check that could not be made.
+
+    Parameters
+    ----------
+    check : str
+        Its name.
+    error : Exception
+        What stopped it.
+
+    Returns
+    -------
+    Finding
+        In state ``insufficient``.
+    """
+    reason = str(error) if isinstance(error, InputError) else f"The check stopped: {type(error).__name__}: {error}."
+    return Finding(check, check.replace("_", " "), State.INSUFFICIENT, reason)
+
+
+def _checks(questions: Questions, subject: Subject, no_groups: Finding | None) -> list[tuple[tuple[str, ...], Check]]:
+    tables = check_group_table if no_groups is None else lambda _: [no_groups]
+    allowed = partial(check_features, families=questions.families, refused=questions.refused)
+    kinds = partial(check_enforcement_types, kinds=questions.enforcement_types)
+    feedback = partial(check_feedback, outcome=subject.feedback, problem=subject.no_feedback)
+    reporting = partial(check_reporting, rates=subject.reporting_rates, deprived=questions.deprived)
+    return [
+        (("feature_allow_list",), allowed),
+        (("enforcement_types",), kinds),
+        (("tainted_periods",), lambda _: _tainted(questions.governance, subject)),
+        (("group_table", "missing_population"), tables),
+        (("deviance_skill", "pai_ratio"), check_baseline),
+        (("sum_ratio",), check_sums),
+        (("calibration_slope",), check_calibration),
+        (("shap_additivity",), check_shap),
+        (("explanation_stability",), check_stability),
+        (("proxy_probe", "proxy_strength"), check_proxies),
+        (("proxy_residual",), check_residual_proxies),
+        (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
+        (("areal_unit",), check_areal_unit),
+        (("reporting_sensitivity",), reporting),
+        (("feedback_distance", "feedback_observed"), feedback),
+        (("governance",), partial(check_governance, governance=questions.governance, now=questions.now)),
+    ]
+
+
+def _tainted(governance: Governance, subject: Subject) -> list[Finding]:
+    if subject.trained is None:
+        msg = "It is not known from which records the model learned; audit a run that says so."
+        raise InputError(msg)
+    return check_tainted_periods(governance.tainted, *subject.trained)
+
+
+def _tried(names: Sequence[str], check: Check, evidence: Evidence) -> list[Finding]:
+    try:
+        return check(evidence)
+    except Exception as error:  # a check that crashes must not be a check that was skipped
+        return [crashed(name, error) for name in names]
