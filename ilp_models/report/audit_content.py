@@ -26,7 +26,7 @@ from ilp_models.report.sheets import Sheet
 
 RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "sum_ratio")
 _MOST: Final = 400  # rows of measures a crime type; report.json holds the others
-_WIDE: Final = (*tables.KEYS[3:5], "share", "unit", "measure", *tables.NUMBERS, "state")
+_WIDE: Final = (*tables.KEYS[3:5], "share", "unit", "measure", *tables.NUMBERS, "state", "enough")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ def compose_audit(dossier: Dossier, folder: Path, most: int = 60) -> AuditConten
 def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     counts = tables.tally(dossier.decision.findings)
     worst = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "pass")
-    share, unit = float(dossier.header.get("share", np.nan)), str(dossier.header.get("unit", ""))
+    own = rows[tables.as_audited(dossier, rows)]
     total = sum(counts.values())
     numbers = [KeyNumber(f"{counts['pass']} of {total}", "demanded findings pass", worst or "none demanded")]
     scope = dossier.decision.report.crime_types[-1] if dossier.decision.report.crime_types else ""
@@ -146,7 +146,7 @@ def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
                 KeyNumber(skill, f"of the deviance of {dossier.header.get('baseline', 'the baseline')} saved", note)
             )
     for measure in ("need_adjusted_ratio", "exposure_ratio", "coverage_ratio"):
-        row = tables.extreme(rows, measure, share, unit)
+        row = tables.extreme(own, measure)
         if row is not None:
             about = ", ".join(filter(None, (_kind(row["crime_type"]), row["dimension"], row["group"])))
             note = f"{about}; {interval(row['week_low'], row['week_high'])} by weeks; 1: no difference"
@@ -154,20 +154,17 @@ def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     return tuple(numbers)
 
 
-def _audited(dossier: Dossier, rows: pd.DataFrame) -> pd.DataFrame:
-    share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
-    return rows[np.isclose(rows["share"], share) & (rows["unit"] == unit)]
-
-
 def _audited_first(dossier: Dossier, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the audited ranking unit first, then those of the audited share."""
     share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
-    order = 2 * (rows["unit"] != unit).to_numpy() + ~np.isclose(rows["share"], share)
+    order = 2 * (~rows["unit"].isin((unit, ""))).to_numpy() + (
+        ~np.isclose(rows["share"], share) & rows["share"].notna()
+    )
     return rows.iloc[np.argsort(order, kind="stable")]
 
 
 def _side_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
-    own = _audited(dossier, rows)
+    own = rows[tables.as_audited(dossier, rows)]
     own = own[own["measure"].isin(("exposure", "coverage")) & (own["group"] != "")]
     figures = {}
     for place, (dimension, part) in enumerate(own.groupby("dimension", sort=False), start=1):
@@ -189,7 +186,7 @@ def _side_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[st
 
 
 def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
-    own = _audited(dossier, rows)
+    own = rows[tables.as_audited(dossier, rows)]
     own = own[own["measure"].isin(RATIOS) & (own["group"] != "")]
     measures = [measure for measure in RATIOS if (own["measure"] == measure).any()]
     limits = {one.check: one.limit for one in dossier.decision.findings if one.limit is not None}

@@ -114,7 +114,7 @@ def write_audit_json(dossier: Dossier, folder: Path) -> Path:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     kept = (*KEYS, *NUMBERS, *COUNTS)
     judged = {name: row[name] or None for name in ("state", "check", "reason")}
-    return {name: row[name] for name in kept} | judged
+    return {name: row[name] for name in kept} | {"enough": row["enough"]} | judged
 
 
 def _areal_unit(dossier: Dossier) -> dict[str, Any] | None:

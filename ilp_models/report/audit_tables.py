@@ -17,7 +17,7 @@ NUMBERS: Final = (
     *("value", "baseline", "week_low", "week_high", "area_low", "area_high", "chance_low", "chance_high"),
     *("p_chance", "p_adjusted"),
 )
-COUNTS: Final = ("residents", "areas")
+COUNTS: Final = ("residents", "areas", "events")
 PERMANENT: Final = 0.5  # of the periods
 SIDES: Final = ("exposure", "coverage", "exposure_ratio", "need_adjusted_ratio")
 _STATES: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
@@ -34,24 +34,49 @@ def measure_rows(dossier: Dossier) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``KEYS``, ``NUMBERS``, ``COUNTS``, ``state, check, reason`` of the finding on the same thing, empty where
-        there is none. Without a table of measures, what the findings say at the audited share and ranking unit.
+        ``KEYS`` (empty text and NaN where a measure does not depend on the map), ``NUMBERS``, ``COUNTS``, ``enough``
+        (whether the evidence is; None where that is not known), and ``state, check, reason`` of the finding on the same
+        thing, empty where there is none. Without a table of measures, what the findings say at the audited share and
+        ranking unit.
     """
     rows = _of_findings(dossier) if dossier.measures is None else dossier.measures
     table = pd.DataFrame({name: rows.get(name, "") for name in KEYS}, columns=list(KEYS))
     table["share"] = pd.to_numeric(table["share"], errors="coerce")
+    for name in KEYS:
+        if name != "share":
+            table[name] = table[name].where(table[name].notna(), "").astype(str)
     for name in (*NUMBERS, *COUNTS):
         given = rows.get(name, np.nan)
         table[name] = pd.to_numeric(pd.Series(given, index=rows.index), errors="coerce").astype(float)
+    enough = pd.Series(rows.get("enough", None), index=rows.index, dtype=object)
+    table["enough"] = enough.where(enough.notna(), None)
     judged = {(f.crime_type, f.dimension, f.group, f.check): f for f in dossier.decision.findings}
-    share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
-    audited = np.isclose(table["share"], share) & (table["unit"] == unit)
+    audited = as_audited(dossier, table)
     keys = zip(*(table[name] for name in ("crime_type", "dimension", "group", "measure")), strict=True)
     found = [judged.get(key) if ours else None for key, ours in zip(keys, audited, strict=True)]
     table["state"] = ["" if one is None else str(one.state) for one in found]
     table["check"] = ["" if one is None else one.check for one in found]
     table["reason"] = ["" if one is None else one.reason for one in found]
     return table.reset_index(drop=True)
+
+
+def as_audited(dossier: Dossier, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows are of the audited share and ranking unit, or of no map at all.
+
+    Parameters
+    ----------
+    dossier : Dossier
+        What the audit knows.
+    rows : DataFrame
+        With ``share`` and ``unit``.
+
+    Returns
+    -------
+    Series of bool
+        In the order of the rows.
+    """
+    share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
+    return (np.isclose(rows["share"], share) & (rows["unit"] == unit)) | (rows["share"].isna() & (rows["unit"] == ""))
 
 
 def _of_findings(dossier: Dossier) -> pd.DataFrame:
@@ -88,7 +113,8 @@ def sides(rows: pd.DataFrame, unit: str) -> list[dict[str, Any]]:
     -------
     list of dict
         ``crime_type, dimension`` and ``shares``: pairs of a share and its rows, each ``group`` with the ``SIDES``,
-        which hold ``value, baseline, low, high``; the pool of all types first.
+        which hold ``value, baseline, low, high``, and ``thin`` where the evidence is too little; the pool of all types
+        first.
     """
     own = rows[(rows["unit"] == unit) & rows["measure"].isin(SIDES)]
     found = []
@@ -102,7 +128,7 @@ def _groups(rows: pd.DataFrame) -> list[dict[str, Any]]:
     nothing = {"value": np.nan, "baseline": np.nan, "low": np.nan, "high": np.nan}
     table = rows.rename(columns={"week_low": "low", "week_high": "high"})
     return [
-        {"group": group}
+        {"group": group, "thin": any(one is not None and not one for one in own["enough"])}
         | {side: dict(nothing) for side in SIDES}
         | {row["measure"]: {name: row[name] for name in nothing} for row in own.to_dict("records")}
         for group, own in table.groupby("group", sort=False)
@@ -126,27 +152,24 @@ def tally(findings: tuple[Finding, ...]) -> dict[str, int]:
     return {str(state): counts[str(state)] for state in _STATES}
 
 
-def extreme(rows: pd.DataFrame, measure: str, share: float, unit: str) -> dict[str, Any] | None:
-    """Return the row of a measure that lies furthest from its neutral value, as a ratio, at one share and unit.
+def extreme(rows: pd.DataFrame, measure: str) -> dict[str, Any] | None:
+    """Return the row of a ratio that lies furthest from 1, among those that rest on enough.
 
     Parameters
     ----------
     rows : DataFrame
-        Of :func:`measure_rows`.
+        Of :func:`measure_rows`, at one share and ranking unit.
     measure : str
         A ratio.
-    share : float
-        Share of land.
-    unit : str
-        Ranking unit.
 
     Returns
     -------
     dict or None
         None where no value is finite and above 0.
     """
-    own = rows[(rows["measure"] == measure) & np.isclose(rows["share"], share) & (rows["unit"] == unit)]
-    own = own[np.isfinite(own["value"]) & (own["value"] > 0)]
+    own = rows[(rows["measure"] == measure) & np.isfinite(rows["value"]) & (rows["value"] > 0)]
+    thin = np.array([one is not None and not one for one in own["enough"]], dtype=bool)
+    own = own[~thin & (own["state"] != "insufficient")]
     if own.empty:
         return None
     return dict(own.loc[np.log(own["value"]).abs().idxmax()])

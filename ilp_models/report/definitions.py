@@ -106,6 +106,20 @@ MEASURES: Final[dict[str, Definition]] = {
     "population_share": Definition(
         "Population share", "m_g = N_g / N", "all residents", NONE, "Share of the residents.", EXACT
     ),
+    "gini": Definition(
+        "Concentration",
+        "Gini coefficient of the flagged part of the periods over land",
+        NONE,
+        NONE,
+        "0: all land is flagged alike; near 1: always the same.",
+    ),
+    "permanent_cells": Definition(
+        "Permanently flagged cells",
+        "cells flagged in more than half of the periods",
+        NONE,
+        NONE,
+        "How many cells are flagged most of the time.",
+    ),
     "permanent": Definition(
         "Permanently flagged",
         "residents of the group in cells flagged in more than half of the periods / N_g",
