@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.register import Entry
+from ilp_models.domain.decision import Decision
 from ilp_models.export.allocated import marked
 from ilp_models.export.marking import Marking, decision_id, mark
 from ilp_models.pipeline.asked import user
@@ -61,6 +62,7 @@ def plain(made: Made, marking: Marking, config: Mapping[str, Any], files: list[P
     whole = float(made.expected.sum())
     return {
         "decision": made.decision.seal,
+        "grounds": grounds(made.decision),
         "forecast": made.decision.forecast,
         "settings": {name: config.get(name) for name in ("allocation", "objective", "unit", "frontier", "groups")},
         "allocator": allocation.allocator,
@@ -129,6 +131,23 @@ def entry(made: Made, files: list[Path], staging: str) -> Entry:
     return Entry("allocated", user(), made.decision.seal, now(), content)
 
 
+def grounds(decision: Decision) -> list[str]:
+    """Return what a decision rests on, and who approved it if anybody had to.
+
+    Parameters
+    ----------
+    decision : Decision
+        As the register bears it out.
+
+    Returns
+    -------
+    list of str
+        Its reasons, and the approval with its reason.
+    """
+    approval = decision.approval
+    return [*decision.reasons, *([f"Approved by {approval.reviewer}: {approval.reason}"] if approval else [])]
+
+
 def told(made: Made) -> list[str]:
     """Return what the terminal shows of an allocation.
 
@@ -162,6 +181,7 @@ def told(made: Made) -> list[str]:
         cap = "no cap" if np.isinf(row["cap"]) else f"cap {row['cap']:g}"
         left = f"{row['of_uncapped']:.1%} of what no cap covers"
         lines.append(f"  {cap}: {row['note'] or left}")
+    lines += [f"  {ground}" for ground in grounds(made.decision)]
     if made.groups.empty:
         lines.append("  No group table was given: no frontier, and exposure and coverage of groups are not known.")
     return lines

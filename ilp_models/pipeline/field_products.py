@@ -36,12 +36,12 @@ def shift(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
     cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
     shown = table[[pair in set(cells[:_CELLS]) for pair in zip(table["cell"], table["period"], strict=True)]]
     columns = (
-        Column("cell", "Cell", "text"),
+        Column("cell", "Cell", "short"),
         Column("area", "Area", "text"),
         Column("effort", f"Effort, {made.allocation.unit}"),
         Column("crime_type", "Crime type", "text"),
         Column("expected", "Expected events"),
-        Column("interval", "90 % interval", "text"),
+        Column("interval", "90 % interval", "short"),
         Column("reasons", "Strongest reasons in the model", "text"),
     )
     shown = shown.assign(

@@ -40,7 +40,7 @@ def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataF
     unit = made.allocation.unit
     columns = (
         Column("district", "District", "text"),
-        Column("month", "Month", "text"),
+        Column("month", "Month", "short"),
         Column("effort", f"Effort, {unit}"),
         Column("share_of_effort", "Share of effort", "percent"),
         Column("expected", "Expected events"),
@@ -131,7 +131,7 @@ def equity(made: Made, figures: Path) -> list[Section]:
         Column("word", "Cap on the exposure ratio", "text"),
         Column("capture", "Value covered", "percent"),
         Column("of_uncapped", "Of what no cap covers", "percent"),
-        Column("mark", "", "text"),
+        Column("mark", "Choice", "short"),
         Column("note", "Note", "text"),
     )
     figure = FigureFile(
@@ -170,9 +170,9 @@ def middle(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame
     table = grid_table(made)
     given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
-        Column("cell", "Cell", "text"),
+        Column("cell", "Cell", "short"),
         Column("area", "Area", "text"),
-        Column("period", "Period", "text"),
+        Column("period", "Period", "short"),
         Column("effort", f"Effort, {made.allocation.unit}"),
         Column("inclusion", "Chance of effort", "percent"),
         Column("expected", "Expected events"),

@@ -7,6 +7,7 @@ from typing import Final
 from ilp_models.export.allocated import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.field_products import community, shift
+from ilp_models.pipeline.allocation_record import grounds
 from ilp_models.pipeline.made import Made
 from ilp_models.pipeline.plan_products import management, middle
 from ilp_models.report.products import Product, write_product
@@ -53,9 +54,10 @@ def write_products(made: Made, marking: Marking, levels: Sequence[str], folder: 
             period=made.words,
             summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
             f"{allocation.objective}. Chosen by {made.choice.who}: {made.choice.why}",
+            verdict="ADMITTED" if made.decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER",
             until=f"{made.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
-            reasons=tuple(made.decision.reasons),
+            reasons=tuple(grounds(made.decision)),
             sections=sections,
             facts={
                 name: marking.facts[name]

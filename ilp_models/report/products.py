@@ -11,7 +11,7 @@ from ilp_models.domain.caveat import CAVEAT, SCOPE
 from ilp_models.report.content import FigureFile
 from ilp_models.report.page import MISSING, number, percent, write_page
 
-KINDS: Final = ("text", "number", "percent")
+KINDS: Final = ("text", "short", "number", "percent")
 _READERS: Final = {
     "management": "management",
     "middle": "middle managers",
@@ -31,7 +31,7 @@ class Column:
     heading : str
         What stands above it.
     kind : str, default "number"
-        ``text``, ``number`` or ``percent``.
+        ``text``, ``short`` (text on one line), ``number`` or ``percent``.
     """
 
     name: str
@@ -64,6 +64,11 @@ class Section:
     figure: FigureFile | None = None
 
     @property
+    def classes(self) -> list[str]:
+        """How each column is set."""
+        return [{"text": "", "short": "short"}.get(column.kind, "n") for column in self.columns]
+
+    @property
     def rows(self) -> list[list[str]]:
         """The table as text."""
         if self.table is None:
@@ -85,6 +90,8 @@ class Product:
         The periods that it is for, in words.
     summary : str
         What is given to whom, in a sentence.
+    verdict : str
+        What was decided, in a word or two.
     until : str
         Until when the decision holds, in words.
     decision : str
@@ -101,6 +108,7 @@ class Product:
     title: str
     period: str
     summary: str
+    verdict: str
     until: str
     decision: str
     reasons: tuple[str, ...]

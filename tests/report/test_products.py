@@ -25,7 +25,16 @@ COLUMNS = (Column("area", "Area", "text"), Column("effort", "Effort"), Column("s
 
 def product(*sections):
     return Product(
-        "shift", "Areas of the shift", "3 January", "Six cells", "9 January", "abc", ("Why.",), sections, {"seed": "0"}
+        "shift",
+        "Areas of the shift",
+        "3 January",
+        "Six cells",
+        "ADMITTED",
+        "9 January",
+        "abc",
+        ("Why.",),
+        sections,
+        {"seed": "0"},
     )
 
 
