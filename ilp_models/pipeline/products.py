@@ -6,8 +6,8 @@ from typing import Final
 
 from ilp_models.export.allocated import write_rows
 from ilp_models.export.marking import Marking
-from ilp_models.pipeline.field_products import community, shift
 from ilp_models.pipeline.allocation_record import grounds
+from ilp_models.pipeline.field_products import community, shift
 from ilp_models.pipeline.made import Made
 from ilp_models.pipeline.plan_products import management, middle
 from ilp_models.report.products import Product, write_product
