@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ilp_models.data.person import personal_contents, speaks_of_persons
 from ilp_models.data.places import Places, Survey
 from ilp_models.data.records import Records
 from ilp_models.data.sieve import Sieve
+from ilp_models.data.unplaced import count_unplaced
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeError, IntakeReport
@@ -160,14 +162,20 @@ class Draft:
         shown = [self._columns.declared()[role] for role in self._columns.place]
         first, second = (self._records.table[column].where(self._sieve.kept) for column in shown)
         places = self._rules.survey.locate(first, second)
+        self._unplaced = np.flatnonzero(self._sieve.kept & (places.missing | places.zero))
         self._sieve.take_out("coordinates missing or no numbers", "set aside", places.missing, shown)
         self._sieve.take_out("coordinates are zero", "set aside", places.zero, shown)
         self._sieve.take_out("coordinates look swapped", "set aside", places.swapped, shown)
         note = "outside data.bounds, the area of use of a CRS, or far from all others."
         self._sieve.take_out("coordinates outside the area", "set aside", places.outside, shown, note)
-        if self._columns.area is not None:
-            self._sieve.flag("area missing", _mask(labels(self._records.table[self._columns.area]).isna()))
+        if (areas := self._areas) is not None:
+            self._sieve.flag("area missing", _mask(areas.isna()))
         return places
+
+    @cached_property
+    def _areas(self) -> pd.Series | None:
+        column = self._columns.area
+        return None if column is None else labels(self._records.table[column])
 
     def _sift_repeats(self) -> None:
         kept = np.flatnonzero(self._sieve.kept)
@@ -193,8 +201,8 @@ class Draft:
                 "y": self._places.y[kept],
             }
         )
-        if self._columns.area is not None:
-            table["area"] = labels(self._records.table[self._columns.area])[kept].astype("category").array
+        if (areas := self._areas) is not None:
+            table["area"] = areas[kept].astype("category").array
         start, end = self._span(occurred)
         return Events(
             table=table.sort_values("occurred_at", kind="stable", ignore_index=True),
@@ -245,6 +253,7 @@ class Draft:
             notes=self._notes(resolution),
             attribution=attribution,
             digest="" if events is None else events.digest(),
+            unplaced=count_unplaced(self._unplaced, self._occurred, self._types.names, self._areas),
         )
 
     def _resolution(self) -> str:

@@ -1,7 +1,7 @@
 """Intake: where events come from, and the account of what was kept, flagged and set aside on the way."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import pandas as pd
@@ -95,6 +95,10 @@ class IntakeReport:
         The words the publisher's licence asks for.
     digest : str, optional
         SHA-256 of the events.
+    unplaced : DataFrame, optional
+        Rows set aside for missing or zero coordinates alone: ``day``, ``crime_type``, ``area`` (the records' own label,
+        empty where there is none) and ``count``. None where the source keeps no such account. Too long for the stored
+        report, whose findings have the sums.
     """
 
     source: str
@@ -113,6 +117,7 @@ class IntakeReport:
     notes: tuple[str, ...] = ()
     attribution: str = ""
     digest: str = ""
+    unplaced: pd.DataFrame | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an account that does not add up."""
@@ -140,7 +145,8 @@ class IntakeReport:
         dict
             Keys are the parameters of the class and ``rejected_share``; times are ISO 8601 text.
         """
-        plain = asdict(self)
+        plain = asdict(replace(self, unplaced=None))
+        del plain["unplaced"]
         for name in ("start", "end"):
             plain[name] = None if plain[name] is None else plain[name].isoformat()
         for name in ("files", "columns_left", "person_columns_left", "notes"):

@@ -314,3 +314,31 @@ def test_a_source_is_a_plain_value(source):
     assert one == dataclasses.replace(one)
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.crs = "EPSG:32617"
+
+
+def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(source):
+    bad = [
+        "2021-01-05 13:00,Theft,,-79.40,B0",
+        "2021-01-05 14:00,Theft,0,0,B0",
+        "2021-01-06,Theft,,,B1",
+        "2021-01-06,Theft,,,",
+        ",Theft,,,B1",
+        "2021-01-06,,,,B1",
+        "2021-01-05,Theft,48.85,2.35,B0",
+    ]
+    _, report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
+    found = {
+        (str(row.day.date()), row.crime_type, row.area): row.count for row in report.unplaced.itertuples(index=False)
+    }
+    assert found == {
+        ("2021-01-05", "Theft", "B0"): 2,
+        ("2021-01-06", "Theft", "B1"): 1,
+        ("2021-01-06", "Theft", ""): 1,
+    }
+    assert "unplaced" not in report.to_dict()
+
+
+def test_records_that_all_have_a_place_lose_none(source):
+    _, report = source(text(rows(5)), columns={role: name for role, name in COLUMNS.items() if role != "area"}).read()
+    assert report.unplaced.columns.tolist() == ["day", "crime_type", "area", "count"]
+    assert len(report.unplaced) == 0
