@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,13 @@ def test_a_series_that_never_moved_has_the_least_spread_or_none():
 def test_periods_without_a_number_are_left_out_of_the_reference():
     known = Reference.of(column(1.0, np.nan, 3.0))
     assert (known.mean[0], known.periods[0]) == (2.0, 2)
+
+
+def test_the_table_of_limits_in_the_documentation_is_what_the_program_works_out():
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    rows = [line.strip("| \n").split(" | ") for line in page.splitlines() if line[:3] in ("| 1", "| 2", "| 6")]
+    assert len(rows) == 8
+    for series, allowance, limit, *delays in (map(float, row) for row in rows):
+        known = limit_for(share_of_each(0.05, int(series)), allowance, 52, 52)
+        assert round(known, 1) == limit
+        assert [round(float(run_length(known, shift - allowance)), 1) for shift in (2, 3, 4)] == delays

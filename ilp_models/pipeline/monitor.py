@@ -1,0 +1,97 @@
+"""The task ``monitor``: an admitted forecaster measured again in every period since its audit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.monitoring import Monitoring
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import EventSource
+from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.monitored import Monitored
+from ilp_models.pipeline.since import check_terms, standing_decision, watched_replay
+from ilp_models.pipeline.study import check_names, open_study
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    data: EventSource,
+    calendar: Calendar,
+    grid: GridSpec,
+    layers: Mapping[str, Any],
+    model: Mapping[str, Forecaster],
+    forecaster: str,
+    backtest: RollingOrigin,
+    audit: Audit,
+    monitor: Monitoring,
+    source: str,
+    register: str,
+    compute: Compute,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
+    """Return what monitoring found, and the command of a withdrawal where one is proposed.
+
+    Parameters
+    ----------
+    data : EventSource
+        Where the events come from: those of the audit and all since.
+    calendar : Calendar
+        How time is cut into periods.
+    grid : GridSpec
+        How space is cut into cells.
+    layers : mapping of str to mapping
+        Settings of each context layer by its name.
+    model : mapping of str to Forecaster
+        Forecasters by name.
+    forecaster : str
+        The one that was audited.
+    backtest : RollingOrigin
+        How it is replayed; the periods follow from the audit and the records.
+    audit : Audit
+        Unit, share and group table, as they were audited.
+    monitor : Monitoring
+        When a series is said to have left its range.
+    source : str
+        Folder of the run whose decision is watched.
+    register : str
+        File of the register.
+    compute : Compute
+        Where the work runs.
+    tracking : Tracker
+        Where the run is recorded.
+    config : mapping
+        Resolved settings of the task.
+    folder : Path
+        Folder of the run.
+
+    Returns
+    -------
+    str
+        Periods, limits, breaches, drift, and a proposal of withdrawal where there is one.
+
+    Raises
+    ------
+    WithheldError
+        If there is no standing decision, or anything differs from what was audited.
+    InputError
+        If there is no whole period since the audit.
+    """
+    check_names(model, forecaster=forecaster)
+    tracking.check()
+    decision = standing_decision(source, register)
+    check_terms(decision, source, forecaster, audit, config["model"][forecaster])
+    study = open_study(data, calendar, grid, config, folder, layers)
+    with tracking.run("monitor", study.tags(), config) as tracked:
+        since = watched_replay(study, source, decision, model[forecaster], backtest, audit, compute)
+        found = Monitored.of(since, decision, study, audit, monitor)
+        for path in found.write(source, folder):
+            tracked.artifact(path)
+        tracked.metrics({"periods_with_breach": len(found.watch.breached), "proposes": float(found.watch.proposes)})
+    return "\n".join([*found.lines(source), f"Files: {folder}"])

@@ -1,0 +1,262 @@
+"""What happened since an audit: its forecaster on its terms, over the audited periods and all whole ones since."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.permission import permitted
+from ilp_models.audit.register import Register
+from ilp_models.audit.residents import Residents
+from ilp_models.audit.subject import Subject
+from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.replay import World, replay
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import InputError, NotRunError, WithheldError
+from ilp_models.domain.finding import ALL
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.past import past_of
+from ilp_models.pipeline.study import Study, forecasts_folder, now
+
+
+@dataclass(frozen=True, eq=False)
+class Since:
+    """An audited forecaster over the audited periods and all since.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts beside what was recorded.
+    grid : Grid
+        The audited cells.
+    residents : tuple of Residents
+        Residents of the cells, one a dimension.
+    audited : int
+        The first periods, which the audit rested on.
+    notes : tuple of str
+        What changed since that is no reason to refuse: revised records, another version of the program.
+    """
+
+    replay: Replay
+    grid: Grid
+    residents: tuple[Residents, ...]
+    audited: int
+    notes: tuple[str, ...]
+
+
+def standing_decision(source: str, register: str) -> Decision:
+    """Return the decision of a run that the register bears out and that lets its forecast out.
+
+    Parameters
+    ----------
+    source : str
+        Folder of the run.
+    register : str
+        File of the register.
+
+    Returns
+    -------
+    Decision
+        Admitted, or approved by its reviewer; it may have expired, since new periods take time.
+
+    Raises
+    ------
+    WithheldError
+        If it was withheld or withdrawn, or the register does not know it.
+    """
+    decision = permitted(Register(Path(register)), Left.by(source).decision(), now())
+    if not decision.admitted and not decision.approved:
+        msg = f"The decision in {source} is withheld, so there is no use to watch: {' '.join(decision.reasons)}"
+        raise WithheldError(msg)
+    return decision
+
+
+def check_terms(decision: Decision, source: str, forecaster: str, audit: Audit, settings: Mapping[str, Any]) -> None:
+    """Return nothing if forecaster, unit and share are those audited, before any record is read.
+
+    Parameters
+    ----------
+    decision : Decision
+        What was decided.
+    source : str
+        Folder of its run.
+    forecaster : str
+        The forecaster to watch.
+    audit : Audit
+        Unit and share.
+    settings : mapping
+        Settings of the forecaster.
+
+    Raises
+    ------
+    WithheldError
+        If anything differs.
+    """
+    if forecaster != decision.forecaster:
+        msg = f"The decision in {source} is on {decision.forecaster}, not {forecaster}; set forecaster=..."
+        raise WithheldError(msg)
+    decision.holds_for({"unit": audit.unit, "share": audit.share})
+    path = Path(source, "model", "bundle.json")
+    known = json.loads(path.read_text(encoding="utf-8")).get("settings") if path.is_file() else None
+    if known is not None and json.loads(json.dumps(settings, default=str)) != known:
+        odd = sorted(name for name in {*known, *settings} if known.get(name) != settings.get(name))
+        msg = f"{forecaster} was audited with other settings of {', '.join(odd)}; give those, or audit again."
+        raise WithheldError(msg)
+
+
+def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay it with
+    study: Study,
+    source: str,
+    decision: Decision,
+    forecaster: Forecaster,
+    backtest: RollingOrigin,
+    audit: Audit,
+    compute: Compute,
+) -> Since:
+    """Return the forecaster over the audited periods and all whole ones since, on the audited cells.
+
+    Parameters
+    ----------
+    study : Study
+        Records, cells and periods.
+    source : str
+        Folder of the audited run.
+    decision : Decision
+        What was decided, and on which periods.
+    forecaster : Forecaster
+        Unfitted.
+    backtest : RollingOrigin
+        How it is replayed.
+    audit : Audit
+        The group table.
+    compute : Compute
+        Where the work runs.
+
+    Returns
+    -------
+    Since
+        Stored forecasts are used again where records and settings are the same.
+
+    Raises
+    ------
+    InputError
+        If there is no whole period since, or records do not reach back to the audited ones.
+    WithheldError
+        If cells or group table are not those audited.
+    NotRunError
+        If the forecaster cannot run.
+    """
+    header = decision.report.header
+    tested = _tested(study, header, backtest)
+    plan = replace(backtest, test_periods=len(tested), horizon=1)
+    # what is stored is stored by the plan that made it
+    planned = {name: getattr(plan, name) for name in ("test_periods", "horizon")}
+    study = replace(study, config={**study.config, "backtest": {**study.config["backtest"], **planned}})
+    grid = _audited_grid(study, source, decision)
+    name, world = decision.forecaster, World(study.events, grid, study.calendar, study.layers)
+    outcome = replay({name: forecaster}, study.recipes([name]), plan, world, forecasts_folder(study.config), compute)
+    if not outcome.replays:
+        msg = f"{name} could not run: {outcome.not_run[name]}"
+        raise NotRunError(msg)
+    one = next(found for found in outcome.replays if found.lead == 1)
+    audited = tuple(kind for kind in decision.report.crime_types if kind != ALL)
+    if one.crime_types != audited:
+        msg = f"The audit was of {', '.join(audited)}, not {', '.join(one.crime_types)}; give the same crime types."
+        raise WithheldError(msg)
+    subject = audit.with_residents(Subject(one, one, grid))
+    decision.holds_for({"group_table": subject.group_table})
+    return Since(one, grid, subject.residents or (), int(header["periods"]), _changes(study, source, one))
+
+
+def _audited_grid(study: Study, source: str, decision: Decision) -> Grid:
+    """Return the audited cells: those active before the first audited period, as they were known at the audit."""
+    header = decision.report.header
+    grid, kept = study.grid_at(pd.Timestamp(header["first_period"])), Path(source, "audit", "cells.parquet")
+    if grid.digest() != header["grid"] and kept.is_file():
+        # a record revised since may have made one cell more or less active
+        names = pd.read_parquet(kept, columns=["cell"])["cell"].astype(str)
+        everywhere = study.places.build(study.events)
+        known = np.asarray(everywhere.cells.astype(str).isin(set(names)))
+        grid = everywhere.subset(known) if known.any() else grid
+    decision.holds_for({"grid": grid.digest()})
+    return grid
+
+
+def _changes(study: Study, source: str, replayed: Replay) -> tuple[str, ...]:
+    notes, past = [], past_of(Path(source))
+    if past is not None:
+        then, today = past.observed.values, replayed.observed.values[:, :, : len(past.periods)]
+        if count := int((then != today).sum()):
+            notes.append(
+                f"Records of the audited periods were revised since: {count:,} of {then.size:,} counts differ, "
+                f"{then.sum():,.0f} events then and {today.sum():,.0f} now. The range comes from those of now."
+            )
+    path = Path(source, "model", "bundle.json")
+    code = json.loads(path.read_text(encoding="utf-8")).get("code") if path.is_file() else None
+    if code not in (None, study.tags()["code"]):
+        notes.append(f"The program changed since the audit (code {code}, now {study.tags()['code']}).")
+    return tuple(notes)
+
+
+def _tested(study: Study, header: Mapping[str, Any], backtest: RollingOrigin) -> pd.PeriodIndex:
+    events, unit = study.events, study.calendar.unit
+    whole = study.calendar.whole(events.start, events.end - events.settles_after)
+    if backtest.end is not None:
+        whole = whole[whole.end_time <= pd.Timestamp(backtest.end) + pd.Timedelta(days=1)]
+    starts = pd.DatetimeIndex(whole.start_time)
+    first, last = (pd.Timestamp(header[name]) for name in ("first_period", "last_period"))
+    between = int(((starts >= first) & (starts <= last)).sum())
+    if first not in starts or (last in starts and between != int(header["periods"])):
+        msg = (
+            f"The audit rested on {header['periods']} periods from {first.date()}; these records are cut into "
+            f"{len(whole)} whole {unit}s from {events.start.date()} to {events.end.date()}. Give the records and the "
+            "calendar of the audit."
+        )
+        raise InputError(msg)
+    tested = whole[starts >= first]
+    if not (starts > last).any():
+        reach = f"{whole[-1].end_time:%Y-%m-%d}" if len(whole) else "nowhere"
+        msg = (
+            f"There is no whole {unit} since the audit: it rested on those until {last.date()}, and the records are "
+            f"complete until {reach}. Monitor again when records reach the end of the next {unit}."
+        )
+        raise InputError(msg)
+    return pd.PeriodIndex(tested)
+
+
+def events_of(study: Study, grid: Grid, periods: pd.PeriodIndex) -> pd.DataFrame:
+    """Return the events of some periods with the area they lie in.
+
+    Parameters
+    ----------
+    study : Study
+        Records.
+    grid : Grid
+        Cells with their parent areas.
+    periods : PeriodIndex
+        Consecutive periods.
+
+    Returns
+    -------
+    DataFrame
+        ``ordinal`` (of the period), ``occurred_at``, ``crime_type``, ``area``; an event outside the cells, or in one
+        without a parent area, says so.
+    """
+    table = study.events.table
+    ordinal = study.calendar.ordinals(table["occurred_at"])
+    inside = (ordinal >= periods[0].ordinal) & (ordinal <= periods[-1].ordinal)
+    events = replace(study.events, table=table[inside])
+    at = grid.locate(events)
+    names = grid.cells.astype(str).to_numpy() if grid.parents.empty else grid.parents.iloc[:, 0].astype(object)
+    named = np.array([*(name if isinstance(name, str) and name else "(no area)" for name in names), "(no cell)"])
+    found = table.loc[inside, ["occurred_at", "crime_type"]]
+    return found.assign(ordinal=ordinal[inside], area=named[at])

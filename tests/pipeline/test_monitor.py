@@ -1,0 +1,239 @@
+"""An admitted forecaster watched as records go on: quiet while nothing changes, and a proposal when a group's does."""
+
+import json
+import shlex
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.errors import InputError, WithheldError
+from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, copied, perform, settle
+
+pytestmark = pytest.mark.slow
+
+AUDITED, NEW = 30, 14
+SAME = (*SETTINGS["forecast"], "compute.jobs=1", GROUPS)
+WATCHED = ("monitor.least_periods=20", "audit.minimum={periods:8,events:20,areas:2}", "audit.share=0.1")
+
+
+class Until:
+    """Records of a source up to a number of weeks before their end, changed on the way."""
+
+    def __init__(self, source, weeks_less, change=None, unplaced=None):
+        self.source, self.weeks_less, self.change, self.unplaced = source, weeks_less, change, unplaced
+
+    def read(self):
+        events, report = self.source.read()
+        end = events.end - pd.Timedelta(weeks=self.weeks_less)
+        table = events.table[events.table["occurred_at"] < end]
+        if self.change is not None:
+            table = self.change(table, events.end - pd.Timedelta(weeks=NEW)).reset_index(drop=True)
+        report = replace(report, rows_read=len(table), rows_kept=len(table), unplaced=self.unplaced)
+        return replace(events, table=table, end=end), report
+
+
+@pytest.fixture(scope="module")
+def city():
+    return settle("weekly")[1]["data"]
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory, city):
+    place = tmp_path_factory.mktemp("monitored")
+    plan = ("backtest.horizon=1", f"backtest.test_periods={AUDITED}", f"backtest.refit_every={AUDITED}")
+    return perform("weekly", place, *LENIENT, *plan, data=Until(city, NEW))
+
+
+def watch(audited, city, *more, **instead):
+    words = (f"source='{audited.folder}'", f"backtest.refit_every={AUDITED}", *SAME, *WATCHED)
+    change = {"data": Until(city, 0)} | instead
+    return perform("monitor", audited.folder.parent.parent, *words, *more, **change)
+
+
+@pytest.fixture(scope="module")
+def quiet(audited, city):
+    return watch(audited, city)
+
+
+def facts_of(done):
+    return json.loads((done.folder / "monitor.json").read_text())
+
+
+def test_while_nothing_changes_nothing_is_proposed(quiet):
+    facts = facts_of(quiet)
+    assert (facts["proposes_withdrawal"], facts["withdraw"]) == (False, None)
+    assert (facts["new_periods"], facts["reference_periods"]) == (NEW, AUDITED)
+    assert facts["false_alarms_a_year"]["any_series"] == pytest.approx(0.05, rel=0.01)
+    assert "No series left the range" in quiet.told
+
+
+def test_the_table_holds_every_period_measure_type_and_group(quiet):
+    table = pd.read_csv(quiet.folder / "monitor.csv", keep_default_na=False, na_values=[""])
+    assert table.columns.tolist() == [
+        *("period", "crime_type", "dimension", "group", "measure", "value", "reference", "z"),
+        *("cusum_up", "cusum_down", "breach"),
+    ]
+    assert table["period"].nunique() == AUDITED + NEW
+    assert set(table["measure"]) == {"exposure", "exposure_ratio", "coverage", "coverage_ratio", "sum_ratio"}
+    assert not table.duplicated(["period", "crime_type", "dimension", "group", "measure"]).any()
+    assert table[table["period"] < facts_of(quiet)["new_periods_span"][0]]["cusum_up"].isna().all()
+
+
+def test_measures_over_the_audited_periods_are_those_of_the_audit(quiet, audited):
+    table = pd.read_csv(quiet.folder / "monitor.csv", keep_default_na=False, na_values=[""])
+    before = table[(table["period"] < facts_of(quiet)["new_periods_span"][0]) & (table["measure"] == "exposure")]
+    means = before.groupby(["crime_type", "group"])["value"].mean()
+    found = {
+        (one["crime_type"], one["group"]): one for one in audited.decision["findings"] if one["check"] == "exposure"
+    }
+    assert set(found) == set(means.index)
+    for key, one in found.items():
+        assert means[key] == pytest.approx(one["estimate"], rel=1e-9)
+
+
+def test_the_page_and_a_figure_for_each_measure_stand_beside_the_tables(quiet):
+    page = (quiet.folder / "monitor.html").read_text()
+    assert "No series left the range" in page
+    assert "http://" not in page
+    assert len(list((quiet.folder / "figures").glob("*.png"))) == 5
+
+
+def doubled(table, start):
+    """Every assault of the new weeks is recorded three times."""
+    more = table[(table["occurred_at"] >= start) & (table["crime_type"] == "assault")]
+    return pd.concat([table, more, more]).sort_values("occurred_at", kind="stable")
+
+
+@pytest.fixture(scope="module")
+def tripled(audited, city):
+    return watch(audited, city, data=Until(city, 0, doubled))
+
+
+def test_a_lasting_change_leads_to_a_proposal_with_its_command_and_withdraws_nothing(tripled, audited):
+    facts = facts_of(tripled)
+    assert facts["proposes_withdrawal"]
+    assert len(facts["periods_with_breach"]) >= 3
+    assert "WITHDRAWAL IS PROPOSED" in tripled.told
+    assert "a person decides" in tripled.told
+    assert facts["withdraw"] in tripled.told
+    assert facts["withdraw"] in (tripled.folder / "monitor.html").read_text().replace("&#39;", "'")
+    lines = (audited.folder.parent.parent / "register.jsonl").read_text()
+    assert '"withdrawn"' not in lines
+
+
+def test_the_command_that_is_proposed_withdraws(tripled, audited, tmp_path):
+    register = tmp_path / "register.jsonl"
+    register.write_text((audited.folder.parent.parent / "register.jsonl").read_text())
+    program, task, *words = shlex.split(facts_of(tripled)["withdraw"])
+    assert (program, task) == ("ilp", "withdraw")
+    quoted = [f"{name}='{value}'" for name, value in (word.split("=", 1) for word in words)]
+    told = perform("withdraw", tmp_path, *quoted, f"register='{register}'", "tracking=memory").told
+    assert "is withdrawn" in told
+    with pytest.raises(WithheldError, match="was withdrawn on"):
+        perform("monitor", tmp_path, f"source='{audited.folder}'", *SAME, *WATCHED, f"register='{register}'")
+
+
+def test_the_series_that_broke_out_are_the_right_ones(tripled):
+    series = pd.DataFrame(facts_of(tripled)["series"])
+    broke = series[series["breaches"] > 0]
+    overall = broke[(broke["measure"] == "sum_ratio") & (broke["group"] == "")]
+    assert "assault" in set(overall["crime_type"])
+    assert "burglary" not in set(overall["crime_type"])
+    assert set(overall["towards"]) == {"lower"}
+
+
+def test_the_mix_of_crime_types_is_seen_to_move_where_it_does(tripled, quiet):
+    drift = [pd.DataFrame(facts_of(done)["drift"]).set_index(["part", "crime_type"]) for done in (tripled, quiet)]
+    moved, still = (one.loc[("crime type", "all")] for one in drift)
+    assert moved["beyond"]
+    assert moved["distance"] > 3 * still["distance"]
+    assert {"weekday", "area"} <= set(drift[0].reset_index()["part"])
+
+
+def test_records_without_a_place_are_told_by_group(audited, city):
+    events, _ = city.read()
+    areas = list(events.table["area"].cat.categories)
+    days = pd.date_range(events.end - pd.Timedelta(weeks=NEW), events.end, inclusive="left")
+    lost = pd.DataFrame({"day": days, "crime_type": "assault", "area": areas[0], "count": 30})
+    done = watch(audited, city, data=Until(city, 0, unplaced=lost))
+    table = pd.read_csv(done.folder / "unplaced.csv", keep_default_na=False)
+    assert set(table["dimension"]) > {"", "area"}
+    now = table[(table["dimension"] == "area") & (table["group"] == areas[0]) & (table["crime_type"] == "all")]
+    assert now["unplaced"].sum() == 30 * 7 * NEW
+    whole = table[(table["dimension"] == "") & (table["crime_type"] == "all")]
+    dimension = next(name for name in table["dimension"] if name not in ("", "area"))
+    by_group = table[(table["dimension"] == dimension) & (table["crime_type"] == "all")]
+    assert by_group["records"].sum() == pytest.approx(whole["records"].sum())
+    drift = pd.read_csv(done.folder / "drift.csv", keep_default_na=False)
+    row = drift[
+        (drift["part"] == "records without a place") & (drift["dimension"] == "") & (drift["crime_type"] == "all")
+    ]
+    assert row["beyond"].item() in (True, "True")
+    assert float(row["share_before"].item()) == 0
+
+
+def test_a_source_without_an_account_of_lost_places_says_so(quiet):
+    assert "no account of records without a place" in quiet.told
+    assert not (quiet.folder / "unplaced.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (("audit.share=0.05",), "use what was audited"),
+        (("audit.unit=per_km2",), "use what was audited"),
+        (("audit.groups.source=null",), "group_table"),
+        (("forecaster=ewma", "model=[ewma]"), "is on lightgbm, not ewma"),
+        (("model.lightgbm.n_estimators=30",), "other settings of n_estimators"),
+        (("grid.size=400",), "grid="),
+    ],
+)
+def test_other_terms_than_audited_are_refused(audited, city, words, match):
+    with pytest.raises(WithheldError, match=match):
+        watch(audited, city, *words)
+
+
+def revised(table, start):
+    """Some of the records of the audited weeks were taken out since, and one was added where nobody had been."""
+    early = table.iloc[[0]].assign(x=table["x"].min() + 1, y=table["y"].max() - 1)
+    gone = (
+        (table["occurred_at"] < start) & (np.arange(len(table)) > len(table) - 4000) & (np.arange(len(table)) % 50 == 0)
+    )
+    return pd.concat([early, table[~gone]])
+
+
+def test_records_that_were_revised_since_are_measured_on_the_audited_cells(audited, city):
+    told = watch(audited, city, data=Until(city, 0, revised)).told
+    assert "Records of the audited periods were revised" in told
+
+
+def test_without_a_new_period_it_says_until_when_records_reach(audited, city):
+    with pytest.raises(InputError, match=r"no whole week since the audit.*complete until \d{4}"):
+        watch(audited, city, data=Until(city, NEW))
+
+
+def test_records_that_do_not_reach_back_are_refused(audited, city):
+    class Late(Until):
+        def read(self):
+            events, report = super().read()
+            start = events.end - pd.Timedelta(weeks=NEW + 5)
+            return replace(events, table=events.table[events.table["occurred_at"] >= start], start=start), report
+
+    with pytest.raises(InputError, match="Give the records and the calendar of the audit"):
+        watch(audited, city, data=Late(city, 0))
+
+
+def test_a_withheld_or_unknown_decision_is_not_watched(withheld, shelf, audited, tmp_path):
+    words = (*SAME, *WATCHED)
+    with pytest.raises(WithheldError, match="is withheld, so there is no use to watch"):
+        perform("monitor", shelf, f"source='{withheld.folder}'", *words)
+    with pytest.raises(WithheldError, match="knows no decision"):
+        perform("monitor", tmp_path, f"source='{copied(audited, tmp_path / 'run')}'", *words)
+
+
+def test_numbers_in_the_facts_are_numbers(quiet):
+    facts = facts_of(quiet)
+    assert all(isinstance(row["breaches"], int) and isinstance(row["watched"], bool) for row in facts["series"])
+    assert np.isfinite(facts["limit"])
