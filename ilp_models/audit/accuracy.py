@@ -2,13 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from ilp_models.audit.evidence import Evidence
 from ilp_models.domain.calibration import calibration_line
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.finding import ALL, Finding
-from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +27,7 @@ def check_baseline(evidence: Evidence) -> list[Finding]:
     """
     periods, least = len(evidence.replay.periods), evidence.minimum.periods
     thin = f"{periods} test periods of the {least} asked for" if periods < least else ""
-    loss = evidence.resampling.ratio(*(_pooled(_deviance(evidence, r)) for r in (evidence.replay, evidence.baseline)))
+    loss = evidence.resampling.ratio(*(_pooled(evidence.deviance_of(r)) for r in (evidence.replay, evidence.baseline)))
     skill = Estimate(1 - loss.value, 1 - loss.high, 1 - loss.low)
     hits = (_pooled(evidence.flags_of(r) * evidence.observed) for r in (evidence.replay, evidence.baseline))
     name, advice = evidence.baseline.forecaster, "Use the baseline, or improve the forecaster."
@@ -106,12 +104,6 @@ def _by_type(evidence: Evidence, check: str, title: str, estimate: Estimate, **w
         evidence.judged(check, title, (row[0], row[1], row[2]), crime_type=name, evidence=float(count), **words)
         for name, row, count in zip(evidence.scopes, rows, events, strict=True)
     ]
-
-
-def _deviance(evidence: Evidence, replay: Replay) -> Floats:
-    mean = np.maximum(np.asarray(replay.expected.values, dtype=float), evidence.floor)
-    y = evidence.observed
-    return np.asarray(2 * (special.xlogy(y, y / mean) - y + mean))
 
 
 def _pooled(cube: Floats) -> Floats:

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from ilp_models.audit.measures import flagged_map
+from ilp_models.audit.flags import HARM, flagged_map, harm_weights
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
@@ -83,6 +84,8 @@ class Evidence:
         Smaller forecasts are read as this many events where logarithms are taken.
     residents : tuple of Residents, optional
         One a dimension of the group table; empty without one.
+    harm : mapping of str to float, optional
+        Harm of one event by crime type, for the unit ``harm``.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class Evidence:
     unit: str
     floor: float
     residents: tuple[Residents, ...] = ()
+    harm: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse to compare unlike with unlike."""
@@ -131,6 +135,32 @@ class Evidence:
         """Flagged fraction of each cell by the audited forecaster, shape (crime types, cells, periods)."""
         return self.flags_of(self.replay)
 
+    @cached_property
+    def baseline_flags(self) -> Floats:
+        """Flagged fraction of each cell by the baseline, shape (crime types, cells, periods)."""
+        return self.flags_of(self.baseline)
+
+    @property
+    def harms(self) -> Floats | None:
+        """Harm of one event of each crime type, None where none is given."""
+        return harm_weights(self.replay.crime_types, self.harm) if self.harm else None
+
+    def deviance_of(self, replay: Replay) -> Floats:
+        """Return the Poisson deviance of each unit.
+
+        Parameters
+        ----------
+        replay : Replay
+            Forecasts; smaller ones than the floor are read as it.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (crime types, cells, periods).
+        """
+        mean = np.maximum(np.asarray(replay.expected.values, dtype=float), self.floor)
+        return np.asarray(2 * (special.xlogy(self.observed, self.observed / mean) - self.observed + mean))
+
     def flags_of(self, replay: Replay) -> Floats:
         """Return the flagged fraction of each cell by a forecaster, in the audited unit and share.
 
@@ -146,7 +176,8 @@ class Evidence:
         """
         people = self.residents[0].total if self.residents else None
         expected = np.asarray(replay.expected.values, dtype=float)
-        return flagged_map(expected, self.grid.area_m2, self.share, self.unit, people)
+        harm = self.harms if self.unit == HARM else None
+        return flagged_map(expected, self.grid.area_m2, self.share, self.unit, people, harm)
 
     def judged(self, check: str, title: str, numbers: tuple[float, float, float], **where: Any) -> Finding:
         """Return a finding judged by the limit of its check.

@@ -1,64 +1,21 @@
 """Exposure, coverage and need by group in closed form, as sums over cells that periods are resampled from."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ilp_models.audit import formulas
+from ilp_models.audit.extremes import pair
+from ilp_models.audit.flags import UNITS, flagged_map
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.errors import InputError
-from ilp_models.domain.ranking import flagged
 from ilp_models.domain.resampling import Estimate, Resampling
 
 Floats = npt.NDArray[np.float64]
 
-UNITS: Final = ("count", "per_km2", "per_resident")
-
-
-def flagged_map(
-    expected: Floats, area_m2: Floats, share: float, unit: str = "count", residents: Floats | None = None
-) -> Floats:
-    """Return which fraction of each cell is flagged when cells are ranked in a stated unit.
-
-    Parameters
-    ----------
-    expected : ndarray of float64
-        Expected events, shape (crime types, cells, periods).
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-    share : float
-        Share of the active land that is flagged in each period, for each crime type.
-    unit : str, default "count"
-        ``count``, ``per_km2`` or ``per_resident``: what cells are ranked by.
-    residents : ndarray of float64, optional
-        Residents of each cell, for ``per_resident``; cells without residents rank last.
-
-    Returns
-    -------
-    ndarray of float64
-        Fractions from 0 to 1, shape of ``expected``; cells tied at the edge are flagged in equal parts.
-
-    Raises
-    ------
-    InputError
-        If the unit is unknown, or residents are not.
-    """
-    if unit not in UNITS:
-        msg = f"audit.unit={unit!r} is unknown; choose one of {', '.join(UNITS)}."
-        raise InputError(msg)
-    if unit == "per_resident" and residents is None:
-        msg = "audit.unit=per_resident needs a group table with residents; set audit.groups.path=FILE."
-        raise InputError(msg)
-    key = expected
-    if unit == "count":
-        key = expected * area_m2[:, None]
-    elif residents is not None and unit == "per_resident":
-        people = np.where(residents > 0, residents, np.inf)
-        key = expected * (area_m2 / people)[:, None]
-    # ``flagged`` ranks by what it is given per m2, so what it is given here is the key times the area
-    return np.stack([flagged(one_type, area_m2, share) for one_type in key])
+__all__ = ["UNITS", "GroupSums", "flagged_map"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +106,7 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        ones = np.broadcast_to(self.maps, self.exposed.shape)
-        return _estimate(lambda top, count: top / (count * self.people), resampling, self.exposed, ones)
+        return self._estimate(formulas.exposure, resampling)
 
     def exposure_ratio(self, resampling: Resampling, reference: int | None = None) -> Estimate:
         """Return ER_g: the exposure of a group over that of the rest of the residents or of a named group.
@@ -167,10 +123,7 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        others, rest = self.exposed_rest, self.rest
-        if reference is not None:
-            others, rest = self.exposed[..., [reference]], self.people[[reference]]
-        return _estimate(lambda top, bottom: (top / self.people) / (bottom / rest), resampling, self.exposed, others)
+        return self._estimate(partial(formulas.exposure_ratio, reference=reference), resampling)
 
     def patrol_share(self, resampling: Resampling) -> Estimate:
         """Return pi_g: the share of flagged cells that falls to a group.
@@ -185,7 +138,7 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        return _estimate(lambda top, bottom: top / bottom, resampling, self.patrolled, self.flagged)
+        return self._estimate(formulas.patrol_share, resampling)
 
     def burden_share(self, resampling: Resampling) -> Estimate:
         """Return beta_g: the share of recorded events that falls to a group.
@@ -200,7 +153,7 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        return _estimate(lambda top, bottom: top / bottom, resampling, self.burdened, self.recorded)
+        return self._estimate(formulas.burden_share, resampling)
 
     def need_adjusted_ratio(self, resampling: Resampling) -> Estimate:
         """Return NAR_g = pi_g / beta_g: 1 where flags follow recorded events.
@@ -215,11 +168,7 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        return _estimate(
-            lambda flags, all_flags, events, all_events: (flags / all_flags) / (events / all_events),
-            resampling,
-            *(self.patrolled, self.flagged, self.burdened, self.recorded),
-        )
+        return self._estimate(formulas.need_adjusted_ratio, resampling)
 
     def coverage(self, resampling: Resampling) -> Estimate:
         """Return C_g: the share of a group's recorded events inside flagged land.
@@ -234,10 +183,10 @@ class GroupSums:
         Estimate
             Shape (types, groups).
         """
-        return _estimate(lambda top, bottom: top / bottom, resampling, self.covered, self.burdened)
+        return self._estimate(formulas.coverage, resampling)
 
     def coverage_ratio(self, resampling: Resampling, enough: npt.NDArray[np.bool_]) -> Estimate:
-        """Return CR: the lowest coverage of a group over the highest.
+        """Return CR: the lowest coverage of a group over the highest; in other weeks that of the same two groups.
 
         Parameters
         ----------
@@ -251,23 +200,40 @@ class GroupSums:
         Estimate
             Shape (types,); NaN where fewer than two groups can be compared.
         """
-        comparable = np.where(enough.sum(axis=1) >= 2, 1.0, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = pair(formulas.coverage(self.totals), enough, lowest=True)
+        return self._estimate(lambda sums: ratio(formulas.coverage(sums)), resampling)
 
-        def ratio(top: Floats, bottom: Floats) -> Floats:
-            rate = top / bottom
-            lowest = np.where(enough, rate, np.inf).min(axis=-1)
-            return np.asarray(comparable * lowest / np.where(enough, rate, -np.inf).max(axis=-1))
+    @cached_property
+    def _by_period(self) -> dict[str, Floats]:
+        """Sums with everyone as the last group, as formulas take them; everyone's covered events are not known."""
+        parts = {
+            "exposed": (self.exposed, self.exposed[..., :1] + self.exposed_rest[..., :1]),
+            "patrolled": (self.patrolled, self.flagged),
+            "burdened": (self.burdened, self.recorded),
+            "covered": (self.covered, np.full_like(self.recorded, np.nan)),
+        }
+        return {name: np.concatenate(both, axis=-1) for name, both in parts.items()}
 
-        return _estimate(ratio, resampling, self.covered, self.burdened)
+    @property
+    def _fixed(self) -> dict[str, Floats]:
+        people = np.append(self.people, self.people[0] + self.rest[0])
+        return {"people": people[None], "maps": self.maps[:, 0] * self.exposed.shape[1]}
 
+    @property
+    def totals(self) -> formulas.Totals:
+        """Sums over all periods, as formulas take them; everyone's covered events are not known."""
+        return {name: one.sum(axis=1) for name, one in self._by_period.items()} | self._fixed
 
-def _estimate(measure: Callable[..., Floats], resampling: Resampling, *sums: Floats) -> Estimate:
-    """Apply a measure to sums over all periods and to sums over drawn periods, shape (types, periods, groups)."""
-    periods = sums[0].shape[1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = measure(*(one.sum(axis=1) for one in sums))
-        if not resampling.enough(periods):
-            return Estimate(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
-        weights = resampling.weights(periods)
-        drawn = measure(*(np.einsum("dt,ktg->dkg", weights, one, optimize=True) for one in sums))
-        return Estimate(value, *resampling.interval(drawn, periods))
+    def _estimate(self, formula: formulas.Formula, resampling: Resampling) -> Estimate:
+        """Apply a formula to sums over all periods and to sums over drawn periods."""
+        periods = self.exposed.shape[1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = formula(self.totals)
+            if not resampling.enough(periods):
+                return Estimate(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
+            weights = resampling.weights(periods)
+            sums = {
+                name: np.einsum("dt,ktg->dkg", weights, one, optimize=True) for name, one in self._by_period.items()
+            }
+            return Estimate(value, *resampling.interval(formula(sums | self._fixed), periods))

@@ -1,0 +1,139 @@
+"""Areas as the units of chance: cells by area, areas drawn again, and residents exchanged between areas."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.resampling import Resampling
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_FEWEST: Final = 3
+_STRATUM: Final = 20  # fewer areas could be exchanged in too few ways for a p-value of a few per cent
+_MOST_STRATA: Final = 10
+_DRAWN_AT_ONCE: Final = 4_000_000
+_EXCHANGED_AT_ONCE: Final = 500_000  # more would not stay in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The areas of one dimension where somebody lives.
+
+    Parameters
+    ----------
+    matrix : csr_matrix
+        1 where a cell (column) belongs to an area (row).
+    people : ndarray of float64
+        Residents of each area.
+    """
+
+    matrix: csr_matrix
+    people: Floats
+
+    @classmethod
+    def of(cls, residents: Residents) -> Self:
+        """Return the areas that cells belong to.
+
+        Parameters
+        ----------
+        residents : Residents
+            Residents of cells; a cell whose area is not known is an area of its own.
+
+        Returns
+        -------
+        Clusters
+            Cells where nobody is known to live belong to none.
+        """
+        cells = len(residents.total)
+        label = np.where(residents.area >= 0, residents.area, residents.area.max(initial=0) + 1 + np.arange(cells))
+        alive = np.flatnonzero(residents.total > 0)
+        names, row = np.unique(label[alive], return_inverse=True)
+        matrix = csr_matrix((np.ones(len(alive)), (row, alive)), shape=(len(names), cells))
+        return cls(matrix, matrix @ residents.total)
+
+    def __len__(self) -> int:
+        """Return how many areas there are."""
+        return len(self.people)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough areas to be drawn or exchanged."""
+        return len(self) >= _FEWEST
+
+    def sums(self, values: Floats, weights: Floats) -> Floats:
+        """Return weighted sums over the cells of each area.
+
+        Parameters
+        ----------
+        values : ndarray of float64
+            Shape (cells,).
+        weights : ndarray of float64
+            Shape (cells, groups).
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (areas, groups).
+        """
+        return np.asarray(self.matrix @ (values[:, None] * weights))
+
+    def drawn(self, resampling: Resampling) -> Iterator[Floats]:
+        """Yield how often each area is drawn, with replacement.
+
+        Parameters
+        ----------
+        resampling : Resampling
+            Number and seed of the draws; areas have no order, so there are no blocks.
+
+        Yields
+        ------
+        ndarray of float64
+            Some of the draws, shape (draws, areas); rows add up to the number of areas.
+        """
+        generator, size = np.random.default_rng([resampling.seed, 1]), len(self)
+        for draws in _parts(resampling.draws, _DRAWN_AT_ONCE // size):
+            flat = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
+            yield np.bincount(flat.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
+
+    def exchanged(self, resampling: Resampling, width: int) -> Iterator[Ints]:
+        """Yield which area's residents each area gets when areas of similar population exchange theirs.
+
+        Parameters
+        ----------
+        resampling : Resampling
+            Number and seed of the draws.
+        width : int
+            Values an area that the caller holds for each draw; bounds how many are yielded at once.
+
+        Yields
+        ------
+        ndarray of int64
+            Some of the permutations, shape (draws, areas).
+        """
+        generator, strata = np.random.default_rng([resampling.seed, 2]), self.strata
+        members = [np.flatnonzero(strata == one) for one in range(strata.max() + 1)]
+        for draws in _parts(resampling.draws, _EXCHANGED_AT_ONCE // (len(self) * width)):
+            result = np.empty((draws, len(self)), dtype=np.int64)
+            for own in members:
+                result[:, own] = generator.permuted(np.broadcast_to(own, (draws, len(own))), axis=1)
+            yield result
+
+    @property
+    def strata(self) -> Ints:
+        """The stratum of each area by number of residents; at least 20 areas in each, or all in one."""
+        parts = int(np.clip(len(self) // _STRATUM, 1, _MOST_STRATA))
+        place = np.empty(len(self), dtype=np.int64)
+        place[np.argsort(self.people, kind="stable")] = np.arange(len(self))
+        return place * parts // max(len(self), 1)
+
+
+def _parts(draws: int, step: int) -> Iterator[int]:
+    """Yield how many draws to make at once, so that memory stays small; the draws do not depend on it."""
+    for start in range(0, draws, max(1, step)):
+        yield min(max(1, step), draws - start)
