@@ -151,7 +151,7 @@ def _risks(facts: Facts) -> dict[str, Any]:
         "impact_assessment_date": person("date of each"),
         "impact_assessment_url": person("address of each, or none"),
         "risks": [
-            {"risk_name": row["title"], "risk_description": f"{row['state']}: {row['about']}, {row['estimate']}"}
+            {"risk_name": row["label"], "risk_description": f"{row['state']}: {row['about']}, {row['estimate']}"}
             for row in facts.against
         ],
         "risk_mitigation": person("answer to each risk"),

@@ -107,7 +107,7 @@ def write_audit_json(dossier: Dossier, folder: Path) -> Path:
     StorageError
         If it cannot be written.
     """
-    text = json.dumps(report_content(dossier), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(report_content(dossier), allow_nan=False, ensure_ascii=False)
     return write_whole(folder / "report.json", text + "\n")
 
 

@@ -7,10 +7,11 @@ from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report import tables
 from ilp_models.report.audit_content import compose_audit, settings_text
+from ilp_models.report.audit_findings import judged, short_reasons
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.report.definitions import NOTATION, defined
 from ilp_models.report.dossier import Dossier
-from ilp_models.report.page import ICONS, checks, percent, write_page
+from ilp_models.report.page import ICONS, percent, write_page
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def write_audit_page(report: AuditPage, dossier: Dossier, folder: Path, open_fie
         reasons=tables.plain_reasons(decision),
         accepted=[defined(check).label.lower() for check in accepted] or ["the decision as it stands"],
         protocol=tables.audit_protocol(decision.report),
-        checks=checks(tables.findings(decision.report)),
+        checks=judged(decision.report),
+        short=short_reasons(decision),
         definitions={name: defined(name) for name in ("exposure", "coverage")},
         notation=NOTATION,
         baseline=header.get("baseline", "not named"),

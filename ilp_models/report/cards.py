@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from ilp_models.domain.caveat import CAVEAT, SCOPE
-from ilp_models.domain.finding import ALL, State
+from ilp_models.domain.finding import ALL
 from ilp_models.report import tables
+from ilp_models.report.audit_findings import against
 from ilp_models.report.audit_page import AuditPage
 from ilp_models.report.audit_tables import measure_rows, sides
 from ilp_models.report.compose import records_in_a_line
@@ -18,7 +19,6 @@ from ilp_models.report.drafts import write_draft
 from ilp_models.report.page import MISSING, number, percent
 
 _UNKNOWN: Final = "not known: the run did not hand it over"
-_WORST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW)
 
 
 @dataclass(frozen=True)
@@ -261,18 +261,13 @@ def _group_rows(dossier: Dossier) -> list[dict[str, str]]:
 
 
 def _against(dossier: Dossier) -> list[dict[str, str]]:
-    table = tables.findings(dossier.decision.report)
-    thin = ~table["required"] & (table["state"] == State.INSUFFICIENT)
-    table = table[table["state"].isin([str(state) for state in _WORST]) & ~thin]
-    order = {str(state): place for place, state in enumerate(_WORST)}
-    ranked = table.assign(place=table["state"].map(order)).sort_values("place", kind="stable")
     return [
         {
-            **{name: str(row[name]) for name in ("state", "title", "about", "limit")},
+            **{name: str(row[name]) for name in ("state", "label", "about", "limit")},
             "estimate": number(row["estimate"]),
             "interval": _range(row["low"], row["high"]),
         }
-        for row in ranked.to_dict("records")
+        for row in against(dossier.decision.report)
     ]
 
 

@@ -1,0 +1,96 @@
+import pytest
+
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.finding import Finding, Limit, State
+from ilp_models.report.audit_findings import against, judged, short_reasons
+from tests.report import dossier_makers as makers
+
+LIMIT = Limit(fail_below=0.8, warn_above=1.15)
+
+
+def finding(state, group, check="need_adjusted_ratio", title="flags over events", estimate=1.0, limit=LIMIT):
+    reason = f"Assault, origin, {group}: {title} is {estimate} ({limit.words() or 'reported only'}). Try another unit."
+    numbers = (estimate, estimate - 0.1, estimate + 0.1)
+    return Finding(check, title, State(state), reason, *numbers, limit, "Assault", "origin", group)
+
+
+def report_of(*findings):
+    return AuditReport(findings, "ewma", "r", ("Assault",))
+
+
+STATES = ["pass", "insufficient", "pass", "fail", "review", "insufficient"]
+
+
+@pytest.fixture
+def one():
+    return judged(report_of(*(finding(state, f"g{place}") for place, state in enumerate(STATES))))[0]
+
+
+def test_what_speaks_against_the_model_stands_first_and_the_rest_is_folded(one):
+    assert [(state, folded, len(rows)) for state, folded, rows in one.parts] == [
+        ("fail", False, 1),
+        ("review", False, 1),
+        ("insufficient", True, 2),
+        ("pass", True, 2),
+    ]
+    assert (one.state, one.tally, one.open, one.label) == ("fail", "2 of 6 pass", True, "Need-adjusted ratio")
+
+
+def test_a_reason_repeats_neither_numbers_nor_limit(one):
+    assert one.parts[0][2][0]["advice"] == "Try another unit."
+    assert one.limit == "fail below 0.8, review above 1.15"
+
+
+def test_few_findings_are_not_folded():
+    few = judged(report_of(finding("pass", "a"), finding("insufficient", "b")))[0]
+    assert not any(folded for _, folded, _ in few.parts)
+
+
+def test_titles_and_limits_that_differ_stand_in_the_rows():
+    mixed = judged(report_of(finding("fail", "a", title="one"), finding("fail", "b", title="two", limit=Limit(0.5))))[0]
+    assert (mixed.title, mixed.limit) == ("", "")
+    assert [row["advice"] for row in mixed.parts[0][2]] == ["one. Try another unit.", "two. Try another unit."]
+    assert [row["limit"] for row in mixed.parts[0][2]] == ["fail below 0.8, review above 1.15", "fail below 0.5"]
+
+
+def test_an_interval_without_width_is_exact_and_one_that_is_not_there_is_none():
+    exact = Finding("governance", "fields", State.FAIL, "purpose is empty", 9.0, 9.0, 9.0, Limit(fail_above=0))
+    nothing = Finding("group_table", "groups", State.INSUFFICIENT, "no table")
+    rows = [check.parts[0][2][0] for check in judged(report_of(exact, nothing))]
+    assert [row["interval"] for row in rows] == ["exact", "none"]
+    assert [row["advice"] for row in rows] == ["purpose is empty", "no table"]
+
+
+def test_demanded_checks_come_first_the_worst_before_the_others():
+    found = judged(
+        report_of(
+            finding("fail", "a", check="exposure_ratio"),
+            finding("pass", "a", check="sum_ratio"),
+            finding("review", "a", check="coverage_ratio"),
+            finding("pass", "b", check="exposure", limit=Limit()),
+        )
+    )
+    assert [(one.check, one.state) for one in found] == [
+        ("coverage_ratio", "review"),
+        ("sum_ratio", "pass"),
+        ("exposure_ratio", "fail"),
+        ("exposure", "reported"),
+    ]
+
+
+def test_reasons_are_short_and_carry_the_label_of_their_check():
+    told = dict(short_reasons(makers.reviewed()))
+    assert list(told) == ["Need-adjusted ratio"]
+    assert told["Need-adjusted ratio"] == "6 of 6 findings do not pass (6 review)."
+    assert short_reasons(makers.admitted())[0][0] == ""
+
+
+def test_thin_findings_against_a_model_are_one_line_a_check():
+    rows = against(report_of(*(finding(state, f"g{place}") for place, state in enumerate(STATES))))
+    assert [(row["state"], row["about"]) for row in rows] == [
+        ("fail", "Assault, origin: g3"),
+        ("review", "Assault, origin: g4"),
+        ("insufficient", "2 of 6 findings"),
+    ]
+    thin = against(report_of(finding("insufficient", "a", check="exposure")))
+    assert thin == []
