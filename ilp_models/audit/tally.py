@@ -265,12 +265,12 @@ class _Rates:
 
 def _tables(tallies: Sequence[Tally]) -> dict[str, Floats]:
     """Return what rates are over: residents, cells by share, and sums that residents take along, by crime type."""
-    used = {over for tally in tallies for over in tally.over.values()}
+    used = {over for tally in tallies for name, over in tally.over.items() if over != name}
     carried = {
         f"{name} {kind}": np.ascontiguousarray(tally.by_area[name][:, kind])
         for tally in tallies
         for name in tally.by_area
-        if tally.over[name] == name
+        if tally.over[name] == name and name in used
         for kind in range(tally.by_area[name].shape[1])
     }
     return {name: one for name, one in tallies[0].basis.by_area.items() if name in used} | carried

@@ -13,6 +13,12 @@ PREDPOL = DATA / "predpol_markup"
 
 oakland = pytest.mark.skipif(not OAKLAND.is_dir(), reason="the Oakland replication is not beside the checkout")
 predpol = pytest.mark.skipif(not PREDPOL.is_dir(), reason="the PredPol predictions are not beside the checkout")
+two_cities = pytest.mark.skipif(
+    not all(
+        (DATA / name).is_dir() for name in ("chicago_demography", "chicago_sthsl", "toronto_demography", "toronto_mci")
+    ),
+    reason="records and residents of Chicago and Toronto are not beside the checkout",
+)
 
 
 def experiment(name):
@@ -92,3 +98,32 @@ def test_exposures_to_deployed_predictions_are_the_stated_ones(targeted):
 def test_the_stored_table_of_predpol_is_what_the_experiment_gives(targeted):
     stored = experiment("predpol-markup").FOLDER / "results.csv"
     assert stored.read_text(encoding="utf-8") == targeted[0].to_csv(index=False, lineterminator="\n")
+
+
+@pytest.fixture(scope="module")
+def regression():
+    run = experiment("group-regression")
+    return run.reproduce({"Chicago": run.chicago(DATA), "Toronto": run.toronto(DATA)})
+
+
+@two_cities
+def test_the_stated_ratios_of_chicago_and_toronto_are_met(regression):
+    assert regression["met"].all()
+    need = regression[regression["measure"] == "need-adjusted ratio"].set_index(["city", "crime_type", "group"])[
+        "value"
+    ]
+    assert need["Chicago", "assault"].to_dict() == pytest.approx(
+        {"Black": 1.556, "Hispanic": 0.543, "white": 0.131}, abs=0.001
+    )
+    assert need["Chicago", "theft"].to_dict() == pytest.approx({"Black": 0.547, "white": 1.519}, abs=0.001)
+    assert need["Toronto", "robbery", "Black"] == pytest.approx(1.223, abs=0.001)
+    assert need["Toronto", "auto theft", "Black"] == pytest.approx(1.161, abs=0.001)
+
+
+@two_cities
+def test_what_weeks_areas_and_chance_say_of_them_is_kept(regression):
+    assert (regression["area_high"] - regression["area_low"] > regression["week_high"] - regression["week_low"]).all()
+    assert (regression["p_adjusted"] >= regression["p_chance"]).all()
+    stored = experiment("group-regression").FOLDER / "results.csv"
+    kept = regression.to_csv(index=False, float_format="%.4f", lineterminator="\n")
+    assert stored.read_text(encoding="utf-8") == kept
