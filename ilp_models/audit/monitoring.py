@@ -81,8 +81,8 @@ class Monitoring:
         Periods with a breach after which withdrawal is proposed.
     least_periods : int, default 26
         Audited periods with a number that a series needs to be watched.
-    least_spread : float, default 0.01
-        Spreads smaller than this share of the mean are read as it: smaller movements matter to nobody.
+    least_spread : float, default 0.05
+        Spreads smaller than this share of the mean are read as it: what moves by less is no breach, however surely.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Monitoring:
     false_alarms: float = 0.05
     breaches: int = 3
     least_periods: int = 26
-    least_spread: float = 0.01
+    least_spread: float = 0.05
 
     def __post_init__(self) -> None:
         """Refuse settings that watch nothing."""

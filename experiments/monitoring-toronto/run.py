@@ -1,0 +1,120 @@
+"""Watch an EWMA forecaster through four years of Toronto, each against the year before it.
+
+python experiments/monitoring-toronto/run.py PEOPLE    writes results.csv and the table of README.md
+
+PEOPLE is a folder with census counts of the neighbourhoods; README.md names them. The records are bundled.
+"""
+
+import re
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from hydra import compose, initialize_config_dir
+
+from ilp_models.audit.drift import mixes
+from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.monitor_series import Series, Terms
+from ilp_models.audit.monitoring import Monitoring
+from ilp_models.backtest.replay import World, replay
+from ilp_models.cli.door import find_configs
+from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.pipeline.since import events_of
+from ilp_models.pipeline.study import open_study
+
+FOLDER = Path(__file__).resolve().parent
+MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+ENDS = ("2018-12-30", "2019-12-29", "2020-12-27", "2021-12-26")
+FLOORS = (0.01, 0.025, 0.05)
+WEEKS = 52
+
+
+def main(people: Path) -> None:
+    """Write the results and the table."""
+    with tempfile.TemporaryDirectory() as place:
+        results = watched(people, Path(place))
+    results.to_csv(FOLDER / "results.csv", index=False, float_format="%.3f", lineterminator="\n")
+    page = FOLDER / "README.md"
+    text = MARKED.sub(lambda found: found[1] + told(results) + found[2], page.read_text("utf-8"))
+    page.write_text(text, encoding="utf-8")
+
+
+def watched(people: Path, place: Path) -> pd.DataFrame:
+    """Return one row a watched year and least spread."""
+    words = [f"output={place}", "model=[ewma]", "forecaster=ewma", "data=toronto", "tracking=memory", "compute.jobs=1"]
+    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+        config = resolve(compose(config_name="monitor", overrides=words))
+    parts = build_parts(config)
+    census(people).to_csv(place / "residents.csv", index=False)
+    table = GroupTable(path=str(place / "residents.csv"))
+    study = open_study(parts["data"], parts["calendar"], parts["grid"], config, place)
+    rows = []
+    for end in ENDS:
+        plan = replace(parts["backtest"], test_periods=2 * WEEKS, horizon=1, end=end)
+        grid = study.grid_at(plan.folds(study.events, study.calendar)[0].cutoff)
+        planned = {**config["backtest"], "test_periods": plan.test_periods, "horizon": 1, "end": end}
+        known = replace(study, config={**config, "backtest": planned})
+        world = World(study.events, grid, study.calendar)
+        (one,) = replay(
+            parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
+        ).replays
+        series = Series.of(one, grid, table.on(grid), Terms("count", 0.05, WEEKS, 200, 10))
+        ordinals = [period.ordinal for period in one.periods]
+        drift = mixes(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
+        rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]
+    return pd.DataFrame(rows)
+
+
+def row(year: str, monitoring: Monitoring, series: Series, drift: pd.DataFrame) -> dict[str, object]:
+    """Return what watching a year came to."""
+    watch = monitoring.watch(series, WEEKS)
+    broke = watch.series[watch.series["breaches"] > 0]
+    values = pd.DataFrame(series.values)
+    moved = (values[WEEKS:].mean() / values[:WEEKS].mean() - 1).abs()[broke.index]
+    return {
+        "year": year,
+        "least_spread": monitoring.least_spread,
+        "series": watch.facts["series_watched"],
+        "limit": watch.facts["limit"],
+        "periods_with_breach": len(watch.breached),
+        "first": watch.breached[0] if watch.breached else "",
+        "third": watch.breached[2] if watch.proposes else "",
+        **{f"{name}_series": int((broke["measure"] == name).sum()) for name in monitoring.measures},
+        "median_movement": moved.median(),
+        "distributions": len(drift),
+        "drifted": int(drift["beyond"].sum()),
+    }
+
+
+def census(people: Path) -> pd.DataFrame:
+    """Return residents of neighbourhoods in low income and Black, and the rest."""
+    names = pd.read_csv(people / "event_name_crosswalk.csv")
+    counts = names.merge(pd.read_csv(people / "neighbourhoods_2016.csv"), on="hood_140").set_index("event_name")
+    parts = []
+    for dimension, group, column in (("income", "low", "lim_at"), ("origin", "black", "vm_black")):
+        wide = pd.DataFrame({group: counts[column], "rest": counts["pop_2016"] - counts[column]}).rename_axis("area")
+        long = wide.reset_index().melt("area", var_name="group", value_name="population")
+        parts.append(long.assign(dimension=dimension))
+    return pd.concat(parts)
+
+
+def told(results: pd.DataFrame) -> str:
+    """Return the table of the page."""
+    lines = [
+        "\n| year watched | least spread | weeks with a breach | first, third | exposure | exposure ratio | coverage | "
+        "coverage ratio | sum ratio | median movement of these | distributions that drifted |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results.to_dict("records"):
+        when = ", ".join(filter(None, (one["first"], one["third"]))) or "none"
+        moved = "" if pd.isna(one["median_movement"]) else f"{one['median_movement']:.1%}"
+        counts = [one[f"{name}_series"] for name in Monitoring().measures]
+        cells = [one["year"], f"{one['least_spread']:.1%}", one["periods_with_breach"], when, *counts, moved]
+        lines.append(f"| {' | '.join(map(str, cells))} | {one['drifted']} of {one['distributions']} |")
+    return "\n".join(lines) + "\n\n"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
