@@ -161,7 +161,7 @@ def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay
     # what is stored is stored by the plan that made it
     planned = {name: getattr(plan, name) for name in ("test_periods", "horizon")}
     study = replace(study, config={**study.config, "backtest": {**study.config["backtest"], **planned}})
-    grid = _audited_grid(study, source, decision)
+    grid = audited_grid(study, source, decision)
     name, world = decision.forecaster, World(study.events, grid, study.calendar, study.layers)
     outcome = replay({name: forecaster}, study.recipes([name]), plan, world, forecasts_folder(study.config), compute)
     if not outcome.replays:
@@ -177,8 +177,28 @@ def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay
     return Since(one, grid, subject.residents or (), int(header["periods"]), _changes(study, source, one))
 
 
-def _audited_grid(study: Study, source: str, decision: Decision) -> Grid:
-    """Return the audited cells: those active before the first audited period, as they were known at the audit."""
+def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
+    """Return the audited cells: those active before the first audited period, as they were known at the audit.
+
+    Parameters
+    ----------
+    study : Study
+        Records, which may have been revised since.
+    source : str
+        Folder of the audited run.
+    decision : Decision
+        What was decided, and on which cells.
+
+    Returns
+    -------
+    Grid
+        With the digest of the one audited.
+
+    Raises
+    ------
+    WithheldError
+        If these records and settings make other cells.
+    """
     header = decision.report.header
     grid, kept = study.grid_at(pd.Timestamp(header["first_period"])), Path(source, "audit", "cells.parquet")
     if grid.digest() != header["grid"] and kept.is_file():
