@@ -202,7 +202,8 @@ def record_parts(dossier: Dossier, folder: Path, most: int) -> Parts:  # noqa: A
     if dossier.intake is None:
         return {}, {}
     caption = "What was set aside, left out or flagged at intake"
-    return {}, {"intake": Sheet.of(caption, intake(dossier.intake), most)}
+    table = intake(dossier.intake)
+    return {}, {"intake": Sheet.of(caption, table.assign(share=[percent(share) for share in table["share"]]), most)}
 
 
 def _cap(cap: float) -> str:

@@ -15,6 +15,7 @@ from ilp_models.report.sheets import Sheet
 _COLUMNS: Final = frozenset({"setting", "crime_type", "dimension", "group", "measure", "value", "against"})
 _KEYS: Final = ["setting", "crime_type", "dimension", "group"]
 _OVERLAP: Final = "jaccard"
+_MOST: Final = 400  # rows of a choice; report.json holds the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ def choices(dossier: Dossier, most: int) -> tuple[Choice, ...]:
         if table is not None and set(table.columns) >= _COLUMNS and len(table):
             lines = Sheet.of(f"{words.capitalize()}: what changes", summary(table), most)
             table = wide(table)
-        sheet = None if table is None else Sheet.of(f"Sensitivity: {words}", table, most)
+        sheet = None if table is None else Sheet.of(f"Sensitivity: {words}", table, max(most, _MOST))
         found.append(Choice(words.capitalize(), SENSITIVITY.get(name, ""), lines, sheet, dossier.why_absent(name)))
     return tuple(found)
 
@@ -92,7 +93,7 @@ def _line(own: pd.DataFrame) -> dict[str, object]:
     ratios = own[(own["measure"] == "exposure_ratio") & own["value"].notna() & own["against"].notna()]
     other = int(((ratios["value"] - 1) * (ratios["against"] - 1) < 0).sum())
     return {
-        "same_land_flagged_of_either_map": float(land["value"].iloc[0]) if len(land) else np.nan,
+        "same_land,_of_that_flagged_on_either_map": float(land["value"].iloc[0]) if len(land) else np.nan,
         "exposure_ratios_on_the_other_side_of_1": f"{other} of {len(ratios)}" if len(ratios) else MISSING,
         "need-adjusted_ratio_that_moves_most": _moved(own),
     }

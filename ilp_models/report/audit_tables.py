@@ -240,15 +240,18 @@ def strongest_gaps(gaps: pd.DataFrame, crime_type: str, count: int = 6) -> pd.Da
     Returns
     -------
     DataFrame
-        Index (dimension, group), the families with the largest gaps first, then ``others`` and ``sum``.
+        Index (dimension, group), the families with the largest gaps first, then ``others`` and ``sum``; NaN for a group
+        in whose areas nothing is explained.
     """
     own = gaps[gaps["crime_type"] == crime_type]
-    wide = own.pivot_table(index=["dimension", "group"], columns="family", values="gap", aggfunc="sum", sort=False)
+    added = own.groupby(["dimension", "group", "family"], sort=False)[["gap"]].sum(min_count=1).reset_index()
+    wide = added.pivot_table(index=["dimension", "group"], columns="family", values="gap", sort=False)
+    wide = wide.reindex(pd.MultiIndex.from_frame(own[["dimension", "group"]].drop_duplicates()))
     order = wide.abs().max().sort_values(ascending=False, kind="stable").index
     table = wide[list(order[:count])].copy()
     if len(order) > count:
-        table["others"] = wide[list(order[count:])].sum(axis=1)
-    return table.assign(sum=wide.sum(axis=1))
+        table["others"] = wide[list(order[count:])].sum(axis=1, skipna=False)
+    return table.assign(sum=wide.sum(axis=1, skipna=False))
 
 
 def feedback_paths(feedback: pd.DataFrame) -> pd.DataFrame | None:

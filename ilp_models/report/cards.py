@@ -172,7 +172,8 @@ def _areal_unit(dossier: Dossier) -> str:
         return _UNKNOWN
     low, high = grid.area_m2.min() / 1e6, grid.area_m2.max() / 1e6
     parents = ", ".join(map(str, grid.parents.columns)) or "none"
-    return f"{len(grid):,} cells of {number(low)} to {number(high)} km²; parent areas: {parents}"
+    size = number(low) if number(low) == number(high) else f"{number(low)} to {number(high)}"
+    return f"{len(grid):,} cells of {size} km²; parent areas: {parents}"
 
 
 def _span(dossier: Dossier) -> str:

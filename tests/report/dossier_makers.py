@@ -8,13 +8,18 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.explanation import attribution_gaps
+from ilp_models.audit.flags import Cut
 from ilp_models.audit.gate import decide
-from ilp_models.audit.measures import flagged_map
+from ilp_models.audit.group_measures import measure_groups
+from ilp_models.audit.sensitivity_choices import vary_areas, vary_unit
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.demand import demanded
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import Finding, Limit, State
+from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.robustness import Robustness
 from ilp_models.report.dossier import Dossier
 from tests.audit import cases
@@ -160,7 +165,7 @@ def explanation_of():
 def flags_of(share=0.05):
     """Return the flagged land of the small city."""
     replay = cases.city()[0]
-    return flagged_map(replay.expected.values, cases.grid().area_m2, share)
+    return Cut(cases.grid().area_m2).flagged(replay.expected.values, share)[0]
 
 
 def ranking_units():
@@ -203,6 +208,36 @@ def full(decision=None, **change):
         "command": "ilp audit data=toronto",
     }
     return Dossier(**(parts | change))
+
+
+def measured():
+    """Return a dossier whose measures, choices and gaps the audit itself worked out on the small city."""
+    audit = cases.audit(cases.group_table())
+    own, baseline = cases.city()
+    explanation = explanation_of()
+    evidence = Evidence(
+        replay=own,
+        baseline=baseline,
+        grid=cases.grid(),
+        explanation=explanation,
+        features=explanation.columns,
+        limits={name: Limit(**bounds) for name, bounds in audit.limits.items()},
+        minimum=Minimum(**audit.minimum),
+        resampling=Resampling(audit.block, 100, audit.level, audit.seed),
+        share=audit.share,
+        unit=audit.unit,
+        floor=audit.floor,
+        residents=audit.groups.on(cases.grid()),
+    )
+    return Dossier(
+        decision_of(),
+        grid=evidence.grid,
+        flags=evidence.flags,
+        measures=measure_groups(evidence),
+        sensitivity={"ranking_unit": vary_unit(evidence), "areal_unit": vary_areas(evidence)},
+        explanation=explanation,
+        gaps=attribution_gaps(explanation, evidence.grid, evidence.residents[0], by="family"),
+    )
 
 
 def bare(decision=None):

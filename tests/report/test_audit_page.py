@@ -1,14 +1,19 @@
+import json
 import re
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
 from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.report.audit_json import schema
 from ilp_models.report.audit_page import AuditPage
 from ilp_models.report.audit_papers import write_dossier
+from ilp_models.report.check_definitions import CHECKS
+from ilp_models.report.definitions import MEASURES
 from ilp_models.report.dossier import SENSITIVITY, Dossier
 from tests.report import dossier_makers as makers
 from tests.report.browser import find_axe, find_browser, looked_at
@@ -215,6 +220,30 @@ def test_a_table_of_measures_may_lack_columns(tmp_path):
     assert "no interval" in page.text
     empty = page_of(written(tmp_path, makers.full(measures=table.head(0))))
     assert "No group of residents was measured" in empty.text
+
+
+def test_what_the_audit_measures_is_shown_and_valid(tmp_path):
+    dossier = makers.measured()
+    page = page_of(written(tmp_path, dossier))
+    content = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema()).validate(content)
+    rows = {(row["measure"], row["group"]) for row in content["measures"] if row["crime_type"] == "all"}
+    shown = {
+        ("exposure", "Upland"),
+        ("coverage", "Lowland"),
+        ("sum_ratio", "Upland"),
+        ("coverage_ratio", ""),
+        ("gini", ""),
+    }
+    assert shown <= rows
+    assert {row["measure"] for row in content["measures"]} <= {*MEASURES, *CHECKS}
+    exposure = next(
+        row for row in content["measures"] if row["measure"] == "exposure" and row["check"] and row["group"] == "Upland"
+    )
+    finding = next(one for one in dossier.decision.findings if (one.check, one.group) == ("exposure", "Upland"))
+    assert exposure["value"] == pytest.approx(finding.estimate)
+    assert all(f"{share} % of the active land flagged" in page.text for share in (1, 5, 10, 20))
+    assert "Areal unit: what changes" in page.text
 
 
 def test_a_table_of_another_kind_is_shown_as_it_is(tmp_path):
