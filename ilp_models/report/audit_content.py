@@ -259,7 +259,11 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def _map_words(dossier: Dossier) -> str:
     share, unit = float(dossier.header.get("share", np.nan)), dossier.header.get("unit", "count")
-    return f"{percent(share, 0)} of the active land ranked by {unit}" if np.isfinite(share) else f"ranked by {unit}"
+    return (
+        f"{percent(share, 0)} of the {dossier.flagged_of} ranked by {unit}"
+        if np.isfinite(share)
+        else f"ranked by {unit}"
+    )
 
 
 def _one(rows: pd.DataFrame, measure: str) -> float:

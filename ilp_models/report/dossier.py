@@ -133,6 +133,11 @@ class Dossier:
         return tuple(kind for kind in self.decision.report.crime_types if kind != "all")
 
     @property
+    def flagged_of(self) -> str:
+        """What a share is a share of, in words: the active land, or the cells where every cell counts alike."""
+        return "cells" if self.header.get("share_of") == "cells" else "active land"
+
+    @property
     def standing(self) -> str:
         """``admitted``, ``approved`` (by a reviewer) or ``withheld``."""
         if self.decision.admitted:

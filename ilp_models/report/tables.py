@@ -194,9 +194,10 @@ def audit_protocol(report: AuditReport) -> str:
     if not header:
         return ""
     least, draws = header["minimum"], header["resampling"]
+    ground = "cells" if header.get("share_of") == "cells" else "active land"
     table = f"group table {header['group_table'][:12]}" if header["group_table"] else "no group table"
     return (
-        f"Flagged is the {header['share']:.1%} of the active land that ranks highest by {header['unit']} in each "
+        f"Flagged is the {header['share']:.1%} of the {ground} that ranks highest by {header['unit']} in each "
         f"period, for each crime type; baseline {header['baseline']}; {header['periods']} periods from "
         f"{header['first_period'][:10]} to that of {header['last_period'][:10]}, lead {header['lead']}; intervals "
         f"{draws['level']:.0%} from resampling blocks of {draws['block']} periods {draws['draws']:,} times; least "

@@ -96,6 +96,13 @@ def test_both_sides_stand_together_at_every_share_and_beside_the_baseline(full):
     assert "5 % of the active land flagged (audited)" in full.text
 
 
+def test_a_share_of_cells_is_called_one(tmp_path):
+    report = replace(makers.withheld().report, header=makers.withheld().report.header | {"share_of": "cells"})
+    page = page_of(written(tmp_path, makers.full(replace(makers.withheld(), report=report))))
+    assert "5 % of the cells flagged (audited)" in page.text
+    assert "Flagged is the 5.0% of the cells that ranks" in page.text
+
+
 def test_every_check_has_a_definition_a_denominator_and_its_interval(full):
     findings = full.text[full.text.index("Only pass speaks for the model") : full.text.index("Which land was flagged")]
     checks = {finding.check for finding in makers.withheld().findings}
