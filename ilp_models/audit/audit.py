@@ -9,8 +9,8 @@ from ilp_models.audit import usual
 from ilp_models.audit.checks import Questions, crashed, findings_of
 from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.feedback import Feedback
+from ilp_models.audit.flags import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.measures import UNITS
 from ilp_models.audit.reporting_rates import ReportingRates
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity_types import ENFORCEMENT
@@ -45,7 +45,11 @@ class Audit:
     share : float, default 0.05
         Share of the active land that is flagged in each period, for each crime type.
     unit : str, default "count"
-        What cells are ranked by: ``count``, ``per_km2`` or ``per_resident``.
+        What cells are ranked by: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
+    share_of : str, default "land"
+        What the share is one of: ``land``, or ``cells`` where every cell counts alike.
+    harm : mapping of str to float, optional
+        Harm of one event of each crime type, for the unit ``harm``.
     minimum : mapping, optional
         The least evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.evidence.Minimum`.
     block, draws, level, seed : int, int, float, int
@@ -78,6 +82,8 @@ class Audit:
     baseline: str = "moving_average"
     share: float = 0.05
     unit: str = "count"
+    share_of: str = "land"
+    harm: Mapping[str, float] = field(default_factory=dict)
     minimum: Mapping[str, float] = field(default_factory=dict)
     block: int = 4
     draws: int = 2000
@@ -129,10 +135,13 @@ class Audit:
         if odd:
             msg = f"audit.limits must name {sorted(CONFIGURED)}; missing or unknown: {odd}."
             raise InputError(msg)
-        if not 0 < self.share < 1 or self.unit not in UNITS or not self.floor > 0 or not self.valid_days > 0:
+        units = (*UNITS, *([HARM] if self.harm else []))
+        known = self.unit in units and self.share_of in SHARES_OF
+        if not known or not 0 < self.share < 1 or not self.floor > 0 or not self.valid_days > 0:
             msg = (
-                f"audit needs 0 < share < 1, unit in {UNITS}, floor > 0 and valid_days > 0, not share={self.share}, "
-                f"unit={self.unit}, floor={self.floor}, valid_days={self.valid_days}."
+                f"audit needs 0 < share < 1, unit in {units} (or {HARM} with audit.harm), share_of in {SHARES_OF}, "
+                f"floor > 0 and valid_days > 0, not share={self.share}, unit={self.unit}, share_of={self.share_of}, "
+                f"floor={self.floor}, valid_days={self.valid_days}."
             )
             raise InputError(msg)
         try:
@@ -186,6 +195,8 @@ class Audit:
             unit=self.unit,
             floor=self.floor,
             residents=residents,
+            harm=self.harm or {},
+            share_of=self.share_of,
         )
         questions = Questions(
             families=self.families,
@@ -237,7 +248,7 @@ class Audit:
 
     def _settings(self) -> dict[str, Any]:
         """Return what decides on states, for a comparison with the usual audit."""
-        names = [*("families", "refused", "enforcement_types", "deprived", "baseline", "share", "unit")]
+        names = [*("families", "refused", "enforcement_types", "deprived", "baseline", "share", "unit", "share_of")]
         names += ["block", "draws", "level", "seed", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
@@ -259,6 +270,8 @@ class Audit:
             "baseline_recipe": evidence.baseline.recipe,
             "unit": self.unit,
             "share": self.share,
+            "share_of": self.share_of,
+            "harm": dict(self.harm or {}),
             "lead": evidence.replay.lead,
             "first_period": starts[0].isoformat(),
             "last_period": starts[-1].isoformat(),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
 from ilp_models.audit.evidence import Evidence
@@ -19,6 +20,10 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding, State
 from ilp_models.domain.governance import Governance
 
+GROUP_CHECKS: Final = (
+    *("need_adjusted_ratio", "baseline_exposure_ratio", "coverage_ratio", "bias_ratio", "permanently_flagged"),
+    "closed_form",
+)
 Check = Callable[[Evidence], list[Finding]]
 
 
@@ -110,7 +115,7 @@ def _checks(questions: Questions, subject: Subject, no_groups: Finding | None) -
         (("explanation_stability",), check_stability),
         (("proxy_probe", "proxy_strength"), check_proxies),
         (("proxy_residual",), check_residual_proxies),
-        (("need_adjusted_ratio", "coverage_ratio", "closed_form"), check_groups),
+        (GROUP_CHECKS, check_groups),
         (("areal_unit",), check_areal_unit),
         (("reporting_sensitivity",), reporting),
         (("feedback_distance", "feedback_observed"), feedback),

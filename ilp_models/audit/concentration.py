@@ -61,6 +61,8 @@ class Permanence(Tally):
 
     Parameters
     ----------
+    basis, periods, by_period, by_area, over, pooled
+        As of any :class:`~ilp_models.audit.tally.Tally`; make one with :meth:`of_flags`.
     always : ndarray of float64
         Residents of cells that are permanently flagged whatever weeks are drawn, shape (crime types and their pool,
         groups + 1).

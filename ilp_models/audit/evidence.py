@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from ilp_models.audit.flags import HARM, flagged_map, harm_weights
+from ilp_models.audit.flags import HARM, Cut, harm_weights
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
@@ -86,6 +86,8 @@ class Evidence:
         One a dimension of the group table; empty without one.
     harm : mapping of str to float, optional
         Harm of one event by crime type, for the unit ``harm``.
+    share_of : str, default "land"
+        What a share is a share of: ``land`` or ``cells``.
 
     Raises
     ------
@@ -106,6 +108,7 @@ class Evidence:
     floor: float
     residents: tuple[Residents, ...] = ()
     harm: Mapping[str, float] = field(default_factory=dict)
+    share_of: str = "land"
 
     def __post_init__(self) -> None:
         """Refuse to compare unlike with unlike."""
@@ -174,10 +177,29 @@ class Evidence:
         ndarray of float64
             Shape (crime types, cells, periods).
         """
-        people = self.residents[0].total if self.residents else None
-        expected = np.asarray(replay.expected.values, dtype=float)
-        harm = self.harms if self.unit == HARM else None
-        return flagged_map(expected, self.grid.area_m2, self.share, self.unit, people, harm)
+        return self.cut().flagged(np.asarray(replay.expected.values, dtype=float), self.share)[0]
+
+    def cut(self, unit: str | None = None) -> Cut:
+        """Return how maps are cut.
+
+        Parameters
+        ----------
+        unit : str, optional
+            What cells are ranked by; the audited unit by default.
+
+        Returns
+        -------
+        Cut
+            Of the grid's cells.
+
+        Raises
+        ------
+        InputError
+            If residents or weights of harm that the unit needs are not known.
+        """
+        people, ranked = self.residents[0].total if self.residents else None, unit or self.unit
+        harm = self.harms if ranked == HARM else None
+        return Cut(self.grid.area_m2, ranked, self.share_of, people, harm)
 
     def judged(self, check: str, title: str, numbers: tuple[float, float, float], **where: Any) -> Finding:
         """Return a finding judged by the limit of its check.

@@ -6,7 +6,7 @@ gate.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -136,14 +136,20 @@ class Patrols:
     share : float
         Share of the land flagged in each period, for each crime type.
     unit : str, default "count"
-        What areas are ranked by; see :func:`ilp_models.audit.measures.flagged_map`.
+        What areas are ranked by; see :class:`ilp_models.audit.flags.Cut`.
     residents : ndarray of float64, optional
         Residents of each cell of the real grid, for ``per_resident``.
+    share_of : str, default "land"
+        What a share is a share of: ``land`` or ``cells``.
+    harm : ndarray of float64, optional
+        Harm of one event of each crime type, for the unit ``harm``.
     """
 
     share: float
     unit: str = "count"
     residents: Floats | None = None
+    share_of: str = "land"
+    harm: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,18 +254,18 @@ def _of_type(evidence: Evidence, outcome: FeedbackOutcome | None, problem: str, 
     distance = "distance from the true shares of areas that feedback adds"
     observed = "share of areas patrolled or with reports"
     if outcome is None:
-        none, where = (float("nan"),) * 3, {"crime_type": name, "thin": problem.rstrip(".")}
-        checks = {"feedback_distance": distance, "feedback_observed": observed}
-        return [evidence.judged(check, title, none, **where) for check, title in checks.items()]
-    row = outcome.observed.set_index("crime_type").loc[name]
-    seen, thin = float(row["observed"]), ""
-    if np.isnan(row["reporting"]):
+        none = float("nan"), float("nan"), float("nan")
+        checks, thin = {"feedback_distance": distance, "feedback_observed": observed}, problem.rstrip(".")
+        return [evidence.judged(check, title, none, crime_type=name, thin=thin) for check, title in checks.items()]
+    row = outcome.observed[outcome.observed["crime_type"] == name].iloc[0]
+    seen, areas, thin = float(row["observed"]), float(row["areas"]), ""
+    if np.isnan(float(row["reporting"])):
         thin = "how many events are reported where nobody patrols is unknown, and none was taken to be"
-    where = {"crime_type": name, "evidence": float(outcome.settings.replicates), "thin": thin}
+    where: dict[str, Any] = {"crime_type": name, "evidence": float(outcome.settings.replicates), "thin": thin}
     where["advice"] = "Set audit.feedback.reporting." if thin else "Weight records, or patrol more land by lot."
     findings = [
         evidence.judged("feedback_distance", distance, outcome.excess(name), **where),
-        evidence.judged("feedback_observed", observed, (seen,) * 3, **{**where, "evidence": float(row["areas"])}),
+        evidence.judged("feedback_observed", observed, (seen,) * 3, **{**where, "evidence": areas}),
     ]
     if len(outcome.final(name, WEIGHTED)):
         title = "the same distance with records weighted by their chance"

@@ -138,7 +138,7 @@ class City:
             cell[chosen] = self._cells(code, area[chosen], random)
         begins = periods.to_numpy()[period]
         when = begins + (random.random(len(kind)) * (periods.to_numpy()[period + 1] - begins)).astype("timedelta64[s]")
-        types = pd.Categorical.from_codes(kind.astype(np.int64), categories=list(self.real.events.crime_types))
+        types = pd.Categorical.from_codes(kind.tolist(), categories=pd.Index(self.real.events.crime_types))
         table = pd.DataFrame({"occurred_at": when, "reported_at": when, "crime_type": types})
         return table.assign(x=points[cell, 0], y=points[cell, 1])
 

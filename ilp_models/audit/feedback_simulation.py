@@ -5,7 +5,7 @@ event is recorded where land is patrolled, and elsewhere with the chance that re
 fitted anew on what was recorded, its next map decides on patrols, and so on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from sklearn.base import clone
 from ilp_models.audit.feedback import COLUMNS, COMPLETE, FOLLOWED, WEIGHTED, Feedback, FeedbackOutcome, Patrols
 from ilp_models.audit.feedback_areas import rank_correlation, total_variation
 from ilp_models.audit.feedback_city import City
-from ilp_models.audit.measures import flagged_map
+from ilp_models.audit.flags import Cut
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
@@ -59,7 +59,7 @@ def simulate_feedback(
     reported = settings.reported(history.events.crime_types)
     city = City.of(history, rates)
     people = None if patrols.residents is None else city.level.matrix @ patrols.residents
-    simulation = _Simulation(forecaster, city, Patrols(patrols.share, patrols.unit, people), settings, reported)
+    simulation = _Simulation(forecaster, city, replace(patrols, residents=people), settings, reported)
     rows: list[tuple[object, ...]] = []
     visited = [simulation.replicate(number, rows) for number in range(settings.replicates)]
     patrolled = np.mean(visited, axis=0)
@@ -134,7 +134,8 @@ class _Simulation:
         """Return what is recorded, as it is and by weight, and what part of each area was patrolled."""
         share, explored = self.patrols.share, self.settings.exploration
         land = self.city.grid.area_m2
-        first = flagged_map(expected, land, share * (1 - explored), self.patrols.unit, self.patrols.residents)
+        cut = Cut(land, self.patrols.unit, self.patrols.share_of, self.patrols.residents, self.patrols.harm)
+        first = cut.flagged(expected, share * (1 - explored))[0]
         # each area that is left is drawn with one chance, such that the land drawn is the explored share on average
         left = np.einsum("kct,c->kt", 1 - first, land)
         chance = np.clip(explored * share * land.sum() / left, 0, 1)[:, None, :]

@@ -1,6 +1,7 @@
 """Which land is flagged: cells ranked in a stated unit and cut at shares of the active land."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,78 +13,84 @@ from ilp_models.domain.ranking import Ranking
 Floats = npt.NDArray[np.float64]
 
 UNITS: Final = ("count", "per_km2", "per_resident")
+SHARES_OF: Final = ("land", "cells")
 HARM: Final = "harm"  # apart from the others, as it needs weights that only the deployer can give
 
 
-def flagged_map(
-    expected: Floats,
-    area_m2: Floats,
-    share: float,
-    unit: str = "count",
-    residents: Floats | None = None,
-    harm: Floats | None = None,
-) -> Floats:
-    """Return which fraction of each cell is flagged when cells are ranked in a stated unit.
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """How a map is cut: what cells are ranked by, and a share of what is flagged.
 
     Parameters
     ----------
-    expected : ndarray of float64
-        Expected events, shape (crime types, cells, periods).
     area_m2 : ndarray of float64
         Ground area of each cell, square metres.
-    share : float
-        Share of the active land that is flagged in each period, for each crime type.
     unit : str, default "count"
         ``count``, ``per_km2``, ``per_resident`` or ``harm``: what cells are ranked by.
+    share_of : str, default "land"
+        ``land``: a share is one of the ground, and the last cell may be flagged in part. ``cells``: every cell counts
+        alike, as where a fixed number of beats or neighbourhoods is chosen.
     residents : ndarray of float64, optional
         Residents of each cell, for ``per_resident``; cells without residents rank last.
     harm : ndarray of float64, optional
         Harm of one event of each crime type, for ``harm``: all types then share the one map of summed harm.
 
-    Returns
-    -------
-    ndarray of float64
-        Fractions from 0 to 1, shape of ``expected``; cells tied at the edge are flagged in equal parts.
-
     Raises
     ------
     InputError
-        If the unit is unknown, or residents or weights that it needs are not given.
+        If the unit or what is shared is unknown, or residents or weights that it needs are not given.
     """
-    return flagged_maps(expected, area_m2, (share,), unit, residents, harm)[0]
 
+    area_m2: Floats
+    unit: str = "count"
+    share_of: str = "land"
+    residents: Floats | None = None
+    harm: Floats | None = None
 
-def flagged_maps(
-    expected: Floats,
-    area_m2: Floats,
-    shares: Sequence[float],
-    unit: str = "count",
-    residents: Floats | None = None,
-    harm: Floats | None = None,
-) -> list[Floats]:
-    """Return the maps of :func:`flagged_map` for several shares from one ranking.
+    def __post_init__(self) -> None:
+        """Refuse a cut that cannot be made."""
+        if self.unit not in (*UNITS, HARM):
+            msg = f"audit.unit={self.unit!r} is unknown; choose one of {', '.join((*UNITS, HARM))}."
+        elif self.share_of not in SHARES_OF:
+            msg = f"audit.share_of={self.share_of!r} is unknown; choose one of {', '.join(SHARES_OF)}."
+        elif self.unit == "per_resident" and self.residents is None:
+            msg = "audit.unit=per_resident needs a group table with residents; set audit.groups.path=FILE."
+        elif self.unit == HARM and self.harm is None:
+            msg = "audit.unit=harm needs the harm of one event of each crime type; set audit.harm."
+        else:
+            return
+        raise InputError(msg)
 
-    Parameters
-    ----------
-    expected, area_m2, unit, residents, harm
-        As there.
-    shares : sequence of float
-        Shares of the active land.
+    def flagged(self, expected: Floats, *shares: float) -> list[Floats]:
+        """Return which fraction of each cell is flagged at each of some shares, from one ranking.
 
-    Returns
-    -------
-    list of ndarray
-        One a share, in their order.
+        Parameters
+        ----------
+        expected : ndarray of float64
+            Expected events, shape (crime types, cells, periods).
+        *shares : float
+            Shares of the active land or cells that are flagged in each period, for each crime type.
 
-    Raises
-    ------
-    InputError
-        As there.
-    """
-    keys = _keys(expected, area_m2, unit, residents, harm)
-    # ``Ranking`` ranks by what it is given per m2, so what it is given here is the key times the area
-    ranked = [Ranking.of(key, area_m2) for key in keys]
-    return [np.stack([ranked[k % len(keys)].flagged(share) for k in range(len(expected))]) for share in shares]
+        Returns
+        -------
+        list of ndarray of float64
+            One a share: fractions from 0 to 1, shape of ``expected``; cells tied at the edge are flagged in equal
+            parts.
+        """
+        ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
+        # ``Ranking`` ranks by what it is given per unit of ground, so what it is given is the key times the ground
+        ranked = [Ranking.of(key * ground[:, None], ground) for key in self._keys(expected)]
+        return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]
+
+    def _keys(self, expected: Floats) -> Floats:
+        """Return what cells are ranked by, for each map."""
+        if self.unit == "per_km2":
+            return expected / self.area_m2[:, None]
+        if self.unit == "per_resident" and self.residents is not None:
+            return expected / np.where(self.residents > 0, self.residents, np.inf)[:, None]
+        if self.unit == HARM and self.harm is not None:
+            return np.tensordot(self.harm, expected, axes=1)[None]
+        return expected
 
 
 def harm_weights(crime_types: Sequence[str], harm: Mapping[str, float]) -> Floats:
@@ -115,24 +122,3 @@ def harm_weights(crime_types: Sequence[str], harm: Mapping[str, float]) -> Float
         msg = f"audit.harm needs finite weights >= 0, not all 0; it gives {weights.tolist()} to {list(crime_types)}."
         raise InputError(msg)
     return weights
-
-
-def _keys(
-    expected: Floats, area_m2: Floats, unit: str, residents: Floats | None, harm: Floats | None
-) -> list[Floats] | Floats:
-    if unit == "count":
-        return expected * area_m2[:, None]
-    if unit == "per_km2":
-        return expected
-    if unit == "per_resident":
-        if residents is None:
-            msg = "audit.unit=per_resident needs a group table with residents; set audit.groups.path=FILE."
-            raise InputError(msg)
-        return expected * (area_m2 / np.where(residents > 0, residents, np.inf))[:, None]
-    if unit == HARM:
-        if harm is None:
-            msg = "audit.unit=harm needs the harm of one event of each crime type; set audit.harm."
-            raise InputError(msg)
-        return [np.tensordot(harm, expected, axes=1) * area_m2[:, None]]
-    msg = f"audit.unit={unit!r} is unknown; choose one of {', '.join((*UNITS, HARM))}."
-    raise InputError(msg)

@@ -1,6 +1,7 @@
 """Every measure of every group as one long table: for shares of land and ranking units, beside the baseline."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,10 +11,9 @@ import pandas as pd
 from ilp_models.audit.concentration import gini, permanent_cells
 from ilp_models.audit.dimension_measures import DimensionMeasures, Row
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.flags import HARM, UNITS, flagged_maps, harm_weights
+from ilp_models.audit.flags import HARM, UNITS, harm_weights
 from ilp_models.audit.intervals import Spread
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -64,7 +64,11 @@ def measure_groups(
     parts = [DimensionMeasures.of(evidence, one) for one in evidence.residents]
     rows: list[Row] = []
     for unit in (*UNITS, *([HARM] if harm is not None else [])):
-        own, other = (_maps(evidence, one, shares, unit, harm) for one in (evidence.replay, evidence.baseline))
+        cut = replace(evidence.cut(None if unit == HARM else unit), unit=unit, harm=harm)
+        own, other = (
+            cut.flagged(np.asarray(one.expected.values, dtype=float), *shares)
+            for one in (evidence.replay, evidence.baseline)
+        )
         for share, flags, theirs in zip(shares, own, other, strict=True):
             where: Row = {"share": share, "unit": unit}
             rows += [row | where for row in _of_map(evidence, flags, theirs)]
@@ -73,11 +77,6 @@ def measure_groups(
     for part in parts:
         rows += part.rows()
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-
-
-def _maps(evidence: Evidence, replay: Replay, shares: Sequence[float], unit: str, harm: Floats | None) -> list[Floats]:
-    people, expected = evidence.residents[0].total, np.asarray(replay.expected.values, dtype=float)
-    return flagged_maps(expected, evidence.grid.area_m2, shares, unit, people, harm)
 
 
 def _of_map(evidence: Evidence, flags: Floats, theirs: Floats) -> Iterator[Row]:

@@ -9,13 +9,10 @@ import numpy.typing as npt
 
 from ilp_models.audit import formulas
 from ilp_models.audit.extremes import pair
-from ilp_models.audit.flags import UNITS, flagged_map
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.resampling import Estimate, Resampling
 
 Floats = npt.NDArray[np.float64]
-
-__all__ = ["UNITS", "GroupSums", "flagged_map"]
 
 
 @dataclass(frozen=True, eq=False)

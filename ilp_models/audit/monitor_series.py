@@ -1,13 +1,15 @@
 """Measures of a forecaster in every single period, as series that can be watched."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.measures import GroupSums, flagged_map
+from ilp_models.audit.flags import HARM, Cut, harm_weights
+from ilp_models.audit.measures import GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
@@ -34,6 +36,10 @@ class Terms:
     events, areas : float
         The least recorded events, weighted by a group's share of residents, and the fewest areas that hold half of it;
         a group with less is measured and not watched.
+    share_of : str, default "land"
+        What a share is a share of: ``land`` or ``cells``.
+    harm : mapping of str to float, optional
+        Harm of one event by crime type, for the unit ``harm``.
     """
 
     unit: str
@@ -41,6 +47,8 @@ class Terms:
     audited: int
     events: float
     areas: float
+    share_of: str = "land"
+    harm: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +96,8 @@ class Series:
         expected = np.asarray(replay.expected.values, dtype=float)
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
-        flags = flagged_map(expected, grid.area_m2, terms.share, terms.unit, people)
+        harm = harm_weights(replay.crime_types, terms.harm) if terms.unit == HARM else None
+        flags = Cut(grid.area_m2, terms.unit, terms.share_of, people, harm).flagged(expected, terms.share)[0]
         types = replay.crime_types
         scopes = (*types, ALL) if len(types) > 1 else types
         parts = [_overall(expected, observed, scopes)]

@@ -91,4 +91,4 @@ class ReportingRates:
                 f"{len(lacking)} areas of the grid have no reporting rate in {path}, such as {lacking[0]!r}; add them."
             )
             raise InputError(msg)
-        return rates.loc[labels].to_numpy()
+        return np.asarray(rates.loc[labels], dtype=float)

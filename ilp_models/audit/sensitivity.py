@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.measures import GroupSums, flagged_map
+from ilp_models.audit.measures import GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.aggregate import Level
 from ilp_models.domain.resampling import Resampling
@@ -82,8 +82,8 @@ class Flagging:
             for one in evidence.residents
         )
         expected, land = level.sums(evidence.replay.expected.values), add @ evidence.grid.area_m2
-        total = people[0].total if people else None
-        flags = flagged_map(expected, land, evidence.share, evidence.unit, total)
+        cut = replace(evidence.cut(), area_m2=land, residents=people[0].total if people else None)
+        flags = cut.flagged(expected, evidence.share)[0]
         return cls(flags, level.sums(evidence.observed), land, people, evidence.scopes)
 
     def measures(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.measures import UNITS, flagged_map
+from ilp_models.audit.flags import HARM, UNITS
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity import AREAL_UNIT, COLUMNS, GROUP_DEFINITION, RANKING_UNIT, Flagging, compared
 from ilp_models.domain.aggregate import levels_of
@@ -30,9 +30,9 @@ def vary_unit(evidence: Evidence) -> pd.DataFrame:
     """
     audited = Flagging.of(evidence)
     expected = np.asarray(evidence.replay.expected.values, dtype=float)
-    people = evidence.residents[0].total if evidence.residents else None
-    units = [unit for unit in UNITS if people is not None or unit != "per_resident"]
-    maps = {unit: flagged_map(expected, audited.area_m2, evidence.share, unit, people) for unit in units}
+    units = [unit for unit in UNITS if evidence.residents or unit != "per_resident"]
+    units += [HARM] if evidence.harm else []
+    maps = {unit: evidence.cut(unit).flagged(expected, evidence.share)[0] for unit in units}
     return pd.concat(
         [compared(audited, replace(audited, flags=flags), RANKING_UNIT, unit) for unit, flags in maps.items()],
         ignore_index=True,

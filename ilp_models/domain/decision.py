@@ -196,7 +196,10 @@ class Decision:
         try:
             decision = cls(
                 report=AuditReport.from_dict({**plain["audit"], "findings": plain["findings"]}),
-                **{name: str(plain[name]) for name in ("forecaster", "recipe", "forecast", "cutoff")},
+                forecaster=str(plain["forecaster"]),
+                recipe=str(plain["recipe"]),
+                forecast=str(plain["forecast"]),
+                cutoff=str(plain["cutoff"]),
                 crime_types=tuple(map(str, plain["crime_types"])),
                 periods=int(plain["periods"]),
                 issued=datetime.fromisoformat(plain["issued"]),

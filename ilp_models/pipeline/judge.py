@@ -9,6 +9,7 @@ import pandas as pd
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.feedback import Patrols
 from ilp_models.audit.feedback_simulation import simulate_feedback
+from ilp_models.audit.flags import HARM, harm_weights
 from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
@@ -89,8 +90,10 @@ def _with_feedback(subject: Subject, ahead: Ahead, audit: Audit) -> Subject:
     if subject.residents:
         place = subject.grid.cells.get_indexer(cells)
         people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
-    patrols = Patrols(audit.share, audit.unit, people)
     try:
+        types = subject.replay.crime_types
+        harm = harm_weights(types, audit.harm) if audit.unit == HARM else None
+        patrols = Patrols(audit.share, audit.unit, people, audit.share_of, harm)
         outcome = simulate_feedback(ahead.forecaster, ahead.forecaster.history_, patrols, audit.feedback)
     except IlpError as error:
         return replace(subject, no_feedback=str(error))

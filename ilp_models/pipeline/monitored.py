@@ -74,7 +74,15 @@ class Monitored:
         """
         header, periods = decision.report.header, since.replay.periods
         least = header["minimum"]
-        terms = Terms(header["unit"], header["share"], since.audited, least["events"], least["areas"])
+        terms = Terms(
+            header["unit"],
+            header["share"],
+            since.audited,
+            least["events"],
+            least["areas"],
+            header["share_of"],
+            header["harm"],
+        )
         watch = monitor.watch(Series.of(since.replay, since.grid, since.residents, terms), study.calendar.per_year)
         events = events_of(study, since.grid, periods)
         ordinals = [period.ordinal for period in periods]

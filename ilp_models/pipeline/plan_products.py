@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.measures import flagged_map
+from ilp_models.audit.flags import Cut
 from ilp_models.pipeline.made import Made
 from ilp_models.report.allocation_figures import draw_frontier, frontier_words
 from ilp_models.report.compose import period_words
@@ -248,7 +248,8 @@ def flagged_before(made: Made) -> Floats:
     area = made.of_past(np.ones(made.past.expected.sizes["cell"])) * made.territory.area_m2
     expected = np.stack([made.of_past(one) for one in made.past.expected.values])
     known = np.isfinite(area)
-    flags = flagged_map(expected[:, known], area[known], float(header["share"]), str(header["unit"]))
+    cut = Cut(area[known], str(header["unit"]), str(header["share_of"]))
+    flags = cut.flagged(expected[:, known], float(header["share"]))[0]
     result = np.full(len(area), np.nan)
     result[known] = (flags.max(axis=0) > 0).mean(axis=1)
     return result

@@ -104,7 +104,7 @@ def check_terms(decision: Decision, source: str, forecaster: str, audit: Audit, 
     if forecaster != decision.forecaster:
         msg = f"The decision in {source} is on {decision.forecaster}, not {forecaster}; set forecaster=..."
         raise WithheldError(msg)
-    decision.holds_for({"unit": audit.unit, "share": audit.share})
+    decision.holds_for({name: getattr(audit, name) for name in ("unit", "share", "share_of", "harm")})
     path = Path(source, "model", "bundle.json")
     known = json.loads(path.read_text(encoding="utf-8")).get("settings") if path.is_file() else None
     if known is not None and json.loads(json.dumps(settings, default=str)) != known:

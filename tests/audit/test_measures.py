@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.audit.closed_form import largest_difference
-from ilp_models.audit.measures import GroupSums, flagged_map
+from ilp_models.audit.flags import Cut
+from ilp_models.audit.measures import GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.resampling import Resampling
@@ -162,7 +163,7 @@ def test_the_ranking_unit_decides_which_cell_is_flagged():
     area = np.array([4.0, 1.0, 3.0, 2.0])
     people = np.array([100.0, 50.0, 4.0, 0.0])
     flags = {
-        unit: flagged_map(expected, area, 0.4, unit, people)[0, :, 0].tolist()
+        unit: Cut(area, unit, residents=people).flagged(expected, 0.4)[0][0, :, 0].tolist()
         for unit in ("count", "per_km2", "per_resident")
     }
     assert flags["count"] == [1, 0, 0, 0]
@@ -172,6 +173,6 @@ def test_the_ranking_unit_decides_which_cell_is_flagged():
 
 def test_unknown_units_are_refused():
     with pytest.raises(InputError, match=r"audit\.unit='crime'"):
-        flagged_map(np.ones((1, 2, 1)), np.ones(2), 0.5, "crime")
+        Cut(np.ones(2), "crime")
     with pytest.raises(InputError, match="needs a group table"):
-        flagged_map(np.ones((1, 2, 1)), np.ones(2), 0.5, "per_resident")
+        Cut(np.ones(2), "per_resident")

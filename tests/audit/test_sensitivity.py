@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.measures import GroupSums, flagged_map
+from ilp_models.audit.flags import Cut
+from ilp_models.audit.measures import GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity import COLUMNS, Flagging, overlap
 from ilp_models.audit.sensitivity_checks import check_areal_unit, check_tainted_periods
@@ -365,4 +366,4 @@ def test_assaults_of_toronto_move_as_stated_if_poorer_places_report_less():
 def _flags(one, deprived):
     residents = next(item for item in one.residents if item.dimension == deprived[0])
     happened = one.replay.expected.values / band(residents, deprived[1], 0.3)[:, None]
-    return flagged_map(happened, one.grid.area_m2, one.share)
+    return Cut(one.grid.area_m2).flagged(happened, one.share)[0]

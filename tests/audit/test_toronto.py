@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from ilp_models.audit.closed_form import largest_difference
+from ilp_models.audit.flags import Cut
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.measures import GroupSums, flagged_map
+from ilp_models.audit.measures import GroupSums
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.resampling import Resampling
 from tests.audit.cases import Table
@@ -80,7 +81,7 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
     # three neighbourhoods tie for the last two places in auto theft; the stated ratio takes them in the table's order
     in_order = last_year - np.arange(140)[:, None] * 1e-6
     shared, ordered = (
-        GroupSums.of(flagged_map(rank.clip(0), np.ones(140), 14 / 140), counts[..., 52:], people)
+        GroupSums.of(Cut(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0], counts[..., 52:], people)
         for rank in (last_year, in_order)
     )
     robbery, theft = 1, 2
@@ -98,7 +99,7 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
 def test_exposures_to_assault_are_near_those_of_a_weekly_model_and_equal_fairlearn(table, grid, counts):
     people = GroupTable(source=Table(table), residents="residents").on(grid)[1]
     mean = np.stack([counts[..., at : at + 52].mean(axis=2) for at in range(51)], axis=2)
-    flags = flagged_map(mean[:1], np.ones(140), 14 / 140)
+    flags = Cut(np.ones(140)).flagged(mean[:1], 14 / 140)[0]
     sums = GroupSums.of(flags, counts[:1, :, 52:], people)
     exposure = dict(zip(people.groups, sums.exposure(DRAWS).value[0], strict=True))
     # stated for a weekly LightGBM ranking; a 52-week mean flags nearly the same neighbourhoods

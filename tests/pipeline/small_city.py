@@ -68,6 +68,11 @@ LENIENT = (
     "audit.feedback={periods:8,every:8,replicates:2,memory:60,reporting:1.0}",
     "audit.reporting_rates.everywhere=1.0",
     "audit.limits.feedback_distance={warn_above:9,fail_above:9}",
+    *(
+        f"audit.limits.{check}.{bound}_above=99"
+        for check in ("baseline_exposure_ratio", "bias_ratio", "permanently_flagged")
+        for bound in ("warn", "fail")
+    ),
     "audit.limits.explanation_stability.fail_below=-1",
     *(
         f"audit.limits.{check}.{bound}_above=9"
