@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -41,7 +41,7 @@ def sign(content: bytes, key: Path) -> tuple[str, str]:
     """
     try:
         private = load_pem_private_key(key.read_bytes(), password=None)
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
         msg = f"{key} holds no private key that can be read ({error}); {_MAKE}."
         raise InputError(msg) from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -97,7 +97,7 @@ def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
     try:
         keys = [load_pem_public_key(file.read_bytes()) for file in files]
-    except (OSError, ValueError) as error:
+    except (OSError, UnsupportedAlgorithm, ValueError) as error:
         msg = f"{path} holds no public key that can be read ({error}); {_public_hint()}"
         raise InputError(msg) from error
     found = [key for key in keys if isinstance(key, Ed25519PublicKey)]

@@ -13,8 +13,8 @@ from ilp_models.audit.keys import sign, signed_by
 from ilp_models.audit.register import SLACK, Entry, Register, Standing
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import WithheldError
-from ilp_models.domain.governance import Governance, same_person
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.governance import Governance, same_person, says_nothing
 
 BOUND: Final = ("unit", "share", "grid", "group_table", "data", "first_period", "last_period", "governance")
 
@@ -142,7 +142,7 @@ def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime
 
     def ask(standing: Standing) -> None:
         lines = standing.about(seal)
-        if not reason.strip():
+        if says_nothing(reason):
             msg = "A withdrawal needs a reason; give reason='...'."
         elif not any(line.act == "decided" for line in lines):
             msg = f"The register {register.path} knows no decision {seal[:16]}; name the register that holds it."
@@ -219,12 +219,17 @@ def known_to(
     content = dict(line.content)
     signature, key = str(content.pop("signature", "")), str(content.pop("key", ""))
     if trusted and not (key := signed_by(_signed(decision.seal, content), signature, trusted)):
-        msg = f"The approval of decision {decision.seal[:16]} is signed by none of the keys trusted; ask for another."
+        msg = (
+            f"The approval of decision {decision.seal[:16]} is signed by none of the keys trusted, and a decision is "
+            "approved once; audit again and approve that with key=FILE."
+        )
         raise WithheldError(msg)
-    approval = Approval(
-        decision.seal, str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"]), line.moment, key
-    )
-    return replace(decision, approval=approval)
+    try:
+        words = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
+        return replace(decision, approval=Approval(decision.seal, *words, line.moment, key))
+    except (InputError, KeyError, TypeError) as error:
+        msg = f"The approval of decision {decision.seal[:16]} says too little; audit again and approve that."
+        raise WithheldError(msg) from error
 
 
 def _known(standing: Standing, decision: Decision, now: datetime) -> tuple[Entry, ...]:

@@ -137,7 +137,8 @@ class Register:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(f"{self.path}.lock", timeout=_PATIENCE_S):
+            # one lock however many links lead to the file
+            with filelock.FileLock(f"{self.path.resolve()}.lock", timeout=_PATIENCE_S):
                 standing = self.verify()
                 if ask is not None:
                     ask(standing)
@@ -183,8 +184,8 @@ class Register:
             digests.append(_digest(line))
         if rest:
             msg = (
-                f"{self.path}, line {len(lines) + 1}: torn, its end is missing; nothing was done under it: remove this "
-                "line, with a copy kept, and go on."
+                f"{self.path}, line {len(lines) + 1}: torn, its end is missing; nothing left under it: remove this "
+                "line, with a copy kept, and do again what it tells of, such as a withdrawal."
             )
             raise StorageError(msg)
         if last and last not in digests[1:]:
@@ -229,8 +230,10 @@ def _fault(line: bytes, number: int, previous: str, moment: str) -> str:
             return "it was edited"
         if (plain["number"], plain["previous"]) != (number, previous):
             return "it does not follow the line before it"
+        if not isinstance(_entry(line).content, dict):
+            return "it is no entry of a register"
         return "it is older than the line before it" if plain["moment"] < moment else ""
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, InputError, KeyError, RecursionError, TypeError, ValueError):
         return "it is no entry of a register"
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.governance import says_nothing
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Approval:
 
     def __post_init__(self) -> None:
         """Refuse an approval that explains nothing."""
-        if not self.decision or not self.reviewer.strip() or not self.reason.strip():
+        if not self.decision or says_nothing(self.reviewer) or says_nothing(self.reason):
             msg = "An approval needs the decision, who approves it and why; give reviewer=NAME and reason='...'."
         elif self.moment.tzinfo is None:
             msg = "An approval needs a time with a zone, such as 2026-01-05T08:00:00+00:00."

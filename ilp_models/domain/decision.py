@@ -205,7 +205,7 @@ class Decision:
                 issued=datetime.fromisoformat(plain["issued"]),
                 valid_until=datetime.fromisoformat(plain["valid_until"]),
             )
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             msg = f"decision.json cannot be read ({str(error).partition(';')[0]}): {way_out}"
             raise WithheldError(msg) from error
         if plain.get("admitted") is not decision.admitted or dict(plain) != decision.to_dict():

@@ -1,5 +1,6 @@
 """Who answers for a forecast that is acted on: purpose, legal basis, owner, reviewer, dates."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
@@ -8,6 +9,7 @@ from typing import Any, Final, Self
 from ilp_models.domain.errors import InputError
 
 LEVELS: Final = ("strategic", "management", "middle", "shift", "community")
+_FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"  # as Unicode takes them off Latin, Greek and Cyrillic letters
 _DATES: Final = ("review_date", "retention_until")
 _NEVER_EMPTY: Final = ("purpose", "legal_basis", "level", "owner", "trainer", "reviewer", "complaints", *_DATES)
 
@@ -88,7 +90,10 @@ class Governance:
     tainted_periods: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what nobody could understand."""
+        """Refuse what nobody could understand; a number typed for a word is read as one."""
+        for name in _NEVER_EMPTY:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, str(getattr(self, name)))
         if self.level and self.level not in LEVELS:
             msg = f"audit.governance.level={self.level} is unknown; choose one of {', '.join(LEVELS)}."
             raise InputError(msg)
@@ -97,8 +102,8 @@ class Governance:
                 _day(f"audit.governance.{name}", getattr(self, name))
         try:
             self.tainted  # noqa: B018 - made to be checked
-        except TypeError as error:
-            msg = f"audit.governance.tainted_periods needs start, end and why in each entry ({error})."
+        except (AttributeError, TypeError) as error:
+            msg = f"audit.governance.tainted_periods is a list with start, end and why in each entry ({error})."
             raise InputError(msg) from error
 
     @property
@@ -127,7 +132,7 @@ class Governance:
         tuple of str
             Such as ``legal_basis is empty``; empty where nothing is.
         """
-        found = [f"{name} is empty" for name in _NEVER_EMPTY if not str(getattr(self, name) or "").strip()]
+        found = [f"{name} is empty" for name in _NEVER_EMPTY if says_nothing(getattr(self, name) or "")]
         found += [
             f"{name} {getattr(self, name)} is past"
             for name in _DATES
@@ -177,8 +182,29 @@ class Governance:
             raise InputError(msg) from error
 
 
+def says_nothing(text: str) -> bool:
+    """Return whether a text holds neither a letter nor a digit.
+
+    Parameters
+    ----------
+    text : str
+        What somebody gave as a name or a reason.
+
+    Returns
+    -------
+    bool
+        True for blanks, points, and characters that nobody can see.
+
+    Examples
+    --------
+    >>> says_nothing(" -"), says_nothing("discussed on 3 May")
+    (True, False)
+    """
+    return not any(map(str.isalnum, text))
+
+
 def same_person(one: str, other: str) -> bool:
-    """Return whether two names are the same but for case and blanks.
+    """Return whether two names are the same but for case, accents, punctuation and the order of their words.
 
     Parameters
     ----------
@@ -188,15 +214,23 @@ def same_person(one: str, other: str) -> bool:
     Returns
     -------
     bool
-        True for ``A. Smith`` and ``a.  smith``; nobody is the same as nobody.
+        True for ``A. Smith`` and ``smith, a``; nobody is the same as nobody. Letters of another alphabet that look
+        alike are other letters.
 
     Examples
     --------
-    >>> same_person("A. Smith", " a.  smith"), same_person("", "")
-    (True, False)
+    >>> same_person("A. Smith", "smith,  a"), same_person("José", "Jose"), same_person("", "")
+    (True, True, False)
     """
-    names = [" ".join(name.casefold().split()) for name in (one, other)]
+    names = [_words_of(name) for name in (one, other)]
     return bool(names[0]) and names[0] == names[1]
+
+
+def _words_of(name: str) -> list[str]:
+    """Return the words of a name as any spelling of it has them."""
+    shown = [sign for sign in unicodedata.normalize("NFKD", name.casefold()) if unicodedata.category(sign) != "Cf"]
+    letters = [sign for sign in shown if not _FIRST_ACCENT <= sign <= _LAST_ACCENT]
+    return sorted("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in letters).split())
 
 
 def _day(setting: str, text: object) -> date:

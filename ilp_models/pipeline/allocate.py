@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with _staged(folder) as staging:
         files = _write(made, marking, level, config, staging)
         # all files are whole before the line is written, and none stands in the folder before the line does
-        Register(Path(register)).append(entry(made, files, staging))
+        Register(Path(register)).append(entry(made, files, staging), left.asked_again(decision, trusted))
         for path in files:
             target = folder / path.relative_to(staging)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 from ilp_models.audit.permission import Signing, approve
 from ilp_models.audit.register import Register
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.asked import Left, digests, user
+from ilp_models.pipeline.asked import Left, digests, said, user
 from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.study import now
 
@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     del config, folder
     left = Left.by(source)
     decision, moment = left.decision(), now()
-    signing = Signing(reviewer, reason, user(), moment, Path(key) if key else None)
+    signing = Signing(said(reviewer), said(reason), user(), moment, None if key is None else Path(key))
     approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
     told = [
         f"Decision {decision.seal[:16]} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",

@@ -102,7 +102,7 @@ def _folder(source: str, tracking: Tracker | None) -> str:
 
 def _check_files(folder: Path, decision: Decision, register: Register) -> None:
     line = next(one for one in register.verify().about(decision.seal) if one.act == "approved")
-    then, today = line.content["files"], digests(folder)
+    then, today = line.content.get("files") or {}, digests(folder)
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     if changed:
         msg = f"{changed[0]} is not what was approved: it was changed, added or removed since; run the audit again."

@@ -4,12 +4,15 @@ import getpass
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from ilp_models.audit.keys import read_public_keys
-from ilp_models.audit.permission import permitted
-from ilp_models.audit.register import Register
+from ilp_models.audit.permission import known_to, permitted
+from ilp_models.audit.register import Register, Standing
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
@@ -85,7 +88,7 @@ class Left:
         except FileNotFoundError as error:
             msg = "This needs a decision and there is none; run the audit, or export with grade=research."
             raise WithheldError(msg) from error
-        except ValueError as error:
+        except (OSError, RecursionError, ValueError) as error:
             msg = f"{path} cannot be read ({error}); run the audit again."
             raise WithheldError(msg) from error
 
@@ -109,7 +112,7 @@ class Left:
         WithheldError
             If anything speaks against it.
         """
-        keys = read_public_keys(Path(trusted)) if trusted else []
+        keys = _keys(trusted)
         # its own findings first: who may not act at all need not be told about registers
         decision, moment = self.decision(), now()
         if not decision.admitted and not decision.reviews:
@@ -117,6 +120,27 @@ class Left:
         known = permitted(Register(Path(register)), decision, moment, keys)
         known.permits(self.forecast, moment)
         return known
+
+    def asked_again(self, decision: Decision, trusted: str | None = None) -> Callable[[Standing], None]:
+        """Return what to ask the register while the line of an act is written, as it may know more by then.
+
+        Parameters
+        ----------
+        decision : Decision
+            As it was permitted.
+        trusted : str, optional
+            As for :meth:`permitted`.
+
+        Returns
+        -------
+        callable
+            Refuses if the decision was withdrawn or expired since.
+        """
+
+        def ask(standing: Standing) -> None:
+            known_to(standing, decision, now(), _keys(trusted)).permits(self.forecast, now())
+
+        return ask
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -138,6 +162,27 @@ def digests(folder: Path) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
+
+
+def _keys(trusted: str | None) -> list[Ed25519PublicKey]:
+    # an empty name, as of a variable that was not set, is no wish to do without keys
+    return [] if trusted is None else read_public_keys(Path(trusted))
+
+
+def said(word: object) -> str:
+    """Return what was typed as text, as a setting that looks like a number or null comes as one.
+
+    Parameters
+    ----------
+    word : object
+        A name or a reason.
+
+    Returns
+    -------
+    str
+        Empty for null.
+    """
+    return "" if word is None else str(word)
 
 
 def user() -> str:

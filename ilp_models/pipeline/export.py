@@ -61,7 +61,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         decision = left.permitted(register, trusted)
         # the line comes before the files, because a line too many can be explained and an export without one cannot
         entry = _entry(left, decision, [names[form] for form in export.formats])
-        Register(Path(register)).append(entry)
+        Register(Path(register)).append(entry, left.asked_again(decision, trusted))
     else:
         decision = _known(left)
     files = export.write(left.forecast, left.places, left.provenance, decision, folder, names)

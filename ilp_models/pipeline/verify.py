@@ -37,7 +37,7 @@ def run(*, register: str, last: str, config: Mapping[str, Any], folder: Path) ->
     del config, folder
     path = Path(register)
     if not path.is_file():
-        msg = f"{path} is no register; name one with register=FILE. The first allocation-grade export makes it."
+        msg = f"{path} is no register; name one with register=FILE. The first decision makes it."
         raise InputError(msg)
     standing = Register(path).verify(last)
     told = [

@@ -7,7 +7,7 @@ from typing import Any
 from ilp_models.audit.permission import withdraw
 from ilp_models.audit.register import Register
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.asked import Left, user
+from ilp_models.pipeline.asked import Left, said, user
 from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.study import now
 
@@ -43,7 +43,7 @@ def run(*, source: str, reason: str, register: str, tracking: Tracker, config: M
     del config, folder
     left = Left.by(source)
     decision = left.decision()
-    withdraw(Register(Path(register)), decision.seal, reason, user(), now())
+    withdraw(Register(Path(register)), decision.seal, said(reason), user(), now())
     told = [
         f"Decision {decision.seal[:16]} on {decision.forecaster} is withdrawn: it lets nothing out any more.",
         f"  reason    {reason}",

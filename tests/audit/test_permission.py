@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ilp_models.audit.gate import decide
 from ilp_models.audit.keys import read_public_keys
 from ilp_models.audit.permission import Signing, approve, permitted, record, withdraw
-from ilp_models.audit.register import Register
+from ilp_models.audit.register import Entry, Register
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -247,3 +247,46 @@ def test_other_terms_than_audited_are_refused(passed):
     for asked in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
         with pytest.raises(WithheldError, match=f"audit was made with {next(iter(asked))}="):
             passed.holds_for(asked)
+
+
+@pytest.mark.parametrize("spelling", ["Rainer, T.", "T Rainer", "t.rainer", "T. Rai\u0301ner", "\uff34. Rain\u200ber"])
+def test_another_spelling_of_the_trainer_is_the_trainer(spelling):
+    bad = decision(reviewer=spelling)
+    assert bad.reasons[0].endswith(
+        f"the reviewer, {spelling}, trained the model. Set audit.governance.* to what was settled."
+    )
+
+
+@pytest.mark.parametrize("nothing", [".", "\u200b", " - "])
+def test_words_that_say_nothing_are_no_words(register, passed, nothing):
+    assert not decision(owner=nothing).admitted
+    with pytest.raises(InputError, match="why"):
+        approve(register, passed, signing(reason=nothing), FILES)
+    with pytest.raises(WithheldError, match="needs a reason"):
+        withdraw(register, passed.seal, nothing, "rv", NOW)
+
+
+def test_a_number_in_place_of_a_name_is_read_as_a_word():
+    assert decision(reviewer=123, trainer=5).admitted
+    assert not decision(reviewer=5, trainer=5).admitted
+
+
+@pytest.mark.parametrize("periods", ["none", {"start": "2020-01-01"}, [["2020-01-01", "2020-01-02", "x"]]])
+def test_tainted_periods_that_are_no_list_of_settings_are_refused(periods):
+    with pytest.raises(InputError, match="list with start, end and why"):
+        decision(tainted_periods=periods)
+
+
+@pytest.mark.parametrize("content", [{}, {"reviewer": "R. Viewer", "reason": "x", "reviews": 5}, {"reviewer": ""}])
+def test_an_approval_that_says_too_little_permits_nothing(register, passed, content):
+    register.append(Entry("approved", "rv", passed.seal, NOW, content))
+    with pytest.raises(WithheldError, match="says too little"):
+        permitted(register, passed, NOW)
+
+
+def test_keys_of_kinds_that_nobody_supports_are_refused(tmp_path):
+    brainpool = "MEIwFAYHKoZIzj0CAQYJKyQDAwIIAQECAyoABIlqzO5jeofoLhwI3ejbFqQZxateNCyJ15UMCyKX2JqIUo4Z93YGfsM="
+    path = tmp_path / "odd.pem"
+    path.write_text(f"-----BEGIN PUBLIC KEY-----\n{brainpool}\n-----END PUBLIC KEY-----\n")
+    with pytest.raises(InputError, match="no public key that can be read"):
+        read_public_keys(path)

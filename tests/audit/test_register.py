@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilp_models.audit.register import Entry, Register
+from ilp_models.audit.register import Entry, Register, _canonical, _digest
 from ilp_models.domain.errors import InputError, StorageError
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -130,3 +130,45 @@ def test_two_at_once_both_land_whole(tmp_path):
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert Register(path).verify().entries == 20
+
+
+def crafted(register, **changed):
+    """Add a line whose digests are right and whose content is not; ``...`` leaves a part out."""
+    standing = register.verify()
+    plain = {"act": "decided", "who": "x", "decision": "y", "content": {}, "moment": standing.last}
+    plain |= {"number": standing.entries + 1, "previous": standing.digest} | changed
+    plain = {name: value for name, value in plain.items() if value is not ...}
+    line = _canonical(plain | {"digest": _digest(_canonical(plain))})
+    register.path.write_bytes(register.path.read_bytes() + line + b"\n")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({name: ...} for name in ("who", "act", "decision", "content")),
+        *({"content": wrong} for wrong in (None, [1], "x")),
+        *({"moment": wrong} for wrong in ("z", "2099-01-01")),
+        {"act": "danced"},
+    ],
+)
+def test_a_line_with_right_digests_that_says_nothing_is_named(tmp_path, changed):
+    register, _ = filled(tmp_path)
+    crafted(register, **changed)
+    with pytest.raises(StorageError, match=f"line {LINES + 1}: it is no entry"):
+        register.verify()
+
+
+def test_lines_that_no_reader_could_open_are_named(tmp_path):
+    register = Register(tmp_path / "register.jsonl")
+    for line in (b"[" * 1_000_000, b"\0" * 99, b'{"a":' + b"9" * 9999 + b"}"):
+        broken(register, line + b"\n")
+
+
+def test_two_links_to_one_register_share_its_lock(tmp_path):
+    register, _ = filled(tmp_path)
+    link = tmp_path / "elsewhere" / "link.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(register.path)
+    Register(link).append(entry(LINES))
+    assert register.verify().entries == LINES + 1
+    assert not link.with_name("link.jsonl.lock").exists()

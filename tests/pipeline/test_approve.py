@@ -11,6 +11,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline import publish
 from ilp_models.pipeline.approved import load_approved
+from ilp_models.pipeline.asked import Left
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
 
@@ -159,3 +160,62 @@ def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tm
     assert [line.act for line in Register(register).verify().lines] == ([] if place == "record" else ["decided"])
     with pytest.raises((InputError, WithheldError)):
         perform("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
+
+
+@pytest.mark.parametrize("word", ["null", "5", "true"])
+def test_words_typed_as_other_things_are_answered_in_one_line(place, word):
+    signing = ("reason='all checks passed'", f"reviewer={word}")
+    with pytest.raises(WithheldError, match=r"names R\. Viewer as reviewer"):
+        perform("approve", place.parent, *words(place), *signing)
+    if word == "null":
+        with pytest.raises(WithheldError, match="needs a reason"):
+            perform("withdraw", place.parent, *words(place), f"reason={word}")
+
+
+def test_a_name_of_keys_that_came_out_empty_asks_for_keys_all_the_same(place):
+    approve(place)
+    with pytest.raises(InputError, match="0 Ed25519 public keys"):
+        perform("export", place.parent, *words(place)[:2], "grade=allocation", "trusted=''")
+    with pytest.raises(InputError, match="no private key"):
+        approve(place, "key=''")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda plain: plain | {"periods": float("inf")},
+        lambda plain: plain | {"findings": [1]},
+        lambda plain: plain | {"findings": "none"},
+        lambda plain: [plain],
+    ],
+)
+def test_a_decision_that_is_none_is_answered_in_one_line(place, spoil):
+    path = place / "decision.json"
+    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    with pytest.raises(WithheldError, match="cannot be read"):
+        load(place)
+    perform("export", place.parent, *words(place)[:2])
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("[" * 100_000), lambda path: path.mkdir()])
+def test_a_decision_that_cannot_be_opened_is_none(place, make):
+    path = place / "decision.json"
+    path.unlink()
+    make(path)
+    with pytest.raises(WithheldError, match="cannot be read"):
+        load(place)
+
+
+def test_a_decision_withdrawn_while_its_export_is_made_lets_nothing_out(place, monkeypatch):
+    known = Left.permitted
+
+    def withdrawn_then(left, *words_):
+        decision = known(left, *words_)
+        perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'")
+        return decision
+
+    monkeypatch.setattr(Left, "permitted", withdrawn_then)
+    with pytest.raises(WithheldError, match="a mistake in the records"):
+        perform("export", place.parent, *words(place)[:2], "grade=allocation")
+    assert not any((place.parent / "export" / "0").iterdir())
+    assert [line.act for line in Register(place.parent / "register.jsonl").verify().lines] == ["decided", "withdrawn"]
