@@ -37,7 +37,7 @@ class Limit:
     Raises
     ------
     InputError
-        If a bound or the neutral value is NaN, or the bounds are out of order.
+        If a bound or the neutral value is not finite, or the bounds are out of order.
     """
 
     fail_below: float | None = None
@@ -50,9 +50,9 @@ class Limit:
     def __post_init__(self) -> None:
         """Refuse bounds that could let everything through."""
         bounds = [b for b in (self.fail_below, self.warn_below, self.warn_above, self.fail_above) if b is not None]
-        if any(map(math.isnan, (*bounds, self.neutral))) or bounds != sorted(bounds):
+        if not all(map(math.isfinite, (*bounds, self.neutral))) or bounds != sorted(bounds):
             msg = (
-                f"Bounds of a limit must rise from fail_below to fail_above and be numbers, not {bounds} with neutral "
+                f"Bounds of a limit must rise from fail_below to fail_above and be finite, not {bounds} with neutral "
                 f"{self.neutral}; mend audit."
             )
             raise InputError(msg)

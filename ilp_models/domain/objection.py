@@ -50,15 +50,21 @@ def objections(
         At most one a check; none where the gate admits.
     """
     found = {finding.key: finding for finding in findings}
-    table = found.get(("group_table", "", "", ""))
-    if not groups and table is not None and table.holds:
+    table, known = found.get(("group_table", "", "", "")), len(set(groups))
+    if table is not None and table.holds and not known:
         yield Objection(
             "group_table", "No group of residents was audited; give a group table (audit.groups.path=FILE)."
         )
+    elif table is not None and table.holds and table.estimate > known:
+        line = f"group_table: of {table.estimate:g} groups in the table {known} were audited; audit all of them."
+        yield Objection("group_table", line)
     for check, keys in demanded(crime_types, groups).items():
         crashed = found.get((check, "", "", ""))
         stand_in = None if crashed is None or crashed.holds else crashed
-        yield from _against(check, [found.get(key, stand_in) for key in keys])
+        # what was found and speaks against the forecast counts, even where nothing would have missed it
+        used = stand_in if any(key not in found for key in keys) else None
+        stray = [one for one in findings if one.check == check and one.key not in keys and one is not used]
+        yield from _against(check, [*(found.get(key, stand_in) for key in keys), *stray])
 
 
 def _against(check: str, findings: list[Finding | None]) -> Iterator[Objection]:

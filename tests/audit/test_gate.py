@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,6 +12,7 @@ from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.gate import decide
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.finding import State
 from tests.audit import cases
 from tests.builders import forecast_on
 
@@ -107,6 +109,8 @@ def test_a_demanded_check_cannot_be_left_without_a_bound():
     nothing = {"coverage_ratio": {"fail_below": None, "warn_below": None}}
     with pytest.raises(InputError, match="coverage_ratio has no bound"):
         Audit(limits=usual.LIMITS | nothing)
+    with pytest.raises(InputError, match="be finite"):
+        Audit(limits=usual.LIMITS | {"coverage_ratio": {"fail_below": float("-inf")}})
     Audit(limits=usual.LIMITS | {"exposure_ratio": {}})
 
 
@@ -114,3 +118,43 @@ def test_a_demanded_check_cannot_be_left_without_a_bound():
 def test_a_minimum_that_nothing_falls_short_of_is_refused(minimum):
     with pytest.raises(InputError, match="minimum needs numbers"):
         Audit(minimum=minimum)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_taking_any_part_of_a_withheld_audit_away_never_admits(data):
+    """Findings, groups, types, header and settings of a failed audit, taken away in any combination."""
+    required = [at for at, finding in enumerate(REPORT.findings) if finding.required]
+    bad = data.draw(st.sampled_from(required))
+    worse = replace(REPORT.findings[bad], state=State.FAIL)
+    whole = [*REPORT.findings[:bad], worse, *REPORT.findings[bad + 1 :]]
+    kept = data.draw(
+        st.sets(st.integers(0, len(whole) - 1)).map(lambda gone: [x for i, x in enumerate(whole) if i not in gone])
+    )
+    groups = tuple(pair for pair in REPORT.groups if data.draw(st.booleans()))
+    if data.draw(st.booleans()):  # the most that somebody could hide: all that speaks of some groups
+        kept = [one for one in whole if not one.group or (one.dimension, one.group) in groups]
+    if data.draw(st.booleans()):
+        hidden = {dimension for dimension, _ in REPORT.groups} - {dimension for dimension, _ in groups}
+        kept = [one for one in kept if one.dimension not in hidden]
+    types = tuple(kind for kind in REPORT.crime_types if data.draw(st.booleans()))
+    header = {name: value for name, value in REPORT.header.items() if data.draw(st.booleans())}
+    report = AuditReport(tuple(kept), REPORT.forecaster, REPORT.recipe, types, groups, header)
+    assert not decide(report, FORECAST, NOW).admitted
+
+
+def test_a_finding_that_speaks_against_a_forecast_counts_even_where_nothing_asks_for_it():
+    stray = replace(REPORT.findings[0], crime_type="Arson", state=State.FAIL)
+    decision = decide(replace(REPORT, findings=(*REPORT.findings, stray)), FORECAST, NOW)
+    assert not decision.admitted
+    assert decision.reviews == ()
+
+
+def test_a_group_that_was_left_out_of_the_list_is_missed():
+    fewer = replace(
+        REPORT,
+        groups=REPORT.groups[:-1],
+        findings=without(lambda f: (f.dimension, f.group) != REPORT.groups[-1]).findings,
+    )
+    (reason,) = decide(fewer, FORECAST, NOW).reasons
+    assert "group_table" in reason
