@@ -11,6 +11,7 @@ from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.feedback import Feedback
 from ilp_models.audit.flags import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.header import header_of
 from ilp_models.audit.reporting_rates import ReportingRates
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity_types import ENFORCEMENT
@@ -68,6 +69,9 @@ class Audit:
         Dimension and group whose places are taken to report less; every group in turn by default.
     enforcement_types : sequence of str, optional
         Kinds of crime types that depend on where police look, and are not forecast for allocation.
+    definitions : mapping, optional
+        Other definitions of the groups to be tried in the report, by name: for each dimension the groups that become
+        one, by its name. They decide on nothing.
 
     Raises
     ------
@@ -96,6 +100,7 @@ class Audit:
     reporting_rates: ReportingRates = field(default_factory=ReportingRates)
     deprived: Sequence[str] | None = None
     enforcement_types: Sequence[str] = ENFORCEMENT
+    definitions: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
@@ -177,27 +182,8 @@ class Audit:
         InputError
             If the replays and the grid are not of the same units, or the baseline is not the configured one.
         """
-        replay, baseline = subject.replay, subject.baseline
-        if baseline.forecaster != self.baseline:
-            msg = f"The audit compares with {self.baseline!r}, not with {baseline.forecaster!r}; replay the former."
-            raise InputError(msg)
         residents, table, problem = self._residents(subject)
-        evidence = Evidence(
-            replay=replay,
-            baseline=baseline,
-            grid=subject.grid,
-            explanation=subject.explanation,
-            features=subject.columns,
-            limits=self._limits(),
-            minimum=self._minimum(),
-            resampling=self._resampling(),
-            share=self.share,
-            unit=self.unit,
-            floor=self.floor,
-            residents=residents,
-            harm=self.harm or {},
-            share_of=self.share_of,
-        )
+        evidence = self.evidence(subject)
         questions = Questions(
             families=self.families,
             refused=self.refused,
@@ -208,12 +194,51 @@ class Audit:
         )
         return AuditReport(
             findings=tuple(findings_of(questions, subject, evidence, problem)),
-            forecaster=replay.forecaster,
-            recipe=replay.recipe,
+            forecaster=subject.replay.forecaster,
+            recipe=subject.replay.recipe,
             crime_types=evidence.scopes,
             groups=tuple((one.dimension, group) for one in residents for group in one.groups),
-            header=self._header(evidence) | {"data": subject.data, "group_table": table},
+            header=header_of(evidence, self.feedback, self.governance) | {"data": subject.data, "group_table": table},
             changed=tuple(usual.changes(self._settings(), Audit()._settings())),
+        )
+
+    def evidence(self, subject: Subject) -> Evidence:
+        """Return what the checks work on.
+
+        Parameters
+        ----------
+        subject : Subject
+            Replays, cells and explanation of one forecaster.
+
+        Returns
+        -------
+        Evidence
+            Without residents where no group table can be read.
+
+        Raises
+        ------
+        InputError
+            If the replays and the grid are not of the same units, or the baseline is not the configured one.
+        """
+        if subject.baseline.forecaster != self.baseline:
+            other = subject.baseline.forecaster
+            msg = f"The audit compares with {self.baseline!r}, not with {other!r}; replay the former."
+            raise InputError(msg)
+        return Evidence(
+            replay=subject.replay,
+            baseline=subject.baseline,
+            grid=subject.grid,
+            explanation=subject.explanation,
+            features=subject.columns,
+            limits=self._limits(),
+            minimum=self._minimum(),
+            resampling=self._resampling(),
+            share=self.share,
+            unit=self.unit,
+            floor=self.floor,
+            residents=self._residents(subject)[0],
+            harm=self.harm or {},
+            share_of=self.share_of,
         )
 
     def with_residents(self, subject: Subject) -> Subject:
@@ -262,24 +287,3 @@ class Audit:
 
     def _resampling(self) -> Resampling:
         return Resampling(self.block, self.draws, self.level, self.seed)
-
-    def _header(self, evidence: Evidence) -> dict[str, Any]:
-        starts = evidence.replay.periods.start_time
-        return {
-            "baseline": self.baseline,
-            "baseline_recipe": evidence.baseline.recipe,
-            "unit": self.unit,
-            "share": self.share,
-            "share_of": self.share_of,
-            "harm": dict(self.harm or {}),
-            "lead": evidence.replay.lead,
-            "first_period": starts[0].isoformat(),
-            "last_period": starts[-1].isoformat(),
-            "periods": len(starts),
-            "grid": evidence.grid.digest(),
-            "minimum": asdict(evidence.minimum),
-            "resampling": asdict(evidence.resampling),
-            "floor": self.floor,
-            "feedback": asdict(self.feedback),
-            "governance": self.governance.to_dict(),
-        }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,9 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
     """
     folder.mkdir(parents=True, exist_ok=True)
     replays = (subject.replay, subject.baseline)
-    tables = {"replays": pd.concat([replay_rows(one) for one in replays], ignore_index=True).astype(CODES)}
+    # a baseline that is audited itself is kept once
+    rows = [replay_rows(one) for one in {one.forecaster: one for one in replays}.values()]
+    tables = {"replays": pd.concat(rows, ignore_index=True).astype(CODES)}
     tables |= cell_tables(subject.grid)
     if subject.explanation is not None:
         tables["explanation"] = explanation_rows(subject.explanation)
@@ -113,6 +116,8 @@ def read_subject(folder: Path) -> tuple[Subject, dict[str, Any]]:
         raise InputError(msg)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["residents"] is not None:
+            plain["files"][RESIDENTS]  # noqa: B018 - a file that nothing vouches for is not looked at
         for name, digest in plain["files"].items():
             if _digest(folder / name) != digest:
                 msg = f"{folder / name} was changed after the audit; nothing can be shown from it."
@@ -122,7 +127,7 @@ def read_subject(folder: Path) -> tuple[Subject, dict[str, Any]]:
         }
         subject = _subject(tables, plain)
         return replace(subject, residents=_residents(folder, plain["residents"])), plain
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
         msg = f"The audit kept in {folder} cannot be read ({error!r}); ask for a whole copy."
         raise StorageError(msg) from error
 

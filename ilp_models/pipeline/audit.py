@@ -17,14 +17,18 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.comparison import compare
+from ilp_models.pipeline.comparison import Comparison, compare
+from ilp_models.pipeline.dossier import Surroundings, gather
 from ilp_models.pipeline.judge import judge
 from ilp_models.pipeline.mirror import mirror
+from ilp_models.pipeline.otherwise import Otherwise
 from ilp_models.pipeline.publish import Results, publish
 from ilp_models.pipeline.reaudit import differences, reaudit
 from ilp_models.pipeline.record import record_decision
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
+from ilp_models.report.audit_page import AuditPage
+from ilp_models.report.audit_papers import write_dossier
 from ilp_models.scoring.scores import Scoring
 
 
@@ -41,12 +45,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     explain: Explain,
     audit: Audit,
     export: Export,
+    report: AuditPage,
     register: str,
     from_: str | None,
     compute: Compute,
     tracking: Tracker,
     config: Mapping[str, Any],
     folder: Path,
+    second_grid: GridSpec | None = None,
 ) -> str:
     """Return the findings as text, having written ``decision.json`` beside the forecast it is on.
 
@@ -74,6 +80,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Checks and limits.
     export : Export
         Formats of the forecast decided on.
+    report : AuditPage
+        How the reports are titled, and what only the deployer knows.
     register : str
         File of the register, which gets a line for the decision before any file of it appears.
     from_ : str or None
@@ -86,6 +94,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         Resolved settings of the task.
     folder : Path
         Folder of the run.
+    second_grid : GridSpec, optional
+        Another way to cut space into cells, on which exposure and coverage are compared.
 
     Returns
     -------
@@ -98,7 +108,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         If an audit that is made again gives other numbers.
     """
     if from_:
-        return _again(from_)
+        return _again(from_, report, config, folder)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
@@ -106,24 +116,49 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(study, ahead, comparison, explain, audit))
-        for path in publish(results, export, Path(register), folder):
+        files = publish(results, export, Path(register), folder)
+        decision, subject = results.judgement.decision, results.judgement.subject
+        tried = Otherwise(study, model, forecaster, backtest, scoring, compute)
+        around = _surroundings(study, tried, audit, comparison, second_grid)
+        files += write_dossier(report, gather(subject, decision, audit, around), folder)
+        for path in files:
             tracked.artifact(path)
-        decision = results.judgement.decision
         record_decision(tracked, decision)
     mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
-    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Files: {folder}"])
+    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Report: {folder / 'report.html'}"])
 
 
-def _again(source: str) -> str:
-    """Return the findings of an earlier audit made again, or refuse if they differ."""
-    decision, report = reaudit(source)
+def _surroundings(
+    study: Study, tried: Otherwise, audit: Audit, comparison: Comparison, second_grid: GridSpec | None
+) -> Surroundings:
+    """Return what the run knows beside what was audited."""
+    retrained, why = tried.untainted(audit, comparison)
+    tags = study.tags()
+    return Surroundings(
+        city=str(study.config["data"].get("city") or study.intake.source),
+        intake=study.intake,
+        code=f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
+        settings=study.config["audit"],
+        command=str(study.config.get("command", "")),
+        other_grids={} if second_grid is None else {"second grid": tried.on_grid(second_grid, audit)},
+        retrained=retrained,
+        absent={"tainted_periods": why} if why else {},
+    )
+
+
+def _again(source: str, page: AuditPage, config: Mapping[str, Any], folder: Path) -> str:
+    """Return the findings of an earlier audit made again, its reports written, or refuse if they differ."""
+    decision, report, subject, settings = reaudit(source)
     if differing := differences(decision.report, report):
         shown = "\n".join(f"  {line}" for line in differing)
         msg = f"{len(differing)} findings of {source} come out differently today:\n{shown}"
         raise StorageError(msg)
     count, seal = len(report.findings), decision.seal[:16]
     same = f"Made again from {source}/audit: all {count} findings of decision {seal} come out the same."
-    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same])
+    why = "this audit was made again from the folder of an earlier run, without its records"
+    around = Surroundings(settings=settings, command=str(config.get("command", "")), absent={"intake": why})
+    write_dossier(page, gather(subject, decision, Audit.of(settings), around), folder)
+    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same, f"Report: {folder}/report.html"])
 
 
 def _finding_lines(decision: Decision) -> list[str]:

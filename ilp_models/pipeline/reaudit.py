@@ -3,9 +3,10 @@
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import StorageError
@@ -16,8 +17,8 @@ _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _NUMBERS: Final = ("estimate", "low", "high", "evidence")
 
 
-def reaudit(source: str) -> tuple[Decision, AuditReport]:
-    """Return the decision of an earlier run and the report that its kept subject gives today.
+def reaudit(source: str) -> tuple[Decision, AuditReport, Subject, dict[str, Any]]:
+    """Return the decision of an earlier run, the report that its kept subject gives today, that subject, and settings.
 
     Parameters
     ----------
@@ -26,8 +27,8 @@ def reaudit(source: str) -> tuple[Decision, AuditReport]:
 
     Returns
     -------
-    tuple of Decision and AuditReport
-        As it was decided, and as it is found again.
+    tuple of Decision, AuditReport, Subject and dict
+        As it was decided, and as it is found again; what was looked at, by which settings of the audit.
 
     Raises
     ------
@@ -43,7 +44,8 @@ def reaudit(source: str) -> tuple[Decision, AuditReport]:
     if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
         msg = f"{source}/audit is of {subject.replay.forecaster} and the decision of {decision.report.forecaster}."
         raise StorageError(msg)
-    return decision, Audit.of(facts["settings"]).run(subject, datetime.fromisoformat(facts["moment"]))
+    report = Audit.of(facts["settings"]).run(subject, datetime.fromisoformat(facts["moment"]))
+    return decision, report, subject, facts["settings"]
 
 
 def differences(before: AuditReport, again: AuditReport) -> list[str]:

@@ -17,8 +17,9 @@ from ilp_models.report import audit_tables as tables
 from ilp_models.report.audit_maps import draw_flag_time
 from ilp_models.report.audit_parts import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
 from ilp_models.report.audit_sensitivity import Choice, choices
+from ilp_models.report.check_definitions import Definition
 from ilp_models.report.content import FigureFile, KeyNumber
-from ilp_models.report.definitions import Definition, defined
+from ilp_models.report.definitions import defined
 from ilp_models.report.dossier import Dossier
 from ilp_models.report.maps import Ground
 from ilp_models.report.page import MISSING, interval, number, percent

@@ -74,9 +74,9 @@ def _side(axes: Axes, own: pd.DataFrame, group: str, place: int) -> None:
     if not {(group, "exposure"), (group, "coverage")} <= set(own.index):
         axes.plot([], [], ls="", marker=marker, c=colour, label=label)
         return
-    x, y = (own.loc[(group, side)] for side in ("exposure", "coverage"))
+    x, y = (_numbers(own, (group, side)) for side in ("exposure", "coverage"))
     spread: list[Any] = [
-        100 * np.nan_to_num(np.array([[s["value"] - s["week_low"]], [s["week_high"] - s["value"]]], float)).clip(0)
+        100 * np.nan_to_num(np.array([[s["value"] - s["week_low"]], [s["week_high"] - s["value"]]])).clip(0)
         for s in (x, y)
     ]
     axes.plot([100 * x["baseline"], 100 * x["value"]], [100 * y["baseline"], 100 * y["value"]], c=colour, lw=0.8)
@@ -129,9 +129,14 @@ def draw_ratios(path: Path, rows: pd.DataFrame, measures: Sequence[str], limits:
     return save(figure, path, "Ratios by group")
 
 
+def _numbers(table: pd.DataFrame, key: tuple[str, str]) -> dict[str, float]:
+    """Return the numbers of one row by column."""
+    return {str(name): float(value) for name, value in table.loc[[key]].select_dtypes("number").iloc[0].items()}
+
+
 def _forest(axes: Axes, own: pd.DataFrame, names: list[tuple[str, str]], limit: Limit | None) -> None:
     axes.axvline(1, c=_GREY, lw=1, zorder=1)
-    bounds = [] if limit is None else [b for b in (limit.fail_below, limit.fail_above) if b is not None]
+    bounds = [] if limit is None else [b for b in (limit.fail_below, limit.fail_above) if b]
     for bound in bounds:
         axes.axvline(bound, c=_LIMIT, lw=1, ls=(0, (4, 2)), label="limit: fail beyond", zorder=1)
     seen = [1.0, *bounds]
@@ -139,7 +144,7 @@ def _forest(axes: Axes, own: pd.DataFrame, names: list[tuple[str, str]], limit: 
         if name not in own.index:
             axes.text(1, place, "not measured", ha="center", va="center", fontsize=7.5, color=_INK)
             continue
-        row = own.loc[name]
+        row = _numbers(own, name)
         chance, area, week = ((row[f"{one}_low"], row[f"{one}_high"]) for one in ("chance", "area", "week"))
         axes.plot(chance, [place, place], c=_PALE, lw=11, solid_capstyle="butt", label="what chance gives", zorder=0)
         axes.plot(area, [place, place], c=_BLUE, lw=1, marker="|", ms=6, label="interval by areas")

@@ -1,5 +1,6 @@
 """Findings and reasons of an audit in as few words as tell them: many groups and crime types make many findings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,7 +95,7 @@ def _judged(check: str, rows: pd.DataFrame) -> Judged:
     )
 
 
-def _row(row: dict[str, Any], *, shared: bool) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], *, shared: bool) -> dict[str, Any]:
     """Return a finding with its interval in words, and what its reason says beyond the numbers beside it."""
     limit = row["limit"] if row["limit"] not in ("", "none") else "reported only"
     before, found, after = str(row["reason"]).partition(f"({limit}).")
@@ -102,7 +103,7 @@ def _row(row: dict[str, Any], *, shared: bool) -> dict[str, Any]:
     if not shared:
         advice = f"{row['title']}. {advice}".strip()
     exact = row["low"] == row["high"] == row["estimate"]
-    return row | {"advice": advice, "interval": "exact" if exact else interval(row["low"], row["high"]) or "none"}
+    return {**row} | {"advice": advice, "interval": "exact" if exact else interval(row["low"], row["high"]) or "none"}
 
 
 def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:

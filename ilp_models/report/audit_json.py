@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -111,7 +112,7 @@ def write_audit_json(dossier: Dossier, folder: Path) -> Path:
     return write_whole(folder / "report.json", text + "\n")
 
 
-def _row(row: dict[str, Any]) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     kept = (*KEYS, *NUMBERS, *COUNTS)
     judged = {name: row[name] or None for name in ("state", "check", "reason")}
     return {name: row[name] for name in kept} | {"enough": row["enough"]} | judged

@@ -96,7 +96,9 @@ def gap_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
         kind = ALL if (gaps["crime_type"] == ALL).any() else str(gaps["crime_type"].iloc[0])
         table = tables.strongest_gaps(gaps, kind)
         path = draw.draw_gaps(folder / "audit-gaps.png", table)
-        words = "; ".join(f"{group} {row['sum']:+.2f}" for (_, group), row in table.iterrows())
+        words = "; ".join(
+            f"{name[-1]} {total:+.2f}" for name, total in zip(table.index.tolist(), table["sum"], strict=True)
+        )
         about = "mean over crime types" if kind == ALL else kind
         figures["gaps"] = FigureFile(
             path,
@@ -170,7 +172,9 @@ def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
     if {"cap", "capture", "group", "exposure_ratio"} <= set(table.columns) and len(table):
         first = table[table["dimension"] == table["dimension"].iloc[0]] if "dimension" in table else table
         caps = first.drop_duplicates("cap")
-        words = "; ".join(f"cap {_cap(row.cap)}: {percent(float(row.capture))}" for row in caps.itertuples())
+        words = "; ".join(
+            f"cap {_cap(float(row['cap']))}: {percent(float(row['capture']))}" for row in caps.to_dict("records")
+        )
         figures["frontier"] = FigureFile(
             draw.draw_frontier(folder / "audit-frontier.png", first),
             f"Events captured and exposure ratios by cap. {words}.",

@@ -76,7 +76,8 @@ def as_audited(dossier: Dossier, rows: pd.DataFrame) -> pd.Series:
         In the order of the rows.
     """
     share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
-    return (np.isclose(rows["share"], share) & (rows["unit"] == unit)) | (rows["share"].isna() & (rows["unit"] == ""))
+    cut = np.isclose(rows["share"].to_numpy(dtype=float), float(share)) & (rows["unit"] == unit).to_numpy()
+    return pd.Series(cut | (rows["share"].isna() & (rows["unit"] == "")).to_numpy(), index=rows.index)
 
 
 def _of_findings(dossier: Dossier) -> pd.DataFrame:

@@ -1,0 +1,46 @@
+"""How an audit measured, as plain values that a decision binds."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.feedback import Feedback
+from ilp_models.domain.governance import Governance
+
+
+def header_of(evidence: Evidence, feedback: Feedback, governance: Governance) -> dict[str, Any]:
+    """Return the header of an audit's report.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What was measured on.
+    feedback : Feedback
+        How feedback was simulated, with what was taken to be reported.
+    governance : Governance
+        Who answers for the use.
+
+    Returns
+    -------
+    dict
+        Plain JSON values: baseline, unit, share, periods, digest of the cells, least evidence, resampling.
+    """
+    starts = evidence.replay.periods.start_time
+    return {
+        "baseline": evidence.baseline.forecaster,
+        "baseline_recipe": evidence.baseline.recipe,
+        "unit": evidence.unit,
+        "share": evidence.share,
+        "share_of": evidence.share_of,
+        "harm": dict(evidence.harm),
+        "lead": evidence.replay.lead,
+        "first_period": starts[0].isoformat(),
+        "last_period": starts[-1].isoformat(),
+        "periods": len(starts),
+        "grid": evidence.grid.digest(),
+        "minimum": asdict(evidence.minimum),
+        "resampling": asdict(evidence.resampling),
+        "floor": evidence.floor,
+        "feedback": asdict(feedback),
+        "governance": governance.to_dict(),
+    }

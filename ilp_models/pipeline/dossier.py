@@ -1,0 +1,201 @@
+"""What an audit knows, gathered for its reports."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+import pandas as pd
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.explanation import attribution_gaps
+from ilp_models.audit.group_measures import measure_groups
+from ilp_models.audit.proxies import Areas, column_correlations
+from ilp_models.audit.residents import Residents
+from ilp_models.audit.sensitivity_choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
+from ilp_models.audit.sensitivity_reporting import vary_reporting
+from ilp_models.audit.sensitivity_types import vary_types
+from ilp_models.audit.subject import Subject
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import IlpError, InputError
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.replay import Replay
+from ilp_models.report.dossier import SENSITIVITY, Dossier
+
+_PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
+_STRONGEST: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What a run knows beside what was audited; all of it may be absent.
+
+    Parameters
+    ----------
+    city : str
+        Name of the study area.
+    intake : IntakeReport, optional
+        The account of the records.
+    code : str
+        Version, commit and digest of the code.
+    settings : mapping
+        Resolved settings of the audit.
+    command : str
+        What to type to make the run again.
+    other_grids : mapping of str to Subject
+        The same forecaster on other grids.
+    retrained : mapping of str to Replay
+        The same forecaster trained without tainted records, by what was left out.
+    absent : mapping of str to str
+        Why a part is not there.
+    """
+
+    city: str = ""
+    intake: IntakeReport | None = None
+    code: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    other_grids: Mapping[str, Subject] = field(default_factory=dict)
+    retrained: Mapping[str, Replay] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
+def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundings) -> Dossier:
+    """Return everything that the reports of an audit are made from.
+
+    A part that cannot be worked out is left out, and the reason kept: the findings have decided already.
+
+    Parameters
+    ----------
+    subject : Subject
+        What was audited.
+    decision : Decision
+        What the gate decided.
+    audit : Audit
+        How it was audited.
+    around : Surroundings
+        What else is known.
+
+    Returns
+    -------
+    Dossier
+        With the tables of all shares, units and intervals, and what hangs on choices.
+    """
+    evidence, absent = audit.evidence(subject), dict(around.absent)
+    if subject.feedback is None:
+        absent["feedback"] = subject.no_feedback.rstrip(".")
+    parts = {name: _tried(name, work, evidence, absent) for name, work in _parts(subject, audit, around, evidence)}
+    sensitivity = {name: table for name, table in parts.items() if name in SENSITIVITY and table is not None}
+    return Dossier(
+        decision=decision,
+        city=around.city,
+        grid=evidence.grid,
+        flags=evidence.flags,
+        measures=parts["measures"],
+        sensitivity=sensitivity,
+        feedback=None if subject.feedback is None else subject.feedback.trajectory,
+        explanation=subject.explanation,
+        gaps=parts["gaps"],
+        proxies=parts["proxies"],
+        intake=around.intake,
+        provenance=_provenance(subject, decision, audit, around.code),
+        settings=around.settings,
+        command=around.command,
+        absent=absent,
+    )
+
+
+def _parts(
+    subject: Subject, audit: Audit, around: Surroundings, evidence: Evidence
+) -> list[tuple[str, Callable[[], pd.DataFrame]]]:
+    others = {name: audit.evidence(one) for name, one in around.other_grids.items()}
+    deprived = None if audit.deprived is None else (audit.deprived[0], audit.deprived[1])
+    return [
+        ("measures", lambda: measure_groups(evidence)),
+        ("ranking_unit", lambda: vary_unit(evidence)),
+        ("group_definition", lambda: _other_groups(evidence, audit)),
+        ("areal_unit", lambda: vary_areas(evidence, others)),
+        ("reporting_rates", lambda: vary_reporting(evidence, subject.reporting_rates, deprived)),
+        ("tainted_periods", lambda: _other_training(evidence, around.retrained)),
+        ("enforcement_types", lambda: vary_types(evidence, audit.enforcement_types)),
+        ("gaps", lambda: _gaps(evidence, _known(subject))),
+        ("proxies", lambda: _proxies(evidence, _known(subject))),
+    ]
+
+
+def _tried(
+    name: str, work: Callable[[], pd.DataFrame], evidence: Evidence, absent: dict[str, str]
+) -> pd.DataFrame | None:
+    if not evidence.residents:
+        absent.setdefault(name, "there is no group table")
+        return None
+    try:
+        table = work()
+    except IlpError as error:
+        absent.setdefault(name, str(error).rstrip("."))
+        return None
+    if table.empty:
+        absent.setdefault(name, "there is nothing to compare with")
+        return None
+    return table
+
+
+def _known(subject: Subject) -> Explanation:
+    if subject.explanation is None:
+        msg = "The forecaster has no explanation."
+        raise InputError(msg)
+    return subject.explanation
+
+
+def _other_groups(evidence: Evidence, audit: Audit) -> pd.DataFrame:
+    """Return the measures under the definitions that the settings name."""
+    if not audit.definitions:
+        msg = "no other definition was named; set audit.definitions"
+        raise InputError(msg)
+    defined: dict[str, list[Residents]] = {}
+    for name, dimensions in audit.definitions.items():
+        by_name = {one.dimension: one for one in evidence.residents}
+        if unknown := sorted(set(dimensions) - set(by_name)):
+            msg = f"audit.definitions.{name} names {unknown[0]!r}; the dimensions are {', '.join(by_name)}."
+            raise InputError(msg)
+        defined[name] = [merge_groups(by_name[dimension], merged) for dimension, merged in dimensions.items()]
+    return vary_groups(evidence, defined)
+
+
+def _other_training(evidence: Evidence, retrained: Mapping[str, Replay]) -> pd.DataFrame:
+    if not retrained:
+        msg = "no period is declared tainted, or the model learned from none (audit.governance.tainted_periods)"
+        raise InputError(msg)
+    tables = [vary_training(evidence, one, "tainted_periods", name) for name, one in retrained.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _gaps(evidence: Evidence, explanation: Explanation) -> pd.DataFrame:
+    return pd.concat(
+        [attribution_gaps(explanation, evidence.grid, one, by="family") for one in evidence.residents],
+        ignore_index=True,
+    )
+
+
+def _proxies(evidence: Evidence, explanation: Explanation) -> pd.DataFrame:
+    cells = explanation.log_expected.indexes["cell"]
+    tables = [
+        column_correlations(explanation, Areas.of(one).at(evidence.grid, cells), one) for one in evidence.residents
+    ]
+    return pd.concat([table.groupby("group", sort=False).head(_STRONGEST) for table in tables], ignore_index=True)
+
+
+def _provenance(subject: Subject, decision: Decision, audit: Audit, code: str) -> dict[str, str]:
+    return {
+        "Recipe": decision.recipe,
+        "Forecast digest": decision.forecast,
+        "Decision": decision.seal,
+        "Data digest": subject.data,
+        "Group table": subject.group_table or "none",
+        "Grid": subject.grid.digest(),
+        **({"Code": code} if code else {}),
+        "Seed of the audit": str(audit.seed),
+        **{name: version(name) for name in _PACKAGES},
+    }
