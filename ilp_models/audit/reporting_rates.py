@@ -44,7 +44,10 @@ class ReportingRates:
     def __post_init__(self) -> None:
         """Refuse a file that is not there before hours of replay, and a rate that is none."""
         if self.everywhere is not None and (self.path is not None or not 0 < self.everywhere <= 1):
-            msg = f"audit.reporting_rates.everywhere={self.everywhere} lies above 0, is at most 1, and stands alone."
+            msg = (
+                f"audit.reporting_rates.everywhere={self.everywhere} must lie above 0, be at most 1, and stand without "
+                "a path."
+            )
             raise InputError(msg)
         if self.path is not None and not Path(self.path).is_file():
             msg = f"audit.reporting_rates.path={self.path}: there is no such file; give a table of area and rate."
@@ -74,7 +77,7 @@ class ReportingRates:
             return None
         path = Path(self.path)
         try:
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={self.area: str})
             rates = table.set_index(table[self.area].astype(str).str.strip())[self.rate].astype(float)
         except (OSError, KeyError, ValueError) as error:
             msg = (

@@ -117,7 +117,7 @@ def read_subject(folder: Path) -> tuple[Subject, dict[str, Any]]:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["residents"] is not None:
-            plain["files"][RESIDENTS]  # noqa: B018 - a file that nothing vouches for is not looked at
+            plain["files"][RESIDENTS]  # a file that nothing vouches for is not looked at
         for name, digest in plain["files"].items():
             if _digest(folder / name) != digest:
                 msg = f"{folder / name} was changed after the audit; nothing can be shown from it."
@@ -182,7 +182,7 @@ def _words(residents: Residents) -> dict[str, Any]:
 def _residents(folder: Path, words: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
     if words is None:
         return None
-    with np.load(folder / RESIDENTS, allow_pickle=False) as arrays:
+    with (folder / RESIDENTS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         found = dict(arrays)
     made = []
     for at, one in enumerate(words):

@@ -1,12 +1,16 @@
 """What is kept of an audit gives the same audit again."""
 
+import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.panel import DIMS
 from ilp_models.pipeline.artefact import read_subject, write_subject
 from tests.audit import cases
 
@@ -74,3 +78,77 @@ def test_kept_cells_locate_nothing(kept):
     grid = read_subject(kept)[0].grid
     with pytest.raises(InputError, match="locate no events"):
         grid.locator.locate([])
+
+
+def spread_over(replay, dims):
+    """Return a replay whose dispersion varies over some dimensions only."""
+    one = replay.expected.isel({dim: 0 for dim in DIMS if dim not in dims}, drop=True)
+    return replace(replay, dispersion=one.copy(data=np.random.default_rng(3).gamma(1, 1, one.shape)))
+
+
+@pytest.mark.parametrize("types", [1, 2])
+@pytest.mark.parametrize("dims", [(), ("crime_type",), ("period",), ("crime_type", "cell"), DIMS])
+def test_dispersions_over_any_dimensions_come_back(tmp_path, dims, types):
+    replays = [
+        spread_over(cases.replay(one.expected.values[:types], one.observed.values[:types], one.forecaster), dims)
+        for one in cases.city()
+    ]
+    write_subject(Subject(*replays, cases.grid()), tmp_path, {})
+    again = read_subject(tmp_path)[0]
+    for one, other in zip((again.replay, again.baseline), replays, strict=True):
+        assert one.dispersion.dims == other.dispersion.dims
+        np.testing.assert_array_equal(one.dispersion, other.dispersion)
+        np.testing.assert_array_equal(one.observed, other.observed)
+
+
+def test_a_baseline_audited_itself_comes_back(tmp_path):
+    _, baseline = cases.city()
+    write_subject(Subject(baseline, baseline, cases.grid()), tmp_path, {})
+    again = read_subject(tmp_path)[0]
+    for one in (again.replay, again.baseline):
+        np.testing.assert_array_equal(one.expected, baseline.expected)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"population": np.arange(100.0)},
+        {"population": np.where(np.arange(100) < 3, np.nan, 7.0)},
+        {"parents": pd.DataFrame()},
+        {"parents": pd.DataFrame({"beat": [None, *map(str, range(99))], "ward": ["x"] * 100})},
+    ],
+)
+def test_any_cells_come_back_with_their_digest(tmp_path, changed):
+    grid = replace(cases.grid(), **changed)
+    write_subject(Subject(*cases.city(), grid), tmp_path, {})
+    assert read_subject(tmp_path)[0].grid.digest() == grid.digest()
+
+
+def test_weights_of_an_explanation_come_back(tmp_path):
+    whole = cases.explanation()
+    weights = whole.log_expected.copy(data=np.random.default_rng(4).integers(0, 3, whole.log_expected.shape))
+    weighted = replace(whole, weights=weights)
+    write_subject(Subject(*cases.city(), cases.grid(), weighted), tmp_path, {})
+    again = read_subject(tmp_path)[0].explanation
+    np.testing.assert_array_equal(again.weights, weights)
+    assert again.importance().equals(weighted.importance())
+
+
+@pytest.mark.parametrize("content", [b"junk", b"PK\x03\x04" + b"0" * 50])
+def test_residents_that_are_no_arrays_are_refused(kept, content):
+    (kept / "residents.npz").write_bytes(content)
+    path = kept / "subject.json"
+    plain = json.loads(path.read_text())
+    plain["files"]["residents.npz"] = hashlib.sha256(content).hexdigest()
+    path.write_text(json.dumps(plain))
+    with pytest.raises(StorageError, match="whole copy"):
+        read_subject(kept)
+
+
+def test_residents_that_nothing_vouches_for_are_not_looked_at(kept):
+    path = kept / "subject.json"
+    plain = json.loads(path.read_text())
+    del plain["files"]["residents.npz"]
+    path.write_text(json.dumps(plain))
+    with pytest.raises(StorageError, match="whole copy"):
+        read_subject(kept)
