@@ -23,6 +23,8 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.resampling import Resampling
 
 CONFIGURED: Final = frozenset(usual.LIMITS)
+_DEPRIVED: Final = ("dimension", "group")
+_DAYS: Final = 366  # a decision is on one forecast, and needs another look each year at the least
 _BUILT: Final = ("_target_", "groups", "reporting_rates")  # what a subject holds already
 
 
@@ -128,7 +130,7 @@ class Audit:
                 own = {key: value for key, value in (plain.get(name) or {}).items() if key != "_target_"}
                 plain[name] = part(**own)
             return cls(**plain)
-        except TypeError as error:
+        except (AttributeError, TypeError) as error:
             msg = (
                 f"The audit was made with settings that this version does not know ({error}); use the version it names."
             )
@@ -140,13 +142,20 @@ class Audit:
         if odd:
             msg = f"audit.limits must name {sorted(CONFIGURED)}; missing or unknown: {odd}."
             raise InputError(msg)
+        for part in ("governance", "feedback", "reporting_rates", "groups"):
+            if getattr(self, part) is None:
+                msg = f"audit.{part}=null leaves out a part of the audit; leave its settings as they are, or set them."
+                raise InputError(msg)
+        if self.deprived is not None and (isinstance(self.deprived, str) or len(self.deprived) != len(_DEPRIVED)):
+            msg = f"audit.deprived={self.deprived} must name a dimension and a group of it, such as [income,low]."
+            raise InputError(msg)
         units = (*UNITS, *([HARM] if self.harm else []))
         known = self.unit in units and self.share_of in SHARES_OF
-        if not known or not 0 < self.share < 1 or not self.floor > 0 or not self.valid_days > 0:
+        if not known or not 0 < self.share < 1 or not 0 < self.floor < 1 or not 0 < self.valid_days <= _DAYS:
             msg = (
                 f"audit needs 0 < share < 1, unit in {units} (or {HARM} with audit.harm), share_of in {SHARES_OF}, "
-                f"floor > 0 and valid_days > 0, not share={self.share}, unit={self.unit}, share_of={self.share_of}, "
-                f"floor={self.floor}, valid_days={self.valid_days}."
+                f"0 < floor < 1 and 0 < valid_days <= {_DAYS}, not share={self.share}, unit={self.unit}, "
+                f"share_of={self.share_of}, floor={self.floor}, valid_days={self.valid_days}."
             )
             raise InputError(msg)
         try:

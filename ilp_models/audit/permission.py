@@ -16,7 +16,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.governance import Governance, same_person, says_nothing
 
-BOUND: Final = ("unit", "share", "grid", "group_table", "data", "first_period", "last_period", "governance")
+BOUND: Final = ("unit", "share", "grid", "places", "group_table", "data", "first_period", "last_period", "governance")
 
 
 def record(register: Register, decision: Decision, who: str) -> None:

@@ -1,5 +1,7 @@
 """The long table of a risk grid: one row a crime type, cell and period."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -7,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
@@ -61,6 +64,20 @@ class Places:
             In the order of the grid.
         """
         return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid))
+
+    def digest(self) -> str:
+        """Return a SHA-256 over names, shapes, their CRS and parent areas: where a forecast says that something is.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits, the same before a file is written and after it is read.
+        """
+        crs = "" if self.geometry.crs is None else self.geometry.crs.to_json()
+        known = hashlib.sha256(json.dumps([crs, list(map(str, self.cells)), list(map(str, self.area))]).encode())
+        for shape in shapely.to_wkb(self.geometry.to_numpy()):
+            known.update(shape)
+        return known.hexdigest()
 
 
 def risk_table(forecast: RiskForecast, places: Places, marking: Marking) -> gpd.GeoDataFrame:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -20,6 +21,8 @@ from ilp_models.export.geoparquet import read_forecast, read_places, read_proven
 from ilp_models.export.marking import Provenance
 from ilp_models.export.table import Places
 from ilp_models.pipeline.study import now
+
+PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,9 @@ class Left:
             decision.permits(self.forecast, moment)
         known = permitted(Register(Path(register)), decision, moment, keys)
         known.permits(self.forecast, moment)
+        if known.report.header.get(PLACES) != self.places.digest():
+            msg = f"{self.folder}/forecast.parquet shows its cells elsewhere than they were audited; restore that file."
+            raise WithheldError(msg)
         return known
 
     def asked_again(self, decision: Decision, trusted: str | None = None) -> Callable[[Standing], None]:
@@ -144,7 +150,7 @@ class Left:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what an approval covers: the forecast, the decision and every file of the model.
+    """Return the SHA-256 of what an approval covers: forecast, decision, and every file of the model and of the audit.
 
     Parameters
     ----------
@@ -156,7 +162,12 @@ def digests(folder: Path) -> dict[str, str]:
     dict of str to str
         By path below the folder.
     """
-    files = [folder / "forecast.parquet", folder / "decision.json", *sorted(folder.glob("model/**/*"))]
+    files = [
+        folder / "forecast.parquet",
+        folder / "decision.json",
+        *sorted(folder.glob("model/**/*")),
+        *sorted(folder.glob("audit/**/*")),
+    ]
     return {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files

@@ -108,7 +108,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         If an audit that is made again gives other numbers.
     """
     if from_:
-        return _again(from_, report, config, folder)
+        return _again(from_, report, compute, config, folder)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
@@ -120,7 +120,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         decision, subject = results.judgement.decision, results.judgement.subject
         tried = Otherwise(study, model, forecaster, backtest, scoring, compute)
         around = _surroundings(study, tried, audit, comparison, second_grid)
-        files += write_dossier(report, gather(subject, decision, audit, around), folder)
+        files += write_dossier(report, gather(subject, decision, audit, around, compute), folder)
         for path in files:
             tracked.artifact(path)
         record_decision(tracked, decision)
@@ -146,7 +146,7 @@ def _surroundings(
     )
 
 
-def _again(source: str, page: AuditPage, config: Mapping[str, Any], folder: Path) -> str:
+def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, Any], folder: Path) -> str:
     """Return the findings of an earlier audit made again, its reports written, or refuse if they differ."""
     decision, report, subject, settings = reaudit(source)
     if differing := differences(decision.report, report):
@@ -157,7 +157,7 @@ def _again(source: str, page: AuditPage, config: Mapping[str, Any], folder: Path
     same = f"Made again from {source}/audit: all {count} findings of decision {seal} come out the same."
     why = "this audit was made again from the folder of an earlier run, without its records"
     around = Surroundings(settings=settings, command=str(config.get("command", "")), absent={"intake": why})
-    write_dossier(page, gather(subject, decision, Audit.of(settings), around), folder)
+    write_dossier(page, gather(subject, decision, Audit.of(settings), around, compute), folder)
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same, f"Report: {folder}/report.html"])
 
 

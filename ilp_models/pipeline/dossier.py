@@ -1,12 +1,17 @@
 """What an audit knows, gathered for its reports."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.allocation.budget import Budget
+from ilp_models.allocation.constrained import Constrained
+from ilp_models.allocation.frontier import Frontier
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.evidence import Evidence
 from ilp_models.audit.explanation import attribution_gaps
@@ -17,15 +22,19 @@ from ilp_models.audit.sensitivity_choices import merge_groups, vary_areas, vary_
 from ilp_models.audit.sensitivity_reporting import vary_reporting
 from ilp_models.audit.sensitivity_types import vary_types
 from ilp_models.audit.subject import Subject
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.territory import territory_of
 from ilp_models.report.dossier import SENSITIVITY, Dossier
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
 _STRONGEST: Final = 5
+_PRICED: Final = 13  # periods whose caps are priced, spread over those of the test: every fourth of a year of weeks
+_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +71,7 @@ class Surroundings:
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
-def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundings) -> Dossier:
+def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundings, compute: Compute) -> Dossier:
     """Return everything that the reports of an audit are made from.
 
     A part that cannot be worked out is left out, and the reason kept: the findings have decided already.
@@ -77,6 +86,8 @@ def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundi
         How it was audited.
     around : Surroundings
         What else is known.
+    compute : Compute
+        Where the price of caps on exposure is worked out.
 
     Returns
     -------
@@ -98,6 +109,8 @@ def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundi
         feedback=None if subject.feedback is None else subject.feedback.trajectory,
         explanation=subject.explanation,
         gaps=parts["gaps"],
+        frontier_protocol=_priced(evidence),
+        frontier=_tried("frontier", lambda: _frontier(evidence, compute), evidence, absent),
         proxies=parts["proxies"],
         intake=around.intake,
         provenance=_provenance(subject, decision, audit, around.code),
@@ -170,6 +183,30 @@ def _other_training(evidence: Evidence, retrained: Mapping[str, Replay]) -> pd.D
         raise InputError(msg)
     tables = [vary_training(evidence, one, "tainted_periods", name) for name, one in retrained.items()]
     return pd.concat(tables, ignore_index=True)
+
+
+def _priced(evidence: Evidence) -> str:
+    count, whole = len(_priced_periods(evidence)), evidence.observed.shape[2]
+    return (
+        f"All crime types counted together, ranked by count; {evidence.share:.0%} of the cells in each of {count} of the "
+        f"{whole} test periods, chosen by the forecast and measured on what was recorded."
+    )
+
+
+def _priced_periods(evidence: Evidence) -> npt.NDArray[np.int64]:
+    return np.unique(np.linspace(0, evidence.observed.shape[2] - 1, _PRICED).round().astype(np.int64))
+
+
+def _frontier(evidence: Evidence, compute: Compute) -> pd.DataFrame:
+    """Return what caps on exposure would have cost in the test periods, all crime types counted together."""
+    periods = _priced_periods(evidence)
+    grid = evidence.grid
+    districts = np.full(len(grid), "", dtype=object) if grid.parents.empty else grid.parents.iloc[:, 0].to_numpy()
+    expected = np.asarray(evidence.replay.expected.values, dtype=float)[:, :, periods].sum(axis=0)
+    territory = replace(territory_of(grid, districts, evidence.residents), expected=expected)
+    allocator = Constrained(budget=Budget(share=evidence.share))
+    recorded = evidence.observed[:, :, periods].sum(axis=0)
+    return Frontier(seconds=_SECONDS).run(allocator, expected, territory, compute, recorded)
 
 
 def _gaps(evidence: Evidence, explanation: Explanation) -> pd.DataFrame:

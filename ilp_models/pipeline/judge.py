@@ -16,7 +16,9 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.explain.explain import Explain
+from ilp_models.export.table import Places
 from ilp_models.pipeline.ahead import Ahead
+from ilp_models.pipeline.asked import PLACES
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.study import Study, now
 
@@ -80,6 +82,8 @@ def judge(study: Study, ahead: Ahead, comparison: Comparison, explain: Explain, 
     subject = _with_feedback(audit.with_residents(subject), ahead, audit)
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
+    # the digest of a forecast says nothing of where its cells lie
+    report = replace(report, header={**report.header, PLACES: Places.of(ahead.grid).digest()})
     decision = decide(report, ahead.forecast, moment, audit.valid_days)
     return Judgement(decision, subject, explanation, reasons)
 

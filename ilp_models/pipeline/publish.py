@@ -110,7 +110,6 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
     files = graded.write(ahead.forecast, ahead.grid, source, judgement.decision, folder)
     past = results.comparison.replay_of(ahead.forecast.forecaster)
     files += publish_areas(ahead, source, graded.grade, folder, judgement.decision, past)
-    files.append(write_json(folder / "decision.json", judgement.decision.to_dict()))
     if judgement.reasons is not None:
         judgement.reasons.to_parquet(folder / "explanation.parquet", index=False)
         files.append(folder / "explanation.parquet")
@@ -125,7 +124,9 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
         **study.tags(),
     }
     files.append(write_bundle(ahead.forecaster, folder / "model", facts))
-    return files + write_relative_risks(ahead, folder)
+    files += write_relative_risks(ahead, folder)
+    # last, because without it nothing can be acted on, and all that it rests on is there
+    return [*files, write_json(folder / "decision.json", judgement.decision.to_dict())]
 
 
 def _registered(decision: Decision, register: Path) -> bool:

@@ -1,7 +1,7 @@
 """Auditing again from what a run kept, without its records: the same numbers, or a list of those that differ."""
 
+import json
 import math
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from ilp_models.pipeline.artefact import read_subject
 from ilp_models.pipeline.asked import Left
 
 _CLOSE: Final = 1e-9  # relative: another processor may add in another order
+_SHOWN: Final = 120
+_READ: Final = ("audit.groups.", "audit.reporting_rates.")
 _NUMBERS: Final = ("estimate", "low", "high", "evidence")
 
 
@@ -44,12 +46,15 @@ def reaudit(source: str) -> tuple[Decision, AuditReport, Subject, dict[str, Any]
     if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
         msg = f"{source}/audit is of {subject.replay.forecaster} and the decision of {decision.report.forecaster}."
         raise StorageError(msg)
-    report = Audit.of(facts["settings"]).run(subject, datetime.fromisoformat(facts["moment"]))
-    return decision, report, subject, facts["settings"]
+    settings = facts.get("settings")
+    if not isinstance(settings, dict):
+        msg = f"{source}/audit/subject.json keeps no settings of the audit; ask for a whole copy."
+        raise StorageError(msg)
+    return decision, Audit.of(settings).run(subject, decision.issued), subject, settings
 
 
 def differences(before: AuditReport, again: AuditReport) -> list[str]:
-    """Return which findings of two audits differ, and in what.
+    """Return which findings and terms of two audits differ, and in what.
 
     Parameters
     ----------
@@ -59,17 +64,36 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
     Returns
     -------
     list of str
-        One line a finding; empty where both say the same to nine digits.
+        One line a finding or term; empty where both say the same to nine digits.
     """
     first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
     lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
     for key in first.keys() & second.keys():
         one, other = first[key], second[key]
+        if one.limit != other.limit:
+            lines.append(f"{_words(key)}: another limit then ({_bounds(one)}) than now ({_bounds(other)})")
         if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
             lines.append(
                 f"{_words(key)}: {one.estimate:.6g} ({one.state}) then, {other.estimate:.6g} ({other.state}) now"
             )
+    then, today = _terms(before), _terms(again)
+    lines += [
+        f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"
+        for name, value in today.items()
+        if then.get(name) != value
+    ]
     return sorted(lines)
+
+
+def _terms(report: AuditReport) -> dict[str, Any]:
+    """Return what an audit says of how it was made, but for tables that were read into its subject."""
+    changed = [one for one in report.changed if not one.startswith(_READ)]
+    said = {"crime types": report.crime_types, "groups": report.groups, "changed settings": changed, **report.header}
+    return dict(json.loads(json.dumps(said, default=str)))
+
+
+def _bounds(finding: Finding) -> str:
+    return "none" if finding.limit is None else finding.limit.words() or "none"
 
 
 def _close(one: Finding, other: Finding, name: str) -> bool:

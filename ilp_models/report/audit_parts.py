@@ -179,11 +179,13 @@ def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
             draw.draw_frontier(folder / "audit-frontier.png", first),
             f"Events captured and exposure ratios by cap. {words}.",
             "Price against equity: what part of the events is still captured when no group's exposure may exceed that "
-            "of its reference by more than the cap, and what the exposure ratios then are.",
+            f"of its reference by more than the cap, and what the exposure ratios then are. {dossier.frontier_protocol}",
         )
     if "cap" in table:
         table = table.assign(cap=[_cap(cap) for cap in table["cap"]])
-    return figures, {"frontier": Sheet.of("Price of caps on the exposure ratio", table, most)}
+    return figures, {
+        "frontier": Sheet.of(f"Price of caps on the exposure ratio. {dossier.frontier_protocol}".strip(), table, most)
+    }
 
 
 def record_parts(dossier: Dossier, folder: Path, most: int) -> Parts:  # noqa: ARG001 - one signature for all parts

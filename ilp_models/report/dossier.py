@@ -73,6 +73,8 @@ class Dossier:
         How far columns tell who lives in an area.
     frontier : DataFrame, optional
         ``dimension, group, cap, capture, of_uncapped, exposure_ratio, coverage, note``: price against equity.
+    frontier_protocol : str, default ""
+        On which periods, in which unit and under which budget the frontier was worked out.
     intake : IntakeReport, optional
         The account of the records.
     provenance : mapping of str to str, optional
@@ -101,6 +103,7 @@ class Dossier:
     gaps: pd.DataFrame | None = None
     proxies: pd.DataFrame | None = None
     frontier: pd.DataFrame | None = None
+    frontier_protocol: str = ""
     intake: IntakeReport | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
