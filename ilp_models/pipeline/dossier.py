@@ -188,8 +188,8 @@ def _other_training(evidence: Evidence, retrained: Mapping[str, Replay]) -> pd.D
 def _priced(evidence: Evidence) -> str:
     count, whole = len(_priced_periods(evidence)), evidence.observed.shape[2]
     return (
-        f"All crime types counted together, ranked by count; {evidence.share:.0%} of the cells in each of {count} of the "
-        f"{whole} test periods, chosen by the forecast and measured on what was recorded."
+        f"All crime types counted together, ranked by count; {evidence.share:.0%} of the cells in each of {count} of "
+        f"the {whole} test periods, chosen by the forecast and measured on what was recorded."
     )
 
 
