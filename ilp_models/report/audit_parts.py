@@ -179,7 +179,8 @@ def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
             draw.draw_frontier(folder / "audit-frontier.png", first),
             f"Events captured and exposure ratios by cap. {words}.",
             "Price against equity: what part of the events is still captured when no group's exposure may exceed that "
-            f"of its reference by more than the cap, and what the exposure ratios then are. {dossier.frontier_protocol}",
+            "of its reference by more than the cap, and what the exposure ratios then are. "
+            f"{dossier.frontier_protocol}",
         )
     if "cap" in table:
         table = table.assign(cap=[_cap(cap) for cap in table["cap"]])
