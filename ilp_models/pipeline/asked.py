@@ -123,7 +123,10 @@ class Left:
         known = permitted(Register(Path(register)), decision, moment, keys)
         known.permits(self.forecast, moment)
         if known.report.header.get(PLACES) != self.places.digest():
-            msg = f"{self.folder}/forecast.parquet shows its cells elsewhere than they were audited; restore that file."
+            msg = (
+                f"{self.folder}/forecast.parquet shows its cells elsewhere than they were audited; restore that file, or "
+                "audit again."
+            )
             raise WithheldError(msg)
         return known
 

@@ -158,3 +158,20 @@ def test_a_group_that_was_left_out_of_the_list_is_missed():
     )
     (reason,) = decide(fewer, FORECAST, NOW).reasons
     assert "group_table" in reason
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"deprived": ["income"]},
+        {"deprived": "income"},
+        {"governance": None},
+        {"feedback": None},
+        {"valid_days": float("inf")},
+        {"valid_days": 1e9},
+        {"floor": float("inf")},
+    ],
+)
+def test_settings_that_would_stop_an_audit_after_its_replays_are_refused_before(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}"):
+        Audit(**wrong)

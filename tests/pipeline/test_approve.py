@@ -4,11 +4,14 @@ import json
 import shutil
 from dataclasses import replace
 
+import geopandas as gpd
+import pyarrow.parquet as pq
 import pytest
 
 from ilp_models.audit.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.export import geoparquet
 from ilp_models.pipeline import publish
 from ilp_models.pipeline.approved import load_approved
 from ilp_models.pipeline.asked import Left
@@ -101,11 +104,16 @@ def removed_file(place):
     (place / "model" / "bundle.json").unlink()
 
 
-@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file])
-def test_a_model_that_was_touched_after_its_approval_is_refused(place, spoil):
+def tampered_evidence(place):
+    tables = place / "audit" / "replays.parquet"
+    tables.write_bytes(tables.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file, tampered_evidence])
+def test_a_model_or_evidence_that_was_touched_after_its_approval_is_refused(place, spoil):
     approve(place)
     spoil(place)
-    with pytest.raises(WithheldError, match=r"model/.* is not what was approved"):
+    with pytest.raises(WithheldError, match=r"(model|audit)/.* is not what was approved"):
         load(place)
 
 
@@ -149,7 +157,7 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize("place", ["record", "write_json"])
+@pytest.mark.parametrize("place", ["record", "write_subject", "write_bundle", "write_relative_risks", "write_json"])
 def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tmp_path, monkeypatch):
     monkeypatch.setattr(publish, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
@@ -218,4 +226,27 @@ def test_a_decision_withdrawn_while_its_export_is_made_lets_nothing_out(place, m
     with pytest.raises(WithheldError, match="a mistake in the records"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
     assert not any((place.parent / "export" / "0").iterdir())
-    assert [line.act for line in Register(place.parent / "register.jsonl").verify().lines] == ["decided", "withdrawn"]
+    assert Register(place.parent / "register.jsonl").verify().lines[-1].act == "withdrawn"
+
+
+def moved(table):
+    shapes = dict(zip(table["cell"], table.geometry, strict=True))
+    other = dict(zip(shapes, reversed(list(shapes)), strict=True))
+    return table.set_geometry(gpd.GeoSeries([shapes[other[cell]] for cell in table["cell"]], crs=table.crs))
+
+
+@pytest.mark.parametrize("change", [moved, lambda table: table.assign(area=table["area"].to_numpy()[::-1])])
+def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, change):
+    path = place / "forecast.parquet"
+    whole = gpd.read_parquet(path)
+    account = json.loads(pq.read_schema(path).metadata[b"ilp_models"])
+    del account["seal"]
+    table = change(whole)
+    table.to_parquet(path, compression="zstd", index=False)
+    stored = pq.read_table(path)
+    account["seal"] = geoparquet._seal(gpd.read_parquet(path), account)
+    metadata = {**stored.schema.metadata, b"ilp_models": json.dumps(account).encode()}
+    pq.write_table(stored.replace_schema_metadata(metadata), path)
+    assert Left.by(str(place)).forecast.digest() == Left.by(str(place)).decision().forecast
+    with pytest.raises(WithheldError, match="elsewhere than they were audited"):
+        perform("export", place.parent, *words(place)[:2], "grade=allocation")

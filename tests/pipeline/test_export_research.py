@@ -12,6 +12,7 @@ from ilp_models.audit.permission import record
 from ilp_models.audit.register import Register
 from ilp_models.cli.door import find_configs
 from ilp_models.domain.errors import StorageError, WithheldError
+from ilp_models.export.table import Places
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
@@ -63,7 +64,9 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     forecast = forecast_on(grid)
     Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
     decision = decision_on(forecast)
-    softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
+    header = {**decision.report.header, "places": Places.of(grid).digest()}
+    changed = ("audit.share=0.1 (default 0.05)",)
+    softer = replace(decision, report=replace(decision.report, header=header, changed=changed))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
     words = words_for(tmp_path)
     record(Register(tmp_path / "register.jsonl"), softer, "t.ester")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.artefact import read_subject, write_subject
 from tests.pipeline.small_city import copied, perform
@@ -60,4 +61,40 @@ def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
         again(tmp_path, place)
     (place / "decision.json").unlink()
     with pytest.raises(WithheldError, match="needs a decision"):
+        again(tmp_path, place)
+
+
+@pytest.mark.parametrize("settings", [..., None, [1], {"governance": "x"}])
+def test_settings_that_are_none_are_answered_in_one_line(admitted, tmp_path, settings):
+    place = copied(admitted, tmp_path / "run")
+    path = place / "audit" / "subject.json"
+    plain = json.loads(path.read_text()) | {"settings": settings}
+    path.write_text(json.dumps({name: value for name, value in plain.items() if value is not ...}))
+    with pytest.raises((InputError, StorageError), match=r"whole copy|does not know"):
+        again(tmp_path, place)
+
+
+def hidden_changes(report):
+    return replace(report, changed=())
+
+
+def other_limits(report):
+    first = report.findings[0]
+    softer = replace(first, limit=replace(first.limit, fail_above=9))
+    return replace(report, findings=(softer, *report.findings[1:]))
+
+
+def other_terms(report):
+    return replace(report, header={**report.header, "data": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("forge", "said"), [(hidden_changes, "changed settings"), (other_limits, "another limit"), (other_terms, "data: 0")]
+)
+def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, tmp_path, forge, said):
+    place = copied(admitted, tmp_path / "run")
+    path = place / "decision.json"
+    known = Decision.from_dict(json.loads(path.read_text()))
+    path.write_text(json.dumps(replace(known, report=forge(known.report)).to_dict()))
+    with pytest.raises(StorageError, match=said):
         again(tmp_path, place)
