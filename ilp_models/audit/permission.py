@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ilp_models.audit.keys import sign, signed_by
-from ilp_models.audit.register import SLACK, Entry, Register, Standing
+from ilp_models.audit.register import AHEAD, SLACK, Entry, Register, Standing
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
@@ -237,7 +237,7 @@ def _known(standing: Standing, decision: Decision, now: datetime) -> tuple[Entry
     lines = standing.about(decision.seal)
     withdrawn = next((line for line in lines if line.act == "withdrawn"), None)
     if standing.last and now.astimezone(UTC) < datetime.fromisoformat(standing.last) - SLACK:
-        msg = f"The clock says {now}, which is before the last line of the register ({standing.last}); set it right."
+        msg = f"The clock says {now}, before the last line of the register ({standing.last}); set it right, {AHEAD}."
     elif not any(line.act == "decided" for line in lines):
         msg = (
             f"The register knows no decision {decision.seal[:16]}: it was made elsewhere or rewritten; run the "

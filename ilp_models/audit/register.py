@@ -16,9 +16,11 @@ from ilp_models.domain.errors import InputError, StorageError
 ACTS: Final = ("decided", "approved", "exported", "allocated", "withdrawn")
 _START: Final = "0" * 64
 _PATIENCE_S: Final = 30.0
-SLACK: Final = timedelta(
-    minutes=1
-)  # two programs may reach the register in another order than they looked at the clock
+# two programs may reach the register in another order than they looked at the clock
+SLACK: Final = timedelta(minutes=1)
+AHEAD: Final = (
+    "or, if it ran ahead when that line was written, keep this register and go on with another, register=FILE"
+)
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class Register:
         moment = entry.moment.astimezone(UTC)
         last = datetime.fromisoformat(standing.last) if standing.last else moment
         if moment < last - SLACK:
-            msg = f"{self.path}: {moment} is before the last entry at {last}; set the clock right and try again."
+            msg = f"{self.path}: {moment} is before the last entry at {last}; set the clock right, {AHEAD}."
             raise InputError(msg)
         written = max(moment, last).isoformat(timespec="microseconds")
         plain = asdict(entry) | {"moment": written, "number": standing.entries + 1, "previous": standing.digest}

@@ -52,11 +52,13 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     Raises
     ------
     WithheldError
-        If the decision failed, expired, was withdrawn or approved before, or the reviewer may not approve it.
+        If the forecast is another one, the decision failed, expired, was withdrawn or approved before, or the reviewer
+        may not approve it.
     """
     del config, folder
     left = Left.by(source)
     decision, moment = left.decision(), now()
+    left.check_forecast(decision)
     signing = Signing(said(reviewer), said(reason), user(), moment, None if key is None else Path(key))
     approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
     told = [

@@ -122,13 +122,30 @@ class Left:
             decision.permits(self.forecast, moment)
         known = permitted(Register(Path(register)), decision, moment, keys)
         known.permits(self.forecast, moment)
-        if known.report.header.get(PLACES) != self.places.digest():
-            msg = (
-                f"{self.folder}/forecast.parquet shows its cells elsewhere than they were audited; restore that file, or "
-                "audit again."
-            )
-            raise WithheldError(msg)
+        self.check_forecast(decision)
         return known
+
+    def check_forecast(self, decision: Decision) -> None:
+        """Return nothing if the forecast and its places are those decided on, and refuse otherwise.
+
+        Parameters
+        ----------
+        decision : Decision
+            As read from the same folder.
+
+        Raises
+        ------
+        WithheldError
+            If the file was swapped for another, or shows its cells elsewhere.
+        """
+        path = self.folder / "forecast.parquet"
+        if decision.forecast != self.forecast.digest():
+            msg = f"{path} is another forecast than the one decided on; restore that file, or audit again."
+        elif decision.report.header.get(PLACES) != self.places.digest():
+            msg = f"{path} shows its cells elsewhere than they were audited; restore that file, or audit again."
+        else:
+            return
+        raise WithheldError(msg)
 
     def asked_again(self, decision: Decision, trusted: str | None = None) -> Callable[[Standing], None]:
         """Return what to ask the register while the line of an act is written, as it may know more by then.

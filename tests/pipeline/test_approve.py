@@ -12,6 +12,7 @@ from ilp_models.audit.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet
+from ilp_models.export.writers import Export
 from ilp_models.pipeline import publish
 from ilp_models.pipeline.approved import load_approved
 from ilp_models.pipeline.asked import Left
@@ -250,3 +251,11 @@ def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, ch
     assert Left.by(str(place)).forecast.digest() == Left.by(str(place)).decision().forecast
     with pytest.raises(WithheldError, match="elsewhere than they were audited"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
+
+
+def test_a_forecast_of_another_run_is_not_approved_under_this_decision(place):
+    left = Left.by(str(place))
+    other = replace(left.forecast, expected=left.forecast.expected * 2)
+    Export(("parquet",)).write(other, left.places, left.provenance, None, place)
+    with pytest.raises(WithheldError, match="another forecast than the one decided on"):
+        approve(place)
