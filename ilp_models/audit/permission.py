@@ -109,8 +109,9 @@ def approve(register: Register, decision: Decision, signing: Signing, files: Map
 
     def ask(standing: Standing) -> None:
         _known(standing, decision, signing.now)
-        if any(line.act == "approved" for line in standing.about(decision.seal)):
-            msg = f"Decision {decision.seal[:16]} is approved already; `ilp verify` shows by whom."
+        if before := [line for line in standing.about(decision.seal) if line.act == "approved"]:
+            whom = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
+            msg = f"Decision {decision.seal[:16]} is approved already; by {whom}. Audit again for another approval."
             raise WithheldError(msg)
 
     entry = Entry("approved", signing.who, decision.seal, signing.now, content | {"signature": signature, "key": key})
