@@ -12,6 +12,7 @@ from ilp_models.audit.feedback_simulation import simulate_feedback
 from ilp_models.audit.flags import HARM, harm_weights
 from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject
+from ilp_models.audit.usual import BASELINE, changes
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
@@ -83,7 +84,10 @@ def judge(study: Study, ahead: Ahead, comparison: Comparison, explain: Explain, 
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
     # the digest of a forecast says nothing of where its cells lie
-    report = replace(report, header={**report.header, PLACES: Places.of(ahead.grid).digest()})
+    header = {**report.header, PLACES: Places.of(ahead.grid).digest()}
+    # a weak baseline is easily beaten, so that its settings are told like those of the audit
+    weaker = changes({**BASELINE, **study.config["model"][audit.baseline]}, BASELINE, f"model.{audit.baseline}")
+    report = replace(report, header=header, changed=(*report.changed, *weaker))
     decision = decide(report, ahead.forecast, moment, audit.valid_days)
     return Judgement(decision, subject, explanation, reasons)
 

@@ -15,7 +15,7 @@ from ilp_models.pipeline.asked import Left
 
 _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _SHOWN: Final = 120
-_READ: Final = ("audit.groups.", "audit.reporting_rates.")
+_READ: Final = ("audit.groups.", "audit.reporting_rates.", "model.")
 _NUMBERS: Final = ("estimate", "low", "high", "evidence")
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ilp_models.audit.usual import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.artefact import read_subject, write_subject
-from tests.pipeline.small_city import copied, perform
+from tests.pipeline.small_city import LENIENT, copied, perform
 
 
 def again(tmp_path, source):
@@ -98,3 +99,16 @@ def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, 
     path.write_text(json.dumps(replace(known, report=forge(known.report)).to_dict()))
     with pytest.raises(StorageError, match=said):
         again(tmp_path, place)
+
+
+def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
+    done = perform("audit", shelf, *LENIENT, "backtest.horizon=1", "model.moving_average.window=2")
+    told = "model.moving_average.window=2 (default 52)"
+    assert told in done.decision["audit"]["changed"]
+    assert told in done.decision["reasons"][-1]
+    assert "come out the same" in again(tmp_path, done.folder)
+
+
+def test_the_settings_of_the_usual_baseline_are_those_on_file(admitted):
+    assert admitted.config["model"]["moving_average"] == BASELINE
+    assert not any(line.startswith("model.") for line in admitted.decision["audit"]["changed"])
