@@ -1,7 +1,7 @@
 """Explaining and auditing a forecaster, and letting the gate decide on its forecast."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -85,9 +85,10 @@ def judge(study: Study, ahead: Ahead, comparison: Comparison, explain: Explain, 
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
     # the digest of a forecast says nothing of where its cells lie
     header = {**report.header, PLACES: Places.of(ahead.grid).digest()}
-    # a weak baseline is easily beaten, so that its settings are told like those of the audit
+    # a weak baseline is easily beaten, and an explanation that was hardly tried holds easily: both are told
+    tried = changes(asdict(explain), asdict(Explain()), "explain")
     weaker = changes({**BASELINE, **study.config["model"][audit.baseline]}, BASELINE, f"model.{audit.baseline}")
-    report = replace(report, header=header, changed=(*report.changed, *weaker))
+    report = replace(report, header=header, changed=(*report.changed, *weaker, *tried))
     decision = decide(report, ahead.forecast, moment, audit.valid_days)
     return Judgement(decision, subject, explanation, reasons)
 

@@ -12,13 +12,24 @@ from ilp_models.pipeline.mirror import mirror
 from ilp_models.pipeline.study import now
 
 
-def run(*, source: str, reason: str, register: str, tracking: Tracker, config: Mapping[str, Any], folder: Path) -> str:
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    source: str,
+    decision: str | None,
+    reason: str,
+    register: str,
+    tracking: Tracker,
+    config: Mapping[str, Any],
+    folder: Path,
+) -> str:
     """Return what was withdrawn, having added its line to the register.
 
     Parameters
     ----------
     source : str
         Folder of the run whose decision is taken back.
+    decision : str or None
+        Seal of the decision, as the register names it; the folder is not asked then, which may be damaged or gone.
     reason : str
         Why.
     register : str
@@ -41,13 +52,15 @@ def run(*, source: str, reason: str, register: str, tracking: Tracker, config: M
         If there is no reason, or the register knows no such decision, or it was withdrawn before.
     """
     del config, folder
-    left = Left.by(source)
-    decision = left.decision()
-    withdraw(Register(Path(register)), decision.seal, said(reason), user(), now())
+    left = None if decision else Left.by(source)
+    known = None if left is None else left.decision()
+    seal = str(decision) if known is None else known.seal
+    withdraw(Register(Path(register)), seal, said(reason), user(), now())
     told = [
-        f"Decision {decision.seal[:16]} on {decision.forecaster} is withdrawn: it lets nothing out any more.",
+        f"Decision {seal[:16]} is withdrawn: it lets nothing out any more.",
         f"  reason    {reason}",
         "Files that left before are listed in the register; call them back yourself.",
-        *mirror(tracking, "withdrawn", decision, left.folder),
     ]
+    if known is not None and left is not None:
+        told += mirror(tracking, "withdrawn", known, left.folder)
     return "\n".join(told)

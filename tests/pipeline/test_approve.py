@@ -259,3 +259,25 @@ def test_a_forecast_of_another_run_is_not_approved_under_this_decision(place):
     Export(("parquet",)).write(other, left.places, left.provenance, None, place)
     with pytest.raises(WithheldError, match="another forecast than the one decided on"):
         approve(place)
+
+
+def test_a_decision_whose_folder_is_gone_can_be_withdrawn_by_its_seal(place, admitted):
+    words_ = ("source=nowhere", f"register='{place.parent}/register.jsonl'", "tracking=memory", "reason='it is gone'")
+    told = perform("withdraw", place.parent, *words_, f"decision='{admitted.decision['seal']}'").told
+    assert admitted.decision["seal"][:16] in told
+    with pytest.raises(WithheldError, match="it is gone"):
+        load(place)
+    with pytest.raises(WithheldError, match="knows no decision"):
+        perform("withdraw", place.parent, *words_, "decision=abc")
+
+
+def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf):
+    done = perform("audit", shelf, *LENIENT, "explain.refits=2")
+    assert "explain.refits=2 (default 5)" in done.told
+
+
+def test_a_gap_in_the_reporting_rates_is_said_before_the_replays(tmp_path):
+    (tmp_path / "rates.csv").write_text("area,rate\nnowhere,0.5\n")
+    with pytest.raises(InputError, match="have no reporting rate"):
+        perform("audit", tmp_path, f"audit.reporting_rates.path='{tmp_path}/rates.csv'")
+    assert not (tmp_path / "forecasts").exists()
