@@ -1,0 +1,287 @@
+"""Put models that must not be used before the gate: Toronto 2019 and Chicago 2017, real records and residents.
+
+python experiments/gate-cases/run.py PATH    writes results.csv, against.csv and the tables of README.md
+
+PATH is a folder with records and residents of both cities; README.md names the files.
+"""
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import xarray as xr
+from cities import FILES, YEAR, City, chicago, toronto
+from stated import CASES, LATER, STATED, Case
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.gate import decide
+from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.permission import Signing, approve, record
+from ilp_models.audit.register import Register
+from ilp_models.audit.subject import Subject
+from ilp_models.domain.audit import AuditReport, Finding, Limit, State
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.demand import demanded
+from ilp_models.domain.design import Column
+from ilp_models.domain.errors import WithheldError
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.governance import Governance
+from ilp_models.domain.panel import DIMS
+from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.study import git_commit
+
+FOLDER = Path(__file__).resolve().parent
+MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+GOVERNANCE = Governance(
+    **dict.fromkeys(("purpose", "legal_basis", "owner", "complaints"), "an experiment"),
+    **{"level": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
+    **dict.fromkeys(("review_date", "retention_until"), "2099-12-31"),
+)
+TESTED = 52
+MEMORIES, LAGS = (4, 13, 26, 52), (1, 2, 3, 4, 52)
+TREES = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 15, "min_child_samples": 50}
+HOLDS = Limit(fail_above=1, neutral=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the audit found of a case."""
+
+    case: Case
+    report: AuditReport
+    forecast: RiskForecast
+    numbers: dict[tuple[str, str], tuple[float, float, float]]
+
+    def decided(self) -> Decision:
+        """Return what the gate decides."""
+        return decide(self.report, self.forecast, NOW)
+
+    def alone(self, *checks: str) -> Decision:
+        """Return what the gate would decide if every other demand were met."""
+        kept = [one for one in self.report.findings if one.check in checks]
+        keys = demanded(self.report.crime_types, self.report.groups)
+        others = [
+            Finding(key[0], key[0], State.PASS, "", 0, 0, 0, HOLDS, *key[1:]) for name in keys for key in keys[name]
+        ]
+        met = tuple(one for one in others if one.check not in checks)
+        return decide(replace(self.report, findings=(*kept, *met)), self.forecast, NOW)
+
+
+def main(data: Path) -> None:
+    """Write the tables."""
+    outcomes = reproduce({"Toronto": toronto(data), "Chicago": chicago(data)})
+    tables = {"results": results(outcomes), "against": against(outcomes)}
+    for name, table in tables.items():
+        table.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
+    digest = hashlib.sha256(b"".join((data / name).read_bytes() for name in FILES)).hexdigest()[:16]
+    end = f"Made at commit {git_commit()}, LightGBM {lightgbm.__version__}, digest of the seven files {digest}.\n\n"
+    page = FOLDER / "README.md"
+    told = "\n".join(["", *stated_table(tables["results"]), "", *gate_table(outcomes), "", end])
+    page.write_text(MARKED.sub(lambda found: found[1] + told + found[2], page.read_text("utf-8")), encoding="utf-8")
+
+
+def reproduce(cities: dict[str, City]) -> dict[str, Outcome]:
+    """Return what the audit finds of every case."""
+    return {name: audited(cities[case.city], case) for name, case in CASES.items()}
+
+
+def audited(city: City, case: Case) -> Outcome:
+    """Return what the audit finds of one case, over the last 52 weeks."""
+    counts = city.counts[city.types.index(case.crime_type)]
+    mean = np.stack(
+        [counts[:, at - YEAR : at].mean(axis=1) for at in range(counts.shape[1] - TESTED, counts.shape[1])], 1
+    )
+    last_year = np.repeat(counts[:, :-TESTED].mean(axis=1, keepdims=True), TESTED, axis=1)
+    expected = last_year if case.city == "Chicago" else boosted(city, case)
+    replay, baseline = (
+        replayed(name, cube, counts[:, -TESTED:], city, case)
+        for name, cube in (("ranking" if case.city == "Chicago" else "lightgbm", expected), ("moving_average", mean))
+    )
+    audit = Audit(
+        groups=GroupTable(source=city, residents="residents"),
+        share=case.flagged / len(city.grid),
+        unit=case.unit,
+        share_of="cells",
+        governance=GOVERNANCE,
+    )
+    subject = Subject(replay, baseline, city.grid, features=columns(case))
+    report = audit.run(subject, NOW)
+    forecast = RiskForecast.negative_binomial(
+        replay.expected[..., -1:], replay.dispersion[:, 0], city.weeks[-1].start_time
+    ).named(replay.forecaster, replay.recipe)
+    return Outcome(case, report, forecast, numbers_of(audit, subject, report))
+
+
+def boosted(city: City, case: Case) -> np.ndarray:
+    """Return forecasts one week ahead of the last 52 weeks by trees that learned from the weeks before them only.
+
+    They learn from the crime type's own counts; from those of all types at once; or from its own with where an area
+    lies, its size and its residents. Scaled are the first, times what makes their sum 0.845 of what was recorded.
+    """
+    own = city.types.index(case.crime_type)
+    counts = city.counts if case.model == "all types" else city.counts[own : own + 1]
+    features, first = features_of(counts), counts.shape[2] - TESTED
+    if case.model == "place":
+        center = [(shape.centroid.x, shape.centroid.y) for shape in city.grid.geometry]
+        people = city.people.groupby("area")["residents"].first().loc[city.grid.cells]
+        ground = np.column_stack([center, city.grid.area_m2, people])[None, :, None]
+        features = np.concatenate([features, np.broadcast_to(ground, (*features.shape[:3], 4))], axis=3)
+    learned, tested = features[:, :, YEAR:first], features[:, :, first:]
+    model = lightgbm.LGBMRegressor(objective="poisson", random_state=0, deterministic=True, verbosity=-1, **TREES)
+    model.set_params(force_row_wise=True, n_jobs=1)
+    model.fit(learned.reshape(-1, features.shape[3]), counts[:, :, YEAR:first].ravel())
+    cube = np.asarray(model.predict(tested.reshape(-1, features.shape[3]))).reshape(tested.shape[:3])
+    expected = cube[own if case.model == "all types" else 0]
+    stated = (0.81 + 0.88) / 2 * counts[0, :, first:].sum() / expected.sum()
+    return expected * stated if case.model == "scaled" else expected
+
+
+def features_of(counts: np.ndarray) -> np.ndarray:
+    """Return lags, means, season and type of each (crime type, area, week), from weeks before it only."""
+    weeks = np.arange(counts.shape[2])
+    sums = np.concatenate([np.zeros((*counts.shape[:2], 1)), np.cumsum(counts, axis=2)], axis=2)
+    lags = [counts[..., np.maximum(weeks - lag, 0)] for lag in LAGS]
+    means = [(sums[..., weeks] - sums[..., np.maximum(weeks - memory, 0)]) / memory for memory in MEMORIES]
+    angle = np.broadcast_to(2 * np.pi * weeks / (365.25 / 7), counts.shape)
+    kinds = np.moveaxis(np.eye(len(counts))[:, :, None, None] * np.ones(counts.shape[1:]), 1, 0)
+    return np.stack([*lags, *means, np.sin(angle), np.cos(angle), *(kinds if len(kinds) > 1 else [])], axis=3)
+
+
+def columns(case: Case) -> tuple[Column, ...]:
+    """Return what the trees see; of the ranking of last year, its mean."""
+    means = [Column(f"mean_{memory}", "own_past", "{value:.2f} events a week") for memory in MEMORIES]
+    if case.city == "Chicago":
+        return (means[-1],)
+    lags = [Column(f"lag_{lag}", "lags", "{value:.0f} events") for lag in LAGS]
+    more = {"all types": [("kind", "crime_type")], "place": [(name, "place") for name in ("x", "y", "m2", "residents")]}
+    others = [("sine", "calendar"), ("cosine", "calendar"), *more.get(case.model, [])]
+    return (*lags, *means, *(Column(name, family, "{value:.2f}") for name, family in others))
+
+
+def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
+    """Return forecasts of one crime type beside what happened."""
+    coords = {"crime_type": [case.crime_type], "cell": city.grid.cells, "period": city.weeks[-TESTED:]}
+    cubes = (xr.DataArray(cube[None], dims=DIMS, coords=coords) for cube in (expected, observed))
+    cube, counts = cubes
+    recipe = hashlib.sha256(f"{name} {case.model} {case.unit} {TREES}".encode()).hexdigest()[:16]
+    spread = xr.zeros_like(cube[:, 0])
+    return Replay(name, recipe, 1, cube, xr.concat([cube] * 5, "quantile"), spread, counts)
+
+
+def numbers_of(
+    audit: Audit, subject: Subject, report: AuditReport
+) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Return estimates and intervals by measure and group; those that no finding holds have no interval."""
+    numbers = {(one.check, one.group): (one.estimate, one.low, one.high) for one in report.findings}
+    evidence, nan = audit.evidence(subject), float("nan")
+    (people,) = evidence.residents
+    for name, replay in (("deviance", subject.replay), ("deviance of the baseline", subject.baseline)):
+        numbers[name, ""] = (float(evidence.deviance_of(replay).mean()), nan, nan)
+    cubes = [np.asarray(cube)[0].sum(axis=1) for cube in (subject.replay.expected, evidence.observed)]
+    for title, weights in (
+        ("expected over recorded", people.shares),
+        ("the same weighted by residents", people.by_group),
+    ):
+        ratios = (cubes[0] @ weights) / (cubes[1] @ weights)
+        numbers[f"{title}, lowest group", ""] = (float(ratios.min()), nan, nan)
+        numbers[f"{title}, highest group", ""] = (float(ratios.max()), nan, nan)
+    if "white" in people.groups:
+        black, white = (numbers["exposure", group][0] for group in ("Black", "white"))
+        numbers["exposure over that of white residents", "Black"] = (black / white, nan, nan)
+    else:
+        black, rest = (numbers["coverage", group][0] for group in ("Black", "no visible minority"))
+        numbers["coverage over that of no visible minority", "Black"] = (black / rest, nan, nan)
+    return numbers
+
+
+def results(outcomes: dict[str, Outcome]) -> pd.DataFrame:
+    """Return stated numbers beside ours."""
+    rows = []
+    asked = [*(("before", *one) for one in STATED), *(("after", *one) for one in LATER)]
+    for when, name, measure, group, stated, tolerance in asked:
+        value, low, high = outcomes[name].numbers[measure, group]
+        about = {
+            "case": name,
+            "measure": measure,
+            "group": group,
+            "stated": stated,
+            "tolerance": tolerance,
+            "asked": when,
+        }
+        rows.append({**about, "ours": value, "low": low, "high": high, "met": abs(value - stated) <= tolerance})
+    return pd.DataFrame(rows)
+
+
+def against(outcomes: dict[str, Outcome]) -> pd.DataFrame:
+    """Return every demanded finding that was measured and does not pass."""
+    rows = [
+        {"case": name, **{key: getattr(one, key) for key in ("check", "group", "estimate", "low", "high")}}
+        | {"state": one.state.value, "limit": one.limit.words()}
+        for name, outcome in outcomes.items()
+        for one in outcome.report.findings
+        if one.required and one.limit is not None and np.isfinite(one.estimate) and not one.holds
+    ]
+    return pd.DataFrame(rows)
+
+
+def refusal(decision: Decision) -> str:
+    """Return the words in which an approval of a decision is refused, empty where it is granted."""
+    with tempfile.TemporaryDirectory() as folder:
+        register = Register(Path(folder) / "register.jsonl")
+        record(register, decision, "t.rainer")
+        try:
+            approve(register, decision, Signing("R. Viewer", "to see whether it is refused", "rv", NOW), {})
+        except WithheldError as error:
+            return str(error)
+    return ""
+
+
+def stated_table(table: pd.DataFrame) -> list[str]:
+    """Return the stated numbers as text."""
+    lines = ["| case | measure | group | stated | tolerance | asked | ours | weeks | met |"]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
+    for row in table.to_dict("records"):
+        span = f"{row['low']:.3f} to {row['high']:.3f}" if np.isfinite(row["low"]) else "-"
+        cells = [row["case"], row["measure"], row["group"] or "-", f"{row['stated']:.3g}", f"{row['tolerance']:g}"]
+        cells += [row["asked"], f"{row['ours']:.3f}", span, "yes" if row["met"] else "no"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def gate_table(outcomes: dict[str, Outcome]) -> list[str]:
+    """Return what the gate says of each case as text."""
+    lines = ["| case | decision | check | stated | found | furthest off | approval, were all else well |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, outcome in outcomes.items():
+        verdict = "admitted" if outcome.decided().admitted else "withheld"
+        for check in dict.fromkeys((*outcome.case.must_fail, *speaking(outcome.report.findings))):
+            found = [one for one in outcome.report.findings if one.check == check]
+            tally = Counter(one.state.value for one in found)
+            counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.items()))
+            one = max(found, key=lambda one: (one.state is State.FAIL, abs(one.estimate - one.limit.neutral)))
+            number = f"{one.group + ' ' if one.group else ''}{one.estimate:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            lone = outcome.alone(check)
+            allowed = "not needed" if lone.admitted else "refused" if refusal(lone) else "a reviewer may sign"
+            stated = "fail" if check in outcome.case.must_fail else "-"
+            lines.append(f"| {' | '.join([name, verdict, f'`{check}`', stated, counts, number, allowed])} |")
+    return lines
+
+
+def speaking(findings: Sequence[Finding]) -> list[str]:
+    """Return the demanded checks that were measured and do not pass, in order."""
+    bad = (one for one in findings if one.required and one.limit and np.isfinite(one.estimate) and not one.holds)
+    return list(dict.fromkeys(one.check for one in bad))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
