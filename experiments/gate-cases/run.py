@@ -114,7 +114,8 @@ def audited(city: City, case: Case) -> Outcome:
         share_of="cells",
         governance=GOVERNANCE,
     )
-    subject = Subject(replay, baseline, city.grid, features=columns(case))
+    trained = city.weeks[0].start_time, city.weeks[-TESTED].start_time
+    subject = Subject(replay, baseline, city.grid, features=columns(case), trained=trained)
     report = audit.run(subject, NOW)
     forecast = RiskForecast.negative_binomial(
         replay.expected[..., -1:], replay.dispersion[:, 0], city.weeks[-1].start_time
