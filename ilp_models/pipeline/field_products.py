@@ -9,9 +9,11 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.pipeline.made import Made
 from ilp_models.report.products import Column, Section
 
-_CELLS: Final = 10
+_CELLS: Final = 10  # and no more than rows that print on one sheet
+_ROWS: Final = 24
 _AREAS: Final = 20
-_REASONS: Final = 3
+_REASONS: Final = 3  # of a cell in the CSV
+_SHOWN: Final = 2  # and on the page
 _RECENT: Final = 13  # periods: a quarter of a year of weeks
 _BURDENED: Final = 0.75  # quantile of recorded events per 1,000 residents
 _LITTLE: Final = 0.5  # of the coverage of the whole city
@@ -34,22 +36,25 @@ def shift(made: Made) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """
     table = shift_table(made)
     cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
-    shown = table[[pair in set(cells[:_CELLS]) for pair in zip(table["cell"], table["period"], strict=True)]]
+    most = max(1, min(_CELLS, _ROWS // table["crime_type"].nunique())) if len(table) else 0
+    first = set(cells[:most])
+    shown = table[[pair in first for pair in zip(table["cell"], table["period"], strict=True)]]
     columns = (
         Column("cell", "Cell", "short"),
         Column("area", "Area", "text"),
         Column("effort", f"Effort, {made.allocation.unit}"),
-        Column("crime_type", "Crime type", "text"),
+        Column("crime_type", "Crime type", "short"),
         Column("expected", "Expected events"),
         Column("interval", "90 % interval", "short"),
         Column("reasons", "Strongest reasons in the model", "text"),
     )
     shown = shown.assign(
-        interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)]
+        reasons=_reasons(made, shown, _SHOWN),
+        interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
     )
     told: tuple[str, ...] = (
         f"{len(cells)} cell-periods get effort; those that cover most come first"
-        f"{f', the first {_CELLS} are listed' if len(cells) > _CELLS else ''}. Most intervals begin at no event: "
+        f"{f', the first {most} are listed' if len(cells) > most else ''}. Most intervals begin at no event: "
         "a cell on this list is no place where something will happen.",
         "Reasons explain the model and not crime. The CSV has empty columns for what was done instead, by whom, why: "
         "fill them in where this list was not followed.",
@@ -90,10 +95,10 @@ def shift_table(made: Made) -> pd.DataFrame:
     for level, name in enumerate(QUANTILE_COLUMNS):
         rows[name] = forecast.quantiles.values[level][:, where, when].T.ravel()
     table = pd.DataFrame(rows)[list(_SHIFT_COLUMNS)]
-    return table.assign(reasons=_reasons(made, table))
+    return table.assign(reasons=_reasons(made, table, _REASONS))
 
 
-def _reasons(made: Made, table: pd.DataFrame) -> list[str]:
+def _reasons(made: Made, table: pd.DataFrame, most: int) -> list[str]:
     if made.reasons is None or made.reasons.empty:
         return ["no explanation for this forecast"] * len(table)
     known = made.reasons.assign(
@@ -103,7 +108,7 @@ def _reasons(made: Made, table: pd.DataFrame) -> list[str]:
     )
     keys = ["crime_type", "cell", "period"]
     known[keys] = known[keys].astype(str)
-    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(_REASONS)))
+    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))
     found = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
     return list(found.fillna("not among the cells explained"))
 

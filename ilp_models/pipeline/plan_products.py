@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 _ON_MAP: Final = 25  # numbered cells: more cannot be read
 _ON_PAGE: Final = 20
+_DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one sheet
 
 
 def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
@@ -39,7 +40,7 @@ def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataF
     table = plan_by_district(made)
     unit = made.allocation.unit
     columns = (
-        Column("district", "District", "text"),
+        Column("district", "District", "short"),
         Column("month", "Month", "short"),
         Column("effort", f"Effort, {unit}"),
         Column("share_of_effort", "Share of effort", "percent"),
@@ -52,7 +53,7 @@ def management(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataF
         "Effort over need is the share of effort over the share of expected events: above 1, a district gets more "
         "than its events would. A month holds the periods that begin in it and are part of this plan, no others.",
     )
-    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_ON_PAGE)
+    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_DISTRICTS)
     if len(first) < len(table):
         told = (*told, f"The {len(first)} rows with most effort of {len(table)}; all are in the CSV.")
     sections = [Section("Plan by district and month", told, first, columns), *equity(made, figures)]
@@ -112,9 +113,7 @@ def equity(made: Made, figures: Path) -> list[Section]:
     """
     chosen = f"Chosen by {made.choice.who}: {made.choice.why}"
     if made.groups.empty:
-        return [
-            Section("Groups of residents", ("No group table was given: exposure and coverage are not known.", chosen))
-        ]
+        return [Section("Groups of residents", ("No group was audited: exposure and coverage are not known.", chosen))]
     columns = (
         Column("group", "Group", "text"),
         Column("dimension", "Dimension", "text"),
@@ -171,7 +170,7 @@ def middle(made: Made, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame
     given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
         Column("cell", "Cell", "short"),
-        Column("area", "Area", "text"),
+        Column("area", "Area", "short"),
         Column("period", "Period", "short"),
         Column("effort", f"Effort, {made.allocation.unit}"),
         Column("inclusion", "Chance of effort", "percent"),

@@ -40,6 +40,15 @@ def find_axe():
     return None
 
 
+def sheets_of(page, browser, folder):
+    """Return on how many sheets of A4 a page prints."""
+    printed = folder / "printed.pdf"
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    paper = ["--no-pdf-header-footer", f"--print-to-pdf={printed}", f"--user-data-dir={folder / 'profile'}"]
+    subprocess.run([browser, *switches, *paper, page.as_uri()], capture_output=True, timeout=180, check=True)
+    return len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
+
+
 def looked_at(page, axe, browser, folder):
     """Return the violations of a page with every detail open, and how many texts have enough contrast."""
     copy = folder / "looked-at.html"

@@ -1,0 +1,136 @@
+"""Every page that is written, beside that of an audit, looked at by a browser: barriers, contrast, sheets of paper."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from ilp_models.report.allocation_figures import draw_frontier
+from ilp_models.report.comparison_page import ComparisonReport
+from ilp_models.report.compose import compose
+from ilp_models.report.content import FigureFile
+from ilp_models.report.monitor_page import write_monitor_page
+from ilp_models.report.page import Report
+from ilp_models.report.products import Column, Product, Section, write_product
+from tests.report.browser import find_axe, find_browser, looked_at, sheets_of
+from tests.report.comparison_makers import comparison_evidence
+from tests.report.report_makers import evidence_of
+from tests.report.test_monitor_page import evidence as monitor_evidence
+from tests.report.test_products import FRONTIER
+
+REASONS = "3.37 events of all types a week around here lately (half-life 32 weeks): x1.12; the level gives 1.59: x9.27"
+ROW = {
+    "cell": "E684500N4707000",
+    "area": "Waterfront Communities-The Island (77)",
+    "group": "born here",
+    "cap": "1.25",
+    "effort": 1.0,
+    "expected": 5.16,
+    "share": 0.341,
+    "crime": "vehicle_theft",
+    "interval": "0 to 6",
+    "reasons": REASONS,
+    "trend": "no change shown",
+}
+NUMBERS = (Column("effort", "Effort, cells"), Column("expected", "Expected events"))
+SHARES = (Column("share", "Share of effort", "percent"), Column("share", "Expected events covered", "percent"))
+AREA, CELL = Column("area", "Area", "short"), Column("cell", "Cell", "short")
+# What stands on a page of each level, as many rows as a large city fills.
+TABLES = {
+    "management": [
+        ("Plan", 16, (AREA, *NUMBERS, *SHARES)),
+        ("Groups", 4, (Column("group", "Group", "text"), *NUMBERS, *SHARES)),
+        ("Price against equity", 6, (Column("cap", "Cap on the exposure ratio", "text"), *SHARES)),
+    ],
+    "middle": [("Weekly grid", 20, (CELL, AREA, *NUMBERS, *SHARES))],
+    "shift": [
+        (
+            "Areas of the shift",
+            24,
+            (
+                CELL,
+                Column("area", "Area", "text"),
+                Column("crime", "Crime type", "short"),
+                *NUMBERS,
+                Column("interval", "90 % interval", "short"),
+                Column("reasons", "Reasons", "text"),
+            ),
+        )
+    ],
+    "community": [
+        ("High burden, low coverage", 5, (AREA, *NUMBERS, *SHARES, Column("trend", "reads as", "text"))),
+        ("Areas", 20, (AREA, *NUMBERS, *SHARES, Column("trend", "reads as", "text"))),
+        ("What else may help", 0, ()),
+    ],
+}
+TOLD = ("Most intervals begin at no event: a cell on this list is no place where something will happen. " * 2,)
+
+
+def weekly(folder, groups):
+    report = Report()
+    return report.write(folder, compose(report, evidence_of(**groups), folder / "figures"))
+
+
+def plan(folder, level):
+    """Return a page of an allocation with the rows of a large city."""
+    frontier = draw_frontier(folder / "frontier.png", FRONTIER, 1.5)
+    figure = FigureFile(frontier, "Lines of what is covered under each cap on exposure.", "Price under caps.")
+    pictured = {"management": 2, "middle": 0}.get(level, -1)
+    sections = [
+        Section(title, TOLD, pd.DataFrame([ROW] * rows), columns, figure if at == pictured else None)
+        for at, (title, rows, columns) in enumerate(TABLES[level])
+    ]
+    facts = dict.fromkeys(("forecast", "data"), "23c275f46db793c08cd1f3a37037dc0a6733d26fd889491716751dacd4312262")
+    facts |= dict.fromkeys(("decision", "forecaster", "recipe", "cutoff", "code", "seed"), "ilp_models 0.1.0")
+    product = Product(
+        level,
+        "Areas and effort",
+        "Monday 3 to Sunday 9 January 2022",
+        "32 cells in each period by top areas; expected count covered. Chosen by A. Planner: status quo",
+        "ADMITTED, APPROVED BY A REVIEWER",
+        "9 January 2022, 12:00 UTC",
+        "08979df565fe7e5e",
+        ("All 24 required checks passed for every crime type and group.", "Changed: audit.share=0.1 (default 0.05)."),
+        tuple(sections),
+        facts,
+    )
+    return write_product(folder / f"{level}.html", product)
+
+
+PAGES = {
+    "week admitted": lambda folder: weekly(folder, {}),
+    "week withheld": lambda folder: weekly(folder, {"groups": (), "explained": False}),
+    "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
+    "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
+    "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
+    **{level: (lambda folder, level=level: plan(folder, level)) for level in TABLES},
+}
+
+
+@pytest.fixture
+def browser():
+    found = find_browser()
+    if found is None:
+        pytest.skip("needs chromium")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_a_browser_finds_no_barrier_and_enough_contrast(name, browser, tmp_path):
+    axe = find_axe()
+    if axe is None:
+        pytest.skip("needs a package that bundles axe-core")
+    page = PAGES[name](tmp_path)
+    # every crime type of the weekly page is looked at, not only the one that is open
+    shown = re.sub(r"\.panel \{ display: none; \}", "", page.read_text(encoding="utf-8"))
+    page.write_text(shown, encoding="utf-8")
+    found = looked_at(page, axe, browser, tmp_path)
+    assert found["violations"] == []
+    assert found["contrast"] > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", TABLES)
+def test_a_page_of_an_allocation_prints_on_one_sheet(level, browser, tmp_path):
+    assert sheets_of(plan(tmp_path, level), browser, tmp_path) == 1
