@@ -8,7 +8,7 @@ from typing import Any
 from ilp_models.allocation.frontier import Frontier
 from ilp_models.allocation.objective import Objective
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.export.allocated import allocation_table, write_allocation, write_rows
@@ -53,7 +53,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     unit : str
         What cells are ranked by; the one audited.
     groups : GroupTable
-        Residents by group for constraints and consequences: the table audited, or none.
+        Residents by group for constraints and consequences: the table audited, or none to take what the audit kept.
     objective : Objective
         What is to be covered.
     allocation : Allocator

@@ -22,7 +22,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.pipeline.asked import Left
 from ilp_models.pipeline.by_hand import changed
 from ilp_models.pipeline.made import Choice, Made
-from ilp_models.pipeline.past import explained_by, past_of
+from ilp_models.pipeline.past import explained_by, past_of, residents_of
 from ilp_models.pipeline.territory import grid_of, refuse_other_terms, territory_of, worth
 
 
@@ -39,7 +39,7 @@ class Task:
     unit : str
         What cells are ranked by.
     groups : GroupTable
-        Residents by group; a table without a path and a source is none.
+        Residents by group; without a path and a source, those that the audit kept are taken.
     objective : Objective
         What is to be covered.
     allocator : Allocator
@@ -84,7 +84,7 @@ class Task:
         forecast, places = self.left.forecast, self.left.places
         grid = grid_of(places, self.groups.level)
         known = self.groups.path is not None or self.groups.source is not None
-        residents = self.groups.on(grid) if known else ()
+        residents = self.groups.on(grid) if known else residents_of(self.left.folder, self.decision, grid.cells)
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.register import Entry
+from ilp_models.audit.register.register import Entry
 from ilp_models.domain.decision import Decision
 from ilp_models.export.allocated import marked
 from ilp_models.export.marking import Marking, decision_id, mark
@@ -183,5 +183,5 @@ def told(made: Made) -> list[str]:
         lines.append(f"  {cap}: {row['note'] or left}")
     lines += [f"  {ground}" for ground in grounds(made.decision)]
     if made.groups.empty:
-        lines.append("  No group table was given: no frontier, and exposure and coverage of groups are not known.")
+        lines.append("  No group was audited: no frontier, and exposure and coverage of groups are not known.")
     return lines

@@ -1,6 +1,7 @@
 """What an admitted forecast may be spent on, what it leaves, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -159,12 +160,30 @@ def test_community_sheets_name_both_sides(plan):
     assert "Complaints about this plan" in page
 
 
-def test_one_level_may_be_asked_for_and_groups_left_out(shelf, admitted):
+def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, admitted, groups):
     done = allocate(shelf, admitted.folder, "level=shift")
     names = {path.name for path in done.folder.iterdir()}
-    assert "shift.html" in names
-    assert not {"management.html", "frontier.csv"} & names
+    assert {"shift.html", "frontier.csv"} <= names
+    assert "management.html" not in names
+    given = allocate(shelf, admitted.folder, "level=shift", groups[0])
+    ours, theirs = (pd.read_csv(one.folder / "groups.csv") for one in (done, given))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5)
+
+
+def test_without_what_the_audit_kept_groups_are_not_known(shelf, admitted, tmp_path):
+    place = copied(admitted, tmp_path / "run")
+    shutil.rmtree(place / "audit")
+    done = allocate(shelf, place, "level=shift")
+    assert not (done.folder / "frontier.csv").exists()
     assert "exposure and coverage of groups are not known" in done.told
+
+
+def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
+    place = copied(admitted, tmp_path / "run")
+    kept = place / "audit" / "subject.json"
+    plain = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**plain, "group_table": "another"}))
+    assert "kept by another audit" in refused(shelf, tmp_path / "other", place)
 
 
 @pytest.mark.parametrize("rule", ["proportional", "capped"])
