@@ -136,7 +136,7 @@ def refuse_other_terms(asked: dict[str, object], audited: dict[str, object], sla
     elif not abs(ours - share) <= slack:
         msg = (
             f"Audited was a share of {share:.4g} of the land and asked are {ours:.4g} of the cells; set "
-            f"allocation.budget to {share:.4g}, or audit with audit.share={ours:.4g}."
+            f"allocation.budget.share={share:.4g}, or audit with audit.share={ours:.4g}."
         )
     elif asked["group_table"] and asked["group_table"] != audited.get("group_table"):
         msg = "The group table is not the one audited; give that table in groups, or audit with this one."
