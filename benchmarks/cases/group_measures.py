@@ -13,7 +13,7 @@ from benchmarks.figure import Figure, Goal
 from benchmarks.memory import forget_peak, peak_bytes
 from benchmarks.timing import say, wall_seconds
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.group_measures import SHARES, measure_groups
+from ilp_models.audit.measures.table import SHARES, measure_groups
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid

@@ -12,8 +12,8 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from ilp_models.audit.feedback import COMPLETE, FOLLOWED, WEIGHTED, Feedback, Patrols
-from ilp_models.audit.feedback_simulation import simulate_feedback
+from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, WEIGHTED, Feedback, Patrols
+from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
 

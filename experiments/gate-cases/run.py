@@ -25,8 +25,8 @@ from stated import CASES, LATER, STATED, Case
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.permission import Signing, approve, record
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.permission import Signing, approve, record
+from ilp_models.audit.register.register import Register
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.decision import Decision

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ilp_models.audit import formulas
-from ilp_models.audit.intervals import draw
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.intervals import draw
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
-from ilp_models.audit.tally import Basis, Cube, Tally
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.resampling import Resampling
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 from hydra import compose, initialize_config_dir
 
-from ilp_models.audit.drift import mixes
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.monitor_series import Series, Terms
-from ilp_models.audit.monitoring import Monitoring
+from ilp_models.audit.monitoring.drift import mixes
+from ilp_models.audit.monitoring.monitoring import Monitoring
+from ilp_models.audit.monitoring.series import Series, Terms
 from ilp_models.backtest.replay import World, replay
 from ilp_models.cli.door import find_configs
 from ilp_models.cli.parts import build_parts, resolve

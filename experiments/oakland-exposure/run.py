@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.measures import GroupSums
+from ilp_models.audit.measures.sums import GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.resampling import Resampling
 

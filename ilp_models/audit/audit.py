@@ -8,13 +8,13 @@ from typing import Any, Final, Self
 from ilp_models.audit import usual
 from ilp_models.audit.checks import Questions, crashed, findings_of
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.feedback import Feedback
+from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flags import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.header import header_of
-from ilp_models.audit.reporting_rates import ReportingRates
 from ilp_models.audit.residents import Residents
-from ilp_models.audit.sensitivity_types import ENFORCEMENT
+from ilp_models.audit.sensitivity.rates import ReportingRates
+from ilp_models.audit.sensitivity.types import ENFORCEMENT
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding, Limit
 from ilp_models.domain.demand import REQUIRED

@@ -8,13 +8,13 @@ from typing import Final
 
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.explanation import check_proxies, check_residual_proxies, check_stability
-from ilp_models.audit.exposure import check_groups
-from ilp_models.audit.feedback import check_feedback
+from ilp_models.audit.explanation.checks import check_proxies, check_residual_proxies, check_stability
+from ilp_models.audit.feedback.feedback import check_feedback
 from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
-from ilp_models.audit.sensitivity_checks import check_areal_unit, check_tainted_periods
-from ilp_models.audit.sensitivity_reporting import check_reporting
-from ilp_models.audit.sensitivity_types import check_enforcement_types
+from ilp_models.audit.measures.checks import check_groups
+from ilp_models.audit.sensitivity.checks import check_areal_unit, check_tainted_periods
+from ilp_models.audit.sensitivity.reporting import check_reporting
+from ilp_models.audit.sensitivity.types import check_enforcement_types
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding, State

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.feedback import Feedback
+from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.domain.governance import Governance
 
 

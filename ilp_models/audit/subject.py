@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.feedback import FeedbackOutcome
+from ilp_models.audit.feedback.feedback import FeedbackOutcome
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.feedback import Feedback, FeedbackOutcome
+from ilp_models.audit.feedback.feedback import Feedback, FeedbackOutcome
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.design import Column

@@ -11,9 +11,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.keys import read_public_keys
-from ilp_models.audit.permission import known_to, permitted
-from ilp_models.audit.register import Register, Standing
+from ilp_models.audit.register.keys import read_public_keys
+from ilp_models.audit.register.permission import known_to, permitted
+from ilp_models.audit.register.register import Register, Standing
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast

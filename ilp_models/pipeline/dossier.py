@@ -14,13 +14,13 @@ from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import Frontier
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.explanation import attribution_gaps
-from ilp_models.audit.group_measures import measure_groups
-from ilp_models.audit.proxies import Areas, column_correlations
+from ilp_models.audit.explanation.checks import attribution_gaps
+from ilp_models.audit.explanation.proxies import Areas, column_correlations
+from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.residents import Residents
-from ilp_models.audit.sensitivity_choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
-from ilp_models.audit.sensitivity_reporting import vary_reporting
-from ilp_models.audit.sensitivity_types import vary_types
+from ilp_models.audit.sensitivity.choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
+from ilp_models.audit.sensitivity.reporting import vary_reporting
+from ilp_models.audit.sensitivity.types import vary_types
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision

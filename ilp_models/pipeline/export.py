@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register import Entry, Register
+from ilp_models.audit.register.register import Entry, Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export, marked_names

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.feedback import Patrols
-from ilp_models.audit.feedback_simulation import simulate_feedback
+from ilp_models.audit.feedback.feedback import Patrols
+from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.audit.flags import HARM, harm_weights
 from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.monitoring import Monitoring
+from ilp_models.audit.monitoring.monitoring import Monitoring
 from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.drift import group_shares, mixes, place_shifts, without_place
-from ilp_models.audit.monitor_series import Series, Terms
-from ilp_models.audit.monitoring import Monitoring, Watch
+from ilp_models.audit.monitoring.drift import group_shares, mixes, place_shifts, without_place
+from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
+from ilp_models.audit.monitoring.series import Series, Terms
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.pipeline.record import write_json
@@ -34,7 +34,7 @@ class Monitored:
     watch : Watch
         Series, cumulative sums, breaches.
     drift : DataFrame
-        How far the records moved; as :func:`ilp_models.audit.drift.mixes`.
+        How far the records moved; as :func:`ilp_models.audit.monitoring.drift.mixes`.
     unplaced : DataFrame
         ``period, crime_type, dimension, group, unplaced, records, share``; empty where it is not known.
     notes : tuple of str

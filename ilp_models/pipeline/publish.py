@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.permission import record
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.permission import record
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.permission import permitted
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.permission import permitted
+from ilp_models.audit.register.register import Register
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.subject import Subject
 from ilp_models.backtest.plan import RollingOrigin

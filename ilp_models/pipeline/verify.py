@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.errors import InputError
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.permission import withdraw
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.permission import withdraw
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.asked import Left, said, user
 from ilp_models.pipeline.mirror import mirror

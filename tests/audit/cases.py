@@ -10,8 +10,8 @@ import xarray as xr
 import yaml
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.feedback import COLUMNS as TRAJECTORY
-from ilp_models.audit.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
+from ilp_models.audit.feedback.feedback import COLUMNS as TRAJECTORY
+from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.design import Column

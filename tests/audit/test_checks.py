@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ilp_models.audit import exposure, usual
+from ilp_models.audit import usual
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.gate import decide
+from ilp_models.audit.measures import checks as exposure
 from ilp_models.domain.demand import REQUIRED
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError

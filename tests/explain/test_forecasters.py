@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import PoissonRegressor
 
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.explanation import check_proxies
+from ilp_models.audit.explanation.checks import check_proxies
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError

@@ -8,7 +8,7 @@ import geopandas as gpd
 import pyarrow.parquet as pq
 import pytest
 
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet

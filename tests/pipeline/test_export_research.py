@@ -8,8 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from ilp_models.audit.permission import record
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.permission import record
+from ilp_models.audit.register.register import Register
 from ilp_models.cli.door import find_configs
 from ilp_models.domain.errors import StorageError, WithheldError
 from ilp_models.export.table import Places

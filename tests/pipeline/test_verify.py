@@ -1,8 +1,8 @@
 import pytest
 
-from ilp_models.audit.register import Register
+from ilp_models.audit.register.register import Register
 from ilp_models.cli.door import Door, find_configs
-from tests.audit.test_register import entry
+from tests.audit.register.test_register import entry
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.explanation import attribution_gaps
+from ilp_models.audit.explanation.checks import attribution_gaps
 from ilp_models.audit.flags import Cut
 from ilp_models.audit.gate import decide
-from ilp_models.audit.group_measures import measure_groups
-from ilp_models.audit.sensitivity_choices import vary_areas, vary_unit
+from ilp_models.audit.measures.table import measure_groups
+from ilp_models.audit.sensitivity.choices import vary_areas, vary_unit
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.demand import demanded

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.monitor_series import Series
-from ilp_models.audit.monitoring import Monitoring
+from ilp_models.audit.monitoring.monitoring import Monitoring
+from ilp_models.audit.monitoring.series import Series
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
 
 

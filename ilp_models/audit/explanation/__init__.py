@@ -1,0 +1,1 @@
+"""Checks of explanations, and columns that stand in for groups."""

@@ -1,0 +1,254 @@
+"""Checks of an explanation: whether it holds, and whether columns or errors stand in for groups of residents."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.explanation.proxies import Areas, column_correlations, predictable, residual_correlations
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import ALL, Finding
+from ilp_models.domain.grid import Grid
+
+Floats = npt.NDArray[np.float64]
+
+_NAN3: Final = (float("nan"),) * 3
+
+
+def check_stability(evidence: Evidence) -> list[Finding]:
+    """Return whether the same columns matter where the regression is learned from other periods.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The explanation, with what was tried on it.
+
+    Returns
+    -------
+    list of Finding
+        ``explanation_stability``: mean rank correlation of the importances of two refits, with the lowest and the
+        highest of any two as its interval; ``perturbation_agreement``: rank correlation of the importances under
+        both perturbations of columns, where there are two.
+    """
+    explanation = _own(evidence)
+    tried = None if explanation is None else explanation.robustness
+    title = "rank correlation of importances between regressions learned from other halves of the periods"
+    advice = "Use fewer columns that say the same, or more periods."
+    if tried is None or tried.refits.shape[1] < 4:
+        thin = "nothing was learned anew; explain with refits of a regression"
+        return [evidence.judged("explanation_stability", title, _NAN3, thin=thin)]
+    count = float(tried.refits.shape[1] - 2)
+    found = [evidence.judged("explanation_stability", title, tried.stability, evidence=count, advice=advice)]
+    if not tried.perturbations.empty:
+        title = "rank correlation of importances under path-dependent and interventional perturbation"
+        advice = "Correlated columns share credit arbitrarily: read families, not columns."
+        numbers = (tried.agreement,) * 3
+        found.append(
+            evidence.judged("perturbation_agreement", title, numbers, evidence=float(tried.rows), advice=advice)
+        )
+    return found
+
+
+def check_proxies(evidence: Evidence) -> list[Finding]:
+    """Return whether a column, or all columns together, tell the share of a group among an area's residents.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The explanation, which holds what the model saw, and residents.
+
+    Returns
+    -------
+    list of Finding
+        ``proxy_probe`` for each group: the strongest correlation of one column with the group's share, by Fisher's
+        interval; ``proxy_strength``: the cross-validated R2 of the share from all columns.
+    """
+    return [finding for residents in evidence.residents for finding in _proxies_of(evidence, residents)]
+
+
+def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
+    explanation = _own(evidence)
+    areas = Areas.of(residents)
+    count, thin = len(areas.people), _too_few(evidence, areas)
+    if explanation is None:
+        thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
+    else:
+        areas = areas.at(evidence.grid, explanation.log_expected.indexes["cell"])
+        table = column_correlations(explanation, areas, residents)
+        told = predictable(explanation, areas, evidence.resampling.seed)
+    found = []
+    for place, group in enumerate(residents.groups):
+        where = {"dimension": residents.dimension, "group": group, "evidence": float(count), "thin": thin}
+        first = table[table["group"] == group].head(1) if len(table) else table
+        strongest = float(first["correlation"].abs().iloc[0]) if len(first) else float("nan")
+        name = f" ({first['feature'].iloc[0]}, {first['crime_type'].iloc[0]})" if len(first) else ""
+        title = f"strongest correlation of one column{name} with the share of residents, over areas"
+        advice = "A column that goes with a group's share this closely stands in for it: leave it out."
+        found += [
+            evidence.judged("proxy_probe", title, _fisher(strongest, count), advice=advice, **where),
+            evidence.judged(
+                "proxy_strength",
+                "cross-validated R2 of the share of residents from all columns together",
+                (float(told[place]),) * 3,
+                advice="The columns together tell who lives in an area: look which, and leave them out.",
+                **where,
+            ),
+        ]
+    return found
+
+
+def check_residual_proxies(evidence: Evidence) -> list[Finding]:
+    """Return whether the forecast errs with the share of a group.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Recorded and expected events, and residents.
+
+    Returns
+    -------
+    list of Finding
+        ``proxy_residual`` for each crime type and group: the correlation over areas and periods of recorded less
+        expected events with the group's share; the interval draws whole areas again.
+    """
+    found = []
+    for residents in evidence.residents:
+        areas = Areas.of(residents)
+        thin = _too_few(evidence, areas)
+        for name, estimate in residual_correlations(evidence, areas):
+            for place, group in enumerate(residents.groups):
+                found.append(
+                    evidence.judged(
+                        "proxy_residual",
+                        "correlation of recorded less expected events with the share of residents",
+                        (float(estimate.value[place]), float(estimate.low[place]), float(estimate.high[place])),
+                        crime_type=name,
+                        dimension=residents.dimension,
+                        group=group,
+                        evidence=float(len(areas.people)),
+                        thin=thin,
+                        advice="Events are missed or expected in excess where the group lives: look for what is left "
+                        "out, or at how recording changed.",
+                    )
+                )
+    return found
+
+
+def attribution_gaps(
+    explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature", reference: str = ""
+) -> pd.DataFrame:
+    """Return what each feature or family adds to the log risk of a group's residents beyond that of all others.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Attributions on cells of the same city.
+    grid : Grid
+        The cells of the residents; those that the explanation has beside are left out.
+    residents : Residents
+        Residents of the cells by group.
+    by : str, default "feature"
+        ``feature`` or ``family``.
+    reference : str, default ""
+        Group that the others are compared with; by default each is compared with all other residents.
+
+    Returns
+    -------
+    DataFrame
+        ``crime_type, dimension, group, feature`` (with ``by="feature"``), ``family, gap, multiplier``: the mean
+        attribution weighted by the group's residents less that weighted by the others, and its exponential. The gaps
+        of a group add up to the gap of its mean log risk; ``all`` is the mean over the types.
+    """
+    weights = explanation.shares[..., None]
+    phi = np.where(weights > 0, explanation.attributions.values, 0.0)
+    position = grid.cells.get_indexer(explanation.log_expected.indexes["cell"])
+    known = (position >= 0)[:, None]
+    members = np.where(known, residents.by_group[position], 0.0)
+    if reference:
+        others = members[:, [residents.groups.index(reference)]]
+    else:
+        others = np.where(known, residents.total[position][:, None], 0.0) - members
+    gaps = _weighted_means(phi, weights, members) - _weighted_means(phi, weights, others)
+    kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
+    if len(kinds) > 1:
+        kinds, gaps = [*kinds, ALL], np.concatenate((gaps, gaps.mean(axis=0, keepdims=True)))
+    columns = explanation.columns
+    index = pd.MultiIndex.from_product([kinds, residents.groups, range(len(columns))])
+    table = pd.DataFrame({"gap": gaps.ravel()}, index=index.set_names(["crime_type", "group", "at"])).reset_index()
+    table["feature"] = [columns[at].name for at in table["at"]]
+    table["family"] = [columns[at].family for at in table["at"]]
+    table.insert(1, "dimension", residents.dimension)
+    keys = ["crime_type", "dimension", "group", *(["feature"] if by == "feature" else []), "family"]
+    table = table.groupby(keys, sort=False)[["gap"]].sum().reset_index()
+    table["multiplier"] = np.exp(table["gap"])
+    return table
+
+
+def explanation_record(evidence: Evidence) -> Mapping[str, Any]:
+    """Return everything about an explanation as plain JSON values.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The explanation and residents.
+
+    Returns
+    -------
+    dict
+        ``method, units, additivity_error, importance, families, robustness, attribution_gaps, proxies``; empty where
+        there is no explanation of the forecaster.
+    """
+    explanation = _own(evidence)
+    if explanation is None:
+        return {}
+    gaps, proxies = [], []
+    for residents in evidence.residents:
+        gaps += attribution_gaps(explanation, evidence.grid, residents, by="family").to_dict("records")
+        areas = Areas.of(residents).at(evidence.grid, explanation.log_expected.indexes["cell"])
+        table = column_correlations(explanation, areas, residents)
+        proxies += table.groupby("group", sort=False).head(5).to_dict("records")
+    error = explanation.additivity_error
+    return {
+        "method": explanation.method,
+        "units": int(explanation.explained.sum()),
+        "units_in_all": int(explanation.log_expected.size),
+        "additivity_error": error if np.isfinite(error) else None,
+        "importance": explanation.importance().to_dict("records"),
+        "families": explanation.importance(by="family").to_dict("records"),
+        "robustness": None if explanation.robustness is None else explanation.robustness.summary(),
+        "attribution_gaps": gaps,
+        "proxies": proxies,
+    }
+
+
+def _own(evidence: Evidence) -> Explanation | None:
+    """Return the explanation if it is one of the forecaster audited."""
+    explanation = evidence.explanation
+    return explanation if explanation is not None and explanation.forecaster == evidence.replay.forecaster else None
+
+
+def _too_few(evidence: Evidence, areas: Areas) -> str:
+    """Return in words that chance alone makes columns and shares go together over so few areas."""
+    count, least = len(areas.people), evidence.minimum.areas
+    return f"{count} areas with residents, fewer than {least:g}" if count < least else ""
+
+
+def _weighted_means(phi: Floats, weights: Floats, people: Floats) -> Floats:
+    """Return means of attributions, shape (types, groups, features), weighted by residents (cells, groups)."""
+    top = np.einsum("kctf,kct,cg->kgf", phi, weights[..., 0], people, optimize=True)
+    bottom = np.einsum("kct,cg->kg", weights[..., 0], people, optimize=True)[..., None]
+    result = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=result, where=bottom > 0)
+    return result
+
+
+def _fisher(correlation: float, count: int) -> tuple[float, float, float]:
+    """Return a correlation with the ends of its 95 % interval by Fisher's transformation."""
+    if count < 4 or not np.isfinite(correlation):
+        return correlation, float("nan"), float("nan")
+    middle, half = np.arctanh(min(correlation, 1 - 1e-12)), 1.96 / np.sqrt(count - 3)
+    return correlation, float(np.tanh(middle - half)), float(np.tanh(middle + half))

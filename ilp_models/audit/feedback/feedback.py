@@ -1,0 +1,273 @@
+"""Feedback of one forecaster under one way of flagging: what it learns from records that follow its own maps.
+
+How it is simulated, what came of it (:mod:`ilp_models.audit.feedback.simulation` makes it) and what that means for the
+gate.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.finding import Finding
+
+Floats = npt.NDArray[np.float64]
+
+COMPLETE, FOLLOWED, WEIGHTED = "complete", "followed", "weighted"
+COLUMNS: Final = ("replicate", "records", "period", "crime_type", "distance", "rank_correlation")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How feedback is simulated.
+
+    Parameters
+    ----------
+    periods : int, default 104
+        Periods simulated; as many as are remembered, so that in the end nothing of the past recorded in full is left.
+    every : int, default 26
+        Periods between two fits; the map of the period after a fit is patrolled until the next.
+    replicates : int, default 3
+        Independent simulations; the interval is between them.
+    memory : int, default 104
+        Periods that the forecaster is fitted on; those before the simulation are recorded in full.
+    reporting : float or mapping of str to float, optional
+        Chance that an event outside patrolled land is recorded, for all crime types or by type; unknown without it.
+    exploration : float, default 0
+        Share of the flagged land that is drawn at random instead of by rank.
+    level : float, default 0.95
+        Probability that the interval is made for.
+    seed : int, default 0
+        Seed of all draws.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range.
+    """
+
+    periods: int = 104
+    every: int = 26
+    replicates: int = 3
+    memory: int = 104
+    reporting: float | Mapping[str, float] | None = None
+    exploration: float = 0.0
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be simulated."""
+        if not 1 <= self.every <= self.periods or self.replicates < 1 or self.memory < 1:
+            msg = (
+                "audit.feedback needs 1 <= every <= periods, replicates >= 1 and memory >= 1, not "
+                f"every={self.every}, periods={self.periods}, replicates={self.replicates}, memory={self.memory}."
+            )
+            raise InputError(msg)
+        rates = self.reporting.values() if isinstance(self.reporting, Mapping) else (self.reporting or 0.0,)
+        if not all(0 <= rate <= 1 for rate in (*rates, self.exploration)) or not 0 < self.level < 1:
+            msg = (
+                "audit.feedback needs reporting and exploration from 0 to 1 and 0 < level < 1, not "
+                f"reporting={self.reporting}, exploration={self.exploration}, level={self.level}."
+            )
+            raise InputError(msg)
+
+    def rate_of(self, crime_type: str) -> float | None:
+        """Return the chance of a report of one crime type.
+
+        Parameters
+        ----------
+        crime_type : str
+            Its name.
+
+        Returns
+        -------
+        float or None
+            None where it is unknown.
+        """
+        return self.reporting.get(crime_type) if isinstance(self.reporting, Mapping) else self.reporting
+
+    def reported(self, crime_types: tuple[str, ...]) -> Floats:
+        """Return the chance that an event outside patrolled land is recorded; 0 where it is unknown.
+
+        Parameters
+        ----------
+        crime_types : tuple of str
+            Crime types.
+
+        Returns
+        -------
+        ndarray of float64
+            One a crime type.
+
+        Raises
+        ------
+        InputError
+            If it is unknown for a crime type and no exploration would show what patrols do not see, or named for a
+            type that is none.
+        """
+        strange = sorted(set(self.reporting) - set(crime_types)) if isinstance(self.reporting, Mapping) else []
+        if strange:
+            msg = f"audit.feedback.reporting names {strange[0]!r}; the crime types are {', '.join(crime_types)}."
+            raise InputError(msg)
+        known = [self.rate_of(name) for name in crime_types]
+        lacking = [name for name, rate in zip(crime_types, known, strict=True) if rate is None]
+        if lacking and self.exploration == 0:
+            msg = (
+                f"How many events of {lacking[0]} are reported where nobody patrols is unknown, and no patrol goes "
+                "anywhere else than by rank, so that feedback cannot be bounded. Set audit.feedback.reporting, such as "
+                "from a survey of victims, or audit.feedback.exploration above 0."
+            )
+            raise InputError(msg)
+        return np.array([rate or 0.0 for rate in known], dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
+class Patrols:
+    """What land is patrolled: that which a map flags.
+
+    Parameters
+    ----------
+    share : float
+        Share of the land flagged in each period, for each crime type.
+    unit : str, default "count"
+        What areas are ranked by; see :class:`ilp_models.audit.flags.Cut`.
+    residents : ndarray of float64, optional
+        Residents of each cell of the real grid, for ``per_resident``.
+    share_of : str, default "land"
+        What a share is a share of: ``land`` or ``cells``.
+    harm : ndarray of float64, optional
+        Harm of one event of each crime type, for the unit ``harm``.
+    """
+
+    share: float
+    unit: str = "count"
+    residents: Floats | None = None
+    share_of: str = "land"
+    harm: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FeedbackOutcome:
+    """What the forecaster learned, with everything recorded, with records that follow patrols, and with weights.
+
+    Parameters
+    ----------
+    settings : Feedback
+        How it was simulated.
+    areas : str
+        What the areas are: a level of parent areas, ``cell`` or ``block``.
+    trajectory : DataFrame
+        The columns of ``COLUMNS``: for each replicate, kind of ``records`` (``complete``, ``followed``, ``weighted``),
+        ``period`` of a fit and crime type (and ``all``) the total variation distance between forecast and true shares
+        of areas, and Spearman's correlation of both.
+    observed : DataFrame
+        By crime type (and ``all``, their mean): ``areas``, ``patrolled`` (share of areas patrolled at least once, even
+        in part), ``observed`` (patrolled at least once, or with reports) and ``reporting`` (NaN where it is unknown
+        and nothing was taken to be reported).
+    """
+
+    settings: Feedback
+    areas: str
+    trajectory: pd.DataFrame
+    observed: pd.DataFrame
+
+    def final(self, crime_type: str, records: str) -> Floats:
+        """Return the distance at the last fit.
+
+        Parameters
+        ----------
+        crime_type : str
+            One of them, or ``all``.
+        records : str
+            ``complete``, ``followed`` or ``weighted``.
+
+        Returns
+        -------
+        ndarray of float64
+            One a replicate; none where it was not simulated.
+        """
+        rows = self.trajectory
+        rows = rows[(rows["crime_type"] == crime_type) & (rows["records"] == records)]
+        return np.asarray(rows.loc[rows["period"] == rows["period"].max(), "distance"], dtype=float)
+
+    def excess(self, crime_type: str, records: str = FOLLOWED) -> tuple[float, float, float]:
+        """Return how much further from the truth the forecast ends than with everything recorded.
+
+        Sampling noise alone keeps any forecast from the truth; what feedback adds is the difference to the same
+        simulation, with the same events, in which all of them are recorded.
+
+        Parameters
+        ----------
+        crime_type : str
+            One of them, or ``all``.
+        records : str, default "followed"
+            ``followed``, or ``weighted`` for the corrected records.
+
+        Returns
+        -------
+        tuple of float
+            Mean over replicates and the ends of Student's interval; NaN where there are none, the ends also with one
+            replicate.
+        """
+        apart = self.final(crime_type, records)
+        if len(apart) == 0:
+            return float("nan"), float("nan"), float("nan")
+        apart = apart - self.final(crime_type, COMPLETE)
+        mean, count = float(apart.mean()), len(apart)
+        if count == 1:
+            return mean, float("nan"), float("nan")
+        reach = special.stdtrit(count - 1, (1 + self.settings.level) / 2) * apart.std(ddof=1) / np.sqrt(count)
+        return mean, mean - float(reach), mean + float(reach)
+
+
+def check_feedback(
+    evidence: Evidence, outcome: FeedbackOutcome | None, problem: str = "It was not simulated."
+) -> list[Finding]:
+    """Return how far records that follow its own maps would lead the forecaster from the truth.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Limits, and the crime types audited.
+    outcome : FeedbackOutcome or None
+        What the simulation came to.
+    problem : str, optional
+        Why there is none, and what to do, where there is none.
+
+    Returns
+    -------
+    list of Finding
+        For each crime type and their pool ``feedback_distance`` (see :meth:`FeedbackOutcome.excess`) and
+        ``feedback_observed`` (share of areas that are ever observed); ``feedback_corrected``, the distance that is left
+        with weights, is only reported.
+    """
+    return [finding for name in evidence.scopes for finding in _of_type(evidence, outcome, problem, name)]
+
+
+def _of_type(evidence: Evidence, outcome: FeedbackOutcome | None, problem: str, name: str) -> list[Finding]:
+    distance = "distance from the true shares of areas that feedback adds"
+    observed = "share of areas patrolled or with reports"
+    if outcome is None:
+        none = float("nan"), float("nan"), float("nan")
+        checks, thin = {"feedback_distance": distance, "feedback_observed": observed}, problem.rstrip(".")
+        return [evidence.judged(check, title, none, crime_type=name, thin=thin) for check, title in checks.items()]
+    row = outcome.observed[outcome.observed["crime_type"] == name].iloc[0]
+    seen, areas, thin = float(row["observed"]), float(row["areas"]), ""
+    if np.isnan(float(row["reporting"])):
+        thin = "how many events are reported where nobody patrols is unknown, and none was taken to be"
+    where: dict[str, Any] = {"crime_type": name, "evidence": float(outcome.settings.replicates), "thin": thin}
+    where["advice"] = "Set audit.feedback.reporting." if thin else "Weight records, or patrol more land by lot."
+    findings = [
+        evidence.judged("feedback_distance", distance, outcome.excess(name), **where),
+        evidence.judged("feedback_observed", observed, (seen,) * 3, **{**where, "evidence": areas}),
+    ]
+    if len(outcome.final(name, WEIGHTED)):
+        title = "the same distance with records weighted by their chance"
+        findings.append(evidence.judged("feedback_corrected", title, outcome.excess(name, WEIGHTED), **where))
+    return findings

@@ -1,0 +1,130 @@
+"""How flagged time is concentrated: Gini, and cells that are flagged in more than half of the periods."""
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from ilp_models.audit.measures.formulas import Totals
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.domain.resampling import Estimate, Resampling
+
+Floats = npt.NDArray[np.float64]
+
+_HALF: Final = 0.5
+_ROUNDING: Final = 1e-9
+_VALUES_AT_ONCE: Final = 500_000  # more would not stay in the cache
+
+
+def gini(flags: Floats, resampling: Resampling) -> Estimate:
+    """Return the Gini coefficient of flagged time over cells: 0 if all share it alike, near 1 if few have it.
+
+    Parameters
+    ----------
+    flags : ndarray of float64
+        Flagged fraction of each cell, shape (crime types, cells, periods).
+    resampling : Resampling
+        Draws of periods; the order of the cells is kept, which moves the coefficient to first order as it should.
+
+    Returns
+    -------
+    Estimate
+        Shape (crime types and, last, their pool,); NaN where nothing is flagged.
+    """
+    maps = _with_pool(flags)
+    cells = maps.shape[1]
+    order = np.stack([2 * rankdata(time) - cells - 1 for time in maps.sum(axis=2)]) / cells
+    return resampling.ratio(np.einsum("kct,kc->tk", maps, order), maps.sum(axis=1).T)
+
+
+def permanent_cells(flags: Floats) -> npt.NDArray[np.bool_]:
+    """Return which cells are flagged in more than half of the periods; of the pool, on more than half of the maps.
+
+    Parameters
+    ----------
+    flags : ndarray of float64
+        Flagged fraction of each cell, shape (crime types, cells, periods).
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (crime types and, last, their pool, cells).
+    """
+    return _often(_with_pool(flags).mean(axis=2))
+
+
+@dataclass(frozen=True, eq=False)
+class Permanence(Tally):
+    """Residents of permanently flagged cells: in other weeks other cells are so.
+
+    Parameters
+    ----------
+    basis, periods, by_period, by_area, over, pooled
+        As of any :class:`~ilp_models.audit.measures.tally.Tally`; make one with :meth:`of_flags`.
+    always : ndarray of float64
+        Residents of cells that are permanently flagged whatever weeks are drawn, shape (crime types and their pool,
+        groups + 1).
+    doubtful : tuple of (ndarray of int64, ndarray of float64)
+        For each crime type and the pool, the cells that may be so or not, and their flagged fractions (cells, periods).
+    """
+
+    always: Floats = field(default_factory=lambda: np.empty(0))
+    doubtful: tuple[tuple[npt.NDArray[np.int64], Floats], ...] = ()
+
+    @classmethod
+    def of_flags(cls, basis: Basis, flags: Floats) -> Self:
+        """Return the residents of permanently flagged cells.
+
+        Parameters
+        ----------
+        basis : Basis
+            Weights of the cells.
+        flags : ndarray of float64
+            Flagged fraction of each cell, shape (crime types, cells, periods).
+
+        Returns
+        -------
+        Permanence
+            Sums named ``permanent``.
+        """
+        maps = _with_pool(flags)
+        often = _often(maps.mean(axis=2))[..., None].astype(float)
+        tally = Tally.of(basis, {"permanent": Cube(often, "people")})
+        sums = tally.by_period, tally.by_area, tally.over
+        sure, possible = _often(maps.min(axis=2)), _often(maps.max(axis=2))
+        doubtful = [np.flatnonzero(can & ~must) for can, must in zip(possible, sure, strict=True)]
+        rows = tuple((cells, one[cells]) for cells, one in zip(doubtful, maps, strict=True))
+        return cls(basis, flags.shape[2], *sums, pooled=True, always=sure @ basis.people, doubtful=rows)
+
+    def of_periods(self, weights: Floats) -> Totals:
+        """Return residents of cells that are flagged in more than half of drawn periods.
+
+        Parameters
+        ----------
+        weights : ndarray of float64
+            How often each period is drawn, shape (draws, periods).
+
+        Returns
+        -------
+        mapping of str to ndarray
+            ``permanent``, ``people``, ``maps``.
+        """
+        share = weights / weights.sum(axis=1, keepdims=True)
+        result = np.repeat(self.always[None], len(weights), axis=0)
+        step = max(1, _VALUES_AT_ONCE // len(weights))
+        for row, (cells, time) in enumerate(self.doubtful):
+            for start in range(0, len(cells), step):
+                part = slice(start, start + step)
+                often = _often(share @ time[part].T).astype(float)
+                result[:, row] += often @ self.basis.people[cells[part]]
+        return {**self.whole, "permanent": result}
+
+
+def _often(time: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray(time > _HALF + _ROUNDING)
+
+
+def _with_pool(flags: Floats) -> Floats:
+    return np.concatenate((flags, flags.mean(axis=0, keepdims=True))) if len(flags) > 1 else flags

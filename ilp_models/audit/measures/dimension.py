@@ -1,0 +1,257 @@
+"""The measures of one dimension of groups, on any number of maps drawn again together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.concentration import Permanence
+from ilp_models.audit.measures.errors import calibration, tally_errors
+from ilp_models.audit.measures.extremes import Pick, anew, highest, pair
+from ilp_models.audit.measures.intervals import Drawn, Spread, draw
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.resampling import Estimate
+
+Floats = npt.NDArray[np.float64]
+Row = dict[str, object]
+
+OF_FLAGS: Final[Mapping[str, formulas.Formula]] = {
+    "exposure": formulas.exposure,
+    "exposure_ratio": formulas.exposure_ratio,
+    "baseline_exposure_ratio": formulas.baseline_exposure_ratio,
+    "patrol_share": formulas.patrol_share,
+    "need_adjusted_ratio": formulas.need_adjusted_ratio,
+    "coverage": formulas.coverage,
+}
+OF_ERRORS: Final[Mapping[str, formulas.Formula]] = {
+    "burden_share": partial(formulas.burden_share, term="happened"),
+    "sum_ratio": formulas.sum_ratio,
+    "over_prediction": formulas.over_prediction,
+    "under_prediction": formulas.under_prediction,
+    "d2": formulas.d2,
+}
+_AGAINST_BASELINE: Final = frozenset({"baseline_exposure_ratio", "d2"})
+_PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
+    "coverage_ratio": partial(pair, lowest=True),
+    "bias_ratio": pair,
+    "permanent_ratio": highest,
+}
+
+
+def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats) -> Tally:
+    """Return the sums that formulas of flagged land are made of.
+
+    Parameters
+    ----------
+    basis : Basis
+        Weights of the cells.
+    flags, observed, others : ndarray of float64
+        Flagged fractions, recorded events, and flagged fractions of the baseline; shape (crime types, cells, periods).
+
+    Returns
+    -------
+    Tally
+        For ``OF_FLAGS``.
+    """
+    cubes = {
+        "exposed": Cube(flags, "people"),
+        "other_exposed": Cube(others, "people"),
+        "patrolled": Cube(flags, "cells"),
+        "burdened": Cube(observed, "cells", over="burdened"),
+        "covered": Cube(flags * observed, "cells", over="burdened"),
+    }
+    return Tally.of(basis, cubes)
+
+
+def tally_replays(basis: Basis, evidence: Evidence, *, of_baseline: bool = False) -> Tally:
+    """Return the sums that formulas of forecast errors are made of.
+
+    Parameters
+    ----------
+    basis : Basis
+        Weights of the cells.
+    evidence : Evidence
+        Forecasts and recorded events.
+    of_baseline : bool, default False
+        Whether the baseline's errors are asked for.
+
+    Returns
+    -------
+    Tally
+        For ``OF_ERRORS``.
+    """
+    other_loss = evidence.deviance_of(evidence.baseline)
+    replay = evidence.baseline if of_baseline else evidence.replay
+    expected = np.asarray(replay.expected.values, dtype=float)
+    loss = other_loss if of_baseline else evidence.deviance_of(replay)
+    return tally_errors(basis, expected, evidence.observed, (loss, other_loss))
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """Sums of one set of maps, and those of the baseline's maps as they are."""
+
+    where: Row
+    tally: Tally
+    lasting: Permanence
+    against: formulas.Totals
+
+
+@dataclass(frozen=True, eq=False)
+class DimensionMeasures:
+    """Sums of the maps of one dimension, to be drawn together.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Forecasts, recorded events and the least evidence.
+    residents : Residents
+        Residents of the cells.
+    basis : Basis
+        Weights of the cells.
+    maps : list, optional
+        Filled by :meth:`add`.
+    """
+
+    evidence: Evidence
+    residents: Residents
+    basis: Basis
+    maps: list[_Map] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, evidence: Evidence, residents: Residents) -> Self:
+        """Return the measures of one dimension, without maps yet.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Forecasts and recorded events.
+        residents : Residents
+            Residents of the cells.
+
+        Returns
+        -------
+        DimensionMeasures
+            Empty.
+        """
+        return cls(evidence, residents, Basis.of(residents))
+
+    def add(self, where: Row, flags: Floats, theirs: Floats) -> None:
+        """Add the maps of one share and unit.
+
+        Parameters
+        ----------
+        where : dict
+            What rows say of them.
+        flags, theirs : ndarray of float64
+            Flagged fractions by the forecaster and by the baseline, shape (crime types, cells, periods).
+        """
+        observed = self.evidence.observed
+        against = {
+            **tally_flags(self.basis, theirs, observed, flags).whole,
+            "permanent": Permanence.of_flags(self.basis, theirs).whole["permanent"],
+        }
+        tally = tally_flags(self.basis, flags, observed, theirs)
+        self.maps.append(_Map(where, tally, Permanence.of_flags(self.basis, flags), against))
+
+    def rows(self) -> list[Row]:
+        """Return all measures.
+
+        Returns
+        -------
+        list of dict
+            One a measure; what does not depend on a map stands first.
+        """
+        against = tally_replays(self.basis, self.evidence, of_baseline=True).whole
+        tallies = [
+            tally_replays(self.basis, self.evidence),
+            *(one.tally for one in self.maps),
+            *(one.lasting for one in self.maps),
+        ]
+        first, *drawn = draw(tallies, self.evidence.resampling)
+        events = first.whole["happened"][..., :-1]
+        least = self.evidence.minimum
+        enough = (events >= least.events) & (self.residents.areas_of_half >= least.areas)
+        about = _About(self.evidence.scopes, self.residents, events, enough)
+        rows = [row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against)]
+        rows += about.dimension("bias_ratio", formulas.sum_ratio, first, against)
+        rows += self._fixed(about, first)
+        for one, now, lasting in zip(self.maps, drawn, drawn[len(self.maps) :], strict=False):
+            made = [row for name, formula in OF_FLAGS.items() for row in about.groups(name, formula, now, one.against)]
+            made += about.groups("permanent", formulas.permanent, lasting, one.against)
+            made += about.dimension("coverage_ratio", formulas.coverage, now, one.against)
+            made += about.dimension("permanent_ratio", formulas.permanent_ratio, lasting, one.against)
+            rows += [row | one.where for row in made]
+        return rows
+
+    def _fixed(self, about: "_About", drawn: Drawn) -> list[Row]:
+        """Return population shares, which are exact, and calibration lines, which have an interval over weeks."""
+        evidence = self.evidence
+        shares = formulas.population_share(drawn.whole)
+        nothing = np.full_like(shares, np.nan)
+        rows = about.spread("population_share", Spread.of_weeks(Estimate(shares, nothing, nothing)), shares)
+        expected = np.asarray(evidence.replay.expected.values, dtype=float)
+        lines = calibration(expected, evidence.observed, self.residents, evidence.resampling, evidence.floor)
+        for name, line in zip(("calibration_slope", "calibration_intercept"), lines, strict=True):
+            rows += about.spread(name, Spread.of_weeks(line), nothing)
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class _About:
+    """Makes rows of one dimension."""
+
+    scopes: tuple[str, ...]
+    residents: Residents
+    events: Floats
+    enough: npt.NDArray[np.bool_]
+
+    def groups(self, measure: str, formula: formulas.Formula, drawn: Drawn, against: formulas.Totals) -> list[Row]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            baseline = np.full(1, np.nan) if measure in _AGAINST_BASELINE else formula(against)
+        return self.spread(measure, drawn.measure(formula), baseline)
+
+    def spread(self, measure: str, spread: Spread, baseline: Floats) -> list[Row]:
+        shape = self.events.shape
+        people, areas = self.residents.by_group.sum(axis=0), self.residents.areas_of_half
+        baseline, spread = np.broadcast_to(baseline, shape), spread.broadcast(shape)
+        return [
+            {
+                **self._where(row, self.residents.groups[at]),
+                "residents": float(people[at]),
+                "areas": int(areas[at]),
+                "events": float(self.events[row, at]),
+                "enough": bool(self.enough[row, at]),
+                "measure": measure,
+                "baseline": float(baseline[row, at]),
+                **spread.at(row, at),
+            }
+            for row, at in np.ndindex(*shape)
+        ]
+
+    def dimension(self, measure: str, formula: formulas.Formula, drawn: Drawn, against: formulas.Totals) -> list[Row]:
+        pick: Pick = partial(_PICKS[measure], enough=self.enough)
+        spread = drawn.extreme(formula, pick)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            baseline = anew(formula(against), pick)
+        return [
+            {
+                **self._where(row, ""),
+                "residents": float(self.residents.total.sum()),
+                "events": float(self.events[row].min()),
+                "enough": bool(self.enough[row].all()),
+                "measure": measure,
+                "baseline": float(baseline[row]),
+                **spread.at(row),
+            }
+            for row in range(len(self.scopes))
+        ]
+
+    def _where(self, row: int, group: str) -> Row:
+        return {"crime_type": self.scopes[row], "dimension": self.residents.dimension, "group": group}

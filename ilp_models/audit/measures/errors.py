@@ -1,0 +1,80 @@
+"""Errors of forecasts by who lives where: level, misses both ways, deviance, calibration."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.calibration import calibration_line
+from ilp_models.domain.errors import IlpError
+from ilp_models.domain.resampling import Estimate, Resampling
+
+Floats = npt.NDArray[np.float64]
+
+
+def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> Tally:
+    """Return the sums that formulas of forecast errors are made of.
+
+    Parameters
+    ----------
+    basis : Basis
+        Weights of the cells.
+    expected, observed : ndarray of float64
+        Expected and recorded events, shape (crime types, cells, periods).
+    losses : tuple of ndarray
+        Poisson deviance of each unit, of the forecaster and of the baseline.
+
+    Returns
+    -------
+    Tally
+        They do not depend on what is flagged.
+    """
+    cubes = {
+        "predicted": Cube(expected, "cells"),
+        "happened": Cube(observed, "cells"),
+        "over": Cube(np.maximum(expected - observed, 0), "cells"),
+        "under": Cube(np.maximum(observed - expected, 0), "cells"),
+    }
+    losing = {name: Cube(loss, "people") for name, loss in zip(("loss", "other_loss"), losses, strict=True)}
+    return Tally.of(basis, cubes | losing)
+
+
+def calibration(
+    expected: Floats, observed: Floats, residents: Residents, resampling: Resampling, floor: float
+) -> tuple[Estimate, Estimate]:
+    """Return the slope and intercept of a Poisson regression of y on log p inside each group, weights s_ig.
+
+    Parameters
+    ----------
+    expected, observed : ndarray of float64
+        Expected and recorded events, shape (crime types, cells, periods).
+    residents : Residents
+        Residents of the cells.
+    resampling : Resampling
+        Draws of periods.
+    floor : float
+        Smaller forecasts are read as this many events.
+
+    Returns
+    -------
+    tuple of Estimate
+        Slope, then intercept; shape (crime types and their pool, groups), NaN where no line can be fitted.
+    """
+    kinds, groups = len(expected), len(residents.groups)
+    rows = kinds + (kinds > 1)
+    numbers = np.full((2, 3, rows, groups), np.nan)
+    for row in range(rows):
+        part = slice(row, row + 1) if row < kinds else slice(None)
+        for group in range(groups):
+            cells = np.flatnonzero(residents.by_group[:, group] > 0)
+            weight = residents.shares[cells, group][:, None]
+            try:
+                line = calibration_line(observed[part, cells], expected[part, cells], weight, floor)
+            except IlpError:
+                continue
+            for which, (value, ends) in enumerate(
+                zip((line.slope, line.intercept), line.intervals(resampling), strict=True)
+            ):
+                numbers[which, :, row, group] = value, *ends
+    slope, intercept = (Estimate(one[0], one[1], one[2]) for one in numbers)
+    return slope, intercept

@@ -1,0 +1,1 @@
+"""An admitted forecaster watched in every period since its audit."""

@@ -1,0 +1,1 @@
+"""The register of decisions, and who may act on them."""

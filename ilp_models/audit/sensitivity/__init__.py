@@ -1,0 +1,1 @@
+"""What hangs on choices and on what is not known."""

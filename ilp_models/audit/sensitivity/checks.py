@@ -1,0 +1,100 @@
+"""Checks of what a model was made from and on: tainted records, and areal units that change the findings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.sensitivity.choices import areal_units
+from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, Flagging
+from ilp_models.domain.finding import Finding, Limit
+from ilp_models.domain.governance import TaintedPeriod
+
+_NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
+
+
+def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp, end: pd.Timestamp) -> list[Finding]:
+    """Return whether the model was trained on records of a period that is declared tainted.
+
+    Parameters
+    ----------
+    tainted : sequence of TaintedPeriod
+        Spans whose records come from unlawful or distorted policing; both days are inside.
+    start, end : Timestamp
+        The half-open span [start, end) of the records that the model learned from.
+
+    Returns
+    -------
+    list of Finding
+        One ``tainted_periods``: days of training inside a tainted period. More than none fails.
+    """
+    title = "days of training inside a tainted period"
+    inside, named = set[pd.Timestamp](), []
+    for one in tainted:
+        first = max(pd.Timestamp(one.start), start.normalize())
+        last = min(pd.Timestamp(one.end) + pd.Timedelta(days=1), end)
+        days = pd.date_range(first, last, inclusive="left").normalize() if first < last else pd.DatetimeIndex([])
+        inside.update(days)
+        named += [f"{one.start} to {one.end} ({one.why})"] if len(days) else []
+    count, span = float(len(inside)), float(np.ceil((end - start) / pd.Timedelta(days=1)))
+    reason = (
+        f"Trained on records of {'; '.join(named)}. Start the records later, or leave the period out and train again."
+        if named
+        else f"None of {len(tainted)} tainted periods declared lies in the records from {start.date()} to {end.date()}."
+    )
+    state = _NONE_ALLOWED.judge(count, count, count)
+    return [Finding(TAINTED_PERIODS, title, state, reason, count, count, count, _NONE_ALLOWED, evidence=span)]
+
+
+def check_areal_unit(evidence: Evidence, others: Mapping[str, Evidence] | None = None) -> list[Finding]:
+    """Return how many exposure ratios change sides of 1 on other areal units.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        As audited.
+    others : mapping of str to Evidence, optional
+        Audits of the same forecaster on other grids; parent areas of the grid are looked at anyway.
+
+    Returns
+    -------
+    list of Finding
+        One ``areal_unit``: pairs of crime type and group whose exposure ratio is above 1 on one unit and below on
+        another. Where both intervals include 1 neither side is known, and that is no change. Without other units
+        there is too little evidence.
+    """
+    title = "exposure ratios that change sides of 1 on other areal units"
+    units = areal_units(evidence, others)
+    changed, compared_pairs = [], 0
+    audited = _sides(Flagging.of(evidence), evidence)
+    for name, flagging in units:
+        for key, side in _sides(flagging, evidence).items():
+            if key in audited:
+                compared_pairs += 1
+                mine, ours = side, audited[key]
+                known = bool(mine[1] or ours[1])
+                changed += [f"{'/'.join(key)} on {name}"] if known and mine[0] * ours[0] < 0 else []
+    count = float(len(changed)) if compared_pairs else float("nan")
+    subject = f"{title} ({', '.join(changed[:5])})" if changed else title
+    thin = (
+        "" if compared_pairs else "the grid has no parent areas or there is no group table; audit on a second grid too"
+    )
+    advice = "Say on which unit the allocation is made, and report both."
+    numbers = (count, count, count)
+    return [evidence.judged(AREAL_UNIT, subject, numbers, thin=thin, advice=advice, evidence=float(compared_pairs))]
+
+
+def _sides(flagging: Flagging, evidence: Evidence) -> dict[tuple[str, str, str], tuple[float, bool]]:
+    """Return on which side of 1 each exposure ratio lies, and whether its interval says so too."""
+    sides = {}
+    for one in flagging.residents:
+        ratio = GroupSums.of(flagging.flags, flagging.observed, one).exposure_ratio(evidence.resampling)
+        for row, scope in enumerate(flagging.scopes):
+            for column, group in enumerate(one.groups):
+                value, low, high = (float(part[row, column]) for part in (ratio.value, ratio.low, ratio.high))
+                if np.isfinite(value):
+                    sides[scope, one.dimension, group] = np.sign(value - 1), not low <= 1 <= high
+    return sides

@@ -1,0 +1,173 @@
+"""What changes when something that had to be chosen is chosen otherwise: the same measures, side by side."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.aggregate import Level
+from ilp_models.domain.resampling import Resampling
+
+Floats = npt.NDArray[np.float64]
+
+COLUMNS: Final = ("varied", "setting", "crime_type", "dimension", "group", "measure", "value", "against")
+RANKING_UNIT, GROUP_DEFINITION, AREAL_UNIT = "ranking_unit", "group_definition", "areal_unit"
+REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainted_periods", "enforcement_types"
+
+_POINT: Final = Resampling(block=1, draws=1)  # values only; intervals are those of the checks
+
+
+@dataclass(frozen=True, eq=False)
+class Flagging:
+    """Flagged land, recorded events and residents on one set of places.
+
+    Parameters
+    ----------
+    flags, observed : ndarray of float64
+        Flagged fractions and recorded events, shape (crime types, places, periods).
+    area_m2 : ndarray of float64
+        Ground of each place.
+    residents : tuple of Residents
+        Residents of the places, one a dimension.
+    scopes : tuple of str
+        Crime types and, where there are several, ``all``.
+    """
+
+    flags: Floats
+    observed: Floats
+    area_m2: Floats
+    residents: tuple[Residents, ...]
+    scopes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the flagging that is audited.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Flags, events and residents.
+
+        Returns
+        -------
+        Flagging
+            On the cells of the grid.
+        """
+        return cls(evidence.flags, evidence.observed, evidence.grid.area_m2, evidence.residents, evidence.scopes)
+
+    @classmethod
+    def at_level(cls, evidence: Evidence, level: Level) -> Self:
+        """Return the flagging of areas that cells roll up to, ranked by the sums of the same forecasts.
+
+        Parameters
+        ----------
+        evidence : Evidence
+            Forecasts, events and residents of the cells.
+        level : Level
+            The areas.
+
+        Returns
+        -------
+        Flagging
+            With the same share of land, ranked in the same unit.
+        """
+        add = level.matrix
+        people = tuple(
+            replace(one, by_group=add @ one.by_group, total=add @ one.total, area=np.arange(len(level.areas)))
+            for one in evidence.residents
+        )
+        expected, land = level.sums(evidence.replay.expected.values), add @ evidence.grid.area_m2
+        cut = replace(evidence.cut(), area_m2=land, residents=people[0].total if people else None)
+        flags = cut.flagged(expected, evidence.share)[0]
+        return cls(flags, level.sums(evidence.observed), land, people, evidence.scopes)
+
+    def measures(self) -> pd.DataFrame:
+        """Return exposure ratio and need-adjusted ratio of every group, and coverage ratio of every dimension.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``crime_type``, ``dimension``, ``group`` (empty for a dimension), ``measure``, ``value``.
+        """
+        rows: list[tuple[str, str, str, str, float]] = []
+        for one in self.residents:
+            sums = GroupSums.of(self.flags, self.observed, one)
+            everyone = sums.burdened.sum(axis=1) > 0
+            ratios = {
+                "exposure_ratio": sums.exposure_ratio(_POINT).value,
+                "need_adjusted_ratio": sums.need_adjusted_ratio(_POINT).value,
+            }
+            coverage = sums.coverage_ratio(_POINT, everyone).value
+            for row, scope in enumerate(self.scopes):
+                for measure, values in ratios.items():
+                    pairs = zip(one.groups, values[row], strict=True)
+                    rows += [(scope, one.dimension, group, measure, float(value)) for group, value in pairs]
+                rows.append((scope, one.dimension, "", "coverage_ratio", float(coverage[row])))
+        return pd.DataFrame(rows, columns=[*COLUMNS[2:6], "value"])
+
+
+def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Floats]:
+    """Return the land flagged on both of two sets of maps, and on either, period by period.
+
+    Their ratio is Jaccard's overlap of the flagged land; of cells flagged in part the smaller and the larger part
+    count.
+
+    Parameters
+    ----------
+    first, second : ndarray of float64
+        Flagged fractions, shape (crime types, cells, periods).
+    area_m2 : ndarray of float64
+        Ground of each cell.
+
+    Returns
+    -------
+    tuple of ndarray
+        Square metres, each of shape (periods, crime types and, last, their pool where there are several).
+    """
+    sums = []
+    for bound in (np.minimum(first, second), np.maximum(first, second)):
+        land = np.einsum("kct,c->tk", bound, area_m2)
+        sums.append(np.column_stack([land, land.sum(axis=1)]) if land.shape[1] > 1 else land)
+    return sums[0], sums[1]
+
+
+def compared(audited: Flagging, other: Flagging, varied: str, setting: str) -> pd.DataFrame:
+    """Return the measures under another choice beside those audited.
+
+    Parameters
+    ----------
+    audited : Flagging
+        As audited.
+    other : Flagging
+        Under the other choice; on the same places, the overlap of flagged land and the part of the other map's land
+        that is not flagged in the audit are added.
+    varied, setting : str
+        What was chosen otherwise, and how.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``COLUMNS``; ``value`` is that of the setting and ``against`` that of the audit, NaN where
+        the audit has none.
+    """
+    keys = list(COLUMNS[2:6])
+    against = audited.measures().rename(columns={"value": "against"})
+    table = other.measures().merge(against, on=keys, how="left") if other.residents else against.iloc[:0]
+    if other.area_m2 is audited.area_m2:  # the same places, not only as many
+        both, either = (one.sum(axis=0) for one in overlap(audited.flags, other.flags, audited.area_m2))
+        flagged = overlap(other.flags, other.flags, audited.area_m2)[0].sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = {"jaccard": (both / either, 1.0), "left_out": ((flagged - both) / flagged, 0.0)}
+        rows = [
+            (scope, "", "", measure, float(value), same)
+            for measure, (ratios, same) in values.items()
+            for scope, value in zip(audited.scopes, ratios, strict=True)
+        ]
+        maps = pd.DataFrame(rows, columns=[*keys, "value", "against"])
+        table = pd.concat([maps, table], ignore_index=True) if len(table) else maps
+    return table.assign(varied=varied, setting=setting).reindex(columns=list(COLUMNS))

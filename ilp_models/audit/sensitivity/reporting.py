@@ -1,0 +1,215 @@
+"""What changes if residents report fewer events in some places than in others.
+
+Forecasts are of recorded events. Divided by the share that is reported, they rank places by what happens there
+(Akpinar, De-Arteaga and Chouldechova 2021). Where nobody has measured that share, a band stands in for it: it falls
+linearly with the rank of a group's share among residents, from 1 + delta to 1 - delta times its mean.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.residents import Residents
+from ilp_models.audit.sensitivity.flagging import COLUMNS, REPORTING_RATES, Flagging, compared, overlap
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.finding import Finding
+from ilp_models.domain.resampling import Estimate
+
+Floats = npt.NDArray[np.float64]
+
+DELTAS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
+GATED: Final = 0.3
+
+
+def band(residents: Residents, group: str, delta: float) -> Floats:
+    """Return the share of events reported in each cell, relative to its mean, if it falls with a group's share.
+
+    Parameters
+    ----------
+    residents : Residents
+        Residents of the cells.
+    group : str
+        The group whose places report less.
+    delta : float
+        Half the difference between the most and the least reporting place, from 0 to below 1.
+
+    Returns
+    -------
+    ndarray of float64
+        1 - 2 delta z, where z runs from -1/2 to 1/2 with the rank of the group's share among cells where somebody
+        lives; 1 elsewhere.
+
+    Raises
+    ------
+    InputError
+        If the group is not there or delta is out of range.
+    """
+    if group not in residents.groups or not 0 <= delta < 1:
+        msg = f"No band of {group!r} in {residents.dimension} with delta={delta}; name a group, and 0 <= delta < 1."
+        raise InputError(msg)
+    lived = residents.total > 0
+    rank = rankdata(residents.shares[lived, residents.groups.index(group)])
+    result = np.ones(len(residents.total))
+    if len(rank) > 1:
+        result[lived] = 1 - 2 * delta * ((rank - 1) / (len(rank) - 1) - 0.5)
+    return result
+
+
+def vary_reporting(
+    evidence: Evidence,
+    rates: Floats | None = None,
+    deprived: tuple[str, str] | None = None,
+    deltas: Sequence[float] = DELTAS,
+) -> pd.DataFrame:
+    """Return the measures of maps that are ranked by forecasts over the share reported.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Forecasts, events and residents.
+    rates : ndarray of float64, optional
+        Share of events reported in each cell, where it is known; it takes the place of the band.
+    deprived : tuple of str, optional
+        Dimension and group whose places are taken to report less; by default each group in turn.
+    deltas : sequence of float, optional
+        Widths of the band.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``COLUMNS``. ``jaccard`` is the overlap with the audited map, ``left_out`` the part of the
+        corrected map's land that is not flagged in the audit. Burden in the need-adjusted ratio and coverage is
+        still that of recorded events.
+    """
+    audited = Flagging.of(evidence)
+    settings = [
+        (f"delta {delta:g}, {name} reports less" if name else "given", shares)
+        for delta in (deltas if rates is None else (0.0,))
+        for name, shares in _assumed(evidence, rates, deprived, delta)
+    ]
+    tables = [
+        compared(audited, replace(audited, flags=_corrected(evidence, shares)), REPORTING_RATES, setting)
+        for setting, shares in settings
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
+
+
+def left_out(evidence: Evidence, rates: Floats) -> pd.DataFrame:
+    """Return the cells that maps corrected for reporting flag and the audited maps do not.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Forecasts.
+    rates : ndarray of float64
+        Share of events reported in each cell; only ratios between cells matter.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``crime_type``, ``cell`` and ``left_out``: the mean part of the cell wrongly left out, most first;
+        cells never left out are not listed.
+    """
+    missed = np.clip(_corrected(evidence, rates) - evidence.flags, 0, None).mean(axis=2)
+    kind, cell = np.nonzero(missed > 0)
+    table = pd.DataFrame(
+        {
+            "crime_type": np.array(evidence.replay.crime_types, dtype=object)[kind],
+            "cell": evidence.grid.cells.to_numpy()[cell],
+            "left_out": missed[kind, cell],
+        }
+    )
+    return table.sort_values(["left_out", "crime_type", "cell"], ascending=[False, True, True], ignore_index=True)
+
+
+def check_reporting(
+    evidence: Evidence,
+    rates: Floats | None = None,
+    deprived: tuple[str, str] | None = None,
+    delta: float = GATED,
+) -> list[Finding]:
+    """Return how much of the flagged land stays flagged if reporting differs between places.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Forecasts and residents.
+    rates : ndarray of float64, optional
+        Share of events reported in each cell, where it is known.
+    deprived : tuple of str, optional
+        Dimension and group whose places are taken to report less. By default every group of every dimension in turn,
+        and the lowest overlap is the finding: nobody has said who reports less, so the worst case counts.
+    delta : float, default 0.3
+        Width of the band.
+
+    Returns
+    -------
+    list of Finding
+        ``reporting_sensitivity`` for each crime type and their pool: Jaccard's overlap with the audited map.
+    """
+    title = "overlap of the flagged land with that ranked by events corrected for reporting"
+    cases = _assumed(evidence, rates, deprived, delta)
+    if not cases:
+        thin = "without a group table or reporting rates nothing is known of who might report less"
+        none = (float("nan"),) * 3
+        return [
+            evidence.judged("reporting_sensitivity", title, none, crime_type=name, thin=thin, advice=_ADVICE)
+            for name in evidence.scopes
+        ]
+    names = [name for name, _ in cases]
+    overlaps = [_overlap(evidence, shares) for _, shares in cases]
+    findings = []
+    for row, scope in enumerate(evidence.scopes):
+        worst = min(range(len(cases)), key=lambda at: _rank(overlaps[at].value[row]))
+        one = overlaps[worst]
+        assumed = f", if places of {names[worst]} report less (delta {delta:g})" if names[worst] else ", as given"
+        numbers = float(one.value[row]), float(one.low[row]), float(one.high[row])
+        findings.append(
+            evidence.judged("reporting_sensitivity", title + assumed, numbers, crime_type=scope, advice=_ADVICE)
+        )
+    return findings
+
+
+_ADVICE: Final = "Give audit.reporting_rates, such as from a survey of victims, or flag a larger share of the land."
+
+
+def _rank(value: float) -> float:
+    return -1.0 if np.isnan(value) else float(value)  # what cannot be worked out must not hide behind another group
+
+
+def _assumed(
+    evidence: Evidence, rates: Floats | None, deprived: tuple[str, str] | None, delta: float
+) -> list[tuple[str, Floats]]:
+    """Return who is taken to report less, and the share reported in each cell."""
+    if rates is not None:
+        return [("", rates)]
+    pairs = [
+        (residents, group)
+        for residents in evidence.residents
+        for group in residents.groups
+        if deprived is None or (residents.dimension, group) == tuple(deprived)
+    ]
+    if deprived is not None and evidence.residents and not pairs:
+        known = ", ".join(f"{one.dimension}/{group}" for one in evidence.residents for group in one.groups)
+        msg = f"The group table has no group {'/'.join(deprived)}; name one of {known}."
+        raise InputError(msg)
+    return [(f"{one.dimension} {group}", band(one, group, delta)) for one, group in pairs]
+
+
+def _corrected(evidence: Evidence, rates: Floats) -> Floats:
+    shares = np.asarray(rates, dtype=float)
+    if shares.shape != evidence.grid.area_m2.shape or not (np.isfinite(shares) & (shares > 0)).all():
+        msg = f"Reporting rates are one a cell ({len(evidence.grid)}), above 0 and finite; mend audit.reporting_rates."
+        raise InputError(msg)
+    expected = evidence.replay.expected
+    return evidence.flags_of(replace(evidence.replay, expected=expected / shares[:, None]))
+
+
+def _overlap(evidence: Evidence, rates: Floats) -> Estimate:
+    return evidence.resampling.ratio(*overlap(evidence.flags, _corrected(evidence, rates), evidence.grid.area_m2))

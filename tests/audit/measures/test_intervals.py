@@ -1,0 +1,194 @@
+"""Intervals and p-values against cities whose truth is known."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.clusters import Clusters
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.extremes import pair
+from ilp_models.audit.measures.intervals import Drawn, draw
+from ilp_models.audit.measures.multiplicity import p_values
+from ilp_models.audit.measures.tally import Basis, Cube, Tally, exchanged
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.resampling import Resampling
+
+
+def living(by_group, area=None):
+    people = np.asarray(by_group, dtype=float)
+    area = np.arange(len(people)) if area is None else np.asarray(area)
+    sums = np.zeros((area.max() + 1, people.shape[1]))
+    np.add.at(sums, area, people)
+    names = tuple("abcdefgh"[: people.shape[1]])
+    return Residents("origin", names, people, people.sum(axis=1), sums, 0.0, area=area)
+
+
+def city(rng, areas=40, groups=3):
+    """Return residents of areas of mixed size and composition."""
+    return living(rng.gamma(3, 300, (areas, 1)) * rng.dirichlet(np.ones(groups), areas))
+
+
+def test_week_intervals_cover_the_ratio_of_the_city_at_hand():
+    rng = np.random.default_rng(0)
+    people = city(rng)
+    chance, rates = rng.beta(1, 4, (1, 40, 1)), rng.gamma(1, 1, (1, 40, 1))
+    shares = people.shares
+    patrol, burden = (shares.T @ (one[0, :, 0] / one.sum()) for one in (chance, rates))
+    truth, held, made = patrol / burden, 0, 0
+    for seed in range(150):
+        flags = (rng.random((1, 40, 52)) < chance).astype(float)
+        observed = rng.poisson(np.repeat(rates, 52, axis=2)).astype(float)
+        tally = tally_flags(Basis.of(people), flags, observed, flags)
+        need = Drawn.of_weeks(tally, Resampling(draws=400, seed=seed)).estimate(formulas.need_adjusted_ratio)
+        held += int(((need.low[0] <= truth) & (truth <= need.high[0])).sum())
+        made += 3
+    assert 0.9 <= held / made <= 0.985
+
+
+def test_area_intervals_cover_the_ratio_of_cities_made_alike():
+    """Areas are drawn from a world in which the share of a group raises the chance of a flag."""
+    rng = np.random.default_rng(1)
+
+    def world(areas):
+        share = rng.beta(1, 2, areas)
+        size = rng.gamma(4, 250, areas)
+        return size[:, None] * np.column_stack([share, 1 - share]), (rng.random(areas) < 0.1 + 0.4 * share)
+
+    by_group, flagged = world(400_000)
+    exposure = flagged @ by_group / by_group.sum(axis=0)
+    truth, held = exposure[0] / exposure[1], 0
+    for seed in range(150):
+        by_group, flagged = world(80)
+        flags = flagged.astype(float)[None, :, None]
+        tally = Tally.of(Basis.of(living(by_group)), {"exposed": Cube(flags, "people")})
+        ratio = draw([tally], Resampling(draws=400, seed=seed))[0].measure(formulas.exposure_ratio)
+        assert np.isnan(ratio.week_low).all()
+        held += int(ratio.area_low[0, 0] <= truth <= ratio.area_high[0, 0])
+    assert 0.89 <= held / 150 <= 0.99
+
+
+def test_p_values_are_uniform_where_flags_have_nothing_to_do_with_residents():
+    rng, plain, smallest = np.random.default_rng(2), [], []
+    for seed in range(200):
+        people = city(rng)
+        flags = np.repeat(rng.permuted(np.arange(40) < 8)[None, :, None].astype(float), 4, axis=2)
+        tally = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
+        ratio = draw([tally], Resampling(draws=199, seed=seed))[0].measure(formulas.exposure_ratio)
+        plain.append(ratio.p_chance[0, 0])
+        smallest.append(ratio.p_adjusted.min())
+        assert (ratio.p_adjusted >= ratio.p_chance).all()
+    grid = np.linspace(0.05, 0.95, 19)
+    apart = np.abs((np.array(plain)[:, None] <= grid).mean(axis=0) - grid)
+    assert apart.max() <= 1.63 / np.sqrt(200)  # Kolmogorov and Smirnov, 1 %
+    assert np.mean(np.array(smallest) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_flags_that_follow_a_group_lie_beyond_chance():
+    rng = np.random.default_rng(3)
+    people = city(rng)
+    flags = np.repeat((people.shares[:, 0] > 0.6)[None, :, None].astype(float), 12, axis=2)
+    tally = tally_flags(Basis.of(people), flags, np.ones_like(flags), flags)
+    drawn = draw([tally], Resampling(draws=500))[0]
+    ratio = drawn.measure(formulas.exposure_ratio)
+    assert ratio.p_chance[0, 0] < 0.01
+    assert ratio.p_adjusted[0, 0] < 0.02
+    assert ratio.value[0, 0] > ratio.chance_high[0, 0]
+    assert ratio.chance_low[0, 0] < 1 < ratio.chance_high[0, 0]
+    assert ratio.area_low[0, 0] > 1
+    same = drawn.measure(formulas.baseline_exposure_ratio)
+    assert same.p_chance == pytest.approx(1)
+    assert same.p_adjusted == pytest.approx(1)
+
+
+def test_nobody_moved_gives_the_measures_themselves_on_cells_of_larger_areas():
+    rng = np.random.default_rng(4)
+    area = np.repeat(np.arange(20), 4)
+    people = living(np.repeat(rng.dirichlet(np.ones(3), 20), 4, axis=0) * rng.gamma(2, 100, (80, 1)), area)
+    flags, theirs = ((rng.random((2, 80, 6)) < 0.3).astype(float) for _ in range(2))
+    observed = rng.poisson(1.0, flags.shape).astype(float)
+    tally = tally_flags(Basis.of(people), flags, observed, theirs)
+    moved = exchanged([tally], Resampling(draws=20))[0]
+    for formula in (formulas.exposure, formulas.patrol_share, formulas.need_adjusted_ratio, formulas.coverage):
+        values = formula(moved)
+        assert values[0] == pytest.approx(formula(tally.whole))
+        assert values.shape == (21, 3, 3)
+        assert np.ptp(values, axis=0).min() > 0
+
+
+def test_a_cell_without_an_area_is_one_of_its_own_and_empty_cells_are_none():
+    people = living([[1.0, 2], [3, 4], [5, 6], [0, 0]])
+    known = Clusters.of(Residents("x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0))
+    assert len(known) == 3
+    mixed = Residents(
+        "x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0, area=np.array([0, 0, -1, -1])
+    )
+    assert Clusters.of(mixed).people.tolist() == [10, 11]
+
+
+def test_areas_exchange_residents_within_strata_of_similar_population():
+    people = city(np.random.default_rng(5), areas=70)
+    clusters = Clusters.of(people)
+    strata = clusters.strata
+    assert np.bincount(strata).min() >= 20
+    assert clusters.people[strata == 0].max() <= clusters.people[strata == 1].min()
+    places = np.concatenate(list(clusters.exchanged(Resampling(draws=30), 4)))
+    assert (np.sort(places, axis=1) == np.arange(70)).all()
+    assert (strata[places] == strata).all()
+    assert Clusters.of(city(np.random.default_rng(5), areas=39)).strata.max() == 0
+
+
+def test_areas_are_drawn_as_often_as_there_are_areas():
+    clusters = Clusters.of(city(np.random.default_rng(6)))
+    times = np.concatenate(list(clusters.drawn(Resampling(draws=300))))
+    assert (times.sum(axis=1) == 40).all()
+    assert times.mean(axis=0) == pytest.approx(1, abs=0.3)
+
+
+def test_draws_without_any_flag_widen_the_area_interval_and_do_not_hide_it():
+    people = city(np.random.default_rng(7), areas=60)
+    flags = np.zeros((1, 60, 4))
+    flags[0, [3, 9, 14, 20, 33, 41, 55]] = 1  # drawn not once in one of 1,000 draws
+    tally = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
+    ratio = draw([tally], Resampling(draws=4000))[0].measure(formulas.exposure_ratio)
+    assert (ratio.area_low < ratio.value).all()
+    assert (ratio.value < ratio.area_high).all()
+    flags[0, 9:] = 0
+    rare = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
+    assert np.isnan(draw([rare], Resampling(draws=400))[0].measure(formulas.exposure_ratio).area_high).all()
+
+
+def test_too_few_weeks_or_areas_leave_no_interval():
+    flags = np.ones((1, 2, 8))
+    two = tally_flags(Basis.of(living([[3.0, 1], [1, 3]])), flags, flags, flags)
+    spread = draw([two], Resampling(draws=20))[0].measure(formulas.exposure)
+    assert spread.value == pytest.approx(1)
+    for name in ("week_low", "week_high", "area_low", "area_high", "chance_low", "chance_high", "p_chance"):
+        assert np.isnan(getattr(spread, name)).all(), name
+
+
+def test_the_two_groups_furthest_apart_stay_the_same_in_other_weeks_and_are_found_anew_by_chance():
+    rng = np.random.default_rng(8)
+    people = city(rng, groups=4)
+    flags = (rng.random((1, 40, 52)) < 0.2).astype(float)
+    tally = tally_flags(Basis.of(people), flags, rng.poisson(1.0, flags.shape).astype(float), flags)
+    drawn = draw([tally], Resampling(draws=300))[0]
+    ratio = drawn.extreme(formulas.coverage, partial(pair, enough=np.ones((1, 4), dtype=bool), lowest=True))
+    coverage = formulas.coverage(tally.whole)
+    assert ratio.value == pytest.approx(coverage.min() / coverage.max())
+    assert ratio.week_high > 1  # no group stands out here, so another pair would often be further apart
+    assert ratio.chance_high <= 1
+    one = drawn.extreme(formulas.coverage, partial(pair, enough=np.array([[True, False, False, False]])))
+    assert np.isnan(one.value).all()
+
+
+def test_p_values_count_ties_and_fall_back_on_bonferroni_where_chance_changes_nothing():
+    rng = np.random.default_rng(9)
+    drawn = np.column_stack([rng.normal(size=100), np.full(100, 2.0), np.full(100, np.nan)])
+    drawn[0, 0] = 5
+    plain, adjusted = p_values(drawn)
+    assert plain[:2].tolist() == [0.02, 1]
+    assert adjusted[:2] == pytest.approx([0.02, 1])
+    assert np.isnan(plain[2])
+    assert np.isnan(adjusted[2])

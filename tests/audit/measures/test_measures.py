@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+from fairlearn.metrics import MetricFrame, selection_rate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.audit.flags import Cut
+from ilp_models.audit.measures.closed_form import largest_difference
+from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.resampling import Resampling
+
+FEW = Resampling(block=2, draws=50)
+
+
+def living(by_group, total=None):
+    people = np.asarray(by_group, dtype=float)
+    names = tuple("abcdefgh"[: people.shape[1]])
+    everyone = people.sum(axis=1) if total is None else np.asarray(total, dtype=float)
+    return Residents("origin", names, people, everyone, people, 0.0)
+
+
+def random_case(seed, kinds=2, cells=8, periods=9, groups=3):
+    rng = np.random.default_rng(seed)
+    flags = (rng.random((kinds, cells, periods)) < 0.4).astype(float)
+    observed = rng.poisson(1.5, flags.shape).astype(float)
+    return flags, observed, living(rng.gamma(1.0, 100, (cells, groups)))
+
+
+def measures(flags, observed, people):
+    sums = GroupSums.of(flags, observed, people)
+    every = (sums.exposure, sums.exposure_ratio, sums.need_adjusted_ratio, sums.coverage)
+    return np.stack([measure(FEW).value for measure in every])
+
+
+def test_measures_by_hand():
+    # two cells, two groups, three weeks: the first cell is flagged twice, the second once
+    flags = np.array([[[1.0, 1, 0], [0, 0, 1]]])
+    observed = np.array([[[4.0, 2, 2], [1, 1, 2]]])
+    people = living([[30, 10], [20, 60]])
+    exposure, ratio, need, coverage = measures(flags, observed, people)[:, 0]
+    assert exposure == pytest.approx([(2 * 30 + 20) / 150, (2 * 10 + 60) / 210])
+    assert ratio == pytest.approx([exposure[0] / exposure[1], exposure[1] / exposure[0]])
+    patrol = np.array([(2 * 0.75 + 0.25) / 3, (2 * 0.25 + 0.75) / 3])
+    burden = np.array([(8 * 0.75 + 4 * 0.25) / 12, (8 * 0.25 + 4 * 0.75) / 12])
+    assert need == pytest.approx(patrol / burden)
+    assert coverage == pytest.approx([(6 * 0.75 + 2 * 0.25) / 7, (6 * 0.25 + 2 * 0.75) / 5])
+    sums = GroupSums.of(flags, observed, people)
+    assert sums.coverage_ratio(FEW, np.ones((1, 2), dtype=bool)).value == pytest.approx((3 / 5) / (5 / 7))
+    assert np.isnan(sums.coverage_ratio(FEW, np.array([[True, False]])).value).all()
+
+
+def test_exposure_can_be_compared_with_that_of_a_named_group():
+    flags, observed, people = random_case(3)
+    sums = GroupSums.of(flags, observed, people)
+    exposure, ratio = sums.exposure(FEW).value, sums.exposure_ratio(FEW, reference=1)
+    assert ratio.value == pytest.approx(exposure / exposure[:, [1]])
+    assert ratio.low[:, 1] == pytest.approx(1)
+    assert ratio.high[:, 1] == pytest.approx(1)
+    assert (ratio.low[:, 0] < ratio.value[:, 0]).all()
+
+
+def test_the_pool_adds_the_maps_of_the_types_up():
+    flags, observed, people = random_case(0)
+    pooled = GroupSums.of(flags, observed, people)
+    apart = [GroupSums.of(flags[[k]], observed[[k]], people) for k in range(2)]
+    got = pooled.exposure(FEW).value
+    assert got[2] == pytest.approx(np.mean([one.exposure(FEW).value[0] for one in apart], axis=0))
+    caught = sum(one.covered.sum(axis=1)[0] for one in apart) / sum(one.burdened.sum(axis=1)[0] for one in apart)
+    assert pooled.coverage(FEW).value[2] == pytest.approx(caught)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_closed_form_is_that_of_fairlearn(seed):
+    flags, observed, people = random_case(seed)
+    sums = GroupSums.of(flags, observed, people)
+    assert largest_difference(flags, observed, people, sums.totals) <= 1e-12
+
+
+def test_a_wrong_closed_form_is_noticed():
+    flags, observed, people = random_case(1)
+    other = GroupSums.of(1 - flags, observed, people)
+    assert largest_difference(flags, observed, people, other.totals) > 0.01
+
+
+def test_fully_exploded_rows_give_the_same_through_selection_rate():
+    flags, observed, people = random_case(2, kinds=1)
+    groups, (_, cells, periods) = len(people.groups), flags.shape
+    cell, period, group = (i.ravel() for i in np.indices((cells, periods, groups)))
+    flag = flags[0, cell, period].astype(int)
+    sums = GroupSums.of(flags, observed, people)
+    for weight, own in [
+        (people.by_group[cell, group], sums.exposure(FEW)),
+        (people.by_group[cell, group] / people.total[cell] * observed[0, cell, period], sums.coverage(FEW)),
+    ]:
+        frame = MetricFrame(
+            metrics=selection_rate,
+            y_true=flag,
+            y_pred=flag,
+            sensitive_features=group,
+            sample_params={"sample_weight": weight},
+        )
+        assert np.abs(frame.by_group.to_numpy() - own.value[0]).max() <= 1e-12
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.01, 1000))
+def test_what_must_change_nothing_changes_nothing(seed, factor):
+    flags, observed, people = random_case(seed)
+    whole = measures(flags, observed, people)
+    scaled = living(people.by_group * factor)
+    assert measures(flags, observed, scaled) == pytest.approx(whole)
+    empty = living(np.vstack([people.by_group, np.zeros((1, 3))]))
+    more = np.concatenate([flags, flags[:, :1]], axis=1), np.concatenate([observed, observed[:, :1]], axis=1)
+    assert measures(*more, empty) == pytest.approx(whole)
+    # an area cut in two halves alike, each with half of the residents and of the events
+    half = living(np.repeat(people.by_group / 2, 2, axis=0))
+    halves = measures(np.repeat(flags, 2, axis=1), np.repeat(observed / 2, 2, axis=1), half)
+    assert halves == pytest.approx(whole)
+
+
+@given(st.integers(0, 10_000))
+def test_one_composition_everywhere_gives_ratios_of_one(seed):
+    flags, observed, _ = random_case(seed)
+    flags[:, 0] = 1
+    observed[:, 0] += 1
+    people = living(np.outer(np.arange(1, 9), [5.0, 3, 2]))
+    _, ratio, need, _ = measures(flags, observed, people)
+    assert ratio == pytest.approx(1)
+    assert need == pytest.approx(1)
+
+
+def test_random_flags_expose_everyone_to_the_share_of_cells():
+    rng = np.random.default_rng(5)
+    _, observed, people = random_case(5, kinds=1, cells=20, periods=4000)
+    flags = (rng.random((1, 20, 4000)).argsort(axis=1) < 5).astype(float)
+    observed = np.ones_like(flags)
+    assert GroupSums.of(flags, observed, people).exposure(FEW).value == pytest.approx(0.25, abs=0.01)
+
+
+def test_intervals_hold_the_estimate_and_need_enough_periods():
+    flags, observed, people = random_case(6, periods=24)
+    estimate = GroupSums.of(flags, observed, people).need_adjusted_ratio(Resampling(block=2, draws=500))
+    assert (estimate.low < estimate.value).all()
+    assert (estimate.value < estimate.high).all()
+    short = GroupSums.of(flags[..., :3], observed[..., :3], people).need_adjusted_ratio(FEW)
+    assert np.isfinite(short.value).all()
+    assert np.isnan(short.low).all()
+
+
+def test_a_group_without_events_has_no_number():
+    flags, observed, people = random_case(7)
+    observed[:] = 0
+    with np.errstate(all="raise"):
+        coverage = GroupSums.of(flags, observed, people).coverage(FEW)
+    assert np.isnan(coverage.value).all()
+
+
+def test_the_ranking_unit_decides_which_cell_is_flagged():
+    expected = np.array([[[6.0], [3.0], [2.0], [0.0]]])
+    area = np.array([4.0, 1.0, 3.0, 2.0])
+    people = np.array([100.0, 50.0, 4.0, 0.0])
+    flags = {
+        unit: Cut(area, unit, residents=people).flagged(expected, 0.4)[0][0, :, 0].tolist()
+        for unit in ("count", "per_km2", "per_resident")
+    }
+    assert flags["count"] == [1, 0, 0, 0]
+    assert flags["per_km2"] == pytest.approx([0.75, 1, 0, 0])
+    assert flags["per_resident"] == pytest.approx([0.2, 0.2, 1, 0])
+
+
+def test_unknown_units_are_refused():
+    with pytest.raises(InputError, match=r"audit\.unit='crime'"):
+        Cut(np.ones(2), "crime")
+    with pytest.raises(InputError, match="needs a group table"):
+        Cut(np.ones(2), "per_resident")

@@ -1,0 +1,292 @@
+"""Approvals and withdrawals: what the register must bear out before anything is acted on."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from ilp_models.audit.gate import decide
+from ilp_models.audit.register.keys import read_public_keys
+from ilp_models.audit.register.permission import Signing, approve, permitted, record, withdraw
+from ilp_models.audit.register.register import Entry, Register
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.finding import State
+from tests.audit import cases
+
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+FILES = {"forecast.parquet": "a" * 64}
+
+
+def decision(*spoilt, **governance):
+    """Return a decision whose findings all pass, but for some spoilt ones given as (check, state)."""
+    spec = cases.audit(cases.group_table(), governance=replace(cases.audit().governance, **governance))
+    report = spec.run(cases.subject(*cases.city(), cases.grid(), cases.explanation()), NOW)
+    findings = report.findings
+    for check, state in spoilt:
+        place = next(at for at, finding in enumerate(findings) if finding.check == check)
+        number = findings[place].limit.fail_above or findings[place].limit.fail_below
+        bad = number * 1.01 if findings[place].limit.fail_above else number * 0.99
+        ends = (0.5, 1.5) if state is State.REVIEW else (bad, bad)
+        one = replace(findings[place], state=state, estimate=bad, low=ends[0], high=ends[1])
+        findings = (*findings[:place], one, *findings[place + 1 :])
+    return decide(replace(report, findings=findings), cases.forecast(), NOW)
+
+
+@pytest.fixture(scope="module")
+def passed():
+    return decision()
+
+
+@pytest.fixture(scope="module")
+def reviewed():
+    return decision(("sum_ratio", State.REVIEW))
+
+
+@pytest.fixture
+def register(tmp_path, passed, reviewed):
+    made = Register(tmp_path / "register.jsonl")
+    record(made, passed, "t.rainer")
+    record(made, reviewed, "t.rainer")
+    return made
+
+
+def signing(**changed):
+    given = {"reviewer": "R. Viewer", "reason": "discussed on 5 January", "who": "rv", "now": NOW}
+    return Signing(**given | changed)
+
+
+def keys(folder, name="reviewer", private=None):
+    private = private or Ed25519PrivateKey.generate()
+    folder.mkdir(exist_ok=True)
+    secret = folder / f"{name}.key"
+    secret.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = folder / f"{name}.pem"
+    public.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return secret, public
+
+
+def test_the_cases_are_what_they_should_be(passed, reviewed):
+    assert passed.admitted
+    assert not reviewed.admitted
+    assert reviewed.reviews == ("sum_ratio",)
+
+
+def test_a_review_is_permitted_once_a_reviewer_signs_for_it(register, reviewed):
+    with pytest.raises(WithheldError, match="A reviewer may accept this"):
+        permitted(register, reviewed, NOW).permits(cases.forecast(), NOW)
+    approve(register, reviewed, signing(), FILES)
+    known = permitted(register, reviewed, NOW)
+    known.permits(cases.forecast(), NOW)
+    assert known.approval.reason == "discussed on 5 January"
+    assert known.approval.reviews == ("sum_ratio",)
+
+
+@pytest.mark.parametrize(
+    ("check", "state"),
+    [
+        ("sum_ratio", State.FAIL),
+        ("sum_ratio", State.INSUFFICIENT),
+        ("deviance_skill", State.REVIEW),
+        ("shap_additivity", State.REVIEW),
+    ],
+)
+def test_what_failed_or_may_not_be_overridden_cannot_be_approved(tmp_path, check, state):
+    bad = decision((check, state)) if check == "sum_ratio" else spoilt_model_check(check)
+    register = Register(tmp_path / "register.jsonl")
+    record(register, bad, "t.rainer")
+    with pytest.raises(WithheldError, match=f"cannot be approved: {check}"):
+        approve(register, bad, signing(), FILES)
+    assert register.verify().entries == 1
+
+
+def spoilt_model_check(check):
+    """Return a decision with one check in review that nobody may override."""
+    good = decision()
+    findings = tuple(
+        replace(finding, state=State.REVIEW, low=-1.0, high=1.0) if finding.check == check else finding
+        for finding in good.findings
+    )
+    return replace(good, report=replace(good.report, findings=findings))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"reviewer": "t. rainer"}, "trained the model"),
+        ({"reviewer": "S. Omebody"}, "names R. Viewer as reviewer"),
+        ({"now": NOW + timedelta(days=9)}, "valid from"),
+    ],
+)
+def test_who_may_not_approve_is_refused(register, passed, changed, said):
+    with pytest.raises(WithheldError, match=said):
+        approve(register, passed, signing(**changed), FILES)
+    assert register.verify().entries == 2
+
+
+def test_an_approval_without_a_reason_is_refused(register, passed):
+    with pytest.raises(InputError, match="why"):
+        approve(register, passed, signing(reason=" "), FILES)
+
+
+def test_a_decision_that_the_register_does_not_know_permits_nothing(tmp_path, passed):
+    for act in (permitted, lambda *a: approve(a[0], a[1], signing(), FILES)):
+        with pytest.raises(WithheldError, match="knows no decision"):
+            act(Register(tmp_path / "empty.jsonl"), passed, NOW)
+
+
+def test_a_withdrawn_decision_permits_nothing_and_cannot_be_approved_again(register, reviewed):
+    approve(register, reviewed, signing(), FILES)
+    withdraw(register, reviewed.seal, "records were incomplete", "rv", NOW)
+    with pytest.raises(WithheldError, match=r"withdrawn on 2026-01-05 by rv: records were incomplete"):
+        permitted(register, reviewed, NOW)
+    with pytest.raises(WithheldError, match="withdrawn"):
+        approve(register, reviewed, signing(), FILES)
+    with pytest.raises(WithheldError, match="withdrawn already"):
+        withdraw(register, reviewed.seal, "again", "rv", NOW)
+
+
+@pytest.mark.parametrize(("seal", "reason", "said"), [("f" * 64, "x", "knows no"), (None, " ", "needs a reason")])
+def test_a_withdrawal_of_nothing_or_for_nothing_is_refused(register, passed, seal, reason, said):
+    with pytest.raises(WithheldError, match=said):
+        withdraw(register, seal or passed.seal, reason, "rv", NOW)
+
+
+def test_a_clock_moved_back_past_the_last_line_permits_nothing(register, passed):
+    approve(register, passed, signing(now=NOW + timedelta(days=2)), FILES)
+    with pytest.raises(WithheldError, match="set it right"):
+        permitted(register, passed, NOW)
+
+
+def test_of_two_approvals_at_once_one_stands(register, reviewed):
+    refusals = []
+
+    def sign():
+        try:
+            approve(register, reviewed, signing(), FILES)
+        except WithheldError as error:
+            refusals.append(str(error))
+
+    both = [threading.Thread(target=sign) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert [refusal.partition("; ")[0].rpartition(" is ")[2] for refusal in refusals] == ["approved already"]
+    assert [line.act for line in register.verify().about(reviewed.seal)] == ["decided", "approved"]
+
+
+def test_a_signature_is_asked_for_where_keys_are_trusted(register, passed, tmp_path):
+    secret, public = keys(tmp_path / "keys")
+    trusted = read_public_keys(public)
+    with pytest.raises(WithheldError, match="needs a signed approval"):
+        permitted(register, passed, NOW, trusted)
+    approve(register, passed, signing(key=secret), FILES)
+    assert permitted(register, passed, NOW, trusted).approval.key != ""
+    _, other = keys(tmp_path / "others")
+    with pytest.raises(WithheldError, match="none of the keys"):
+        permitted(register, passed, NOW, read_public_keys(other))
+    assert b"PRIVATE" not in register.path.read_bytes()
+
+
+def test_an_unsigned_approval_does_not_do_where_keys_are_trusted(register, passed, tmp_path):
+    approve(register, passed, signing(), FILES)
+    permitted(register, passed, NOW).permits(cases.forecast(), NOW)
+    with pytest.raises(WithheldError, match="none of the keys"):
+        permitted(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
+
+
+def test_other_kinds_of_keys_are_refused(register, passed, tmp_path):
+    secret, public = keys(tmp_path / "keys", private=generate_private_key(65537, 2048))
+    with pytest.raises(InputError, match="another kind of key"):
+        approve(register, passed, signing(key=secret), FILES)
+    with pytest.raises(InputError, match="0 Ed25519 public keys in 1 files"):
+        read_public_keys(public)
+    for missing in (tmp_path / "nowhere.pem", secret):
+        with pytest.raises(InputError, match="no public key"):
+            read_public_keys(missing)
+    with pytest.raises(InputError, match="no private key"):
+        approve(register, passed, signing(key=tmp_path / "nowhere"), FILES)
+
+
+def test_no_decision_outlives_its_dates():
+    assert decision(review_date="2026-01-07").valid_until == datetime(2026, 1, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"owner": " "}, {"legal_basis": None}, {"review_date": "2026-01-05"}, {"reviewer": "T.  rainer"}, {"level": None}],
+)
+def test_incomplete_governance_withholds_and_cannot_be_overridden(fault):
+    bad = decision(**fault)
+    assert not bad.admitted
+    assert bad.reviews == ()
+    assert bad.reasons[0].startswith("governance: fail.")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"level": "boss"},
+        {"review_date": "soon"},
+        {"tainted_periods": [{"start": "2020-01-01", "end": "2019-01-01", "why": "x"}]},
+        {"tainted_periods": [{"start": "2020-01-01", "end": "2020-02-01", "why": ""}]},
+        {"tainted_periods": [{"from": "2020-01-01"}]},
+    ],
+)
+def test_governance_that_nobody_could_read_is_refused(wrong):
+    with pytest.raises(InputError, match="governance"):
+        decision(**wrong)
+
+
+def test_other_terms_than_audited_are_refused(passed):
+    passed.holds_for({"unit": "count", "share": 0.05})
+    for asked in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
+        with pytest.raises(WithheldError, match=f"audit was made with {next(iter(asked))}="):
+            passed.holds_for(asked)
+
+
+@pytest.mark.parametrize("spelling", ["Rainer, T.", "T Rainer", "t.rainer", "T. Rai\u0301ner", "\uff34. Rain\u200ber"])
+def test_another_spelling_of_the_trainer_is_the_trainer(spelling):
+    bad = decision(reviewer=spelling)
+    assert bad.reasons[0].endswith(
+        f"the reviewer, {spelling}, trained the model. Set audit.governance.* to what was settled."
+    )
+
+
+@pytest.mark.parametrize("nothing", [".", "\u200b", " - "])
+def test_words_that_say_nothing_are_no_words(register, passed, nothing):
+    assert not decision(owner=nothing).admitted
+    with pytest.raises(InputError, match="why"):
+        approve(register, passed, signing(reason=nothing), FILES)
+    with pytest.raises(WithheldError, match="needs a reason"):
+        withdraw(register, passed.seal, nothing, "rv", NOW)
+
+
+def test_a_number_in_place_of_a_name_is_read_as_a_word():
+    assert decision(reviewer=123, trainer=5).admitted
+    assert not decision(reviewer=5, trainer=5).admitted
+
+
+@pytest.mark.parametrize("periods", ["none", {"start": "2020-01-01"}, [["2020-01-01", "2020-01-02", "x"]]])
+def test_tainted_periods_that_are_no_list_of_settings_are_refused(periods):
+    with pytest.raises(InputError, match="list with start, end and why"):
+        decision(tainted_periods=periods)
+
+
+@pytest.mark.parametrize("content", [{}, {"reviewer": "R. Viewer", "reason": "x", "reviews": 5}, {"reviewer": ""}])
+def test_an_approval_that_says_too_little_permits_nothing(register, passed, content):
+    register.append(Entry("approved", "rv", passed.seal, NOW, content))
+    with pytest.raises(WithheldError, match="says too little"):
+        permitted(register, passed, NOW)
+
+
+def test_keys_of_kinds_that_nobody_supports_are_refused(tmp_path):
+    brainpool = "MEIwFAYHKoZIzj0CAQYJKyQDAwIIAQECAyoABIlqzO5jeofoLhwI3ejbFqQZxateNCyJ15UMCyKX2JqIUo4Z93YGfsM="
+    path = tmp_path / "odd.pem"
+    path.write_text(f"-----BEGIN PUBLIC KEY-----\n{brainpool}\n-----END PUBLIC KEY-----\n")
+    with pytest.raises(InputError, match="no public key that can be read"):
+        read_public_keys(path)

@@ -1,0 +1,174 @@
+import multiprocessing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ilp_models.audit.register.register import Entry, Register, _canonical, _digest
+from ilp_models.domain.errors import InputError, StorageError
+
+START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+LINES = 5
+
+
+def entry(hours=0, **changed):
+    given_ = {"act": "decided", "who": "r.viewer", "decision": "ab" * 32, "moment": START + timedelta(hours=hours)}
+    return Entry(**given_ | changed)
+
+
+def filled(folder, lines=LINES):
+    register = Register(folder / "register.jsonl")
+    digests = [register.append(entry(hours, content={"areas": hours})) for hours in range(lines)]
+    return register, digests
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("register")
+    return filled(folder)[0].path.read_bytes(), Register(folder / "changed.jsonl")
+
+
+def broken(register, content):
+    register.path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"line \d"):
+        register.verify()
+
+
+def test_a_whole_register_tells_what_it_holds(tmp_path):
+    register, digests = filled(tmp_path)
+    standing = register.verify()
+    assert (standing.entries, standing.digest) == (LINES, digests[-1])
+    assert (standing.first, standing.last) == ("2026-01-05T08:00:00.000000+00:00", "2026-01-05T12:00:00.000000+00:00")
+
+
+@given(place=st.integers(min_value=0), byte=st.integers(0, 255))
+def test_any_edit_of_one_byte_is_found(whole, place, byte):
+    content, register = whole
+    place %= len(content)
+    if content[place] != byte:
+        broken(register, content[:place] + bytes([byte]) + content[place + 1 :])
+
+
+@given(gone=st.integers(0, LINES - 2))
+def test_a_line_taken_out_before_the_end_is_found(whole, gone):
+    content, register = whole
+    lines = content.splitlines(keepends=True)
+    broken(register, b"".join(lines[:gone] + lines[gone + 1 :]))
+
+
+@given(order=st.permutations(range(LINES)))
+def test_any_other_order_of_lines_is_found(whole, order):
+    content, register = whole
+    lines = content.splitlines(keepends=True)
+    if order != sorted(order):
+        broken(register, b"".join(lines[place] for place in order))
+
+
+@given(at=st.integers(0, LINES), copied=st.integers(0, LINES - 1))
+def test_a_line_put_in_is_found(whole, at, copied):
+    content, register = whole
+    lines = content.splitlines(keepends=True)
+    broken(register, b"".join([*lines[:at], lines[copied], *lines[at:]]))
+
+
+def test_a_cut_at_the_end_is_found_by_a_digest_kept_elsewhere(tmp_path):
+    register, digests = filled(tmp_path)
+    register.path.write_bytes(b"".join(register.path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert register.verify().entries == LINES - 1
+    assert register.verify(last=digests[-2]).entries == LINES - 1
+    with pytest.raises(StorageError, match="cut off"):
+        register.verify(last=digests[-1])
+
+
+def test_an_older_digest_still_holds_after_more_entries(tmp_path):
+    register, digests = filled(tmp_path)
+    assert register.verify(last=digests[0]).entries == LINES
+
+
+def test_a_torn_line_is_named_and_nothing_goes_after_it(tmp_path):
+    register, _ = filled(tmp_path)
+    torn = register.path.read_bytes()[:-20]
+    register.path.write_bytes(torn)
+    with pytest.raises(StorageError, match=r"line 5: torn.*remove this line"):
+        register.append(entry(9))
+    assert register.path.read_bytes() == torn
+
+
+def test_a_clock_moved_back_is_refused(tmp_path):
+    register, _ = filled(tmp_path)
+    with pytest.raises(InputError, match="set the clock right"):
+        register.append(entry(1))
+    assert register.verify().entries == LINES
+
+
+@pytest.mark.parametrize("changed", [{"act": "forgotten"}, {"who": ""}, {"moment": datetime(2026, 1, 5)}])  # noqa: DTZ001
+def test_an_entry_nobody_could_understand_is_refused(changed):
+    with pytest.raises(InputError):
+        entry(**changed)
+
+
+def test_content_that_is_no_json_leaves_no_line(tmp_path):
+    register, _ = filled(tmp_path)
+    with pytest.raises(InputError, match="no plain JSON"):
+        register.append(entry(9, content={"areas": {1, 2}}))
+    assert register.verify().entries == LINES
+
+
+def add_ten(path, who):
+    for _ in range(10):
+        Register(path).append(entry(who=who))
+
+
+def test_two_at_once_both_land_whole(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    path = tmp_path / "register.jsonl"
+    both = [context.Process(target=add_ten, args=(path, who)) for who in ("one", "two")]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert Register(path).verify().entries == 20
+
+
+def crafted(register, **changed):
+    """Add a line whose digests are right and whose content is not; ``...`` leaves a part out."""
+    standing = register.verify()
+    plain = {"act": "decided", "who": "x", "decision": "y", "content": {}, "moment": standing.last}
+    plain |= {"number": standing.entries + 1, "previous": standing.digest} | changed
+    plain = {name: value for name, value in plain.items() if value is not ...}
+    line = _canonical(plain | {"digest": _digest(_canonical(plain))})
+    register.path.write_bytes(register.path.read_bytes() + line + b"\n")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({name: ...} for name in ("who", "act", "decision", "content")),
+        *({"content": wrong} for wrong in (None, [1], "x")),
+        *({"moment": wrong} for wrong in ("z", "2099-01-01")),
+        {"act": "danced"},
+    ],
+)
+def test_a_line_with_right_digests_that_says_nothing_is_named(tmp_path, changed):
+    register, _ = filled(tmp_path)
+    crafted(register, **changed)
+    with pytest.raises(StorageError, match=f"line {LINES + 1}: it is no entry"):
+        register.verify()
+
+
+def test_lines_that_no_reader_could_open_are_named(tmp_path):
+    register = Register(tmp_path / "register.jsonl")
+    for line in (b"[" * 1_000_000, b"\0" * 99, b'{"a":' + b"9" * 9999 + b"}"):
+        broken(register, line + b"\n")
+
+
+def test_two_links_to_one_register_share_its_lock(tmp_path):
+    register, _ = filled(tmp_path)
+    link = tmp_path / "elsewhere" / "link.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(register.path)
+    Register(link).append(entry(LINES))
+    assert register.verify().entries == LINES + 1
+    assert not link.with_name("link.jsonl.lock").exists()
