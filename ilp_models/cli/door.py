@@ -23,6 +23,7 @@ from ilp_models.cli.complaint import UsageError, complain
 from ilp_models.cli.manual import find_tasks
 from ilp_models.cli.parts import build_parts, resolve
 from ilp_models.cli.run_folder import point_latest, unfinished
+from ilp_models.cli.sentences import as_typed
 from ilp_models.cli.settings import Settings
 
 # Set before any heavy import: nothing phones home, no thread spins while it waits, no figure needs a screen.
@@ -160,7 +161,8 @@ class Door:
         asked = parser.parse_intermixed_args(words)
         flags = [word for word in words if word not in asked.overrides]
         extra = Path(asked.config_dir) if asked.config_dir else None
-        settings = Settings(self.configs, task, tuple(asked.overrides), extra).opened()
+        overrides = tuple(asked.overrides) if asked.multirun else as_typed(asked.overrides)
+        settings = Settings(self.configs, task, overrides, extra).opened()
         failures: list[Exception] = []
 
         def job(cfg: DictConfig) -> None:

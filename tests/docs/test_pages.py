@@ -27,7 +27,10 @@ def name_of(page):
 
 
 def first_of_each(words):
-    """Return words without flags of sweeps, and each sweep as its first value."""
+    """Return a sweep without its flag and with the first value of each, and any other line as it is."""
+    if not {"-m", "--multirun"} & set(words):
+        yield from words
+        return
     parser = OverridesParser.create()
     for word in words:
         if word in ("-m", "--multirun"):
@@ -56,6 +59,9 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "data").mkdir(parents=True)
     for name in ("ourcity", "our_records"):
         (tmp_path / "mine" / "data" / f"{name}.yaml").write_text(blocks(ROOT / "README.md", "yaml")[0])
+    (tmp_path / "mine" / "experiment").mkdir()
+    central = blocks(ROOT / "docs" / "decision.md", "yaml")[0]
+    (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
     words = list(first_of_each(words))
     only_shown = {"--help", "--cfg", "-sc"} & set(words) or not words
     code = Door(find_configs()).open([*words, *([] if only_shown else ["--cfg", "job"])])
