@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register.permission import Signing, approve
+from ilp_models.audit.register.permission import approve
 from ilp_models.audit.register.register import Register
+from ilp_models.audit.register.signing import Signing
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.asked import Left, digests, said, user
 from ilp_models.pipeline.mirror import mirror

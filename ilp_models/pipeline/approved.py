@@ -101,7 +101,9 @@ def _folder(source: str, tracking: Tracker | None) -> str:
 
 
 def _check_files(folder: Path, decision: Decision, register: Register) -> None:
-    line = next(one for one in register.verify().about(decision.seal) if one.act == "approved")
+    approval = decision.approval
+    lines = [one for one in register.verify().about(decision.seal) if one.act == "approved"]
+    line = next(one for one in lines if approval is not None and one.moment == approval.moment)
     then, today = line.content.get("files") or {}, digests(folder)
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     if changed:

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ilp_models.audit.register.keys import sign, signed_by
 from ilp_models.audit.register.register import AHEAD, SLACK, Entry, Register, Standing
+from ilp_models.audit.register.signing import Signing
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
@@ -51,31 +51,6 @@ def record(register: Register, decision: Decision, who: str) -> None:
     register.append(Entry("decided", who, decision.seal, decision.issued, content))
 
 
-@dataclass(frozen=True)
-class Signing:
-    """How a reviewer signs.
-
-    Parameters
-    ----------
-    reviewer : str
-        Who approves: the reviewer named by the governance fields, never the trainer.
-    reason : str
-        Why.
-    who : str
-        The user's name on the machine.
-    now : datetime
-        The present, with its zone.
-    key : Path, optional
-        PEM file of an Ed25519 private key.
-    """
-
-    reviewer: str
-    reason: str
-    who: str
-    now: datetime
-    key: Path | None = None
-
-
 def approve(register: Register, decision: Decision, signing: Signing, files: Mapping[str, str]) -> Approval:
     """Return a reviewer's approval of a decision, having added its line.
 
@@ -109,7 +84,8 @@ def approve(register: Register, decision: Decision, signing: Signing, files: Map
 
     def ask(standing: Standing) -> None:
         _known(standing, decision, signing.now)
-        if before := [line for line in standing.about(decision.seal) if line.act == "approved"]:
+        # whoever can write to the file can add an unsigned line: it must not keep a reviewer from signing
+        if before := [one for one in _approvals(standing.about(decision.seal)) if one.content.get("key", "") == key]:
             whom = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
             msg = f"Decision {decision.seal[:16]} is approved already; by {whom}. Audit again for another approval."
             raise WithheldError(msg)
@@ -211,26 +187,38 @@ def known_to(
         As :func:`permitted`.
     """
     lines = _known(standing, decision, now)
-    line = next((line for line in lines if line.act == "approved"), None)
-    if trusted and line is None:
+    approvals = _approvals(lines)
+    if trusted and not approvals:
         msg = f"Decision {decision.seal[:16]} needs a signed approval and has none; see `ilp approve`."
         raise WithheldError(msg)
-    if line is None:
+    if not approvals:
         return decision
-    content = dict(line.content)
-    signature, key = str(content.pop("signature", "")), str(content.pop("key", ""))
-    if trusted and not (key := signed_by(_signed(decision.seal, content), signature, trusted)):
+    signed = [one for one in approvals if not trusted or _signer(decision.seal, one, trusted)]
+    if not signed:
         msg = (
-            f"The approval of decision {decision.seal[:16]} is signed by none of the keys trusted, and a decision is "
-            "approved once; audit again and approve that with key=FILE."
+            f"The approval of decision {decision.seal[:16]} is signed by none of the keys trusted; a reviewer who "
+            "holds one can approve it with key=FILE."
         )
         raise WithheldError(msg)
+    line = signed[-1]
+    content = line.content
+    key = _signer(decision.seal, line, trusted) if trusted else str(content.get("key", ""))
     try:
         words = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
         return replace(decision, approval=Approval(decision.seal, *words, line.moment, key))
     except (InputError, KeyError, TypeError) as error:
         msg = f"The approval of decision {decision.seal[:16]} says too little; audit again and approve that."
         raise WithheldError(msg) from error
+
+
+def _approvals(lines: Sequence[Entry]) -> list[Entry]:
+    return [line for line in lines if line.act == "approved"]
+
+
+def _signer(seal: str, line: Entry, trusted: Sequence[Ed25519PublicKey]) -> str:
+    """Return the fingerprint of the trusted key that signed an approval, or nothing."""
+    content = {name: value for name, value in line.content.items() if name not in ("signature", "key")}
+    return signed_by(_signed(seal, content), str(line.content.get("signature", "")), trusted)
 
 
 def _known(standing: Standing, decision: Decision, now: datetime) -> tuple[Entry, ...]:

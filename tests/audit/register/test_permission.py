@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from ilp_models.audit.gate import decide
 from ilp_models.audit.register.keys import read_public_keys
-from ilp_models.audit.register.permission import Signing, approve, permitted, record, withdraw
+from ilp_models.audit.register.permission import approve, permitted, record, withdraw
 from ilp_models.audit.register.register import Entry, Register
+from ilp_models.audit.register.signing import Signing
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -197,6 +198,16 @@ def test_an_unsigned_approval_does_not_do_where_keys_are_trusted(register, passe
     permitted(register, passed, NOW).permits(cases.forecast(), NOW)
     with pytest.raises(WithheldError, match="none of the keys"):
         permitted(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
+
+
+def test_a_line_without_a_signature_does_not_keep_a_reviewer_from_signing(register, passed, tmp_path):
+    secret, public = keys(tmp_path / "keys")
+    approve(register, passed, signing(reason="anybody could have written this"), FILES)
+    approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=1)), FILES)
+    known = permitted(register, passed, NOW + timedelta(hours=2), read_public_keys(public))
+    assert known.approval.reason == "discussed on 5 January"
+    with pytest.raises(WithheldError, match="approved already"):
+        approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=3)), FILES)
 
 
 def test_other_kinds_of_keys_are_refused(register, passed, tmp_path):
