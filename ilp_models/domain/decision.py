@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.audit import AuditReport
@@ -14,6 +14,8 @@ from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.objection import Objection, objections
+
+_TOLD: Final = 2  # reasons in a line; the page and the file have all
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,12 @@ class Decision:
         against = tuple(one.line for one in self._objections())
         return (*(against or (passed,)), *([changed] if self.report.changed else []))
 
+    @property
+    def summary(self) -> str:
+        """The first reasons in one line, and how many more there are."""
+        more = len(self.reasons) - _TOLD
+        return " ".join([*self.reasons[:_TOLD], *([f"And {more} more in decision.json."] if more > 0 else [])])
+
     def permits(self, forecast: RiskForecast, now: datetime) -> None:
         """Return nothing if the decision admits a forecast at a moment, and refuse otherwise.
 
@@ -117,7 +125,7 @@ class Decision:
         """
         if not self.admitted and not self.approved:
             way_out = " A reviewer may accept this with `ilp approve`." if self.reviews else ""
-            msg = f"The model is withheld from resource allocation: {' '.join(self.reasons)}{way_out}"
+            msg = f"The model is withheld from resource allocation: {self.summary}{way_out}"
         elif self.forecast != forecast.digest() or self.recipe != forecast.recipe:
             msg = (
                 f"The decision admits forecast {self.forecast[:12]} of recipe {self.recipe}, not this one of recipe "

@@ -75,7 +75,7 @@ def standing_decision(source: str, register: str) -> Decision:
     """
     decision = permitted(Register(Path(register)), Left.by(source).decision(), now())
     if not decision.admitted and not decision.approved:
-        msg = f"The decision in {source} is withheld, so there is no use to watch: {' '.join(decision.reasons)}"
+        msg = f"The decision in {source} is withheld, so there is no use to watch: {decision.summary}"
         raise WithheldError(msg)
     return decision
 

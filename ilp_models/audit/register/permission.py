@@ -246,7 +246,7 @@ def _why(line: Entry) -> str:
 def _check_reviewer(decision: Decision, signing: Signing) -> None:
     governance = Governance.from_dict(decision.report.header.get("governance") or {})
     if not decision.admitted and not decision.reviews:
-        msg = f"This decision cannot be approved: {' '.join(decision.reasons)}"
+        msg = f"This decision cannot be approved: {decision.summary}"
     elif not decision.issued <= signing.now < decision.valid_until:
         msg = f"The decision is valid from {decision.issued} to {decision.valid_until}; run the audit again."
     elif same_person(signing.reviewer, governance.trainer or ""):
