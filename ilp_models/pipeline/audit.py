@@ -112,7 +112,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
-    audit.reporting_rates.on(study.grid_at(study.cutoff))  # a gap in the table is said before hours of replay
+    if audit.reporting_rates.path is not None:  # a gap in the table is said before hours of replay
+        audit.reporting_rates.on(study.grid_at(study.cutoff))
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = look_ahead(study, model, forecaster, backtest.horizon)

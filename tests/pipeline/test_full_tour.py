@@ -42,7 +42,7 @@ def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
     assert "Decision on lightgbm: ADMITTED for resource allocation until" in told
     latest = tmp_path / "outputs" / "weekly" / "latest"
     decision = json.loads((latest / "decision.json").read_text())
-    assert {one["state"] for one in decision["findings"] if one["check"] != "exposure_ratio"} == {"pass"}
+    assert {one["state"] for one in decision["findings"] if one["required"]} == {"pass"}
     assert not (latest / "UNFINISHED").exists()
     told = ilp(tmp_path, "export", "grade=allocation", "formats=[parquet,gpkg]")
     assert "Exported as allocation" in told
