@@ -48,7 +48,7 @@ GOVERNANCE = Governance(
     **dict.fromkeys(("review_date", "retention_until"), "2099-12-31"),
 )
 TESTED = 52
-MEMORIES, LAGS = (4, 13, 26, 52), (1, 2, 3, 4, 52)
+MEMORIES, SHORT, LAGS = (4, 13, 26, 52), (4, 13), (1, 2, 3, 4, 52)
 TREES = {"n_estimators": 200, "learning_rate": 0.05, "num_leaves": 15, "min_child_samples": 50}
 HOLDS = Limit(fail_above=1, neutral=0)
 
@@ -126,47 +126,46 @@ def audited(city: City, case: Case) -> Outcome:
 def boosted(city: City, case: Case) -> np.ndarray:
     """Return forecasts one week ahead of the last 52 weeks by trees that learned from the weeks before them only.
 
-    They learn from the crime type's own counts; from those of all types at once; or from its own with where an area
-    lies, its size and its residents. Scaled are the first, times what makes their sum 0.845 of what was recorded.
+    Those of a short memory see no mean of more than 13 weeks, but the number of the neighbourhood, and are LightGBM's
+    own trees, as they are when nothing is set.
     """
-    own = city.types.index(case.crime_type)
-    counts = city.counts if case.model == "all types" else city.counts[own : own + 1]
-    features, first = features_of(counts), counts.shape[2] - TESTED
-    if case.model == "place":
-        center = [(shape.centroid.x, shape.centroid.y) for shape in city.grid.geometry]
-        people = city.people.groupby("area")["residents"].first().loc[city.grid.cells]
-        ground = np.column_stack([center, city.grid.area_m2, people])[None, :, None]
-        features = np.concatenate([features, np.broadcast_to(ground, (*features.shape[:3], 4))], axis=3)
-    learned, tested = features[:, :, YEAR:first], features[:, :, first:]
-    model = lightgbm.LGBMRegressor(objective="poisson", random_state=0, deterministic=True, verbosity=-1, **TREES)
-    model.set_params(force_row_wise=True, n_jobs=1)
-    model.fit(learned.reshape(-1, features.shape[3]), counts[:, :, YEAR:first].ravel())
-    cube = np.asarray(model.predict(tested.reshape(-1, features.shape[3]))).reshape(tested.shape[:3])
-    expected = cube[own if case.model == "all types" else 0]
-    stated = (0.81 + 0.88) / 2 * counts[0, :, first:].sum() / expected.sum()
-    return expected * stated if case.model == "scaled" else expected
+    counts, short = city.counts[city.types.index(case.crime_type)], case.model == "short memory"
+    features, first = features_of(counts, short=short), counts.shape[1] - TESTED
+    learned, tested = features[:, YEAR:first], features[:, first:]
+    model = lightgbm.LGBMRegressor(objective="poisson", random_state=0, deterministic=True, verbosity=-1)
+    model.set_params(force_row_wise=True, n_jobs=1, **({} if short else TREES))
+    model.fit(learned.reshape(-1, features.shape[2]), counts[:, YEAR:first].ravel())
+    return np.asarray(model.predict(tested.reshape(-1, features.shape[2]))).reshape(tested.shape[:2])
 
 
-def features_of(counts: np.ndarray) -> np.ndarray:
-    """Return lags, means, season and type of each (crime type, area, week), from weeks before it only."""
-    weeks = np.arange(counts.shape[2])
-    sums = np.concatenate([np.zeros((*counts.shape[:2], 1)), np.cumsum(counts, axis=2)], axis=2)
-    lags = [counts[..., np.maximum(weeks - lag, 0)] for lag in LAGS]
-    means = [(sums[..., weeks] - sums[..., np.maximum(weeks - memory, 0)]) / memory for memory in MEMORIES]
-    angle = np.broadcast_to(2 * np.pi * weeks / (365.25 / 7), counts.shape)
-    kinds = np.moveaxis(np.eye(len(counts))[:, :, None, None] * np.ones(counts.shape[1:]), 1, 0)
-    return np.stack([*lags, *means, np.sin(angle), np.cos(angle), *(kinds if len(kinds) > 1 else [])], axis=3)
+def features_of(counts: np.ndarray, *, short: bool = False) -> np.ndarray:
+    """Return lags, means and season of each (area, week), from weeks before it only; where short, as in boosted."""
+    weeks = np.arange(counts.shape[1])
+    sums = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)
+    lags = [counts[:, np.maximum(weeks - lag, 0)] for lag in LAGS]
+    means = [
+        (sums[:, weeks] - sums[:, np.maximum(weeks - memory, 0)]) / memory for memory in (SHORT if short else MEMORIES)
+    ]
+    angle = 2 * np.pi * weeks / (365.25 / 7)
+    others = (
+        [np.round(weeks % (365.25 / 7)), np.arange(len(counts))[:, None]] if short else [np.sin(angle), np.cos(angle)]
+    )
+    return np.stack([*lags, *means, *(np.broadcast_to(one, counts.shape) for one in others)], axis=2)
 
 
 def columns(case: Case) -> tuple[Column, ...]:
     """Return what the trees see; of the ranking of last year, its mean."""
-    means = [Column(f"mean_{memory}", "own_past", "{value:.2f} events a week") for memory in MEMORIES]
+    short = case.model == "short memory"
+    means = [
+        Column(f"mean_{memory}", "own_past", "{value:.2f} events a week") for memory in (SHORT if short else MEMORIES)
+    ]
     if case.city == "Chicago":
         return (means[-1],)
     lags = [Column(f"lag_{lag}", "lags", "{value:.0f} events") for lag in LAGS]
-    more = {"all types": [("kind", "crime_type")], "place": [(name, "place") for name in ("x", "y", "m2", "residents")]}
-    others = [("sine", "calendar"), ("cosine", "calendar"), *more.get(case.model, [])]
-    return (*lags, *means, *(Column(name, family, "{value:.2f}") for name, family in others))
+    seen = (
+        [("week", "calendar"), ("neighbourhood", "place")] if short else [("sine", "calendar"), ("cosine", "calendar")]
+    )
+    return (*lags, *means, *(Column(name, family, "{value:.2f}") for name, family in seen))
 
 
 def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
