@@ -64,8 +64,8 @@ def main(words: list[str]) -> int:
 def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
     """Return what a method learned from a city with about this many incidents in five years."""
     sys.path.insert(0, str(ROOT))
-    from ilp_models.data.simulated import SimulatedCity  # noqa: PLC0415 - the parent process needs only python3
-    from ilp_models.data.simulated_rates import SimulatedType  # noqa: PLC0415
+    from ilp_models.data.simulated.city import SimulatedCity  # noqa: PLC0415 - the parent process needs only python3
+    from ilp_models.data.simulated.rates import SimulatedType  # noqa: PLC0415
     from ilp_models.domain.calendar import Calendar  # noqa: PLC0415
     from ilp_models.domain.history import History  # noqa: PLC0415
     from ilp_models.grid.square import Squares  # noqa: PLC0415

@@ -44,7 +44,8 @@ def public_names(module):
         if inspect.isfunction(thing):
             yield f"{module.__name__}.{name}", CHECKS
         if inspect.isclass(thing):
-            built = not issubclass(thing, enum.Enum) and not getattr(thing, "_is_protocol", False)
+            inherited = any(thing.__init__ is base.__init__ for base in thing.__mro__[1:-1])
+            built = not (issubclass(thing, enum.Enum) or getattr(thing, "_is_protocol", False) or inherited)
             yield f"{module.__name__}.{name}", CHECKS if built else CHECKS - {"PR01"}
             above = told_above(thing)
             for key, part in vars(thing).items():

@@ -11,7 +11,7 @@ import pandas as pd
 from pyproj import Transformer
 
 from ilp_models.cli.door import Door, find_configs
-from ilp_models.data.simulated import SimulatedCity
+from ilp_models.data.simulated.city import SimulatedCity
 
 MODELS = ("model=[moving_average,ewma]", "forecaster=ewma")
 OWN = (

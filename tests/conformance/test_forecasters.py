@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.data.simulated import SimulatedCity
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.grid.square import Squares
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.model.true_intensity import TrueIntensity

@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from scipy import stats
 from scipy.spatial import cKDTree
 
-from ilp_models.data.simulated import SimulatedCity
-from ilp_models.data.simulated_rates import SimulatedType, background_a_day
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType, background_a_day
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History

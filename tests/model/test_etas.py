@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from ilp_models.data.simulated import SimulatedCity
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History

@@ -4,8 +4,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import mean_poisson_deviance
 
-from ilp_models.data.simulated import SimulatedCity
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotFittedError
 from ilp_models.domain.history import History

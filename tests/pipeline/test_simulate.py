@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.cli.door import Door, find_configs
-from ilp_models.data.simulated import SimulatedCity
+from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.pipeline.simulate import run

@@ -12,8 +12,8 @@ from ilp_models.audit.evidence import Evidence, Minimum
 from ilp_models.audit.feedback.city import City, areas_for
 from ilp_models.audit.feedback.feedback import FOLLOWED, WEIGHTED, Feedback, Patrols, check_feedback
 from ilp_models.audit.feedback.simulation import simulate_feedback
-from ilp_models.data.simulated import SimulatedCity
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.city import SimulatedCity
+from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State

@@ -1,20 +1,15 @@
 """The layout of a simulated city: where its incidents fall, who lives where, and how much is recorded there."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from ilp_models.data.simulated_map import Counts, Floats, Lattice, draw_residents, draw_surfaces, link_to_residents
-
-if TYPE_CHECKING:
-    from ilp_models.data.simulated import SimulatedCity
-    from ilp_models.domain.events import Events
-    from ilp_models.domain.grid import Grid
+from ilp_models.data.simulated.map import Counts, Floats, Lattice, draw_residents, draw_surfaces, link_to_residents
+from ilp_models.data.simulated.plan import CityPlan
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
 
 _POINTS = 4  # along each side of a small square; they decide which cell it belongs to
 _LOWEST_RATE = 0.05
@@ -42,12 +37,12 @@ class Layout:
     where: Floats
 
 
-def lay_out(city: SimulatedCity) -> Layout:
+def lay_out(city: CityPlan) -> Layout:
     """Return the layout that the parameters of a city decide.
 
     Parameters
     ----------
-    city : SimulatedCity
+    city : CityPlan
         The city.
 
     Returns

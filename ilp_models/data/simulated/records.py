@@ -1,21 +1,15 @@
 """The records of a simulated city: which incidents were recorded, when they were reported, and the account of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated_process import draw_incidents
-from ilp_models.data.simulated_rates import background_a_day
+from ilp_models.data.simulated.layout import Layout
+from ilp_models.data.simulated.plan import CityPlan
+from ilp_models.data.simulated.process import draw_incidents
+from ilp_models.data.simulated.rates import background_a_day
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeReport
-
-if TYPE_CHECKING:
-    from ilp_models.data.simulated import SimulatedCity
-    from ilp_models.data.simulated_layout import Layout
 
 _WARM_UP = 10.0  # mean delays simulated before the start, so that near repeats are in full swing on the first day
 _SECONDS = 86_400
@@ -39,12 +33,12 @@ def days_since(start: str, times: pd.DatetimeIndex) -> npt.NDArray[np.float64]:
     return np.asarray((times - pd.Timestamp(start)) / pd.Timedelta(days=1), dtype=np.float64)
 
 
-def draw_records(city: SimulatedCity, layout: Layout) -> pd.DataFrame:
+def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
     """Return every incident of a city, recorded or not.
 
     Parameters
     ----------
-    city : SimulatedCity
+    city : CityPlan
         The city.
     layout : Layout
         Its layout.
@@ -78,12 +72,12 @@ def draw_records(city: SimulatedCity, layout: Layout) -> pd.DataFrame:
     )
 
 
-def make_events(city: SimulatedCity, records: pd.DataFrame) -> Events:
+def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
     """Return the recorded incidents as events.
 
     Parameters
     ----------
-    city : SimulatedCity
+    city : CityPlan
         The city.
     records : DataFrame
         As :func:`draw_records` returns them.
@@ -111,12 +105,12 @@ def make_events(city: SimulatedCity, records: pd.DataFrame) -> Events:
     return Events(table, city.crs, city.time_zone, start, end, pd.Timedelta(days=city.reporting_delay_days))
 
 
-def make_account(city: SimulatedCity, events: Events, occurred: int) -> IntakeReport:
+def make_account(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
     """Return the account of the intake of a simulated city.
 
     Parameters
     ----------
-    city : SimulatedCity
+    city : CityPlan
         The city.
     events : Events
         Its events.

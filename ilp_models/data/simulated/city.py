@@ -1,7 +1,5 @@
 """A seeded city whose true intensity is known: where tests and experiments can be marked against the truth."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -9,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated_expectation import Expectation, Seen
-from ilp_models.data.simulated_layout import Layout, cell_shares, lay_out
-from ilp_models.data.simulated_rates import SimulatedType, background_a_day
-from ilp_models.data.simulated_records import days_since, draw_records, make_account, make_events
-from ilp_models.data.simulated_rules import refuse_impossible
+from ilp_models.data.simulated.expectation import Expectation, Seen
+from ilp_models.data.simulated.layout import Layout, cell_shares, lay_out
+from ilp_models.data.simulated.plan import CityPlan
+from ilp_models.data.simulated.rates import SimulatedType, background_a_day
+from ilp_models.data.simulated.records import days_since, draw_records, make_account, make_events
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.history import History
@@ -22,104 +20,12 @@ from ilp_models.domain.intake import IntakeReport
 Floats = npt.NDArray[np.float64]
 
 
-def _default_types() -> dict[str, SimulatedType]:
-    return {
-        "assault": SimulatedType(yearly=6500.0, season=0.15, peak_day=195.0, offspring=0.2, mean_days=10.0),
-        "burglary": SimulatedType(yearly=5000.0, season=0.2, peak_day=320.0, trend=-0.04, offspring=0.35),
-        "robbery": SimulatedType(yearly=2500.0, season=0.1, peak_day=300.0, offspring=0.25),
-        "vehicle_theft": SimulatedType(yearly=6000.0, season=0.2, peak_day=15.0, trend=0.06, offspring=0.3),
-    }
-
-
-@dataclass(frozen=True)
-class SimulatedCity:
+class SimulatedCity(CityPlan):
     """A square city of square districts, with near repeats, uneven groups of residents and incomplete records.
 
-    Everything follows from the parameters: the same parameters give the same events to the bit.
-
-    Parameters
-    ----------
-    seed : int, default 1
-        Decides the map, the residents and the incidents.
-    size_km : float, default 9
-        Side of the city, kilometres.
-    lattice_m : float, default 100
-        Side of the small squares on which the background is constant, metres.
-    districts : int, default 6
-        Districts along each side; each is a whole number of small squares. Their names are the area labels.
-    start : str, default "2019-01-07"
-        First day.
-    weeks : int, default 260
-        Length, weeks of seven days.
-    crime_types : mapping of str to SimulatedType, optional
-        The crime types by name; by default four.
-    centres : int, default 6
-        Smooth centres of the background; 0 for none.
-    roughness : float, default 0.6
-        Standard deviation of the logarithm of the background from one small square to the next, along streets.
-    weekend : float, default 0.15
-        How much higher the background is on Saturdays and Sundays, as a share.
-    population : int, default 180000
-        Residents.
-    group_shares : mapping of str to float, optional
-        Groups of residents and their shares in the city, summing to 1; by default three.
-    dimension : str, default "community"
-        What the groups are groups of.
-    segregation : float, default 0.5
-        How unevenly the groups live: standard deviation between districts of each group's log weight; 0 for evenly.
-    marked_group : str, default "cedar"
-        The group that ``composition_risk`` and ``reporting_slope`` speak of.
-    composition_risk : float, default 0.05
-        Change of the logarithm of the background for one standard deviation of the marked group's share.
-    reporting_rate : float, default 0.8
-        Probability that an incident is recorded, 0 to 1.
-    reporting_slope : float, default 0
-        Change of that probability as the marked group's share rises from 0 to 1; 0.5 plants over-recording.
-    reporting_by_area : mapping of str to float, optional
-        Probability of recording in some districts, instead of the two rules above.
-    reporting_delay_days : float, default 0
-        Longest time from an incident to its report, days; each delay between 0 and that is equally likely.
-    time_zone : str, default "Etc/GMT+5"
-        Zone whose wall clock the times show; the default never changes its clocks.
-    crs : str, default "EPSG:32617"
-        Projected CRS in metres.
-    west, south : float, default 680000 and 4700000
-        South-west corner, metres in ``crs``; lengths are true there in that CRS.
-
-    Raises
-    ------
-    InputError
-        If a value lies outside its range, or parts do not fit together.
+    Everything follows from the parameters, which are those of `CityPlan`: the same parameters give the same events to
+    the bit.
     """
-
-    seed: int = 1
-    size_km: float = 9.0
-    lattice_m: float = 100.0
-    districts: int = 6
-    start: str = "2019-01-07"
-    weeks: int = 260
-    crime_types: Mapping[str, SimulatedType] = field(default_factory=_default_types)
-    centres: int = 6
-    roughness: float = 0.6
-    weekend: float = 0.15
-    population: int = 180_000
-    group_shares: Mapping[str, float] = field(default_factory=lambda: {"amber": 0.55, "birch": 0.3, "cedar": 0.15})
-    dimension: str = "community"
-    segregation: float = 0.5
-    marked_group: str = "cedar"
-    composition_risk: float = 0.05
-    reporting_rate: float = 0.8
-    reporting_slope: float = 0.0
-    reporting_by_area: Mapping[str, float] = field(default_factory=dict)
-    reporting_delay_days: float = 0.0
-    time_zone: str = "Etc/GMT+5"
-    crs: str = "EPSG:32617"
-    west: float = 680_000.0
-    south: float = 4_700_000.0
-
-    def __post_init__(self) -> None:
-        """Refuse a city that cannot be."""
-        refuse_impossible(self)
 
     @classmethod
     def white_noise(cls, **changes: Any) -> Self:

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from ilp_models.data.simulated_map import Lattice
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.rates import SimulatedType
 
 Floats = npt.NDArray[np.float64]
 

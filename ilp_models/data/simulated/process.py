@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated_map import Lattice
-from ilp_models.data.simulated_rates import SimulatedType
+from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.rates import SimulatedType
 
 Floats = npt.NDArray[np.float64]
 

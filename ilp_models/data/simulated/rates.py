@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated_rules import refuse_number
+from ilp_models.data.simulated.limits import refuse_number
 
 DAYS_PER_YEAR = 365.25
 

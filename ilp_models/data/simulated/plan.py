@@ -1,0 +1,180 @@
+"""The parameters of a simulated city, and what they must satisfy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from ilp_models.data.simulated.limits import refuse_number
+from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.rates import SimulatedType
+from ilp_models.domain.errors import InputError
+
+_MOST_SQUARES = 400
+_WHOLE = ("seed", "districts", "weeks", "centres", "population")
+_LIMITS = {
+    "seed": (0, 2**32 - 1),
+    "size_km": (0.5, 100.0),
+    "lattice_m": (10.0, 1000.0),
+    "districts": (1, 50),
+    "weeks": (1, 2000),
+    "centres": (0, 1000),
+    "roughness": (0.0, 3.0),
+    "weekend": (0.0, 5.0),
+    "population": (1, 100_000_000),
+    "segregation": (0.0, 5.0),
+    "composition_risk": (-2.0, 2.0),
+    "reporting_rate": (0.05, 1.0),
+    "reporting_slope": (-10.0, 10.0),
+    "reporting_delay_days": (0.0, 365.0),
+}
+
+
+def _default_types() -> dict[str, SimulatedType]:
+    return {
+        "assault": SimulatedType(yearly=6500.0, season=0.15, peak_day=195.0, offspring=0.2, mean_days=10.0),
+        "burglary": SimulatedType(yearly=5000.0, season=0.2, peak_day=320.0, trend=-0.04, offspring=0.35),
+        "robbery": SimulatedType(yearly=2500.0, season=0.1, peak_day=300.0, offspring=0.25),
+        "vehicle_theft": SimulatedType(yearly=6000.0, season=0.2, peak_day=15.0, trend=0.06, offspring=0.3),
+    }
+
+
+@dataclass(frozen=True)
+class CityPlan:
+    """Everything that a simulated city follows from.
+
+    Parameters
+    ----------
+    seed : int, default 1
+        Decides the map, the residents and the incidents.
+    size_km : float, default 9
+        Side of the city, kilometres.
+    lattice_m : float, default 100
+        Side of the small squares on which the background is constant, metres.
+    districts : int, default 6
+        Districts along each side; each is a whole number of small squares. Their names are the area labels.
+    start : str, default "2019-01-07"
+        First day.
+    weeks : int, default 260
+        Length, weeks of seven days.
+    crime_types : mapping of str to SimulatedType, optional
+        The crime types by name; by default four.
+    centres : int, default 6
+        Smooth centres of the background; 0 for none.
+    roughness : float, default 0.6
+        Standard deviation of the logarithm of the background from one small square to the next, along streets.
+    weekend : float, default 0.15
+        How much higher the background is on Saturdays and Sundays, as a share.
+    population : int, default 180000
+        Residents.
+    group_shares : mapping of str to float, optional
+        Groups of residents and their shares in the city, summing to 1; by default three.
+    dimension : str, default "community"
+        What the groups are groups of.
+    segregation : float, default 0.5
+        How unevenly the groups live: standard deviation between districts of each group's log weight; 0 for evenly.
+    marked_group : str, default "cedar"
+        The group that ``composition_risk`` and ``reporting_slope`` speak of.
+    composition_risk : float, default 0.05
+        Change of the logarithm of the background for one standard deviation of the marked group's share.
+    reporting_rate : float, default 0.8
+        Probability that an incident is recorded, 0 to 1.
+    reporting_slope : float, default 0
+        Change of that probability as the marked group's share rises from 0 to 1; 0.5 plants over-recording.
+    reporting_by_area : mapping of str to float, optional
+        Probability of recording in some districts, instead of the two rules above.
+    reporting_delay_days : float, default 0
+        Longest time from an incident to its report, days; each delay between 0 and that is equally likely.
+    time_zone : str, default "Etc/GMT+5"
+        Zone whose wall clock the times show; the default never changes its clocks.
+    crs : str, default "EPSG:32617"
+        Projected CRS in metres.
+    west, south : float, default 680000 and 4700000
+        South-west corner, metres in ``crs``; lengths are true there in that CRS.
+
+    Raises
+    ------
+    InputError
+        If a value lies outside its range, or parts do not fit together.
+    """
+
+    seed: int = 1
+    size_km: float = 9.0
+    lattice_m: float = 100.0
+    districts: int = 6
+    start: str = "2019-01-07"
+    weeks: int = 260
+    crime_types: Mapping[str, SimulatedType] = field(default_factory=_default_types)
+    centres: int = 6
+    roughness: float = 0.6
+    weekend: float = 0.15
+    population: int = 180_000
+    group_shares: Mapping[str, float] = field(default_factory=lambda: {"amber": 0.55, "birch": 0.3, "cedar": 0.15})
+    dimension: str = "community"
+    segregation: float = 0.5
+    marked_group: str = "cedar"
+    composition_risk: float = 0.05
+    reporting_rate: float = 0.8
+    reporting_slope: float = 0.0
+    reporting_by_area: Mapping[str, float] = field(default_factory=dict)
+    reporting_delay_days: float = 0.0
+    time_zone: str = "Etc/GMT+5"
+    crs: str = "EPSG:32617"
+    west: float = 680_000.0
+    south: float = 4_700_000.0
+
+    def __post_init__(self) -> None:
+        """Refuse a city that cannot be."""
+        for name, limits in _LIMITS.items():
+            refuse_number(f"data.{name}", getattr(self, name), limits, whole=name in _WHOLE)
+        _refuse_start(self.start)
+        _refuse_lattice(self)
+        _refuse_groups(self)
+
+
+def _refuse_start(start: str) -> None:
+    first = pd.to_datetime(start, format="%Y-%m-%d", errors="coerce")
+    if pd.isna(first):
+        msg = f"data.start={start!r} is no day; write it as 2019-01-07."
+        raise InputError(msg)
+
+
+def _refuse_lattice(city: CityPlan) -> None:
+    metres = city.size_km * 1000
+    district = metres / city.districts
+    if abs(district / city.lattice_m - round(district / city.lattice_m)) > 1e-9:
+        msg = (
+            f"A district of {district:g} m does not hold whole squares of data.lattice_m={city.lattice_m:g}; "
+            "change data.size_km, data.districts or data.lattice_m."
+        )
+        raise InputError(msg)
+    if metres / city.lattice_m > _MOST_SQUARES:
+        msg = (
+            f"data.lattice_m={city.lattice_m:g} is too fine for {metres:g} m; give {metres / _MOST_SQUARES:g} or more."
+        )
+        raise InputError(msg)
+    if not city.crime_types:
+        msg = "data.crime_types is empty; give at least one crime type."
+        raise InputError(msg)
+    for name, kind in city.crime_types.items():
+        if kind.metres > metres / 6:
+            msg = f"data.crime_types.{name}.metres={kind.metres:g} is too far for a city of {metres:g} m; give a sixth."
+            raise InputError(msg)
+    areas = Lattice(1, city.districts, 1.0).areas
+    for area, rate in city.reporting_by_area.items():
+        if area not in areas:
+            msg = f"data.reporting_by_area names {area!r}; the districts are {areas[0]!r} to {areas[-1]!r}."
+            raise InputError(msg)
+        refuse_number(f"data.reporting_by_area.{area}", rate, (0.0, 1.0))
+
+
+def _refuse_groups(city: CityPlan) -> None:
+    for name, share in city.group_shares.items():
+        refuse_number(f"data.group_shares.{name}", share, (1e-6, 1.0))
+    total = sum(city.group_shares.values())
+    if abs(total - 1.0) > 1e-6:
+        msg = f"data.group_shares must sum to 1, not {total:g}."
+        raise InputError(msg)
+    if city.marked_group not in city.group_shares:
+        msg = f"data.marked_group={city.marked_group!r} is no group; choose one of {', '.join(city.group_shares)}."
+        raise InputError(msg)
