@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.data.simulated import SimulatedCity
+from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 
