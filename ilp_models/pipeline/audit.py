@@ -27,8 +27,8 @@ from ilp_models.pipeline.reaudit import differences, reaudit
 from ilp_models.pipeline.record import record_decision
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
-from ilp_models.report.audit_page import AuditPage
-from ilp_models.report.audit_papers import write_dossier
+from ilp_models.report.audit.page import AuditPage
+from ilp_models.report.audit.papers import write_dossier
 from ilp_models.scoring.scores import Scoring
 
 

@@ -17,7 +17,7 @@ from ilp_models.pipeline.contest_page import evidence_of
 from ilp_models.pipeline.guests import find_stored, invite
 from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
 from ilp_models.pipeline.study import check_names, open_study
-from ilp_models.report.comparison_page import ComparisonReport, summary
+from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
 
 

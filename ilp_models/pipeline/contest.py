@@ -17,7 +17,7 @@ from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.comparison import Comparison
 from ilp_models.pipeline.guests import Guest
 from ilp_models.pipeline.record import all_skills
-from ilp_models.report.leaderboard import Field, cost_table, leaderboard
+from ilp_models.report.comparison.leaderboard import Field, cost_table, leaderboard
 from ilp_models.scoring.calibration import calibration
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency

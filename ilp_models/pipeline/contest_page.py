@@ -8,7 +8,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.pipeline.contest import Contest
 from ilp_models.pipeline.guests import Guest, Guests
 from ilp_models.pipeline.study import Study, now
-from ilp_models.report.comparison_content import ComparisonEvidence, MethodCard, Rivals
+from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.scoring.counts import poisson_deviance
 
@@ -36,7 +36,7 @@ def evidence_of(
     Returns
     -------
     ComparisonEvidence
-        For :meth:`ilp_models.report.comparison_page.ComparisonReport.write`.
+        For :meth:`ilp_models.report.comparison.page.ComparisonReport.write`.
     """
     tags, ranks = study.tags(), contest.ranks
     return ComparisonEvidence(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ilp_models.report.check_definitions import CHECKS, EXACT, NONE, Definition
+from ilp_models.report.audit.check_definitions import CHECKS, EXACT, NONE, Definition
 
 NOTATION: Final = (
     "Cell i, period t, group g; residents n_ig, n_i in all, N_g of the group; s_ig = n_ig / n_i; recorded events y_it; "

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ilp_models.domain.cost import Cost
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
-from ilp_models.report.comparison_content import ComparisonEvidence, MethodCard, Rivals
-from ilp_models.report.leaderboard import Field, leaderboard
+from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
+from ilp_models.report.comparison.leaderboard import Field, leaderboard
 from tests.builders import TYPES, square_grid
 
 # Deviance and hit rate of each, the same in every period.

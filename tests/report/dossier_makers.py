@@ -21,7 +21,7 @@ from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.robustness import Robustness
-from ilp_models.report.dossier import Dossier
+from ilp_models.report.audit.dossier import Dossier
 from tests.audit import cases
 from tests.report.report_makers import intake_of
 

@@ -2,7 +2,7 @@ import pytest
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.report.audit_findings import against, judged, short_reasons
+from ilp_models.report.audit.findings import against, judged, short_reasons
 from tests.report import dossier_makers as makers
 
 LIMIT = Limit(fail_below=0.8, warn_above=1.15)

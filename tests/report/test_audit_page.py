@@ -9,12 +9,12 @@ import pytest
 
 from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.report.audit_json import schema
-from ilp_models.report.audit_page import AuditPage
-from ilp_models.report.audit_papers import write_dossier
-from ilp_models.report.check_definitions import CHECKS
+from ilp_models.report.audit.as_json import schema
+from ilp_models.report.audit.check_definitions import CHECKS
+from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
+from ilp_models.report.audit.page import AuditPage
+from ilp_models.report.audit.papers import write_dossier
 from ilp_models.report.definitions import MEASURES
-from ilp_models.report.dossier import SENSITIVITY, Dossier
 from tests.report import dossier_makers as makers
 from tests.report.browser import find_axe, find_browser, looked_at
 from tests.report.test_page import Page

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.report import audit_tables as tables
-from ilp_models.report.audit_sensitivity import summary, wide
+from ilp_models.report.audit import tables as tables
+from ilp_models.report.audit.sensitivity import summary, wide
 from ilp_models.report.sheets import Sheet
 from tests.report import dossier_makers as makers
 

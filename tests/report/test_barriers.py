@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.report.allocation_figures import draw_frontier
-from ilp_models.report.comparison_page import ComparisonReport
+from ilp_models.report.comparison.page import ComparisonReport
 from ilp_models.report.compose import compose
 from ilp_models.report.content import FigureFile
 from ilp_models.report.monitor_page import write_monitor_page

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import StorageError
-from ilp_models.report.comparison_figures import draw_critical_difference
-from ilp_models.report.comparison_page import ComparisonReport, summary
+from ilp_models.report.comparison.figures import draw_critical_difference
+from ilp_models.report.comparison.page import ComparisonReport, summary
 from tests.report.comparison_makers import comparison_evidence
 from tests.report.test_figures import pixels
 from tests.report.test_page import Page, contrast

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from ilp_models.report.comparison_tables import consistency_matrix, pair_matrix, skill_matrices, ties_of, told_apart
+from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties_of, told_apart
 from tests.report.comparison_makers import comparison_evidence, consistency_of, pairs_of
 
 NBSP = "\N{NO-BREAK SPACE}"

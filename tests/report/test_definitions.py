@@ -2,7 +2,7 @@ import pytest
 
 from ilp_models.audit import usual
 from ilp_models.domain.demand import REQUIRED
-from ilp_models.report.check_definitions import CHECKS
+from ilp_models.report.audit.check_definitions import CHECKS
 from ilp_models.report.definitions import MEASURES, defined
 
 

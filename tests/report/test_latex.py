@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilp_models.report.latex import escape, latex_table
+from ilp_models.report.comparison.latex import escape, latex_table
 from tests.report.comparison_makers import comparison_evidence
 
 PROTOCOL = "12 cells & 16 weeks; 95% of a_b"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.report.leaderboard import cost_table, leaderboard
+from ilp_models.report.comparison.leaderboard import cost_table, leaderboard
 from tests.report.comparison_makers import FIELD, confidence_of, scores_of, skills_of
 
 SCORES = scores_of()

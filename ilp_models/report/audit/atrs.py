@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from ilp_models.report.audit_page import AuditPage
-from ilp_models.report.cards import Facts
-from ilp_models.report.dossier import Dossier
-from ilp_models.report.drafts import given, person, write_json_draft
+from ilp_models.report.audit.cards import Facts
+from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.drafts import given, person, write_json_draft
+from ilp_models.report.audit.page import AuditPage
 
 
 def write_atrs(report: AuditPage, dossier: Dossier, folder: Path) -> Path:

@@ -7,10 +7,10 @@ import pandas as pd
 
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
-from ilp_models.report import audit_figures as draw
-from ilp_models.report import audit_tables as tables
+from ilp_models.report.audit import figures as draw
+from ilp_models.report.audit import tables as tables
+from ilp_models.report.audit.dossier import Dossier
 from ilp_models.report.content import FigureFile
-from ilp_models.report.dossier import Dossier
 from ilp_models.report.figures import draw_importance
 from ilp_models.report.page import number, percent
 from ilp_models.report.sheets import Sheet

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ilp_models.report.audit_tables import PERMANENT
+from ilp_models.report.audit.tables import PERMANENT
 from ilp_models.report.figures import literal, save
 from ilp_models.report.maps import Ground
 

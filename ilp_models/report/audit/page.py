@@ -6,11 +6,11 @@ from pathlib import Path
 from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report import tables
-from ilp_models.report.audit_content import compose_audit, settings_text
-from ilp_models.report.audit_findings import judged, short_reasons
+from ilp_models.report.audit.content import compose_audit, settings_text
+from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.findings import judged, short_reasons
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.report.definitions import NOTATION, defined
-from ilp_models.report.dossier import Dossier
 from ilp_models.report.page import ICONS, percent, write_page
 
 

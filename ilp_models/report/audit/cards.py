@@ -9,13 +9,13 @@ import numpy as np
 from ilp_models.domain.caveat import CAVEAT, SCOPE
 from ilp_models.domain.finding import ALL
 from ilp_models.report import tables
-from ilp_models.report.audit_findings import against
-from ilp_models.report.audit_page import AuditPage
-from ilp_models.report.audit_tables import measure_rows, sides
+from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.drafts import write_draft
+from ilp_models.report.audit.findings import against
+from ilp_models.report.audit.page import AuditPage
+from ilp_models.report.audit.tables import measure_rows, sides
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.report.definitions import NOTATION, SHORT, defined
-from ilp_models.report.dossier import Dossier
-from ilp_models.report.drafts import write_draft
 from ilp_models.report.page import MISSING, number, percent
 
 _UNKNOWN: Final = "not known: the run did not hand it over"

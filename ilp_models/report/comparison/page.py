@@ -10,13 +10,13 @@ import pandas as pd
 from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.grid import parent_labels
-from ilp_models.report import comparison_figures as draw
-from ilp_models.report.comparison_content import ComparisonEvidence
-from ilp_models.report.comparison_tables import consistency_matrix, pair_matrix, skill_matrices, ties_of
+from ilp_models.report.comparison import figures as draw
+from ilp_models.report.comparison.content import ComparisonEvidence
+from ilp_models.report.comparison.latex import latex_table
+from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN
+from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties_of
 from ilp_models.report.content import FigureFile
 from ilp_models.report.figures import draw_hit_curves
-from ilp_models.report.latex import latex_table
-from ilp_models.report.leaderboard import BOUND, FORECASTER, NOT_RUN
 from ilp_models.report.maps import Ground, draw_difference
 from ilp_models.report.page import percent, write_page
 

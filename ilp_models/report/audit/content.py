@@ -12,15 +12,15 @@ import pandas as pd
 from ilp_models.domain.caveat import RESEARCH_ONLY
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import parent_labels
-from ilp_models.report import audit_figures as draw
-from ilp_models.report import audit_tables as tables
-from ilp_models.report.audit_maps import draw_flag_time
-from ilp_models.report.audit_parts import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
-from ilp_models.report.audit_sensitivity import Choice, choices
-from ilp_models.report.check_definitions import Definition
+from ilp_models.report.audit import figures as draw
+from ilp_models.report.audit import tables as tables
+from ilp_models.report.audit.check_definitions import Definition
+from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.maps import draw_flag_time
+from ilp_models.report.audit.parts import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
+from ilp_models.report.audit.sensitivity import Choice, choices
 from ilp_models.report.content import FigureFile, KeyNumber
 from ilp_models.report.definitions import defined
-from ilp_models.report.dossier import Dossier
 from ilp_models.report.maps import Ground
 from ilp_models.report.page import MISSING, interval, number, percent
 from ilp_models.report.sheets import Sheet
@@ -63,7 +63,7 @@ class AuditContent:
     key_numbers : tuple of KeyNumber
         At the top.
     sides : list of dict
-        Of :func:`ilp_models.report.audit_tables.sides`.
+        Of :func:`ilp_models.report.audit.tables.sides`.
     side_figures, ratio_figures : mapping of str to FigureFile
         By dimension, and by crime type.
     all_measures : mapping of str to Sheet

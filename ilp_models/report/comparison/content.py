@@ -70,7 +70,7 @@ class ComparisonEvidence:
     city, data, protocol, baseline : str
         The study area; the records in one line; how all was scored; what skill is measured against.
     leaderboard : DataFrame
-        As :func:`ilp_models.report.leaderboard.leaderboard`.
+        As :func:`ilp_models.report.comparison.leaderboard.leaderboard`.
     skill, seasons : DataFrame
         ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``, the latter with ``season``.
     pairs : DataFrame

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.finding import ALL
+from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
 from ilp_models.report.definitions import defined
-from ilp_models.report.dossier import SENSITIVITY, Dossier
 from ilp_models.report.page import MISSING, number
 from ilp_models.report.sheets import Sheet
 

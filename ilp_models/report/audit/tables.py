@@ -9,8 +9,8 @@ import pandas as pd
 
 from ilp_models.domain.finding import ALL, Finding, State
 from ilp_models.domain.grid import parent_labels
+from ilp_models.report.audit.dossier import Dossier
 from ilp_models.report.definitions import defined
-from ilp_models.report.dossier import Dossier
 
 KEYS: Final = ("crime_type", "share", "unit", "dimension", "group", "measure")
 NUMBERS: Final = (

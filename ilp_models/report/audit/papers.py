@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ilp_models.report.atrs import write_atrs
-from ilp_models.report.audit_json import write_audit_json
-from ilp_models.report.audit_page import AuditPage, write_audit_page
-from ilp_models.report.cards import write_cards
-from ilp_models.report.dossier import Dossier
-from ilp_models.report.drafts import open_fields
+from ilp_models.report.audit.as_json import write_audit_json
+from ilp_models.report.audit.atrs import write_atrs
+from ilp_models.report.audit.cards import write_cards
+from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.drafts import open_fields
+from ilp_models.report.audit.page import AuditPage, write_audit_page
 
 
 def write_dossier(report: AuditPage, dossier: Dossier, folder: Path) -> list[Path]:

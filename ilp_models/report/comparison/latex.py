@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ilp_models.report.leaderboard import BOUND, FORECASTER, NOT_RUN
+from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN
 
 _ESCAPES: Final = str.maketrans(
     {
@@ -87,7 +87,7 @@ def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collect
     Parameters
     ----------
     board : DataFrame
-        As :func:`ilp_models.report.leaderboard.leaderboard`.
+        As :func:`ilp_models.report.comparison.leaderboard.leaderboard`.
     baseline : str
         The forecaster that skill is measured against.
     protocol : str

@@ -1,0 +1,1 @@
+"""The page of a comparison: leaderboard, figures, tables for a paper."""
