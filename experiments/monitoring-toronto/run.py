@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 from hydra import compose, initialize_config_dir
 
+from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.monitoring.drift import mixes
 from ilp_models.audit.monitoring.monitoring import Monitoring
@@ -60,7 +61,7 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
         (one,) = replay(
             parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
         ).replays
-        series = Series.of(one, grid, table.on(grid), Terms("count", 0.05, WEEKS, 200, 10))
+        series = Series.of(one, grid, table.on(grid), Terms("count", 0.05, WEEKS, Minimum()))
         ordinals = [period.ordinal for period in one.periods]
         drift = mixes(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]

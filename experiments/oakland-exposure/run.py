@@ -8,12 +8,16 @@ PATH is a folder with the replication files of Lum and Isaac (2016) and resident
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.intervals import Drawn
+from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.resampling import Resampling
 
@@ -73,15 +77,15 @@ def reproduce(
     rows = []
     for definition, moved in DEFINITIONS.items():
         groups = residents(people, moved)
-        sums = GroupSums.of(flags, crimes, groups)
-        ratio = sums.exposure_ratio(MONTHLY, reference=groups.groups.index("white"))
+        drawn = Drawn.of_weeks(tally_flags(Basis.of(groups), flags, crimes), MONTHLY)
+        ratio = drawn.estimate(partial(formulas.exposure_ratio, reference=groups.groups.index("white")))
         for group, published in PUBLISHED.items():
             at = 0, groups.groups.index(group)
             ours = [float(part[at]) for part in (ratio.value, ratio.low, ratio.high)]
             rows.append([definition, group, published, *ours, TOLERANCE, abs(ours[0] - published) <= TOLERANCE])
     columns = ["definition", "group", "published", "ours", "low", "high", "tolerance", "met"]
     groups = residents(people, 0.0)
-    exposure = GroupSums.of(flags, crimes, groups).exposure(MONTHLY)
+    exposure = Drawn.of_weeks(tally_flags(Basis.of(groups), flags, crimes), MONTHLY).estimate(formulas.exposure)
     parts = {"exposure": exposure.value[0], "low": exposure.low[0], "high": exposure.high[0]}
     often = flags[0].sum(axis=1)
     caught, land = float((flags * crimes).sum() / crimes.sum()), float(flags.mean())

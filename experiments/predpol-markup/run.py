@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.resampling import Resampling
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -24,7 +25,6 @@ RACE = {"White": "white_nh", "African American": "black_nh", "Latino": "hispanic
 INCOME = {"Less than 45k": "hh_inc_lt45k", "45k or more": "hh_inc_ge45k"}
 TOLERANCES = {"White": 0, "African American": 2, "Latino": 2, "Asian": 2, "Less than 45k": 2}
 RULES = {"one more than 5 %, as the study's program": 1, "5 % of block groups, rounded": 0}
-ONE_MAP = Resampling()  # a map without periods has no interval over them
 
 
 def main(data: Path) -> None:
@@ -81,21 +81,23 @@ def targeting(blocks: pd.DataFrame, more: int) -> pd.Series:
     order = np.argsort(-blocks["predictions"].to_numpy(), kind="stable")
     top = np.zeros((1, len(blocks), 1))
     top[0, order[: max(1, round(SHARE * len(blocks)) + more)]] = 1
-    parts = [
-        pd.Series(GroupSums.of(top, top, people).exposure_ratio(ONE_MAP).value[0], people.groups)
-        for people in dimensions(blocks)
-    ]
+    parts = [pd.Series(formulas.exposure_ratio(sums(top, people))[0], people.groups) for people in dimensions(blocks)]
     return pd.concat(parts)
+
+
+def sums(counts: np.ndarray, people: Residents) -> formulas.Totals:
+    """Return sums of counts by group; one map has no interval over periods."""
+    return tally_flags(Basis.of(people), counts, counts).whole
 
 
 def predictions(blocks: pd.DataFrame) -> pd.Series:
     """Return predictions in the block group of the average resident of each group, and ratios of them."""
     counts = blocks["predictions"].to_numpy(dtype=float)[None, :, None]
-    race, income = (GroupSums.of(counts, counts, people) for people in dimensions(blocks))
+    race, income = (sums(counts, people) for people in dimensions(blocks))
     white = list(RACE).index("White")
-    exposure = pd.Series(race.exposure(ONE_MAP).value[0], list(RACE))
-    ratio = pd.Series(race.exposure_ratio(ONE_MAP, reference=white).value[0], list(RACE))
-    ratio["Less than 45k"] = income.exposure_ratio(ONE_MAP).value[0, 0]
+    exposure = pd.Series(formulas.exposure(race)[0], list(RACE))
+    ratio = pd.Series(formulas.exposure_ratio(race, reference=white)[0], list(RACE))
+    ratio["Less than 45k"] = formulas.exposure_ratio(income)[0, 0]
     return pd.concat([exposure, ratio.drop("White").add_suffix(", ratio")])
 
 

@@ -55,6 +55,23 @@ class Minimum:
             msg = f"audit.minimum needs numbers >= 0, not {vars(self)}."
             raise InputError(msg)
 
+    def met(self, events: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return which groups have enough events and areas.
+
+        Parameters
+        ----------
+        events : ndarray of float64
+            Recorded events weighted by shares of residents, shape (..., groups).
+        areas : ndarray of int64
+            The fewest areas that hold half of each group, shape (groups,).
+
+        Returns
+        -------
+        ndarray of bool
+            Shape of ``events``.
+        """
+        return (events >= self.events) & (areas >= self.areas)
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.monitoring.drift import group_shares, mixes, place_shifts, without_place
 from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
 from ilp_models.audit.monitoring.series import Series, Terms
@@ -73,13 +74,11 @@ class Monitored:
             Everything.
         """
         header, periods = decision.report.header, since.replay.periods
-        least = header["minimum"]
         terms = Terms(
             header["unit"],
             header["share"],
             since.audited,
-            least["events"],
-            least["areas"],
+            Minimum(**header["minimum"]),
             header["share_of"],
             header["harm"],
         )

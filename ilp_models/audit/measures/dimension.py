@@ -44,15 +44,17 @@ _PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
 }
 
 
-def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats) -> Tally:
+def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> Tally:
     """Return the sums that formulas of flagged land are made of.
 
     Parameters
     ----------
     basis : Basis
         Weights of the cells.
-    flags, observed, others : ndarray of float64
-        Flagged fractions, recorded events, and flagged fractions of the baseline; shape (crime types, cells, periods).
+    flags, observed : ndarray of float64
+        Flagged fractions and recorded events, shape (crime types, cells, periods).
+    others : ndarray of float64, optional
+        Flagged fractions of the baseline; without them there is no ``baseline_exposure_ratio``.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats) -
     """
     cubes = {
         "exposed": Cube(flags, "people"),
-        "other_exposed": Cube(others, "people"),
+        **({} if others is None else {"other_exposed": Cube(others, "people")}),
         "patrolled": Cube(flags, "cells"),
         "burdened": Cube(observed, "cells", over="burdened"),
         "covered": Cube(flags * observed, "cells", over="burdened"),
@@ -176,8 +178,7 @@ class DimensionMeasures:
         ]
         first, *drawn = draw(tallies, self.evidence.resampling)
         events = first.whole["happened"][..., :-1]
-        least = self.evidence.minimum
-        enough = (events >= least.events) & (self.residents.areas_of_half >= least.areas)
+        enough = self.evidence.minimum.met(events, self.residents.areas_of_half)
         about = _About(self.evidence.scopes, self.residents, events, enough)
         rows = [row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against)]
         rows += about.dimension("bias_ratio", formulas.sum_ratio, first, against)

@@ -35,8 +35,7 @@ class GroupFindings:
     @property
     def enough(self) -> npt.NDArray[np.bool_]:
         """Which groups have enough events and areas, shape (crime types and their pool, groups)."""
-        least = self.evidence.minimum
-        return (self.events >= least.events) & (self.residents.areas_of_half >= least.areas)
+        return self.evidence.minimum.met(self.events, self.residents.areas_of_half)
 
     def by_group(self, check: str, title: str, estimate: Estimate, advice: str) -> list[Finding]:
         """Return a finding on each crime type and group.

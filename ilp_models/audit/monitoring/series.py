@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.flags import HARM, Cut, harm_weights
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.extremes import anew, pair
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
@@ -19,6 +24,13 @@ Floats = npt.NDArray[np.float64]
 
 MEASURES: Final = ("exposure", "exposure_ratio", "coverage", "coverage_ratio", "sum_ratio")
 RATIOS: Final = ("exposure_ratio", "coverage_ratio", "sum_ratio")  # watched by their logarithm: half is as far as twice
+
+_OF_GROUPS: Final[Mapping[str, formulas.Formula]] = {
+    "exposure": formulas.exposure,
+    "exposure_ratio": formulas.exposure_ratio,
+    "coverage": formulas.coverage,
+    "sum_ratio": formulas.sum_ratio,
+}
 
 
 @dataclass(frozen=True)
@@ -33,9 +45,8 @@ class Terms:
         Share of the active land that is flagged.
     audited : int
         The first periods of a replay that the audit rested on.
-    events, areas : float
-        The least recorded events, weighted by a group's share of residents, and the fewest areas that hold half of it;
-        a group with less is measured and not watched.
+    minimum : Minimum
+        The least evidence; a group with less is measured and not watched.
     share_of : str, default "land"
         What a share is a share of: ``land`` or ``cells``.
     harm : mapping of str to float, optional
@@ -45,8 +56,7 @@ class Terms:
     unit: str
     share: float
     audited: int
-    events: float
-    areas: float
+    minimum: Minimum
     share_of: str = "land"
     harm: Mapping[str, float] = field(default_factory=dict)
 
@@ -119,35 +129,31 @@ def _overall(expected: Floats, observed: Floats, scopes: tuple[str, ...]) -> tup
     if len(scopes) > len(expected):
         sums = [np.concatenate((one, one.sum(axis=0, keepdims=True))) for one in sums]
     rows = [_row("sum_ratio", scope) for scope in scopes]
-    return pd.DataFrame(rows), _ratio(*sums).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.DataFrame(rows), _finite(sums[0] / sums[1]).T
 
 
 def _dimension(
     residents: Residents, cubes: tuple[Floats, Floats, Floats], scopes: tuple[str, ...], terms: Terms
 ) -> tuple[pd.DataFrame, Floats]:
     flags, expected, observed = cubes
-    sums, forecast = GroupSums.of(flags, observed, residents), GroupSums.of(flags, expected, residents)
-    events = sums.burdened[:, : terms.audited].sum(axis=1)
-    enough = (events >= terms.events) & (residents.areas_of_half >= terms.areas)
-    exposure = sums.exposed / (sums.maps * sums.people)
-    coverage = _ratio(sums.covered, sums.burdened)
-    by_group = {
-        "exposure": exposure,
-        "exposure_ratio": _ratio(exposure, sums.exposed_rest / (sums.maps * sums.rest)),
-        "coverage": coverage,
-        "sum_ratio": _ratio(forecast.burdened, sums.burdened),
-    }
+    sums = _by_period(residents, flags, expected, observed)
+    events = sums["burdened"][: terms.audited, :, :-1].sum(axis=0)
+    enough = terms.minimum.met(events, residents.areas_of_half)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_group = {name: _finite(formula(sums)) for name, formula in _OF_GROUPS.items()}
+        coverage = anew(by_group["coverage"], partial(pair, enough=enough, lowest=True))
     rows, values = [], []
     for measure, cube in by_group.items():
         for row, scope in enumerate(scopes):
             for column, group in enumerate(residents.groups):
                 thin = "" if enough[row, column] else _thin(events[row, column], residents.areas_of_half[column], terms)
                 rows.append(_row(measure, scope, residents.dimension, group, thin))
-                values.append(cube[row, :, column])
+                values.append(cube[:, row, column])
     for row, scope in enumerate(scopes):
         thin = "" if enough[row].sum() > 1 else "fewer than two groups have enough events and areas"
         rows.append(_row("coverage_ratio", scope, residents.dimension, "", thin))
-        values.append(_lowest_over_highest(coverage[row][:, enough[row]]))
+        values.append(coverage[:, row])
     return pd.DataFrame(rows), np.stack(values, axis=1)
 
 
@@ -158,17 +164,19 @@ def _row(measure: str, crime_type: str, dimension: str = "", group: str = "", th
 def _thin(events: float, areas: int, terms: Terms) -> str:
     return (
         f"{events:.0f} weighted events in the audited periods and {areas} areas with half of the group; "
-        f"the audit asks for {terms.events:g} and {terms.areas:g}"
+        f"the audit asks for {terms.minimum.events:g} and {terms.minimum.areas:g}"
     )
 
 
-def _lowest_over_highest(coverage: Floats) -> Floats:
-    if coverage.shape[1] < 2:
-        return np.full(len(coverage), np.nan)
-    return _ratio(coverage.min(axis=1), coverage.max(axis=1))
+def _by_period(residents: Residents, flags: Floats, expected: Floats, observed: Floats) -> formulas.Totals:
+    """Return sums within each period, shape (periods, crime types and their pool, groups and everyone)."""
+    basis = Basis.of(residents)
+    of_flags = tally_flags(basis, flags, observed)
+    of_events = Tally.of(basis, {"predicted": Cube(expected, "cells"), "happened": Cube(observed, "cells")})
+    each = np.eye(of_flags.periods)
+    sums = {**of_flags.of_periods(each), **of_events.of_periods(each)}
+    return sums | {"maps": sums["maps"] / of_flags.periods}  # one map of each type in a period
 
 
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    result = np.full(np.broadcast(top, bottom).shape, np.nan)
-    np.divide(top, bottom, out=result, where=np.isfinite(bottom) & (bottom > 0))
-    return result
+def _finite(values: Floats) -> Floats:
+    return np.where(np.isfinite(values), values, np.nan)

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.intervals import Drawn
+from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.sensitivity.choices import areal_units
 from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, Flagging
 from ilp_models.domain.finding import Finding, Limit
@@ -91,7 +94,8 @@ def _sides(flagging: Flagging, evidence: Evidence) -> dict[tuple[str, str, str],
     """Return on which side of 1 each exposure ratio lies, and whether its interval says so too."""
     sides = {}
     for one in flagging.residents:
-        ratio = GroupSums.of(flagging.flags, flagging.observed, one).exposure_ratio(evidence.resampling)
+        tally = tally_flags(Basis.of(one), flagging.flags, flagging.observed)
+        ratio = Drawn.of_weeks(tally, evidence.resampling).estimate(formulas.exposure_ratio)
         for row, scope in enumerate(flagging.scopes):
             for column, group in enumerate(one.groups):
                 value, low, high = (float(part[row, column]) for part in (ratio.value, ratio.low, ratio.high))

@@ -1,6 +1,7 @@
 """What changes when something that had to be chosen is chosen otherwise: the same measures, side by side."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
@@ -8,18 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.extremes import anew, pair
+from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.aggregate import Level
-from ilp_models.domain.resampling import Resampling
 
 Floats = npt.NDArray[np.float64]
 
 COLUMNS: Final = ("varied", "setting", "crime_type", "dimension", "group", "measure", "value", "against")
 RANKING_UNIT, GROUP_DEFINITION, AREAL_UNIT = "ranking_unit", "group_definition", "areal_unit"
 REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainted_periods", "enforcement_types"
-
-_POINT: Final = Resampling(block=1, draws=1)  # values only; intervals are those of the checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +97,14 @@ class Flagging:
         """
         rows: list[tuple[str, str, str, str, float]] = []
         for one in self.residents:
-            sums = GroupSums.of(self.flags, self.observed, one)
-            everyone = sums.burdened.sum(axis=1) > 0
-            ratios = {
-                "exposure_ratio": sums.exposure_ratio(_POINT).value,
-                "need_adjusted_ratio": sums.need_adjusted_ratio(_POINT).value,
-            }
-            coverage = sums.coverage_ratio(_POINT, everyone).value
+            sums = tally_flags(Basis.of(one), self.flags, self.observed).whole
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratios = {
+                    "exposure_ratio": formulas.exposure_ratio(sums),
+                    "need_adjusted_ratio": formulas.need_adjusted_ratio(sums),
+                }
+                everyone = partial(pair, enough=sums["burdened"][..., :-1] > 0, lowest=True)
+                coverage = anew(formulas.coverage(sums), everyone)
             for row, scope in enumerate(self.scopes):
                 for measure, values in ratios.items():
                     pairs = zip(one.groups, values[row], strict=True)

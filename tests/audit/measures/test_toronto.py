@@ -10,8 +10,11 @@ import pytest
 
 from ilp_models.audit.flags import Cut
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.closed_form import largest_difference
-from ilp_models.audit.measures.sums import GroupSums
+from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.intervals import Drawn
+from ilp_models.audit.measures.tally import Basis
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.resampling import Resampling
 from tests.audit.cases import Table
@@ -81,17 +84,17 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
     # three neighbourhoods tie for the last two places in auto theft; the stated ratio takes them in the table's order
     in_order = last_year - np.arange(140)[:, None] * 1e-6
     shared, ordered = (
-        GroupSums.of(Cut(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0], counts[..., 52:], people)
+        tally_flags(Basis.of(people), Cut(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0], counts[..., 52:])
         for rank in (last_year, in_order)
     )
     robbery, theft = 1, 2
-    assert ordered.patrol_share(DRAWS).value[robbery, black] / share == pytest.approx(1.377, abs=0.0005)
-    assert ordered.burden_share(DRAWS).value[robbery, black] / share == pytest.approx(1.126, abs=0.0005)
-    need = ordered.need_adjusted_ratio(DRAWS)
+    assert formulas.patrol_share(ordered.whole)[robbery, black] / share == pytest.approx(1.377, abs=0.0005)
+    assert formulas.burden_share(ordered.whole)[robbery, black] / share == pytest.approx(1.126, abs=0.0005)
+    need = Drawn.of_weeks(ordered, DRAWS).estimate(formulas.need_adjusted_ratio)
     assert need.value[robbery, black] == pytest.approx(1.223, abs=0.0005)
     assert need.value[theft, black] == pytest.approx(1.161, abs=0.0005)
     assert need.low[robbery, black] < need.value[robbery, black] < need.high[robbery, black]
-    tied = shared.need_adjusted_ratio(DRAWS).value[:, black]
+    tied = formulas.need_adjusted_ratio(shared.whole)[:, black]
     assert tied[robbery] == pytest.approx(need.value[robbery, black])
     assert tied[theft] == pytest.approx(1.200, abs=0.0005)
 
@@ -100,13 +103,13 @@ def test_exposures_to_assault_are_near_those_of_a_weekly_model_and_equal_fairlea
     people = GroupTable(source=Table(table), residents="residents").on(grid)[1]
     mean = np.stack([counts[..., at : at + 52].mean(axis=2) for at in range(51)], axis=2)
     flags = Cut(np.ones(140)).flagged(mean[:1], 14 / 140)[0]
-    sums = GroupSums.of(flags, counts[:1, :, 52:], people)
-    exposure = dict(zip(people.groups, sums.exposure(DRAWS).value[0], strict=True))
+    sums = tally_flags(Basis.of(people), flags, counts[:1, :, 52:]).whole
+    exposure = dict(zip(people.groups, formulas.exposure(sums)[0], strict=True))
     # stated for a weekly LightGBM ranking; a 52-week mean flags nearly the same neighbourhoods
     stated = {"vm_black": 0.240, "vm_south_asian": 0.238, "vm_not": 0.145, "vm_chinese": 0.144}
     assert {name: exposure[name] for name in stated} == pytest.approx(stated, abs=0.03)
     assert exposure["vm_black"] / exposure["vm_not"] == pytest.approx(1.66, abs=0.15)
-    assert largest_difference(flags, counts[:1, :, 52:], people, sums.totals) <= 1e-12
+    assert largest_difference(flags, counts[:1, :, 52:], people, sums) <= 1e-12
 
 
 def test_the_table_knows_everyone(table, grid, census):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.audit.evidence import Minimum
 from ilp_models.audit.monitoring.cusum import run_length
 from ilp_models.audit.monitoring.monitoring import ABOUT, Monitoring
 from ilp_models.audit.monitoring.series import MEASURES, Series, Terms
@@ -11,7 +12,7 @@ from ilp_models.domain.errors import InputError
 from tests.audit.cases import audit, city, grid, group_table
 
 AUDITED, NEW = 52, 52
-TERMS = Terms("count", 0.1, 40, 200, 10)
+TERMS = Terms("count", 0.1, 40, Minimum())
 
 
 def series(values, measure="exposure"):
@@ -181,7 +182,7 @@ def test_measures_of_a_period_are_those_worked_out_by_hand(measured):
 def test_a_group_with_too_few_events_is_thin():
     replay, _ = city()
     residents = audit(group_table()).groups.on(grid())
-    found = Series.of(replay, grid(), residents, replace(TERMS, events=1e6))
+    found = Series.of(replay, grid(), residents, replace(TERMS, minimum=Minimum(events=1e6)))
     thin = found.about[found.about["group"] != ""]["thin"]
     assert thin.str.contains("weighted events").all()
     assert (found.about[found.about["dimension"] == ""]["thin"] == "").all()
