@@ -83,7 +83,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     with tracking.run("compare", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute, guests)
         field = field_of(comparison, model, recipes, guests.present, scoring.baseline)
-        contest = examine(comparison, field, compute)
+        contest = examine(comparison, field, scoring.floor, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
         files += contest.write(folder)
         evidence = evidence_of(contest, study, model, guests, scoring.floor)

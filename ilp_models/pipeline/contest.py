@@ -129,7 +129,7 @@ def field_of(
     return Field(baseline, ceilings, known, costs, comparison.not_run)
 
 
-def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
+def examine(comparison: Comparison, field: Field, floor: float, compute: Compute) -> Contest:
     """Return everything that is said about a comparison.
 
     Parameters
@@ -138,6 +138,8 @@ def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
         Replays and scores.
     field : Field
         Who takes part; those that know the truth of a simulated city are compared with nobody.
+    floor : float
+        Consistency tests read smaller forecasts as this many events.
     compute : Compute
         Where the calibration of each forecaster is worked out.
 
@@ -152,7 +154,7 @@ def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
     confidence = _for_each(confidence_set, open_field)
     several = len(open_field.forecasters) > 1
     lead = int(scores.table["lead"].min())
-    tasks = [(one, scores.resampling.for_lead(one.lead)) for one in comparison.replays]
+    tasks = [(one, scores.resampling.for_lead(one.lead), floor) for one in comparison.replays]
     parts = zip(*compute.map(calibrations, tasks, "calibration"), strict=True)
     calibration_bins, pit, coverage, tests = (pd.concat(part, ignore_index=True) for part in parts)
     return Contest(
@@ -172,24 +174,22 @@ def examine(comparison: Comparison, field: Field, compute: Compute) -> Contest:
     )
 
 
-def calibrations(task: tuple[Replay, Resampling]) -> tuple[pd.DataFrame, ...]:
+def calibrations(task: tuple[Replay, Resampling, float]) -> tuple[pd.DataFrame, ...]:
     """Return what is said about the calibration of one replay.
 
     Parameters
     ----------
-    task : tuple of (Replay, Resampling)
-        Forecasts beside counts, and how intervals are made.
+    task : tuple of (Replay, Resampling, float)
+        Forecasts beside counts, how intervals are made, and the smallest forecast that consistency tests read.
 
     Returns
     -------
     tuple of DataFrame
         Reliability, PIT histogram, coverage by decile of risk, and consistency tests.
     """
-    replay, resampling = task
-    bins = calibration(replay, resampling=resampling)
-    pit = pit_histogram(replay, resampling=resampling)
-    coverage = coverage_by_decile(replay, resampling=resampling)
-    return bins, pit, coverage, consistency(replay)
+    replay, resampling, floor = task
+    made = (make(replay, resampling) for make in (calibration, pit_histogram, coverage_by_decile))
+    return *made, consistency(replay, resampling, floor)
 
 
 def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:

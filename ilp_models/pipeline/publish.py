@@ -202,7 +202,7 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
         baseline=baseline,
         protocol=comparison.protocol,
         hit_curves=comparison.hit_curves(),
-        calibration=calibration(comparison.replay_of(ahead.forecast.forecaster)),
+        calibration=calibration(comparison.replay_of(ahead.forecast.forecaster), comparison.scores.resampling),
         decision=judgement.decision,
         intake=study.intake,
         provenance={

@@ -15,17 +15,17 @@ from ilp_models.domain.scores import ALL
 Floats = npt.NDArray[np.float64]
 
 
-def calibration(replay: Replay, bins: int = 10, resampling: Resampling | None = None) -> pd.DataFrame:
+def calibration(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.DataFrame:
     """Return mean forecasts and mean counts in bins of equally many units.
 
     Parameters
     ----------
     replay : Replay
         Forecasts and counts.
+    resampling : Resampling
+        How intervals are made.
     bins : int, default 10
         Number of bins, by quantiles of the expected count; equal forecasts share a bin, so there may be fewer.
-    resampling : Resampling, optional
-        How intervals are made; by default blocks of four periods.
 
     Returns
     -------
@@ -41,25 +41,25 @@ def calibration(replay: Replay, bins: int = 10, resampling: Resampling | None = 
     if bins < 1:
         msg = f"Calibration needs at least one bin, not {bins}."
         raise InputError(msg)
-    chosen = resampling or Resampling()
     parts = [
-        _binned(expected, observed, bins, chosen).assign(crime_type=kind) for kind, expected, observed in _pools(replay)
+        _binned(expected, observed, bins, resampling).assign(crime_type=kind)
+        for kind, expected, observed in _pools(replay)
     ]
     table = pd.concat(parts, ignore_index=True).assign(forecaster=replay.forecaster, lead=replay.lead)
     return table[["forecaster", "lead", "crime_type", "bin", "expected", "observed", "low", "high", "n"]]
 
 
-def calibration_lines(replay: Replay, floor: float = 0.005, resampling: Resampling | None = None) -> pd.DataFrame:
+def calibration_lines(replay: Replay, resampling: Resampling, floor: float) -> pd.DataFrame:
     """Return slope and intercept of counts against forecasts on the log scale, for each crime type and ``all``.
 
     Parameters
     ----------
     replay : Replay
         Forecasts and counts.
-    floor : float, default 0.005
+    resampling : Resampling
+        How intervals are made.
+    floor : float
         Smaller forecasts are read as this many events.
-    resampling : Resampling, optional
-        How intervals are made; by default blocks of four periods.
 
     Returns
     -------
@@ -67,11 +67,11 @@ def calibration_lines(replay: Replay, floor: float = 0.005, resampling: Resampli
         ``forecaster, lead, crime_type, slope, slope_low, slope_high, intercept, intercept_low, intercept_high``;
         NaN where no line can be fitted.
     """
-    chosen, rows = resampling or Resampling(), []
+    rows = []
     for kind, expected, observed in _pools(replay):
         try:
             line = calibration_line(observed, expected, floor=floor)
-            slopes, intercepts = line.intervals(chosen)
+            slopes, intercepts = line.intervals(resampling)
             fitted = (line.slope, *slopes, line.intercept, *intercepts)
         except NotRunError:
             fitted = (np.nan,) * 6

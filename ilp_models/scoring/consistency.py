@@ -13,6 +13,7 @@ from ilp_models.domain.distribution import log_probability
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL
 
 Floats = npt.NDArray[np.float64]
@@ -50,12 +51,7 @@ class _Units:
 
 
 def consistency(
-    replay: Replay,
-    tests: Sequence[str] = TESTS,
-    draws: int = 1000,
-    seed: int = 0,
-    floor: float = 0.005,
-    level: float = 0.95,
+    replay: Replay, resampling: Resampling, floor: float, tests: Sequence[str] = TESTS, draws: int = 1000
 ) -> pd.DataFrame:
     """Return tests of whether the counts are what the forecasts would bring about, as earthquake forecasts are tested.
 
@@ -69,16 +65,14 @@ def consistency(
     ----------
     replay : Replay
         Forecasts and counts.
+    resampling : Resampling
+        Its level is the probability with which a right forecast is found consistent, its seed that of the simulation.
+    floor : float
+        Smaller forecasts are read as this many events by the space and likelihood tests.
     tests : sequence of str
         Any of ``number``, ``space``, ``likelihood``.
     draws : int, default 1000
         Simulated sets of counts for the space and likelihood tests.
-    seed : int, default 0
-        Seed of the simulation.
-    floor : float, default 0.005
-        Smaller forecasts are read as this many events by the space and likelihood tests.
-    level : float, default 0.95
-        Probability with which a right forecast is found consistent.
 
     Returns
     -------
@@ -96,17 +90,18 @@ def consistency(
     InputError
         If a setting is out of its range.
     """
-    if not set(tests) <= set(TESTS) or not tests or draws < 1 or not floor > 0 or not 0 < level < 1:
+    if not set(tests) <= set(TESTS) or not tests or draws < 1 or not floor > 0:
         msg = (
-            f"Consistency needs tests out of {', '.join(TESTS)}, draws >= 1, floor > 0 and 0 < level < 1, not "
-            f"tests={list(tests)}, draws={draws}, floor={floor}, level={level}."
+            f"Consistency needs tests out of {', '.join(TESTS)}, draws >= 1 and floor > 0, not "
+            f"tests={list(tests)}, draws={draws}, floor={floor}."
         )
         raise InputError(msg)
+    level = resampling.level
     names, parts = (*replay.crime_types, ALL), []
     for place, distribution in enumerate(DISTRIBUTIONS):
         types = _units(replay, floor, place)
         for order, test in enumerate(tests):
-            generator = np.random.default_rng([seed, TESTS.index(test), place])
+            generator = np.random.default_rng([resampling.seed, TESTS.index(test), place])
             if test == "number":
                 rows = [_number(pool, level) for pool in (*([one] for one in types), types)]
             else:

@@ -38,9 +38,7 @@ class RankTest:
     n: int
 
 
-def ranks(
-    scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance", level: float = 0.95
-) -> RankTest:
+def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> RankTest:
     """Return the mean ranks of the forecasters and their critical difference (Demsar 2006).
 
     Neighbouring periods are not independent, as the test wants its cases to be: means over blocks of periods are
@@ -49,15 +47,14 @@ def ranks(
     Parameters
     ----------
     scores : ScoreTable
-        Scores of two forecasters or more.
+        Scores of two forecasters or more; the level of its resampling is the probability that forecasters of one mean
+        rank are told apart nowhere.
     lead : int, default 1
         Periods ahead.
     crime_type : str, default "all"
         A crime type, or their pool.
     score : str, default "deviance"
         A score of which one way is better.
-    level : float, default 0.95
-        Probability that forecasters of one mean rank are told apart nowhere.
 
     Returns
     -------
@@ -67,12 +64,8 @@ def ranks(
     Raises
     ------
     InputError
-        If there are fewer than two forecasters, the level is out of its range, there are no such scores, or no way
-        of the score is better.
+        If there are fewer than two forecasters, there are no such scores, or no way of the score is better.
     """
-    if not 0 < level < 1:
-        msg = f"Ranks are tested at a level above 0 and below 1, such as 0.95, not {level}."
-        raise InputError(msg)
     if len(scores.forecasters) < 2:
         msg = f"Ranks need two forecasters or more, not {scores.forecasters}; add another to model=[...]."
         raise InputError(msg)
@@ -84,9 +77,8 @@ def ranks(
     n, count = placed.shape
     mean = placed.mean(axis=0)
     enough = resampling.enough(n * resampling.block)
-    distance = (
-        float(stats.studentized_range.ppf(level, count, np.inf)) / np.sqrt(2.0) * np.sqrt(count * (count + 1) / n / 6)
-    )
+    quantile = float(stats.studentized_range.ppf(resampling.level, count, np.inf))
+    distance = quantile / np.sqrt(2.0) * np.sqrt(count * (count + 1) / n / 6)
     critical = float(distance) if enough else float("nan")
     table = pd.DataFrame({"forecaster": list(values.columns), "mean_rank": mean})
     table = table.sort_values("mean_rank", kind="stable", ignore_index=True)

@@ -17,7 +17,7 @@ from ilp_models.scoring.calibration import bin_of
 Floats = npt.NDArray[np.float64]
 
 
-def pit_histogram(replay: Replay, bins: int = 10, resampling: Resampling | None = None) -> pd.DataFrame:
+def pit_histogram(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.DataFrame:
     """Return the share of counts in equal bins of their forecast probability.
 
     The PIT (probability integral transform) of counts without randomisation, of Czado, Gneiting and Held (2009): a
@@ -28,10 +28,10 @@ def pit_histogram(replay: Replay, bins: int = 10, resampling: Resampling | None 
     ----------
     replay : Replay
         Forecasts and counts; the distribution is the negative binomial of its dispersion.
+    resampling : Resampling
+        How intervals are made.
     bins : int, default 10
         Bins of equal width.
-    resampling : Resampling, optional
-        How intervals are made; by default blocks of four periods.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def pit_histogram(replay: Replay, bins: int = 10, resampling: Resampling | None 
     ends = np.stack([np.zeros_like(observed[:, 0]), *reached, np.ones_like(observed[:, 0])])
     shares = np.moveaxis(np.diff(ends, axis=0), 2, 0)  # (periods, bins, types)
     shares = np.concatenate((shares, shares.mean(axis=2, keepdims=True)), axis=2)
-    estimate = (resampling or Resampling()).ratio(shares, np.ones_like(shares))
+    estimate = resampling.ratio(shares, np.ones_like(shares))
     kinds, cells, periods = observed.shape
     names = [*replay.crime_types, ALL]
     return pd.DataFrame(
@@ -72,7 +72,7 @@ def pit_histogram(replay: Replay, bins: int = 10, resampling: Resampling | None 
     )
 
 
-def coverage_by_decile(replay: Replay, deciles: int = 10, resampling: Resampling | None = None) -> pd.DataFrame:
+def coverage_by_decile(replay: Replay, resampling: Resampling, deciles: int = 10) -> pd.DataFrame:
     """Return how often counts stay below each forecast quantile, in bins of equally many units by risk.
 
     Counts are whole: with q the quantile at level p, even a right forecast has fewer than p of the counts below q and
@@ -84,11 +84,11 @@ def coverage_by_decile(replay: Replay, deciles: int = 10, resampling: Resampling
     replay : Replay
         Forecasts and counts. F is the negative binomial of the dispersion; where quantiles are of another
         distribution the part is cut to 0..1 and coverage lies between ``below`` and ``at_most``, which then decide.
+    resampling : Resampling
+        How intervals are made.
     deciles : int, default 10
         Number of bins, by quantiles of the expected count over units; equal forecasts share a bin, so there may be
         fewer. One bin gives the coverage of each type.
-    resampling : Resampling, optional
-        How intervals are made; by default blocks of four periods.
 
     Returns
     -------
@@ -106,8 +106,7 @@ def coverage_by_decile(replay: Replay, deciles: int = 10, resampling: Resampling
     if deciles < 1:
         msg = f"Coverage needs at least one bin, not {deciles}."
         raise InputError(msg)
-    chosen = resampling or Resampling()
-    parts = [_covered(*pool, deciles, chosen) for pool in _pools(replay)]
+    parts = [_covered(*pool, deciles, resampling) for pool in _pools(replay)]
     table = pd.concat(parts, ignore_index=True).assign(forecaster=replay.forecaster, lead=replay.lead)
     first = ["forecaster", "lead", "crime_type"]
     return table[first + [name for name in table.columns if name not in first]]

@@ -38,7 +38,7 @@ class Scoring:
     harm : mapping of str to float, optional
         Harm of one event of each crime type; gives the scores ``harm_...``.
     floor : float, default 0.005
-        Smaller forecasts are read as this many events by the deviance and the log score.
+        Smaller forecasts are read as this many events by the deviance, the log score and the tests of consistency.
     block : int, default 4
         Consecutive periods that are resampled together.
     draws : int, default 2000
@@ -46,7 +46,7 @@ class Scoring:
     level : float, default 0.95
         Level of intervals and verdicts.
     seed : int, default 0
-        Seed of the resampling.
+        Seed of the resampling and of the counts that consistency tests draw.
     baseline : str, default "ewma"
         The forecaster that skill is measured against.
 

@@ -10,6 +10,7 @@ from ilp_models.domain.distribution import LEVELS, cumulative
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.resampling import Resampling
 from ilp_models.model.conformal import ConformalIntervals
 from ilp_models.model.moving_average import MovingAverage
 from ilp_models.model.traced import TracedForecaster
@@ -98,7 +99,7 @@ def replayed(forecaster, grid, counts):
 
 def missed(replay):
     """Return the largest distance of a level from the shares of counts below its quantile and at most at it."""
-    table = coverage_by_decile(replay).query("crime_type == 'all'")
+    table = coverage_by_decile(replay, Resampling()).query("crime_type == 'all'")
     return np.maximum(table["below"] - table["level"], table["level"] - table["at_most"]).max()
 
 

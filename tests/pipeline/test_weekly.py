@@ -10,6 +10,7 @@ from lightgbm import Booster
 
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
+from ilp_models.pipeline import publish
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
@@ -208,8 +209,12 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
 
 
 @pytest.mark.slow
-def test_two_leads_are_forecast_scored_and_exported(tmp_path):
-    done = perform("weekly", tmp_path, "backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]")
+def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
+    shown, compose = [], publish.compose
+    monkeypatch.setattr(publish, "compose", lambda *parts: shown.append(parts[1]) or compose(*parts))
+    words = ("backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]", "scoring.block=1")
+    done = perform("weekly", tmp_path, *words)
+    assert shown[0].calibration["low"].notna().all()  # three blocks make an interval, if they are those of the scores
     table = gpd.read_parquet(done.folder / "forecast.parquet")
     assert table["period"].unique().tolist() == ["2021-04-26", "2021-05-03"]
     assert sorted(path.name for path in (done.folder / "model").glob("*.txt")) == ["lead-1.txt", "lead-2.txt"]

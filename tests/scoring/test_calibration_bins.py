@@ -7,6 +7,8 @@ from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.calibration import calibration, calibration_lines
 from tests.builders import replay_of
 
+USUAL, FEW = Resampling(), Resampling(draws=200)
+
 
 @pytest.fixture(scope="module")
 def replay():
@@ -16,7 +18,7 @@ def replay():
 
 
 def test_bins_hold_equally_many_units_and_their_means(replay):
-    table = calibration(replay)
+    table = calibration(replay, USUAL)
     first = table[table["crime_type"] == "a"]
     order = np.argsort(replay.expected.values[0].ravel())
     for position, units in enumerate(np.split(order, 10)):
@@ -31,16 +33,17 @@ def test_bins_hold_equally_many_units_and_their_means(replay):
 
 
 def test_calibrated_forecasts_lie_in_most_intervals_and_doubled_ones_do_not(replay):
-    right = calibration(replay).query("crime_type == 'all'")
+    right = calibration(replay, USUAL).query("crime_type == 'all'")
     assert ((right["low"] <= right["expected"]) & (right["expected"] <= right["high"])).sum() >= 7
-    doubled = calibration(replay_of(2 * replay.expected.values, replay.observed.values)).query("crime_type == 'all'")
+    twice = replay_of(2 * replay.expected.values, replay.observed.values)
+    doubled = calibration(twice, USUAL).query("crime_type == 'all'")
     assert (doubled["expected"] > doubled["high"]).iloc[5:].all()
 
 
 def test_equal_forecasts_share_a_bin():
     expected = np.zeros((1, 10, 10))
     expected[0, :2] = 1.0
-    table = calibration(replay_of(expected, expected)).query("crime_type == 'a'")
+    table = calibration(replay_of(expected, expected), USUAL).query("crime_type == 'a'")
     assert table["n"].tolist() == [80, 20]
     assert table["expected"].tolist() == table["observed"].tolist() == [0.0, 1.0]
     assert table["bin"].tolist() == [1, 2]
@@ -48,17 +51,17 @@ def test_equal_forecasts_share_a_bin():
 
 def test_no_bin_is_refused(replay):
     with pytest.raises(InputError, match="at least one bin"):
-        calibration(replay, bins=0)
+        calibration(replay, USUAL, bins=0)
 
 
 def test_lines_are_fitted_for_each_type_and_all_and_missing_where_nothing_happened(replay):
     observed = replay.observed.values.copy()
     observed[1] = 0
-    lines = calibration_lines(replay_of(replay.expected.values, observed), resampling=Resampling(draws=200))
+    lines = calibration_lines(replay_of(replay.expected.values, observed), FEW, 0.005)
     lines = lines.set_index("crime_type")
     assert lines.index.tolist() == ["a", "b", "all"]
     line = calibration_line(observed[0], replay.expected.values[0])
     assert lines.loc["a", "slope"] == pytest.approx(line.slope)
-    assert lines.loc["a", "intercept_high"] == pytest.approx(line.intervals(Resampling(draws=200))[1][1])
+    assert lines.loc["a", "intercept_high"] == pytest.approx(line.intervals(FEW)[1][1])
     assert lines.loc["b", "slope":"intercept_high"].isna().all()
     assert lines.loc["all", "intercept"] < lines.loc["a", "intercept"]

@@ -3,8 +3,13 @@ import pytest
 from scipy import stats
 
 from ilp_models.domain.errors import InputError
-from ilp_models.scoring.consistency import consistency
+from ilp_models.domain.resampling import Resampling
+from ilp_models.scoring import consistency as tested
 from tests.builders import replay_of
+
+
+def consistency(replay, tests=tested.TESTS, draws=1000, floor=0.005, **resampling):
+    return tested.consistency(replay, Resampling(**resampling), floor, tests, draws)
 
 
 def one_row(table, test, distribution="poisson", kind="all"):
@@ -49,6 +54,8 @@ def test_the_number_test_adds_up_variances():
 @pytest.mark.parametrize(("observed", "verdict"), [(20, "too low"), (10, "consistent"), (3, "too high")])
 def test_the_number_test_says_which_way_a_forecast_errs(observed, verdict):
     assert one_row(consistency(of_total(10.0, observed), ("number",)), "number")["verdict"] == verdict
+    strict = consistency(of_total(10.0, observed), ("number",), level=0.9999)
+    assert one_row(strict, "number")["verdict"] == "consistent"
 
 
 def test_likelihoods_are_those_computed_by_hand_for_csep():
@@ -132,9 +139,7 @@ def test_a_type_without_events_is_tested_too():
     assert set(table["verdict"]) == {"consistent"}
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"tests": ("magnitude",)}, {"draws": 0}, {"floor": 0.0}, {"level": 95}, {"tests": ()}]
-)
+@pytest.mark.parametrize("wrong", [{"tests": ("magnitude",)}, {"draws": 0}, {"floor": 0.0}, {"tests": ()}])
 def test_settings_that_make_no_test_are_refused(wrong):
     with pytest.raises(InputError, match="Consistency needs"):
         consistency(city(0), **wrong)

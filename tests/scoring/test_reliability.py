@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
 from tests.builders import replay_of
+
+USUAL = Resampling()
 
 
 def drawn_from(dispersion, said, periods=40, seed=0):
@@ -18,7 +21,7 @@ def drawn_from(dispersion, said, periods=40, seed=0):
 
 def test_pit_by_hand():
     # geometric: P(0) = 1/2, P(at most 1) = 3/4; a count of 0 fills bins 1 and 2, a count of 1 fills bin 3
-    table = pit_histogram(replay_of(np.ones((1, 2, 1)), [[[0], [1]]], dispersion=1.0), bins=4)
+    table = pit_histogram(replay_of(np.ones((1, 2, 1)), [[[0], [1]]], dispersion=1.0), USUAL, bins=4)
     assert table["crime_type"].tolist() == ["a"] * 4 + ["all"] * 4
     assert table["bin"].tolist() == [1, 2, 3, 4] * 2
     assert table["share"].tolist() == pytest.approx([0.25, 0.25, 0.5, 0.0] * 2)
@@ -27,21 +30,21 @@ def test_pit_by_hand():
 
 
 def test_the_pit_of_right_forecasts_is_flat():
-    table = pit_histogram(drawn_from(0.5, 0.5))
+    table = pit_histogram(drawn_from(0.5, 0.5), USUAL)
     assert table["share"].to_numpy() == pytest.approx(0.1, abs=0.012)
     assert ((table["low"] <= 0.1) & (table["high"] >= 0.1)).mean() > 0.8
     assert table.groupby("crime_type")["share"].sum().to_numpy() == pytest.approx(1.0)
 
 
 def test_the_pit_of_forecasts_too_narrow_is_a_u():
-    share = pit_histogram(drawn_from(1.5, 0.0)).query("crime_type == 'all'")["share"].to_numpy()
+    share = pit_histogram(drawn_from(1.5, 0.0), USUAL).query("crime_type == 'all'")["share"].to_numpy()
     assert share[0] > 0.12
     assert share[-1] > 0.12
     assert share[3:6].max() < 0.1
 
 
 def test_coverage_of_right_forecasts_is_the_level_in_every_decile():
-    table = coverage_by_decile(drawn_from(0.5, 0.5))
+    table = coverage_by_decile(drawn_from(0.5, 0.5), USUAL)
     everything = table[table["crime_type"] == "all"]
     assert everything["decile"].tolist() == list(range(1, 11)) * 5
     assert set(everything["n"]) == {1200}
@@ -53,7 +56,7 @@ def test_coverage_of_right_forecasts_is_the_level_in_every_decile():
 
 
 def test_coverage_of_forecasts_too_narrow_shows_where_risk_is_high():
-    table = coverage_by_decile(drawn_from(1.5, 0.0)).query("crime_type == 'all' and level == 0.95")
+    table = coverage_by_decile(drawn_from(1.5, 0.0), USUAL).query("crime_type == 'all' and level == 0.95")
     assert table.set_index("decile").loc[10, "coverage"] < 0.88
     assert table.set_index("decile").loc[10, "high"] < 0.95
 
@@ -62,7 +65,7 @@ def test_coverage_by_hand():
     # geometric: the median is 0, with P(< 0) = 0 and P(<= 0) = 1/2: all of a count of 0 counts as below
     # level 0.75: q = 1, P(< 1) = 1/2, P(<= 1) = 3/4: a 0 and all of a 1; level 0.95: q = 4, 15/16 and 31/32, part 0.4
     counts = np.array([[[0], [1], [4], [9]]])
-    table = coverage_by_decile(replay_of(np.ones((1, 4, 1)), counts, dispersion=1.0), deciles=1)
+    table = coverage_by_decile(replay_of(np.ones((1, 4, 1)), counts, dispersion=1.0), USUAL, deciles=1)
     row = table[table["crime_type"] == "a"].set_index("level")
     assert row.loc[0.5, ["nominal_low", "nominal_high", "below", "at_most", "coverage"]].tolist() == pytest.approx(
         [0.0, 0.5, 0.0, 0.25, 0.25]
@@ -77,7 +80,7 @@ def test_coverage_by_hand():
 
 def test_coverage_of_quantiles_from_elsewhere_lies_between_its_bounds():
     replay = drawn_from(0.5, 0.5)
-    table = coverage_by_decile(replace(replay, quantiles=replay.quantiles + 1))
+    table = coverage_by_decile(replace(replay, quantiles=replay.quantiles + 1), USUAL)
     assert (table["coverage"] >= table["below"] - 1e-6).all()
     assert (table["coverage"] <= table["at_most"] + 1e-6).all()
     assert table["coverage"].to_numpy() == pytest.approx(table["below"].to_numpy(), abs=1e-6)
@@ -85,12 +88,12 @@ def test_coverage_of_quantiles_from_elsewhere_lies_between_its_bounds():
 
 def test_equal_forecasts_share_a_decile():
     replay = replay_of(np.full((1, 30, 4), 0.5), np.zeros((1, 30, 4)))
-    table = coverage_by_decile(replay)
+    table = coverage_by_decile(replay, USUAL)
     assert set(table["decile"]) == {1}
     assert set(table["n"]) == {120}
 
 
-@pytest.mark.parametrize("ask", [lambda one: pit_histogram(one, bins=0), lambda one: coverage_by_decile(one, 0)])
+@pytest.mark.parametrize("ask", [pit_histogram, coverage_by_decile])
 def test_less_than_one_bin_is_refused(ask):
     with pytest.raises(InputError, match="at least one bin"):
-        ask(replay_of(np.ones((1, 2, 1)), np.ones((1, 2, 1))))
+        ask(replay_of(np.ones((1, 2, 1)), np.ones((1, 2, 1))), USUAL, 0)
