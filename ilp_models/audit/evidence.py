@@ -24,6 +24,7 @@ from ilp_models.domain.resampling import Resampling
 Floats = npt.NDArray[np.float64]
 
 NO_LIMIT: Final = Limit()
+NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,31 @@ class Evidence:
         if state is not State.PASS and advice:
             reason += f" {advice}"
         return Finding(check, title, state, reason, *numbers, limit=limit, **where)
+
+
+def none_allowed(check: str, title: str, count: float, reason: str, evidence: float = math.nan) -> Finding:
+    """Return a finding on a count of which more than none fails, whatever the settings.
+
+    Parameters
+    ----------
+    check : str
+        Name of the check.
+    title : str
+        What was counted.
+    count : float
+        How many there are.
+    reason : str
+        Why, and what to do.
+    evidence : float, optional
+        What the count rests on.
+
+    Returns
+    -------
+    Finding
+        Exact, so without an interval.
+    """
+    state = NONE_ALLOWED.judge(count, count, count)
+    return Finding(check, title, state, reason, count, count, count, NONE_ALLOWED, evidence=evidence)
 
 
 def _spoken(estimate: float, low: float, high: float) -> str:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.evidence import NONE_ALLOWED, Evidence, none_allowed
 from ilp_models.domain.design import Column
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.domain.governance import Governance
 
-_NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
 _AT_LEAST_ONE: Final = Limit(fail_below=1, neutral=1)
 _ORDINARY: Final = frozenset({("other",), ("rest",), ("all",), ("not",), ("total",)})
 _TYPES: Final = "crime_type"
@@ -37,20 +36,16 @@ def check_features(evidence: Evidence, families: Sequence[str], refused: Sequenc
     columns = evidence.features
     if columns is None:
         reason = "The columns that the forecaster uses are not known; audit a forecaster that can be explained."
-        return [Finding("feature_allow_list", title, State.INSUFFICIENT, reason, limit=_NONE_ALLOWED)]
+        return [Finding("feature_allow_list", title, State.INSUFFICIENT, reason, limit=NONE_ALLOWED)]
     groups = [name for dimension in evidence.residents for name in (dimension.dimension, *dimension.groups)]
     words = [phrase for phrase in map(_tokens, (*refused, *groups)) if phrase and phrase not in _ORDINARY]
     bad = [column.name for column in columns if column.family not in families or _carries(column, words)]
-    count = float(len(bad))
     reason = (
         f"Columns of an unknown family, or named after persons or groups: {', '.join(bad[:5])}. Leave them out."
         if bad
         else f"All {len(columns)} columns belong to known families of past counts, place and season."
     )
-    state = _NONE_ALLOWED.judge(count, count, count)
-    return [
-        Finding("feature_allow_list", title, state, reason, count, count, count, _NONE_ALLOWED, evidence=len(columns))
-    ]
+    return [none_allowed("feature_allow_list", title, len(bad), reason, evidence=len(columns))]
 
 
 def check_shap(evidence: Evidence) -> list[Finding]:
@@ -96,12 +91,10 @@ def check_governance(evidence: Evidence, governance: Governance, now: datetime) 
     """
     del evidence
     title, faults = "fields of governance that are empty, past or in conflict", governance.faults(now)
-    count = float(len(faults))
     reason = (
         f"{'; '.join(faults)}. Set audit.governance.* to what was settled." if faults else "All fields are settled."
     )
-    state = _NONE_ALLOWED.judge(count, count, count)
-    return [Finding("governance", title, state, reason, count, count, count, _NONE_ALLOWED)]
+    return [none_allowed("governance", title, len(faults), reason)]
 
 
 def check_group_table(evidence: Evidence) -> list[Finding]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
 from ilp_models.audit.evidence import Evidence
 from ilp_models.audit.explanation.proxies import Areas, column_correlations, predictable, residual_correlations
@@ -73,7 +74,7 @@ def check_proxies(evidence: Evidence) -> list[Finding]:
 def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
     explanation = _own(evidence)
     areas = Areas.of(residents)
-    count, thin = len(areas.people), _too_few(evidence, areas)
+    count, thin, level = len(areas.people), _too_few(evidence, areas), evidence.resampling.level
     if explanation is None:
         thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
     else:
@@ -89,7 +90,7 @@ def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
         title = f"strongest correlation of one column{name} with the share of residents, over areas"
         advice = "A column that goes with a group's share this closely stands in for it: leave it out."
         found += [
-            evidence.judged("proxy_probe", title, _fisher(strongest, count), advice=advice, **where),
+            evidence.judged("proxy_probe", title, _fisher(strongest, count, level), advice=advice, **where),
             evidence.judged(
                 "proxy_strength",
                 "cross-validated R2 of the share of residents from all columns together",
@@ -139,7 +140,7 @@ def check_residual_proxies(evidence: Evidence) -> list[Finding]:
 
 
 def attribution_gaps(
-    explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature", reference: str = ""
+    explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature"
 ) -> pd.DataFrame:
     """Return what each feature or family adds to the log risk of a group's residents beyond that of all others.
 
@@ -153,8 +154,6 @@ def attribution_gaps(
         Residents of the cells by group.
     by : str, default "feature"
         ``feature`` or ``family``.
-    reference : str, default ""
-        Group that the others are compared with; by default each is compared with all other residents.
 
     Returns
     -------
@@ -168,10 +167,7 @@ def attribution_gaps(
     position = grid.cells.get_indexer(explanation.log_expected.indexes["cell"])
     known = (position >= 0)[:, None]
     members = np.where(known, residents.by_group[position], 0.0)
-    if reference:
-        others = members[:, [residents.groups.index(reference)]]
-    else:
-        others = np.where(known, residents.total[position][:, None], 0.0) - members
+    others = np.where(known, residents.total[position][:, None], 0.0) - members
     gaps = _weighted_means(phi, weights, members) - _weighted_means(phi, weights, others)
     kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
     if len(kinds) > 1:
@@ -246,9 +242,10 @@ def _weighted_means(phi: Floats, weights: Floats, people: Floats) -> Floats:
     return result
 
 
-def _fisher(correlation: float, count: int) -> tuple[float, float, float]:
-    """Return a correlation with the ends of its 95 % interval by Fisher's transformation."""
+def _fisher(correlation: float, count: int, level: float) -> tuple[float, float, float]:
+    """Return a correlation with the ends of its interval by Fisher's transformation."""
     if count < 4 or not np.isfinite(correlation):
         return correlation, float("nan"), float("nan")
-    middle, half = np.arctanh(min(correlation, 1 - 1e-12)), 1.96 / np.sqrt(count - 3)
+    middle = np.arctanh(min(correlation, 1 - 1e-12))
+    half = special.ndtri((1 + level) / 2) / np.sqrt(count - 3)
     return correlation, float(np.tanh(middle - half)), float(np.tanh(middle + half))

@@ -13,7 +13,7 @@ from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence
 from ilp_models.audit.measures.errors import calibration, tally_errors
 from ilp_models.audit.measures.extremes import Pick, anew, highest, pair
-from ilp_models.audit.measures.intervals import Drawn, Spread, draw
+from ilp_models.audit.measures.intervals import Drawn, Measured, draw
 from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.resampling import Estimate
@@ -196,11 +196,11 @@ class DimensionMeasures:
         evidence = self.evidence
         shares = formulas.population_share(drawn.whole)
         nothing = np.full_like(shares, np.nan)
-        rows = about.spread("population_share", Spread.of_weeks(Estimate(shares, nothing, nothing)), shares)
+        rows = about.measured("population_share", Measured.of_weeks(Estimate(shares, nothing, nothing)), shares)
         expected = np.asarray(evidence.replay.expected.values, dtype=float)
         lines = calibration(expected, evidence.observed, self.residents, evidence.resampling, evidence.floor)
         for name, line in zip(("calibration_slope", "calibration_intercept"), lines, strict=True):
-            rows += about.spread(name, Spread.of_weeks(line), nothing)
+            rows += about.measured(name, Measured.of_weeks(line), nothing)
         return rows
 
 
@@ -216,12 +216,12 @@ class _About:
     def groups(self, measure: str, formula: formulas.Formula, drawn: Drawn, against: formulas.Totals) -> list[Row]:
         with np.errstate(divide="ignore", invalid="ignore"):
             baseline = np.full(1, np.nan) if measure in _AGAINST_BASELINE else formula(against)
-        return self.spread(measure, drawn.measure(formula), baseline)
+        return self.measured(measure, drawn.measure(formula), baseline)
 
-    def spread(self, measure: str, spread: Spread, baseline: Floats) -> list[Row]:
+    def measured(self, measure: str, measured: Measured, baseline: Floats) -> list[Row]:
         shape = self.events.shape
         people, areas = self.residents.by_group.sum(axis=0), self.residents.areas_of_half
-        baseline, spread = np.broadcast_to(baseline, shape), spread.broadcast(shape)
+        baseline, measured = np.broadcast_to(baseline, shape), measured.broadcast(shape)
         return [
             {
                 **self._where(row, self.residents.groups[at]),
@@ -231,14 +231,14 @@ class _About:
                 "enough": bool(self.enough[row, at]),
                 "measure": measure,
                 "baseline": float(baseline[row, at]),
-                **spread.at(row, at),
+                **measured.at(row, at),
             }
             for row, at in np.ndindex(*shape)
         ]
 
     def dimension(self, measure: str, formula: formulas.Formula, drawn: Drawn, against: formulas.Totals) -> list[Row]:
         pick: Pick = partial(_PICKS[measure], enough=self.enough)
-        spread = drawn.extreme(formula, pick)
+        measured = drawn.extreme(formula, pick)
         with np.errstate(divide="ignore", invalid="ignore"):
             baseline = anew(formula(against), pick)
         return [
@@ -249,7 +249,7 @@ class _About:
                 "enough": bool(self.enough[row].all()),
                 "measure": measure,
                 "baseline": float(baseline[row]),
-                **spread.at(row),
+                **measured.at(row),
             }
             for row in range(len(self.scopes))
         ]

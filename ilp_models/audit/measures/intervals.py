@@ -21,7 +21,7 @@ _AXES: Final = 3  # of sums that were drawn; those of two axes are the same in a
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class Measured:
     """A measure with its intervals and p-values, all of one shape; NaN where there is too little evidence.
 
     Parameters
@@ -62,7 +62,7 @@ class Spread:
 
         Returns
         -------
-        Spread
+        Measured
             NaN elsewhere.
         """
         nothing = np.full(np.shape(estimate.value), np.nan)
@@ -79,7 +79,7 @@ class Spread:
 
         Returns
         -------
-        Spread
+        Measured
             Of this shape.
         """
         return replace(self, **{one.name: np.broadcast_to(getattr(self, one.name), shape) for one in fields(self)})
@@ -160,10 +160,10 @@ class Drawn:
         Estimate
             As :meth:`measure` and :meth:`extreme` give it.
         """
-        spread = self.measure(formula) if pick is None else self.extreme(formula, pick)
-        return Estimate(spread.value, spread.week_low, spread.week_high)
+        found = self.measure(formula) if pick is None else self.extreme(formula, pick)
+        return Estimate(found.value, found.week_low, found.week_high)
 
-    def measure(self, formula: Formula) -> Spread:
+    def measure(self, formula: Formula) -> Measured:
         """Return a measure of every crime type and group.
 
         Parameters
@@ -173,12 +173,12 @@ class Drawn:
 
         Returns
         -------
-        Spread
+        Measured
             Shape (crime types and their pool, groups).
         """
-        return self._spread(formula, formula)
+        return self._measured(formula, formula)
 
-    def extreme(self, formula: Formula, pick: Pick) -> Spread:
+    def extreme(self, formula: Formula, pick: Pick) -> Measured:
         """Return what is picked from a measure's groups, such as the ratio of the highest to the lowest.
 
         In other weeks and areas the same groups are compared, so that an interval can reach 1; under chance they
@@ -193,14 +193,14 @@ class Drawn:
 
         Returns
         -------
-        Spread
+        Measured
             Shape (crime types and their pool,); NaN where groups cannot be compared.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             fixed = pick(formula(self.whole))
-        return self._spread(lambda sums: fixed(formula(sums)), lambda sums: anew(formula(sums), pick))
+        return self._measured(lambda sums: fixed(formula(sums)), lambda sums: anew(formula(sums), pick))
 
-    def _spread(self, formula: Formula, by_chance: Formula) -> Spread:
+    def _measured(self, formula: Formula, by_chance: Formula) -> Measured:
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.asarray(formula(self.whole))
             nothing = np.full(value.shape, np.nan)
@@ -215,7 +215,7 @@ class Drawn:
                 tail = (1 - self.resampling.level) / 2
                 low, high = np.quantile(drawn[1:], (tail, 1 - tail), axis=0)
                 chance, (plain, adjusted) = (low, high), p_values(drawn)
-        return Spread(value, *week, *area, *chance, plain, adjusted)
+        return Measured(value, *week, *area, *chance, plain, adjusted)
 
     def _area_interval(self, drawn: Floats) -> tuple[Floats, Floats]:
         """Return the interval; where nothing is flagged in the areas drawn, the draw counts as beyond either end."""

@@ -1,6 +1,6 @@
 """Every measure of every group as one long table: for shares of land and ranking units, beside the baseline."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.flags import HARM, UNITS, harm_weights
+from ilp_models.audit.flags import HARM, UNITS
 from ilp_models.audit.measures.concentration import gini, permanent_cells
 from ilp_models.audit.measures.dimension import DimensionMeasures, Row
-from ilp_models.audit.measures.intervals import Spread
+from ilp_models.audit.measures.intervals import Measured
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.resampling import Estimate
 
@@ -26,19 +26,16 @@ COLUMNS: Final = (
 )
 
 
-def measure_groups(
-    evidence: Evidence, shares: Sequence[float] = SHARES, weights: Mapping[str, float] | None = None
-) -> pd.DataFrame:
+def measure_groups(evidence: Evidence, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Return all measures of groups, at several shares of land and in every unit that cells can be ranked in.
 
     Parameters
     ----------
     evidence : Evidence
-        Forecasts of the forecaster and the baseline, recorded events and residents.
+        Forecasts of the forecaster and the baseline, recorded events and residents; without harm of events there is no
+        unit ``harm``.
     shares : sequence of float, default (0.01, 0.05, 0.10, 0.20)
         Shares of the active land.
-    weights : mapping of str to float, optional
-        Harm of one event by crime type; by default that of the evidence. Without it there is no unit ``harm``.
 
     Returns
     -------
@@ -59,8 +56,7 @@ def measure_groups(
     if not evidence.residents:
         msg = "Groups can be measured only where residents are known; set audit.groups.path=FILE."
         raise InputError(msg)
-    given = evidence.harm if weights is None else weights
-    harm = harm_weights(evidence.replay.crime_types, given) if given else None
+    harm = evidence.harms
     parts = [DimensionMeasures.of(evidence, one) for one in evidence.residents]
     rows: list[Row] = []
     for unit in (*UNITS, *([HARM] if harm is not None else [])):
@@ -89,7 +85,7 @@ def _of_map(evidence: Evidence, flags: Floats, theirs: Floats) -> Iterator[Row]:
         ),
     }
     for name, (estimate, baseline) in measures.items():
-        spread = Spread.of_weeks(estimate)
+        measured = Measured.of_weeks(estimate)
         for row, scope in enumerate(evidence.scopes):
             about: Row = {"crime_type": scope, "dimension": "", "group": "", "measure": name}
-            yield about | spread.at(row) | {"baseline": float(baseline[row]), "enough": True}
+            yield about | measured.at(row) | {"baseline": float(baseline[row]), "enough": True}

@@ -1,22 +1,19 @@
 """Checks of what a model was made from and on: tainted records, and areal units that change the findings."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.evidence import Evidence, none_allowed
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.sensitivity.choices import areal_units
 from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, Flagging
-from ilp_models.domain.finding import Finding, Limit
+from ilp_models.domain.finding import Finding
 from ilp_models.domain.governance import TaintedPeriod
-
-_NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
 
 
 def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp, end: pd.Timestamp) -> list[Finding]:
@@ -42,14 +39,13 @@ def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp,
         days = pd.date_range(first, last, inclusive="left").normalize() if first < last else pd.DatetimeIndex([])
         inside.update(days)
         named += [f"{one.start} to {one.end} ({one.why})"] if len(days) else []
-    count, span = float(len(inside)), float(np.ceil((end - start) / pd.Timedelta(days=1)))
+    span = float(np.ceil((end - start) / pd.Timedelta(days=1)))
     reason = (
         f"Trained on records of {'; '.join(named)}. Start the records later, or leave the period out and train again."
         if named
         else f"None of {len(tainted)} tainted periods declared lies in the records from {start.date()} to {end.date()}."
     )
-    state = _NONE_ALLOWED.judge(count, count, count)
-    return [Finding(TAINTED_PERIODS, title, state, reason, count, count, count, _NONE_ALLOWED, evidence=span)]
+    return [none_allowed(TAINTED_PERIODS, title, len(inside), reason, evidence=span)]
 
 
 def check_areal_unit(evidence: Evidence, others: Mapping[str, Evidence] | None = None) -> list[Finding]:

@@ -5,7 +5,6 @@ Forecasts are of recorded events. Divided by the share that is reported, they ra
 linearly with the rank of a group's share among residents, from 1 + delta to 1 - delta times its mean.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -65,7 +64,6 @@ def vary_reporting(
     evidence: Evidence,
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
-    deltas: Sequence[float] = DELTAS,
 ) -> pd.DataFrame:
     """Return the measures of maps that are ranked by forecasts over the share reported.
 
@@ -77,8 +75,6 @@ def vary_reporting(
         Share of events reported in each cell, where it is known; it takes the place of the band.
     deprived : tuple of str, optional
         Dimension and group whose places are taken to report less; by default each group in turn.
-    deltas : sequence of float, optional
-        Widths of the band.
 
     Returns
     -------
@@ -90,7 +86,7 @@ def vary_reporting(
     audited = Flagging.of(evidence)
     settings = [
         (f"delta {delta:g}, {name} reports less" if name else "given", shares)
-        for delta in (deltas if rates is None else (0.0,))
+        for delta in (DELTAS if rates is None else (0.0,))
         for name, shares in _assumed(evidence, rates, deprived, delta)
     ]
     tables = [
@@ -100,39 +96,10 @@ def vary_reporting(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
-def left_out(evidence: Evidence, rates: Floats) -> pd.DataFrame:
-    """Return the cells that maps corrected for reporting flag and the audited maps do not.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Forecasts.
-    rates : ndarray of float64
-        Share of events reported in each cell; only ratios between cells matter.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``crime_type``, ``cell`` and ``left_out``: the mean part of the cell wrongly left out, most first;
-        cells never left out are not listed.
-    """
-    missed = np.clip(_corrected(evidence, rates) - evidence.flags, 0, None).mean(axis=2)
-    kind, cell = np.nonzero(missed > 0)
-    table = pd.DataFrame(
-        {
-            "crime_type": np.array(evidence.replay.crime_types, dtype=object)[kind],
-            "cell": evidence.grid.cells.to_numpy()[cell],
-            "left_out": missed[kind, cell],
-        }
-    )
-    return table.sort_values(["left_out", "crime_type", "cell"], ascending=[False, True, True], ignore_index=True)
-
-
 def check_reporting(
     evidence: Evidence,
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
-    delta: float = GATED,
 ) -> list[Finding]:
     """Return how much of the flagged land stays flagged if reporting differs between places.
 
@@ -145,8 +112,6 @@ def check_reporting(
     deprived : tuple of str, optional
         Dimension and group whose places are taken to report less. By default every group of every dimension in turn,
         and the lowest overlap is the finding: nobody has said who reports less, so the worst case counts.
-    delta : float, default 0.3
-        Width of the band.
 
     Returns
     -------
@@ -154,7 +119,7 @@ def check_reporting(
         ``reporting_sensitivity`` for each crime type and their pool: Jaccard's overlap with the audited map.
     """
     title = "overlap of the flagged land with that ranked by events corrected for reporting"
-    cases = _assumed(evidence, rates, deprived, delta)
+    cases = _assumed(evidence, rates, deprived, GATED)
     if not cases:
         thin = "without a group table or reporting rates nothing is known of who might report less"
         none = (float("nan"),) * 3
@@ -168,7 +133,7 @@ def check_reporting(
     for row, scope in enumerate(evidence.scopes):
         worst = min(range(len(cases)), key=lambda at: _rank(overlaps[at].value[row]))
         one = overlaps[worst]
-        assumed = f", if places of {names[worst]} report less (delta {delta:g})" if names[worst] else ", as given"
+        assumed = f", if places of {names[worst]} report less (delta {GATED:g})" if names[worst] else ", as given"
         numbers = float(one.value[row]), float(one.low[row]), float(one.high[row])
         findings.append(
             evidence.judged("reporting_sensitivity", title + assumed, numbers, crime_type=scope, advice=_ADVICE)

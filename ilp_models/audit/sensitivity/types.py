@@ -7,9 +7,9 @@ from typing import Final
 
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.evidence import Evidence, none_allowed
 from ilp_models.audit.sensitivity.flagging import COLUMNS, ENFORCEMENT_TYPES, Flagging, compared
-from ilp_models.domain.finding import ALL, Finding, Limit
+from ilp_models.domain.finding import ALL, Finding
 
 ENFORCEMENT: Final = ("drug", "weapon_possession", "disorder", "prostitution", "traffic", "stop_derived")
 # What publishers call these kinds. A phrase is found among the words of a name; after "=" it must be the whole name,
@@ -50,12 +50,8 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
-_NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
 
-
-def enforcement_kind(
-    crime_type: str, kinds: Sequence[str] = ENFORCEMENT, synonyms: Mapping[str, Sequence[str]] = SYNONYMS
-) -> str:
+def enforcement_kind(crime_type: str, kinds: Sequence[str] = ENFORCEMENT) -> str:
     """Return which kind of enforcement a crime type is recorded by, by its name.
 
     Parameters
@@ -64,8 +60,6 @@ def enforcement_kind(
         Its name; upper case, underscores, hyphens and plurals make no difference.
     kinds : sequence of str, optional
         Kinds to look for; a kind without synonyms is looked for by its own words.
-    synonyms : mapping of str to sequence of str, optional
-        What publishers call each kind.
 
     Returns
     -------
@@ -79,7 +73,7 @@ def enforcement_kind(
     """
     words = _words(crime_type)
     for kind in kinds:
-        for phrase in (kind, *synonyms.get(kind, ())):
+        for phrase in (kind, *SYNONYMS.get(kind, ())):
             wanted = _words(phrase)
             whole = phrase.startswith("=")
             places = range(1 if whole else len(words) - len(wanted) + 1)
@@ -88,9 +82,7 @@ def enforcement_kind(
     return ""
 
 
-def check_enforcement_types(
-    evidence: Evidence, kinds: Sequence[str] = ENFORCEMENT, synonyms: Mapping[str, Sequence[str]] = SYNONYMS
-) -> list[Finding]:
+def check_enforcement_types(evidence: Evidence, kinds: Sequence[str] = ENFORCEMENT) -> list[Finding]:
     """Return whether crime types are forecast whose records depend on where police look.
 
     Such records tell of patrols and stops as much as of crime; a map learned from them sends patrols where patrols
@@ -102,8 +94,6 @@ def check_enforcement_types(
         The crime types forecast.
     kinds : sequence of str, optional
         Kinds that may not be forecast.
-    synonyms : mapping of str to sequence of str, optional
-        What publishers call each kind.
 
     Returns
     -------
@@ -113,20 +103,17 @@ def check_enforcement_types(
     """
     title = "crime types that depend on where police look"
     types = evidence.replay.crime_types
-    found = {name: kind for name in types if (kind := enforcement_kind(name, kinds, synonyms))}
-    count, named = float(len(found)), ", ".join(f"{name} ({kind})" for name, kind in found.items())
+    found = {name: kind for name in types if (kind := enforcement_kind(name, kinds))}
+    named = ", ".join(f"{name} ({kind})" for name, kind in found.items())
     reason = (
         f"Records of {named} depend on where police look. Leave them out of a model for allocation."
         if found
         else f"None of {len(types)} crime types is named after what only police activity records."
     )
-    state = _NONE_ALLOWED.judge(count, count, count)
-    return [Finding("enforcement_types", title, state, reason, count, count, count, _NONE_ALLOWED, evidence=len(types))]
+    return [none_allowed("enforcement_types", title, len(found), reason, evidence=len(types))]
 
 
-def vary_types(
-    evidence: Evidence, kinds: Sequence[str] = ENFORCEMENT, synonyms: Mapping[str, Sequence[str]] = SYNONYMS
-) -> pd.DataFrame:
+def vary_types(evidence: Evidence, kinds: Sequence[str] = ENFORCEMENT) -> pd.DataFrame:
     """Return the measures of the pool of crime types without those that depend on where police look.
 
     The other types' own maps stay as they are: a type's map is learned anew only by a new run without the rest.
@@ -137,8 +124,6 @@ def vary_types(
         Flags and events of all crime types.
     kinds : sequence of str, optional
         Kinds to leave out.
-    synonyms : mapping of str to sequence of str, optional
-        What publishers call each kind.
 
     Returns
     -------
@@ -147,7 +132,7 @@ def vary_types(
         is left.
     """
     types = evidence.replay.crime_types
-    kept = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds, synonyms)]
+    kept = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds)]
     if len(kept) in (0, len(types)):
         return pd.DataFrame(columns=list(COLUMNS))
     audited = Flagging.of(evidence)

@@ -169,6 +169,15 @@ def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_al
     assert state_of(split, "proxy_strength") is State.FAIL
 
 
+def test_the_interval_of_a_correlation_is_of_the_level_that_the_audit_asks_for():
+    people, narrow = residents(slant=0.5), Resampling(draws=300, level=0.5)
+    noise = np.random.default_rng(2).normal(size=25)[Areas.of(people[0]).place]
+    given = evidence(explanation(("index", noise)), people)
+    usual, half = (check_proxies(one)[0] for one in (given, replace(given, resampling=narrow)))
+    widths = [np.ptp(np.arctanh([one.low, one.high])) * np.sqrt(25 - 3) / 2 for one in (usual, half)]
+    assert widths == pytest.approx([1.960, 0.674], abs=0.001)
+
+
 def test_constant_columns_and_equal_shares_are_no_proxies_but_no_evidence_either():
     people = residents(slant=0.5)
     found = check_proxies(evidence(explanation(("flat", 1.0)), people))
@@ -250,16 +259,6 @@ def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
     wide = gaps.pivot_table(index=["group", "feature"], columns="crime_type", values="gap")
     assert wide["all"].to_numpy() == pytest.approx(((wide["Assault"] + wide["Robbery"]) / 2).to_numpy())
     assert gaps["multiplier"].to_numpy() == pytest.approx(np.exp(gaps["gap"]))
-
-
-def test_of_two_groups_each_is_the_rest_of_the_other_and_a_group_has_no_gap_to_itself():
-    people = residents(0.5)[0]
-    rest, named = (
-        attribution_gaps(explanation(), cases.grid(), people, reference=one).set_index(["group", "feature"])["gap"]
-        for one in ("", "Lowland")
-    )
-    assert named["Upland"].to_numpy() == pytest.approx(rest["Upland"].to_numpy())
-    assert named["Lowland"].abs().max() < 1e-12
 
 
 def test_the_record_of_an_explanation_is_json():

@@ -45,7 +45,7 @@ def evidence(model=None, slant=0.3, **changes):
 
 @cache
 def table():
-    return measure_groups(evidence(), weights=HARM)
+    return measure_groups(evidence(harm=HARM))
 
 
 def value(rows, measure, group="", crime_type="all", share=0.2, unit="count", column="value"):
@@ -117,7 +117,7 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
     rows = table()
     same = [value(rows, "exposure", "Upland", kind, unit="harm") for kind in ("Assault", "Robbery", "all")]
     assert same == pytest.approx([same[0]] * 3)
-    only = measure_groups(evidence(), (0.2,), weights={"Assault": 0, "Robbery": 2.0})
+    only = measure_groups(evidence(harm={"Assault": 0, "Robbery": 2.0}), (0.2,))
     assert value(only, "exposure", "Upland", "Assault", unit="harm") == pytest.approx(
         value(only, "exposure", "Upland", "Robbery", unit="count")
     )
@@ -127,7 +127,7 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
         ({"Assault": 0.0, "Robbery": 0.0}, "not all 0"),
     ):
         with pytest.raises(InputError, match=words):
-            measure_groups(evidence(), (0.2,), weights=weights)
+            measure_groups(evidence(harm=weights), (0.2,))
     with pytest.raises(InputError, match=r"set audit\.harm"):
         _ = evidence(unit="harm").flags
     assert evidence(unit="harm", harm=HARM).flags.shape == (2, 100, 52)

@@ -20,7 +20,7 @@ from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.checks import check_areal_unit, check_tainted_periods
 from ilp_models.audit.sensitivity.choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
 from ilp_models.audit.sensitivity.flagging import COLUMNS, Flagging, overlap
-from ilp_models.audit.sensitivity.reporting import band, check_reporting, left_out, vary_reporting
+from ilp_models.audit.sensitivity.reporting import band, check_reporting, vary_reporting
 from ilp_models.audit.sensitivity.types import check_enforcement_types, enforcement_kind, vary_types
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
@@ -221,7 +221,6 @@ def test_a_rate_that_is_the_same_everywhere_changes_nothing(rate, seed):
     one = evidence(expected)
     found = check_reporting(one, rates=np.full(36, rate))
     assert [item.estimate for item in found] == pytest.approx([1.0] * 3)
-    assert left_out(one, np.full(36, rate)).empty
 
 
 def test_places_that_report_less_are_found_to_be_left_out():
@@ -229,12 +228,10 @@ def test_places_that_report_less_are_found_to_be_left_out():
     happened[0, 30:] = 2.0  # most happens in the last row, of which half is reported
     rates = np.where(np.arange(36) < 30, 1.0, 0.4)
     one = evidence(happened * rates[None, :, None], share=6 / 36, unit="per_km2")
-    table = left_out(one, rates)
-    assert list(table["cell"]) == [f"c{cell}" for cell in range(30, 36)]
-    assert table["left_out"].to_list() == [1.0] * 6
     found = check_reporting(one, rates)[0]
     assert (found.estimate, found.state) == (0.0, State.FAIL)
-    assert value(vary_reporting(one, rates), "given", "jaccard", "a") == 0
+    table = vary_reporting(one, rates)
+    assert [value(table, "given", measure, "a") for measure in ("jaccard", "left_out")] == [0, 1]
 
 
 def test_the_worst_group_counts_unless_one_is_named():
@@ -357,7 +354,8 @@ def test_assaults_of_toronto_move_as_stated_if_poorer_places_report_less():
     grid = replace(square_grid(10, 14), cells=replay.expected.indexes["cell"], parents=pd.DataFrame())
     one = replace(evidence(), replay=replay, baseline=replay, grid=grid, residents=dimensions, share=0.1)
     for deprived, exposure, kept in ((("income", "low"), 1.88, 12), (("median income", "poorer"), 2.04, 11)):
-        table = vary_reporting(one, deprived=deprived, deltas=(0.3,))
+        table = vary_reporting(one, deprived=deprived)
+        table = table[table["setting"].str.startswith("delta 0.3,")]
         table = table[table["dimension"].isin(["", "origin"])].set_index(["measure", "group"])
         basis = Basis.of(dimensions[0])
         sums = [tally_flags(basis, flags, one.observed).whole for flags in (one.flags, _flags(one, deprived))]
