@@ -1,6 +1,5 @@
 """Allocations as files: GeoParquet, GeoPackage and CSV, and the tables of their products, all marked."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,19 +7,16 @@ from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
-import pyogrio
 
 from ilp_models.domain.allocation import Allocation
-from ilp_models.domain.caveat import SCOPE
 from ilp_models.domain.errors import InputError
-from ilp_models.export.delimited import beside, inert
+from ilp_models.export.delimited import write_rows
+from ilp_models.export.geopackage import write_layer
+from ilp_models.export.geoparquet import write_table
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import Places, significant
+from ilp_models.export.table import Places
 
 COLUMNS: Final = ("cell", "area", "period", "effort", "covered", "inclusion", "geometry", "grade", "decision")
-_KEY: Final = b"ilp_models"
 _LAYER: Final = "allocation"
 
 
@@ -115,55 +111,13 @@ def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) ->
     -------
     list of Path
         Four files.
+
+    Raises
+    ------
+    OSError
+        If a file did not arrive whole, as on a full disk.
     """
-    facts = dict(marking.facts)
     parquet, package, text = (folder / f"allocation.{form}" for form in ("parquet", "gpkg", "csv"))
-    table.to_parquet(parquet, compression="zstd", index=False)
-    stored = pq.read_table(parquet)
-    metadata = {**(stored.schema.metadata or {}), _KEY: json.dumps({"facts": facts}).encode()}
-    pq.write_table(stored.replace_schema_metadata(metadata), parquet, compression="zstd")
-    pyogrio.write_dataframe(
-        table,
-        package,
-        layer=_LAYER,
-        driver="GPKG",
-        dataset_metadata=facts,
-        layer_metadata=facts,
-        layer_options={"IDENTIFIER": f"{_LAYER}: {marking.headline}", "DESCRIPTION": facts["caveat"]},
-    )
-    centres = table.geometry.centroid.to_crs("EPSG:4326")
-    rows = pd.DataFrame(table.drop(columns=["geometry", "grade", "decision"]))
-    rows = rows.assign(lat=centres.y.round(6).to_numpy(), lon=centres.x.round(6).to_numpy())
-    return [parquet, package, *write_rows(rows, marking, text)]
-
-
-def write_rows(rows: pd.DataFrame, marking: Marking, path: Path) -> list[Path]:
-    """Return a CSV and the facts beside it.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Any table: text is made harmless to spreadsheets, numbers keep six digits.
-    marking : Marking
-        Scope, grade and decision stand in each row, all facts in the file beside it.
-    path : Path
-        The CSV to write.
-
-    Returns
-    -------
-    list of Path
-        Two files.
-    """
-    plain = {
-        name: significant(column)
-        if pd.api.types.is_float_dtype(column)
-        else column
-        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
-        else column.fillna("").astype(str).map(inert)
-        for name, column in rows.items()
-    }
-    table = pd.DataFrame(plain).assign(caveat=SCOPE, grade=marking.grade, decision=marking.decision)
-    table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-    facts = json.dumps(dict(marking.facts), indent=2, ensure_ascii=False)
-    beside(path).write_text(facts + "\n", encoding="utf-8")
-    return [path, beside(path)]
+    write_table(table, {"facts": dict(marking.facts)}, parquet)
+    write_layer(table, marking, package, _LAYER)
+    return [parquet, package, *write_rows(table, marking.facts, text)]

@@ -1,18 +1,15 @@
 """The table of sums over areas: one row a level, area, crime type and period, for spreadsheets."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from ilp_models.domain.caveat import SCOPE
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
-from ilp_models.export.delimited import beside, inert
+from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import significant
 
 NAME: Final = "areas.csv"
 
@@ -39,18 +36,12 @@ def write_areas(table: pd.DataFrame, marking: Marking, folder: Path) -> list[Pat
     StorageError
         If the folder cannot be written or is full; what stood there before still stands.
     """
-    rows = table.assign(**{name: table[name].map(inert) for name in ("level", "area", "crime_type")})
-    rows["expected"] = significant(rows["expected"])
-    rows[list(QUANTILE_COLUMNS)] = rows[list(QUANTILE_COLUMNS)].astype("Int64")  # whole counts, or nothing
-    rows = rows.assign(caveat=SCOPE, grade=marking.grade, decision=marking.decision)
+    rows = table.astype(dict.fromkeys(QUANTILE_COLUMNS, "Int64"))  # whole counts, or nothing
     units = "expected and q05 to q95: events per area and period; empty: not known"
-    facts = json.dumps({**marking.facts, "units": units}, indent=2, ensure_ascii=False)
     try:
         with tempfile.TemporaryDirectory(prefix=".areas-", dir=folder, ignore_cleanup_errors=True) as unfinished:
-            path = Path(unfinished, NAME)
-            rows.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-            beside(path).write_text(facts + "\n", encoding="utf-8")
-            return [one.replace(folder / one.name) for one in (path, beside(path))]
+            files = write_rows(rows, {**marking.facts, "units": units}, Path(unfinished, NAME))
+            return [one.replace(folder / one.name) for one in files]
     except OSError as error:
         msg = f"{NAME} could not be written to {folder} ({error.strerror}); free space there or choose another folder."
         raise StorageError(msg) from error

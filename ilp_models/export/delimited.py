@@ -1,12 +1,13 @@
-"""CSV: one row a crime type, cell and period, with the centre of the cell, for spreadsheets."""
+"""CSV for spreadsheets: marks in each row, all facts in a file beside it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
 from ilp_models.domain.caveat import SCOPE
-from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.export.marking import Marking
 from ilp_models.export.table import significant
 
@@ -23,16 +24,43 @@ def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     path : Path
         The file to write; the facts go to ``<path>.json``.
     """
-    centres = table.geometry.centroid.to_crs("EPSG:4326")
-    rows = table.drop(columns="geometry")
-    rows = rows.assign(**{name: rows[name].map(inert) for name in ("cell", "area", "crime_type")})
-    rows = rows.assign(**{name: significant(rows[name]) for name in ("expected", *QUANTILE_COLUMNS, "share")})
-    before_marks = list(rows.columns).index("grade")
-    rows.insert(before_marks, "lat", centres.y.round(6).to_numpy())
-    rows.insert(before_marks + 1, "lon", centres.x.round(6).to_numpy())
-    rows.insert(before_marks + 2, "caveat", SCOPE)
-    rows.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
-    beside(path).write_text(json.dumps(dict(marking.facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_rows(table, marking.facts, path)
+
+
+def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list[Path]:
+    """Return a CSV and the facts beside it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Any table: text is made harmless to spreadsheets, numbers keep six digits, and the geometry of a GeoDataFrame
+        becomes ``lat`` and ``lon`` of its centre, WGS84 degrees.
+    facts : mapping of str to str
+        As in a marking: ``grade`` and ``decision`` stand in each row too, beside the scope.
+    path : Path
+        The CSV to write.
+
+    Returns
+    -------
+    list of Path
+        Two files.
+    """
+    plain = {name: _plain(column) for name, column in rows.items() if name not in ("geometry", "grade", "decision")}
+    if isinstance(rows, gpd.GeoDataFrame):
+        centres = rows.geometry.centroid.to_crs("EPSG:4326")
+        plain |= {"lat": centres.y.round(6), "lon": centres.x.round(6)}
+    table = pd.DataFrame(plain).assign(caveat=SCOPE, grade=facts["grade"], decision=facts["decision"])
+    table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    beside(path).write_text(json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [path, beside(path)]
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column):
+        return significant(column)
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    return column.fillna("").astype(str).map(inert)
 
 
 def inert(label: str) -> str:

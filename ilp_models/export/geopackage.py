@@ -25,25 +25,44 @@ def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     OSError
         If a layer, its spatial index or its metadata did not arrive, as on a full disk.
     """
-    facts = dict(marking.facts)
     for number, (crime_type, rows) in enumerate(table.groupby("crime_type", sort=False, observed=True)):
-        pyogrio.write_dataframe(
-            rows,
-            path,
-            layer=str(crime_type),
-            driver="GPKG",
-            append=number > 0,
-            dataset_metadata=facts if number == 0 else None,
-            layer_metadata=facts,
-            layer_options={"IDENTIFIER": f"{crime_type}: {marking.headline}", "DESCRIPTION": facts["caveat"]},
-        )
-        _check(path, str(crime_type), len(rows))
+        write_layer(rows, marking, path, str(crime_type), append=number > 0)
 
 
-def _check(path: Path, layer: str, count: int) -> None:
-    """Raise if a layer is not complete: GDAL reports some failures to the terminal only."""
+def write_layer(rows: gpd.GeoDataFrame, marking: Marking, path: Path, layer: str, *, append: bool = False) -> None:
+    """Write one layer of a GeoPackage, and see that it arrived: GDAL reports some failures to the terminal only.
+
+    Parameters
+    ----------
+    rows : GeoDataFrame
+        What the layer holds.
+    marking : Marking
+        As for :func:`write`.
+    path : Path
+        The file to write.
+    layer : str
+        Name of the layer.
+    append : bool, default False
+        Whether the file is there already and keeps its other layers.
+
+    Raises
+    ------
+    OSError
+        As for :func:`write`.
+    """
+    facts = dict(marking.facts)
+    pyogrio.write_dataframe(
+        rows,
+        path,
+        layer=layer,
+        driver="GPKG",
+        append=append,
+        dataset_metadata=None if append else facts,
+        layer_metadata=facts,
+        layer_options={"IDENTIFIER": f"{layer}: {marking.headline}", "DESCRIPTION": facts["caveat"]},
+    )
     info = pyogrio.read_info(path, layer=layer)
     indexed = info["capabilities"]["fast_spatial_filter"]
-    if info["features"] != count or not indexed or not info["layer_metadata"]:
+    if info["features"] != len(rows) or not indexed or not info["layer_metadata"]:
         msg = f"layer {layer} of {path.name} arrived incomplete"
         raise OSError(msg)

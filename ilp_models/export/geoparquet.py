@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,8 +38,6 @@ def write(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, pat
     path : Path
         The file to write.
     """
-    table.to_parquet(path, compression="zstd", index=False)
-    stored = pq.read_table(path)
     record: dict[str, Any] = {
         "facts": dict(marking.facts),
         "freq": forecast.periods.freqstr,
@@ -48,7 +47,23 @@ def write(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, pat
         "digest": forecast.digest(),
         "dispersion": {"dims": list(forecast.dispersion.dims), "values": forecast.dispersion.values.tolist()},
     }
-    record["seal"] = _seal(table, record)
+    write_table(table, {**record, "seal": _seal(table, record)}, path)
+
+
+def write_table(table: gpd.GeoDataFrame, record: Mapping[str, Any], path: Path) -> None:
+    """Write a table as GeoParquet with a record of this package in its metadata.
+
+    Parameters
+    ----------
+    table : GeoDataFrame
+        Any rows.
+    record : mapping
+        Plain JSON values.
+    path : Path
+        The file to write.
+    """
+    table.to_parquet(path, compression="zstd", index=False)
+    stored = pq.read_table(path)
     metadata = {**(stored.schema.metadata or {}), _KEY: json.dumps(record).encode()}
     pq.write_table(stored.replace_schema_metadata(metadata), path, compression="zstd")
 

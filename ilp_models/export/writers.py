@@ -26,7 +26,7 @@ PLAIN_NAMES: Final[Mapping[str, str]] = {
     "csv": "grid.csv",
     "geotiff": "grid.tif",
 }
-_FAILURES: Final = (
+FAILURES: Final = (
     OSError,
     ArrowException,
     pyogrio.errors.DataSourceError,
@@ -144,7 +144,7 @@ class Export:
                 for name in self.formats:
                     writers[name](table, marking, Path(unfinished, names[name]))
                 return [path.replace(folder / path.name) for path in sorted(Path(unfinished).iterdir())]
-        except _FAILURES as error:
+        except FAILURES as error:
             reason = str(error).partition("\n")[0]
             msg = f"The export to {folder} failed ({reason}); free space there or choose another folder."
             raise StorageError(msg) from error

@@ -11,8 +11,10 @@ from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.export.allocated import allocation_table, write_allocation, write_rows
+from ilp_models.export.allocated import allocation_table, write_allocation
+from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
+from ilp_models.export.writers import FAILURES
 from ilp_models.pipeline.allocating import Task
 from ilp_models.pipeline.allocation_record import entry, marking_of, plain, told
 from ilp_models.pipeline.asked import Left
@@ -123,12 +125,12 @@ def _write(made: Made, marking: Marking, level: str, config: Mapping[str, Any], 
     try:
         files = write_allocation(allocation_table(made.allocation, made.left.places, marking), marking, place)
         if not made.frontier.empty:
-            files += write_rows(made.frontier, marking, place / "frontier.csv")
+            files += write_rows(made.frontier, marking.facts, place / "frontier.csv")
             files.append(draw_frontier(place / "frontier.png", made.frontier, made.choice.cap))
-            files += write_rows(made.groups, marking, place / "groups.csv")
+            files += write_rows(made.groups, marking.facts, place / "groups.csv")
         files += write_products(made, marking, LEVELS if level == "all" else (level,), place)
         files.append(write_json(place / "allocation.json", plain(made, marking, config, files)))
-    except OSError as error:
+    except FAILURES as error:
         msg = f"The allocation was not written ({error}); free space there or choose another folder: output=..."
         raise StorageError(msg) from error
     return files

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ilp_models.export.allocated import write_rows
+from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.allocation_record import grounds
 from ilp_models.pipeline.field_products import community, shift
@@ -76,5 +76,5 @@ def write_products(made: Made, marking: Marking, levels: Sequence[str], folder: 
             | {"attribution": marking.facts["attribution"]},
         )
         files.append(write_product(folder / f"{level}.html", product))
-        files += write_rows(table, marking, folder / f"{level}.csv")
+        files += write_rows(table, marking.facts, folder / f"{level}.csv")
     return files

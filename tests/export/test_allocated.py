@@ -13,7 +13,8 @@ import xarray as xr
 from ilp_models.domain.allocation import Allocation, Override
 from ilp_models.domain.caveat import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError
-from ilp_models.export.allocated import allocation_table, marked, write_allocation, write_rows
+from ilp_models.export.allocated import allocation_table, marked, write_allocation
+from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import mark
 from ilp_models.export.table import Places
 from tests.builders import forecast_on, square_grid
@@ -45,11 +46,21 @@ def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
         assert frame.loc[frame["effort"] > 0, "cell"].tolist() == ["r0c3", "r1c3"]
         np.testing.assert_allclose(frame["covered"].sum(), 0.6)
     assert set(frames[2]["caveat"]) == {SCOPE}
+    centres = places.geometry.centroid.to_crs("EPSG:4326")
+    np.testing.assert_allclose(frames[2][["lon", "lat"]], np.c_[centres.x, centres.y], rtol=0, atol=1e-6)
     stored = json.loads(pq.read_schema(files[0]).metadata[b"ilp_models"])["facts"]
     for facts in (stored, json.loads(files[3].read_text()), pyogrio.read_info(files[1])["layer_metadata"]):
         assert (facts["caveat"], facts["budget"]) == (CAVEAT, "2 cells in each period")
         assert facts["overrides"] == "r0c3 in 2022-01-03: 1, S. Ergeant: a fair"
         assert facts["chosen_by"] == "A. Planner"
+
+
+def test_a_layer_that_lost_rows_on_its_way_is_noticed(plan, tmp_path, monkeypatch):
+    made, places, marking = plan
+    write = pyogrio.write_dataframe
+    monkeypatch.setattr(pyogrio, "write_dataframe", lambda rows, *rest, **more: write(rows.iloc[1:], *rest, **more))
+    with pytest.raises(OSError, match=r"layer allocation of allocation\.gpkg arrived incomplete"):
+        write_allocation(allocation_table(made, places, marking), marking, tmp_path)
 
 
 def test_places_of_other_cells_are_refused(plan):
@@ -61,7 +72,7 @@ def test_places_of_other_cells_are_refused(plan):
 def test_words_in_a_table_start_no_formula(plan, tmp_path):
     _, _, marking = plan
     rows = pd.DataFrame({"area": ["=1+1", None], "effort": [1 / 3, 2.0], "under": [True, False]})
-    table = pd.read_csv(write_rows(rows, marking, tmp_path / "rows.csv")[0])
+    table = pd.read_csv(write_rows(rows, marking.facts, tmp_path / "rows.csv")[0])
     assert table["area"].tolist()[0] == "'=1+1"
     assert table["effort"].tolist() == [0.333333, 2.0]
     assert table["under"].tolist() == [True, False]

@@ -5,7 +5,7 @@ import pytest
 
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.errors import StorageError
-from ilp_models.export import areas
+from ilp_models.export import delimited
 from ilp_models.export.areas import write_areas
 from ilp_models.export.marking import mark
 from tests.builders import forecast_on, square_grid
@@ -52,7 +52,7 @@ def test_a_failure_leaves_the_files_of_before(tmp_path, monkeypatch):
     def fail(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(areas, "beside", fail)
+    monkeypatch.setattr(delimited, "beside", fail)
     with pytest.raises(StorageError, match=r"^areas\.csv could not be written to .* \(No space left on device\)"):
         written(tmp_path, types=("Assault", "Robbery"))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -220,6 +220,15 @@ def test_changes_by_hand_are_made_recorded_and_kept_within_the_budget(shelf, adm
     assert "spends" in refused(shelf, tmp_path, admitted.folder, f"overrides='{path}'", error=InputError)
 
 
+def test_a_layer_that_cannot_be_written_leaves_nothing_and_is_told_in_a_line(shelf, admitted, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise pyogrio.errors.DataSourceError("disk I/O error")
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", fail)
+    line = refused(shelf, tmp_path, admitted.folder, "level=shift", error=StorageError)
+    assert "The allocation was not written (disk I/O error)" in line
+
+
 def test_a_withheld_forecast_gets_nothing(shelf, withheld, tmp_path):
     assert "withheld" in refused(shelf, tmp_path, withheld.folder)
 
