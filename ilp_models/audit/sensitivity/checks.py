@@ -1,6 +1,6 @@
 """Checks of what a model was made from and on: tainted records, and areal units that change the findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -48,15 +48,14 @@ def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp,
     return [none_allowed(TAINTED_PERIODS, title, len(inside), reason, evidence=span)]
 
 
-def check_areal_unit(evidence: Evidence, others: Mapping[str, Evidence] | None = None) -> list[Finding]:
+def check_areal_unit(evidence: Evidence) -> list[Finding]:
     """Return how many exposure ratios change sides of 1 on other areal units.
 
     Parameters
     ----------
     evidence : Evidence
-        As audited.
-    others : mapping of str to Evidence, optional
-        Audits of the same forecaster on other grids; parent areas of the grid are looked at anyway.
+        As audited. Only its parent areas are other units: a second grid is no part of what is kept of an audit, so it
+        stands in the report and not in a finding.
 
     Returns
     -------
@@ -66,7 +65,7 @@ def check_areal_unit(evidence: Evidence, others: Mapping[str, Evidence] | None =
         there is too little evidence.
     """
     title = "exposure ratios that change sides of 1 on other areal units"
-    units = areal_units(evidence, others)
+    units = areal_units(evidence)
     changed, compared_pairs = [], 0
     audited = _sides(Flagging.of(evidence), evidence)
     for name, flagging in units:
@@ -78,9 +77,8 @@ def check_areal_unit(evidence: Evidence, others: Mapping[str, Evidence] | None =
                 changed += [f"{'/'.join(key)} on {name}"] if known and mine[0] * ours[0] < 0 else []
     count = float(len(changed)) if compared_pairs else float("nan")
     subject = f"{title} ({', '.join(changed[:5])})" if changed else title
-    thin = (
-        "" if compared_pairs else "the grid has no parent areas or there is no group table; audit on a second grid too"
-    )
+    lacking = "the grid areas above its cells (grid.parents)" if evidence.residents else "a group table (audit.groups)"
+    thin = "" if compared_pairs else f"there is no other unit to compare with; give {lacking}"
     advice = "Say on which unit the allocation is made, and report both."
     numbers = (count, count, count)
     return [evidence.judged(AREAL_UNIT, subject, numbers, thin=thin, advice=advice, evidence=float(compared_pairs))]

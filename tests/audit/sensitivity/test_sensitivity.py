@@ -196,10 +196,14 @@ def test_units_that_agree_pass_and_without_a_second_unit_nothing_is_known():
     agreeing = evidence(expected, residents=(lives(0.2 + 0.6 * (ROWS == 0)),))
     assert check_areal_unit(agreeing)[0].state is State.PASS
     alone = evidence(parents=pd.DataFrame())
-    assert check_areal_unit(alone)[0].state is State.INSUFFICIENT
+    for lacking, words in (alone, "give the grid areas above its cells"), (evidence(residents=()), "a group table"):
+        found = check_areal_unit(lacking)[0]
+        assert found.state is State.INSUFFICIENT
+        assert words in found.reason
+        assert "second grid" not in found.reason  # it is replayed for the report, after the findings
     assert vary_areas(alone).empty
-    second = check_areal_unit(alone, {"the same again": alone})[0]
-    assert (second.state, second.estimate) == (State.PASS, 0.0)
+    second = vary_areas(alone, {"the same again": alone})
+    assert second["value"].to_numpy() == pytest.approx(second["against"].to_numpy(), nan_ok=True)
 
 
 def test_a_band_runs_from_more_to_less_where_the_group_lives_and_its_mean_is_one():
