@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import inspect
 import logging
 import os
 import shlex
@@ -20,11 +21,11 @@ from omegaconf import DictConfig
 
 import ilp_models
 from ilp_models.cli.complaint import UsageError, complain
-from ilp_models.cli.manual import find_tasks
-from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.cli.manual import find_options, find_tasks
+from ilp_models.cli.parts import build_parts, narrowed, resolve
 from ilp_models.cli.run_folder import point_latest, unfinished
 from ilp_models.cli.sentences import as_typed
-from ilp_models.cli.settings import Settings
+from ilp_models.cli.settings import Settings, find_keys
 
 # Set before any heavy import: nothing phones home, no thread spins while it waits, no figure needs a screen.
 _ENVIRONMENT = {
@@ -198,8 +199,10 @@ class Door:
         chosen = HydraConfig.get()
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings():
-            config = resolve(cfg)
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
+            accepted = inspect.signature(pipeline.run).parameters
+            methods = find_options([self.configs]).get("model", ())
+            config = narrowed(resolve(cfg), accepted, find_keys(self.configs), methods)
             command = shlex.join(["ilp", task, *chosen.overrides.task])
             told = pipeline.run(**build_parts(config), config={**config, "command": command}, folder=folder)
         if chosen.mode == RunMode.RUN:

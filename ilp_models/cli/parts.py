@@ -2,7 +2,7 @@
 
 import keyword
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from hydra.utils import get_object, instantiate
@@ -63,6 +63,37 @@ def build_parts(config: dict[str, Any]) -> dict[str, Any]:
     wanted = {key: value for key, value in config.items() if key not in DOOR_KEYS}
     parts: dict[str, Any] = instantiate(wanted, _convert_="all")
     return {argument(key): part for key, part in parts.items()}
+
+
+def narrowed(
+    config: dict[str, Any], accepted: Collection[str], elsewhere: Collection[str], methods: Collection[str]
+) -> dict[str, Any]:
+    """Return the settings without what an experiment says of parts and methods that this run has not.
+
+    An experiment serves several tasks and any choice of methods. What nobody knows stays, and is refused as ever.
+
+    Parameters
+    ----------
+    config : dict
+        Plain settings of a task.
+    accepted : collection of str
+        Names of the task's arguments.
+    elsewhere : collection of str
+        Top-level keys that any task has.
+    methods : collection of str
+        Options of `model`.
+
+    Returns
+    -------
+    dict
+        The others, in their order.
+    """
+    taken = (*accepted, *DOOR_KEYS)
+    kept = {key: value for key, value in config.items() if argument(key) in taken or key not in elsewhere}
+    if "model" in kept:
+        chosen = {name: one for name, one in kept["model"].items() if name not in methods or "_target_" in one}
+        kept["model"] = chosen
+    return kept
 
 
 def argument(setting: str) -> str:

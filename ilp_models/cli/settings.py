@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.complaint import UsageError
-from ilp_models.cli.manual import find_options, find_package, read_manual, read_meanings
+from ilp_models.cli.manual import find_options, find_package, find_tasks, read_manual, read_meanings
 
 _FLAGS = """\
 Flags
@@ -187,6 +187,23 @@ class Settings:
                 textwrap.fill(f"{package}. {', '.join(bare)}", 112, initial_indent=_IN, subsequent_indent=_IN * 2)
             )
         return lines
+
+
+def find_keys(configs: Path) -> set[str]:
+    """Return the top-level keys of all tasks.
+
+    Parameters
+    ----------
+    configs : Path
+        Folder of configuration.
+
+    Returns
+    -------
+    set of str
+        Settings and groups, without the shared ones of the door.
+    """
+    files = [configs / f"{task}.yaml" for task in find_tasks(configs)]
+    return {str(key) for path in files for key in (*OmegaConf.load(path), *_groups(path))} - {"defaults"}
 
 
 _ABSENT = object()

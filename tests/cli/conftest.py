@@ -26,7 +26,7 @@ fail: null
 """
 _FILES = {
     "count.yaml": _PRIMARY,
-    "tally.yaml": "# Tally what was counted.\ndefaults:\n  - _door\n  - _self_\n",
+    "tally.yaml": "# Tally what was counted.\ndefaults:\n  - _door\n  - _self_\nruled: true\n",
     "flock/small.yaml": "# A few sheep\n_target_: fractions.Fraction\nnumerator: 3 # Head of sheep\ndenominator: 1\n",
     "flock/large.yaml": "# Many sheep\n_target_: fractions.Fraction\n# Head of sheep,\n# lambs too\nnumerator: 400\n",
     "flock/missing.yaml": "_target_: fractions.Fraction\nnumerator: ???\n",
@@ -36,6 +36,8 @@ _FILES = {
     "shepherd/ann.yaml": "# @package shepherd.ann\n# Ann\npace: 4 # Sheep a minute\n",
     "shepherd/bob.yaml": "# @package shepherd.bob\n# Bob\npace: 2 # Sheep a minute\n",
     "experiment/early.yaml": "# @package _global_\nname: early\nflock: {numerator: 7}\n",
+    "experiment/wide.yaml": "# @package _global_\nname: wide\nruled: false\n",
+    "experiment/wrong.yaml": "# @package _global_\nname: wrong\nrulled: false\n",
 }
 _PIPELINE = """
 import errno, logging, warnings

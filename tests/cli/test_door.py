@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.parts import narrowed
 
 pytestmark = pytest.mark.filterwarnings("default:a wolf")
 
@@ -137,6 +138,19 @@ def test_settings_can_be_shown_without_running(ilp, tmp_path):
 def test_an_experiment_beats_the_defaults_and_the_command_line_beats_both(ilp):
     assert ilp("count", "experiment=early")[1] == "7 sheep, 2 shepherds, early\n"
     assert ilp("count", "experiment=early", "flock.numerator=9", "name=mine")[1] == "9 sheep, 2 shepherds, mine\n"
+
+
+def test_an_experiment_may_set_parts_of_other_tasks_and_nothing_that_no_task_has(ilp):
+    assert ilp("count", "experiment=wide")[:2] == (0, "3 sheep, 2 shepherds, wide\n")
+    code, _, err = ilp("count", "experiment=wrong")
+    assert code == 1
+    assert "unexpected keyword argument 'rulled'" in err
+
+
+def test_settings_of_methods_not_chosen_are_left_out_and_misspelt_ones_stay():
+    chosen = {"ewma": {"_target_": "ilp_models.model.ewma.Ewma"}}
+    given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
+    assert narrowed(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
 
 
 def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
