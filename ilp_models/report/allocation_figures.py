@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ilp_models.report.figures import literal, save
-from ilp_models.report.page import MISSING
+from ilp_models.report.figures import COLOURS, GREY, INK, brief, plain_axes, save
+from ilp_models.report.words import MISSING
 
-_INK = "#1b2530"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKS = ("o", "s", "^", "D", "v", "P")
-_GREY = "#6b7680"
 
 
 def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = None) -> Path:
@@ -37,23 +34,23 @@ def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = Non
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     price, exposed, covered = figure.subplots(1, 3)
     points = frontier.drop_duplicates("cap")
-    price.plot(range(len(caps)), 100 * points["of_uncapped"], c=_INK, marker="o", ms=5)
-    price.set_title("covered, % of what no cap covers", fontsize=10, loc="left", color=_INK)
+    price.plot(range(len(caps)), 100 * points["of_uncapped"], c=INK, marker="o", ms=5)
+    price.set_title("covered, % of what no cap covers", fontsize=10, loc="left", color=INK)
     groups = list(dict.fromkeys(frontier["group"]))
     for number, group in enumerate(groups):
         rows = frontier[frontier["group"] == group]
-        style = {"c": _COLOURS[number % len(_COLOURS)], "marker": _MARKS[number % len(_MARKS)], "ms": 5, "lw": 1.3}
+        style = {"c": COLOURS[number % len(COLOURS)], "marker": _MARKS[number % len(_MARKS)], "ms": 5, "lw": 1.3}
         where = rows["cap"].map(place)
-        exposed.plot(where, rows["exposure_ratio"], label=literal(str(group)), **style)
-        covered.plot(where, 100 * rows["coverage"], label=literal(str(group)), **style)
-    exposed.axhline(1, c=_GREY, lw=1, ls=":")
-    exposed.set_title("exposure over that of the reference", fontsize=10, loc="left", color=_INK)
-    covered.set_title("expected events covered, %", fontsize=10, loc="left", color=_INK)
+        exposed.plot(where, rows["exposure_ratio"], label=brief(str(group)), **style)
+        covered.plot(where, 100 * rows["coverage"], label=brief(str(group)), **style)
+    exposed.axhline(1, c=GREY, lw=1, ls=":")
+    exposed.set_title("exposure over that of the reference", fontsize=10, loc="left", color=INK)
+    covered.set_title("expected events covered, %", fontsize=10, loc="left", color=INK)
     covered.legend(fontsize=7.5, framealpha=0.9, edgecolor="none")
     for axes in (price, exposed, covered):
         axes.set_xticks(range(len(caps)), ["none" if np.isinf(cap) else f"{cap:g}" for cap in caps])
         axes.set_xlabel("cap on the exposure ratio", fontsize=9)
-        axes.spines[["top", "right"]].set_visible(False)
+        plain_axes(axes)
         if chosen is not None and chosen in place:
             axes.axvline(place[chosen], c="#00a3a3", lw=6, alpha=0.25, zorder=0)
     return save(figure, path, "Price against equity")

@@ -8,16 +8,17 @@ import pandas as pd
 
 from ilp_models.domain.caveat import RESEARCH_ONLY
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import tables
+from ilp_models.report.audit.findings import judged
 from ilp_models.report.content import FigureFile, KeyNumber, ReportContent, TypeSection, Verdict
 from ilp_models.report.figures import draw_calibration, draw_hit_curves, draw_importance
 from ilp_models.report.maps import Ground, draw_map
-from ilp_models.report.page import Report, number, percent
+from ilp_models.report.page import Report
+from ilp_models.report.words import number, percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,13 +97,6 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
     """
     decision, intake = evidence.decision, evidence.intake
     table = tables.comparison(evidence.scores, evidence.baseline)
-    try:
-        types = _types(report, evidence, folder)
-        curves = _curves(evidence, folder)
-        importance = _importance(report, evidence, folder)
-    except OSError as error:
-        msg = f"The figures were not written to {folder} ({error}); free space there or choose another folder."
-        raise StorageError(msg) from error
     return ReportContent(
         city=evidence.city,
         data=records_in_a_line(intake),
@@ -113,13 +107,13 @@ def compose(report: Report, evidence: Evidence, folder: Path) -> ReportContent:
             decision.admitted, tables.plain_reasons(decision), f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"
         ),
         key_numbers=_key_numbers(evidence, table),
-        types=types,
+        types=_types(report, evidence, folder),
         comparison=table,
         protocol=evidence.protocol,
         audit_protocol=tables.audit_protocol(decision.report),
-        curves=curves,
-        importance=importance,
-        findings=tables.findings(decision.report),
+        curves=_curves(evidence, folder),
+        importance=_importance(report, evidence, folder),
+        checks=judged(decision.report),
         intake=tables.intake(intake),
         intake_summary=_kept(intake),
         intake_notes=intake.notes,

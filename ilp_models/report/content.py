@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ilp_models.report.audit.findings import Judged
+
 
 @dataclass(frozen=True)
 class FigureFile:
@@ -120,9 +122,8 @@ class ReportContent:
         Hit and calibration curves.
     importance : FigureFile or None
         Global importance of features; None where the forecaster has no explanation.
-    findings : DataFrame
-        ``check, title, state, reason, about, estimate, low, high, limit, required``; ``about`` names crime type and
-        group.
+    checks : tuple of Judged
+        What the audit found, gathered by check.
     intake : DataFrame
         ``rule, action, count, unit, share, examples, note``.
     intake_summary : str
@@ -150,7 +151,7 @@ class ReportContent:
     audit_protocol: str
     curves: tuple[FigureFile, ...]
     importance: FigureFile | None
-    findings: pd.DataFrame
+    checks: tuple[Judged, ...]
     intake: pd.DataFrame
     intake_summary: str
     intake_notes: tuple[str, ...]

@@ -8,15 +8,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ALL
+from ilp_models.report.words import kind_words
 
-_INK: Final = "#1b2530"
-_GREY: Final = "#6b7680"
+INK: Final = "#1b2530"
+GREY: Final = "#6b7680"
 # Okabe and Ito (2008): told apart with any kind of colour vision; line styles differ too.
-_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_PALE: Final = "#b8c1c8"
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+PALE: Final = "#b8c1c8"
 _NAMED: Final = 8  # curves with a name of their own: a legend of more hides what it explains
+_LONG: Final = 26  # characters of a name on an axis
 _DPI: Final = 140
 
 
@@ -41,6 +44,27 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def brief(name: str) -> str:
+    """Return a name that fits an axis or a legend, drawn as it stands.
+
+    Parameters
+    ----------
+    name : str
+        Any label.
+
+    Returns
+    -------
+    str
+        Of at most 26 characters, with an ellipsis where some are left out.
+
+    Examples
+    --------
+    >>> brief("a" * 26) == "a" * 26, len(brief("a" * 27))
+    (True, 26)
+    """
+    return literal(name if len(name) <= _LONG else f"{name[: _LONG - 1]}\N{HORIZONTAL ELLIPSIS}")
+
+
 def save(figure: Figure, path: Path, description: str) -> Path:
     """Return the path of a figure written as PNG.
 
@@ -57,10 +81,33 @@ def save(figure: Figure, path: Path, description: str) -> Path:
     -------
     Path
         ``path``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, metadata={"Description": description, "Software": "ilp_models"})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=_DPI, metadata={"Description": description, "Software": "ilp_models"})
+    except OSError as error:
+        msg = f"The figure {path} was not written ({error}); free space there or choose another folder."
+        raise StorageError(msg) from error
     return path
+
+
+def plain_axes(axes: Axes) -> None:
+    """Return nothing, having given axes the plain look of every figure.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where something is drawn.
+    """
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=INK)
+    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
+    axes.set_axisbelow(True)
 
 
 def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float = 0.25) -> Path:
@@ -88,19 +135,19 @@ def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float 
     lines = dict(list(rows.groupby("forecaster", sort=False, observed=True)))
     named = [name for place, name in enumerate(lines) if place < _NAMED or name == chosen]
     for number, name in enumerate(named):
-        colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
+        colour, style = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
         _draw_curve(axes, lines[name], literal(str(name)), c=colour, ls=style, lw=2.6 if name == chosen else 1.5)
     others = [name for name in lines if name not in named]
     for number, name in enumerate(others):
-        _draw_curve(axes, lines[name], None if number else f"{len(others)} others", c=_PALE, lw=0.8, zorder=1)
+        _draw_curve(axes, lines[name], None if number else f"{len(others)} others", c=PALE, lw=0.8, zorder=1)
     best = rows.drop_duplicates("share")
-    axes.plot(100 * best["share"], 100 * best["oracle"], c=_GREY, lw=1.2, ls=":", label="oracle: knew the counts")
-    axes.plot([0, 100 * up_to], [0, 100 * up_to], c=_GREY, lw=1, label="land at random")
+    axes.plot(100 * best["share"], 100 * best["oracle"], c=GREY, lw=1.2, ls=":", label="oracle: knew the counts")
+    axes.plot([0, 100 * up_to], [0, 100 * up_to], c=GREY, lw=1, label="land at random")
     axes.axvline(5, c="#c9d0d6", lw=1, zorder=0)
     axes.set(xlim=(0, 100 * up_to), ylim=(0, 100), xlabel="share of active land flagged, %")
     axes.set(ylabel="share of events that happened there, %")
     axes.legend(fontsize=8, loc="lower right", framealpha=0.95, edgecolor="none")
-    _plain(axes)
+    plain_axes(axes)
     return save(figure, path, "Hit curves")
 
 
@@ -130,7 +177,7 @@ def draw_calibration(path: Path, bins: pd.DataFrame) -> Path:
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, kind in zip(grid, kinds, strict=False):
         _calibration_panel(axes, bins[(bins["crime_type"] == kind) & (bins["expected"] > 0)])
-        axes.set_title(literal("all types" if kind == ALL else str(kind)), fontsize=10, color=_INK, loc="left")
+        axes.set_title(literal(kind_words(kind)), fontsize=10, color=INK, loc="left")
     for axes in grid[len(kinds) :]:
         axes.set_axis_off()
     figure.supxlabel("expected events per cell and period (bin mean)", fontsize=9)
@@ -142,13 +189,13 @@ def _calibration_panel(axes: Axes, rows: pd.DataFrame) -> None:
     values = rows[["expected", "observed", "low", "high"]].to_numpy(dtype=float)
     shown = values[values > 0]
     ends = (shown.min() / 1.5, shown.max() * 1.5) if shown.size else (0.01, 1.0)
-    axes.plot(ends, ends, c=_GREY, lw=1)
+    axes.plot(ends, ends, c=GREY, lw=1)
     down, up = rows["observed"] - rows["low"], rows["high"] - rows["observed"]
     error: Any = np.nan_to_num(np.stack([down, up])).clip(0)
-    axes.errorbar(rows["expected"], rows["observed"], yerr=error, fmt="o", ms=4, c=_COLOURS[0], elinewidth=1.2)
+    axes.errorbar(rows["expected"], rows["observed"], yerr=error, fmt="o", ms=4, c=COLOURS[0], elinewidth=1.2)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     axes.set_yscale("log", nonpositive="clip")
-    _plain(axes)
+    plain_axes(axes)
 
 
 def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Path:
@@ -171,21 +218,14 @@ def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Pa
     rows = importance.head(count).iloc[::-1]
     figure = Figure(figsize=(6.4, 0.8 + 0.31 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh(range(len(rows)), rows["multiplier"] - 1, left=1, color=_COLOURS[0])
+    bars = axes.barh(range(len(rows)), rows["multiplier"] - 1, left=1, color=COLOURS[0])
     labels = [
         f"x{factor:.2f}  {literal(family.replace('_', ' '))}"
         for factor, family in zip(rows["multiplier"], rows["family"], strict=True)
     ]
-    axes.bar_label(bars, labels=labels, fontsize=8, padding=3, color=_INK)
+    axes.bar_label(bars, labels=labels, fontsize=8, padding=3, color=INK)
     axes.set_yticks(range(len(rows)), [literal(name.replace("_", " ")) for name in rows["feature"]], fontsize=8)
     axes.set_xlabel("typical factor on the expected count (1: none), and family of the feature", fontsize=8)
     axes.set_xlim(1, 1 + 1.4 * max(float(rows["multiplier"].max()) - 1, 1e-6))
-    _plain(axes)
+    plain_axes(axes)
     return save(figure, path, "Global importance")
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=_INK)
-    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
-    axes.set_axisbelow(True)

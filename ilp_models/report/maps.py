@@ -15,10 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from ilp_models.report.figures import literal, save
+from ilp_models.report.figures import INK, literal, save
 
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
-_INK: Final = "#1b2530"
 _MARK: Final = "#00a3a3"
 _WIDTH: Final = 9.0  # inches
 
@@ -60,6 +59,17 @@ class Ground:
             outlines.extend(shapely.get_coordinates(line) for line in shapely.get_parts(shapely.line_merge(border)))
         return cls(cells, outlines)
 
+    def rings(self) -> list[npt.NDArray[np.float64]]:
+        """Return the ring around each cell, of the largest part of those that have several.
+
+        Returns
+        -------
+        list of ndarray of float64
+            One of shape (points, 2) a cell, metres.
+        """
+        largest = [max(shapely.get_parts(cell), key=shapely.area) for cell in self.cells]
+        return [shapely.get_coordinates(ring) for ring in shapely.get_exterior_ring(largest)]
+
 
 def draw_map(
     path: Path, ground: Ground, expected: npt.NDArray[np.float64], top: npt.NDArray[np.int64], title: str, mark: str
@@ -93,7 +103,7 @@ def draw_map(
     height = _WIDTH * np.clip((upper - bottom) / (right - left), 0.4, 1.3) + 0.5
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
-    rings = [shapely.get_coordinates(part) for part in shapely.get_exterior_ring(_largest(ground.cells))]
+    rings = ground.rings()
     edges = class_edges(expected)
     colours = mpl.colormaps["magma_r"](np.linspace(0.0, 0.88, len(edges) - 1))
     classes = np.clip(np.searchsorted(edges, expected, side="right") - 1, 0, len(edges) - 2)
@@ -107,7 +117,7 @@ def draw_map(
     axes.set_ylim(bottom - (0.02 if scale else 0.12) * (upper - bottom), upper + 0.02 * (upper - bottom))
     axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.set_title(literal(title), loc="left", fontsize=13, color=_INK, fontweight="bold")
+    axes.set_title(literal(title), loc="left", fontsize=13, color=INK, fontweight="bold")
     _number(axes, ground.cells, top, right - left)
     _legend(axes, edges, colours, legend)
     _scale(axes, right - left, at_left=scale == "lower left")
@@ -142,7 +152,7 @@ def draw_difference(path: Path, ground: Ground, values: npt.NDArray[np.float64],
     figure = Figure(figsize=(width, width * np.clip((upper - bottom) / (right - left), 0.4, 1.3) + 0.9))
     figure.set_layout_engine("constrained")
     axes = figure.add_subplot()
-    rings = [shapely.get_coordinates(part) for part in shapely.get_exterior_ring(_largest(ground.cells))]
+    rings = ground.rings()
     end = float(np.quantile(np.abs(values), 0.99)) or float(np.abs(values).max()) or 1.0
     patches = PolyCollection(rings, edgecolors="face", linewidths=0.15, cmap="RdBu_r", clim=(-end, end))
     patches.set_array(values)
@@ -150,9 +160,9 @@ def draw_difference(path: Path, ground: Ground, values: npt.NDArray[np.float64],
     axes.add_collection(LineCollection(ground.outlines, colors="#47525b", linewidths=0.4))
     axes.set(xlim=(left, right), ylim=(bottom - 0.1 * (upper - bottom), upper), aspect="equal")
     axes.set_axis_off()
-    axes.set_title(literal(title), loc="left", fontsize=10.5, color=_INK, fontweight="bold")
+    axes.set_title(literal(title), loc="left", fontsize=10.5, color=INK, fontweight="bold")
     bar = figure.colorbar(patches, ax=axes, orientation="horizontal", fraction=0.05, pad=0.02, extend="both")
-    bar.set_label(literal(label), fontsize=8, color=_INK)
+    bar.set_label(literal(label), fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7.5)
     _scale(axes, right - left, at_left=True)
     return save(figure, path, title)
@@ -182,18 +192,13 @@ def class_edges(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1.0])
 
 
-def _largest(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return each cell as one polygon: the largest part of those that have several."""
-    return np.array([max(shapely.get_parts(cell), key=shapely.area) for cell in cells], dtype=object)
-
-
 def _number(axes: Axes, cells: npt.NDArray[Any], top: npt.NDArray[np.int64], width: float) -> None:
     """Write the numbers of the highest cells into them, as large as the cells allow."""
     for number, position in enumerate(top, start=1):
         centre = shapely.point_on_surface(cells[position])
         points = np.sqrt(shapely.area(cells[position])) / width * _WIDTH * 72
         size = float(np.clip(0.66 * points, 4.5, 9.0))
-        halo = [withStroke(linewidth=1.2, foreground=_INK)]
+        halo = [withStroke(linewidth=1.2, foreground=INK)]
         text: dict[str, Any] = {
             "ha": "center",
             "va": "center_baseline",
@@ -225,13 +230,13 @@ def _scale(axes: Axes, width: float, *, at_left: bool) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     x = left + 0.03 * (right - left) if at_left else right - 0.03 * (right - left) - length
     y, tall = bottom + 0.02 * (top - bottom), 0.011 * (top - bottom)
-    axes.plot([x, x, x + length, x + length], [y + tall, y, y, y + tall], color=_INK, linewidth=1.4)
+    axes.plot([x, x, x + length, x + length], [y + tall, y, y, y + tall], color=INK, linewidth=1.4)
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    axes.text(x + length / 2, y + 1.2 * tall, label, ha="center", va="bottom", fontsize=8, color=_INK)
-    arrow = {"arrowstyle": "-|>", "color": _INK, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
+    axes.text(x + length / 2, y + 1.2 * tall, label, ha="center", va="bottom", fontsize=8, color=INK)
+    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
     middle = x + length / 2
     axes.annotate("", xy=(middle, y + 9 * tall), xytext=(middle, y + 5 * tall), arrowprops=arrow)
-    axes.text(middle + tall, y + 7 * tall, "N", ha="left", va="center", fontsize=9, color=_INK)
+    axes.text(middle + tall, y + 7 * tall, "N", ha="left", va="center", fontsize=9, color=INK)
 
 
 def _empty_corners(cells: npt.NDArray[Any]) -> list[str]:

@@ -8,12 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ilp_models.report.figures import literal, save
+from ilp_models.domain.scores import ALL
+from ilp_models.report.figures import COLOURS, GREY, PALE, STYLES, literal, save
+from ilp_models.report.words import kind_words
 
-_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_PALE: Final = "#b8c1c8"
-_GREY: Final = "#4d5963"
 _RED: Final = "#8a1c1c"
 _NAMED: Final = 12
 _ROWS: Final = 6
@@ -40,7 +38,7 @@ def draw_measure(path: Path, rows: pd.DataFrame, title: str, since: str, limit: 
     Path
         ``path``; one row of panels a crime type, the pool first, six at most.
     """
-    kinds = sorted(rows["crime_type"].unique(), key=lambda kind: kind != "all")[:_ROWS]
+    kinds = sorted(rows["crime_type"].unique(), key=lambda kind: kind != ALL)[:_ROWS]
     names = list(dict.fromkeys(map(_name, rows.itertuples(index=False))))
     figure = Figure(figsize=(9.6, 0.9 + 2.3 * len(kinds)), layout="constrained")
     panels = figure.subplots(len(kinds), 2, squeeze=False, sharex="col", width_ratios=(3, 2))
@@ -48,11 +46,11 @@ def draw_measure(path: Path, rows: pd.DataFrame, title: str, since: str, limit: 
         own = rows[rows["crime_type"] == kind]
         for _, line in own.groupby(["dimension", "group"], sort=False):
             _draw_line((left, right), line, names.index(_name(line.iloc[0])), since, limit)
-        left.axvline(pd.Timestamp(since), color=_GREY, linewidth=1)
-        left.set_ylabel(literal(kind))
+        left.axvline(pd.Timestamp(since), color=GREY, linewidth=1)
+        left.set_ylabel(literal(kind_words(kind)))
         for sign in (1, -1):
             right.axhline(sign * limit, color=_RED, linewidth=1, linestyle=(0, (4, 2)))
-        right.axhline(0, color=_PALE, linewidth=0.8)
+        right.axhline(0, color=PALE, linewidth=0.8)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(axis="x", rotation=30)
@@ -66,10 +64,10 @@ def draw_measure(path: Path, rows: pd.DataFrame, title: str, since: str, limit: 
 
 def _draw_line(panels: tuple[Axes, Axes], line: pd.DataFrame, at: int, since: str, limit: float) -> None:
     (left, right), named = panels, at < _NAMED
-    colour = _COLOURS[at % len(_COLOURS)] if named else _PALE
+    colour = COLOURS[at % len(COLOURS)] if named else PALE
     style: dict[str, Any] = {
         "color": colour,
-        "linestyle": _STYLES[(at // len(_COLOURS)) % len(_STYLES)],
+        "linestyle": STYLES[(at // len(COLOURS)) % len(STYLES)],
         "linewidth": 1.3,
     }
     moments = pd.to_datetime(line["period"])

@@ -8,7 +8,6 @@ from typing import Any, Final
 import pandas as pd
 
 from ilp_models.domain.caveat import CAVEAT
-from ilp_models.domain.errors import StorageError
 from ilp_models.report.content import FigureFile
 from ilp_models.report.monitor_figures import draw_measure
 from ilp_models.report.page import write_page
@@ -72,11 +71,7 @@ def write_monitor_page(folder: Path, evidence: MonitorEvidence) -> list[Path]:
     StorageError
         If a file cannot be written.
     """
-    try:
-        figures = [_draw(evidence, measure, folder / "figures") for measure in TITLES]
-    except OSError as error:
-        msg = f"The figures were not written to {folder} ({error}); free space there or choose another folder."
-        raise StorageError(msg) from error
+    figures = [_draw(evidence, measure, folder / "figures") for measure in TITLES]
     series = evidence.series
     watched = series[series["watched"]].sort_values(["breaches", "autocorrelation"], ascending=False, kind="stable")
     drift = evidence.drift.sort_values(["beyond", "distance"], ascending=False, kind="stable")

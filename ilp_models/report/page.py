@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
@@ -16,15 +14,14 @@ from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.finding import State
 from ilp_models.report.content import ReportContent
 from ilp_models.report.tables import REPORTED
+from ilp_models.report.words import MISSING, interval, number, percent
 
-MISSING: Final = "\N{EN DASH}"
-_WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS, REPORTED)
 ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",
     State.FAIL: "\N{BALLOT X}",
     State.REVIEW: "!",
     State.INSUFFICIENT: "?",
-    REPORTED: "\N{EN DASH}",
+    REPORTED: MISSING,
 }
 
 
@@ -111,7 +108,6 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
         title=title,
         content=content,
         comparison=[(bound, rows.to_dict("records")) for bound, rows in content.comparison.groupby("bound")],
-        checks=checks(content.findings),
         icons=ICONS,
         caveat=CAVEAT,
         scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
@@ -146,125 +142,39 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     )
     pages.filters.update(number=number, percent=percent, embed=embed)
     pages.globals.update(interval=interval)
+    write_whole(path, pages.get_template(template).render(**values))
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Return the path of a text file that is whole or was not touched.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    text : str
+        What.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
     try:
-        text = pages.get_template(template).render(**values)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent, ignore_cleanup_errors=True) as unfinished:
             whole = Path(unfinished, path.name)
             whole.write_text(text, encoding="utf-8")
             whole.replace(path)
     except OSError as error:
-        msg = f"The report {path} was not written ({error}); free space there or choose another folder."
+        msg = f"{path} was not written ({error}); free space there or choose another folder."
         raise StorageError(msg) from error
-
-
-def checks(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the findings gathered by check, the worst first.
-
-    Parameters
-    ----------
-    findings : DataFrame
-        ``check, title, state, reason, about, estimate, low, high, limit, required``.
-
-    Returns
-    -------
-    list of dict
-        ``title, state, required, tally`` (such as ``2 of 6 pass``) and ``rows``, the worst first.
-    """
-    order = {str(state): place for place, state in enumerate(_WORST_FIRST)}
-    gathered = []
-    for _, rows in findings.groupby("check", sort=False):
-        ranked = rows.assign(place=rows["state"].map(order)).sort_values("place", kind="stable")
-        first = ranked.iloc[0]
-        passed = int((ranked["state"] == State.PASS).sum())
-        gathered.append(
-            {
-                "title": first["title"],
-                "state": first["state"],
-                "required": bool(first["required"]),
-                "tally": f"{passed} of {len(ranked)} pass"
-                if set(ranked["state"]) != {REPORTED}
-                else f"{len(ranked)} not judged",
-                "rows": ranked.to_dict("records"),
-                "place": (not first["required"], first["place"]),
-            }
-        )
-    return sorted(gathered, key=lambda check: check["place"])
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Return a number as text, a dash where it is not defined.
-
-    Parameters
-    ----------
-    value : float
-        Any number.
-    digits : int, default 3
-        Significant digits.
-
-    Returns
-    -------
-    str
-        Without an exponent for everyday sizes.
-
-    Examples
-    --------
-    >>> number(0.033712), number(1234.5), number(float("nan")) == MISSING
-    ('0.0337', '1,234', True)
-    """
-    if not np.isfinite(value):
-        return MISSING
-    if abs(value) >= 10 ** (digits - 1):
-        return f"{value:,.0f}"
-    return f"{value:#.{digits}g}"
-
-
-def percent(value: float, digits: int = 1, *, sign: bool = False) -> str:
-    """Return a share as a percentage, a dash where it is not defined.
-
-    Parameters
-    ----------
-    value : float
-        A share, 1 for all.
-    digits : int, default 1
-        Decimals.
-    sign : bool, default False
-        Whether to write a plus sign too.
-
-    Returns
-    -------
-    str
-        With a no-break space before the sign.
-
-    Examples
-    --------
-    >>> percent(0.0122, 2, sign=True).replace(chr(160), " "), percent(float("nan")) == MISSING
-    ('+1.22 %', True)
-    """
-    if not np.isfinite(value):
-        return MISSING
-    return f"{100 * value:{'+' if sign else ''}.{digits}f}\N{NO-BREAK SPACE}%"
-
-
-def interval(low: float, high: float) -> str:
-    """Return an interval in brackets, empty text where an end is not defined.
-
-    Parameters
-    ----------
-    low, high : float
-        Its ends.
-
-    Returns
-    -------
-    str
-        Such as ``[0.9, 1.1]``.
-
-    Examples
-    --------
-    >>> interval(0.9, 1.1), interval(float("nan"), 1.0)
-    ('[0.900, 1.10]', '')
-    """
-    return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+    return path
 
 
 def embed(path: Path) -> str:
@@ -279,5 +189,14 @@ def embed(path: Path) -> str:
     -------
     str
         ``data:image/png;base64,...``.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
     """
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    try:
+        return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    except OSError as error:
+        msg = f"The figure {path} cannot be read ({error}); make the report again."
+        raise StorageError(msg) from error

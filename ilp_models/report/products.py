@@ -9,7 +9,8 @@ import pandas as pd
 
 from ilp_models.domain.caveat import CAVEAT, SCOPE
 from ilp_models.report.content import FigureFile
-from ilp_models.report.page import MISSING, number, percent, write_page
+from ilp_models.report.page import write_page
+from ilp_models.report.words import MISSING, number, percent
 
 KINDS: Final = ("text", "short", "number", "percent")
 _READERS: Final = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ilp_models.report.page import MISSING, number
+from ilp_models.report.words import MISSING, number
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ScoreTable
+from ilp_models.report.words import kind_words
 
 REPORTED: Final = "reported"
 _SCORES = {
@@ -211,8 +212,7 @@ def _bounds(finding: Finding) -> str:
 
 
 def _about(crime_type: str, dimension: str, group: str) -> str:
-    kind = "all types" if crime_type == ALL else crime_type
-    return ", ".join(filter(None, (kind, ": ".join(filter(None, (dimension, group)))))) or "the model"
+    return ", ".join(filter(None, (kind_words(crime_type), ": ".join(filter(None, (dimension, group)))))) or "the model"
 
 
 def intake(report: IntakeReport) -> pd.DataFrame:

@@ -5,15 +5,10 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ilp_models.report.figures import literal, save
+from ilp_models.report.figures import COLOURS, GREY, INK, literal, plain_axes, save
 
-_INK: Final = "#1b2530"
-_GREY: Final = "#9aa4ad"
-_BLUE: Final = "#0072B2"
-_RED: Final = "#D55E00"
 _FIXED: Final = ("trial", "best", "seconds", "reason")
 _ACROSS: Final = 3
 
@@ -40,17 +35,17 @@ def draw_history(path: Path, trials: pd.DataFrame, score: str, better: int) -> P
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     best = trials[score].cummax() if better > 0 else trials[score].cummin()
-    axes.step(trials["trial"], best.ffill(), where="post", color=_BLUE, label="best so far")
-    axes.plot(trials["trial"], trials[score], "o", color=_GREY, markersize=4, label="trial")
+    axes.step(trials["trial"], best.ffill(), where="post", color=COLOURS[0], label="best so far")
+    axes.plot(trials["trial"], trials[score], "o", color=GREY, markersize=4, label="trial")
     refused = trials.loc[trials[score].isna(), "trial"]
     if len(refused):
         axes.plot(
-            refused, [0.02] * len(refused), "x", color=_RED, transform=axes.get_xaxis_transform(), label="refused"
+            refused, [0.02] * len(refused), "x", color=COLOURS[1], transform=axes.get_xaxis_transform(), label="refused"
         )
     axes.set_xlabel("trial (0: the present settings)", fontsize=8)
     axes.set_ylabel(literal(score), fontsize=8)
     axes.legend(fontsize=8, frameon=False)
-    _plain(axes)
+    plain_axes(axes)
     return save(figure, path, f"{score} of each trial")
 
 
@@ -82,19 +77,12 @@ def draw_slices(path: Path, trials: pd.DataFrame, score: str, log: Sequence[str]
         axes = figure.add_subplot(down, across, place)
         numbers = pd.api.types.is_numeric_dtype(scored[name]) and not pd.api.types.is_bool_dtype(scored[name])
         values = scored[name] if numbers else scored[name].map(lambda value: literal(str(value)))
-        axes.plot(values, scored[score], "o", color=_GREY, markersize=4)
-        for mark, colour, rows in (("s", _INK, scored["trial"] == 0), ("D", _BLUE, scored["best"])):
+        axes.plot(values, scored[score], "o", color=GREY, markersize=4)
+        for mark, colour, rows in (("s", INK, scored["trial"] == 0), ("D", COLOURS[0], scored["best"])):
             axes.plot(values[rows], scored.loc[rows, score], mark, color=colour, markersize=6)
         if numbers and name in log:
             axes.set_xscale("log")
-        axes.set_title(literal(name), fontsize=8, color=_INK)
-        _plain(axes)
+        axes.set_title(literal(name), fontsize=8, color=INK)
+        plain_axes(axes)
     figure.supylabel(f"{literal(score)} (square: present settings, diamond: best)", fontsize=8)
     return save(figure, path, f"{score} against each setting")
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=_INK)
-    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
-    axes.set_axisbelow(True)

@@ -70,11 +70,11 @@ def test_demanded_checks_come_first_the_worst_before_the_others():
             finding("pass", "b", check="exposure", limit=Limit()),
         )
     )
-    assert [(one.check, one.state) for one in found] == [
-        ("coverage_ratio", "review"),
-        ("sum_ratio", "pass"),
-        ("exposure_ratio", "fail"),
-        ("exposure", "reported"),
+    assert [(one.check, one.state, one.tally) for one in found] == [
+        ("coverage_ratio", "review", "0 of 1 pass"),
+        ("sum_ratio", "pass", "1 of 1 pass"),
+        ("exposure_ratio", "fail", "0 of 1 pass"),
+        ("exposure", "reported", "1 not judged"),
     ]
 
 

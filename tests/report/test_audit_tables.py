@@ -58,7 +58,6 @@ def test_feedback_is_the_mean_over_replicates_with_its_ends():
     paths = tables.feedback_paths(makers.feedback_of()).set_index(["crime_type", "records", "period"])
     last = paths.loc[("all", "followed", 24)]
     assert last.tolist() == pytest.approx([0.1 + 24 * 0.004 + 0.005, 0.1 + 24 * 0.004, 0.1 + 24 * 0.004 + 0.01])
-    assert tables.feedback_paths(pd.DataFrame({"what": [1]})) is None
 
 
 def test_cells_of_a_sheet_are_text():

@@ -103,7 +103,7 @@ def test_a_forecaster_alone_has_no_pairs_and_no_maps(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "figures").write_text("a file")
-    with pytest.raises(StorageError, match="were not written"):
+    with pytest.raises(StorageError, match="was not written"):
         ComparisonReport().write(tmp_path, comparison_evidence())
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.figures import draw_calibration, draw_hit_curves, draw_importance
 from ilp_models.report.maps import Ground, class_edges, draw_map
@@ -75,6 +76,13 @@ def test_cells_in_several_pieces_can_be_drawn(tmp_path):
     cells[0] = shapely.union(cells[0], shapely.affinity.translate(cells[0], -2000, 0))
     ground = Ground.of(cells, parent_labels(GRID))
     assert draw_map(tmp_path / "map.png", ground, np.arange(12.0), np.array([0]), "Assault", "").exists()
+
+
+def test_a_figure_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    importance = pd.DataFrame({"feature": ["lag_1"], "family": ["lags"], "multiplier": [1.0]})
+    with pytest.raises(StorageError, match=r"file/importance.png was not written .*choose another folder"):
+        draw_importance(tmp_path / "file" / "importance.png", importance)
 
 
 def test_curves_and_bars_can_be_drawn(tmp_path):

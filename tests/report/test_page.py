@@ -3,13 +3,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.report.audit.findings import judged
 from ilp_models.report.compose import compose
-from ilp_models.report.page import Report, checks
+from ilp_models.report.page import Report
 from tests.report.report_makers import evidence_of, scores_of
 
 VOID = {"meta", "img", "input", "br", "link", "hr"}
@@ -115,10 +115,9 @@ def test_readers_without_eyes_or_mouse_are_served(admitted):
 
 
 def test_states_are_words(content, tmp_path):
-    rows = content.findings.head(5).assign(
-        state=["pass", "fail", "review", "insufficient", "reported"], check=list("abcde")
-    )
-    Report().write(tmp_path, replace(content, findings=rows))
+    states = ("pass", "fail", "review", "insufficient", "reported")
+    checks = tuple(replace(content.checks[0], check=state, state=state) for state in states)
+    Report().write(tmp_path, replace(content, checks=checks))
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     audit = page.text[page.text.index("not judged. A missing check") :]
     for shown in ("✓ pass", "✗ fail", "! review", "? insufficient", "\N{EN DASH} reported"):
@@ -171,26 +170,23 @@ def test_a_failed_write_keeps_the_page_of_before(content, tmp_path):
     path = Report().write(tmp_path, content)
     before = path.read_bytes()
     gone = replace(content, importance=replace(content.importance, path=tmp_path / "missing.png"))
-    with pytest.raises(StorageError, match="was not written"):
+    with pytest.raises(StorageError, match=r"missing.png cannot be read"):
         Report().write(tmp_path, gone)
     assert path.read_bytes() == before
     assert not [name for name in tmp_path.iterdir() if name.name.startswith(".report")]
 
 
-def test_the_worst_check_stands_first():
-    columns = ["check", "title", "state", "required"]
-    rows = [("a", "A", "pass", True), ("b", "B", "pass", True), ("b", "B", "fail", True), ("c", "C", "fail", False)]
-    found = checks(pd.DataFrame([*rows, ("d", "D", "reported", False)], columns=columns))
-    assert [(check["title"], check["state"], check["tally"]) for check in found] == [
-        ("B", "fail", "1 of 2 pass"),
-        ("A", "pass", "1 of 1 pass"),
-        ("C", "fail", "0 of 1 pass"),
-        ("D", "reported", "1 not judged"),
-    ]
+def test_checks_are_gathered_as_on_the_page_of_an_audit(withheld):
+    gathered = judged(evidence_of(groups=()).decision.report)
+    summaries = [f"{check.state} {check.label} {check.tally}" for check in gathered]
+    places = [withheld.text.index(words) for words in summaries]
+    assert places == sorted(places)
+    advice = [row["advice"] for check in gathered for _, _, rows in check.parts for row in rows]
+    assert all(words in withheld.text for words in advice)
 
 
 def test_an_audit_without_findings_is_named(content, tmp_path):
-    Report().write(tmp_path, replace(content, findings=content.findings.head(0)))
+    Report().write(tmp_path, replace(content, checks=()))
     assert "No check has run." in Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from ilp_models.domain.caveat import CAVEAT, SCOPE
 from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
-from ilp_models.report.audit.drafts import write_whole
 from ilp_models.report.audit.tables import COUNTS, KEYS, NUMBERS, measure_rows
 from ilp_models.report.definitions import NOTATION, defined
+from ilp_models.report.page import write_whole
 
 SCHEMA_VERSION: Final = "1.0"
 _SCHEMA: Final = "schema/audit-report-1.json"

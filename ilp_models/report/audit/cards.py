@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 
 from ilp_models.domain.caveat import CAVEAT, SCOPE
-from ilp_models.domain.finding import ALL
 from ilp_models.report import tables
 from ilp_models.report.audit.dossier import Dossier
 from ilp_models.report.audit.drafts import write_draft
@@ -16,7 +15,7 @@ from ilp_models.report.audit.page import AuditPage
 from ilp_models.report.audit.tables import measure_rows, sides
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.report.definitions import NOTATION, SHORT, defined
-from ilp_models.report.page import MISSING, number, percent
+from ilp_models.report.words import MISSING, kind_words, number, percent
 
 _UNKNOWN: Final = "not known: the run did not hand it over"
 
@@ -249,7 +248,7 @@ def _group_rows(dossier: Dossier) -> list[dict[str, str]]:
     rows = rows[np.isclose(rows["share"], header.get("share", np.nan)) & (rows["group"] != "")]
     return [
         {
-            "crime_type": "all types" if side["crime_type"] == ALL else str(side["crime_type"]),
+            "crime_type": kind_words(side["crime_type"]),
             "dimension": str(side["dimension"]),
             "group": str(row["group"]),
             **{name: _amount(row[name], share=True) for name in ("exposure", "coverage")},

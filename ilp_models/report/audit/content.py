@@ -22,8 +22,8 @@ from ilp_models.report.audit.sensitivity import Choice, choices
 from ilp_models.report.content import FigureFile, KeyNumber
 from ilp_models.report.definitions import defined
 from ilp_models.report.maps import Ground
-from ilp_models.report.page import MISSING, interval, number, percent
 from ilp_models.report.sheets import Sheet
+from ilp_models.report.words import MISSING, interval, kind_words, number, percent
 
 RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "sum_ratio")
 _MOST: Final = 400  # rows of measures a crime type; report.json holds the others
@@ -120,7 +120,9 @@ def compose_audit(dossier: Dossier, folder: Path, most: int = 60) -> AuditConten
         side_figures=_side_figures(dossier, rows, folder),
         ratio_figures=_ratio_figures(dossier, rows, folder),
         all_measures={
-            str(kind): Sheet.of(f"Every measure of {_kind(kind)}", _audited_first(dossier, own), _MOST, _WIDE)
+            str(kind): Sheet.of(
+                f"Every measure of {kind_words(kind) or MISSING}", _audited_first(dossier, own), _MOST, _WIDE
+            )
             for kind, own in rows.groupby("crime_type", sort=False)
         },
         flagged=_flagged(dossier, folder, most),
@@ -141,7 +143,7 @@ def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     for one in dossier.decision.findings:
         if one.check == "deviance_skill" and one.crime_type == scope:
             ends = " to ".join(percent(end, 2, sign=True) for end in (one.low, one.high))
-            note = f"{_kind(scope)}; interval by weeks {ends}; 0: no better"
+            note = f"{kind_words(scope)}; interval by weeks {ends}; 0: no better"
             skill = percent(one.estimate, 2, sign=True)
             numbers.append(
                 KeyNumber(skill, f"of the deviance of {dossier.header.get('baseline', 'the baseline')} saved", note)
@@ -149,7 +151,7 @@ def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     for measure in ("need_adjusted_ratio", "exposure_ratio", "coverage_ratio"):
         row = tables.extreme(own, measure)
         if row is not None:
-            about = ", ".join(filter(None, (_kind(row["crime_type"]), row["dimension"], row["group"])))
+            about = ", ".join(filter(None, (kind_words(row["crime_type"]), row["dimension"], row["group"])))
             note = f"{about}; {interval(row['week_low'], row['week_high'])} by weeks; 1: no difference"
             numbers.append(KeyNumber(number(row["value"]), f"{defined(measure).label.lower()}, furthest from 1", note))
     return tuple(numbers)
@@ -172,7 +174,7 @@ def _side_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[st
         ranked = part.assign(last=part["crime_type"] != ALL).sort_values("last", kind="stable")
         path = draw.draw_sides(folder / f"audit-sides-{place}.png", ranked)
         points = [
-            f"{_kind(kind)}, {group}: exposure {percent(_one(at, 'exposure'))}, "
+            f"{kind_words(kind)}, {group}: exposure {percent(_one(at, 'exposure'))}, "
             f"coverage {percent(_one(at, 'coverage'))}"
             for (kind, group), at in ranked.groupby(["crime_type", "group"], sort=False)
         ]
@@ -196,7 +198,7 @@ def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[s
     for place, (kind, part) in enumerate(parts, start=1):
         path = draw.draw_ratios(folder / f"audit-ratios-{place}.png", part, measures, limits)
         caption = (
-            f"Ratios by group, {_kind(kind)}, {_map_words(dossier)}; logarithmic, 1 is no difference. Thick bars: "
+            f"Ratios by group, {kind_words(kind)}, {_map_words(dossier)}; logarithmic, 1 is no difference. Thick bars: "
             "other weeks, this city and map. Thin bars: other areas. Grey bands: what chance gives when residents "
             "are exchanged between areas. Bars that are not drawn were not worked out."
         )
@@ -204,7 +206,7 @@ def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[s
             f"{row['group']} {defined(row['measure']).label.lower()} {number(row['value'])}"
             for row in part.head(16).to_dict("records")
         )
-        figures[str(kind)] = FigureFile(path, f"Ratios by group for {_kind(kind)}: {values}.", caption)
+        figures[str(kind)] = FigureFile(path, f"Ratios by group for {kind_words(kind)}: {values}.", caption)
     return figures
 
 
@@ -270,7 +272,3 @@ def _map_words(dossier: Dossier) -> str:
 def _one(rows: pd.DataFrame, measure: str) -> float:
     values = rows.loc[rows["measure"] == measure, "value"]
     return float(values.iloc[0]) if len(values) else float("nan")
-
-
-def _kind(kind: object) -> str:
-    return "all types" if kind == ALL else str(kind) or MISSING

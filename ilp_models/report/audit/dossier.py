@@ -11,6 +11,7 @@ import pandas as pd
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import ALL
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
@@ -114,7 +115,7 @@ class Dossier:
         """Refuse maps of other cells."""
         if self.flags is None or self.grid is None:
             return
-        types = len([kind for kind in self.decision.report.crime_types if kind != "all"])
+        types = len([kind for kind in self.decision.report.crime_types if kind != ALL])
         if self.flags.ndim != 3 or self.flags.shape[:2] != (types, len(self.grid)):
             msg = f"Flags of shape {self.flags.shape} are not of {types} crime types and {len(self.grid)} cells."
             raise InputError(msg)
@@ -133,7 +134,7 @@ class Dossier:
     @property
     def crime_types(self) -> tuple[str, ...]:
         """Crime types audited, without their pool."""
-        return tuple(kind for kind in self.decision.report.crime_types if kind != "all")
+        return tuple(kind for kind in self.decision.report.crime_types if kind != ALL)
 
     @property
     def flagged_of(self) -> str:

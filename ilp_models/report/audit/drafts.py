@@ -2,14 +2,14 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilp_models.domain.errors import StorageError
-from ilp_models.report.page import number, percent
+from ilp_models.report.page import write_whole
+from ilp_models.report.words import number, percent
 
 OPEN: Final = "TO BE FILLED BY A PERSON"
 _MARKED: Final = re.compile(rf"(?<!\\)\[{OPEN}: [^\]]*\]")
@@ -199,35 +199,3 @@ def write_json_draft(path: Path, content: dict[str, Any]) -> Path:
     """
     fields = count_open(json.dumps(content, ensure_ascii=False))
     return write_whole(path, json.dumps({"open_fields": fields} | content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Return the path of a text file that is whole or was not touched.
-
-    Parameters
-    ----------
-    path : Path
-        Where to write.
-    text : str
-        What.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent, ignore_cleanup_errors=True) as unfinished:
-            whole = Path(unfinished, path.name)
-            whole.write_text(text, encoding="utf-8")
-            whole.replace(path)
-    except OSError as error:
-        msg = f"{path} was not written ({error}); free space there or choose another folder."
-        raise StorageError(msg) from error
-    return path

@@ -1,4 +1,4 @@
-"""Figures of an audit: both sides together, ratios with three intervals, attribution gaps, price, feedback."""
+"""Figures of an audit: both sides together, ratios with three intervals, attribution gaps, feedback."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,20 +14,16 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 
 from ilp_models.domain.finding import ALL, Limit
 from ilp_models.report.definitions import defined
-from ilp_models.report.figures import literal, save
+from ilp_models.report.figures import GREY, INK, STYLES, brief, literal, plain_axes, save
+from ilp_models.report.words import kind_words
 
-_INK: Final = "#1b2530"
-_GREY: Final = "#6b7680"
 _PALE: Final = "#dfe5ea"
-_BLUE: Final = "#0072B2"
 _LIMIT: Final = "#8a1c1c"
-# Told apart by shape as well as by colour.
-_COLOURS: Final = ("#0072B2", "#D55E00", "#007a5a", "#a8517f", "#8a6100", "#1b2530")
+# The shared hues, darkened: small marks must stand out from white; told apart by shape, too.
+_DARK: Final = ("#0072B2", "#D55E00", "#007a5a", "#a8517f", "#8a6100", "#1b2530")
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
-_STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _COLUMNS: Final = 3
 _TITLE: Final = 22  # characters of a panel's title on a line
-_LONG: Final = 26  # characters of a name on an axis
 _TICKS: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
@@ -57,8 +53,8 @@ def draw_sides(path: Path, rows: pd.DataFrame) -> Path:
         own = rows[rows["crime_type"] == kind].set_index(["group", "measure"])
         for place, group in enumerate(groups):
             _side(axes, own, group, place)
-        axes.set_title(literal(_kind(kind)), fontsize=10, color=_INK, loc="left")
-        _plain(axes)
+        axes.set_title(literal(kind_words(kind)), fontsize=10, color=INK, loc="left")
+        plain_axes(axes)
     for axes in panels[len(kinds) :]:
         axes.set_axis_off()
     figure.supxlabel("exposure: share of residents' time on flagged land, %", fontsize=9)
@@ -69,8 +65,8 @@ def draw_sides(path: Path, rows: pd.DataFrame) -> Path:
 
 
 def _side(axes: Axes, own: pd.DataFrame, group: str, place: int) -> None:
-    colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
-    label = literal(_cut(group))
+    colour, marker = _DARK[place % len(_DARK)], _MARKERS[place % len(_MARKERS)]
+    label = brief(group)
     if not {(group, "exposure"), (group, "coverage")} <= set(own.index):
         axes.plot([], [], ls="", marker=marker, c=colour, label=label)
         return
@@ -119,8 +115,8 @@ def draw_ratios(path: Path, rows: pd.DataFrame, measures: Sequence[str], limits:
     for axes, measure in zip(panels, measures, strict=True):
         own = rows[rows["measure"] == measure].set_index(["dimension", "group"])
         _forest(axes, own, names, limits.get(measure))
-        axes.set_title(fill(defined(measure).label, _TITLE), fontsize=9, color=_INK, loc="left")
-    panels[0].set_yticks(range(len(names)), [literal(_cut(group)) for _, group in names], fontsize=8.5)
+        axes.set_title(fill(defined(measure).label, _TITLE), fontsize=9, color=INK, loc="left")
+    panels[0].set_yticks(range(len(names)), [brief(group) for _, group in names], fontsize=8.5)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     known = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(
@@ -135,21 +131,21 @@ def _numbers(table: pd.DataFrame, key: tuple[str, str]) -> dict[str, float]:
 
 
 def _forest(axes: Axes, own: pd.DataFrame, names: list[tuple[str, str]], limit: Limit | None) -> None:
-    axes.axvline(1, c=_GREY, lw=1, zorder=1)
+    axes.axvline(1, c=GREY, lw=1, zorder=1)
     bounds = [] if limit is None else [b for b in (limit.fail_below, limit.fail_above) if b]
     for bound in bounds:
         axes.axvline(bound, c=_LIMIT, lw=1, ls=(0, (4, 2)), label="limit: fail beyond", zorder=1)
     seen = [1.0, *bounds]
     for place, name in enumerate(names):
         if name not in own.index:
-            axes.text(1, place, "not measured", ha="center", va="center", fontsize=7.5, color=_INK)
+            axes.text(1, place, "not measured", ha="center", va="center", fontsize=7.5, color=INK)
             continue
         row = _numbers(own, name)
         chance, area, week = ((row[f"{one}_low"], row[f"{one}_high"]) for one in ("chance", "area", "week"))
         axes.plot(chance, [place, place], c=_PALE, lw=11, solid_capstyle="butt", label="what chance gives", zorder=0)
-        axes.plot(area, [place, place], c=_BLUE, lw=1, marker="|", ms=6, label="interval by areas")
-        axes.plot(week, [place, place], c=_BLUE, lw=3.2, solid_capstyle="butt", label="interval by weeks")
-        axes.plot(row["value"], place, c=_INK, marker="o", ms=5, ls="", label="estimate", zorder=4)
+        axes.plot(area, [place, place], c=_DARK[0], lw=1, marker="|", ms=6, label="interval by areas")
+        axes.plot(week, [place, place], c=_DARK[0], lw=3.2, solid_capstyle="butt", label="interval by weeks")
+        axes.plot(row["value"], place, c=INK, marker="o", ms=5, ls="", label="estimate", zorder=4)
         seen += [float(one) for one in (row["value"], *week, *area, *chance) if np.isfinite(one) and one > 0]
     axes.set_xscale("log")
     axes.set_xlim(min(seen) / 1.12, max(seen) * 1.12)
@@ -158,7 +154,7 @@ def _forest(axes: Axes, own: pd.DataFrame, names: list[tuple[str, str]], limit: 
     axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _plain(axes)
+    plain_axes(axes)
 
 
 def _thinned(ticks: list[float]) -> list[float]:
@@ -196,52 +192,15 @@ def draw_gaps(path: Path, table: pd.DataFrame) -> Path:
         shade = colours((value + end) / (2 * end))
         dark = float(np.dot(shade[:3], (0.299, 0.587, 0.114))) < 0.55
         text = f"{value:+.2f}" if np.isfinite(value) else "no value"
-        axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color="white" if dark else _INK)
+        axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color="white" if dark else INK)
     names = [literal(str(name).replace("_", " ").replace(" ", "\n", 1)) for name in table.columns]
     axes.set_xticks(range(values.shape[1]), names, fontsize=8.5)
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(table)), [literal(_cut(str(group))) for _, group in table.index], fontsize=8.5)
+    axes.set_yticks(range(len(table)), [brief(str(group)) for _, group in table.index], fontsize=8.5)
     axes.axvline(values.shape[1] - 1.5, c="white", lw=3)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, colors=_INK)
+    axes.tick_params(length=0, colors=INK)
     return save(figure, path, "Attribution gaps by group")
-
-
-def draw_frontier(path: Path, table: pd.DataFrame) -> Path:
-    """Return the path of a figure of price against equity: what is still captured, and who is exposed, by cap.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    table : DataFrame
-        ``group, cap, capture, exposure_ratio`` of one dimension, a row a cap and group.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
-    caps = sorted(table["cap"].unique(), reverse=True)
-    place = {cap: number for number, cap in enumerate(caps)}
-    figure = Figure(figsize=(7.6, 3.3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    captured = table.drop_duplicates("cap").set_index("cap").loc[caps, "capture"]
-    left.plot(range(len(caps)), 100 * captured, c=_BLUE, marker="o", lw=1.6)
-    left.set_title("Price: events captured, %", fontsize=9.5, color=_INK, loc="left")
-    for number, (group, own) in enumerate(table.groupby("group", sort=False)):
-        style = {"marker": _MARKERS[number % len(_MARKERS)], "ls": _STYLES[number % len(_STYLES)], "lw": 1.4, "ms": 5}
-        x = [place[cap] for cap in own["cap"]]
-        label = literal(_cut(str(group)))
-        right.plot(x, own["exposure_ratio"], c=_COLOURS[number % len(_COLOURS)], label=label, **style)
-    right.axhline(1, c=_GREY, lw=1)
-    right.set_title("Equity: exposure ratio by group", fontsize=9.5, color=_INK, loc="left")
-    right.legend(fontsize=7.5, framealpha=0.95, edgecolor="none")
-    for axes in (left, right):
-        axes.set_xticks(range(len(caps)), ["no cap" if not np.isfinite(cap) else f"{cap:g}" for cap in caps])
-        _plain(axes)
-    figure.supxlabel("cap on the exposure ratio, tighter to the right", fontsize=9)
-    return save(figure, path, "Price against equity")
 
 
 def draw_feedback(path: Path, paths: pd.DataFrame) -> Path:
@@ -267,14 +226,14 @@ def draw_feedback(path: Path, paths: pd.DataFrame) -> Path:
     for axes, kind in zip(panels, kinds, strict=False):
         own = paths[paths["crime_type"] == kind]
         for number, (records, line) in enumerate(own.groupby("records", sort=False)):
-            colour = _COLOURS[number % len(_COLOURS)]
+            colour = _DARK[number % len(_DARK)]
             axes.fill_between(line["period"], line["low"], line["high"], color=colour, alpha=0.15, linewidth=0)
-            style = {"marker": _MARKERS[number], "ls": _STYLES[number % len(_STYLES)], "ms": 4, "lw": 1.4}
+            style = {"marker": _MARKERS[number], "ls": STYLES[number % len(STYLES)], "ms": 4, "lw": 1.4}
             axes.plot(line["period"], line["distance"], c=colour, label=literal(str(records)), **style)
-        axes.set_title(literal(_kind(kind)), fontsize=10, color=_INK, loc="left")
+        axes.set_title(literal(kind_words(kind)), fontsize=10, color=INK, loc="left")
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        _plain(axes)
+        plain_axes(axes)
     for axes in panels[len(kinds) :]:
         axes.set_axis_off()
     handles, names = panels[0].get_legend_handles_labels()
@@ -282,18 +241,3 @@ def draw_feedback(path: Path, paths: pd.DataFrame) -> Path:
     figure.supxlabel("period of the simulation", fontsize=9)
     figure.supylabel("distance from the true shares", fontsize=9)
     return save(figure, path, "Feedback")
-
-
-def _kind(kind: object) -> str:
-    return "all types" if kind == ALL else str(kind)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONG else f"{name[: _LONG - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=_INK)
-    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
-    axes.set_axisbelow(True)

@@ -11,7 +11,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import State
 from ilp_models.report import tables
 from ilp_models.report.definitions import defined
-from ilp_models.report.page import interval
+from ilp_models.report.words import interval
 
 _WORST: Final = (*map(str, (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)), tables.REPORTED)
 _ORDER: Final = (*map(str, (State.FAIL, State.REVIEW, State.INSUFFICIENT, State.PASS)), tables.REPORTED)  # of rows
@@ -56,7 +56,7 @@ class Judged:
         return self.required and self.state == State.FAIL
 
 
-def judged(report: AuditReport) -> list[Judged]:
+def judged(report: AuditReport) -> tuple[Judged, ...]:
     """Return the findings gathered by check: those that withhold first, those that are only reported last.
 
     Parameters
@@ -66,11 +66,11 @@ def judged(report: AuditReport) -> list[Judged]:
 
     Returns
     -------
-    list of Judged
+    tuple of Judged
         One a check.
     """
     found = [_judged(str(check), rows) for check, rows in tables.findings(report).groupby("check", sort=False)]
-    return sorted(found, key=lambda one: (not one.required, _WORST.index(one.state)))
+    return tuple(sorted(found, key=lambda one: (not one.required, _WORST.index(one.state))))
 
 
 def _judged(check: str, rows: pd.DataFrame) -> Judged:

@@ -1,7 +1,7 @@
 """Where and how long land was flagged."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ilp_models.report.audit.tables import PERMANENT
-from ilp_models.report.figures import literal, save
+from ilp_models.report.figures import INK, literal, save
 from ilp_models.report.maps import Ground
 
-_INK: Final = "#1b2530"
 _MARK: Final = "#008080"
 _WIDTH: Final = 5.4  # inches
 _EDGES: Final = (0.0, 0.1, 0.25, PERMANENT, 0.75)
@@ -47,8 +46,7 @@ def draw_flag_time(path: Path, ground: Ground, time: npt.NDArray[np.float64], ti
     height = _WIDTH * float(np.clip((upper - bottom) / (right - left), 0.35, 1.2)) + 1.3
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
-    parts = [max(shapely.get_parts(cell), key=shapely.area) for cell in ground.cells]
-    rings: list[Any] = [shapely.get_coordinates(shapely.get_exterior_ring(part)) for part in parts]
+    rings = ground.rings()
     classes = classed(time)
     axes.add_collection(PolyCollection(rings, facecolors=[_COLOURS[one] for one in classes], edgecolors="none"))
     axes.add_collection(LineCollection(ground.outlines, colors="#8b949c", linewidths=0.4))
@@ -60,7 +58,7 @@ def draw_flag_time(path: Path, ground: Ground, time: npt.NDArray[np.float64], ti
     axes.margins(0.02)
     axes.set_axis_off()
     lines = [literal(title), *([mark.upper()] if mark else [])]
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, color=_INK, fontweight="bold")
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10.5, color=INK, fontweight="bold")
     patches = [
         Patch(facecolor=colour, edgecolor="#5b6770", linewidth=0.4, label=word)
         for colour, word in zip(_COLOURS, _WORDS, strict=True)

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
-from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.errors import InputError
 from ilp_models.report import tables
 from ilp_models.report.audit.content import compose_audit, settings_text
 from ilp_models.report.audit.dossier import Dossier
 from ilp_models.report.audit.findings import judged, short_reasons
 from ilp_models.report.compose import records_in_a_line
 from ilp_models.report.definitions import NOTATION, defined
-from ilp_models.report.page import ICONS, percent, write_page
+from ilp_models.report.page import ICONS, write_page
+from ilp_models.report.words import percent
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,7 @@ def write_audit_page(report: AuditPage, dossier: Dossier, folder: Path, open_fie
     StorageError
         If a figure or the page cannot be written.
     """
-    try:
-        content = compose_audit(dossier, folder / "figures", report.rows)
-    except OSError as error:
-        msg = f"The figures were not written to {folder} ({error}); free space there or choose another folder."
-        raise StorageError(msg) from error
+    content = compose_audit(dossier, folder / "figures", report.rows)
     decision, header = dossier.decision, dossier.header
     accepted = decision.approval.reviews if decision.approval else decision.reviews
     draws = header.get("resampling", {})

@@ -7,14 +7,15 @@ import pandas as pd
 
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
+from ilp_models.report.allocation_figures import draw_frontier, frontier_words
 from ilp_models.report.audit import figures as draw
 from ilp_models.report.audit import tables as tables
 from ilp_models.report.audit.dossier import Dossier
 from ilp_models.report.content import FigureFile
 from ilp_models.report.figures import draw_importance
-from ilp_models.report.page import number, percent
 from ilp_models.report.sheets import Sheet
 from ilp_models.report.tables import intake
+from ilp_models.report.words import number, percent
 
 Parts = tuple[dict[str, FigureFile], dict[str, Sheet]]
 
@@ -127,13 +128,11 @@ def feedback_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
     Returns
     -------
     tuple of dict
-        A figure where the paths are known, and a table; empty without a simulation.
+        Figure and table; empty without a simulation.
     """
     if dossier.feedback is None:
         return {}, {}
     paths = tables.feedback_paths(dossier.feedback)
-    if paths is None or paths.empty:
-        return {}, {"feedback": Sheet.of("Feedback simulation", dossier.feedback, most)}
     last = paths[paths["period"] == paths["period"].max()]
     pooled = last[last["crime_type"] == ALL] if (last["crime_type"] == ALL).any() else last
     words = "; ".join(f"{row.records} records {number(float(row.distance))}" for row in pooled.itertuples())
@@ -167,26 +166,16 @@ def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
     table = dossier.frontier
     if table is None:
         return {}, {}
-    table = table.rename(columns={"rho": "cap"})
-    figures = {}
-    if {"cap", "capture", "group", "exposure_ratio"} <= set(table.columns) and len(table):
-        first = table[table["dimension"] == table["dimension"].iloc[0]] if "dimension" in table else table
-        caps = first.drop_duplicates("cap")
-        words = "; ".join(
-            f"cap {_cap(float(row['cap']))}: {percent(float(row['capture']))}" for row in caps.to_dict("records")
-        )
-        figures["frontier"] = FigureFile(
-            draw.draw_frontier(folder / "audit-frontier.png", first),
-            f"Events captured and exposure ratios by cap. {words}.",
-            "Price against equity: what part of the events is still captured when no group's exposure may exceed that "
-            "of its reference by more than the cap, and what the exposure ratios then are. "
-            f"{dossier.frontier_protocol}",
-        )
-    if "cap" in table:
-        table = table.assign(cap=[_cap(cap) for cap in table["cap"]])
-    return figures, {
-        "frontier": Sheet.of(f"Price of caps on the exposure ratio. {dossier.frontier_protocol}".strip(), table, most)
-    }
+    figure = FigureFile(
+        draw_frontier(folder / "audit-frontier.png", table),
+        f"Events covered, exposure ratios and coverage by cap. {frontier_words(table)}",
+        "Price against equity: what part of the events that are covered without a cap is still covered when no group's "
+        "exposure may exceed that of its reference by more than the cap, and what exposure ratios and coverage of the "
+        f"groups then are. {dossier.frontier_protocol}",
+    )
+    shown = table.assign(cap=["none" if np.isinf(cap) else f"{cap:g}" for cap in table["cap"]])
+    caption = f"Price of caps on the exposure ratio. {dossier.frontier_protocol}".strip()
+    return {"frontier": figure}, {"frontier": Sheet.of(caption, shown, most)}
 
 
 def record_parts(dossier: Dossier, folder: Path, most: int) -> Parts:  # noqa: ARG001 - one signature for all parts
@@ -211,7 +200,3 @@ def record_parts(dossier: Dossier, folder: Path, most: int) -> Parts:  # noqa: A
     caption = "What was set aside, left out or flagged at intake"
     table = intake(dossier.intake)
     return {}, {"intake": Sheet.of(caption, table.assign(share=[percent(share) for share in table["share"]]), most)}
-
-
-def _cap(cap: float) -> str:
-    return f"{cap:g}" if np.isfinite(cap) else "none"

@@ -9,8 +9,8 @@ import pandas as pd
 from ilp_models.domain.finding import ALL
 from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
 from ilp_models.report.definitions import defined
-from ilp_models.report.page import MISSING, number
 from ilp_models.report.sheets import Sheet
+from ilp_models.report.words import MISSING, number
 
 _COLUMNS: Final = frozenset({"setting", "crime_type", "dimension", "group", "measure", "value", "against"})
 _KEYS: Final = ["setting", "crime_type", "dimension", "group"]

@@ -255,21 +255,18 @@ def strongest_gaps(gaps: pd.DataFrame, crime_type: str, count: int = 6) -> pd.Da
     return table.assign(sum=wide.sum(axis=1, skipna=False))
 
 
-def feedback_paths(feedback: pd.DataFrame) -> pd.DataFrame | None:
+def feedback_paths(feedback: pd.DataFrame) -> pd.DataFrame:
     """Return the mean distance from the truth by kind of records and period, with its lowest and highest replicate.
 
     Parameters
     ----------
     feedback : DataFrame
-        A table of the simulation.
+        ``replicate, records, period, crime_type, distance`` of the simulation.
 
     Returns
     -------
-    DataFrame or None
-        ``records, period, crime_type, distance, low, high``; None where the table has other columns.
+    DataFrame
+        ``records, period, crime_type, distance, low, high``.
     """
-    needed = {"records", "period", "crime_type", "distance"}
-    if not needed <= set(feedback.columns):
-        return None
     grouped = feedback.groupby(["crime_type", "records", "period"], sort=False)["distance"]
     return grouped.agg(distance="mean", low="min", high="max").reset_index()

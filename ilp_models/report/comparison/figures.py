@@ -11,18 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.figures import literal, save
+from ilp_models.report.figures import COLOURS, GREY, INK, literal, plain_axes, save
 
-_INK: Final = "#1b2530"
-_GREY: Final = "#6b7680"
 # Of each verdict, told apart with any kind of colour vision; markers differ too.
 _VERDICTS: Final = {
-    "better": ("#0072B2", "o"),
-    "worse": ("#D55E00", "s"),
-    "tie": ("#6b7680", "D"),
-    "": ("#1b2530", "|"),
+    "better": (COLOURS[0], "o"),
+    "worse": (COLOURS[1], "s"),
+    "tie": (GREY, "D"),
+    "": (INK, "|"),
 }
-_LEVELS: Final = ("#0072B2", "#56B4E9", "#6b7680", "#E69F00", "#D55E00")
+_LEVELS: Final = (COLOURS[0], COLOURS[5], GREY, COLOURS[4], COLOURS[1])
 _COLUMNS: Final = 4
 _FAR: Final = 5.0  # times the best skill
 _WIDE: Final = 8.0  # inches
@@ -50,7 +48,7 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
     """
     figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    axes.axvline(0, c=_GREY, lw=1)
+    axes.axvline(0, c=GREY, lw=1)
     high = 100 * max(float(rows[["skill", "skill_high"]].max().max()), 0.001)
     edge = max(100 * float(rows[["skill", "skill_low"]].min().min()), -_FAR * high)
     axes.set_xlim(1.1 * min(edge, -0.1 * high), 1.15 * high)
@@ -59,7 +57,7 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
         skill = 100 * row["skill"]
         if skill < edge:
             axes.plot(edge, place, marker="<", c=colour, ms=6)
-            axes.text(edge + 0.1 * high, place, f" {skill:.1f} %", va="center", fontsize=8, color=_INK)
+            axes.text(edge + 0.1 * high, place, f" {skill:.1f} %", va="center", fontsize=8, color=INK)
             continue
         axes.plot([100 * row["skill_low"], 100 * row["skill_high"]], [place, place], c=colour, lw=2)
         axes.plot(skill, place, marker=marker, c=colour, ms=6)
@@ -69,7 +67,7 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
     axes.invert_yaxis()
     axes.set_xlabel(literal(f"share of the deviance of {baseline} saved, %"), fontsize=9)
     axes.legend(fontsize=8, framealpha=0.95, edgecolor="none", loc="best")
-    _plain(axes)
+    plain_axes(axes)
     return save(figure, path, "Skill over the baseline")
 
 
@@ -101,12 +99,12 @@ def draw_critical_difference(path: Path, table: pd.DataFrame, critical: float, b
     tall = 1.5 - first_line + 0.42 * half
     figure = Figure(figsize=(_WIDE, 0.52 * tall))
     axes = figure.add_axes((0, 0, 1, 1), ylim=(1.3 - tall, 1.3))
-    axes.plot([1, count], [0, 0], c=_INK, lw=1.2)
+    axes.plot([1, count], [0, 0], c=INK, lw=1.2)
     for rank in range(1, count + 1):
-        axes.plot([rank, rank], [0, 0.12], c=_INK, lw=1)
-        axes.text(rank, 0.2, str(rank), ha="center", va="bottom", fontsize=8, color=_INK)
+        axes.plot([rank, rank], [0, 0.12], c=INK, lw=1)
+        axes.text(rank, 0.2, str(rank), ha="center", va="bottom", fontsize=8, color=INK)
     for line, (low, high) in enumerate(bars):
-        axes.plot([low, high], [-0.28 * (line + 1)] * 2, c="#0072B2", lw=4, solid_capstyle="round")
+        axes.plot([low, high], [-0.28 * (line + 1)] * 2, c=COLOURS[0], lw=4, solid_capstyle="round")
     names = [f"{name}  {rank:.2f}" for name, rank in zip(table["forecaster"], table["mean_rank"], strict=True)]
     rooms = [_LETTER * max(map(len, part), default=0) + 0.25 for part in (names[:half], names[half:])]
     inch = (count - 1) / max(_WIDE - sum(rooms), 1.0)  # mean ranks to an inch
@@ -116,9 +114,9 @@ def draw_critical_difference(path: Path, table: pd.DataFrame, critical: float, b
         left = place < half
         y = first_line - 0.42 * (place if left else count - 1 - place)
         end = 1 - reach if left else count + reach
-        axes.plot([rank, rank, end], [0, y, y], c=_GREY, lw=0.9)
+        axes.plot([rank, rank, end], [0, y, y], c=GREY, lw=0.9)
         label = f"{name}  {rank:.2f}" if left else f"{rank:.2f}  {name}"
-        axes.text(end, y, literal(label), ha="right" if left else "left", va="center", fontsize=8.5, color=_INK)
+        axes.text(end, y, literal(label), ha="right" if left else "left", va="center", fontsize=8.5, color=INK)
     _critical(axes, critical, blocks)
     axes.set_axis_off()
     return save(figure, path, "Critical difference of mean ranks")
@@ -126,10 +124,10 @@ def draw_critical_difference(path: Path, table: pd.DataFrame, critical: float, b
 
 def _critical(axes: Axes, critical: float, blocks: int) -> None:
     if not np.isfinite(critical):
-        axes.text(1, 0.75, f"too few blocks ({blocks}) to tell anybody apart", fontsize=8, color=_INK)
+        axes.text(1, 0.75, f"too few blocks ({blocks}) to tell anybody apart", fontsize=8, color=INK)
         return
-    axes.plot([1, 1, 1 + critical, 1 + critical], [0.7, 0.8, 0.8, 0.7], c=_INK, lw=1.2)
-    axes.text(1, 0.9, f"critical difference {critical:.2f}, {blocks} blocks", va="bottom", fontsize=8, color=_INK)
+    axes.plot([1, 1, 1 + critical, 1 + critical], [0.7, 0.8, 0.8, 0.7], c=INK, lw=1.2)
+    axes.text(1, 0.9, f"critical difference {critical:.2f}, {blocks} blocks", va="bottom", fontsize=8, color=INK)
 
 
 def draw_reliability(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
@@ -156,8 +154,8 @@ def draw_reliability(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Pa
 
     def panel(axes: Axes, own: pd.DataFrame) -> None:
         error: Any = np.nan_to_num(np.stack([own["observed"] - own["low"], own["high"] - own["observed"]])).clip(0)
-        axes.axhline(1, c=_GREY, lw=1)
-        axes.errorbar(own["expected"], own["observed"], yerr=error, fmt="o-", ms=3.5, lw=1, c="#0072B2", elinewidth=1)
+        axes.axhline(1, c=GREY, lw=1)
+        axes.errorbar(own["expected"], own["observed"], yerr=error, fmt="o-", ms=3.5, lw=1, c=COLOURS[0], elinewidth=1)
         axes.set(xscale="log", ylim=(0, top), xlim=ends)
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if ends[1] < 100 * ends[0] else (1.0,)))
         axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -192,7 +190,7 @@ def draw_pit(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
         error: Any = 100 * np.nan_to_num(np.stack([own["share"] - own["low"], own["high"] - own["share"]])).clip(0)
         edges = (own["bin"] - 1) * width
         axes.bar(edges, 100 * own["share"], width, align="edge", color="#9cc9e3", edgecolor="white", yerr=error)
-        axes.axhline(100 * width, c="#D55E00", lw=1.2)
+        axes.axhline(100 * width, c=COLOURS[1], lw=1.2)
         axes.set(xlim=(0, 1), ylim=(0, top))
 
     return _panels(path, rows, order, panel, ("probability forecast for fewer events", "share of counts, %"), "PIT")
@@ -247,8 +245,8 @@ def _panels(
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, name in zip(grid, order, strict=False):
         panel(axes, rows[rows["forecaster"] == name])
-        axes.set_title(literal(name), fontsize=9, color=_INK, loc="left")
-        _plain(axes)
+        axes.set_title(literal(name), fontsize=9, color=INK, loc="left")
+        plain_axes(axes)
     for axes in grid[len(order) :]:
         axes.set_axis_off()
     handles, names = grid[0].get_legend_handles_labels()
@@ -257,10 +255,3 @@ def _panels(
     figure.supxlabel(labels[0], fontsize=9)
     figure.supylabel(labels[1], fontsize=9)
     return save(figure, path, description)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=7.5, colors=_INK)
-    axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
-    axes.set_axisbelow(True)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.caveat import CAVEAT
-from ilp_models.domain.errors import StorageError
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.comparison import figures as draw
 from ilp_models.report.comparison.content import ComparisonEvidence
@@ -18,7 +17,8 @@ from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix,
 from ilp_models.report.content import FigureFile
 from ilp_models.report.figures import draw_hit_curves
 from ilp_models.report.maps import Ground, draw_difference
-from ilp_models.report.page import percent, write_page
+from ilp_models.report.page import write_page, write_whole
+from ilp_models.report.words import percent
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,9 @@ class ComparisonReport:
         ties = ties_of(evidence.forecasters[0], evidence.pairs, lead)
         board = evidence.leaderboard[evidence.leaderboard["lead"] == lead]
         ranked = board[board["kind"] == FORECASTER].set_index("forecaster")["deviance"]
-        try:
-            figures = _draw(evidence, folder / "figures")
-            table = folder / "table.tex"
-            text = latex_table(evidence.leaderboard, evidence.baseline, evidence.protocol, ties)
-            table.write_text(text, encoding="utf-8")
-        except OSError as error:
-            msg = f"The figures were not written to {folder} ({error}); free space there or choose another folder."
-            raise StorageError(msg) from error
+        figures = _draw(evidence, folder / "figures")
+        text = latex_table(evidence.leaderboard, evidence.baseline, evidence.protocol, ties)
+        table = write_whole(folder / "table.tex", text)
         write_page(
             folder / self.file_name,
             "comparison.html.j2",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.page import percent
+from ilp_models.report.words import kind_words, percent
 
 _TURNED: Final = {"better": "worse", "worse": "better", "tie": "tie"}
 
@@ -162,7 +162,7 @@ def _skill_matrices(
 ) -> Iterator[Matrix]:
     near = skill[skill["lead"] == lead]
     kinds = [ALL, *(kind for kind in dict.fromkeys(near["crime_type"]) if kind != ALL)]
-    heads = ["all types" if kind == ALL else str(kind) for kind in kinds]
+    heads = [kind_words(kind) for kind in kinds]
     yield Matrix("Skill by crime type", tuple(heads), _skills(near, "crime_type", kinds, forecasters))
     pooled = skill[skill["crime_type"] == ALL]
     leads = sorted(pooled["lead"].unique())
