@@ -27,6 +27,15 @@ def test_room_is_left_inside_a_part_too():
     assert space == {"window": {"low": 4}, "offset.mix": {"low": 0, "high": 1}}
 
 
+def test_room_that_an_option_leaves_is_room_too():
+    words = ("audit.definitions={two: {origin: {visible: [Black, Asian]}}}", "audit.harm.Robbery=3.5", "audit.share=0.1")
+    opened = Settings(CONFIGS, "audit", words).opened()
+    assert opened.overrides == (*(f"++{word}" for word in words[:2]), "audit.share=0.1")
+    with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
+        audit = compose(config_name="audit", overrides=list(opened.overrides)).audit
+    assert (audit.definitions.two.origin.visible, audit.harm) == (["Black", "Asian"], {"Robbery": 3.5})
+
+
 def test_a_hint_is_about_the_word_that_names_nothing():
     settings = Settings(CONFIGS, "forecast", ("layers.bars.path=b.gpkg", "horizn=2")).opened()
     assert settings.suggest() == "Did you mean horizon?"
