@@ -76,8 +76,8 @@ class Settings:
     def opened(self) -> "Settings":
         """Return the settings with words that name entries of the user's own turned into additions.
 
-        A task or an option leaves a setting such as ``layers: {}`` empty for names that only the user knows; Hydra takes
-        new names only where a word says ``++``, which people should not have to know.
+        A task or an option leaves a setting such as ``layers: {}`` empty for names that only the user knows; Hydra
+        takes new names only where a word says ``++``, which people should not have to know.
 
         Returns
         -------
@@ -87,8 +87,8 @@ class Settings:
         heads, options = {word.partition(".")[0] for word in self.overrides}, self._options()
         files = [(path, find_package(path, group)) for group in heads for path in options.get(group, {}).values()]
         files.append((self.configs / f"{self.task}.yaml", ""))
-        keys = [key for path, where in files for key in _find_empty(OmegaConf.to_container(OmegaConf.load(path)), where)]
-        free = tuple(f"{key}{end}" for key in keys for end in ".=")
+        plain = [(OmegaConf.to_container(OmegaConf.load(path)), where) for path, where in files]
+        free = tuple(f"{key}{end}" for node, where in plain for key in _find_empty(node, where) for end in ".=")
         words = tuple(f"++{word}" if word.startswith(free) else word for word in self.overrides)
         return replace(self, overrides=words)
 

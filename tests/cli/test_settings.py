@@ -28,7 +28,8 @@ def test_room_is_left_inside_a_part_too():
 
 
 def test_room_that_an_option_leaves_is_room_too():
-    words = ("audit.definitions={two: {origin: {visible: [Black, Asian]}}}", "audit.harm.Robbery=3.5", "audit.share=0.1")
+    two = "audit.definitions={two: {origin: {visible: [Black, Asian]}}}"
+    words = (two, "audit.harm.Robbery=3.5", "audit.share=0.1")
     opened = Settings(CONFIGS, "audit", words).opened()
     assert opened.overrides == (*(f"++{word}" for word in words[:2]), "audit.share=0.1")
     with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
