@@ -287,7 +287,7 @@ class Audit:
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "minimum": asdict(self._minimum()),
-            "groups": {"tolerance": self.groups.tolerance},
+            "groups": {name: getattr(self.groups, name) for name in ("tolerance", "unmatched", "outside")},
             # what is known of a city's reports and patrols is asked for, and no change of the audit
             "feedback": asdict(replace(self.feedback, reporting=None, exploration=0.0)),
             "reporting_rates": asdict(self.reporting_rates),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ class Column:
     family: str
     words: str
     rate: str = ""
+
+
+OWN_PAST: Final = Column("cell_share", "own_past", "{value:.2%} of them here, by what was counted here and around")
 
 
 class FeatureFamily(Protocol):
@@ -119,27 +122,6 @@ class Design:
             shown=None if self.shown is None else self.shown[first:],
             level=None if self.level is None else self.level[-count:],
         )
-
-
-class Explainable(Protocol):
-    """A forecaster whose logarithm of the expected count is an offset plus a regression on a design matrix."""
-
-    estimator_: Any
-
-    def design(self, periods: pd.PeriodIndex) -> Design:
-        """Return the design matrix of periods after the cutoff.
-
-        Parameters
-        ----------
-        periods : PeriodIndex
-            Periods to forecast.
-
-        Returns
-        -------
-        Design
-            Exactly what ``predict`` uses for them.
-        """
-        ...
 
 
 def all_columns(families: Sequence[FeatureFamily], history: History) -> tuple[Column, ...]:

@@ -13,6 +13,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.robustness import Robustness
 
+SHARES: Final = "level and share"
 REASON_COLUMNS: Final = (*DIMS, "rank", "feature", "family", "value", "attribution", "multiplier", "words")
 
 
@@ -99,8 +100,10 @@ class Explanation:
     @property
     def additivity_error(self) -> float:
         """The largest absolute difference of base + attributions from the log expected count; NaN if any is."""
-        total = self.attributions.values.sum(axis=3) + self.base.values[:, None, None]
-        return float(np.abs(total - self.log_expected.values)[self.explained].max())
+        explained = self.explained
+        start = np.broadcast_to(self.base.values[:, None, None], explained.shape)[explained]
+        total = self.attributions.values[explained].sum(axis=1) + start
+        return float(np.abs(total - self.log_expected.values[explained]).max())
 
     def importance(self, by: str = "feature") -> pd.DataFrame:
         """Return how strongly each feature or family moves the forecast, over all units.

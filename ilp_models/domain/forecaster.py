@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.base import BaseEstimator
 
+from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError, NotFittedError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.history import History
@@ -28,6 +29,14 @@ class Forecaster(BaseEstimator, ABC):
     """
 
     history_: History
+
+    @property
+    def share_column(self) -> Column | None:
+        """What alone the share of a cell in its city follows, in words: it explains a method without design matrix.
+
+        None unless a method says so: an explanation that left out what was looked at would hide it from the audit.
+        """
+        return None
 
     def fit(self, history: History) -> Self:
         """Return the forecaster, having learned from a history.

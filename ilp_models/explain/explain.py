@@ -29,7 +29,8 @@ class Explain:
     """Attributions on the logarithm of the expected count, by the first way that adds up for the forecaster.
 
     Trees with a logarithmic link: path-dependent TreeSHAP. Additive regressions such as generalised linear models:
-    their own terms. Other regressions: permutations, for the highest cells and a sample. Level times share: the two.
+    their own terms. Other regressions: permutations, for the highest cells and a sample. Methods without a regression:
+    what is expected in the city, times the share of each cell in it.
     One forecaster a crime type: each by itself.
     The forecast that a regression starts from is a feature of its own, ``offset``: its attribution is the logarithm
     of the offset less its mean over the units of the same crime type.
@@ -46,8 +47,8 @@ class Explain:
     background : int, default 100
         Units that say what is usual where a column is taken as unknown.
     refits : int, default 5
-        Regressions learned anew from halves of the periods, to see whether the same columns matter; 0 for none, and
-        the gate withholds.
+        Regressions learned anew from halves of the periods, to see whether the same columns matter (other methods: from
+        halves of the events, to see whether the same cells do); 0 for none, and the gate withholds.
     block : int, default 4
         Consecutive periods kept or left out together in a refit.
     seed : int, default 0
@@ -110,15 +111,9 @@ class Explain:
             each = {kind: self.run(one, periods, name) for kind, one in forecaster.forecasters_.items()}
             return joined(each, forecast, name)
         if not hasattr(forecaster, "design"):
-            if hasattr(forecaster, "level_half_lives_"):
-                return level_and_share(forecast, name)
-            msg = (
-                f"{type(forecaster).__name__} has no design matrix and is no product of level and share, so its "
-                "forecast is not divided among columns. Audit a regression such as lightgbm or poisson_glm instead."
-            )
-            raise InputError(msg)
+            return self._as_share(forecaster, forecast, name)
         design, estimator = forecaster.design(periods), forecaster.estimator_
-        trial = Trial(self.sample, self.background, self.refits, self.block, self.seed)
+        trial = self._trial
         learner = getattr(forecaster, "forecaster_", forecaster)
         learned, counts = learner.learned() if hasattr(learner, "learned") else (design, None)
         tried = trial.rows(learned)
@@ -128,6 +123,21 @@ class Explain:
         if counts is None:
             return explanation
         return replace(explanation, robustness=trial.run(learner, learned, counts, method, tried))
+
+    def _as_share(self, forecaster: Any, forecast: RiskForecast, name: str) -> Explanation:
+        column = getattr(forecaster, "share_column", None)
+        if column is None:
+            msg = (
+                f"{type(forecaster).__name__} has no design matrix and does not say what the share of a cell follows, "
+                "so its forecast is not divided among columns. Audit another, such as lightgbm, poisson_glm or ewma."
+            )
+            raise InputError(msg)
+        tried = self._trial.shares(forecaster, forecast, column)
+        return replace(level_and_share(forecast, column, name), robustness=tried)
+
+    @property
+    def _trial(self) -> Trial:
+        return Trial(self.sample, self.background, self.refits, self.block, self.seed)
 
     def top_reasons(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
         """Return the reasons of the cells on the top share of the active land.
@@ -145,23 +155,6 @@ class Explain:
             As :meth:`ilp_models.domain.explanation.Explanation.reasons`: the content of ``explanation.parquet``.
         """
         return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
-
-    def top_sentences(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
-        """Return one sentence for each cell on the top share of the active land.
-
-        Parameters
-        ----------
-        explanation : Explanation
-            Attributions.
-        area_m2 : ndarray of float64
-            Ground area of each cell, square metres.
-
-        Returns
-        -------
-        DataFrame
-            As :meth:`ilp_models.domain.explanation.Explanation.sentences`.
-        """
-        return explanation.sentences(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
 
     def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         return np.stack([Ranking.of(one_type, area_m2).whole(self.top_share) for one_type in expected])

@@ -1,13 +1,18 @@
 """Trying an explanation: another perturbation, other halves of the periods, columns two at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import clone
 
 from ilp_models.domain.design import Column, Design
+from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.history import History
 from ilp_models.domain.robustness import Robustness
 from ilp_models.explain.method import Method, TreePath
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate
@@ -110,6 +115,46 @@ class Trial:
         generator = np.random.default_rng(self.seed)
         halves = [generator.permutation(count)[: (count + 1) // 2] for _ in range(self.refits)]
         return np.array([np.isin(blocks, half) for half in halves], dtype=bool).reshape(self.refits, periods)
+
+    def shares(self, forecaster: Forecaster, forecast: RiskForecast, column: Column) -> Robustness:
+        """Return whether a method without a regression finds the same places from other halves of the events.
+
+        Each event is kept with probability one half: what remains of counts that scatter about rates scatters about
+        half of these, in every period, which leaving periods out would not leave to a method that reads time.
+
+        Parameters
+        ----------
+        forecaster : Forecaster
+            Fitted.
+        forecast : RiskForecast
+            What it forecasts.
+        column : Column
+            What the share of a cell follows.
+
+        Returns
+        -------
+        Robustness
+            One row of ``refits`` a cell in a sample of crime types and cells, and its share in the city; none where
+            it cannot learn from half of the events.
+        """
+        history, periods = forecaster.history_, forecast.expected.indexes["period"]
+        generator = np.random.default_rng(self.seed)
+        units = generator.permutation(forecast.expected[..., 0].size)[: self.sample]
+        kinds, cells = np.unravel_index(units, forecast.expected.shape[:2])
+        named, placed = (forecast.expected.indexes[dim] for dim in ("crime_type", "cell"))
+        names = named[kinds].astype(str) + ", " + placed[cells].astype(str)
+        labels = pd.DataFrame({"feature": names, "family": column.family})
+        refits = labels.copy()
+        for number in range(1, self.refits + 1):
+            half = history.events.table[generator.random(len(history.events)) < 0.5]
+            events = replace(history.events, table=half.reset_index(drop=True))
+            past = History.at(history.cutoff, events, history.grid, history.calendar, history.layers)
+            try:
+                expected = clone(forecaster).fit(past).predict(periods[:1]).expected.values[..., 0]
+            except NotRunError:
+                return Robustness(labels.head(0), float("nan"), labels.head(0), pd.DataFrame(), len(units))
+            refits[f"refit_{number}"] = (expected / expected.sum(axis=1, keepdims=True))[kinds, cells]
+        return Robustness(labels.head(0), float("nan"), refits, pd.DataFrame(), len(units))
 
     def run(
         self,

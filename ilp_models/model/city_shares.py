@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.forecaster import Cube, Steps
@@ -30,6 +31,7 @@ class CityShares(TracedForecaster):
 
     background: Sequence[float]
     level_half_lives: Sequence[float]
+    share_column = OWN_PAST
     background_: Floats
     level_half_lives_: Floats
 

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import optimize
 from scipy.sparse import csr_matrix
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.distribution import log_probability
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.filter import exponential_means
@@ -49,6 +50,7 @@ class EmpiricalBayes(TracedForecaster):
         Level of parent areas; by default the first. Without parent areas the city takes their place.
     """
 
+    share_column = OWN_PAST
     half_lives_: Floats
     neighbours_: Floats
     strengths_: Floats

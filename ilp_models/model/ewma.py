@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
@@ -28,6 +29,7 @@ class Ewma(TracedForecaster):
         Extent of the surroundings, in steps between neighbours (see ``Grid.smoothed``).
     """
 
+    share_column = OWN_PAST
     half_lives_: npt.NDArray[np.float64]
     smoothing_: npt.NDArray[np.float64]
 

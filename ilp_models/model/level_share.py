@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar_terms import CalendarTerms
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
@@ -42,6 +43,7 @@ class LevelShare(TracedForecaster):
         Terms of the calendar index; by default one harmonic of the year without holidays.
     """
 
+    share_column = OWN_PAST
     level_half_lives_: npt.NDArray[np.float64]
     calendar_: npt.NDArray[np.float64]
 

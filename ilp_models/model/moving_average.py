@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
@@ -17,6 +18,8 @@ class MovingAverage(TracedForecaster):
     window : int or None, default 52
         Periods averaged, fewer where the past is shorter; 1 repeats the last period, None averages all of the past.
     """
+
+    share_column = OWN_PAST
 
     def __init__(self, window: int | None = 52) -> None:
         self.window = window

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.filter import exponential_means
@@ -44,6 +45,7 @@ class PointProcess(Forecaster):
     train_periods: int | None = None
     level_half_life: float | None = None
 
+    share_column = OWN_PAST
     repeats_: dict[str, int]
     records_each_: Floats
     dispersion_: Floats

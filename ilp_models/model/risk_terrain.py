@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 from threadpoolctl import threadpool_limits
 
+from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.forecaster import Cube
@@ -54,6 +55,7 @@ class RiskTerrain(TracedForecaster):
         Half-life of the city's level, in periods.
     """
 
+    share_column = Column("cell_share", "context", "{value:.2%} of them here, by what stands here and around")
     factors_: tuple[Factor, ...]
     relative_risks_: pd.DataFrame
     shares_: npt.NDArray[np.float64]

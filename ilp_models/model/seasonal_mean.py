@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
@@ -22,6 +23,8 @@ class SeasonalMean(TracedForecaster):
     width : int, default 2
         Periods taken in before and after the one that holds the same day a year, two years, ... before.
     """
+
+    share_column = OWN_PAST
 
     def __init__(self, width: int = 2) -> None:
         self.width = width

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ilp_models.domain.design import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.track_record import Floats, Past, TrackRecord
@@ -56,6 +57,11 @@ class IntervalWrapper(Wrapper):
     def design(self) -> Any:
         """The function that returns the forecaster's design matrix; there is none where the forecaster has none."""
         return self.forecaster_.design
+
+    @property
+    def share_column(self) -> Column | None:
+        """That of the forecaster."""
+        return self.forecaster_.share_column
 
     @property
     def estimator_(self) -> Any:

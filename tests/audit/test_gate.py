@@ -85,13 +85,14 @@ def test_a_decision_without_an_end_is_refused():
 
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     softer = cases.audit(cases.group_table(), share=0.1, refused=["age"], minimum={"events": 0})
+    softer = replace(softer, groups=replace(softer.groups, outside="spread"))
     report = softer.run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
     decision = decide(report, FORECAST, NOW)
     assert decision.admitted
     told = decision.reasons[-1]
     assert told.startswith("The audit was not the usual one: ")
-    for change in ("audit.share=0.1 (default 0.05)", "audit.minimum.events=0 (default 200)", "audit.refused without"):
-        assert change in told
+    for change in ("share=0.1 (default 0.05)", "minimum.events=0 (default 200)", "refused without", "groups.outside="):
+        assert f"audit.{change}" in told
     assert decision.to_dict()["audit"]["changed"] == list(report.changed)
     assert REPORT.changed == ()
     assert len(decide(REPORT, FORECAST, NOW).reasons) == 1

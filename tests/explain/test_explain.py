@@ -11,7 +11,8 @@ from ilp_models.domain.design import Design
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.explain.explain import Explain
-from tests.builders import forecast_on, square_grid
+from ilp_models.model.moving_average import MovingAverage
+from tests.builders import city, forecast_on, history_of, poisson_counts, square_grid
 from tests.explain.regressions import TYPES, WEEK, Fake, fitted, learner
 
 
@@ -64,8 +65,7 @@ def test_top_cells_get_their_reasons_with_values_before_logarithms():
     assert (trees["value"] >= 100).all()
     offset = table[table["feature"] == "offset"].iloc[0]
     assert offset["words"].startswith(f"the level and share forecast alone gives {offset['value']:.2f} events: x")
-    sentences = spec.top_sentences(explanation, np.ones(60))
-    assert len(sentences) == 2 * 3
+    sentences = explanation.sentences(explanation.explained)
     assert sentences["sentence"].str.match(r"\d+\.\d\d events are expected, .*; all else x1\.00\.$").all()
 
 
@@ -123,20 +123,50 @@ class Plain:
         return forecast_on(square_grid(), periods=2)
 
 
-def test_a_level_times_a_share_is_divided_into_the_two():
-    plain = Plain()
-    plain.level_half_lives_ = np.ones(2)
-    explanation = Explain().run(plain, WEEK, "level_share")
+def mean_of_the_past(alike=1.0):
+    """Return a mean of the past of a city whose cells differ, or hardly do."""
+    grid = city(5, 6)
+    rates = np.random.default_rng(2).gamma(alike, 2 / alike, (2, 30, 1))
+    history = history_of(poisson_counts((2, 30, 120), rates), grid)
+    return MovingAverage(104).fit(history), history
+
+
+def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without_regression():
+    plain, history = mean_of_the_past()
+    periods = history.calendar.ahead(history.cutoff, 2)
+    explanation = Explain().run(plain, periods, "moving_average")
     assert explanation.method == "level and share"
     assert explanation.additivity_error <= 1e-12
     level, share = np.moveaxis(explanation.values.values, 3, 0)
-    assert level[:, 0] == pytest.approx(plain.predict(WEEK).expected.sum("cell").values)
+    assert level[:, 0] == pytest.approx(plain.predict(periods).expected.sum("cell").values)
     assert share.sum(axis=1) == pytest.approx(1)
     assert np.ptp(explanation.attributions.values[..., 0], axis=1).max() <= 1e-12
 
 
+def test_places_that_differ_are_found_again_in_half_of_the_events_and_places_that_do_not_are_not():
+    stable, chance = (
+        Explain().run(one, history.calendar.ahead(history.cutoff, 1)).robustness.stability[0]
+        for one, history in (mean_of_the_past(alike=0.5), mean_of_the_past(alike=1e6))
+    )
+    assert stable > 0.95
+    assert chance == pytest.approx(0.5, abs=0.15)  # two halves drawn at random share half of what each holds
+
+
+def test_where_nothing_is_expected_nothing_is_explained():
+    grid = city(2, 2)
+    counts = np.ones((1, 4, 60), dtype=int)
+    counts[:, 3] = 0
+    history = history_of(counts, grid)
+    explanation = Explain().run(MovingAverage(52).fit(history), history.calendar.ahead(history.cutoff, 1))
+    assert explanation.explained.ravel().tolist() == [True, True, True, False]
+    assert explanation.additivity_error <= 1e-12
+    assert explanation.importance()["attribution"].notna().all()
+
+
 def test_a_forecaster_that_cannot_be_explained_says_why():
-    with pytest.raises(InputError, match="Plain has no design matrix and is no product of level and share"):
+    with pytest.raises(
+        InputError, match="Plain has no design matrix and does not say what the share of a cell follows"
+    ):
         Explain().run(Plain(), WEEK)
 
 

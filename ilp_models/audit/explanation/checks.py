@@ -1,7 +1,6 @@
 """Checks of an explanation: whether it holds, and whether columns or errors stand in for groups of residents."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ from scipy import special
 from ilp_models.audit.evidence import Evidence
 from ilp_models.audit.explanation.proxies import Areas, column_correlations, predictable, residual_correlations
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import SHARES, Explanation
 from ilp_models.domain.finding import ALL, Finding
 from ilp_models.domain.grid import Grid
 
@@ -21,7 +20,7 @@ _NAN3: Final = (float("nan"),) * 3
 
 
 def check_stability(evidence: Evidence) -> list[Finding]:
-    """Return whether the same columns matter where the regression is learned from other periods.
+    """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past.
 
     Parameters
     ----------
@@ -31,16 +30,20 @@ def check_stability(evidence: Evidence) -> list[Finding]:
     Returns
     -------
     list of Finding
-        ``explanation_stability``: mean rank correlation of the importances of two refits, with the lowest and the
-        highest of any two as its interval; ``perturbation_agreement``: rank correlation of the importances under
+        ``explanation_stability``: mean rank correlation of the importances of two refits (of the shares of cells, for
+        a method that is a level times a share), with the lowest and the highest of any two as its interval; ``perturbation_agreement``: rank correlation of the importances under
         both perturbations of columns, where there are two.
     """
     explanation = _own(evidence)
     tried = None if explanation is None else explanation.robustness
-    title = "rank correlation of importances between regressions learned from other halves of the periods"
+    shares = explanation is not None and explanation.method == SHARES
+    title = f"rank correlation of {'the shares of cells' if shares else 'importances'} between forecasts learned from "
+    title += f"other halves of the {'events' if shares else 'periods'}"
     advice = "Use fewer columns that say the same, or more periods."
+    if shares:
+        advice = "The map hangs on chance more than on place: use larger cells, a longer memory, or more records."
     if tried is None or tried.refits.shape[1] < 4:
-        thin = "nothing was learned anew; explain with refits of a regression"
+        thin = "nothing was learned anew; set explain.refits to 2 or more"
         return [evidence.judged("explanation_stability", title, _NAN3, thin=thin)]
     count = float(tried.refits.shape[1] - 2)
     found = [evidence.judged("explanation_stability", title, tried.stability, evidence=count, advice=advice)]
@@ -139,9 +142,7 @@ def check_residual_proxies(evidence: Evidence) -> list[Finding]:
     return found
 
 
-def attribution_gaps(
-    explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature"
-) -> pd.DataFrame:
+def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature") -> pd.DataFrame:
     """Return what each feature or family adds to the log risk of a group's residents beyond that of all others.
 
     Parameters
@@ -182,43 +183,6 @@ def attribution_gaps(
     table = table.groupby(keys, sort=False)[["gap"]].sum().reset_index()
     table["multiplier"] = np.exp(table["gap"])
     return table
-
-
-def explanation_record(evidence: Evidence) -> Mapping[str, Any]:
-    """Return everything about an explanation as plain JSON values.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The explanation and residents.
-
-    Returns
-    -------
-    dict
-        ``method, units, additivity_error, importance, families, robustness, attribution_gaps, proxies``; empty where
-        there is no explanation of the forecaster.
-    """
-    explanation = _own(evidence)
-    if explanation is None:
-        return {}
-    gaps, proxies = [], []
-    for residents in evidence.residents:
-        gaps += attribution_gaps(explanation, evidence.grid, residents, by="family").to_dict("records")
-        areas = Areas.of(residents).at(evidence.grid, explanation.log_expected.indexes["cell"])
-        table = column_correlations(explanation, areas, residents)
-        proxies += table.groupby("group", sort=False).head(5).to_dict("records")
-    error = explanation.additivity_error
-    return {
-        "method": explanation.method,
-        "units": int(explanation.explained.sum()),
-        "units_in_all": int(explanation.log_expected.size),
-        "additivity_error": error if np.isfinite(error) else None,
-        "importance": explanation.importance().to_dict("records"),
-        "families": explanation.importance(by="family").to_dict("records"),
-        "robustness": None if explanation.robustness is None else explanation.robustness.summary(),
-        "attribution_gaps": gaps,
-        "proxies": proxies,
-    }
 
 
 def _own(evidence: Evidence) -> Explanation | None:

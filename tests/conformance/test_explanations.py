@@ -1,0 +1,42 @@
+"""Every option of the model group is explained, or says why not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.history import History
+from ilp_models.explain.explain import Explain
+from tests.builders import city, events_of, layers_on, poisson_counts
+from tests.conformance.options import NAMES, forecaster
+
+CALENDAR = Calendar()
+WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # put together of others, whose columns would be hidden
+
+
+@pytest.fixture(scope="module")
+def history():
+    grid = city(3, 4)
+    rate = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
+    events = events_of(poisson_counts((2, 12, 110), rate), grid)
+    layers = layers_on(grid)
+    return History.at(events.start + pd.Timedelta(weeks=110), events, grid, calendar=CALENDAR, layers=layers)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - WHOLE))
+def test_attributions_add_up_and_the_past_was_learned_anew(name, history):
+    fitted = forecaster(name).fit(history)
+    explanation = Explain(refits=2, sample=24, background=10).run(
+        fitted, history.calendar.ahead(history.cutoff, 1), name
+    )
+    assert explanation.additivity_error <= 1e-6
+    assert explanation.robustness.refits.shape[1] == 4
+    assert {column.family for column in explanation.columns}
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_what_hides_the_columns_of_others_is_not_explained(name, history):
+    fitted = forecaster(name).fit(history)
+    with pytest.raises(InputError, match="does not say what the share of a cell follows"):
+        Explain().run(fitted, history.calendar.ahead(history.cutoff, 1), name)
