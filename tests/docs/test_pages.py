@@ -12,6 +12,7 @@ from pages import PAGES, ROOT, asked_of_ilp, blocks, commands, links, titles
 from ilp_models.cli.door import Door, find_configs
 from ilp_models.cli.manual import find_tasks, read_manual
 from ilp_models.cli.parts import resolve
+from ilp_models.domain.demand import REQUIRED
 
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})
@@ -97,6 +98,12 @@ def test_the_index_names_every_page_and_decision():
     index = ROOT / "docs" / "index.md"
     aims = {(index.parent / aim).resolve() for aim in links(index)}
     assert {page for page in (ROOT / "docs").rglob("*.md") if page != index} <= aims
+
+
+def test_the_table_of_checks_says_which_may_be_signed():
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    signed = dict(re.findall(r"^\| `(\w+)` \| .* \| (yes|no) \| [^|]*\|$", text, re.MULTILINE))
+    assert signed == {name: "yes" if check.overridable else "no" for name, check in REQUIRED.items()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
