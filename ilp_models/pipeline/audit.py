@@ -158,7 +158,8 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
     count, seal = len(report.findings), decision.seal[:16]
     same = f"Made again from {source}/audit: all {count} findings of decision {seal} come out the same."
     why = "this audit was made again from the folder of an earlier run, without its records"
-    around = Surroundings(settings=settings, command=str(config.get("command", "")), absent={"intake": why})
+    absent = dict.fromkeys(("intake", "census_error"), why)
+    around = Surroundings(settings=settings, command=str(config.get("command", "")), absent=absent)
     write_dossier(page, gather(subject, decision, Audit.of(settings), around, compute), folder)
     return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same, f"Report: {folder}/report.html"])
 

@@ -18,6 +18,7 @@ from ilp_models.audit.explanation.checks import attribution_gaps
 from ilp_models.audit.explanation.proxies import Areas, column_correlations
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.residents import Residents
+from ilp_models.audit.sensitivity.census import DRAWS, vary_census
 from ilp_models.audit.sensitivity.choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
 from ilp_models.audit.sensitivity.reporting import vary_reporting
 from ilp_models.audit.sensitivity.types import vary_types
@@ -97,7 +98,9 @@ def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundi
     evidence, absent = audit.evidence(subject), dict(around.absent)
     if subject.feedback is None:
         absent["feedback"] = subject.no_feedback.rstrip(".")
-    parts = {name: _tried(name, work, evidence, absent) for name, work in _parts(subject, audit, around, evidence)}
+    parts = {
+        name: _tried(name, work, evidence, absent) for name, work in _parts(subject, decision, audit, around, evidence)
+    }
     sensitivity = {name: table for name, table in parts.items() if name in SENSITIVITY and table is not None}
     return Dossier(
         decision=decision,
@@ -121,7 +124,7 @@ def gather(subject: Subject, decision: Decision, audit: Audit, around: Surroundi
 
 
 def _parts(
-    subject: Subject, audit: Audit, around: Surroundings, evidence: Evidence
+    subject: Subject, decision: Decision, audit: Audit, around: Surroundings, evidence: Evidence
 ) -> list[tuple[str, Callable[[], pd.DataFrame]]]:
     others = {name: audit.evidence(one) for name, one in around.other_grids.items()}
     deprived = None if audit.deprived is None else (audit.deprived[0], audit.deprived[1])
@@ -129,6 +132,7 @@ def _parts(
         ("measures", lambda: measure_groups(evidence)),
         ("ranking_unit", lambda: vary_unit(evidence)),
         ("group_definition", lambda: _other_groups(evidence, audit)),
+        ("census_error", lambda: _other_residents(evidence, audit, decision)),
         ("areal_unit", lambda: vary_areas(evidence, others)),
         ("reporting_rates", lambda: vary_reporting(evidence, subject.reporting_rates, deprived)),
         ("tainted_periods", lambda: _other_training(evidence, around.retrained)),
@@ -175,6 +179,14 @@ def _other_groups(evidence: Evidence, audit: Audit) -> pd.DataFrame:
             raise InputError(msg)
         defined[name] = [merge_groups(by_name[dimension], merged) for dimension, merged in dimensions.items()]
     return vary_groups(evidence, defined)
+
+
+def _other_residents(evidence: Evidence, audit: Audit, decision: Decision) -> pd.DataFrame:
+    """Return the findings on flagged land with the interval that the error of the group table gives them."""
+    if audit.groups.margin is None and not audit.groups.rounding:
+        msg = "the group table states no error; name its margins or rounding (audit.groups.margin, .rounding)"
+        raise InputError(msg)
+    return vary_census(evidence, audit.groups.drawn(evidence.grid, DRAWS, audit.seed), decision.findings)
 
 
 def _other_training(evidence: Evidence, retrained: Mapping[str, Replay]) -> pd.DataFrame:

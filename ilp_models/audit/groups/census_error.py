@@ -1,10 +1,12 @@
 """How far published counts may be from the truth, as draws of a table that could have been published instead."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ilp_models.audit.groups.spread import AreaCounts
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -40,13 +42,10 @@ def drawn_counts(counts: Floats, draws: int, seed: int, margins: Floats | None =
     Raises
     ------
     InputError
-        If a margin is missing or negative, or the base of rounding is negative.
+        If a margin is missing or negative.
     """
     if margins is not None and not (np.isfinite(margins) & (margins >= 0)).all():
         msg = "A count has no margin of error >= 0; give one for each count, or set audit.groups.margin=null."
-        raise InputError(msg)
-    if not rounding >= 0:
-        msg = f"audit.groups.rounding={rounding!r} must be the base that counts are rounded to, 0 for none."
         raise InputError(msg)
     rng = np.random.default_rng(seed)
     shape = (draws, *counts.shape)
@@ -56,3 +55,26 @@ def drawn_counts(counts: Floats, draws: int, seed: int, margins: Floats | None =
     if rounding > 0:
         drawn = drawn + rng.triangular(-rounding, 0.0, rounding, shape)
     return np.asarray(np.maximum(drawn, 0.0))
+
+
+def redrawn(counts: AreaCounts, by_group: Floats, *, overlapping: bool) -> AreaCounts:
+    """Return counts with the groups of a draw, and all residents to match.
+
+    Parameters
+    ----------
+    counts : AreaCounts
+        As published.
+    by_group : ndarray of float64
+        A draw of the groups.
+    overlapping : bool
+        Whether groups overlap, so that all residents do not follow from them; then none is larger than all.
+
+    Returns
+    -------
+    AreaCounts
+        Of the same areas.
+    """
+    if overlapping:
+        return replace(counts, by_group=np.minimum(by_group, counts.total[:, None]))
+    total = counts.total - counts.by_group.sum(axis=1) + by_group.sum(axis=1)
+    return replace(counts, by_group=by_group, total=np.maximum(total, by_group.sum(axis=1)))

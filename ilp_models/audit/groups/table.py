@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.groups.census_error import drawn_counts
+from ilp_models.audit.groups.census_error import drawn_counts, redrawn
 from ilp_models.audit.groups.matching import refuse_another_city, refuse_strange
 from ilp_models.audit.groups.rows import check_rows, check_shares, check_sums
 from ilp_models.audit.groups.spread import AreaCounts, NamedPolygons, Spread, by_overlay, by_parent
@@ -104,7 +104,7 @@ class GroupTable:
     margin : str, optional
         Column with margins of error at 90 %, for draws of the table.
     rounding : float, default 0
-        Base that the office rounds counts to at random, for draws of the table.
+        Base that the office rounds counts to at random, >= 0, for draws of the table.
 
     Raises
     ------
@@ -137,6 +137,9 @@ class GroupTable:
                 raise InputError(msg)
         if self.share is not None and self.residents is None:
             msg = "Shares need the column with all residents of the area: audit.groups.residents=..."
+            raise InputError(msg)
+        if not self.rounding >= 0:
+            msg = f"audit.groups.rounding={self.rounding!r} must be the base that counts are rounded to, 0 for none."
             raise InputError(msg)
         if self.path is not None and self.source is not None:
             msg = "audit.groups has both a path and a source; set one of them to null."
@@ -225,7 +228,9 @@ class GroupTable:
             laid.append((counts, spread, spread.residents(counts), drawn))
         for draw in range(draws):
             yield tuple(
-                spread.redrawn(residents, self._redrawn(counts, drawn[draw]))
+                spread.redrawn(
+                    residents, redrawn(counts, drawn[draw], overlapping=counts.dimension in self.overlapping)
+                )
                 for counts, spread, residents, drawn in laid
             )
 
@@ -260,12 +265,6 @@ class GroupTable:
                 margins = rows.pivot_table(index="area", columns="group", values="margin", dropna=False).to_numpy()
             laid.append((counts, spread, margins))
         return laid
-
-    def _redrawn(self, counts: AreaCounts, by_group: Floats) -> AreaCounts:
-        if counts.dimension in self.overlapping:
-            return replace(counts, by_group=np.minimum(by_group, counts.total[:, None]))
-        total = counts.total - counts.by_group.sum(axis=1) + by_group.sum(axis=1)
-        return replace(counts, by_group=by_group, total=np.maximum(total, by_group.sum(axis=1)))
 
     def _named(self, raw: pd.DataFrame) -> pd.DataFrame:
         wanted = ("area", "dimension", "group", *(["population"] if self.share is None else ["share"]))

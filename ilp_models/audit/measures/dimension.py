@@ -61,14 +61,31 @@ def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | 
     Tally
         For ``OF_FLAGS``.
     """
-    cubes = {
+    return Tally.of(basis, flag_cubes(flags, observed, others))
+
+
+def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) -> dict[str, Cube]:
+    """Return what :func:`tally_flags` sums over cells.
+
+    Parameters
+    ----------
+    flags, observed : ndarray of float64
+        Flagged fractions and recorded events, shape (crime types, cells, periods).
+    others : ndarray of float64, optional
+        Flagged fractions of the baseline.
+
+    Returns
+    -------
+    dict of str to Cube
+        By the name that formulas call their sums.
+    """
+    return {
         "exposed": Cube(flags, "people"),
         **({} if others is None else {"other_exposed": Cube(others, "people")}),
         "patrolled": Cube(flags, "cells"),
         "burdened": Cube(observed, "cells", over="burdened"),
         "covered": Cube(flags * observed, "cells", over="burdened"),
     }
-    return Tally.of(basis, cubes)
 
 
 def tally_replays(basis: Basis, evidence: Evidence, *, of_baseline: bool = False) -> Tally:

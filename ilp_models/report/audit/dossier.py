@@ -19,6 +19,7 @@ from ilp_models.domain.intake import IntakeReport
 SENSITIVITY: Final[Mapping[str, str]] = {
     "ranking_unit": "What changes when cells are ranked by count, per resident, per km² or by harm.",
     "group_definition": "What changes when the groups are defined in another way.",
+    "census_error": "What changes when residents are drawn again from the error that the census states.",
     "areal_unit": "What changes on another grid or other areas.",
     "reporting_rates": "What changes when residents report fewer events than happen.",
     "tainted_periods": "What changes without records from unlawful or distorted policing.",

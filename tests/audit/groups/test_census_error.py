@@ -37,7 +37,7 @@ def test_a_margin_that_is_not_there_is_no_margin_of_zero():
     with pytest.raises(InputError, match="no margin of error"):
         drawn_counts(np.ones(2), 3, 0, np.array([1.0, np.nan]))
     with pytest.raises(InputError, match=r"audit\.groups\.rounding=-5"):
-        drawn_counts(np.ones(2), 3, 0, rounding=-5)
+        table(rounding=-5)
 
 
 def test_residents_are_drawn_around_the_published_ones():

@@ -1,0 +1,99 @@
+"""How much measures of groups hang on the error of the census: residents drawn again, flags and events as they are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.dimension import OF_FLAGS, flag_cubes
+from ilp_models.audit.measures.extremes import pair
+from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.residents import Residents
+from ilp_models.domain.finding import Finding, Key, State
+
+Floats = npt.NDArray[np.float64]
+
+DRAWS: Final = 200
+COLUMNS: Final = (
+    *("crime_type", "dimension", "group", "measure", "value", "week_low", "week_high", "census_low", "census_high"),
+    *("state", "state_at_low", "state_at_high", "changes"),
+)
+_REPORTED: Final = "reported"
+
+
+def vary_census(
+    evidence: Evidence, drawn: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
+) -> pd.DataFrame:
+    """Return the findings on flagged land with the interval that the error of the census gives them.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Flags, events and the published residents.
+    drawn : iterable of tuple of Residents
+        Residents of the same cells, dimensions and groups by tables that the published one may stand for.
+    findings : sequence of Finding
+        Of the audit.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``COLUMNS``, one row a finding that residents decide on. ``state_at_low`` and ``state_at_high``
+        are those that the finding would have at the ends of the census interval, its interval over weeks moved along;
+        ``changes`` says whether one of them is another. What has no limit at the gate is ``reported``.
+    """
+    cubes = flag_cubes(evidence.flags, evidence.observed, evidence.baseline_flags)
+    periods = evidence.observed.shape[2]
+    once = {name: cube._replace(values=cube.values.sum(axis=2, keepdims=True)) for name, cube in cubes.items()}
+    totals = [[_whole(one, once, periods) for one in table] for table in drawn]
+    ends: dict[Key, tuple[float, float]] = {}
+    for residents, wholes in zip(evidence.residents, zip(*totals, strict=True), strict=True):
+        sums = {name: np.stack([whole[name] for whole in wholes]) for name in wholes[0]}
+        ends |= _ends(evidence, residents, _whole(residents, once, periods), sums)
+    rows = [_row(finding, *ends[finding.key]) for finding in findings if finding.key in ends]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _whole(residents: Residents, once: dict[str, Cube], periods: int) -> formulas.Totals:
+    """Return sums of cubes that were added up over the periods before, so that a draw costs one product."""
+    return replace(Tally.of(Basis.of(residents), once), periods=periods).whole
+
+
+def _ends(
+    evidence: Evidence, residents: Residents, published: formulas.Totals, sums: formulas.Totals
+) -> dict[Key, tuple[float, float]]:
+    """Return the ends of the interval of each measure over draws, by what a finding is about."""
+    tail = (1 - evidence.resampling.level) / 2
+    enough = evidence.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        measures = {name: (residents.groups, formula(sums)) for name, formula in OF_FLAGS.items()}
+        lowest = pair(formulas.coverage(published), enough, lowest=True)
+        measures["coverage_ratio"] = (("",), lowest(formulas.coverage(sums))[..., None])
+        ends = {name: np.quantile(values, (tail, 1 - tail), axis=0) for name, (_, values) in measures.items()}
+    return {
+        (name, scope, residents.dimension, group): (float(low[row, at]), float(high[row, at]))
+        for name, (low, high) in ends.items()
+        for row, scope in enumerate(evidence.scopes)
+        for at, group in enumerate(measures[name][0])
+    }
+
+
+def _row(finding: Finding, low: float, high: float) -> dict[str, object]:
+    states = [_state_at(finding, end) for end in (finding.estimate, low, high)]
+    numbers = (finding.estimate, finding.low, finding.high, low, high)
+    about = (finding.crime_type, finding.dimension, finding.group, finding.check)
+    return dict(zip(COLUMNS, (*about, *numbers, *states, len(set(states)) > 1), strict=True))
+
+
+def _state_at(finding: Finding, end: float) -> str:
+    if not finding.required or finding.limit is None:
+        return _REPORTED
+    if finding.state is State.INSUFFICIENT:
+        return str(finding.state)
+    moved = end - finding.estimate
+    return str(finding.limit.judge(end, finding.low + moved, finding.high + moved))

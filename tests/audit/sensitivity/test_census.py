@@ -1,0 +1,89 @@
+"""The error of the census carried through to findings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.measures.checks import check_groups
+from ilp_models.audit.sensitivity.census import COLUMNS, vary_census
+from ilp_models.domain.finding import Limit, State
+from ilp_models.domain.resampling import Resampling
+from tests.audit import cases
+
+LIMITS = {"need_adjusted_ratio": Limit(warn_above=1.15, fail_above=1.25), "coverage_ratio": Limit(fail_below=0.8)}
+MEASURES = {
+    *("exposure", "exposure_ratio", "baseline_exposure_ratio", "need_adjusted_ratio", "coverage"),
+    "coverage_ratio",
+}
+
+
+def evidence(**changes):
+    known, baseline = cases.city()
+    people = cases.audit(cases.group_table(0.3)).groups.on(cases.grid())
+    made = Evidence(
+        replay=known, baseline=baseline, grid=cases.grid(), explanation=None, features=None, limits=LIMITS,
+        minimum=Minimum(), resampling=Resampling(draws=200), share=0.2, unit="count", floor=0.005, residents=people,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def scaled(residents, factors):
+    by_group = residents.by_group * factors
+    return replace(residents, by_group=by_group, total=by_group.sum(axis=1))
+
+
+def test_a_table_without_error_gives_the_findings_themselves():
+    made = evidence()
+    findings = check_groups(made)
+    table = vary_census(made, [made.residents] * 3, findings)
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["measure"]) == MEASURES
+    assert len(table) == sum(finding.check in MEASURES for finding in findings)
+    for end in ("census_low", "census_high"):
+        assert table[end].to_numpy() == pytest.approx(table["value"].to_numpy())
+    assert not table["changes"].any()
+    assert set(table.loc[table["measure"] == "exposure", "state"]) == {"reported"}
+    needed = {(f.crime_type, f.group): str(f.state) for f in findings if f.check == "need_adjusted_ratio"}
+    rows = table[table["measure"] == "need_adjusted_ratio"].set_index(["crime_type", "group"])
+    assert rows["state"].to_dict() == needed
+
+
+def test_the_interval_is_that_of_the_measure_on_every_table_that_could_have_been_published():
+    made, rng = evidence(), np.random.default_rng(0)
+    (people,) = made.residents
+    drawn = [scaled(people, rng.gamma(25, 1 / 25, people.by_group.shape)) for _ in range(40)]
+    table = vary_census(made, [(one,) for one in drawn], check_groups(made))
+    for measure in MEASURES - {"coverage_ratio"}:
+        values = [
+            next(f.estimate for f in check_groups(replace(made, residents=(one,))) if f.check == measure)
+            for one in drawn
+        ]
+        row = table[table["measure"] == measure].iloc[0]
+        assert [row["census_low"], row["census_high"]] == pytest.approx(np.quantile(values, (0.025, 0.975))), measure
+        if measure != "baseline_exposure_ratio":  # of maps alike it is 1, whoever lives there
+            assert row["census_low"] < row["value"] < row["census_high"]
+
+
+def test_a_finding_whose_state_hangs_on_the_census_is_told():
+    made = evidence()
+    findings = check_groups(made)
+    one = next(f for f in findings if f.check == "need_adjusted_ratio" and f.state is State.PASS)
+    near = Limit(warn_above=one.estimate + 1e-6)
+    findings = [replace(f, limit=near) if f is one else f for f in findings]
+    people = made.residents[0]
+    rng = np.random.default_rng(1)
+    drawn = [(scaled(people, rng.gamma(25, 1 / 25, people.by_group.shape)),) for _ in range(40)]
+    table = vary_census(made, drawn, findings).set_index(["measure", "crime_type", "group"])
+    row = table.loc[one.check, one.crime_type, one.group]
+    assert (row["state"], row["state_at_low"], row["state_at_high"]) == ("pass", "pass", "review")
+    assert row["changes"]
+
+
+def test_what_rests_on_too_little_stays_insufficient_whatever_the_census():
+    made = evidence(minimum=Minimum(areas=1000))
+    table = vary_census(made, [made.residents] * 3, check_groups(made))
+    judged = table[table["state"] != "reported"]
+    assert set(judged["state"]) == set(judged["state_at_high"]) == {"insufficient"}
+    assert not table["changes"].any()
