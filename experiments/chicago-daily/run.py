@@ -18,10 +18,10 @@ import pandas as pd
 from masked import given_an_event, masked_scores
 
 from ilp_models.backtest.store import ForecastStore
+from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.ranking import Ranking
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
-from ilp_models.scoring.counts import poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from ilp_models.audit.feedback.areas import PatrolledAreas, simulate_areas
-from ilp_models.audit.feedback.urns import Urn, simulate_urns
+from patrolled_areas import PatrolledAreas, simulate_areas
+from urns import Urn, simulate_urns
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

@@ -24,10 +24,10 @@ from hydra.utils import instantiate
 
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.ranking import Ranking
 from ilp_models.domain.resampling import Resampling
-from ilp_models.scoring.counts import poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]

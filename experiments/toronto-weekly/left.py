@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.distribution import log_probability
+from ilp_models.domain.distribution import log_probability, poisson_deviance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.bounds import expected_deviance
-from ilp_models.scoring.counts import poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- left -->\n).*?(<!-- end of left -->)", re.DOTALL)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.harm import harm_weights
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,10 +37,7 @@ class Objective:
         """Refuse weights that nobody stands for."""
         if self.harm is None:
             return
-        numbers = np.array([float(weight) for weight in self.harm.values()])
-        if not (numbers.size and np.isfinite(numbers).all() and (numbers >= 0).all() and (numbers > 0).any()):
-            msg = f"objective.harm={dict(self.harm)} must give each crime type a harm >= 0, one above 0."
-            raise InputError(msg)
+        harm_weights(self.harm, tuple(self.harm), "objective.harm")
         if not (self.source or "").strip():
             msg = (
                 "objective.source must say where the harm weights come from, such as 'a sentencing guideline of 2020'."
@@ -69,13 +67,9 @@ class Objective:
         Raises
         ------
         InputError
-            If a crime type has no weight.
+            If a crime type has no weight, or none of them has one above 0.
         """
         if self.harm is None:
             return np.asarray(expected.sum(axis=0), dtype=float)
-        missing = [kind for kind in crime_types if kind not in self.harm]
-        if missing:
-            msg = f"objective.harm gives no weight to {', '.join(missing)}; name every type, with 0 to leave one out."
-            raise InputError(msg)
-        weights = np.array([float(self.harm[kind]) for kind in crime_types])
+        weights = harm_weights(self.harm, crime_types, "objective.harm")
         return np.asarray(np.tensordot(weights, expected, axes=1), dtype=float)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,6 @@ from ilp_models.domain.territory import GroupsOfCells, Territory
 
 Floats = npt.NDArray[np.float64]
 Bounds = float | Mapping[str, float]
-
-EVERY_DISTRICT: Final = "every"
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,15 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from ilp_models.audit.flags import HARM, Cut, harm_weights
+from ilp_models.audit.flags import HARM, Cut
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.design import Column
+from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL, Finding, Limit, State
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
@@ -164,7 +165,7 @@ class Evidence:
     @property
     def harms(self) -> Floats | None:
         """Harm of one event of each crime type, None where none is given."""
-        return harm_weights(self.replay.crime_types, self.harm) if self.harm else None
+        return harm_weights(self.harm, self.replay.crime_types, "audit.harm") if self.harm else None
 
     def deviance_of(self, replay: Replay) -> Floats:
         """Return the Poisson deviance of each unit.
@@ -179,8 +180,7 @@ class Evidence:
         ndarray of float64
             Shape (crime types, cells, periods).
         """
-        mean = np.maximum(np.asarray(replay.expected.values, dtype=float), self.floor)
-        return np.asarray(2 * (special.xlogy(self.observed, self.observed / mean) - self.observed + mean))
+        return poisson_deviance(self.observed, replay.expected.values, self.floor)
 
     def flags_of(self, replay: Replay) -> Floats:
         """Return the flagged fraction of each cell by a forecaster, in the audited unit and share.

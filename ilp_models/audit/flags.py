@@ -1,6 +1,5 @@
 """Which land is flagged: cells ranked in a stated unit and cut at shares of the active land."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,34 +90,3 @@ class Cut:
         if self.unit == HARM and self.harm is not None:
             return np.tensordot(self.harm, expected, axes=1)[None]
         return expected
-
-
-def harm_weights(crime_types: Sequence[str], harm: Mapping[str, float]) -> Floats:
-    """Return the harm of one event of each crime type.
-
-    Parameters
-    ----------
-    crime_types : sequence of str
-        Crime types, in order.
-    harm : mapping of str to float
-        Harm by crime type, in any unit such as days of prison in a sentencing guideline; others may stand in it.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (crime types,).
-
-    Raises
-    ------
-    InputError
-        If a crime type has no weight, or one is negative or not finite, or all are 0.
-    """
-    missing = [name for name in crime_types if name not in harm]
-    if missing:
-        msg = f"audit.unit=harm needs the harm of one event of each crime type; set audit.harm, which lacks {missing}."
-        raise InputError(msg)
-    weights = np.array([float(harm[name]) for name in crime_types])
-    if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-        msg = f"audit.harm needs finite weights >= 0, not all 0; it gives {weights.tolist()} to {list(crime_types)}."
-        raise InputError(msg)
-    return weights

@@ -14,6 +14,32 @@ _SERIES_DISPERSION: Final = 0.005  # below it the hypergeometric series is slow,
 _DISPERSIONS: Final = (1e-4, 50.0)
 
 
+def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: float) -> Floats:
+    """Return the Poisson deviance of each unit, 0 for a forecast of the count itself; smaller is better.
+
+    Parameters
+    ----------
+    observed : array_like
+        Events.
+    expected : array_like
+        Expected events of the same shape.
+    floor : float
+        Smaller forecasts are read as this many events, > 0.
+
+    Returns
+    -------
+    ndarray of float64
+        2 (y log(y / m) - y + m), of the broadcast shape.
+
+    Examples
+    --------
+    >>> poisson_deviance([0, 1], [0.5, 1.0], 0.005)
+    array([1., 0.])
+    """
+    y, mean = np.asarray(observed, dtype=float), np.maximum(np.asarray(expected, dtype=float), floor)
+    return np.asarray(2.0 * (special.xlogy(y, y / mean) - y + mean))
+
+
 def log_probability(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
     """Return the log probability of counts under a negative binomial distribution.
 

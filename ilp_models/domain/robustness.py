@@ -6,9 +6,9 @@ from itertools import combinations
 from typing import Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.agreement import rank_correlation
 from ilp_models.domain.errors import InputError
 
 _TABLES: Final = ("perturbations", "refits", "interactions")
@@ -54,13 +54,14 @@ class Robustness:
         """Rank correlation (Spearman) of the importances under both perturbations; NaN without them."""
         if self.perturbations.empty:
             return float("nan")
-        return rank_correlation(self.perturbations["path"].to_numpy(), self.perturbations["interventional"].to_numpy())
+        path, interventional = (self.perturbations[name].to_numpy() for name in ("path", "interventional"))
+        return float(rank_correlation(path, interventional))
 
     @property
     def stability(self) -> tuple[float, float, float]:
         """Mean, lowest and highest rank correlation of the importances of any two refits; NaN without them."""
         columns = [self.refits[name].to_numpy() for name in self.refits.columns[2:]]
-        pairs = [rank_correlation(one, other) for one, other in combinations(columns, 2)]
+        pairs = [float(rank_correlation(one, other)) for one, other in combinations(columns, 2)]
         if not pairs:
             return float("nan"), float("nan"), float("nan")
         return float(np.mean(pairs)), float(np.min(pairs)), float(np.max(pairs))
@@ -116,31 +117,6 @@ class Robustness:
             "place keeps its rank through the year whatever happens elsewhere."
         )
 
-    def summary(self) -> dict[str, Any]:
-        """Return what was found as plain JSON values.
-
-        Returns
-        -------
-        dict
-            ``rows, agreement, interventional_error, stability, stability_low, stability_high, place_with_time``, None
-            where there is no number; ``labelling`` in words; ``kinds`` as :meth:`by_kind`.
-        """
-        mean, low, high = self.stability
-        numbers = {
-            "agreement": self.agreement,
-            "interventional_error": self.interventional_error,
-            "stability": mean,
-            "stability_low": low,
-            "stability_high": high,
-            "place_with_time": self.place_with_time,
-        }
-        return {
-            "rows": self.rows,
-            **{name: _plain(value) for name, value in numbers.items()},
-            "labelling": self.labelling(),
-            "kinds": [] if self.interactions.empty else self.by_kind().to_dict("records"),
-        }
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values.
 
@@ -184,32 +160,3 @@ class Robustness:
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def rank_correlation(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
-    """Return Spearman's rank correlation, equal values sharing their mean rank.
-
-    Parameters
-    ----------
-    one, other : ndarray of float64
-        As many values each.
-
-    Returns
-    -------
-    float
-        From -1 to 1; NaN with fewer than three values, where one is NaN, or where all of one side are equal.
-
-    Examples
-    --------
-    >>> rank_correlation(np.array([1.0, 2.0, 4.0]), np.array([10.0, 20.0, 30.0]))
-    1.0
-    """
-    if (
-        len(one) < 3
-        or not np.isfinite(one).all()
-        or not np.isfinite(other).all()
-        or min(np.ptp(one), np.ptp(other)) == 0
-    ):
-        return float("nan")
-    first, second = (pd.Series(values).rank().to_numpy() for values in (one, other))
-    return float(np.clip(np.round(np.corrcoef(first, second)[0, 1], 12), -1, 1))

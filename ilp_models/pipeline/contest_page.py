@@ -4,13 +4,13 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.pipeline.contest import Contest
 from ilp_models.pipeline.guests import Guest, Guests
 from ilp_models.pipeline.study import Study, now
 from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
 from ilp_models.report.compose import records_in_a_line
-from ilp_models.scoring.counts import poisson_deviance
 
 _OWN: Final = "made or reused by this run"
 

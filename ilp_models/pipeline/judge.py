@@ -9,13 +9,14 @@ import pandas as pd
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.feedback.feedback import Patrols
 from ilp_models.audit.feedback.simulation import simulate_feedback
-from ilp_models.audit.flags import HARM, harm_weights
+from ilp_models.audit.flags import HARM
 from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject
 from ilp_models.audit.usual import BASELINE, changes
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.harm import harm_weights
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import Places
 from ilp_models.pipeline.ahead import Ahead
@@ -101,7 +102,7 @@ def _with_feedback(subject: Subject, ahead: Ahead, audit: Audit) -> Subject:
         people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
     try:
         types = subject.replay.crime_types
-        harm = harm_weights(types, audit.harm) if audit.unit == HARM else None
+        harm = harm_weights(audit.harm, types, "audit.harm") if audit.unit == HARM else None
         patrols = Patrols(audit.share, audit.unit, people, audit.share_of, harm)
         outcome = simulate_feedback(ahead.forecaster, ahead.forecaster.history_, patrols, audit.feedback)
     except IlpError as error:

@@ -1,4 +1,4 @@
-"""Calibration for reports: counts beside forecasts in bins, and the line through them."""
+"""Calibration for reports: counts beside forecasts in bins."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.calibration import calibration_line
-from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL
@@ -47,37 +46,6 @@ def calibration(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.Da
     ]
     table = pd.concat(parts, ignore_index=True).assign(forecaster=replay.forecaster, lead=replay.lead)
     return table[["forecaster", "lead", "crime_type", "bin", "expected", "observed", "low", "high", "n"]]
-
-
-def calibration_lines(replay: Replay, resampling: Resampling, floor: float) -> pd.DataFrame:
-    """Return slope and intercept of counts against forecasts on the log scale, for each crime type and ``all``.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts.
-    resampling : Resampling
-        How intervals are made.
-    floor : float
-        Smaller forecasts are read as this many events.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, slope, slope_low, slope_high, intercept, intercept_low, intercept_high``;
-        NaN where no line can be fitted.
-    """
-    rows = []
-    for kind, expected, observed in _pools(replay):
-        try:
-            line = calibration_line(observed, expected, floor=floor)
-            slopes, intercepts = line.intervals(resampling)
-            fitted = (line.slope, *slopes, line.intercept, *intercepts)
-        except NotRunError:
-            fitted = (np.nan,) * 6
-        rows.append((replay.forecaster, replay.lead, kind, *fitted))
-    ends = [f"{name}{end}" for name in ("slope", "intercept") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["forecaster", "lead", "crime_type", *ends])
 
 
 def bin_of(expected: Floats, bins: int) -> tuple[npt.NDArray[np.intp], int]:

@@ -2,40 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
-from ilp_models.domain.distribution import LEVELS, cumulative, half_mean_difference, log_probability
+from ilp_models.domain.distribution import LEVELS, cumulative, half_mean_difference, log_probability, poisson_deviance
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 
 Floats = npt.NDArray[np.float64]
-
-
-def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: float) -> Floats:
-    """Return the Poisson deviance of each unit, 0 for a forecast of the count itself; smaller is better.
-
-    Parameters
-    ----------
-    observed : array_like
-        Events.
-    expected : array_like
-        Expected events of the same shape.
-    floor : float
-        Smaller forecasts are read as this many events, > 0.
-
-    Returns
-    -------
-    ndarray of float64
-        2 (y log(y / m) - y + m), of the broadcast shape.
-
-    Examples
-    --------
-    >>> poisson_deviance([0, 1], [0.5, 1.0], 0.005)
-    array([1., 0.])
-    """
-    y, mean = np.asarray(observed, dtype=float), np.maximum(np.asarray(expected, dtype=float), floor)
-    return np.asarray(2.0 * (special.xlogy(y, y / mean) - y + mean))
 
 
 def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:

@@ -1,48 +1,16 @@
 """Scores that count events by their harm: one ranking of the land for all crime types together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.errors import InputError
 from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, rank
 
 Floats = npt.NDArray[np.float64]
 
 PREFIX: Final = "harm_"
-
-
-def harm_weights(harm: Mapping[str, float], crime_types: Sequence[str]) -> Floats:
-    """Return the harm of one event of each crime type.
-
-    Parameters
-    ----------
-    harm : mapping of str to float
-        Weights by crime type, in any unit (such as days of a sentence).
-    crime_types : sequence of str
-        The crime types, in order.
-
-    Returns
-    -------
-    ndarray of float64
-        One weight a type.
-
-    Raises
-    ------
-    InputError
-        If a type has none, or none of the types has a weight above 0.
-    """
-    missing = [kind for kind in crime_types if kind not in harm]
-    if missing:
-        msg = f"scoring.harm gives no weight to {', '.join(missing)}; name every crime type, with 0 to leave one out."
-        raise InputError(msg)
-    weights = np.array([float(harm[kind]) for kind in crime_types])
-    if not weights.any():
-        msg = f"scoring.harm gives the weight 0 to all of {', '.join(crime_types)}; there is nothing to score."
-        raise InputError(msg)
-    return weights
 
 
 def harm_scores(

@@ -10,13 +10,14 @@ import pandas as pd
 
 from ilp_models.domain.distribution import half_mean_difference
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.pooled import LARGER, SMALLER, direction
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
 from ilp_models.scoring.bounds import expected_deviance
 from ilp_models.scoring.counts import distribution_scores, mean_scores
-from ilp_models.scoring.harm import PREFIX, harm_scores, harm_weights
+from ilp_models.scoring.harm import PREFIX, harm_scores
 from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, label, rank
 from ilp_models.scoring.protocol import check
 from ilp_models.scoring.stability import displacements, recaptures
@@ -182,7 +183,7 @@ class Scoring:
     def _harm(self, replay: Replay, rank_by: Floats, counts: Floats, area_m2: Floats) -> dict[str, Floats]:
         if self.harm is None:
             return {}
-        weights = harm_weights(self.harm, replay.crime_types)
+        weights = harm_weights(self.harm, replay.crime_types, "scoring.harm")
         return harm_scores(rank_by, counts, area_m2, weights, self.shares, self.area_share)
 
     def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:

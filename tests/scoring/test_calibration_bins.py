@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from ilp_models.domain.calibration import calibration_line
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.resampling import Resampling
-from ilp_models.scoring.calibration import calibration, calibration_lines
+from ilp_models.scoring.calibration import calibration
 from tests.builders import replay_of
 
 USUAL, FEW = Resampling(), Resampling(draws=200)
@@ -52,16 +51,3 @@ def test_equal_forecasts_share_a_bin():
 def test_no_bin_is_refused(replay):
     with pytest.raises(InputError, match="at least one bin"):
         calibration(replay, USUAL, bins=0)
-
-
-def test_lines_are_fitted_for_each_type_and_all_and_missing_where_nothing_happened(replay):
-    observed = replay.observed.values.copy()
-    observed[1] = 0
-    lines = calibration_lines(replay_of(replay.expected.values, observed), FEW, 0.005)
-    lines = lines.set_index("crime_type")
-    assert lines.index.tolist() == ["a", "b", "all"]
-    line = calibration_line(observed[0], replay.expected.values[0])
-    assert lines.loc["a", "slope"] == pytest.approx(line.slope)
-    assert lines.loc["a", "intercept_high"] == pytest.approx(line.intervals(FEW)[1][1])
-    assert lines.loc["b", "slope":"intercept_high"].isna().all()
-    assert lines.loc["all", "intercept"] < lines.loc["a", "intercept"]

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from ilp_models.domain.errors import InputError
-from ilp_models.scoring.harm import harm_scores, harm_weights
+from ilp_models.scoring.harm import harm_scores
 
 LAND = np.ones(4)
 
@@ -38,9 +37,3 @@ def test_types_of_no_weight_have_no_scores():
     scores = harm_scores(counts, counts, LAND, np.array([1.0, 0.0]), (0.25,), 0.25)
     assert np.isnan(scores["harm_hit_rate_25"][1]).all()
     assert scores["harm_hit_rate_25"][0] == pytest.approx(0.25)
-
-
-def test_weights_come_in_the_order_of_the_types():
-    assert harm_weights({"b": 2, "a": 1, "unused": 9}, ("a", "b")).tolist() == [1.0, 2.0]
-    with pytest.raises(InputError, match="no weight to c"):
-        harm_weights({"a": 1}, ("a", "c"))

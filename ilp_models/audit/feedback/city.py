@@ -26,7 +26,7 @@ _NEAR_M: Final = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class PointLocator:
+class NearestPoint:
     """Finds the area of a point by the nearest of the points that events are put at.
 
     Parameters
@@ -110,7 +110,7 @@ class City:
             raise InputError(msg)
         level = areas_for(history.grid)
         points = shapely.get_coordinates(shapely.point_on_surface(history.grid.geometry))
-        grid = replace(level.grid(history.grid), locator=PointLocator(points, level.codes))
+        grid = replace(level.grid(history.grid), locator=NearestPoint(points, level.codes))
         return cls(level, grid, level.sums(mean[:, :, None])[:, :, 0], mean, history)
 
     def records(self, counts: Counts, first: int, random: np.random.Generator) -> pd.DataFrame:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.audit.feedback.areas import rank_correlation, total_variation
 from ilp_models.audit.feedback.city import City
 from ilp_models.audit.feedback.feedback import COLUMNS, COMPLETE, FOLLOWED, WEIGHTED, Feedback, FeedbackOutcome, Patrols
 from ilp_models.audit.flags import Cut
+from ilp_models.domain.agreement import rank_correlation, total_variation
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History

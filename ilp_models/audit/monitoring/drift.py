@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from ilp_models.domain.agreement import total_variation
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -91,10 +92,10 @@ class Shift:
             length = min(len(now), audited // 2)
             rows = (np.arange(audited)[:, None] + np.arange(length)) % audited
             stretches = before[rows].sum(axis=1)
-            apart = _distance(stretches, first - stretches)
+            apart = total_variation(stretches, first - stretches)
             if np.isfinite(apart).any():
                 median, high = (float(one) for one in np.nanquantile(apart, (0.5, level)))
-        distance = float(_distance(first[None], second[None])[0])
+        distance = float(total_variation(first, second))
         return cls(distance, median, high, float(first.sum()), float(second.sum()))
 
 
@@ -259,13 +260,6 @@ def _counted(row: npt.NDArray[np.int64], values: pd.Series, periods: int) -> Flo
     codes, names = pd.factorize(values)
     flat = np.bincount(row * len(names) + codes, minlength=periods * len(names)).astype(float)
     return flat.reshape(periods, len(names)) if len(names) else np.zeros((periods, 1))
-
-
-def _distance(first: Floats, second: Floats) -> Floats:
-    sums = [one.sum(axis=1, keepdims=True) for one in (first, second)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        result: Floats = 0.5 * np.abs(first / sums[0] - second / sums[1]).sum(axis=1)
-    return np.where((sums[0] > 0).ravel() & (sums[1] > 0).ravel(), result, np.nan)
 
 
 def _told(part: str, crime_type: str, shift: Shift) -> dict[str, object]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.evidence import Minimum
-from ilp_models.audit.flags import HARM, Cut, harm_weights
+from ilp_models.audit.flags import HARM, Cut
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
 from ilp_models.audit.measures.extremes import anew, pair
@@ -18,6 +18,7 @@ from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.replay import Replay
 
 Floats = npt.NDArray[np.float64]
@@ -106,7 +107,7 @@ class Series:
         expected = np.asarray(replay.expected.values, dtype=float)
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
-        harm = harm_weights(replay.crime_types, terms.harm) if terms.unit == HARM else None
+        harm = harm_weights(terms.harm, replay.crime_types, "audit.harm") if terms.unit == HARM else None
         flags = Cut(grid.area_m2, terms.unit, terms.share_of, people, harm).flagged(expected, terms.share)[0]
         types = replay.crime_types
         scopes = (*types, ALL) if len(types) > 1 else types

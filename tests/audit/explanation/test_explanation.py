@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from ilp_models.audit.explanation.checks import (
     check_proxies,
     check_residual_proxies,
     check_stability,
-    explanation_record,
 )
 from ilp_models.audit.explanation.proxies import Areas
 from ilp_models.domain.design import Column
@@ -127,7 +125,6 @@ def test_an_explanation_of_another_forecaster_says_nothing():
     of_another = evidence(other)
     assert check_stability(of_another)[0].state is State.INSUFFICIENT
     assert {one.state for one in check_proxies(of_another)} == {State.INSUFFICIENT}
-    assert explanation_record(of_another) == {}
 
 
 def test_columns_of_past_counts_are_no_proxies():
@@ -259,16 +256,6 @@ def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
     wide = gaps.pivot_table(index=["group", "feature"], columns="crime_type", values="gap")
     assert wide["all"].to_numpy() == pytest.approx(((wide["Assault"] + wide["Robbery"]) / 2).to_numpy())
     assert gaps["multiplier"].to_numpy() == pytest.approx(np.exp(gaps["gap"]))
-
-
-def test_the_record_of_an_explanation_is_json():
-    tried = robustness([4.0, 3, 2, 1], [4.0, 3, 1, 2])
-    record = explanation_record(evidence(explanation(robustness=tried), residents(0.5)))
-    told = json.loads(json.dumps(record, allow_nan=False))
-    assert told["method"] == "tree path"
-    assert told["additivity_error"] < 1e-12
-    assert told["robustness"]["stability"] == pytest.approx(0.8)
-    assert {row["group"] for row in told["proxies"]} == {"Upland", "Lowland"}
 
 
 def test_areas_are_those_of_the_table_or_else_the_cells():

@@ -1,6 +1,7 @@
 """Urns and patrolled areas: stated shares, closed forms and properties."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.feedback.areas import PatrolledAreas, rank_correlation, simulate_areas, total_variation
-from ilp_models.audit.feedback.urns import Urn, simulate_urns
 from ilp_models.domain.errors import InputError
 
-ROOT = Path(__file__).parents[3]
+FOLDER = Path(__file__).parents[3] / "experiments" / "feedback-urns"
 UPDATES = ("naive", "reject", "weight")
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+urns, patrolled_areas = loaded("urns"), loaded("patrolled_areas")
+Urn, simulate_urns = urns.Urn, urns.simulate_urns
+PatrolledAreas, simulate_areas = patrolled_areas.PatrolledAreas, patrolled_areas.simulate_areas
 
 
 def shares(urn, days, runs=1000, seed=0):
@@ -23,11 +34,7 @@ def shares(urn, days, runs=1000, seed=0):
 
 @pytest.fixture(scope="module")
 def experiment():
-    path = ROOT / "experiments" / "feedback-urns" / "run.py"
-    spec = importlib.util.spec_from_file_location("feedback_urns", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("run")
 
 
 def test_a_naive_urn_runs_away_and_a_corrected_one_does_not():
@@ -150,21 +157,6 @@ def test_with_every_incident_recorded_patrols_do_not_matter():
     learned = simulate_areas(PatrolledAreas(reporting=1.0, weeks=400), runs=50)
     assert learned.distance.max() < 0.03
     assert learned.rank_correlation.mean() > 0.97
-
-
-@given(st.lists(st.tuples(st.floats(0.01, 9), st.floats(0.01, 9)), min_size=2, max_size=9), st.floats(0.1, 10))
-def test_total_variation_is_a_distance_that_ignores_scale(pairs, scale):
-    first, second = np.array(pairs).T
-    gap = total_variation(first, second)
-    assert 0 <= gap <= 1
-    assert gap == pytest.approx(total_variation(second, first * scale))
-    assert total_variation(first, first * scale) == pytest.approx(0, abs=1e-12)
-
-
-def test_rank_correlation_takes_ties_at_their_mean_rank():
-    assert rank_correlation(np.array([1.0, 2, 3]), np.array([10.0, 20, 40])) == pytest.approx(1)
-    assert rank_correlation(np.array([1.0, 1, 2]), np.array([1.0, 2, 3])) == pytest.approx(3**0.5 / 2)
-    assert np.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
 
 
 def test_the_limit_is_the_truth_where_all_but_nothing_is_unreported():

@@ -1,6 +1,6 @@
 """Areas of which a few are patrolled: what a count of records learns of many areas, without any forecaster.
 
-The urn of :mod:`ilp_models.audit.feedback.urns` with a fixed number of patrols, reports from residents, exploration,
+The urn of ``urns.py`` with a fixed number of patrols, reports from residents, exploration,
 and a correction by the chance that an incident was recorded. All runs advance together, week by week.
 """
 
@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
+from ilp_models.domain.agreement import rank_correlation, total_variation
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -122,44 +122,6 @@ def simulate_areas(city: PatrolledAreas, runs: int = 200, seed: int = 0) -> Lear
         seen |= visited
     distance = total_variation(records, rates)
     return Learned(distance, rank_correlation(records, rates), seen.mean(axis=1))
-
-
-def total_variation(first: Floats, second: Floats) -> Floats:
-    """Return half the sum of absolute differences between two sets of shares.
-
-    Parameters
-    ----------
-    first, second : ndarray of float64
-        Amounts that the shares are taken of, areas last.
-
-    Returns
-    -------
-    ndarray of float64
-        From 0 (equal shares) to 1 (nothing in common); NaN where one adds up to nothing.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = first / first.sum(axis=-1, keepdims=True) - second / second.sum(axis=-1, keepdims=True)
-    return np.asarray(0.5 * np.abs(gaps).sum(axis=-1))
-
-
-def rank_correlation(first: Floats, second: Floats) -> Floats:
-    """Return Spearman's rank correlation over the last axis.
-
-    Parameters
-    ----------
-    first, second : ndarray of float64
-        Of one shape, areas last.
-
-    Returns
-    -------
-    ndarray of float64
-        From -1 to 1; ties have their mean rank; NaN where all values of one are tied.
-    """
-    ranks = [rankdata(one, axis=-1) for one in (first, second)]
-    left, right = (one - one.mean(axis=-1, keepdims=True) for one in ranks)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt((left**2).sum(axis=-1) * (right**2).sum(axis=-1))
-        return np.asarray((left * right).sum(axis=-1) / spread)
 
 
 def _largest(values: Floats, count: int) -> npt.NDArray[np.bool_]:
