@@ -10,7 +10,7 @@ import pandas as pd
 
 from ilp_models.allocation.consequences import consequences, expected_share
 from ilp_models.allocation.constrained import Constrained
-from ilp_models.domain.allocation import Effort
+from ilp_models.domain.allocation import Allocator, Effort
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.territory import Territory
@@ -28,7 +28,7 @@ COLUMNS: Final = (
 class _Task:
     """One period under one cap."""
 
-    allocator: Constrained
+    allocator: Allocator
     value: Floats
     territory: Territory
 
@@ -167,13 +167,13 @@ class Frontier:
         return solved
 
 
-def allocate_all(allocator: Constrained, value: Floats, territory: Territory, compute: Compute) -> Effort:
+def allocate_all(allocator: Allocator, value: Floats, territory: Territory, compute: Compute) -> Effort:
     """Return the effort of all periods, each solved on its own where the work runs.
 
     Parameters
     ----------
-    allocator : Constrained
-        Any allocator will do.
+    allocator : Allocator
+        The rule.
     value : ndarray of float64
         Shape (cells, periods).
     territory : Territory

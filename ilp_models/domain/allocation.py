@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,16 @@ class Effort:
 
 class Allocator(Protocol):
     """A rule that turns expected values into effort under a budget."""
+
+    @property
+    def name(self) -> str:
+        """What files call the rule."""
+        ...
+
+    @property
+    def budget(self) -> Any:
+        """What may be spent, a :class:`ilp_models.allocation.budget.Budget`."""
+        ...
 
     def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
         """Return the effort of each cell and period.

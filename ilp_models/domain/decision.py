@@ -82,6 +82,11 @@ class Decision:
         return str(self.to_dict()["seal"])
 
     @property
+    def short(self) -> str:
+        """The first 16 digits of the seal, under which people are told of the decision."""
+        return self.seal[:16]
+
+    @property
     def reviews(self) -> tuple[str, ...]:
         """Checks that a reviewer may accept with a reason, if these are all that speaks against the forecast."""
         against = tuple(self._objections())

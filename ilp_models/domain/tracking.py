@@ -38,15 +38,13 @@ class TrackedRun(Protocol):
             Word by name, for instance the fingerprint, the data digest or the git commit.
         """
 
-    def artifact(self, path: Path, folder: str = "") -> None:
+    def artifact(self, path: Path) -> None:
         """Keep a copy of a file, or of a folder with all in it.
 
         Parameters
         ----------
         path : Path
             The file or folder.
-        folder : str
-            Where to keep it among the run's artifacts, for instance ``figures``.
         """
 
     def child(

@@ -86,9 +86,40 @@ def read_forecast(path: Path) -> RiskForecast:
     StorageError
         If the file is missing, not of this package, or was changed after it was written.
     """
+    return read_stored(path)[0]
+
+
+def read_stored(path: Path) -> tuple[RiskForecast, Places, Provenance]:
+    """Return a stored forecast, its cells with their shapes and parent areas, and where it came from.
+
+    Parameters
+    ----------
+    path : Path
+        A ``forecast.parquet`` of this package.
+
+    Returns
+    -------
+    tuple of RiskForecast, Places and Provenance
+        As they were written; the cells in the order of the forecast.
+
+    Raises
+    ------
+    StorageError
+        As for :func:`read_forecast`.
+    """
     table, record = _read(path)
-    freq = record["freq"]
-    periods = pd.PeriodIndex(pd.to_datetime(table["period"].unique()), freq=freq)
+    forecast = _forecast(table, record)
+    if forecast.digest() != record["digest"]:
+        raise StorageError(_changed(path))
+    once = table.drop_duplicates("cell")
+    geometry = gpd.GeoSeries(once.geometry.array, crs=table.crs)
+    places = Places(pd.Index(once["cell"].to_numpy()), geometry, once["area"].astype(object).to_numpy())
+    facts = {name: record["facts"][name] for name in Provenance.__dataclass_fields__}
+    return forecast, places, Provenance(**facts)
+
+
+def _forecast(table: gpd.GeoDataFrame, record: dict[str, Any]) -> RiskForecast:
+    periods = pd.PeriodIndex(pd.to_datetime(table["period"].unique()), freq=record["freq"])
     coords = {"crime_type": table["crime_type"].unique(), "cell": pd.Index(table["cell"].unique()), "period": periods}
     shape = tuple(len(coords[name]) for name in DIMS)
     expected = xr.DataArray(table["expected"].to_numpy().reshape(shape), dims=DIMS, coords=coords, name="expected")
@@ -101,56 +132,7 @@ def read_forecast(path: Path) -> RiskForecast:
         coords={name: coords[name] for name in spread["dims"]},
     )
     cutoff = pd.Timestamp(record["cutoff"])
-    forecast = RiskForecast(expected, quantiles, dispersion, cutoff, record["forecaster"], record["recipe"])
-    if forecast.digest() != record["digest"]:
-        raise StorageError(_changed(path))
-    return forecast
-
-
-def read_places(path: Path) -> Places:
-    """Return the cells of a stored forecast, their shapes and parent areas.
-
-    Parameters
-    ----------
-    path : Path
-        A ``forecast.parquet`` of this package.
-
-    Returns
-    -------
-    Places
-        In the order of the forecast.
-
-    Raises
-    ------
-    StorageError
-        As for :func:`read_forecast`.
-    """
-    table, _ = _read(path)
-    once = table.drop_duplicates("cell")
-    geometry = gpd.GeoSeries(once.geometry.array, crs=table.crs)
-    return Places(pd.Index(once["cell"].to_numpy()), geometry, once["area"].astype(object).to_numpy())
-
-
-def read_provenance(path: Path) -> Provenance:
-    """Return where a stored forecast came from.
-
-    Parameters
-    ----------
-    path : Path
-        A ``forecast.parquet`` of this package.
-
-    Returns
-    -------
-    Provenance
-        As it was written.
-
-    Raises
-    ------
-    StorageError
-        As for :func:`read_forecast`.
-    """
-    _, record = _read(path)
-    return Provenance(**{name: record["facts"][name] for name in Provenance.__dataclass_fields__})
+    return RiskForecast(expected, quantiles, dispersion, cutoff, record["forecaster"], record["recipe"])
 
 
 def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:

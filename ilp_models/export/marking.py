@@ -66,22 +66,6 @@ class Marking:
         return f"{self.facts['use']}; {SCOPE}"
 
 
-def decision_id(decision: Decision) -> str:
-    """Return the short name under which a decision is quoted in files.
-
-    Parameters
-    ----------
-    decision : Decision
-        What the gate decided.
-
-    Returns
-    -------
-    str
-        The first 16 hexadecimal digits of its seal.
-    """
-    return str(decision.to_dict()["seal"])[:16]
-
-
 def mark(
     forecast: RiskForecast, provenance: Provenance, decision: Decision | None, grade: str, now: datetime | None = None
 ) -> Marking:
@@ -122,7 +106,7 @@ def mark(
             raise WithheldError(msg)
         decision.permits(forecast, now or datetime.now(UTC))
     covers = decision is not None and decision.forecast == digest
-    name = decision_id(decision) if decision is not None and covers else NO_DECISION
+    name = decision.short if decision is not None and covers else NO_DECISION
     changed = "" if decision is None or not covers else "; ".join(decision.report.changed)
     until = decision.valid_until.isoformat() if decision is not None and grade == "allocation" else NO_DECISION
     approval = None if decision is None or grade == "research" else decision.approval

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.model.lightgbm import LightGbm
 from ilp_models.model.regression import RegressionForecaster
@@ -52,6 +53,34 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
         write_bundle(forecaster.forecaster_, folder / "forecaster", {})
     (folder / "bundle.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
+
+
+def read_bundle(folder: Path) -> dict[str, Any] | None:
+    """Return the facts that :func:`write_bundle` kept of a fitted forecaster.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the bundle.
+
+    Returns
+    -------
+    dict or None
+        Content of ``bundle.json``; None where there is none.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
+    """
+    path = folder / "bundle.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, RecursionError, TypeError, ValueError) as error:
+        msg = f"{path} cannot be read ({error}); ask for a whole copy of the run."
+        raise StorageError(msg) from error
 
 
 def _learned(forecaster: Forecaster) -> dict[str, Any]:

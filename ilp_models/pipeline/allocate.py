@@ -9,6 +9,7 @@ from ilp_models.allocation.frontier import Frontier
 from ilp_models.allocation.objective import Objective
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
+from ilp_models.domain.allocation import Allocator
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.export.allocated import allocation_table, write_allocation
@@ -33,7 +34,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     unit: str,
     groups: GroupTable,
     objective: Objective,
-    allocation: Any,
+    allocation: Allocator,
     frontier: Frontier,
     chosen: Mapping[str, str | None],
     overrides: str | None,

@@ -16,13 +16,13 @@ from ilp_models.allocation.frontier import Frontier, allocate_all
 from ilp_models.allocation.objective import Objective
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
-from ilp_models.domain.allocation import Allocation, Effort, Override
+from ilp_models.domain.allocation import Allocation, Allocator, Effort, Override
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.pipeline.asked import Left
 from ilp_models.pipeline.by_hand import changed
 from ilp_models.pipeline.made import Choice, Made
-from ilp_models.pipeline.past import explained_by, past_of, residents_of
+from ilp_models.pipeline.past import explained_by, kept_subject, residents_of
 from ilp_models.pipeline.territory import grid_of, refuse_other_terms, territory_of, worth
 
 
@@ -55,7 +55,7 @@ class Task:
     unit: str
     groups: GroupTable
     objective: Objective
-    allocator: Any
+    allocator: Allocator
     frontier: Frontier
     compute: Compute
 
@@ -84,7 +84,8 @@ class Task:
         forecast, places = self.left.forecast, self.left.places
         grid = grid_of(places, self.groups.level)
         known = self.groups.path is not None or self.groups.source is not None
-        residents = self.groups.on(grid) if known else residents_of(self.left.folder, self.decision, grid.cells)
+        kept = kept_subject(self.left.folder)
+        residents = self.groups.on(grid) if known else residents_of(kept, self.decision, grid.cells)
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)
@@ -119,7 +120,7 @@ class Task:
             groups=pd.concat(means, ignore_index=True) if means else pd.DataFrame(columns=list(GROUP_COLUMNS)),
             frontier=priced,
             choice=choice,
-            past=past_of(self.left.folder),
+            past=None if kept is None else kept.replay,
             reasons=explained_by(self.left.folder),
         )
 

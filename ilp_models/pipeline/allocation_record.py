@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ilp_models.audit.register.register import Entry
 from ilp_models.domain.decision import Decision
 from ilp_models.export.allocated import marked
-from ilp_models.export.marking import Marking, decision_id, mark
+from ilp_models.export.marking import Marking, mark
 from ilp_models.pipeline.asked import user
 from ilp_models.pipeline.made import Made
+from ilp_models.pipeline.record import plain_rows
 from ilp_models.pipeline.study import now
 
 
@@ -79,22 +79,11 @@ def plain(made: Made, marking: Marking, config: Mapping[str, Any], files: list[P
             "exposure_cap": None if np.isinf(made.choice.cap) else made.choice.cap,
         },
         "overrides": [vars(one) for one in allocation.overrides],
-        "groups": _records(made.groups),
-        "frontier": _records(made.frontier),
+        "groups": plain_rows(made.groups),
+        "frontier": plain_rows(made.frontier),
         "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
         "facts": dict(marking.facts),
     }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as plain JSON values, None for what is no finite number."""
-    return [
-        {
-            str(name): None if isinstance(value, float) and not np.isfinite(value) else value
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
 
 
 def entry(made: Made, files: list[Path], staging: str) -> Entry:
@@ -165,7 +154,7 @@ def told(made: Made) -> list[str]:
     covered = float((made.share * made.expected).sum())
     given = allocation.effort.values > 0
     lines = [
-        f"Allocated by {allocation.allocator}, {allocation.objective}, on decision {decision_id(made.decision)}:",
+        f"Allocated by {allocation.allocator}, {allocation.objective}, on decision {made.decision.short}:",
         f"  {allocation.spent.max():g} of {allocation.budget:g} {allocation.unit} in a period, "
         f"{int(given.any(axis=1).sum())} of {len(given)} cells, "
         f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",

@@ -63,7 +63,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     signing = Signing(said(reviewer), said(reason), user(), moment, None if key is None else Path(key))
     approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
     told = [
-        f"Decision {decision.seal[:16]} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
+        f"Decision {decision.short} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
         f"  reviewer  {approval.reviewer}",
         f"  reason    {approval.reason}",
         f"  accepted  {', '.join(approval.reviews) or 'every check passed'}",

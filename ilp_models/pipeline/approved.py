@@ -81,9 +81,7 @@ def load_approved(
     left = Left.by(_folder(source, tracking))
     decision = left.permitted(register, trusted)
     if decision.approval is None:
-        msg = (
-            f"Decision {decision.seal[:16]} was not approved by a reviewer, whatever an alias says; see `ilp approve`."
-        )
+        msg = f"Decision {decision.short} was not approved by a reviewer, whatever an alias says; see `ilp approve`."
         raise WithheldError(msg)
     _check_files(left.folder, decision, Register(Path(register)))
     decision.holds_for(asked or {})

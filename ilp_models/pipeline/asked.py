@@ -17,7 +17,7 @@ from ilp_models.audit.register.register import Register, Standing
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.geoparquet import read_stored
 from ilp_models.export.marking import Provenance
 from ilp_models.export.table import Places
 from ilp_models.pipeline.study import now
@@ -70,7 +70,7 @@ class Left:
             way_out = "run `ilp weekly` first, or name a run's folder with source=FOLDER"
             msg = f"{source} holds no forecast.parquet; {way_out}."
             raise InputError(msg)
-        return cls(Path(source), read_forecast(path), read_places(path), read_provenance(path))
+        return cls(Path(source), *read_stored(path))
 
     def decision(self) -> Decision:
         """Return the decision beside the forecast, worked out anew from its findings; the register is not asked.

@@ -126,8 +126,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         for path in files:
             tracked.artifact(path)
         record_decision(tracked, decision)
-    mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
-    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), f"Report: {folder / 'report.html'}"])
+    away = mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
+    return _told(decision, *away, f"Report: {folder / report.file_name}")
 
 
 def _surroundings(
@@ -135,11 +135,10 @@ def _surroundings(
 ) -> Surroundings:
     """Return what the run knows beside what was audited."""
     retrained, why = tried.untainted(audit, comparison)
-    tags = study.tags()
     return Surroundings(
-        city=str(study.config["data"].get("city") or study.intake.source),
+        city=study.city,
         intake=study.intake,
-        code=f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
+        code=study.code,
         settings=study.config["audit"],
         command=str(study.config.get("command", "")),
         other_grids={} if second_grid is None else {"second grid": tried.on_grid(second_grid, audit)},
@@ -155,16 +154,17 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
         shown = "\n".join(f"  {line}" for line in differing)
         msg = f"{len(differing)} findings of {source} come out differently today:\n{shown}"
         raise StorageError(msg)
-    count, seal = len(report.findings), decision.seal[:16]
-    same = f"Made again from {source}/audit: all {count} findings of decision {seal} come out the same."
+    count = len(report.findings)
+    same = f"Made again from {source}/audit: all {count} findings of decision {decision.short} come out the same."
     why = "this audit was made again from the folder of an earlier run, without its records"
     absent = dict.fromkeys(("intake", "census_error"), why)
     around = Surroundings(settings=settings, command=str(config.get("command", "")), absent=absent)
     write_dossier(page, gather(subject, decision, Audit.of(settings), around, compute), folder)
-    return "\n".join([*_finding_lines(decision), "", *decision_lines(decision), same, f"Report: {folder}/report.html"])
+    return _told(decision, same, f"Report: {folder / page.file_name}")
 
 
-def _finding_lines(decision: Decision) -> list[str]:
+def _told(decision: Decision, *more: str) -> str:
+    """Return the findings as a table, the decision, and more lines."""
     lines = [f"{'check':<22}{'about':<34}{'state':<14}{'estimate':>10}{'interval':>22}"]
     for finding in decision.findings:
         about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
@@ -172,4 +172,4 @@ def _finding_lines(decision: Decision) -> list[str]:
         lines.append(
             f"{finding.check:<22}{about[:33]:<34}{finding.state.value:<14}{finding.estimate:>10.3f}{interval:>22}"
         )
-    return lines
+    return "\n".join([*lines, "", *decision_lines(decision), *more])

@@ -1,19 +1,19 @@
 """Changes of an allocation made by hand, each with who made it and why; and the point of a frontier that was chosen."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from ilp_models.allocation.frontier import Frontier
-from ilp_models.domain.allocation import Effort, Override
+from ilp_models.domain.allocation import Allocator, Effort, Override
 from ilp_models.domain.errors import InputError
 
 _OVERRIDES: Final = ("cell", "period", "effort", "who", "reason")
 
 
-def cap_of(allocation: Any, frontier: Frontier) -> float:
+def cap_of(allocation: Allocator, frontier: Frontier) -> float:
     """Return the cap in force on the dimension of the frontier.
 
     Parameters

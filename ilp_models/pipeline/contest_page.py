@@ -38,9 +38,9 @@ def evidence_of(
     ComparisonEvidence
         For :meth:`ilp_models.report.comparison.page.ComparisonReport.write`.
     """
-    tags, ranks = study.tags(), contest.ranks
+    ranks = contest.ranks
     return ComparisonEvidence(
-        city=str(study.config["data"].get("city") or study.intake.source),
+        city=study.city,
         data=records_in_a_line(study.intake),
         protocol=contest.comparison.protocol,
         baseline=contest.field.baseline,
@@ -62,7 +62,7 @@ def evidence_of(
         provenance={
             "Data digest": study.events.digest(),
             "Cells digest": contest.comparison.grid.digest(),
-            "Code": f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
+            "Code": study.code,
             "Events in no active cell": f"{contest.comparison.outside:,} in the test periods, scored for nobody",
             **({"Left out of runs": " ".join(guests.left_out)} if guests.left_out else {}),
             "Made": now().isoformat(),

@@ -8,6 +8,7 @@ from ilp_models.audit.register.register import Entry, Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export, marked_names
+from ilp_models.pipeline.allocation_record import grounds
 from ilp_models.pipeline.asked import Left, user
 from ilp_models.pipeline.study import now
 
@@ -56,21 +57,22 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     del config
     export, left = Export(tuple(formats), grade), Left.by(source)
-    names, decision = marked_names(export.grade), None
-    if grade == "allocation":
-        decision = left.permitted(register, trusted)
-        # the line comes before the files, because a line too many can be explained and an export without one cannot
-        entry = _entry(left, decision, [names[form] for form in export.formats])
-        Register(Path(register)).append(entry, left.asked_again(decision, trusted))
-    else:
-        decision = _known(left)
+    names, allowed = marked_names(export.grade), grade == "allocation"
+    asked = [names[form] for form in export.formats]
+    decision = _permitted(left, register, trusted, asked) if allowed else _known(left)
     files = export.write(left.forecast, left.places, left.provenance, decision, folder, names)
-    told = [f"Exported as {export.grade}:", *(f"  {file}" for file in files)]
-    if decision is not None and grade == "allocation":
-        told += decision.reasons
-        if decision.approval is not None:
-            told.append(f"Approved by {decision.approval.reviewer}: {decision.approval.reason}")
-    return "\n".join(told)
+    rests_on = grounds(decision) if allowed and decision is not None else []
+    return "\n".join([f"Exported as {export.grade}:", *(f"  {file}" for file in files), *rests_on])
+
+
+def _permitted(left: Left, register: str, trusted: str | None, names: Sequence[str]) -> Decision:
+    """Return the decision that lets the files out, having left their line in the register.
+
+    The line comes before the files, because a line too many can be explained and an export without one cannot.
+    """
+    decision = left.permitted(register, trusted)
+    Register(Path(register)).append(_entry(left, decision, names), left.asked_again(decision, trusted))
+    return decision
 
 
 def _known(left: Left) -> Decision | None:

@@ -101,11 +101,7 @@ def shift_table(made: Made) -> pd.DataFrame:
 def _reasons(made: Made, table: pd.DataFrame, most: int) -> list[str]:
     if made.reasons is None or made.reasons.empty:
         return ["no explanation for this forecast"] * len(table)
-    known = made.reasons.assign(
-        period=pd.PeriodIndex(made.reasons["period"]).start_time.strftime("%Y-%m-%d")
-        if isinstance(made.reasons["period"].dtype, pd.PeriodDtype)
-        else pd.to_datetime(made.reasons["period"]).dt.strftime("%Y-%m-%d")
-    )
+    known = made.reasons.assign(period=made.reasons["period"].dt.strftime("%Y-%m-%d"))
     keys = ["crime_type", "cell", "period"]
     known[keys] = known[keys].astype(str)
     words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))

@@ -1,6 +1,7 @@
 """The task ``monitor``: an admitted forecaster measured again in every period since its audit."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_names(model, forecaster=forecaster)
     tracking.check()
     decision = standing_decision(source, register)
-    check_terms(decision, source, forecaster, audit, config["model"][forecaster])
+    notes = check_terms(decision, source, forecaster, audit, config["model"][forecaster])
     study = open_study(data, calendar, grid, config, folder, layers)
     with tracking.run("monitor", study.tags(), config) as tracked:
         since = watched_replay(study, source, decision, model[forecaster], backtest, audit, compute)
+        since = replace(since, notes=(*notes, *since.notes))
         found = Monitored.of(since, decision, study, audit, monitor)
         for path in found.write(source, folder):
             tracked.artifact(path)

@@ -15,7 +15,7 @@ from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
 from ilp_models.audit.monitoring.series import Series, Terms
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
-from ilp_models.pipeline.record import write_json
+from ilp_models.pipeline.record import plain_rows, write_json
 from ilp_models.pipeline.since import Since, events_of
 from ilp_models.pipeline.study import Study, now
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
@@ -133,8 +133,8 @@ class Monitored:
             "proposes_withdrawal": self.watch.proposes,
             "withdraw": self.command(source) if self.watch.proposes else None,
             "periods_with_breach": list(self.watch.breached),
-            "series": _plain(self.watch.series),
-            "drift": _plain(self.drift),
+            "series": plain_rows(self.watch.series),
+            "drift": plain_rows(self.drift),
             "notes": list(self.notes),
         }
         files.append(write_json(folder / "monitor.json", plain))
@@ -202,7 +202,7 @@ class Monitored:
         facts, alarms = self.watch.facts, self.watch.facts["false_alarms_a_year"]
         new, audited = self.facts["new_periods_span"], self.facts["audited_periods"]
         told = [
-            f"Decision {self.decision.seal[:16]} on {self.decision.forecaster}: {self.verdict()}",
+            f"Decision {self.decision.short} on {self.decision.forecaster}: {self.verdict()}",
             f"  measured     {facts['new_periods']} new periods ({new[0]} to {new[1]}) against "
             f"{facts['reference_periods']} audited ones ({audited[0]} to {audited[1]})",
             f"  limits       {facts['series_watched']} series, allowance {facts['allowance']:g}, limit "
@@ -277,9 +277,3 @@ def _drift_words(rows: pd.DataFrame) -> list[str]:
 
 def _about(*words: object) -> str:
     return " ".join(str(word) for word in words if word)
-
-
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as plain JSON values; a number that is none is null."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(name): getattr(value, "item", lambda v=value: v)() for name, value in row.items()} for row in rows]

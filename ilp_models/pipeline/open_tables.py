@@ -23,11 +23,23 @@ from ilp_models.domain.robustness import Robustness
 CODES: Final = {"crime_type": "category", "cell": "category"}
 
 
-class _Nowhere:
-    """The locator of cells that are only looked at."""
+class Nowhere:
+    """The locator of cells that were read from a file and are only looked at."""
 
     def locate(self, events: Events) -> Any:
-        msg = f"Cells kept for an audit locate no events ({len(events)} given); build the grid of the run."
+        """Refuse: a file of cells does not hold how they were cut.
+
+        Parameters
+        ----------
+        events : Events
+            What cannot be placed.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        msg = f"Cells read from a file locate no events ({len(events)} given); build the grid of the run."
         raise InputError(msg)
 
 
@@ -140,7 +152,7 @@ def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]
         area_m2=cells["area_m2"].to_numpy(),
         crs=plain["crs"],
         neighbours=csr_matrix((ones, (links["cell"], links["neighbour"])), shape=(size, size)),
-        locator=_Nowhere(),
+        locator=Nowhere(),
         kept=np.arange(size),
         parents=pd.DataFrame({name: cells[f"parent {name}"] for name in plain["parents"]}),
         population=None if np.isnan(population).all() else population,

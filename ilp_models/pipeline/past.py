@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from ilp_models.audit.residents import Residents
+from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
-from ilp_models.domain.replay import Replay
 from ilp_models.pipeline.artefact import read_subject
 
 
-def past_of(folder: Path) -> Replay | None:
-    """Return past forecasts of the audited forecaster beside what was recorded, where the run kept them.
+def kept_subject(folder: Path) -> Subject | None:
+    """Return what the audit of a run looked at: past forecasts beside what was recorded, cells and residents.
 
     Parameters
     ----------
@@ -21,25 +21,25 @@ def past_of(folder: Path) -> Replay | None:
 
     Returns
     -------
-    Replay or None
-        Checked against its digests.
+    Subject or None
+        Checked against its digests; None where the run kept nothing.
 
     Raises
     ------
     StorageError
         If what was kept was changed since.
     """
-    kept = sorted(folder.glob("*/subject.json"))
-    return read_subject(kept[0].parent)[0].replay if kept else None
+    kept = folder / "audit"
+    return read_subject(kept)[0] if (kept / "subject.json").is_file() else None
 
 
-def residents_of(folder: Path, decision: Decision, cells: pd.Index) -> tuple[Residents, ...]:
+def residents_of(kept: Subject | None, decision: Decision, cells: pd.Index) -> tuple[Residents, ...]:
     """Return the residents that were audited, as the run kept them.
 
     Parameters
     ----------
-    folder : Path
-        Folder of the run.
+    kept : Subject or None
+        What the audit looked at.
     decision : Decision
         What was decided on it.
     cells : Index
@@ -52,21 +52,16 @@ def residents_of(folder: Path, decision: Decision, cells: pd.Index) -> tuple[Res
 
     Raises
     ------
-    StorageError
-        If what was kept was changed since.
     WithheldError
         If what was kept is not on the cells and the group table that were decided on.
     """
-    kept = sorted(folder.glob("*/subject.json"))
-    if not kept:
+    if kept is None or not kept.residents:
         return ()
-    subject, _ = read_subject(kept[0].parent)
-    header, own = decision.report.header, {"grid": subject.grid.digest(), "group_table": subject.group_table}
-    other = any(header.get(name) != digest for name, digest in own.items()) or not subject.grid.cells.equals(cells)
-    if subject.residents and other:
-        msg = f"{kept[0].parent} was kept by another audit than the one decided on; ask for a whole copy of the run."
+    header, own = decision.report.header, {"grid": kept.grid.digest(), "group_table": kept.group_table}
+    if any(header.get(name) != digest for name, digest in own.items()) or not kept.grid.cells.equals(cells):
+        msg = "The residents beside this decision were kept by another audit; ask for a whole copy of the run."
         raise WithheldError(msg)
-    return subject.residents or ()
+    return kept.residents
 
 
 def explained_by(folder: Path) -> pd.DataFrame | None:

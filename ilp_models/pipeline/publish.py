@@ -69,11 +69,10 @@ def provenance(study: Study, ahead: Ahead, protocol: str) -> Provenance:
     Provenance
         For the exports.
     """
-    tags = study.tags()
     return Provenance(
         recipe=ahead.forecast.recipe,
         data=study.events.digest(),
-        code=f"ilp_models {tags['version']}, commit {tags['git_commit']}, code {tags['code']}",
+        code=study.code,
         created=now().isoformat(),
         attribution=study.intake.attribution,
         protocol=protocol,
@@ -193,9 +192,8 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
     """
     study, ahead, comparison, judgement = results.study, results.ahead, results.comparison, results.judgement
     explanation = judgement.explanation
-    tags = study.tags()
     evidence = Evidence(
-        city=str(study.config["data"].get("city") or study.intake.source),
+        city=study.city,
         forecast=ahead.forecast,
         grid=ahead.grid,
         scores=comparison.scores,
@@ -209,7 +207,7 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
             "Recipe": ahead.forecast.recipe,
             "Forecast digest": ahead.forecast.digest(),
             "Data digest": study.events.digest(),
-            "Code": f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}",
+            "Code": study.code,
             "Cutoff": str(ahead.forecast.cutoff),
             "Made": now().isoformat(),
         },

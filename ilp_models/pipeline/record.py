@@ -33,6 +33,29 @@ def write_json(path: Path, content: Mapping[str, Any]) -> Path:
     return path
 
 
+def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain JSON values.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any columns.
+
+    Returns
+    -------
+    list of dict
+        None for what is missing or no finite number.
+
+    Examples
+    --------
+    >>> plain_rows(pd.DataFrame({"cap": [1.5, np.inf], "cells": [3, 4]}))
+    [{'cap': 1.5, 'cells': 3}, {'cap': None, 'cells': 4}]
+    """
+    known = table.notna() & ~table.isin([np.inf, -np.inf])
+    rows = table.astype(object).where(known, None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
 def write_scores(
     scores: ScoreTable, baseline: str, folder: Path, not_run: Mapping[str, str] | None = None
 ) -> list[Path]:

@@ -22,9 +22,11 @@ from ilp_models.domain.errors import InputError, NotRunError, WithheldError
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.recipe import code_digest
 from ilp_models.domain.replay import Replay
+from ilp_models.model.bundle import read_bundle
 from ilp_models.pipeline.asked import Left
-from ilp_models.pipeline.past import past_of
+from ilp_models.pipeline.past import kept_subject
 from ilp_models.pipeline.study import Study, forecasts_folder, now
 
 
@@ -80,8 +82,10 @@ def standing_decision(source: str, register: str) -> Decision:
     return decision
 
 
-def check_terms(decision: Decision, source: str, forecaster: str, audit: Audit, settings: Mapping[str, Any]) -> None:
-    """Return nothing if forecaster, unit and share are those audited, before any record is read.
+def check_terms(
+    decision: Decision, source: str, forecaster: str, audit: Audit, settings: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return what to know if forecaster, unit and share are those audited, before any record is read.
 
     Parameters
     ----------
@@ -96,6 +100,11 @@ def check_terms(decision: Decision, source: str, forecaster: str, audit: Audit, 
     settings : mapping
         Settings of the forecaster.
 
+    Returns
+    -------
+    tuple of str
+        That the program changed since, or that the run kept nothing of its forecaster to compare with.
+
     Raises
     ------
     WithheldError
@@ -105,12 +114,16 @@ def check_terms(decision: Decision, source: str, forecaster: str, audit: Audit, 
         msg = f"The decision in {source} is on {decision.forecaster}, not {forecaster}; set forecaster=..."
         raise WithheldError(msg)
     decision.holds_for({name: getattr(audit, name) for name in ("unit", "share", "share_of", "harm")})
-    path = Path(source, "model", "bundle.json")
-    known = json.loads(path.read_text(encoding="utf-8")).get("settings") if path.is_file() else None
-    if known is not None and json.loads(json.dumps(settings, default=str)) != known:
+    kept = read_bundle(Path(source, "model"))
+    if kept is None or "settings" not in kept:
+        return (f"{source} keeps no settings of its forecaster, so those given here were not compared with them.",)
+    known, code = kept["settings"], code_digest()[:16]
+    if json.loads(json.dumps(settings, default=str)) != known:
         odd = sorted(name for name in {*known, *settings} if known.get(name) != settings.get(name))
         msg = f"{forecaster} was audited with other settings of {', '.join(odd)}; give those, or audit again."
         raise WithheldError(msg)
+    changed = f"The program changed since the audit (code {kept.get('code')}, now {code})."
+    return () if kept.get("code") in (None, code) else (changed,)
 
 
 def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay it with
@@ -174,7 +187,7 @@ def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay
         raise WithheldError(msg)
     subject = audit.with_residents(Subject(one, one, grid))
     decision.holds_for({"group_table": subject.group_table})
-    return Since(one, grid, subject.residents or (), int(header["periods"]), _changes(study, source, one))
+    return Since(one, grid, subject.residents or (), int(header["periods"]), _revised(source, one))
 
 
 def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
@@ -211,20 +224,17 @@ def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
     return grid
 
 
-def _changes(study: Study, source: str, replayed: Replay) -> tuple[str, ...]:
-    notes, past = [], past_of(Path(source))
-    if past is not None:
-        then, today = past.observed.values, replayed.observed.values[:, :, : len(past.periods)]
-        if count := int((then != today).sum()):
-            notes.append(
-                f"Records of the audited periods were revised since: {count:,} of {then.size:,} counts differ, "
-                f"{then.sum():,.0f} events then and {today.sum():,.0f} now. The range comes from those of now."
-            )
-    path = Path(source, "model", "bundle.json")
-    code = json.loads(path.read_text(encoding="utf-8")).get("code") if path.is_file() else None
-    if code not in (None, study.tags()["code"]):
-        notes.append(f"The program changed since the audit (code {code}, now {study.tags()['code']}).")
-    return tuple(notes)
+def _revised(source: str, replayed: Replay) -> tuple[str, ...]:
+    kept = kept_subject(Path(source))
+    if kept is None:
+        return ()
+    then, today = kept.replay.observed.values, replayed.observed.values[:, :, : len(kept.replay.periods)]
+    count = int((then != today).sum())
+    revised = (
+        f"Records of the audited periods were revised since: {count:,} of {then.size:,} counts differ, "
+        f"{then.sum():,.0f} events then and {today.sum():,.0f} now. The range comes from those of now."
+    )
+    return (revised,) if count else ()
 
 
 def _tested(study: Study, header: Mapping[str, Any], backtest: RollingOrigin) -> pd.PeriodIndex:

@@ -68,6 +68,17 @@ class Study:
             raise InputError(msg)
         return pd.Timestamp((whole[-1] + 1).start_time)
 
+    @property
+    def city(self) -> str:
+        """What the records are of: the city that the settings name, or else their source."""
+        return str(self.config["data"].get("city") or self.intake.source)
+
+    @property
+    def code(self) -> str:
+        """Version, commit and digest of the program in a line."""
+        tags = self.tags()
+        return f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}"
+
     def grid_at(self, cutoff: pd.Timestamp) -> Grid:
         """Return the cells that were active in what was known at a cutoff.
 

@@ -10,23 +10,16 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.territory import Territory
 from ilp_models.export.table import Places
 from ilp_models.grid.adjacency import adjacency
+from ilp_models.pipeline.open_tables import Nowhere
 
 Floats = npt.NDArray[np.float64]
 
 _REACH_M: Final = 1.0  # borders of given areas may leave slivers
 _SHARED_M2: Final = 5.0  # cells that meet in a corner only are no neighbours on foot
-
-
-class _Nowhere:
-    """The locator of cells that take no events."""
-
-    def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        return np.full(len(events.table), -1, dtype=np.int64)
 
 
 def grid_of(places: Places, level: str | None = None) -> Grid:
@@ -52,7 +45,7 @@ def grid_of(places: Places, level: str | None = None) -> Grid:
         area_m2=shapely.area(geometry),
         crs=str(places.geometry.crs),
         neighbours=_neighbours(geometry),
-        locator=_Nowhere(),
+        locator=Nowhere(),
         kept=np.arange(len(geometry)),
         parents=pd.DataFrame({level or "area": places.area}) if labelled else pd.DataFrame(),
     )

@@ -15,7 +15,7 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
-from ilp_models.export.writers import Export
+from ilp_models.export.writers import PLAIN_NAMES, Export
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.comparison import compare
 from ilp_models.pipeline.judge import judge
@@ -103,14 +103,17 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         decision = results.judgement.decision
         files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]
         files += publish(results, export, Path(register), folder)
-        files += [write_page(results, report, scoring.baseline, folder), folder / "figures"]
+        page = write_page(results, report, scoring.baseline, folder)
+        files += [page, folder / "figures"]
         record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
         record_decision(tracked, decision)
         for path in files:
             tracked.artifact(path)
-    mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
+    away = mirror(tracking, "candidate" if decision.admitted else "research", decision, folder)
     table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
-    return "\n".join([_intake(study), "", table, "", *decision_lines(decision), "", _files(folder)])
+    grids = ", ".join(path.name for path in files if path.name in PLAIN_NAMES.values())
+    where = [f"Report: {page}", f"Grids:  {grids} in {folder}"]
+    return "\n".join([_intake(study), "", table, "", *decision_lines(decision), "", *away, *where])
 
 
 def decision_lines(decision: Decision) -> list[str]:
@@ -138,7 +141,3 @@ def _intake(study: Study) -> str:
     odd = sum(finding.action == "flagged" for finding in intake.findings)
     kept = f"{intake.rows_kept:,} of {intake.rows_read:,} records kept"
     return f"{intake.source}: {kept}, oddities flagged: {odd} (intake.json)"
-
-
-def _files(folder: Path) -> str:
-    return f"Report: {folder / 'report.html'}\nGrids:  {folder / 'grid.gpkg'} (also .geojson, .csv, forecast.parquet)"

@@ -26,8 +26,8 @@ class MemoryRun:
         The last number by name.
     recorded_tags : dict
         Words so far.
-    artifacts : list of tuple of str and str
-        Folder and name of each artifact.
+    artifacts : list of str
+        Name of each artifact.
     children : list of MemoryRun
         Runs below this one.
     """
@@ -37,7 +37,7 @@ class MemoryRun:
     recorded_params: dict[str, str] = field(default_factory=dict)
     recorded_metrics: dict[str, float] = field(default_factory=dict)
     recorded_tags: dict[str, str] = field(default_factory=dict)
-    artifacts: list[tuple[str, str]] = field(default_factory=list)
+    artifacts: list[str] = field(default_factory=list)
     children: list["MemoryRun"] = field(default_factory=list)
 
     def params(self, values: Mapping[str, Any]) -> None:
@@ -73,15 +73,13 @@ class MemoryRun:
         """
         self.recorded_tags.update(values)
 
-    def artifact(self, path: Path, folder: str = "") -> None:
+    def artifact(self, path: Path) -> None:
         """Record that a file or folder was kept.
 
         Parameters
         ----------
         path : Path
             It must exist.
-        folder : str
-            Where it would be kept.
 
         Raises
         ------
@@ -90,7 +88,7 @@ class MemoryRun:
         """
         if not path.exists():
             raise FileNotFoundError(path)
-        self.artifacts.append((folder, path.name))
+        self.artifacts.append(path.name)
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MemoryRun"]:

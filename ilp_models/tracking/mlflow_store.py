@@ -85,21 +85,19 @@ class MlflowRun:
             with _storing(self.uri):
                 _client(self.uri).log_batch(self.identity, tags=batch)
 
-    def artifact(self, path: Path, folder: str = "") -> None:
+    def artifact(self, path: Path) -> None:
         """Keep a copy of a file, or of a folder with all in it.
 
         Parameters
         ----------
         path : Path
             The file or folder.
-        folder : str
-            Where to keep it among the run's artifacts.
         """
         with _storing(self.uri):
             if path.is_dir():
-                _client(self.uri).log_artifacts(self.identity, str(path), "/".join(filter(None, (folder, path.name))))
+                _client(self.uri).log_artifacts(self.identity, str(path), path.name)
             else:
-                _client(self.uri).log_artifact(self.identity, str(path), folder or None)
+                _client(self.uri).log_artifact(self.identity, str(path))
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MlflowRun"]:

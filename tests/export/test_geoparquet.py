@@ -9,7 +9,7 @@ import xarray as xr
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.geoparquet import read_forecast, read_stored
 from ilp_models.export.writers import Export
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import provenance_of
@@ -45,13 +45,12 @@ def test_other_calendars_and_a_dispersion_for_each_unit_come_back(tmp_path, freq
 
 def test_places_and_provenance_come_back(tmp_path):
     forecast = forecast_on(GRID, periods=2)
-    path = stored(tmp_path, forecast)
-    places = read_places(path)
+    _, places, provenance = read_stored(stored(tmp_path, forecast))
     assert places.cells.equals(GRID.cells)
     assert places.area.tolist() == GRID.parents["neighbourhood"].tolist()
     assert places.geometry.geom_equals(gpd.GeoSeries(list(GRID.geometry), crs=GRID.crs)).all()
     assert places.geometry.crs == GRID.crs
-    assert read_provenance(path) == provenance_of(forecast)
+    assert provenance == provenance_of(forecast)
 
 
 def test_any_reader_of_geoparquet_can_open_it(tmp_path):
@@ -100,7 +99,7 @@ def test_changed_facts_are_noticed(tmp_path):
     record["facts"]["grade"] = "allocation"
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"ilp_models": json.dumps(record)}), path)
     with pytest.raises(StorageError, match="changed after it was written"):
-        read_provenance(path)
+        read_forecast(path)
 
 
 def test_files_of_others_are_refused(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.export.marking import decision_id, mark
+from ilp_models.export.marking import mark
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import decision_on, provenance_of
 
@@ -32,7 +32,7 @@ def test_allocation_is_given_to_the_forecast_that_was_admitted(forecast):
     decision = decision_on(forecast)
     marking = mark(forecast, provenance_of(forecast), decision, "allocation", NOW)
     assert marking.grade == "allocation"
-    assert marking.decision == decision_id(decision) != "none"
+    assert marking.decision == decision.short != "none"
     assert RESEARCH_ONLY not in str(marking.facts)
 
 
@@ -50,7 +50,7 @@ def test_a_changed_audit_is_named_in_every_file(forecast):
 def test_a_withheld_forecast_leaves_as_research_with_its_decision_named(forecast):
     decision = decision_on(forecast, groups=())
     marking = mark(forecast, provenance_of(forecast), decision, "research", NOW)
-    assert marking.decision == decision_id(decision)
+    assert marking.decision == decision.short
 
 
 def test_research_does_not_quote_a_decision_on_another_forecast(forecast):

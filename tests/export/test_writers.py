@@ -4,7 +4,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import delimited
-from ilp_models.export.geoparquet import read_forecast, read_places, read_provenance
+from ilp_models.export.geoparquet import read_stored
 from ilp_models.export.writers import PLAIN_NAMES, Export, marked_names
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import decision_on, provenance_of
@@ -53,7 +53,7 @@ def test_a_refusal_writes_nothing(forecast, tmp_path, decided):
 
 def test_a_stored_forecast_can_be_exported_again(forecast, tmp_path):
     stored = Export(("parquet",)).write(forecast, GRID, provenance_of(forecast), None, tmp_path)[0]
-    again, places, provenance = read_forecast(stored), read_places(stored), read_provenance(stored)
+    again, places, provenance = read_stored(stored)
     decision = decision_on(forecast)
     Export(("csv", "geotiff"), "allocation").write(again, places, provenance, decision, tmp_path / "again")
     Export(("csv", "geotiff"), "allocation").write(forecast, GRID, provenance, decision, tmp_path / "first")

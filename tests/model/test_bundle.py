@@ -4,8 +4,9 @@ import lightgbm
 import numpy as np
 import pytest
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.bundle import write_bundle
+from ilp_models.model.bundle import read_bundle, write_bundle
 from ilp_models.model.conformal import ConformalIntervals
 from ilp_models.model.ewma import Ewma
 from ilp_models.model.level_share import LevelShare
@@ -60,3 +61,12 @@ def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, histo
     assert learned["groups_"] == [edges.tolist() for edges in fitted.groups_.edges]
     assert sorted(path.name for path in (folder / "forecaster").iterdir()) == ["bundle.json", "lead-1.txt"]
     assert "columns" in json.loads((folder / "forecaster" / "bundle.json").read_text())
+
+
+def test_what_was_kept_is_read_again(tmp_path, history):
+    folder = write_bundle(Ewma().fit(history), tmp_path, FACTS)
+    assert read_bundle(folder)["recipe"] == FACTS["recipe"]
+    assert read_bundle(tmp_path / "nowhere") is None
+    (folder / "bundle.json").write_text("{")
+    with pytest.raises(StorageError, match="ask for a whole copy"):
+        read_bundle(folder)

@@ -148,7 +148,7 @@ def test_the_run_is_tracked_with_scores_costs_and_files(done):
     assert [child.name for child in run.children] == ["moving_average", "ewma", "true_intensity"]
     for child in run.children:
         assert {"all/deviance", "all/skill", "all/skill/lead_2", "cost/fit_seconds"} <= set(child.recorded_metrics)
-    kept = {name for _, name in run.artifacts}
+    kept = set(run.artifacts)
     assert kept >= {"comparison.html", "table.tex", "leaderboard.csv", "cost.csv", "figures", "intake.json"}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.since import check_terms
 from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, copied, perform, settle
 
 pytestmark = pytest.mark.slow
@@ -231,6 +234,20 @@ def test_a_withheld_or_unknown_decision_is_not_watched(withheld, shelf, audited,
         perform("monitor", shelf, f"source='{withheld.folder}'", *words)
     with pytest.raises(WithheldError, match="knows no decision"):
         perform("monitor", tmp_path, f"source='{copied(audited, tmp_path / 'run')}'", *words)
+
+
+def test_a_run_that_kept_nothing_of_its_forecaster_says_that_settings_were_not_compared(audited, tmp_path):
+    parts = settle("monitor", f"source='{audited.folder}'", *SAME, *WATCHED)[1]
+    decision = Left.by(str(audited.folder)).decision()
+    place = copied(audited, tmp_path / "run")
+
+    def terms(settings):
+        return check_terms(decision, str(place), "lightgbm", parts["audit"], settings)
+
+    assert terms(audited.config["model"]["lightgbm"]) == ()
+    shutil.rmtree(place / "model")
+    (note,) = terms({"n_estimators": 30})
+    assert "keeps no settings of its forecaster" in note
 
 
 def test_numbers_in_the_facts_are_numbers(quiet):

@@ -20,7 +20,9 @@ def again(tmp_path, source):
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
 def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     done = request.getfixturevalue(run)
-    told = again(tmp_path, copied(done, tmp_path / "run"))
+    again = perform("audit", tmp_path, f"from='{copied(done, tmp_path / 'run')}'", "report.file_name=paper.html")
+    told = again.told
+    assert told.endswith(f"Report: {again.folder / 'paper.html'}")
     assert f"all {len(done.decision['findings'])} findings" in told
     assert "come out the same" in told
     assert done.decision["seal"][:16] in told

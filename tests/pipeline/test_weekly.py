@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from lightgbm import Booster
 
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
 from ilp_models.pipeline import publish
 from ilp_models.pipeline.ahead import look_ahead
 from ilp_models.pipeline.study import open_study
+from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
 
 UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
@@ -204,7 +206,7 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
     for child in run.children:
         assert child.recorded_metrics["all/deviance"] == pytest.approx(summary[child.name, "all", "deviance"])
         assert "burglary/skill" in child.recorded_metrics
-    kept = {name for _, name in run.artifacts}
+    kept = set(run.artifacts)
     assert kept >= {"report.html", "decision.json", "forecast.parquet", "scores.csv", "model", "figures"}
 
 
@@ -224,9 +226,18 @@ def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
     assert read_forecast(done.folder / "forecast.parquet").digest() == done.decision["forecast"]
 
 
+class Away(InMemoryTracker):
+    def promote(self, *_):
+        msg = "it is away"
+        raise StorageError(msg)
+
+
 def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
-    done = perform("weekly", tmp_path, GROUPS, "backtest.test_periods=4", "export.formats=[csv]")
+    words = (GROUPS, "backtest.test_periods=4", "export.formats=[csv]", "report.file_name=week.html")
+    done = perform("weekly", tmp_path, *words, tracking=Away())
     assert "nan" not in done.told.partition("Decision")[0]
     assert "without interval" in done.told
-    words = re.sub(r"<[^>]*>", " ", (done.folder / "report.html").read_text())
+    assert done.told.endswith(f"Report: {done.folder / 'week.html'}\nGrids:  grid.csv in {done.folder}")
+    assert "The tracking store was not told: it is away" in done.told
+    words = re.sub(r"<[^>]*>", " ", (done.folder / "week.html").read_text())
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)

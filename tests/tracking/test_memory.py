@@ -10,14 +10,14 @@ def test_everything_recorded_can_be_read(tmp_path):
     tracker.check()
     with tracker.run("weekly", {"fingerprint": "f"}, {"grid": {"size": 500}}) as run:
         run.metrics({"skill": 0.5})
-        run.artifact(tmp_path / "a.txt", "figures")
+        run.artifact(tmp_path / "a.txt")
         with run.child("ewma", {"kind": "baseline"}, {"half_life": 8}) as child:
             child.metrics({"skill": 0.25}, step=3)
     assert isinstance(tracker, InMemoryTracker)
     (kept,) = tracker.runs
     assert (kept.name, kept.state, kept.recorded_params) == ("weekly", "finished", {"grid.size": "500"})
     assert kept.recorded_tags == {"fingerprint": "f"}
-    assert kept.artifacts == [("figures", "a.txt")]
+    assert kept.artifacts == ["a.txt"]
     assert [(c.name, c.state, c.recorded_metrics) for c in kept.children] == [("ewma", "finished", {"skill": 0.25})]
 
 

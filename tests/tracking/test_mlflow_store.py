@@ -38,7 +38,7 @@ def test_a_run_keeps_settings_scores_words_and_files(tracker, tmp_path):
     with tracker.run("weekly", {"fingerprint": "abc"}, config) as run:
         run.metrics({"hit rate@5%": 0.25, "skill": math.nan})
         run.artifact(figures)
-        run.artifact(figures / "map.png", "pictures")
+        run.artifact(figures / "map.png")
         with run.child("ewma", {}, {"half_life": 8}) as child:
             child.metrics({"skill": 0.1}, step=2)
             child.tags({"decision": "withheld"})
@@ -53,7 +53,7 @@ def test_a_run_keeps_settings_scores_words_and_files(tracker, tmp_path):
     assert ewma.data.tags["mlflow.parentRunId"] == weekly.info.run_id
     assert ewma.data.tags["decision"] == "withheld"
     client = client_of(tracker)
-    assert {item.path for item in client.list_artifacts(weekly.info.run_id)} == {"config.json", "figures", "pictures"}
+    assert {item.path for item in client.list_artifacts(weekly.info.run_id)} == {"config.json", "figures", "map.png"}
     stored = client.download_artifacts(weekly.info.run_id, "config.json", str(tmp_path))
     assert json.loads(Path(stored).read_text()) == config
 

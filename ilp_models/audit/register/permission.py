@@ -87,7 +87,7 @@ def approve(register: Register, decision: Decision, signing: Signing, files: Map
         # whoever can write to the file can add an unsigned line: it must not keep a reviewer from signing
         if before := [one for one in _approvals(standing.about(decision.seal)) if one.content.get("key", "") == key]:
             whom = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
-            msg = f"Decision {decision.seal[:16]} is approved already; by {whom}. Audit again for another approval."
+            msg = f"Decision {decision.short} is approved already; by {whom}. Audit again for another approval."
             raise WithheldError(msg)
 
     entry = Entry("approved", signing.who, decision.seal, signing.now, content | {"signature": signature, "key": key})
@@ -189,14 +189,14 @@ def known_to(
     lines = _known(standing, decision, now)
     approvals = _approvals(lines)
     if trusted and not approvals:
-        msg = f"Decision {decision.seal[:16]} needs a signed approval and has none; see `ilp approve`."
+        msg = f"Decision {decision.short} needs a signed approval and has none; see `ilp approve`."
         raise WithheldError(msg)
     if not approvals:
         return decision
     signed = [one for one in approvals if not trusted or _signer(decision.seal, one, trusted)]
     if not signed:
         msg = (
-            f"The approval of decision {decision.seal[:16]} is signed by none of the keys trusted; a reviewer who "
+            f"The approval of decision {decision.short} is signed by none of the keys trusted; a reviewer who "
             "holds one can approve it with key=FILE."
         )
         raise WithheldError(msg)
@@ -207,7 +207,7 @@ def known_to(
         words = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
         return replace(decision, approval=Approval(decision.seal, *words, line.moment, key))
     except (InputError, KeyError, TypeError) as error:
-        msg = f"The approval of decision {decision.seal[:16]} says too little; audit again and approve that."
+        msg = f"The approval of decision {decision.short} says too little; audit again and approve that."
         raise WithheldError(msg) from error
 
 
@@ -229,7 +229,7 @@ def _known(standing: Standing, decision: Decision, now: datetime) -> tuple[Entry
         msg = f"The clock says {now}, before the last line of the register ({standing.last}); set it right, {AHEAD}."
     elif not any(line.act == "decided" for line in lines):
         msg = (
-            f"The register knows no decision {decision.seal[:16]}: it was made elsewhere or rewritten; run the "
+            f"The register knows no decision {decision.short}: it was made elsewhere or rewritten; run the "
             "audit again, or name the register that holds it."
         )
     elif withdrawn is not None:
