@@ -160,7 +160,7 @@ class Settings:
 
     def _explain_group(self, cfg: DictConfig, group: str, options: dict[str, Path]) -> list[str]:
         plain, single = OmegaConf.to_container(cfg), cfg.hydra.runtime.choices.get(group, _ABSENT)
-        present = [name for name, path in options.items() if _select(plain, find_package(path, group)) is not _ABSENT]
+        present = [name for name, path in options.items() if _is_chosen(plain, path, group)]
         now = present if single is _ABSENT else [str(single)]
         page = [f"{group} (several: '{group}=[one,two]')" if single is _ABSENT else group]
         for name, path in options.items():
@@ -239,6 +239,12 @@ def _select(plain: Any, key: str) -> Any:
             return _ABSENT
         plain = plain[word]
     return plain
+
+
+def _is_chosen(plain: Any, path: Path, group: str) -> bool:
+    """Return whether an option is there whole: an experiment may leave settings of one that was not chosen."""
+    node = _select(plain, find_package(path, group))
+    return isinstance(node, dict) and ("_target_" in node or "_target_" not in OmegaConf.load(path))
 
 
 def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:

@@ -37,6 +37,11 @@ def test_room_that_an_option_leaves_is_room_too():
     assert (audit.definitions.two.origin.visible, audit.harm) == (["Black", "Asian"], {"Robbery": 3.5})
 
 
+def test_help_marks_no_method_of_which_an_experiment_left_settings():
+    page = Settings(CONFIGS, "backtest", ("experiment=monthly", "model=[ewma]")).explain()
+    assert [line.split()[1] for line in page.splitlines() if line.startswith("  * model=")] == ["model=ewma"]
+
+
 def test_a_hint_is_about_the_word_that_names_nothing():
     settings = Settings(CONFIGS, "forecast", ("layers.bars.path=b.gpkg", "horizn=2")).opened()
     assert settings.suggest() == "Did you mean horizon?"
