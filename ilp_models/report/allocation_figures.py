@@ -1,18 +1,19 @@
 """The price of a cap on exposure, drawn beside what it does to coverage."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ilp_models.report.figures import COLOURS, GREY, INK, brief, plain_axes, save
+from ilp_models.report.figures import COLOURS, GREY, INK, STYLES, brief, plain_axes, save
 from ilp_models.report.words import MISSING
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
 
 
-def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = None) -> Path:
+def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = None, events: str = "expected") -> Path:
     """Return the path of a figure of price, exposure and coverage against the cap.
 
     Parameters
@@ -23,6 +24,8 @@ def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = Non
         ``cap, group, of_uncapped, exposure_ratio, coverage``, one row a cap and group, the loosest cap first.
     chosen : float, optional
         The cap that was chosen, marked by a line.
+    events : str, default "expected"
+        What coverage is measured on: ``expected`` or ``recorded`` events.
 
     Returns
     -------
@@ -39,13 +42,15 @@ def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = Non
     groups = list(dict.fromkeys(frontier["group"]))
     for number, group in enumerate(groups):
         rows = frontier[frontier["group"] == group]
-        style = {"c": COLOURS[number % len(COLOURS)], "marker": _MARKS[number % len(_MARKS)], "ms": 5, "lw": 1.3}
+        style: dict[str, Any] = {"marker": _MARKS[number % len(_MARKS)], "ms": 5, "lw": 1.3}
+        # styles differ, too, so that lines that lie on each other are both seen
+        style |= {"c": COLOURS[number % len(COLOURS)], "ls": STYLES[number % len(STYLES)]}
         where = rows["cap"].map(place)
         exposed.plot(where, rows["exposure_ratio"], label=brief(str(group)), **style)
         covered.plot(where, 100 * rows["coverage"], label=brief(str(group)), **style)
     exposed.axhline(1, c=GREY, lw=1, ls=":")
     exposed.set_title("exposure over that of the reference", fontsize=10, loc="left", color=INK)
-    covered.set_title("expected events covered, %", fontsize=10, loc="left", color=INK)
+    covered.set_title(f"{events} events covered, %", fontsize=10, loc="left", color=INK)
     covered.legend(fontsize=7.5, framealpha=0.9, edgecolor="none")
     for axes in (price, exposed, covered):
         axes.set_xticks(range(len(caps)), ["none" if np.isinf(cap) else f"{cap:g}" for cap in caps])

@@ -18,6 +18,7 @@ GREY: Final = "#6b7680"
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES: Final = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 PALE: Final = "#b8c1c8"
+RED: Final = "#8a1c1c"  # limits, and what lies beyond them
 _NAMED: Final = 8  # curves with a name of their own: a legend of more hides what it explains
 _LONG: Final = 26  # characters of a name on an axis
 _DPI: Final = 140

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from ilp_models.report.figures import INK, literal, save
+from ilp_models.report.figures import INK, RED, literal, save
 
 LEVELS: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
 _MARK: Final = "#00a3a3"
@@ -122,7 +122,7 @@ def draw_map(
     _legend(axes, edges, colours, legend)
     _scale(axes, right - left, at_left=scale == "lower left")
     if mark:
-        figure.supxlabel(mark.upper(), fontsize=11, color="#8a1c1c", fontweight="bold")
+        figure.supxlabel(mark.upper(), fontsize=11, color=RED, fontweight="bold")
     return save(figure, path, mark)
 
 

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.figures import COLOURS, GREY, PALE, STYLES, literal, save
+from ilp_models.report.figures import COLOURS, GREY, PALE, RED, STYLES, literal, save
 from ilp_models.report.words import kind_words
 
-_RED: Final = "#8a1c1c"
 _NAMED: Final = 12
 _ROWS: Final = 6
 
@@ -49,7 +48,7 @@ def draw_measure(path: Path, rows: pd.DataFrame, title: str, since: str, limit: 
         left.axvline(pd.Timestamp(since), color=GREY, linewidth=1)
         left.set_ylabel(literal(kind_words(kind)))
         for sign in (1, -1):
-            right.axhline(sign * limit, color=_RED, linewidth=1, linestyle=(0, (4, 2)))
+            right.axhline(sign * limit, color=RED, linewidth=1, linestyle=(0, (4, 2)))
         right.axhline(0, color=PALE, linewidth=0.8)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
@@ -73,13 +72,13 @@ def _draw_line(panels: tuple[Axes, Axes], line: pd.DataFrame, at: int, since: st
     moments = pd.to_datetime(line["period"])
     left.plot(moments, line["value"], label=literal(_name(line.iloc[0])) if named else None, **style)
     hit = line["breach"].to_numpy(dtype=bool)
-    left.plot(moments[hit], line["value"][hit], "o", color=_RED, markersize=5, zorder=3)
+    left.plot(moments[hit], line["value"][hit], "o", color=RED, markersize=5, zorder=3)
     new = (line["period"] >= since).to_numpy() & np.isfinite(line["cusum_up"].to_numpy(dtype=float))
     right.plot(moments[new], line["cusum_up"][new], marker=".", **style)
     right.plot(moments[new], -line["cusum_down"][new], marker=".", **style)
     for column, sign in (("cusum_up", 1), ("cusum_down", -1)):
         own = hit & (line[column] > limit).to_numpy()
-        right.plot(moments[own], sign * line[column][own], "o", color=_RED, markersize=4, zorder=3)
+        right.plot(moments[own], sign * line[column][own], "o", color=RED, markersize=4, zorder=3)
 
 
 def _name(row: Any) -> str:

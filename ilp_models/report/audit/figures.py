@@ -14,11 +14,10 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 
 from ilp_models.domain.finding import ALL, Limit
 from ilp_models.report.definitions import defined
-from ilp_models.report.figures import GREY, INK, STYLES, brief, literal, plain_axes, save
+from ilp_models.report.figures import GREY, INK, RED, STYLES, brief, literal, plain_axes, save
 from ilp_models.report.words import kind_words
 
 _PALE: Final = "#dfe5ea"
-_LIMIT: Final = "#8a1c1c"
 # The shared hues, darkened: small marks must stand out from white; told apart by shape, too.
 _DARK: Final = ("#0072B2", "#D55E00", "#007a5a", "#a8517f", "#8a6100", "#1b2530")
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "h", "p")
@@ -134,7 +133,7 @@ def _forest(axes: Axes, own: pd.DataFrame, names: list[tuple[str, str]], limit: 
     axes.axvline(1, c=GREY, lw=1, zorder=1)
     bounds = [] if limit is None else [b for b in (limit.fail_below, limit.fail_above) if b]
     for bound in bounds:
-        axes.axvline(bound, c=_LIMIT, lw=1, ls=(0, (4, 2)), label="limit: fail beyond", zorder=1)
+        axes.axvline(bound, c=RED, lw=1, ls=(0, (4, 2)), label="limit: fail beyond", zorder=1)
     seen = [1.0, *bounds]
     for place, name in enumerate(names):
         if name not in own.index:

@@ -167,7 +167,7 @@ def frontier_parts(dossier: Dossier, folder: Path, most: int) -> Parts:
     if table is None:
         return {}, {}
     figure = FigureFile(
-        draw_frontier(folder / "audit-frontier.png", table),
+        draw_frontier(folder / "audit-frontier.png", table, events="recorded"),
         f"Events covered, exposure ratios and coverage by cap. {frontier_words(table)}",
         "Price against equity: what part of the events that are covered without a cap is still covered when no group's "
         "exposure may exceed that of its reference by more than the cap, and what exposure ratios and coverage of the "
