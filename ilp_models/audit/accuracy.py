@@ -30,8 +30,9 @@ def check_baseline(evidence: Evidence) -> list[Finding]:
     loss = evidence.resampling.ratio(*(_pooled(evidence.deviance_of(r)) for r in (evidence.replay, evidence.baseline)))
     skill = Estimate(1 - loss.value, 1 - loss.high, 1 - loss.low)
     hits = (_pooled(evidence.flags_of(r) * evidence.observed) for r in (evidence.replay, evidence.baseline))
-    name, advice = evidence.baseline.forecaster, "Improve the forecaster, or use another: a model must beat a plain mean."
-    advice = "Test more periods." if thin else advice
+    name = evidence.baseline.forecaster
+    beaten = f"Improve the forecaster, or use another: it must beat {name}."
+    advice = "Test more periods." if thin else beaten
     return [
         *_by_type(evidence, "deviance_skill", f"skill in deviance against {name}", skill, thin=thin, advice=advice),
         *_by_type(

@@ -31,8 +31,9 @@ def check_stability(evidence: Evidence) -> list[Finding]:
     -------
     list of Finding
         ``explanation_stability``: mean rank correlation of the importances of two refits (of the shares of cells, for
-        a method that is a level times a share), with the lowest and the highest of any two as its interval; ``perturbation_agreement``: rank correlation of the importances under
-        both perturbations of columns, where there are two.
+        a method that is a level times a share), with the lowest and the highest of any two as its interval;
+        ``perturbation_agreement``: rank correlation of the importances under both perturbations of columns, where
+        there are two.
     """
     explanation = _own(evidence)
     tried = None if explanation is None else explanation.robustness

@@ -9,8 +9,10 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from ilp_models.audit.groups.census_error import drawn_counts, redrawn
+from ilp_models.audit.groups.counts import read_text
 from ilp_models.audit.groups.matching import refuse_another_city, refuse_strange
 from ilp_models.audit.groups.rows import check_rows, check_shares, check_sums
 from ilp_models.audit.groups.spread import AreaCounts, NamedPolygons, Spread, by_overlay, by_parent
@@ -278,7 +280,8 @@ class GroupTable:
         for name in wanted[:3]:
             table[name] = table[name].astype(str).str.strip()
         for name in wanted[3:]:
-            table[name] = pd.to_numeric(table[name], errors="coerce").astype(float)
+            plain = table[name] if is_numeric_dtype(table[name]) else table[name].astype(str).str.replace(",", "")
+            table[name] = pd.to_numeric(plain, errors="coerce").astype(float)
         return table
 
     def _raw(self) -> pd.DataFrame:
@@ -290,9 +293,8 @@ class GroupTable:
         if self.path is None:
             msg = f"There is no group table, so exposure and coverage of groups cannot be audited. {WAY_OUT}"
             raise InputError(msg)
-        path = Path(self.path)
         try:
-            return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            msg = f"The group table {path} cannot be read ({error}). {WAY_OUT}"
+            return read_text(self.path)
+        except InputError as error:
+            msg = f"{error} {WAY_OUT}"
             raise InputError(msg) from error

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.audit.groups.counts import read_text
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
 
@@ -75,11 +76,10 @@ class ReportingRates:
             return np.full(len(grid), self.everywhere)
         if self.path is None:
             return None
-        path = Path(self.path)
+        path = self.path
         try:
-            table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={self.area: str})
-            rates = table.set_index(table[self.area].astype(str).str.strip())[self.rate].astype(float)
-        except (OSError, KeyError, ValueError) as error:
+            rates = pd.to_numeric(read_text(path).set_index(self.area)[self.rate], errors="coerce")
+        except (InputError, KeyError) as error:
             msg = (
                 f"The reporting rates in {path} cannot be read ({error}); give the columns {self.area} and {self.rate}."
             )

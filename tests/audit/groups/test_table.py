@@ -177,3 +177,14 @@ def test_shares_of_overlapping_groups_need_not_sum():
         given(table.assign(population=700.0), residents="residents", overlapping=["origin"]).read()
     with pytest.raises(InputError, match="Shares need the column with all residents"):
         GroupTable(share="part")
+
+
+def test_a_file_keeps_codes_that_start_with_zeros_thousands_and_names_in_any_encoding(tmp_path):
+    grid = replace(square_grid(1, 2), cells=pd.Index(["0111", "Côté"]), parents=pd.DataFrame())
+    path = tmp_path / "residents.csv"
+    lines = ["area,dimension,group,population", '0111,origin,x,"1,200"', "0111,origin,y,300"]
+    lines += ["Côté,origin,x,10", "Côté,origin,y,20"]
+    path.write_text("\n".join(lines), encoding="cp1252")
+    (people,) = GroupTable(path=str(path)).on(grid)
+    assert people.by_group.tolist() == [[1200, 300], [10, 20]]
+    assert people.missing == 0
