@@ -6,7 +6,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ALL
@@ -111,6 +113,21 @@ def plain_axes(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Return nothing, having given a logarithmic axis few ticks in plain numbers.
+
+    Parameters
+    ----------
+    axis : Axis
+        An axis that is logarithmic already.
+    low, high : float
+        Its ends.
+    """
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high < 100 * low else (1.0,)))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float = 0.25) -> Path:
     """Return the path of a figure of the share of events caught against the share of land.
 
@@ -196,6 +213,8 @@ def _calibration_panel(axes: Axes, rows: pd.DataFrame) -> None:
     axes.errorbar(rows["expected"], rows["observed"], yerr=error, fmt="o", ms=4, c=COLOURS[0], elinewidth=1.2)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     axes.set_yscale("log", nonpositive="clip")
+    for axis in (axes.xaxis, axes.yaxis):
+        log_ticks(axis, *ends)
     plain_axes(axes)
 
 

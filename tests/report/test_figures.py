@@ -101,6 +101,16 @@ def test_curves_and_bars_can_be_drawn(tmp_path):
         assert len(np.unique(pixels(path).reshape(-1, 3), axis=0)) > 10
 
 
+def test_ticks_of_a_calibration_over_one_decade_are_few_and_plain(tmp_path, monkeypatch):
+    monkeypatch.setattr("ilp_models.report.figures.save", lambda figure, *_: figure)
+    bins = pd.DataFrame({"crime_type": "Assault", "expected": [0.9, 6], "observed": [1.0, 5], "low": 0.9, "high": 6.0})
+    axes = draw_calibration(tmp_path / "calibration.png", bins).axes[0]
+    axes.figure.draw_without_rendering()
+    for axis in (axes.xaxis, axes.yaxis):
+        assert {"1", "3"} <= {tick.get_text() for tick in axis.get_ticklabels()}
+        assert {tick.get_text() for tick in axis.get_ticklabels(minor=True)} <= {""}
+
+
 def test_of_many_curves_some_have_names_and_the_chosen_one_among_them(tmp_path, monkeypatch):
     monkeypatch.setattr("ilp_models.report.figures.save", lambda figure, *_: figure)
     one = {"share": [0.0, 0.25], "hit_rate": [0.0, 0.5], "oracle": [0.0, 0.9]}

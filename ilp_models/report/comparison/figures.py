@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.figures import COLOURS, GREY, INK, literal, plain_axes, save
+from ilp_models.report.figures import COLOURS, GREY, INK, literal, log_ticks, plain_axes, save
 
 # Of each verdict, told apart with any kind of colour vision; markers differ too.
 _VERDICTS: Final = {
@@ -157,9 +157,7 @@ def draw_reliability(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Pa
         axes.axhline(1, c=GREY, lw=1)
         axes.errorbar(own["expected"], own["observed"], yerr=error, fmt="o-", ms=3.5, lw=1, c=COLOURS[0], elinewidth=1)
         axes.set(xscale="log", ylim=(0, top), xlim=ends)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if ends[1] < 100 * ends[0] else (1.0,)))
-        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_ticks(axes.xaxis, *ends)
 
     labels = "expected events per cell and period (bin mean, log scale)", "happened / expected"
     return _panels(path, ratio, order, panel, labels, "Reliability")
