@@ -80,9 +80,27 @@ def test_the_result_in_sentences():
         "glm has the smallest deviance: skill +20.00 % [+20.00 %, +20.00 %] over ewma.",
         "1 of 1 others were told apart from it by paired tests adjusted for all pairs; nobody ties with it.",
         "The 90 % model confidence set holds 1 of 2: glm.",
-        "Better than ewma: glm.",
+        "Better than ewma, before adjustment for the number of comparisons: glm.",
         "Did not run: trees.",
     ]
+
+
+def test_verdicts_that_are_not_adjusted_are_said_to_be_so(page):
+    assert "The verdict is on the skill, before adjustment for the number of comparisons." in page.text
+
+
+def test_too_few_periods_for_a_confidence_set_are_told():
+    evidence = comparison_evidence()
+    few = evidence.leaderboard.assign(confidence_p_value=np.nan)
+    told = summary(replace(evidence, leaderboard=few))
+    assert told[2] == "There are too few periods to leave any out of the 90 % model confidence set."
+
+
+def test_a_forecaster_alone_is_told_apart_from_nobody():
+    evidence = comparison_evidence()
+    board = evidence.leaderboard
+    alone = replace(evidence, leaderboard=board[board["forecaster"] == "ewma"], pairs=evidence.pairs.iloc[:0])
+    assert summary(alone) == ("ewma has the smallest deviance.",)
 
 
 def test_hostile_labels_are_only_text(tmp_path):

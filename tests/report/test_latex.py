@@ -46,6 +46,12 @@ def test_the_caption_carries_the_protocol_escaped():
     caption = next(line for line in TABLE.splitlines() if "caption" in line)
     assert r"12 cells \& 16 weeks; 95\% of a\_b" in caption
     assert "Holm" in caption
+    assert r"90\,\% model confidence set. Fit" in caption
+
+
+def test_the_caption_says_where_too_few_periods_leave_nobody_out_of_the_set():
+    few = comparison_evidence().leaderboard.assign(confidence_p_value=float("nan"))
+    assert "confidence set (too few periods to leave any out)." in latex_table(few, "ewma", PROTOCOL)
 
 
 @given(st.text(alphabet='ab\\&%$#_{}~^<>|" '))

@@ -127,11 +127,13 @@ def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collect
 
 def _caption(protocol: str, baseline: str, rows: pd.DataFrame) -> str:
     lead = int(rows["lead"].iloc[0])
+    few = rows.loc[rows["kind"] == FORECASTER, "confidence_p_value"].isna().all()
+    nobody_out = " (too few periods to leave any out)" if few else ""
     return (
         f"Forecasts {lead} period{'s' if lead > 1 else ''} ahead, all crime types. {escape(protocol)} Skill over "
         f"{escape(baseline)} with the ends of its interval. Bold: best of a column; asterisk: deviance not told apart "
-        r"from the best after Holm's adjustment. Set: inside the 90\,\% model confidence set. Fit, s: processor "
-        "seconds of one fit. Bounds below the rule are not forecasters."
+        rf"from the best after Holm's adjustment. Set: inside the 90\,\% model confidence set{nobody_out}. Fit, s: "
+        "processor seconds of one fit. Bounds below the rule are not forecasters."
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from ilp_models.report.figures import draw_hit_curves
 from ilp_models.report.maps import Ground, draw_difference
 from ilp_models.report.page import write_page, write_whole
 from ilp_models.report.words import percent
+
+_UNADJUSTED: Final = "before adjustment for the number of comparisons"
 
 
 @dataclass(frozen=True)
@@ -98,21 +101,25 @@ def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
     best = rows.iloc[0]
     ties = ties_of(str(best["forecaster"]), evidence.pairs, evidence.lead)
     over = f": skill {_skill_words(best)} over {evidence.baseline}" if best["forecaster"] != evidence.baseline else ""
+    sentences = [f"{best['forecaster']} has the smallest deviance{over}."]
     others = len(rows) - 1
-    apart = others - len(ties)
-    told = f"{apart} of {others} others were told apart from it by paired tests adjusted for all pairs"
-    inside = rows.loc[rows["in_confidence_set"].eq(True), "forecaster"]  # noqa: FBT003 - an argument by its meaning
-    sentences = [
-        f"{best['forecaster']} has the smallest deviance{over}.",
-        f"{told}; ties with it: {', '.join(ties)}." if ties else f"{told}; nobody ties with it.",
-        f"The 90 % model confidence set holds {len(inside)} of {len(rows)}: {', '.join(inside)}.",
-    ]
+    if others:
+        told = f"{others - len(ties)} of {others} others were told apart from it by paired tests adjusted for all pairs"
+        sentences.append(f"{told}; ties with it: {', '.join(ties)}." if ties else f"{told}; nobody ties with it.")
+        sentences.append(_confidence_words(rows))
     for verdict, words in (("better", "better than"), ("tie", "not told apart from"), ("worse", "worse than")):
         names = rows.loc[(rows["verdict"] == verdict), "forecaster"]
         if len(names):
-            sentences.append(f"{words.capitalize()} {evidence.baseline}: {', '.join(names)}.")
+            sentences.append(f"{words.capitalize()} {evidence.baseline}, {_UNADJUSTED}: {', '.join(names)}.")
     absent = board.loc[board["kind"] == NOT_RUN, "forecaster"]
     return (*sentences, f"Did not run: {', '.join(absent)}.") if len(absent) else tuple(sentences)
+
+
+def _confidence_words(rows: pd.DataFrame) -> str:
+    if rows["confidence_p_value"].isna().all():
+        return "There are too few periods to leave any out of the 90 % model confidence set."
+    inside = rows.loc[rows["in_confidence_set"].eq(True), "forecaster"]  # noqa: FBT003 - an argument by its meaning
+    return f"The 90 % model confidence set holds {len(inside)} of {len(rows)}: {', '.join(inside)}."
 
 
 def _skill_words(row: pd.Series) -> str:
@@ -136,7 +143,7 @@ def _draw(evidence: ComparisonEvidence, folder: Path) -> Mapping[str, FigureFile
     skills = FigureFile(
         draw.draw_skills(folder / "skill.png", board[board["forecaster"].isin(names)], evidence.baseline),
         f"Skill of each forecaster over {evidence.baseline} with its interval; the table below gives the numbers.",
-        "Skill with its interval. A verdict other than tie needs interval and paired test to say so.",
+        f"Skill with its interval. A verdict other than tie needs interval and paired test to say so, {_UNADJUSTED}.",
     )
     hits = FigureFile(
         draw_hit_curves(folder / "hit-curves.png", curves, names[0]),
