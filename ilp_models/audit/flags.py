@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.ranking import Ranking
+from ilp_models.domain.ranking import Ranking, sizes
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,14 +77,13 @@ class Cut:
             parts.
         """
         ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
-        # ``Ranking`` ranks by what it is given per unit of ground, so what it is given is the key times the ground
-        ranked = [Ranking.of(key * ground[:, None], ground) for key in self._keys(expected)]
+        ranked = [Ranking.by(key, ground) for key in self._keys(expected)]
         return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]
 
     def _keys(self, expected: Floats) -> Floats:
         """Return what cells are ranked by, for each map."""
         if self.unit == "per_km2":
-            return expected / self.area_m2[:, None]
+            return expected / sizes(self.area_m2)[:, None]
         if self.unit == "per_resident" and self.residents is not None:
             return expected / np.where(self.residents > 0, self.residents, np.inf)[:, None]
         if self.unit == HARM and self.harm is not None:

@@ -11,11 +11,12 @@ from ilp_models.domain.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 _TIE: Final = 1e-9  # relative; rounding in a recursive filter must not decide which street is flagged
+_ALIKE: Final = 5e-3  # relative; squares of one size differ on the ground by the scale of the projection, no more
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The order of cells by expected events per square metre, for each period; make one with :meth:`of`.
+    """The order of cells by expected events per square metre, for each period; make one with :meth:`of` or :meth:`by`.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ class Ranking:
         Returns
         -------
         Ranking
-            Densities within one part in 10**9 of each other are ties.
+            Densities within one part in 10**9 of each other are ties; cells whose areas differ by less than half a
+            per cent count as of one size, so that a constant map of squares has no order.
 
         Raises
         ------
@@ -54,7 +56,31 @@ class Ranking:
         """
         values, land = np.asarray(expected, dtype=float), np.asarray(area_m2, dtype=float)
         _check(values, land)
-        density = values / land[:, None]
+        return cls.by(values / sizes(land)[:, None], land)
+
+    @classmethod
+    def by(cls, key: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
+        """Return the ranking of cells by some key.
+
+        Parameters
+        ----------
+        key : ndarray
+            What comes first where it is highest, shape (cells, periods), finite and >= 0.
+        area_m2 : ndarray
+            Ground area of each active cell, square metres, > 0; what a share is a share of.
+
+        Returns
+        -------
+        Ranking
+            Keys within one part in 10**9 of each other are ties.
+
+        Raises
+        ------
+        InputError
+            As :meth:`of`.
+        """
+        density, land = np.asarray(key, dtype=float), np.asarray(area_m2, dtype=float)
+        _check(density, land)
         order = np.argsort(-density, axis=0, kind="stable")
         ranked = np.take_along_axis(density, order, axis=0)
         through = np.cumsum(land[order], axis=0)
@@ -62,10 +88,10 @@ class Ranking:
         first[1:] = ranked[1:] < ranked[:-1] * (1 - _TIE)
         last = np.roll(first, -1, axis=0)
         last[-1] = True
-        before = np.concatenate((np.zeros((1, values.shape[1])), through[:-1]))
+        before = np.concatenate((np.zeros((1, density.shape[1])), through[:-1]))
         before = np.maximum.accumulate(np.where(first, before, 0.0), axis=0)
         through = np.minimum.accumulate(np.where(last, through, np.inf)[::-1], axis=0)[::-1]
-        placed = np.empty((2, *values.shape))
+        placed = np.empty((2, *density.shape))
         np.put_along_axis(placed[0], order, before, axis=0)
         np.put_along_axis(placed[1], order, through, axis=0)
         return cls(placed[0], placed[1], land)
@@ -115,6 +141,23 @@ class Ranking:
         result = np.empty(self.before_m2.shape, dtype=bool)
         np.put_along_axis(result, order, np.cumsum(self.area_m2[order], axis=0) <= budget, axis=0)
         return result
+
+
+def sizes(area_m2: Floats) -> Floats:
+    """Return areas to divide by: one for all where they differ only by the scale of a projection.
+
+    Parameters
+    ----------
+    area_m2 : ndarray of float64
+        Ground area of each cell, square metres.
+
+    Returns
+    -------
+    ndarray of float64
+        Their mean, where the largest and the smallest differ by less than half a per cent of it; else themselves.
+    """
+    mean = area_m2.mean()
+    return np.full_like(area_m2, mean) if np.ptp(area_m2) < _ALIKE * mean else area_m2
 
 
 def flagged(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic], share: float) -> Floats:

@@ -42,6 +42,15 @@ def test_rounding_makes_no_order():
     assert flagged(expected, np.ones(2), 0.5).ravel() == pytest.approx([0.5, 0.5])
 
 
+def test_squares_that_differ_by_the_scale_of_the_projection_only_are_of_one_size():
+    area = 250_000 * np.linspace(0.9996, 1.0004, 8)
+    even = flagged(np.ones((8, 1)), area, 0.25)
+    assert even.ravel() == pytest.approx(0.25)
+    ranked = flagged(np.array([[1.0], [1.0001], *[[0.0]] * 6]), area, 0.125)
+    assert ranked.ravel()[1] == pytest.approx(1, abs=1e-3)  # though the first is smaller by more than a ten thousandth
+    assert area @ ranked == pytest.approx(0.125 * area.sum())
+
+
 def test_each_period_is_ranked_on_its_own():
     expected = np.array([[2.0, 0.0], [1.0, 3.0]])
     assert flagged(expected, np.ones(2), 0.5) == pytest.approx(np.eye(2))
