@@ -211,6 +211,7 @@ class Draft:
             start=start,
             end=end,
             settles_after=self._rules.reporting_delay,
+            declared=self._types.declared,
         )
 
     def _reported(self, kept: npt.NDArray[np.bool_], occurred: pd.Series) -> pd.Series:

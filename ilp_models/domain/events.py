@@ -38,6 +38,8 @@ class Events:
         The half-open span [start, end) of ``occurred_at`` that the records cover.
     settles_after : Timedelta, default 0
         How long after a period has ended its counts may be read as complete.
+    declared : tuple of str, optional
+        Crime types that were asked for by name: they stand whether or not anything of theirs was recorded yet.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class Events:
     start: pd.Timestamp
     end: pd.Timestamp
     settles_after: pd.Timedelta = _AT_ONCE
+    declared: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse anything but the declared columns, complete and in order of knowing."""
@@ -94,6 +97,22 @@ class Events:
         """
         known = self.table.loc[self.table["reported_at"] < cutoff]
         return replace(self, table=known, end=min(self.end, cutoff))
+
+    def types_at(self, cutoff: pd.Timestamp) -> tuple[str, ...]:
+        """Return the crime types that could be forecast at a cutoff.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            A wall-clock moment; events reported at or after it are unknown.
+
+        Returns
+        -------
+        tuple of str
+            In the order of ``crime_types``: those declared, and those with an event known by then.
+        """
+        seen = {*self.declared, *self.known_at(cutoff).table["crime_type"].unique()}
+        return tuple(name for name in self.crime_types if name in seen)
 
     def of_types(self, crime_types: Sequence[str]) -> Self:
         """Return the events of some crime types.

@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         return _again(from_, report, compute, config, folder)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers)
+    study = open_study(data, calendar, grid, config, folder, layers, backtest)
     if audit.reporting_rates.path is not None:  # a gap in the table is said before hours of replay
         audit.reporting_rates.on(study.grid_at(study.cutoff))
     with tracking.run("audit", study.tags(), config) as tracked:

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, scoring__baseline=scoring.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers)
+    study = open_study(data, calendar, grid, config, folder, layers, backtest)
     with tracking.run("backtest", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)

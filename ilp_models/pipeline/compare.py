@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_names(model, scoring__baseline=scoring.baseline)
     stored = find_stored(runs)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers)
+    study = open_study(data, calendar, grid, config, folder, layers, backtest)
     recipes = study.recipes(model)
     cutoffs = [fold.cutoff for fold in backtest.folds(study.events, study.calendar)]
     guests = invite(stored, recipes, cutoffs)

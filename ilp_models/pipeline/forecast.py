@@ -65,6 +65,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     check_names(model, forecaster=forecaster)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)
+    study = study.known_from(study.cutoff, folder)
     with tracking.run("forecast", study.tags(), config) as tracked:
         ahead = look_ahead(study, model, forecaster, horizon)
         source = provenance(study, ahead, "not scored: made by the task forecast")

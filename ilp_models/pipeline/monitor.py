@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.monitoring.monitoring import Monitoring
 from ilp_models.backtest.plan import RollingOrigin
@@ -89,6 +91,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     decision = standing_decision(source, register)
     notes = check_terms(decision, source, forecaster, audit, config["model"][forecaster])
     study = open_study(data, calendar, grid, config, folder, layers)
+    study = study.known_from(pd.Timestamp(decision.report.header["first_period"]), folder)
     with tracking.run("monitor", study.tags(), config) as tracked:
         since = watched_replay(study, source, decision, model[forecaster], backtest, audit, compute)
         since = replace(since, notes=(*notes, *since.notes))

@@ -1,18 +1,17 @@
 """What a task studies: the records, how they are cut into places and periods, and what identifies the results."""
 
 import logging
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pandas as pd
 
 import ilp_models
+from ilp_models.backtest.plan import RollingOrigin
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
@@ -23,6 +22,8 @@ from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, Inta
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
 from ilp_models.domain.scores import ALL
+from ilp_models.pipeline.commit import git_commit
+from ilp_models.pipeline.known_types import of_known_types
 from ilp_models.pipeline.record import write_json
 
 _LOG = logging.getLogger(__name__)
@@ -103,6 +104,27 @@ class Study:
             raise InputError(msg)
         return self.places.build(known)
 
+    def known_from(self, cutoff: pd.Timestamp, folder: Path) -> Self:
+        """Return the study of the crime types that could be forecast at a cutoff, saying which could not.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            The first moment that anything is forecast from.
+        folder : Path
+            Folder of the run, whose ``intake.json`` names what is left out.
+
+        Returns
+        -------
+        Study
+            Of the types that are declared or were recorded by then.
+        """
+        events, intake = of_known_types(self.events, self.intake, cutoff)
+        for note in intake.notes[len(self.intake.notes) :]:
+            _LOG.info(note)
+        write_json(folder / "intake.json", intake.to_dict())
+        return replace(self, events=events, intake=intake)
+
     def recipes(self, names: Iterable[str]) -> dict[str, str]:
         """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code.
 
@@ -172,13 +194,14 @@ def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
             raise InputError(msg)
 
 
-def open_study(
+def open_study(  # noqa: PLR0913 - the parts of a task that make a study
     source: EventSource,
     calendar: Calendar,
     grid: GridSpec,
     config: Mapping[str, Any],
     folder: Path,
     layers: Mapping[str, Any] | None = None,
+    plan: RollingOrigin | None = None,
 ) -> Study:
     """Return the study of a source, having read and checked its records and written ``intake.json``.
 
@@ -196,6 +219,8 @@ def open_study(
         Folder of the run; the account is written there even where too few records could be kept.
     layers : mapping of str to mapping, optional
         Settings of each context layer by its name.
+    plan : RollingOrigin, optional
+        Which cutoffs will be replayed: crime types that nobody had recorded by the first are left out.
 
     Returns
     -------
@@ -205,8 +230,8 @@ def open_study(
     Raises
     ------
     InputError
-        If the records or a layer cannot be read, the calendar is finer than the times are known, or a crime type
-        bears the name of the pool over all types.
+        If the records or a layer cannot be read, the calendar is finer than the times are known, a crime type bears the
+        name of the pool over all types, or the records are too short for the plan.
     """
     try:
         events, intake = source.read()
@@ -226,14 +251,19 @@ def open_study(
             f"is finer. Set calendar.unit={intake.resolution}."
         )
         raise InputError(msg)
-    if not layers:
-        return Study(events, intake, calendar, grid, config)
-    known = read_layers(layers, events)
-    intake = replace(intake, notes=(*intake.notes, *(layer.note for layer in known.known)))
+    study = Study(events, intake, calendar, grid, config)
+    if plan is not None:
+        study = study.known_from(plan.folds(events, calendar)[0].cutoff, folder)
+    return study if not layers else _with_layers(study, layers, folder)
+
+
+def _with_layers(study: Study, layers: Mapping[str, Any], folder: Path) -> Study:
+    known = read_layers(layers, study.events)
+    intake = replace(study.intake, notes=(*study.intake.notes, *(layer.note for layer in known.known)))
     write_json(folder / "intake.json", intake.to_dict())
     for layer in known.known:
         _LOG.info(layer.note)
-    return Study(events, intake, calendar, grid, config, known)
+    return replace(study, intake=intake, layers=known)
 
 
 def forecasts_folder(config: Mapping[str, Any]) -> Path:
@@ -261,24 +291,3 @@ def now() -> datetime:
         UTC, whole seconds.
     """
     return datetime.now(UTC).replace(microsecond=0)
-
-
-@cache
-def git_commit() -> str:
-    """Return the commit of the checkout the package runs from.
-
-    Returns
-    -------
-    str
-        The hash, with ``+changes`` where tracked files differ from it; ``none`` outside a checkout.
-    """
-    git, folder = shutil.which("git"), Path(ilp_models.__file__).resolve().parent
-    if git is None or not (folder.parent / ".git").exists():
-        return "none"
-
-    def ask(*words: str) -> str:
-        asked = [git, "-C", str(folder), *words]
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
-
-    commit = ask("rev-parse", "HEAD")
-    return f"{commit}{'+changes' if ask('status', '--porcelain', '-uno') else ''}" if commit else "none"

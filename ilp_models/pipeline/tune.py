@@ -189,7 +189,7 @@ def _judge(  # noqa: PLR0913 - the parts of the task
     compute: Compute,
     folder: Path,
 ) -> PastJudge:
-    """Return a judge who knows what was known at the first cutoff of the test, and nothing else."""
+    """Return a judge who knows what was known when the test begins, of the types known when the search begins."""
     first = backtest.folds(study.events, study.calendar)[0].cutoff
     past = replace(study, events=study.events.known_at(first))
     whole = study.calendar.whole(past.events.start, past.events.end - past.events.settles_after)
@@ -200,6 +200,8 @@ def _judge(  # noqa: PLR0913 - the parts of the task
         )
         raise InputError(msg)
     plan = RollingOrigin(tuning.periods, backtest.horizon, tuning.refit_every)
+    start = plan.folds(past.events, study.calendar)[0].cutoff
+    past = replace(past, events=study.known_from(start, folder).events.known_at(first))
     return PastJudge(past, forecaster, plan, first, tuning, scoring, compute, folder)
 
 

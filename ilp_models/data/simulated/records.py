@@ -102,7 +102,8 @@ def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
         }
     )
     end = start + pd.Timedelta(weeks=city.weeks)
-    return Events(table, city.crs, city.time_zone, start, end, pd.Timedelta(days=city.reporting_delay_days))
+    settles_after = pd.Timedelta(days=city.reporting_delay_days)
+    return Events(table, city.crs, city.time_zone, start, end, settles_after, declared=tuple(city.crime_types))
 
 
 def make_account(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
