@@ -11,8 +11,8 @@ from benchmarks.city import study
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
 from ilp_models.domain.history import History
-from ilp_models.model.kernel_density import KernelDensity
-from ilp_models.model.prospective_hot_spot import ProspectiveHotSpot
+from ilp_models.model.kernels.kernel_density import KernelDensity
+from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from benchmarks.figure import Figure, Goal
 from benchmarks.memory import forget_peak, peak_bytes, resident_bytes
 from benchmarks.timing import say
 from ilp_models.domain.history import History
-from ilp_models.model.incidents import Incidents
-from ilp_models.model.self_exciting import SelfExciting
-from ilp_models.model.self_exciting_em import Declustering, decluster
+from ilp_models.model.point_processes.incidents import Incidents
+from ilp_models.model.point_processes.self_exciting import SelfExciting
+from ilp_models.model.point_processes.self_exciting_em import Declustering, decluster
 
 _CUTOFF: Final = pd.Timestamp("2021-06-28")  # that of the comparison with open_cp
 _YEAR: Final = 364.0  # days

@@ -20,8 +20,8 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.history import History
 from ilp_models.domain.resampling import Resampling
-from ilp_models.model.design_matrix import DesignMatrix
-from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.regressions.design_matrix import DesignMatrix
+from ilp_models.model.regressions.lightgbm import LightGbm
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 END = pd.Timestamp("2020-12-28")

@@ -88,7 +88,7 @@ def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
 
 
 def _etas(history: object) -> dict[str, tuple[float, float]]:
-    from ilp_models.model.etas import Etas  # noqa: PLC0415
+    from ilp_models.model.point_processes.etas import Etas  # noqa: PLC0415
 
     model = Etas(background_metres=100, least_delay=0, holdout=1).fit(history)
     lines = model.parameters_.head(len(TRUTH)).to_dict("records")
@@ -96,7 +96,7 @@ def _etas(history: object) -> dict[str, tuple[float, float]]:
 
 
 def _self_exciting(history: object) -> dict[str, tuple[float, float]]:
-    from ilp_models.model.self_exciting import SelfExciting  # noqa: PLC0415
+    from ilp_models.model.point_processes.self_exciting import SelfExciting  # noqa: PLC0415
 
     model = SelfExciting(least_delay="0 days", holdout=1).fit(history)
     line = model.parameters_.iloc[0]

@@ -26,7 +26,7 @@ LIMITS: Final[Mapping[str, Mapping[str, float]]] = {
     "areal_unit": {"warn_above": 0, "neutral": 0},
     "exposure_ratio": {"warn_above": 1.25},
 }
-BASELINE: Final = {"_target_": "ilp_models.model.moving_average.MovingAverage", "window": 52}
+BASELINE: Final = {"_target_": "ilp_models.model.means.moving_average.MovingAverage", "window": 52}
 FAMILIES: Final = (
     *("lags", "own_past", "surroundings", "all_types", "city_level"),
     *("calendar", "same_season", "same_weekday", "lead", "crime_type", "offset"),

@@ -9,10 +9,10 @@ import numpy as np
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.regression import RegressionForecaster
-from ilp_models.model.risk_groups import RiskGroups
-from ilp_models.model.wrapper import Wrapper
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.regression import RegressionForecaster
+from ilp_models.model.wrappers.risk_groups import RiskGroups
+from ilp_models.model.wrappers.wrapper import Wrapper
 
 _LARGEST: Final = 1000
 

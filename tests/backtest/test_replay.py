@@ -13,11 +13,11 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.ensemble import Stacked
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.recalibrated import Recalibrated
+from ilp_models.model.ensembles.ensemble import Stacked
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, events_of, poisson_counts
 
 PLAN = RollingOrigin(test_periods=7, horizon=2, refit_every=3)

@@ -148,7 +148,7 @@ def test_an_experiment_may_set_parts_of_other_tasks_and_nothing_that_no_task_has
 
 
 def test_settings_of_methods_not_chosen_are_left_out_and_misspelt_ones_stay():
-    chosen = {"ewma": {"_target_": "ilp_models.model.ewma.Ewma"}}
+    chosen = {"ewma": {"_target_": "ilp_models.model.means.ewma.Ewma"}}
     given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
     assert narrowed(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
 

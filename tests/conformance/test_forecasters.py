@@ -5,7 +5,7 @@ import pytest
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.grid.square import Squares
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.true_intensity import TrueIntensity
 from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.check import (

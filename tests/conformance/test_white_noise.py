@@ -9,7 +9,7 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.panel import Panel
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.options import NAMES, forecaster
 

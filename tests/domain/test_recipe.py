@@ -44,7 +44,7 @@ def digest_of(package, monkeypatch):
     return code_digest.__wrapped__()
 
 
-@pytest.mark.parametrize("name", ["domain/panel.py", "model/ewma.py", "features/means.py", "backtest/replay.py"])
+@pytest.mark.parametrize("name", ["domain/panel.py", "model/means/ewma.py", "features/means.py", "backtest/replay.py"])
 def test_the_code_digest_follows_the_code_of_forecasts(name, package, monkeypatch):
     before = digest_of(package, monkeypatch)
     path = package / name
@@ -71,12 +71,12 @@ def test_the_code_digest_follows_the_libraries_that_decide_numbers(library, pack
 
 def test_borrowed_code_is_told_by_the_version_of_its_distribution(monkeypatch):
     trees = {"_target_": "sklearn.ensemble.HistGradientBoostingRegressor", "max_iter": 5}
-    settings = {"model": {"_target_": "ilp_models.model.per_type.PerType", "members": [{"inner": trees}]}}
+    settings = {"model": {"_target_": "ilp_models.model.regressions.per_type.PerType", "members": [{"inner": trees}]}}
     assert borrowed_code(settings) == {"sklearn": f"scikit-learn=={version('scikit-learn')}"}
     monkeypatch.setattr(recipe_module, "version", lambda _: "99.0")
     assert borrowed_code(settings) == {"sklearn": "scikit-learn==99.0"}
     assert borrowed_code({"_target_": "fractions.Fraction"}) == {"python": python_version()}
-    assert borrowed_code({"model": {"_target_": "ilp_models.model.ewma.Ewma"}, "horizon": 1}) == {}
+    assert borrowed_code({"model": {"_target_": "ilp_models.model.means.ewma.Ewma"}, "horizon": 1}) == {}
 
 
 def test_code_of_no_distribution_is_told_by_its_file(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from ilp_models.domain.design import Design
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.explain.explain import Explain
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, forecast_on, history_of, poisson_counts, square_grid
 from tests.explain.regressions import TYPES, WEEK, Fake, fitted, learner
 

@@ -17,11 +17,11 @@ from ilp_models.domain.resampling import Resampling
 from ilp_models.explain.explain import Explain
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.intervals import NegativeBinomialIntervals
-from ilp_models.model.level_share import LevelShare
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.per_type import PerType
-from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.per_type import PerType
+from ilp_models.model.regressions.regression import RegressionForecaster
+from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals
 from tests.builders import city, history_of, poisson_counts, replay_of
 
 GRID = city(6, 6)

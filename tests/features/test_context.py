@@ -17,8 +17,8 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.context import LayerDensities, LayerDistances
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, events_of, poisson_counts
 
 GRID = city(1, 3)

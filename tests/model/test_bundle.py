@@ -7,10 +7,10 @@ import pytest
 from ilp_models.domain.errors import StorageError
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.bundle import read_bundle, write_bundle
-from ilp_models.model.conformal import ConformalIntervals
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.level_share import LevelShare
-from ilp_models.model.lightgbm import LightGbm
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.wrappers.conformal import ConformalIntervals
 from tests.builders import city, history_of, poisson_counts
 
 FACTS = {"name": "best", "recipe": "0123456789abcdef"}
@@ -27,7 +27,7 @@ def test_a_bundle_of_trees_is_text_that_forecasts_the_same(tmp_path, history):
     folder = write_bundle(fitted, tmp_path / "new" / "bundle", FACTS)
     assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "lead-1.txt", "lead-2.txt"]
     content = json.loads((folder / "bundle.json").read_text())
-    assert content["class"] == "ilp_models.model.lightgbm.LightGbm"
+    assert content["class"] == "ilp_models.model.regressions.lightgbm.LightGbm"
     assert content | FACTS == content
     assert content["cutoff"] == str(history.cutoff)
     assert content["crime_types"] == ["a", "b"]

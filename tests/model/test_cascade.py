@@ -4,9 +4,9 @@ import pytest
 from scipy import integrate
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.model.cascade import Ahead, all_generations, next_generation, repeats_of, step_repeats
-from ilp_models.model.grid_hawkes_em import GridProcess
-from ilp_models.model.triggering import Triggering
+from ilp_models.model.point_processes.cascade import Ahead, all_generations, next_generation, repeats_of, step_repeats
+from ilp_models.model.point_processes.grid_hawkes_em import GridProcess
+from ilp_models.model.point_processes.triggering import Triggering
 
 WEEKS = Ahead.of(pd.Timestamp("2021-01-04"), pd.period_range("2021-01-04", periods=3, freq="W-SUN"), Calendar())
 KERNELS = [

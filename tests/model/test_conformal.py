@@ -11,11 +11,11 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
-from ilp_models.model.conformal import ConformalIntervals
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.traced import TracedForecaster
-from ilp_models.model.track_record import Past
-from ilp_models.model.uniform_mixture import UniformMixture
+from ilp_models.model.wrappers.conformal import ConformalIntervals
+from ilp_models.model.wrappers.track_record import Past
+from ilp_models.model.wrappers.uniform_mixture import UniformMixture
 from ilp_models.scoring.reliability import coverage_by_decile
 from tests.builders import city, events_of, history_of, poisson_counts
 

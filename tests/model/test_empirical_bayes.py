@@ -10,7 +10,7 @@ from ilp_models.backtest.replay import World, replay
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.model.empirical_bayes import EmpiricalBayes
+from ilp_models.model.means.empirical_bayes import EmpiricalBayes
 from ilp_models.model.traced import recent_periods
 from tests.builders import city, events_of, history_of, poisson_counts
 

@@ -4,9 +4,9 @@ import pytest
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.ensemble import BestPast, Stacked
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.ensembles.ensemble import BestPast, Stacked
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.past_forecasts import past_forecasts
 from ilp_models.model.traced import TracedForecaster, deviance_by_type
 from tests.builders import city, events_of, history_of, poisson_counts

@@ -12,14 +12,14 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.grid.square import Squares
-from ilp_models.model.etas import Etas
-from ilp_models.model.etas_ahead import expected_counts, known_excitation
-from ilp_models.model.etas_assumptions import Limits, Prior
-from ilp_models.model.etas_fit import background_shape, gamma_shape
-from ilp_models.model.etas_ground import Ground
-from ilp_models.model.etas_likelihood import Likelihood
-from ilp_models.model.etas_pairs import Pairs
-from ilp_models.model.incidents import Incidents
+from ilp_models.model.point_processes.etas import Etas
+from ilp_models.model.point_processes.etas_ahead import expected_counts, known_excitation
+from ilp_models.model.point_processes.etas_assumptions import Limits, Prior
+from ilp_models.model.point_processes.etas_fit import background_shape, gamma_shape
+from ilp_models.model.point_processes.etas_ground import Ground
+from ilp_models.model.point_processes.etas_likelihood import Likelihood
+from ilp_models.model.point_processes.etas_pairs import Pairs
+from ilp_models.model.point_processes.incidents import Incidents
 from tests.builders import city, events_at, history_of, poisson_counts, square_grid
 
 WEST, SOUTH = 630_000.0, 4_834_000.0

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.model.ewma import Ewma
+from ilp_models.model.means.ewma import Ewma
 from ilp_models.model.traced import deviance_by_type, recent_periods
 from tests.builders import city, history_of, poisson_counts
 

@@ -3,8 +3,8 @@ import pytest
 from scipy import optimize
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.grid_hawkes import GridHawkes
-from ilp_models.model.grid_hawkes_em import GridEm, Occurrences, _earlier
+from ilp_models.model.point_processes.grid_hawkes import GridHawkes
+from ilp_models.model.point_processes.grid_hawkes_em import GridEm, Occurrences, _earlier
 from tests.model.point_makers import exponential, history_of_points, with_all_repeats
 
 DAYS = 1500.0

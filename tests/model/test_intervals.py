@@ -4,9 +4,9 @@ import pytest
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.intervals import NegativeBinomialIntervals, pulled_dispersion
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals, pulled_dispersion
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(10, 10)

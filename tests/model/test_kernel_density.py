@@ -8,8 +8,8 @@ from scipy import stats
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
-from ilp_models.model.city_shares import Judge, as_shares, even_shares
-from ilp_models.model.kernel_density import KernelDensity, local_factors
+from ilp_models.model.kernels.city_shares import Judge, as_shares, even_shares
+from ilp_models.model.kernels.kernel_density import KernelDensity, local_factors
 from ilp_models.model.traced import recent_periods
 from tests.builders import Rows, city, events_at, events_of, history_of, poisson_counts, square_grid
 

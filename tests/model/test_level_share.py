@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.filter import exponential_means
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.level_share import LevelShare
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.level_share import LevelShare
 from tests.builders import city, history_of, poisson_counts
 
 SHARES = np.random.default_rng(4).dirichlet(np.full(30, 0.7), size=2)

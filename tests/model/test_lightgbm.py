@@ -8,10 +8,10 @@ from threadpoolctl import threadpool_limits
 from ilp_models.domain.errors import InputError
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.level_share import LevelShare
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
 FAMILIES = (TypeIndicators(), ExponentialMeans((4, 16, 64)), ExponentialMeans((16,), reach=1.0))

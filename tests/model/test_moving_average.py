@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, history_of, poisson_counts
 
 

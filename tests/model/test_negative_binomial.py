@@ -9,9 +9,9 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.negative_binomial import NegativeBinomialRegressor
-from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.negative_binomial import NegativeBinomialRegressor
+from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
 TRUTH = np.array([0.2, 0.5, -0.3])

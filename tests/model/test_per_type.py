@@ -3,9 +3,9 @@ import pytest
 
 from ilp_models.domain.errors import NotRunError
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.lightgbm import LightGbm
-from ilp_models.model.per_type import PerType
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.per_type import PerType
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(3, 4)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.pool import Pool
+from ilp_models.model.ensembles.pool import Pool
 
 COUNT, LOG = Pool("count", sum_to_one=True), Pool("log", sum_to_one=True)
 EQUAL = np.full(2, 0.5)

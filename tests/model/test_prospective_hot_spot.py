@@ -7,7 +7,7 @@ import pytest
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.prospective_hot_spot import ProspectiveHotSpot
+from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
 from tests.builders import Rows, city, events_of, history_of, poisson_counts, square_grid
 
 SMALL = 200.0

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.recalibrated import Recalibrated
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(8, 9)

@@ -10,10 +10,10 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.domain.aggregate import levels_of
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.model.mint import COVARIANCES, reconcile
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.reconciled import Reconciled
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.wrappers.mint import COVARIANCES, reconcile
+from ilp_models.model.wrappers.reconciled import Reconciled
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(3, 4)

@@ -17,10 +17,10 @@ from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
 from ilp_models.grid.square import Squares
-from ilp_models.model.design_matrix import in_turn, row_order
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.regression import RegressionForecaster
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.design_matrix import in_turn, row_order
+from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(4, 5)

@@ -4,7 +4,7 @@ import shapely
 
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.layer import Layer
-from ilp_models.model.risk_factors import candidate_factors
+from ilp_models.model.terrain.risk_factors import candidate_factors
 from tests.builders import square_grid
 
 GRID = square_grid(1, 6)  # centres 500 m apart

@@ -11,7 +11,7 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
-from ilp_models.model.risk_terrain import RiskTerrain
+from ilp_models.model.terrain.risk_terrain import RiskTerrain
 from tests.builders import Rows, city, events_of, history_of, layers_on, poisson_counts, square_grid
 
 SIDE, CELLS = 200.0, 25

@@ -5,7 +5,7 @@ import pytest
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
-from ilp_models.model.seasonal_mean import SeasonalMean
+from ilp_models.model.means.seasonal_mean import SeasonalMean
 from tests.builders import city, events_of, history_of, poisson_counts
 
 

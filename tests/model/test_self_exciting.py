@@ -5,12 +5,12 @@ import pytest
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.cascade import Ahead
-from ilp_models.model.incidents import Incidents
-from ilp_models.model.self_exciting import SelfExciting
-from ilp_models.model.self_exciting_ahead import CellProcess
-from ilp_models.model.self_exciting_em import Declustering, decluster
-from ilp_models.model.triggering import Triggering
+from ilp_models.model.point_processes.cascade import Ahead
+from ilp_models.model.point_processes.incidents import Incidents
+from ilp_models.model.point_processes.self_exciting import SelfExciting
+from ilp_models.model.point_processes.self_exciting_ahead import CellProcess
+from ilp_models.model.point_processes.self_exciting_em import Declustering, decluster
+from ilp_models.model.point_processes.triggering import Triggering
 from tests.builders import square_grid
 from tests.model.point_makers import CORNER, exponential, history_of_points, process, repeats
 

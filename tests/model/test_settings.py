@@ -1,9 +1,9 @@
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.level_share import LevelShare
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, history_of, poisson_counts
 
 

@@ -6,7 +6,7 @@ from sklearn.metrics import mean_poisson_deviance
 
 from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import NotRunError
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.traced import deviance_by_type, recent_periods
 from tests.builders import city, history_of, poisson_counts
 

@@ -5,12 +5,12 @@ import pytest
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.level_share import LevelShare
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.recalibrated import Recalibrated
-from ilp_models.model.risk_groups import RiskGroups
-from ilp_models.model.track_record import TrackRecord
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.wrappers.recalibrated import Recalibrated
+from ilp_models.model.wrappers.risk_groups import RiskGroups
+from ilp_models.model.wrappers.track_record import TrackRecord
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(3, 4)

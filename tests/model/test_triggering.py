@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.model.background import Places
-from ilp_models.model.incidents import Incidents
-from ilp_models.model.triggering import REACH, Triggering, earlier_neighbours
+from ilp_models.model.point_processes.background import Places
+from ilp_models.model.point_processes.incidents import Incidents
+from ilp_models.model.point_processes.triggering import REACH, Triggering, earlier_neighbours
 
 EDGES, SCALES = np.array([1 / 24, 1.0, 3.0, 10.0]), np.array([50.0, 120.0])
 

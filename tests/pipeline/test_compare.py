@@ -9,7 +9,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.model.moving_average import MovingAverage
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.pipeline.small_city import TYPES, perform
 
 REPLAY = ("backtest.test_periods=8", "backtest.refit_every=4")

@@ -22,10 +22,10 @@ from ilp_models.domain.history import History
 from ilp_models.domain.resampling import Resampling
 from ilp_models.grid.parents import ByLabel
 from ilp_models.grid.square import Squares
-from ilp_models.model.ewma import Ewma
-from ilp_models.model.kernel_density import KernelDensity
-from ilp_models.model.moving_average import MovingAverage
-from ilp_models.model.prospective_hot_spot import ProspectiveHotSpot
+from ilp_models.model.kernels.kernel_density import KernelDensity
+from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
+from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, history_of, poisson_counts, replay_of, square_grid
 
 LIMITS = {

@@ -1,0 +1,1 @@
+"""Forecasts put together by what they were worth in the past."""

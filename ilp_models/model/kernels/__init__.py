@@ -1,0 +1,1 @@
+"""Kernel densities and prospective hot spots, integrated over cells."""

@@ -1,0 +1,108 @@
+"""Prospective hot spots: recent events near a cell raise its risk (Bowers, Johnson and Pease 2004)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+from scipy.sparse import csr_matrix
+from scipy.spatial import KDTree
+
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.forecaster import Cube
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.history import History
+from ilp_models.model.kernels.city_shares import CityShares, Judge
+from ilp_models.model.kernels.event_points import event_points
+
+Floats = npt.NDArray[np.float64]
+
+
+class ProspectiveHotSpot(CityShares):
+    """Sum over recent events near a cell's centre of 1 / (1 + distance) times 1 / (1 + weeks elapsed).
+
+    Distances count in whole steps of half a cell's width, weeks as whole weeks between the end of an event's period
+    and the end of the last period known. The intensity at the centre times the cell's area gives the map; nothing
+    corrects for the edge of the city, as in the paper. The paper ranks cells; expected counts come from the city's
+    level and from an even background, which is the one under which the places of the latest year's events were
+    most likely.
+
+    Parameters
+    ----------
+    reach : float, default 400
+        Distance from a cell's centre within which events count, metres.
+    weeks : int, default 8
+        Latest weeks whose events count.
+    distance_step : float, optional
+        Metres that count as one step; by default half the width (square root of the area) of the median cell.
+    background : sequence of float
+        Weights of the even map to choose from, above 0 and at most 1.
+    level_half_lives : sequence of float
+        Half-lives of the level to choose from, in periods.
+    """
+
+    def __init__(
+        self,
+        reach: float = 400.0,
+        weeks: int = 8,
+        distance_step: float | None = None,
+        background: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0),
+        level_half_lives: Sequence[float] = (2, 4, 8, 16, 52, 208),
+    ) -> None:
+        self.reach = reach
+        self.weeks = weeks
+        self.distance_step = distance_step
+        self.background = background
+        self.level_half_lives = level_half_lives
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.reach > 0 or self.weeks < 1 or not (self.distance_step is None or self.distance_step > 0):
+            msg = (
+                f"reach={self.reach:g} m, weeks={self.weeks} and distance_step={self.distance_step} must be above 0; "
+                "the paper takes 400 m and 8 weeks."
+            )
+            raise InputError(msg)
+
+    def _tune_maps(self, history: History, judge: Judge) -> None:
+        widest = float(shapely.minimum_bounding_radius(history.grid.geometry).max())
+        if self.reach < widest:
+            msg = (
+                f"reach={self.reach:g} m leaves out events of a cell's own: cells reach up to {widest:.0f} m from "
+                "their middle. Take smaller cells, or a larger reach than the paper's."
+            )
+            raise NotRunError(msg)
+        maps = self._maps(history, judge.seen)
+        chosen = [judge.best(maps[:, kind], kind)[1] for kind in range(maps.shape[1])]
+        self.background_ = np.array(chosen)
+
+    def _maps(self, history: History, seen: npt.NDArray[np.int64]) -> Cube:
+        weights = self._weights(history, seen)
+        used = np.flatnonzero(weights.any(axis=1))
+        first, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+        out = np.empty((len(seen), len(history.events.crime_types), len(history.grid)))
+        for kind, points in enumerate(event_points(history, first, stop)):
+            out[:, kind] = points.weighted(self._nearness(history.grid, points.xy), weights[first:stop]).T
+        return out * history.grid.area_m2
+
+    def _weights(self, history: History, seen: npt.NDArray[np.int64]) -> Floats:
+        """Return the weight of an event of each period for each target, shape (periods, targets)."""
+        periods = history.panel.periods
+        starts = (
+            pd.PeriodIndex(periods.append(periods[-1:] + 1))
+            .start_time.to_numpy()
+            .astype("datetime64[D]")
+            .astype(np.int64)
+        )
+        elapsed = (starts[np.clip(seen, 0, None)] - starts[1:, None]) // 7
+        counted = (np.arange(len(periods))[:, None] < seen) & (elapsed < self.weeks)
+        return np.where(counted, 1.0 / (1 + np.maximum(elapsed, 0)), 0.0)
+
+    def _nearness(self, grid: Grid, xy: Floats) -> csr_matrix:
+        """Return 1 / (1 + whole steps) from each point to the centre of each cell within reach."""
+        step = self.distance_step or float(np.sqrt(np.median(shapely.area(grid.geometry)))) / 2
+        centres = shapely.get_coordinates(shapely.centroid(grid.geometry))
+        found = KDTree(xy).sparse_distance_matrix(KDTree(centres), self.reach, output_type="ndarray")
+        near = 1.0 / (1.0 + np.floor(found["v"] / step))
+        return csr_matrix((near, (found["i"], found["j"])), shape=(len(xy), len(grid)))

@@ -1,0 +1,1 @@
+"""Risk terrain: relative risks of what stands around a place."""
