@@ -81,6 +81,24 @@ class RollingOrigin:
             for index, period in enumerate(tested)
         )
 
+    def delay(self, events: Events, calendar: Calendar) -> int:
+        """Return how many periods before a cutoff had not settled by then, the most at any cutoff.
+
+        Parameters
+        ----------
+        events : Events
+            The records.
+        calendar : Calendar
+            How time is cut into periods.
+
+        Returns
+        -------
+        int
+            0 where the counts of every period are known at its end.
+        """
+        folds = self.folds(events, calendar)
+        return max(calendar.unsettled(fold.cutoff, events.settles_after) for fold in folds)
+
     def chains(self, folds: tuple[Fold, ...]) -> tuple[tuple[Fold, ...], ...]:
         """Return the folds in runs that begin with a fit, each of which can be worked on by itself.
 

@@ -22,6 +22,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.terms import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,8 @@ class Work:
         Root folder of the stored forecasts.
     world : World
         Records, cells and calendar.
+    refit_every : int
+        Cutoffs between two fits, kept with each forecast.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Work:
     chain: tuple[Fold, ...]
     store: Path
     world: World
+    refit_every: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +147,7 @@ def replay(
     stored = ForecastStore(store)
     with stored.writing(list(recipes.values())):
         work = [
-            Work(name, recipes[name], forecaster, chain, store, world)
+            Work(name, recipes[name], forecaster, chain, store, world, plan.refit_every)
             for name, forecaster in forecasters.items()
             for chain in plan.chains(folds)
             if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
@@ -199,9 +203,11 @@ def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, meter: Meter)
             forecast = forecaster.predict(periods)
     except InputError as error:  # no counts, or not for these leads: nobody else's forecasts suffer from that
         raise NotRunError(str(error)) from error
-    happened = Panel.count(work.world.events, work.world.grid, work.world.calendar, periods)
+    events, calendar = work.world.events, work.world.calendar
+    happened = Panel.count(events, work.world.grid, calendar, periods)
     named = forecast.named(work.name, work.recipe)
-    ForecastStore(work.store).write(named, np.ascontiguousarray(happened.values), meter.take())
+    terms = Terms(calendar.unsettled(fold.cutoff, events.settles_after), work.refit_every)
+    ForecastStore(work.store).write(named, np.ascontiguousarray(happened.values), meter.take(), terms)
 
 
 def _outside(world: World, folds: Sequence[Fold]) -> int:

@@ -23,10 +23,12 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.terms import Terms
 
 _DISPERSION: Final = b"ilp_models.dispersion"
 _DIGEST: Final = b"ilp_models.digest"
 _COST: Final = b"ilp_models.cost"  # outside the digest: the same forecast may cost more another day
+_TERMS: Final = b"ilp_models.terms"
 _FILE: Final = "part-0.parquet"
 
 
@@ -108,6 +110,7 @@ class ForecastStore:
         forecast: RiskForecast,
         observed: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
         cost: Cost | None = None,
+        terms: Terms | None = None,
     ) -> None:
         """Store a forecast beside what happened.
 
@@ -119,6 +122,8 @@ class ForecastStore:
             Counts, shape of ``forecast.expected``.
         cost : Cost, optional
             What it cost to make.
+        terms : Terms, optional
+            What its forecaster could learn from.
 
         Raises
         ------
@@ -131,6 +136,7 @@ class ForecastStore:
         rows = pa.Table.from_pandas(table, preserve_index=False)
         facts = {_DISPERSION: spread, _DIGEST: _digest(table, spread)}
         facts |= {_COST: cost.to_json().encode()} if cost else {}
+        facts |= {_TERMS: terms.to_json().encode()} if terms else {}
         rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **facts})
         half_written = target.with_name(f".{os.getpid()}-{_FILE}")
         try:
@@ -209,11 +215,12 @@ class ForecastStore:
         joined = pd.concat([part.table for part in parts], ignore_index=True)
         joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])
         spread_of = {cutoff: part.spread for cutoff, part in zip(cutoffs, parts, strict=True)}
-        cost = Cost.total(part.cost for part in parts)
-        return [
-            replace(_replay(forecaster, recipe, int(rows["lead"].iloc[0]), rows, spread_of, freq), cost=cost)
+        cost, terms = Cost.total(part.cost for part in parts), Terms.joint(part.terms for part in parts)
+        replays = (
+            _replay(forecaster, recipe, int(rows["lead"].iloc[0]), rows, spread_of, freq)
             for _, rows in joined.groupby("lead", sort=True)
-        ]
+        )
+        return [replace(one, cost=cost, terms=terms) for one in replays]
 
     def _read(self, path: Path) -> "_Partition":
         try:
@@ -221,22 +228,24 @@ class ForecastStore:
             table, facts = rows.to_pandas(), rows.schema.metadata
             intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
             cost = Cost.from_json(facts[_COST]) if _COST in facts else None
+            terms = Terms.from_json(facts[_TERMS]) if _TERMS in facts else None
         except Exception as error:  # whatever a damaged file drives the reader to
             msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete that file and run again."
             raise StorageError(msg) from error
         if not intact:
             msg = f"The stored forecast {path} is damaged (its digest differs). Delete that file and run again."
             raise StorageError(msg)
-        return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost)
+        return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost, terms)
 
 
 @dataclass(frozen=True, eq=False)
 class _Partition:
-    """One stored forecast: its rows, the dispersions, and what it cost where that was kept."""
+    """One stored forecast: its rows, the dispersions, and what it cost and could learn from where that was kept."""
 
     table: pd.DataFrame
     spread: Spread
     cost: Cost | None
+    terms: Terms | None
 
 
 def _digest(table: pd.DataFrame, spread: bytes) -> bytes:

@@ -114,3 +114,25 @@ class Calendar:
         if first.start_time < cutoff:
             first += 1
         return pd.period_range(first, periods=count, freq=self.freq)
+
+    def unsettled(self, cutoff: pd.Timestamp, wait: pd.Timedelta) -> int:
+        """Return how many periods just before the first one ahead of a cutoff had not settled by then.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            The moment of the forecast.
+        wait : Timedelta
+            How long after a period its counts are complete.
+
+        Returns
+        -------
+        int
+            0 where all were known.
+
+        Examples
+        --------
+        >>> Calendar(unit="day").unsettled(pd.Timestamp("2021-03-01"), pd.Timedelta("7D"))
+        7
+        """
+        return int(self.ahead(cutoff, 1)[0].ordinal - pd.Period(cutoff - wait, freq=self.freq).ordinal)

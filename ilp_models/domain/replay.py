@@ -9,6 +9,7 @@ import xarray as xr
 from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.terms import Terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,8 @@ class Replay:
         Events that happened, dims of ``expected``.
     cost : Cost, optional
         What the forecasts of all leads together cost to make; None where it was not kept.
+    terms : Terms, optional
+        What the forecaster could learn from; None where it was not kept.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Replay:
     dispersion: xr.DataArray
     observed: xr.DataArray
     cost: Cost | None = None
+    terms: Terms | None = None
 
     def __post_init__(self) -> None:
         """Refuse to pair forecasts with counts of other units."""
@@ -58,6 +62,11 @@ class Replay:
             if not self.expected.indexes[name].equals(self.observed.indexes[name]):
                 msg = f"Forecasts of {self.forecaster} and observations differ in their {name}."
                 raise InputError(msg)
+
+    @property
+    def delay(self) -> int:
+        """The periods before each cutoff that were not known; 0 where that was not kept."""
+        return 0 if self.terms is None else self.terms.delay
 
     @property
     def periods(self) -> pd.PeriodIndex:

@@ -69,7 +69,7 @@ class Resampling:
             raise InputError(msg)
 
     def for_lead(self, lead: int) -> "Resampling":
-        """Return how periods are resampled for scores of forecasts some periods ahead.
+        """Return how periods are resampled for scores of forecasts some periods ahead of the last known one.
 
         Forecasts ``lead`` periods ahead share their surprises with the ``lead - 1`` next ones; shorter blocks would
         tear these apart and make intervals too narrow.
@@ -77,7 +77,7 @@ class Resampling:
         Parameters
         ----------
         lead : int
-            Periods ahead, >= 1; the longest where several are pooled.
+            Periods ahead of the last known one, >= 1: lead and delay; the longest where several are pooled.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class Resampling:
         Parameters
         ----------
         lead : int
-            Periods ahead, >= 1; the longest where several are pooled.
+            Periods ahead of the last known one, >= 1: lead and delay; the longest where several are pooled.
 
         Returns
         -------

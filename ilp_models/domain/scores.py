@@ -66,6 +66,9 @@ class ScoreTable:
         (a hit rate in a period without events) has no row.
     resampling : Resampling, optional
         How intervals are made.
+    delay : int, default 0
+        Periods before each cutoff that were not known: forecasts of lead 1 look ``1 + delay`` periods ahead of the last
+        known one, and share their surprises with as many.
 
     Raises
     ------
@@ -76,6 +79,7 @@ class ScoreTable:
 
     table: pd.DataFrame
     resampling: Resampling = field(default_factory=Resampling)
+    delay: int = 0
 
     def __post_init__(self) -> None:
         """Refuse rows that cannot be pooled or compared."""
@@ -114,7 +118,7 @@ class ScoreTable:
         return tuple(name for name in self.table["forecaster"].unique() if is_bound(name))
 
     def summarise(self, by: Sequence[str] = ("forecaster", "lead", "crime_type")) -> pd.DataFrame:
-        """Return pooled scores with intervals from resampling whole periods in blocks at least as long as the lead.
+        """Return pooled scores with intervals from resampling whole periods, blocks at least as long as lead and delay.
 
         Means over units are pooled as means, hit rates and PAI as events caught over events, PEI as events
         caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors, recapture
@@ -167,7 +171,7 @@ class ScoreTable:
     def _estimate(self, top: Floats, bottom: Floats, leads: npt.NDArray[np.int_]) -> Estimate:
         """Return the ratio of each column, its periods resampled as its lead asks."""
         found = np.full((3, len(leads)), np.nan)
-        blocks = np.maximum(leads, self.resampling.block)
+        blocks = np.maximum(leads + self.delay, self.resampling.block)
         for block in np.unique(blocks):
             at = blocks == block
             columns = (np.compress(at, part, axis=1) for part in (top, bottom))  # in the order that sums were added in
@@ -235,8 +239,8 @@ class ScoreTable:
         -------
         DataFrame
             ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``: skill is 1 - deviance /
-            deviance of the baseline, the interval is of resampled blocks of periods at least as long as the lead,
-            the p-value of :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is
+            deviance of the baseline, the interval is of resampled blocks of periods at least as long as lead and
+            delay, the p-value of :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is
             ``better`` or ``worse`` where interval and test both say so, else ``tie``: no difference was shown.
 
         Raises
@@ -255,8 +259,9 @@ class ScoreTable:
     def _skill_of(self, name: str, against: str) -> Iterator[tuple[object, ...]]:
         for lead in self.table["lead"].unique():
             mine, theirs = self._deviance(name, lead), self._deviance(against, lead)
-            estimate = self.resampling.for_lead(int(lead)).ratio(mine.to_numpy(), theirs.to_numpy())
-            lags = self.resampling.lags(int(lead))
+            ahead = int(lead) + self.delay
+            estimate = self.resampling.for_lead(ahead).ratio(mine.to_numpy(), theirs.to_numpy())
+            lags = self.resampling.lags(ahead)
             for index, kind in enumerate(mine.columns):
                 value, low, high = 1 - estimate.value[index], 1 - estimate.high[index], 1 - estimate.low[index]
                 p_value = paired_p_value(theirs[kind].to_numpy() - mine[kind].to_numpy(), lags)

@@ -1,6 +1,6 @@
 """Replaying several forecasters over the same past and scoring what they said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -122,12 +122,13 @@ def compare(
     NotRunError
         If none could run, or the baseline could not.
     InputError
-        If a guest was replayed on other cells, crime types, periods or records.
+        If a guest was replayed on other cells, crime types, periods or records, or knew more or less of them.
     """
     folds = plan.folds(study.events, study.calendar)
     cutoffs = [fold.cutoff for fold in folds]
     present = guests.present if guests else ()
-    invited = [one for guest in present for one in guest.replays(cutoffs, study.calendar.freq)]
+    delay = plan.delay(study.events, study.calendar)
+    invited = [one for guest in present for one in guest.replays(cutoffs, study.calendar.freq, delay)]
     grid = study.grid_at(folds[0].cutoff)
     world = World(study.events, grid, study.calendar, study.layers)
     outcome = replay(models, study.recipes(models), plan, world, forecasts_folder(study.config), compute)
@@ -137,20 +138,41 @@ def compare(
         raise NotRunError(msg)
     replays = (*outcome.replays, *invited)
     scores = scoring.run(replays, grid.area_m2)
-    protocol = _protocol(study, grid, plan, scoring, replays[0])
+    protocol = _protocol(study, grid, plan, scoring, replays)
     if guests and guests.note:
         protocol = f"{protocol} {guests.note}"
     return Comparison(grid, replays, scores, outcome.not_run, outcome.outside, protocol)
 
 
-def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, one: Replay) -> str:
+def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, replays: Sequence[Replay]) -> str:
     """Say in one line what every score rests on."""
-    unit, first, last = study.calendar.unit, one.periods[0].start_time, one.periods[-1].end_time
+    one, unit = replays[0], study.calendar.unit
+    first, last = one.periods[0].start_time, one.periods[-1].end_time
     events, land = int(one.observed.sum()), grid.area_m2.sum() / 1e6
     return (
         f"{len(grid):,} cells active before {first:%Y-%m-%d} ({land:,.0f} km2), {len(one.crime_types)} crime types; "
         f"{plan.test_periods} {unit}s, {first:%Y-%m-%d} to {last:%Y-%m-%d}, {events:,} events; one cutoff at the start "
-        f"of each {unit}, refitted every {plan.refit_every}, leads 1 to {plan.horizon}; intervals {scoring.level:.0%} "
-        f"from resampling blocks of {scoring.block} {unit}s {scoring.draws:,} times; skill = 1 - Poisson deviance / "
+        f"of each {unit}{_unknown(one.delay, unit)}, refitted every {plan.refit_every}{_otherwise(plan, replays)}, "
+        f"leads 1 to {plan.horizon}; intervals {scoring.level:.0%} from resampling blocks of {scoring.block} {unit}s"
+        f"{_longer(plan.horizon, one.delay, scoring.block)} {scoring.draws:,} times; skill = 1 - Poisson deviance / "
         f"that of {scoring.baseline}."
     )
+
+
+def _unknown(delay: int, unit: str) -> str:
+    span = f"last {delay} {unit}s were" if delay > 1 else f"last {unit} was"
+    return f", when the {span} not yet known" if delay else ""
+
+
+def _otherwise(plan: RollingOrigin, replays: Sequence[Replay]) -> str:
+    """Name those that learned anew at other times, or of whom it was not kept."""
+    every = {one.forecaster: one.terms.refit_every if one.terms else None for one in replays}
+    unknown = "unknown, as is its delay"
+    other = [f"{name}: {often or unknown}" for name, often in every.items() if often != plan.refit_every]
+    return f" ({'; '.join(other)})" if other else ""
+
+
+def _longer(horizon: int, delay: int, block: int) -> str:
+    if horizon + delay <= block:
+        return ""
+    return f", or of lead plus {delay} where longer," if delay else ", or of the lead where longer,"

@@ -154,7 +154,7 @@ def examine(comparison: Comparison, field: Field, floor: float, compute: Compute
     confidence = _for_each(confidence_set, open_field)
     several = len(open_field.forecasters) > 1
     lead = int(scores.table["lead"].min())
-    tasks = [(one, scores.resampling.for_lead(one.lead), floor) for one in comparison.replays]
+    tasks = [(one, scores.resampling.for_lead(one.lead + scores.delay), floor) for one in comparison.replays]
     parts = zip(*compute.map(calibrations, tasks, "calibration"), strict=True)
     calibration_bins, pit, coverage, tests = (pd.concat(part, ignore_index=True) for part in parts)
     return Contest(
@@ -210,7 +210,7 @@ def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
     deviance = scores.table[scores.table["score"] == "deviance"]
     quarter = pd.to_datetime(deviance["period"]).dt.quarter
     parts = [
-        ScoreTable(deviance[quarter == number], scores.resampling).skill(baseline).assign(season=_SEASONS[number])
+        replace(scores, table=deviance[quarter == number]).skill(baseline).assign(season=_SEASONS[number])
         for number in sorted(quarter.unique())
     ]
     table = pd.concat(parts, ignore_index=True)

@@ -12,6 +12,7 @@ import pandas as pd
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.terms import Terms
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
 _SHORT: Final = 8
@@ -43,7 +44,7 @@ class Guest:
         """The folder of its recipe."""
         return self.root / self.recipe
 
-    def replays(self, cutoffs: Sequence[pd.Timestamp], freq: str) -> list[Replay]:
+    def replays(self, cutoffs: Sequence[pd.Timestamp], freq: str, delay: int) -> list[Replay]:
         """Return its stored forecasts.
 
         Parameters
@@ -52,16 +53,18 @@ class Guest:
             Cutoffs of the comparison, oldest first.
         freq : str
             Frequency of the periods.
+        delay : int
+            Periods before each cutoff that the forecasters of this run did not know.
 
         Returns
         -------
         list of Replay
-            Lead 1 first, under the name of this comparison.
+            Lead 1 first, under the name of this comparison; on the delay of this run where its own was not kept.
 
         Raises
         ------
         InputError
-            If it was not replayed from all those cutoffs.
+            If it was not replayed from all those cutoffs, or knew more or less at them.
         """
         store = ForecastStore(self.root)
         kept = store.kept(self.recipe)[self.stored_as]
@@ -74,7 +77,15 @@ class Guest:
             )
             raise InputError(msg)
         replays = store.replays(self.recipe, self.stored_as, cutoffs, freq)
-        return [replace(one, forecaster=self.name) for one in replays]
+        terms = replays[0].terms or Terms(delay)
+        if terms.delay != delay:
+            msg = (
+                f"runs: {self.stored_as} in {self.place} did not know the last {terms.delay} period(s) before each "
+                f"cutoff, and this run's own forecasters not the last {delay}: one of them knew more. Set "
+                "data.reporting_delay alike, or name others."
+            )
+            raise InputError(msg)
+        return [replace(one, forecaster=self.name, terms=terms) for one in replays]
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
         ``report.html``.
     """
     study, ahead, comparison, judgement = results.study, results.ahead, results.comparison, results.judgement
-    explanation = judgement.explanation
+    explanation, replay = judgement.explanation, comparison.replay_of(ahead.forecast.forecaster)
     evidence = Evidence(
         city=study.city,
         forecast=ahead.forecast,
@@ -200,7 +200,7 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
         baseline=baseline,
         protocol=comparison.protocol,
         hit_curves=comparison.hit_curves(),
-        calibration=calibration(comparison.replay_of(ahead.forecast.forecaster), comparison.scores.resampling),
+        calibration=calibration(replay, comparison.scores.resampling.for_lead(1 + comparison.scores.delay)),
         decision=judgement.decision,
         intake=study.intake,
         provenance={

@@ -233,7 +233,7 @@ def _tuned(trials: Trials, judge: PastJudge, forecaster: str, key: str) -> Tuned
         periods=judge.periods,
         first_test=judge.first_test,
         resampling=judge.scoring.resampling,
-        horizon=judge.plan.horizon,
+        ahead=judge.plan.horizon + judge.plan.delay(judge.study.events, judge.study.calendar),
         baseline=judge.scoring.baseline,
         command=command,
     )

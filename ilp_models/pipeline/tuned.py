@@ -43,7 +43,7 @@ class Gain:
         return f"{self.value:+.2%}, {interval}: {self.verdict}"
 
 
-def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling, horizon: int) -> Gain:
+def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling, ahead: int) -> Gain:
     """Return the gain of the best settings over the present ones.
 
     Parameters
@@ -54,8 +54,8 @@ def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling, horiz
         Name of the score.
     resampling : Resampling
         How periods are resampled.
-    horizon : int
-        The longest lead in the sums: periods that many apart share surprises.
+    ahead : int
+        The longest lead in the sums, and the delay: periods less far apart share surprises.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def gain_of(best: Sums, present: Sums, score: str, resampling: Resampling, horiz
         ``ratio of the scores - 1``, with the sign by which larger is better.
     """
     mine, theirs = np.array(best.numerator), np.array(present.numerator)
-    way, ratio = direction(score), resampling.for_lead(horizon).ratio(mine, theirs)
+    way, ratio = direction(score), resampling.for_lead(ahead).ratio(mine, theirs)
     low, high = sorted((way * (float(ratio.low) - 1), way * (float(ratio.high) - 1)))
-    sure = paired_p_value(mine - theirs, resampling.lags(horizon)) < 1 - resampling.level
+    sure = paired_p_value(mine - theirs, resampling.lags(ahead)) < 1 - resampling.level
     return Gain(way * (float(ratio.value) - 1), low, high, "better" if sure and low > 0 else "tie")
 
 
@@ -95,8 +95,8 @@ class Tuned:
         First cutoff of the test, which the search did not see.
     resampling : Resampling
         How periods are resampled for the interval of the gain.
-    horizon : int
-        The longest lead that the search judged.
+    ahead : int
+        The longest lead that the search judged, and the delay of the records in periods.
     baseline : str
         The forecaster that skill is measured against.
     command : str
@@ -113,7 +113,7 @@ class Tuned:
     periods: pd.PeriodIndex
     first_test: pd.Timestamp
     resampling: Resampling
-    horizon: int
+    ahead: int
     baseline: str
     command: str
 
@@ -227,7 +227,7 @@ class Tuned:
             ]
         if best.number == present.number:
             return [f"Best: {best.value:.6g}, the present settings: nothing tried did better."]
-        gain = gain_of(best.sums, present.sums, self.score, self.resampling, self.horizon)
+        gain = gain_of(best.sums, present.sums, self.score, self.resampling, self.ahead)
         return [
             f"Best: {best.value:.6g} (trial {best.number}); present settings: {present.value:.6g}. "
             f"Gain on these periods: {gain}."

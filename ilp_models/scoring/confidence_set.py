@@ -32,7 +32,7 @@ def confidence_set(
     ----------
     scores : ScoreTable
         Scores of all forecasters; circular blocks, draws and seed are those of its ``resampling``, blocks at least
-        as long as the lead.
+        as long as lead and delay.
     lead : int, default 1
         Periods ahead.
     crime_type : str, default "all"
@@ -59,7 +59,7 @@ def confidence_set(
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)
     losses = -sign * values.to_numpy() / weights.mean()
-    p_value = _p_values(losses, scores.resampling.for_lead(lead), size)
+    p_value = _p_values(losses, scores.resampling.for_lead(lead + scores.delay), size)
     table = pd.DataFrame({"forecaster": list(values.columns), "lead": lead, "crime_type": crime_type})
     return table.assign(p_value=p_value, inside=~(p_value <= size))
 

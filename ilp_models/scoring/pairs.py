@@ -46,7 +46,7 @@ def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     DataFrame
         ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once, in the
         order of the table: ``difference`` is the pooled score of ``forecaster`` less that of ``other``, its interval
-        from resampled blocks of periods at least as long as the lead, ``p_value`` of
+        from resampled blocks of periods at least as long as lead and delay, ``p_value`` of
         :func:`ilp_models.domain.resampling.paired_p_value`, ``holm`` the same adjusted over all pairs (Holm 1979). The
         verdict on ``forecaster`` is ``better`` or ``worse`` where interval and adjusted test both say so, else ``tie``.
         Ends and p-values are NaN with too few periods.
@@ -63,8 +63,9 @@ def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     sums, total = values.to_numpy(), weights.to_numpy()
     differences = sums[:, first] - sums[:, second]
     weighed = np.broadcast_to(total[:, None], differences.shape)
-    estimate = scores.resampling.for_lead(lead).ratio(differences, weighed)
-    lags = scores.resampling.lags(lead)
+    ahead = lead + scores.delay
+    estimate = scores.resampling.for_lead(ahead).ratio(differences, weighed)
+    lags = scores.resampling.lags(ahead)
     p_values = np.array([paired_p_value(one, lags) for one in (differences / total.mean()).T])
     adjusted = _holm(p_values)
     shown = adjusted < 1 - scores.resampling.level

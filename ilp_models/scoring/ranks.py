@@ -42,7 +42,7 @@ def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     """Return the mean ranks of the forecasters and their critical difference (Demsar 2006).
 
     Neighbouring periods are not independent, as the test wants its cases to be: means over blocks of periods are
-    ranked, as long as those of the resampling and at least as long as the lead. All pairs are compared at once.
+    ranked, as long as those of the resampling and at least as long as lead and delay. All pairs are compared at once.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
         raise InputError(msg)
     sign = direction(score)
     values, _ = scores.by_period(score, lead, crime_type)
-    resampling = scores.resampling.for_lead(lead)
+    resampling = scores.resampling.for_lead(lead + scores.delay)
     losses = _block_means(-sign * values.to_numpy(), resampling.block)
     placed = stats.rankdata(_rounded(losses), axis=1)
     n, count = placed.shape

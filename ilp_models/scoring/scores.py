@@ -159,7 +159,8 @@ class Scoring:
         for replay in (each for each in replays if each.forecaster == leader):
             parts.append(_rows(floor_of(leader), replay, self._floor(replay, land)))
             parts.append(_rows(ORACLE, replay, self._oracle(replay, land, best[replay.lead])))
-        return ScoreTable(pd.concat(parts, ignore_index=True), self.resampling)
+        delay = max(replay.delay for replay in replays)
+        return ScoreTable(pd.concat(parts, ignore_index=True), self.resampling, delay)
 
     def _scores(self, replay: Replay, area_m2: Floats, best: Floats) -> dict[str, Floats]:
         observed, expected = _counts(replay)
@@ -177,7 +178,7 @@ class Scoring:
         caught = hits(rankings, observed, self.shares)
         scores = hit_rates(caught, observed.sum(axis=1), self.shares) | efficiencies(caught, best, self.shares)
         scores["pai_area"] = hit_area(rankings, observed, self.area_share)
-        scores |= recaptures(rankings, observed, self.shares, replay.lead)
+        scores |= recaptures(rankings, observed, self.shares, replay.lead + replay.delay)
         return scores | displacements(rankings, area_m2, self.shares) | self._harm(replay, rank_by, observed, area_m2)
 
     def _harm(self, replay: Replay, rank_by: Floats, counts: Floats, area_m2: Floats) -> dict[str, Floats]:

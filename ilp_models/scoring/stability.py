@@ -11,12 +11,12 @@ from ilp_models.scoring.hot_spots import label
 Floats = npt.NDArray[np.float64]
 
 
-def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], lead: int) -> dict[str, Floats]:
+def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], ahead: int) -> dict[str, Floats]:
     """Return the recapture rate index at each share of land, and what it is pooled from.
 
     The index of Levine (2008): share of the events on the flagged land, over the share that the same land had before
     it was flagged, ``(now / events now) / (then / events then)``; 1 where hot spots stay as hot as they were. Then is
-    the last period before the forecast was made.
+    the last period known when the forecast was made.
 
     Parameters
     ----------
@@ -26,14 +26,14 @@ def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[f
         Events, shape (crime types, cells, periods).
     shares : sequence of float
         Shares of the active land.
-    lead : int
-        Periods ahead, >= 1: the last period known lies so many before the one that was forecast.
+    ahead : int
+        Lead and delay, >= 1: the last period known lies so many before the one that was forecast.
 
     Returns
     -------
     dict of str to ndarray
         ``rri_05`` .., and ``recaptured_now_05`` .., ``recaptured_then_05`` .., whose sums over periods have the pooled
-        index as their ratio (Mantel and Haenszel 1959), shape (crime types, periods). NaN in the first ``lead``
+        index as their ratio (Mantel and Haenszel 1959), shape (crime types, periods). NaN in the first ``ahead``
         periods and without events now or then; the index also where the land had none then.
 
     Examples
@@ -44,7 +44,7 @@ def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[f
     0.625
     """
     events = observed.sum(axis=1)
-    late, early = slice(lead, None), slice(None, -lead)
+    late, early = slice(ahead, None), slice(None, -ahead)
     both = (events[:, late] > 0) & (events[:, early] > 0)
     total = np.where(both, events[:, late] + events[:, early], np.nan)
     scores: dict[str, Floats] = {}

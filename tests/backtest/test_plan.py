@@ -55,6 +55,13 @@ def test_periods_are_tested_only_when_their_own_counts_have_settled(delay, last)
     assert str(folds[-1].cutoff.date()) == last
 
 
+def test_the_delay_is_the_longest_of_all_cutoffs():
+    plan, months = RollingOrigin(test_periods=2), Calendar(unit="month")
+    assert plan.delay(records("2020-06-01", "2021-04-01", "31D"), months) == 1  # 1 January and 1 February
+    assert plan.delay(records("2020-06-01", "2021-05-02", "31D"), months) == 2  # on 1 March January had not settled
+    assert plan.delay(records(), WEEKS) == 0
+
+
 def test_weeks_may_start_on_another_day_and_periods_may_be_months():
     sundays = RollingOrigin(test_periods=1).folds(records(), Calendar(week_start="sunday"))
     assert spoken(sundays) == [("2021-03-21", ["2021-03-21"], True)]

@@ -12,6 +12,7 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
+from ilp_models.domain.terms import Terms
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.ensembles.ensemble import Stacked
 from ilp_models.model.means.ewma import Ewma
@@ -149,6 +150,7 @@ def test_a_mean_of_its_own_weeks_is_forecast_at_each_lead(world, tmp_path):
     one, two = run({"mean": MovingAverage(1)}, settled, tmp_path).replays
     np.testing.assert_array_equal(one.expected.values, COUNTS[..., 70:77])
     np.testing.assert_array_equal(two.expected.values, COUNTS[..., 70:76])
+    assert one.terms == two.terms == Terms(delay=1, refit_every=PLAN.refit_every)
 
 
 def test_events_outside_the_cells_are_counted(world, tmp_path):

@@ -17,6 +17,7 @@ from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import COLUMNS
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.terms import Terms
 from tests.builders import TYPES, forecast_on, square_grid
 
 GRID = square_grid(2, 3)
@@ -203,6 +204,20 @@ def test_costs_are_kept_beside_the_forecast_and_are_no_part_of_it(store, forecas
     store.write(forecast, observed)
     assert pq.read_schema(path).metadata[b"ilp_models.digest"] == digest
     assert [one.cost for one in read(store)] == [None, None]
+
+
+def test_terms_are_kept_beside_the_forecast_and_are_unknown_where_one_is(store, forecast, observed):
+    moved = {
+        name: getattr(forecast, name).assign_coords(period=forecast.periods + 2) for name in ("expected", "quantiles")
+    }
+    later = replace(forecast, cutoff=CUTOFF + pd.Timedelta(weeks=2), **moved)
+    store.write(forecast, observed, terms=Terms(1, 13))
+    assert [(one.terms, one.delay) for one in read(store)] == [(Terms(1, 13), 1)] * 2
+    store.write(later, observed, terms=Terms(2, 13))
+    cutoffs = [CUTOFF, later.cutoff]
+    assert store.replays(RECIPE, "ewma", cutoffs, "W-SUN")[0].terms == Terms(2, 13)
+    store.write(later, observed)
+    assert [(one.terms, one.delay) for one in store.replays(RECIPE, "ewma", cutoffs, "W-SUN")] == [(None, 0)] * 2
 
 
 def test_a_cost_that_cannot_be_read_is_damage(store, forecast, observed):

@@ -50,6 +50,15 @@ def test_weeks_count_only_once_they_have_settled(delay, weeks):
     assert len(known(events).panel.periods) == weeks
 
 
+@pytest.mark.parametrize(("unit", "cutoff"), [("day", "2021-03-01"), ("week", "2021-03-01"), ("month", "2021-05-01")])
+@pytest.mark.parametrize("delay", ["0D", "1h", "7D", "8D", "31D", "59D"])
+def test_the_calendar_counts_the_unsettled_periods_as_a_history_does(unit, cutoff, delay):
+    calendar, cutoff = Calendar(unit=unit), pd.Timestamp(cutoff)
+    events = events_at([630_100.0], [4_834_100.0], start="2020-11-01", end=cutoff, settles_after=delay)
+    history = History.at(cutoff, events, Squares(500.0).build(events), calendar)
+    assert calendar.unsettled(cutoff, pd.Timedelta(delay)) == history.first_step - 1
+
+
 def test_records_that_end_before_the_cutoff_give_no_empty_weeks_after_it():
     history = known(events_at([500_100], [4_800_100], end="2021-01-13"))
     assert history.panel.periods.start_time.tolist() == [pd.Timestamp("2021-01-04")]

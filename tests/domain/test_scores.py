@@ -206,6 +206,25 @@ def test_long_leads_are_resampled_in_blocks_as_long_and_others_as_before():
     assert p_value == paired_p_value(drawn[0, 1] - drawn[1, 1], 22)
 
 
+@pytest.mark.parametrize("made", [ScoreTable.summarise, lambda scores: scores.skill("ewma")])
+def test_a_delay_lengthens_the_lead(made):
+    drawn = 1 + 0.1 * np.random.default_rng(3).normal(size=(2, 104)).cumsum(axis=-1)
+    weeks = pd.date_range("2021-01-04", periods=104, freq="7D").strftime("%Y-%m-%d")
+    near, far = (
+        table_of(
+            *(
+                (name, "a", lead, week, "deviance", drawn[at, when])
+                for at, name in enumerate(("ewma", "other"))
+                for when, week in enumerate(weeks)
+            )
+        )
+        for lead in (1, 8)
+    )
+    late = made(ScoreTable(near, delay=7)).drop(columns="lead")
+    pd.testing.assert_frame_equal(late, made(ScoreTable(far)).drop(columns="lead"))
+    assert not late.equals(made(ScoreTable(near)).drop(columns="lead"))
+
+
 def test_all_forecasters_are_judged_on_the_same_draws():
     scores = ScoreTable(deviances(ewma=1 + NOISE[0], once=2 + 2 * NOISE[0]))
     skill = scores.skill("ewma").query("forecaster == 'once'")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from ilp_models.domain.errors import InputError
@@ -206,6 +207,36 @@ def test_forecasts_of_other_cells_types_periods_and_records_are_refused(change, 
     with pytest.raises(InputError, match=told) as error:
         perform("compare", place, *REPLAY, "model=[ewma]", f"runs=[{recipe}]")
     assert "\n" not in str(error.value)
+
+
+def test_the_protocol_says_who_learned_anew_at_other_times_and_which_blocks_were_longer(done, place, tmp_path):
+    assert "refitted every 4, leads 1 to 2; intervals 95% from resampling blocks of 2 weeks 200 times" in done.told
+    perform("backtest", tmp_path, *CHEAP, "backtest.refit_every=1", "backtest.horizon=3")
+    told = perform("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=3", f"runs={tmp_path}").told
+    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: 1\), leads 1 to 3;", told)
+    assert "blocks of 2 weeks, or of the lead where longer, 200 times" in told
+
+
+def test_what_was_not_kept_with_a_stored_forecast_is_said_to_be_unknown(place, tmp_path):
+    perform("backtest", tmp_path, *CHEAP, "backtest.refit_every=1")
+    for path in tmp_path.rglob("forecaster=moving_average/*/*.parquet"):
+        rows = pq.read_table(path, partitioning=None)
+        facts = {key: value for key, value in rows.schema.metadata.items() if key != b"ilp_models.terms"}
+        pq.write_table(rows.replace_schema_metadata(facts), path)
+    told = perform("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}").told
+    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: unknown, as is its delay\), leads", told)
+
+
+def test_forecasts_that_knew_more_are_refused_and_a_delay_is_told(place, tmp_path):
+    late = ("data.reporting_delay_days=7", "backtest.end=2021-03-28", "model=[ewma]")
+    perform("backtest", tmp_path, *REPLAY, *late[1:])
+    (recipe,) = (path for path in (tmp_path / "forecasts").iterdir() if path.is_dir())
+    told = r"ewma in \S+ did not know the last 0 period\(s\) .* own forecasters not the last 1: one of them knew more"
+    with pytest.raises(InputError, match=told):
+        perform("compare", place, *REPLAY, *late, f"runs=[{recipe}]")
+    alone = perform("compare", tmp_path, *REPLAY, *late, "backtest.horizon=2")
+    assert "at the start of each week, when the last week was not yet known, refitted every 4, leads" in alone.told
+    assert "blocks of 2 weeks, or of lead plus 1 where longer, 200 times" in alone.told
 
 
 def test_of_a_folder_of_results_those_with_the_same_cutoffs_take_part_and_the_others_are_listed(place, tmp_path):

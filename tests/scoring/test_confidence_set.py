@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,9 @@ def test_too_few_periods_leave_nobody_out():
 
 def test_blocks_are_as_long_as_the_lead():
     table = confidence_set(table_of(LOSSES, lead=5), lead=5)
+    late = confidence_set(replace(table_of(LOSSES), delay=4))
     assert table["p_value"].isna().all()  # 52 periods hold thirteen blocks of 4, not of 5
+    assert late["p_value"].isna().all()
 
 
 def test_the_best_is_inside_as_often_as_the_size_says():

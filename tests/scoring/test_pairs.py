@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
@@ -56,6 +58,8 @@ def test_long_leads_are_resampled_in_blocks_as_long():
     )
     assert short.equals(long)
     assert short["p_value"].item() == paired_p_value(losses["a"] - losses["b"], 22)
+    late = pairs(replace(table_of(losses, resampling=Resampling(draws=200)), delay=11))
+    assert late.drop(columns="lead").equals(long.drop(columns="lead"))
 
 
 def test_a_score_without_a_better_way_is_refused():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -70,6 +72,11 @@ def test_blocks_of_periods_are_ranked_and_none_is_lost():
     assert found.n == 3
     # means over the first five, the next five and the last four periods
     assert found.table.set_index("forecaster")["mean_rank"].to_dict() == pytest.approx({"a": 7 / 3, "b": 5 / 3, "c": 2})
+
+
+def test_blocks_are_as_long_as_lead_and_delay():
+    losses = noisy({"a": 0.0, "b": 0.01, "c": 0.2})
+    assert [ranks(replace(table_of(losses), delay=delay)).n for delay in (0, 3, 7)] == [13, 13, 6]
 
 
 def test_forecasters_that_never_differ_share_all_ranks():

@@ -1,0 +1,74 @@
+"""What a stored forecast could learn from: how old the newest counts were, and how often its method learned anew."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a forecaster could learn from in a backtest; scores on other terms are no comparison of methods.
+
+    Parameters
+    ----------
+    delay : int
+        Periods before the cutoff that had not settled by then: the first forecast is ``1 + delay`` periods from the
+        last known one.
+    refit_every : int or None, default None
+        Cutoffs between two fits; None where it was not kept.
+    """
+
+    delay: int
+    refit_every: int | None = None
+
+    @classmethod
+    def joint(cls, terms: Iterable["Terms | None"]) -> "Terms | None":
+        """Return the terms of several forecasts of one recipe.
+
+        Parameters
+        ----------
+        terms : iterable of Terms or None
+            Their terms; None where they were not kept.
+
+        Returns
+        -------
+        Terms or None
+            With the longest delay; None where one is not known.
+
+        Examples
+        --------
+        >>> Terms.joint([Terms(1, 13), Terms(2, 13)])
+        Terms(delay=2, refit_every=13)
+        """
+        parts: Sequence[Terms | None] = list(terms)
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts) or not known:
+            return None
+        return max(known, key=lambda one: one.delay)
+
+    def to_json(self) -> str:
+        """Return the text in which terms are kept beside a forecast.
+
+        Returns
+        -------
+        str
+            JSON that :meth:`from_json` reads.
+        """
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the terms that :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str or bytes
+            JSON.
+
+        Returns
+        -------
+        Terms
+            Equal to those written.
+        """
+        return cls(**json.loads(text))
