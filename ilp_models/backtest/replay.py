@@ -1,5 +1,6 @@
 """Running the folds: each chain of folds is fitted once, updated fold by fold, and stored as it goes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
+from ilp_models.domain.failure import telling, trace_of
 from ilp_models.domain.fold import Fold
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
@@ -23,6 +25,8 @@ from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.terms import Terms
+
+_TRACE = logging.getLogger("ilp.trace")  # to the log file of the run only
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,9 +156,11 @@ def replay(
             for chain in plan.chains(folds)
             if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
         ]
-        reasons = compute.map(run_chain, work, "backtest") if work else []
+        stops = compute.map(run_chain, work, "backtest") if work else []
     not_run: dict[str, str] = {}
-    for item, reason in zip(work, reasons, strict=True):
+    for item, (reason, trace) in zip(work, stops, strict=True):
+        if trace:
+            _TRACE.error("%s %s\n%s", item.name, reason, trace)
         if reason:
             not_run.setdefault(item.name, reason)
     replays = [
@@ -166,8 +172,8 @@ def replay(
     return Outcome(tuple(replays), not_run, _outside(world, folds))
 
 
-def run_chain(work: Work) -> str:
-    """Return an empty text after fitting, updating and storing one chain, or why the forecaster cannot run.
+def run_chain(work: Work) -> tuple[str, str]:
+    """Return why a forecaster cannot run, or empty texts after fitting, updating and storing one chain.
 
     Parameters
     ----------
@@ -176,30 +182,32 @@ def run_chain(work: Work) -> str:
 
     Returns
     -------
-    str
-        Reason, empty when it ran.
+    tuple of str and str
+        Reason, empty when it ran; and the trace of what the forecaster broke by, where it did.
     """
     store, world = ForecastStore(work.store), work.world
     wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
-    forecaster, meter = clone(work.forecaster), Meter()
+    meter = Meter()
     try:
+        with telling(work.chain[0].cutoff):
+            forecaster = clone(work.forecaster)
         for fold in work.chain:
             if fold.refit or fold.cutoff in wanted:
                 history = world.known_at(fold.cutoff)
-                with meter.fitting() if fold.refit else meter.updating():
+                with telling(fold.cutoff), meter.fitting() if fold.refit else meter.updating():
                     forecaster = forecaster.fit(history) if fold.refit else forecaster.update(history)
             if fold.cutoff in wanted:
                 _forecast_fold(forecaster, fold, work, meter)
             meter.take()  # a fit made again for a forecast stored before was charged to that one
     except NotRunError as error:
-        return str(error)
-    return ""
+        return str(error), trace_of(error)
+    return "", ""
 
 
 def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, meter: Meter) -> None:
     periods = pd.PeriodIndex(list(fold.periods))
     try:
-        with meter.forecasting():
+        with telling(fold.cutoff), meter.forecasting():
             forecast = forecaster.predict(periods)
     except InputError as error:  # no counts, or not for these leads: nobody else's forecasts suffer from that
         raise NotRunError(str(error)) from error

@@ -26,6 +26,7 @@ from ilp_models.cli.parts import build_parts, narrowed, resolve
 from ilp_models.cli.run_folder import point_latest, unfinished
 from ilp_models.cli.sentences import as_typed
 from ilp_models.cli.settings import Settings, find_keys
+from ilp_models.domain.failure import DEBUG
 
 # Set before any heavy import: nothing phones home, no thread spins while it waits, no figure needs a screen.
 _ENVIRONMENT = {
@@ -93,6 +94,7 @@ class Door:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"
+        os.environ[DEBUG] = "1" if debug else ""
         try:
             return self._answer([word for word in words if word != "--debug"])
         except (Exception, KeyboardInterrupt) as error:
@@ -101,6 +103,8 @@ class Door:
             line, code = complain(error, getattr(error, "hint", ""))
             sys.stderr.write(f"ilp: {line}\n")
             return code
+        finally:
+            del os.environ[DEBUG]
 
     def _answer(self, words: list[str]) -> int:
         if "--version" in words:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 from sklearn.base import clone
 
+from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.failure import telling
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
@@ -54,14 +56,24 @@ def look_ahead(study: Study, models: Mapping[str, Forecaster], name: str, horizo
     -------
     Ahead
         With the fitted forecaster.
+
+    Raises
+    ------
+    NotRunError
+        If it cannot run on these data, or breaks.
     """
     cutoff = study.cutoff
     grid = study.grid_at(cutoff)
     history = History.at(cutoff, study.events, grid, study.calendar, study.layers)
-    fitted = clone(models[name]).fit(history)
     periods = study.calendar.ahead(cutoff, horizon)
-    forecast = fitted.predict(periods).named(name, study.recipes([name])[name])
-    return Ahead(forecast, fitted, grid, periods)
+    try:
+        with telling(cutoff):
+            fitted = clone(models[name]).fit(history)
+            forecast = fitted.predict(periods)
+    except NotRunError as error:
+        msg = f"{name} could not run: {error}"
+        raise NotRunError(msg) from error
+    return Ahead(forecast.named(name, study.recipes([name])[name]), fitted, grid, periods)
 
 
 def write_relative_risks(ahead: Ahead, folder: Path) -> list[Path]:

@@ -105,6 +105,15 @@ def test_the_trace_is_there_for_the_asking(configs, monkeypatch, by):
         Door(configs, "sheep_pipelines").open(["count", "fail=bug", *(["--debug"] if by == "flag" else [])])
 
 
+@pytest.mark.parametrize(("flags", "told"), [((), ""), (("--debug",), "1")])
+def test_working_processes_are_told_of_debug(ilp, monkeypatch, flags, told):
+    seen = []
+    monkeypatch.setattr(Door, "_answer", lambda *_: seen.append(os.environ["ILP_DEBUG"]) or 0)
+    ilp("count", *flags)
+    assert seen == [told]
+    assert "ILP_DEBUG" not in os.environ
+
+
 def test_two_runs_in_one_folder_are_refused(ilp):
     assert ilp("count", "hydra.run.dir=here", "fail=bug")[0] == 1
     code, _, err = ilp("count", "hydra.run.dir=here")

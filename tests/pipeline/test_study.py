@@ -1,9 +1,22 @@
-"""What identifies the results of a study."""
+"""What identifies the results of a study, and what stops them."""
 
 from dataclasses import replace
 
+import pytest
+
+from ilp_models.domain.errors import NotRunError
+from ilp_models.model.means.ewma import Ewma
 from ilp_models.pipeline.study import open_study
-from tests.pipeline.small_city import settle
+from tests.pipeline.small_city import perform, settle
+
+
+class Broken(Ewma):
+    """An EWMA that does not learn."""
+
+    def _fit(self, history):
+        super()._fit(history)
+        msg = "my model broke"
+        raise RuntimeError(msg)
 
 
 def test_a_method_of_ones_own_that_changed_is_another_recipe(tmp_path, monkeypatch):
@@ -19,3 +32,15 @@ def test_a_method_of_ones_own_that_changed_is_another_recipe(tmp_path, monkeypat
     after = study.recipes(models)
     assert after["mine"] != before["mine"]
     assert after["ewma"] == before["ewma"]
+
+
+@pytest.mark.parametrize(
+    ("task", "more"),
+    [("forecast", ()), ("weekly", ("scoring.baseline=moving_average", "audit.baseline=moving_average"))],
+)
+def test_a_chosen_forecaster_that_breaks_stops_the_run_in_one_line(task, more, tmp_path):
+    words = ("forecaster=ewma", "model=[ewma,moving_average]", *more)
+    models = {**settle(task, *words)[1]["model"], "ewma": Broken()}
+    said = r"ewma could not run: failed at cutoff 2021-04-26: RuntimeError: my model broke \(--debug shows the trace\)"
+    with pytest.raises(NotRunError, match=said):
+        perform(task, tmp_path, *words, model=models)
