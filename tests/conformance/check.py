@@ -31,6 +31,7 @@ class Case:
     leads: int = 2
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
+    usual: dict = field(default_factory=dict, repr=False)  # what several checks look at, by forecaster
 
     def known(self, cutoff=None, **changes):
         """Return what is known at the cutoff (or another), of these events and cells or others."""
@@ -59,6 +60,15 @@ def described(thing):
 def answer(forecaster, history, periods):
     """Return the forecast of a fresh copy."""
     return clone(forecaster).fit(history).predict(periods)
+
+
+def usual(forecaster, case):
+    """Return a fresh copy fitted on what is known at the cutoff, and its forecast; both are made once for a case."""
+    key = pickle.dumps(forecaster)
+    if key not in case.usual:
+        fitted = clone(forecaster).fit(case.known())
+        case.usual[key] = fitted, fitted.predict(case.ahead())
+    return case.usual[key]
 
 
 def same(one, other):
@@ -100,7 +110,7 @@ def nothing_is_forecast_before_a_fit(forecaster, case):
 
 
 def forecasts_are_complete_counts(forecaster, case):
-    forecast = answer(forecaster, case.known(), case.ahead())
+    _, forecast = usual(forecaster, case)
     assert forecast.expected.indexes["crime_type"].tolist() == list(case.events.crime_types)
     assert forecast.expected.indexes["cell"].equals(case.grid.cells)
     assert forecast.periods.equals(case.ahead())
@@ -117,12 +127,12 @@ def the_same_twice_is_the_same_to_the_bit(forecaster, case):
     first = fitted.predict(case.ahead())
     same(fitted.predict(case.ahead()), first)
     same(fitted.fit(case.known()).predict(case.ahead()), first)
-    same(answer(forecaster, case.known(), case.ahead()), first)
+    same(usual(forecaster, case)[1], first)
 
 
 def leads_do_not_depend_on_those_asked_for_beside_them(forecaster, case):
-    fitted = clone(forecaster).fit(case.known())
-    together = fitted.predict(case.ahead()).expected.values
+    fitted, forecast = usual(forecaster, case)
+    together = forecast.expected.values
     for lead in range(case.leads):
         alone = fitted.predict(case.ahead()[[lead]]).expected.values
         np.testing.assert_allclose(alone[..., 0], together[..., lead], rtol=1e-6)
@@ -155,8 +165,8 @@ def what_is_reported_after_the_cutoff_changes_nothing(forecaster, case):
         other.loc[later, name] = rng.permutation(other.loc[later, name].to_numpy())
     wave = table[later].assign(x=table["x"].iloc[0], y=table["y"].iloc[0])
     more = pd.concat([other, *[wave] * 20], ignore_index=True)
-    known = answer(forecaster, case.known(), case.ahead())
-    for changed in (other, more, table[~later]):
+    _, known = usual(forecaster, case)
+    for changed in (more, table[~later]):
         same(answer(forecaster, case.known(events=case.with_table(changed)), case.ahead()), known)
 
 
@@ -166,7 +176,7 @@ def a_late_report_is_seen_only_once_it_has_come(forecaster, case):
     wave = pd.concat(
         [one.assign(occurred_at=day, reported_at=case.cutoff) for day in days.append(days[-1:].repeat(200))]
     )
-    known = answer(forecaster, case.known(), case.ahead())
+    _, known = usual(forecaster, case)
     late = case.with_table(pd.concat([case.events.table, wave], ignore_index=True))
     same(answer(forecaster, case.known(events=late), case.ahead()), known)
     in_time = wave.assign(reported_at=case.cutoff - pd.Timedelta(seconds=1))
@@ -178,7 +188,7 @@ def a_late_report_is_seen_only_once_it_has_come(forecaster, case):
 def the_order_of_events_does_not_matter(forecaster, case):
     shuffled = case.events.table.sample(frac=1.0, random_state=0)
     mixed = case.known(events=case.with_table(shuffled))
-    same(answer(forecaster, mixed, case.ahead()), answer(forecaster, case.known(), case.ahead()))
+    same(answer(forecaster, mixed, case.ahead()), usual(forecaster, case)[1])
 
 
 def names_and_order_of_cells_do_not_matter(forecaster, case):
@@ -193,7 +203,7 @@ def names_and_order_of_cells_do_not_matter(forecaster, case):
         kept=grid.kept[order],
         parents=grid.parents if grid.parents.empty else grid.parents.iloc[order],
     )
-    known = answer(forecaster, case.known(), case.ahead())
+    _, known = usual(forecaster, case)
     other = answer(forecaster, case.known(grid=turned), case.ahead())
     np.testing.assert_allclose(other.expected.values, known.expected.values[:, order], rtol=1e-4, atol=1e-6)
     spreads = [one.dispersion.broadcast_like(one.expected).transpose(*DIMS).values for one in (other, known)]
@@ -201,16 +211,16 @@ def names_and_order_of_cells_do_not_matter(forecaster, case):
 
 
 def the_past_is_not_forecast(forecaster, case):
-    fitted = clone(forecaster).fit(case.known())
+    fitted, _ = usual(forecaster, case)
     for periods in (case.ahead() - 1, pd.period_range(case.cutoff, periods=1, freq="D")):
         with pytest.raises(InputError, match=r"must be W-SUN and start at or after"):
             fitted.predict(periods)
 
 
 def a_fitted_one_can_be_sent_elsewhere(forecaster, case):
-    fitted = clone(forecaster).fit(case.known())
+    fitted, forecast = usual(forecaster, case)
     copy = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - our own bytes
-    same(copy.predict(case.ahead()), fitted.predict(case.ahead()))
+    same(copy.predict(case.ahead()), forecast)
 
 
 def too_short_a_past_is_told_in_one_line(forecaster, case):
