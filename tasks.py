@@ -50,7 +50,8 @@ Usage: python3 tasks.py TASK [arguments]
 
   weekly [setting=value ...]  make next week's risk grid, by default from the bundled Toronto records
   ilp TASK ...                run any other task of the program; `ilp --help` lists them
-  test [pytest arguments]     run the tests
+  test [--all]                run the tests, with --all the slow ones too
+  test PYTEST-ARGUMENTS       run the tests that pytest is asked for
   check                       format, lint, types, import contracts, docstrings and structure
   bench                       print the benchmark table and write outputs/bench.json
   ui [mlflow arguments]       show the recorded runs in a browser
@@ -89,9 +90,13 @@ def run_program(words: list[str]) -> int:
 
 
 def run_tests(words: list[str]) -> int:
-    """Run the tests; all of them on all cores, a file on each, since many share what a file sets up."""
+    """Run the tests that are asked for, or else those that are not slow."""
     prepare("dev")
-    return become(["-m", "pytest", *(words or ["-n", "auto", "--dist", "loadfile"])], ROOT)
+    if words in ([], ["--all"]):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has tests of its own
+        # A file on each core, since many share what a file sets up.
+        words = ["-n", "auto", "--dist", "loadfile", *(() if words else ("-m", "not slow"))]
+    return become(["-m", "pytest", *words], ROOT)
 
 
 def run_checks(words: list[str]) -> int:

@@ -56,6 +56,21 @@ def test_help_names_every_task(tasks, capsys):
     assert all(f"\n  {name} " in said for name in tasks.TASKS)
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ([], "-n auto --dist loadfile -m not slow"),
+        (["--all"], "-n auto --dist loadfile"),
+        (["tests/domain", "-x"], "tests/domain -x"),
+    ],
+)
+def test_slow_tests_are_run_where_all_or_they_are_asked_for(tasks, monkeypatch, words, asked):
+    monkeypatch.setattr(tasks, "prepare", lambda _: None)
+    monkeypatch.setattr(tasks, "become", lambda words, _: " ".join(words))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert tasks.main(["test", *words]) == f"-m pytest {asked}"
+
+
 def test_what_is_ready_is_left_alone(tasks, monkeypatch):
     monkeypatch.setattr(tasks, "make_environment", lambda: pytest.fail("set up again"))
     make_ready(tasks, "dev")
