@@ -241,7 +241,7 @@ class Audit:
             features=subject.columns,
             limits=self._limits(),
             minimum=self._minimum(),
-            resampling=self._resampling(),
+            resampling=self._resampling().for_lead(subject.replay.lead + subject.replay.delay),
             share=self.share,
             unit=self.unit,
             floor=self.floor,

@@ -24,6 +24,7 @@ from ilp_models.pipeline.open_tables import (
     read_explanation,
     read_grid,
     read_replay,
+    replay_meaning,
     replay_rows,
 )
 
@@ -73,7 +74,7 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
         "crs": subject.grid.crs,
         "parents": list(subject.grid.parents.columns),
         "freq": subject.replay.periods.freqstr,
-        "replays": [{"forecaster": one.forecaster, "recipe": one.recipe, "lead": one.lead} for one in replays],
+        "replays": [replay_meaning(one) for one in replays],
         "dispersion": [list(one.dispersion.dims) for one in replays],
         "features": None if subject.features is None else [vars(column) for column in subject.features],
         "explanation": None if subject.explanation is None else explanation_meaning(subject.explanation),

@@ -1,6 +1,7 @@
 """Cubes and cells as open tables, and back, to the last bit."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.robustness import Robustness
+from ilp_models.domain.terms import Terms
 
 CODES: Final = {"crime_type": "category", "cell": "category"}
 
@@ -41,6 +43,23 @@ class Nowhere:
         """
         msg = f"Cells read from a file locate no events ({len(events)} given); build the grid of the run."
         raise InputError(msg)
+
+
+def replay_meaning(replay: Replay) -> dict[str, Any]:
+    """Return what the rows of a replay do not say.
+
+    Parameters
+    ----------
+    replay : Replay
+        Forecasts beside what happened.
+
+    Returns
+    -------
+    dict
+        ``forecaster``, ``recipe``, ``lead`` and ``terms``: plain JSON values for :func:`read_replay`.
+    """
+    about = {"forecaster": replay.forecaster, "recipe": replay.recipe, "lead": replay.lead}
+    return about | {"terms": None if replay.terms is None else asdict(replay.terms)}
 
 
 def replay_rows(replay: Replay) -> pd.DataFrame:
@@ -74,7 +93,7 @@ def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], 
     table : DataFrame
         Rows of one or several forecasters.
     about : mapping
-        ``forecaster``, ``recipe`` and ``lead``.
+        As :func:`replay_meaning` returns it.
     dims : list of str
         Dimensions of its dispersion.
     grid : Grid
@@ -98,7 +117,9 @@ def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], 
     quantiles = xr.concat([cube(name) for name in QUANTILE_COLUMNS], pd.Index(LEVELS, name="quantile"))
     spread = cube("dispersion")
     spread = spread.isel({dim: 0 for dim in DIMS if dim not in dims}, drop=True)
-    return Replay(**about, expected=cube("expected"), quantiles=quantiles, dispersion=spread, observed=cube("observed"))
+    terms = None if about["terms"] is None else Terms(**about["terms"])
+    cubes = {"expected": cube("expected"), "observed": cube("observed"), "quantiles": quantiles, "dispersion": spread}
+    return Replay(**{**about, "terms": terms}, **cubes)
 
 
 def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:

@@ -11,6 +11,7 @@ import pytest
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.terms import Terms
 from ilp_models.pipeline.artefact import read_subject, write_subject
 from tests.audit import cases
 
@@ -18,6 +19,15 @@ from tests.audit import cases
 def subject():
     bare = cases.subject(*cases.city(), cases.grid(), cases.explanation(), data="ab" * 32)
     return cases.audit(cases.group_table()).with_residents(bare)
+
+
+def test_a_delay_lengthens_the_blocks_of_the_audit_and_of_the_one_made_again(tmp_path):
+    known = subject()
+    late = replace(known, replay=replace(known.replay, terms=Terms(delay=6, refit_every=13)))
+    first = cases.audit().run(late)
+    assert first.header["resampling"]["block"] == 7
+    again, _ = read_subject(write_subject(late, tmp_path / "audit", {}))
+    assert cases.audit().run(again).to_dict() == first.to_dict()
 
 
 @pytest.fixture
