@@ -30,15 +30,18 @@ _SMALL = {
     "min_samples_leaf": 40,
     "max_samples": 500,
 }
-# So few rows of one type are parted alike by several columns, and rounding would choose between them.
-_OF_ONE_TYPE = {"lightgbm_per_type": {"n_estimators": 5}}
+_SMALLER = {
+    # So few rows of one type are parted alike by several columns, and rounding would choose between them.
+    "lightgbm_per_type": {"n_estimators": 5},
+    "hist_gradient_boosting": {"max_bins": 15},  # finding where they end takes longer than the trees
+}
 _AROUND = ("+seed=0", "+data.country=CA", "+data.subdivision=ON", "+backtest.horizon=2")
 
 
 def forecaster(name, **settings):
     """Return the unfitted forecaster of an option; ``settings`` override those of the same key at any depth."""
     plain = copy.deepcopy(_composed(name))
-    _shrink(plain, _SMALL | _OF_ONE_TYPE.get(name, {}) | settings)
+    _shrink(plain, _SMALL | _SMALLER.get(name, {}) | settings)
     return instantiate(plain, _convert_="all")
 
 
