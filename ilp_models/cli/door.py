@@ -172,7 +172,7 @@ class Door:
 
         def job(cfg: DictConfig) -> None:
             try:
-                self._run(task, cfg)
+                self._run(task, cfg, [f"--config-dir={asked.config_dir}"] if asked.config_dir else [])
             except Exception as error:
                 # raised again below: Hydra would print it at length
                 _TRACE.exception("The run stopped.")
@@ -199,7 +199,7 @@ class Door:
         with _borrowed(words):
             hydra.main(version_base="1.3", config_path=str(self.configs), config_name=task)(job)()
 
-    def _run(self, task: str, cfg: DictConfig) -> None:
+    def _run(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
         chosen = HydraConfig.get()
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings():
@@ -207,7 +207,7 @@ class Door:
             accepted = inspect.signature(pipeline.run).parameters
             methods = find_options([self.configs]).get("model", ())
             config = narrowed(resolve(cfg), accepted, find_keys(self.configs), methods)
-            command = shlex.join(["ilp", task, *chosen.overrides.task])
+            command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             told = pipeline.run(**build_parts(config), config={**config, "command": command}, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))

@@ -234,9 +234,9 @@ class Tuned:
         ]
 
     def _experiment_lines(self, folder: Path) -> list[str]:
-        if any(word.startswith("experiment=") for word in shlex.split(self.command)):
-            return []  # one experiment at a time
-        command = self._command(["experiment=best", "--config-dir", str(folder / "best")])
+        if any(word.startswith(("experiment=", "--config-dir=")) for word in shlex.split(self.command)):
+            return []  # one experiment at a time, and one folder
+        command = self._command(["experiment=best", f"--config-dir={folder / 'best'}"])
         return ["or, with the same settings as an experiment:", f"  {command}"]
 
     def _command(self, words: Iterable[str]) -> str:

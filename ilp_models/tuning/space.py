@@ -189,6 +189,8 @@ def _check_known(name: str, known: Mapping[str, Any], forecaster: str) -> None:
     near = difflib.get_close_matches(name, known, n=1)
     plain = sorted(key for key, value in known.items() if not hasattr(value, "get_params"))
     hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(plain)}; what is inside lists is out of reach."
+    own = "tuning=optuna 'tuning.space={SETTING: {low: 4, high: 104}}' (or choices)"
+    hint = f"{hint} To search settings of {forecaster} only, give {own}."
     msg = f"{_where(name)}: {forecaster} has no setting {name}. {hint}"
     raise InputError(msg)
 

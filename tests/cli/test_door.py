@@ -1,6 +1,7 @@
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -172,6 +173,20 @@ def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
     assert ilp("count", "flock=small", *where)[1].startswith("3 sheep")
     assert "My sheep" in ilp("count", "--help", *where)[1]
     assert "Did you mean flock=mine?" in ilp("count", "flock=mien", *where)[2]
+
+
+@pytest.mark.parametrize("flag", [("--config-dir", "my own"), ("--config-dir=my own",)])
+def test_the_command_of_a_run_keeps_the_folder_of_own_options(ilp, tmp_path, monkeypatch, flag):
+    own = tmp_path / "my own" / "flock"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
+    seen = []
+    monkeypatch.setattr("sheep_pipelines.count.run", lambda *, config, **_: seen.append(config["command"]))
+    assert ilp("count", *flag, "flock=mine", "-m", "name=a,b")[0] == 0
+    words = shlex.split(seen[0])
+    assert words == ["ilp", "count", "flock=mine", "name=a", "--config-dir=my own"]
+    assert ilp(*words[1:])[0] == 0
+    assert seen[-1] == seen[0]
 
 
 def test_help_explains_settings_choices_and_examples(ilp):

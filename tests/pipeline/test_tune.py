@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,15 @@ def trials_of(done):
 
 def key_of(done):
     return done.run.recorded_tags["study"]
+
+
+def composed(words):
+    """Return the settings of a command ``ilp backtest ... --config-dir=DIR``."""
+    flags = [word for word in words if word.startswith("--config-dir=")]
+    places = [Path(flag.partition("=")[2]).absolute() for flag in flags]
+    extra = [f"hydra.searchpath={[f'file://{place}' for place in places]}"]
+    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
+        return resolve(compose(words[1], [word for word in words[2:] if word not in flags] + extra))
 
 
 class Edited:
@@ -123,10 +133,7 @@ def test_both_commands_for_the_test_compose_to_the_best_settings(done):
     lines = [shlex.split(line) for line in done.told.splitlines() if line.startswith("  ilp backtest")]
     best = int(trials_of(done).query("best == 'True' or best == True")["window"].iloc[0])
     for words in lines:
-        extra = [f"hydra.searchpath=['file://{words[-1]}']"] if "--config-dir" in words else []
-        overrides = [word for word in words[2:] if word not in ("--config-dir", words[-1] if extra else "")]
-        with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
-            model = resolve(compose(config_name="backtest", overrides=[*overrides, *extra]))["model"]
+        model = composed(words)["model"]
         assert model == {"moving_average": {**done.config["model"]["moving_average"], "window": best}}
     assert len(lines) == 2
     assert "is optimistic" in done.told
@@ -140,6 +147,21 @@ def test_the_command_keeps_the_words_on_records_and_cells(shelf, tmp_path):
     (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
     kept = ["scoring.baseline=moving_average", "grid.size=500", "experiment=mine"]
     assert shlex.split(line)[2:-1] == ["model=[moving_average]", *kept]
+
+
+def test_the_command_finds_options_of_ones_own(shelf, tmp_path, monkeypatch):
+    own = tmp_path / "tuning" / "grid"  # a folder named as a part that a backtest has not
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# Mine\ndefaults: [squares, _self_]\nsize: 640\n")
+    monkeypatch.chdir(tmp_path)
+    words = (*TUNE, f"tuning.trials={FAR}", "name=x")
+    config, parts = settle("tune", f"output={shelf}", *words)
+    command = shlex.join(["ilp", "tune", *words, "grid=mine", "--config-dir=tuning"])
+    made = tmp_path / "made"
+    made.mkdir()
+    told = run(**parts, config={**config, "command": command}, folder=made)
+    (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
+    assert composed(shlex.split(line))["grid"]["size"] == 640
 
 
 def test_refused_settings_keep_their_row(tmp_path):

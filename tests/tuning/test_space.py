@@ -66,6 +66,7 @@ def test_the_present_settings_are_found_in_nested_forecasters_too():
         ({"num_leafs": LEAVES["num_leaves"]}, "lightgbm has no setting num_leafs. Did you mean num_leaves?"),
         ({"offset.halflife": {"low": 1, "high": 2}}, "Did you mean offset.half_life?"),
         ({"zzzz": {"low": 1, "high": 2}}, "what is inside lists is out of reach"),
+        ({"zzzz": {"low": 1, "high": 2}}, "To search settings of lightgbm only, give tuning=optuna 'tuning.space={"),
         (
             {"num_leaves": {"low": 20, "high": 63}},
             "model.lightgbm.num_leaves=15 is outside tuning.space.num_leaves (20",
