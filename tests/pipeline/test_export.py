@@ -158,6 +158,7 @@ def test_a_folder_without_a_forecast_says_what_to_run(tmp_path):
         export(tmp_path, tmp_path / "nowhere", "research")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_admitted_run_is_not_admitted_under_the_limits_of_the_package(tmp_path, shelf):
     shipped = [line for line in LENIENT if "limits" not in line]
     done = perform("audit", shelf, *shipped)

@@ -10,13 +10,14 @@ from ilp_models.audit.usual import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.artefact import read_subject, write_subject
-from tests.pipeline.small_city import LENIENT, copied, perform
+from tests.pipeline.small_city import GROUPS, copied, perform
 
 
 def again(tmp_path, source):
     return perform("audit", tmp_path, f"from='{source}'").told
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
 def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     done = request.getfixturevalue(run)
@@ -103,8 +104,9 @@ def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, 
         again(tmp_path, place)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
-    done = perform("audit", shelf, *LENIENT, "backtest.horizon=1", "model.moving_average.window=2")
+    done = perform("audit", shelf, GROUPS, "model.moving_average.window=2")
     told = "model.moving_average.window=2 (default 52)"
     assert told in done.decision["audit"]["changed"]
     assert told in done.decision["reasons"][-1]

@@ -65,6 +65,7 @@ def test_a_withheld_forecast_says_what_may_be_approved(full, bare):
     assert "There is no group table" in bare.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_admitted_forecast_says_until_when(tmp_path):
     decision = makers.admitted()
     assert decision.admitted
@@ -74,6 +75,7 @@ def test_an_admitted_forecast_says_until_when(tmp_path):
     assert "research only" not in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_review_that_was_accepted_names_who_and_why(tmp_path):
     decision = makers.reviewed()
     assert decision.reviews
@@ -96,6 +98,7 @@ def test_both_sides_stand_together_at_every_share_and_beside_the_baseline(full):
     assert "5 % of the active land flagged (audited)" in full.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_share_of_cells_is_called_one(tmp_path):
     report = replace(makers.withheld().report, header=makers.withheld().report.header | {"share_of": "cells"})
     page = page_of(written(tmp_path, makers.full(replace(makers.withheld(), report=report))))
@@ -119,6 +122,7 @@ def test_what_was_not_worked_out_is_said_with_the_reason(bare):
     assert "this run did not simulate it" in bare.text
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "parts", [("flags", "measures", "gaps", "feedback"), ("grid", "explanation", "frontier", "intake")]
 )
@@ -128,6 +132,7 @@ def test_the_page_works_without_some_parts_and_says_which(parts, tmp_path):
     assert all(words in page.text for words in why.values())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_reason_for_an_absent_explanation_check_is_said(tmp_path):
     explained = replace(makers.explanation_of(), robustness=None)
     page = page_of(written(tmp_path, makers.full(explanation=explained)))
@@ -188,6 +193,7 @@ def test_the_price_of_caps_is_drawn_as_in_an_allocation(full):
     assert told.endswith("no cap: 100.0 %; 2: 98.8 %; 1.5: 95.2 %; 1.25: 89.2 %; 1.1: 80.8 %; 1: 70.0 %.")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_hostile_labels_are_only_text(tmp_path):
     path = written(tmp_path, makers.hostile())
     page = page_of(path)
@@ -224,6 +230,7 @@ def test_maps_of_other_cells_and_tables_without_rows_are_refused():
         AuditPage(rows=0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_table_of_measures_may_lack_columns(tmp_path):
     table = makers.measures_of(makers.withheld())[
         ["crime_type", "share", "unit", "dimension", "group", "measure", "value"]
@@ -234,6 +241,7 @@ def test_a_table_of_measures_may_lack_columns(tmp_path):
     assert "No group of residents was measured" in empty.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_the_audit_measures_is_shown_and_valid(tmp_path):
     dossier = makers.measured()
     page = page_of(written(tmp_path, dossier))
@@ -258,6 +266,7 @@ def test_what_the_audit_measures_is_shown_and_valid(tmp_path):
     assert "Areal unit: what changes" in page.text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_table_longer_than_the_page_says_how_many_rows_are_left(tmp_path):
     long = pd.DataFrame({"cell": range(100)})
     write_dossier(AuditPage(rows=30), makers.full(proxies=long), tmp_path)
