@@ -140,6 +140,7 @@ class Draft:
             note = "add these labels to data.crime_types."
             self._sieve.take_out("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
         self._sieve.flag("crime type kept under its own label", types.unmapped, [column])
+        self._sieve.flag("crime type counted under another spelling", types.respelt, [column])
         return types
 
     def _sift_times(self) -> pd.Series:

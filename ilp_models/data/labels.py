@@ -58,6 +58,8 @@ class CrimeTypes:
         The label is mapped to nothing on purpose.
     unmapped : ndarray of bool
         The map does not know the label.
+    respelt : ndarray of bool
+        The label is kept under another spelling of itself: case and blanks tell no crime types apart.
     declared : tuple of str
         Crime types of the map in its order, with or without records.
     """
@@ -66,10 +68,11 @@ class CrimeTypes:
     missing: Mask
     unwanted: Mask
     unmapped: Mask
+    respelt: Mask
     declared: tuple[str, ...]
 
     def categories(self, kept: Mask) -> list[str]:
-        """Return the crime types of the events: those of the map in its order, then others by name.
+        """Return the crime types of the events: those of the map in its order, then others by the alphabet.
 
         Parameters
         ----------
@@ -82,7 +85,7 @@ class CrimeTypes:
             Types without an event included, if the map names them.
         """
         found = set(self.names[kept].dropna().unique())
-        return [*self.declared, *sorted(found.difference(self.declared))]
+        return [*self.declared, *sorted(found.difference(self.declared), key=str.casefold)]
 
 
 def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmapped: str) -> CrimeTypes:
@@ -93,8 +96,8 @@ def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmappe
     values : Series
         Publishers' labels.
     mapping : mapping of str to str or None
-        Label to crime type, upper and lower case alike; None leaves the records out; an empty map keeps
-        every label as its own type.
+        Label to crime type, whatever its case and blanks; None leaves the records out; an empty map keeps every label
+        as its own type, in its most frequent spelling.
     unmapped : str
         What to do with a label the map does not know: ``refuse``, ``set_aside`` or ``keep`` as its own type.
 
@@ -110,16 +113,20 @@ def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmappe
     """
     text = labels(values)
     codes, distinct = pd.factorize(text)
-    known = {label.strip().casefold(): target for label, target in mapping.items()}
-    targets = [known.get(label.casefold(), label if unmapped == "keep" or not known else None) for label in distinct]
-    strange = np.array([bool(known) and label.casefold() not in known for label in distinct] + [False])[codes]
-    unwanted = np.array([label.casefold() in known and known[label.casefold()] is None for label in distinct] + [False])
+    known = {_key(label): target for label, target in mapping.items()}
+    declared = tuple(dict.fromkeys(target for target in mapping.values() if target is not None))
+    keys = [_key(label) for label in distinct]
+    own = _spellings(declared, text) if unmapped == "keep" or not known else {}
+    targets = [known.get(key, own.get(key)) for key in keys]
+    strange = np.array([bool(known) and key not in known for key in keys] + [False])[codes]
+    unwanted = np.array([key in known and known[key] is None for key in keys] + [False])
+    pairs = zip(keys, distinct, strict=True)
+    respelt = np.array([key not in known and own.get(key, label) != label for key, label in pairs] + [False])
     if strange.any() and unmapped == "refuse":
         raise InputError(_unknown_labels(text[strange]))
     _refuse_too_many({target for target in targets if target is not None})
     names = pd.Series(np.array([*targets, None], dtype=object)[codes], index=values.index, dtype="str")
-    declared = tuple(dict.fromkeys(target for target in mapping.values() if target is not None))
-    return CrimeTypes(names, codes < 0, unwanted[codes], strange, declared)
+    return CrimeTypes(names, codes < 0, unwanted[codes], strange, respelt[codes], declared)
 
 
 def chosen(table: pd.DataFrame, where: Mapping[str, Sequence[object]]) -> Mask:
@@ -142,6 +149,17 @@ def chosen(table: pd.DataFrame, where: Mapping[str, Sequence[object]]) -> Mask:
         allowed = {str(value).strip().casefold() for value in values}
         wanted &= labels(table[column]).str.casefold().isin(allowed).to_numpy(dtype=bool)
     return wanted
+
+
+def _key(label: str) -> str:
+    """Return what labels have in common that differ in case or blanks only."""
+    return " ".join(label.split()).casefold()
+
+
+def _spellings(declared: Sequence[str], text: pd.Series) -> dict[str, str]:
+    """Return the spelling of each label by its key: the declared one, else the most frequent, else by the alphabet."""
+    ranked = text.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {_key(label): label for label in reversed([*declared, *ranked.index])}
 
 
 def _unknown_labels(strange: pd.Series) -> str:

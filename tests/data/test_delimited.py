@@ -127,6 +127,14 @@ def test_unmapped_labels_follow_the_policy(source):
     assert events.crime_types == ("Stealing", "Murder", "Arson")
 
 
+def test_other_spellings_of_a_type_are_counted_with_it_and_flagged(source):
+    events, report = source(text([*rows(30), *rows(2, what="THEFT")])).read()
+    assert events.crime_types == ("Theft",)
+    (finding,) = [one for one in report.findings if one.rule == "crime type counted under another spelling"]
+    assert (finding.action, finding.count) == ("flagged", 2)
+    assert finding.examples[0].endswith("=THEFT")
+
+
 def test_a_type_without_events_keeps_its_name(source):
     events, report = source(text(rows(10)), crime_types={"Theft": "Theft", "Murder": "Murder"}).read()
     assert events.crime_types == ("Theft", "Murder")

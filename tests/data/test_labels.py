@@ -22,10 +22,26 @@ def test_labels_are_the_same_from_text_numbers_and_categories():
 
 def test_without_a_map_every_label_is_a_type():
     types = crime_types_of(VALUES, {}, "refuse")
-    assert types.names.fillna("-").tolist() == ["THEFT", "theft", "Drugs", "Arson", "-", "Arson"]
+    assert types.names.fillna("-").tolist() == ["THEFT", "THEFT", "Drugs", "Arson", "-", "Arson"]
     assert types.missing.tolist() == [False] * 4 + [True, False]
-    assert types.categories(np.array([True, True, False, True, True, True])) == ["Arson", "THEFT", "theft"]
+    assert types.categories(np.array([True, True, False, True, True, True])) == ["Arson", "THEFT"]
     assert not types.unmapped.any()
+
+
+def test_spellings_that_differ_in_case_or_blanks_are_one_type_under_the_most_frequent():
+    values = pd.Series(["auto theft", "Auto  Theft", "Auto Theft ", "Auto Theft", "arson", "Zeal"])
+    types = crime_types_of(values, {}, "refuse")
+    assert types.names.tolist() == ["Auto Theft"] * 4 + ["arson", "Zeal"]
+    assert types.respelt.tolist() == [True, True, False, False, False, False]
+    assert types.categories(np.ones(6, dtype=bool)) == ["arson", "Auto Theft", "Zeal"]
+
+
+def test_a_label_kept_beside_a_map_takes_the_spelling_of_a_declared_type():
+    values = pd.Series(["AUTO", "AUTO THEFT", "AUTO THEFT", "Fraud"])
+    types = crime_types_of(values, {"auto": "Auto theft"}, "keep")
+    assert types.names.tolist() == ["Auto theft"] * 3 + ["Fraud"]
+    assert types.respelt.tolist() == [False, True, True, False]
+    assert types.unmapped.tolist() == [False, True, True, True]
 
 
 def test_a_map_ignores_case_keeps_its_order_and_types_without_records():
