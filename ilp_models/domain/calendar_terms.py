@@ -89,8 +89,9 @@ class CalendarTerms:
         ndarray of float64
             Shape (periods, terms).
         """
-        lengths = (periods.end_time.normalize() - periods.start_time).days.to_numpy() + 1
-        days = pd.date_range(periods[0].start_time, periods[-1].end_time.normalize(), freq="D")
+        starts, ends = periods.start_time, periods.end_time.normalize()  # each takes as long as all the rest
+        lengths = (ends - starts).days.to_numpy() + 1
+        days = pd.date_range(starts[0], ends[-1], freq="D")
         owner = np.repeat(np.arange(len(periods)), lengths)
 
         def per_period(flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -101,12 +102,13 @@ class CalendarTerms:
         if self.country:
             known = _holidays(self.country, self.subdivision, days[0].year, days[-1].year)
             columns["holidays"] = per_period(days.isin(known))
-        middle = (periods.start_time - pd.Timestamp("2000-01-01")).days.to_numpy() + lengths / 2
+        middle = (starts - pd.Timestamp("2000-01-01")).days.to_numpy() + lengths / 2
         for k in range(1, self.harmonics + 1):
             angle = 2 * np.pi * k * middle / _DAYS_A_YEAR
             columns[f"sine_{k}"], columns[f"cosine_{k}"] = np.sin(angle), np.cos(angle)
-        for day in range(1, 7):
-            columns[f"weekday_{day}"] = (periods.start_time.day_of_week == day).astype(float)
+        if calendar.unit == "day":
+            weekday = starts.day_of_week
+            columns |= {f"weekday_{day}": (weekday == day).astype(float) for day in range(1, 7)}
         return np.stack([np.asarray(columns[name]) for name in self.names(calendar)], axis=1)
 
 
