@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.pipeline.asked import Left
-from ilp_models.pipeline.since import check_terms
+from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.watch.since import check_terms
 from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, copied, perform, settle
 
 pytestmark = pytest.mark.slow
@@ -210,6 +210,20 @@ def revised(table, start):
 def test_records_that_were_revised_since_are_measured_on_the_audited_cells(audited, city):
     told = watch(audited, city, data=Until(city, 0, revised)).told
     assert "Records of the audited periods were revised" in told
+
+
+def test_a_type_first_recorded_since_the_audit_is_left_out_and_named(audited, city):
+    class Relabelled(Until):
+        def read(self):
+            events, report = super().read()
+            late = events.table["occurred_at"] >= events.end - pd.Timedelta(weeks=1)
+            types = events.table["crime_type"].cat.add_categories("carjacking").where(~late, "carjacking")
+            return replace(events, table=events.table.assign(crime_type=types), declared=()), report
+
+    done = watch(audited, city, data=Relabelled(city, 0))
+    assert "carjacking" not in set(pd.read_csv(done.folder / "monitor.csv")["crime_type"])
+    kept = json.loads((done.folder / "intake.json").read_text())
+    assert "left out: carjacking (" in kept["notes"][-1]
 
 
 def test_without_a_new_period_it_says_until_when_records_reach(audited, city):
