@@ -13,9 +13,9 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet
 from ilp_models.export.writers import Export
-from ilp_models.pipeline import publish
 from ilp_models.pipeline.approved import load_approved
-from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.steps import publish
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
 

@@ -9,7 +9,7 @@ import pytest
 from ilp_models.audit.usual import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
-from ilp_models.pipeline.artefact import read_subject, write_subject
+from ilp_models.pipeline.kept.artefact import read_subject, write_subject
 from tests.pipeline.small_city import GROUPS, copied, perform
 
 

@@ -11,9 +11,9 @@ from lightgbm import Booster
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
-from ilp_models.pipeline import publish
-from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.steps import publish
+from ilp_models.pipeline.steps.ahead import look_ahead
+from ilp_models.pipeline.steps.study import open_study
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
 
