@@ -22,8 +22,8 @@ from ilp_models.audit.monitoring.series import Series, Terms
 from ilp_models.backtest.replay import World, replay
 from ilp_models.cli.door import find_configs
 from ilp_models.cli.parts import build_parts, resolve
-from ilp_models.pipeline.since import events_of
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.steps.study import open_study
+from ilp_models.pipeline.watch.since import events_of
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

@@ -24,7 +24,7 @@ from ilp_models.domain.events import Events
 from ilp_models.grid.searched import SearchedRectangles
 from ilp_models.grid.square import Squares
 from ilp_models.model.means.ewma import Ewma
-from ilp_models.pipeline.challenge import Entry, evaluate, replay_challenge
+from ilp_models.pipeline.compared.challenge import Entry, evaluate, replay_challenge
 from ilp_models.scoring.challenge import HORIZONS
 from ilp_models.scoring.challenge_rules import FOOT, least_cells
 

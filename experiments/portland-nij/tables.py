@@ -10,7 +10,7 @@ import pandas as pd
 import ilp_models
 from ilp_models.domain.recipe import code_digest
 from ilp_models.domain.resampling import Resampling
-from ilp_models.pipeline.commit import git_commit
+from ilp_models.pipeline.steps.commit import git_commit
 from ilp_models.scoring.challenge import COUNTS, HORIZONS, Pooled, pai, pei, pooled
 
 SIDES = {"PAI": 250, "PEI": 600}  # feet; PAI asks for the smallest cells, PEI for the largest

@@ -16,13 +16,13 @@ from ilp_models.export.allocated import allocation_table, write_allocation
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.export.writers import FAILURES
-from ilp_models.pipeline.allocating import Task
-from ilp_models.pipeline.allocation_record import entry, marking_of, plain, told
-from ilp_models.pipeline.asked import Left
-from ilp_models.pipeline.by_hand import cap_of, read_overrides
-from ilp_models.pipeline.made import Choice, Made
-from ilp_models.pipeline.products import LEVELS, write_products
-from ilp_models.pipeline.record import write_json
+from ilp_models.pipeline.effort.allocating import Task
+from ilp_models.pipeline.effort.allocation_record import entry, marking_of, plain, told
+from ilp_models.pipeline.effort.by_hand import cap_of, read_overrides
+from ilp_models.pipeline.effort.products import LEVELS, write_products
+from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.kept.made import Choice, Made
+from ilp_models.pipeline.steps.record import write_json
 from ilp_models.report.allocation_figures import draw_frontier
 
 

@@ -9,7 +9,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.asked import Left, digests
+from ilp_models.pipeline.kept.asked import Left, digests
 
 
 @dataclass(frozen=True, eq=False)

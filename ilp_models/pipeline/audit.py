@@ -16,16 +16,16 @@ from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.comparison import Comparison, compare
-from ilp_models.pipeline.dossier import Surroundings, gather
-from ilp_models.pipeline.judge import judge
-from ilp_models.pipeline.mirror import mirror
-from ilp_models.pipeline.otherwise import Otherwise
-from ilp_models.pipeline.publish import Results, publish
-from ilp_models.pipeline.reaudit import differences, reaudit
-from ilp_models.pipeline.record import record_decision
-from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.review.dossier import Surroundings, gather
+from ilp_models.pipeline.review.otherwise import Otherwise
+from ilp_models.pipeline.review.reaudit import differences, reaudit
+from ilp_models.pipeline.steps.ahead import look_ahead
+from ilp_models.pipeline.steps.comparison import Comparison, compare
+from ilp_models.pipeline.steps.judge import judge
+from ilp_models.pipeline.steps.mirror import mirror
+from ilp_models.pipeline.steps.publish import Results, publish
+from ilp_models.pipeline.steps.record import record_decision
+from ilp_models.pipeline.steps.study import Study, check_names, open_study
 from ilp_models.pipeline.weekly import decision_lines
 from ilp_models.report.audit.page import AuditPage
 from ilp_models.report.audit.papers import write_dossier

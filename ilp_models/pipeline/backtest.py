@@ -11,9 +11,9 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.comparison import compare
-from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.steps.comparison import compare
+from ilp_models.pipeline.steps.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.steps.study import check_names, open_study
 from ilp_models.scoring.scores import Scoring
 
 

@@ -11,12 +11,12 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.comparison import compare
-from ilp_models.pipeline.contest import examine, field_of
-from ilp_models.pipeline.contest_page import evidence_of
-from ilp_models.pipeline.guests import find_stored, invite
-from ilp_models.pipeline.record import record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.compared.contest import examine, field_of
+from ilp_models.pipeline.compared.contest_page import evidence_of
+from ilp_models.pipeline.steps.comparison import compare
+from ilp_models.pipeline.steps.guests import find_stored, invite
+from ilp_models.pipeline.steps.record import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.steps.study import check_names, open_study
 from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
 

@@ -8,9 +8,9 @@ from ilp_models.audit.register.register import Entry, Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export, marked_names
-from ilp_models.pipeline.allocation_record import grounds
-from ilp_models.pipeline.asked import Left, user
-from ilp_models.pipeline.study import now
+from ilp_models.pipeline.effort.allocation_record import grounds
+from ilp_models.pipeline.kept.asked import Left, user
+from ilp_models.pipeline.steps.study import now
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration

@@ -11,9 +11,9 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.ahead import look_ahead, write_relative_risks
-from ilp_models.pipeline.publish import provenance, publish_areas
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.steps.ahead import look_ahead, write_relative_risks
+from ilp_models.pipeline.steps.publish import provenance, publish_areas
+from ilp_models.pipeline.steps.study import check_names, open_study
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration

@@ -16,9 +16,9 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.monitored import Monitored
-from ilp_models.pipeline.since import check_terms, standing_decision, watched_replay
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.steps.study import check_names, open_study
+from ilp_models.pipeline.watch.monitored import Monitored
+from ilp_models.pipeline.watch.since import check_terms, standing_decision, watched_replay
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration

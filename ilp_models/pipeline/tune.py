@@ -20,8 +20,8 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.recipe import Recipe
 from ilp_models.domain.tracking import TrackedRun, Tracker
-from ilp_models.pipeline.study import Study, check_names, open_study
-from ilp_models.pipeline.tuned import Tuned
+from ilp_models.pipeline.steps.study import Study, check_names, open_study
+from ilp_models.pipeline.steps.tuned import Tuned
 from ilp_models.scoring.scores import Scoring
 from ilp_models.tuning.search import OptunaSearch
 from ilp_models.tuning.space import check_settings, starting_values

@@ -16,13 +16,13 @@ from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import PLAIN_NAMES, Export
-from ilp_models.pipeline.ahead import look_ahead
-from ilp_models.pipeline.comparison import compare
-from ilp_models.pipeline.judge import judge
-from ilp_models.pipeline.mirror import mirror
-from ilp_models.pipeline.publish import Results, publish, write_page
-from ilp_models.pipeline.record import record_decision, record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.steps.ahead import look_ahead
+from ilp_models.pipeline.steps.comparison import compare
+from ilp_models.pipeline.steps.judge import judge
+from ilp_models.pipeline.steps.mirror import mirror
+from ilp_models.pipeline.steps.publish import Results, publish, write_page
+from ilp_models.pipeline.steps.record import record_decision, record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.steps.study import Study, check_names, open_study
 from ilp_models.report.page import Report
 from ilp_models.scoring.scores import Scoring
 

@@ -14,7 +14,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.areas import GivenAreas, PointLocator
 from ilp_models.grid.parents import ByOverlay
-from ilp_models.pipeline.study import Study
+from ilp_models.pipeline.steps.study import Study
 from tests.builders import events_at
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "toronto_demography"

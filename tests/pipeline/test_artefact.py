@@ -12,7 +12,7 @@ from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.terms import Terms
-from ilp_models.pipeline.artefact import read_subject, write_subject
+from ilp_models.pipeline.kept.artefact import read_subject, write_subject
 from tests.audit import cases
 
 

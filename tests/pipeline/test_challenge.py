@@ -15,7 +15,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.grid.square import Squares
 from ilp_models.model.means.ewma import Ewma
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.pipeline.challenge import Entry, evaluate, replay_challenge
+from ilp_models.pipeline.compared.challenge import Entry, evaluate, replay_challenge
 from ilp_models.scoring.challenge_rules import FOOT
 from tests.builders import events_at
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.resampling import Resampling
-from ilp_models.pipeline.contest import calibrations
+from ilp_models.pipeline.compared.contest import calibrations
 from ilp_models.scoring.consistency import consistency
 from tests.builders import replay_of
 

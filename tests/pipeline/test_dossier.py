@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ilp_models.audit.gate import decide
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.pipeline.dossier import Surroundings, gather
+from ilp_models.pipeline.review.dossier import Surroundings, gather
 from ilp_models.report.audit.as_json import report_content
 from ilp_models.report.audit.content import compose_audit
 from tests.audit import cases

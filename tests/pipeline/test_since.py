@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import WithheldError
-from ilp_models.pipeline.open_tables import cell_tables
-from ilp_models.pipeline.since import audited_grid
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.kept.open_tables import cell_tables
+from ilp_models.pipeline.steps.study import open_study
+from ilp_models.pipeline.watch.since import audited_grid
 from tests.pipeline.small_city import settle
 
 FIRST = pd.Timestamp("2019-03-04")

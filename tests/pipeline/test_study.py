@@ -6,7 +6,7 @@ import pytest
 
 from ilp_models.domain.errors import NotRunError
 from ilp_models.model.means.ewma import Ewma
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.steps.study import open_study
 from tests.pipeline.small_city import perform, settle
 
 

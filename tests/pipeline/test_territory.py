@@ -8,7 +8,7 @@ import shapely
 
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.table import Places
-from ilp_models.pipeline.territory import grid_of, refuse_other_terms, territory_of, worth
+from ilp_models.pipeline.kept.territory import grid_of, refuse_other_terms, territory_of, worth
 from tests.allocation.towns import town
 from tests.builders import square_grid
 

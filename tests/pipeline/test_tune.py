@@ -13,8 +13,8 @@ from ilp_models.cli.door import find_configs
 from ilp_models.cli.parts import resolve
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.resampling import Resampling
+from ilp_models.pipeline.steps.tuned import gain_of
 from ilp_models.pipeline.tune import run
-from ilp_models.pipeline.tuned import gain_of
 from ilp_models.tuning.trials import Sums
 from tests.pipeline.small_city import SETTINGS, WEEKS, perform, settle
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
-from ilp_models.pipeline.made import Made
+from ilp_models.pipeline.kept.made import Made
 from ilp_models.report.products import Column, Section
 
 _CELLS: Final = 10  # and no more than rows that print on one sheet

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.flags import Cut
-from ilp_models.pipeline.made import Made
+from ilp_models.pipeline.kept.made import Made
 from ilp_models.report.allocation_figures import draw_frontier, frontier_words
 from ilp_models.report.compose import period_words
 from ilp_models.report.content import FigureFile

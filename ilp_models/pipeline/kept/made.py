@@ -12,7 +12,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.territory import Territory
-from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.kept.asked import Left
 from ilp_models.report.compose import period_words
 
 Floats = npt.NDArray[np.float64]

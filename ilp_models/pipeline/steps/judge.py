@@ -19,10 +19,10 @@ from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.harm import harm_weights
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import Places
-from ilp_models.pipeline.ahead import Ahead
-from ilp_models.pipeline.asked import PLACES
-from ilp_models.pipeline.comparison import Comparison
-from ilp_models.pipeline.study import Study, now
+from ilp_models.pipeline.kept.asked import PLACES
+from ilp_models.pipeline.steps.ahead import Ahead
+from ilp_models.pipeline.steps.comparison import Comparison
+from ilp_models.pipeline.steps.study import Study, now
 
 _LOG = logging.getLogger(__name__)
 

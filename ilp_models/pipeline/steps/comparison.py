@@ -13,8 +13,8 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.pipeline.guests import Guests
-from ilp_models.pipeline.study import Study, forecasts_folder
+from ilp_models.pipeline.steps.guests import Guests
+from ilp_models.pipeline.steps.study import Study, forecasts_folder
 from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
 

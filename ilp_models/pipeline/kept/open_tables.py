@@ -117,9 +117,13 @@ def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], 
     quantiles = xr.concat([cube(name) for name in QUANTILE_COLUMNS], pd.Index(LEVELS, name="quantile"))
     spread = cube("dispersion")
     spread = spread.isel({dim: 0 for dim in DIMS if dim not in dims}, drop=True)
-    terms = None if about["terms"] is None else Terms(**about["terms"])
-    cubes = {"expected": cube("expected"), "observed": cube("observed"), "quantiles": quantiles, "dispersion": spread}
-    return Replay(**{**about, "terms": terms}, **cubes)
+    return Replay(
+        **{**about, "terms": None if about["terms"] is None else Terms(**about["terms"])},
+        expected=cube("expected"),
+        quantiles=quantiles,
+        dispersion=spread,
+        observed=cube("observed"),
+    )
 
 
 def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:

@@ -22,9 +22,9 @@ from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, Inta
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
 from ilp_models.domain.scores import ALL
-from ilp_models.pipeline.commit import git_commit
-from ilp_models.pipeline.known_types import of_known_types
-from ilp_models.pipeline.record import write_json
+from ilp_models.pipeline.steps.commit import git_commit
+from ilp_models.pipeline.steps.known_types import of_known_types
+from ilp_models.pipeline.steps.record import write_json
 
 _LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}

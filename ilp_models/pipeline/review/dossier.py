@@ -29,7 +29,7 @@ from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.territory import territory_of
+from ilp_models.pipeline.kept.territory import territory_of
 from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")

@@ -11,10 +11,10 @@ from ilp_models.audit.register.register import Entry
 from ilp_models.domain.decision import Decision
 from ilp_models.export.allocated import marked
 from ilp_models.export.marking import Marking, mark
-from ilp_models.pipeline.asked import user
-from ilp_models.pipeline.made import Made
-from ilp_models.pipeline.record import plain_rows
-from ilp_models.pipeline.study import now
+from ilp_models.pipeline.kept.asked import user
+from ilp_models.pipeline.kept.made import Made
+from ilp_models.pipeline.steps.record import plain_rows
+from ilp_models.pipeline.steps.study import now
 
 
 def marking_of(made: Made, config: Mapping[str, Any]) -> Marking:

@@ -16,7 +16,7 @@ from ilp_models.audit.residents import Residents
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.pipeline.open_tables import (
+from ilp_models.pipeline.kept.open_tables import (
     CODES,
     cell_tables,
     explanation_meaning,

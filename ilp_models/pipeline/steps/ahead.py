@@ -13,7 +13,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
-from ilp_models.pipeline.study import Study
+from ilp_models.pipeline.steps.study import Study
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import StorageError
-from ilp_models.pipeline.artefact import read_subject
-from ilp_models.pipeline.asked import Left
+from ilp_models.pipeline.kept.artefact import read_subject
+from ilp_models.pipeline.kept.asked import Left
 
 _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _SHOWN: Final = 120

@@ -16,8 +16,8 @@ from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.comparison import Comparison, compare
-from ilp_models.pipeline.study import Study
+from ilp_models.pipeline.steps.comparison import Comparison, compare
+from ilp_models.pipeline.steps.study import Study
 from ilp_models.scoring.scores import Scoring
 
 

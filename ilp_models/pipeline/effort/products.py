@@ -6,10 +6,10 @@ from typing import Final
 
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
-from ilp_models.pipeline.allocation_record import grounds
-from ilp_models.pipeline.field_products import community, shift
-from ilp_models.pipeline.made import Made
-from ilp_models.pipeline.plan_products import management, middle
+from ilp_models.pipeline.effort.allocation_record import grounds
+from ilp_models.pipeline.effort.field_products import community, shift
+from ilp_models.pipeline.effort.plan_products import management, middle
+from ilp_models.pipeline.kept.made import Made
 from ilp_models.report.products import Product, write_product
 
 LEVELS: Final = ("management", "middle", "shift", "community")

@@ -14,7 +14,7 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.territory import Territory
 from ilp_models.export.table import Places
 from ilp_models.grid.adjacency import adjacency
-from ilp_models.pipeline.open_tables import Nowhere
+from ilp_models.pipeline.kept.open_tables import Nowhere
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from ilp_models.audit.residents import Residents
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
-from ilp_models.pipeline.artefact import read_subject
+from ilp_models.pipeline.kept.artefact import read_subject
 
 
 def kept_subject(folder: Path) -> Subject | None:

@@ -14,9 +14,9 @@ from ilp_models.domain.replay import Replay
 from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound
 from ilp_models.model.true_intensity import TrueIntensity
-from ilp_models.pipeline.comparison import Comparison
-from ilp_models.pipeline.guests import Guest
-from ilp_models.pipeline.record import all_skills
+from ilp_models.pipeline.steps.comparison import Comparison
+from ilp_models.pipeline.steps.guests import Guest
+from ilp_models.pipeline.steps.record import all_skills
 from ilp_models.report.comparison.leaderboard import Field, cost_table, leaderboard
 from ilp_models.scoring.calibration import calibration
 from ilp_models.scoring.confidence_set import confidence_set

@@ -19,11 +19,11 @@ from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
 from ilp_models.domain.allocation import Allocation, Allocator, Effort, Override
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
-from ilp_models.pipeline.asked import Left
-from ilp_models.pipeline.by_hand import changed
-from ilp_models.pipeline.made import Choice, Made
-from ilp_models.pipeline.past import explained_by, kept_subject, residents_of
-from ilp_models.pipeline.territory import grid_of, refuse_other_terms, territory_of, worth
+from ilp_models.pipeline.effort.by_hand import changed
+from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.kept.made import Choice, Made
+from ilp_models.pipeline.kept.past import explained_by, kept_subject, residents_of
+from ilp_models.pipeline.kept.territory import grid_of, refuse_other_terms, territory_of, worth
 
 
 @dataclass(frozen=True, eq=False)

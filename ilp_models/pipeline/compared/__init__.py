@@ -1,0 +1,1 @@
+"""What a comparison looks at beyond the scores, and the page of it."""

@@ -1,0 +1,1 @@
+"""Effort given to cells: under what terms, with which changes by hand, and the pages of it."""

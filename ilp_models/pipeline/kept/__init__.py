@@ -1,0 +1,1 @@
+"""What earlier runs left, read and verified before anything is done with it."""

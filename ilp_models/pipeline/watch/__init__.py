@@ -1,0 +1,1 @@
+"""An admitted forecaster measured again since its audit."""
