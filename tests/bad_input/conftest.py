@@ -6,7 +6,7 @@ from tests.bad_input.newcomer import Answer, incidents, open_door
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def desk(tmp_path, monkeypatch, undrawn):
     """Return the working folder, with ``crimes.csv`` in it."""
     incidents().to_csv(tmp_path / "crimes.csv", index=False)
     monkeypatch.chdir(tmp_path)

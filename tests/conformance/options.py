@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 FOLDER = Path(__file__).parents[2] / "configs" / "model"
 CITY_ONLY = "true_intensity"  # it knows one simulated city, and forecasts no other records
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != CITY_ONLY)
+WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # put together of others, and as slow as all of them
 
 _SMALL = {
     "n_estimators": 12,

@@ -9,10 +9,9 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.explain.explain import Explain
 from tests.builders import city, events_of, layers_on, poisson_counts
-from tests.conformance.options import NAMES, forecaster
+from tests.conformance.options import NAMES, WHOLE, forecaster
 
 CALENDAR = Calendar()
-WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # put together of others, whose columns would be hidden
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def test_attributions_add_up_and_the_past_was_learned_anew(name, history):
     assert {column.family for column in explanation.columns}
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE))
+@pytest.mark.parametrize("name", sorted(WHOLE))  # of others, whose columns would be hidden
 def test_what_hides_the_columns_of_others_is_not_explained(name, history):
     fitted = forecaster(name).fit(history)
     with pytest.raises(InputError, match="does not say what the share of a cell follows"):

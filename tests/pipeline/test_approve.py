@@ -19,6 +19,8 @@ from ilp_models.pipeline.steps import publish
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def place(admitted, shelf, tmp_path):
@@ -271,7 +273,6 @@ def test_a_decision_whose_folder_is_gone_can_be_withdrawn_by_its_seal(place, adm
         perform("withdraw", place.parent, *words_, "decision=abc")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf):
     done = perform("audit", shelf, *LENIENT, "explain.refits=2")
     assert "explain.refits=2 (default 5)" in done.told

@@ -12,12 +12,13 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.kept.artefact import read_subject, write_subject
 from tests.pipeline.small_city import GROUPS, copied, perform
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def again(tmp_path, source):
     return perform("audit", tmp_path, f"from='{source}'").told
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
 def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     done = request.getfixturevalue(run)
@@ -104,7 +105,6 @@ def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, 
         again(tmp_path, place)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
     done = perform("audit", shelf, GROUPS, "model.moving_average.window=2")
     told = "model.moving_average.window=2 (default 52)"

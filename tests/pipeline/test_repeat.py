@@ -8,6 +8,8 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.export.geoparquet import read_forecast
 from tests.pipeline.small_city import MODELS, WEEKS, perform
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 REPLAY = ("backtest.test_periods=4", "backtest.refit_every=2")
 LIGHT = (*REPLAY, "model=[moving_average,ewma]")
 

@@ -211,6 +211,7 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
     shown, compose = [], publish.compose
     monkeypatch.setattr(publish, "compose", lambda *parts: shown.append(parts[1]) or compose(*parts))
@@ -232,6 +233,7 @@ class Away(InMemoryTracker):
         raise StorageError(msg)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
     words = (GROUPS, "backtest.test_periods=4", "export.formats=[csv]", "report.file_name=week.html")
     done = perform("weekly", tmp_path, *words, tracking=Away())
