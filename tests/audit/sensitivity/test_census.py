@@ -55,11 +55,9 @@ def test_the_interval_is_that_of_the_measure_on_every_table_that_could_have_been
     (people,) = made.residents
     drawn = [scaled(people, rng.gamma(25, 1 / 25, people.by_group.shape)) for _ in range(40)]
     table = vary_census(made, [(one,) for one in drawn], check_groups(made))
+    found = [check_groups(replace(made, residents=(one,))) for one in drawn]
     for measure in MEASURES - {"coverage_ratio"}:
-        values = [
-            next(f.estimate for f in check_groups(replace(made, residents=(one,))) if f.check == measure)
-            for one in drawn
-        ]
+        values = [next(f.estimate for f in findings if f.check == measure) for findings in found]
         row = table[table["measure"] == measure].iloc[0]
         assert [row["census_low"], row["census_high"]] == pytest.approx(np.quantile(values, (0.025, 0.975))), measure
         if measure != "baseline_exposure_ratio":  # of maps alike it is 1, whoever lives there
