@@ -9,8 +9,8 @@ from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signing import Signing
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.kept.asked import Left, digests, said, user
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.mirror import mirror
-from ilp_models.pipeline.steps.study import now
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration

@@ -10,7 +10,7 @@ from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export, marked_names
 from ilp_models.pipeline.effort.allocation_record import grounds
 from ilp_models.pipeline.kept.asked import Left, user
-from ilp_models.pipeline.steps.study import now
+from ilp_models.pipeline.kept.moment import now
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration

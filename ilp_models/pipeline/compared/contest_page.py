@@ -7,8 +7,9 @@ from typing import Any, Final
 from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.pipeline.compared.contest import Contest
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.guests import Guest, Guests
-from ilp_models.pipeline.steps.study import Study, now
+from ilp_models.pipeline.steps.study import Study
 from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
 from ilp_models.report.compose import records_in_a_line
 

@@ -13,8 +13,8 @@ from ilp_models.export.allocated import marked
 from ilp_models.export.marking import Marking, mark
 from ilp_models.pipeline.kept.asked import user
 from ilp_models.pipeline.kept.made import Made
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.record import plain_rows
-from ilp_models.pipeline.steps.study import now
 
 
 def marking_of(made: Made, config: Mapping[str, Any]) -> Marking:

@@ -20,7 +20,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.geoparquet import read_stored
 from ilp_models.export.marking import Provenance
 from ilp_models.export.table import Places
-from ilp_models.pipeline.steps.study import now
+from ilp_models.pipeline.kept.moment import now
 
 PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 

@@ -20,9 +20,10 @@ from ilp_models.domain.harm import harm_weights
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import Places
 from ilp_models.pipeline.kept.asked import PLACES
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.ahead import Ahead
 from ilp_models.pipeline.steps.comparison import Comparison
-from ilp_models.pipeline.steps.study import Study, now
+from ilp_models.pipeline.steps.study import Study
 
 _LOG = logging.getLogger(__name__)
 

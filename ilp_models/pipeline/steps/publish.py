@@ -18,11 +18,12 @@ from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.kept.artefact import write_subject
 from ilp_models.pipeline.kept.asked import user
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.ahead import Ahead, write_relative_risks
 from ilp_models.pipeline.steps.comparison import Comparison
 from ilp_models.pipeline.steps.judge import Judgement
 from ilp_models.pipeline.steps.record import write_json
-from ilp_models.pipeline.steps.study import Study, now
+from ilp_models.pipeline.steps.study import Study
 from ilp_models.report.compose import Evidence, compose
 from ilp_models.report.page import Report
 from ilp_models.scoring.calibration import calibration

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
@@ -280,14 +279,3 @@ def forecasts_folder(config: Mapping[str, Any]) -> Path:
         Absolute.
     """
     return Path(str(config["output"])).absolute() / "forecasts"
-
-
-def now() -> datetime:
-    """Return the present moment with its zone.
-
-    Returns
-    -------
-    datetime
-        UTC, whole seconds.
-    """
-    return datetime.now(UTC).replace(microsecond=0)

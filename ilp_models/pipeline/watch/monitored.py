@@ -15,8 +15,9 @@ from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
 from ilp_models.audit.monitoring.series import Series, Terms
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.steps.record import plain_rows, write_json
-from ilp_models.pipeline.steps.study import Study, now
+from ilp_models.pipeline.steps.study import Study
 from ilp_models.pipeline.watch.since import Since, events_of
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
 

@@ -26,8 +26,9 @@ from ilp_models.domain.recipe import code_digest
 from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
 from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.kept.moment import now
 from ilp_models.pipeline.kept.past import kept_subject
-from ilp_models.pipeline.steps.study import Study, forecasts_folder, now
+from ilp_models.pipeline.steps.study import Study, forecasts_folder
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,14 @@
+"""The present moment, as decisions and the register name it."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Return the present moment with its zone.
+
+    Returns
+    -------
+    datetime
+        UTC, whole seconds.
+    """
+    return datetime.now(UTC).replace(microsecond=0)
