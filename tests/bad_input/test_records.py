@@ -131,7 +131,10 @@ def test_one_week_is_too_little_for_a_forecast_too(ilp, desk):
     kept(until("2019-01-14"))(desk / "crimes.csv")
     answer = ilp("forecast", *OWN, *MODELS)
     assert answer.code == 1
-    assert re.fullmatch(r"ilp: 1 whole week\(s\) are known at .*; at least \d+ are needed. Give more .*", answer.line)
+    assert re.fullmatch(
+        r"ilp: ewma could not run: 1 whole week\(s\) are known at .*; at least \d+ are needed. Give more .*",
+        answer.line,
+    )
 
 
 def test_one_cell_works_and_is_withheld(ilp, desk):

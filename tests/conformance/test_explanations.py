@@ -26,7 +26,7 @@ def history():
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WHOLE))
 def test_attributions_add_up_and_the_past_was_learned_anew(name, history):
     fitted = forecaster(name).fit(history)
-    explanation = Explain(refits=2, sample=24, background=10).run(
+    explanation = Explain(refits=2, sample=12, background=10).run(
         fitted, history.calendar.ahead(history.cutoff, 1), name
     )
     assert explanation.additivity_error <= 1e-6
