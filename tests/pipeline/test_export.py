@@ -12,7 +12,7 @@ import pytest
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
 from ilp_models.export.geoparquet import read_forecast
-from ilp_models.pipeline.steps import study
+from ilp_models.pipeline.kept import moment as present
 from tests.pipeline.small_city import LENIENT, copied, perform
 
 FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
@@ -44,7 +44,7 @@ def set_clock(monkeypatch, moment):
         def now(cls, tz=None):
             return moment.astimezone(tz)
 
-    for module in (marking, study):
+    for module in (marking, present):
         monkeypatch.setattr(module, "datetime", Clock)
 
 
