@@ -106,8 +106,9 @@ def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> Non
     for ask in (pairs, confidence_set, ranks):
         ask(table)
     for replay in replays:
-        for panel in (calibration, pit_histogram, coverage_by_decile, consistency):
-            panel(replay)
+        for panel in (calibration, pit_histogram, coverage_by_decile):
+            panel(replay, scoring.resampling)
+        consistency(replay, scoring.resampling, scoring.floor)
 
 
 def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
