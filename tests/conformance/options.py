@@ -4,6 +4,7 @@ import copy
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -12,6 +13,7 @@ FOLDER = Path(__file__).parents[2] / "configs" / "model"
 CITY_ONLY = "true_intensity"  # it knows one simulated city, and forecasts no other records
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != CITY_ONLY)
 WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # put together of others, and as slow as all of them
+MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in WHOLE else name for name in NAMES]
 
 _SMALL = {
     "n_estimators": 12,

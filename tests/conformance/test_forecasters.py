@@ -15,7 +15,7 @@ from tests.conformance.check import (
     check_forecaster,
     too_short_a_past_is_told_in_one_line,
 )
-from tests.conformance.options import NAMES, WHOLE, forecaster
+from tests.conformance.options import MARKED, NAMES, forecaster
 
 WEEKS, CUTOFF_WEEK = 116, 110
 
@@ -34,9 +34,7 @@ def test_the_options_are_those_of_the_folder():
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in WHOLE else name for name in NAMES]
-)
+@pytest.mark.parametrize("name", MARKED)
 def test_every_option_of_the_model_group(name, check, case):
     check(forecaster(name), case)
 

@@ -11,7 +11,7 @@ from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.panel import Panel
 from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, events_of, layers_on, poisson_counts
-from tests.conformance.options import NAMES, forecaster
+from tests.conformance.options import MARKED, forecaster
 
 RATES = np.array([0.3, 0.8])[:, None, None]
 PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)
@@ -39,7 +39,7 @@ def best_skill(name, one, world, folder):
     return max(bounds)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MARKED)
 def test_nobody_beats_the_true_rate(name, world, tmp_path):
     one = forecaster(name, n_estimators=25, min_child_samples=400)
     skill, upper = best_skill(name, one, world, tmp_path)
