@@ -168,7 +168,7 @@ def _otherwise(plan: RollingOrigin, replays: Sequence[Replay]) -> str:
     """Name those that learned anew at other times, or of whom it was not kept."""
     every = {one.forecaster: one.terms.refit_every if one.terms else None for one in replays}
     unknown = "unknown, as is its delay"
-    other = [f"{name}: {often or unknown}" for name, often in every.items() if often != plan.refit_every]
+    other = [f"{name}: {often or unknown}" for name, often in sorted(every.items()) if often != plan.refit_every]
     return f" ({'; '.join(other)})" if other else ""
 
 

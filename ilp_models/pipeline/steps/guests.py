@@ -106,7 +106,7 @@ class Guests:
     @property
     def note(self) -> str:
         """One line on both, empty where there is neither."""
-        names, count = ", ".join(guest.name for guest in self.present), len(self.left_out)
+        names, count = ", ".join(sorted(guest.name for guest in self.present)), len(self.left_out)
         told = [f"Stored forecasts of other runs: {names}."] if names else []
         told += [f"Left out of runs for want of cutoffs: {count} stored forecaster(s)."] if count else []
         return " ".join(told)
