@@ -1,5 +1,6 @@
 """The search itself: Optuna asks, past forecasts answer, and every answer is kept in a file."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -121,6 +122,11 @@ class OptunaSearch:
 
 def _open_storage(path: Path) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the libraries below Optuna
-        return RDBStorage(f"sqlite:///{path.resolve().as_posix()}")
+    root, handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(handler)  # where there is none, Optuna's migrations set logging anew and silence every logger
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the libraries below Optuna
+            return RDBStorage(f"sqlite:///{path.resolve().as_posix()}")
+    finally:
+        root.removeHandler(handler)

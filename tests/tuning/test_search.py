@@ -1,5 +1,6 @@
 """The search on functions whose best is known: no forecaster is needed to see whether it searches."""
 
+import logging
 import math
 
 import pytest
@@ -146,3 +147,12 @@ def test_the_number_of_trials_is_no_part_of_a_study_and_all_else_is():
     for other in ({"seed": 1}, {"score": "crps"}, {"periods": 8}, {"refit_every": 2}, {"startup": 3}):
         assert OptunaSearch(space=SPACE, **other).identity != identity
     assert OptunaSearch(space={**SPACE, "x": {"low": -1.0, "high": 2.0}}).identity != identity
+
+
+def test_a_new_study_silences_no_logger(tmp_path, monkeypatch):
+    logger = logging.getLogger("ilp_models.somewhere")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with OptunaSearch(trials=1, space=SPACE).opened(tmp_path, "key"):
+        pass
+    assert not logger.disabled
+    assert logging.getLogger().handlers == []
