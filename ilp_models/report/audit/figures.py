@@ -56,6 +56,8 @@ def draw_sides(path: Path, rows: pd.DataFrame) -> Path:
         plain_axes(axes)
     for axes in panels[len(kinds) :]:
         axes.set_axis_off()
+    for axes in panels[len(kinds) - columns : len(kinds)]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, though the panel below may be switched off
     figure.supxlabel("exposure: share of residents' time on flagged land, %", fontsize=9)
     figure.supylabel("coverage: share of recorded events, %", fontsize=9)
     handles, names = panels[0].get_legend_handles_labels()
@@ -230,11 +232,11 @@ def draw_feedback(path: Path, paths: pd.DataFrame) -> Path:
             style = {"marker": _MARKERS[number], "ls": STYLES[number % len(STYLES)], "ms": 4, "lw": 1.4}
             axes.plot(line["period"], line["distance"], c=colour, label=literal(str(records)), **style)
         axes.set_title(literal(kind_words(kind)), fontsize=10, color=INK, loc="left")
-        axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         plain_axes(axes)
     for axes in panels[len(kinds) :]:
         axes.set_axis_off()
+    panels[0].set_ylim(bottom=0)  # of all panels, and after the last: it ends the search for a limit that holds all
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), fontsize=8, edgecolor="none")
     figure.supxlabel("period of the simulation", fontsize=9)
