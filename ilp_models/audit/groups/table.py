@@ -104,7 +104,7 @@ class GroupTable:
     outside : str, default "missing"
         In an overlay, residents of ground without a cell are ``missing``, or ``spread`` over the area's cells.
     margin : str, optional
-        Column with margins of error at 90 %, for draws of the table.
+        Column with margins of error at 90 %, for draws of the table; of the shares where ``share`` is set.
     rounding : float, default 0
         Base that the office rounds counts to at random, >= 0, for draws of the table.
 
@@ -169,6 +169,8 @@ class GroupTable:
         if self.share is not None:
             check_shares(table, self.overlapping, self.tolerance)
             table["population"] = table.pop("share") * table["residents"]
+            if self.margin is not None:  # stated of the share, as the population was
+                table["margin"] *= table["residents"]
         if "residents" not in table:
             if self.overlapping:
                 name = self.overlapping[0]
@@ -262,10 +264,8 @@ class GroupTable:
                 spread = by_overlay(counts.areas, polygons, grid, spread_outside=self.outside == "spread")
             if self.unmatched == "refuse":
                 refuse_strange(spread, str(name))
-            margins = None
-            if self.margin is not None:
-                margins = rows.pivot_table(index="area", columns="group", values="margin", dropna=False).to_numpy()
-            laid.append((counts, spread, margins))
+            margins = None if self.margin is None else rows.pivot_table("margin", "area", "group", dropna=False)
+            laid.append((counts, spread, None if margins is None else margins.to_numpy()))
         return laid
 
     def _named(self, raw: pd.DataFrame) -> pd.DataFrame:

@@ -72,3 +72,11 @@ def test_an_overlapping_group_is_never_drawn_larger_than_the_residents():
     for (one,) in given.drawn(square_grid(), 50):
         assert (one.by_group[:, 0] <= one.total + 1e-9).all()
         assert one.total.sum() == pytest.approx(200)
+
+
+def test_margins_of_shares_are_multiplied_by_the_residents():
+    made = pd.DataFrame(ROWS, columns=["area", "group", "population", "moe"]).assign(dimension="origin", all=600.0)
+    parts = made.assign(part=made["population"] / 600, moe=made["moe"] / 600)
+    shares = GroupTable(source=Table(parts), share="part", residents="all", margin="moe")
+    (of_shares,), (of_counts,) = next(shares.drawn(square_grid(), 1)), next(table(margin="moe").drawn(square_grid(), 1))
+    assert of_shares.by_group == pytest.approx(of_counts.by_group)
