@@ -43,8 +43,11 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Refuse a budget that cannot be spent."""
-        if self.unit not in UNITS or not 0 < self.share <= 1:
-            msg = f"budget needs unit in {UNITS} and 0 < share <= 1, not unit={self.unit}, share={self.share}."
+        if self.unit not in UNITS or not 0 < (self.share or 0.0) <= 1:
+            msg = (
+                f"budget needs unit in {UNITS} and 0 < share <= 1, not unit={self.unit}, share={self.share}; "
+                "where amount is given, leave share out."
+            )
         elif self.unit == "cells" and (self.per_cell != 1 or self.per_km2 != 0):
             msg = "budget.per_cell and per_km2 are hours; set budget.unit=hours, or leave them at 1 and 0."
         elif not (self.per_cell >= 0 and self.per_km2 >= 0 and 0 < self.per_cell + self.per_km2 < np.inf):

@@ -139,7 +139,7 @@ def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chanc
 
 
 def district_rules(territory: Territory, need: Floats, minimum: Bounds) -> Iterator[Rule]:
-    """Yield one rule a district: the effort of its chosen cells is at least a minimum, whatever the draw.
+    """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def district_rules(territory: Territory, need: Floats, minimum: Bounds) -> Itera
     Yields
     ------
     Rule
-        One a district.
+        One for each district named, or one for all where a single number is given, as that is mended at once.
 
     Raises
     ------
@@ -163,8 +163,14 @@ def district_rules(territory: Territory, need: Floats, minimum: Bounds) -> Itera
     _check_bounds("districts", minimum, np.inf)
     names = territory.districts.astype(str)
     known = [name for name in np.unique(names) if name]
-    given = dict(minimum) if isinstance(minimum, Mapping) else dict.fromkeys(known, minimum)
-    for district, least in given.items():
+    if not isinstance(minimum, Mapping):
+        if known:
+            rows = csr_matrix([np.where(names == district, need, 0.0) for district in known])
+            bounds = np.full(len(known), float(minimum)), np.full(len(known), np.inf)
+            name = f"at least {minimum:g} for each of {len(known)} districts"
+            yield Rule(name, "lower allocation.districts", rows, *bounds)
+        return
+    for district, least in minimum.items():
         if district not in known:
             msg = f"allocation.districts names {district!r}, which is no district here; known: {', '.join(known[:5])}."
             raise InputError(msg)

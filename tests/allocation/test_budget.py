@@ -24,6 +24,7 @@ def test_hours_cover_cells_by_their_size():
     [
         ({"unit": "money"}, "unit in"),
         ({"share": 0}, "0 < share"),
+        ({"share": None, "amount": 2}, "share=None; where amount is given, leave share out"),
         ({"amount": 2.5}, "whole number of cells"),
         ({"amount": -1}, "above 0"),
         ({"amount": float("nan")}, "above 0"),

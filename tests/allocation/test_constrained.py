@@ -182,7 +182,7 @@ def test_an_impossible_constraint_is_named_with_its_way_out():
     assert line.startswith("Period 1: no allocation keeps every constraint.")
     assert "raise allocation.exposure.origin.cap" in line
     assert "allocation.districts" not in line
-    assert "at least 3 for district district 0" in refusal(districts=3)
+    assert "'at least 3 for each of 2 districts' (lower allocation.districts)" in refusal(districts=3)
     assert "lower allocation.spacing" in refusal(spacing=5000)
     assert "without 'spending all 4 cells' (set allocation.spend_all=false)" in refusal(spacing=5000)
     assert "'a budget of 4 cells' (raise the budget)" in refusal(districts=3)
