@@ -18,7 +18,7 @@ from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.review.dossier import Surroundings, gather
 from ilp_models.pipeline.review.otherwise import Otherwise
-from ilp_models.pipeline.review.reaudit import differences, reaudit
+from ilp_models.pipeline.review.reaudit import differences, reaudit, refuse_other_settings
 from ilp_models.pipeline.steps.ahead import look_ahead
 from ilp_models.pipeline.steps.comparison import Comparison, compare
 from ilp_models.pipeline.steps.judge import judge
@@ -85,7 +85,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     register : str
         File of the register, which gets a line for the decision before any file of it appears.
     from_ : str or None
-        Folder of an earlier run whose audit is made again from what it kept; records are not read then.
+        Folder of an earlier run whose audit is made again from what it kept, by its own settings.
     compute : Compute
         Where the work runs.
     tracking : Tracker
@@ -104,8 +104,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 
     Raises
     ------
+    InputError
+        If an audit that is made again is given settings that it would not follow.
     StorageError
-        If an audit that is made again gives other numbers.
+        If it gives other numbers.
     """
     if from_:
         return _again(from_, report, compute, config, folder)
@@ -149,6 +151,8 @@ def _surroundings(
 
 def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, Any], folder: Path) -> str:
     """Return the findings of an earlier audit made again, its reports written, or refuse if they differ."""
+    command = str(config.get("command", ""))
+    refuse_other_settings(command)
     decision, report, subject, settings = reaudit(source)
     if differing := differences(decision.report, report):
         shown = "\n".join(f"  {line}" for line in differing)
@@ -158,18 +162,19 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
     same = f"Made again from {source}/audit: all {count} findings of decision {decision.short} come out the same."
     why = "this audit was made again from the folder of an earlier run, without its records"
     absent = dict.fromkeys(("intake", "census_error"), why)
-    around = Surroundings(settings=settings, command=str(config.get("command", "")), absent=absent)
+    around = Surroundings(settings=settings, command=command, absent=absent)
     write_dossier(page, gather(subject, decision, Audit.of(settings), around, compute), folder)
     return _told(decision, same, f"Report: {folder / page.file_name}")
 
 
 def _told(decision: Decision, *more: str) -> str:
     """Return the findings as a table, the decision, and more lines."""
-    lines = [f"{'check':<22}{'about':<34}{'state':<14}{'estimate':>10}{'interval':>22}"]
+    wide = 1 + max(len(name) for name in ("check", *(finding.check for finding in decision.findings)))
+    lines = [f"{'check':<{wide}}{'about':<34}{'state':<14}{'estimate':>10}{'interval':>22}"]
     for finding in decision.findings:
         about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
         interval = f"[{finding.low:.3f}, {finding.high:.3f}]"
         lines.append(
-            f"{finding.check:<22}{about[:33]:<34}{finding.state.value:<14}{finding.estimate:>10.3f}{interval:>22}"
+            f"{finding.check:<{wide}}{about[:33]:<34}{finding.state.value:<14}{finding.estimate:>10.3f}{interval:>22}"
         )
     return "\n".join([*lines, "", *decision_lines(decision), *more])

@@ -1,6 +1,7 @@
 """An audit made again by somebody who has nothing but the folder of the run."""
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 from ilp_models.audit.usual import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.pipeline.audit import run
 from ilp_models.pipeline.kept.artefact import read_subject, write_subject
-from tests.pipeline.small_city import GROUPS, copied, perform
+from ilp_models.pipeline.review.reaudit import refuse_other_settings
+from tests.pipeline.small_city import GROUPS, copied, perform, settle
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -27,7 +30,23 @@ def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     assert told.endswith(f"Report: {again.folder / 'paper.html'}")
     assert f"all {len(done.decision['findings'])} findings" in told
     assert "come out the same" in told
+    assert "baseline_exposure_ratio " in told  # the longest name of a check ends before the next column
     assert done.decision["seal"][:16] in told
+
+
+@pytest.mark.parametrize(
+    "given", ["audit.share=0.05", "+audit.unit=per_resident", "model=ewma", "grid@second_grid=hexagons"]
+)
+def test_a_setting_that_would_not_be_followed_is_refused(given):
+    with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot stand beside from="):
+        refuse_other_settings(f"ilp audit from=run {given} report.title=Again name=again --config-dir=mine")
+    refuse_other_settings("ilp audit 'from=a run' 'report.title=Made again' output=out tracking=none")
+
+
+def test_an_audit_made_again_looks_at_its_command(tmp_path):
+    config, parts = settle("audit", f"output={tmp_path}", "from=run", "audit.share=0.1")
+    with pytest.raises(InputError, match=r"audit\.share=0\.1 cannot stand beside from="):
+        run(**parts, config={**config, "command": "ilp audit from=run audit.share=0.1"}, folder=tmp_path)
 
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):

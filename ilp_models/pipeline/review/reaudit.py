@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +11,7 @@ from ilp_models.audit.audit import Audit
 from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import StorageError
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.pipeline.kept.artefact import read_subject
 from ilp_models.pipeline.kept.asked import Left
 
@@ -17,6 +19,30 @@ _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _SHOWN: Final = 120
 _READ: Final = ("audit.groups.", "audit.reporting_rates.", "model.")
 _NUMBERS: Final = ("estimate", "low", "high", "evidence")
+_FOLLOWED: Final = ("from", "report", "output", "name", "tracking", "compute")
+
+
+def refuse_other_settings(command: str) -> None:
+    """Refuse settings given to an audit that is made again by the settings it kept.
+
+    Parameters
+    ----------
+    command : str
+        The command line, such as ``ilp audit from=FOLDER``.
+
+    Raises
+    ------
+    InputError
+        If it gives a setting that is neither the folder nor about the report, the results or the machine.
+    """
+    words = [word for word in shlex.split(command)[2:] if not word.startswith("--")]
+    other = [word for word in words if re.split(r"[=./@]", word.lstrip("+~"))[0] not in _FOLLOWED]
+    if other:
+        msg = (
+            f"{', '.join(other)} cannot stand beside from=, which makes an audit again by the settings that it kept; "
+            "leave it out, or run a new `ilp audit` with the data for other settings."
+        )
+        raise InputError(msg)
 
 
 def reaudit(source: str) -> tuple[Decision, AuditReport, Subject, dict[str, Any]]:
