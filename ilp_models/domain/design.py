@@ -34,7 +34,9 @@ class Column:
     rate: str = ""
 
 
-OWN_PAST: Final = Column("cell_share", "own_past", "{value:.2%} of them here, by what was counted here and around")
+OWN_PAST: Final = Column(
+    "cell_share", "own_past", "{value:.2%} of the city's events here, by what was counted here and around"
+)
 
 
 class FeatureFamily(Protocol):

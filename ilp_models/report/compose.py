@@ -229,7 +229,7 @@ def _importance(report: Report, evidence: Evidence, folder: Path) -> FigureFile 
     return FigureFile(
         path,
         f"Bars of the typical factor of each feature; the largest is {first['feature']}, x{first['multiplier']:.2f}.",
-        "Mean size of each feature's SHAP attribution over all units, as a multiplier of the expected count.",
+        "Mean size of each feature's attribution over all units, as a multiplier of the expected count.",
     )
 
 

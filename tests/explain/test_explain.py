@@ -141,6 +141,8 @@ def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without
     assert level[:, 0] == pytest.approx(plain.predict(periods).expected.sum("cell").values)
     assert share.sum(axis=1) == pytest.approx(1)
     assert np.ptp(explanation.attributions.values[..., 0], axis=1).max() <= 1e-12
+    reasons = Explain().top_reasons(explanation, np.ones(30))["words"]
+    assert reasons.str.contains("% of the city's events here, by what was counted here and around: x").any()
 
 
 def test_places_that_differ_are_found_again_in_half_of_the_events_and_places_that_do_not_are_not():

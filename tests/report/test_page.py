@@ -67,6 +67,10 @@ def admitted(content, tmp_path_factory):
     return Page(Report().write(tmp_path_factory.mktemp("admitted"), content).read_text(encoding="utf-8"))
 
 
+def test_the_size_of_attributions_names_no_method_as_forecasters_have_others(content):
+    assert content.importance.caption.startswith("Mean size of each feature's attribution over all units")
+
+
 def test_sections_stand_in_order(withheld):
     assert [section["id"] for section in withheld.all("section")] == SECTIONS
 

@@ -55,7 +55,9 @@ class RiskTerrain(TracedForecaster):
         Half-life of the city's level, in periods.
     """
 
-    share_column = Column("cell_share", "context", "{value:.2%} of them here, by what stands here and around")
+    share_column = Column(
+        "cell_share", "context", "{value:.2%} of the city's events here, by what stands here and around"
+    )
     factors_: tuple[Factor, ...]
     relative_risks_: pd.DataFrame
     shares_: npt.NDArray[np.float64]
