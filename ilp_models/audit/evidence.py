@@ -243,7 +243,7 @@ class Evidence:
         limit = self.limits.get(check, NO_LIMIT)
         state = State.INSUFFICIENT if thin else limit.judge(*numbers)
         subject = ", ".join(filter(None, (where.get("crime_type"), where.get("dimension"), where.get("group"))))
-        reason = f"{subject + ': ' if subject else ''}{title} {_spoken(*numbers)}"
+        reason = f"{subject + ': ' if subject else ''}{title} {_spoken(*numbers, limit)}"
         reason += f" ({limit.words() or 'reported only'})."
         if state is State.INSUFFICIENT:
             if not thin and math.isfinite(numbers[0]):
@@ -279,9 +279,12 @@ def none_allowed(check: str, title: str, count: float, reason: str, evidence: fl
     return Finding(check, title, state, reason, count, count, count, NONE_ALLOWED, evidence=evidence)
 
 
-def _spoken(estimate: float, low: float, high: float) -> str:
+def _spoken(estimate: float, low: float, high: float, limit: Limit) -> str:
     if not math.isfinite(estimate):
         return "has no value"
+    bounds = (limit.fail_below, limit.warn_below, limit.warn_above, limit.fail_above)
+    # a number just beyond a bound would read as the bound itself
+    digits = next((count for count in range(3, 9) if float(f"{estimate:.{count}g}") not in bounds), 3)
     exact = low == estimate == high
     interval = "" if exact else f" [{low:.3g}, {high:.3g}]" if math.isfinite(low + high) else " without an interval"
-    return f"is {estimate:.3g}{interval}"
+    return f"is {estimate:.{digits}g}{interval}"

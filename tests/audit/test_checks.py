@@ -1,17 +1,19 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ilp_models.audit import usual
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.evidence import Evidence
 from ilp_models.audit.gate import decide
 from ilp_models.audit.measures import checks as exposure
 from ilp_models.domain.demand import REQUIRED
 from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.finding import State
+from ilp_models.domain.finding import Limit, State
 from tests.audit import cases
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -41,6 +43,14 @@ def reasons(report):
 def spoiled(change):
     known, _ = cases.city()
     return replace(known, expected=change(known.expected.copy(deep=True)))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "words"), [(1.10027, "is 1.1003 ("), (1.1, "is 1.1 ("), (1.1004, "is 1.1004 ("), (1.2049, "is 1.2 (")]
+)
+def test_a_number_just_beyond_a_bound_does_not_read_as_the_bound(estimate, words):
+    limited = SimpleNamespace(limits={"calibration_slope": Limit(warn_above=1.1)})
+    assert words in Evidence.judged(limited, "calibration_slope", "the slope", (estimate,) * 3).reason
 
 
 def test_a_good_model_is_admitted():
