@@ -35,6 +35,8 @@ class Subject:
         Digest of the records.
     residents : tuple of Residents, optional
         Residents of the cells, one a dimension; by default those of the audit's own group table.
+    residents_ahead : tuple of Residents, optional
+        The same on the cells of the next forecast, where cells became active since.
     group_table : str, default ""
         Digest of the table they come from.
     trained : tuple of Timestamp, optional
@@ -54,6 +56,7 @@ class Subject:
     features: Sequence[Column] | None = None
     data: str = ""
     residents: tuple[Residents, ...] | None = None
+    residents_ahead: tuple[Residents, ...] | None = None
     group_table: str = ""
     trained: tuple[pd.Timestamp, pd.Timestamp] | None = None
     reporting_rates: npt.NDArray[np.float64] | None = None

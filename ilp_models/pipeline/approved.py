@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilp_models.audit.register.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.kept.asked import Left, digests
+from ilp_models.pipeline.kept.asked import Left
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,6 @@ def load_approved(
     if decision.approval is None:
         msg = f"Decision {decision.short} was not approved by a reviewer, whatever an alias says; see `ilp approve`."
         raise WithheldError(msg)
-    _check_files(left.folder, decision, Register(Path(register)))
     decision.holds_for(asked or {})
     return Approved(left.forecast, decision, left.folder)
 
@@ -96,14 +94,3 @@ def _folder(source: str, tracking: Tracker | None) -> str:
         msg = f"{source} is an alias; give the tracking store that knows it, or the folder of the run."
         raise InputError(msg)
     return tracking.promoted(name, alias)
-
-
-def _check_files(folder: Path, decision: Decision, register: Register) -> None:
-    approval = decision.approval
-    lines = [one for one in register.verify().about(decision.seal) if one.act == "approved"]
-    line = next(one for one in lines if approval is not None and one.moment == approval.moment)
-    then, today = line.content.get("files") or {}, digests(folder)
-    changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
-    if changed:
-        msg = f"{changed[0]} is not what was approved: it was changed, added or removed since; run the audit again."
-        raise WithheldError(msg)

@@ -170,12 +170,10 @@ def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, a
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5)
 
 
-def test_without_what_the_audit_kept_groups_are_not_known(shelf, admitted, tmp_path):
+def test_without_the_residents_that_were_audited_nothing_is_allocated(shelf, admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     shutil.rmtree(place / "audit")
-    done = allocate(shelf, place, "level=shift")
-    assert not (done.folder / "frontier.csv").exists()
-    assert "exposure and coverage of groups are not known" in done.told
+    assert "The residents that this decision rests on are not beside it" in refused(shelf, tmp_path / "other", place)
 
 
 def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
@@ -183,7 +181,7 @@ def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
     kept = place / "audit" / "subject.json"
     plain = json.loads(kept.read_text())
     kept.write_text(json.dumps({**plain, "group_table": "another"}))
-    assert "kept by another audit" in refused(shelf, tmp_path / "other", place)
+    assert "The residents that this decision rests on are not beside it" in refused(shelf, tmp_path / "other", place)
 
 
 @pytest.mark.parametrize("rule", ["proportional", "capped"])

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import geopandas as gpd
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -112,12 +113,19 @@ def tampered_evidence(place):
     tables.write_bytes(tables.read_bytes() + b"x")
 
 
-@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file, tampered_evidence])
+def other_reasons(place):
+    table = pd.read_parquet(place / "explanation.parquet")
+    table.assign(words="a known address").to_parquet(place / "explanation.parquet", index=False)
+
+
+@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file, tampered_evidence, other_reasons])
 def test_a_model_or_evidence_that_was_touched_after_its_approval_is_refused(place, spoil):
     approve(place)
     spoil(place)
-    with pytest.raises(WithheldError, match=r"(model|audit)/.* is not what was approved"):
+    with pytest.raises(WithheldError, match=r"(model|audit|explanation).* is not what was approved"):
         load(place)
+    with pytest.raises(WithheldError, match="is not what was approved"):
+        Left.by(str(place)).permitted(str(place.parent / "register.jsonl"))  # as export, allocate and monitor ask
 
 
 def test_a_decision_rewritten_with_a_new_seal_is_not_in_the_register(place):

@@ -3,16 +3,19 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.audit.gate import decide
 from ilp_models.audit.subject import Subject
-from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.terms import Terms
 from ilp_models.pipeline.kept.artefact import read_subject, write_subject
+from ilp_models.pipeline.kept.past import residents_of
 from tests.audit import cases
 
 
@@ -28,6 +31,21 @@ def test_a_delay_lengthens_the_blocks_of_the_audit_and_of_the_one_made_again(tmp
     assert first.header["resampling"]["block"] == 7
     again, _ = read_subject(write_subject(late, tmp_path / "audit", {}))
     assert cases.audit().run(again).to_dict() == first.to_dict()
+
+
+def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_beside(tmp_path):
+    known = subject()
+    more = tuple(replace(one, total=one.total + 1) for one in known.residents)
+    again, _ = read_subject(write_subject(replace(known, residents_ahead=more), tmp_path / "audit", {}))
+    np.testing.assert_array_equal(again.residents_ahead[0].total, known.residents[0].total + 1)
+    np.testing.assert_array_equal(again.residents[0].total, known.residents[0].total)
+    report = cases.audit(cases.group_table()).run(known)
+    decision = decide(report, cases.forecast(), datetime(2026, 1, 5, tzinfo=UTC))
+    assert residents_of(again, decision, known.grid.cells) is again.residents
+    grown = known.grid.cells.delete(0).append(pd.Index(["another"]))
+    assert residents_of(again, decision, grown) is again.residents_ahead
+    with pytest.raises(WithheldError, match="not beside it"):
+        residents_of(again, decision, known.grid.cells[1:])
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from ilp_models.pipeline.kept.open_tables import (
 )
 
 RESIDENTS: Final = "residents.npz"
+AHEAD: Final = "residents_ahead.npz"
 
 
 def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> Path:
@@ -47,8 +48,8 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
     -------
     Path
         ``folder``, with ``replays.parquet``, ``cells.parquet``, ``neighbours.parquet``, and where they are known
-        ``explanation.parquet``, ``residents.npz``, ``reporting_rates.parquet``, ``feedback.parquet`` and
-        ``feedback_observed.parquet``; ``subject.json`` holds the SHA-256 of each.
+        ``explanation.parquet``, ``residents.npz``, ``residents_ahead.npz``, ``reporting_rates.parquet``,
+        ``feedback.parquet`` and ``feedback_observed.parquet``; ``subject.json`` holds the SHA-256 of each.
     """
     folder.mkdir(parents=True, exist_ok=True)
     replays = (subject.replay, subject.baseline)
@@ -65,9 +66,11 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
     names = [f"{name}.parquet" for name in tables]
-    if subject.residents is not None:
-        np.savez_compressed(folder / RESIDENTS, allow_pickle=False, **_arrays(subject.residents))
-        names.append(RESIDENTS)
+    people = {RESIDENTS: subject.residents, AHEAD: subject.residents_ahead}
+    for name, residents in people.items():
+        if residents is not None:
+            np.savez_compressed(folder / name, allow_pickle=False, **_arrays(residents))
+            names.append(name)
     plain = {
         **facts,
         "data": subject.data,
@@ -78,7 +81,7 @@ def write_subject(subject: Subject, folder: Path, facts: Mapping[str, Any]) -> P
         "dispersion": [list(one.dispersion.dims) for one in replays],
         "features": None if subject.features is None else [vars(column) for column in subject.features],
         "explanation": None if subject.explanation is None else explanation_meaning(subject.explanation),
-        "residents": None if subject.residents is None else [_words(one) for one in subject.residents],
+        "residents": {name: [_words(one) for one in there] for name, there in people.items() if there is not None},
         "group_table": subject.group_table,
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
         "no_feedback": subject.no_feedback,
@@ -117,8 +120,8 @@ def read_subject(folder: Path) -> tuple[Subject, dict[str, Any]]:
         raise InputError(msg)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain["residents"] is not None:
-            plain["files"][RESIDENTS]  # a file that nothing vouches for is not looked at
+        for name in plain["residents"]:
+            plain["files"][name]  # a file that nothing vouches for is not looked at
         for name, digest in plain["files"].items():
             if _digest(folder / name) != digest:
                 msg = f"{folder / name} was changed after the audit; nothing can be shown from it."
@@ -127,7 +130,8 @@ def read_subject(folder: Path) -> tuple[Subject, dict[str, Any]]:
             Path(name).stem: pd.read_parquet(folder / name) for name in plain["files"] if name.endswith(".parquet")
         }
         subject = _subject(tables, plain)
-        return replace(subject, residents=_residents(folder, plain["residents"])), plain
+        here, ahead = (_residents(folder / name, plain["residents"].get(name)) for name in (RESIDENTS, AHEAD))
+        return replace(subject, residents=here, residents_ahead=ahead), plain
     except (AttributeError, BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
         msg = f"The audit kept in {folder} cannot be read ({error!r}); ask for a whole copy."
         raise StorageError(msg) from error
@@ -180,10 +184,10 @@ def _words(residents: Residents) -> dict[str, Any]:
     return {name: value for name, value in vars(residents).items() if not isinstance(value, np.ndarray)}
 
 
-def _residents(folder: Path, words: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
+def _residents(path: Path, words: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
     if words is None:
         return None
-    with (folder / RESIDENTS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         found = dict(arrays)
     made = []
     for at, one in enumerate(words):

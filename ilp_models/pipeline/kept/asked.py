@@ -113,7 +113,7 @@ class Left:
         Raises
         ------
         WithheldError
-            If anything speaks against it.
+            If anything speaks against it; after an approval also if a file that it covers was changed.
         """
         keys = _keys(trusted)
         # its own findings first: who may not act at all need not be told about registers
@@ -123,6 +123,8 @@ class Left:
         known = permitted(Register(Path(register)), decision, moment, keys)
         known.permits(self.forecast, moment)
         self.check_forecast(decision)
+        if known.approval is not None:
+            _check_files(self.folder, known, Register(Path(register)))
         return known
 
     def check_forecast(self, decision: Decision) -> None:
@@ -170,7 +172,7 @@ class Left:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what an approval covers: forecast, decision, and every file of the model and of the audit.
+    """Return the SHA-256 of what an approval covers: forecast, decision, reasons, and all of the model and the audit.
 
     Parameters
     ----------
@@ -185,6 +187,7 @@ def digests(folder: Path) -> dict[str, str]:
     files = [
         folder / "forecast.parquet",
         folder / "decision.json",
+        folder / "explanation.parquet",
         *sorted(folder.glob("model/**/*")),
         *sorted(folder.glob("audit/**/*")),
     ]
@@ -193,6 +196,17 @@ def digests(folder: Path) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
+
+
+def _check_files(folder: Path, decision: Decision, register: Register) -> None:
+    approval = decision.approval
+    lines = [one for one in register.verify().about(decision.seal) if one.act == "approved"]
+    line = next(one for one in lines if approval is not None and one.moment == approval.moment)
+    then, today = line.content.get("files") or {}, digests(folder)
+    changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
+    if changed:
+        msg = f"{changed[0]} is not what was approved: it was changed, added or removed since; run the audit again."
+        raise WithheldError(msg)
 
 
 def _keys(trusted: str | None) -> list[Ed25519PublicKey]:

@@ -48,20 +48,22 @@ def residents_of(kept: Subject | None, decision: Decision, cells: pd.Index) -> t
     Returns
     -------
     tuple of Residents
-        One a dimension, on these cells; empty where no group was audited or the run kept nothing.
+        One a dimension, on these cells; empty where no group was audited.
 
     Raises
     ------
     WithheldError
-        If what was kept is not on the cells and the group table that were decided on.
+        If what was kept is missing, or not on the cells and the group table that were decided on.
     """
-    if kept is None or not kept.residents:
+    if not decision.report.groups:
         return ()
-    header, own = decision.report.header, {"grid": kept.grid.digest(), "group_table": kept.group_table}
-    if any(header.get(name) != digest for name, digest in own.items()) or not kept.grid.cells.equals(cells):
-        msg = "The residents beside this decision were kept by another audit; ask for a whole copy of the run."
+    header, there = decision.report.header, None
+    if kept is not None and {**header, "grid": kept.grid.digest(), "group_table": kept.group_table} == dict(header):
+        there = kept.residents if kept.grid.cells.equals(cells) else kept.residents_ahead
+    if there is None or len(there[0].total) != len(cells):
+        msg = "The residents that this decision rests on are not beside it; ask for a whole copy of the run."
         raise WithheldError(msg)
-    return kept.residents
+    return there
 
 
 def explained_by(folder: Path) -> pd.DataFrame | None:

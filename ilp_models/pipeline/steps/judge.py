@@ -82,7 +82,10 @@ def judge(study: Study, ahead: Ahead, comparison: Comparison, explain: Explain, 
         trained=(study.events.start, study.cutoff),
         reporting_rates=audit.reporting_rates.on(comparison.grid),
     )
-    subject = _with_feedback(audit.with_residents(subject), ahead, audit)
+    subject = audit.with_residents(subject)
+    if subject.residents is not None and not ahead.grid.cells.equals(subject.grid.cells):
+        subject = replace(subject, residents_ahead=audit.groups.on(ahead.grid))
+    subject = _with_feedback(subject, ahead, audit)
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
     # the digest of a forecast says nothing of where its cells lie
