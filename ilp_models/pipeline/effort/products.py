@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ilp_models.domain.decision import Decision
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.effort.allocation_record import grounds
@@ -54,7 +55,7 @@ def write_products(made: Made, marking: Marking, levels: Sequence[str], folder: 
             period=made.words,
             summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
             f"{allocation.objective}. Chosen by {made.choice.who}: {made.choice.why}",
-            verdict="ADMITTED" if made.decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER",
+            verdict=verdict(made.decision),
             until=f"{made.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
             reasons=tuple(grounds(made.decision)),
@@ -78,3 +79,21 @@ def write_products(made: Made, marking: Marking, levels: Sequence[str], folder: 
         files.append(write_product(folder / f"{level}.html", product))
         files += write_rows(table, marking.facts, folder / f"{level}.csv")
     return files
+
+
+def verdict(decision: Decision) -> str:
+    """Return what a page calls its forecast: a reviewer who accepts what was withheld makes nothing admitted.
+
+    Parameters
+    ----------
+    decision : Decision
+        One that admits, or withholds and is approved.
+
+    Returns
+    -------
+    str
+        In capitals.
+    """
+    if not decision.admitted:
+        return "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER"
+    return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
