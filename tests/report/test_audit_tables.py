@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.report.audit import tables as tables
-from ilp_models.report.audit.sensitivity import summary, wide
+from ilp_models.report.audit.sensitivity import choices, summary, wide
 from ilp_models.report.sheets import Sheet
 from tests.report import dossier_makers as makers
 
@@ -52,6 +52,16 @@ def test_choices_by_hand():
     upland = table[(table["group"] == "Upland") & (table["setting"] == "per_km2") & (table["crime_type"] == "all")]
     assert upland["Exposure ratio"].tolist() == pytest.approx([0.84])
     assert upland["Exposure ratio, audited"].tolist() == pytest.approx([1.4])
+
+
+@pytest.mark.parametrize(("changes", "count"), [([True, False, False], 1), ([False, False, False], 0)])
+def test_what_hangs_on_the_error_of_the_census_is_counted_and_listed(changes, count):
+    table = pd.DataFrame({"group": ["Upland", "Lowland", "Shore"], "state": ["pass", "pass", "reported"]})
+    table = table.assign(state_at_low=table["state"], state_at_high=["fail", "pass", "reported"], changes=changes)
+    dossier = makers.full(sensitivity={"census_error": table})
+    lines = next(one.lines for one in choices(dossier, 60) if one.name == "Census error")
+    assert lines.caption == f"{count} of 2 findings would have another state at an end of the census interval"
+    assert lines.rows == (("Upland", "pass", "pass", "fail"),)[:count]
 
 
 def test_feedback_is_the_mean_over_replicates_with_its_ends():

@@ -13,6 +13,7 @@ from ilp_models.report.sheets import Sheet
 from ilp_models.report.words import MISSING, number
 
 _COLUMNS: Final = frozenset({"setting", "crime_type", "dimension", "group", "measure", "value", "against"})
+_STATES: Final = frozenset({"state", "state_at_low", "state_at_high", "changes"})
 _KEYS: Final = ["setting", "crime_type", "dimension", "group"]
 _OVERLAP: Final = "jaccard"
 _MOST: Final = 400  # rows of a choice; report.json holds the others
@@ -64,9 +65,19 @@ def choices(dossier: Dossier, most: int) -> tuple[Choice, ...]:
         if table is not None and set(table.columns) >= _COLUMNS and len(table):
             lines = Sheet.of(f"{words.capitalize()}: what changes", summary(table), most)
             table = wide(table)
+        elif table is not None and set(table.columns) >= _STATES:
+            lines = _changing(table, most)
         sheet = None if table is None else Sheet.of(f"Sensitivity: {words}", table, max(most, _MOST))
         found.append(Choice(words.capitalize(), SENSITIVITY.get(name, ""), lines, sheet, dossier.why_absent(name)))
     return tuple(found)
+
+
+def _changing(table: pd.DataFrame, most: int) -> Sheet:
+    """Return the findings whose state hangs on the error of the census, counted among those that have one."""
+    changing = table[table["changes"].astype(bool)]
+    judged = int((table["state"] != "reported").sum())
+    words = f"{len(changing)} of {judged} findings would have another state at an end of the census interval"
+    return Sheet.of(words, changing.drop(columns=["week_low", "week_high", "changes"], errors="ignore"), most)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
