@@ -118,7 +118,7 @@ def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
 def _confidence_words(rows: pd.DataFrame) -> str:
     if rows["confidence_p_value"].isna().all():
         return "There are too few periods to leave any out of the 90 % model confidence set."
-    inside = rows.loc[rows["in_confidence_set"].eq(True), "forecaster"]  # noqa: FBT003 - an argument by its meaning
+    inside = rows.loc[rows["in_confidence_set"].eq(other=True), "forecaster"]
     return f"The 90 % model confidence set holds {len(inside)} of {len(rows)}: {', '.join(inside)}."
 
 
