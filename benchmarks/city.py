@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 
-from ilp_models.backtest.replay import World
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.backtest.replay import BacktestData
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.instantiate import build_parts, resolve
 from ilp_models.domain.history import History
 
 SMALL_CITY: Final = (
@@ -21,7 +21,7 @@ SMALL_CITY: Final = (
 _WANTED: Final = ("data", "calendar", "grid", "model", "backtest")
 
 
-def study(*overrides: str, quick: bool) -> tuple[World, dict[str, Any]]:
+def study(*overrides: str, quick: bool) -> tuple[BacktestData, dict[str, Any]]:
     """Return a city as the task ``backtest`` sees it with LightGBM, from the shipped settings.
 
     Parameters
@@ -39,7 +39,7 @@ def study(*overrides: str, quick: bool) -> tuple[World, dict[str, Any]]:
     parts = configured("model=[lightgbm]", *overrides, *(SMALL_CITY if quick else ()))
     events, _ = parts["data"].read()
     cutoff = parts["backtest"].folds(events, parts["calendar"])[0].cutoff
-    return World(events, parts["grid"].build(events.known_at(cutoff)), parts["calendar"]), parts
+    return BacktestData(events, parts["grid"].build(events.known_at(cutoff)), parts["calendar"]), parts
 
 
 def configured(*overrides: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def configured(*overrides: str) -> dict[str, Any]:
     return build_parts({name: settings[name] for name in _WANTED})
 
 
-def first_history(world: World, parts: dict[str, Any]) -> History:
+def first_history(world: BacktestData, parts: dict[str, Any]) -> History:
     """Return what was known at the first cutoff of the backtest.
 
     Parameters
@@ -76,4 +76,4 @@ def first_history(world: World, parts: dict[str, Any]) -> History:
         The known past.
     """
     cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff
-    return History.at(cutoff, world.events, world.grid, world.calendar)
+    return History.from_events(cutoff, world.events, world.grid, world.calendar)

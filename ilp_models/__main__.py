@@ -2,7 +2,7 @@
 
 import sys
 
-from ilp_models.cli.door import main
+from ilp_models.cli.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

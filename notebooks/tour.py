@@ -14,8 +14,8 @@ import geopandas as gpd
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ilp_models.domain.caveat import CAVEAT
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
 

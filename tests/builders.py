@@ -9,7 +9,6 @@ import xarray as xr
 from scipy.sparse import csr_matrix
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
@@ -17,6 +16,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.stats.distributions import LEVELS, quantiles
 
 TYPES = ("Assault", "Break and Enter")
 
@@ -170,7 +170,7 @@ def history_of(counts, grid=None, unit="week", **settings):
     counts = np.asarray(counts)
     grid = city(1, counts.shape[1]) if grid is None else grid
     events = events_of(counts, grid, days={"week": 7, "day": 1}[unit], **settings)
-    return History.at(events.end, events, grid, Calendar(unit))
+    return History.from_events(events.end, events, grid, Calendar(unit))
 
 
 def poisson_counts(shape, rate=0.5, seed=0):

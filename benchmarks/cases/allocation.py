@@ -9,7 +9,7 @@ from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.territory import Territory
+from ilp_models.domain.allocation_input import AllocationInput
 
 GROUPS = ("a", "b", "c", "d", "reference")
 
@@ -88,7 +88,7 @@ def solved(
     )
 
 
-def city(shape: tuple[int, int], weeks: int) -> tuple[Territory, np.ndarray]:
+def city(shape: tuple[int, int], weeks: int) -> tuple[AllocationInput, np.ndarray]:
     """Return a made-up city whose first group lives where more is expected, and expected values.
 
     Parameters
@@ -109,7 +109,7 @@ def city(shape: tuple[int, int], weeks: int) -> tuple[Territory, np.ndarray]:
     share = rng.dirichlet(np.ones(len(GROUPS)), size)
     total = rng.uniform(500, 3000, size)
     people = share * total[:, None]
-    territory = Territory(
+    territory = AllocationInput(
         area_m2=np.full(size, 250_000.0),
         centres=np.stack([column, row], axis=1) * 500.0,
         neighbours=csr_matrix((size, size)),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.city import study
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.compute.local import LocalProcesses
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -85,7 +85,7 @@ def measure(*, quick: bool) -> list[Figure]:
     ]
 
 
-def run(world: World, parts: dict[str, Any]) -> None:
+def run(world: BacktestData, parts: dict[str, Any]) -> None:
     """Replay the city in this process, with an empty store of forecasts.
 
     Parameters

@@ -10,9 +10,9 @@ from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import Events
-from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.history import History
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
+from ilp_models.stats.filters import exponential_means
 
 _SIDE_M = 500.0
 
@@ -92,7 +92,7 @@ def synthetic_history(side: int, weeks: int, kinds: int) -> History:
     )
     end = start + pd.Timedelta(weeks=weeks)
     events = Events(table, "EPSG:32617", "America/Toronto", start, end)
-    return History.at(end, events, Squares(_SIDE_M).build(events), Calendar())
+    return History.from_events(end, events, SquareGrid(_SIDE_M).build(events), Calendar())
 
 
 def _names(kinds: int) -> Sequence[str]:

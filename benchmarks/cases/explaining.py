@@ -8,8 +8,8 @@ from sklearn.base import clone
 from benchmarks.city import first_history, study
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say, wall_seconds
-from ilp_models.explain.contributions import tree_contributions
 from ilp_models.explain.explain import Explain
+from ilp_models.explain.fast_tree_shap import tree_contributions
 
 _ROWS: Final = 100_000
 _EQUAL: Final = 1e-9

@@ -12,14 +12,14 @@ from scipy.sparse import csr_matrix
 from benchmarks.figure import Figure, Goal
 from benchmarks.memory import forget_peak, peak_bytes
 from benchmarks.timing import say, wall_seconds
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.measures.table import SHARES, measure_groups
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 _TYPES: Final = 5
 _GROUPS: Final = 10
@@ -69,7 +69,7 @@ def measure(*, quick: bool) -> list[Figure]:
     return figures
 
 
-def synthetic(cells: int, draws: int) -> Evidence:
+def synthetic(cells: int, draws: int) -> CheckContext:
     """Return forecasts, counts and residents of a made-up city where each cell is an area.
 
     Parameters
@@ -92,15 +92,15 @@ def synthetic(cells: int, draws: int) -> Evidence:
     names = tuple(f"group {place}" for place in range(_GROUPS))
     residents = Residents("origin", names, people, people.sum(axis=1), people, 0.0, area=np.arange(cells))
     grid = _grid(cells)
-    return Evidence(
+    return CheckContext(
         replay=_replay(grid, rates, observed, "model"),
         baseline=_replay(grid, blurred, observed, "baseline"),
         grid=grid,
         explanation=None,
         features=None,
         limits={},
-        minimum=Minimum(),
-        resampling=Resampling(draws=draws),
+        minimum=MinEvidence(),
+        resampling=Bootstrap(draws=draws),
         share=0.05,
         unit="count",
         floor=0.005,

@@ -11,7 +11,7 @@ from benchmarks.city import study
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
 from ilp_models.domain.history import History
-from ilp_models.model.kernels.kernel_density import KernelDensity
+from ilp_models.model.kernels.kernel_density import KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
 
 Floats = npt.NDArray[np.float64]
@@ -36,9 +36,9 @@ def measure(*, quick: bool) -> list[Figure]:
     """
     world, parts = study(quick=quick)
     cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff if quick else _CUTOFF
-    history = History.at(cutoff, world.events, world.grid, world.calendar)
+    history = History.from_events(cutoff, world.events, world.grid, world.calendar)
     periods = history.calendar.ahead(cutoff, 1)
-    kde = KernelDensity(bandwidths=(_BANDWIDTH_M,), half_lives=(np.inf,), window=_YEAR, background=(0.01,))
+    kde = KDE(bandwidths=(_BANDWIDTH_M,), half_lives=(np.inf,), window=_YEAR, background=(0.01,))
     prospective = ProspectiveHotSpot()
     say("fitting")
     kde.fit(history)

@@ -79,7 +79,7 @@ def measure(*, quick: bool) -> list[Figure]:
     """
     world, _ = study(quick=quick)
     cutoff = world.events.end if quick else _CUTOFF
-    history = History.at(cutoff, world.events, world.grid, world.calendar)
+    history = History.from_events(cutoff, world.events, world.grid, world.calendar)
     how = replace(SelfExciting()._declustering(history), tolerance=0.0)  # all steps are made
     kind = "burglary" if quick else "Break and Enter"
     year, every = points(history, [kind]).latest(_YEAR), points(history, history.events.crime_types)
@@ -130,7 +130,7 @@ def points(history: History, kinds: Any) -> Points:
     )
     day = ((table["occurred_at"] - first) / pd.Timedelta(days=1))[kept]
     x, y = (table.loc[kept, name].to_numpy(dtype=float) for name in ("x", "y"))
-    incidents = Incidents.of(day.to_numpy(dtype=float), x, y, cell[kept])
+    incidents = Incidents.from_arrays(day.to_numpy(dtype=float), x, y, cell[kept])
     return Points(incidents, (last - first) / pd.Timedelta(days=1), float(history.grid.area_m2.sum()))
 
 

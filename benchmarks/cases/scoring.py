@@ -7,16 +7,16 @@ from sklearn.metrics import mean_poisson_deviance
 
 from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
-from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.scoring.calibration import calibration
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
-from ilp_models.scoring.pairs import pairs
-from ilp_models.scoring.ranks import ranks
+from ilp_models.scoring.paired_tests import pairs
+from ilp_models.scoring.rank_tests import ranks
 from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
 from ilp_models.scoring.scores import Scoring
+from ilp_models.stats.distributions import LEVELS, quantiles
 
 _FLOOR = 0.005
 

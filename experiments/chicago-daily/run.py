@@ -18,10 +18,10 @@ import pandas as pd
 from masked import given_an_event, masked_scores
 
 from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.distribution import poisson_deviance
-from ilp_models.domain.ranking import Ranking
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import poisson_deviance
+from ilp_models.stats.ranking import Ranking
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
@@ -67,7 +67,7 @@ def stored(run: Path, forecasts: Path) -> list[Replay]:
 def scores(replay: Replay) -> dict[str, float]:
     """Return the scores over every unit as the benchmark counts them, with intervals from resampled weeks of days."""
     observed, expected = (cube.values.astype(float) for cube in (replay.observed, replay.expected))
-    resampling, days = Resampling(block=7), observed.shape[2]
+    resampling, days = Bootstrap(block=7), observed.shape[2]
     units = np.full(days, observed[..., 0].size, dtype=float)
     row = with_ends("deviance", resampling, poisson_deviance(observed, expected, FLOOR).sum(axis=(0, 1)), units)
     row["rmse"] = math.sqrt(((observed - expected) ** 2).mean())
@@ -78,7 +78,7 @@ def scores(replay: Replay) -> dict[str, float]:
     return row
 
 
-def with_ends(name: str, resampling: Resampling, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
+def with_ends(name: str, resampling: Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
     """Return sum / sum over the days and the ends of its interval."""
     found = resampling.ratio(top[:, None], bottom[:, None])
     return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
@@ -87,7 +87,7 @@ def with_ends(name: str, resampling: Resampling, top: np.ndarray, bottom: np.nda
 def hit_rate(observed: np.ndarray, expected: np.ndarray, cells: int) -> float:
     """Return the share of one type's events in the first cells of each day, ties shared out."""
     count = len(observed)
-    flagged = Ranking.of(expected, np.ones(count)).flagged(cells / count)
+    flagged = Ranking.from_expected(expected, np.ones(count)).flagged(cells / count)
     return float((flagged * observed).sum() / observed.sum())
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, WEIGHTED, Feedback, Patrols
+from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, WEIGHTED, Feedback, PatrolRule
 from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
@@ -38,7 +38,7 @@ def main() -> None:
             for reporting, exploration in SETTINGS:
                 started = time.process_time()
                 settings = Feedback(reporting=reporting, exploration=exploration)
-                outcome = simulate_feedback(model, history, Patrols(SHARE), settings, truth)
+                outcome = simulate_feedback(model, history, PatrolRule(SHARE), settings, truth)
                 print(city, name, reporting, exploration, f"{time.process_time() - started:.1f} CPU s", flush=True)  # noqa: T201
                 parts.append(
                     rows(outcome).assign(city=city, forecaster=name, reporting=reporting, exploration=exploration)
@@ -63,7 +63,7 @@ def read(config) -> tuple[History, np.ndarray | None]:
     events, _ = source.read()
     grid = places.build(events)
     cutoff = (calendar.whole(events.start, events.end)[-1] + 1).start_time
-    history = History.at(cutoff, events, grid, calendar)
+    history = History.from_events(cutoff, events, grid, calendar)
     if not hasattr(source, "reporting_rates"):
         return history, None
     recorded = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()

@@ -10,8 +10,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.agreement import rank_correlation, total_variation
 from ilp_models.domain.errors import InputError
+from ilp_models.stats.rank_statistics import rank_correlation, total_variation
 
 Floats = npt.NDArray[np.float64]
 

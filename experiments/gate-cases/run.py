@@ -23,21 +23,21 @@ from cities import FILES, YEAR, City, chicago, toronto
 from stated import CASES, LATER, STATED, Case
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.register.permission import Signing, approve, record
+from ilp_models.audit.register.approvals import Signing, approve, record
 from ilp_models.audit.register.register import Register
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
+from ilp_models.domain.checks import demanded
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.demand import demanded
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import WithheldError
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.steps.commit import git_commit
+from ilp_models.pipeline.code_version import git_commit
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -115,7 +115,7 @@ def audited(city: City, case: Case) -> Outcome:
         governance=GOVERNANCE,
     )
     trained = city.weeks[0].start_time, city.weeks[-TESTED].start_time
-    subject = Subject(replay, baseline, city.grid, features=columns(case), trained=trained)
+    subject = AuditInput(replay, baseline, city.grid, features=columns(case), trained=trained)
     report = audit.run(subject, NOW)
     forecast = RiskForecast.negative_binomial(
         replay.expected[..., -1:], replay.dispersion[:, 0], city.weeks[-1].start_time
@@ -179,7 +179,7 @@ def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, 
 
 
 def numbers_of(
-    audit: Audit, subject: Subject, report: AuditReport
+    audit: Audit, subject: AuditInput, report: AuditReport
 ) -> dict[tuple[str, str], tuple[float, float, float]]:
     """Return estimates and intervals by measure and group; those that no finding holds have no interval."""
     numbers = {(one.check, one.group): (one.estimate, one.low, one.high) for one in report.findings}

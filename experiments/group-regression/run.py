@@ -17,15 +17,15 @@ import pandas as pd
 import shapely
 
 from ilp_models.audit.measures import formulas
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.measures.intervals import draw
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
-DRAWS = Resampling()
+DRAWS = Bootstrap()
 CHICAGO_GROUPS = {
     "black_nh": "Black",
     "hispanic": "Hispanic",
@@ -156,7 +156,7 @@ def measures(city: City) -> dict[tuple[str, str, str], dict[str, float]]:
         "burdened": Cube(city.after, "cells", over="burdened"),
         "happened": Cube(city.after, "cells"),
     }
-    drawn = draw([Tally.of(Basis.of(city.residents), cubes)], DRAWS)[0]
+    drawn = draw([GroupSums.from_cubes(Basis.from_residents(city.residents), cubes)], DRAWS)[0]
     groups = city.residents.groups
     by_name = {
         NEED: formulas.need_adjusted_ratio,

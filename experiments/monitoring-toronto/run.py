@@ -14,16 +14,16 @@ from pathlib import Path
 import pandas as pd
 from hydra import compose, initialize_config_dir
 
-from ilp_models.audit.evidence import Minimum
+from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.monitoring.drift import mixes
 from ilp_models.audit.monitoring.monitoring import Monitoring
-from ilp_models.audit.monitoring.series import Series, Terms
-from ilp_models.backtest.replay import World, replay
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.parts import build_parts, resolve
-from ilp_models.pipeline.steps.study import open_study
-from ilp_models.pipeline.watch.since import events_of
+from ilp_models.audit.monitoring.series import Series, SeriesOptions
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.instantiate import build_parts, resolve
+from ilp_models.pipeline.monitoring_replay import events_of
+from ilp_models.pipeline.study import open_study
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -57,11 +57,11 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
         grid = study.grid_at(plan.folds(study.events, study.calendar)[0].cutoff)
         planned = {**config["backtest"], "test_periods": plan.test_periods, "horizon": 1, "end": end}
         known = replace(study, config={**config, "backtest": planned})
-        world = World(study.events, grid, study.calendar)
+        world = BacktestData(study.events, grid, study.calendar)
         (one,) = replay(
             parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
         ).replays
-        series = Series.of(one, grid, table.on(grid), Terms("count", 0.05, WEEKS, Minimum()))
+        series = Series.from_replay(one, grid, table.on(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence()))
         ordinals = [period.ordinal for period in one.periods]
         drift = mixes(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]

@@ -16,10 +16,10 @@ import pandas as pd
 
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.measures.intervals import Drawn
-from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -27,7 +27,7 @@ FLAGGED = 20
 DEFINITIONS = {"Hispanic residents apart": 0.0, "34 % of them white": 0.34, "50 % of them white": 0.5}
 PUBLISHED = {"black": 2.0, "other": 1.5}
 TOLERANCE = 0.25  # the study says "roughly" twice and one and a half times
-MONTHLY = Resampling(block=28)
+MONTHLY = Bootstrap(block=28)
 
 
 def main(data: Path) -> None:
@@ -77,7 +77,7 @@ def reproduce(
     rows = []
     for definition, moved in DEFINITIONS.items():
         groups = residents(people, moved)
-        drawn = Drawn.of_weeks(tally_flags(Basis.of(groups), flags, crimes), MONTHLY)
+        drawn = Drawn.from_weeks(tally_flags(Basis.from_residents(groups), flags, crimes), MONTHLY)
         ratio = drawn.estimate(partial(formulas.exposure_ratio, reference=groups.groups.index("white")))
         for group, published in PUBLISHED.items():
             at = 0, groups.groups.index(group)
@@ -85,7 +85,9 @@ def reproduce(
             rows.append([definition, group, published, *ours, TOLERANCE, abs(ours[0] - published) <= TOLERANCE])
     columns = ["definition", "group", "published", "ours", "low", "high", "tolerance", "met"]
     groups = residents(people, 0.0)
-    exposure = Drawn.of_weeks(tally_flags(Basis.of(groups), flags, crimes), MONTHLY).estimate(formulas.exposure)
+    exposure = Drawn.from_weeks(tally_flags(Basis.from_residents(groups), flags, crimes), MONTHLY).estimate(
+        formulas.exposure
+    )
     parts = {"exposure": exposure.value[0], "low": exposure.low[0], "high": exposure.high[0]}
     often = flags[0].sum(axis=1)
     caught, land = float((flags * crimes).sum() / crimes.sum()), float(flags.mean())

@@ -21,10 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.grid.searched import SearchedRectangles
-from ilp_models.grid.square import Squares
-from ilp_models.model.means.ewma import Ewma
-from ilp_models.pipeline.compared.challenge import Entry, evaluate, replay_challenge
+from ilp_models.grid.random_search import RandomSearchGrid
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.means.ewma import EWMA
+from ilp_models.pipeline.nij_challenge import ChallengeEntry, evaluate, replay_challenge
 from ilp_models.scoring.challenge import HORIZONS
 from ilp_models.scoring.challenge_rules import FOOT, least_cells
 
@@ -138,7 +138,7 @@ def origins(first: str, end: pd.Timestamp) -> list[pd.Timestamp]:
     return list(pd.date_range(first, last, freq=f"{7 * EVERY}D"))
 
 
-def entries(cfg: DictConfig, settings: pd.DataFrame, events: Events) -> list[Entry]:
+def entries(cfg: DictConfig, settings: pd.DataFrame, events: Events) -> list[ChallengeEntry]:
     """Return everything that is compared on some events: methods on squares, the decayed count on found grids too."""
     made = []
     for score in SIDES:
@@ -148,7 +148,7 @@ def entries(cfg: DictConfig, settings: pd.DataFrame, events: Events) -> list[Ent
             made += decays(cfg, score, sorted(of_kind["half_life"].unique()), kind)
         if len(events.crime_types) > 1:
             made += [
-                Entry(
+                ChallengeEntry(
                     name,
                     tables.grid(SIDES[score]),
                     instantiate(one, _convert_="all"),
@@ -161,10 +161,10 @@ def entries(cfg: DictConfig, settings: pd.DataFrame, events: Events) -> list[Ent
     return made
 
 
-def found(cfg: DictConfig, score: str, settings: pd.DataFrame) -> list[Entry]:
+def found(cfg: DictConfig, score: str, settings: pd.DataFrame) -> list[ChallengeEntry]:
     """Return a method on the grid found for each crime type."""
     return [
-        Entry(
+        ChallengeEntry(
             ON_FOUND_GRIDS,
             tables.grid(SIDES[score], searched=True),
             instantiate(cfg.model[ON_FOUND_GRIDS], _convert_="all"),
@@ -176,13 +176,13 @@ def found(cfg: DictConfig, score: str, settings: pd.DataFrame) -> list[Entry]:
     ]
 
 
-def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | None = None) -> list[Entry]:
+def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | None = None) -> list[ChallengeEntry]:
     """Return the decayed counts of some half-lives: on squares, or for one crime type on the grid found for it."""
     return [
-        Entry(
+        ChallengeEntry(
             tables.named(half_life),
             tables.grid(SIDES[score], searched=kind is not None),
-            Ewma(half_lives=(half_life,), smoothing=(0.0,)),
+            EWMA(half_lives=(half_life,), smoothing=(0.0,)),
             squares(cfg, score) if kind is None else searched(cfg, score, half_life),
             cells(score),
             crime_types=None if kind is None else (kind,),
@@ -191,16 +191,16 @@ def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | Non
     ]
 
 
-def squares(cfg: DictConfig, score: str) -> Squares:
+def squares(cfg: DictConfig, score: str) -> SquareGrid:
     """Return the squares on which a score is taken; n* needs every cell of the city, PAI those with a past or near."""
     active = "all" if score == "PEI" else cfg.grid.active
     parents = instantiate(cfg.grid.parents, _convert_="all")
-    return Squares(SIDES[score] * FOOT, active=active, area=cfg.grid.area, parents=parents)
+    return SquareGrid(SIDES[score] * FOOT, active=active, area=cfg.grid.area, parents=parents)
 
 
-def searched(cfg: DictConfig, score: str, half_life: float) -> SearchedRectangles:
+def searched(cfg: DictConfig, score: str, half_life: float) -> RandomSearchGrid:
     """Return the search for the grid on which a decayed count is most concentrated."""
-    return SearchedRectangles(
+    return RandomSearchGrid(
         SIDES[score] * FOOT,
         cells(score),
         7 * half_life,

@@ -9,9 +9,9 @@ import pandas as pd
 
 import ilp_models
 from ilp_models.domain.recipe import code_digest
-from ilp_models.domain.resampling import Resampling
-from ilp_models.pipeline.steps.commit import git_commit
+from ilp_models.pipeline.code_version import git_commit
 from ilp_models.scoring.challenge import COUNTS, HORIZONS, Pooled, pai, pei, pooled
+from ilp_models.stats.bootstrap import Bootstrap
 
 SIDES = {"PAI": 250, "PEI": 600}  # feet; PAI asks for the smallest cells, PEI for the largest
 BASELINE = "decayed_count"
@@ -56,7 +56,7 @@ def summarise(table: pd.DataFrame, every: int) -> pd.DataFrame:
     """Return the scores pooled over origins with their standard errors, and by how much they exceed the baseline's."""
     rows = []
     for unit, group in table.groupby(UNIT):
-        how = Resampling(block=int(np.ceil(HORIZONS[unit[2]] / 7 / every)))
+        how = Bootstrap(block=int(np.ceil(HORIZONS[unit[2]] / 7 / every)))
         parts = {key: _ratio(one.sort_values("cutoff"), unit[0]) for key, one in group.groupby(["entry", "grid"])}
         base = parts[BASELINE, grid(SIDES[unit[0]])]
         for (entry, place), part in parts.items():

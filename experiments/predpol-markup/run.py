@@ -14,7 +14,7 @@ import pandas as pd
 
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.tally import Basis
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.residents import Residents
 
 FOLDER = Path(__file__).resolve().parent
@@ -87,7 +87,7 @@ def targeting(blocks: pd.DataFrame, more: int) -> pd.Series:
 
 def sums(counts: np.ndarray, people: Residents) -> formulas.Totals:
     """Return sums of counts by group; one map has no interval over periods."""
-    return tally_flags(Basis.of(people), counts, counts).whole
+    return tally_flags(Basis.from_residents(people), counts, counts).whole
 
 
 def predictions(blocks: pd.DataFrame) -> pd.Series:

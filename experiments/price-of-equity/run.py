@@ -19,8 +19,8 @@ from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import CAPS, Frontier
 from ilp_models.audit.residents import Residents
 from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.territory import Territory
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -114,7 +114,7 @@ def columns(counts: np.ndarray, at: int) -> np.ndarray:
 def ours(expected: np.ndarray, recorded: np.ndarray, residents: Residents) -> pd.DataFrame:
     """Return the frontier of caps against the residents of no visible minority, judged by what was recorded."""
     cells = len(expected)
-    territory = Territory(
+    territory = AllocationInput(
         area_m2=np.ones(cells),
         centres=np.zeros((cells, 2)),
         neighbours=csr_matrix((cells, cells)),

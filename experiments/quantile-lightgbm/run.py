@@ -17,11 +17,11 @@ from lightgbm import LGBMRegressor
 from omegaconf import OmegaConf
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.history import History
-from ilp_models.domain.resampling import Resampling
 from ilp_models.model.regressions.design_matrix import DesignMatrix
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import LEVELS, quantiles
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 END = pd.Timestamp("2020-12-28")
@@ -40,12 +40,12 @@ def main() -> None:
     events, _ = parts["data"].read()
     cutoff = END - pd.Timedelta(weeks=TEST)
     grid = parts["grid"].build(events.known_at(cutoff))
-    known, later = (History.at(moment, events, grid, Calendar()) for moment in (cutoff, END))
+    known, later = (History.from_events(moment, events, grid, Calendar()) for moment in (cutoff, END))
     forecaster = parts["model"]["lightgbm"].fit(known)
     weeks = later.panel.periods[-TEST:]
     mean = np.stack(
         [
-            forecaster.update(History.at(week.start_time, events, grid, Calendar()))
+            forecaster.update(History.from_events(week.start_time, events, grid, Calendar()))
             .predict(pd.PeriodIndex([week]))
             .expected.values[..., 0]
             for week in weeks
@@ -61,7 +61,7 @@ def main() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def rows(kind: str, forecaster: LightGbm, known: History, later: History, mean: np.ndarray) -> list[str]:
+def rows(kind: str, forecaster: LightGBM, known: History, later: History, mean: np.ndarray) -> list[str]:
     """Return the lines of the table about one crime type, whose expected counts have the shape (weeks, cells)."""
     at = known.events.crime_types.index(kind)
     observed = later.panel.by_period[-TEST:, at]
@@ -72,13 +72,13 @@ def rows(kind: str, forecaster: LightGbm, known: History, later: History, mean: 
     lines = []
     for name, loss in zip(METHODS, losses, strict=True):
         weekly, base = (2 * one.mean(axis=(0, 2)) for one in (loss, losses[0]))
-        gain = Resampling().ratio((base - weekly)[:, None], base[:, None])
+        gain = Bootstrap().ratio((base - weekly)[:, None], base[:, None])
         less = "-" if loss is losses[0] else f"{gain.value[0]:+.2%} [{gain.low[0]:+.2%}, {gain.high[0]:+.2%}]"
         lines.append(f"| {kind} | {name} | {loss[stored].mean():.5f} | {weekly.mean():.5f} | {less} |")
     return lines
 
 
-def direct_quantiles(at: int, forecaster: LightGbm, known: History, later: History) -> np.ndarray:
+def direct_quantiles(at: int, forecaster: LightGBM, known: History, later: History) -> np.ndarray:
     """Return quantiles of one crime type, one regression a level, on the columns of the fitted forecaster."""
     matrix = DesignMatrix(forecaster.features, forecaster.rate_floor, with_offset=True)
     counts = known.panel.by_period[-LEARN:, at].ravel()

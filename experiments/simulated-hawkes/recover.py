@@ -68,11 +68,11 @@ def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
     from ilp_models.data.simulated.rates import SimulatedType  # noqa: PLC0415
     from ilp_models.domain.calendar import Calendar  # noqa: PLC0415
     from ilp_models.domain.history import History  # noqa: PLC0415
-    from ilp_models.grid.square import Squares  # noqa: PLC0415
+    from ilp_models.grid.square import SquareGrid  # noqa: PLC0415
 
     kind = SimulatedType(yearly=size / 5, season=0.2, **TRUTH)
     events, _ = SimulatedCity(crime_types={"incident": kind}, reporting_rate=1.0, **CITIES[city]).read()
-    history = History.at(events.end, events, Squares(500).build(events), Calendar())
+    history = History.from_events(events.end, events, SquareGrid(500).build(events), Calendar())
     learn = {"etas": _etas, "self_exciting": _self_exciting}[method]
     before = time.process_time()
     learned = learn(history)
@@ -88,9 +88,9 @@ def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
 
 
 def _etas(history: object) -> dict[str, tuple[float, float]]:
-    from ilp_models.model.point_processes.etas import Etas  # noqa: PLC0415
+    from ilp_models.model.point_processes.etas import ETAS  # noqa: PLC0415
 
-    model = Etas(background_metres=100, least_delay=0, holdout=1).fit(history)
+    model = ETAS(background_metres=100, least_delay=0, holdout=1).fit(history)
     lines = model.parameters_.head(len(TRUTH)).to_dict("records")
     return {line["name"]: (line["value"], line["standard_error"]) for line in lines}
 

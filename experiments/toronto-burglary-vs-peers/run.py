@@ -24,10 +24,10 @@ from hydra.utils import instantiate
 
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.panel import Panel
-from ilp_models.domain.ranking import Ranking
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import poisson_deviance
+from ilp_models.stats.ranking import Ranking
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
@@ -121,7 +121,7 @@ def replayed(run: Path, forecasts: Path, kind: str) -> tuple[xr.DataArray, dict[
 
 def scores(observed: np.ndarray, expected: np.ndarray) -> dict[str, float]:
     """Return PAI, deviance and sum ratio of one forecaster, with intervals from resampled blocks of four weeks."""
-    resampling, row, events = Resampling(), {}, observed.sum(axis=0)
+    resampling, row, events = Bootstrap(), {}, observed.sum(axis=0)
     for name in SHARES:
         row |= with_ends(name, resampling, weekly_pai(observed, expected, name), events)
     row |= with_ends("deviance", resampling, weekly_deviance(observed, expected), np.ones_like(events))
@@ -137,10 +137,10 @@ def weekly_pai(observed: np.ndarray, expected: np.ndarray, name: str) -> np.ndar
     """Return what each week adds to a PAI: events on the first cells, over the share that these are of all."""
     cells = len(observed)
     part = math.ceil(SHARES[name] * cells) / cells  # whole cells, as the peers' table counts them
-    return np.asarray((Ranking.of(expected, np.ones(cells)).flagged(part) * observed).sum(axis=0) / part)
+    return np.asarray((Ranking.from_expected(expected, np.ones(cells)).flagged(part) * observed).sum(axis=0) / part)
 
 
-def with_ends(name: str, resampling: Resampling, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
+def with_ends(name: str, resampling: Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
     """Return sum / sum over the weeks and the ends of its interval."""
     found = resampling.ratio(top[:, None], bottom[:, None])
     return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
@@ -157,8 +157,8 @@ def against(
             line |= {f"published_{name}": row[name], f"{name}_is": standing(mine, name, row[name])}
         if (name := stand_in(row["forecast"], weekly)) is not None:
             less, more = (ours - others for ours, others in zip(weekly[CANDIDATE], weekly[name], strict=True))
-            line |= {"form": name, **with_ends("difference", Resampling(), less, np.ones_like(less))}
-            line |= with_ends(f"{PAIRED}_difference", Resampling(), more, events)
+            line |= {"form": name, **with_ends("difference", Bootstrap(), less, np.ones_like(less))}
+            line |= with_ends(f"{PAIRED}_difference", Bootstrap(), more, events)
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.distribution import log_probability, poisson_deviance
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.resampling import Resampling
-from ilp_models.scoring.bounds import expected_deviance
+from ilp_models.scoring.noise_floor import expected_deviance
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import log_probability, poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- left -->\n).*?(<!-- end of left -->)", re.DOTALL)
@@ -84,7 +84,7 @@ def _scattered(expected, spread):
 
 def _skill(base, deviance):
     """Return the share of the baseline's deviance that is saved, with its interval over weeks."""
-    saved = Resampling().ratio((base - deviance).sum(axis=(0, 1))[:, None], base.sum(axis=(0, 1))[:, None])
+    saved = Bootstrap().ratio((base - deviance).sum(axis=(0, 1))[:, None], base.sum(axis=(0, 1))[:, None])
     return [float(part[0]) for part in (saved.value, saved.low, saved.high)]
 
 

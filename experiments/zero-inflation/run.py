@@ -24,9 +24,9 @@ from statsmodels.discrete.discrete_model import NegativeBinomial, Poisson
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.history import History
-from ilp_models.domain.resampling import Resampling
 from ilp_models.features.calendar import CalendarColumns
 from ilp_models.features.means import ExponentialMeans
+from ilp_models.stats.bootstrap import Bootstrap
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 END = "2020-12-28"
@@ -72,8 +72,8 @@ def records(kind: str) -> tuple[np.ndarray, np.ndarray]:
     data.end = END
     events, _ = instantiate(data, _convert_="all").read()
     cutoff = pd.Timestamp(END)
-    active = History.at(cutoff - pd.Timedelta(weeks=TEST), events, whole(events), Calendar()).events
-    history = History.at(cutoff, events, whole(active), Calendar())
+    active = History.from_events(cutoff - pd.Timedelta(weeks=TEST), events, whole(events), Calendar()).events
+    history = History.from_events(cutoff, events, whole(active), Calendar())
     at = events.crime_types.index(kind)
     periods = history.panel.periods[-LEARN - TEST :]
     shape = len(periods), len(events.crime_types), len(history.grid)
@@ -116,7 +116,7 @@ def print_table(kind: str, rows: list[tuple], scores: dict[str, np.ndarray], zer
         "|---|---|---|---|---|---|---|",
     ]
     for name, settled, seconds, loss, empty in rows:
-        gain = Resampling().ratio((base - scores[name])[:, None], np.ones((TEST, 1)))
+        gain = Bootstrap().ratio((base - scores[name])[:, None], np.ones((TEST, 1)))
         less = f"{gain.value[0]:+.5f} [{gain.low[0]:+.5f}, {gain.high[0]:+.5f}]"
         cells = [name, "yes" if settled else "no", f"{seconds:.0f}", f"{loss:.1f}", f"{scores[name].mean():.5f}"]
         lines.append(f"| {' | '.join([*cells, '-' if scores[name] is base else less, f'{empty:.4f}'])} |")

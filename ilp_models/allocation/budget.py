@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.allocation import UNITS
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Budget:
             return
         raise InputError(msg)
 
-    def need(self, territory: Territory) -> Floats:
+    def need(self, territory: AllocationInput) -> Floats:
         """Return what covering each cell in full takes.
 
         Parameters
@@ -77,7 +77,7 @@ class Budget:
         """
         return np.asarray(self.per_cell + self.per_km2 * territory.area_m2 / 1e6, dtype=float)
 
-    def available(self, territory: Territory) -> float:
+    def available(self, territory: AllocationInput) -> float:
         """Return what may be spent in each period.
 
         Parameters
@@ -104,7 +104,7 @@ class Budget:
             raise InputError(msg)
         return float(self.amount)
 
-    def parts(self, expected_value: Floats, territory: Territory) -> tuple[Floats, Floats, float]:
+    def parts(self, expected_value: Floats, territory: AllocationInput) -> tuple[Floats, Floats, float]:
         """Return the checked values with what the cells need and what there is.
 
         Parameters

@@ -9,13 +9,20 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.exploration import chance, check_exploration, explore, explored_cells
-from ilp_models.allocation.patrol_areas import patrol_area_rule
-from ilp_models.allocation.programme import Programme
-from ilp_models.allocation.rules import Bounds, Exposure, Rule, coverage_rules, district_rules, spacing_rules
+from ilp_models.allocation.constraints import (
+    Bounds,
+    Constraint,
+    ExposureCap,
+    coverage_rules,
+    district_rules,
+    spacing_rules,
+)
+from ilp_models.allocation.contiguity import patrol_area_rule
+from ilp_models.allocation.milp import MixedIntegerProgram
+from ilp_models.allocation.random_sampling import check_sampling, inclusion_probability, sample_cells, sampled_cells
 from ilp_models.domain.allocation import Effort
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,7 +37,7 @@ class Constrained:
         What may be spent.
     exposure : mapping of str to mapping, optional
         By dimension of groups: ``cap`` (a number, or numbers by group) and ``reference``; see
-        :class:`ilp_models.allocation.rules.Exposure`.
+        :class:`ilp_models.allocation.constraints.ExposureCap`.
     coverage : mapping of str to float or mapping, optional
         By dimension of groups: the least share of the expected events of a group on covered land.
     districts : float or mapping of str to float, optional
@@ -78,7 +85,7 @@ class Constrained:
 
     def __post_init__(self) -> None:
         """Refuse settings that no allocation could keep."""
-        check_exploration(self.exploration)
+        check_sampling(self.exploration)
         self._caps()
         if not (self.spacing >= 0 and 0 <= self.gap < 1 and self.seconds > 0):
             msg = (
@@ -110,7 +117,7 @@ class Constrained:
         ]
         return f"constrained: {'; '.join(kept) or 'the budget only'}"
 
-    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
         """Return the effort of each cell and period.
 
         Parameters
@@ -134,33 +141,33 @@ class Constrained:
         """
         values, need, available = self.budget.parts(expected_value, territory)
         expected = values if territory.expected is None else np.asarray(territory.expected, dtype=float)
-        covered, drawn = explored_cells(self.exploration, need, available) if self.exploration else (0, 0)
-        likely = chance(len(need), covered, drawn) if drawn else 0.0
+        covered, drawn = sampled_cells(self.exploration, need, available) if self.exploration else (0, 0)
+        likely = inclusion_probability(len(need), covered, drawn) if drawn else 0.0
         fixed = self._fixed_rules(territory, need, available, drawn, likely)
         amount, inclusion = np.zeros_like(values), np.zeros_like(values)
         gaps = np.zeros(values.shape[1])
         for period in range(values.shape[1]):
             floors = self._floors(territory, expected[:, period], likely)
-            programme = Programme(values[:, period], (*fixed, *floors), self.whole, self.gap, self.seconds)
+            programme = MixedIntegerProgram(values[:, period], (*fixed, *floors), self.whole, self.gap, self.seconds)
             chosen, gaps[period] = programme.solve(f"Period {period + 1}")
             flags, inclusion[:, period] = chosen, chosen > 0
             if drawn:
                 rng = np.random.default_rng((self.seed, territory.draw, period))
-                covered_now, inclusion[:, period] = explore(chosen > 0, drawn, rng)
+                covered_now, inclusion[:, period] = sample_cells(chosen > 0, drawn, rng)
                 flags = covered_now.astype(float)
             amount[:, period] = flags * need
         return Effort(amount, inclusion, gaps)
 
-    def _caps(self) -> dict[str, Exposure]:
+    def _caps(self) -> dict[str, ExposureCap]:
         try:
-            return {dimension: Exposure(**cap) for dimension, cap in (self.exposure or {}).items()}
+            return {dimension: ExposureCap(**cap) for dimension, cap in (self.exposure or {}).items()}
         except TypeError as error:
             msg = f"allocation.exposure needs cap, and may have reference, for each dimension ({error})."
             raise InputError(msg) from error
 
     def _fixed_rules(
-        self, territory: Territory, need: Floats, available: float, drawn: int, likely: float
-    ) -> list[Rule]:
+        self, territory: AllocationInput, need: Floats, available: float, drawn: int, likely: float
+    ) -> list[Constraint]:
         """Return the rules that are the same in every period."""
         rules = self._spending(need, available - drawn * need[0] if drawn else available)
         for dimension, cap in self._caps().items():
@@ -174,20 +181,20 @@ class Constrained:
             rules.append(patrol_area_rule(territory, self.patrol_areas, max(most, 1)))
         return rules
 
-    def _spending(self, need: Floats, available: float) -> list[Rule]:
+    def _spending(self, need: Floats, available: float) -> list[Constraint]:
         even = np.ptp(need) <= 1e-9 * need.max()
         row, most = csr_matrix(need / need.max()), available / need.max()
         if even and self.whole:  # a number of whole cells
             most = np.floor(most + 1e-9)
         words = f"{most * need.max():g} {self.budget.unit}"
         high = np.array([most])
-        rules = [Rule(f"a budget of {words}", "raise the budget", row, -np.inf * np.ones(1), high)]
+        rules = [Constraint(f"a budget of {words}", "raise the budget", row, -np.inf * np.ones(1), high)]
         if self.spend_all and (even or not self.whole):
             way_out = "set allocation.spend_all=false"
-            rules.append(Rule(f"spending all {words}", way_out, row, high, np.array([np.inf])))
+            rules.append(Constraint(f"spending all {words}", way_out, row, high, np.array([np.inf])))
         return rules
 
-    def _floors(self, territory: Territory, expected: Floats, likely: float) -> list[Rule]:
+    def _floors(self, territory: AllocationInput, expected: Floats, likely: float) -> list[Constraint]:
         return [
             rule
             for dimension, floor in (self.coverage or {}).items()

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.allocation.consequences import consequences, expected_share
 from ilp_models.allocation.constrained import Constrained
+from ilp_models.allocation.impact import expected_share, group_impact
 from ilp_models.domain.allocation import Allocator, Effort
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class _Task:
 
     allocator: Allocator
     value: Floats
-    territory: Territory
+    territory: AllocationInput
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Frontier:
         self,
         allocator: Constrained,
         value: Floats,
-        territory: Territory,
+        territory: AllocationInput,
         compute: Compute,
         recorded: Floats | None = None,
     ) -> pd.DataFrame:
@@ -125,10 +125,10 @@ class Frontier:
                 share = expected_share(effort, need)
                 capture = float((share * (value if recorded is None else recorded)).sum()) / total
                 uncapped = capture if cap == np.inf else uncapped
-                gap, means = float(effort.gap.max()), consequences(share, events, groups, self.reference)
+                gap, means = float(effort.gap.max()), group_impact(share, events, groups, self.reference)
             else:
                 capture, gap = np.nan, np.nan
-                means = consequences(np.zeros_like(value), events, groups, self.reference)
+                means = group_impact(np.zeros_like(value), events, groups, self.reference)
                 means.iloc[:, 2:] = np.nan
             told: dict[str, Any] = {
                 "cap": cap,
@@ -146,7 +146,7 @@ class Frontier:
         dimension: str,
         caps: Sequence[float],
         value: Floats,
-        where: tuple[Territory, Compute],
+        where: tuple[AllocationInput, Compute],
     ) -> dict[float, tuple[Effort | None, str]]:
         territory, compute = where
         solved: dict[float, tuple[Effort | None, str]] = {}
@@ -167,7 +167,7 @@ class Frontier:
         return solved
 
 
-def allocate_all(allocator: Allocator, value: Floats, territory: Territory, compute: Compute) -> Effort:
+def allocate_all(allocator: Allocator, value: Floats, territory: AllocationInput, compute: Compute) -> Effort:
     """Return the effort of all periods, each solved on its own where the work runs.
 
     Parameters

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from ilp_models.allocation.budget import Budget
 from ilp_models.domain.allocation import Effort
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Proportional:
         """The rule in words."""
         return f"proportional to value^{self.exponent:g}{', drawn by lottery' if self.lottery else ''}"
 
-    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
         """Return the effort of each cell and period.
 
         Parameters
@@ -90,14 +90,14 @@ def _poured(weights: Floats, need: Floats, available: float) -> Floats:
     amount = np.zeros_like(need)
     some = weights > 0
     if some.any():
-        amount[some] = pour(weights[some], need[some], min(available, float(need[some].sum())))
+        amount[some] = water_fill(weights[some], need[some], min(available, float(need[some].sum())))
     left = available - float(amount.sum())
     if left > 1e-9 * available and not some.all():
-        amount[~some] = pour(need[~some], need[~some], min(left, float(need[~some].sum())))
+        amount[~some] = water_fill(need[~some], need[~some], min(left, float(need[~some].sum())))
     return amount
 
 
-def pour(weights: Floats, need: Floats, available: float) -> Floats:
+def water_fill(weights: Floats, need: Floats, available: float) -> Floats:
     """Return effort c w_i, cut at the need of each cell, with c such that all is spent.
 
     Parameters

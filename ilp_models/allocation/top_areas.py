@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.exploration import check_exploration, explore, explored_cells
+from ilp_models.allocation.random_sampling import check_sampling, sample_cells, sampled_cells
 from ilp_models.domain.allocation import Effort
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class TopAreas:
 
     def __post_init__(self) -> None:
         """Refuse a share that is none."""
-        check_exploration(self.exploration)
+        check_sampling(self.exploration)
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class TopAreas:
         drawn = f", {self.exploration:.0%} of the budget drawn at random" if self.exploration else ""
         return f"top areas{drawn}"
 
-    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
         """Return the effort of each cell and period.
 
         Parameters
@@ -76,13 +76,13 @@ class TopAreas:
         return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
 
     def _explored(self, order: npt.NDArray[np.int64], need: Floats, available: float, draw: int) -> Effort:
-        covered, drawn = explored_cells(self.exploration, need, available)
+        covered, drawn = sampled_cells(self.exploration, need, available)
         amount, inclusion = np.zeros(order.shape), np.zeros(order.shape)
         for period in range(order.shape[1]):
             chosen = np.zeros(len(order), dtype=bool)
             chosen[order[: covered - drawn, period]] = True
             rng = np.random.default_rng((self.seed, draw, period))
-            flags, inclusion[:, period] = explore(chosen, drawn, rng)
+            flags, inclusion[:, period] = sample_cells(chosen, drawn, rng)
             amount[:, period] = flags * need
         return Effort(amount, inclusion, np.zeros(order.shape[1]))
 
@@ -118,7 +118,7 @@ class Capped:
         """The rule in words."""
         return f"top areas, at most {self.most:.0%} of the budget for a district"
 
-    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
         """Return the effort of each cell and period.
 
         Parameters

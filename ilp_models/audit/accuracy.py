@@ -3,16 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.audit.evidence import Evidence
-from ilp_models.domain.calibration import calibration_line
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.finding import ALL, Finding
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
+from ilp_models.stats.calibration import calibration_line
 
 Floats = npt.NDArray[np.float64]
 
 
-def check_baseline(evidence: Evidence) -> list[Finding]:
+def check_baseline(evidence: CheckContext) -> list[Finding]:
     """Return whether the forecaster beats the baseline, in Poisson deviance and in PAI on the flagged land.
 
     Parameters
@@ -46,7 +46,7 @@ def check_baseline(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def check_sums(evidence: Evidence) -> list[Finding]:
+def check_sums(evidence: CheckContext) -> list[Finding]:
     """Return whether as many events happened as were expected.
 
     Parameters
@@ -65,7 +65,7 @@ def check_sums(evidence: Evidence) -> list[Finding]:
     return _by_type(evidence, "sum_ratio", "expected over recorded events", ratio, advice=advice)
 
 
-def check_calibration(evidence: Evidence) -> list[Finding]:
+def check_calibration(evidence: CheckContext) -> list[Finding]:
     """Return whether high and low forecasts mean what they say.
 
     Parameters
@@ -98,7 +98,7 @@ def check_calibration(evidence: Evidence) -> list[Finding]:
     return findings
 
 
-def _by_type(evidence: Evidence, check: str, title: str, estimate: Estimate, **words: str) -> list[Finding]:
+def _by_type(evidence: CheckContext, check: str, title: str, estimate: Estimate, **words: str) -> list[Finding]:
     events = _pooled(evidence.observed).sum(axis=0)
     rows = np.stack([estimate.value, estimate.low, estimate.high], axis=1).tolist()
     return [

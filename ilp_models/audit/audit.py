@@ -5,22 +5,22 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from ilp_models.audit import usual
-from ilp_models.audit.checks import Questions, crashed, findings_of
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit import defaults as usual
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.checks import CheckOptions, crashed, findings_of
 from ilp_models.audit.feedback.feedback import Feedback
-from ilp_models.audit.flags import HARM, SHARES_OF, UNITS
+from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.header import header_of
 from ilp_models.audit.residents import Residents
+from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT
 from ilp_models.audit.sensitivity.rates import ReportingRates
-from ilp_models.audit.sensitivity.types import ENFORCEMENT
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.audit import AuditReport, Finding, Limit
-from ilp_models.domain.demand import REQUIRED
+from ilp_models.domain.checks import REQUIRED
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import Governance
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 CONFIGURED: Final = frozenset(usual.LIMITS)
 _DEPRIVED: Final = ("dimension", "group")
@@ -54,9 +54,9 @@ class Audit:
     harm : mapping of str to float, optional
         Harm of one event of each crime type, for the unit ``harm``.
     minimum : mapping, optional
-        The least evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.evidence.Minimum`.
+        The least evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.check_context.MinEvidence`.
     block, draws, level, seed : int, int, float, int
-        Resampling of periods; see :class:`ilp_models.domain.resampling.Resampling`.
+        Resampling of periods; see :class:`ilp_models.stats.bootstrap.Bootstrap`.
     floor : float, default 0.005
         Smaller forecasts are read as this many events where logarithms are taken.
     valid_days : float, default 8
@@ -105,7 +105,7 @@ class Audit:
     definitions: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """Return the audit that some settings make, without a group table.
 
         Parameters
@@ -169,7 +169,7 @@ class Audit:
             msg = f"audit.limits.{boundless[0]} has no bound, so nothing could fail; give one, such as fail_below."
             raise InputError(msg)
 
-    def run(self, subject: Subject, now: datetime | None = None) -> AuditReport:
+    def run(self, subject: AuditInput, now: datetime | None = None) -> AuditReport:
         """Return what every check found.
 
         A check that crashes becomes a finding in state ``insufficient`` with the error as its reason.
@@ -193,7 +193,7 @@ class Audit:
         """
         residents, table, problem = self._residents(subject)
         evidence = self.evidence(subject)
-        questions = Questions(
+        questions = CheckOptions(
             families=self.families,
             refused=self.refused,
             enforcement_types=self.enforcement_types,
@@ -211,7 +211,7 @@ class Audit:
             changed=tuple(usual.changes(self._settings(), Audit()._settings())),
         )
 
-    def evidence(self, subject: Subject) -> Evidence:
+    def evidence(self, subject: AuditInput) -> CheckContext:
         """Return what the checks work on.
 
         Parameters
@@ -233,7 +233,7 @@ class Audit:
             other = subject.baseline.forecaster
             msg = f"The audit compares with {self.baseline!r}, not with {other!r}; replay the former."
             raise InputError(msg)
-        return Evidence(
+        return CheckContext(
             replay=subject.replay,
             baseline=subject.baseline,
             grid=subject.grid,
@@ -250,7 +250,7 @@ class Audit:
             share_of=self.share_of,
         )
 
-    def with_residents(self, subject: Subject) -> Subject:
+    def with_residents(self, subject: AuditInput) -> AuditInput:
         """Return a subject with the residents that this audit's group table knows on its cells.
 
         Parameters
@@ -266,7 +266,7 @@ class Audit:
         residents, table, problem = self._residents(subject)
         return subject if problem else replace(subject, residents=residents, group_table=table)
 
-    def _residents(self, subject: Subject) -> tuple[tuple[Residents, ...], str, Finding | None]:
+    def _residents(self, subject: AuditInput) -> tuple[tuple[Residents, ...], str, Finding | None]:
         if subject.residents is not None:
             return subject.residents, subject.group_table, None
         try:
@@ -277,8 +277,8 @@ class Audit:
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
 
-    def _minimum(self) -> Minimum:
-        return Minimum(**self.minimum)  # type: ignore[arg-type]
+    def _minimum(self) -> MinEvidence:
+        return MinEvidence(**self.minimum)  # type: ignore[arg-type]
 
     def _settings(self) -> dict[str, Any]:
         """Return what decides on states, for a comparison with the usual audit."""
@@ -294,5 +294,5 @@ class Audit:
             **{name: getattr(self, name) for name in names},
         }
 
-    def _resampling(self) -> Resampling:
-        return Resampling(self.block, self.draws, self.level, self.seed)
+    def _resampling(self) -> Bootstrap:
+        return Bootstrap(self.block, self.draws, self.level, self.seed)

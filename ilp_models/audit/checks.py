@@ -7,15 +7,15 @@ from functools import partial
 from typing import Final
 
 from ilp_models.audit.accuracy import check_baseline, check_calibration, check_sums
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.explanation.checks import check_proxies, check_residual_proxies, check_stability
 from ilp_models.audit.feedback.feedback import check_feedback
-from ilp_models.audit.inputs import check_features, check_governance, check_group_table, check_shap
 from ilp_models.audit.measures.checks import check_groups
+from ilp_models.audit.model_checks import check_features, check_governance, check_group_table, check_shap
 from ilp_models.audit.sensitivity.checks import check_areal_unit, check_tainted_periods
+from ilp_models.audit.sensitivity.enforcement_types import check_enforcement_types
 from ilp_models.audit.sensitivity.reporting import check_reporting
-from ilp_models.audit.sensitivity.types import check_enforcement_types
-from ilp_models.audit.subject import Subject
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding, State
 from ilp_models.domain.governance import Governance
@@ -24,11 +24,11 @@ GROUP_CHECKS: Final = (
     *("need_adjusted_ratio", "baseline_exposure_ratio", "coverage_ratio", "bias_ratio", "permanently_flagged"),
     "closed_form",
 )
-Check = Callable[[Evidence], list[Finding]]
+Check = Callable[[CheckContext], list[Finding]]
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
+class CheckOptions:
     """What the checks ask beside the numbers.
 
     Parameters
@@ -54,7 +54,7 @@ class Questions:
 
 
 def findings_of(
-    questions: Questions, subject: Subject, evidence: Evidence, no_groups: Finding | None = None
+    questions: CheckOptions, subject: AuditInput, evidence: CheckContext, no_groups: Finding | None = None
 ) -> list[Finding]:
     """Return what every check found; one that crashes leaves a finding in state ``insufficient``.
 
@@ -97,7 +97,9 @@ def crashed(check: str, error: Exception) -> Finding:
     return Finding(check, check.replace("_", " "), State.INSUFFICIENT, reason)
 
 
-def _checks(questions: Questions, subject: Subject, no_groups: Finding | None) -> list[tuple[tuple[str, ...], Check]]:
+def _checks(
+    questions: CheckOptions, subject: AuditInput, no_groups: Finding | None
+) -> list[tuple[tuple[str, ...], Check]]:
     tables = check_group_table if no_groups is None else lambda _: [no_groups]
     allowed = partial(check_features, families=questions.families, refused=questions.refused)
     kinds = partial(check_enforcement_types, kinds=questions.enforcement_types)
@@ -123,14 +125,14 @@ def _checks(questions: Questions, subject: Subject, no_groups: Finding | None) -
     ]
 
 
-def _tainted(governance: Governance, subject: Subject) -> list[Finding]:
+def _tainted(governance: Governance, subject: AuditInput) -> list[Finding]:
     if subject.trained is None:
         msg = "It is not known from which records the model learned; audit a run that says so."
         raise InputError(msg)
     return check_tainted_periods(governance.tainted, *subject.trained)
 
 
-def _tried(names: Sequence[str], check: Check, evidence: Evidence) -> list[Finding]:
+def _tried(names: Sequence[str], check: Check, evidence: CheckContext) -> list[Finding]:
     try:
         return check(evidence)
     except Exception as error:  # a check that crashes must not be a check that was skipped

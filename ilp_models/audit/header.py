@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.domain.governance import Governance
 
 
-def header_of(evidence: Evidence, feedback: Feedback, governance: Governance) -> dict[str, Any]:
+def header_of(evidence: CheckContext, feedback: Feedback, governance: Governance) -> dict[str, Any]:
     """Return the header of an audit's report.
 
     Parameters

@@ -9,28 +9,28 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.backtest.meter import Meter
-from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.profiling import Profiler
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
-from ilp_models.domain.failure import telling, trace_of
 from ilp_models.domain.fold import Fold
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
+from ilp_models.domain.not_run import convert_errors, trace_of
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
 
 _TRACE = logging.getLogger("ilp.trace")  # to the log file of the run only
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class BacktestData:
     """The records as they were and became: histories are cut from them, observations counted on them.
 
     Parameters
@@ -63,11 +63,11 @@ class World:
         History
             Cut off there.
         """
-        return History.at(cutoff, self.events, self.grid, self.calendar, self.layers)
+        return History.from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class ChainTask:
     """One forecaster over one chain of folds.
 
     Parameters
@@ -93,7 +93,7 @@ class Work:
     forecaster: Forecaster
     chain: tuple[Fold, ...]
     store: Path
-    world: World
+    world: BacktestData
     refit_every: int
 
 
@@ -120,7 +120,7 @@ def replay(
     forecasters: Mapping[str, Forecaster],
     recipes: Mapping[str, str],
     plan: RollingOrigin,
-    world: World,
+    world: BacktestData,
     store: Path,
     compute: Compute,
 ) -> Outcome:
@@ -151,7 +151,7 @@ def replay(
     stored = ForecastStore(store)
     with stored.writing(list(recipes.values())):
         work = [
-            Work(name, recipes[name], forecaster, chain, store, world, plan.refit_every)
+            ChainTask(name, recipes[name], forecaster, chain, store, world, plan.refit_every)
             for name, forecaster in forecasters.items()
             for chain in plan.chains(folds)
             if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
@@ -172,7 +172,7 @@ def replay(
     return Outcome(tuple(replays), not_run, _outside(world, folds))
 
 
-def run_chain(work: Work) -> tuple[str, str]:
+def run_chain(work: ChainTask) -> tuple[str, str]:
     """Return why a forecaster cannot run, or empty texts after fitting, updating and storing one chain.
 
     Parameters
@@ -187,14 +187,14 @@ def run_chain(work: Work) -> tuple[str, str]:
     """
     store, world = ForecastStore(work.store), work.world
     wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
-    meter = Meter()
+    meter = Profiler()
     try:
-        with telling(work.chain[0].cutoff):
+        with convert_errors(work.chain[0].cutoff):
             forecaster = clone(work.forecaster)
         for fold in work.chain:
             if fold.refit or fold.cutoff in wanted:
                 history = world.known_at(fold.cutoff)
-                with telling(fold.cutoff), meter.fitting() if fold.refit else meter.updating():
+                with convert_errors(fold.cutoff), meter.fitting() if fold.refit else meter.updating():
                     forecaster = forecaster.fit(history) if fold.refit else forecaster.update(history)
             if fold.cutoff in wanted:
                 _forecast_fold(forecaster, fold, work, meter)
@@ -204,20 +204,20 @@ def run_chain(work: Work) -> tuple[str, str]:
     return "", ""
 
 
-def _forecast_fold(forecaster: Forecaster, fold: Fold, work: Work, meter: Meter) -> None:
+def _forecast_fold(forecaster: Forecaster, fold: Fold, work: ChainTask, meter: Profiler) -> None:
     periods = pd.PeriodIndex(list(fold.periods))
     try:
-        with telling(fold.cutoff), meter.forecasting():
+        with convert_errors(fold.cutoff), meter.forecasting():
             forecast = forecaster.predict(periods)
     except InputError as error:  # no counts, or not for these leads: nobody else's forecasts suffer from that
         raise NotRunError(str(error)) from error
     events, calendar = work.world.events, work.world.calendar
     happened = Panel.count(events, work.world.grid, calendar, periods)
     named = forecast.named(work.name, work.recipe)
-    terms = Terms(calendar.unsettled(fold.cutoff, events.settles_after), work.refit_every)
+    terms = ReplayTerms(calendar.unsettled(fold.cutoff, events.settles_after), work.refit_every)
     ForecastStore(work.store).write(named, np.ascontiguousarray(happened.values), meter.take(), terms)
 
 
-def _outside(world: World, folds: Sequence[Fold]) -> int:
+def _outside(world: BacktestData, folds: Sequence[Fold]) -> int:
     tested = pd.PeriodIndex([fold.periods[0] for fold in folds])
     return Panel.count(world.events, world.grid, world.calendar, tested).outside

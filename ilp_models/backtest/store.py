@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import xarray as xr
 
 from ilp_models.domain.cost import Cost
-from ilp_models.domain.distribution import LEVELS
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
+from ilp_models.stats.distributions import LEVELS
 
 _DISPERSION: Final = b"ilp_models.dispersion"
 _DIGEST: Final = b"ilp_models.digest"
@@ -110,7 +110,7 @@ class ForecastStore:
         forecast: RiskForecast,
         observed: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
         cost: Cost | None = None,
-        terms: Terms | None = None,
+        terms: ReplayTerms | None = None,
     ) -> None:
         """Store a forecast beside what happened.
 
@@ -215,7 +215,7 @@ class ForecastStore:
         joined = pd.concat([part.table for part in parts], ignore_index=True)
         joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])
         spread_of = {cutoff: part.spread for cutoff, part in zip(cutoffs, parts, strict=True)}
-        cost, terms = Cost.total(part.cost for part in parts), Terms.joint(part.terms for part in parts)
+        cost, terms = Cost.total(part.cost for part in parts), ReplayTerms.joint(part.terms for part in parts)
         replays = (
             _replay(forecaster, recipe, int(rows["lead"].iloc[0]), rows, spread_of, freq)
             for _, rows in joined.groupby("lead", sort=True)
@@ -228,7 +228,7 @@ class ForecastStore:
             table, facts = rows.to_pandas(), rows.schema.metadata
             intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
             cost = Cost.from_json(facts[_COST]) if _COST in facts else None
-            terms = Terms.from_json(facts[_TERMS]) if _TERMS in facts else None
+            terms = ReplayTerms.from_json(facts[_TERMS]) if _TERMS in facts else None
         except Exception as error:  # whatever a damaged file drives the reader to
             msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete that file and run again."
             raise StorageError(msg) from error
@@ -245,7 +245,7 @@ class _Partition:
     table: pd.DataFrame
     spread: Spread
     cost: Cost | None
-    terms: Terms | None
+    terms: ReplayTerms | None
 
 
 def _digest(table: pd.DataFrame, spread: bytes) -> bytes:

@@ -14,8 +14,8 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from ilp_models.cli.complaint import UsageError
-from ilp_models.cli.manual import find_options, find_package, find_tasks, read_manual, read_meanings
+from ilp_models.cli.errors import UsageError
+from ilp_models.cli.help import find_options, find_package, find_tasks, read_help, read_meanings
 
 _FLAGS = """\
 Flags
@@ -58,7 +58,7 @@ class Settings:
         """
         cfg = self._compose(self.overrides)
         primary = self.configs / f"{self.task}.yaml"
-        manual = read_manual(primary)
+        manual = read_help(primary)
         page = [f"ilp {self.task}: {manual.summary}.", ""]
         page += [manual.text, ""] if manual.text else []
         page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
@@ -165,7 +165,7 @@ class Settings:
         page = [f"{group} (several: '{group}=[one,two]')" if single is _ABSENT else group]
         for name, path in options.items():
             mark = "*" if name in now else " "
-            page.append(f"  {mark} {group}={name:<{max(map(len, options))}}  {read_manual(path).summary}".rstrip())
+            page.append(f"  {mark} {group}={name:<{max(map(len, options))}}  {read_help(path).summary}".rstrip())
         for name in now:
             if name in options:
                 page += self._describe(cfg, options[name], group)

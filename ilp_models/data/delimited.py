@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ilp_models.data import settings
-from ilp_models.data.clock import ISO, Clock
-from ilp_models.data.columns import Columns, refuse_person_column
-from ilp_models.data.dialect import AUTO
-from ilp_models.data.draft import Draft, Rules
+from ilp_models.data import validation as settings
+from ilp_models.data.coordinates import CoordinateReader
+from ilp_models.data.crime_types import UNMAPPED
+from ilp_models.data.file_format import AUTO
 from ilp_models.data.files import find_files
-from ilp_models.data.labels import UNMAPPED
-from ilp_models.data.places import Survey
-from ilp_models.data.records import read_records
+from ilp_models.data.intake import Intake, IntakeRules
+from ilp_models.data.reader import read_records
+from ilp_models.data.schema import ColumnMapping, refuse_person_column
+from ilp_models.data.timestamps import ISO, TimestampParser
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeReport
@@ -33,7 +33,7 @@ class DelimitedFiles:
     path : str or sequence of str
         A file, a folder with its sub-folders, a glob, ``bundled:<name>``, or several of these.
     columns : mapping of str to str
-        What the publisher's columns hold; the keys are the parameters of :class:`ilp_models.data.columns.Columns`.
+        What the publisher's columns hold; the keys are the parameters of :class:`ilp_models.data.schema.ColumnMapping`.
     time_zone : str
         IANA name of the zone whose wall clock the events shall show.
     source : str, optional
@@ -139,23 +139,23 @@ class DelimitedFiles:
             If files cannot be read as declared; an :class:`ilp_models.domain.intake.IntakeError` with the report if
             no row, or too small a share of them, is usable.
         """
-        columns = Columns.of(self.columns)
+        columns = ColumnMapping.from_settings(self.columns)
         rules = self._rules(columns)
         others = (*self.record_columns, *(self.where or {}))
         wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
         records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
-        draft = Draft(records, columns, rules)
+        draft = Intake(records, columns, rules)
         rejects = None if self.rejects is None else Path(self.rejects)
         return draft.finish(self.source or str(self.path), self.attribution, rejects)
 
-    def _rules(self, columns: Columns) -> Rules:
+    def _rules(self, columns: ColumnMapping) -> IntakeRules:
         settings.time_zone("data.time_zone", self.time_zone)
         settings.time_zone("data.input_time_zone", self.input_time_zone)
         self._check_crs(columns)
         bounds = None if self.bounds is None else tuple(float(side) for side in self.bounds)
-        return Rules(
-            clock=Clock(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
-            survey=Survey(columns.place, self._published_crs(columns), self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
+        return IntakeRules(
+            clock=TimestampParser(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
+            survey=CoordinateReader(columns.place, self._published_crs(columns), self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
             crime_types=self.crime_types or {},
             unmapped=self.unmapped,
             where=self.where or {},
@@ -166,7 +166,7 @@ class DelimitedFiles:
             max_rejected_share=self.max_rejected_share,
         )
 
-    def _published_crs(self, columns: Columns) -> str:
+    def _published_crs(self, columns: ColumnMapping) -> str:
         if self.input_crs is not None:
             return self.input_crs
         return _WGS84 if columns.lat is not None else self.crs
@@ -187,7 +187,7 @@ class DelimitedFiles:
                 msg = f"data.time_formats={one!r} is no format; write one like '%m/%d/%Y %H:%M', or {ISO}."
                 raise InputError(msg)
 
-    def _check_crs(self, columns: Columns) -> None:
+    def _check_crs(self, columns: ColumnMapping) -> None:
         if self.crs != AUTO:
             unit = settings.crs("data.crs", self.crs).axis_info[0].unit_name
             if unit != "metre":

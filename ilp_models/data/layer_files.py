@@ -14,9 +14,9 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from ilp_models.data.columns import closest
 from ilp_models.data.files import PARQUET, TEXT, SourceFile
-from ilp_models.data.records import read_records
+from ilp_models.data.reader import read_records
+from ilp_models.data.schema import closest
 from ilp_models.domain.errors import InputError
 
 _DEGREES: Final = "EPSG:4326"

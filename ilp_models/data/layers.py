@@ -14,8 +14,8 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from ilp_models.data.columns import closest, refuse_person_column
 from ilp_models.data.layer_files import Wanted, read_features
+from ilp_models.data.schema import closest, refuse_person_column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.layer import REACH_M, Layer, Layers
@@ -85,7 +85,7 @@ class LayerFile:
         return f"layers.{self.name}"
 
     @classmethod
-    def of(cls, name: str, settings: Any) -> Self:
+    def from_settings(cls, name: str, settings: Any) -> Self:
         """Return the file that a layer's settings describe.
 
         Parameters
@@ -247,5 +247,5 @@ def read_layers(settings: Mapping[str, Any], events: Events) -> Layers:
     InputError
         If one of them cannot be used.
     """
-    files = [LayerFile.of(str(name), entry) for name, entry in settings.items()]
+    files = [LayerFile.from_settings(str(name), entry) for name, entry in settings.items()]
     return Layers(tuple(file.read(events) for file in files))

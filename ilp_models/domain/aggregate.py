@@ -9,11 +9,11 @@ import pandas as pd
 import shapely
 from scipy.sparse import csr_matrix
 
-from ilp_models.domain.distribution import fit_dispersion, quantiles
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.replay import Replay
+from ilp_models.stats.distributions import fit_dispersion, quantiles
 
 CITY: Final = "city"
 EVERYWHERE: Final = "(all)"
@@ -24,7 +24,7 @@ _LEAST_PERIODS: Final = 8  # of a replay: fewer say too little about how totals 
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class AreaLevel:
     """Areas that together hold each cell once.
 
     Parameters
@@ -122,7 +122,7 @@ class AreaLocator:
         return np.where(cell >= 0, self.codes[cell], -1)
 
 
-def levels_of(grid: Grid) -> tuple[Level, ...]:
+def area_levels(grid: Grid) -> tuple[AreaLevel, ...]:
     """Return the city and each level of parent areas.
 
     Parameters
@@ -135,17 +135,17 @@ def levels_of(grid: Grid) -> tuple[Level, ...]:
     tuple of Level
         The city first, as the one area ``(all)``.
     """
-    city = Level(CITY, pd.Index([EVERYWHERE]), np.zeros(len(grid), dtype=np.int64))
+    city = AreaLevel(CITY, pd.Index([EVERYWHERE]), np.zeros(len(grid), dtype=np.int64))
     return (city, *(_level(grid, name) for name in grid.parents.columns))
 
 
-def _level(grid: Grid, name: str) -> Level:
+def _level(grid: Grid, name: str) -> AreaLevel:
     labels = pd.Series(parent_labels(grid, name), dtype=object)
     nowhere = (labels == "").to_numpy()
     names = sorted(labels[~nowhere].unique())
     codes = pd.Index(names, dtype=object).get_indexer(labels).astype(np.int64)
     codes[nowhere] = len(names)
-    return Level(name, pd.Index([*names, *([NOWHERE] if nowhere.any() else [])], dtype=object), codes)
+    return AreaLevel(name, pd.Index([*names, *([NOWHERE] if nowhere.any() else [])], dtype=object), codes)
 
 
 def area_table(forecast: RiskForecast, grid: Grid, past: Replay | None = None) -> pd.DataFrame:
@@ -170,10 +170,10 @@ def area_table(forecast: RiskForecast, grid: Grid, past: Replay | None = None) -
         The columns of ``COLUMNS``: ``period`` is the ISO date of its first day, expected counts are sums of those of
         the cells, quantiles those of a negative binomial distribution. Levels in order, the city first.
     """
-    return pd.concat([_rows(forecast, grid, level, past) for level in levels_of(grid)], ignore_index=True)
+    return pd.concat([_rows(forecast, grid, level, past) for level in area_levels(grid)], ignore_index=True)
 
 
-def _rows(forecast: RiskForecast, grid: Grid, level: Level, past: Replay | None) -> pd.DataFrame:
+def _rows(forecast: RiskForecast, grid: Grid, level: AreaLevel, past: Replay | None) -> pd.DataFrame:
     expected = level.sums(forecast.expected.values)
     types, areas, periods = expected.shape
     limits = np.full((len(QUANTILE_COLUMNS), *expected.shape), np.nan)
@@ -190,10 +190,10 @@ def _rows(forecast: RiskForecast, grid: Grid, level: Level, past: Replay | None)
     return pd.DataFrame(columns)[list(COLUMNS)]
 
 
-def _dispersions(past: Replay, grid: Grid, level: Level) -> npt.NDArray[np.float64]:
+def _dispersions(past: Replay, grid: Grid, level: AreaLevel) -> npt.NDArray[np.float64]:
     """Return how past totals of a level scattered around their forecasts, one dispersion a crime type."""
     place = grid.cells.get_indexer(past.expected.indexes["cell"])
-    known = Level(level.name, level.areas, level.codes[place[place >= 0]])
+    known = AreaLevel(level.name, level.areas, level.codes[place[place >= 0]])
     held = np.flatnonzero(np.bincount(known.codes, minlength=len(level.areas)))
     counts, means = (known.sums(one.values[:, place >= 0])[:, held] for one in (past.observed, past.expected))
     return np.array([fit_dispersion(count, mean) for count, mean in zip(counts, means, strict=True)])

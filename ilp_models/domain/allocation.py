@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.allocation_input import AllocationInput
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.territory import Territory
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class Allocator(Protocol):
         """What may be spent, a :class:`ilp_models.allocation.budget.Budget`."""
         ...
 
-    def allocate(self, expected_value: Floats, territory: Territory) -> Effort:
+    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
         """Return the effort of each cell and period.
 
         Parameters

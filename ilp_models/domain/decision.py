@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.demand import REQUIRED
+from ilp_models.domain.checks import REQUIRED
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.forecast import RiskForecast
@@ -113,7 +113,7 @@ class Decision:
         more = len(self.reasons) - _TOLD
         return " ".join([*self.reasons[:_TOLD], *([f"And {more} more in decision.json."] if more > 0 else [])])
 
-    def permits(self, forecast: RiskForecast, now: datetime) -> None:
+    def require_permission(self, forecast: RiskForecast, now: datetime) -> None:
         """Return nothing if the decision admits a forecast at a moment, and refuse otherwise.
 
         Parameters
@@ -142,7 +142,7 @@ class Decision:
             return
         raise WithheldError(msg)
 
-    def holds_for(self, asked: Mapping[str, object]) -> None:
+    def require_same_settings(self, asked: Mapping[str, object]) -> None:
         """Return nothing if what is asked for is what was audited, and refuse otherwise.
 
         Parameters

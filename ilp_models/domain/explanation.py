@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import Column
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.robustness import Robustness
 

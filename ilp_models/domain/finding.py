@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from ilp_models.domain.demand import ALL, REQUIRED, Key
+from ilp_models.domain.checks import ALL, REQUIRED, Key
 from ilp_models.domain.errors import InputError
 
 __all__ = ["ALL", "Finding", "Key", "Limit", "State"]

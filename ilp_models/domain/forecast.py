@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
+from ilp_models.stats.distributions import LEVELS, quantiles
 
 QUANTILE_COLUMNS: Final = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 COLUMNS: Final = (

@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 from sklearn.base import BaseEstimator
 
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError, NotFittedError
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import DIMS

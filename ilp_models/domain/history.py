@@ -55,17 +55,17 @@ class History:
     def __post_init__(self) -> None:
         """Refuse whatever was not known at the cutoff."""
         if len(self.events) and self.events.table["reported_at"].max() >= self.cutoff:
-            msg = f"A history at {self.cutoff} holds events reported later; make it with History.at."
+            msg = f"A history at {self.cutoff} holds events reported later; make it with History.from_events."
             raise InputError(msg)
         if (self.panel.periods[-1] + 1).start_time > self.cutoff:
-            msg = f"A history at {self.cutoff} holds a period that ends later; make it with History.at."
+            msg = f"A history at {self.cutoff} holds a period that ends later; make it with History.from_events."
             raise InputError(msg)
         if self.layers.known_at(self.cutoff) is not self.layers:
-            msg = f"A history at {self.cutoff} holds a layer that is known later; make it with History.at."
+            msg = f"A history at {self.cutoff} holds a layer that is known later; make it with History.from_events."
             raise InputError(msg)
 
     @classmethod
-    def at(
+    def from_events(
         cls,
         cutoff: pd.Timestamp,
         events: Events,
@@ -127,7 +127,7 @@ class History:
         if cutoff > self.cutoff:
             msg = f"A history at {self.cutoff} does not know what was known at {cutoff}."
             raise InputError(msg)
-        return type(self).at(cutoff, self.events, self.grid, self.calendar, self.layers)
+        return type(self).from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
 
     def of_types(self, crime_types: Sequence[str]) -> Self:
         """Return the history of some crime types, as if no others were recorded.
@@ -147,14 +147,16 @@ class History:
         InputError
             If a name is not among the crime types.
         """
-        return type(self).at(self.cutoff, self.events.of_types(crime_types), self.grid, self.calendar, self.layers)
+        return type(self).from_events(
+            self.cutoff, self.events.of_types(crime_types), self.grid, self.calendar, self.layers
+        )
 
     @property
     def first_step(self) -> int:
         """The distance in periods from the last settled period to the first one after the cutoff, 1 without delay."""
         return int(self.calendar.ahead(self.cutoff, 1).asi8[0] - self.panel.periods.asi8[-1])
 
-    def seen(self, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.int64]:
+    def usable_periods(self, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.int64]:
         """Return how many periods of the panel may be used for each target period.
 
         Parameters

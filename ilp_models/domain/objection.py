@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ilp_models.domain.demand import demanded
+from ilp_models.domain.checks import demanded
 from ilp_models.domain.finding import Finding, State
 
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)

@@ -9,7 +9,7 @@ import xarray as xr
 from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Replay:
     dispersion: xr.DataArray
     observed: xr.DataArray
     cost: Cost | None = None
-    terms: Terms | None = None
+    terms: ReplayTerms | None = None
 
     def __post_init__(self) -> None:
         """Refuse to pair forecasts with counts of other units."""

@@ -8,8 +8,8 @@ from typing import Any, Final, Self
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.agreement import rank_correlation
 from ilp_models.domain.errors import InputError
+from ilp_models.stats.rank_statistics import rank_correlation
 
 _TABLES: Final = ("perturbations", "refits", "interactions")
 PLACE: Final = "place"

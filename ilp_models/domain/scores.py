@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.pooled import parts_for, pooled_parts
-from ilp_models.domain.resampling import Estimate, Resampling, paired_p_value
+from ilp_models.stats.bootstrap import Bootstrap, Estimate, paired_p_value
+from ilp_models.stats.pooling import parts_for, pooled_parts
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class ScoreTable:
     """
 
     table: pd.DataFrame
-    resampling: Resampling = field(default_factory=Resampling)
+    resampling: Bootstrap = field(default_factory=Bootstrap)
     delay: int = 0
 
     def __post_init__(self) -> None:

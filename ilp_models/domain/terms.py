@@ -7,7 +7,7 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReplayTerms:
     """What a forecaster could learn from in a backtest; scores on other terms are no comparison of methods.
 
     Parameters
@@ -23,7 +23,7 @@ class Terms:
     refit_every: int | None = None
 
     @classmethod
-    def joint(cls, terms: Iterable["Terms | None"]) -> "Terms | None":
+    def joint(cls, terms: Iterable["ReplayTerms | None"]) -> "ReplayTerms | None":
         """Return the terms of several forecasts of one recipe.
 
         Parameters
@@ -41,7 +41,7 @@ class Terms:
         >>> Terms.joint([Terms(1, 13), Terms(2, 13)])
         Terms(delay=2, refit_every=13)
         """
-        parts: Sequence[Terms | None] = list(terms)
+        parts: Sequence[ReplayTerms | None] = list(terms)
         known = [part for part in parts if part is not None]
         if len(known) < len(parts) or not known:
             return None

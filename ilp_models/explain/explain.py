@@ -8,16 +8,16 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ilp_models.domain.design import Column, Design
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.ranking import Ranking
+from ilp_models.explain.attribution import AttributionMethod, method_for
 from ilp_models.explain.level_share import level_and_share
-from ilp_models.explain.method import Method, method_for
 from ilp_models.explain.per_type import joined
-from ilp_models.explain.robustness import Trial
+from ilp_models.explain.robustness import PerturbationTrial
+from ilp_models.stats.ranking import Ranking
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -136,8 +136,8 @@ class Explain:
         return replace(level_and_share(forecast, column, name), robustness=tried)
 
     @property
-    def _trial(self) -> Trial:
-        return Trial(self.sample, self.background, self.refits, self.block, self.seed)
+    def _trial(self) -> PerturbationTrial:
+        return PerturbationTrial(self.sample, self.background, self.refits, self.block, self.seed)
 
     def top_reasons(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
         """Return the reasons of the cells on the top share of the active land.
@@ -157,7 +157,7 @@ class Explain:
         return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
 
     def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        return np.stack([Ranking.of(one_type, area_m2).whole(self.top_share) for one_type in expected])
+        return np.stack([Ranking.from_expected(one_type, area_m2).whole(self.top_share) for one_type in expected])
 
     def _weights(self, forecast: RiskForecast, area_m2: npt.NDArray[np.float64]) -> xr.DataArray:
         """Return 1 for the highest cells, and for a sample of the others how many each stands for."""
@@ -170,7 +170,7 @@ class Explain:
 
 
 def _assembled(
-    method: Method, design: Design, forecast: RiskForecast, weights: xr.DataArray | None, name: str
+    method: AttributionMethod, design: Design, forecast: RiskForecast, weights: xr.DataArray | None, name: str
 ) -> Explanation:
     """Return the attributions of the design's rows as cubes, with the offset as a column."""
     shape = tuple(forecast.expected.sizes[dim] for dim in ("period", "crime_type", "cell"))

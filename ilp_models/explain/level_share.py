@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import SHARES, Explanation
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
 

@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.domain.design import Column, Design
 from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
 from ilp_models.domain.robustness import Robustness
-from ilp_models.explain.method import Method, TreePath
+from ilp_models.explain.attribution import AttributionMethod, TreePathShap
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.floating[Any]]
 _CHEAPER: Final = 10  # a costly method is tried on as many times fewer units
 
 
-class Learner(Protocol):
+class RefitLearner(Protocol):
     """A forecaster that can say what its regression learned from, and learn it anew."""
 
     def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
@@ -54,7 +54,7 @@ class Learner(Protocol):
 
 
 @dataclass(frozen=True)
-class Trial:
+class PerturbationTrial:
     """How much an explanation is tried.
 
     Parameters
@@ -148,7 +148,7 @@ class Trial:
         for number in range(1, self.refits + 1):
             half = history.events.table[generator.random(len(history.events)) < 0.5]
             events = replace(history.events, table=half.reset_index(drop=True))
-            past = History.at(history.cutoff, events, history.grid, history.calendar, history.layers)
+            past = History.from_events(history.cutoff, events, history.grid, history.calendar, history.layers)
             try:
                 expected = clone(forecaster).fit(past).predict(periods[:1]).expected.values[..., 0]
             except NotRunError:
@@ -158,10 +158,10 @@ class Trial:
 
     def run(
         self,
-        learner: Learner,
+        learner: RefitLearner,
         design: Design,
         counts: npt.NDArray[np.float32],
-        method: Method,
+        method: AttributionMethod,
         values: tuple[Floats, Floats],
     ) -> Robustness:
         """Return what an explanation stands, and what it does not.
@@ -189,10 +189,10 @@ class Trial:
         halves = self.halves(len(design.periods)) if len(design.periods) >= 2 * self.block else ()
         refits = labels.copy()
         for number, kept in enumerate(halves, start=1):
-            refitted = method.of(learner.relearn(design, counts, kept))
+            refitted = method.for_estimator(learner.relearn(design, counts, kept))
             refits[f"refit_{number}"] = _importance(refitted.attribute(sample)[0])
         perturbed, error, pairs = labels.head(0), float("nan"), pd.DataFrame()
-        if isinstance(method, TreePath):
+        if isinstance(method, TreePathShap):
             other, start = interventional_values(method.estimator, sample, background)
             error = float(np.abs(other.sum(axis=1) + start - log_rate(method.estimator, sample)).max())
             both = {"path": _importance(method.attribute(sample)[0]), "interventional": _importance(other)}

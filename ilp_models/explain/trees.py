@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.explain.contributions import tree_contributions
+from ilp_models.explain.fast_tree_shap import tree_contributions
 
 with warnings.catch_warnings():  # its plots, which are not used here, warn about matplotlib on import
     warnings.simplefilter("ignore", PendingDeprecationWarning)

@@ -14,7 +14,7 @@ from ilp_models.export.delimited import write_rows
 from ilp_models.export.geopackage import write_layer
 from ilp_models.export.geoparquet import write_table
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import Places
+from ilp_models.export.table import CellTable
 
 COLUMNS: Final = ("cell", "area", "period", "effort", "covered", "inclusion", "geometry", "grade", "decision")
 _LAYER: Final = "allocation"
@@ -52,7 +52,7 @@ def marked(marking: Marking, allocation: Allocation, more: Mapping[str, Any]) ->
     return replace(marking, facts={**marking.facts, **facts})
 
 
-def allocation_table(allocation: Allocation, places: Places, marking: Marking) -> gpd.GeoDataFrame:
+def allocation_table(allocation: Allocation, places: CellTable, marking: Marking) -> gpd.GeoDataFrame:
     """Return the long table of an allocation that every format writes.
 
     Parameters

@@ -7,7 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from ilp_models.domain.caveat import SCOPE
+from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.export.marking import Marking
 from ilp_models.export.table import significant
 
@@ -60,10 +60,10 @@ def _plain(column: pd.Series) -> pd.Series:
         return significant(column)
     if pd.api.types.is_numeric_dtype(column):
         return column
-    return column.fillna("").astype(str).map(inert)
+    return column.fillna("").astype(str).map(escape_formula)
 
 
-def inert(label: str) -> str:
+def escape_formula(label: str) -> str:
     """Return a label that no spreadsheet takes for a formula.
 
     Parameters

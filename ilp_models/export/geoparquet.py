@@ -14,12 +14,12 @@ import shapely
 import xarray as xr
 from pyarrow import ArrowException
 
-from ilp_models.domain.distribution import LEVELS
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.export.marking import Marking, Provenance
-from ilp_models.export.table import Places
+from ilp_models.export.table import CellTable
+from ilp_models.stats.distributions import LEVELS
 
 _KEY: Final = b"ilp_models"
 
@@ -89,7 +89,7 @@ def read_forecast(path: Path) -> RiskForecast:
     return read_stored(path)[0]
 
 
-def read_stored(path: Path) -> tuple[RiskForecast, Places, Provenance]:
+def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance]:
     """Return a stored forecast, its cells with their shapes and parent areas, and where it came from.
 
     Parameters
@@ -113,7 +113,7 @@ def read_stored(path: Path) -> tuple[RiskForecast, Places, Provenance]:
         raise StorageError(_changed(path))
     once = table.drop_duplicates("cell")
     geometry = gpd.GeoSeries(once.geometry.array, crs=table.crs)
-    places = Places(pd.Index(once["cell"].to_numpy()), geometry, once["area"].astype(object).to_numpy())
+    places = CellTable(pd.Index(once["cell"].to_numpy()), geometry, once["area"].astype(object).to_numpy())
     facts = {name: record["facts"][name] for name in Provenance.__dataclass_fields__}
     return forecast, places, Provenance(**facts)
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 
@@ -104,7 +104,7 @@ def mark(
         if decision is None:
             msg = "grade=allocation needs a decision and there is none; run the audit, or export with grade=research."
             raise WithheldError(msg)
-        decision.permits(forecast, now or datetime.now(UTC))
+        decision.require_permission(forecast, now or datetime.now(UTC))
     covers = decision is not None and decision.forecast == digest
     name = decision.short if decision is not None and covers else NO_DECISION
     changed = "" if decision is None or not covers else "; ".join(decision.report.changed)

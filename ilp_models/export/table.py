@@ -32,7 +32,7 @@ COLUMNS: Final = (
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class CellTable:
     """The part of a grid that a file can hold: names, shapes and parent areas of cells.
 
     Parameters
@@ -50,7 +50,7 @@ class Places:
     area: npt.NDArray[np.object_]
 
     @classmethod
-    def of(cls, grid: Grid) -> Self:
+    def from_grid(cls, grid: Grid) -> Self:
         """Return the places of a grid, with the first level of its parent areas.
 
         Parameters
@@ -80,7 +80,7 @@ class Places:
         return known.hexdigest()
 
 
-def risk_table(forecast: RiskForecast, places: Places, marking: Marking) -> gpd.GeoDataFrame:
+def risk_table(forecast: RiskForecast, places: CellTable, marking: Marking) -> gpd.GeoDataFrame:
     """Return the risk grid that every format writes.
 
     Parameters

@@ -17,7 +17,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.export import delimited, geojson, geopackage, geoparquet, geotiff
 from ilp_models.export.marking import GRADES, Marking, Provenance, mark
-from ilp_models.export.table import Places, risk_table
+from ilp_models.export.table import CellTable, risk_table
 
 PLAIN_NAMES: Final[Mapping[str, str]] = {
     "parquet": "forecast.parquet",
@@ -92,7 +92,7 @@ class Export:
     def write(
         self,
         forecast: RiskForecast,
-        grid: Grid | Places,
+        grid: Grid | CellTable,
         provenance: Provenance,
         decision: Decision | None,
         folder: Path,
@@ -130,7 +130,7 @@ class Export:
             If the folder cannot be written or is full; what stood there before still stands.
         """
         marking = mark(forecast, provenance, decision, self.grade)
-        table = risk_table(forecast, grid if isinstance(grid, Places) else Places.of(grid), marking)
+        table = risk_table(forecast, grid if isinstance(grid, CellTable) else CellTable.from_grid(grid), marking)
         writers: dict[str, _Write] = {
             "parquet": partial(geoparquet.write, forecast),
             "gpkg": geopackage.write,

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar_terms import TERM_WORDS, CalendarTerms
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
+from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float32]
 
@@ -80,7 +80,7 @@ class SameSeason:
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Fill the columns from cumulative sums; 0 where the panel had not begun."""
         totals = np.cumsum(history.panel.by_period, axis=0, dtype=np.float32)
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         centre = seen + step - 1
         for column, year in enumerate(self.years):
             middle = centre - year * history.calendar.per_year
@@ -141,7 +141,7 @@ class SameWeekday:
         counts = history.panel.by_period
         if self.all_types:
             counts = counts.sum(axis=1, keepdims=True)
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         phase = (seen + step - 1) % _WEEK  # days since the panel's first day, in weeks of its own
         for weekday in np.unique(phase):
             targets = phase == weekday

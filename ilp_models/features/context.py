@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.design import Column
+from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
-from ilp_models.domain.nearness import DENSITY_UNITS, check_near, densities, distances
+from ilp_models.domain.proximity import DENSITY_UNITS, check_near, densities, distances
 
 Floats = npt.NDArray[np.float32]
 

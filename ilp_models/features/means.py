@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.design import Column
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
+from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Lags:
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Fill the columns; 0 where the panel had not begun."""
         counts = history.panel.by_period
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         for column, lag in enumerate(self.lags):
             usable = seen >= lag
             out[~usable, ..., column] = 0
@@ -72,7 +72,7 @@ class RollingMeans:
         counts = history.panel.by_period
         sums = np.zeros((len(counts) + 1, *counts.shape[1:]))
         np.cumsum(counts, axis=0, out=sums[1:])
-        last = np.maximum(history.seen(periods, step), 0)
+        last = np.maximum(history.usable_periods(periods, step), 0)
         for column, count in enumerate(self.windows):
             first = np.maximum(last - count, 0)
             out[..., column] = (sums[last] - sums[first]) / np.maximum(last - first, 1)[:, None, None]
@@ -119,7 +119,7 @@ class ExponentialMeans:
         counts = history.panel.by_period
         if self.all_types:
             counts = counts.sum(axis=1, keepdims=True)
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         for column, half_life in enumerate(self.half_lives):
             means = exponential_means(counts, half_life, seen, out=out[..., column])
             if self.reach:
@@ -155,7 +155,7 @@ class CityLevel:
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Fill the columns; 1 where there is no past to compare with."""
         totals = history.panel.by_period.sum(axis=2, keepdims=True)
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         long = exponential_means(totals, self.against, seen)
         for column, half_life in enumerate(self.half_lives):
             recent = exponential_means(totals, half_life, seen)

@@ -15,7 +15,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid, Locator
 from ilp_models.grid.adjacency import adjacency
-from ilp_models.grid.ground import ground_area
+from ilp_models.grid.ground_area import ground_area
 from ilp_models.grid.parents import Parents, with_parents
 from ilp_models.grid.polygons import read_polygons
 
@@ -112,7 +112,7 @@ class LabelLocator:
 
 
 @dataclass(frozen=True)
-class GivenAreas:
+class AreaGrid:
     """The polygons of a file as cells, named as there and ordered by name.
 
     Parameters

@@ -11,7 +11,7 @@ import shapely
 
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
-from ilp_models.grid.footprint import Footprint
+from ilp_models.grid.active_cells import ActiveCells
 from ilp_models.grid.lattice import Floats, Keys, refuse_shape
 from ilp_models.grid.lattice_grid import grid_of
 from ilp_models.grid.parents import Parents, with_parents
@@ -125,7 +125,7 @@ class HexagonLattice:
 
 
 @dataclass(frozen=True)
-class Hexagons:
+class HexGrid:
     """Hexagons with the area of a square of the stated size, named after their centre, such as ``E630612N4833498``.
 
     A hexagon of size 500 covers 0.25 km2, as a square of size 500 does, so that results on the two compare; it is
@@ -136,7 +136,7 @@ class Hexagons:
     size : float, default 500
         Square root of the area of a hexagon, metres.
     active : str, default "events"
-        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.footprint.Footprint`.
+        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.active_cells.ActiveCells`.
     area : str, optional
         Polygon file of the study area; by default the footprint of the events.
     edge : str, default "overlap"
@@ -162,7 +162,7 @@ class Hexagons:
     def __post_init__(self) -> None:
         """Refuse settings that name no size or rule."""
         refuse_shape(self.size, self.origin)
-        Footprint(self.active, self.area, self.edge)
+        ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
         """Return the grid of the hexagons that are active in the events given.
@@ -178,5 +178,5 @@ class Hexagons:
             Active hexagons by axial column, then row; six neighbours each at most.
         """
         lattice = HexagonLattice(float(self.size), (float(self.origin[0]), float(self.origin[1])))
-        keys = Footprint(self.active, self.area, self.edge).select(lattice, events)
+        keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)
         return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)

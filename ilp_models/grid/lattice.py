@@ -155,7 +155,7 @@ def split(keys: Keys) -> tuple[Keys, Keys]:
     return column, keys - column * _COLUMN
 
 
-def over(lattice: Lattice, bounds: tuple[float, float, float, float]) -> Keys:
+def cells_within(lattice: Lattice, bounds: tuple[float, float, float, float]) -> Keys:
     """Return the cells that may meet a rectangle, in order; some just outside it are among them.
 
     Parameters
@@ -190,7 +190,7 @@ def over(lattice: Lattice, bounds: tuple[float, float, float, float]) -> Keys:
     return keys[near & (y > bounds[1] - margin) & (y < bounds[3] + margin)]
 
 
-def close(keys: Keys, lattice: Lattice) -> Keys:
+def fill_gaps(keys: Keys, lattice: Lattice) -> Keys:
     """Return cells with their gaps filled: grown by all neighbours, then shrunk by as much.
 
     Parameters
@@ -209,7 +209,7 @@ def close(keys: Keys, lattice: Lattice) -> Keys:
     grown = np.unique(np.concatenate([keys, *(keys + step for step in both)]))
     inner = np.ones(len(grown), dtype=bool)
     for step in both:
-        inner &= find(grown, grown + step) >= 0
+        inner &= index_of(grown, grown + step) >= 0
     return grown[inner]
 
 
@@ -229,7 +229,7 @@ def steps(lattice: Lattice) -> list[int]:
     return [column * _COLUMN + row for column, row in lattice.half_steps]
 
 
-def find(keys: Keys, wanted: Keys) -> Keys:
+def index_of(keys: Keys, wanted: Keys) -> Keys:
     """Return the position of each wanted key among sorted ones, -1 where it is missing.
 
     Parameters

@@ -10,8 +10,8 @@ from scipy.sparse import csr_matrix
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.grid.adjacency import adjacency
-from ilp_models.grid.ground import ground_area
-from ilp_models.grid.lattice import Keys, Lattice, find, keys_of, split, steps
+from ilp_models.grid.ground_area import ground_area
+from ilp_models.grid.lattice import Keys, Lattice, index_of, keys_of, split, steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class LatticeLocator:
             One position an event.
         """
         table = events.table
-        return find(self.keys, keys_of(self.lattice, table["x"].to_numpy(), table["y"].to_numpy()))
+        return index_of(self.keys, keys_of(self.lattice, table["x"].to_numpy(), table["y"].to_numpy()))
 
 
 def grid_of(lattice: Lattice, keys: Keys, crs: str) -> Grid:
@@ -81,7 +81,7 @@ def grid_of(lattice: Lattice, keys: Keys, crs: str) -> Grid:
 def _neighbours(keys: Keys, lattice: Lattice) -> csr_matrix:
     left, right = [], []
     for step in steps(lattice):
-        found = find(keys, keys + step)
+        found = index_of(keys, keys + step)
         there = np.flatnonzero(found >= 0)
         left.append(there)
         right.append(found[there])

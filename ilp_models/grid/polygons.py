@@ -17,7 +17,7 @@ _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
 @dataclass(frozen=True, eq=False)
-class Polygons:
+class NamedAreas:
     """Valid polygons of a file, in its order.
 
     Parameters
@@ -63,7 +63,7 @@ class PolygonFile:
         if self.path is not None:
             _refuse_absent(self.path)
 
-    def read(self, crs: str) -> Polygons | None:
+    def read(self, crs: str) -> NamedAreas | None:
         """Return the polygons, None where no file is given.
 
         Parameters
@@ -98,7 +98,7 @@ class PolygonFile:
         return known.hexdigest()
 
 
-def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> Polygons:
+def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> NamedAreas:
     """Return the polygons of a GeoJSON, GeoPackage or Shapefile, in another CRS.
 
     Parameters
@@ -126,7 +126,7 @@ def read_polygons(path: str, crs: str, name: str | None = None, weight: str | No
     frame = _read(path)
     names = () if name is None else _names(frame, path, name)
     weights = None if weight is None else _weights(frame, path, weight)
-    return Polygons(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path), weights)
+    return NamedAreas(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path), weights)
 
 
 def _refuse_absent(path: str) -> None:

@@ -11,7 +11,7 @@ import shapely
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
-from ilp_models.grid.footprint import Footprint
+from ilp_models.grid.active_cells import ActiveCells
 from ilp_models.grid.lattice import Floats, Keys, refuse_shape
 from ilp_models.grid.lattice_grid import grid_of
 from ilp_models.grid.parents import Parents, with_parents
@@ -123,7 +123,7 @@ class RectangleLattice:
 
 
 @dataclass(frozen=True)
-class Rectangles:
+class RectangleGrid:
     """Rectangles of one shape and angle, named after their first corner, such as ``E630500N4833500``.
 
     Results on rectangles and on squares compare where their areas are equal.
@@ -135,7 +135,7 @@ class Rectangles:
     angle : float, default 0
         Turn from east towards north, degrees.
     active : str, default "events"
-        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.footprint.Footprint`.
+        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.active_cells.ActiveCells`.
     area : str, optional
         Polygon file of the study area; by default the footprint of the events.
     edge : str, default "overlap"
@@ -170,7 +170,7 @@ class Rectangles:
                 "neither side may be more than ten times the other, and the angle is a number of degrees."
             )
             raise InputError(msg)
-        Footprint(self.active, self.area, self.edge)
+        ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
         """Return the grid of the rectangles that are active in the events given.
@@ -187,5 +187,5 @@ class Rectangles:
         """
         corner = (float(self.origin[0]), float(self.origin[1]))
         lattice = RectangleLattice(float(self.width), float(self.height), float(self.angle), corner)
-        keys = Footprint(self.active, self.area, self.edge).select(lattice, events)
+        keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)
         return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
-from ilp_models.grid.footprint import Footprint
+from ilp_models.grid.active_cells import ActiveCells
 from ilp_models.grid.lattice import refuse_shape
 from ilp_models.grid.parents import Parents
-from ilp_models.grid.rectangle import Rectangles
+from ilp_models.grid.rectangle import RectangleGrid
 
 
 @dataclass(frozen=True)
-class Squares:
+class SquareGrid:
     """Squares named after their lower left corner, such as ``E630500N4833500``.
 
     The corners lie at whole multiples of the size from the origin, so that a name means the same place for any data in
@@ -23,7 +23,7 @@ class Squares:
     size : float, default 500
         Side, metres.
     active : str, default "events"
-        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.footprint.Footprint`.
+        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.active_cells.ActiveCells`.
     area : str, optional
         Polygon file of the study area; by default the footprint of the events.
     edge : str, default "overlap"
@@ -49,7 +49,7 @@ class Squares:
     def __post_init__(self) -> None:
         """Refuse settings that name no size or rule."""
         refuse_shape(self.size, self.origin)
-        Footprint(self.active, self.area, self.edge)
+        ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
         """Return the grid of the squares that are active in the events given.
@@ -65,4 +65,4 @@ class Squares:
             Active squares by easting, then northing; eight neighbours each at most.
         """
         sides = (self.size, self.size, 0.0)
-        return Rectangles(*sides, self.active, self.area, self.edge, self.origin, self.parents).build(events)
+        return RectangleGrid(*sides, self.active, self.area, self.edge, self.origin, self.parents).build(events)

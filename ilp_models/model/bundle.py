@@ -9,7 +9,7 @@ import numpy as np
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.model.wrappers.risk_groups import RiskGroups
 from ilp_models.model.wrappers.wrapper import Wrapper
@@ -44,7 +44,7 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
         content["columns"] = [vars(column) for column in forecaster.columns_]
         if forecaster.offset is not None:
             content["offset"] = {"class": type(forecaster.offset_).__name__, "learned": _learned(forecaster.offset_)}
-    if isinstance(forecaster, LightGbm):
+    if isinstance(forecaster, LightGBM):
         texts = forecaster.texts()
         content["trees"] = sorted(texts)
         for name, text in texts.items():

@@ -64,7 +64,7 @@ def past_forecasts(members: Mapping[str, Forecaster], history: History, count: i
         raise InputError(msg)
     latest = latest_settled(history, count)
     expected = np.empty((len(members), count, *history.panel.by_period.shape[1:]))
-    for index, said in enumerate(walk(members, history, latest, refit_every)):
+    for index, said in enumerate(walk_forward(members, history, latest, refit_every)):
         expected[:, index] = [forecast.expected.values[..., 0] for forecast in said.values()]
     return PastForecasts(expected, history.panel.by_period[-count:])
 
@@ -99,7 +99,7 @@ def latest_settled(history: History, count: int) -> pd.PeriodIndex:
     return known[-count:]
 
 
-def walk(
+def walk_forward(
     members: Mapping[str, Forecaster], history: History, periods: pd.PeriodIndex, refit_every: int
 ) -> Iterator[dict[str, RiskForecast]]:
     """Yield the forecasts of past periods, one after the other, each from what was known at its start.

@@ -16,13 +16,13 @@ from ilp_models.export.allocated import allocation_table, write_allocation
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.export.writers import FAILURES
-from ilp_models.pipeline.effort.allocating import Task
-from ilp_models.pipeline.effort.allocation_record import entry, marking_of, plain, told
-from ilp_models.pipeline.effort.by_hand import cap_of, read_overrides
-from ilp_models.pipeline.effort.products import LEVELS, write_products
-from ilp_models.pipeline.kept.asked import Left
-from ilp_models.pipeline.kept.made import Choice, Made
-from ilp_models.pipeline.steps.record import write_json
+from ilp_models.pipeline.allocation_record import entry, marking_of, plain, summary_lines
+from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
+from ilp_models.pipeline.briefings import LEVELS, write_products
+from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.overrides import cap_of, read_overrides
+from ilp_models.pipeline.plan import PlanTask
+from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.allocation_figures import draw_frontier
 
 
@@ -94,11 +94,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     if not all(str(chosen.get(word) or "").strip() for word in ("who", "why")):
         msg = "An allocation needs who chose it and why; set chosen.who and chosen.why."
         raise InputError(msg)
-    left = Left.by(source)
-    decision = left.permitted(register, trusted)
+    left = RunFolder.from_path(source)
+    decision = left.permitted_decision(register, trusted)
     changes = read_overrides(overrides)
-    task = Task(left, decision, unit, groups, objective, allocation, frontier, compute)
-    made = task.made(Choice(str(chosen["who"]), str(chosen["why"]), cap_of(allocation, frontier)), changes)
+    task = PlanTask(left, decision, unit, groups, objective, allocation, frontier, compute)
+    made = task.made(CapChoice(str(chosen["who"]), str(chosen["why"]), cap_of(allocation, frontier)), changes)
     marking = marking_of(made, config)
     with _staged(folder) as staging:
         files = _write(made, marking, level, config, staging)
@@ -108,7 +108,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             target = folder / path.relative_to(staging)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
-    return "\n".join([*told(made), f"Files: {folder}"])
+    return "\n".join([*summary_lines(made), f"Files: {folder}"])
 
 
 def _staged(folder: Path) -> tempfile.TemporaryDirectory[str]:
@@ -120,7 +120,7 @@ def _staged(folder: Path) -> tempfile.TemporaryDirectory[str]:
         raise StorageError(msg) from error
 
 
-def _write(made: Made, marking: Marking, level: str, config: Mapping[str, Any], staging: str) -> list[Path]:
+def _write(made: AllocationResult, marking: Marking, level: str, config: Mapping[str, Any], staging: str) -> list[Path]:
     """Return every file, written to a folder that nobody looks at yet."""
     place = Path(staging)
     try:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register.permission import approve
+from ilp_models.audit.register.approvals import approve
 from ilp_models.audit.register.register import Register
-from ilp_models.audit.register.signing import Signing
+from ilp_models.audit.register.signing import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.kept.asked import Left, digests, said, user
-from ilp_models.pipeline.kept.moment import now
-from ilp_models.pipeline.steps.mirror import mirror
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.run_folder import RunFolder, as_text, digests, user
+from ilp_models.pipeline.tracking import mirror
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -57,10 +57,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         may not approve it.
     """
     del config, folder
-    left = Left.by(source)
+    left = RunFolder.from_path(source)
     decision, moment = left.decision(), now()
     left.check_forecast(decision)
-    signing = Signing(said(reviewer), said(reason), user(), moment, None if key is None else Path(key))
+    signing = ReviewerSignature(as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key))
     approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
     told = [
         f"Decision {decision.short} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",

@@ -8,7 +8,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.kept.asked import Left
+from ilp_models.pipeline.run_folder import RunFolder
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +77,12 @@ def load_approved(
         ...
     ilp_models.domain.errors.InputError: nowhere holds no forecast.parquet; run `ilp weekly` first, or name a run's ...
     """
-    left = Left.by(_folder(source, tracking))
-    decision = left.permitted(register, trusted)
+    left = RunFolder.from_path(_folder(source, tracking))
+    decision = left.permitted_decision(register, trusted)
     if decision.approval is None:
         msg = f"Decision {decision.short} was not approved by a reviewer, whatever an alias says; see `ilp approve`."
         raise WithheldError(msg)
-    decision.holds_for(asked or {})
+    decision.require_same_settings(asked or {})
     return Approved(left.forecast, decision, left.folder)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
-from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
@@ -16,19 +16,19 @@ from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.review.dossier import Surroundings, gather
-from ilp_models.pipeline.review.otherwise import Otherwise
-from ilp_models.pipeline.review.reaudit import differences, reaudit, refuse_other_settings
-from ilp_models.pipeline.steps.ahead import look_ahead
-from ilp_models.pipeline.steps.comparison import Comparison, compare
-from ilp_models.pipeline.steps.judge import judge
-from ilp_models.pipeline.steps.mirror import mirror
-from ilp_models.pipeline.steps.publish import Results, publish
-from ilp_models.pipeline.steps.record import record_decision
-from ilp_models.pipeline.steps.study import Study, check_names, open_study
+from ilp_models.pipeline.audit_report import ReportContext, gather_record
+from ilp_models.pipeline.backtesting import Comparison, compare
+from ilp_models.pipeline.decision import judge
+from ilp_models.pipeline.forecasting import next_forecast
+from ilp_models.pipeline.outputs import record_decision
+from ilp_models.pipeline.publishing import Results, publish
+from ilp_models.pipeline.reaudit import differences, reaudit, refuse_other_settings
+from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
+from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.tracking import mirror
 from ilp_models.pipeline.weekly import decision_lines
 from ilp_models.report.audit.page import AuditPage
-from ilp_models.report.audit.papers import write_dossier
+from ilp_models.report.audit.write_all import write_dossier
 from ilp_models.scoring.scores import Scoring
 
 
@@ -118,13 +118,13 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         audit.reporting_rates.on(study.grid_at(study.cutoff))
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
-        ahead = look_ahead(study, model, forecaster, backtest.horizon)
+        ahead = next_forecast(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(study, ahead, comparison, explain, audit))
         files = publish(results, export, Path(register), folder)
         decision, subject = results.judgement.decision, results.judgement.subject
-        tried = Otherwise(study, model, forecaster, backtest, scoring, compute)
+        tried = SensitivityRuns(study, model, forecaster, backtest, scoring, compute)
         around = _surroundings(study, tried, audit, comparison, second_grid)
-        files += write_dossier(report, gather(subject, decision, audit, around, compute), folder)
+        files += write_dossier(report, gather_record(subject, decision, audit, around, compute), folder)
         for path in files:
             tracked.artifact(path)
         record_decision(tracked, decision)
@@ -133,11 +133,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 
 
 def _surroundings(
-    study: Study, tried: Otherwise, audit: Audit, comparison: Comparison, second_grid: GridSpec | None
-) -> Surroundings:
+    study: Study, tried: SensitivityRuns, audit: Audit, comparison: Comparison, second_grid: GridSpec | None
+) -> ReportContext:
     """Return what the run knows beside what was audited."""
     retrained, why = tried.untainted(audit, comparison)
-    return Surroundings(
+    return ReportContext(
         city=study.city,
         intake=study.intake,
         code=study.code,
@@ -162,8 +162,8 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
     same = f"Made again from {source}/audit: all {count} findings of decision {decision.short} come out the same."
     why = "this audit was made again from the folder of an earlier run, without its records"
     absent = dict.fromkeys(("intake", "census_error"), why)
-    around = Surroundings(settings=settings, command=command, absent=absent)
-    write_dossier(page, gather(subject, decision, Audit.of(settings), around, compute), folder)
+    around = ReportContext(settings=settings, command=command, absent=absent)
+    write_dossier(page, gather_record(subject, decision, Audit.from_settings(settings), around, compute), folder)
     return _told(decision, same, f"Report: {folder / page.file_name}")
 
 

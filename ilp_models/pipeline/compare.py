@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.compared.contest import examine, field_of
-from ilp_models.pipeline.compared.contest_page import evidence_of
-from ilp_models.pipeline.steps.comparison import compare
-from ilp_models.pipeline.steps.guests import find_stored, invite
-from ilp_models.pipeline.steps.record import record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.steps.study import check_names, open_study
+from ilp_models.pipeline.backtesting import compare
+from ilp_models.pipeline.comparison_page import evidence_of
+from ilp_models.pipeline.comparison_statistics import examine, field_of
+from ilp_models.pipeline.outputs import record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.stored_forecasts import find_stored, select_stored
+from ilp_models.pipeline.study import check_names, open_study
 from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
 
@@ -79,7 +79,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     study = open_study(data, calendar, grid, config, folder, layers, backtest)
     recipes = study.recipes(model)
     cutoffs = [fold.cutoff for fold in backtest.folds(study.events, study.calendar)]
-    guests = invite(stored, recipes, cutoffs)
+    guests = select_stored(stored, recipes, cutoffs)
     with tracking.run("compare", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute, guests)
         field = field_of(comparison, model, recipes, guests.present, scoring.baseline)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register.register import Entry, Register
+from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
 from ilp_models.export.writers import Export, marked_names
-from ilp_models.pipeline.effort.allocation_record import grounds
-from ilp_models.pipeline.kept.asked import Left, user
-from ilp_models.pipeline.kept.moment import now
+from ilp_models.pipeline.allocation_record import grounds
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.run_folder import RunFolder, user
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         nothing is written.
     """
     del config
-    export, left = Export(tuple(formats), grade), Left.by(source)
+    export, left = Export(tuple(formats), grade), RunFolder.from_path(source)
     names, allowed = marked_names(export.grade), grade == "allocation"
     asked = [names[form] for form in export.formats]
     decision = _permitted(left, register, trusted, asked) if allowed else _known(left)
@@ -65,17 +65,17 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     return "\n".join([f"Exported as {export.grade}:", *(f"  {file}" for file in files), *rests_on])
 
 
-def _permitted(left: Left, register: str, trusted: str | None, names: Sequence[str]) -> Decision:
+def _permitted(left: RunFolder, register: str, trusted: str | None, names: Sequence[str]) -> Decision:
     """Return the decision that lets the files out, having left their line in the register.
 
     The line comes before the files, because a line too many can be explained and an export without one cannot.
     """
-    decision = left.permitted(register, trusted)
+    decision = left.permitted_decision(register, trusted)
     Register(Path(register)).append(_entry(left, decision, names), left.asked_again(decision, trusted))
     return decision
 
 
-def _known(left: Left) -> Decision | None:
+def _known(left: RunFolder) -> Decision | None:
     """Return the decision to quote in files for research, where one that is not valid counts as none."""
     try:
         return left.decision()
@@ -83,7 +83,7 @@ def _known(left: Left) -> Decision | None:
         return None
 
 
-def _entry(left: Left, decision: Decision, names: Sequence[str]) -> Entry:
+def _entry(left: RunFolder, decision: Decision, names: Sequence[str]) -> RegisterEntry:
     forecast = left.forecast
     content = {
         "forecast": forecast.digest(),
@@ -92,4 +92,4 @@ def _entry(left: Left, decision: Decision, names: Sequence[str]) -> Entry:
         "periods": [str(period) for period in forecast.periods],
         "files": list(names),
     }
-    return Entry("exported", user(), decision.seal, now(), content)
+    return RegisterEntry("exported", user(), decision.seal, now(), content)

@@ -11,9 +11,9 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.steps.ahead import look_ahead, write_relative_risks
-from ilp_models.pipeline.steps.publish import provenance, publish_areas
-from ilp_models.pipeline.steps.study import check_names, open_study
+from ilp_models.pipeline.forecasting import next_forecast, write_relative_risks
+from ilp_models.pipeline.publishing import provenance, publish_areas
+from ilp_models.pipeline.study import check_names, open_study
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -67,7 +67,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     study = open_study(data, calendar, grid, config, folder, layers)
     study = study.known_from(study.cutoff, folder)
     with tracking.run("forecast", study.tags(), config) as tracked:
-        ahead = look_ahead(study, model, forecaster, horizon)
+        ahead = next_forecast(study, model, forecaster, horizon)
         source = provenance(study, ahead, "not scored: made by the task forecast")
         files = replace(export, grade="research").write(ahead.forecast, ahead.grid, source, None, folder)
         files += publish_areas(ahead, source, "research", folder)

@@ -9,16 +9,16 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.monitoring.monitoring import Monitoring
-from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.steps.study import check_names, open_study
-from ilp_models.pipeline.watch.monitored import Monitored
-from ilp_models.pipeline.watch.since import check_terms, standing_decision, watched_replay
+from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, watched_replay
+from ilp_models.pipeline.monitoring_results import MonitoringResults
+from ilp_models.pipeline.study import check_names, open_study
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -88,14 +88,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """
     check_names(model, forecaster=forecaster)
     tracking.check()
-    decision = standing_decision(source, register)
+    decision = active_decision(source, register)
     notes = check_terms(decision, source, forecaster, audit, config["model"][forecaster])
     study = open_study(data, calendar, grid, config, folder, layers)
     study = study.known_from(pd.Timestamp(decision.report.header["first_period"]), folder)
     with tracking.run("monitor", study.tags(), config) as tracked:
         since = watched_replay(study, source, decision, model[forecaster], backtest, audit, compute)
         since = replace(since, notes=(*notes, *since.notes))
-        found = Monitored.of(since, decision, study, audit, monitor)
+        found = MonitoringResults.from_replay(since, decision, study, audit, monitor)
         for path in found.write(source, folder):
             tracked.artifact(path)
         tracked.metrics({"periods_with_breach": len(found.watch.breached), "proposes": float(found.watch.proposes)})

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.progress import watch
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -20,12 +20,12 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.recipe import Recipe
 from ilp_models.domain.tracking import TrackedRun, Tracker
-from ilp_models.pipeline.steps.study import Study, check_names, open_study
-from ilp_models.pipeline.steps.tuned import Tuned
+from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.tuning_report import Tuned
 from ilp_models.scoring.scores import Scoring
 from ilp_models.tuning.search import OptunaSearch
 from ilp_models.tuning.space import check_settings, starting_values
-from ilp_models.tuning.trials import Sums, Trial, Trials
+from ilp_models.tuning.trials import ScoreSums, Trial, Trials
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -141,7 +141,7 @@ class PastJudge:
         folds = self.plan.folds(self.study.events, self.study.calendar)
         return pd.PeriodIndex([fold.periods[0] for fold in folds])
 
-    def judge(self, settings: Mapping[str, Any]) -> Sums:
+    def judge(self, settings: Mapping[str, Any]) -> ScoreSums:
         """Return the sums that the score of some settings is made of.
 
         Parameters
@@ -168,11 +168,11 @@ class PastJudge:
             raise NotRunError(outcome.not_run[name])
         table = self.scoring.run(outcome.replays, world.grid.area_m2)
         parts = [table.by_period(self.tuning.score, one.lead) for one in outcome.replays]
-        return Sums(_add_up(top[name] for top, _ in parts), _add_up(bottom for _, bottom in parts))
+        return ScoreSums(_add_up(top[name] for top, _ in parts), _add_up(bottom for _, bottom in parts))
 
-    def _world(self) -> World:
+    def _world(self) -> BacktestData:
         first = self.plan.folds(self.study.events, self.study.calendar)[0].cutoff
-        return World(self.study.events, self.study.grid_at(first), self.study.calendar, self.study.layers)
+        return BacktestData(self.study.events, self.study.grid_at(first), self.study.calendar, self.study.layers)
 
 
 def _add_up(leads: Iterable[pd.Series]) -> tuple[float, ...]:

@@ -5,24 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
-from ilp_models.backtest.plan import RollingOrigin
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.caveat import RESEARCH_ONLY
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import PLAIN_NAMES, Export
-from ilp_models.pipeline.steps.ahead import look_ahead
-from ilp_models.pipeline.steps.comparison import compare
-from ilp_models.pipeline.steps.judge import judge
-from ilp_models.pipeline.steps.mirror import mirror
-from ilp_models.pipeline.steps.publish import Results, publish, write_page
-from ilp_models.pipeline.steps.record import record_decision, record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.steps.study import Study, check_names, open_study
+from ilp_models.pipeline.backtesting import compare
+from ilp_models.pipeline.decision import judge
+from ilp_models.pipeline.forecasting import next_forecast
+from ilp_models.pipeline.outputs import record_decision, record_scores, table_of_scores, write_scores
+from ilp_models.pipeline.publishing import Results, publish, write_page
+from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.pipeline.tracking import mirror
 from ilp_models.report.page import Report
 from ilp_models.scoring.scores import Scoring
 
@@ -98,7 +98,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         audit.reporting_rates.on(study.grid_at(study.cutoff))
     with tracking.run("weekly", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
-        ahead = look_ahead(study, model, forecaster, backtest.horizon)
+        ahead = next_forecast(study, model, forecaster, backtest.horizon)
         results = Results(study, ahead, comparison, judge(study, ahead, comparison, explain, audit))
         decision = results.judgement.decision
         files = [folder / "intake.json", *write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)]

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register.permission import withdraw
+from ilp_models.audit.register.approvals import withdraw
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.kept.asked import Left, said, user
-from ilp_models.pipeline.kept.moment import now
-from ilp_models.pipeline.steps.mirror import mirror
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.run_folder import RunFolder, as_text, user
+from ilp_models.pipeline.tracking import mirror
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -52,10 +52,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         If there is no reason, or the register knows no such decision, or it was withdrawn before.
     """
     del config, folder
-    left = None if decision else Left.by(source)
+    left = None if decision else RunFolder.from_path(source)
     known = None if left is None else left.decision()
     seal = str(decision) if known is None else known.seal
-    withdraw(Register(Path(register)), seal, said(reason), user(), now())
+    withdraw(Register(Path(register)), seal, as_text(reason), user(), now())
     told = [
         f"Decision {seal[:16]} is withdrawn: it lets nothing out any more.",
         f"  reason    {reason}",

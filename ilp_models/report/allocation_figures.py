@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ilp_models.report.figures import COLOURS, GREY, INK, STYLES, brief, plain_axes, save
-from ilp_models.report.words import MISSING
+from ilp_models.report.formatting import MISSING
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
 

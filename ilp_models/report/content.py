@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ilp_models.report.audit.findings import Judged
+from ilp_models.report.audit.findings import CheckSummary
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class ReportContent:
     audit_protocol: str
     curves: tuple[FigureFile, ...]
     importance: FigureFile | None
-    checks: tuple[Judged, ...]
+    checks: tuple[CheckSummary, ...]
     intake: pd.DataFrame
     intake_summary: str
     intake_notes: tuple[str, ...]

@@ -12,7 +12,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ALL
-from ilp_models.report.words import kind_words
+from ilp_models.report.formatting import kind_words
 
 INK: Final = "#1b2530"
 GREY: Final = "#6b7680"

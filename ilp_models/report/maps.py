@@ -23,7 +23,7 @@ _WIDTH: Final = 9.0  # inches
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class MapGround:
     """The shapes under a map, worked out once for all crime types.
 
     Parameters
@@ -38,7 +38,7 @@ class Ground:
     outlines: list[npt.NDArray[np.float64]]
 
     @classmethod
-    def of(cls, cells: npt.NDArray[Any], areas: npt.NDArray[Any]) -> "Ground":
+    def from_cells(cls, cells: npt.NDArray[Any], areas: npt.NDArray[Any]) -> "MapGround":
         """Return the ground of some cells, their parent areas dissolved to outlines.
 
         Parameters
@@ -72,7 +72,7 @@ class Ground:
 
 
 def draw_map(
-    path: Path, ground: Ground, expected: npt.NDArray[np.float64], top: npt.NDArray[np.int64], title: str, mark: str
+    path: Path, ground: MapGround, expected: npt.NDArray[np.float64], top: npt.NDArray[np.int64], title: str, mark: str
 ) -> Path:
     """Return the path of a choropleth of expected counts, its highest cells outlined and numbered.
 
@@ -126,7 +126,7 @@ def draw_map(
     return save(figure, path, mark)
 
 
-def draw_difference(path: Path, ground: Ground, values: npt.NDArray[np.float64], title: str, label: str) -> Path:
+def draw_difference(path: Path, ground: MapGround, values: npt.NDArray[np.float64], title: str, label: str) -> Path:
     """Return the path of a map of differences between two forecasters, white where there is none.
 
     Parameters

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ilp_models.domain.scores import ALL
 from ilp_models.report.figures import COLOURS, GREY, PALE, RED, STYLES, literal, save
-from ilp_models.report.words import kind_words
+from ilp_models.report.formatting import kind_words
 
 _NAMED: Final = 12
 _ROWS: Final = 6

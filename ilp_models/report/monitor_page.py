@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.report.content import FigureFile
 from ilp_models.report.monitor_figures import draw_measure
 from ilp_models.report.page import write_page

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.finding import State
 from ilp_models.report.content import ReportContent
+from ilp_models.report.formatting import MISSING, interval, number, percent
 from ilp_models.report.tables import REPORTED
-from ilp_models.report.words import MISSING, interval, number, percent
 
 ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ilp_models.domain.caveat import CAVEAT, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.report.content import FigureFile
+from ilp_models.report.formatting import MISSING, number, percent
 from ilp_models.report.page import write_page
-from ilp_models.report.words import MISSING, number, percent
 
 KINDS: Final = ("text", "short", "number", "percent")
 _READERS: Final = {
@@ -22,7 +22,7 @@ _READERS: Final = {
 
 
 @dataclass(frozen=True)
-class Column:
+class BriefingColumn:
     """How a column of a table is shown.
 
     Parameters
@@ -61,7 +61,7 @@ class Section:
     title: str
     words: tuple[str, ...] = ()
     table: pd.DataFrame | None = None
-    columns: tuple[Column, ...] = ()
+    columns: tuple[BriefingColumn, ...] = ()
     figure: FigureFile | None = None
 
     @property
@@ -78,7 +78,7 @@ class Section:
 
 
 @dataclass(frozen=True, eq=False)
-class Product:
+class Briefing:
     """One page.
 
     Parameters
@@ -117,7 +117,7 @@ class Product:
     facts: Mapping[str, str]
 
 
-def write_product(path: Path, product: Product) -> Path:
+def write_briefing(path: Path, product: Briefing) -> Path:
     """Return the path of a page that needs no network, no script and no other file.
 
     Parameters

@@ -14,7 +14,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.report.words import kind_words
+from ilp_models.report.formatting import kind_words
 
 REPORTED: Final = "reported"
 _SCORES = {

@@ -8,13 +8,13 @@ import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL
+from ilp_models.stats.bootstrap import Bootstrap
 
 Floats = npt.NDArray[np.float64]
 
 
-def calibration(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.DataFrame:
+def calibration(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.DataFrame:
     """Return mean forecasts and mean counts in bins of equally many units.
 
     Parameters
@@ -75,7 +75,7 @@ def _pools(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
     yield ALL, expected.reshape(-1, periods), observed.reshape(-1, periods)
 
 
-def _binned(expected: Floats, observed: Floats, bins: int, resampling: Resampling) -> pd.DataFrame:
+def _binned(expected: Floats, observed: Floats, bins: int, resampling: Bootstrap) -> pd.DataFrame:
     (code, count), periods = bin_of(expected, bins), expected.shape[1]
     flat = (code * periods + np.arange(periods)).ravel()
     sums = [

@@ -11,8 +11,8 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.challenge_rules import cell_square_feet, forecast_square_miles
+from ilp_models.stats.bootstrap import Bootstrap
 
 Floats = npt.NDArray[np.float64]
 
@@ -176,7 +176,7 @@ class Pooled:
 
 
 def pooled(
-    top: npt.ArrayLike, bottom: npt.ArrayLike, how: Resampling, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
+    top: npt.ArrayLike, bottom: npt.ArrayLike, how: Bootstrap, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
 ) -> Pooled:
     """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together.
 

@@ -8,9 +8,9 @@ import pandas as pd
 from arch.bootstrap import MCS
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.pooled import direction
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.pooling import direction
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def confidence_set(
     return table.assign(p_value=p_value, inside=~(p_value <= size))
 
 
-def _p_values(losses: Floats, resampling: Resampling, size: float) -> Floats:
+def _p_values(losses: Floats, resampling: Bootstrap, size: float) -> Floats:
     """Return the p-value of each column; those that differ by a constant from another go by that difference."""
     periods, count = losses.shape
     block = resampling.block

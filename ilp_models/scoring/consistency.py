@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ilp_models.domain.distribution import log_probability
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import log_probability
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class _Units:
 
 
 def consistency(
-    replay: Replay, resampling: Resampling, floor: float, tests: Sequence[str] = TESTS, draws: int = 1000
+    replay: Replay, resampling: Bootstrap, floor: float, tests: Sequence[str] = TESTS, draws: int = 1000
 ) -> pd.DataFrame:
     """Return tests of whether the counts are what the forecasts would bring about, as earthquake forecasts are tested.
 

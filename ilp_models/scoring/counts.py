@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.distribution import LEVELS, cumulative, half_mean_difference, log_probability, poisson_deviance
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.stats.distributions import LEVELS, cumulative, half_mean_difference, log_probability, poisson_deviance
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.ranking import Ranking
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
+from ilp_models.stats.ranking import Ranking
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def rank(expected: Floats, area_m2: Floats) -> list[Ranking]:
     list of Ranking
         One a crime type.
     """
-    return [Ranking.of(of_type, area_m2) for of_type in expected]
+    return [Ranking.from_expected(of_type, area_m2) for of_type in expected]
 
 
 def hits(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:

@@ -6,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.distribution import LEVELS, cumulative
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ALL
 from ilp_models.scoring.calibration import bin_of
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import LEVELS, cumulative
 
 Floats = npt.NDArray[np.float64]
 
 
-def pit_histogram(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.DataFrame:
+def pit_histogram(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.DataFrame:
     """Return the share of counts in equal bins of their forecast probability.
 
     The PIT (probability integral transform) of counts without randomisation, of Czado, Gneiting and Held (2009): a
@@ -72,7 +72,7 @@ def pit_histogram(replay: Replay, resampling: Resampling, bins: int = 10) -> pd.
     )
 
 
-def coverage_by_decile(replay: Replay, resampling: Resampling, deciles: int = 10) -> pd.DataFrame:
+def coverage_by_decile(replay: Replay, resampling: Bootstrap, deciles: int = 10) -> pd.DataFrame:
     """Return how often counts stay below each forecast quantile, in bins of equally many units by risk.
 
     Counts are whole: with q the quantile at level p, even a right forecast has fewer than p of the counts below q and
@@ -141,7 +141,7 @@ def _pools(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
     yield ALL, expected.reshape(-1, periods), known.reshape(*known.shape[:2], -1, periods)
 
 
-def _covered(kind: str, expected: Floats, known: Floats, deciles: int, resampling: Resampling) -> pd.DataFrame:
+def _covered(kind: str, expected: Floats, known: Floats, deciles: int, resampling: Bootstrap) -> pd.DataFrame:
     code, count = bin_of(expected, deciles)
     periods = expected.shape[1]
     flat = (code * periods + np.arange(periods)).ravel()

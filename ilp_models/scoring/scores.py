@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.distribution import half_mean_difference
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm import harm_weights
-from ilp_models.domain.pooled import LARGER, SMALLER, direction
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
-from ilp_models.scoring.bounds import expected_deviance
+from ilp_models.scoring.comparability import check
 from ilp_models.scoring.counts import distribution_scores, mean_scores
 from ilp_models.scoring.harm import PREFIX, harm_scores
 from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, label, rank
-from ilp_models.scoring.protocol import check
+from ilp_models.scoring.noise_floor import expected_deviance
 from ilp_models.scoring.stability import displacements, recaptures
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import half_mean_difference
+from ilp_models.stats.pooling import LARGER, SMALLER, direction
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,9 +88,9 @@ class Scoring:
         _ = self.resampling  # refuses settings that make no interval
 
     @property
-    def resampling(self) -> Resampling:
+    def resampling(self) -> Bootstrap:
         """How periods are resampled for intervals."""
-        return Resampling(self.block, self.draws, self.level, self.seed)
+        return Bootstrap(self.block, self.draws, self.level, self.seed)
 
     def check_score(self, score: str, setting: str) -> None:
         """Return nothing if a score is one of those made here of which one way is better, before any work is done.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.ranking import Ranking
 from ilp_models.scoring.hot_spots import label
+from ilp_models.stats.ranking import Ranking
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[f
 
     Examples
     --------
-    >>> land = [Ranking.of(np.array([[2.0, 2.0], [1.0, 1.0]]), np.ones(2))]
+    >>> land = [Ranking.from_expected(np.array([[2.0, 2.0], [1.0, 1.0]]), np.ones(2))]
     >>> scores = recaptures(land, np.array([[[8.0, 3.0], [2.0, 3.0]]]), (0.5,), 1)  # 8 of 10 events, then 3 of 6
     >>> float(scores["rri_50"][0, 1])
     0.625
@@ -83,7 +83,7 @@ def displacements(rankings: Sequence[Ranking], area_m2: Floats, shares: Sequence
 
     Examples
     --------
-    >>> land = [Ranking.of(np.array([[2.0, 1.0, 1.0], [1.0, 2.0, 2.0]]), np.ones(2))]
+    >>> land = [Ranking.from_expected(np.array([[2.0, 1.0, 1.0], [1.0, 2.0, 2.0]]), np.ones(2))]
     >>> displacements(land, np.ones(2), (0.5,))["displacement_50"]
     array([[nan,  1.,  0.]])
     """

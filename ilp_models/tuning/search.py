@@ -15,8 +15,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.domain.pooled import direction
-from ilp_models.tuning.space import Setting, read_space
+from ilp_models.stats.pooling import direction
+from ilp_models.tuning.space import SearchSetting, read_space
 from ilp_models.tuning.trials import Trials
 
 
@@ -65,7 +65,7 @@ class OptunaSearch:
         direction(self.score)
 
     @property
-    def settings(self) -> tuple[Setting, ...]:
+    def settings(self) -> tuple[SearchSetting, ...]:
         """The settings that are searched."""
         return read_space(self.space)
 

@@ -15,7 +15,7 @@ _EXAMPLE: Final = "'tuning.space={num_leaves: {low: 7, high: 63, log: true}, kee
 
 
 @dataclass(frozen=True)
-class Setting:
+class SearchSetting:
     """One setting and the values it may take.
 
     Parameters
@@ -92,7 +92,7 @@ class Setting:
         return f"{self.low} to {self.high}"
 
 
-def read_space(declared: Mapping[str, Any]) -> tuple[Setting, ...]:
+def read_space(declared: Mapping[str, Any]) -> tuple[SearchSetting, ...]:
     """Return the settings of a declared space, in alphabetical order, so that the order of declaration decides nothing.
 
     Parameters
@@ -141,7 +141,7 @@ def check_settings(declared: Mapping[str, Any], params: Mapping[str, Any], forec
         _check_known(name, known, forecaster)
 
 
-def starting_values(space: tuple[Setting, ...], params: Mapping[str, Any], forecaster: str) -> dict[str, Any]:
+def starting_values(space: tuple[SearchSetting, ...], params: Mapping[str, Any], forecaster: str) -> dict[str, Any]:
     """Return the present value of each setting of a space.
 
     Parameters
@@ -204,16 +204,16 @@ def _entries(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", entry
 
 
-def _read(declared: Mapping[str, Any]) -> Iterator[Setting]:
+def _read(declared: Mapping[str, Any]) -> Iterator[SearchSetting]:
     for name, entry in _entries(declared, ""):
         if not isinstance(entry, Mapping) or not entry:
             msg = f"{_where(name)}={entry}: give low and high, or choices, such as {_EXAMPLE}."
             raise InputError(msg)
         keys = set(entry)
         if keys == _CHOICES:
-            yield Setting(name, choices=tuple(entry["choices"] or ()))
+            yield SearchSetting(name, choices=tuple(entry["choices"] or ()))
         elif {"low", "high"} <= keys <= _RANGE:
-            yield Setting(name, entry["low"], entry["high"], log=bool(entry.get("log", False)))
+            yield SearchSetting(name, entry["low"], entry["high"], log=bool(entry.get("log", False)))
         else:
             msg = f"{_where(name)} has {', '.join(sorted(keys))}: give low and high (and log), or choices alone."
             raise InputError(msg)

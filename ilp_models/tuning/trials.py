@@ -20,7 +20,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from ilp_models.domain.errors import NotRunError, StorageError
-from ilp_models.tuning.space import Setting
+from ilp_models.tuning.space import SearchSetting
 
 _SUMS: Final = "sums"
 _REASON: Final = "reason"
@@ -29,7 +29,7 @@ _FEWEST: Final = 4  # judged settings from which their importance is estimated
 
 
 @dataclass(frozen=True)
-class Sums:
+class ScoreSums:
     """A score as the ratio of two sums over periods.
 
     Parameters
@@ -48,7 +48,7 @@ class Sums:
         return math.fsum(self.numerator) / total if total else math.nan
 
 
-Judge = Callable[[Mapping[str, Any]], Sums]
+Judge = Callable[[Mapping[str, Any]], ScoreSums]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Trial:
 
     number: int
     settings: Mapping[str, Any]
-    sums: Sums | None
+    sums: ScoreSums | None
     reason: str
     seconds: float
 
@@ -101,7 +101,7 @@ class Trials:
     """
 
     study: optuna.Study
-    space: tuple[Setting, ...]
+    space: tuple[SearchSetting, ...]
     seed: int
     startup: int
 
@@ -187,7 +187,7 @@ class Trials:
             self.study.tell(asked, sums.value)
 
 
-def _ask_judge(judge: Judge, settings: Mapping[str, Any]) -> tuple[Sums | None, str]:
+def _ask_judge(judge: Judge, settings: Mapping[str, Any]) -> tuple[ScoreSums | None, str]:
     try:
         sums = judge(settings)
     except (StorageError, OSError, MemoryError):
@@ -205,12 +205,12 @@ def _is_judged(trial: FrozenTrial) -> bool:
 
 def _read_trial(number: int, trial: FrozenTrial) -> Trial:
     kept = trial.user_attrs.get(_SUMS)
-    sums = Sums(*(tuple(part) for part in kept)) if kept else None
+    sums = ScoreSums(*(tuple(part) for part in kept)) if kept else None
     seconds = float(trial.user_attrs.get(_SECONDS, math.nan))
     return Trial(number, _decode(trial.params), sums, trial.user_attrs.get(_REASON, ""), seconds)
 
 
-def _distribution(setting: Setting) -> BaseDistribution:
+def _distribution(setting: SearchSetting) -> BaseDistribution:
     if setting.low is None or setting.high is None:
         return CategoricalDistribution([json.dumps(choice) for choice in setting.choices])
     if setting.whole:
@@ -218,7 +218,7 @@ def _distribution(setting: Setting) -> BaseDistribution:
     return FloatDistribution(float(setting.low), float(setting.high), log=setting.log)
 
 
-def _encode(setting: Setting, value: Any) -> Any:
+def _encode(setting: SearchSetting, value: Any) -> Any:
     """Return a value as Optuna keeps it: choices as JSON, since lists are none of its values."""
     if setting.low is None:
         return json.dumps(value)

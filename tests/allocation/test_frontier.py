@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.consequences import consequences, expected_share
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import CAPS, Frontier, allocate_all
+from ilp_models.allocation.impact import expected_share, group_impact
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.domain.errors import InputError
 from tests.allocation.towns import Groups, Here, town, values
@@ -20,13 +20,13 @@ def test_consequences_are_those_worked_out_by_hand():
     people = np.array([[10.0, 30.0], [20.0, 0.0], [0.0, 0.0]])
     groups = Groups("origin", ("hill", "shore"), people, people.sum(axis=1))
     share, events = np.array([[1.0], [0.0], [0.0]]), np.array([[4.0], [6.0], [5.0]])
-    table = consequences(share, events, groups).set_index("group")
+    table = group_impact(share, events, groups).set_index("group")
     assert table.loc["hill", "exposure"] == pytest.approx(1 / 3)
     assert table.loc["shore", "exposure_ratio"] == pytest.approx(3.0)
     assert table.loc["hill", "coverage"] == pytest.approx(1 / 7)  # 4 * 1/4 of 4 * 1/4 + 6
     assert table.loc["shore", "coverage"] == pytest.approx(1.0)
     assert table.loc["shore", "need_adjusted_ratio"] == pytest.approx(0.75 / 0.3)
-    named = consequences(share, events, groups, "hill").set_index("group")
+    named = group_impact(share, events, groups, "hill").set_index("group")
     assert named["exposure_ratio"].to_dict() == pytest.approx({"hill": 1.0, "shore": 3.0})
 
 

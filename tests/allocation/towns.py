@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ilp_models.domain.territory import Territory
+from ilp_models.domain.allocation_input import AllocationInput
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def town(rows=3, columns=4, seed=0, groups=("hill", "shore"), size=500.0):
     steps = np.abs(row[:, None] - row) + np.abs(column[:, None] - column)
     total = rng.uniform(200, 2000, rows * columns)
     people = rng.dirichlet(np.ones(len(groups)), rows * columns) * total[:, None]
-    return Territory(
+    return AllocationInput(
         area_m2=np.full(rows * columns, size * size),
         centres=np.stack([column, row], axis=1) * size,
         neighbours=csr_matrix((steps == 1).astype(float)),

@@ -5,9 +5,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.manual import find_options, find_tasks, read_manual
-from ilp_models.cli.parts import DOOR_KEYS, argument, build_parts, resolve
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.help import find_options, find_tasks, read_help
+from ilp_models.cli.instantiate import DOOR_KEYS, argument, build_parts, resolve
 
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
@@ -78,7 +78,7 @@ def test_the_settings_of_a_task_are_the_arguments_of_its_pipeline(task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_help_of_a_task_has_a_summary_and_two_examples(task):
-    manual = read_manual(CONFIGS / f"{task}.yaml")
+    manual = read_help(CONFIGS / f"{task}.yaml")
     assert manual.summary
     assert len(manual.examples) >= 2
     assert all(example.startswith(f"ilp {task}") for example in manual.examples)
@@ -86,7 +86,7 @@ def test_the_help_of_a_task_has_a_summary_and_two_examples(task):
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_every_option_says_what_it_is(group, option):
-    assert read_manual(PLACES[group][option]).summary
+    assert read_help(PLACES[group][option]).summary
 
 
 def test_every_primary_config_puts_itself_before_experiments():

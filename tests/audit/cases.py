@@ -10,12 +10,12 @@ import xarray as xr
 import yaml
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import COLUMNS as TRAJECTORY
 from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.subject import Subject
-from ilp_models.domain.design import Column
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
@@ -72,7 +72,7 @@ def audit(groups=None, **settings):
 def subject(*parts, **more):
     """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
     known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
-    return Subject(*parts, **(known | more))
+    return AuditInput(*parts, **(known | more))
 
 
 def feedback(added=0.01, observed=1.0):

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ilp_models.audit import usual
+from ilp_models.audit import defaults as usual
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.gate import decide
 from ilp_models.audit.measures import checks as exposure
-from ilp_models.domain.demand import REQUIRED
-from ilp_models.domain.design import Column
+from ilp_models.domain.checks import REQUIRED
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Limit, State
 from tests.audit import cases
 
@@ -50,7 +50,7 @@ def spoiled(change):
 )
 def test_a_number_just_beyond_a_bound_does_not_read_as_the_bound(estimate, words):
     limited = SimpleNamespace(limits={"calibration_slope": Limit(warn_above=1.1)})
-    assert words in Evidence.judged(limited, "calibration_slope", "the slope", (estimate,) * 3).reason
+    assert words in CheckContext.judged(limited, "calibration_slope", "the slope", (estimate,) * 3).reason
 
 
 def test_a_good_model_is_admitted():
@@ -58,7 +58,7 @@ def test_a_good_model_is_admitted():
     decision = decide(report, cases.forecast(), NOW)
     assert decision.admitted, decision.reasons
     assert {f.check for f in report.findings if f.required} == set(REQUIRED)
-    decision.permits(cases.forecast(), NOW)
+    decision.require_permission(cases.forecast(), NOW)
 
 
 def test_the_report_says_how_it_measured():

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit import usual
+from ilp_models.audit import defaults as usual
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.evidence import Minimum
+from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.gate import decide
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.errors import InputError, WithheldError
@@ -31,9 +31,9 @@ def test_a_decision_binds_the_forecast_and_its_time():
     decision = decide(REPORT, FORECAST, NOW, valid_days=2)
     assert decision.forecast == FORECAST.digest()
     assert decision.valid_until == NOW + timedelta(days=2)
-    decision.permits(FORECAST, NOW)
+    decision.require_permission(FORECAST, NOW)
     with pytest.raises(WithheldError, match="valid from"):
-        decision.permits(FORECAST, NOW + timedelta(days=2))
+        decision.require_permission(FORECAST, NOW + timedelta(days=2))
 
 
 @given(st.sets(st.integers(0, len(REPORT.findings) - 1), min_size=1))
@@ -103,7 +103,7 @@ def test_the_settings_on_file_are_the_usual_audit():
     stored, usually = cases.audit(), Audit()
     assert [getattr(stored, name) for name in names] == [getattr(usually, name) for name in names]
     assert (tuple(stored.families), tuple(stored.refused)) == (usually.families, usually.refused)
-    assert Minimum(**stored.minimum) == Minimum()
+    assert MinEvidence(**stored.minimum) == MinEvidence()
 
 
 def test_a_demanded_check_cannot_be_left_without_a_bound():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
@@ -39,7 +39,7 @@ class Broken(MovingAverage):
 def run(store, *broken):
     grid = city(2, 2)
     models = {"mine": Broken(*broken), "mean": MovingAverage()}
-    world = World(events_of(COUNTS, grid), grid, Calendar())
+    world = BacktestData(events_of(COUNTS, grid), grid, Calendar())
     return replay(models, {"mine": "m" * 16, "mean": "n" * 16}, PLAN, world, store, LocalProcesses(1))
 
 

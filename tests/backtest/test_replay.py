@@ -6,18 +6,18 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.ensembles.ensemble import Stacked
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, events_of, poisson_counts
 
@@ -27,7 +27,7 @@ RECIPES = {name: name[:2] * 8 for name in ("mean", "ewma", "trees", "watched")}
 CALLS = []
 
 
-class Watched(Ewma):
+class Watched(EWMA):
     """An EWMA that writes down what it is asked for, and can be made to fall over."""
 
     dies_at = None
@@ -83,7 +83,7 @@ class Broken(MovingAverage):
 @pytest.fixture
 def world():
     grid = city(3, 4)
-    return World(events_of(COUNTS, grid, delay_days=3, settles_after="7D", outside=900), grid, Calendar())
+    return BacktestData(events_of(COUNTS, grid, delay_days=3, settles_after="7D", outside=900), grid, Calendar())
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +98,8 @@ def run(forecasters, world, store, plan=PLAN, jobs=1, recipes=RECIPES):
 
 
 def trees():
-    return LightGbm(
-        [ExponentialMeans((4, 16))], Ewma((8, 32)), n_estimators=5, min_child_samples=30, holdout=8, leads=2
+    return LightGBM(
+        [ExponentialMeans((4, 16))], EWMA((8, 32)), n_estimators=5, min_child_samples=30, holdout=8, leads=2
     )
 
 
@@ -114,12 +114,12 @@ def same(some, others):
             assert getattr(one, part).identical(getattr(other, part))
 
 
-@pytest.mark.parametrize("forecaster", [Ewma((8, 32)), trees()], ids=["ewma", "trees"])
+@pytest.mark.parametrize("forecaster", [EWMA((8, 32)), trees()], ids=["ewma", "trees"])
 def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, tmp_path):
     outcome = run({"mean": forecaster}, world, tmp_path)
     by_hand = clone(forecaster)
     for index, fold in enumerate(PLAN.folds(world.events, world.calendar)):
-        history = History.at(fold.cutoff, world.events, world.grid, world.calendar)
+        history = History.from_events(fold.cutoff, world.events, world.grid, world.calendar)
         by_hand = by_hand.fit(history) if index % 3 == 0 else by_hand.update(history)
         forecast = by_hand.predict(pd.PeriodIndex(list(fold.periods)))
         for lead, part in enumerate(outcome.replays[: len(fold.periods)]):
@@ -129,7 +129,7 @@ def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, 
 
 
 def test_a_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(world, tmp_path):
-    outcome = run({"ewma": Ewma((8,)), "mean": MovingAverage(20)}, world, tmp_path)
+    outcome = run({"ewma": EWMA((8,)), "mean": MovingAverage(20)}, world, tmp_path)
     assert [(one.forecaster, one.lead, one.recipe) for one in outcome.replays] == [
         ("ewma", 1, "ew" * 8),
         ("ewma", 2, "ew" * 8),
@@ -150,7 +150,7 @@ def test_a_mean_of_its_own_weeks_is_forecast_at_each_lead(world, tmp_path):
     one, two = run({"mean": MovingAverage(1)}, settled, tmp_path).replays
     np.testing.assert_array_equal(one.expected.values, COUNTS[..., 70:77])
     np.testing.assert_array_equal(two.expected.values, COUNTS[..., 70:76])
-    assert one.terms == two.terms == Terms(delay=1, refit_every=PLAN.refit_every)
+    assert one.terms == two.terms == ReplayTerms(delay=1, refit_every=PLAN.refit_every)
 
 
 def test_events_outside_the_cells_are_counted(world, tmp_path):
@@ -168,8 +168,8 @@ def test_what_happens_later_changes_no_earlier_forecast(world, tmp_path):
     kept = table[table["reported_at"] < middle]
     wave = kept.iloc[:50].assign(occurred_at=middle, reported_at=middle)
     other = replace(world, events=replace(world.events, table=pd.concat([kept, *[wave] * 9], ignore_index=True)))
-    first = run({"ewma": Ewma()}, world, tmp_path / "first").replays[0]
-    second = run({"ewma": Ewma()}, other, tmp_path / "second").replays[0]
+    first = run({"ewma": EWMA()}, world, tmp_path / "first").replays[0]
+    second = run({"ewma": EWMA()}, other, tmp_path / "second").replays[0]
     np.testing.assert_array_equal(first.expected.values[..., :4], second.expected.values[..., :4])
     assert not np.array_equal(first.expected.values[..., 6], second.expected.values[..., 6])
     assert not np.array_equal(first.observed.values[..., 3], second.observed.values[..., 3])
@@ -237,7 +237,7 @@ def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
 
 
 def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_path):
-    short = LightGbm([ExponentialMeans((4,))], holdout=60)
+    short = LightGBM([ExponentialMeans((4,))], holdout=60)
     outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert set(outcome.not_run) == {"trees", "ewma"}
@@ -279,25 +279,25 @@ def test_settings_that_are_refused_stop_the_run(world, tmp_path):
 
 
 def test_each_forecast_is_stored_with_its_cost(world, tmp_path):
-    first = run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost
+    first = run({"ewma": EWMA((8, 32))}, world, tmp_path).replays[0].cost
     assert (first.fits, first.forecasts) == (3, 7)
     assert first.fit_cpu_seconds > 0
     assert first.forecast_seconds > 0
     assert first.peak_mb >= 0
-    assert run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost == first  # as it was when they were made
+    assert run({"ewma": EWMA((8, 32))}, world, tmp_path).replays[0].cost == first  # as it was when they were made
 
 
 def test_a_fit_made_again_for_a_forecast_that_was_there_is_not_charged_twice(world, tmp_path):
-    run({"ewma": Ewma((8, 32))}, world, tmp_path)
+    run({"ewma": EWMA((8, 32))}, world, tmp_path)
     (*_, gone) = sorted(tmp_path.rglob("cutoff=*/*.parquet"))[:6]  # the third of its chain
     gone.unlink()
-    cost = run({"ewma": Ewma((8, 32))}, world, tmp_path).replays[0].cost
+    cost = run({"ewma": EWMA((8, 32))}, world, tmp_path).replays[0].cost
     assert (cost.fits, cost.forecasts) == (3, 7)
 
 
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(world, tmp_path):
-    several = {"ewma": Ewma((8, 32)), "trees": trees(), "mean": MovingAverage()}
+    several = {"ewma": EWMA((8, 32)), "trees": trees(), "mean": MovingAverage()}
     serial = run(several, world, tmp_path / "serial")
     parallel = run(several, world, tmp_path / "parallel", jobs=2)
     same(parallel.replays, serial.replays)

@@ -17,7 +17,7 @@ from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import COLUMNS
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
 from tests.builders import TYPES, forecast_on, square_grid
 
 GRID = square_grid(2, 3)
@@ -211,11 +211,11 @@ def test_terms_are_kept_beside_the_forecast_and_are_unknown_where_one_is(store, 
         name: getattr(forecast, name).assign_coords(period=forecast.periods + 2) for name in ("expected", "quantiles")
     }
     later = replace(forecast, cutoff=CUTOFF + pd.Timedelta(weeks=2), **moved)
-    store.write(forecast, observed, terms=Terms(1, 13))
-    assert [(one.terms, one.delay) for one in read(store)] == [(Terms(1, 13), 1)] * 2
-    store.write(later, observed, terms=Terms(2, 13))
+    store.write(forecast, observed, terms=ReplayTerms(1, 13))
+    assert [(one.terms, one.delay) for one in read(store)] == [(ReplayTerms(1, 13), 1)] * 2
+    store.write(later, observed, terms=ReplayTerms(2, 13))
     cutoffs = [CUTOFF, later.cutoff]
-    assert store.replays(RECIPE, "ewma", cutoffs, "W-SUN")[0].terms == Terms(2, 13)
+    assert store.replays(RECIPE, "ewma", cutoffs, "W-SUN")[0].terms == ReplayTerms(2, 13)
     store.write(later, observed)
     assert [(one.terms, one.delay) for one in store.replays(RECIPE, "ewma", cutoffs, "W-SUN")] == [(None, 0)] * 2
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from pyproj import Transformer
 
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 from ilp_models.data.simulated.city import SimulatedCity
 
 MODELS = ("model=[moving_average,ewma]", "forecaster=ewma")
@@ -99,4 +99,4 @@ def finish(process):
 
 def open_door(*words):
     """Return the exit code of a command in this process."""
-    return Door(find_configs()).open(list(words))
+    return App(find_configs()).open(list(words))

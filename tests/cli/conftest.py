@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 
 _PRIMARY = """\
 # Count sheep, and say how many.
@@ -89,7 +89,7 @@ def ilp(configs, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["ilp"])
 
     def call(*words: str) -> tuple[int, str, str]:
-        code = Door(configs, "sheep_pipelines").open(list(words))
+        code = App(configs, "sheep_pipelines").open(list(words))
         out, err = capfd.readouterr()
         return code, out, err
 

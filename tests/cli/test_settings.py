@@ -1,6 +1,6 @@
 from hydra import compose, initialize_config_dir
 
-from ilp_models.cli.door import find_configs
+from ilp_models.cli.app import find_configs
 from ilp_models.cli.settings import Settings
 
 CONFIGS = find_configs()

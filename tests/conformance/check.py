@@ -18,7 +18,7 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.panel import DIMS
-from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.hindcast import HindcastForecaster
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Case:
     def known(self, cutoff=None, **changes):
         """Return what is known at the cutoff (or another), of these events and cells or others."""
         events, grid = changes.get("events", self.events), changes.get("grid", self.grid)
-        return History.at(cutoff or self.cutoff, events, grid, self.calendar, self.layers)
+        return History.from_events(cutoff or self.cutoff, events, grid, self.calendar, self.layers)
 
     def ahead(self, cutoff=None):
         return self.calendar.ahead(cutoff or self.cutoff, self.leads)
@@ -147,9 +147,9 @@ def an_update_is_a_look_at_newer_counts(forecaster, case):
     forecast = fitted.update(history).predict(periods)
     assert forecast.cutoff == later
     assert not np.array_equal(forecast.expected.values, before.expected.values)
-    if isinstance(forecaster, TracedForecaster):
+    if isinstance(forecaster, HindcastForecaster):
         for lead in range(case.leads):
-            fresh = fitted.trace(history, periods[[lead]], history.first_step + lead)[0]
+            fresh = fitted.hindcast(history, periods[[lead]], history.first_step + lead)[0]
             np.testing.assert_array_equal(forecast.expected.values[..., lead], fresh)
     with pytest.raises(InputError, match="was seen already"):
         fitted.update(case.known())

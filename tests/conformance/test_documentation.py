@@ -10,7 +10,7 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from ilp_models.domain.design import Column
+from ilp_models.domain.features import Column
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, events_of, poisson_counts
 from tests.conformance.check import (

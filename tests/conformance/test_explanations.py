@@ -20,7 +20,7 @@ def history():
     rate = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
     events = events_of(poisson_counts((2, 12, 110), rate), grid)
     layers = layers_on(grid)
-    return History.at(events.start + pd.Timedelta(weeks=110), events, grid, calendar=CALENDAR, layers=layers)
+    return History.from_events(events.start + pd.Timedelta(weeks=110), events, grid, calendar=CALENDAR, layers=layers)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WHOLE))

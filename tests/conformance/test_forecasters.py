@@ -4,7 +4,7 @@ import pytest
 
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.true_intensity import TrueIntensity
 from tests.builders import city, events_of, layers_on, poisson_counts
@@ -44,7 +44,7 @@ def simulated():
     kinds = {"a": SimulatedType(yearly=1500.0), "b": SimulatedType(yearly=700.0, offspring=0.1)}
     city = SimulatedCity(size_km=4.0, districts=2, weeks=30, crime_types=kinds, reporting_delay_days=10)
     events, _ = city.read()
-    return city, Case(events, Squares(1000).build(events), events.start + pd.Timedelta(weeks=26))
+    return city, Case(events, SquareGrid(1000).build(events), events.start + pd.Timedelta(weeks=26))
 
 
 LEARNS = (too_short_a_past_is_told_in_one_line, a_type_without_events_gets_a_forecast_too)
@@ -59,30 +59,30 @@ def test_the_truth_of_a_simulated_city_keeps_to_all_but_what_is_about_learning(c
 class Forgetful(MovingAverage):
     """A mean that leaves the history other than it found it."""
 
-    def trace(self, history, periods, step):
+    def hindcast(self, history, periods, step):
         history.panel.values[0, 0, 0] += 1
-        return super().trace(history, periods, step)
+        return super().hindcast(history, periods, step)
 
 
 class Wandering(MovingAverage):
     """A mean that draws on numbers without a seed."""
 
-    def trace(self, history, periods, step):
-        return super().trace(history, periods, step) + np.random.default_rng().uniform()
+    def hindcast(self, history, periods, step):
+        return super().hindcast(history, periods, step) + np.random.default_rng().uniform()
 
 
 class Ordered(MovingAverage):
     """A mean that depends on which event comes first in the table."""
 
-    def trace(self, history, periods, step):
-        return super().trace(history, periods, step) + history.events.table["x"].iloc[0] / 1e6
+    def hindcast(self, history, periods, step):
+        return super().hindcast(history, periods, step) + history.events.table["x"].iloc[0] / 1e6
 
 
 class Naming(MovingAverage):
     """A mean that reads something into the order of cells."""
 
-    def trace(self, history, periods, step):
-        return super().trace(history, periods, step) + np.arange(len(history.grid)) / 100
+    def hindcast(self, history, periods, step):
+        return super().hindcast(history, periods, step) + np.arange(len(history.grid)) / 100
 
 
 @pytest.mark.parametrize("broken", [Forgetful(), Wandering(), Ordered(), Naming()], ids=lambda one: type(one).__name__)

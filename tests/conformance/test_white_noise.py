@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import poisson_deviance
 from ilp_models.domain.panel import Panel
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.stats.distributions import poisson_deviance
 from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.options import MARKED, forecaster
 
@@ -23,7 +23,7 @@ LOWEST = {"last_period": -3.0}  # one count is a poor guess of a rate
 def world():
     grid = city(8, 9)
     events = events_of(poisson_counts((2, 72, 160), RATES, seed=7), grid)
-    return World(events, grid, Calendar(), layers_on(grid))
+    return BacktestData(events, grid, Calendar(), layers_on(grid))
 
 
 def best_skill(name, one, world, folder):
@@ -55,9 +55,9 @@ class Peeking(MovingAverage):
         self.share = share
         self.events = events
 
-    def trace(self, history, periods, step):
+    def hindcast(self, history, periods, step):
         counts = Panel.count(self.events, history.grid, history.calendar, periods).by_period
-        return (1 - self.share) * super().trace(history, periods, step) + self.share * counts
+        return (1 - self.share) * super().hindcast(history, periods, step) + self.share * counts
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3])

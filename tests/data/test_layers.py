@@ -63,7 +63,7 @@ def places(layer):
 def test_every_format_gives_the_same_places(name, tmp_path):
     columns = {"lon": "Longitude", "lat": "Latitude"} if name.endswith("csv") else {}
     settings = {"path": write(BARS, tmp_path / name), "where": {"kind": ["bar", "pub"]}, "columns": columns}
-    layer = LayerFile.of("bars", settings).read(EVENTS)
+    layer = LayerFile.from_settings("bars", settings).read(EVENTS)
     assert places(layer) == [(100, 100), (200, 300)]
     assert (layer.crs, layer.known_from) == (CRS, None)
     assert layer.note == f"Layer bars: 2 features of {name}, 1 left out by where; taken as known all along."
@@ -83,9 +83,9 @@ def test_xy_of_delimited_text_needs_a_crs(tmp_path):
     path = tmp_path / "bars.csv"
     path.write_text(f"e;n;kind\n{X};{Y};bar\n;;bar\n")
     spec = {"path": str(path), "columns": {"x": "e", "y": "n"}}
-    assert places(LayerFile.of("bars", {**spec, "crs": CRS}).read(EVENTS)) == [(0, 0)]
+    assert places(LayerFile.from_settings("bars", {**spec, "crs": CRS}).read(EVENTS)) == [(0, 0)]
     with pytest.raises(InputError, match=r"does not say its CRS; give it, such as layers\.bars\.crs"):
-        LayerFile.of("bars", spec).read(EVENTS)
+        LayerFile.from_settings("bars", spec).read(EVENTS)
     with pytest.raises(InputError, match=r"say where its coordinates are, such as 'layers\.bars\.columns="):
         LayerFile("bars", str(path)).read(EVENTS)
 
@@ -155,13 +155,13 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
 )
 def test_settings_that_say_nothing_are_refused(settings, said):
     with pytest.raises(InputError, match=said):
-        LayerFile.of("bars", settings)
+        LayerFile.from_settings("bars", settings)
 
 
 @pytest.mark.parametrize("said", [2030, 20300101, 2030.5, True, np.nan, pd.NaT, "NaT", "now", "01/02/2030"])
 def test_a_day_that_is_neither_iso_text_nor_a_date_is_refused(said):
     with pytest.raises(InputError) as told:
-        LayerFile.of("bars", {"path": "b.gpkg", "known_from": said})
+        LayerFile.from_settings("bars", {"path": "b.gpkg", "known_from": said})
     assert str(told.value) == f"layers.bars.known_from={said!r} is no day; write it in quotes, like '2019-01-31'."
 
 
@@ -183,7 +183,7 @@ def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
 def test_files_that_cannot_be_used_are_named(tmp_path):
     def complaint(path, **settings):
         with pytest.raises(InputError) as told:
-            LayerFile.of("bars", {"path": str(path), **settings}).read(EVENTS)
+            LayerFile.from_settings("bars", {"path": str(path), **settings}).read(EVENTS)
         assert "\n" not in str(told.value)
         return str(told.value)
 

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.panel import Panel
-from ilp_models.grid.areas import GivenAreas
+from ilp_models.grid.areas import AreaGrid
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -183,7 +183,7 @@ def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
     parts = [np.load(real(f"chicago_sthsl/{part}.npz")) for part in ("trn", "val", "tst")]
     published = np.concatenate([part["counts"] for part in parts], axis=2)  # rows, columns, days, types
     lattice = CONFIGS.parents[1] / "experiments" / "chicago-daily" / "cells.geojson"
-    grid = GivenAreas(str(lattice), "cell", active="events").build(events.known_at(pd.Timestamp("2017-10-01")))
+    grid = AreaGrid(str(lattice), "cell", active="events").build(events.known_at(pd.Timestamp("2017-10-01")))
     panel = Panel.count(events, grid, Calendar(unit="day"))
     place = [(int(cell[1:3]), int(cell[4:])) for cell in grid.cells]  # such as r10c04
     assert sorted(place) == sorted(map(tuple, np.argwhere(parts[0]["counts"].any(axis=(2, 3))).tolist()))

@@ -17,8 +17,8 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import Panel
-from ilp_models.grid.hexagon import Hexagons
-from ilp_models.grid.square import Squares
+from ilp_models.grid.hexagon import HexGrid
+from ilp_models.grid.square import SquareGrid
 
 WEEKS = Calendar()
 BUSY = {
@@ -30,11 +30,11 @@ BUSY = {
 def replay(city, cells=500.0, first=60, step=1, lead=1):
     """Return expected and observed counts, shape (cutoffs, types, cells), each from what was known before."""
     events, _ = city.read()
-    grid = Squares(cells).build(events)
+    grid = SquareGrid(cells).build(events)
     full = Panel.count(events, grid, WEEKS)
     expected, observed = [], []
     for week in range(first, len(full.periods) - lead + 1, step):
-        history = History.at(full.periods[week].start_time, events, grid, WEEKS)
+        history = History.from_events(full.periods[week].start_time, events, grid, WEEKS)
         expected.append(city.expected(history, WEEKS.ahead(history.cutoff, lead))[..., -1])
         observed.append(full.values[:, :, week + lead - 1])
     return np.stack(expected), np.stack(observed)
@@ -101,7 +101,7 @@ def lone_event(kind, reporting_rate=1.0):
     """Return a city without background and its history: one event, a microsecond before the cutoff."""
     city = SimulatedCity(seed=1, lattice_m=100, crime_types={"only": kind}, reporting_rate=reporting_rate)
     events, _ = dataclasses.replace(city, crime_types={"only": dataclasses.replace(kind, yearly=50_000)}).read()
-    grid = Squares(500, active="all").build(events)
+    grid = SquareGrid(500, active="all").build(events)
     table = events.table.iloc[:1].assign(
         occurred_at=pd.Timestamp("2021-01-03 23:59:59.999999"),
         reported_at=pd.Timestamp("2021-01-03 23:59:59.999999"),
@@ -109,7 +109,7 @@ def lone_event(kind, reporting_rate=1.0):
         y=city.south + 4450.0,
     )
     lone = dataclasses.replace(events, table=table)
-    return city, History.at(pd.Timestamp("2021-01-04"), lone, grid, WEEKS)
+    return city, History.from_events(pd.Timestamp("2021-01-04"), lone, grid, WEEKS)
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.5])
@@ -143,8 +143,8 @@ def town():
 def test_the_truth_adds_up_over_any_grid(town):
     events, _ = town.read()
     totals = []
-    for spec in (Squares(100, active="closing"), Squares(500), Squares(1500), Hexagons(400, active="closing")):
-        history = History.at(pd.Timestamp("2019-09-02"), events, spec.build(events), WEEKS)
+    for spec in (SquareGrid(100, active="closing"), SquareGrid(500), SquareGrid(1500), HexGrid(400, active="closing")):
+        history = History.from_events(pd.Timestamp("2019-09-02"), events, spec.build(events), WEEKS)
         totals.append(town.expected(history, WEEKS.ahead(history.cutoff, 2)).sum(axis=1))
     np.testing.assert_allclose(totals[1], totals[2], rtol=1e-12)
     np.testing.assert_allclose(totals[0], totals[2], rtol=0.05)  # not every small square has seen an event
@@ -153,12 +153,14 @@ def test_the_truth_adds_up_over_any_grid(town):
 
 def test_the_future_is_not_read(town, monkeypatch):
     events, _ = town.read()
-    grid, cutoff = Squares(500).build(events), pd.Timestamp("2019-08-05")
+    grid, cutoff = SquareGrid(500).build(events), pd.Timestamp("2019-08-05")
     past = events.table["reported_at"] < cutoff
     shuffled = events.table.assign(x=events.table["x"].where(past, town.west + 10.0))
     monkeypatch.setattr(SimulatedCity, "read", lambda _: pytest.fail("the truth was asked for the records"))
     told = [
-        town.expected(History.at(cutoff, dataclasses.replace(events, table=table), grid, WEEKS), WEEKS.ahead(cutoff, 3))
+        town.expected(
+            History.from_events(cutoff, dataclasses.replace(events, table=table), grid, WEEKS), WEEKS.ahead(cutoff, 3)
+        )
         for table in (events.table, shuffled, events.table.loc[past])
     ]
     np.testing.assert_array_equal(told[0], told[1])
@@ -167,7 +169,7 @@ def test_the_future_is_not_read(town, monkeypatch):
 
 def test_records_of_another_city_are_refused(town):
     events, _ = SimulatedCity.white_noise(size_km=3, districts=2, weeks=10).read()
-    history = History.at(pd.Timestamp("2019-03-04"), events, Squares(500).build(events), WEEKS)
+    history = History.from_events(pd.Timestamp("2019-03-04"), events, SquareGrid(500).build(events), WEEKS)
     with pytest.raises(InputError, match="its own records only"):
         town.expected(history, WEEKS.ahead(history.cutoff, 1))
 
@@ -213,11 +215,11 @@ def test_near_repeats_are_visible():
 def test_white_noise_has_nothing_to_learn():
     city = SimulatedCity.white_noise(seed=3, weeks=104)
     events, _ = city.read()
-    counts = Panel.count(events, Squares(500).build(events), WEEKS).values[0]
+    counts = Panel.count(events, SquareGrid(500).build(events), WEEKS).values[0]
     for axis in (0, 1):
         totals = counts.sum(axis=axis)
         assert 1e-3 < stats.chi2.sf(((totals - totals.mean()) ** 2 / totals.mean()).sum(), len(totals) - 1) < 1 - 1e-3
-    history = History.at(pd.Timestamp("2020-06-01"), events, Squares(500).build(events), WEEKS)
+    history = History.from_events(pd.Timestamp("2020-06-01"), events, SquareGrid(500).build(events), WEEKS)
     expected = city.expected(history, WEEKS.ahead(history.cutoff, 2))
     np.testing.assert_allclose(expected, 5000 * 0.8 * 7 / 365.25 / 324, rtol=1e-9)
 

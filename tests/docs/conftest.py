@@ -2,7 +2,7 @@
 
 import pytest
 
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 
 SMALL = [
     *("data.size_km=3", "data.districts=2", "data.weeks=90", "data.population=9000"),
@@ -18,5 +18,5 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr("sys.argv", ["ilp"])
-        assert Door(find_configs()).open(["weekly", "experiment=simulated-city", *SMALL]) == 0
+        assert App(find_configs()).open(["weekly", "experiment=simulated-city", *SMALL]) == 0
     return folder / "outputs" / "weekly" / "latest"

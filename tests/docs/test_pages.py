@@ -9,15 +9,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from pages import PAGES, ROOT, asked_of_ilp, blocks, commands, links, titles
 
-from ilp_models.cli.door import Door, find_configs
-from ilp_models.cli.manual import find_tasks, read_manual
-from ilp_models.cli.parts import resolve
-from ilp_models.domain.demand import REQUIRED
+from ilp_models.cli.app import App, find_configs
+from ilp_models.cli.help import find_tasks, read_help
+from ilp_models.cli.instantiate import resolve
+from ilp_models.domain.checks import REQUIRED
 
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})
 VERBS = {words[2] for words in COMMANDS if words[0] == "python3"}
-EXAMPLES = [shlex.split(line) for path in find_configs().glob("*.yaml") for line in read_manual(path).examples]
+EXAMPLES = [shlex.split(line) for path in find_configs().glob("*.yaml") for line in read_help(path).examples]
 ASKED = sorted({words for words in map(asked_of_ilp, [*COMMANDS, *EXAMPLES]) if words is not None})
 CLAIMS = re.compile(r"\b(?:fair|fairer|unfair|unbiased|debias\w*|bias-free)\b", re.IGNORECASE)
 QUOTED = re.compile(r'"[^"\n]*"')
@@ -65,7 +65,7 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
     words = list(first_of_each(words))
     only_shown = {"--help", "--cfg", "-sc"} & set(words) or not words
-    code = Door(find_configs()).open([*words, *([] if only_shown else ["--cfg", "job"])])
+    code = App(find_configs()).open([*words, *([] if only_shown else ["--cfg", "job"])])
     out, err = capfd.readouterr()
     assert (code, err) == (0, "")
     if not only_shown:

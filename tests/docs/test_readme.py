@@ -9,8 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from pages import ROOT, blocks
 
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.instantiate import build_parts, resolve
 
 README = ROOT / "README.md"
 SUMMARY = """\

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ilp_models.domain.aggregate import COLUMNS, area_table, levels_of
+from ilp_models.domain.aggregate import COLUMNS, area_levels, area_table
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import fit_dispersion, quantiles
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.history import History
+from ilp_models.stats.distributions import fit_dispersion, quantiles
 from tests.builders import city, events_of, forecast_on, poisson_counts, replay_of, square_grid
 
 labels = st.lists(st.sampled_from(["A", "B", "C", None]), min_size=12, max_size=12)
@@ -100,10 +100,10 @@ def test_areas_are_a_grid_in_which_events_add_up():
     grid = with_parents(city(3, 4), beat=["A", "A", "B", None] * 3)
     grid = replace(grid, population=np.arange(12.0))
     events = events_of(poisson_counts((2, 12, 30), 0.7), grid)
-    cells = History.at(events.end, events, grid, Calendar()).panel.values
-    for level in levels_of(grid):
+    cells = History.from_events(events.end, events, grid, Calendar()).panel.values
+    for level in area_levels(grid):
         areas = level.grid(grid)
-        counted = History.at(events.end, events, areas, Calendar()).panel.values
+        counted = History.from_events(events.end, events, areas, Calendar()).panel.values
         np.testing.assert_array_equal(counted, level.sums(cells))
         assert areas.area_m2.sum() == pytest.approx(grid.area_m2.sum())
         assert areas.population.sum() == 66

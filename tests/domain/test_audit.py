@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.checks import REQUIRED, demanded
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.demand import REQUIRED, demanded
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import ALL
 from tests.builders import TYPES, forecast_on, square_grid
@@ -110,7 +110,7 @@ def test_whole_evidence_admits_and_says_so():
     made = decision()
     assert made.admitted
     assert made.reasons == (f"All {len(REQUIRED)} required checks passed for every crime type and group.",)
-    assert made.permits(FORECAST, NOW) is None
+    assert made.require_permission(FORECAST, NOW) is None
 
 
 def test_admission_cannot_be_set_by_hand():
@@ -214,10 +214,10 @@ def test_only_that_very_forecast_is_permitted_and_only_in_time():
         (FORECAST, NOW - timedelta(seconds=1), "valid from"),
     ]:
         with pytest.raises(WithheldError, match=words) as caught:
-            made.permits(forecast, now)
+            made.require_permission(forecast, now)
         assert "\n" not in str(caught.value)
     with pytest.raises(WithheldError, match="withheld"):
-        decision(report(WHOLE[1:])).permits(FORECAST, NOW)
+        decision(report(WHOLE[1:])).require_permission(FORECAST, NOW)
 
 
 def test_a_decision_comes_back_from_its_file():

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import REASON_COLUMNS, Explanation
+from ilp_models.domain.features import Column
 from ilp_models.domain.panel import DIMS
 
 COLUMNS = (

@@ -5,10 +5,10 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.domain.distribution import LEVELS, quantiles
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import COLUMNS, QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
+from ilp_models.stats.distributions import LEVELS, quantiles
 from tests.builders import TYPES, forecast_on, square_grid
 
 GRID = square_grid(2, 3)

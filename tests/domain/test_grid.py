@@ -7,12 +7,12 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import parent_labels
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at, square_grid
 
 
 def test_events_in_another_crs_are_not_located():
-    grid = Squares(500).build(events_at([500_100], [4_800_100]))
+    grid = SquareGrid(500).build(events_at([500_100], [4_800_100]))
     with pytest.raises(InputError, match=r"Events are in EPSG:32618 and the grid in EPSG:32617"):
         grid.locate(events_at([500_100], [4_800_100], crs="EPSG:32618"))
 
@@ -30,7 +30,7 @@ def test_a_subset_keeps_everything_of_its_cells():
 
 def test_an_event_in_a_cell_left_out_is_outside():
     events = events_at([500_100, 500_600, 501_100], [4_800_100] * 3)
-    part = Squares(500).build(events).subset(np.array([True, False, True]))
+    part = SquareGrid(500).build(events).subset(np.array([True, False, True]))
     assert part.locate(events).tolist() == [0, -1, 1]
     assert part.locate(events.known_at(pd.Timestamp("2021-01-01"))).tolist() == []
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
 
 WEEKS = Calendar()
@@ -18,7 +18,7 @@ HOURS = st.integers(0, 27 * 24).map(lambda hour: pd.Timestamp("2021-01-04") + pd
 
 
 def known(events, cutoff=CUTOFF):
-    return History.at(cutoff, events, Squares(500).build(events), WEEKS)
+    return History.from_events(cutoff, events, SquareGrid(500).build(events), WEEKS)
 
 
 def test_a_history_holds_the_weeks_that_ended_by_the_cutoff():
@@ -55,7 +55,7 @@ def test_weeks_count_only_once_they_have_settled(delay, weeks):
 def test_the_calendar_counts_the_unsettled_periods_as_a_history_does(unit, cutoff, delay):
     calendar, cutoff = Calendar(unit=unit), pd.Timestamp(cutoff)
     events = events_at([630_100.0], [4_834_100.0], start="2020-11-01", end=cutoff, settles_after=delay)
-    history = History.at(cutoff, events, Squares(500.0).build(events), calendar)
+    history = History.from_events(cutoff, events, SquareGrid(500.0).build(events), calendar)
     assert calendar.unsettled(cutoff, pd.Timedelta(delay)) == history.first_step - 1
 
 
@@ -76,10 +76,10 @@ def test_whatever_is_reported_after_the_cutoff_changes_nothing(rows, seed):
     rng = np.random.default_rng(seed)
     moved = replace(events, table=table.assign(x=np.where(later, 500_000 + rng.uniform(0, 2_000, len(x)), table["x"])))
     fewer = replace(events, table=table[~later])
-    grid = Squares(500).build(events)
-    past = History.at(CUTOFF, events, grid, WEEKS)
+    grid = SquareGrid(500).build(events)
+    past = History.from_events(CUTOFF, events, grid, WEEKS)
     for other in (moved, fewer):
-        same = History.at(CUTOFF, other, grid, WEEKS)
+        same = History.from_events(CUTOFF, other, grid, WEEKS)
         assert same.panel.counts.identical(past.panel.counts)
         assert same.events.digest() == past.events.digest()
     assert (past.events.table["reported_at"] < CUTOFF).all()
@@ -111,9 +111,9 @@ def test_what_was_known_earlier_is_the_history_made_then():
         ["2021-01-05", "2021-01-06", "2021-01-12"],
         reported_at=["2021-01-05", "2021-01-14", "2021-01-13"],
     )
-    grid = Squares(500).build(events)
-    earlier = History.at(CUTOFF, events, grid, WEEKS).known_at(pd.Timestamp("2021-01-11"))
-    oracle = History.at(pd.Timestamp("2021-01-11"), events, grid, WEEKS)
+    grid = SquareGrid(500).build(events)
+    earlier = History.from_events(CUTOFF, events, grid, WEEKS).known_at(pd.Timestamp("2021-01-11"))
+    oracle = History.from_events(pd.Timestamp("2021-01-11"), events, grid, WEEKS)
     assert earlier.events.digest() == oracle.events.digest()
     assert earlier.panel.counts.equals(oracle.panel.counts)
     assert earlier.panel.values.sum() == 1  # the second of its week was reported later

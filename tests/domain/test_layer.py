@@ -82,8 +82,8 @@ def test_a_history_holds_no_layer_of_the_future():
     events = events_of(poisson_counts((2, 12, 20)), grid)
     layers = Layers((bars(known_from=events.end),))
     cutoff = events.start + pd.Timedelta(weeks=10)
-    history = History.at(cutoff, events, grid, Calendar(), layers)
+    history = History.from_events(cutoff, events, grid, Calendar(), layers)
     assert history.layers.known == ()
-    assert History.at(events.end, events, grid, Calendar(), layers).layers is layers
+    assert History.from_events(events.end, events, grid, Calendar(), layers).layers is layers
     with pytest.raises(InputError, match="a layer that is known later"):
         dataclasses.replace(history, layers=layers)

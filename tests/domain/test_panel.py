@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import Panel
-from ilp_models.grid.hexagon import Hexagons
-from ilp_models.grid.square import Squares
+from ilp_models.grid.hexagon import HexGrid
+from ilp_models.grid.square import SquareGrid
 from tests.builders import TYPES, events_at
 
 HOURS = tuple(pd.date_range("2021-01-04", "2021-01-31 23:00", freq="h"))
@@ -22,7 +22,7 @@ EVENT = st.tuples(
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(EVENT, min_size=2, max_size=40),
-    st.sampled_from([Squares, Hexagons]),
+    st.sampled_from([SquareGrid, HexGrid]),
     st.sampled_from([Calendar(), Calendar("day"), Calendar(week_start="friday")]),
     st.data(),
 )
@@ -47,7 +47,7 @@ def test_counts_agree_with_counting_one_by_one(rows, spec, calendar, data):
 def test_events_outside_the_cells_are_counted_apart_and_those_outside_the_periods_are_not():
     x, when = [500_100, 500_600, 500_600, 500_600], ["2021-01-12", "2021-01-13", "2021-01-14", "2021-01-08"]
     events = events_at(x, [4_800_100] * 4, when, start="2021-01-06", end="2021-01-20")
-    grid = Squares(500).build(events).subset(np.array([True, False]))
+    grid = SquareGrid(500).build(events).subset(np.array([True, False]))
     panel = Panel.count(events, grid, Calendar())
     assert panel.periods.start_time.tolist() == [pd.Timestamp("2021-01-11")]
     assert (panel.values.sum(), panel.outside) == (1, 2)
@@ -55,7 +55,7 @@ def test_events_outside_the_cells_are_counted_apart_and_those_outside_the_period
 
 def test_a_type_without_events_has_a_row_of_zeros():
     events = events_at([500_100], [4_800_100], types=("Assault", "Robbery", "Auto Theft"))
-    panel = Panel.count(events, Squares(500).build(events), Calendar())
+    panel = Panel.count(events, SquareGrid(500).build(events), Calendar())
     assert panel.counts.indexes["crime_type"].tolist() == ["Assault", "Robbery", "Auto Theft"]
     assert panel.counts.sum(["cell", "period"]).values.tolist() == [1, 0, 0]
     assert panel.counts.dtype == np.int32
@@ -63,7 +63,7 @@ def test_a_type_without_events_has_a_row_of_zeros():
 
 def test_one_week_of_data_is_a_panel_of_one_period():
     events = events_at([500_100], [4_800_100], end="2021-01-11")
-    panel = Panel.count(events, Squares(500).build(events), Calendar())
+    panel = Panel.count(events, SquareGrid(500).build(events), Calendar())
     assert panel.counts.shape == (2, 1, 1)
     assert panel.values.sum() == 1
 
@@ -71,12 +71,12 @@ def test_one_week_of_data_is_a_panel_of_one_period():
 def test_less_than_a_week_of_data_is_said():
     events = events_at([500_100], [4_800_100], end="2021-01-10 23:59:59")
     with pytest.raises(InputError, match=r"no whole period; give more data or a shorter calendar\.unit"):
-        Panel.count(events, Squares(500).build(events), Calendar())
+        Panel.count(events, SquareGrid(500).build(events), Calendar())
 
 
 def test_no_events_at_all_are_zeros():
     events = events_at([500_100], [4_800_100])
-    grid = Squares(500).build(events)
+    grid = SquareGrid(500).build(events)
     panel = Panel.count(replace(events, table=events.table.iloc[:0]), grid, Calendar())
     assert panel.counts.shape == (2, 1, 4)
     assert (panel.values.sum(), panel.outside) == (0, 0)
@@ -85,13 +85,13 @@ def test_no_events_at_all_are_zeros():
 def test_periods_may_be_asked_for():
     events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-19"])
     weeks = Calendar().whole(pd.Timestamp("2021-01-11"), pd.Timestamp("2021-02-15"))
-    panel = Panel.count(events, Squares(500).build(events), Calendar(), weeks)
+    panel = Panel.count(events, SquareGrid(500).build(events), Calendar(), weeks)
     assert panel.values.sum(axis=(0, 1)).tolist() == [0, 1, 0, 0, 0]
 
 
 def test_a_cube_that_is_not_complete_is_refused():
     events = events_at([500_100], [4_800_100])
-    counts = Panel.count(events, Squares(500).build(events), Calendar()).counts
+    counts = Panel.count(events, SquareGrid(500).build(events), Calendar()).counts
     with pytest.raises(InputError, match="leave a gap"):
         Panel(counts.isel(period=[0, 2]))
     with pytest.raises(InputError, match="has the dimensions"):

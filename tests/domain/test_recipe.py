@@ -76,7 +76,7 @@ def test_borrowed_code_is_told_by_the_version_of_its_distribution(monkeypatch):
     monkeypatch.setattr(recipe_module, "version", lambda _: "99.0")
     assert borrowed_code(settings) == {"sklearn": "scikit-learn==99.0"}
     assert borrowed_code({"_target_": "fractions.Fraction"}) == {"python": python_version()}
-    assert borrowed_code({"model": {"_target_": "ilp_models.model.means.ewma.Ewma"}, "horizon": 1}) == {}
+    assert borrowed_code({"model": {"_target_": "ilp_models.model.means.ewma.EWMA"}, "horizon": 1}) == {}
 
 
 def test_code_of_no_distribution_is_told_by_its_file(tmp_path, monkeypatch):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling, paired_p_value
 from ilp_models.domain.scores import COLUMNS, ScoreTable, floor_of, is_bound
+from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 
 WEEKS = pd.date_range("2021-01-04", periods=12, freq="7D").strftime("%Y-%m-%d").tolist()
 
@@ -179,7 +179,7 @@ def test_noise_around_the_baseline_is_a_tie_and_a_steady_gain_is_not():
 
 def test_few_periods_show_no_difference():
     scores = deviances(ewma=1.0, lightgbm=0.5)
-    few = ScoreTable(scores[scores["period"].isin(WEEKS[:11])], Resampling(block=4)).skill("ewma")
+    few = ScoreTable(scores[scores["period"].isin(WEEKS[:11])], Bootstrap(block=4)).skill("ewma")
     assert few["skill"].tolist() == pytest.approx([0, 0, 0.5, 0.5])
     assert few[["low", "high", "p_value"]].isna().all(axis=None)
     assert set(few["verdict"]) == {"tie"}
@@ -194,7 +194,7 @@ def test_long_leads_are_resampled_in_blocks_as_long_and_others_as_before():
         for at, lead in enumerate((1, 12))
         for when, week in enumerate(weeks)
     ]
-    short, long = (ScoreTable(table_of(*rows), Resampling(block=block, draws=300)) for block in (4, 12))
+    short, long = (ScoreTable(table_of(*rows), Bootstrap(block=block, draws=300)) for block in (4, 12))
     for made in (ScoreTable.summarise, lambda scores: scores.skill("ewma").drop(columns=["p_value", "verdict"])):
         table = made(short)
         pd.testing.assert_frame_equal(table.query("lead == 12"), made(long).query("lead == 12"))

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from lightgbm import LGBMRegressor
 
-from ilp_models.domain.design import Column, Design
+from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
 

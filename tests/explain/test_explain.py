@@ -7,8 +7,8 @@ import xarray as xr
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import PoissonRegressor
 
-from ilp_models.domain.design import Design
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.explain.explain import Explain
 from ilp_models.model.means.moving_average import MovingAverage

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import PoissonRegressor
 
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.explanation.checks import check_proxies
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Limit, State
-from ilp_models.domain.resampling import Resampling
 from ilp_models.explain.explain import Explain
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.per_type import PerType
 from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import city, history_of, poisson_counts, replay_of
 
 GRID = city(6, 6)
@@ -60,7 +60,7 @@ def history():
 
 
 def trees(features=FAMILIES, **settings):
-    return LightGbm(features, **({"min_child_samples": 100, "n_estimators": 15} | PAST | settings))
+    return LightGBM(features, **({"min_child_samples": 100, "n_estimators": 15} | PAST | settings))
 
 
 def ahead(history):
@@ -83,8 +83,8 @@ def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make
         cubes = {name: getattr(replay, name) for name in ("expected", "quantiles", "observed")}
         replay = replace(replay, **{name: cube.assign_coords(cell=GRID.cells) for name, cube in cubes.items()})
         limits = {"proxy_probe": Limit(warn_above=0.9, fail_above=0.98, neutral=0)}
-        evidence = Evidence(
-            *(replay, replay, plain, explanation, explanation.columns, limits, Minimum(), Resampling(draws=10)),
+        evidence = CheckContext(
+            *(replay, replay, plain, explanation, explanation.columns, limits, MinEvidence(), Bootstrap(draws=10)),
             *(0.05, "count", 0.005, people),
         )
         found[name] = [one for one in check_proxies(evidence) if one.check == "proxy_probe"]

@@ -8,7 +8,7 @@ from sklearn.linear_model import PoissonRegressor
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.robustness import Robustness
 from ilp_models.explain.explain import Explain
-from ilp_models.explain.robustness import Trial
+from ilp_models.explain.robustness import PerturbationTrial
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate, path_values
 from tests.explain.regressions import WEEK, boosted, fitted, learner
 
@@ -46,7 +46,7 @@ def test_refits_of_clear_columns_are_stable_and_those_of_noise_are_not():
 
 
 def test_refits_learn_from_different_halves_in_whole_blocks():
-    halves = Trial(10, 10, 5, 4, 0).halves(42)
+    halves = PerturbationTrial(10, 10, 5, 4, 0).halves(42)
     assert halves.shape == (5, 42)
     assert len({tuple(half) for half in halves}) == 5
     blocks = halves[:, :40].reshape(5, 10, 4)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.checks import demanded
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.demand import demanded
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.export.marking import Provenance
 

@@ -11,12 +11,12 @@ import pytest
 import xarray as xr
 
 from ilp_models.domain.allocation import Allocation, Override
-from ilp_models.domain.caveat import CAVEAT, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.export.allocated import allocation_table, marked, write_allocation
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import mark
-from ilp_models.export.table import Places
+from ilp_models.export.table import CellTable
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import provenance_of
 
@@ -33,7 +33,7 @@ def plan():
     by_hand = (Override(str(grid.cells[3]), "2022-01-03", 1.0, "S. Ergeant", "a fair"),)
     made = Allocation(cube, 2.0, "cells", "expected count covered", "top areas", cube * 0.3, cube, "f" * 64, by_hand)
     marking = marked(mark(forecast, provenance_of(forecast), None, "research"), made, {"chosen_by": "A. Planner"})
-    return made, Places.of(grid), marking
+    return made, CellTable.from_grid(grid), marking
 
 
 def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
@@ -66,7 +66,7 @@ def test_a_layer_that_lost_rows_on_its_way_is_noticed(plan, tmp_path, monkeypatc
 def test_places_of_other_cells_are_refused(plan):
     made, _, marking = plan
     with pytest.raises(InputError, match="different cells"):
-        allocation_table(made, Places.of(square_grid(2, 2)), marking)
+        allocation_table(made, CellTable.from_grid(square_grid(2, 2)), marking)
 
 
 def test_words_in_a_table_start_no_formula(plan, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import shapely
 
-from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.export import geojson
 from ilp_models.export.writers import Export

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.marking import mark
 from tests.builders import forecast_on, square_grid

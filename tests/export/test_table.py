@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from ilp_models.domain.errors import InputError
 from ilp_models.export.marking import mark
-from ilp_models.export.table import COLUMNS, Places, risk_table
+from ilp_models.export.table import COLUMNS, CellTable, risk_table
 from tests.builders import forecast_on, square_grid
 from tests.export.export_makers import provenance_of
 
@@ -17,7 +17,7 @@ GRID = square_grid(2, 2)
 
 
 def table_of(forecast, grid=GRID):
-    return risk_table(forecast, Places.of(grid), mark(forecast, provenance_of(forecast), None, "research"))
+    return risk_table(forecast, CellTable.from_grid(grid), mark(forecast, provenance_of(forecast), None, "research"))
 
 
 def test_one_cell_by_hand():

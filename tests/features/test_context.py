@@ -8,16 +8,16 @@ import shapely
 from hydra import compose, initialize_config_dir
 from sklearn.linear_model import PoissonRegressor
 
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.instantiate import build_parts, resolve
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.design import all_columns
 from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.features import all_columns
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.context import LayerDensities, LayerDistances
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, events_of, poisson_counts
 
@@ -29,7 +29,7 @@ TRAM = Layer("tram", np.array([shapely.LineString([LEFT, RIGHT])], dtype=object)
 
 def history(*layers, counts=None, cutoff=None):
     events = events_of(poisson_counts((2, 3, 10)) if counts is None else counts, GRID)
-    return History.at(cutoff or events.end, events, GRID, Calendar(), Layers(layers))
+    return History.from_events(cutoff or events.end, events, GRID, Calendar(), Layers(layers))
 
 
 def written(family, known):
@@ -91,6 +91,6 @@ def test_the_example_of_the_page_composes(tmp_path):
     words = [f"hydra.searchpath=['file://{tmp_path}']", "model=[lightgbm_places]"]
     with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
         model = build_parts(resolve(compose(config_name="forecast", overrides=words))["model"])["lightgbm_places"]
-    assert isinstance(model, LightGbm)
+    assert isinstance(model, LightGBM)
     assert [type(family).__name__ for family in model.features[-2:]] == ["LayerDistances", "LayerDensities"]
     assert model.offset is not None

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.domain.design import all_columns
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import all_columns
 from ilp_models.features.means import CityLevel, ExponentialMeans, Lags, RollingMeans
 from tests.builders import city, history_of, poisson_counts
 

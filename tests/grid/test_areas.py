@@ -12,9 +12,9 @@ from pyproj import Geod, Transformer
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.grid.areas import GivenAreas, PointLocator
+from ilp_models.grid.areas import AreaGrid, PointLocator
 from ilp_models.grid.parents import ByOverlay
-from ilp_models.pipeline.steps.study import Study
+from ilp_models.pipeline.study import Study
 from tests.builders import events_at
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "toronto_demography"
@@ -30,7 +30,7 @@ def beats(polygon_file):
 
 def test_areas_are_cells_ordered_by_name(beats):
     events = events_at([500_500, 501_500, 503_900], [4_800_500] * 3)
-    grid = GivenAreas(beats, "name").build(events)
+    grid = AreaGrid(beats, "name").build(events)
     assert grid.cells.tolist() == ["B1", "B2", "B3", "B4"]
     assert grid.locate(events).tolist() == [0, 1, -1]
     assert grid.area_m2 == pytest.approx(1e6, rel=0.002)
@@ -39,15 +39,15 @@ def test_areas_are_cells_ordered_by_name(beats):
 
 def test_borders_closer_than_the_tolerance_make_neighbours(beats):
     events = events_at([500_500], [4_800_500])
-    near = GivenAreas(beats, "name").build(events).neighbours.toarray()
+    near = AreaGrid(beats, "name").build(events).neighbours.toarray()
     assert near.tolist() == [[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    strict = GivenAreas(beats, "name", tolerance=1).build(events).neighbours.toarray()
+    strict = AreaGrid(beats, "name", tolerance=1).build(events).neighbours.toarray()
     assert strict.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
 def test_only_areas_with_known_events_are_active_if_asked(beats):
     events = events_at([509_500, 500_500, 501_500], [4_800_500] * 3, ["2021-01-05", "2021-01-06", "2021-01-20"])
-    grid = GivenAreas(beats, "name", active="events").build(events.known_at(pd.Timestamp("2021-01-11")))
+    grid = AreaGrid(beats, "name", active="events").build(events.known_at(pd.Timestamp("2021-01-11")))
     assert grid.cells.tolist() == ["B1", "B4"]
     assert grid.locate(events).tolist() == [1, 0, -1]
 
@@ -75,7 +75,7 @@ def test_what_was_located_before_is_found_again_beside_new_places():
 def test_labels_may_decide_in_place_of_points(beats):
     labels = ["B4", "beat one", "NSA", None, "B1"]
     events = events_at([500_500] * 5, [4_800_500] * 5, area=labels)
-    spec = GivenAreas(beats, "name", join="label", aliases={"beat one": "B1", "NSA": None})
+    spec = AreaGrid(beats, "name", join="label", aliases={"beat one": "B1", "NSA": None})
     assert spec.build(events).locate(events).tolist() == [3, 0, -1, -1, 0]
     later = events_at([500_500] * 2, [4_800_500] * 2, area=["B2", "B5, founded later"])
     assert spec.build(events).locate(later).tolist() == [1, -1]
@@ -83,40 +83,40 @@ def test_labels_may_decide_in_place_of_points(beats):
 
 def test_areas_may_have_parents(beats, polygon_file):
     district = polygon_file([shapely.box(500_500, 4_799_000, 504_000, 4_802_000)], ["D1"], "districts.gpkg")
-    spec = GivenAreas(beats, "name", parents={"district": ByOverlay(district, "name")})
+    spec = AreaGrid(beats, "name", parents={"district": ByOverlay(district, "name")})
     grid = spec.build(events_at([500_500], [4_800_500]))
     assert grid.parents["district"].tolist() == ["D1", "D1", "D1", None]
 
 
 def test_one_area_is_a_grid(polygon_file):
-    grid = GivenAreas(polygon_file(BEATS[:1], ["B2"]), "name").build(events_at([501_500], [4_800_500]))
+    grid = AreaGrid(polygon_file(BEATS[:1], ["B2"]), "name").build(events_at([501_500], [4_800_500]))
     assert (len(grid), grid.neighbours.nnz) == (1, 0)
 
 
 def test_a_repeated_name_is_refused(polygon_file):
     with pytest.raises(InputError, match=r"areas\.gpkg: 'name' repeats 'B1'; dissolve"):
-        GivenAreas(polygon_file(BEATS, ["B2", "B1", "B1", "B4"]), "name").build(events_at([500_500], [4_800_500]))
+        AreaGrid(polygon_file(BEATS, ["B2", "B1", "B1", "B4"]), "name").build(events_at([500_500], [4_800_500]))
 
 
 def test_a_label_that_names_no_area_is_refused(beats):
     events = events_at([500_500] * 3, [4_800_500] * 3, area=["B1", "Beat 2", "Beat 3"])
     with pytest.raises(InputError, match=r"2 area labels .* such as 'Beat 2'; add each to grid\.aliases"):
-        GivenAreas(beats, "name", join="label").build(events)
+        AreaGrid(beats, "name", join="label").build(events)
 
 
 def test_an_alias_to_nowhere_is_refused(beats):
     with pytest.raises(InputError, match=r"sends 'x' to 'B9', which .*areas\.gpkg does not hold"):
-        GivenAreas(beats, "name", join="label", aliases={"x": "B9"}).build(events_at([0], [0], area=["B1"]))
+        AreaGrid(beats, "name", join="label", aliases={"x": "B9"}).build(events_at([0], [0], area=["B1"]))
 
 
 def test_a_join_by_label_needs_labels(beats):
     with pytest.raises(InputError, match=r"grid\.join=label needs events with an area label"):
-        GivenAreas(beats, "name", join="label").build(events_at([500_500], [4_800_500]))
+        AreaGrid(beats, "name", join="label").build(events_at([500_500], [4_800_500]))
 
 
 def test_events_of_another_city_are_named(beats):
     with pytest.raises(InputError, match=r"None of the 1 events lies in the areas of .*areas\.gpkg"):
-        GivenAreas(beats, "name").build(events_at([400_000], [4_900_000]))
+        AreaGrid(beats, "name").build(events_at([400_000], [4_900_000]))
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_events_of_another_city_are_named(beats):
 )
 def test_a_rule_that_is_none_is_refused_at_once(wrong, words):
     with pytest.raises(InputError, match=words):
-        GivenAreas("areas.gpkg", "name", **wrong)
+        AreaGrid("areas.gpkg", "name", **wrong)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the Toronto neighbourhood boundaries beside the checkout")
 def test_torontos_neighbourhoods_have_their_area_on_the_ellipsoid():
     path = SHARED / "neighbourhoods_140.geojson"
     x, y = Transformer.from_crs("EPSG:4326", "EPSG:32617", always_xy=True).transform(-79.38, 43.65)
-    grid = GivenAreas(str(path), "hood_140").build(events_at([x], [y]))
+    grid = AreaGrid(str(path), "hood_140").build(events_at([x], [y]))
     frame = gpd.read_file(path)
     geodesic = {
         str(name): abs(Geod(ellps="WGS84").geometry_area_perimeter(cell)[0])
@@ -149,7 +149,7 @@ def test_torontos_neighbourhoods_have_their_area_on_the_ellipsoid():
 
 def test_areas_redrawn_in_the_same_file_are_another_recipe(polygon_file):
     events = events_at([500_500, 501_500], [4_800_500] * 2)
-    spec = GivenAreas(polygon_file(BEATS, NAMES), "name")
+    spec = AreaGrid(polygon_file(BEATS, NAMES), "name")
     config = {"grid": {"path": spec.path}, "model": {"ewma": {}}}
 
     def recipe():

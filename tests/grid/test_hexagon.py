@@ -3,14 +3,14 @@ import pytest
 import shapely
 from scipy.spatial import cKDTree
 
-from ilp_models.grid.hexagon import HexagonLattice, Hexagons
-from ilp_models.grid.lattice import over, split
+from ilp_models.grid.hexagon import HexagonLattice, HexGrid
+from ilp_models.grid.lattice import cells_within, split
 from tests.builders import events_at
 
 
 def test_a_hexagon_is_the_place_nearest_to_its_centre():
     lattice = HexagonLattice(400.0, (13.0, 7.0))
-    keys = over(lattice, (-5_000, -5_000, 5_000, 5_000))
+    keys = cells_within(lattice, (-5_000, -5_000, 5_000, 5_000))
     centres = np.column_stack(lattice.centres(*split(keys)))
     places = np.random.default_rng(1).uniform(-4_500, 4_500, (20_000, 2))
     nearest = cKDTree(centres).query(places)[1]
@@ -20,7 +20,7 @@ def test_a_hexagon_is_the_place_nearest_to_its_centre():
 
 def test_hexagons_tile_without_gap_or_overlap():
     x, y = np.meshgrid(np.arange(500_000, 503_000, 50.0), np.arange(4_800_000, 4_803_000, 50.0))
-    grid = Hexagons(500).build(events_at(x.ravel(), y.ravel()))
+    grid = HexGrid(500).build(events_at(x.ravel(), y.ravel()))
     union = shapely.union_all(grid.geometry)
     assert union.geom_type == "Polygon"
     assert len(union.interiors) == 0
@@ -40,6 +40,6 @@ def test_a_hexagon_of_size_500_has_the_area_of_the_square_and_the_stated_width()
 
 
 def test_hexagons_are_named_after_their_centre():
-    grid = Hexagons(500, origin=(630_612, 4_833_498)).build(events_at([630_700], [4_833_400]))
+    grid = HexGrid(500, origin=(630_612, 4_833_498)).build(events_at([630_700], [4_833_400]))
     assert grid.cells.tolist() == ["E630612N4833498"]
     assert shapely.centroid(grid.geometry[0]).coords[0] == pytest.approx((630_612, 4_833_498))

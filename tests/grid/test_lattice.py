@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.errors import InputError
-from ilp_models.grid.hexagon import HexagonLattice, Hexagons
-from ilp_models.grid.lattice import over, split
+from ilp_models.grid.hexagon import HexagonLattice, HexGrid
+from ilp_models.grid.lattice import cells_within, split
 from ilp_models.grid.rectangle import RectangleLattice
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
 
-SPECS = st.sampled_from([Squares, Hexagons])
+SPECS = st.sampled_from([SquareGrid, HexGrid])
 SIZES = st.sampled_from([182.88, 250.0, 500.0, 333.3])
 PLACES = st.lists(
     st.tuples(st.floats(620_000, 630_000), st.floats(4_830_000, 4_840_000)), min_size=1, max_size=30, unique=True
@@ -86,7 +86,7 @@ def test_closing_fills_a_gap_as_image_morphology_does():
 
     picture = np.random.default_rng(4).random((20, 24)) < 0.35
     column, row = np.nonzero(picture)
-    grid = Squares(100, active="closing").build(events_at(500_050 + 100 * column, 4_800_050 + 100 * row))
+    grid = SquareGrid(100, active="closing").build(events_at(500_050 + 100 * column, 4_800_050 + 100 * row))
     filled = binary_closing(np.pad(picture, 3), np.ones((3, 3)))
     column, row = np.nonzero(filled)
     expected = {f"E{500_000 + 100 * (c - 3)}N{4_800_000 + 100 * (r - 3)}" for c, r in zip(column, row, strict=True)}
@@ -99,7 +99,7 @@ def test_closing_fills_a_gap_as_image_morphology_does():
 )
 def test_cells_over_a_rectangle_cover_it(lattice):
     bounds = (-1_234.0, 40_321.0, 3_210.0, 42_999.0)
-    keys = over(lattice, bounds)
+    keys = cells_within(lattice, bounds)
     cover = shapely.union_all(lattice.polygons(*split(keys)))
     assert shapely.covers(cover, shapely.box(*bounds))
     assert (np.diff(keys) > 0).all()
@@ -107,24 +107,24 @@ def test_cells_over_a_rectangle_cover_it(lattice):
 
 def test_a_city_with_too_many_cells_is_refused_before_they_are_made():
     with pytest.raises(InputError, match=r"about 400,\d+,\d+ cells of 10 m; set a larger size"):
-        Squares(10, active="all").build(events_at([500_000, 700_000], [4_800_000, 5_000_000]))
+        SquareGrid(10, active="all").build(events_at([500_000, 700_000], [4_800_000, 5_000_000]))
 
 
-@pytest.mark.parametrize("spec", [Squares, Hexagons])
+@pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 @pytest.mark.parametrize("size", [0.005, -500.0, float("nan"), float("inf"), "500 m"])
 def test_a_size_that_is_no_size_is_refused(spec, size):
     with pytest.raises(InputError, match=r"grid\.size=.* must be a number of metres, at least 10"):
         spec(size)
 
 
-@pytest.mark.parametrize("spec", [Squares, Hexagons])
+@pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 @pytest.mark.parametrize("origin", [[0], ["0", "0"], [0, float("nan")]])
 def test_an_origin_that_is_no_place_is_refused(spec, origin):
     with pytest.raises(InputError, match=r"grid\.origin=.* must be two numbers of metres, such as \[0, 0\]"):
         spec(origin=origin)
 
 
-@pytest.mark.parametrize("spec", [Squares, Hexagons])
+@pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 def test_one_cell_is_a_grid_and_travels_between_processes(spec):
     events = events_at([630_000.0], [4_834_000.0])
     grid = pickle.loads(pickle.dumps(spec(500).build(events)))  # noqa: S301 - our own bytes

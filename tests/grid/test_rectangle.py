@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.errors import InputError
-from ilp_models.grid.lattice import over, split
-from ilp_models.grid.rectangle import RectangleLattice, Rectangles
-from ilp_models.grid.square import Squares
+from ilp_models.grid.lattice import cells_within, split
+from ilp_models.grid.rectangle import RectangleGrid, RectangleLattice
+from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
 
 PLACES = st.lists(
@@ -24,14 +24,14 @@ def points(places):
 @given(PLACES)
 def test_unturned_rectangles_of_equal_sides_are_squares(places):
     events = points(places)
-    turned, plain = Rectangles(250, 250).build(events), Squares(250).build(events)
+    turned, plain = RectangleGrid(250, 250).build(events), SquareGrid(250).build(events)
     assert turned.cells.equals(plain.cells)
     assert shapely.equals(turned.geometry, plain.geometry).all()
     assert (turned.neighbours != plain.neighbours).nnz == 0
 
 
 def test_a_quarter_turn_puts_the_first_side_north():
-    grid = Rectangles(100, 50, angle=90, origin=(630_000, 4_834_000)).build(events_at([629_990], [4_834_060]))
+    grid = RectangleGrid(100, 50, angle=90, origin=(630_000, 4_834_000)).build(events_at([629_990], [4_834_060]))
     assert grid.geometry[0].bounds == pytest.approx((629_950, 4_834_000, 630_000, 4_834_100))
     assert grid.cells.tolist() == ["E630000N4834000"]
 
@@ -39,7 +39,7 @@ def test_a_quarter_turn_puts_the_first_side_north():
 def test_a_turned_rectangle_stands_where_trigonometry_puts_it():
     # 3-4-5: the first side of 50 m leads 40 m east and 30 m north, the second of 25 m 15 m west and 20 m north.
     angle = float(np.degrees(np.arctan2(3, 4)))
-    grid = Rectangles(50, 25, angle, origin=(630_000, 4_834_000)).build(events_at([630_010], [4_834_020]))
+    grid = RectangleGrid(50, 25, angle, origin=(630_000, 4_834_000)).build(events_at([630_010], [4_834_020]))
     corners = shapely.get_coordinates(grid.geometry[0])[:4] - (630_000, 4_834_000)
     assert corners == pytest.approx(np.array([(0, 0), (40, 30), (25, 50), (-15, 20)]), abs=1e-6)
 
@@ -49,7 +49,7 @@ def test_a_turned_rectangle_stands_where_trigonometry_puts_it():
 def test_every_event_lies_in_its_cell_and_all_cells_are_equal(shape, places):
     width, height, angle = shape
     events = points(places)
-    grid = Rectangles(width, height, angle).build(events)
+    grid = RectangleGrid(width, height, angle).build(events)
     position = grid.locate(events)
     assert (position >= 0).all()
     assert (shapely.distance(grid.geometry[position], shapely.points(places)) < 1e-6).all()
@@ -60,7 +60,7 @@ def test_every_event_lies_in_its_cell_and_all_cells_are_equal(shape, places):
 @settings(deadline=None, max_examples=25)
 @given(SHAPES, PLACES)
 def test_neighbours_are_the_cells_that_touch(shape, places):
-    grid = Rectangles(*shape, active="closing").build(points(places))
+    grid = RectangleGrid(*shape, active="closing").build(points(places))
     apart = shapely.distance(grid.geometry[:, None], grid.geometry[None, :])
     touching = (apart < 1e-6) & ~np.eye(len(grid), dtype=bool)
     assert (grid.neighbours.toarray() == touching).all()
@@ -71,8 +71,8 @@ def test_neighbours_are_the_cells_that_touch(shape, places):
 def test_all_rectangles_that_meet_the_study_area_are_found(width, height, angle):
     lattice = RectangleLattice(width, height, angle, (3.0, 4.0))
     bounds = (0.0, 0.0, 700.0, 400.0)
-    met = over(lattice, bounds)
-    far = over(lattice, (-1500.0, -1500.0, 2200.0, 1900.0))
+    met = cells_within(lattice, bounds)
+    far = cells_within(lattice, (-1500.0, -1500.0, 2200.0, 1900.0))
     inside = shapely.intersects(lattice.polygons(*split(far)), shapely.box(*bounds))
     assert np.isin(far[inside], met).all()
 
@@ -80,4 +80,4 @@ def test_all_rectangles_that_meet_the_study_area_are_found(width, height, angle)
 @pytest.mark.parametrize("shape", [{"width": 5}, {"height": np.nan}, {"width": 10, "height": 101}, {"angle": np.inf}])
 def test_shapes_that_make_no_cells_are_refused(shape):
     with pytest.raises(InputError, match="grid"):
-        Rectangles(**shape)
+        RectangleGrid(**shape)

@@ -68,4 +68,4 @@ def history_of_points(points, rows, columns, weeks, kinds=None, start="2018-01-0
     grid = square_grid(rows, columns)
     events = Events(table, grid.crs, "America/Toronto", begin, begin + pd.Timedelta(weeks=weeks))
     located = type(grid)(**{**vars(grid), "locator": Anywhere(rows, columns)})
-    return History.at(events.end, events, located, Calendar())
+    return History.from_events(events.end, events, located, Calendar())

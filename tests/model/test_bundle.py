@@ -7,9 +7,9 @@ import pytest
 from ilp_models.domain.errors import StorageError
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.bundle import read_bundle, write_bundle
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.wrappers.conformal import ConformalIntervals
 from tests.builders import city, history_of, poisson_counts
 
@@ -23,11 +23,11 @@ def history():
 
 def test_a_bundle_of_trees_is_text_that_forecasts_the_same(tmp_path, history):
     families = [ExponentialMeans((4, 16))]
-    fitted = LightGbm(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8, leads=2).fit(history)
+    fitted = LightGBM(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8, leads=2).fit(history)
     folder = write_bundle(fitted, tmp_path / "new" / "bundle", FACTS)
     assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "lead-1.txt", "lead-2.txt"]
     content = json.loads((folder / "bundle.json").read_text())
-    assert content["class"] == "ilp_models.model.regressions.lightgbm.LightGbm"
+    assert content["class"] == "ilp_models.model.regressions.lightgbm.LightGBM"
     assert content | FACTS == content
     assert content["cutoff"] == str(history.cutoff)
     assert content["crime_types"] == ["a", "b"]
@@ -40,7 +40,7 @@ def test_a_bundle_of_trees_is_text_that_forecasts_the_same(tmp_path, history):
 
 
 def test_a_bundle_of_means_holds_what_was_learned(tmp_path, history):
-    fitted = Ewma((4, 16)).fit(history)
+    fitted = EWMA((4, 16)).fit(history)
     folder = write_bundle(fitted, tmp_path, FACTS)
     content = json.loads((folder / "bundle.json").read_text())
     assert content["learned"] == {
@@ -53,7 +53,7 @@ def test_a_bundle_of_means_holds_what_was_learned(tmp_path, history):
 
 def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, history):
     families = [ExponentialMeans((4, 16))]
-    inside = LightGbm(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8)
+    inside = LightGBM(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8)
     fitted = ConformalIntervals(inside, groups=3, past_periods=5).fit(history)
     folder = write_bundle(fitted, tmp_path, FACTS)
     learned = json.loads((folder / "bundle.json").read_text())["learned"]
@@ -64,7 +64,7 @@ def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, histo
 
 
 def test_what_was_kept_is_read_again(tmp_path, history):
-    folder = write_bundle(Ewma().fit(history), tmp_path, FACTS)
+    folder = write_bundle(EWMA().fit(history), tmp_path, FACTS)
     assert read_bundle(folder)["recipe"] == FACTS["recipe"]
     assert read_bundle(tmp_path / "nowhere") is None
     (folder / "bundle.json").write_text("{")

@@ -6,31 +6,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import LEVELS, cumulative
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.resampling import Resampling
+from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.traced import TracedForecaster
 from ilp_models.model.wrappers.conformal import ConformalIntervals
-from ilp_models.model.wrappers.track_record import Past
+from ilp_models.model.wrappers.past_performance import PastWeights
 from ilp_models.model.wrappers.uniform_mixture import UniformMixture
 from ilp_models.scoring.reliability import coverage_by_decile
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import LEVELS, cumulative
 from tests.builders import city, events_of, history_of, poisson_counts
 
 WEEKS, FIRST = 140, 114
 SAID = 0.2  # the dispersion that the forecaster believes in
 
 
-class Told(TracedForecaster):
+class Told(HindcastForecaster):
     """The rates it was told, with one dispersion."""
 
     def __init__(self, rates, dispersion=0.0):
         self.rates = rates
         self.dispersion = dispersion
 
-    def trace(self, history, periods, step):  # noqa: ARG002
+    def hindcast(self, history, periods, step):  # noqa: ARG002
         return np.broadcast_to(np.asarray(self.rates), (len(periods), *history.panel.by_period.shape[1:])).copy()
 
     def _fit(self, history):
@@ -88,7 +88,7 @@ def replayed(forecaster, grid, counts):
     """Return the replay of a forecaster that is fitted once and updated week by week."""
     events, said = events_of(counts, grid), []
     for week in range(FIRST, WEEKS):
-        known = History.at(events.start + pd.Timedelta(weeks=week), events, grid, Calendar())
+        known = History.from_events(events.start + pd.Timedelta(weeks=week), events, grid, Calendar())
         forecaster = forecaster.update(known) if said else forecaster.fit(known)
         said.append(forecaster.predict(known.calendar.ahead(known.cutoff, 1)))
     expected = xr.concat([one.expected for one in said], "period")
@@ -99,7 +99,7 @@ def replayed(forecaster, grid, counts):
 
 def missed(replay):
     """Return the largest distance of a level from the shares of counts below its quantile and at most at it."""
-    table = coverage_by_decile(replay, Resampling()).query("crime_type == 'all'")
+    table = coverage_by_decile(replay, Bootstrap()).query("crime_type == 'all'")
     return np.maximum(table["below"] - table["level"], table["level"] - table["at_most"]).max()
 
 
@@ -132,7 +132,7 @@ def levels_learned(rates, counts, **settings):
     def levels_at(week):
         observed = np.moveaxis(counts[..., week - one.past_periods : week], 2, 0).astype(float)
         expected = np.broadcast_to(rates, observed.shape)
-        one._learn(Past(expected, np.full_like(observed, SAID), observed))
+        one._learn(PastWeights(expected, np.full_like(observed, SAID), observed))
         return one.levels_[0, one.groups_.of(rates[0], 0)]
 
     return levels_at

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
-from ilp_models.backtest.plan import RollingOrigin
-from ilp_models.backtest.replay import World, replay
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
+from ilp_models.model.hindcast import recent_periods
 from ilp_models.model.means.empirical_bayes import EmpiricalBayes
-from ilp_models.model.traced import recent_periods
 from tests.builders import city, events_of, history_of, poisson_counts
 
 STEADY = 1e6  # a half-life in which nothing is forgotten
@@ -153,7 +153,7 @@ def test_the_dispersion_of_every_cell_comes_through_a_backtest(tmp_path):
     grid = city(3, 4)
     events = events_of(counts, grid)
     plan, forecaster = RollingOrigin(test_periods=3, horizon=2, refit_every=2), EmpiricalBayes((32,))
-    world = World(events, grid, Calendar())
+    world = BacktestData(events, grid, Calendar())
     outcome = replay({"eb": forecaster}, {"eb": "eb"}, plan, world, tmp_path, LocalProcesses(jobs=1))
     fold = plan.folds(events, Calendar())[0]
     history = history_of(counts[..., : int((fold.cutoff - events.start).days / 7)], grid)

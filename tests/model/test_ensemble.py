@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.model.ensembles.ensemble import BestPast, Stacked
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.past_forecasts import past_forecasts
-from ilp_models.model.traced import TracedForecaster, deviance_by_type
+from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(3, 4)
@@ -25,26 +25,28 @@ def ahead(forecaster, history, leads=1):
     return forecaster.predict(history.calendar.ahead(history.cutoff, leads)).expected.values
 
 
-class Flat(TracedForecaster):
+class Flat(HindcastForecaster):
     """One rate for all."""
 
     def __init__(self, rate=0.5):
         self.rate = rate
 
-    def trace(self, history, periods, step):  # noqa: ARG002
+    def hindcast(self, history, periods, step):  # noqa: ARG002
         return np.full((len(periods), *history.panel.by_period.shape[1:]), self.rate)
 
 
 def test_past_forecasts_are_those_made_at_the_time():
     events = events_of(poisson_counts((2, 12, 80), RATES), GRID, delay_days=20, settles_after="7D")
     calendar = history_of(poisson_counts((1, 12, 9))).calendar
-    history = History.at(events.start + 500 * 24 * (events.end - events.start) / (560 * 24), events, GRID, calendar)
+    history = History.from_events(
+        events.start + 500 * 24 * (events.end - events.start) / (560 * 24), events, GRID, calendar
+    )
     past = past_forecasts(MEMBERS, history, 5, 2)
     assert past.expected.shape == (2, 5, 2, 12)
     np.testing.assert_array_equal(past.observed, history.panel.by_period[-5:])
     for place, member in enumerate(MEMBERS.values()):
         for index, period in enumerate(history.panel.periods[-5:]):
-            then = History.at(period.start_time, events, GRID, calendar)
+            then = History.from_events(period.start_time, events, GRID, calendar)
             oracle = ahead(member.fit(then), then)[..., 0]
             np.testing.assert_allclose(past.expected[place, index], oracle, rtol=1e-6)
 
@@ -139,7 +141,7 @@ def test_the_regret_is_what_following_the_leader_lost():
 def test_a_member_that_cannot_run_is_named():
     short = history_of(poisson_counts((2, 12, 12)), GRID)
     with pytest.raises(NotRunError, match=r"^tuned cannot be fitted: .*Give more data"):
-        Stacked({"tuned": Ewma(), **MEMBERS}, past_periods=10).fit(short)
+        Stacked({"tuned": EWMA(), **MEMBERS}, past_periods=10).fit(short)
 
 
 def test_a_past_shorter_than_asked_is_told(history):

@@ -11,19 +11,19 @@ from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.grid.square import Squares
-from ilp_models.model.point_processes.etas import Etas
-from ilp_models.model.point_processes.etas_ahead import expected_counts, known_excitation
-from ilp_models.model.point_processes.etas_assumptions import Limits, Prior
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.point_processes.etas import ETAS
+from ilp_models.model.point_processes.etas_assumptions import EtasBounds, EtasPrior
 from ilp_models.model.point_processes.etas_fit import background_shape, gamma_shape
-from ilp_models.model.point_processes.etas_ground import Ground
-from ilp_models.model.point_processes.etas_likelihood import Likelihood
+from ilp_models.model.point_processes.etas_forecast import expected_counts, known_excitation
+from ilp_models.model.point_processes.etas_likelihood import EtasLikelihood
 from ilp_models.model.point_processes.etas_pairs import Pairs
+from ilp_models.model.point_processes.etas_raster import EtasRaster
 from ilp_models.model.point_processes.incidents import Incidents
 from tests.builders import city, events_at, history_of, poisson_counts, square_grid
 
 WEST, SOUTH = 630_000.0, 4_834_000.0
-LIMITS = Limits(0.0, 60.0, 800.0)
+LIMITS = EtasBounds(0.0, 60.0, 800.0)
 TRUTH = {"offspring": 0.3, "mean_days": 7.0, "metres": 150.0}
 
 
@@ -35,7 +35,7 @@ def hawkes(seed, yearly, weeks=104, **changes):
 
 
 def known(events, grid=None):
-    return History.at(events.end, events, Squares(500).build(events) if grid is None else grid, Calendar())
+    return History.from_events(events.end, events, SquareGrid(500).build(events) if grid is None else grid, Calendar())
 
 
 def triggering(model):
@@ -44,20 +44,20 @@ def triggering(model):
 
 
 def incidents_of(day, x, y):
-    return Incidents.of(*(np.asarray(one, dtype=float) for one in (day, x, y)))
+    return Incidents.from_arrays(*(np.asarray(one, dtype=float) for one in (day, x, y)))
 
 
 @pytest.fixture(scope="module")
 def small():
     """Return a likelihood of 60 incidents on 1.5 by 2 km, and a point to look at it from."""
     rng = np.random.default_rng(3)
-    ground = Ground.under(square_grid(3, 4), 250.0, 800.0)
+    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
     day, x, y = rng.uniform(-20, 90, 60), WEST + rng.uniform(-300, 2300, 60), SOUTH + rng.uniform(-300, 1800, 60)
     incidents = incidents_of(day, x, y)
     terms = np.column_stack([np.ones(90), rng.normal(size=(90, 2))])
-    likelihood = Likelihood.of(ground, incidents, terms, Limits(0.5, 30.0, 700.0))
+    likelihood = EtasLikelihood.from_incidents(ground, incidents, terms, EtasBounds(0.5, 30.0, 700.0))
     shape = rng.gamma(2.0, 1.0, ground.inside.shape) * ground.inside
-    prior = Prior(
+    prior = EtasPrior(
         (shape / shape.sum()).ravel(),
         3.0,
         np.array([0.0, 4.0, 1.0]),
@@ -145,7 +145,7 @@ def test_pairs_are_all_within_the_limits_and_no_others(seed, least, most):
     rng = np.random.default_rng(seed)
     one = incidents_of(np.round(rng.uniform(0, 300, 80), 1), rng.integers(0, 900, 80), rng.integers(0, 900, 80))
     targets = np.flatnonzero(rng.random(80) < 0.8)
-    pairs = Pairs.among(one, targets, least, most, 500.0)
+    pairs = Pairs.from_incidents(one, targets, least, most, 500.0)
     days = one.day[:, None] - one.day[None, :]
     square = (one.x[:, None] - one.x[None, :]) ** 2 + (one.y[:, None] - one.y[None, :]) ** 2
     wanted = (days > least) & (days <= most) & (square <= 500.0**2)
@@ -159,7 +159,7 @@ def test_pairs_are_all_within_the_limits_and_no_others(seed, least, most):
 
 def test_the_ground_has_the_areas_of_cells_of_any_shape():
     grid = square_grid(2, 2, size=330.0, corner=(WEST + 70, SOUTH + 40))
-    ground = Ground.under(grid, 100.0, 400.0)
+    ground = EtasRaster.from_grid(grid, 100.0, 400.0)
     area = np.asarray(ground.shares.sum(axis=1)).ravel() * 100.0**2
     np.testing.assert_allclose(area, shapely.area(grid.geometry), rtol=1e-6)
     assert ground.inside.max() == 1.0
@@ -167,7 +167,7 @@ def test_the_ground_has_the_areas_of_cells_of_any_shape():
 
 
 def test_what_stays_in_the_study_area_is_the_gaussian_mass_of_it():
-    ground = Ground.under(square_grid(3, 4), 250.0, 800.0)
+    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
     kept, slope = ground.kept(150.0)
     x, y = np.array([WEST, WEST + 1000, WEST - 250]), np.array([SOUTH, SOUTH + 750, SOUTH + 750])
     exact = stats.norm.cdf(WEST + 2000, x, 150) - stats.norm.cdf(WEST, x, 150)
@@ -178,7 +178,7 @@ def test_what_stays_in_the_study_area_is_the_gaussian_mass_of_it():
 
 
 def test_spread_is_the_mean_of_the_mass_over_the_square_it_comes_from():
-    ground = Ground.under(square_grid(3, 4), 250.0, 800.0)
+    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
     rows, _ = ground.spread(120.0)
     from_square, to_square = 5, 6
     points = ground.south + 250 * (from_square + (np.arange(2000) + 0.5) / 2000)
@@ -189,7 +189,7 @@ def test_spread_is_the_mean_of_the_mass_over_the_square_it_comes_from():
 
 def test_expected_counts_follow_the_equation_of_the_mean():
     """Where nothing leaves the study area, the total obeys a scalar equation with a solution in closed form."""
-    ground = Ground.under(city(8, 8), 250.0, 400.0)
+    ground = EtasRaster.from_grid(city(8, 8), 250.0, 400.0)
     share, rate, metres = 0.4, 0.3, 30.0
     middle = np.zeros(ground.inside.shape)
     middle[ground.inside.shape[0] // 2, ground.inside.shape[1] // 2] = 1.0
@@ -202,7 +202,7 @@ def test_expected_counts_follow_the_equation_of_the_mean():
 
 def test_expected_counts_are_the_mean_of_simulated_continuations():
     """Branch known incidents and background by chance: the mean of many continuations, lost offspring left out."""
-    ground = Ground.under(square_grid(2, 2), 100.0, 600.0)
+    ground = EtasRaster.from_grid(square_grid(2, 2), 100.0, 600.0)
     share, rate, metres = trigger = (0.5, 0.4, 140.0)
     one = incidents_of([-3.0, -1.0, -0.5], [WEST + 80, WEST + 450, WEST + 460], [SOUTH + 500, SOUTH + 480, SOUTH + 20])
     background = np.where(ground.inside > 0, 0.002, 0.0)
@@ -235,7 +235,7 @@ def test_expected_counts_are_the_mean_of_simulated_continuations():
 
 
 def test_the_background_is_nowhere_nothing_and_knows_what_each_incident_adds():
-    ground = Ground.under(square_grid(6, 6), 250.0, 800.0)
+    ground = EtasRaster.from_grid(square_grid(6, 6), 250.0, 800.0)
     squares = ground.square_of(np.array([WEST + 300.0, WEST + 2600.0]), np.array([SOUTH + 300.0, SOUTH + 2600.0]))
     shape, own, mixture = background_shape(ground, squares, np.ones(2), [400.0], 5.0)
     assert shape.sum() == pytest.approx(1.0)
@@ -247,7 +247,7 @@ def test_the_background_is_nowhere_nothing_and_knows_what_each_incident_adds():
 
 def test_the_background_is_as_smooth_as_the_incidents_are():
     rng = np.random.default_rng(0)
-    ground = Ground.under(square_grid(12, 12), 100.0, 800.0)
+    ground = EtasRaster.from_grid(square_grid(12, 12), 100.0, 800.0)
     centre = rng.uniform(1000, 5000, (12, 2))[rng.integers(0, 12, 6000)]
     mixtures = []
     for width in (150, 900):
@@ -272,7 +272,7 @@ def test_the_unevenness_of_counts_is_found_behind_doubt_about_who_belongs():
 def records():
     events = hawkes(5, 3000)
     history = known(events)
-    return history, Etas(least_delay=0.0, holdout=4).fit(history)
+    return history, ETAS(least_delay=0.0, holdout=4).fit(history)
 
 
 def test_parameters_lie_within_their_errors_of_the_truth(records):
@@ -288,7 +288,7 @@ def test_parameters_lie_within_their_errors_of_the_truth(records):
 
 def test_a_steady_background_leaves_few_near_repeats():
     kind = SimulatedType(yearly=3000, season=0.0, offspring=0.0)
-    model = Etas(least_delay=0.0, holdout=4).fit(known(hawkes(2, 3000, crime_types={"a": kind})))
+    model = ETAS(least_delay=0.0, holdout=4).fit(known(hawkes(2, 3000, crime_types={"a": kind})))
     assert triggering(model)[0][0] < 0.06
 
 
@@ -299,7 +299,7 @@ def test_exact_repeats_are_not_read_as_near_repeats(records):
     events = type(history.events)(
         doubled, **{k: getattr(history.events, k) for k in ("crs", "time_zone", "start", "end")}
     )
-    again = Etas(least_delay=0.0, holdout=4).fit(known(events, history.grid))
+    again = ETAS(least_delay=0.0, holdout=4).fit(known(events, history.grid))
     assert model.repeats_ == {"a": 0}
     assert again.repeats_ == {"a": 300}
     np.testing.assert_allclose(triggering(again)[0], triggering(model)[0])
@@ -315,8 +315,8 @@ def test_records_of_one_incident_minutes_apart_need_the_least_delay(records):
     later = later.assign(**{name: later[name] + pd.Timedelta(minutes=20) for name in ("occurred_at", "reported_at")})
     both = pd.concat([table, later[later["occurred_at"] < history.events.end]], ignore_index=True)
     events = type(history.events)(both, **{k: getattr(history.events, k) for k in ("crs", "time_zone", "start", "end")})
-    fooled = Etas(least_delay=0.0, holdout=4).fit(known(events, history.grid))
-    told = Etas(least_delay=0.1, holdout=4).fit(known(events, history.grid))
+    fooled = ETAS(least_delay=0.0, holdout=4).fit(known(events, history.grid))
+    told = ETAS(least_delay=0.1, holdout=4).fit(known(events, history.grid))
     assert triggering(fooled)[0][1] < 0.7 * triggering(model)[0][1]
     assert triggering(told)[0][1] > 0.85 * triggering(model)[0][1]
 
@@ -324,11 +324,11 @@ def test_records_of_one_incident_minutes_apart_need_the_least_delay(records):
 def test_offspring_lost_outside_the_study_area_do_not_lower_the_share():
     """On strips of one cell in width a third of the offspring leave; incidents outside may be parents too."""
     events = hawkes(8, 12_000, roughness=0.0, centres=0)
-    grid = Squares(500).build(events)
+    grid = SquareGrid(500).build(events)
     middle = np.array([cell.centroid.x for cell in grid.geometry])
     strips = grid.subset((middle - middle.min()) // 500 % 4 == 1)
     history = known(events, strips)
-    value, error = triggering(Etas(least_delay=0.0, holdout=4).fit(history))
+    value, error = triggering(ETAS(least_delay=0.0, holdout=4).fit(history))
     assert abs(value[0] - 0.3) < 3 * error[0]
     alone = known(
         type(events)(
@@ -337,13 +337,13 @@ def test_offspring_lost_outside_the_study_area_do_not_lower_the_share():
         ),
         strips,
     )
-    alone_value, alone_error = triggering(Etas(least_delay=0.0, holdout=4).fit(alone))
+    alone_value, alone_error = triggering(ETAS(least_delay=0.0, holdout=4).fit(alone))
     assert abs(alone_value[0] - 0.3) < 4 * alone_error[0]
 
 
 def test_a_rare_type_keeps_a_smooth_background_and_says_that_it_has_no_more():
     counts = poisson_counts((2, 12, 60), np.array([1.0, 0.02])[:, None, None])
-    model = Etas(holdout=4).fit(history_of(counts, city(3, 4)))
+    model = ETAS(holdout=4).fit(history_of(counts, city(3, 4)))
     rare = model.parameters_.query("crime_type == 'b'").set_index("name")
     assert rare.loc["offspring", "value"] == 0.0
     assert rare.loc[["mean_days", "metres"], "value"].isna().all()
@@ -358,8 +358,8 @@ def test_days_and_months_are_forecast_like_weeks(records):
     history, model = records
     ahead = history.calendar.ahead(history.cutoff, 4)
     weeks = model.predict(ahead).expected.values
-    daily = History.at(history.cutoff, history.events, history.grid, Calendar("day"))
-    days = Etas(least_delay=0.0, holdout=4).fit(daily)
+    daily = History.from_events(history.cutoff, history.events, history.grid, Calendar("day"))
+    days = ETAS(least_delay=0.0, holdout=4).fit(daily)
     days.fitted_, days.last_day_ = model.fitted_, model.last_day_
     summed = days.predict(daily.calendar.ahead(daily.cutoff, 28)).expected.values
     np.testing.assert_allclose(summed.reshape(*summed.shape[:2], 4, 7).sum(axis=3), weeks, rtol=1e-9)
@@ -378,7 +378,7 @@ def test_days_and_months_are_forecast_like_weeks(records):
 )
 def test_settings_that_cannot_work_are_told_in_one_line(changes, words):
     with pytest.raises(InputError, match=words):
-        Etas(**changes).fit(history_of(poisson_counts((1, 4, 60))))
+        ETAS(**changes).fit(history_of(poisson_counts((1, 4, 60))))
 
 
 def test_records_by_month_are_not_run():
@@ -386,16 +386,16 @@ def test_records_by_month_are_not_run():
     events = events_at(
         np.full(len(months), WEST + 10), np.full(len(months), SOUTH + 10), months, start="2018-01-01", end="2021-01-01"
     )
-    history = History.at(pd.Timestamp("2021-01-01"), events, city(), Calendar("month"))
+    history = History.from_events(pd.Timestamp("2021-01-01"), events, city(), Calendar("month"))
     with pytest.raises(NotRunError, match="days are unknown"):
-        Etas().fit(history)
+        ETAS().fit(history)
 
 
 @pytest.mark.slow
 def test_intervals_cover_the_truth_where_squares_are_as_fine_as_the_background():
     covered = []
     for seed in range(40):
-        model = Etas(least_delay=0.0, holdout=1, background_metres=100)
+        model = ETAS(least_delay=0.0, holdout=1, background_metres=100)
         value, error = triggering(model.fit(known(hawkes(100 + seed, 2500, size_km=12.0))))
         covered.append(np.abs(value - list(TRUTH.values())) < 1.96 * error)
     share = np.mean(covered, axis=0)
@@ -405,5 +405,5 @@ def test_intervals_cover_the_truth_where_squares_are_as_fine_as_the_background()
 @pytest.mark.slow
 def test_parameters_are_within_a_tenth_at_a_hundred_thousand_events():
     events = hawkes(1, 20_000, weeks=260, size_km=9.0, districts=6)
-    value, _ = triggering(Etas(least_delay=0.0, holdout=1, background_metres=100).fit(known(events)))
+    value, _ = triggering(ETAS(least_delay=0.0, holdout=1, background_metres=100).fit(known(events)))
     np.testing.assert_allclose(value, list(TRUTH.values()), rtol=0.1)

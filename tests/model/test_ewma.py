@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.model.means.ewma import Ewma
-from ilp_models.model.traced import deviance_by_type, recent_periods
+from ilp_models.model.hindcast import deviance_by_type, recent_periods
+from ilp_models.model.means.ewma import EWMA
 from tests.builders import city, history_of, poisson_counts
 
 HALF_LIVES = (2, 8, 32, 128)
@@ -26,7 +26,7 @@ def best_gain(step, level):
 def test_the_half_life_of_each_type_is_the_best_known_one():
     fast, slow = drifting(0.16), drifting(0.0)
     history = history_of(np.stack([fast, slow]), city(10, 10))
-    forecaster = Ewma(HALF_LIVES, smoothing=(0.0,)).fit(history)
+    forecaster = EWMA(HALF_LIVES, smoothing=(0.0,)).fit(history)
     assert 1.2 < best_gain(0.16, 8.0) < 3.5
     assert forecaster.half_lives_.tolist() == [2, 128]
 
@@ -36,14 +36,14 @@ def test_smoothing_is_taken_where_neighbours_share_a_rate_and_left_where_they_do
     alike = np.full((100, 1), 0.05)
     apart = np.where(np.add(*np.indices((10, 10))).ravel() % 2, 4.0, 0.0)[:, None]
     history = history_of(rng.poisson(np.stack([alike, apart]) * np.ones(110)), city(10, 10))
-    forecaster = Ewma((16,), smoothing=(0.0, 0.4)).fit(history)
+    forecaster = EWMA((16,), smoothing=(0.0, 0.4)).fit(history)
     assert forecaster.smoothing_.tolist() == [0.4, 0.0]
 
 
 def test_the_forecast_is_the_weighted_mean_and_its_surroundings():
     counts = poisson_counts((1, 3, 30), 1.5)
     history = history_of(counts)
-    forecast = Ewma((6,), smoothing=(0.25,)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = EWMA((6,), smoothing=(0.25,)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
     own = pd.DataFrame(counts[0].T).ewm(halflife=6).mean().iloc[-1].to_numpy()
     near, far = np.exp(-0.5), np.exp(-2.0)
     weights = np.array([[1, near, far], [near, 1, near], [far, near, 1]])
@@ -54,14 +54,14 @@ def test_the_forecast_is_the_weighted_mean_and_its_surroundings():
 def test_settings_are_those_of_least_past_deviance():
     counts = poisson_counts((2, 12, 90), np.random.default_rng(8).gamma(1.0, 1.0, (2, 12, 1)))
     history = history_of(counts, city(3, 4))
-    forecaster = Ewma(HALF_LIVES, smoothing=(0.0, 0.3)).fit(history)
+    forecaster = EWMA(HALF_LIVES, smoothing=(0.0, 0.3)).fit(history)
     targets = recent_periods(history)
     observed = history.panel.by_period[-len(targets) :]
     losses = {}
     for half_life in HALF_LIVES:
         for weight in (0.0, 0.3):
-            alone = Ewma((half_life,), (weight,)).fit(history)
-            losses[half_life, weight] = deviance_by_type(observed, alone.trace(history, targets, 1))
+            alone = EWMA((half_life,), (weight,)).fit(history)
+            losses[half_life, weight] = deviance_by_type(observed, alone.hindcast(history, targets, 1))
     for kind in range(2):
         best = min(losses, key=lambda key: losses[key][kind])
         assert (forecaster.half_lives_[kind], forecaster.smoothing_[kind]) == best
@@ -69,5 +69,5 @@ def test_settings_are_those_of_least_past_deviance():
 
 def test_a_steady_rate_is_found():
     history = history_of(poisson_counts((1, 60, 400), 2.0), city(6, 10))
-    forecast = Ewma().fit(history).predict(history.calendar.ahead(history.cutoff, 2))
+    forecast = EWMA().fit(history).predict(history.calendar.ahead(history.cutoff, 2))
     assert forecast.expected.values.mean() == pytest.approx(2.0, rel=0.05)

@@ -16,7 +16,7 @@ def in_rows(rng, rates, offspring=0.3, mean_delay=5.0, least=0.0, days=DAYS):
     first = np.column_stack([rng.random(own.sum()) * days, np.repeat(np.arange(len(rates)), own), np.zeros(own.sum())])
     every = with_all_repeats(rng, first, offspring, exponential(mean_delay, least), 0.0)
     every = every[every[:, 0] < days]
-    return Occurrences.of(every[:, 0], every[:, 1].astype(int), len(rates))
+    return Occurrences.from_days(every[:, 0], every[:, 1].astype(int), len(rates))
 
 
 @pytest.mark.parametrize("least", [0.0, 1.0])
@@ -56,7 +56,7 @@ def test_the_fit_is_the_largest_likelihood_in_one_busy_row():
 def test_running_sums_are_those_over_all_pairs(least):
     rng = np.random.default_rng(2)
     day = np.round(rng.random(200) * 30 * 4) / 4  # many at one moment
-    known = Occurrences.of(day, rng.integers(0, 6, 200), 7)
+    known = Occurrences.from_days(day, rng.integers(0, 6, 200), 7)
     sums, delays = np.zeros(200), np.zeros(200)
     for now in range(200):
         for before in range(200):
@@ -73,7 +73,7 @@ def test_exact_repeats_shorten_the_delay_and_are_left_out_by_the_least_delay():
     rng = np.random.default_rng(3)
     known = in_rows(rng, rng.gamma(2.0, 0.02, 100))
     again = rng.random(len(known.day)) < 0.1
-    planted = Occurrences.of(
+    planted = Occurrences.from_days(
         np.append(known.day, known.day[again] + 0.5 / 24), np.append(known.row, known.row[again]), 100
     )
     clean, misled = (GridEm(0.0, 7.0, 200, 1e-6).fit(one, DAYS + 1, 1) for one in (known, planted))

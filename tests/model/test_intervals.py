@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals, pulled_dispersion
+from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(10, 10)
@@ -64,7 +64,7 @@ def test_settings_out_of_range_are_told():
 
 
 def test_what_explains_the_method_inside_explains_its_intervals(history):
-    trees = LightGbm([ExponentialMeans((4, 16))], n_estimators=3, min_child_samples=50, holdout=8)
+    trees = LightGBM([ExponentialMeans((4, 16))], n_estimators=3, min_child_samples=50, holdout=8)
     one = NegativeBinomialIntervals(trees, past_periods=4).fit(history)
     ahead = history.calendar.ahead(history.cutoff, 1)
     np.testing.assert_array_equal(one.design(ahead).values, one.forecaster_.design(ahead).values)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ilp_models.grid.hexagon import Hexagons
+from ilp_models.grid.hexagon import HexGrid
 from ilp_models.model.kernels.event_points import EventPoints, event_points
 from ilp_models.model.kernels.kernel import KERNELS
 from ilp_models.model.kernels.kernel_cells import CellLattice
@@ -36,7 +36,11 @@ def sampled(density, left, right, bottom, top, across=400):
 
 def spread_of(grid, points, bandwidth, kernel="gaussian"):
     widths = np.full(len(points.xy), float(bandwidth))
-    return CellLattice.of(grid, bandwidth * KERNELS[kernel].deviation).spread(points, widths, KERNELS[kernel]).toarray()
+    return (
+        CellLattice.from_grid(grid, bandwidth * KERNELS[kernel].deviation)
+        .spread(points, widths, KERNELS[kernel])
+        .toarray()
+    )
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -95,7 +99,7 @@ def test_squares_get_the_integrals_of_a_gaussian_density():
 def test_hexagons_get_the_integrals_of_fine_sampling(kernel, bandwidth, error):
     rng = np.random.default_rng(1)
     events = events_at(CORNER[0] + rng.uniform(0, 4000, 400), CORNER[1] + rng.uniform(0, 4000, 400))
-    grid = Hexagons(size=500).build(events)
+    grid = HexGrid(size=500).build(events)
     place = np.array([2010.0, 1930.0]) + CORNER
     ours = spread_of(grid, points_at(*place), bandwidth, kernel)[0]
     steps = (np.arange(400) + 0.5) / 400 * 2 - 1  # over 1.5 km to each side
@@ -151,7 +155,7 @@ def test_every_event_counts_as_one_whatever_its_bandwidth(seed):
     x, y = CORNER[0] + rng.uniform(-50, 2550, 30), CORNER[1] + rng.uniform(-50, 2050, 30)
     points = points_at(x, y, rng.integers(0, len(grid), 30))
     widths = rng.uniform(20, 3000, 30)
-    together = CellLattice.of(grid, 500.0).spread(points, widths, KERNELS["quartic"]).toarray()
+    together = CellLattice.from_grid(grid, 500.0).spread(points, widths, KERNELS["quartic"]).toarray()
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-12)
     for place in range(0, 30, 7):
         alone = spread_of(grid, points_at(x[place], y[place], [points.cell[place]]), widths[place], "quartic")
@@ -172,7 +176,7 @@ def test_distinct_points_hold_the_counts_of_the_panel():
 def test_both_orders_of_summing_agree():
     history = history_of(poisson_counts((1, 12, 30), 0.7), city(3, 4))
     (points,) = event_points(history, 0, 30)
-    spread = CellLattice.of(history.grid, 400.0).spread(points, np.full(12, 400.0), KERNELS["gaussian"])
+    spread = CellLattice.from_grid(history.grid, 400.0).spread(points, np.full(12, 400.0), KERNELS["gaussian"])
     weights = np.random.default_rng(0).random((30, 200))
     many, few = points.weighted(spread, weights), points.weighted(spread, weights[:, :1])
     np.testing.assert_allclose(many, points.by_cell(spread) @ weights, rtol=1e-12)

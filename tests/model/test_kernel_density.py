@@ -8,9 +8,9 @@ from scipy import stats
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
+from ilp_models.model.hindcast import recent_periods
 from ilp_models.model.kernels.city_shares import Judge, as_shares, even_shares
-from ilp_models.model.kernels.kernel_density import KernelDensity, local_factors
-from ilp_models.model.traced import recent_periods
+from ilp_models.model.kernels.kernel_density import KDE, local_factors
 from tests.builders import Rows, city, events_at, events_of, history_of, poisson_counts, square_grid
 
 ONE = {"half_lives": (np.inf,), "background": (1e-6,), "level_half_lives": (52,)}
@@ -29,7 +29,7 @@ def test_an_adaptive_bandwidth_is_that_of_the_local_density():
     counts = np.zeros((1, 40, 20), dtype=int)
     counts[0, 5], counts[0, 30] = 9, 1  # far enough apart to leave each other alone
     history = history_of(counts, city(1, 40))
-    kernel = KernelDensity(bandwidths=(400,), sensitivity=0.5, **ONE).fit(history)
+    kernel = KDE(bandwidths=(400,), sensitivity=0.5, **ONE).fit(history)
     shares = kernel.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
     shares /= shares.sum()
     # The fixed kernel gives both places a density in proportion to 9 and 1; over events its geometric mean is 9^0.9.
@@ -50,7 +50,7 @@ def history_of_two_cells(weeks_of_each, **settings):
 
 
 def split_of(history, **settings):
-    kernel = KernelDensity(bandwidths=(50,), **{**ONE, **settings}).fit(history)
+    kernel = KDE(bandwidths=(50,), **{**ONE, **settings}).fit(history)
     values = kernel.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
     return values[0] / values[19]
 
@@ -66,7 +66,7 @@ def test_events_fade_by_their_half_life_and_leave_by_the_window():
 def test_the_forecast_sums_to_the_level_of_the_city():
     counts = poisson_counts((2, 12, 80), np.array([0.4, 2.0])[:, None, None])
     history = history_of(counts, city(3, 4))
-    kernel = KernelDensity(bandwidths=(300,), half_lives=(20,), level_half_lives=(6,)).fit(history)
+    kernel = KDE(bandwidths=(300,), half_lives=(20,), level_half_lives=(6,)).fit(history)
     ahead = kernel.predict(history.calendar.ahead(history.cutoff, 3)).expected.values
     level = pd.DataFrame(counts.sum(axis=1).T).ewm(halflife=6).mean().iloc[-1]
     np.testing.assert_allclose(ahead.sum(axis=1), np.repeat(level.to_numpy()[:, None], 3, axis=1), rtol=1e-9)
@@ -76,10 +76,10 @@ def test_the_forecast_sums_to_the_level_of_the_city():
 def test_a_past_forecast_is_the_one_that_was_possible_then(sensitivity):
     grid = city(3, 4)
     events = events_of(poisson_counts((2, 12, 90), 0.4), grid)
-    now, then = (History.at(events.start + pd.Timedelta(weeks=w), events, grid, Calendar()) for w in (90, 70))
-    kernel = KernelDensity(bandwidths=(200, 400), sensitivity=sensitivity, half_lives=(10, 40)).fit(now)
+    now, then = (History.from_events(events.start + pd.Timedelta(weeks=w), events, grid, Calendar()) for w in (90, 70))
+    kernel = KDE(bandwidths=(200, 400), sensitivity=sensitivity, half_lives=(10, 40)).fit(now)
     period = now.calendar.ahead(then.cutoff, 1)
-    np.testing.assert_allclose(kernel.trace(now, period, 1), kernel.trace(then, period, 1), rtol=1e-9)
+    np.testing.assert_allclose(kernel.hindcast(now, period, 1), kernel.hindcast(then, period, 1), rtol=1e-9)
 
 
 def scattered(seed=4, weeks=80):
@@ -94,24 +94,24 @@ def scattered(seed=4, weeks=80):
     when = start + pd.to_timedelta(rng.integers(0, weeks * 7 * 24, 2 * size), unit="h")
     events = events_at(x, y, when, crime_type=kinds, start=start, end=start + pd.Timedelta(weeks=weeks))
     grid = replace(square_grid(10, 10), locator=Rows(10, 10))
-    return History.at(events.end, events, grid, Calendar())
+    return History.from_events(events.end, events, grid, Calendar())
 
 
 def test_the_bandwidth_is_wide_where_events_are_scattered_and_narrow_where_places_repeat():
-    kernel = KernelDensity(bandwidths=(80, 250, 800, 2500), half_lives=(1000,), background=(0.01,)).fit(scattered())
+    kernel = KDE(bandwidths=(80, 250, 800, 2500), half_lives=(1000,), background=(0.01,)).fit(scattered())
     assert kernel.bandwidths_.tolist() == [2500, 80]
 
 
 def test_settings_are_those_of_the_largest_likelihood_of_past_places():
     history = scattered(seed=5)
     grid = {(h, a, b) for h in (150, 450, 1400) for a in (13, 200) for b in (0.02, 0.4)}
-    kernel = KernelDensity(bandwidths=(150, 450, 1400), half_lives=(13, 200), background=(0.02, 0.4)).fit(history)
+    kernel = KDE(bandwidths=(150, 450, 1400), half_lives=(13, 200), background=(0.02, 0.4)).fit(history)
     targets = recent_periods(history)
     observed = history.panel.by_period[-len(targets) :]
     likelihood = {}
     for h, a, b in grid:
-        alone = KernelDensity(bandwidths=(h,), half_lives=(a,), background=(b,)).fit(history)
-        shares = alone.trace(history, targets, 1)
+        alone = KDE(bandwidths=(h,), half_lives=(a,), background=(b,)).fit(history)
+        shares = alone.hindcast(history, targets, 1)
         shares = shares / shares.sum(axis=2, keepdims=True)
         likelihood[h, a, b] = (observed * np.log(shares)).sum(axis=(0, 2))
     for kind in range(2):
@@ -152,4 +152,4 @@ def test_the_even_map_is_by_area():
 )
 def test_settings_that_mean_nothing_are_refused(setting, words):
     with pytest.raises(InputError, match=words):
-        KernelDensity(**setting).fit(history_of(poisson_counts((1, 3, 30))))
+        KDE(**setting).fit(history_of(poisson_counts((1, 3, 30))))

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
-from ilp_models.domain.filter import exponential_means
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
+from ilp_models.stats.filters import exponential_means
 from tests.builders import city, history_of, poisson_counts
 
 SHARES = np.random.default_rng(4).dirichlet(np.full(30, 0.7), size=2)
@@ -45,10 +45,10 @@ def test_shares_mix_own_and_all_types_by_hand():
 def test_a_jump_of_the_city_is_followed_sooner_than_by_cell_means():
     counts = jumping(60, 30)
     errors = {}
-    for name, one in {"level_share": LevelShare(half_life=52), "ewma": Ewma()}.items():
+    for name, one in {"level_share": LevelShare(half_life=52), "ewma": EWMA()}.items():
         fitted = one.fit(history_of(counts, GRID))
         early = history_of(counts[..., :108], GRID)
-        sums = fitted.trace(early, early.calendar.ahead(early.cutoff, 1), 1).sum(axis=(0, 2))
+        sums = fitted.hindcast(early, early.calendar.ahead(early.cutoff, 1), 1).sum(axis=(0, 2))
         errors[name] = np.abs(sums / 30 - 1).max()
     assert errors["level_share"] < 0.35
     assert errors["level_share"] < 0.6 * errors["ewma"]

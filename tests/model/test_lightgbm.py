@@ -10,7 +10,7 @@ from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
@@ -34,7 +34,7 @@ def test_the_same_bits_with_one_and_two_threads(history):
     forecasts, texts = [], []
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="openmp"):
-            fitted = LightGbm(FAMILIES, LevelShare(), **SMALL).fit(history)
+            fitted = LightGBM(FAMILIES, LevelShare(), **SMALL).fit(history)
             forecasts.append(next_week(fitted, history).digest())
             texts.append(fitted.texts())
     assert forecasts[0] == forecasts[1]
@@ -42,7 +42,7 @@ def test_the_same_bits_with_one_and_two_threads(history):
 
 
 def test_the_text_of_each_lead_loads_in_lightgbm_and_forecasts_the_same(history):
-    fitted = LightGbm(FAMILIES, MovingAverage(26), keep_level=False, leads=2, **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, MovingAverage(26), keep_level=False, leads=2, **SMALL).fit(history)
     texts = fitted.texts()
     assert sorted(texts) == ["lead-1.txt", "lead-2.txt"]
     assert texts["lead-1.txt"] != texts["lead-2.txt"]
@@ -56,7 +56,7 @@ def test_the_text_of_each_lead_loads_in_lightgbm_and_forecasts_the_same(history)
 
 def test_it_is_the_regression_forecaster_with_lightgbm_as_its_learner(history):
     settings = {"features": FAMILIES, "offset": MovingAverage(26), "train_periods": 60, "holdout": 8}
-    fitted = LightGbm(**settings, n_estimators=15, min_child_samples=60).fit(history)
+    fitted = LightGBM(**settings, n_estimators=15, min_child_samples=60).fit(history)
     other = RegressionForecaster(clone(fitted.estimator_), **settings).fit(history)
     np.testing.assert_array_equal(next_week(fitted, history).expected.values, next_week(other, history).expected.values)
 
@@ -75,14 +75,14 @@ def test_it_is_the_regression_forecaster_with_lightgbm_as_its_learner(history):
     ],
 )
 def test_each_setting_reaches_lightgbm(setting, name, value, history):
-    fitted = LightGbm(FAMILIES, **(SMALL | {setting: value})).fit(history)
+    fitted = LightGBM(FAMILIES, **(SMALL | {setting: value})).fit(history)
     assert f"[{name}: {value}]" in fitted.texts()["lead-1.txt"]
     assert "[objective: poisson]" in fitted.texts()["lead-1.txt"]
 
 
 def test_places_are_told_apart_only_by_what_the_past_shows(history):
     """A hot cell stays hot, and risk moves from cold to hot cells where the offset knows no places at all."""
-    fitted = LightGbm(FAMILIES, LevelShare(half_life=1e6, mix=1.0, smoothing=1.0, reach=9.0), **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, LevelShare(half_life=1e6, mix=1.0, smoothing=1.0, reach=9.0), **SMALL).fit(history)
     expected = next_week(fitted, history).expected.values[..., 0]
     truth = np.random.default_rng(6).gamma(1.0, 0.5, (2, 60, 1))[..., 0]
     for kind in range(2):
@@ -90,14 +90,14 @@ def test_places_are_told_apart_only_by_what_the_past_shows(history):
 
 
 def test_another_seed_draws_other_columns(history):
-    one, two = (LightGbm(FAMILIES, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
+    one, two = (LightGBM(FAMILIES, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
     assert next_week(one, history).digest() != next_week(two, history).digest()
 
 
 def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(history):
     """Of a count y around an offset o the deviance is o^(2 - p) times that of y / o."""
     power = 1.4
-    fitted = LightGbm(FAMILIES, MovingAverage(26), keep_level=False, variance_power=power, **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, MovingAverage(26), keep_level=False, variance_power=power, **SMALL).fit(history)
     assert "[objective: tweedie]" in fitted.texts()["lead-1.txt"]
     assert f"[tweedie_variance_power: {power}]" in fitted.texts()["lead-1.txt"]
     design = fitted._design(history, history.panel.periods[-60:], 1)
@@ -122,4 +122,4 @@ def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(h
 @pytest.mark.parametrize("power", [0.9, 2.0])
 def test_powers_that_are_neither_poisson_nor_tweedie_are_refused(power, history):
     with pytest.raises(InputError, match=rf"^variance_power={power} must be 1 \(Poisson\) or between 1 and 2"):
-        LightGbm(FAMILIES, variance_power=power, **SMALL).fit(history)
+        LightGBM(FAMILIES, variance_power=power, **SMALL).fit(history)

@@ -35,9 +35,9 @@ def test_the_trace_is_a_window_of_sql(step):
         oracle = np.array(base.execute(query).fetchall()).reshape(30, 2, 4)
     base.close()
     forecaster = MovingAverage(7)
-    np.testing.assert_allclose(forecaster.trace(history, history.panel.periods, step), oracle)
+    np.testing.assert_allclose(forecaster.hindcast(history, history.panel.periods, step), oracle)
     some = slice(11, 17)
-    np.testing.assert_allclose(forecaster.trace(history, history.panel.periods[some], step), oracle[some])
+    np.testing.assert_allclose(forecaster.hindcast(history, history.panel.periods[some], step), oracle[some])
 
 
 def test_counts_that_have_not_settled_are_waited_for():
@@ -55,5 +55,5 @@ def test_a_window_of_one_repeats_the_last_period_and_one_of_none_averages_all():
     last, mean = (MovingAverage(window).fit(history).predict(ahead).expected.values[..., 0] for window in (1, None))
     np.testing.assert_array_equal(last, counts[..., -1])
     np.testing.assert_allclose(mean, counts.mean(axis=2))
-    half = MovingAverage(None).trace(history, history.panel.periods[20:21], 3)[0]
+    half = MovingAverage(None).hindcast(history, history.panel.periods[20:21], 3)[0]
     np.testing.assert_allclose(half, counts[..., :18].mean(axis=2))

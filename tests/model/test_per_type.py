@@ -3,21 +3,21 @@ import pytest
 
 from ilp_models.domain.errors import NotRunError
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.means.ewma import Ewma
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.means.ewma import EWMA
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.per_type import PerType
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(3, 4)
 COUNTS = poisson_counts((3, 12, 100), np.random.default_rng(3).gamma(1.0, 0.6, (3, 12, 1)))
-TREES = LightGbm([ExponentialMeans((4, 16))], n_estimators=5, min_child_samples=40, train_periods=60, holdout=8)
+TREES = LightGBM([ExponentialMeans((4, 16))], n_estimators=5, min_child_samples=40, train_periods=60, holdout=8)
 
 
 def next_week(forecaster, history):
     return forecaster.predict(history.calendar.ahead(history.cutoff, 1))
 
 
-@pytest.mark.parametrize("method", [Ewma((4, 16)), TREES], ids=["ewma", "lightgbm"])
+@pytest.mark.parametrize("method", [EWMA((4, 16)), TREES], ids=["ewma", "lightgbm"])
 def test_each_type_is_forecast_as_if_there_were_no_other(method):
     history = history_of(COUNTS, GRID)
     forecast = next_week(PerType(method).fit(history), history)
@@ -38,10 +38,10 @@ def test_other_types_change_nothing():
 
 def test_an_update_moves_every_type_on():
     history, before = history_of(COUNTS, GRID), history_of(COUNTS[..., :-2], GRID)
-    moved = next_week(PerType(Ewma((8,))).fit(before).update(history), history).expected.values
-    fresh = next_week(PerType(Ewma((8,), (0.0,))).fit(history), history).expected.values
+    moved = next_week(PerType(EWMA((8,))).fit(before).update(history), history).expected.values
+    fresh = next_week(PerType(EWMA((8,), (0.0,))).fit(history), history).expected.values
     assert np.corrcoef(moved.ravel(), fresh.ravel())[0, 1] > 0.95
-    assert not np.array_equal(moved, next_week(PerType(Ewma((8,))).fit(before), before).expected.values)
+    assert not np.array_equal(moved, next_week(PerType(EWMA((8,))).fit(before), before).expected.values)
 
 
 def test_a_type_without_events_is_expected_at_half_an_event_over_the_whole_past():
@@ -62,4 +62,4 @@ def test_a_type_that_leaves_too_little_to_learn_from_is_named():
 
 def test_no_event_at_all_is_told():
     with pytest.raises(NotRunError, match=r"^No event of any crime type is known\. Give more data\.$"):
-        PerType(Ewma()).fit(history_of(np.zeros((2, 12, 60), dtype=int), GRID))
+        PerType(EWMA()).fit(history_of(np.zeros((2, 12, 60), dtype=int), GRID))

@@ -58,7 +58,7 @@ def test_distances_are_rounded_down_to_whole_steps():
     grid = small_city()
     events = events_of(counted([(0, 0)]), grid)
     moved = replace(events, table=events.table.assign(x=events.table["x"] + 60.0))  # 60, 140, 340 m from the centres
-    history = History.at(events.end, moved, grid, Calendar())
+    history = History.from_events(events.end, moved, grid, Calendar())
     np.testing.assert_allclose(row_of(history), [1, 1 / 2, 1 / 4, 0, 0], atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_days_are_counted_in_whole_weeks():
     rows = pd.concat(
         [table.assign(occurred_at=when, reported_at=when, x=table["x"] + 800 * (i == 2)) for i, when in enumerate(at)]
     )
-    history = History.at(events.end, replace(events, table=rows), grid, Calendar("day"))
+    history = History.from_events(events.end, replace(events, table=rows), grid, Calendar("day"))
     row = row_of(history)
     assert row[4] == pytest.approx((1 / 2) / 2)
 

@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
+from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.traced import TracedForecaster
 from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(8, 9)
 
 
-class Told(TracedForecaster):
+class Told(HindcastForecaster):
     """The rates it was told, whatever happens."""
 
     def __init__(self, rates=(0.5, 1.0)):
         self.rates = rates
 
-    def trace(self, history, periods, step):  # noqa: ARG002
+    def hindcast(self, history, periods, step):  # noqa: ARG002
         rates = np.asarray(self.rates)[None, :, None]
         return np.broadcast_to(rates, (len(periods), *history.panel.by_period.shape[1:])).copy()
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.sparse import csr_matrix
 
-from ilp_models.domain.aggregate import levels_of
+from ilp_models.domain.aggregate import area_levels
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.traced import TracedForecaster
 from ilp_models.model.wrappers.mint import COVARIANCES, reconcile
 from ilp_models.model.wrappers.reconciled import Reconciled
 from tests.builders import city, history_of, poisson_counts
@@ -99,14 +99,14 @@ def test_methods_that_add_up_by_themselves_are_left_as_they_are(covariance, hist
     np.testing.assert_array_equal(forecast.dispersion.values, plain.dispersion.values)
 
 
-class Share(TracedForecaster):
+class Share(HindcastForecaster):
     """A part of the long mean: too low everywhere."""
 
     def __init__(self, part=0.5):
         self.part = part
 
-    def trace(self, history, periods, step):
-        return self.part * MovingAverage(60).trace(history, periods, step)
+    def hindcast(self, history, periods, step):
+        return self.part * MovingAverage(60).hindcast(history, periods, step)
 
 
 def test_cells_too_low_are_lifted_towards_what_is_said_of_their_areas(history):
@@ -134,7 +134,7 @@ def test_without_parent_areas_city_and_cells_are_brought_to_agree():
 
 def test_each_level_is_forecast_on_its_own_counts(history):
     one = Reconciled(MovingAverage(20), MovingAverage(30)).fit(history)
-    levels = levels_of(GRID)
+    levels = area_levels(GRID)
     for level, record in zip(levels, one.records_, strict=False):
         known = record.forecaster.history_
         np.testing.assert_array_equal(known.panel.values, level.sums(history.panel.values))

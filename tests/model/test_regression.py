@@ -10,17 +10,17 @@ from sklearn.linear_model import GammaRegressor, LinearRegression, PoissonRegres
 from sklearn.neighbors import KNeighborsRegressor
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.design import Column
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
-from ilp_models.grid.square import Squares
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.design_matrix import in_turn, row_order
+from ilp_models.model.regressions.design_matrix import interleave_leads, row_order
 from ilp_models.model.regressions.regression import RegressionForecaster
+from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(4, 5)
@@ -129,7 +129,7 @@ def test_a_linear_regression_with_an_offset_is_that_of_an_exposure(history):
 
 @pytest.mark.parametrize("leads", [1, 2])
 def test_keeping_the_level_keeps_the_offset_s_city_totals(history, leads):
-    offset = Ewma((8,), (0.1,))
+    offset = EWMA((8,), (0.1,))
     kept = next_week(regression(TREES, offset=offset, leads=leads).fit(history), history, leads)
     free = next_week(regression(TREES, offset=offset, leads=leads, keep_level=False).fit(history), history, leads)
     start = next_week(offset.fit(history), history, leads)
@@ -281,13 +281,13 @@ def test_dispersions_are_those_of_forecasts_at_the_level_of_the_offset():
     weeks = np.arange(130)
     counts = poisson_counts((1, 20, 130), np.where(weeks < 110, 0.5, 3.0)[None, None, :])
     history = history_of(counts, GRID)
-    forecaster = regression(TREES, offset=Ewma((2,), (0.0,)), holdout=13).fit(history)
-    loose = regression(TREES, offset=Ewma((2,), (0.0,)), holdout=13, keep_level=False).fit(history)
+    forecaster = regression(TREES, offset=EWMA((2,), (0.0,)), holdout=13).fit(history)
+    loose = regression(TREES, offset=EWMA((2,), (0.0,)), holdout=13, keep_level=False).fit(history)
     design = forecaster._design(history, history.panel.periods[-70:], 1)
     early = forecaster._regress(design, history.panel.by_period[-70:].reshape(-1), slice(None, 57 * 20))
     start = np.exp(design.log_offset).reshape(70, 20)[-13:]
     moved = start * early.predict(design.values).reshape(70, 20)[-13:]
-    level = forecaster.offset_.trace(history, history.panel.periods[-13:], 1)[:, 0].sum(axis=1, keepdims=True)
+    level = forecaster.offset_.hindcast(history, history.panel.periods[-13:], 1)[:, 0].sum(axis=1, keepdims=True)
     kept = moved * level / moved.sum(axis=1, keepdims=True)
     observed = history.panel.by_period[-13:, 0]
     assert forecaster.dispersion_[0] == pytest.approx(fit_dispersion(observed, kept), rel=1e-3)
@@ -298,7 +298,7 @@ def test_dispersions_are_those_of_forecasts_at_the_level_of_the_offset():
 @pytest.fixture(scope="module")
 def months():
     events = events_of(poisson_counts((2, 20, 280), 0.3), GRID, start="2014-12-29", settles_after="60D")
-    return lambda cutoff: History.at(pd.Timestamp(cutoff), events, GRID, Calendar("month"))
+    return lambda cutoff: History.from_events(pd.Timestamp(cutoff), events, GRID, Calendar("month"))
 
 
 @pytest.mark.parametrize("offset", [None, MovingAverage(12)])
@@ -347,7 +347,7 @@ def test_a_shared_regression_learns_what_each_lead_needs():
 def test_periods_take_turns_in_how_far_ahead_they_are_seen(history):
     forecaster = regression(TREES, [Lags((1,))], offset=MovingAverage(26), leads=3, lead_strategy="shared").fit(history)
     targets = history.panel.periods[-70:]
-    pooled = in_turn(lambda step: forecaster._design(history, targets, step), (1, 2, 3))
+    pooled = interleave_leads(lambda step: forecaster._design(history, targets, step), (1, 2, 3))
     steps = pooled.values.reshape(70, -1, 4)[..., 1].astype(int)  # columns: lag, lead, two of the offset
     assert (steps == steps[:, :1]).all()
     assert steps[:9, 0].tolist() == [1, 2, 3, 2, 3, 1, 3, 1, 2]
@@ -374,10 +374,10 @@ def test_learners_that_draw_rows_draw_the_same_units_for_any_order_of_cells(hist
         parents=GRID.parents.iloc[order],
     )
     forest = RandomForestRegressor(n_estimators=4, max_samples=0.2, min_samples_leaf=20, random_state=0)
-    other = History.at(history.cutoff, history.events, turned, history.calendar)
+    other = History.from_events(history.cutoff, history.events, turned, history.calendar)
     known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
     np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
-    assert row_order(Squares(500).build(history.events), 1000) is None
+    assert row_order(SquareGrid(500).build(history.events), 1000) is None
 
 
 class Moody(LinearRegression):

@@ -6,12 +6,12 @@ import pytest
 import shapely
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.domain.filter import exponential_means
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.model.terrain.risk_terrain import RiskTerrain
+from ilp_models.stats.distributions import fit_dispersion
+from ilp_models.stats.filters import exponential_means
 from tests.builders import Rows, city, events_of, history_of, layers_on, poisson_counts, square_grid
 
 SIDE, CELLS = 200.0, 25
@@ -30,7 +30,7 @@ def invented(seed, spread=0.2):
     counts = np.stack([rng.poisson(rate[:, None], (len(GRID), WEEKS)), rng.poisson(0.05, (len(GRID), WEEKS))])
     events = events_of(counts, GRID)
     layers = Layers(tuple(Layer(name, shapely.points(at), GRID.crs) for name, at in (("bars", bars), ("trees", trees))))
-    return History.at(events.end, events, GRID, Calendar(), layers), rate / rate.sum()
+    return History.from_events(events.end, events, GRID, Calendar(), layers), rate / rate.sum()
 
 
 def test_a_known_truth_is_recovered():
@@ -72,9 +72,9 @@ def test_dispersions_are_fitted_on_a_surface_that_had_not_seen_the_counts():
     fitted = RiskTerrain(ranges_m=RANGES).fit(known)
     judged = 18  # of 40 weeks: half of those after the first few
     cutoff = known.panel.periods[-judged].start_time
-    before = History.at(cutoff, known.events, GRID, known.calendar, known.layers)
+    before = History.from_events(cutoff, known.events, GRID, known.calendar, known.layers)
     early = RiskTerrain(ranges_m=RANGES).fit(before)
-    early_view = early.trace(known, known.panel.periods[-judged:], 1)
+    early_view = early.hindcast(known, known.panel.periods[-judged:], 1)
     alphas = [fit_dispersion(known.panel.by_period[-judged:, kind], early_view[:, kind]) for kind in range(2)]
     np.testing.assert_allclose(fitted.dispersion_, alphas)
 
@@ -92,13 +92,15 @@ def test_few_events_give_a_plain_surface_and_none_no_forecast():
     counts[0, 2, ::10] = 1
     grid = city()
     events = events_of(counts, grid)
-    known = History.at(events.end, events, grid, Calendar(), layers_on(grid))
+    known = History.from_events(events.end, events, grid, Calendar(), layers_on(grid))
     fitted = RiskTerrain().fit(known)
     assert fitted.relative_risks_.empty
     expected = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected.values[..., 0]
     assert np.ptp(expected[0]) < 1e-15 < expected[0, 0]
     assert (expected[1] == 0).all()
-    quiet = History.at(events.end, replace(events, table=events.table.iloc[:0]), grid, Calendar(), layers_on(grid))
+    quiet = History.from_events(
+        events.end, replace(events, table=events.table.iloc[:0]), grid, Calendar(), layers_on(grid)
+    )
     with pytest.raises(NotRunError, match=r"hold no event at all\. Give more data"):
         RiskTerrain().fit(quiet)
 
@@ -107,7 +109,7 @@ def test_larger_cells_expect_more():
     grid = city()
     wide = replace(grid, area_m2=grid.area_m2 * np.where(np.arange(12) == 3, 3.0, 1.0))
     events = events_of(poisson_counts((1, 12, 40), 0.01), wide)
-    known = History.at(events.end, events, wide, Calendar(), layers_on(wide))
+    known = History.from_events(events.end, events, wide, Calendar(), layers_on(wide))
     expected = RiskTerrain().fit(known).predict(known.calendar.ahead(known.cutoff, 1)).expected.values[0, :, 0]
     np.testing.assert_allclose(expected / expected[0], np.where(np.arange(12) == 3, 3.0, 1.0))
 

@@ -26,7 +26,7 @@ def by_hand(counts, periods, target, seen, width):
 def test_the_trace_is_the_mean_over_the_same_weeks_of_earlier_years(width, step):
     counts = poisson_counts((2, 4, 230), 2.0)
     history = history_of(counts, city(2, 2))
-    traced = SeasonalMean(width).trace(history, history.panel.periods, step)
+    traced = SeasonalMean(width).hindcast(history, history.panel.periods, step)
     for at in (step, 30, 51, 52, 53, 105, 158, 229):
         period = history.panel.periods[at]
         oracle = by_hand(counts, history.panel.periods, period, at - step + 1, width)
@@ -51,7 +51,7 @@ def test_without_an_earlier_year_the_whole_past_is_averaged():
 
 def test_the_same_months_are_found_by_name():
     events = events_of(poisson_counts((1, 1, 160), 3.0), city(1, 1))
-    history = History.at(pd.Timestamp("2021-01-01"), events, city(1, 1), Calendar("month"))
+    history = History.from_events(pd.Timestamp("2021-01-01"), events, city(1, 1), Calendar("month"))
     months = history.panel.periods
     (january,) = (
         SeasonalMean(0).fit(history).predict(pd.period_range("2021-01", periods=1, freq="M")).expected.values[0]

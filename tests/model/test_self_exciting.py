@@ -5,11 +5,11 @@ import pytest
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.point_processes.cascade import Ahead
+from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.incidents import Incidents
 from ilp_models.model.point_processes.self_exciting import SelfExciting
-from ilp_models.model.point_processes.self_exciting_ahead import CellProcess
 from ilp_models.model.point_processes.self_exciting_em import Declustering, decluster
+from ilp_models.model.point_processes.self_exciting_forecast import CellProcess
 from ilp_models.model.point_processes.triggering import Triggering
 from tests.builders import square_grid
 from tests.model.point_makers import CORNER, exponential, history_of_points, process, repeats
@@ -28,7 +28,7 @@ def found_in(points, days, side=SIDE, steps=150, **settings):
         "steps": steps,
         "tolerance": 1e-7,
     }
-    return decluster(Incidents.of(*points.T), days, side**2, Declustering(**usual | settings))
+    return decluster(Incidents.from_arrays(*points.T), days, side**2, Declustering(**usual | settings))
 
 
 def assert_recovered(found, rate):
@@ -74,7 +74,7 @@ def test_repeated_records_of_one_incident_are_not_read_as_triggering():
     hours = np.where(rng.random(len(again)) < 0.5, 0.0, rng.random(len(again)) * 3.0)
     late = again + np.outer(hours / 24, [1.0, 0.0, 0.0])
     planted = np.concatenate([points, late[late[:, 0] < 1400]])
-    known = Incidents.of(*planted.T)
+    known = Incidents.from_arrays(*planted.T)
     assert known.repeats == len(planted) - len(known) > 200
     clean = found_in(points, 1400.0, steps=60).triggering
     misled = found_in(planted, 1400.0, steps=60).triggering
@@ -92,8 +92,10 @@ def test_what_is_expected_is_the_mean_of_many_continuations():
     place = np.array([[700.0, 900.0], [990.0, 1010.0], [990.0, 1010.0], [1300.0, 800.0]])
     day = np.array([4.0, 8.5, 9.7, 9.9])
     background = np.full(16, 0.02)
-    known = Incidents.of(day, *(CORNER[:, None] + place.T), np.array([5, 9, 9, 6]))
-    ahead = Ahead.of(pd.Timestamp("2021-01-11"), pd.period_range("2021-01-11", periods=2, freq="W-SUN"), Calendar())
+    known = Incidents.from_arrays(day, *(CORNER[:, None] + place.T), np.array([5, 9, 9, 6]))
+    ahead = ForecastBins.from_periods(
+        pd.Timestamp("2021-01-11"), pd.period_range("2021-01-11", periods=2, freq="W-SUN"), Calendar()
+    )
     process_ = CellProcess(background, background, kernel)
     expected = process_.expected(known, 10.0, ahead, grid)
 
@@ -158,14 +160,18 @@ def test_the_level_is_the_mean_of_the_citys_latest_counts(history):
 
 def test_a_fresh_incident_raises_the_risk_around_it_after_an_update_without_learning_anew(history):
     before = history.cutoff - pd.Timedelta(weeks=1)
-    model = SelfExciting(steps=10, holdout=2).fit(History.at(before, history.events, history.grid, history.calendar))
+    model = SelfExciting(steps=10, holdout=2).fit(
+        History.from_events(before, history.events, history.grid, history.calendar)
+    )
     learned = model.parameters_
     quiet = history.events.table["occurred_at"] < before
     wave = history.events.table[quiet].tail(1).assign(occurred_at=before + pd.Timedelta(days=5), x=CORNER[0] + 750.0)
     wave = wave.assign(reported_at=wave["occurred_at"], y=CORNER[1] + 1250.0)
     events = history.events
     later = [
-        History.at(history.cutoff, type(events)(**{**vars(events), "table": table}), history.grid, history.calendar)
+        History.from_events(
+            history.cutoff, type(events)(**{**vars(events), "table": table}), history.grid, history.calendar
+        )
         for table in (events.table[quiet], pd.concat([events.table[quiet], wave], ignore_index=True))
     ]
     periods = history.calendar.ahead(history.cutoff, 1)

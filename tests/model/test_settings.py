@@ -1,7 +1,7 @@
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, history_of, poisson_counts
@@ -11,7 +11,7 @@ from tests.builders import city, history_of, poisson_counts
     ("forecaster", "words"),
     [
         (MovingAverage(window=0), "window=0 must be at least 1"),
-        (Ewma(half_lives=[0]), "half-life of 0 periods must be above 0"),
+        (EWMA(half_lives=[0]), "half-life of 0 periods must be above 0"),
         (LevelShare(half_life=-1), "half-life of -1 periods must be above 0"),
     ],
 )

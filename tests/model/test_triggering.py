@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.model.point_processes.background import Places
+from ilp_models.model.point_processes.background import BackgroundPoints
 from ilp_models.model.point_processes.incidents import Incidents
 from ilp_models.model.point_processes.triggering import REACH, Triggering, earlier_neighbours
 
@@ -13,7 +13,7 @@ EDGES, SCALES = np.array([1 / 24, 1.0, 3.0, 10.0]), np.array([50.0, 120.0])
 def incidents(count, seed=0, side=800.0, days=40.0, grain=60.0):
     rng = np.random.default_rng(seed)
     day = np.floor(rng.random(count) * days * 24) / 24
-    return Incidents.of(day, *(np.floor(rng.random((2, count)) * side / grain) * grain))
+    return Incidents.from_arrays(day, *(np.floor(rng.random((2, count)) * side / grain) * grain))
 
 
 def test_a_kernel_tells_its_number_delay_and_distance():
@@ -49,12 +49,12 @@ def test_sums_over_neighbours_are_those_over_all_pairs(count):
 @given(st.lists(st.tuples(st.integers(0, 48), st.integers(0, 3)), min_size=1, max_size=30))
 def test_records_of_one_moment_and_place_are_one_incident(rows):
     hours, places = np.array(rows, dtype=float).T
-    once = Incidents.of(hours / 24, places, np.zeros(len(rows)))
+    once = Incidents.from_arrays(hours / 24, places, np.zeros(len(rows)))
     assert len(once) == len(set(rows))
     assert once.repeats == len(rows) - len(set(rows))
     assert once.records.sum() == len(rows)
     assert (np.diff(once.day) >= 0).all()
-    back = Incidents.of(hours[::-1] / 24, places[::-1], np.zeros(len(rows)))
+    back = Incidents.from_arrays(hours[::-1] / 24, places[::-1], np.zeros(len(rows)))
     assert (back.day.tolist(), back.x.tolist()) == (once.day.tolist(), once.x.tolist())
 
 
@@ -62,7 +62,7 @@ def test_records_of_one_moment_and_place_are_one_incident(rows):
 def test_the_background_is_the_sum_of_kernels_of_all_other_incidents(half_life):
     known, days = incidents(120, days=200.0), 200.0
     value = np.random.default_rng(1).random(len(known))
-    places = Places.among(known, days, half_life, (0, 2), 70.0)
+    places = BackgroundPoints.from_incidents(known, days, half_life, (0, 2), 70.0)
     around, city = places.density(value)
     spots = np.unique(np.column_stack([known.x, known.y]), axis=0)
     season = (np.floor(known.day) >= 18).astype(int) + (np.floor(known.day) >= 109)  # 18, 91 and 91 days

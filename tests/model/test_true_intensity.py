@@ -10,7 +10,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotFittedError
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import Panel
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from ilp_models.model.true_intensity import TrueIntensity
 
 WEEKS = Calendar()
@@ -22,7 +22,7 @@ CITY = SimulatedCity(
 @pytest.fixture(scope="module")
 def records():
     events, _ = CITY.read()
-    grid = Squares(500).build(events)
+    grid = SquareGrid(500).build(events)
     return events, grid, Panel.count(events, grid, WEEKS)
 
 
@@ -30,7 +30,7 @@ def test_no_mean_of_the_past_comes_as_close_to_the_counts(records):
     events, grid, full = records
     truth, mean, observed = [], [], []
     for week in range(60, 140, 2):
-        history = History.at(full.periods[week].start_time, events, grid, WEEKS)
+        history = History.from_events(full.periods[week].start_time, events, grid, WEEKS)
         forecast = TrueIntensity(CITY).fit(history).predict(WEEKS.ahead(history.cutoff, 1))
         truth.append(forecast.expected.values[..., 0])
         mean.append(history.panel.values[:, :, -52:].mean(axis=2))
@@ -42,7 +42,7 @@ def test_no_mean_of_the_past_comes_as_close_to_the_counts(records):
 
 def test_it_is_a_forecaster_like_any_other(records):
     events, grid, _ = records
-    history = History.at(pd.Timestamp("2020-06-01"), events, grid, WEEKS)
+    history = History.from_events(pd.Timestamp("2020-06-01"), events, grid, WEEKS)
     forecaster = clone(TrueIntensity(CITY))
     assert forecaster.get_params() == {"city": CITY}
     with pytest.raises(NotFittedError):
@@ -51,13 +51,13 @@ def test_it_is_a_forecaster_like_any_other(records):
     assert forecast.expected.shape == (2, len(grid), 3)
     assert (forecast.expected.values > 0).all()
     assert (forecast.dispersion.values == 0).all()
-    later = History.at(pd.Timestamp("2020-06-08"), events, grid, WEEKS)
+    later = History.from_events(pd.Timestamp("2020-06-08"), events, grid, WEEKS)
     updated = forecaster.update(later).predict(WEEKS.ahead(later.cutoff, 1))
     np.testing.assert_array_equal(updated.expected.values, CITY.expected(later, WEEKS.ahead(later.cutoff, 1)))
 
 
 def test_records_without_a_known_truth_are_refused(records):
     events, grid, _ = records
-    history = History.at(pd.Timestamp("2020-06-01"), events, grid, WEEKS)
+    history = History.from_events(pd.Timestamp("2020-06-01"), events, grid, WEEKS)
     with pytest.raises(InputError, match="data=simulated"):
         TrueIntensity(city=object()).fit(history)

@@ -10,8 +10,8 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from ilp_models.cli.door import find_configs
-from ilp_models.cli.parts import build_parts, resolve
+from ilp_models.cli.app import find_configs
+from ilp_models.cli.instantiate import build_parts, resolve
 
 TYPES = ("assault", "burglary")
 MODELS = ("moving_average", "ewma", "lightgbm")

@@ -10,9 +10,9 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
-from ilp_models.pipeline.effort.products import LEVELS
+from ilp_models.pipeline.briefings import LEVELS
 from tests.pipeline.small_city import copied, perform, settle
 
 CHOSEN = ("chosen.who=A. Planner", "chosen.why=to see what it does")

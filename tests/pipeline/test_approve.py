@@ -14,9 +14,9 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet
 from ilp_models.export.writers import Export
+from ilp_models.pipeline import publishing as publish
 from ilp_models.pipeline.approved import load_approved
-from ilp_models.pipeline.kept.asked import Left
-from ilp_models.pipeline.steps import publish
+from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
 
@@ -125,7 +125,9 @@ def test_a_model_or_evidence_that_was_touched_after_its_approval_is_refused(plac
     with pytest.raises(WithheldError, match=r"(model|audit|explanation).* is not what was approved"):
         load(place)
     with pytest.raises(WithheldError, match="is not what was approved"):
-        Left.by(str(place)).permitted(str(place.parent / "register.jsonl"))  # as export, allocate and monitor ask
+        RunFolder.from_path(str(place)).permitted_decision(
+            str(place.parent / "register.jsonl")
+        )  # as export, allocate and monitor ask
 
 
 def test_a_decision_rewritten_with_a_new_seal_is_not_in_the_register(place):
@@ -229,14 +231,14 @@ def test_a_decision_that_cannot_be_opened_is_none(place, make):
 
 
 def test_a_decision_withdrawn_while_its_export_is_made_lets_nothing_out(place, monkeypatch):
-    known = Left.permitted
+    known = RunFolder.permitted
 
     def withdrawn_then(left, *words_):
         decision = known(left, *words_)
         perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'")
         return decision
 
-    monkeypatch.setattr(Left, "permitted", withdrawn_then)
+    monkeypatch.setattr(RunFolder, "permitted", withdrawn_then)
     with pytest.raises(WithheldError, match="a mistake in the records"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
     assert not any((place.parent / "export" / "0").iterdir())
@@ -261,13 +263,13 @@ def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, ch
     account["seal"] = geoparquet._seal(gpd.read_parquet(path), account)
     metadata = {**stored.schema.metadata, b"ilp_models": json.dumps(account).encode()}
     pq.write_table(stored.replace_schema_metadata(metadata), path)
-    assert Left.by(str(place)).forecast.digest() == Left.by(str(place)).decision().forecast
+    assert RunFolder.from_path(str(place)).forecast.digest() == RunFolder.from_path(str(place)).decision().forecast
     with pytest.raises(WithheldError, match="elsewhere than they were audited"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
 
 
 def test_a_forecast_of_another_run_is_not_approved_under_this_decision(place):
-    left = Left.by(str(place))
+    left = RunFolder.from_path(str(place))
     other = replace(left.forecast, expected=left.forecast.expected * 2)
     Export(("parquet",)).write(other, left.places, left.provenance, None, place)
     with pytest.raises(WithheldError, match="another forecast than the one decided on"):

@@ -8,11 +8,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from ilp_models.audit.register.permission import record
+from ilp_models.audit.register.approvals import record
 from ilp_models.audit.register.register import Register
-from ilp_models.cli.door import find_configs
+from ilp_models.cli.app import find_configs
 from ilp_models.domain.errors import StorageError, WithheldError
-from ilp_models.export.table import Places
+from ilp_models.export.table import CellTable
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
@@ -64,7 +64,7 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     forecast = forecast_on(grid)
     Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
     decision = decision_on(forecast)
-    header = {**decision.report.header, "places": Places.of(grid).digest()}
+    header = {**decision.report.header, "places": CellTable.from_grid(grid).digest()}
     changed = ("audit.share=0.1 (default 0.05)",)
     softer = replace(decision, report=replace(decision.report, header=header, changed=changed))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))

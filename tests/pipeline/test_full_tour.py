@@ -22,7 +22,7 @@ def refuse(*words, **more):
     raise SystemExit(f"network: {words}")
 socket.getaddrinfo = refuse
 socket.socket.connect = refuse
-from ilp_models.cli.door import main
+from ilp_models.cli.app import main
 sys.exit(main())
 """
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.backtest.store import ForecastStore
-from ilp_models.pipeline.steps.known_types import of_known_types
+from ilp_models.pipeline.known_types import of_known_types
 from tests.pipeline.small_city import TYPES, WEEKS, perform, settle
 
 MODELS = ("model=[ewma,lightgbm]", "scoring.baseline=ewma")

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.pipeline.steps.comparison import compare
-from ilp_models.pipeline.steps.study import open_study
+from ilp_models.pipeline.backtesting import compare
+from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import perform, settle
 
 RISK = ("model=[risk_terrain]", "forecaster=risk_terrain")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.pipeline.kept.asked import Left
-from ilp_models.pipeline.watch.since import check_terms
+from ilp_models.pipeline.monitoring_replay import check_terms
+from ilp_models.pipeline.run_folder import RunFolder
 from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, copied, perform, settle
 
 pytestmark = pytest.mark.slow
@@ -252,7 +252,7 @@ def test_a_withheld_or_unknown_decision_is_not_watched(withheld, shelf, audited,
 
 def test_a_run_that_kept_nothing_of_its_forecaster_says_that_settings_were_not_compared(audited, tmp_path):
     parts = settle("monitor", f"source='{audited.folder}'", *SAME, *WATCHED)[1]
-    decision = Left.by(str(audited.folder)).decision()
+    decision = RunFolder.from_path(str(audited.folder)).decision()
     place = copied(audited, tmp_path / "run")
 
     def terms(settings):

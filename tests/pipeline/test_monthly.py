@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -21,7 +21,7 @@ def monthly(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["ilp"])
 
     def done(task, *words):
-        assert Door(find_configs()).open([task, "experiment=monthly", *CITY, *words]) == 0
+        assert App(find_configs()).open([task, "experiment=monthly", *CITY, *words]) == 0
         return tmp_path / "outputs" / task / "latest"
 
     return done

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ilp_models.audit.usual import BASELINE
+from ilp_models.audit.defaults import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.audit import run
-from ilp_models.pipeline.kept.artefact import read_subject, write_subject
-from ilp_models.pipeline.review.reaudit import refuse_other_settings
+from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
+from ilp_models.pipeline.reaudit import refuse_other_settings
 from tests.pipeline.small_city import GROUPS, copied, perform, settle
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -51,9 +51,9 @@ def test_an_audit_made_again_looks_at_its_command(tmp_path):
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
-    subject, facts = read_subject(place / "audit")
+    subject, facts = read_audit_input(place / "audit")
     subject = replace(subject, replay=replace(subject.replay, expected=subject.replay.expected * 1.2))
-    write_subject(subject, place / "audit", {name: facts[name] for name in ("settings", "moment")})
+    write_audit_input(subject, place / "audit", {name: facts[name] for name in ("settings", "moment")})
     with pytest.raises(StorageError, match=r"(?s)findings of .* come out differently.*sum_ratio / all"):
         again(tmp_path, place)
 

@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -45,7 +45,7 @@ def test_the_door_opens_onto_it(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ilp"])
     settings = ["data.size_km=3", "data.districts=2", "data.weeks=20", "data.population=1000", "data.seed=3"]
-    assert Door(find_configs()).open(["simulate", *settings]) == 0
+    assert App(find_configs()).open(["simulate", *settings]) == 0
     assert "seed 3" in capfd.readouterr().out
     table = pd.read_parquet(tmp_path / "outputs" / "simulate" / "latest" / "events.parquet")
     assert len(table) == len(CITY.read()[0])

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ilp_models.domain.errors import NotRunError
-from ilp_models.model.means.ewma import Ewma
-from ilp_models.pipeline.steps.study import open_study
+from ilp_models.model.means.ewma import EWMA
+from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import perform, settle
 
 
-class Broken(Ewma):
+class Broken(EWMA):
     """An EWMA that does not learn."""
 
     def _fit(self, history):

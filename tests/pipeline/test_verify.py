@@ -1,7 +1,7 @@
 import pytest
 
 from ilp_models.audit.register.register import Register
-from ilp_models.cli.door import Door, find_configs
+from ilp_models.cli.app import App, find_configs
 from tests.audit.register.test_register import entry
 
 
@@ -14,7 +14,7 @@ def register(tmp_path):
 
 
 def verify(folder, *words):
-    return Door(find_configs()).open(["verify", f"output='{folder}'", *words])
+    return App(find_configs()).open(["verify", f"output='{folder}'", *words])
 
 
 def test_a_whole_register_is_told_with_its_last_digest(register, tmp_path, capsys):

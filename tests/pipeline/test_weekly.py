@@ -11,9 +11,9 @@ from lightgbm import Booster
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
-from ilp_models.pipeline.steps import publish
-from ilp_models.pipeline.steps.ahead import look_ahead
-from ilp_models.pipeline.steps.study import open_study
+from ilp_models.pipeline import publishing as publish
+from ilp_models.pipeline.forecasting import next_forecast
+from ilp_models.pipeline.study import open_study
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
 
@@ -175,7 +175,7 @@ def test_reasons_are_given_for_the_highest_cells(withheld):
 
 def test_the_bundle_gives_the_forecast_back(withheld, tmp_path):
     study = open_study(*(withheld.parts[name] for name in ("data", "calendar", "grid")), withheld.config, tmp_path)
-    ahead = look_ahead(study, withheld.parts["model"], "lightgbm", 1)
+    ahead = next_forecast(study, withheld.parts["model"], "lightgbm", 1)
     design = ahead.forecaster.design(ahead.periods)
     trees = Booster(model_file=str(withheld.folder / "model" / "lead-1.txt"))
     facts = json.loads((withheld.folder / "model" / "bundle.json").read_text())

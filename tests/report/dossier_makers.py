@@ -8,20 +8,20 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.explanation.checks import attribution_gaps
-from ilp_models.audit.flags import Cut
+from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.gate import decide
 from ilp_models.audit.measures.table import measure_groups
-from ilp_models.audit.sensitivity.choices import vary_areas, vary_unit
-from ilp_models.audit.subject import Subject
+from ilp_models.audit.sensitivity.variants import vary_areas, vary_unit
 from ilp_models.domain.approval import Approval
-from ilp_models.domain.demand import demanded
+from ilp_models.domain.checks import demanded
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.robustness import Robustness
-from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.dossier import AuditRecord
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 from tests.report.report_makers import intake_of
 
@@ -32,7 +32,7 @@ HOSTILE = "<script>alert(1)</script>"
 def decision_of(groups=None, slant=0.0, **settings):
     """Return the decision on the next forecast of the small city; without groups it is withheld."""
     table = cases.group_table(slant) if groups is None else groups
-    subject = Subject(*cases.city(), cases.grid(), cases.explanation(), data="d" * 64)
+    subject = AuditInput(*cases.city(), cases.grid(), cases.explanation(), data="d" * 64)
     report = cases.audit(table if len(table) else None, **settings).run(subject, NOW)
     return decide(report, cases.forecast(), NOW, 8)
 
@@ -165,7 +165,7 @@ def explanation_of():
 def flags_of(share=0.05):
     """Return the flagged land of the small city."""
     replay = cases.city()[0]
-    return Cut(cases.grid().area_m2).flagged(replay.expected.values, share)[0]
+    return FlaggingRule(cases.grid().area_m2).flagged(replay.expected.values, share)[0]
 
 
 def ranking_units():
@@ -207,7 +207,7 @@ def full(decision=None, **change):
         "settings": {"share": 0.05, "limits": {"coverage_ratio": {"fail_below": 0.8}}},
         "command": "ilp audit data=toronto",
     }
-    return Dossier(**(parts | change))
+    return AuditRecord(**(parts | change))
 
 
 def measured():
@@ -215,21 +215,21 @@ def measured():
     audit = cases.audit(cases.group_table())
     own, baseline = cases.city()
     explanation = explanation_of()
-    evidence = Evidence(
+    evidence = CheckContext(
         replay=own,
         baseline=baseline,
         grid=cases.grid(),
         explanation=explanation,
         features=explanation.columns,
         limits={name: Limit(**bounds) for name, bounds in audit.limits.items()},
-        minimum=Minimum(**audit.minimum),
-        resampling=Resampling(audit.block, 100, audit.level, audit.seed),
+        minimum=MinEvidence(**audit.minimum),
+        resampling=Bootstrap(audit.block, 100, audit.level, audit.seed),
         share=audit.share,
         unit=audit.unit,
         floor=audit.floor,
         residents=audit.groups.on(cases.grid()),
     )
-    return Dossier(
+    return AuditRecord(
         decision_of(),
         grid=evidence.grid,
         flags=evidence.flags,
@@ -242,7 +242,7 @@ def measured():
 
 def bare(decision=None):
     """Return a dossier of a decision alone, on an audit that ran without a group table."""
-    return Dossier(decision or decision_of(groups=pd.DataFrame()))
+    return AuditRecord(decision or decision_of(groups=pd.DataFrame()))
 
 
 def hostile():

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ilp_models.domain.intake import IntakeFinding, IntakeReport
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
-from ilp_models.report.compose import Evidence
+from ilp_models.report.weekly_report import WeeklyEvidence
 from tests.builders import TYPES, forecast_on, square_grid
 from tests.export.export_makers import GROUPS, decision_on
 
@@ -57,7 +57,7 @@ def evidence_of(*, groups=GROUPS, types=TYPES, area="West", explained=True, grid
         columns=["crime_type", "cell", "period", "rank", "words"],
     )
     importance = pd.DataFrame({"feature": ["lag_1", "trend"], "family": ["lags", "city"], "multiplier": [1.5, 1.1]})
-    return Evidence(
+    return WeeklyEvidence(
         city="Toronto",
         forecast=forecast,
         grid=grid,

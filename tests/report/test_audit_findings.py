@@ -2,7 +2,7 @@ import pytest
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.report.audit.findings import against, judged, short_reasons
+from ilp_models.report.audit.findings import against, short_reasons, summarise_checks
 from tests.report import dossier_makers as makers
 
 LIMIT = Limit(fail_below=0.8, warn_above=1.15)
@@ -23,7 +23,7 @@ STATES = ["pass", "insufficient", "pass", "fail", "review", "insufficient"]
 
 @pytest.fixture
 def one():
-    return judged(report_of(*(finding(state, f"g{place}") for place, state in enumerate(STATES))))[0]
+    return summarise_checks(report_of(*(finding(state, f"g{place}") for place, state in enumerate(STATES))))[0]
 
 
 def test_what_speaks_against_the_model_stands_first_and_the_rest_is_folded(one):
@@ -42,12 +42,14 @@ def test_a_reason_repeats_neither_numbers_nor_limit(one):
 
 
 def test_few_findings_are_not_folded():
-    few = judged(report_of(finding("pass", "a"), finding("insufficient", "b")))[0]
+    few = summarise_checks(report_of(finding("pass", "a"), finding("insufficient", "b")))[0]
     assert not any(folded for _, folded, _ in few.parts)
 
 
 def test_titles_and_limits_that_differ_stand_in_the_rows():
-    mixed = judged(report_of(finding("fail", "a", title="one"), finding("fail", "b", title="two", limit=Limit(0.5))))[0]
+    mixed = summarise_checks(
+        report_of(finding("fail", "a", title="one"), finding("fail", "b", title="two", limit=Limit(0.5)))
+    )[0]
     assert (mixed.title, mixed.limit) == ("", "")
     assert [row["advice"] for row in mixed.parts[0][2]] == ["one. Try another unit.", "two. Try another unit."]
     assert [row["limit"] for row in mixed.parts[0][2]] == ["fail below 0.8, review above 1.15", "fail below 0.5"]
@@ -56,13 +58,13 @@ def test_titles_and_limits_that_differ_stand_in_the_rows():
 def test_an_interval_without_width_is_exact_and_one_that_is_not_there_is_none():
     exact = Finding("governance", "fields", State.FAIL, "purpose is empty", 9.0, 9.0, 9.0, Limit(fail_above=0))
     nothing = Finding("group_table", "groups", State.INSUFFICIENT, "no table")
-    rows = [check.parts[0][2][0] for check in judged(report_of(exact, nothing))]
+    rows = [check.parts[0][2][0] for check in summarise_checks(report_of(exact, nothing))]
     assert [row["interval"] for row in rows] == ["exact", "none"]
     assert [row["advice"] for row in rows] == ["purpose is empty", "no table"]
 
 
 def test_demanded_checks_come_first_the_worst_before_the_others():
-    found = judged(
+    found = summarise_checks(
         report_of(
             finding("fail", "a", check="exposure_ratio"),
             finding("pass", "a", check="sum_ratio"),

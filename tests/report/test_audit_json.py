@@ -5,7 +5,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.report.audit.as_json import SCHEMA_VERSION, report_content, schema, write_audit_json
 from tests.report import dossier_makers as makers
 

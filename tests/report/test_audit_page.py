@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report.audit.as_json import schema
 from ilp_models.report.audit.check_definitions import CHECKS
-from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
+from ilp_models.report.audit.dossier import SENSITIVITY, AuditRecord
 from ilp_models.report.audit.page import AuditPage
-from ilp_models.report.audit.papers import write_dossier
+from ilp_models.report.audit.write_all import write_dossier
 from ilp_models.report.definitions import MEASURES
 from tests.report import dossier_makers as makers
 from tests.report.browser import find_axe, find_browser, looked_at
@@ -69,7 +69,7 @@ def test_a_withheld_forecast_says_what_may_be_approved(full, bare):
 def test_an_admitted_forecast_says_until_when(tmp_path):
     decision = makers.admitted()
     assert decision.admitted
-    page = page_of(written(tmp_path, Dossier(decision)))
+    page = page_of(written(tmp_path, AuditRecord(decision)))
     assert "ADMITTED May inform resource allocation until 11 January 2022" in page.text
     assert "Nothing needs an approval" in page.text
     assert "research only" not in page.text
@@ -79,11 +79,11 @@ def test_an_admitted_forecast_says_until_when(tmp_path):
 def test_a_review_that_was_accepted_names_who_and_why(tmp_path):
     decision = makers.reviewed()
     assert decision.reviews
-    asked = page_of(written(tmp_path / "asked", Dossier(decision)))
+    asked = page_of(written(tmp_path / "asked", AuditRecord(decision)))
     assert "may accept, with a reason: need-adjusted ratio" in asked.text
     approved = makers.approved(decision)
     assert approved.approved
-    page = page_of(written(tmp_path / "approved", Dossier(approved)))
+    page = page_of(written(tmp_path / "approved", AuditRecord(approved)))
     assert "APPROVED by a reviewer" in page.text
     assert "R. Viewer accepted need-adjusted ratio" in page.text
     assert "discussed with the panel" in page.text

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from ilp_models.report.audit import tables as tables
-from ilp_models.report.audit.sensitivity import choices, summary, wide
-from ilp_models.report.sheets import Sheet
+from ilp_models.report.audit.sensitivity import summary, variant_rows, wide
+from ilp_models.report.html_table import HtmlTable
 from tests.report import dossier_makers as makers
 
 
@@ -59,7 +59,7 @@ def test_what_hangs_on_the_error_of_the_census_is_counted_and_listed(changes, co
     table = pd.DataFrame({"group": ["Upland", "Lowland", "Shore"], "state": ["pass", "pass", "reported"]})
     table = table.assign(state_at_low=table["state"], state_at_high=["fail", "pass", "reported"], changes=changes)
     dossier = makers.full(sensitivity={"census_error": table})
-    lines = next(one.lines for one in choices(dossier, 60) if one.name == "Census error")
+    lines = next(one.lines for one in variant_rows(dossier, 60) if one.name == "Census error")
     assert lines.caption == f"{count} of 2 findings would have another state at an end of the census interval"
     assert lines.rows == (("Upland", "pass", "pass", "fail"),)[:count]
 
@@ -72,9 +72,9 @@ def test_feedback_is_the_mean_over_replicates_with_its_ends():
 
 def test_cells_of_a_sheet_are_text():
     table = pd.DataFrame({"a_name": ["x"], "n": [1234], "value": [np.nan], "yes": [True], "none": [None]})
-    sheet = Sheet.of("Caption", table)
+    sheet = HtmlTable.from_frame("Caption", table)
     assert sheet.labels == ("A name", "N", "Value", "Yes", "None")
     assert sheet.rows == (("x", "1,234", "\N{EN DASH}", "yes", ""),)
     assert sheet.numeric == (False, True, True, False, False)
     assert sheet.gaps
-    assert Sheet.of("Caption", table, keep=["value", "gone"]).labels == ("Value",)
+    assert HtmlTable.from_frame("Caption", table, keep=["value", "gone"]).labels == ("Value",)

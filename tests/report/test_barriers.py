@@ -7,11 +7,11 @@ import pytest
 
 from ilp_models.report.allocation_figures import draw_frontier
 from ilp_models.report.comparison.page import ComparisonReport
-from ilp_models.report.compose import compose
 from ilp_models.report.content import FigureFile
 from ilp_models.report.monitor_page import write_monitor_page
 from ilp_models.report.page import Report
-from ilp_models.report.products import Column, Product, Section, write_product
+from ilp_models.report.products import Briefing, BriefingColumn, Section, write_briefing
+from ilp_models.report.weekly_report import compose_weekly
 from tests.report.browser import find_axe, find_browser, looked_at, sheets_of
 from tests.report.comparison_makers import comparison_evidence
 from tests.report.report_makers import evidence_of
@@ -32,15 +32,18 @@ ROW = {
     "reasons": REASONS,
     "trend": "no change shown",
 }
-NUMBERS = (Column("effort", "Effort, cells"), Column("expected", "Expected events"))
-SHARES = (Column("share", "Share of effort", "percent"), Column("share", "Expected events covered", "percent"))
-AREA, CELL = Column("area", "Area", "short"), Column("cell", "Cell", "short")
+NUMBERS = (BriefingColumn("effort", "Effort, cells"), BriefingColumn("expected", "Expected events"))
+SHARES = (
+    BriefingColumn("share", "Share of effort", "percent"),
+    BriefingColumn("share", "Expected events covered", "percent"),
+)
+AREA, CELL = BriefingColumn("area", "Area", "short"), BriefingColumn("cell", "Cell", "short")
 # What stands on a page of each level, as many rows as a large city fills.
 TABLES = {
     "management": [
         ("Plan", 16, (AREA, *NUMBERS, *SHARES)),
-        ("Groups", 4, (Column("group", "Group", "text"), *NUMBERS, *SHARES)),
-        ("Price against equity", 6, (Column("cap", "Cap on the exposure ratio", "text"), *SHARES)),
+        ("Groups", 4, (BriefingColumn("group", "Group", "text"), *NUMBERS, *SHARES)),
+        ("Price against equity", 6, (BriefingColumn("cap", "Cap on the exposure ratio", "text"), *SHARES)),
     ],
     "middle": [("Weekly grid", 20, (CELL, AREA, *NUMBERS, *SHARES))],
     "shift": [
@@ -49,17 +52,17 @@ TABLES = {
             24,
             (
                 CELL,
-                Column("area", "Area", "text"),
-                Column("crime", "Crime type", "short"),
+                BriefingColumn("area", "Area", "text"),
+                BriefingColumn("crime", "Crime type", "short"),
                 *NUMBERS,
-                Column("interval", "90 % interval", "short"),
-                Column("reasons", "Reasons", "text"),
+                BriefingColumn("interval", "90 % interval", "short"),
+                BriefingColumn("reasons", "Reasons", "text"),
             ),
         )
     ],
     "community": [
-        ("High burden, low coverage", 5, (AREA, *NUMBERS, *SHARES, Column("trend", "reads as", "text"))),
-        ("Areas", 20, (AREA, *NUMBERS, *SHARES, Column("trend", "reads as", "text"))),
+        ("High burden, low coverage", 5, (AREA, *NUMBERS, *SHARES, BriefingColumn("trend", "reads as", "text"))),
+        ("Areas", 20, (AREA, *NUMBERS, *SHARES, BriefingColumn("trend", "reads as", "text"))),
         ("What else may help", 0, ()),
     ],
 }
@@ -68,7 +71,7 @@ TOLD = ("Most intervals begin at no event: a cell on this list is no place where
 
 def weekly(folder, groups):
     report = Report()
-    return report.write(folder, compose(report, evidence_of(**groups), folder / "figures"))
+    return report.write(folder, compose_weekly(report, evidence_of(**groups), folder / "figures"))
 
 
 def plan(folder, level):
@@ -82,7 +85,7 @@ def plan(folder, level):
     ]
     facts = dict.fromkeys(("forecast", "data"), "23c275f46db793c08cd1f3a37037dc0a6733d26fd889491716751dacd4312262")
     facts |= dict.fromkeys(("decision", "forecaster", "recipe", "cutoff", "code", "seed"), "ilp_models 0.1.0")
-    product = Product(
+    product = Briefing(
         level,
         "Areas and effort",
         "Monday 3 to Sunday 9 January 2022",
@@ -94,7 +97,7 @@ def plan(folder, level):
         tuple(sections),
         facts,
     )
-    return write_product(folder / f"{level}.html", product)
+    return write_briefing(folder / f"{level}.html", product)
 
 
 PAGES = {

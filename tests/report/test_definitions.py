@@ -1,7 +1,7 @@
 import pytest
 
-from ilp_models.audit import usual
-from ilp_models.domain.demand import REQUIRED
+from ilp_models.audit import defaults as usual
+from ilp_models.domain.checks import REQUIRED
 from ilp_models.report.audit.check_definitions import CHECKS
 from ilp_models.report.definitions import MEASURES, defined
 

@@ -3,12 +3,12 @@ import re
 
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.governance import Governance
 from ilp_models.report.audit.atrs import write_atrs
-from ilp_models.report.audit.cards import write_cards
 from ilp_models.report.audit.drafts import OPEN, open_fields, plain
+from ilp_models.report.audit.model_card import write_cards
 from ilp_models.report.audit.page import AuditPage
 from tests.report import dossier_makers as makers
 

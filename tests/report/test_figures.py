@@ -10,11 +10,11 @@ from PIL import Image
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.figures import draw_calibration, draw_hit_curves, draw_importance
-from ilp_models.report.maps import Ground, class_edges, draw_map
+from ilp_models.report.maps import MapGround, class_edges, draw_map
 from tests.builders import square_grid
 
 GRID = square_grid()
-GROUND = Ground.of(GRID.geometry, parent_labels(GRID))
+GROUND = MapGround.from_cells(GRID.geometry, parent_labels(GRID))
 
 
 def pixels(path):
@@ -30,7 +30,7 @@ def test_outlines_are_the_borders_of_the_areas():
 
 def test_an_area_in_two_pieces_keeps_both():
     areas = np.array(["a" if cell in ("r0c0", "r2c3") else "" for cell in GRID.cells], dtype=object)
-    assert sum(len(line) == 5 for line in Ground.of(GRID.geometry, areas).outlines) == 2
+    assert sum(len(line) == 5 for line in MapGround.from_cells(GRID.geometry, areas).outlines) == 2
 
 
 @given(arrays(float, st.integers(1, 40), elements=st.floats(0, 100, allow_subnormal=False)))
@@ -66,7 +66,7 @@ def test_a_map_shows_what_it_may_be_used_for(tmp_path):
 
 @pytest.mark.parametrize("grid", [square_grid(1, 1), square_grid(2, 30)])
 def test_odd_shapes_of_cities_can_be_drawn(tmp_path, grid):
-    ground = Ground.of(grid.geometry, parent_labels(grid))
+    ground = MapGround.from_cells(grid.geometry, parent_labels(grid))
     path = draw_map(tmp_path / "map.png", ground, np.zeros(len(grid)), np.array([0]), "Assault", "")
     assert pixels(path).shape[1] > 1000
 
@@ -74,7 +74,7 @@ def test_odd_shapes_of_cities_can_be_drawn(tmp_path, grid):
 def test_cells_in_several_pieces_can_be_drawn(tmp_path):
     cells = GRID.geometry.copy()
     cells[0] = shapely.union(cells[0], shapely.affinity.translate(cells[0], -2000, 0))
-    ground = Ground.of(cells, parent_labels(GRID))
+    ground = MapGround.from_cells(cells, parent_labels(GRID))
     assert draw_map(tmp_path / "map.png", ground, np.arange(12.0), np.array([0]), "Assault", "").exists()
 
 

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.report.audit.findings import judged
-from ilp_models.report.compose import compose
+from ilp_models.report.audit.findings import summarise_checks
 from ilp_models.report.page import Report
+from ilp_models.report.weekly_report import compose_weekly
 from tests.report.report_makers import evidence_of, scores_of
 
 VOID = {"meta", "img", "input", "br", "link", "hr"}
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 def page_of(folder, evidence, report=None):
     report = report or Report()
-    path = report.write(folder, compose(report, evidence, folder / "figures"))
+    path = report.write(folder, compose_weekly(report, evidence, folder / "figures"))
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -59,7 +59,7 @@ def withheld(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
-    return compose(Report(), evidence_of(), tmp_path_factory.mktemp("figures"))
+    return compose_weekly(Report(), evidence_of(), tmp_path_factory.mktemp("figures"))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_hostile_labels_are_only_text(tmp_path):
 
 def test_too_few_periods_for_an_interval_are_named(content, tmp_path):
     evidence = replace(evidence_of(), scores=scores_of(weeks=3))
-    numbers = {item.label: item for item in compose(Report(), evidence, tmp_path).key_numbers}
+    numbers = {item.label: item for item in compose_weekly(Report(), evidence, tmp_path).key_numbers}
     assert numbers["skill over moving_average"].note == "tie; too few periods for an interval"
     assert {item.label: item.value for item in content.key_numbers}[
         "of events on 5 % of the land"
@@ -181,7 +181,7 @@ def test_a_failed_write_keeps_the_page_of_before(content, tmp_path):
 
 
 def test_checks_are_gathered_as_on_the_page_of_an_audit(withheld):
-    gathered = judged(evidence_of(groups=()).decision.report)
+    gathered = summarise_checks(evidence_of(groups=()).decision.report)
     summaries = [f"{check.state} {check.label} {check.tally}" for check in gathered]
     places = [withheld.text.index(words) for words in summaries]
     assert places == sorted(places)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.report.allocation_figures import draw_frontier, frontier_words
-from ilp_models.report.products import Column, Product, Section, write_product
+from ilp_models.report.products import Briefing, BriefingColumn, Section, write_briefing
 
 FRONTIER = pd.DataFrame(
     {
@@ -20,11 +20,15 @@ FRONTIER = pd.DataFrame(
     }
 )
 TABLE = pd.DataFrame({"area": ["<b>Annex</b>", ""], "effort": [2.0, np.nan], "share": [0.25, 0.0]})
-COLUMNS = (Column("area", "Area", "text"), Column("effort", "Effort"), Column("share", "Share", "percent"))
+COLUMNS = (
+    BriefingColumn("area", "Area", "text"),
+    BriefingColumn("effort", "Effort"),
+    BriefingColumn("share", "Share", "percent"),
+)
 
 
 def product(*sections):
-    return Product(
+    return Briefing(
         "shift",
         "Areas of the shift",
         "3 January",
@@ -40,7 +44,7 @@ def product(*sections):
 
 @pytest.fixture
 def page(tmp_path):
-    path = write_product(
+    path = write_briefing(
         tmp_path / "shift.html",
         product(Section("Areas", ("Words.",), TABLE, COLUMNS), Section("None here", (), TABLE[:0], COLUMNS)),
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.scores import COLUMNS, ScoreTable
+from ilp_models.stats.bootstrap import Bootstrap
 
 
 def table_of(losses, score="deviance", resampling=None, lead=1):
@@ -19,7 +19,7 @@ def table_of(losses, score="deviance", resampling=None, lead=1):
         for key, values in named.items()
         for at, week in enumerate(weeks)
     ]
-    return ScoreTable(pd.DataFrame(rows, columns=list(COLUMNS)), resampling or Resampling(draws=400))
+    return ScoreTable(pd.DataFrame(rows, columns=list(COLUMNS)), resampling or Bootstrap(draws=400))
 
 
 def noisy(edges, periods=52, seed=0, noise=0.05):

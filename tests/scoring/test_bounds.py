@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ilp_models.domain.distribution import poisson_deviance
-from ilp_models.scoring.bounds import expected_deviance
+from ilp_models.scoring.noise_floor import expected_deviance
+from ilp_models.stats.distributions import poisson_deviance
 
 
 def summed(mean, floor):

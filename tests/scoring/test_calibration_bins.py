@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.calibration import calibration
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of
 
-USUAL, FEW = Resampling(), Resampling(draws=200)
+USUAL, FEW = Bootstrap(), Bootstrap(draws=200)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
-from ilp_models.grid.hexagon import Hexagons
-from ilp_models.grid.rectangle import Rectangles
+from ilp_models.grid.hexagon import HexGrid
+from ilp_models.grid.rectangle import RectangleGrid
 from ilp_models.scoring.challenge import Referee, expected_within, pai, pei, pooled
 from ilp_models.scoring.challenge_rules import FOOT, cell_square_feet, forecast_square_miles, least_cells
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import Rows, events_at, forecast_on, square_grid
 
 MONDAY = pd.Timestamp("2021-01-04")
@@ -103,16 +103,16 @@ def test_cells_are_measured_in_square_feet_on_the_map():
 @pytest.mark.parametrize("shape", [(125, 500, 17.0), (400, 156.25, 80.0), (250, 250, 45.0)])
 def test_rectangles_of_the_smallest_area_are_admitted_at_any_angle(shape):
     width, height, angle = shape
-    grid = Rectangles(width * FOOT, height * FOOT, angle, active="closing").build(events_at([0, 300], [0, 300]))
+    grid = RectangleGrid(width * FOOT, height * FOOT, angle, active="closing").build(events_at([0, 300], [0, 300]))
     assert cell_square_feet(grid) == pytest.approx(62_500)
 
 
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (Rectangles(249 * FOOT, 249 * FOOT), "62,500 to 360,000 sq ft, not 62,001"),
-        (Rectangles(601 * FOOT, 601 * FOOT), "62,500 to 360,000 sq ft, not 361,201"),
-        (Rectangles(124 * FOOT, 600 * FOOT, 30), "at least 125 ft wide, not 124.0"),
+        (RectangleGrid(249 * FOOT, 249 * FOOT), "62,500 to 360,000 sq ft, not 62,001"),
+        (RectangleGrid(601 * FOOT, 601 * FOOT), "62,500 to 360,000 sq ft, not 361,201"),
+        (RectangleGrid(124 * FOOT, 600 * FOOT, 30), "at least 125 ft wide, not 124.0"),
     ],
 )
 def test_cells_against_the_rules_are_refused(spec, said):
@@ -122,7 +122,7 @@ def test_cells_against_the_rules_are_refused(spec, said):
 
 
 def test_hexagons_are_equal_cells_too_and_their_width_is_that_between_sides():
-    assert cell_square_feet(Hexagons(300 * FOOT).build(events_at([0, 500], [0, 0]))) == pytest.approx(90_000)
+    assert cell_square_feet(HexGrid(300 * FOOT).build(events_at([0, 500], [0, 0]))) == pytest.approx(90_000)
 
 
 def test_unequal_cells_are_refused_by_name():
@@ -154,7 +154,7 @@ def test_a_horizon_takes_its_part_of_the_last_week():
 
 
 def test_pooled_scores_are_ratios_of_sums():
-    one = pooled([1, 2, 3, 0], [2, 2, 4, 2], Resampling(block=1))
+    one = pooled([1, 2, 3, 0], [2, 2, 4, 2], Bootstrap(block=1))
     assert one.value == pytest.approx(0.6)
     assert one.low <= one.value <= one.high
     assert one.error > 0
@@ -162,7 +162,7 @@ def test_pooled_scores_are_ratios_of_sums():
 
 def test_the_standard_error_of_independent_origins_is_that_of_the_textbook():
     values = np.random.default_rng(3).normal(0, 1, 400)
-    found = pooled(values, np.ones(400), Resampling(block=1, draws=4000))
+    found = pooled(values, np.ones(400), Bootstrap(block=1, draws=4000))
     assert found.error == pytest.approx(values.std() / 20, rel=0.05)
 
 
@@ -170,7 +170,7 @@ def test_a_difference_is_paired_and_none_from_itself():
     generator = np.random.default_rng(5)
     events = generator.poisson(50, 40).astype(float)
     caught = generator.binomial(50, 0.4, 40) + events * generator.normal(0, 0.2, 40)
-    how = Resampling(block=2)
+    how = Bootstrap(block=2)
     more = pooled(caught + 2, events, how, less=(caught, events))
     assert more.value == pytest.approx(80 / events.sum())
     assert more.error < pooled(caught, events, how).error / 5
@@ -179,6 +179,6 @@ def test_a_difference_is_paired_and_none_from_itself():
 
 
 def test_fewer_than_three_blocks_have_no_interval():
-    few = pooled([1.0, 2.0], [2.0, 2.0], Resampling(block=1))
+    few = pooled([1.0, 2.0], [2.0, 2.0], Bootstrap(block=1))
     assert few.value == 0.75
     assert np.isnan([few.error, few.low, few.high]).all()

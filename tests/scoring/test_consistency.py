@@ -3,13 +3,13 @@ import pytest
 from scipy import stats
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring import consistency as tested
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of
 
 
 def consistency(replay, tests=tested.TESTS, draws=1000, floor=0.005, **resampling):
-    return tested.consistency(replay, Resampling(**resampling), floor, tests, draws)
+    return tested.consistency(replay, Bootstrap(**resampling), floor, tests, draws)
 
 
 def one_row(table, test, distribution="poisson", kind="all"):

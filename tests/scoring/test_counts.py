@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance
 
-from ilp_models.domain.distribution import LEVELS, log_probability, poisson_deviance
 from ilp_models.scoring.counts import crps, distribution_scores, mean_scores
+from ilp_models.stats.distributions import LEVELS, log_probability, poisson_deviance
 from tests.builders import replay_of
 
 FLOOR = 0.005

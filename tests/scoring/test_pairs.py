@@ -5,8 +5,8 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling, paired_p_value
-from ilp_models.scoring.pairs import pairs
+from ilp_models.scoring.paired_tests import pairs
+from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from tests.scoring.score_tables import noisy, table_of
 
 LOSSES = noisy({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
@@ -54,11 +54,11 @@ def test_equal_scores_tie_and_too_few_periods_say_nothing():
 def test_long_leads_are_resampled_in_blocks_as_long():
     losses = noisy({"a": 0.0, "b": 0.01}, periods=104)
     short, long = (
-        pairs(table_of(losses, lead=12, resampling=Resampling(block=block, draws=200)), lead=12) for block in (4, 12)
+        pairs(table_of(losses, lead=12, resampling=Bootstrap(block=block, draws=200)), lead=12) for block in (4, 12)
     )
     assert short.equals(long)
     assert short["p_value"].item() == paired_p_value(losses["a"] - losses["b"], 22)
-    late = pairs(replace(table_of(losses, resampling=Resampling(draws=200)), delay=11))
+    late = pairs(replace(table_of(losses, resampling=Bootstrap(draws=200)), delay=11))
     assert late.drop(columns="lead").equals(long.drop(columns="lead"))
 
 
@@ -69,7 +69,7 @@ def test_a_score_without_a_better_way_is_refused():
 
 @pytest.mark.slow
 def test_one_verdict_among_all_pairs_is_false_as_often_as_the_level_says():
-    resampling = Resampling(block=1, draws=200)
+    resampling = Bootstrap(block=1, draws=200)
     false = sum(
         (pairs(table_of(noisy(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))["verdict"] != "tie").any()
         for seed in range(120)

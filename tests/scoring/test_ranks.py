@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
-from ilp_models.scoring.ranks import ranks
+from ilp_models.scoring.rank_tests import ranks
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.scoring.score_tables import noisy, table_of
 
 # areas under the ROC curve of four classifiers on 14 data sets, table 6 of Demsar (2006); the ranks published there
@@ -33,7 +33,7 @@ NAMES = ["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"]
 
 
 def demsar(level=0.95):
-    return table_of(dict(zip(NAMES, DEMSAR.T, strict=True)), "pai_05", Resampling(block=1, draws=10, level=level))
+    return table_of(dict(zip(NAMES, DEMSAR.T, strict=True)), "pai_05", Bootstrap(block=1, draws=10, level=level))
 
 
 def test_ranks_and_critical_difference_are_those_demsar_published():
@@ -55,14 +55,14 @@ def test_ranks_and_critical_difference_are_those_demsar_published():
 )
 def test_critical_values_are_those_of_the_published_table(count, published):
     losses = noisy({str(name): 0.0 for name in range(count)})
-    found = ranks(table_of(losses, resampling=Resampling(block=2, draws=10)))
+    found = ranks(table_of(losses, resampling=Bootstrap(block=2, draws=10)))
     assert found.n == 26
     assert found.critical_difference / np.sqrt(count * (count + 1) / (6 * 26)) == pytest.approx(published, abs=1e-3)
 
 
 def test_runs_within_the_critical_difference_share_a_letter():
     losses = noisy({"a": 0.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 2.0}, periods=300)
-    found = ranks(table_of(losses, resampling=Resampling(block=4, draws=10)))
+    found = ranks(table_of(losses, resampling=Bootstrap(block=4, draws=10)))
     assert found.table.set_index("forecaster")["group"].to_dict() == {"a": "a", "b": "a", "c": "b", "d": "b", "e": "c"}
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
 from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of
 
-USUAL = Resampling()
+USUAL = Bootstrap()
 
 
 def drawn_from(dispersion, said, periods=40, seed=0):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.terms import Terms
+from ilp_models.domain.terms import ReplayTerms
 from ilp_models.scoring.scores import Scoring
 from tests.builders import replay_of
 
@@ -265,7 +265,7 @@ def test_leads_are_scored_beside_each_other():
 
 
 def test_a_delay_is_kept_and_recapture_looks_back_to_the_last_known_period():
-    late = SCORING.run([replace(city(), terms=Terms(delay=2))], area())
+    late = SCORING.run([replace(city(), terms=ReplayTerms(delay=2))], area())
     far = SCORING.run([replace(city(), lead=3)], area())
     assert (late.delay, far.delay) == (2, 0)
     assert late.table.drop(columns="lead").equals(far.table.drop(columns="lead"))

@@ -7,7 +7,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.tuning.search import OptunaSearch
-from ilp_models.tuning.trials import Sums
+from ilp_models.tuning.trials import ScoreSums
 
 SPACE = {"x": {"low": -1.0, "high": 1.0}, "n": {"low": 1, "high": 100, "log": True}, "way": {"choices": [[1, 2], "no"]}}
 START = {"n": 90, "way": "no", "x": -0.9}
@@ -16,7 +16,7 @@ START = {"n": 90, "way": "no", "x": -0.9}
 def bowl(settings):
     """Return a score of two periods: the smaller the better, 1 at its best, which is x=0.3, n=10, way=[1, 2]."""
     far = (settings["x"] - 0.3) ** 2 + 0.1 * math.log10(settings["n"] / 10) ** 2 + 0.2 * (settings["way"] == "no")
-    return Sums((1 + far, 1 + far), (1.0, 1.0))
+    return ScoreSums((1 + far, 1 + far), (1.0, 1.0))
 
 
 def search(folder, trials, judge=bowl, start=START, **settings):
@@ -90,7 +90,7 @@ def test_refused_settings_are_kept_with_the_reason_and_the_search_goes_on(tmp_pa
     assert math.isnan(judged[0].value)
 
 
-@pytest.mark.parametrize("score", [Sums((1.0,), (0.0,)), Sums((math.inf,), (1.0,))])
+@pytest.mark.parametrize("score", [ScoreSums((1.0,), (0.0,)), ScoreSums((math.inf,), (1.0,))])
 def test_a_search_that_gave_no_score_at_all_is_an_error(tmp_path, score):
     with pytest.raises(NotRunError, match="All 3 settings tried were refused; the first: The score is not defined"):
         search(tmp_path, 3, lambda _: score)
@@ -113,7 +113,7 @@ def test_a_score_of_which_more_is_better_is_made_larger(tmp_path):
 def test_the_same_settings_are_judged_once(tmp_path):
     asked, space = [], {"way": {"choices": ["yes", "no"]}}
     with OptunaSearch(space=space).opened(tmp_path, "two") as kept:
-        list(kept.run(8, {"way": "no"}, lambda settings: asked.append(settings["way"]) or Sums((1.0,), (1.0,))))
+        list(kept.run(8, {"way": "no"}, lambda settings: asked.append(settings["way"]) or ScoreSums((1.0,), (1.0,))))
         assert len(kept.judged) == 8
         assert kept.best.number == 0
         assert kept.importance() == {}

@@ -2,10 +2,10 @@ import pytest
 
 from ilp_models.domain.errors import InputError
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.regressions.lightgbm import LightGbm
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.tuning.space import check_settings, read_space, starting_values
 
-PARAMS = LightGbm(features=[], offset=LevelShare(half_life=80)).get_params()
+PARAMS = LightGBM(features=[], offset=LevelShare(half_life=80)).get_params()
 LEAVES = {"num_leaves": {"low": 7, "high": 63, "log": True}}
 
 

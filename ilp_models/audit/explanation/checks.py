@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.explanation.proxies import Areas, column_correlations, predictable, residual_correlations
+from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.explanation.proxies import AreaProfiles, column_correlations, predictable, residual_correlations
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.explanation import SHARES, Explanation
 from ilp_models.domain.finding import ALL, Finding
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 _NAN3: Final = (float("nan"),) * 3
 
 
-def check_stability(evidence: Evidence) -> list[Finding]:
+def check_stability(evidence: CheckContext) -> list[Finding]:
     """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past.
 
     Parameters
@@ -58,7 +58,7 @@ def check_stability(evidence: Evidence) -> list[Finding]:
     return found
 
 
-def check_proxies(evidence: Evidence) -> list[Finding]:
+def check_proxies(evidence: CheckContext) -> list[Finding]:
     """Return whether a column, or all columns together, tell the share of a group among an area's residents.
 
     Parameters
@@ -75,9 +75,9 @@ def check_proxies(evidence: Evidence) -> list[Finding]:
     return [finding for residents in evidence.residents for finding in _proxies_of(evidence, residents)]
 
 
-def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
+def _proxies_of(evidence: CheckContext, residents: Residents) -> list[Finding]:
     explanation = _own(evidence)
-    areas = Areas.of(residents)
+    areas = AreaProfiles.from_residents(residents)
     count, thin, level = len(areas.people), _too_few(evidence, areas), evidence.resampling.level
     if explanation is None:
         thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
@@ -106,7 +106,7 @@ def _proxies_of(evidence: Evidence, residents: Residents) -> list[Finding]:
     return found
 
 
-def check_residual_proxies(evidence: Evidence) -> list[Finding]:
+def check_residual_proxies(evidence: CheckContext) -> list[Finding]:
     """Return whether the forecast errs with the share of a group.
 
     Parameters
@@ -122,7 +122,7 @@ def check_residual_proxies(evidence: Evidence) -> list[Finding]:
     """
     found = []
     for residents in evidence.residents:
-        areas = Areas.of(residents)
+        areas = AreaProfiles.from_residents(residents)
         thin = _too_few(evidence, areas)
         for name, estimate in residual_correlations(evidence, areas):
             for place, group in enumerate(residents.groups):
@@ -186,13 +186,13 @@ def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents,
     return table
 
 
-def _own(evidence: Evidence) -> Explanation | None:
+def _own(evidence: CheckContext) -> Explanation | None:
     """Return the explanation if it is one of the forecaster audited."""
     explanation = evidence.explanation
     return explanation if explanation is not None and explanation.forecaster == evidence.replay.forecaster else None
 
 
-def _too_few(evidence: Evidence, areas: Areas) -> str:
+def _too_few(evidence: CheckContext, areas: AreaProfiles) -> str:
     """Return in words that chance alone makes columns and shares go together over so few areas."""
     count, least = len(areas.people), evidence.minimum.areas
     return f"{count} areas with residents, fewer than {least:g}" if count < least else ""

@@ -10,12 +10,12 @@ import pandas as pd
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ _PENALTIES: Final = np.logspace(-1, 5, 13)
 
 
 @dataclass(frozen=True, eq=False)
-class Areas:
+class AreaProfiles:
     """Areas of a grid in which somebody lives, with the groups' shares of residents.
 
     Parameters
@@ -42,7 +42,7 @@ class Areas:
     people: Floats
 
     @classmethod
-    def of(cls, residents: Residents) -> "Areas":
+    def from_residents(cls, residents: Residents) -> "AreaProfiles":
         """Return the areas of the group table, or each cell where the residents do not tell their areas.
 
         Parameters
@@ -65,7 +65,7 @@ class Areas:
         people = blank.sums(residents.total)
         return cls(place, blank.sums(residents.by_group) / people[:, None], people)
 
-    def at(self, grid: Grid, cells: pd.Index) -> "Areas":
+    def at(self, grid: Grid, cells: pd.Index) -> "AreaProfiles":
         """Return the same areas over other cells of the same city.
 
         Parameters
@@ -81,7 +81,7 @@ class Areas:
             With one place for each of the other cells.
         """
         position = grid.cells.get_indexer(cells)
-        return Areas(np.where(position >= 0, self.place[position], -1), self.shares, self.people)
+        return AreaProfiles(np.where(position >= 0, self.place[position], -1), self.shares, self.people)
 
     def sums(self, cells: Floats) -> Floats:
         """Return sums over the cells of each area.
@@ -118,7 +118,7 @@ class Areas:
         return np.asarray((self.sums(cells).T / np.maximum(count, 1)).T)
 
 
-def column_correlations(explanation: Explanation, areas: Areas, residents: Residents) -> pd.DataFrame:
+def column_correlations(explanation: Explanation, areas: AreaProfiles, residents: Residents) -> pd.DataFrame:
     """Return how each column goes with each group's share of residents, from area to area.
 
     Parameters
@@ -162,7 +162,7 @@ def column_correlations(explanation: Explanation, areas: Areas, residents: Resid
     return table.loc[order].sort_values("group", kind="stable", ignore_index=True)
 
 
-def predictable(explanation: Explanation, areas: Areas, seed: int) -> Floats:
+def predictable(explanation: Explanation, areas: AreaProfiles, seed: int) -> Floats:
     """Return the cross-validated R2 of predicting each group's share of residents from all columns together.
 
     Ridge regression of the shares on the area means of all columns, in logarithms; the penalty is chosen within the
@@ -205,7 +205,7 @@ def predictable(explanation: Explanation, areas: Areas, seed: int) -> Floats:
     return np.asarray(1 - result)
 
 
-def residual_correlations(evidence: Evidence, areas: Areas) -> Iterator[tuple[str, Estimate]]:
+def residual_correlations(evidence: CheckContext, areas: AreaProfiles) -> Iterator[tuple[str, Estimate]]:
     """Yield how recorded less expected events go with each group's share, over areas and periods.
 
     Parameters

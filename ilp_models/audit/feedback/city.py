@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from ilp_models.domain.aggregate import Level, levels_of
+from ilp_models.domain.aggregate import AreaLevel, area_levels
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
@@ -60,7 +60,7 @@ class NearestPoint:
 
 
 @dataclass(frozen=True, eq=False)
-class City:
+class FeedbackCity:
     """Areas, the rates that are true in the simulation, and where and when its records begin.
 
     Parameters
@@ -77,14 +77,14 @@ class City:
         Calendar, crime types, layers and the moment at which the simulation starts.
     """
 
-    level: Level
+    level: AreaLevel
     grid: Grid
     rates: Floats
     spread: Floats
     real: History
 
     @classmethod
-    def of(cls, history: History, rates: Floats | None = None) -> Self:
+    def from_history(cls, history: History, rates: Floats | None = None) -> Self:
         """Return the city that a history tells of.
 
         Parameters
@@ -163,7 +163,7 @@ class City:
         table = pd.concat(list(tables), ignore_index=True)
         table = table[(table["occurred_at"] >= start) & (table["occurred_at"] < end)].reset_index(drop=True)
         events = Events(table, self.grid.crs, self.real.events.time_zone, start, end)
-        return History.at(end, events, self.grid, self.real.calendar, self.real.layers)
+        return History.from_events(end, events, self.grid, self.real.calendar, self.real.layers)
 
     def periods(self, first: int, count: int) -> pd.PeriodIndex:
         """Return periods counted from the start of the simulation.
@@ -194,7 +194,7 @@ class City:
         return np.asarray(order[np.minimum(found, np.searchsorted(code, area, side="right") - 1)])
 
 
-def areas_for(grid: Grid) -> Level:
+def areas_for(grid: Grid) -> AreaLevel:
     """Return the areas that a simulation runs on: coarse enough that each has events to learn from.
 
     Parameters
@@ -208,14 +208,14 @@ def areas_for(grid: Grid) -> Level:
         The finest level of parent areas with 10 to 300 of them; else the cells themselves where there are no more
         than 300; else square blocks of cells, about 150.
     """
-    levels = [level for level in levels_of(grid)[1:] if _FEWEST <= len(level.areas) <= _MOST]
+    levels = [level for level in area_levels(grid)[1:] if _FEWEST <= len(level.areas) <= _MOST]
     if levels:
         return max(levels, key=lambda level: len(level.areas))
     if len(grid) <= _MOST:
-        return Level("cell", grid.cells, np.arange(len(grid)))
+        return AreaLevel("cell", grid.cells, np.arange(len(grid)))
     points = shapely.get_coordinates(shapely.point_on_surface(grid.geometry))
     side = np.sqrt(grid.area_m2.sum() / _BLOCKS)
     corner = np.floor((points - points.min(axis=0)) / side).astype(int)
     names = pd.Index([f"block {column} {row}" for column, row in corner])
     codes, areas = names.factorize()
-    return Level("block", pd.Index(areas, dtype=object), codes.astype(np.int64))
+    return AreaLevel("block", pd.Index(areas, dtype=object), codes.astype(np.int64))

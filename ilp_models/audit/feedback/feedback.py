@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
 
@@ -128,7 +128,7 @@ class Feedback:
 
 
 @dataclass(frozen=True, eq=False)
-class Patrols:
+class PatrolRule:
     """What land is patrolled: that which a map flags.
 
     Parameters
@@ -136,7 +136,7 @@ class Patrols:
     share : float
         Share of the land flagged in each period, for each crime type.
     unit : str, default "count"
-        What areas are ranked by; see :class:`ilp_models.audit.flags.Cut`.
+        What areas are ranked by; see :class:`ilp_models.audit.flagging.FlaggingRule`.
     residents : ndarray of float64, optional
         Residents of each cell of the real grid, for ``per_resident``.
     share_of : str, default "land"
@@ -227,7 +227,7 @@ class FeedbackOutcome:
 
 
 def check_feedback(
-    evidence: Evidence, outcome: FeedbackOutcome | None, problem: str = "It was not simulated."
+    evidence: CheckContext, outcome: FeedbackOutcome | None, problem: str = "It was not simulated."
 ) -> list[Finding]:
     """Return how far records that follow its own maps would lead the forecaster from the truth.
 
@@ -250,7 +250,7 @@ def check_feedback(
     return [finding for name in evidence.scopes for finding in _of_type(evidence, outcome, problem, name)]
 
 
-def _of_type(evidence: Evidence, outcome: FeedbackOutcome | None, problem: str, name: str) -> list[Finding]:
+def _of_type(evidence: CheckContext, outcome: FeedbackOutcome | None, problem: str, name: str) -> list[Finding]:
     distance = "distance from the true shares of areas that feedback adds"
     observed = "share of areas patrolled or with reports"
     if outcome is None:

@@ -12,20 +12,28 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.audit.feedback.city import City
-from ilp_models.audit.feedback.feedback import COLUMNS, COMPLETE, FOLLOWED, WEIGHTED, Feedback, FeedbackOutcome, Patrols
-from ilp_models.audit.flags import Cut
-from ilp_models.domain.agreement import rank_correlation, total_variation
+from ilp_models.audit.feedback.city import FeedbackCity
+from ilp_models.audit.feedback.feedback import (
+    COLUMNS,
+    COMPLETE,
+    FOLLOWED,
+    WEIGHTED,
+    Feedback,
+    FeedbackOutcome,
+    PatrolRule,
+)
+from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
+from ilp_models.stats.rank_statistics import rank_correlation, total_variation
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
 def simulate_feedback(
-    forecaster: Forecaster, history: History, patrols: Patrols, settings: Feedback, rates: Floats | None = None
+    forecaster: Forecaster, history: History, patrols: PatrolRule, settings: Feedback, rates: Floats | None = None
 ) -> FeedbackOutcome:
     """Return what a forecaster learns from records that follow its own maps.
 
@@ -57,7 +65,7 @@ def simulate_feedback(
         If what is reported is unknown and nothing is explored.
     """
     reported = settings.reported(history.events.crime_types)
-    city = City.of(history, rates)
+    city = FeedbackCity.from_history(history, rates)
     people = None if patrols.residents is None else city.level.matrix @ patrols.residents
     simulation = _Simulation(forecaster, city, replace(patrols, residents=people), settings, reported)
     rows: list[tuple[object, ...]] = []
@@ -75,8 +83,8 @@ def simulate_feedback(
 @dataclass(frozen=True, eq=False)
 class _Simulation:
     forecaster: Forecaster
-    city: City
-    patrols: Patrols
+    city: FeedbackCity
+    patrols: PatrolRule
     settings: Feedback
     reported: Floats
 
@@ -134,7 +142,7 @@ class _Simulation:
         """Return what is recorded, as it is and by weight, and what part of each area was patrolled."""
         share, explored = self.patrols.share, self.settings.exploration
         land = self.city.grid.area_m2
-        cut = Cut(land, self.patrols.unit, self.patrols.share_of, self.patrols.residents, self.patrols.harm)
+        cut = FlaggingRule(land, self.patrols.unit, self.patrols.share_of, self.patrols.residents, self.patrols.harm)
         first = cut.flagged(expected, share * (1 - explored))[0]
         # each area that is left is drawn with one chance, such that the land drawn is the explored share on average
         left = np.einsum("kct,c->kt", 1 - first, land)

@@ -4,7 +4,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from ilp_models.audit.groups.spread import Spread
+from ilp_models.audit.groups.areal_interpolation import ArealInterpolation
 from ilp_models.domain.errors import InputError
 
 
@@ -31,7 +31,7 @@ def refuse_another_city(areas: pd.Series, labels: pd.Index) -> None:
         raise InputError(msg)
 
 
-def refuse_strange(spread: Spread, dimension: str) -> None:
+def refuse_strange(spread: ArealInterpolation, dimension: str) -> None:
     """Return nothing if the table holds all areas of the grid.
 
     Parameters

@@ -11,11 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from ilp_models.audit.groups.census_error import drawn_counts, redrawn
+from ilp_models.audit.groups.areal_interpolation import (
+    AreaCounts,
+    ArealInterpolation,
+    NamedPolygons,
+    by_overlay,
+    by_parent,
+)
 from ilp_models.audit.groups.counts import read_text
 from ilp_models.audit.groups.matching import refuse_another_city, refuse_strange
-from ilp_models.audit.groups.rows import check_rows, check_shares, check_sums
-from ilp_models.audit.groups.spread import AreaCounts, NamedPolygons, Spread, by_overlay, by_parent
+from ilp_models.audit.groups.sampling_error import drawn_counts, redrawn
+from ilp_models.audit.groups.validation import check_rows, check_shares, check_sums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
@@ -249,7 +255,7 @@ class GroupTable:
         table = self.read().to_csv(index=False)
         return hashlib.sha256(f"{table}{self.polygons.digest() if self.polygons else ''}".encode()).hexdigest()
 
-    def _laid(self, grid: Grid) -> list[tuple[AreaCounts, Spread, Floats | None]]:
+    def _laid(self, grid: Grid) -> list[tuple[AreaCounts, ArealInterpolation, Floats | None]]:
         """Return the counts of each dimension, how they are spread, and their margins of error."""
         table, laid = self.read(), []
         polygons = None if self.polygons is None else self.polygons.read(grid.crs)
@@ -257,7 +263,7 @@ class GroupTable:
         if polygons is None:
             refuse_another_city(table["area"], labels)
         for name, rows in table.groupby("dimension", sort=True):
-            counts = AreaCounts.of(str(name), rows)
+            counts = AreaCounts.from_rows(str(name), rows)
             if polygons is None:
                 spread = by_parent(counts.areas, labels, grid.area_m2)
             else:

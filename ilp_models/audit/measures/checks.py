@@ -5,15 +5,15 @@ from typing import Final
 
 import numpy as np
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.closed_form import largest_difference, largest_error_difference
 from ilp_models.audit.measures.concentration import Permanence, permanent_cells
 from ilp_models.audit.measures.dimension import tally_flags, tally_replays
-from ilp_models.audit.measures.extremes import highest, pair
 from ilp_models.audit.measures.findings import GroupFindings
+from ilp_models.audit.measures.group_gaps import highest, pair
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.measures.intervals import Drawn
-from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import Finding, Limit
 
@@ -21,7 +21,7 @@ _EQUAL: Final = Limit(fail_above=1e-12, neutral=0)
 _RANKING: Final = "Try another ranking unit or share of land."
 
 
-def check_groups(evidence: Evidence) -> list[Finding]:
+def check_groups(evidence: CheckContext) -> list[Finding]:
     """Return what forecasts and flagged land mean for every group, dimension by dimension.
 
     All intervals are over blocks of periods, plain: they hold for this city and this map, as a gate needs them.
@@ -42,16 +42,16 @@ def check_groups(evidence: Evidence) -> list[Finding]:
     return [finding for residents in evidence.residents for finding in _dimension(evidence, residents)]
 
 
-def _dimension(evidence: Evidence, residents: Residents) -> list[Finding]:
-    basis = Basis.of(residents)
-    flags = Drawn.of_weeks(
+def _dimension(evidence: CheckContext, residents: Residents) -> list[Finding]:
+    basis = Basis.from_residents(residents)
+    flags = Drawn.from_weeks(
         tally_flags(basis, evidence.flags, evidence.observed, evidence.baseline_flags), evidence.resampling
     )
-    errors = Drawn.of_weeks(tally_replays(basis, evidence), evidence.resampling)
+    errors = Drawn.from_weeks(tally_replays(basis, evidence), evidence.resampling)
     about = GroupFindings(evidence, residents, flags.whole["burdened"][..., :-1])
     return [
         *_of_flags(about, flags),
-        *_of_permanence(about, Drawn.of_weeks(Permanence.of_flags(basis, evidence.flags), evidence.resampling)),
+        *_of_permanence(about, Drawn.from_weeks(Permanence.from_flags(basis, evidence.flags), evidence.resampling)),
         *_of_errors(about, errors),
         _cross_check(evidence, residents, flags.whole, errors.whole),
     ]
@@ -117,7 +117,9 @@ def _of_errors(about: GroupFindings, errors: Drawn) -> list[Finding]:
     )
 
 
-def _cross_check(evidence: Evidence, residents: Residents, flags: formulas.Totals, errors: formulas.Totals) -> Finding:
+def _cross_check(
+    evidence: CheckContext, residents: Residents, flags: formulas.Totals, errors: formulas.Totals
+) -> Finding:
     expected, loss = np.asarray(evidence.replay.expected.values, dtype=float), evidence.deviance_of(evidence.replay)
     gap = float(
         np.max(

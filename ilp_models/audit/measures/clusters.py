@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class Clusters:
     people: Floats
 
     @classmethod
-    def of(cls, residents: Residents) -> Self:
+    def from_residents(cls, residents: Residents) -> Self:
         """Return the areas that cells belong to.
 
         Parameters
@@ -83,7 +83,7 @@ class Clusters:
         """
         return np.asarray(self.matrix @ (values[:, None] * weights))
 
-    def drawn(self, resampling: Resampling) -> Iterator[Floats]:
+    def drawn(self, resampling: Bootstrap) -> Iterator[Floats]:
         """Yield how often each area is drawn, with replacement.
 
         Parameters
@@ -101,7 +101,7 @@ class Clusters:
             flat = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
             yield np.bincount(flat.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
 
-    def exchanged(self, resampling: Resampling, width: int) -> Iterator[Ints]:
+    def exchanged(self, resampling: Bootstrap, width: int) -> Iterator[Ints]:
         """Yield which area's residents each area gets when areas of similar population exchange theirs.
 
         Parameters

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ilp_models.audit.measures.formulas import Totals
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
-from ilp_models.domain.resampling import Estimate, Resampling
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
+from ilp_models.stats.bootstrap import Bootstrap, Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,7 +18,7 @@ _ROUNDING: Final = 1e-9
 _VALUES_AT_ONCE: Final = 500_000  # more would not stay in the cache
 
 
-def gini(flags: Floats, resampling: Resampling) -> Estimate:
+def gini(flags: Floats, resampling: Bootstrap) -> Estimate:
     """Return the Gini coefficient of flagged time over cells: 0 if all share it alike, near 1 if few have it.
 
     Parameters
@@ -56,13 +56,13 @@ def permanent_cells(flags: Floats) -> npt.NDArray[np.bool_]:
 
 
 @dataclass(frozen=True, eq=False)
-class Permanence(Tally):
+class Permanence(GroupSums):
     """Residents of permanently flagged cells: in other weeks other cells are so.
 
     Parameters
     ----------
     basis, periods, by_period, by_area, over, pooled
-        As of any :class:`~ilp_models.audit.measures.tally.Tally`; make one with :meth:`of_flags`.
+        As of any :class:`~ilp_models.audit.measures.group_sums.GroupSums`; make one with :meth:`of_flags`.
     always : ndarray of float64
         Residents of cells that are permanently flagged whatever weeks are drawn, shape (crime types and their pool,
         groups + 1).
@@ -74,7 +74,7 @@ class Permanence(Tally):
     doubtful: tuple[tuple[npt.NDArray[np.int64], Floats], ...] = ()
 
     @classmethod
-    def of_flags(cls, basis: Basis, flags: Floats) -> Self:
+    def from_flags(cls, basis: Basis, flags: Floats) -> Self:
         """Return the residents of permanently flagged cells.
 
         Parameters
@@ -91,14 +91,14 @@ class Permanence(Tally):
         """
         maps = _with_pool(flags)
         often = _often(maps.mean(axis=2))[..., None].astype(float)
-        tally = Tally.of(basis, {"permanent": Cube(often, "people")})
+        tally = GroupSums.from_cubes(basis, {"permanent": Cube(often, "people")})
         sums = tally.by_period, tally.by_area, tally.over
         sure, possible = _often(maps.min(axis=2)), _often(maps.max(axis=2))
         doubtful = [np.flatnonzero(can & ~must) for can, must in zip(possible, sure, strict=True)]
         rows = tuple((cells, one[cells]) for cells, one in zip(doubtful, maps, strict=True))
         return cls(basis, flags.shape[2], *sums, pooled=True, always=sure @ basis.people, doubtful=rows)
 
-    def of_periods(self, weights: Floats) -> Totals:
+    def from_periods(self, weights: Floats) -> Totals:
         """Return residents of cells that are flagged in more than half of drawn periods.
 
         Parameters

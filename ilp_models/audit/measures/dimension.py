@@ -8,15 +8,15 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence
 from ilp_models.audit.measures.errors import calibration, tally_errors
-from ilp_models.audit.measures.extremes import Pick, anew, highest, pair
+from ilp_models.audit.measures.group_gaps import Pick, highest, pair, per_draw
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.measures.intervals import Drawn, Measured, draw
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
 Row = dict[str, object]
@@ -44,7 +44,7 @@ _PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
 }
 
 
-def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> Tally:
+def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> GroupSums:
     """Return the sums that formulas of flagged land are made of.
 
     Parameters
@@ -61,7 +61,7 @@ def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | 
     Tally
         For ``OF_FLAGS``.
     """
-    return Tally.of(basis, flag_cubes(flags, observed, others))
+    return GroupSums.from_cubes(basis, flag_cubes(flags, observed, others))
 
 
 def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) -> dict[str, Cube]:
@@ -88,7 +88,7 @@ def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) ->
     }
 
 
-def tally_replays(basis: Basis, evidence: Evidence, *, of_baseline: bool = False) -> Tally:
+def tally_replays(basis: Basis, evidence: CheckContext, *, of_baseline: bool = False) -> GroupSums:
     """Return the sums that formulas of forecast errors are made of.
 
     Parameters
@@ -117,7 +117,7 @@ class _Map:
     """Sums of one set of maps, and those of the baseline's maps as they are."""
 
     where: Row
-    tally: Tally
+    tally: GroupSums
     lasting: Permanence
     against: formulas.Totals
 
@@ -138,13 +138,13 @@ class DimensionMeasures:
         Filled by :meth:`add`.
     """
 
-    evidence: Evidence
+    evidence: CheckContext
     residents: Residents
     basis: Basis
     maps: list[_Map] = field(default_factory=list)
 
     @classmethod
-    def of(cls, evidence: Evidence, residents: Residents) -> Self:
+    def from_context(cls, evidence: CheckContext, residents: Residents) -> Self:
         """Return the measures of one dimension, without maps yet.
 
         Parameters
@@ -159,7 +159,7 @@ class DimensionMeasures:
         DimensionMeasures
             Empty.
         """
-        return cls(evidence, residents, Basis.of(residents))
+        return cls(evidence, residents, Basis.from_residents(residents))
 
     def add(self, where: Row, flags: Floats, theirs: Floats) -> None:
         """Add the maps of one share and unit.
@@ -174,10 +174,10 @@ class DimensionMeasures:
         observed = self.evidence.observed
         against = {
             **tally_flags(self.basis, theirs, observed, flags).whole,
-            "permanent": Permanence.of_flags(self.basis, theirs).whole["permanent"],
+            "permanent": Permanence.from_flags(self.basis, theirs).whole["permanent"],
         }
         tally = tally_flags(self.basis, flags, observed, theirs)
-        self.maps.append(_Map(where, tally, Permanence.of_flags(self.basis, flags), against))
+        self.maps.append(_Map(where, tally, Permanence.from_flags(self.basis, flags), against))
 
     def rows(self) -> list[Row]:
         """Return all measures.
@@ -213,11 +213,11 @@ class DimensionMeasures:
         evidence = self.evidence
         shares = formulas.population_share(drawn.whole)
         nothing = np.full_like(shares, np.nan)
-        rows = about.measured("population_share", Measured.of_weeks(Estimate(shares, nothing, nothing)), shares)
+        rows = about.measured("population_share", Measured.from_weeks(Estimate(shares, nothing, nothing)), shares)
         expected = np.asarray(evidence.replay.expected.values, dtype=float)
         lines = calibration(expected, evidence.observed, self.residents, evidence.resampling, evidence.floor)
         for name, line in zip(("calibration_slope", "calibration_intercept"), lines, strict=True):
-            rows += about.measured(name, Measured.of_weeks(line), nothing)
+            rows += about.measured(name, Measured.from_weeks(line), nothing)
         return rows
 
 
@@ -257,7 +257,7 @@ class _About:
         pick: Pick = partial(_PICKS[measure], enough=self.enough)
         measured = drawn.extreme(formula, pick)
         with np.errstate(divide="ignore", invalid="ignore"):
-            baseline = anew(formula(against), pick)
+            baseline = per_draw(formula(against), pick)
         return [
             {
                 **self._where(row, ""),

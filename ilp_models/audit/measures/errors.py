@@ -3,16 +3,16 @@
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.calibration import calibration_line
 from ilp_models.domain.errors import IlpError
-from ilp_models.domain.resampling import Estimate, Resampling
+from ilp_models.stats.bootstrap import Bootstrap, Estimate
+from ilp_models.stats.calibration import calibration_line
 
 Floats = npt.NDArray[np.float64]
 
 
-def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> Tally:
+def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> GroupSums:
     """Return the sums that formulas of forecast errors are made of.
 
     Parameters
@@ -36,11 +36,11 @@ def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple
         "under": Cube(np.maximum(observed - expected, 0), "cells"),
     }
     losing = {name: Cube(loss, "people") for name, loss in zip(("loss", "other_loss"), losses, strict=True)}
-    return Tally.of(basis, cubes | losing)
+    return GroupSums.from_cubes(basis, cubes | losing)
 
 
 def calibration(
-    expected: Floats, observed: Floats, residents: Residents, resampling: Resampling, floor: float
+    expected: Floats, observed: Floats, residents: Residents, resampling: Bootstrap, floor: float
 ) -> tuple[Estimate, Estimate]:
     """Return the slope and intercept of a Poisson regression of y on log p inside each group, weights s_ig.
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import Finding
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class GroupFindings:
         Recorded events weighted by shares of residents, shape (crime types and their pool, groups).
     """
 
-    evidence: Evidence
+    evidence: CheckContext
     residents: Residents
     events: Floats
 

@@ -11,11 +11,11 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from ilp_models.audit.measures.extremes import Pick, anew
 from ilp_models.audit.measures.formulas import Floats, Formula, Totals
+from ilp_models.audit.measures.group_gaps import Pick, per_draw
+from ilp_models.audit.measures.group_sums import GroupSums, exchanged
 from ilp_models.audit.measures.multiplicity import p_values
-from ilp_models.audit.measures.tally import Tally, exchanged
-from ilp_models.domain.resampling import Estimate, Resampling
+from ilp_models.stats.bootstrap import Bootstrap, Estimate
 
 _AXES: Final = 3  # of sums that were drawn; those of two axes are the same in all draws
 
@@ -52,7 +52,7 @@ class Measured:
     p_adjusted: Floats
 
     @classmethod
-    def of_weeks(cls, estimate: Estimate) -> Self:
+    def from_weeks(cls, estimate: Estimate) -> Self:
         """Return a measure of which only the interval over weeks is known.
 
         Parameters
@@ -123,10 +123,10 @@ class Drawn:
     chance: Totals | None
     periods: int
     places: int
-    resampling: Resampling
+    resampling: Bootstrap
 
     @classmethod
-    def of_weeks(cls, tally: Tally, resampling: Resampling) -> Self:
+    def from_weeks(cls, tally: GroupSums, resampling: Bootstrap) -> Self:
         """Return sums as they are and as drawn from periods, which is all that a gate looks at.
 
         Parameters
@@ -189,7 +189,7 @@ class Drawn:
         formula : callable
             One of :mod:`ilp_models.audit.measures.formulas`.
         pick : callable
-            One of :mod:`ilp_models.audit.measures.extremes`, told which groups can be compared.
+            One of :mod:`ilp_models.audit.measures.group_gaps`, told which groups can be compared.
 
         Returns
         -------
@@ -198,7 +198,7 @@ class Drawn:
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             fixed = pick(formula(self.whole))
-        return self._measured(lambda sums: fixed(formula(sums)), lambda sums: anew(formula(sums), pick))
+        return self._measured(lambda sums: fixed(formula(sums)), lambda sums: per_draw(formula(sums), pick))
 
     def _measured(self, formula: Formula, by_chance: Formula) -> Measured:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -227,7 +227,7 @@ class Drawn:
         return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)
 
 
-def draw(tallies: Sequence[Tally], resampling: Resampling) -> list[Drawn]:
+def draw(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Drawn]:
     """Return the sums of several sets of maps as drawn in three ways, the same draws for all.
 
     Parameters

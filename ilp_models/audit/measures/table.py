@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence
-from ilp_models.audit.flags import HARM, UNITS
+from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.flagging import HARM, UNITS
 from ilp_models.audit.measures.concentration import gini, permanent_cells
 from ilp_models.audit.measures.dimension import DimensionMeasures, Row
 from ilp_models.audit.measures.intervals import Measured
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ COLUMNS: Final = (
 )
 
 
-def measure_groups(evidence: Evidence, shares: Sequence[float] = SHARES) -> pd.DataFrame:
+def measure_groups(evidence: CheckContext, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Return all measures of groups, at several shares of land and in every unit that cells can be ranked in.
 
     Parameters
@@ -57,7 +57,7 @@ def measure_groups(evidence: Evidence, shares: Sequence[float] = SHARES) -> pd.D
         msg = "Groups can be measured only where residents are known; set audit.groups.path=FILE."
         raise InputError(msg)
     harm = evidence.harms
-    parts = [DimensionMeasures.of(evidence, one) for one in evidence.residents]
+    parts = [DimensionMeasures.from_context(evidence, one) for one in evidence.residents]
     rows: list[Row] = []
     for unit in (*UNITS, *([HARM] if harm is not None else [])):
         cut = replace(evidence.cut(None if unit == HARM else unit), unit=unit, harm=harm)
@@ -75,7 +75,7 @@ def measure_groups(evidence: Evidence, shares: Sequence[float] = SHARES) -> pd.D
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
 
 
-def _of_map(evidence: Evidence, flags: Floats, theirs: Floats) -> Iterator[Row]:
+def _of_map(evidence: CheckContext, flags: Floats, theirs: Floats) -> Iterator[Row]:
     counts = permanent_cells(flags).sum(axis=1).astype(float)
     measures: dict[str, tuple[Estimate, Floats]] = {
         "gini": (gini(flags, evidence.resampling), gini(theirs, evidence.resampling).value),
@@ -85,7 +85,7 @@ def _of_map(evidence: Evidence, flags: Floats, theirs: Floats) -> Iterator[Row]:
         ),
     }
     for name, (estimate, baseline) in measures.items():
-        measured = Measured.of_weeks(estimate)
+        measured = Measured.from_weeks(estimate)
         for row, scope in enumerate(evidence.scopes):
             about: Row = {"crime_type": scope, "dimension": "", "group": "", "measure": name}
             yield about | measured.at(row) | {"baseline": float(baseline[row]), "enough": True}

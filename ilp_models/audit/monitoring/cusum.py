@@ -41,7 +41,7 @@ class Reference:
     periods: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: Floats, least_spread: Floats | float = 0.0) -> Self:
+    def from_values(cls, values: Floats, least_spread: Floats | float = 0.0) -> Self:
         """Return the reference of some periods.
 
         Parameters
@@ -105,7 +105,7 @@ class Cusum:
     breach: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, standardised: Floats, allowance: float, limit: Floats | float) -> Self:
+    def from_values(cls, standardised: Floats, allowance: float, limit: Floats | float) -> Self:
         """Return the sums S = max(0, S + z - allowance) and the same of -z.
 
         Parameters
@@ -124,7 +124,7 @@ class Cusum:
 
         Examples
         --------
-        >>> one = Cusum.of(np.array([[2.0], [0.0], [3.0], [1.0]]), 0.5, 3.5)
+        >>> one = Cusum.from_values(np.array([[2.0], [0.0], [3.0], [1.0]]), 0.5, 3.5)
         >>> one.up.ravel(), one.breach.ravel()
         (array([1.5, 1. , 3.5, 4. ]), array([False, False, False,  True]))
         """

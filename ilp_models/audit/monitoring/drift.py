@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from ilp_models.domain.agreement import total_variation
 from ilp_models.domain.errors import InputError
+from ilp_models.stats.rank_statistics import total_variation
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +61,7 @@ class Shift:
         return bool(self.distance > self.noise_high)
 
     @classmethod
-    def of(cls, counts: Floats, audited: int, level: float = 0.95) -> Self:
+    def from_counts(cls, counts: Floats, audited: int, level: float = 0.95) -> Self:
         """Return the shift between the audited and the new periods.
 
         Parameters
@@ -81,7 +81,7 @@ class Shift:
         Examples
         --------
         >>> weeks = np.array([[5.0, 5.0]] * 10 + [[8.0, 2.0]])
-        >>> shift = Shift.of(weeks, 10)
+        >>> shift = Shift.from_counts(weeks, 10)
         >>> round(shift.distance, 3), shift.noise_high, shift.beyond
         (0.3, 0.0, True)
         """
@@ -132,14 +132,14 @@ def mixes(
         parts = {"hour of the day": events["occurred_at"].dt.hour, **parts}
     kinds = events["crime_type"].astype(str)
     named = sorted(kinds.unique())
-    found = [_told("crime type", "all", Shift.of(_counted(row, kinds, len(periods)), audited, level))]
+    found = [_told("crime type", "all", Shift.from_counts(_counted(row, kinds, len(periods)), audited, level))]
     for part, values in parts.items():
         if values.nunique() < 2:
             continue
         for kind in ("all", *(named if len(named) > 1 else ())):
             own = np.ones(len(row), dtype=bool) if kind == "all" else (kinds == kind).to_numpy()
             counts = _counted(row[own], values[own], len(periods))
-            found.append(_told(part, kind, Shift.of(counts, audited, level)))
+            found.append(_told(part, kind, Shift.from_counts(counts, audited, level)))
     return pd.DataFrame(found, columns=COLUMNS)
 
 
@@ -248,7 +248,7 @@ def group_shares(table: pd.DataFrame, areas: Sequence[str]) -> dict[str, pd.Data
 
 def _at_least_chance(counts: Floats, audited: int, level: float) -> Shift:
     """Return the shift of a share, its noise no smaller than independent records give: few lost records are few."""
-    shift = Shift.of(counts, audited, level)
+    shift = Shift.from_counts(counts, audited, level)
     if not (shift.count_before > 0 and shift.count_now > 0):
         return shift
     lost, now = float(counts[:audited, 0].sum()), math.ceil(shift.count_now)

@@ -139,7 +139,7 @@ class Monitoring:
             msg = f"There is no period after the {series.audited} audited ones; monitor again when records reach on."
             raise InputError(msg)
         values = series.scale
-        reference = Reference.of(values[: series.audited], self._least_spread(series))
+        reference = Reference.from_values(values[: series.audited], self._least_spread(series))
         reasons = self._reasons(series, reference)
         watched = np.array([not reason for reason in reasons])
         if not watched.any():
@@ -147,7 +147,7 @@ class Monitoring:
             raise InputError(msg)
         limit = self._limit(reference.periods[watched], per_year)
         z = reference.standardised(values)
-        cusum = Cusum.of(np.where(watched, z[series.audited :], np.nan), self.allowance, limit)
+        cusum = Cusum.from_values(np.where(watched, z[series.audited :], np.nan), self.allowance, limit)
         periods = [period.start_time.date().isoformat() for period in series.periods]
         told = _told(series, reference, reasons, cusum)
         breached = tuple(periods[series.audited + at] for at in np.flatnonzero(cusum.breach.any(axis=1)))

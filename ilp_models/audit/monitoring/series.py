@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.evidence import Minimum
-from ilp_models.audit.flags import HARM, Cut
+from ilp_models.audit.check_context import MinEvidence
+from ilp_models.audit.flagging import HARM, FlaggingRule
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.extremes import anew, pair
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.measures.group_gaps import pair, per_draw
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
@@ -35,7 +35,7 @@ _OF_GROUPS: Final[Mapping[str, formulas.Formula]] = {
 
 
 @dataclass(frozen=True)
-class Terms:
+class SeriesOptions:
     """On what terms a forecaster was audited.
 
     Parameters
@@ -57,7 +57,7 @@ class Terms:
     unit: str
     share: float
     audited: int
-    minimum: Minimum
+    minimum: MinEvidence
     share_of: str = "land"
     harm: Mapping[str, float] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Series:
     values: Floats
 
     @classmethod
-    def of(cls, replay: Replay, grid: Grid, residents: tuple[Residents, ...], terms: Terms) -> Self:
+    def from_replay(cls, replay: Replay, grid: Grid, residents: tuple[Residents, ...], terms: SeriesOptions) -> Self:
         """Return exposure, coverage and sum ratios of every crime type, of their pool, and of every group.
 
         Parameters
@@ -108,7 +108,7 @@ class Series:
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
         harm = harm_weights(terms.harm, replay.crime_types, "audit.harm") if terms.unit == HARM else None
-        flags = Cut(grid.area_m2, terms.unit, terms.share_of, people, harm).flagged(expected, terms.share)[0]
+        flags = FlaggingRule(grid.area_m2, terms.unit, terms.share_of, people, harm).flagged(expected, terms.share)[0]
         types = replay.crime_types
         scopes = (*types, ALL) if len(types) > 1 else types
         parts = [_overall(expected, observed, scopes)]
@@ -135,7 +135,7 @@ def _overall(expected: Floats, observed: Floats, scopes: tuple[str, ...]) -> tup
 
 
 def _dimension(
-    residents: Residents, cubes: tuple[Floats, Floats, Floats], scopes: tuple[str, ...], terms: Terms
+    residents: Residents, cubes: tuple[Floats, Floats, Floats], scopes: tuple[str, ...], terms: SeriesOptions
 ) -> tuple[pd.DataFrame, Floats]:
     flags, expected, observed = cubes
     sums = _by_period(residents, flags, expected, observed)
@@ -143,7 +143,7 @@ def _dimension(
     enough = terms.minimum.met(events, residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         by_group = {name: _finite(formula(sums)) for name, formula in _OF_GROUPS.items()}
-        coverage = anew(by_group["coverage"], partial(pair, enough=enough, lowest=True))
+        coverage = per_draw(by_group["coverage"], partial(pair, enough=enough, lowest=True))
     rows, values = [], []
     for measure, cube in by_group.items():
         for row, scope in enumerate(scopes):
@@ -162,7 +162,7 @@ def _row(measure: str, crime_type: str, dimension: str = "", group: str = "", th
     return {"measure": measure, "crime_type": crime_type, "dimension": dimension, "group": group, "thin": thin}
 
 
-def _thin(events: float, areas: int, terms: Terms) -> str:
+def _thin(events: float, areas: int, terms: SeriesOptions) -> str:
     return (
         f"{events:.0f} weighted events in the audited periods and {areas} areas with half of the group; "
         f"the audit asks for {terms.minimum.events:g} and {terms.minimum.areas:g}"
@@ -171,9 +171,9 @@ def _thin(events: float, areas: int, terms: Terms) -> str:
 
 def _by_period(residents: Residents, flags: Floats, expected: Floats, observed: Floats) -> formulas.Totals:
     """Return sums within each period, shape (periods, crime types and their pool, groups and everyone)."""
-    basis = Basis.of(residents)
+    basis = Basis.from_residents(residents)
     of_flags = tally_flags(basis, flags, observed)
-    of_events = Tally.of(basis, {"predicted": Cube(expected, "cells"), "happened": Cube(observed, "cells")})
+    of_events = GroupSums.from_cubes(basis, {"predicted": Cube(expected, "cells"), "happened": Cube(observed, "cells")})
     each = np.eye(of_flags.periods)
     sums = {**of_flags.of_periods(each), **of_events.of_periods(each)}
     return sums | {"maps": sums["maps"] / of_flags.periods}  # one map of each type in a period

@@ -24,7 +24,7 @@ AHEAD: Final = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegisterEntry:
     """What happened to one decision.
 
     Parameters
@@ -66,7 +66,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RegisterState:
     """What a whole register holds.
 
     Parameters
@@ -85,9 +85,9 @@ class Standing:
     first: str
     last: str
     digest: str
-    lines: tuple[Entry, ...] = ()
+    lines: tuple[RegisterEntry, ...] = ()
 
-    def about(self, decision: str) -> tuple[Entry, ...]:
+    def about(self, decision: str) -> tuple[RegisterEntry, ...]:
         """Return what happened to one decision, oldest first.
 
         Parameters
@@ -115,7 +115,7 @@ class Register:
 
     path: Path
 
-    def append(self, entry: Entry, ask: Callable[[Standing], None] | None = None) -> str:
+    def append(self, entry: RegisterEntry, ask: Callable[[RegisterState], None] | None = None) -> str:
         """Return the digest of the line written; it is on disk before this returns.
 
         Parameters
@@ -154,7 +154,7 @@ class Register:
             raise StorageError(msg) from error
         return _digest(line)
 
-    def verify(self, last: str = "") -> Standing:
+    def verify(self, last: str = "") -> RegisterState:
         """Return what the register holds, having checked every line.
 
         Without a digest known from elsewhere, lines cut off at the end leave no trace, and neither does a chain
@@ -196,7 +196,7 @@ class Register:
                 "rewritten; restore the register from a copy."
             )
             raise StorageError(msg)
-        return Standing(len(lines), moments[1] if lines else "", moments[-1], digests[-1], tuple(entries))
+        return RegisterState(len(lines), moments[1] if lines else "", moments[-1], digests[-1], tuple(entries))
 
     def _read(self) -> bytes:
         try:
@@ -207,7 +207,7 @@ class Register:
             msg = f"{self.path} cannot be read ({error.strerror}); name a register's file."
             raise StorageError(msg) from error
 
-    def _line(self, entry: Entry, standing: Standing) -> bytes:
+    def _line(self, entry: RegisterEntry, standing: RegisterState) -> bytes:
         moment = entry.moment.astimezone(UTC)
         last = datetime.fromisoformat(standing.last) if standing.last else moment
         if moment < last - SLACK:
@@ -239,10 +239,10 @@ def _fault(line: bytes, number: int, previous: str, moment: str) -> str:
         return "it is no entry of a register"
 
 
-def _entry(line: bytes) -> Entry:
+def _entry(line: bytes) -> RegisterEntry:
     plain = json.loads(line)
     values = {name: plain[name] for name in ("act", "who", "decision", "content")}
-    return Entry(**values, moment=datetime.fromisoformat(plain["moment"]))
+    return RegisterEntry(**values, moment=datetime.fromisoformat(plain["moment"]))
 
 
 def _write(path: Path, line: bytes) -> None:

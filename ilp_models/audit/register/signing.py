@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Signing:
+class ReviewerSignature:
     """How a reviewer signs.
 
     Parameters

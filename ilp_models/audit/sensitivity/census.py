@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import OF_FLAGS, flag_cubes
-from ilp_models.audit.measures.extremes import pair
-from ilp_models.audit.measures.tally import Basis, Cube, Tally
+from ilp_models.audit.measures.group_gaps import pair
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import Finding, Key, State
 
@@ -27,7 +27,7 @@ _REPORTED: Final = "reported"
 
 
 def vary_census(
-    evidence: Evidence, drawn: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
+    evidence: CheckContext, drawn: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
 ) -> pd.DataFrame:
     """Return the findings on flagged land with the interval that the error of the census gives them.
 
@@ -61,11 +61,11 @@ def vary_census(
 
 def _whole(residents: Residents, once: dict[str, Cube], periods: int) -> formulas.Totals:
     """Return sums of cubes that were added up over the periods before, so that a draw costs one product."""
-    return replace(Tally.of(Basis.of(residents), once), periods=periods).whole
+    return replace(GroupSums.from_cubes(Basis.from_residents(residents), once), periods=periods).whole
 
 
 def _ends(
-    evidence: Evidence, residents: Residents, published: formulas.Totals, sums: formulas.Totals
+    evidence: CheckContext, residents: Residents, published: formulas.Totals, sums: formulas.Totals
 ) -> dict[Key, tuple[float, float]]:
     """Return the ends of the interval of each measure over draws, by what a finding is about."""
     tail = (1 - evidence.resampling.level) / 2

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence, none_allowed
+from ilp_models.audit.check_context import CheckContext, none_allowed
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.measures.intervals import Drawn
-from ilp_models.audit.measures.tally import Basis
-from ilp_models.audit.sensitivity.choices import areal_units
-from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, Flagging
+from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, FlaggedMap
+from ilp_models.audit.sensitivity.variants import areal_units
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.governance import TaintedPeriod
 
@@ -48,7 +48,7 @@ def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp,
     return [none_allowed(TAINTED_PERIODS, title, len(inside), reason, evidence=span)]
 
 
-def check_areal_unit(evidence: Evidence) -> list[Finding]:
+def check_areal_unit(evidence: CheckContext) -> list[Finding]:
     """Return how many exposure ratios change sides of 1 on other areal units.
 
     Parameters
@@ -67,7 +67,7 @@ def check_areal_unit(evidence: Evidence) -> list[Finding]:
     title = "exposure ratios that change sides of 1 on other areal units"
     units = areal_units(evidence)
     changed, compared_pairs = [], 0
-    audited = _sides(Flagging.of(evidence), evidence)
+    audited = _sides(FlaggedMap.from_context(evidence), evidence)
     for name, flagging in units:
         for key, side in _sides(flagging, evidence).items():
             if key in audited:
@@ -84,12 +84,12 @@ def check_areal_unit(evidence: Evidence) -> list[Finding]:
     return [evidence.judged(AREAL_UNIT, subject, numbers, thin=thin, advice=advice, evidence=float(compared_pairs))]
 
 
-def _sides(flagging: Flagging, evidence: Evidence) -> dict[tuple[str, str, str], tuple[float, bool]]:
+def _sides(flagging: FlaggedMap, evidence: CheckContext) -> dict[tuple[str, str, str], tuple[float, bool]]:
     """Return on which side of 1 each exposure ratio lies, and whether its interval says so too."""
     sides = {}
     for one in flagging.residents:
-        tally = tally_flags(Basis.of(one), flagging.flags, flagging.observed)
-        ratio = Drawn.of_weeks(tally, evidence.resampling).estimate(formulas.exposure_ratio)
+        tally = tally_flags(Basis.from_residents(one), flagging.flags, flagging.observed)
+        ratio = Drawn.from_weeks(tally, evidence.resampling).estimate(formulas.exposure_ratio)
         for row, scope in enumerate(flagging.scopes):
             for column, group in enumerate(one.groups):
                 value, low, high = (float(part[row, column]) for part in (ratio.value, ratio.low, ratio.high))

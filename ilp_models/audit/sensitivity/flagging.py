@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.extremes import anew, pair
-from ilp_models.audit.measures.tally import Basis
+from ilp_models.audit.measures.group_gaps import pair, per_draw
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.aggregate import Level
+from ilp_models.domain.aggregate import AreaLevel
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainte
 
 
 @dataclass(frozen=True, eq=False)
-class Flagging:
+class FlaggedMap:
     """Flagged land, recorded events and residents on one set of places.
 
     Parameters
@@ -46,7 +46,7 @@ class Flagging:
     scopes: tuple[str, ...]
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Self:
+    def from_context(cls, evidence: CheckContext) -> Self:
         """Return the flagging that is audited.
 
         Parameters
@@ -62,7 +62,7 @@ class Flagging:
         return cls(evidence.flags, evidence.observed, evidence.grid.area_m2, evidence.residents, evidence.scopes)
 
     @classmethod
-    def at_level(cls, evidence: Evidence, level: Level) -> Self:
+    def from_area_level(cls, evidence: CheckContext, level: AreaLevel) -> Self:
         """Return the flagging of areas that cells roll up to, ranked by the sums of the same forecasts.
 
         Parameters
@@ -97,14 +97,14 @@ class Flagging:
         """
         rows: list[tuple[str, str, str, str, float]] = []
         for one in self.residents:
-            sums = tally_flags(Basis.of(one), self.flags, self.observed).whole
+            sums = tally_flags(Basis.from_residents(one), self.flags, self.observed).whole
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratios = {
                     "exposure_ratio": formulas.exposure_ratio(sums),
                     "need_adjusted_ratio": formulas.need_adjusted_ratio(sums),
                 }
                 everyone = partial(pair, enough=sums["burdened"][..., :-1] > 0, lowest=True)
-                coverage = anew(formulas.coverage(sums), everyone)
+                coverage = per_draw(formulas.coverage(sums), everyone)
             for row, scope in enumerate(self.scopes):
                 for measure, values in ratios.items():
                     pairs = zip(one.groups, values[row], strict=True)
@@ -138,7 +138,7 @@ def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Flo
     return sums[0], sums[1]
 
 
-def compared(audited: Flagging, other: Flagging, varied: str, setting: str) -> pd.DataFrame:
+def compared(audited: FlaggedMap, other: FlaggedMap, varied: str, setting: str) -> pd.DataFrame:
     """Return the measures under another choice beside those audited.
 
     Parameters

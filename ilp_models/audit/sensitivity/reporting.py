@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from ilp_models.audit.evidence import Evidence
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.residents import Residents
-from ilp_models.audit.sensitivity.flagging import COLUMNS, REPORTING_RATES, Flagging, compared, overlap
+from ilp_models.audit.sensitivity.flagging import COLUMNS, REPORTING_RATES, FlaggedMap, compared, overlap
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
-from ilp_models.domain.resampling import Estimate
+from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def band(residents: Residents, group: str, delta: float) -> Floats:
 
 
 def vary_reporting(
-    evidence: Evidence,
+    evidence: CheckContext,
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def vary_reporting(
         corrected map's land that is not flagged in the audit. Burden in the need-adjusted ratio and coverage is
         still that of recorded events.
     """
-    audited = Flagging.of(evidence)
+    audited = FlaggedMap.from_context(evidence)
     settings = [
         (f"delta {delta:g}, {name} reports less" if name else "given", shares)
         for delta in (DELTAS if rates is None else (0.0,))
@@ -97,7 +97,7 @@ def vary_reporting(
 
 
 def check_reporting(
-    evidence: Evidence,
+    evidence: CheckContext,
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
 ) -> list[Finding]:
@@ -149,7 +149,7 @@ def _rank(value: float) -> float:
 
 
 def _assumed(
-    evidence: Evidence, rates: Floats | None, deprived: tuple[str, str] | None, delta: float
+    evidence: CheckContext, rates: Floats | None, deprived: tuple[str, str] | None, delta: float
 ) -> list[tuple[str, Floats]]:
     """Return who is taken to report less, and the share reported in each cell."""
     if rates is not None:
@@ -167,7 +167,7 @@ def _assumed(
     return [(f"{one.dimension} {group}", band(one, group, delta)) for one, group in pairs]
 
 
-def _corrected(evidence: Evidence, rates: Floats) -> Floats:
+def _corrected(evidence: CheckContext, rates: Floats) -> Floats:
     shares = np.asarray(rates, dtype=float)
     if shares.shape != evidence.grid.area_m2.shape or not (np.isfinite(shares) & (shares > 0)).all():
         msg = f"Reporting rates are one a cell ({len(evidence.grid)}), above 0 and finite; mend audit.reporting_rates."
@@ -176,5 +176,5 @@ def _corrected(evidence: Evidence, rates: Floats) -> Floats:
     return evidence.flags_of(replace(evidence.replay, expected=expected / shares[:, None]))
 
 
-def _overlap(evidence: Evidence, rates: Floats) -> Estimate:
+def _overlap(evidence: CheckContext, rates: Floats) -> Estimate:
     return evidence.resampling.ratio(*overlap(evidence.flags, _corrected(evidence, rates), evidence.grid.area_m2))

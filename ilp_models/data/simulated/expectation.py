@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.map import CityMap
 from ilp_models.data.simulated.rates import SimulatedType
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ class Expectation:
         Returns the share of incidents that is not in the records, over the squares, for a day before the cutoff.
     """
 
-    lattice: Lattice
+    lattice: CityMap
     kinds: tuple[SimulatedType, ...]
     where: Floats
     when: Callable[[Floats], Floats]
@@ -104,7 +104,7 @@ class Expectation:
         begin = np.floor(cutoff - _MEMORY * max(kind.mean_days for kind in self.kinds))
         marks = np.unique(np.concatenate([np.arange(begin, edges[-1] + 1), [cutoff], edges]))
         rates = self.when(np.floor(marks[:-1]))
-        trace = _Trace.of(self.kinds, tuple(one.since(begin) for one in seen), self.lattice)
+        trace = _Trace.from_types(self.kinds, tuple(one.since(begin) for one in seen), self.lattice)
         direct, unseen = np.zeros_like(self.where), self._stationary(rates[:, 0])
         total = np.zeros((*self.where.shape, len(edges) - 1))
         for step, (low, high) in enumerate(pairwise(marks)):
@@ -169,7 +169,7 @@ class _Trace:
     columns: tuple[Floats, ...]
 
     @classmethod
-    def of(cls, kinds: tuple[SimulatedType, ...], seen: tuple[Seen, ...], lattice: Lattice) -> "_Trace":
+    def from_types(cls, kinds: tuple[SimulatedType, ...], seen: tuple[Seen, ...], lattice: CityMap) -> "_Trace":
         rows = tuple(_mass(one.y, kind.metres, lattice) for kind, one in zip(kinds, seen, strict=True))
         columns = tuple(_mass(one.x, kind.metres, lattice) for kind, one in zip(kinds, seen, strict=True))
         return cls(kinds, tuple(one.day for one in seen), rows, columns)
@@ -188,7 +188,7 @@ class _Trace:
         return after, repeats
 
 
-def _mass(position: Floats, metres: float, lattice: Lattice) -> Floats:
+def _mass(position: Floats, metres: float, lattice: CityMap) -> Floats:
     """Return the Gaussian mass of each square along an axis, folded at both edges, shape (incidents, squares)."""
     edges = np.arange(lattice.squares + 1) * lattice.side
     images = (position, -position, 2 * lattice.extent - position)

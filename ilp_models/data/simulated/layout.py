@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from ilp_models.data.simulated.map import Counts, Floats, Lattice, draw_residents, draw_surfaces, link_to_residents
+from ilp_models.data.simulated.map import CityMap, Counts, Floats, draw_residents, draw_surfaces, link_to_residents
 from ilp_models.data.simulated.plan import CityPlan
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
@@ -31,7 +31,7 @@ class Layout:
         Probability of each small square for a background incident, shape (types, squares, squares).
     """
 
-    lattice: Lattice
+    lattice: CityMap
     residents: Counts
     rates: Floats
     where: Floats
@@ -50,7 +50,7 @@ def lay_out(city: CityPlan) -> Layout:
     Layout
         The same for the same parameters, to the bit.
     """
-    lattice = Lattice(round(city.size_km * 1000 / city.lattice_m), city.districts, city.lattice_m)
+    lattice = CityMap(round(city.size_km * 1000 / city.lattice_m), city.districts, city.lattice_m)
     shares = np.array(list(city.group_shares.values()))
     residents = draw_residents(
         np.random.default_rng([city.seed, 0]), lattice, city.population, shares, city.segregation
@@ -66,7 +66,7 @@ def lay_out(city: CityPlan) -> Layout:
     return Layout(lattice, residents, rates, link_to_residents(surfaces, lattice, share, city.composition_risk))
 
 
-def cell_shares(lattice: Lattice, corner: tuple[float, float], grid: Grid, events: Events) -> csr_matrix:
+def cell_shares(lattice: CityMap, corner: tuple[float, float], grid: Grid, events: Events) -> csr_matrix:
     """Return the share of each small square that lies in each cell, judged by 16 points in it.
 
     Parameters

@@ -13,7 +13,7 @@ _EVERYWHERE = 0.2  # background outside the centres, where a centre of mean stre
 
 
 @dataclass(frozen=True)
-class Lattice:
+class CityMap:
     """Square districts cut into small squares on which the background is constant.
 
     Parameters
@@ -66,7 +66,7 @@ class Lattice:
         return self.district[row, column]
 
 
-def draw_surfaces(rng: np.random.Generator, lattice: Lattice, types: int, centres: int, roughness: float) -> Floats:
+def draw_surfaces(rng: np.random.Generator, lattice: CityMap, types: int, centres: int, roughness: float) -> Floats:
     """Return uneven surfaces: smooth centres shared by the types at strengths of their own, and streets.
 
     Parameters
@@ -101,7 +101,7 @@ def draw_surfaces(rng: np.random.Generator, lattice: Lattice, types: int, centre
 
 
 def draw_residents(
-    rng: np.random.Generator, lattice: Lattice, population: int, shares: Floats, segregation: float
+    rng: np.random.Generator, lattice: CityMap, population: int, shares: Floats, segregation: float
 ) -> Counts:
     """Return the residents of each district by group.
 
@@ -141,7 +141,7 @@ def _standard(values: Floats) -> Floats:
     return np.asarray((values - values.mean()) / spread if spread > 0 else np.zeros_like(values))
 
 
-def link_to_residents(surfaces: Floats, lattice: Lattice, share: Floats, strength: float) -> Floats:
+def link_to_residents(surfaces: Floats, lattice: CityMap, share: Floats, strength: float) -> Floats:
     """Return surfaces that rise with a group's share, as the probability of each square.
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ilp_models.data.simulated.limits import refuse_number
-from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.map import CityMap
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.errors import InputError
 
@@ -160,7 +160,7 @@ def _refuse_lattice(city: CityPlan) -> None:
         if kind.metres > metres / 6:
             msg = f"data.crime_types.{name}.metres={kind.metres:g} is too far for a city of {metres:g} m; give a sixth."
             raise InputError(msg)
-    areas = Lattice(1, city.districts, 1.0).areas
+    areas = CityMap(1, city.districts, 1.0).areas
     for area, rate in city.reporting_by_area.items():
         if area not in areas:
             msg = f"data.reporting_by_area names {area!r}; the districts are {areas[0]!r} to {areas[-1]!r}."

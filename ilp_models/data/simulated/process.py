@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated.map import Lattice
+from ilp_models.data.simulated.map import CityMap
 from ilp_models.data.simulated.rates import SimulatedType
 
 Floats = npt.NDArray[np.float64]
 
 
 def draw_incidents(
-    rng: np.random.Generator, kind: SimulatedType, lattice: Lattice, where: Floats, when: Floats
+    rng: np.random.Generator, kind: SimulatedType, lattice: CityMap, where: Floats, when: Floats
 ) -> pd.DataFrame:
     """Return all incidents of one crime type, recorded or not.
 
@@ -48,7 +48,7 @@ def draw_incidents(
     return pd.DataFrame(every[np.argsort(every[:, 0], kind="stable")], columns=["day", "x", "y"])
 
 
-def _background(rng: np.random.Generator, lattice: Lattice, where: Floats, when: Floats) -> Floats:
+def _background(rng: np.random.Generator, lattice: CityMap, where: Floats, when: Floats) -> Floats:
     day = np.repeat(np.arange(len(when)), rng.poisson(when))
     total = np.cumsum(where.ravel())
     square = np.searchsorted(total / total[-1], rng.random(len(day)), side="right")

@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.ensembles.pool import Floats, Pool
+from ilp_models.model.hindcast import deviance_by_type
 from ilp_models.model.past_forecasts import PastForecasts, fit_member, past_forecasts
-from ilp_models.model.traced import deviance_by_type
+from ilp_models.stats.distributions import fit_dispersion
 
 
 class Ensemble(Forecaster):

@@ -7,18 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster, deviance_by_type, recent_periods
+from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float64]
 
 
-class CityShares(TracedForecaster):
+class CityShares(HindcastForecaster):
     """City level of each crime type times a map that sums to 1.
 
     The map mixes the method's own with an even one (shares by area), so that no cell is ruled out:
@@ -50,7 +50,7 @@ class CityShares(TracedForecaster):
         self._check()
         targets = recent_periods(history)
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
-        seen = history.seen(targets, history.first_step)
+        seen = history.usable_periods(targets, history.first_step)
         levels = [exponential_means(totals, half_life, seen) for half_life in self.level_half_lives]
         losses = [deviance_by_type(totals[-len(targets) :, :, None], level[..., None]) for level in levels]
         self.level_half_lives_ = np.asarray(self.level_half_lives, dtype=float)[np.argmin(losses, axis=0)]
@@ -63,9 +63,9 @@ class CityShares(TracedForecaster):
             msg = f"background={list(self.background)} must be shares above 0 and at most 1, such as [0.01, 0.1]."
             raise InputError(msg)
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return level times share with the settings learned."""
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
         level = np.empty((len(periods), totals.shape[1]))
         for half_life in np.unique(self.level_half_lives_):
@@ -76,7 +76,7 @@ class CityShares(TracedForecaster):
         return np.asarray(level[:, :, None] * (own + self.background_[:, None] * (even - own)))
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
-        first = self.trace(self.history_, periods[:1], int(steps[0]))[0]
+        first = self.hindcast(self.history_, periods[:1], int(steps[0]))[0]
         return np.repeat(first[:, :, None], len(periods), axis=2), self.dispersion_
 
 
@@ -159,7 +159,7 @@ def as_shares(maps: Cube, even: Floats) -> Floats:
     return np.asarray(np.divide(maps, total, out=np.broadcast_to(even, maps.shape).copy(), where=total > 0))
 
 
-def refuse_unless_above(method: TracedForecaster, names: Sequence[str]) -> None:
+def refuse_unless_above(method: HindcastForecaster, names: Sequence[str]) -> None:
     """Return nothing if settings are non-empty sequences of numbers above 0.
 
     Parameters

@@ -44,7 +44,7 @@ class CellLattice:
     parts: csr_matrix | None = None
 
     @classmethod
-    def of(cls, grid: Grid, deviation: float) -> Self:
+    def from_grid(cls, grid: Grid, deviation: float) -> Self:
         """Return the lattice under the cells of a grid that is fine enough for a kernel.
 
         Parameters

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 _FACTORS: Final = (0.25, 4.0)  # Abramson's factors are kept in this span: one lonely event must not cover a city
 
 
-class KernelDensity(CityShares):
+class KDE(CityShares):
     """Density of the past events of each crime type, integrated over each cell, times the city's level.
 
     Bandwidth, half-life and background of each type are those under which the places of the latest year's events were
@@ -118,7 +118,7 @@ class KernelDensity(CityShares):
     ) -> csr_matrix:
         """Return what an event at each point gives to each cell; local densities are those that all targets know."""
         kernel = KERNELS[self.kernel]
-        lattice = CellLattice.of(history.grid, bandwidth * kernel.deviation)
+        lattice = CellLattice.from_grid(history.grid, bandwidth * kernel.deviation)
         even = lattice.spread(points, np.full(len(points.xy), float(bandwidth)), kernel)
         if self.sensitivity == 0:
             return even

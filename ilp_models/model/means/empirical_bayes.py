@@ -10,14 +10,14 @@ import pandas as pd
 from scipy import optimize
 from scipy.sparse import csr_matrix
 
-from ilp_models.domain.design import OWN_PAST
-from ilp_models.domain.distribution import log_probability
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Steps
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster, recent_periods
+from ilp_models.model.hindcast import HindcastForecaster, recent_periods
+from ilp_models.stats.distributions import log_probability
+from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ _TOLERANCE: Final = 0.05  # of the logarithm of the strength, which moves foreca
 _CITY_EVENTS: Final = 0.5  # added to the city's count, so that no prior mean is 0
 
 
-class EmpiricalBayes(TracedForecaster):
+class EmpiricalBayes(HindcastForecaster):
     """Discounted gamma-Poisson rates, shrunk towards the neighbours and the parent area of each cell.
 
     A count that lies k periods before the period to forecast weighs 0.5 ** (k / half-life), and so does the time it
@@ -100,7 +100,7 @@ class EmpiricalBayes(TracedForecaster):
             raise InputError(msg)
 
     def _past(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> "_Past":
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         own = exponential_means(history.panel.by_period, half_life, seen)
         around = history.grid.smoothed(own, self.reach)
         decay = 0.5 ** (np.arange(len(history.panel.periods)) / half_life)
@@ -108,7 +108,7 @@ class EmpiricalBayes(TracedForecaster):
         areas = _area_means(history, own, time, self.level)
         return _Past(own, around, areas, time * 0.5 ** (step / half_life))
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the posterior mean of each rate."""
         return self._posterior(history, periods, step)[0]
 

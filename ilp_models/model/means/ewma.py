@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.design import OWN_PAST
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster, deviance_by_type, recent_periods
+from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.stats.filters import exponential_means
 
 
-class Ewma(TracedForecaster):
+class EWMA(HindcastForecaster):
     """Exponentially weighted mean of each cell, partly replaced by the mean around it.
 
     Half-life and smoothing of each crime type are those with the least Poisson deviance of one-step-ahead
@@ -45,7 +45,7 @@ class Ewma(TracedForecaster):
 
     def _tune(self, history: History) -> None:
         targets = recent_periods(history)
-        seen = history.seen(targets, history.first_step)
+        seen = history.usable_periods(targets, history.first_step)
         observed = history.panel.by_period[-len(targets) :]
         best = np.full(observed.shape[1], np.inf)
         self.half_lives_, self.smoothing_ = np.zeros(len(best)), np.zeros(len(best))
@@ -58,10 +58,10 @@ class Ewma(TracedForecaster):
                 best[better] = loss[better]
                 self.half_lives_[better], self.smoothing_[better] = half_life, weight
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return each type's weighted mean with the settings chosen for it."""
         counts = history.panel.by_period
-        seen = history.seen(periods, step)
+        seen = history.usable_periods(periods, step)
         out = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32)
         for half_life in np.unique(self.half_lives_):
             chosen = np.flatnonzero(self.half_lives_ == half_life)

@@ -8,18 +8,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar_terms import CalendarTerms
-from ilp_models.domain.design import OWN_PAST
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster, deviance_by_type, recent_periods
+from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.stats.filters import exponential_means
 
 _TREND_HALF_LIFE: Final = 0.25  # years; slower change than this is trend, not calendar
 _RIDGE: Final = 1.0
 _WITHIN_A_YEAR: Final = ("weekday_", "first_of_month", "holidays")  # terms that days meet again and again in a year
 
 
-class LevelShare(TracedForecaster):
+class LevelShare(HindcastForecaster):
     """City level of each crime type times the share of each cell.
 
     Shares are slow exponentially weighted means, mixed with the shares of all types together and with the
@@ -104,11 +104,11 @@ class LevelShare(TracedForecaster):
         index = np.exp(self._terms(history, history.panel.periods) @ self.calendar_)
         plain = history.panel.by_period.sum(axis=2, dtype=np.float64) / index
         ahead = np.exp(self._terms(history, periods) @ self.calendar_)
-        return np.asarray(exponential_means(plain, half_life, history.seen(periods, step)) * ahead)
+        return np.asarray(exponential_means(plain, half_life, history.usable_periods(periods, step)) * ahead)
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return level times share with the settings learned."""
-        own = exponential_means(history.panel.by_period, self.half_life, history.seen(periods, step))
+        own = exponential_means(history.panel.by_period, self.half_life, history.usable_periods(periods, step))
         shares = (1 - self.mix) * _shares(own) + self.mix * _shares(own.sum(axis=1, keepdims=True))
         shares += self.smoothing * (_shares(history.grid.smoothed(shares, self.reach)) - shares)
         level = np.empty((len(periods), own.shape[1]))

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.hindcast import HindcastForecaster
 
 
-class MovingAverage(TracedForecaster):
+class MovingAverage(HindcastForecaster):
     """The mean count of each cell and crime type over the latest periods.
 
     Parameters
@@ -30,10 +30,10 @@ class MovingAverage(TracedForecaster):
             msg = f"window={self.window} must be at least 1 period."
             raise InputError(msg)
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the mean of the ``window`` periods that end ``step`` periods before each target."""
         counts = history.panel.by_period
-        seen = np.clip(history.seen(periods, step), 0, None)
+        seen = np.clip(history.usable_periods(periods, step), 0, None)
         first = np.zeros_like(seen) if self.window is None else np.clip(seen - self.window, 0, None)
         start, stop = int(first[0]), int(seen[-1])
         totals = np.zeros((stop - start + 1, *counts.shape[1:]), dtype=np.float64)

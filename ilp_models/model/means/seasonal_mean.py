@@ -4,16 +4,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.design import OWN_PAST
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
-from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.hindcast import HindcastForecaster
 
 Ints = npt.NDArray[np.int64]
 
 
-class SeasonalMean(TracedForecaster):
+class SeasonalMean(HindcastForecaster):
     """The mean count of each cell and crime type at the same time of all earlier years.
 
     A period that has no such past yet is forecast by the mean of all its past.
@@ -35,10 +35,10 @@ class SeasonalMean(TracedForecaster):
             msg = f"width={self.width} must be at least 0 periods."
             raise InputError(msg)
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the means of the same time of earlier years, of counts up to ``step`` periods before each target."""
         counts = history.panel.by_period
-        seen = np.clip(history.seen(periods, step), 0, None)
+        seen = np.clip(history.usable_periods(periods, step), 0, None)
         totals = np.zeros((int(seen[-1]) + 1, *counts.shape[1:]), dtype=np.float64)
         np.cumsum(counts[: seen[-1]], axis=0, dtype=np.float64, out=totals[1:])
         first, last = self._seasons(history, periods, seen)

@@ -25,7 +25,7 @@ _SEASON: Final = 91.0  # days for which the map stands still
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class BackgroundPoints:
     """The distinct places of incidents, and the seasons in which they happened.
 
     Parameters
@@ -56,9 +56,9 @@ class Places:
     season_of_day: npt.NDArray[np.int64]
 
     @classmethod
-    def among(
+    def from_incidents(
         cls, incidents: Incidents, days: float, half_life: float | None, neighbours: Sequence[int], least: float
-    ) -> "Places":
+    ) -> "BackgroundPoints":
         """Return the places of some incidents.
 
         Parameters

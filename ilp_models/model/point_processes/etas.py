@@ -12,12 +12,12 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.point_processes.cascade import Ahead
-from ilp_models.model.point_processes.etas_ahead import expected_counts, known_excitation
-from ilp_models.model.point_processes.etas_assumptions import Limits
-from ilp_models.model.point_processes.etas_fit import Fitted, background_only, fit, standard_errors
-from ilp_models.model.point_processes.etas_ground import Ground
-from ilp_models.model.point_processes.etas_likelihood import TRIGGER, Likelihood
+from ilp_models.model.point_processes.branching import ForecastBins
+from ilp_models.model.point_processes.etas_assumptions import EtasBounds
+from ilp_models.model.point_processes.etas_fit import EtasFit, background_only, fit, standard_errors
+from ilp_models.model.point_processes.etas_forecast import expected_counts, known_excitation
+from ilp_models.model.point_processes.etas_likelihood import TRIGGER, EtasLikelihood
+from ilp_models.model.point_processes.etas_raster import EtasRaster
 from ilp_models.model.point_processes.incidents import Incidents, incidents_by_type
 from ilp_models.model.point_processes.point_process import PointProcess
 
@@ -28,7 +28,7 @@ _CALENDAR_SPREAD: Final = 0.5  # prior standard deviation of the calendar's coef
 _TRIGGER_NAMES: Final = ("offspring", "mean_days", "metres")
 
 
-class Etas(PointProcess):
+class ETAS(PointProcess):
     """Background with a calendar, plus near repeats: exponential in time, Gaussian in space (Ogata 1998).
 
     Each crime type has its own parameters, by maximum likelihood with a gradient. The background of small squares is
@@ -131,19 +131,19 @@ class Etas(PointProcess):
         return incidents_by_type(history, earlier_days=self.longest_delay, everywhere=True)
 
     @property
-    def _limits(self) -> Limits:
-        return Limits(self.least_delay, self.longest_delay, self.farthest)
+    def _limits(self) -> EtasBounds:
+        return EtasBounds(self.least_delay, self.longest_delay, self.farthest)
 
     def _learn(self, history: History, incidents: list[Incidents], days: float) -> None:
-        self.ground_ = Ground.under(history.grid, self.background_metres, self.farthest)
+        self.ground_ = EtasRaster.from_grid(history.grid, self.background_metres, self.farthest)
         self.start_, self.last_day_ = history.panel.periods[0].start_time, round(days)
         with threadpool_limits(1):  # the matrices are small: threads would wait for each other most of the time
             self.fitted_ = [self._learn_type(self._likelihood(one)) for one in incidents]
 
-    def _likelihood(self, incidents: Incidents) -> Likelihood:
-        return Likelihood.of(self.ground_, incidents, self._terms(0, self.last_day_), self._limits)
+    def _likelihood(self, incidents: Incidents) -> EtasLikelihood:
+        return EtasLikelihood.from_incidents(self.ground_, incidents, self._terms(0, self.last_day_), self._limits)
 
-    def _learn_type(self, likelihood: Likelihood) -> Fitted:
+    def _learn_type(self, likelihood: EtasLikelihood) -> EtasFit:
         if len(likelihood.targets) < max(self.least_events, 1):
             return background_only(likelihood, self.background_reaches)
         return fit(likelihood, self._precision(), self._limits, self.background_reaches, self.rounds)
@@ -167,7 +167,7 @@ class Etas(PointProcess):
             [[0.0], np.full(calendar, _CALENDAR_SPREAD**-2), np.full(steps, self.drift**-2 if steps else 0.0)]
         )
 
-    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:  # noqa: ARG002
+    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: ForecastBins) -> Floats:  # noqa: ARG002
         begin, days = round(now), round(ahead.steps * ahead.days)
         periods = np.rint(ahead.first * ahead.days).astype(np.int64)
         levels, inside = self._terms(begin, begin + days), self.ground_.inside

@@ -11,7 +11,7 @@ _SHARES: Final = (1e-4, 0.95)
 _SHORTEST: Final = 0.25  # days; a mean delay below it is one incident recorded several times
 
 
-class Limits(NamedTuple):
+class EtasBounds(NamedTuple):
     """The delays and distances at which near repeats are looked for.
 
     Parameters
@@ -46,7 +46,7 @@ class Limits(NamedTuple):
         return [(float(np.log(low)), float(np.log(max(low, high)))) for low, high in natural]
 
 
-class Prior(NamedTuple):
+class EtasPrior(NamedTuple):
     """What is assumed before the records are seen.
 
     Parameters

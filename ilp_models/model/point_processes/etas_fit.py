@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy import optimize
 from scipy.ndimage import gaussian_filter
 
-from ilp_models.model.point_processes.etas_assumptions import Limits, Prior
-from ilp_models.model.point_processes.etas_ground import Ground
-from ilp_models.model.point_processes.etas_likelihood import TRIGGER, Likelihood
+from ilp_models.model.point_processes.etas_assumptions import EtasBounds, EtasPrior
+from ilp_models.model.point_processes.etas_likelihood import TRIGGER, EtasLikelihood
+from ilp_models.model.point_processes.etas_raster import EtasRaster
 
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ _AT_BOUND: Final = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class EtasFit:
     """What was learned of one crime type.
 
     Parameters
@@ -42,7 +42,7 @@ class Fitted:
 
     parameters: Floats
     unevenness: Floats
-    prior: Prior
+    prior: EtasPrior
 
     @property
     def background(self) -> Floats:
@@ -82,7 +82,7 @@ class Fitted:
         return self.parameters[TRIGGER:]
 
 
-def background_only(likelihood: Likelihood, reaches: Sequence[float]) -> Fitted:
+def background_only(likelihood: EtasLikelihood, reaches: Sequence[float]) -> EtasFit:
     """Return a smooth, steady background without near repeats, for a crime type too rare to learn more.
 
     Parameters
@@ -102,10 +102,12 @@ def background_only(likelihood: Likelihood, reaches: Sequence[float]) -> Fitted:
     parameters[:TRIGGER] = np.log(_START)
     parameters[0], parameters[TRIGGER] = -np.inf, np.log((len(squares) + 0.5) / len(terms))
     shape, own, _ = background_shape(likelihood.ground, squares, np.ones(len(squares)), reaches, _GAMMAS[1])
-    return Fitted(parameters, np.zeros(len(shape)), Prior(shape, _GAMMAS[1], np.zeros(terms.shape[1]), 1 - own))
+    return EtasFit(parameters, np.zeros(len(shape)), EtasPrior(shape, _GAMMAS[1], np.zeros(terms.shape[1]), 1 - own))
 
 
-def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequence[float], rounds: int) -> Fitted:
+def fit(
+    likelihood: EtasLikelihood, precision: Floats, limits: EtasBounds, reaches: Sequence[float], rounds: int
+) -> EtasFit:
     """Return what maximises the likelihood of one crime type, without standard errors.
 
     Parameters
@@ -137,7 +139,7 @@ def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequ
     parameters[TRIGGER] = np.log(len(every) / len(likelihood.terms))
     unevenness = np.zeros(likelihood.ground.inside.size)
     shape, own, _ = background_shape(likelihood.ground, likelihood.squares, every, reaches, _FIRST_GAMMA)
-    prior = Prior(shape, _FIRST_GAMMA, precision, 1 - own)
+    prior = EtasPrior(shape, _FIRST_GAMMA, precision, 1 - own)
     bounds = limits.bounds(likelihood.ground.side)
     for _ in range(rounds):
         before = parameters
@@ -145,12 +147,12 @@ def fit(likelihood: Likelihood, precision: Floats, limits: Limits, reaches: Sequ
         if np.abs(parameters - before).max() < _SETTLED:
             break
         prior = _relearned(likelihood, parameters, unevenness, prior, reaches)
-    return Fitted(parameters, unevenness, prior)
+    return EtasFit(parameters, unevenness, prior)
 
 
 def _relearned(
-    likelihood: Likelihood, parameters: Floats, unevenness: Floats, prior: Prior, reaches: Sequence[float]
-) -> Prior:
+    likelihood: EtasLikelihood, parameters: Floats, unevenness: Floats, prior: EtasPrior, reaches: Sequence[float]
+) -> EtasPrior:
     """Return the prior of the background by the incidents that belong to it as far as is known."""
     share = likelihood.split(parameters, unevenness, prior).share
     shape, own, _ = background_shape(likelihood.ground, likelihood.squares, share, reaches, prior.gamma)
@@ -160,11 +162,11 @@ def _relearned(
     )
     gamma = gamma_shape(found, doubt, level * shape, prior.gamma)
     around = found[likelihood.squares] + gamma
-    return Prior(shape, gamma, prior.precision, (1 - own) * (around - share) / around)
+    return EtasPrior(shape, gamma, prior.precision, (1 - own) * (around - share) / around)
 
 
 def background_shape(
-    ground: Ground, squares: Keys, weights: Floats, reaches: Sequence[float], gamma: float
+    ground: EtasRaster, squares: Keys, weights: Floats, reaches: Sequence[float], gamma: float
 ) -> tuple[Floats, Floats, Floats]:
     """Return a smooth background: a mixture of an even one and of kernel densities, corrected at the edges.
 
@@ -205,7 +207,7 @@ def background_shape(
     return shape, (mixture @ own) / shape[squares], mixture
 
 
-def _kernel_density(ground: Ground, squares: Keys, weights: Floats, reach: float) -> tuple[Floats, Floats]:
+def _kernel_density(ground: EtasRaster, squares: Keys, weights: Floats, reach: float) -> tuple[Floats, Floats]:
     """Return a kernel density that sums to 1 over the squares, and what each incident adds to its own square."""
     inside, width = ground.inside, reach / ground.side
     counts = np.bincount(squares, weights, inside.size).astype(np.float64).reshape(inside.shape)
@@ -248,7 +250,11 @@ def gamma_shape(found: Floats, doubt: Floats, expected: Floats, guess: float) ->
 
 
 def _maximise(
-    likelihood: Likelihood, parameters: Floats, unevenness: Floats, prior: Prior, bounds: list[tuple[float, float]]
+    likelihood: EtasLikelihood,
+    parameters: Floats,
+    unevenness: Floats,
+    prior: EtasPrior,
+    bounds: list[tuple[float, float]],
 ) -> tuple[Floats, Floats]:
     """Search with every unknown in units of its own uncertainty, which keeps the number of steps small."""
     size = len(parameters)
@@ -271,7 +277,7 @@ def _maximise(
     return natural[:size], natural[size:]
 
 
-def standard_errors(likelihood: Likelihood, fitted: Fitted, limits: Limits) -> Floats:
+def standard_errors(likelihood: EtasLikelihood, fitted: EtasFit, limits: EtasBounds) -> Floats:
     """Return the standard errors of the parameters, by the observed information.
 
     Parameters

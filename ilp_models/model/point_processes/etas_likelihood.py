@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from ilp_models.model.point_processes.etas_assumptions import Limits, Prior
-from ilp_models.model.point_processes.etas_ground import Ground
+from ilp_models.model.point_processes.etas_assumptions import EtasBounds, EtasPrior
 from ilp_models.model.point_processes.etas_pairs import Keys, Pairs
+from ilp_models.model.point_processes.etas_raster import EtasRaster
 from ilp_models.model.point_processes.incidents import Incidents
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ TRIGGER: Final = 3  # logarithms of share, rate and metres stand before the coef
 _STEP: Final = 1e-4
 
 
-class Split(NamedTuple):
+class EventSplit(NamedTuple):
     """An intensity in its parts, at each target.
 
     Parameters
@@ -51,7 +51,7 @@ class Split(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Likelihood:
+class EtasLikelihood:
     """The likelihood of the incidents of one crime type.
 
     Parameters
@@ -70,15 +70,15 @@ class Likelihood:
         Delays and distances at which an incident may follow another.
     """
 
-    ground: Ground
+    ground: EtasRaster
     incidents: Incidents
     targets: Keys
     pairs: Pairs
     terms: Floats
-    limits: Limits
+    limits: EtasBounds
 
     @classmethod
-    def of(cls, ground: Ground, incidents: Incidents, terms: Floats, limits: Limits) -> Self:
+    def from_incidents(cls, ground: EtasRaster, incidents: Incidents, terms: Floats, limits: EtasBounds) -> Self:
         """Return the likelihood of incidents over a span of days.
 
         Parameters
@@ -100,7 +100,7 @@ class Likelihood:
         square = ground.square_of(incidents.x, incidents.y)
         covered = (square >= 0) & (ground.inside.ravel()[square] > 0)
         targets = np.flatnonzero((incidents.cell >= 0) & covered & (incidents.day >= 0))
-        return cls(ground, incidents, targets, Pairs.among(incidents, targets, *limits), terms, limits)
+        return cls(ground, incidents, targets, Pairs.from_incidents(incidents, targets, *limits), terms, limits)
 
     @cached_property
     def squares(self) -> Keys:
@@ -126,7 +126,7 @@ class Likelihood:
         """The target of each run of pairs."""
         return np.searchsorted(self.targets, self.pairs.later)
 
-    def split(self, parameters: Floats, unevenness: Floats, prior: Prior) -> Split:
+    def split(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> EventSplit:
         """Return the intensity at each target in its parts.
 
         Parameters
@@ -150,9 +150,9 @@ class Likelihood:
         if len(self._runs):
             weight = share * rate / (2 * np.pi * metres**2)
             parts[:, self._runs] = weight * self.pairs.sums(float(rate), float(metres))
-        return Split(level[self.days] * density[self.squares] * prior.alone, *parts)
+        return EventSplit(level[self.days] * density[self.squares] * prior.alone, *parts)
 
-    def value(self, parameters: Floats, unevenness: Floats, prior: Prior) -> tuple[float, Floats, Floats]:
+    def value(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> tuple[float, Floats, Floats]:
         """Return the penalised log-likelihood and its gradients.
 
         Parameters
@@ -193,7 +193,7 @@ class Likelihood:
         )
         return float(value), gradient, by_square
 
-    def information(self, parameters: Floats, unevenness: Floats, prior: Prior) -> Floats:
+    def information(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> Floats:
         """Return the observed information on the parameters, what is spent on the unevenness taken off.
 
         Parameters

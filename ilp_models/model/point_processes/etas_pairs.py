@@ -41,7 +41,7 @@ class Pairs:
     _known: dict[tuple[float, float], Floats] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def among(
+    def from_incidents(
         cls, incidents: Incidents, targets: Keys, least_days: float, most_days: float, most_metres: float
     ) -> Self:
         """Return the pairs within limits of time and distance, found in trees of time and place.

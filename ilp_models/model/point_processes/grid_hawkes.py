@@ -6,7 +6,7 @@ import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
-from ilp_models.model.point_processes.cascade import Ahead
+from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.grid_hawkes_em import GridEm, GridProcess, Occurrences
 from ilp_models.model.point_processes.incidents import Incidents, days_of
 from ilp_models.model.point_processes.point_process import PointProcess
@@ -74,7 +74,7 @@ class GridHawkes(PointProcess):
         rows = [_parameters(process) for process in self.processes_]
         self.parameters_ = pd.DataFrame(rows, index=pd.Index(history.events.crime_types, name="crime_type"))
 
-    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:
+    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: ForecastBins) -> Floats:
         known = [_occurrences([some.between(0.0, now)], len(history.grid)) for some in incidents]
         each = zip(self.processes_, known, strict=True)
         return np.stack([process.expected(some, now, ahead) for process, some in each])
@@ -91,7 +91,7 @@ class GridHawkes(PointProcess):
 def _occurrences(incidents: list[Incidents], cells: int) -> Occurrences:
     """Return the incidents of some types, a row for each type and cell."""
     row = np.concatenate([some.cell + kind * cells for kind, some in enumerate(incidents)])
-    return Occurrences.of(np.concatenate([some.day for some in incidents]), row, len(incidents) * cells)
+    return Occurrences.from_days(np.concatenate([some.day for some in incidents]), row, len(incidents) * cells)
 
 
 def _parameters(process: GridProcess) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.model.point_processes.cascade import Ahead, all_generations, repeats_of, step_repeats
+from ilp_models.model.point_processes.branching import ForecastBins, all_generations, repeats_of, step_repeats
 
 Floats = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ class Occurrences:
     rows: int
 
     @classmethod
-    def of(cls, day: Floats, row: Keys, rows: int) -> "Occurrences":
+    def from_days(cls, day: Floats, row: Keys, rows: int) -> "Occurrences":
         """Return incidents in order.
 
         Parameters
@@ -149,7 +149,7 @@ class GridProcess:
         past = np.maximum(days - self.least_delay, 0.0)
         return np.asarray(self.offspring * (past + np.expm1(-self.fading * past) / self.fading))
 
-    def expected(self, known: Occurrences, now: float, ahead: Ahead) -> Floats:
+    def expected(self, known: Occurrences, now: float, ahead: ForecastBins) -> Floats:
         """Return expected incidents of the periods ahead, their repeats included.
 
         Parameters

@@ -52,7 +52,7 @@ class Incidents:
         return int(self.records.sum()) - len(self)
 
     @classmethod
-    def of(cls, day: Floats, x: Floats, y: Floats, cell: npt.NDArray[np.int64] | None = None) -> Self:
+    def from_arrays(cls, day: Floats, x: Floats, y: Floats, cell: npt.NDArray[np.int64] | None = None) -> Self:
         """Return incidents in order of time, then place; records of the same moment and place become one.
 
         Parameters
@@ -71,7 +71,7 @@ class Incidents:
 
         Examples
         --------
-        >>> once = Incidents.of(np.array([2.0, 1.0, 2.0]), np.array([5.0, 0.0, 5.0]), np.zeros(3))
+        >>> once = Incidents.from_arrays(np.array([2.0, 1.0, 2.0]), np.array([5.0, 0.0, 5.0]), np.zeros(3))
         >>> once.day.tolist(), once.records.tolist(), once.repeats
         ([1.0, 2.0], [1, 2], 1)
         """
@@ -141,7 +141,7 @@ def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere
     x, y = (table[name].to_numpy(dtype=float) for name in ("x", "y"))
     kind = table["crime_type"].cat.codes.to_numpy()
     chosen = [(kind == code) & (everywhere | (cell >= 0)) for code in range(len(history.events.crime_types))]
-    return [Incidents.of(day[some], x[some], y[some], cell[some]) for some in chosen]
+    return [Incidents.from_arrays(day[some], x[some], y[some], cell[some]) for some in chosen]
 
 
 def settled_span(history: History) -> tuple[pd.Timestamp, pd.Timestamp]:

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.design import OWN_PAST
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
-from ilp_models.model.point_processes.cascade import Ahead
+from ilp_models.model.hindcast import recent_periods
+from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.incidents import DAY, Incidents, incidents_by_type
-from ilp_models.model.traced import recent_periods
+from ilp_models.stats.distributions import fit_dispersion
+from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class PointProcess(Forecaster):
         """Learn from the incidents of each type, observed over some days."""
 
     @abstractmethod
-    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:
+    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: ForecastBins) -> Floats:
         """Return expected incidents given those before ``now``, shape (types, cells, periods)."""
 
     def _incidents(self, history: History) -> list[Incidents]:
@@ -67,7 +67,7 @@ class PointProcess(Forecaster):
         incidents = self._incidents(history)
         self.repeats_ = dict(zip(history.events.crime_types, (some.repeats for some in incidents), strict=True))
         targets = recent_periods(history)[-self.holdout :]
-        seen = history.seen(targets, history.first_step)
+        seen = history.usable_periods(targets, history.first_step)
         self._learn_until(history, incidents, int(seen[0]))
         past = [self._counts(history, incidents, targets[[i]], int(many))[..., 0] for i, many in enumerate(seen)]
         observed, made = history.panel.by_period[-len(targets) :], np.stack(past)
@@ -100,7 +100,7 @@ class PointProcess(Forecaster):
 
     def _counts(self, history: History, incidents: list[Incidents], periods: pd.PeriodIndex, seen: int) -> Floats:
         """Return expected counts given the first ``seen`` periods, shape (types, cells, periods)."""
-        ahead = Ahead.of((history.panel.periods[seen - 1] + 1).start_time, periods, history.calendar)
+        ahead = ForecastBins.from_periods((history.panel.periods[seen - 1] + 1).start_time, periods, history.calendar)
         incidents_ahead = self._expected(history, incidents, _day_of(history, seen), ahead)
         out = self.records_each_[:, None, None] * incidents_ahead
         if self.level_half_life is not None:

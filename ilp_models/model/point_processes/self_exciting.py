@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.history import History
-from ilp_models.model.point_processes.cascade import Ahead
+from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.incidents import Incidents, days_of
 from ilp_models.model.point_processes.point_process import ANYWHERE, PointProcess
-from ilp_models.model.point_processes.self_exciting_ahead import CellProcess
 from ilp_models.model.point_processes.self_exciting_em import Declustering, decluster
+from ilp_models.model.point_processes.self_exciting_forecast import CellProcess
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class SelfExciting(PointProcess):
         rows = [_parameters(*each) for each in zip(self.processes_, self.records_each_, strict=True)]
         self.parameters_ = pd.DataFrame(rows, index=pd.Index(history.events.crime_types, name="crime_type"))
 
-    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: Ahead) -> Floats:
+    def _expected(self, history: History, incidents: list[Incidents], now: float, ahead: ForecastBins) -> Floats:
         known = zip(self.processes_, incidents, strict=True)
         return np.stack([process.expected(some, now, ahead, history.grid) for process, some in known])
 
@@ -114,7 +114,7 @@ def _process(incidents: Incidents, days: float, history: History, how: Decluster
     if len(incidents) == 0:
         return CellProcess(anywhere, anywhere, None)
     process = decluster(incidents, days, float(area.sum()), how)
-    cells = CellProcess.of(process, history.grid)
+    cells = CellProcess.from_process(process, history.grid)
     return CellProcess(cells.background + anywhere, cells.surroundings + anywhere, cells.triggering)
 
 

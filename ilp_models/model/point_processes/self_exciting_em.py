@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.point_processes.background import Places
+from ilp_models.model.point_processes.background import BackgroundPoints
 from ilp_models.model.point_processes.incidents import Incidents
 from ilp_models.model.point_processes.triggering import Triggering, earlier_neighbours
 
@@ -100,7 +100,7 @@ class SelfExcitingProcess:
         Probability of each incident to be of the background.
     """
 
-    places: Places
+    places: BackgroundPoints
     background: Floats
     shares: Floats
     triggering: Triggering
@@ -126,7 +126,7 @@ def decluster(incidents: Incidents, days: float, area: float, how: Declustering)
     SelfExcitingProcess
         After the last step.
     """
-    places = Places.among(incidents, days, how.half_life, how.neighbours, how.least_bandwidth)
+    places = BackgroundPoints.from_incidents(incidents, days, how.half_life, how.neighbours, how.least_bandwidth)
     near = earlier_neighbours(incidents, how.edges, how.scales)
     exposure = _exposure(incidents, days, how.edges)
     triggering, today = _first_guess(how), incidents.day.astype(np.int64)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from ilp_models.domain.design import Column, Design, FeatureFamily, all_columns
+from ilp_models.domain.features import Column, Design, FeatureFamily, all_columns
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
@@ -156,7 +156,7 @@ class DesignMatrix:
                     values -= references[column.rate]
 
 
-def in_turn(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
+def interleave_leads(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
     """Return the rows of some target periods, each period seen from one of several distances in turn.
 
     Parameters

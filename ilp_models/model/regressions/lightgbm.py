@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 from lightgbm import LGBMRegressor
 
-from ilp_models.domain.design import FeatureFamily
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.features import FeatureFamily
 from ilp_models.domain.history import History
+from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.regressions.regression import RegressionForecaster
-from ilp_models.model.traced import TracedForecaster
 
 
-class LightGbm(RegressionForecaster):
+class LightGBM(RegressionForecaster):
     """The regression forecaster with LightGBM as its learner and LightGBM's settings as its own.
 
     Row-wise histograms and the deterministic mode make two fits on the same data equal to the bit, whatever the
@@ -56,7 +56,7 @@ class LightGbm(RegressionForecaster):
     def __init__(
         self,
         features: Sequence[FeatureFamily],
-        offset: TracedForecaster | None = None,
+        offset: HindcastForecaster | None = None,
         keep_level: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params wants plain arguments
         train_periods: int = 208,
         holdout: int = 26,

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import has_fit_parameter
 
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.stats.distributions import fit_dispersion
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,13 +11,13 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from ilp_models.domain.design import Column, Design, FeatureFamily
-from ilp_models.domain.distribution import fit_dispersion
 from ilp_models.domain.errors import IlpError, InputError, NotRunError
+from ilp_models.domain.features import Column, Design, FeatureFamily
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
-from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, in_turn, row_order
-from ilp_models.model.traced import TracedForecaster
+from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, interleave_leads, row_order
+from ilp_models.stats.distributions import fit_dispersion
 
 _STRATEGIES: Final = ("direct", "shared")
 
@@ -65,7 +65,7 @@ class RegressionForecaster(Forecaster):
         self,
         regressor: Any,
         features: Sequence[FeatureFamily],
-        offset: TracedForecaster | None = None,
+        offset: HindcastForecaster | None = None,
         keep_level: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params wants plain arguments
         train_periods: int = 208,
         holdout: int = 26,
@@ -156,7 +156,7 @@ class RegressionForecaster(Forecaster):
         """Return the design to learn some distances from, and the counts (periods, crime types, cells)."""
         history = self.learned_from_
         targets = self._targets(history, max(steps))
-        design = in_turn(lambda step: self._design(history, targets, step), steps)
+        design = interleave_leads(lambda step: self._design(history, targets, step), steps)
         return design, history.panel.by_period[-len(targets) :]
 
     def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
@@ -214,7 +214,7 @@ class RegressionForecaster(Forecaster):
         return DesignMatrix((*self.features, *lead), self.rate_floor, self.offset is not None)
 
     def _design(self, history: History, periods: pd.PeriodIndex, step: int, *, shown: bool = False) -> Design:
-        start = None if self.offset is None else self.offset_.trace(history, periods, step)
+        start = None if self.offset is None else self.offset_.hindcast(history, periods, step)
         return self._matrix().write(history, periods, step, start, shown=shown)
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.layer import Layer
-from ilp_models.domain.nearness import check_near, densities, distances
+from ilp_models.domain.proximity import check_near, densities, distances
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import statsmodels.api as sm
 from scipy import optimize
 
-from ilp_models.domain.distribution import fit_dispersion
+from ilp_models.stats.distributions import fit_dispersion
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]

@@ -10,21 +10,21 @@ import pandas as pd
 import shapely
 from threadpoolctl import threadpool_limits
 
-from ilp_models.domain.design import Column
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.domain.filter import exponential_means
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
+from ilp_models.model.hindcast import HindcastForecaster, recent_periods
 from ilp_models.model.terrain.risk_factors import Factor, candidate_factors
 from ilp_models.model.terrain.risk_selection import SIGNS, Z95, RiskData, RiskFit, choose_by_penalty, choose_stepwise
-from ilp_models.model.traced import TracedForecaster, recent_periods
+from ilp_models.stats.filters import exponential_means
 
 _BLOCKS: Final = 36  # stretches of ground, about: wide enough that what varies smoothly is alike in each
 _FEWEST: Final = 20  # events of a type under which no factor is looked for
 
 
-class RiskTerrain(TracedForecaster):
+class RiskTerrain(HindcastForecaster):
     """A surface of relative risks around features of the place, times the recent level of the city.
 
     For each crime type the procedure of RTMDx (Caplan & Kennedy 2013): candidate factors of every layer, kind and
@@ -136,10 +136,10 @@ class RiskTerrain(TracedForecaster):
             risks = np.exp(risk + error * np.array([0.0, -Z95, Z95]))
             yield crime_type, factor.layer, factor.kind, factor.range_m, *risks.tolist()
 
-    def trace(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the surface last learned times the level of the city seen from each period."""
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
-        level = exponential_means(totals, self.half_life, history.seen(periods, step))
+        level = exponential_means(totals, self.half_life, history.usable_periods(periods, step))
         return np.asarray(level[:, :, None] * self.shares_)
 
 

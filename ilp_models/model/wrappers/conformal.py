@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.distribution import LEVELS, cumulative, quantiles
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Cube, Forecaster
+from ilp_models.model.wrappers.past_performance import Floats, PastWeights
 from ilp_models.model.wrappers.risk_groups import RiskGroups
-from ilp_models.model.wrappers.track_record import Floats, Past
 from ilp_models.model.wrappers.uniform_mixture import UniformMixture
 from ilp_models.model.wrappers.wrapper import IntervalWrapper
+from ilp_models.stats.distributions import LEVELS, cumulative, quantiles
 
 _NARROWEST: Final = 1e-9  # of a step in probability: a count that could not happen is as unlikely as that
 
@@ -104,11 +104,11 @@ class ConformalIntervals(IntervalWrapper):
     def _change(self, expected: Cube, dispersion: Floats) -> tuple[Cube, Floats]:
         return expected, dispersion
 
-    def _learn(self, past: Past) -> None:
+    def _learn(self, past: PastWeights) -> None:
         if not self.shrinkage > 0:
             msg = f"shrinkage={self.shrinkage} must be above 0."
             raise InputError(msg)
-        self.groups_ = RiskGroups.learn(past.expected, self.groups)
+        self.groups_ = RiskGroups.from_expected(past.expected, self.groups)
         most = cumulative(past.observed, past.expected, past.dispersion)
         fewer = np.minimum(cumulative(past.observed - 1, past.expected, past.dispersion), most - _NARROWEST)
         weight = np.broadcast_to(past.weights(self.half_life)[:, None], fewer[:, 0].shape)

@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 from scipy import optimize
 
-from ilp_models.domain.distribution import fit_dispersion, log_probability
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube, Forecaster
+from ilp_models.model.wrappers.past_performance import Floats, PastWeights
 from ilp_models.model.wrappers.risk_groups import RiskGroups
-from ilp_models.model.wrappers.track_record import Floats, Past
 from ilp_models.model.wrappers.wrapper import IntervalWrapper
+from ilp_models.stats.distributions import fit_dispersion, log_probability
 
 _LEAST: Final = 1e-3  # a smaller dispersion is not told from none by counts such as these
 _DISPERSIONS: Final = (1e-4, 50.0)
@@ -61,11 +61,11 @@ class NegativeBinomialIntervals(IntervalWrapper):
         self.past_periods = past_periods
         self.refit_every = refit_every
 
-    def _learn(self, past: Past) -> None:
+    def _learn(self, past: PastWeights) -> None:
         if not self.shrinkage >= 0:
             msg = f"shrinkage={self.shrinkage} must be at least 0."
             raise InputError(msg)
-        self.groups_ = RiskGroups.learn(past.expected, self.groups)
+        self.groups_ = RiskGroups.from_expected(past.expected, self.groups)
         kinds = range(past.expected.shape[1])
         self.dispersions_ = np.empty((len(kinds), self.groups_.most))
         for kind in kinds:

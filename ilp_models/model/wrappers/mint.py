@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ilp_models.domain.errors import NotRunError
-from ilp_models.model.wrappers.track_record import Floats
+from ilp_models.model.wrappers.past_performance import Floats
 
 COVARIANCES: Final = ("expected_count", "error_variance", "shrunk")
 _ROUNDING: Final = 1e-9  # events

@@ -2,7 +2,7 @@
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube, Forecaster
-from ilp_models.model.wrappers.track_record import Floats, Past
+from ilp_models.model.wrappers.past_performance import Floats, PastWeights
 from ilp_models.model.wrappers.wrapper import Wrapper
 
 
@@ -48,7 +48,7 @@ class Recalibrated(Wrapper):
         self.past_periods = past_periods
         self.refit_every = refit_every
 
-    def _learn(self, past: Past) -> None:
+    def _learn(self, past: PastWeights) -> None:
         if not self.shrinkage > 0:
             msg = f"shrinkage={self.shrinkage} must be above 0."
             raise InputError(msg)

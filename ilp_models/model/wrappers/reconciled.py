@@ -5,13 +5,13 @@ import pandas as pd
 from scipy.sparse import csr_matrix, identity, vstack
 from sklearn.base import clone
 
-from ilp_models.domain.aggregate import Level, levels_of
+from ilp_models.domain.aggregate import AreaLevel, area_levels
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.model.wrappers.mint import COVARIANCES, reconcile
-from ilp_models.model.wrappers.track_record import Floats, Past, TrackRecord
+from ilp_models.model.wrappers.past_performance import Floats, PastPerformance, PastWeights
 
 
 class Reconciled(Forecaster):
@@ -37,9 +37,9 @@ class Reconciled(Forecaster):
         Periods between two fits of the copies that forecast these periods.
     """
 
-    levels_: tuple[Level, ...]
+    levels_: tuple[AreaLevel, ...]
     grids_: tuple[Grid, ...]
-    records_: tuple[TrackRecord, ...]
+    records_: tuple[PastPerformance, ...]
     errors_: Floats
 
     def __init__(
@@ -60,11 +60,11 @@ class Reconciled(Forecaster):
         if self.covariance not in COVARIANCES:
             msg = f"covariance={self.covariance!r} is unknown; choose one of {', '.join(COVARIANCES)}."
             raise InputError(msg)
-        self.levels_ = levels_of(history.grid)
+        self.levels_ = area_levels(history.grid)
         self.grids_ = tuple(level.grid(history.grid) for level in self.levels_)
         methods = [self.areas_forecaster] * len(self.levels_) + [self.forecaster]
         self.records_ = tuple(
-            TrackRecord.begin(clone(method), part, self.past_periods, self.refit_every)
+            PastPerformance.from_history(clone(method), part, self.past_periods, self.refit_every)
             for method, part in zip(methods, self._parts(history), strict=True)
         )
         self._learn(history)
@@ -87,7 +87,7 @@ class Reconciled(Forecaster):
     def _parts(self, history: History) -> list[History]:
         """Return what is known of each level, the cells last."""
         known = (history.cutoff, history.events)
-        return [History.at(*known, grid, history.calendar, history.layers) for grid in self.grids_] + [history]
+        return [History.from_events(*known, grid, history.calendar, history.layers) for grid in self.grids_] + [history]
 
     def _matrix(self) -> csr_matrix:
         """Return which cells each series is the sum of."""
@@ -101,11 +101,11 @@ class Reconciled(Forecaster):
         self.errors_ = np.concatenate([errors(record.past(part)) for record, part in parts], axis=1)
 
 
-def _errors(past: Past) -> Floats:
+def _errors(past: PastWeights) -> Floats:
     return np.moveaxis(past.observed - past.expected, 0, 2)
 
 
-def _typical_errors(past: Past) -> Floats:
+def _typical_errors(past: PastWeights) -> Floats:
     """Return one error a series that is as large as its expected count and the errors of its level let expect."""
     expected = past.expected.mean(axis=0)
     ratio = np.square(past.observed - past.expected).mean(axis=(0, 2)) / np.maximum(expected.mean(axis=1), 1e-12)

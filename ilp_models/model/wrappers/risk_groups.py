@@ -25,7 +25,7 @@ class RiskGroups:
     edges: tuple[npt.NDArray[np.float64], ...]
 
     @classmethod
-    def learn(cls, expected: npt.NDArray[Any], groups: int) -> Self:
+    def from_expected(cls, expected: npt.NDArray[Any], groups: int) -> Self:
         """Return groups of about equally many units each.
 
         Parameters

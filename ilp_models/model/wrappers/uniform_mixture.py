@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.model.wrappers.track_record import Floats
+from ilp_models.model.wrappers.past_performance import Floats
 
 _PIECES: Final = 200  # of a condensed mixture
 _NEAREST: Final = 1e-9  # a level may come to 0 and 1

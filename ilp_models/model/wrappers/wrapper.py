@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from ilp_models.domain.design import Column
+from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
-from ilp_models.model.wrappers.track_record import Floats, Past, TrackRecord
+from ilp_models.model.wrappers.past_performance import Floats, PastPerformance, PastWeights
 
 
 class Wrapper(Forecaster):
@@ -21,7 +21,7 @@ class Wrapper(Forecaster):
     past_periods: int
     refit_every: int
 
-    record_: TrackRecord
+    record_: PastPerformance
 
     @property
     def forecaster_(self) -> Forecaster:
@@ -29,7 +29,7 @@ class Wrapper(Forecaster):
         return self.record_.forecaster
 
     @abstractmethod
-    def _learn(self, past: Past) -> None:
+    def _learn(self, past: PastWeights) -> None:
         """Learn from forecasts of the past beside what was then counted."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Wrapper(Forecaster):
         """Return expected counts (types, cells, periods) and dispersions in place of those of the forecaster."""
 
     def _fit(self, history: History) -> None:
-        self.record_ = TrackRecord.begin(self.forecaster, history, self.past_periods, self.refit_every)
+        self.record_ = PastPerformance.from_history(self.forecaster, history, self.past_periods, self.refit_every)
         self._learn(self.record_.past(history))
 
     def _update(self, history: History) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ilp_models.domain.caveat import CAVEAT, SCOPE
-from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
+from ilp_models.report.audit.dossier import SENSITIVITY, AuditRecord
 from ilp_models.report.audit.tables import COUNTS, KEYS, NUMBERS, measure_rows
 from ilp_models.report.definitions import NOTATION, defined
 from ilp_models.report.page import write_whole
@@ -34,7 +34,7 @@ def schema() -> dict[str, Any]:
     return content
 
 
-def report_content(dossier: Dossier) -> dict[str, Any]:
+def report_content(dossier: AuditRecord) -> dict[str, Any]:
     """Return the content of ``report.json``.
 
     Parameters
@@ -88,7 +88,7 @@ def report_content(dossier: Dossier) -> dict[str, Any]:
     return plain
 
 
-def write_audit_json(dossier: Dossier, folder: Path) -> Path:
+def write_audit_json(dossier: AuditRecord, folder: Path) -> Path:
     """Return the path of the report for programs.
 
     Parameters
@@ -118,7 +118,7 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: row[name] for name in kept} | {"enough": row["enough"]} | judged
 
 
-def _areal_unit(dossier: Dossier) -> dict[str, Any] | None:
+def _areal_unit(dossier: AuditRecord) -> dict[str, Any] | None:
     grid = dossier.grid
     if grid is None:
         return None

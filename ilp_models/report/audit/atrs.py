@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from ilp_models.report.audit.cards import Facts
-from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.dossier import AuditRecord
 from ilp_models.report.audit.drafts import given, person, write_json_draft
+from ilp_models.report.audit.model_card import Facts
 from ilp_models.report.audit.page import AuditPage
 
 
-def write_atrs(report: AuditPage, dossier: Dossier, folder: Path) -> Path:
+def write_atrs(report: AuditPage, dossier: AuditRecord, folder: Path) -> Path:
     """Return the path of the draft.
 
     Field names follow version 2.1 of the standard; compare with the template in force before publishing.
@@ -33,7 +33,7 @@ def write_atrs(report: AuditPage, dossier: Dossier, folder: Path) -> Path:
     StorageError
         If it cannot be written.
     """
-    facts = Facts.of(dossier)
+    facts = Facts.from_record(dossier)
     content = {
         "standard": "UK Algorithmic Transparency Recording Standard",
         "standard_version": "2.1",
@@ -54,7 +54,7 @@ def write_atrs(report: AuditPage, dossier: Dossier, folder: Path) -> Path:
     return write_json_draft(folder / "atrs.json", content)
 
 
-def _tier_1(report: AuditPage, dossier: Dossier, facts: Facts) -> dict[str, Any]:
+def _tier_1(report: AuditPage, dossier: AuditRecord, facts: Facts) -> dict[str, Any]:
     purpose = given(dossier.governance.purpose, "what the forecast is used for, and why")
     types = ", ".join(facts.crime_types)
     return {
@@ -65,7 +65,7 @@ def _tier_1(report: AuditPage, dossier: Dossier, facts: Facts) -> dict[str, Any]
     }
 
 
-def _owner(report: AuditPage, dossier: Dossier) -> dict[str, Any]:
+def _owner(report: AuditPage, dossier: AuditRecord) -> dict[str, Any]:
     return {
         "organisation": given(report.organisation, "organisation or department"),
         "team": person("team"),
@@ -79,7 +79,7 @@ def _owner(report: AuditPage, dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def _description(report: AuditPage, dossier: Dossier, facts: Facts) -> dict[str, Any]:
+def _description(report: AuditPage, dossier: AuditRecord, facts: Facts) -> dict[str, Any]:
     return {
         "detailed_description": facts.protocol or "The audit does not say how it measured.",
         "scope": facts.scope,
@@ -91,7 +91,7 @@ def _description(report: AuditPage, dossier: Dossier, facts: Facts) -> dict[str,
     }
 
 
-def _process(report: AuditPage, dossier: Dossier) -> dict[str, Any]:
+def _process(report: AuditPage, dossier: AuditRecord) -> dict[str, Any]:
     return {
         "process_integration": person("how it is part of decisions"),
         "provided_information": "Expected counts with intervals, ranks and, where known, reasons, by cell and type.",
@@ -125,7 +125,7 @@ def _model(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _data(dossier: Dossier, facts: Facts) -> dict[str, Any]:
+def _data(dossier: AuditRecord, facts: Facts) -> dict[str, Any]:
     intake = dossier.intake
     return {
         "source_data_name": facts.source or "not known",

@@ -9,21 +9,21 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.caveat import RESEARCH_ONLY
+from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.audit import figures as draw
 from ilp_models.report.audit import tables as tables
 from ilp_models.report.audit.check_definitions import Definition
-from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.dossier import AuditRecord
 from ilp_models.report.audit.maps import draw_flag_time
-from ilp_models.report.audit.parts import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
-from ilp_models.report.audit.sensitivity import Choice, choices
+from ilp_models.report.audit.sections import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
+from ilp_models.report.audit.sensitivity import VariantRow, variant_rows
 from ilp_models.report.content import FigureFile, KeyNumber
 from ilp_models.report.definitions import defined
-from ilp_models.report.maps import Ground
-from ilp_models.report.sheets import Sheet
-from ilp_models.report.words import MISSING, interval, kind_words, number, percent
+from ilp_models.report.formatting import MISSING, interval, kind_words, number, percent
+from ilp_models.report.html_table import HtmlTable
+from ilp_models.report.maps import MapGround
 
 RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "sum_ratio")
 _MOST: Final = 400  # rows of measures a crime type; report.json holds the others
@@ -48,7 +48,7 @@ class Flagged:
 
     crime_type: str
     map: FigureFile
-    areas: Sheet
+    areas: HtmlTable
     words: str
 
 
@@ -80,20 +80,20 @@ class AuditContent:
         Of every measure and check shown.
     """
 
-    dossier: Dossier
+    dossier: AuditRecord
     key_numbers: tuple[KeyNumber, ...]
     sides: list[dict[str, Any]]
     side_figures: Mapping[str, FigureFile]
     ratio_figures: Mapping[str, FigureFile]
-    all_measures: Mapping[str, Sheet]
+    all_measures: Mapping[str, HtmlTable]
     flagged: tuple[Flagged, ...]
     figures: Mapping[str, FigureFile]
-    sheets: Mapping[str, Sheet]
-    sensitivity: tuple[Choice, ...]
+    sheets: Mapping[str, HtmlTable]
+    sensitivity: tuple[VariantRow, ...]
     definitions: Mapping[str, Definition]
 
 
-def compose_audit(dossier: Dossier, folder: Path, most: int = 60) -> AuditContent:
+def compose_audit(dossier: AuditRecord, folder: Path, most: int = 60) -> AuditContent:
     """Return the content of an audit's page, having drawn its figures.
 
     Parameters
@@ -120,7 +120,7 @@ def compose_audit(dossier: Dossier, folder: Path, most: int = 60) -> AuditConten
         side_figures=_side_figures(dossier, rows, folder),
         ratio_figures=_ratio_figures(dossier, rows, folder),
         all_measures={
-            str(kind): Sheet.of(
+            str(kind): HtmlTable.from_frame(
                 f"Every measure of {kind_words(kind) or MISSING}", _audited_first(dossier, own), _MOST, _WIDE
             )
             for kind, own in rows.groupby("crime_type", sort=False)
@@ -128,12 +128,12 @@ def compose_audit(dossier: Dossier, folder: Path, most: int = 60) -> AuditConten
         flagged=_flagged(dossier, folder, most),
         figures=figures,
         sheets=sheets,
-        sensitivity=choices(dossier, most),
+        sensitivity=variant_rows(dossier, most),
         definitions={name: defined(name) for name in dict.fromkeys(named)},
     )
 
 
-def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
+def _key_numbers(dossier: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     counts = tables.tally(dossier.decision.findings)
     worst = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "pass")
     own = rows[tables.as_audited(dossier, rows)]
@@ -157,7 +157,7 @@ def _key_numbers(dossier: Dossier, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     return tuple(numbers)
 
 
-def _audited_first(dossier: Dossier, rows: pd.DataFrame) -> pd.DataFrame:
+def _audited_first(dossier: AuditRecord, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the audited ranking unit first, then those of the audited share."""
     share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
     order = 2 * (~rows["unit"].isin((unit, ""))).to_numpy() + (
@@ -166,7 +166,7 @@ def _audited_first(dossier: Dossier, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[np.argsort(order, kind="stable")]
 
 
-def _side_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
+def _side_figures(dossier: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
     own = rows[tables.as_audited(dossier, rows)]
     own = own[own["measure"].isin(("exposure", "coverage")) & (own["group"] != "")]
     figures = {}
@@ -188,7 +188,7 @@ def _side_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[st
     return figures
 
 
-def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
+def _ratio_figures(dossier: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
     own = rows[tables.as_audited(dossier, rows)]
     own = own[own["measure"].isin(RATIOS) & (own["group"] != "")]
     measures = [measure for measure in RATIOS if (own["measure"] == measure).any()]
@@ -210,11 +210,11 @@ def _ratio_figures(dossier: Dossier, rows: pd.DataFrame, folder: Path) -> dict[s
     return figures
 
 
-def _flagged(dossier: Dossier, folder: Path, most: int) -> tuple[Flagged, ...]:
+def _flagged(dossier: AuditRecord, folder: Path, most: int) -> tuple[Flagged, ...]:
     time, grid = tables.flag_time(dossier), dossier.grid
     if time is None or grid is None:
         return ()
-    ground, held = Ground.of(grid.geometry, parent_labels(grid)), tables.permanent(dossier, most)
+    ground, held = MapGround.from_cells(grid.geometry, parent_labels(grid)), tables.permanent(dossier, most)
     mark = RESEARCH_ONLY if dossier.standing == "withheld" else ""
     found = []
     for place, (kind, own) in enumerate(zip(dossier.crime_types, time, strict=True), start=1):
@@ -229,14 +229,16 @@ def _flagged(dossier: Dossier, folder: Path, most: int) -> tuple[Flagged, ...]:
         never = percent(float((own == 0).mean()))
         alt = f"Map of how long each cell was flagged for {kind}. {words} {never} of the cells never were."
         figure = FigureFile(path, alt, f"{kind}: part of the test periods in which a cell was flagged. {words}")
-        found.append(Flagged(kind, figure, Sheet.of(f"Permanently flagged areas: {kind}", areas, most), words))
+        found.append(
+            Flagged(kind, figure, HtmlTable.from_frame(f"Permanently flagged areas: {kind}", areas, most), words)
+        )
     return tuple(found)
 
 
-def _beyond(dossier: Dossier, folder: Path, most: int) -> tuple[dict[str, FigureFile], dict[str, Sheet]]:
+def _beyond(dossier: AuditRecord, folder: Path, most: int) -> tuple[dict[str, FigureFile], dict[str, HtmlTable]]:
     """Return figures and tables of explanation, feedback, frontier and records."""
     figures: dict[str, FigureFile] = {}
-    sheets: dict[str, Sheet] = {}
+    sheets: dict[str, HtmlTable] = {}
     for part in (explanation_parts, gap_parts, feedback_parts, frontier_parts, record_parts):
         drawn, told = part(dossier, folder, most)
         figures |= drawn
@@ -260,7 +262,7 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, default=str, ensure_ascii=False)
 
 
-def _map_words(dossier: Dossier) -> str:
+def _map_words(dossier: AuditRecord) -> str:
     share, unit = float(dossier.header.get("share", np.nan)), dossier.header.get("unit", "count")
     return (
         f"{percent(share, 0)} of the {dossier.flagged_of} ranked by {unit}"

@@ -44,7 +44,7 @@ _WHY_ABSENT: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Dossier:
+class AuditRecord:
     """What an audit knows of one forecaster; every report of it is made from nothing else.
 
     Every part but the decision may be absent. What is absent is said where it would stand, with the reason.

@@ -8,8 +8,8 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilp_models.domain.errors import StorageError
+from ilp_models.report.formatting import number, percent
 from ilp_models.report.page import write_whole
-from ilp_models.report.words import number, percent
 
 OPEN: Final = "TO BE FILLED BY A PERSON"
 _MARKED: Final = re.compile(rf"(?<!\\)\[{OPEN}: [^\]]*\]")

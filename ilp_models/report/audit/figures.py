@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 from ilp_models.domain.finding import ALL, Limit
 from ilp_models.report.definitions import defined
 from ilp_models.report.figures import GREY, INK, RED, STYLES, brief, literal, plain_axes, save
-from ilp_models.report.words import kind_words
+from ilp_models.report.formatting import kind_words
 
 _PALE: Final = "#dfe5ea"
 # The shared hues, darkened: small marks must stand out from white; told apart by shape, too.

@@ -11,7 +11,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import State
 from ilp_models.report import tables
 from ilp_models.report.definitions import defined
-from ilp_models.report.words import interval
+from ilp_models.report.formatting import interval
 
 _WORST: Final = (*map(str, (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)), tables.REPORTED)
 _ORDER: Final = (*map(str, (State.FAIL, State.REVIEW, State.INSUFFICIENT, State.PASS)), tables.REPORTED)  # of rows
@@ -22,7 +22,7 @@ _FIRST: Final = " First: "
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CheckSummary:
     """The findings of one check.
 
     Parameters
@@ -56,7 +56,7 @@ class Judged:
         return self.required and self.state == State.FAIL
 
 
-def judged(report: AuditReport) -> tuple[Judged, ...]:
+def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
     """Return the findings gathered by check: those that withhold first, those that are only reported last.
 
     Parameters
@@ -73,7 +73,7 @@ def judged(report: AuditReport) -> tuple[Judged, ...]:
     return tuple(sorted(found, key=lambda one: (not one.required, _WORST.index(one.state))))
 
 
-def _judged(check: str, rows: pd.DataFrame) -> Judged:
+def _judged(check: str, rows: pd.DataFrame) -> CheckSummary:
     states = [str(state) for state in rows["state"]]
     limits, titles = set(rows["limit"]), list(dict.fromkeys(rows["title"]))
     parts = []
@@ -83,7 +83,7 @@ def _judged(check: str, rows: pd.DataFrame) -> Judged:
             parts.append((state, state in _FOLDED and len(rows) > _FEW, own))
     passed = states.count(str(State.PASS))
     tally = f"{len(states)} not judged" if set(states) == {tables.REPORTED} else f"{passed} of {len(states)} pass"
-    return Judged(
+    return CheckSummary(
         check=check,
         label=defined(check).label,
         title=titles[0] if len(titles) == 1 else "",
@@ -145,7 +145,7 @@ def against(report: AuditReport) -> list[dict[str, Any]]:
         out where they are thin.
     """
     rows: list[dict[str, Any]] = []
-    for one in judged(report):
+    for one in summarise_checks(report):
         for state, _, own in one.parts:
             if state in (State.FAIL, State.REVIEW):
                 rows += [row | {"label": one.label} for row in own]

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from ilp_models.report.audit.tables import PERMANENT
 from ilp_models.report.figures import INK, literal, save
-from ilp_models.report.maps import Ground
+from ilp_models.report.maps import MapGround
 
 _MARK: Final = "#008080"
 _WIDTH: Final = 5.4  # inches
@@ -21,7 +21,7 @@ _COLOURS: Final = ("#f2f2f2", "#fde3c3", "#f9b27c", "#e06a4e", "#9e2f5f", "#3b0f
 _WORDS: Final = ("never", "up to 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "more than 75 %")
 
 
-def draw_flag_time(path: Path, ground: Ground, time: npt.NDArray[np.float64], title: str, mark: str) -> Path:
+def draw_flag_time(path: Path, ground: MapGround, time: npt.NDArray[np.float64], title: str, mark: str) -> Path:
     """Return the path of a map of the part of the test periods in which each cell was flagged.
 
     Parameters

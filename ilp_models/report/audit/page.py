@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ilp_models.domain.caveat import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
 from ilp_models.report import tables
 from ilp_models.report.audit.content import compose_audit, settings_text
-from ilp_models.report.audit.dossier import Dossier
-from ilp_models.report.audit.findings import judged, short_reasons
-from ilp_models.report.compose import records_in_a_line
+from ilp_models.report.audit.dossier import AuditRecord
+from ilp_models.report.audit.findings import short_reasons, summarise_checks
 from ilp_models.report.definitions import NOTATION, defined
+from ilp_models.report.formatting import percent
 from ilp_models.report.page import ICONS, write_page
-from ilp_models.report.words import percent
+from ilp_models.report.weekly_report import records_in_a_line
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class AuditPage:
             raise InputError(msg)
 
 
-def write_audit_page(report: AuditPage, dossier: Dossier, folder: Path, open_fields: str) -> Path:
+def write_audit_page(report: AuditPage, dossier: AuditRecord, folder: Path, open_fields: str) -> Path:
     """Return the path of an audit's page, its figures drawn beside it.
 
     Parameters
@@ -98,7 +98,7 @@ def write_audit_page(report: AuditPage, dossier: Dossier, folder: Path, open_fie
         reasons=tables.plain_reasons(decision),
         accepted=[defined(check).label.lower() for check in accepted] or ["the decision as it stands"],
         protocol=tables.audit_protocol(decision.report),
-        checks=judged(decision.report),
+        checks=summarise_checks(decision.report),
         short=short_reasons(decision),
         definitions={name: defined(name) for name in ("exposure", "coverage")},
         notation=NOTATION,
@@ -118,7 +118,7 @@ def write_audit_page(report: AuditPage, dossier: Dossier, folder: Path, open_fie
     return folder / report.file_name
 
 
-def _governance(dossier: Dossier) -> dict[str, str]:
+def _governance(dossier: AuditRecord) -> dict[str, str]:
     """Return the fields of governance in words; an empty list of tainted periods says that none are known."""
     plain = dossier.governance.to_dict()
     spans = [f"{one['start']} to {one['end']}: {one['why']}" for one in plain.pop("tainted_periods")]

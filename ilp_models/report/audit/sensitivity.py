@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.finding import ALL
-from ilp_models.report.audit.dossier import SENSITIVITY, Dossier
+from ilp_models.report.audit.dossier import SENSITIVITY, AuditRecord
 from ilp_models.report.definitions import defined
-from ilp_models.report.sheets import Sheet
-from ilp_models.report.words import MISSING, number
+from ilp_models.report.formatting import MISSING, number
+from ilp_models.report.html_table import HtmlTable
 
 _COLUMNS: Final = frozenset({"setting", "crime_type", "dimension", "group", "measure", "value", "against"})
 _STATES: Final = frozenset({"state", "state_at_low", "state_at_high", "changes"})
@@ -20,7 +20,7 @@ _MOST: Final = 400  # rows of a choice; report.json holds the others
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class VariantRow:
     """What one choice changes.
 
     Parameters
@@ -37,12 +37,12 @@ class Choice:
 
     name: str
     question: str
-    lines: Sheet | None
-    numbers: Sheet | None
+    lines: HtmlTable | None
+    numbers: HtmlTable | None
     why: str
 
 
-def choices(dossier: Dossier, most: int) -> tuple[Choice, ...]:
+def variant_rows(dossier: AuditRecord, most: int) -> tuple[VariantRow, ...]:
     """Return what each choice changes, those that nobody tried included.
 
     Parameters
@@ -63,21 +63,23 @@ def choices(dossier: Dossier, most: int) -> tuple[Choice, ...]:
         words = name.replace("_", " ")
         table, lines = dossier.sensitivity.get(name), None
         if table is not None and set(table.columns) >= _COLUMNS and len(table):
-            lines = Sheet.of(f"{words.capitalize()}: what changes", summary(table), most)
+            lines = HtmlTable.from_frame(f"{words.capitalize()}: what changes", summary(table), most)
             table = wide(table)
         elif table is not None and set(table.columns) >= _STATES:
             lines = _changing(table, most)
-        sheet = None if table is None else Sheet.of(f"Sensitivity: {words}", table, max(most, _MOST))
-        found.append(Choice(words.capitalize(), SENSITIVITY.get(name, ""), lines, sheet, dossier.why_absent(name)))
+        sheet = None if table is None else HtmlTable.from_frame(f"Sensitivity: {words}", table, max(most, _MOST))
+        found.append(VariantRow(words.capitalize(), SENSITIVITY.get(name, ""), lines, sheet, dossier.why_absent(name)))
     return tuple(found)
 
 
-def _changing(table: pd.DataFrame, most: int) -> Sheet:
+def _changing(table: pd.DataFrame, most: int) -> HtmlTable:
     """Return the findings whose state hangs on the error of the census, counted among those that have one."""
     changing = table[table["changes"].astype(bool)]
     judged = int((table["state"] != "reported").sum())
     words = f"{len(changing)} of {judged} findings would have another state at an end of the census interval"
-    return Sheet.of(words, changing.drop(columns=["week_low", "week_high", "changes"], errors="ignore"), most)
+    return HtmlTable.from_frame(
+        words, changing.drop(columns=["week_low", "week_high", "changes"], errors="ignore"), most
+    )
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:

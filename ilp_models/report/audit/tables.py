@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilp_models.domain.finding import ALL, Finding, State
 from ilp_models.domain.grid import parent_labels
-from ilp_models.report.audit.dossier import Dossier
+from ilp_models.report.audit.dossier import AuditRecord
 from ilp_models.report.definitions import defined
 
 KEYS: Final = ("crime_type", "share", "unit", "dimension", "group", "measure")
@@ -23,7 +23,7 @@ SIDES: Final = ("exposure", "coverage", "exposure_ratio", "need_adjusted_ratio")
 _STATES: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 
 
-def measure_rows(dossier: Dossier) -> pd.DataFrame:
+def measure_rows(dossier: AuditRecord) -> pd.DataFrame:
     """Return the measures of groups with every column, whatever was handed over.
 
     Parameters
@@ -60,7 +60,7 @@ def measure_rows(dossier: Dossier) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def as_audited(dossier: Dossier, rows: pd.DataFrame) -> pd.Series:
+def as_audited(dossier: AuditRecord, rows: pd.DataFrame) -> pd.Series:
     """Return which rows are of the audited share and ranking unit, or of no map at all.
 
     Parameters
@@ -80,7 +80,7 @@ def as_audited(dossier: Dossier, rows: pd.DataFrame) -> pd.Series:
     return pd.Series(cut | (rows["share"].isna() & (rows["unit"] == "")).to_numpy(), index=rows.index)
 
 
-def _of_findings(dossier: Dossier) -> pd.DataFrame:
+def _of_findings(dossier: AuditRecord) -> pd.DataFrame:
     header = dossier.header
     rows = [
         {
@@ -176,7 +176,7 @@ def extreme(rows: pd.DataFrame, measure: str) -> dict[str, Any] | None:
     return dict(own.loc[np.log(own["value"]).abs().idxmax()])
 
 
-def flag_time(dossier: Dossier) -> npt.NDArray[np.float64] | None:
+def flag_time(dossier: AuditRecord) -> npt.NDArray[np.float64] | None:
     """Return in which part of the test periods each cell was flagged.
 
     Parameters
@@ -192,7 +192,7 @@ def flag_time(dossier: Dossier) -> npt.NDArray[np.float64] | None:
     return None if dossier.flags is None else np.asarray(dossier.flags, dtype=float).mean(axis=2)
 
 
-def permanent(dossier: Dossier, count: int) -> dict[str, pd.DataFrame]:
+def permanent(dossier: AuditRecord, count: int) -> dict[str, pd.DataFrame]:
     """Return the areas that are flagged in more than half of the periods, by crime type.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.caveat import CAVEAT
+from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.comparison import figures as draw
 from ilp_models.report.comparison.content import ComparisonEvidence
@@ -17,9 +17,9 @@ from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN
 from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties_of
 from ilp_models.report.content import FigureFile
 from ilp_models.report.figures import draw_hit_curves
-from ilp_models.report.maps import Ground, draw_difference
+from ilp_models.report.formatting import percent
+from ilp_models.report.maps import MapGround, draw_difference
 from ilp_models.report.page import write_page, write_whole
-from ilp_models.report.words import percent
 
 _UNADJUSTED: Final = "before adjustment for the number of comparisons"
 
@@ -206,7 +206,7 @@ def _maps(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
     rivals = evidence.rivals
     if rivals is None:
         return {}
-    ground = Ground.of(rivals.grid.geometry, parent_labels(rivals.grid))
+    ground = MapGround.from_cells(rivals.grid.geometry, parent_labels(rivals.grid))
     versus = f"{rivals.first} less {rivals.second}"
     expected, deviance = folder / "difference-forecast.png", folder / "difference-deviance.png"
     draw_difference(expected, ground, rivals.expected, f"Forecast: {versus}", "expected events per cell and period")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.words import kind_words, percent
+from ilp_models.report.formatting import kind_words, percent
 
 _TURNED: Final = {"better": "worse", "worse": "better", "tie": "tie"}
 

@@ -7,20 +7,20 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.explanation.checks import (
     attribution_gaps,
     check_proxies,
     check_residual_proxies,
     check_stability,
 )
-from ilp_models.audit.explanation.proxies import Areas
-from ilp_models.domain.design import Column
+from ilp_models.audit.explanation.proxies import AreaProfiles
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.resampling import Resampling
 from ilp_models.domain.robustness import Robustness
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 
 LIMITS = {
@@ -67,15 +67,15 @@ def explanation(*extra, seed=0, robustness=None):
 
 def evidence(explained=None, people=None, minimum=None, replay=None):
     ours, theirs = cases.city()
-    return Evidence(
+    return CheckContext(
         replay=ours if replay is None else replay,
         baseline=theirs,
         grid=cases.grid(),
         explanation=explained,
         features=None if explained is None else explained.columns,
         limits=LIMITS,
-        minimum=Minimum() if minimum is None else minimum,
-        resampling=Resampling(draws=300),
+        minimum=MinEvidence() if minimum is None else minimum,
+        resampling=Bootstrap(draws=300),
         share=0.05,
         unit="count",
         floor=0.005,
@@ -156,7 +156,7 @@ def test_a_share_under_another_name_fails_however_it_is_written(disguise):
 def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_all_together():
     people = residents(slant=0.5)
     share, rng = share_of(people), np.random.default_rng(2)
-    area = Areas.of(people[0]).place
+    area = AreaProfiles.from_residents(people[0]).place
     noisy = share + 0.3 * share.std() * rng.normal(size=25)[area]
     found = check_proxies(evidence(explanation(("index", noisy)), people))
     assert state_of(found, "proxy_probe") is State.REVIEW
@@ -167,8 +167,8 @@ def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_al
 
 
 def test_the_interval_of_a_correlation_is_of_the_level_that_the_audit_asks_for():
-    people, narrow = residents(slant=0.5), Resampling(draws=300, level=0.5)
-    noise = np.random.default_rng(2).normal(size=25)[Areas.of(people[0]).place]
+    people, narrow = residents(slant=0.5), Bootstrap(draws=300, level=0.5)
+    noise = np.random.default_rng(2).normal(size=25)[AreaProfiles.from_residents(people[0]).place]
     given = evidence(explanation(("index", noise)), people)
     usual, half = (check_proxies(one)[0] for one in (given, replace(given, resampling=narrow)))
     widths = [np.ptp(np.arctanh([one.low, one.high])) * np.sqrt(25 - 3) / 2 for one in (usual, half)]
@@ -186,7 +186,7 @@ def test_constant_columns_and_equal_shares_are_no_proxies_but_no_evidence_either
 
 
 def test_with_few_areas_chance_alone_makes_proxies_so_nothing_is_said():
-    few = Minimum(areas=26)
+    few = MinEvidence(areas=26)
     found = [
         *check_proxies(evidence(explanation(), minimum=few)),
         *check_residual_proxies(evidence(explanation(), minimum=few)),
@@ -226,7 +226,7 @@ def test_errors_that_go_with_a_group_fail_and_others_do_not():
 def test_the_residual_correlation_is_that_of_areas_and_weeks():
     people = residents(slant=0.5)
     asked = evidence(None, people)
-    area = Areas.of(people[0])
+    area = AreaProfiles.from_residents(people[0])
     residual = asked.observed[0] - asked.replay.expected.values[0]
     rows = pd.DataFrame(residual).groupby(area.place).sum().to_numpy()
     shares = np.repeat(area.shares[:, [1]], rows.shape[1], axis=1)
@@ -260,10 +260,12 @@ def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
 
 def test_areas_are_those_of_the_table_or_else_the_cells():
     people = residents(0.5)[0]
-    areas = Areas.of(people)
+    areas = AreaProfiles.from_residents(people)
     assert len(areas.people) == 25
     assert areas.sums(people.total) == pytest.approx(areas.people)
-    assert len(Areas.of(replace(people, area=np.empty(0, dtype=np.int64))).people) == 100
-    assert len(Areas.of(replace(people, area=np.where(people.area < 5, -1, people.area))).people) == 20
+    assert len(AreaProfiles.from_residents(replace(people, area=np.empty(0, dtype=np.int64))).people) == 100
+    assert (
+        len(AreaProfiles.from_residents(replace(people, area=np.where(people.area < 5, -1, people.area))).people) == 20
+    )
     empty = replace(people, total=np.where(areas.place == 3, 0, people.total))
-    assert len(Areas.of(empty).people) == 24
+    assert len(AreaProfiles.from_residents(empty).people) == 24

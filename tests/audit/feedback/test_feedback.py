@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.feedback.city import City, areas_for
-from ilp_models.audit.feedback.feedback import FOLLOWED, WEIGHTED, Feedback, Patrols, check_feedback
+from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.feedback.city import FeedbackCity, areas_for
+from ilp_models.audit.feedback.feedback import FOLLOWED, WEIGHTED, Feedback, PatrolRule, check_feedback
 from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
@@ -19,13 +19,13 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
-from ilp_models.domain.resampling import Resampling
 from ilp_models.grid.parents import ByLabel
-from ilp_models.grid.square import Squares
-from ilp_models.model.kernels.kernel_density import KernelDensity
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.kernels.kernel_density import KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
-from ilp_models.model.means.ewma import Ewma
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import city, history_of, poisson_counts, replay_of, square_grid
 
 LIMITS = {
@@ -43,16 +43,16 @@ def history(rates=RATES, grid=None, **settings):
 
 def outcome(forecaster=None, share=1 / 12, **changes):
     forecaster = MovingAverage(20) if forecaster is None else forecaster
-    return simulate_feedback(forecaster, history(), Patrols(share), replace(QUICK, **changes), RATES)
+    return simulate_feedback(forecaster, history(), PatrolRule(share), replace(QUICK, **changes), RATES)
 
 
 def evidence(types=2):
     counts = poisson_counts((types, 12, 12))
     grid = square_grid(3, 4)
     one = replay_of(counts + 0.5, counts)
-    return Evidence(
+    return CheckContext(
         replay=one, baseline=one, grid=replace(grid, cells=one.expected.indexes["cell"]), explanation=None,
-        features=None, limits=LIMITS, minimum=Minimum(), resampling=Resampling(), share=0.05, unit="count", floor=0.01,
+        features=None, limits=LIMITS, minimum=MinEvidence(), resampling=Bootstrap(), share=0.05, unit="count", floor=0.01,
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_one_seed_gives_one_outcome_and_another_seed_another():
 
 @pytest.mark.parametrize(
     "forecaster",
-    [Ewma([8], [0.0]), KernelDensity(), ProspectiveHotSpot(), MovingAverage(8)],
+    [EWMA([8], [0.0]), KDE(), ProspectiveHotSpot(), MovingAverage(8)],
     ids=lambda one: type(one).__name__,
 )
 def test_every_kind_of_forecaster_can_be_simulated(forecaster):
@@ -126,10 +126,10 @@ def test_every_kind_of_forecaster_can_be_simulated(forecaster):
 
 def test_the_past_is_the_truth_unless_rates_are_given():
     real = history()
-    assert City.of(real).rates == pytest.approx(real.panel.values.mean(axis=2))
-    assert np.array_equal(City.of(real, 2 * RATES).rates, 2 * RATES)
+    assert FeedbackCity.from_history(real).rates == pytest.approx(real.panel.values.mean(axis=2))
+    assert np.array_equal(FeedbackCity.from_history(real, 2 * RATES).rates, 2 * RATES)
     with pytest.raises(InputError, match="True rates are one a crime type and cell"):
-        City.of(real, -RATES)
+        FeedbackCity.from_history(real, -RATES)
 
 
 def test_areas_are_parents_where_there_are_enough_else_cells_else_blocks():
@@ -147,11 +147,11 @@ def test_areas_are_parents_where_there_are_enough_else_cells_else_blocks():
 def test_a_city_of_parent_areas_adds_its_cells_up():
     grid = replace(city(6, 6), parents=pd.DataFrame({"beat": [f"b{cell // 3:02d}" for cell in range(36)]}))
     rates = np.arange(36.0)[None, :]
-    made = City.of(history(rates, grid), rates)
+    made = FeedbackCity.from_history(history(rates, grid), rates)
     assert made.rates == pytest.approx(rates.reshape(1, 12, 3).sum(axis=2))
     assert made.grid.area_m2.sum() == pytest.approx(grid.area_m2.sum())
     result = simulate_feedback(
-        MovingAverage(20), history(rates, grid), Patrols(0.1), replace(QUICK, reporting=0.5), rates
+        MovingAverage(20), history(rates, grid), PatrolRule(0.1), replace(QUICK, reporting=0.5), rates
     )
     assert result.areas == "beat"
     assert list(result.observed["areas"]) == [12]
@@ -160,7 +160,7 @@ def test_a_city_of_parent_areas_adds_its_cells_up():
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=72, max_size=72), st.integers(0, 9))
 def test_counts_written_as_records_are_counted_again(counts, seed):
-    made = City.of(history(RATES))
+    made = FeedbackCity.from_history(history(RATES))
     cube = np.array(counts, dtype=np.int64).reshape(2, 12, 3)
     table = made.records(cube, -3, np.random.default_rng(seed))
     known = made.known([table], 3, 0)
@@ -172,12 +172,12 @@ def test_in_the_simulated_city_the_truth_is_what_happens_not_what_is_recorded():
     flat = SimulatedType(yearly=4000.0, season=0.0, offspring=0.0)
     source = SimulatedCity(size_km=3.0, weeks=80, crime_types={"theft": flat}, reporting_slope=0.5, reporting_rate=0.5)
     events, _ = source.read()
-    grid = Squares(size=500, parents={"district": ByLabel()}).build(events)
-    real = History.at(events.end, events, grid, Calendar())
+    grid = SquareGrid(size=500, parents={"district": ByLabel()}).build(events)
+    real = History.from_events(events.end, events, grid, Calendar())
     rates = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()
     truth = real.panel.values.mean(axis=2) / rates
     simulated = replace(QUICK, reporting=0.5, replicates=3)
-    made = simulate_feedback(MovingAverage(20), real, Patrols(0.05), simulated, truth)
+    made = simulate_feedback(MovingAverage(20), real, PatrolRule(0.05), simulated, truth)
     assert made.areas == "district"
     assert made.excess("theft")[0] > made.excess("theft", WEIGHTED)[0] > 0
 
@@ -185,7 +185,7 @@ def test_in_the_simulated_city_the_truth_is_what_happens_not_what_is_recorded():
 def test_events_of_an_area_lie_in_its_cells_in_proportion_to_their_rates():
     grid = replace(city(6, 6), parents=pd.DataFrame({"beat": [f"b{cell // 3:02d}" for cell in range(36)]}))
     rates = np.tile([1.0, 0.0, 3.0], 12)[None, :]
-    made = City.of(history(rates, grid), rates)
+    made = FeedbackCity.from_history(history(rates, grid), rates)
     table = made.records(np.full((1, 12, 1), 500), 0, np.random.default_rng(0))
     cells = np.bincount(grid.locate(replace(made.real.events, table=table)), minlength=36).reshape(12, 3).sum(axis=0)
     assert cells[1] == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.groups.census_error import drawn_counts
+from ilp_models.audit.groups.sampling_error import drawn_counts
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from tests.audit.cases import Table

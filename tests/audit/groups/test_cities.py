@@ -18,9 +18,9 @@ from ilp_models.audit.groups.england_wales import CensusBulkTables
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.toronto import NeighbourhoodProfiles
 from ilp_models.domain.errors import InputError
-from ilp_models.grid.areas import GivenAreas
+from ilp_models.grid.areas import AreaGrid
 from ilp_models.grid.polygons import PolygonFile
-from ilp_models.grid.square import Squares
+from ilp_models.grid.square import SquareGrid
 from tests.audit.groups.published import dimensions_of, profile_rows, write_profiles
 from tests.builders import events_at, square_grid
 
@@ -115,7 +115,7 @@ def test_chicago_events_fall_in_community_areas_whose_residents_are_known():
     records = pd.read_parquet(place("chicago_sthsl", "events.parquet") / "events.parquet", columns=["lon", "lat"])
     some = records.dropna().sample(5000, random_state=0)
     events = points(some["lon"], some["lat"], "EPSG:32616")
-    grid = GivenAreas(str(folder / "community_areas_77.geojson"), "community_area").build(events)
+    grid = AreaGrid(str(folder / "community_areas_77.geojson"), "community_area").build(events)
     assert (grid.locate(events) >= 0).mean() > 0.99
     income, origin = GroupTable(source=chicago(folder), residents="residents", unmatched="refuse").on(grid)
     assert origin.total.sum() == 2_721_737
@@ -125,7 +125,7 @@ def test_chicago_events_fall_in_community_areas_whose_residents_are_known():
 def test_chicago_residents_come_to_squares_by_the_ground_of_their_areas():
     folder = place("chicago_demography", "community_areas_acs2013_2017.csv", "community_areas_77.geojson")
     path = str(folder / "community_areas_77.geojson")
-    grid = Squares(size=1000, active="all", area=path).build(points([-87.65], [41.88], "EPSG:32616"))
+    grid = SquareGrid(size=1000, active="all", area=path).build(points([-87.65], [41.88], "EPSG:32616"))
     drawn = PolygonFile(path, "community_area")
     given = GroupTable(source=chicago(folder), residents="residents", polygons=drawn, unmatched="refuse")
     origin = given.on(grid)[1]
@@ -167,7 +167,7 @@ def test_west_yorkshire_tables_join_the_lsoas_of_the_records(tmp_path):
     shares = totals(given.read())["ethnicity"] / 2_351_585
     stated = {"Asian": 0.158, "Black": 0.031, "mixed": 0.028, "White": 0.766, "another ethnic group": 0.017}
     assert shares.to_dict() == pytest.approx(stated, abs=0.0006)
-    areas = GivenAreas(str(folder / "lsoa2011.geojson"), "LSOA11CD")
+    areas = AreaGrid(str(folder / "lsoa2011.geojson"), "LSOA11CD")
     grid = areas.build(points([-1.55], [53.8], "EPSG:27700"))
     for one in given.on(grid):
         assert (one.missing, one.unmatched, len(one.by_area)) == (0, (), 1388)
@@ -189,7 +189,7 @@ def test_portland_residents_come_to_squares_from_neighbourhoods(tmp_path):
     source = CountColumns(str(folder / "neighborhoods_census2010.csv"), "neighborhood", origin)
     given = GroupTable(source=source, residents="residents", polygons=PolygonFile(str(path), "neighborhood"))
     events = points([-122.65], [45.52], "EPSG:32610")
-    grid = Squares(size=1000, active="all", area=str(path)).build(events)
+    grid = SquareGrid(size=1000, active="all", area=str(path)).build(events)
     with pytest.raises(InputError, match="'neighborhood' is empty in row 50; name every polygon"):
         given.on(grid)
     frame = gpd.read_file(path)

@@ -8,14 +8,14 @@ from sklearn.metrics import mean_absolute_error, mean_poisson_deviance
 from ilp_models.audit.measures.closed_form import largest_difference, largest_error_difference
 from ilp_models.audit.measures.dimension import tally_flags
 from ilp_models.audit.measures.errors import tally_errors
-from ilp_models.audit.measures.tally import Basis
+from ilp_models.audit.measures.group_sums import Basis
 from tests.audit.measures.test_formulas import deviance, random_case
 
 
 def both(seed, **size):
     """Return the sums of flags and of errors, and what they were made of."""
     flags, theirs, observed, expected, other, people = random_case(seed, **size)
-    basis, losses = Basis.of(people), (deviance(observed, expected), deviance(observed, other))
+    basis, losses = Basis.from_residents(people), (deviance(observed, expected), deviance(observed, other))
     sums = tally_flags(basis, flags, observed, theirs).whole, tally_errors(basis, expected, observed, losses).whole
     return sums, (flags, observed, expected, losses[0], people)
 

@@ -8,12 +8,12 @@ from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence, gini, permanent_cells
 from ilp_models.audit.measures.dimension import OF_ERRORS, OF_FLAGS, tally_flags
 from ilp_models.audit.measures.errors import calibration, tally_errors
-from ilp_models.audit.measures.tally import Basis
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.calibration import calibration_line
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.calibration import calibration_line
 
-FEW = Resampling(block=2, draws=50)
+FEW = Bootstrap(block=2, draws=50)
 
 
 def living(by_group):
@@ -42,11 +42,11 @@ def random_case(seed, kinds=2, cells=8, periods=9, groups=3):
 
 def measures(flags, theirs, observed, expected, other, people):
     """Return every measure of every type and group in one array."""
-    basis = Basis.of(people)
+    basis = Basis.from_residents(people)
     of_flags = tally_flags(basis, flags, observed, theirs).whole
     losses = deviance(observed, expected), deviance(observed, other)
     of_errors = tally_errors(basis, expected, observed, losses).whole
-    lasting = Permanence.of_flags(basis, flags).whole
+    lasting = Permanence.from_flags(basis, flags).whole
     with np.errstate(divide="ignore", invalid="ignore"):
         made = [
             *(formula(of_flags) for formula in OF_FLAGS.values()),
@@ -62,7 +62,7 @@ def test_errors_by_hand():
     observed, expected = np.array([[[1.0, 3], [4, 4]]]), np.array([[[2.0, 4], [3, 2]]])
     people = living([[30, 10], [20, 60]])
     losses = deviance(observed, expected), deviance(observed, np.full_like(observed, 3.0))
-    sums = tally_errors(Basis.of(people), expected, observed, losses).whole
+    sums = tally_errors(Basis.from_residents(people), expected, observed, losses).whole
     happened = np.array([4 * 0.75 + 8 * 0.25, 4 * 0.25 + 8 * 0.75])
     assert formulas.sum_ratio(sums)[0] == pytest.approx(np.array([6 * 0.75 + 5 * 0.25, 6 * 0.25 + 5 * 0.75]) / happened)
     assert formulas.over_prediction(sums)[0] == pytest.approx(np.array([2 * 0.75, 2 * 0.25]) / happened)
@@ -73,8 +73,8 @@ def test_errors_by_hand():
 
 def test_the_exposure_ratio_is_compared_with_that_of_the_baseline():
     flags, theirs, observed, _, _, people = random_case(4)
-    sums = tally_flags(Basis.of(people), flags, observed, theirs).whole
-    swapped = tally_flags(Basis.of(people), theirs, observed, flags).whole
+    sums = tally_flags(Basis.from_residents(people), flags, observed, theirs).whole
+    swapped = tally_flags(Basis.from_residents(people), theirs, observed, flags).whole
     ratio = formulas.baseline_exposure_ratio(sums)
     assert ratio == pytest.approx(formulas.exposure_ratio(sums) / formulas.exposure_ratio(swapped))
     assert formulas.baseline_exposure_ratio(swapped) == pytest.approx(1 / ratio)
@@ -85,10 +85,10 @@ def test_permanence_by_hand():
     flags = np.array([[[1.0, 1, 0], [0, 0, 1], [1, 1, 1]]])
     people = living([[30, 10], [20, 60], [10, 0]])
     assert permanent_cells(flags).tolist() == [[True, False, True]]
-    sums = Permanence.of_flags(Basis.of(people), flags).whole
+    sums = Permanence.from_flags(Basis.from_residents(people), flags).whole
     assert formulas.permanent(sums)[0] == pytest.approx([40 / 60, 10 / 70])
     assert formulas.permanent_ratio(sums)[0] == pytest.approx([40 / 60 * 70 / 10, 10 / 70 * 60 / 40])
-    none = Permanence.of_flags(Basis.of(people), flags * 0.4).whole
+    none = Permanence.from_flags(Basis.from_residents(people), flags * 0.4).whole
     assert formulas.permanent(none)[0].tolist() == [0, 0]
     with np.errstate(invalid="ignore"):
         assert formulas.permanent_ratio(none)[0].tolist() == [1, 1]
@@ -96,12 +96,12 @@ def test_permanence_by_hand():
 
 def test_permanence_in_drawn_weeks_is_that_of_maps_repeated():
     flags, _, _, _, _, people = random_case(5, periods=7)
-    weights = Resampling(block=1, draws=30).weights(7)
-    tally = Permanence.of_flags(Basis.of(people), flags)
+    weights = Bootstrap(block=1, draws=30).weights(7)
+    tally = Permanence.from_flags(Basis.from_residents(people), flags)
     drawn = tally.of_periods(weights)["permanent"]
     for row, weight in zip(drawn, weights.astype(int), strict=True):
         repeated = np.repeat(flags, weight, axis=2)
-        assert row == pytest.approx(Permanence.of_flags(Basis.of(people), repeated).whole["permanent"])
+        assert row == pytest.approx(Permanence.from_flags(Basis.from_residents(people), repeated).whole["permanent"])
 
 
 def test_gini_is_0_where_time_is_shared_and_near_1_where_one_cell_has_it():
@@ -157,14 +157,14 @@ def test_random_flags_expose_all_to_the_share_of_cells_on_average(seed, flagged)
     rng = np.random.default_rng(seed)
     flags = (rng.permuted(np.tile(np.arange(20), (1, 4000, 1)), axis=2) < flagged).astype(float).swapaxes(1, 2)
     people = living(rng.gamma(2.0, 100, (20, 3)))
-    sums = tally_flags(Basis.of(people), flags, np.ones_like(flags), flags).whole
+    sums = tally_flags(Basis.from_residents(people), flags, np.ones_like(flags), flags).whole
     assert formulas.exposure(sums) == pytest.approx(flagged / 20, abs=0.02)
 
 
 def test_without_other_residents_there_is_nothing_to_compare_with():
     flags, theirs, observed, _, _, _ = random_case(1)
     alone = living(np.full((8, 1), 100.0))
-    sums = tally_flags(Basis.of(alone), flags, observed, theirs).whole
+    sums = tally_flags(Basis.from_residents(alone), flags, observed, theirs).whole
     with np.errstate(divide="ignore", invalid="ignore"):
         assert np.isnan(formulas.exposure_ratio(sums)).all()
 

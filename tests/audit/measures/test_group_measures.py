@@ -4,12 +4,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.measures.checks import check_groups
 from ilp_models.audit.measures.table import COLUMNS, SHARES, measure_groups
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 
 BETWEEN = Limit(warn_above=1.05, fail_above=1.10)
@@ -26,15 +26,15 @@ OF_DIMENSIONS = {"coverage_ratio", "permanent_ratio", "bias_ratio"}
 def evidence(model=None, slant=0.3, **changes):
     known, baseline = cases.city()
     people = cases.audit(cases.group_table(slant)).groups.on(cases.grid())
-    made = Evidence(
+    made = CheckContext(
         replay=model or known,
         baseline=baseline,
         grid=cases.grid(),
         explanation=None,
         features=None,
         limits=LIMITS,
-        minimum=Minimum(),
-        resampling=Resampling(draws=200),
+        minimum=MinEvidence(),
+        resampling=Bootstrap(draws=200),
         share=0.2,
         unit="count",
         floor=0.005,
@@ -134,7 +134,7 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
 
 
 def test_groups_without_enough_evidence_are_shown_and_marked():
-    rows = measure_groups(evidence(minimum=Minimum(areas=20)), (0.2,))
+    rows = measure_groups(evidence(minimum=MinEvidence(areas=20)), (0.2,))
     groups = rows[rows["group"] != ""]
     assert not groups["enough"].any()
     assert groups.loc[groups["measure"] == "exposure", "value"].notna().all()
@@ -159,7 +159,7 @@ def test_a_model_alike_for_both_groups_passes():
 def test_too_high_forecasts_where_one_group_lives_fail():
     known, _ = cases.city()
     slope = np.linspace(0.5, 1.5, 100)[None, :, None]
-    made = evidence(replace(known, expected=known.expected * slope), slant=0.8, minimum=Minimum(areas=5))
+    made = evidence(replace(known, expected=known.expected * slope), slant=0.8, minimum=MinEvidence(areas=5))
     for check in ("bias_ratio", "baseline_exposure_ratio", "permanently_flagged"):
         states = {where: finding.state for where, finding in findings(made, check).items()}
         assert states["all", "Upland" if check == "baseline_exposure_ratio" else ""] is State.FAIL, check
@@ -179,7 +179,7 @@ def test_where_no_cell_is_permanently_flagged_the_ratio_is_1_and_the_reason_says
         assert "there is no such cell" in finding.reason
 
 
-@pytest.mark.parametrize("minimum", [Minimum(areas=20), Minimum(events=1e6)])
+@pytest.mark.parametrize("minimum", [MinEvidence(areas=20), MinEvidence(events=1e6)])
 def test_too_little_evidence_is_insufficient_in_all_of_them(minimum):
     made = check_groups(evidence(minimum=minimum))
     thin = [finding for finding in made if finding.check != "closed_form"]

@@ -8,12 +8,12 @@ import pytest
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.clusters import Clusters
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.extremes import pair
+from ilp_models.audit.measures.group_gaps import pair
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, exchanged
 from ilp_models.audit.measures.intervals import Drawn, draw
 from ilp_models.audit.measures.multiplicity import p_values
-from ilp_models.audit.measures.tally import Basis, Cube, Tally, exchanged
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
 
 def living(by_group, area=None):
@@ -40,8 +40,8 @@ def test_week_intervals_cover_the_ratio_of_the_city_at_hand():
     for seed in range(150):
         flags = (rng.random((1, 40, 52)) < chance).astype(float)
         observed = rng.poisson(np.repeat(rates, 52, axis=2)).astype(float)
-        tally = tally_flags(Basis.of(people), flags, observed, flags)
-        need = Drawn.of_weeks(tally, Resampling(draws=400, seed=seed)).estimate(formulas.need_adjusted_ratio)
+        tally = tally_flags(Basis.from_residents(people), flags, observed, flags)
+        need = Drawn.from_weeks(tally, Bootstrap(draws=400, seed=seed)).estimate(formulas.need_adjusted_ratio)
         held += int(((need.low[0] <= truth) & (truth <= need.high[0])).sum())
         made += 3
     assert 0.9 <= held / made <= 0.985
@@ -62,8 +62,8 @@ def test_area_intervals_cover_the_ratio_of_cities_made_alike():
     for seed in range(150):
         by_group, flagged = world(80)
         flags = flagged.astype(float)[None, :, None]
-        tally = Tally.of(Basis.of(living(by_group)), {"exposed": Cube(flags, "people")})
-        ratio = draw([tally], Resampling(draws=400, seed=seed))[0].measure(formulas.exposure_ratio)
+        tally = GroupSums.from_cubes(Basis.from_residents(living(by_group)), {"exposed": Cube(flags, "people")})
+        ratio = draw([tally], Bootstrap(draws=400, seed=seed))[0].measure(formulas.exposure_ratio)
         assert np.isnan(ratio.week_low).all()
         held += int(ratio.area_low[0, 0] <= truth <= ratio.area_high[0, 0])
     assert 0.89 <= held / 150 <= 0.99
@@ -74,8 +74,8 @@ def test_p_values_are_uniform_where_flags_have_nothing_to_do_with_residents():
     for seed in range(200):
         people = city(rng)
         flags = np.repeat(rng.permuted(np.arange(40) < 8)[None, :, None].astype(float), 4, axis=2)
-        tally = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
-        ratio = draw([tally], Resampling(draws=199, seed=seed))[0].measure(formulas.exposure_ratio)
+        tally = GroupSums.from_cubes(Basis.from_residents(people), {"exposed": Cube(flags, "people")})
+        ratio = draw([tally], Bootstrap(draws=199, seed=seed))[0].measure(formulas.exposure_ratio)
         plain.append(ratio.p_chance[0, 0])
         smallest.append(ratio.p_adjusted.min())
         assert (ratio.p_adjusted >= ratio.p_chance).all()
@@ -89,8 +89,8 @@ def test_flags_that_follow_a_group_lie_beyond_chance():
     rng = np.random.default_rng(3)
     people = city(rng)
     flags = np.repeat((people.shares[:, 0] > 0.6)[None, :, None].astype(float), 12, axis=2)
-    tally = tally_flags(Basis.of(people), flags, np.ones_like(flags), flags)
-    drawn = draw([tally], Resampling(draws=500))[0]
+    tally = tally_flags(Basis.from_residents(people), flags, np.ones_like(flags), flags)
+    drawn = draw([tally], Bootstrap(draws=500))[0]
     ratio = drawn.measure(formulas.exposure_ratio)
     assert ratio.p_chance[0, 0] < 0.01
     assert ratio.p_adjusted[0, 0] < 0.02
@@ -108,8 +108,8 @@ def test_nobody_moved_gives_the_measures_themselves_on_cells_of_larger_areas():
     people = living(np.repeat(rng.dirichlet(np.ones(3), 20), 4, axis=0) * rng.gamma(2, 100, (80, 1)), area)
     flags, theirs = ((rng.random((2, 80, 6)) < 0.3).astype(float) for _ in range(2))
     observed = rng.poisson(1.0, flags.shape).astype(float)
-    tally = tally_flags(Basis.of(people), flags, observed, theirs)
-    moved = exchanged([tally], Resampling(draws=20))[0]
+    tally = tally_flags(Basis.from_residents(people), flags, observed, theirs)
+    moved = exchanged([tally], Bootstrap(draws=20))[0]
     for formula in (formulas.exposure, formulas.patrol_share, formulas.need_adjusted_ratio, formulas.coverage):
         values = formula(moved)
         assert values[0] == pytest.approx(formula(tally.whole))
@@ -119,29 +119,29 @@ def test_nobody_moved_gives_the_measures_themselves_on_cells_of_larger_areas():
 
 def test_a_cell_without_an_area_is_one_of_its_own_and_empty_cells_are_none():
     people = living([[1.0, 2], [3, 4], [5, 6], [0, 0]])
-    known = Clusters.of(Residents("x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0))
+    known = Clusters.from_residents(Residents("x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0))
     assert len(known) == 3
     mixed = Residents(
         "x", ("a", "b"), people.by_group, people.total, people.by_group, 0.0, area=np.array([0, 0, -1, -1])
     )
-    assert Clusters.of(mixed).people.tolist() == [10, 11]
+    assert Clusters.from_residents(mixed).people.tolist() == [10, 11]
 
 
 def test_areas_exchange_residents_within_strata_of_similar_population():
     people = city(np.random.default_rng(5), areas=70)
-    clusters = Clusters.of(people)
+    clusters = Clusters.from_residents(people)
     strata = clusters.strata
     assert np.bincount(strata).min() >= 20
     assert clusters.people[strata == 0].max() <= clusters.people[strata == 1].min()
-    places = np.concatenate(list(clusters.exchanged(Resampling(draws=30), 4)))
+    places = np.concatenate(list(clusters.exchanged(Bootstrap(draws=30), 4)))
     assert (np.sort(places, axis=1) == np.arange(70)).all()
     assert (strata[places] == strata).all()
-    assert Clusters.of(city(np.random.default_rng(5), areas=39)).strata.max() == 0
+    assert Clusters.from_residents(city(np.random.default_rng(5), areas=39)).strata.max() == 0
 
 
 def test_areas_are_drawn_as_often_as_there_are_areas():
-    clusters = Clusters.of(city(np.random.default_rng(6)))
-    times = np.concatenate(list(clusters.drawn(Resampling(draws=300))))
+    clusters = Clusters.from_residents(city(np.random.default_rng(6)))
+    times = np.concatenate(list(clusters.drawn(Bootstrap(draws=300))))
     assert (times.sum(axis=1) == 40).all()
     assert times.mean(axis=0) == pytest.approx(1, abs=0.3)
 
@@ -150,19 +150,19 @@ def test_draws_without_any_flag_widen_the_area_interval_and_do_not_hide_it():
     people = city(np.random.default_rng(7), areas=60)
     flags = np.zeros((1, 60, 4))
     flags[0, [3, 9, 14, 20, 33, 41, 55]] = 1  # drawn not once in one of 1,000 draws
-    tally = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
-    ratio = draw([tally], Resampling(draws=4000))[0].measure(formulas.exposure_ratio)
+    tally = GroupSums.from_cubes(Basis.from_residents(people), {"exposed": Cube(flags, "people")})
+    ratio = draw([tally], Bootstrap(draws=4000))[0].measure(formulas.exposure_ratio)
     assert (ratio.area_low < ratio.value).all()
     assert (ratio.value < ratio.area_high).all()
     flags[0, 9:] = 0
-    rare = Tally.of(Basis.of(people), {"exposed": Cube(flags, "people")})
-    assert np.isnan(draw([rare], Resampling(draws=400))[0].measure(formulas.exposure_ratio).area_high).all()
+    rare = GroupSums.from_cubes(Basis.from_residents(people), {"exposed": Cube(flags, "people")})
+    assert np.isnan(draw([rare], Bootstrap(draws=400))[0].measure(formulas.exposure_ratio).area_high).all()
 
 
 def test_too_few_weeks_or_areas_leave_no_interval():
     flags = np.ones((1, 2, 8))
-    two = tally_flags(Basis.of(living([[3.0, 1], [1, 3]])), flags, flags, flags)
-    spread = draw([two], Resampling(draws=20))[0].measure(formulas.exposure)
+    two = tally_flags(Basis.from_residents(living([[3.0, 1], [1, 3]])), flags, flags, flags)
+    spread = draw([two], Bootstrap(draws=20))[0].measure(formulas.exposure)
     assert spread.value == pytest.approx(1)
     for name in ("week_low", "week_high", "area_low", "area_high", "chance_low", "chance_high", "p_chance"):
         assert np.isnan(getattr(spread, name)).all(), name
@@ -172,8 +172,8 @@ def test_the_two_groups_furthest_apart_stay_the_same_in_other_weeks_and_are_foun
     rng = np.random.default_rng(8)
     people = city(rng, groups=4)
     flags = (rng.random((1, 40, 52)) < 0.2).astype(float)
-    tally = tally_flags(Basis.of(people), flags, rng.poisson(1.0, flags.shape).astype(float), flags)
-    drawn = draw([tally], Resampling(draws=300))[0]
+    tally = tally_flags(Basis.from_residents(people), flags, rng.poisson(1.0, flags.shape).astype(float), flags)
+    drawn = draw([tally], Bootstrap(draws=300))[0]
     ratio = drawn.extreme(formulas.coverage, partial(pair, enough=np.ones((1, 4), dtype=bool), lowest=True))
     coverage = formulas.coverage(tally.whole)
     assert ratio.value == pytest.approx(coverage.min() / coverage.max())

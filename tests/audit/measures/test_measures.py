@@ -6,18 +6,18 @@ from fairlearn.metrics import MetricFrame, selection_rate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.flags import Cut
+from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.closed_form import largest_difference
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.extremes import pair
+from ilp_models.audit.measures.group_gaps import pair
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.measures.intervals import Drawn
-from ilp_models.audit.measures.tally import Basis
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 
-FEW = Resampling(block=2, draws=50)
+FEW = Bootstrap(block=2, draws=50)
 
 
 def living(by_group, total=None):
@@ -36,12 +36,12 @@ def random_case(seed, kinds=2, cells=8, periods=9, groups=3):
 
 def whole(flags, observed, people):
     """Return sums over everything."""
-    return tally_flags(Basis.of(people), flags, observed).whole
+    return tally_flags(Basis.from_residents(people), flags, observed).whole
 
 
 def drawn(flags, observed, people, resampling=FEW):
     """Return sums as drawn from periods."""
-    return Drawn.of_weeks(tally_flags(Basis.of(people), flags, observed), resampling)
+    return Drawn.from_weeks(tally_flags(Basis.from_residents(people), flags, observed), resampling)
 
 
 def measures(flags, observed, people):
@@ -158,7 +158,7 @@ def test_random_flags_expose_everyone_to_the_share_of_cells():
 
 def test_intervals_hold_the_estimate_and_need_enough_periods():
     flags, observed, people = random_case(6, periods=24)
-    estimate = drawn(flags, observed, people, Resampling(block=2, draws=500)).estimate(formulas.need_adjusted_ratio)
+    estimate = drawn(flags, observed, people, Bootstrap(block=2, draws=500)).estimate(formulas.need_adjusted_ratio)
     assert (estimate.low < estimate.value).all()
     assert (estimate.value < estimate.high).all()
     short = drawn(flags[..., :3], observed[..., :3], people).estimate(formulas.need_adjusted_ratio)
@@ -179,7 +179,7 @@ def test_the_ranking_unit_decides_which_cell_is_flagged():
     area = np.array([4.0, 1.0, 3.0, 2.0])
     people = np.array([100.0, 50.0, 4.0, 0.0])
     flags = {
-        unit: Cut(area, unit, residents=people).flagged(expected, 0.4)[0][0, :, 0].tolist()
+        unit: FlaggingRule(area, unit, residents=people).flagged(expected, 0.4)[0][0, :, 0].tolist()
         for unit in ("count", "per_km2", "per_resident")
     }
     assert flags["count"] == [1, 0, 0, 0]
@@ -189,6 +189,6 @@ def test_the_ranking_unit_decides_which_cell_is_flagged():
 
 def test_unknown_units_are_refused():
     with pytest.raises(InputError, match=r"audit\.unit='crime'"):
-        Cut(np.ones(2), "crime")
+        FlaggingRule(np.ones(2), "crime")
     with pytest.raises(InputError, match="needs a group table"):
-        Cut(np.ones(2), "per_resident")
+        FlaggingRule(np.ones(2), "per_resident")

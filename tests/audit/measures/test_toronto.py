@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.flags import Cut
+from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.closed_form import largest_difference
 from ilp_models.audit.measures.dimension import tally_flags
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.measures.intervals import Drawn
-from ilp_models.audit.measures.tally import Basis
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit.cases import Table
 from tests.builders import square_grid
 
@@ -27,7 +27,7 @@ if not (PEOPLE.is_dir() and EVENTS.is_file()):
     pytest.skip("the Toronto census groups are not beside the checkout", allow_module_level=True)
 
 TYPES = ("Assault", "Robbery", "Auto Theft")
-DRAWS = Resampling(draws=200)
+DRAWS = Bootstrap(draws=200)
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +84,17 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
     # three neighbourhoods tie for the last two places in auto theft; the stated ratio takes them in the table's order
     in_order = last_year - np.arange(140)[:, None] * 1e-6
     shared, ordered = (
-        tally_flags(Basis.of(people), Cut(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0], counts[..., 52:])
+        tally_flags(
+            Basis.from_residents(people),
+            FlaggingRule(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0],
+            counts[..., 52:],
+        )
         for rank in (last_year, in_order)
     )
     robbery, theft = 1, 2
     assert formulas.patrol_share(ordered.whole)[robbery, black] / share == pytest.approx(1.377, abs=0.0005)
     assert formulas.burden_share(ordered.whole)[robbery, black] / share == pytest.approx(1.126, abs=0.0005)
-    need = Drawn.of_weeks(ordered, DRAWS).estimate(formulas.need_adjusted_ratio)
+    need = Drawn.from_weeks(ordered, DRAWS).estimate(formulas.need_adjusted_ratio)
     assert need.value[robbery, black] == pytest.approx(1.223, abs=0.0005)
     assert need.value[theft, black] == pytest.approx(1.161, abs=0.0005)
     assert need.low[robbery, black] < need.value[robbery, black] < need.high[robbery, black]
@@ -102,8 +106,8 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
 def test_exposures_to_assault_are_near_those_of_a_weekly_model_and_equal_fairlearn(table, grid, counts):
     people = GroupTable(source=Table(table), residents="residents").on(grid)[1]
     mean = np.stack([counts[..., at : at + 52].mean(axis=2) for at in range(51)], axis=2)
-    flags = Cut(np.ones(140)).flagged(mean[:1], 14 / 140)[0]
-    sums = tally_flags(Basis.of(people), flags, counts[:1, :, 52:]).whole
+    flags = FlaggingRule(np.ones(140)).flagged(mean[:1], 14 / 140)[0]
+    sums = tally_flags(Basis.from_residents(people), flags, counts[:1, :, 52:]).whole
     exposure = dict(zip(people.groups, formulas.exposure(sums)[0], strict=True))
     # stated for a weekly LightGBM ranking; a 52-week mean flags nearly the same neighbourhoods
     stated = {"vm_black": 0.240, "vm_south_asian": 0.238, "vm_not": 0.145, "vm_chinese": 0.144}

@@ -13,7 +13,7 @@ def column(*values):
 
 def test_sums_are_those_worked_out_by_hand():
     z = column(1.0, 2.0, -0.5, 3.0, 0.0, -2.0, -3.0)
-    one = Cusum.of(z, 0.5, 4.0)
+    one = Cusum.from_values(z, 0.5, 4.0)
     # up: .5, 2, 1, 3.5, 3, .5, 0; down: 0, 0, 0, 0, 0, 1.5, 4
     np.testing.assert_allclose(one.up.ravel(), [0.5, 2.0, 1.0, 3.5, 3.0, 0.5, 0.0])
     np.testing.assert_allclose(one.down.ravel(), [0.0, 0.0, 0.0, 0.0, 0.0, 1.5, 4.0])
@@ -21,13 +21,13 @@ def test_sums_are_those_worked_out_by_hand():
 
 
 def test_after_a_breach_both_sums_start_again():
-    one = Cusum.of(column(3.0, 3.0, 3.0, 3.0, 3.0), 0.5, 4.0)
+    one = Cusum.from_values(column(3.0, 3.0, 3.0, 3.0, 3.0), 0.5, 4.0)
     np.testing.assert_allclose(one.up.ravel(), [2.5, 5.0, 2.5, 5.0, 2.5])
     assert one.breach.ravel().tolist() == [False, True, False, True, False]
 
 
 def test_a_period_without_a_number_leaves_the_sums_as_they_were():
-    one = Cusum.of(column(2.0, np.nan, 2.0), 0.5, 9.0)
+    one = Cusum.from_values(column(2.0, np.nan, 2.0), 0.5, 9.0)
     np.testing.assert_allclose(one.up.ravel(), [1.5, 1.5, 3.0])
 
 
@@ -46,8 +46,8 @@ def breached(rng, reference, ahead, allowance, limit, *, autocorrelation=0.0, ru
     for at in range(1, len(noise)):
         noise[at] += autocorrelation * noise[at - 1]
     noise = noise[50:]
-    known = Reference.of(noise[:reference])
-    return Cusum.of(known.standardised(noise[reference:]), allowance, limit).breach.any(axis=0).mean()
+    known = Reference.from_values(noise[:reference])
+    return Cusum.from_values(known.standardised(noise[reference:]), allowance, limit).breach.any(axis=0).mean()
 
 
 @pytest.mark.parametrize(("reference", "allowance", "limit"), [(52, 0.5, 5.0), (52, 1.0, 3.0), (26, 1.0, 3.5)])
@@ -93,20 +93,20 @@ def test_autocorrelation_is_seen_and_widens_the_spread():
     noise = rng.normal(size=(2000, 1))
     for at in range(1, len(noise)):
         noise[at] += 0.5 * noise[at - 1]
-    known = Reference.of(noise)
+    known = Reference.from_values(noise)
     assert known.autocorrelation[0] == pytest.approx(0.5, abs=0.06)
     assert known.spread[0] == pytest.approx(noise.std() * np.sqrt(3), rel=0.1)
 
 
 def test_a_series_that_never_moved_has_the_least_spread_or_none():
     flat = np.full((10, 1), 0.3)
-    assert Reference.of(flat, 0.01).spread[0] == 0.01
-    assert np.isnan(Reference.of(flat).standardised(flat)).all()
-    assert Reference.of(flat).autocorrelation[0] == 0
+    assert Reference.from_values(flat, 0.01).spread[0] == 0.01
+    assert np.isnan(Reference.from_values(flat).standardised(flat)).all()
+    assert Reference.from_values(flat).autocorrelation[0] == 0
 
 
 def test_periods_without_a_number_are_left_out_of_the_reference():
-    known = Reference.of(column(1.0, np.nan, 3.0))
+    known = Reference.from_values(column(1.0, np.nan, 3.0))
     assert (known.mean[0], known.periods[0]) == (2.0, 2)
 
 

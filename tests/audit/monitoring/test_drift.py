@@ -17,20 +17,20 @@ def weekly(rng, before, now):
 
 def test_the_distance_is_the_share_of_events_that_would_have_to_move():
     counts = np.array([[6.0, 3.0, 1.0]] * 10 + [[3.0, 3.0, 4.0]])
-    shift = Shift.of(counts, 10)
+    shift = Shift.from_counts(counts, 10)
     assert shift.distance == pytest.approx(0.3)
     assert (shift.count_before, shift.count_now) == (100.0, 10.0)
 
 
 def test_where_nothing_moved_about_one_distribution_in_twenty_is_beyond_the_noise():
     rng, share = np.random.default_rng(0), [0.4, 0.3, 0.2, 0.1]
-    beyond = np.mean([Shift.of(weekly(rng, share, share), AUDITED).beyond for _ in range(1500)])
+    beyond = np.mean([Shift.from_counts(weekly(rng, share, share), AUDITED).beyond for _ in range(1500)])
     assert 0.02 < beyond < 0.09
 
 
 def test_a_tenth_of_the_events_that_moved_is_beyond_the_noise():
     rng = np.random.default_rng(1)
-    shifts = [Shift.of(weekly(rng, [0.4, 0.3, 0.3], [0.3, 0.4, 0.3]), AUDITED) for _ in range(50)]
+    shifts = [Shift.from_counts(weekly(rng, [0.4, 0.3, 0.3], [0.3, 0.4, 0.3]), AUDITED) for _ in range(50)]
     assert np.mean([shift.beyond for shift in shifts]) > 0.95
     assert np.mean([shift.distance for shift in shifts]) == pytest.approx(0.1, abs=0.02)
 
@@ -39,13 +39,13 @@ def test_a_season_within_the_reference_counts_as_noise():
     rng = np.random.default_rng(2)
     summer = 0.5 + 0.2 * np.sin(2 * np.pi * np.arange(AUDITED + NEW) / 52)
     counts = np.stack([rng.poisson(100 * summer), rng.poisson(100 * (1 - summer))], axis=1).astype(float)
-    shift = Shift.of(counts, AUDITED)
+    shift = Shift.from_counts(counts, AUDITED)
     assert shift.distance > 0.1
     assert not shift.beyond
 
 
 def test_too_short_a_reference_judges_nothing():
-    shift = Shift.of(np.ones((6, 2)), 5)
+    shift = Shift.from_counts(np.ones((6, 2)), 5)
     assert np.isnan(shift.noise_high)
     assert not shift.beyond
 

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.evidence import Minimum
+from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.monitoring.cusum import run_length
 from ilp_models.audit.monitoring.monitoring import ABOUT, Monitoring
-from ilp_models.audit.monitoring.series import MEASURES, Series, Terms
+from ilp_models.audit.monitoring.series import MEASURES, Series, SeriesOptions
 from ilp_models.domain.errors import InputError
 from tests.audit.cases import audit, city, grid, group_table
 
 AUDITED, NEW = 52, 52
-TERMS = Terms("count", 0.1, 40, Minimum())
+TERMS = SeriesOptions("count", 0.1, 40, MinEvidence())
 
 
 def series(values, measure="exposure"):
@@ -141,7 +141,7 @@ def test_without_a_new_period_or_a_series_nothing_is_watched():
 def measured():
     replay, _ = city()
     residents = audit(group_table(slant=0.4)).groups.on(grid())
-    return Series.of(replay, grid(), residents, TERMS), residents[0], replay
+    return Series.from_replay(replay, grid(), residents, TERMS), residents[0], replay
 
 
 def value(found, *about):
@@ -182,7 +182,7 @@ def test_measures_of_a_period_are_those_worked_out_by_hand(measured):
 def test_a_group_with_too_few_events_is_thin():
     replay, _ = city()
     residents = audit(group_table()).groups.on(grid())
-    found = Series.of(replay, grid(), residents, replace(TERMS, minimum=Minimum(events=1e6)))
+    found = Series.from_replay(replay, grid(), residents, replace(TERMS, minimum=MinEvidence(events=1e6)))
     thin = found.about[found.about["group"] != ""]["thin"]
     assert thin.str.contains("weighted events").all()
     assert (found.about[found.about["dimension"] == ""]["thin"] == "").all()

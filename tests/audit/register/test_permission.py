@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from ilp_models.audit.gate import decide
-from ilp_models.audit.register.keys import read_public_keys
-from ilp_models.audit.register.permission import approve, permitted, record, withdraw
-from ilp_models.audit.register.register import Entry, Register
-from ilp_models.audit.register.signing import Signing
+from ilp_models.audit.register.approvals import approve, record, registered_decision, withdraw
+from ilp_models.audit.register.register import Register, RegisterEntry
+from ilp_models.audit.register.signatures import read_public_keys
+from ilp_models.audit.register.signing import ReviewerSignature
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -57,7 +57,7 @@ def register(tmp_path, passed, reviewed):
 
 def signing(**changed):
     given = {"reviewer": "R. Viewer", "reason": "discussed on 5 January", "who": "rv", "now": NOW}
-    return Signing(**given | changed)
+    return ReviewerSignature(**given | changed)
 
 
 def keys(folder, name="reviewer", private=None):
@@ -78,10 +78,10 @@ def test_the_cases_are_what_they_should_be(passed, reviewed):
 
 def test_a_review_is_permitted_once_a_reviewer_signs_for_it(register, reviewed):
     with pytest.raises(WithheldError, match="A reviewer may accept this"):
-        permitted(register, reviewed, NOW).permits(cases.forecast(), NOW)
+        registered_decision(register, reviewed, NOW).require_permission(cases.forecast(), NOW)
     approve(register, reviewed, signing(), FILES)
-    known = permitted(register, reviewed, NOW)
-    known.permits(cases.forecast(), NOW)
+    known = registered_decision(register, reviewed, NOW)
+    known.require_permission(cases.forecast(), NOW)
     assert known.approval.reason == "discussed on 5 January"
     assert known.approval.reviews == ("sum_ratio",)
 
@@ -134,7 +134,7 @@ def test_an_approval_without_a_reason_is_refused(register, passed):
 
 
 def test_a_decision_that_the_register_does_not_know_permits_nothing(tmp_path, passed):
-    for act in (permitted, lambda *a: approve(a[0], a[1], signing(), FILES)):
+    for act in (registered_decision, lambda *a: approve(a[0], a[1], signing(), FILES)):
         with pytest.raises(WithheldError, match="knows no decision"):
             act(Register(tmp_path / "empty.jsonl"), passed, NOW)
 
@@ -143,7 +143,7 @@ def test_a_withdrawn_decision_permits_nothing_and_cannot_be_approved_again(regis
     approve(register, reviewed, signing(), FILES)
     withdraw(register, reviewed.seal, "records were incomplete", "rv", NOW)
     with pytest.raises(WithheldError, match=r"withdrawn on 2026-01-05 by rv: records were incomplete"):
-        permitted(register, reviewed, NOW)
+        registered_decision(register, reviewed, NOW)
     with pytest.raises(WithheldError, match="withdrawn"):
         approve(register, reviewed, signing(), FILES)
     with pytest.raises(WithheldError, match="withdrawn already"):
@@ -159,7 +159,7 @@ def test_a_withdrawal_of_nothing_or_for_nothing_is_refused(register, passed, sea
 def test_a_clock_moved_back_past_the_last_line_permits_nothing(register, passed):
     approve(register, passed, signing(now=NOW + timedelta(days=2)), FILES)
     with pytest.raises(WithheldError, match="set it right"):
-        permitted(register, passed, NOW)
+        registered_decision(register, passed, NOW)
 
 
 def test_of_two_approvals_at_once_one_stands(register, reviewed):
@@ -184,27 +184,27 @@ def test_a_signature_is_asked_for_where_keys_are_trusted(register, passed, tmp_p
     secret, public = keys(tmp_path / "keys")
     trusted = read_public_keys(public)
     with pytest.raises(WithheldError, match="needs a signed approval"):
-        permitted(register, passed, NOW, trusted)
+        registered_decision(register, passed, NOW, trusted)
     approve(register, passed, signing(key=secret), FILES)
-    assert permitted(register, passed, NOW, trusted).approval.key != ""
+    assert registered_decision(register, passed, NOW, trusted).approval.key != ""
     _, other = keys(tmp_path / "others")
     with pytest.raises(WithheldError, match="none of the keys"):
-        permitted(register, passed, NOW, read_public_keys(other))
+        registered_decision(register, passed, NOW, read_public_keys(other))
     assert b"PRIVATE" not in register.path.read_bytes()
 
 
 def test_an_unsigned_approval_does_not_do_where_keys_are_trusted(register, passed, tmp_path):
     approve(register, passed, signing(), FILES)
-    permitted(register, passed, NOW).permits(cases.forecast(), NOW)
+    registered_decision(register, passed, NOW).require_permission(cases.forecast(), NOW)
     with pytest.raises(WithheldError, match="none of the keys"):
-        permitted(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
+        registered_decision(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
 
 
 def test_a_line_without_a_signature_does_not_keep_a_reviewer_from_signing(register, passed, tmp_path):
     secret, public = keys(tmp_path / "keys")
     approve(register, passed, signing(reason="anybody could have written this"), FILES)
     approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=1)), FILES)
-    known = permitted(register, passed, NOW + timedelta(hours=2), read_public_keys(public))
+    known = registered_decision(register, passed, NOW + timedelta(hours=2), read_public_keys(public))
     assert known.approval.reason == "discussed on 5 January"
     with pytest.raises(WithheldError, match="approved already"):
         approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=3)), FILES)
@@ -254,10 +254,10 @@ def test_governance_that_nobody_could_read_is_refused(wrong):
 
 
 def test_other_terms_than_audited_are_refused(passed):
-    passed.holds_for({"unit": "count", "share": 0.05})
+    passed.require_same_settings({"unit": "count", "share": 0.05})
     for asked in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
         with pytest.raises(WithheldError, match=f"audit was made with {next(iter(asked))}="):
-            passed.holds_for(asked)
+            passed.require_same_settings(asked)
 
 
 @pytest.mark.parametrize("spelling", ["Rainer, T.", "T Rainer", "t.rainer", "T. Rai\u0301ner", "\uff34. Rain\u200ber"])
@@ -290,9 +290,9 @@ def test_tainted_periods_that_are_no_list_of_settings_are_refused(periods):
 
 @pytest.mark.parametrize("content", [{}, {"reviewer": "R. Viewer", "reason": "x", "reviews": 5}, {"reviewer": ""}])
 def test_an_approval_that_says_too_little_permits_nothing(register, passed, content):
-    register.append(Entry("approved", "rv", passed.seal, NOW, content))
+    register.append(RegisterEntry("approved", "rv", passed.seal, NOW, content))
     with pytest.raises(WithheldError, match="says too little"):
-        permitted(register, passed, NOW)
+        registered_decision(register, passed, NOW)
 
 
 def test_keys_of_kinds_that_nobody_supports_are_refused(tmp_path):

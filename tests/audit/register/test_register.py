@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ilp_models.audit.register.register import Entry, Register, _canonical, _digest
+from ilp_models.audit.register.register import Register, RegisterEntry, _canonical, _digest
 from ilp_models.domain.errors import InputError, StorageError
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -14,7 +14,7 @@ LINES = 5
 
 def entry(hours=0, **changed):
     given_ = {"act": "decided", "who": "r.viewer", "decision": "ab" * 32, "moment": START + timedelta(hours=hours)}
-    return Entry(**given_ | changed)
+    return RegisterEntry(**given_ | changed)
 
 
 def filled(folder, lines=LINES):

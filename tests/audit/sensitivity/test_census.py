@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ilp_models.audit.evidence import Evidence, Minimum
+from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.measures.checks import check_groups
 from ilp_models.audit.sensitivity.census import COLUMNS, vary_census
 from ilp_models.domain.finding import Limit, State
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 
 LIMITS = {"need_adjusted_ratio": Limit(warn_above=1.15, fail_above=1.25), "coverage_ratio": Limit(fail_below=0.8)}
@@ -22,9 +22,9 @@ MEASURES = {
 def evidence(**changes):
     known, baseline = cases.city()
     people = cases.audit(cases.group_table(0.3)).groups.on(cases.grid())
-    made = Evidence(
+    made = CheckContext(
         replay=known, baseline=baseline, grid=cases.grid(), explanation=None, features=None, limits=LIMITS,
-        minimum=Minimum(), resampling=Resampling(draws=200), share=0.2, unit="count", floor=0.005, residents=people,
+        minimum=MinEvidence(), resampling=Bootstrap(draws=200), share=0.2, unit="count", floor=0.005, residents=people,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -80,7 +80,7 @@ def test_a_finding_whose_state_hangs_on_the_census_is_told():
 
 
 def test_what_rests_on_too_little_stays_insufficient_whatever_the_census():
-    made = evidence(minimum=Minimum(areas=1000))
+    made = evidence(minimum=MinEvidence(areas=1000))
     table = vary_census(made, [made.residents] * 3, check_groups(made))
     judged = table[table["state"] != "reported"]
     assert set(judged["state"]) == set(judged["state_at_high"]) == {"insufficient"}

@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ilp_models.audit.evidence import Evidence, Minimum
-from ilp_models.audit.flags import Cut
+from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.tally import Basis
+from ilp_models.audit.measures.group_sums import Basis
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.checks import check_areal_unit, check_tainted_periods
-from ilp_models.audit.sensitivity.choices import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
-from ilp_models.audit.sensitivity.flagging import COLUMNS, Flagging, overlap
+from ilp_models.audit.sensitivity.enforcement_types import check_enforcement_types, enforcement_kind, vary_types
+from ilp_models.audit.sensitivity.flagging import COLUMNS, FlaggedMap, overlap
 from ilp_models.audit.sensitivity.reporting import band, check_reporting, vary_reporting
-from ilp_models.audit.sensitivity.types import check_enforcement_types, enforcement_kind, vary_types
+from ilp_models.audit.sensitivity.variants import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.governance import TaintedPeriod
-from ilp_models.domain.resampling import Resampling
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of, square_grid
 
 LIMITS = {"reporting_sensitivity": Limit(warn_below=0.8, fail_below=0.6), "areal_unit": Limit(warn_above=0, neutral=0)}
@@ -93,9 +93,9 @@ def evidence(expected=None, observed=None, residents=None, **settings):
     parents = settings.pop("parents", pd.DataFrame({"beat": [f"b{cell // 4}" for cell in range(36)]}))
     people = (lives(np.linspace(0.1, 0.9, 36)),) if residents is None else residents
     given = {"limits": LIMITS, "share": 0.25, "unit": "count", "floor": 0.01, **settings}
-    return Evidence(
+    return CheckContext(
         replay=replay, baseline=replay, grid=replace(grid, cells=cells, parents=parents), explanation=None,
-        features=None, minimum=Minimum(), resampling=Resampling(draws=200), residents=people, **given,
+        features=None, minimum=MinEvidence(), resampling=Bootstrap(draws=200), residents=people, **given,
     )  # fmt: skip
 
 
@@ -182,7 +182,9 @@ def test_a_finding_that_rests_on_the_areal_unit_is_sent_to_review():
     share = np.full(36, 0.5)
     share[0], share[1:4] = 0.05, 0.95
     one = evidence(expected, residents=(lives(share),), share=1 / 36)
-    assert Flagging.of(one).measures().set_index(["measure", "group"])["value"]["exposure_ratio", "low"] < 0.2
+    assert (
+        FlaggedMap.from_context(one).measures().set_index(["measure", "group"])["value"]["exposure_ratio", "low"] < 0.2
+    )
     table = vary_areas(one)
     assert value(table, "beat", "exposure_ratio", "a", "low", "against") < 0.2
     assert value(table, "beat", "exposure_ratio", "a", "low") > 1.1
@@ -329,7 +331,7 @@ def test_the_pool_without_enforcement_types_is_that_of_the_others():
     one = evidence()
     table = vary_types(one, kinds=["b"])
     assert set(table["crime_type"]) == {"all"}
-    alone = Flagging.of(one).measures().set_index(["crime_type", "measure", "group"])["value"]
+    alone = FlaggedMap.from_context(one).measures().set_index(["crime_type", "measure", "group"])["value"]
     assert value(table, "without b", "exposure_ratio", group="low") == pytest.approx(
         alone["a", "exposure_ratio", "low"]
     )
@@ -361,7 +363,7 @@ def test_assaults_of_toronto_move_as_stated_if_poorer_places_report_less():
         table = vary_reporting(one, deprived=deprived)
         table = table[table["setting"].str.startswith("delta 0.3,")]
         table = table[table["dimension"].isin(["", "origin"])].set_index(["measure", "group"])
-        basis = Basis.of(dimensions[0])
+        basis = Basis.from_residents(dimensions[0])
         sums = [tally_flags(basis, flags, one.observed).whole for flags in (one.flags, _flags(one, deprived))]
         before, after = (formulas.exposure_ratio(one_sum, reference=1)[0, 0] for one_sum in sums)
         assert (before, after) == pytest.approx((1.37, exposure), abs=0.005)
@@ -371,4 +373,4 @@ def test_assaults_of_toronto_move_as_stated_if_poorer_places_report_less():
 def _flags(one, deprived):
     residents = next(item for item in one.residents if item.dimension == deprived[0])
     happened = one.replay.expected.values / band(residents, deprived[1], 0.3)[:, None]
-    return Cut(one.grid.area_m2).flagged(happened, one.share)[0]
+    return FlaggingRule(one.grid.area_m2).flagged(happened, one.share)[0]

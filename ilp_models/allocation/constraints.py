@@ -1,0 +1,272 @@
+"""Constraints of an allocation as rows of a linear programme, each with its name and how to mend it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
+
+from ilp_models.domain.allocation_input import AllocationInput, GroupsOfCells
+from ilp_models.domain.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+Bounds = float | Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """Some rows low <= A x <= high over the cells chosen.
+
+    Parameters
+    ----------
+    name : str
+        What is asked, in words.
+    mend : str
+        What to change where it cannot be met.
+    matrix : csr_matrix
+        A, shape (rows, variables).
+    low, high : ndarray of float64
+        Bounds, shape (rows,).
+    """
+
+    name: str
+    mend: str
+    matrix: csr_matrix
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class ExposureCap:
+    """The most that a group's residents may be exposed to effort, compared with others.
+
+    Parameters
+    ----------
+    cap : float or mapping of str to float
+        Rho: largest ratio of a group's exposure to that of the reference, for all groups or by name.
+    reference : str, optional
+        The group that others are compared with; by default each is compared with all other residents.
+
+    Raises
+    ------
+    InputError
+        If a cap is no number above 0.
+    """
+
+    cap: Bounds
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a cap that is none."""
+        _check_bounds("exposure", self.cap, np.inf)
+
+    def rules(self, groups: GroupsOfCells, chance: float) -> Iterator[Constraint]:
+        """Yield one rule a group.
+
+        Parameters
+        ----------
+        groups : GroupsOfCells
+            Residents by the groups of the dimension.
+        chance : float
+            Probability with which a cell that is not chosen is covered all the same.
+
+        Yields
+        ------
+        Rule
+            sum a_i (n_ig / N_g - rho n_ir / N_r) <= 0, in expectation over the draw.
+
+        Raises
+        ------
+        InputError
+            If the reference or a group is unknown.
+        """
+        people = groups.by_group
+        for place, group, cap in _named(groups, self.cap, without=self.reference):
+            others = groups.total - people[:, place]
+            if self.reference is not None:
+                others = people[:, groups.groups.index(self.reference)]
+            if not (np.isfinite(cap) and others.sum() > 0 and people[:, place].sum() > 0):
+                continue
+            weights = people[:, place] / people[:, place].sum() - cap * others / others.sum()
+            weights = weights / np.abs(weights).max()  # a solver's tolerance is absolute
+            yield in_expectation(
+                f"exposure of {groups.dimension}/{group} at most {cap:g} times that of {self.reference or 'the rest'}",
+                f"raise allocation.exposure.{groups.dimension}.cap",
+                weights,
+                (-np.inf, 0.0),
+                chance,
+            )
+
+
+def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
+    """Yield one rule a group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw.
+
+    Parameters
+    ----------
+    groups : GroupsOfCells
+        Residents by the groups of the dimension.
+    floor : float or mapping of str to float
+        c: the least share of a group's expected events on covered land, for all groups or by name.
+    expected : ndarray of float64
+        Expected events y_i, shape (cells,).
+    chance : float
+        Probability with which a cell that is not chosen is covered all the same.
+
+    Yields
+    ------
+    Rule
+        One a group.
+
+    Raises
+    ------
+    InputError
+        If a group is unknown or a floor is no share.
+    """
+    _check_bounds("coverage", floor, 1.0)
+    for place, group, least in _named(groups, floor):
+        events = expected * groups.shares[:, place]
+        if events.sum() > 0:
+            yield in_expectation(
+                f"coverage of {groups.dimension}/{group} at least {least:g}",
+                f"lower allocation.coverage.{groups.dimension}, or raise the budget",
+                events / events.sum(),
+                (least, np.inf),
+                chance,
+            )
+
+
+def district_rules(territory: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
+    """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw.
+
+    Parameters
+    ----------
+    territory : Territory
+        The cells and their districts.
+    need : ndarray of float64
+        Effort of each cell where it is chosen.
+    minimum : float or mapping of str to float
+        Least effort in the unit of the budget, for every district or by name.
+
+    Yields
+    ------
+    Rule
+        One for each district named, or one for all where a single number is given, as that is mended at once.
+
+    Raises
+    ------
+    InputError
+        If a district is unknown or a minimum is negative.
+    """
+    _check_bounds("districts", minimum, np.inf)
+    names = territory.districts.astype(str)
+    known = [name for name in np.unique(names) if name]
+    if not isinstance(minimum, Mapping):
+        if known:
+            rows = csr_matrix([np.where(names == district, need, 0.0) for district in known])
+            bounds = np.full(len(known), float(minimum)), np.full(len(known), np.inf)
+            name = f"at least {minimum:g} for each of {len(known)} districts"
+            yield Constraint(name, "lower allocation.districts", rows, *bounds)
+        return
+    for district, least in minimum.items():
+        if district not in known:
+            msg = f"allocation.districts names {district!r}, which is no district here; known: {', '.join(known[:5])}."
+            raise InputError(msg)
+        row = np.where(names == district, need, 0.0)
+        bounds = np.array([float(least)]), np.array([np.inf])
+        mend = f"lower allocation.districts for {district}"
+        yield Constraint(f"at least {least:g} for district {district}", mend, csr_matrix(row), *bounds)
+
+
+def spacing_rules(territory: AllocationInput, metres: float) -> Iterator[Constraint]:
+    """Yield the rule that no two chosen cells have centres closer than a distance.
+
+    Parameters
+    ----------
+    territory : Territory
+        The cells.
+    metres : float
+        Least distance between centres.
+
+    Yields
+    ------
+    Rule
+        One row for each set of cells that are all too close to each other: at most one of them is chosen. Sets bind a
+        solver tighter than pairs do.
+    """
+    pairs = cKDTree(territory.centres).query_pairs(metres * (1 - 1e-9), output_type="ndarray")
+    if len(pairs) == 0:
+        return
+    close: list[set[int]] = [set() for _ in territory.area_m2]
+    for left, right in pairs:
+        close[left].add(int(right))
+        close[right].add(int(left))
+    sets: list[list[int]] = []
+    bound: set[tuple[int, int]] = set()
+    for left, right in map(tuple, pairs.tolist()):
+        if (left, right) in bound:
+            continue
+        members = [left, right]
+        shared = close[left] & close[right]
+        while shared:
+            # the one that leaves most candidates, the first in order among equals
+            member = max(sorted(shared), key=lambda cell: len(shared & close[cell]))
+            members.append(member)
+            shared = shared & close[member]
+        members.sort()
+        bound.update((a, b) for place, a in enumerate(members) for b in members[place + 1 :])
+        sets.append(members)
+    rows = np.repeat(np.arange(len(sets)), [len(members) for members in sets])
+    columns = np.concatenate([np.array(members) for members in sets])
+    shape = (len(sets), len(territory.area_m2))
+    matrix = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=shape)
+    high = np.ones(len(sets))
+    yield Constraint(
+        f"chosen cells at least {metres:g} m apart", "lower allocation.spacing", matrix, -np.inf * high, high
+    )
+
+
+def in_expectation(name: str, mend: str, weights: Floats, bounds: tuple[float, float], chance: float) -> Constraint:
+    """Return the rule low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a chance for the others.
+
+    Parameters
+    ----------
+    name, mend : str
+        What is asked and how to mend it.
+    weights : ndarray of float64
+        w_i, shape (cells,).
+    bounds : tuple of float
+        Low and high.
+    chance : float
+        Probability of being covered without being chosen.
+
+    Returns
+    -------
+    Rule
+        Over the cells chosen: a_i = chance + (1 - chance) x_i.
+    """
+    shift = chance * float(weights.sum())
+    low, high = (np.array([bound - shift]) for bound in bounds)
+    return Constraint(name, mend, csr_matrix((1 - chance) * weights), low, high)
+
+
+def _named(groups: GroupsOfCells, bounds: Bounds, without: str | None = None) -> Iterator[tuple[int, str, float]]:
+    """Yield position, name and bound of the groups that a bound speaks of."""
+    asked = list(bounds) if isinstance(bounds, Mapping) else []
+    unknown = [name for name in (*asked, *filter(None, [without])) if name not in groups.groups]
+    if unknown:
+        msg = f"{groups.dimension} has no group {unknown[0]!r}; its groups are {', '.join(groups.groups)}."
+        raise InputError(msg)
+    for place, group in enumerate(groups.groups):
+        bound: Any = bounds.get(group) if isinstance(bounds, Mapping) else bounds
+        if group != without and bound is not None:
+            yield place, group, float(bound)
+
+
+def _check_bounds(what: str, bounds: Bounds, most: float) -> None:
+    numbers = list(bounds.values()) if isinstance(bounds, Mapping) else [bounds]
+    if not all(0 <= float(number) <= most for number in numbers):
+        msg = f"allocation.{what} needs numbers from 0 to {most:g}, not {numbers}."
+        raise InputError(msg)

@@ -1,0 +1,94 @@
+"""One clear line for everything that can stop a run."""
+
+import errno
+from collections.abc import Iterator
+
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from ilp_models.domain.errors import IlpError
+
+FAILURE, USAGE, INTERRUPT = 1, 2, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+
+
+class UsageError(Exception):
+    """The command line asks for something that does not exist."""
+
+
+def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
+    """Return the line to show for an error and the exit code.
+
+    Parameters
+    ----------
+    error : BaseException
+        What stopped the run.
+    hint : str
+        The closest match to a misspelt setting, or nothing.
+
+    Returns
+    -------
+    tuple of str and int
+        One line that says what is wrong and the way out; 1, 2 for usage, 130 for an interrupt.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return (
+            "Interrupted; the run folder stays marked UNFINISHED. The same command takes up what is stored.",
+            INTERRUPT,
+        )
+    chain = tuple(_causes(error))
+    for cause in chain:
+        if isinstance(cause, IlpError | UsageError):
+            return _one_line(cause, _setting(error)), USAGE if isinstance(cause, UsageError) else FAILURE
+        if isinstance(cause, OSError) and not isinstance(cause, HydraException):
+            return _storage(cause), FAILURE
+        if isinstance(cause, ModuleNotFoundError) and isinstance(error, InstantiationException):
+            return (
+                f"The package {cause.name} is not installed{_setting(error)}: pip install 'ilp-models[scale]'.",
+                USAGE,
+            )
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _configuration(error, chain[-1], hint), USAGE
+    return f"{type(error).__name__}: {_one_line(error)} Run it again with --debug for the trace.", FAILURE
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _setting(error: BaseException) -> str:
+    """Return where in the settings an object could not be built, in brackets."""
+    _, found, key = str(error).rpartition("full_key: ")
+    return f" (setting: {key.split()[0]})" if found and isinstance(error, InstantiationException) else ""
+
+
+def _one_line(error: BaseException, suffix: str = "") -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{text}{suffix}" if suffix or text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _storage(error: OSError) -> str:
+    what = f" {error.filename}" if error.filename else ""
+    if error.errno in _FULL:
+        return f"The disk is full: could not write{what}. Free some space, or choose another folder with output=FOLDER."
+    if error.errno in _BARRED:
+        return f"Cannot use{what}: {error.strerror}. Choose a folder you may write to with output=FOLDER."
+    return f"Cannot use{what}: {error.strerror}." if error.strerror else _one_line(error)
+
+
+def _configuration(error: Exception, root: BaseException, hint: str) -> str:
+    """Return the sentence of Hydra's message that says what is wrong, without its advice on Hydra itself."""
+    if isinstance(error, InstantiationException):
+        return f"{_one_line(root).removesuffix('.')}{_setting(error)}. {hint}".strip()
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} must be given: type {error.full_key}=VALUE."
+    if isinstance(error, OverrideParseException):
+        key, given, value = str(error.override).partition("=")
+        word = f"{key}='{value}'" if given else f"{key}=VALUE"
+        return f'Cannot read the setting {error.override!r}: put quotes around value and word, as in "{word}".'
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return f"{first.rstrip('.:')}. {hint}".strip()

@@ -1,0 +1,175 @@
+"""Which column of a publisher's file holds what, checked before any file is opened."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Final, Self
+
+from ilp_models.data.personal_data import looks_personal
+from ilp_models.domain.errors import InputError
+
+_TIMES: Final = ("occurred_at", "occurred_date", "occurred_month")
+_TIMES_OF_DAY: Final = ("occurred_hour", "occurred_time")
+_REPORTS: Final = ("reported_at", "reported_date")
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """The publisher's names of the columns that events are made of.
+
+    Parameters
+    ----------
+    crime_type : str
+        The publisher's label of the offence.
+    occurred_at : str, optional
+        Date and time of the incident. Give this, or ``occurred_date``, or ``occurred_month``.
+    occurred_date : str, optional
+        Date of the incident; only the date as written counts, whatever time and offset follow it.
+    occurred_hour : str, optional
+        Hour of the day, 0 to 23, beside ``occurred_date``.
+    occurred_time : str, optional
+        Time of the day such as ``23:10``, ``23:10:00`` or ``2310``, beside ``occurred_date``.
+    occurred_month : str, optional
+        Month of the incident where nothing finer is published; events are put at its start.
+    reported_at : str, optional
+        Date and time at which the police learnt of it.
+    reported_date : str, optional
+        Date of the report; an event counts as known from the end of that day.
+    lat, lon : str, optional
+        Degrees. Give both, or ``x`` and ``y``.
+    x, y : str, optional
+        Coordinates in ``input_crs``.
+    area : str, optional
+        The publisher's area label.
+
+    Raises
+    ------
+    InputError
+        If what is needed is not given, or is given twice.
+    """
+
+    crime_type: str
+    occurred_at: str | None = None
+    occurred_date: str | None = None
+    occurred_hour: str | None = None
+    occurred_time: str | None = None
+    occurred_month: str | None = None
+    reported_at: str | None = None
+    reported_date: str | None = None
+    lat: str | None = None
+    lon: str | None = None
+    x: str | None = None
+    y: str | None = None
+    area: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that leaves a time or place open."""
+        if len(self._given(_TIMES)) != 1:
+            msg = f"data.columns needs exactly one of {', '.join(_TIMES)}; given: {self._given(_TIMES) or 'none'}."
+            raise InputError(msg)
+        if self._given(_TIMES_OF_DAY) and (self.occurred_date is None or len(self._given(_TIMES_OF_DAY)) > 1):
+            msg = "data.columns takes one of occurred_hour and occurred_time, and only beside occurred_date."
+            raise InputError(msg)
+        if len(self._given(_REPORTS)) > 1:
+            msg = "data.columns takes one of reported_at and reported_date, not both."
+            raise InputError(msg)
+        if self._given(("lat", "lon", "x", "y")) not in (["lat", "lon"], ["x", "y"]):
+            msg = "data.columns needs lat and lon (degrees), or x and y (in data.input_crs); give one whole pair."
+            raise InputError(msg)
+
+    @classmethod
+    def from_settings(cls, mapping: Mapping[str, str | None]) -> Self:
+        """Return the columns declared by a mapping, such as a config holds.
+
+        Parameters
+        ----------
+        mapping : mapping of str to str or None
+            Role to column name; None where the file has no such column.
+
+        Returns
+        -------
+        Columns
+            The checked declaration.
+
+        Raises
+        ------
+        InputError
+            If a role is misspelt or ``crime_type`` is missing.
+        """
+        roles = [field.name for field in fields(cls)]
+        for role in mapping:
+            if role not in roles:
+                msg = f"data.columns.{role} is unknown{closest(role, roles)}; choose among {', '.join(roles)}."
+                raise InputError(msg)
+        given = {role: str(column) for role, column in mapping.items() if column is not None}
+        if "crime_type" not in given:
+            msg = "data.columns.crime_type is missing; name the column that holds the publisher's offence label."
+            raise InputError(msg)
+        return cls(**given)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The two roles that hold the place: ``lon, lat`` or ``x, y``."""
+        return ("x", "y") if self.lat is None else ("lon", "lat")
+
+    def declared(self) -> dict[str, str]:
+        """Return the declared columns.
+
+        Returns
+        -------
+        dict of str to str
+            Role to column name, only those given.
+        """
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {role: column for role, column in named.items() if column is not None}
+
+    def _given(self, roles: Iterable[str]) -> list[str]:
+        return [role for role in roles if getattr(self, role) is not None]
+
+
+def refuse_person_column(column: str, setting: str) -> None:
+    """Return quietly unless the column speaks of persons.
+
+    Parameters
+    ----------
+    column : str
+        Name in the publisher's file.
+    setting : str
+        The setting that asks for it, for the message.
+
+    Raises
+    ------
+    InputError
+        If the name of the column speaks of a person.
+    """
+    if looks_personal(column):
+        msg = (
+            f"{setting}={column!r} speaks of persons and is refused: only places, times and crime types may enter; "
+            "name another column or leave it out."
+        )
+        raise InputError(msg)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return a hint at the known word that is spelt most like a wrong one.
+
+    Parameters
+    ----------
+    word : str
+        What was given.
+    known : iterable of str
+        What would have been right.
+
+    Returns
+    -------
+    str
+        Such as `` (did you mean 'lat'?)``; empty if nothing is close.
+
+    Examples
+    --------
+    >>> closest("Latitud", ["Latitude", "Longitude"])
+    " (did you mean 'Latitude'?)"
+    """
+    by_lower = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" (did you mean {by_lower[found[0]]!r}?)" if found else ""

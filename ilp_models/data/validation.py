@@ -1,0 +1,169 @@
+"""Settings checked when a source is described, long before its files are opened."""
+
+import codecs
+from collections.abc import Sequence
+from zoneinfo import available_timezones
+
+import pandas as pd
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from ilp_models.data.schema import closest
+from ilp_models.domain.errors import InputError
+
+
+def one_of(setting: str, value: str, choices: Sequence[str]) -> None:
+    """Return quietly if a word is one of the choices.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str
+        As given.
+    choices : sequence of str
+        What is allowed.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if value not in choices:
+        msg = f"{setting}={value!r} is unknown{closest(str(value), choices)}; choose one of {', '.join(choices)}."
+        raise InputError(msg)
+
+
+def time_zone(setting: str, value: str | None) -> None:
+    """Return quietly if a name is that of a time zone, or none is given.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str or None
+        IANA name.
+
+    Raises
+    ------
+    InputError
+        If no such zone exists.
+    """
+    if value is not None and value not in available_timezones():
+        msg = f"{setting}={value!r} is no time zone{closest(str(value), available_timezones())}; give an IANA name."
+        raise InputError(msg)
+
+
+def crs(setting: str, value: str) -> CRS:
+    """Return the coordinate reference system of a name.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str
+        Such as ``EPSG:32617``.
+
+    Returns
+    -------
+    CRS
+        As pyproj knows it.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    try:
+        return CRS.from_user_input(value)
+    except CRSError as error:
+        msg = f"{setting}={value!r} is no coordinate reference system; give one like EPSG:4326 or EPSG:32617."
+        raise InputError(msg) from error
+
+
+def moment(setting: str, value: str | None) -> pd.Timestamp | None:
+    """Return the wall-clock moment of a setting.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str or None
+        ISO 8601 date or date and time, without an offset.
+
+    Returns
+    -------
+    Timestamp or None
+        None if nothing is given.
+
+    Raises
+    ------
+    InputError
+        If it is no moment, or carries an offset.
+    """
+    if value is None:
+        return None
+    try:
+        found = pd.to_datetime(str(value), format="ISO8601")
+    except ValueError as error:
+        msg = f"{setting}={value!r} is no date; write it like 2021-12-31."
+        raise InputError(msg) from error
+    if pd.isna(found) or found.tzinfo is not None:
+        msg = f"{setting}={value!r} must be a local date or time without an offset; write it like 2021-12-31."
+        raise InputError(msg)
+    return found
+
+
+def delay(setting: str, value: str) -> pd.Timedelta:
+    """Return the length of time of a setting.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str
+        Such as ``14 days``.
+
+    Returns
+    -------
+    Timedelta
+        Not negative.
+
+    Raises
+    ------
+    InputError
+        If it is none, or negative.
+    """
+    try:
+        found = pd.Timedelta(value)
+    except ValueError as error:
+        msg = f"{setting}={value!r} is no length of time; write it like '14 days'."
+        raise InputError(msg) from error
+    if not isinstance(value, str) or pd.isna(found) or found < pd.Timedelta(0):
+        msg = f"{setting}={value!r} must be a length of time with its unit, not negative, like '14 days'."
+        raise InputError(msg)
+    return found
+
+
+def encoding(setting: str, value: str) -> None:
+    """Return quietly if Python knows an encoding, or it is to be found.
+
+    Parameters
+    ----------
+    setting : str
+        Name of the setting, for the message.
+    value : str
+        Such as ``utf-8``, or ``auto``.
+
+    Raises
+    ------
+    InputError
+        If Python does not know it.
+    """
+    try:
+        known = value == "auto" or codecs.lookup(value)._is_text_encoding
+    except LookupError:
+        known = False
+    if not known:
+        msg = f"{setting}={value!r} is no text encoding; set auto, utf-8, cp1252, latin-1 or utf-16."
+        raise InputError(msg)

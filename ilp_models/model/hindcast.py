@@ -1,0 +1,115 @@
+"""Methods whose forecast of any period, past or future, is a function of the counts before it."""
+
+from abc import abstractmethod
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.forecaster import Cube, Forecaster, Steps
+from ilp_models.domain.history import History
+from ilp_models.stats.distributions import fit_dispersion
+
+SMALLEST_RATE: Final = 0.005
+_BURN_IN: Final = 4
+
+
+class HindcastForecaster(Forecaster):
+    """A forecaster that can also say what it would have forecast at any earlier moment.
+
+    Its dispersions are fitted on such earlier forecasts of the latest periods, so they are out of sample.
+    """
+
+    dispersion_: npt.NDArray[np.float64]
+
+    @abstractmethod
+    def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
+        """Return the forecasts of some periods, each from the counts up to ``step`` periods before it.
+
+        Parameters
+        ----------
+        history : History
+            The known past.
+        periods : PeriodIndex
+            Consecutive target periods, past or future.
+        step : int
+            Distance from the last usable period to each target.
+
+        Returns
+        -------
+        ndarray
+            Expected counts, shape (periods, crime types, cells).
+        """
+
+    def _tune(self, history: History) -> None:
+        """Learn settings from the past; nothing by default."""
+
+    def _fit(self, history: History) -> None:
+        self._tune(history)
+        targets = recent_periods(history)
+        forecasts = self.hindcast(history, targets, history.first_step)
+        observed = history.panel.by_period[-len(targets) :]
+        kinds = range(observed.shape[1])
+        self.dispersion_ = np.array([fit_dispersion(observed[:, k], forecasts[:, k]) for k in kinds])
+
+    def _update(self, history: History) -> None:
+        """Only look at the newer counts: ``trace`` reads them from the history."""
+
+    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
+        ahead = [self.hindcast(self.history_, periods[[i]], int(step))[0] for i, step in enumerate(steps)]
+        return np.stack(ahead, axis=2), self.dispersion_
+
+
+def recent_periods(history: History) -> pd.PeriodIndex:
+    """Return the latest periods on which settings and dispersions are judged: a year, or less of a short past.
+
+    Parameters
+    ----------
+    history : History
+        The known past.
+
+    Returns
+    -------
+    PeriodIndex
+        At most a year of periods, none of them among the first few.
+
+    Raises
+    ------
+    NotRunError
+        If the past is too short to judge anything on.
+    """
+    known = history.panel.periods
+    burn_in = _BURN_IN + history.first_step
+    count = min(history.calendar.per_year, (len(known) - burn_in + 1) // 2)
+    if count < 1:
+        msg = (
+            f"{len(known)} whole {history.calendar.unit}(s) are known at {history.cutoff}; at least {burn_in + 1} are "
+            "needed. Give more data or a shorter calendar.unit."
+        )
+        raise NotRunError(msg)
+    return known[-count:]
+
+
+def deviance_by_type(observed: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the summed Poisson deviance of each crime type.
+
+    Parameters
+    ----------
+    observed : ndarray
+        Counts, shape (periods, crime types, cells).
+    expected : ndarray
+        Forecasts of the same shape; values under 0.005 are raised to it.
+
+    Returns
+    -------
+    ndarray of float64
+        One sum a crime type.
+    """
+    rate = np.maximum(expected, SMALLEST_RATE)
+    total = rate.sum(axis=(0, 2), dtype=np.float64) - observed.sum(axis=(0, 2), dtype=np.float64)
+    hit = np.nonzero(observed)
+    surprise = special.xlogy(observed[hit], observed[hit] / rate[hit])
+    return np.asarray(2 * (total + np.bincount(hit[1], weights=surprise, minlength=observed.shape[1])))

@@ -1,0 +1,200 @@
+"""The ground of a point process: small squares that carry the background and integrate Gaussian kernels exactly."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from scipy.sparse import csr_matrix
+from scipy.special import ndtr
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.grid import Grid
+
+Floats = npt.NDArray[np.float64]
+Keys = npt.NDArray[np.int64]
+
+_MOST_SQUARES: Final = 4_000_000
+_KNOTS: Final = 5  # along each side of a square
+_WHOLE: Final = 1e-6  # what rounding leaves of a square that a cell only touches
+
+
+@dataclass(frozen=True, eq=False)
+class EtasRaster:
+    """Squares over the cells of a grid and a margin around them.
+
+    Parameters
+    ----------
+    side : float
+        Side of a square, metres.
+    west, south : float
+        South-west corner, metres.
+    inside : ndarray of float64
+        Share of each square that lies in a cell, shape (rows, columns): rows from the south, columns from the west.
+    shares : csr_matrix
+        Share of each square that lies in each cell, shape (cells, rows * columns).
+    """
+
+    side: float
+    west: float
+    south: float
+    inside: Floats
+    shares: csr_matrix
+
+    @classmethod
+    def from_grid(cls, grid: Grid, side: float, margin: float) -> Self:
+        """Return the squares under a grid, whatever the shape of its cells.
+
+        Parameters
+        ----------
+        grid : Grid
+            The cells; together they are the study area.
+        side : float
+            Side of a square, metres; corners are multiples of it.
+        margin : float
+            Width of the ground kept around the cells, metres.
+
+        Returns
+        -------
+        Ground
+            Shares are exact areas of intersection.
+
+        Raises
+        ------
+        InputError
+            If there would be more than four million squares.
+        """
+        low_x, low_y, high_x, high_y = shapely.total_bounds(grid.geometry)
+        west, south = (float(np.floor((low - margin) / side) * side) for low in (low_x, low_y))
+        columns = int(np.ceil((high_x + margin - west) / side))
+        rows = int(np.ceil((high_y + margin - south) / side))
+        if rows * columns > _MOST_SQUARES:
+            msg = f"background_metres={side:g} makes {rows} x {columns} squares of background; give a longer side."
+            raise InputError(msg)
+        row, column = (index.ravel() for index in np.indices((rows, columns)))
+        left, bottom = west + column * side, south + row * side
+        boxes = shapely.box(left, bottom, left + side, bottom + side)
+        cell, square = shapely.STRtree(boxes).query(grid.geometry, predicate="intersects")
+        share = shapely.area(shapely.intersection(grid.geometry[cell], boxes[square])) / side**2
+        share = np.round(share, 9)  # the same whatever the order of the cells
+        kept = share > _WHOLE
+        shares = csr_matrix((share[kept], (cell[kept], square[kept])), shape=(len(grid), rows * columns))
+        inside = np.round(np.asarray(shares.sum(axis=0)).reshape(rows, columns), 9)
+        return cls(side, west, south, inside, shares)
+
+    def square_of(self, x: Floats, y: Floats) -> Keys:
+        """Return the square of each point.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64
+            Metres in the CRS of the grid.
+
+        Returns
+        -------
+        ndarray of int64
+            Positions row by row from the south-west, -1 beyond the margin.
+        """
+        rows, columns = self.inside.shape
+        column = np.floor((x - self.west) / self.side).astype(np.int64)
+        row = np.floor((y - self.south) / self.side).astype(np.int64)
+        known = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+        return np.where(known, row * columns + column, -1)
+
+    def masses(self, x: Floats, y: Floats, metres: float) -> tuple[Floats, Floats]:
+        """Return the Gaussian mass that each row and each column receives from points.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64
+            Metres in the CRS of the grid.
+        metres : float
+            Standard deviation along each axis, metres.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            Shapes (points, rows) and (points, columns); a square receives the product of its two.
+        """
+        rows, columns = (low + self.side * np.arange(size + 1) for low, size in self._axes())
+        below_y = ndtr((rows[None, :] - y[:, None]) / metres)
+        below_x = ndtr((columns[None, :] - x[:, None]) / metres)
+        return np.diff(below_y, axis=1), np.diff(below_x, axis=1)
+
+    def spread(self, metres: float) -> tuple[Floats, Floats]:
+        """Return the Gaussian mass that rows and columns receive from points spread evenly over each other one.
+
+        Parameters
+        ----------
+        metres : float
+            Standard deviation along each axis, metres.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            Symmetric matrices (rows, rows) and (columns, columns).
+        """
+        rows, columns = (self._between(size, metres) for size in self.inside.shape)
+        return rows, columns
+
+    def kept(self, metres: float) -> tuple[Floats, Floats]:
+        """Return how much of a Gaussian kernel stays in the study area, by the knot that it is centred on.
+
+        Knots divide each side of a square in five: the likelihood is so sensitive to what leaves the area that coarser
+        ones let long delays pass for background.
+
+        Parameters
+        ----------
+        metres : float
+            Standard deviation along each axis, metres.
+
+        Returns
+        -------
+        tuple of ndarray of float64
+            The mass and its derivative by the logarithm of ``metres``, both of shape (5 rows + 1, 5 columns + 1).
+        """
+        (mass_y, slope_y), (mass_x, slope_x) = (self._at_knots(size, metres) for size in self.inside.shape)
+        across = self.inside @ mass_x.T
+        return mass_y @ across, slope_y @ across + mass_y @ self.inside @ slope_x.T
+
+    def knots(self, x: Floats, y: Floats) -> csr_matrix:
+        """Return the weights that interpolate between knots, linear along each axis.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64
+            Points on the ground.
+
+        Returns
+        -------
+        csr_matrix
+            Shape (points, knots), knots row by row from the south-west.
+        """
+        rows, columns = (_KNOTS * size for size in self.inside.shape)
+        across, along = (_KNOTS * one / self.side for one in (x - self.west, y - self.south))
+        column = np.clip(np.floor(across).astype(np.int64), 0, columns - 1)
+        row = np.clip(np.floor(along).astype(np.int64), 0, rows - 1)
+        right, up = across - column, along - row
+        knot = row * (columns + 1) + column
+        places = np.stack([knot, knot + 1, knot + columns + 1, knot + columns + 2], axis=1)
+        weights = np.stack([(1 - up) * (1 - right), (1 - up) * right, up * (1 - right), up * right], axis=1)
+        shape = (len(x), (rows + 1) * (columns + 1))
+        return csr_matrix((weights.ravel(), places.ravel(), np.arange(len(x) + 1) * 4), shape=shape)
+
+    def _axes(self) -> tuple[tuple[float, int], tuple[float, int]]:
+        return (self.south, self.inside.shape[0]), (self.west, self.inside.shape[1])
+
+    def _between(self, size: int, metres: float) -> Floats:
+        """Average over the even spread in closed form: the mass is the second difference of an antiderivative."""
+        z = self.side * np.arange(-size, size + 1) / metres
+        antiderivative = metres * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
+        by_distance = np.diff(antiderivative, 2) / self.side
+        index = np.arange(size)
+        return np.asarray(by_distance[np.subtract.outer(index, index) + size - 1])
+
+    def _at_knots(self, size: int, metres: float) -> tuple[Floats, Floats]:
+        edge, knot = np.arange(size + 1), np.arange(_KNOTS * size + 1) / _KNOTS
+        z = self.side * (edge[None, :] - knot[:, None]) / metres
+        slope = -z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+        return np.diff(ndtr(z), axis=1), np.diff(slope, axis=1)

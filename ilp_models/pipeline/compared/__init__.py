@@ -1,1 +1,0 @@
-"""What a comparison looks at beyond the scores, and the page of it."""

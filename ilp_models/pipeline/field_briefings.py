@@ -1,0 +1,219 @@
+"""What an allocation leaves for those on the ground: shift leaders and community policing."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.pipeline.allocation_result import AllocationResult
+from ilp_models.report.products import BriefingColumn, Section
+
+_CELLS: Final = 10  # and no more than rows that print on one sheet
+_ROWS: Final = 24
+_AREAS: Final = 20
+_REASONS: Final = 3  # of a cell in the CSV
+_SHOWN: Final = 2  # and on the page
+_RECENT: Final = 13  # periods: a quarter of a year of weeks
+_BURDENED: Final = 0.75  # quantile of recorded events per 1,000 residents
+_LITTLE: Final = 0.5  # of the coverage of the whole city
+_Z: Final = 1.96
+_SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime_type", "expected", *QUANTILE_COLUMNS)
+
+
+def shift(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the areas of the shift with what is expected there, how sure that is and why.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    tuple
+        Sections of the page, and the table of the CSV, with empty columns for what was done instead.
+    """
+    table = shift_table(made)
+    cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
+    most = max(1, min(_CELLS, _ROWS // table["crime_type"].nunique())) if len(table) else 0
+    first = set(cells[:most])
+    shown = table[[pair in first for pair in zip(table["cell"], table["period"], strict=True)]]
+    columns = (
+        BriefingColumn("cell", "Cell", "short"),
+        BriefingColumn("area", "Area", "text"),
+        BriefingColumn("effort", f"Effort, {made.allocation.unit}"),
+        BriefingColumn("crime_type", "Crime type", "short"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("interval", "90 % interval", "short"),
+        BriefingColumn("reasons", "Strongest reasons in the model", "text"),
+    )
+    shown = shown.assign(
+        reasons=_reasons(made, shown, _SHOWN),
+        interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
+    )
+    told: tuple[str, ...] = (
+        f"{len(cells)} cell-periods get effort; those that cover most come first"
+        f"{f', the first {most} are listed' if len(cells) > most else ''}. Most intervals begin at no event: "
+        "a cell on this list is no place where something will happen.",
+        "Reasons explain the model and not crime. The CSV has empty columns for what was done instead, by whom, why: "
+        "fill them in where this list was not followed.",
+    )
+    return (Section("Areas of the shift", told, shown, columns),), table.assign(
+        instead_effort="", instead_by="", instead_reason=""
+    )
+
+
+def shift_table(made: AllocationResult) -> pd.DataFrame:
+    """Return one row for each cell and period with effort and each crime type, those that cover most first.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    DataFrame
+        ``cell, area, period, effort, inclusion, crime_type, expected, q05 .. q95, reasons``.
+    """
+    effort, forecast = made.allocation.effort.values, made.left.forecast
+    kinds = list(map(str, forecast.expected.indexes["crime_type"]))
+    where, when = np.nonzero(effort > 0)
+    order = np.argsort(-made.allocation.covered.values[where, when], kind="stable")
+    where, when = where[order], when[order]
+    starts = made.allocation.periods.start_time.strftime("%Y-%m-%d").to_numpy()
+    rows = {
+        "cell": np.repeat(made.grid.cells.to_numpy()[where], len(kinds)),
+        "area": np.repeat(made.areas[where], len(kinds)),
+        "period": np.repeat(starts[when], len(kinds)),
+        "effort": np.repeat(effort[where, when], len(kinds)),
+        "inclusion": np.repeat(made.allocation.inclusion.values[where, when], len(kinds)),
+        "crime_type": np.tile(np.array(kinds, dtype=object), len(where)),
+        "expected": forecast.expected.values[:, where, when].T.ravel(),
+    }
+    for level, name in enumerate(QUANTILE_COLUMNS):
+        rows[name] = forecast.quantiles.values[level][:, where, when].T.ravel()
+    table = pd.DataFrame(rows)[list(_SHIFT_COLUMNS)]
+    return table.assign(reasons=_reasons(made, table, _REASONS))
+
+
+def _reasons(made: AllocationResult, table: pd.DataFrame, most: int) -> list[str]:
+    if made.reasons is None or made.reasons.empty:
+        return ["no explanation for this forecast"] * len(table)
+    known = made.reasons.assign(period=made.reasons["period"].dt.strftime("%Y-%m-%d"))
+    keys = ["crime_type", "cell", "period"]
+    known[keys] = known[keys].astype(str)
+    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))
+    found = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
+    return list(found.fillna("not among the cells explained"))
+
+
+def community(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the sheet of each area: trend, victims' side, and who may be left without protection.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    tuple
+        Sections of the page, and the table of the CSV.
+    """
+    table = area_sheet(made)
+    columns = (
+        BriefingColumn("area", "Area", "text"),
+        BriefingColumn("residents", "Residents"),
+        BriefingColumn("recorded", "Recorded events"),
+        BriefingColumn("recorded_per_1000", "per 1,000 residents"),
+        BriefingColumn("trend", "Trend"),
+        BriefingColumn("trend_words", "reads as", "text"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("coverage", "Expected events covered", "percent"),
+    )
+    periods = 0 if made.past is None else len(made.past.periods)
+    complaints = (made.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
+    told: tuple[str, ...] = (
+        f"Recorded events are those of the {periods} periods of the audit, inside its cells; what is not reported is "
+        "not in them. Residents stand for victims, who may live elsewhere."
+        if periods
+        else "The audit of this run kept no past: recorded events and trends are not known.",
+        f"Trend: recorded events of the last {_RECENT} periods over those of the {_RECENT} before; it reads as a "
+        "change only where an interval for counts excludes 1. With many areas some will by chance.",
+    )
+    burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
+    listed, first = burden[burden["under_protected"]].head(_AREAS), burden.head(_AREAS)
+    if len(first) < len(table):
+        told = (
+            f"The {_AREAS} of {len(table)} areas with most recorded events per resident; all are in the CSV.",
+            *told,
+        )
+    why = (
+        f"Areas in the highest quarter by recorded events per 1,000 residents of which the plan covers less than "
+        f"{_LITTLE:.0%} of what it covers of the whole city's expected events. Being on the list is a question, not a "
+        "finding: ask the people there, and look for help other than patrols.",
+    )
+    options = (
+        "Lighting and design, outreach, help for victims, repair and upkeep, work with owners of places where events "
+        "repeat: what fits is for the people of the area and its officers to say.",
+        f"Complaints about this plan: {complaints}.",
+    )
+    sections = (
+        Section("High burden, low coverage", why, listed, columns),
+        Section("Areas", told, first, columns),
+        Section("What else may help", options),
+    )
+    return sections, table.drop(columns="trend_words")
+
+
+def area_sheet(made: AllocationResult) -> pd.DataFrame:
+    """Return one row an area.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    DataFrame
+        ``area, residents, recorded, recorded_per_1000, trend, trend_low, trend_high, trend_words, expected, effort,
+        coverage, under_protected``; NaN where residents or the past are not known.
+    """
+    people = made.territory.residents[0].total if made.territory.residents else np.full(len(made.areas), np.nan)
+    counts = np.full((len(made.areas), 2 * _RECENT), np.nan)
+    recorded = np.full(len(made.areas), np.nan)
+    if made.past is not None:
+        past = made.of_past(made.past.observed.values.sum(axis=0))
+        recorded = past.sum(axis=1)
+        counts = past[:, -2 * _RECENT :] if past.shape[1] >= 2 * _RECENT else counts
+    cells = pd.DataFrame(
+        {
+            "area": made.areas,
+            "residents": people,
+            "recorded": recorded,
+            "recent": counts[:, _RECENT:].sum(axis=1),
+            "before": counts[:, :_RECENT].sum(axis=1),
+            "expected": made.expected.sum(axis=1),
+            "effort": made.allocation.effort.values.sum(axis=1),
+            "covered": (made.share * made.expected).sum(axis=1),
+        }
+    )
+    table = cells.groupby("area", sort=True).sum(min_count=1).reset_index()
+    table["recorded_per_1000"] = 1000 * table["recorded"] / table["residents"].where(table["residents"] > 0)
+    table["trend"] = table["recent"] / table["before"].where(table["before"] > 0)
+    spread = np.exp(_Z * np.sqrt(1 / table["recent"].where(table["recent"] > 0) + 1 / table["before"]))
+    table["trend_low"], table["trend_high"] = table["trend"] / spread, table["trend"] * spread
+    table["trend_words"] = np.select(
+        [table["trend_low"] > 1, table["trend_high"] < 1, table["trend_low"].notna()],
+        ["rising", "falling", "no change shown"],
+        "not known",
+    )
+    table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
+    city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
+    burdened = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_BURDENED)
+    table["under_protected"] = burdened & (table["coverage"].fillna(0) < _LITTLE * city)
+    order = ["area", "residents", "recorded", "recorded_per_1000", "trend", "trend_low", "trend_high", "trend_words"]
+    return table[[*order, "expected", "effort", "coverage", "under_protected"]]

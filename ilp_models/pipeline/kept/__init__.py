@@ -1,1 +1,0 @@
-"""What earlier runs left, read and verified before anything is done with it."""

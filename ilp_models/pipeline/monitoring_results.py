@@ -1,0 +1,284 @@
+"""What monitoring found, as files, as a page and as lines for the terminal."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.check_context import MinEvidence
+from ilp_models.audit.monitoring.drift import group_shares, mixes, place_shifts, without_place
+from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
+from ilp_models.audit.monitoring.series import Series, SeriesOptions
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import IlpError
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.monitoring_replay import MonitoringReplay, events_of
+from ilp_models.pipeline.outputs import plain_rows, write_json
+from ilp_models.pipeline.study import Study
+from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
+
+_LOG = logging.getLogger(__name__)
+_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class MonitoringResults:
+    """What monitoring found.
+
+    Parameters
+    ----------
+    decision : Decision
+        The decision watched.
+    watch : Watch
+        Series, cumulative sums, breaches.
+    drift : DataFrame
+        How far the records moved; as :func:`ilp_models.audit.monitoring.drift.mixes`.
+    unplaced : DataFrame
+        ``period, crime_type, dimension, group, unplaced, records, share``; empty where it is not known.
+    notes : tuple of str
+        What the reader must know.
+    facts : dict
+        Digests, periods and terms: plain JSON values.
+    """
+
+    decision: Decision
+    watch: Watch
+    drift: pd.DataFrame
+    unplaced: pd.DataFrame
+    notes: tuple[str, ...]
+    facts: dict[str, Any]
+
+    @classmethod
+    def from_replay(
+        cls, since: MonitoringReplay, decision: Decision, study: Study, audit: Audit, monitor: Monitoring
+    ) -> Self:
+        """Return what the periods since an audit show.
+
+        Parameters
+        ----------
+        since : Since
+            The forecaster over audited and new periods.
+        decision : Decision
+            The decision watched.
+        study : Study
+            Records.
+        audit : Audit
+            The group table.
+        monitor : Monitoring
+            When a series is said to have left its range.
+
+        Returns
+        -------
+        Monitored
+            Everything.
+        """
+        header, periods = decision.report.header, since.replay.periods
+        terms = SeriesOptions(
+            header["unit"],
+            header["share"],
+            since.audited,
+            MinEvidence(**header["minimum"]),
+            header["share_of"],
+            header["harm"],
+        )
+        watch = monitor.watch(
+            Series.from_replay(since.replay, since.grid, since.residents, terms), study.calendar.per_year
+        )
+        events = events_of(study, since.grid, periods)
+        ordinals = [period.ordinal for period in periods]
+        drift = mixes(events, ordinals, since.audited, study.intake.resolution)
+        unplaced, why = _unplaced(study, audit, periods)
+        starts = [period.start_time.date().isoformat() for period in periods]
+        if len(unplaced):
+            drift = pd.concat([drift, place_shifts(unplaced, starts, since.audited)], ignore_index=True)
+        facts = {
+            "decision": decision.seal,
+            "forecaster": decision.forecaster,
+            "audited_recipe": decision.recipe,
+            "recipe": since.replay.recipe,
+            "data": study.events.digest(),
+            "code": study.tags()["code"],
+            "made": now().isoformat(),
+            "audited_periods": [starts[0], starts[since.audited - 1]],
+            "new_periods_span": [starts[since.audited], starts[-1]],
+            **{name: header[name] for name in ("unit", "share", "grid", "group_table")},
+        }
+        notes = (*since.notes, *watch.warnings, *why, _chance(drift), *_expired(decision))
+        return cls(decision, watch, drift, unplaced, notes, facts)
+
+    def write(self, source: str, folder: Path) -> list[Path]:
+        """Return the files written.
+
+        Parameters
+        ----------
+        source : str
+            Folder of the run whose decision is watched.
+        folder : Path
+            Folder of this run.
+
+        Returns
+        -------
+        list of Path
+            ``monitor.csv``, ``drift.csv``, ``unplaced.csv`` where known, ``monitor.json``, ``monitor.html`` and the
+            folder of figures.
+        """
+        tables = {"monitor": self.watch.table, "drift": self.drift}
+        if len(self.unplaced):
+            tables["unplaced"] = self.unplaced
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+        files = [folder / f"{name}.csv" for name in tables]
+        plain = {
+            **self.facts,
+            **self.watch.facts,
+            "proposes_withdrawal": self.watch.proposes,
+            "withdraw": self.command(source) if self.watch.proposes else None,
+            "periods_with_breach": list(self.watch.breached),
+            "series": plain_rows(self.watch.series),
+            "drift": plain_rows(self.drift),
+            "notes": list(self.notes),
+        }
+        files.append(write_json(folder / "monitor.json", plain))
+        evidence = MonitorEvidence(
+            watch=self.watch.table,
+            series=self.watch.series,
+            drift=self.drift,
+            unplaced=self.unplaced,
+            facts=self.facts | self.watch.facts,
+            verdict=self.verdict(),
+            command=self.command(source) if self.watch.proposes else "",
+            notes=self.notes,
+        )
+        return [*files, *write_monitor_page(folder, evidence)]
+
+    def verdict(self) -> str:
+        """Return in a sentence what follows.
+
+        Returns
+        -------
+        str
+            Such as ``No series left the range of the audited periods.``
+        """
+        count, limit = len(self.watch.breached), self.watch.facts["settings"]["breaches"]
+        if self.watch.proposes:
+            return (
+                f"WITHDRAWAL IS PROPOSED: {count} periods with a breach ({limit} are enough). "
+                "Nothing was withdrawn; a person decides."
+            )
+        if count:
+            return f"{count} of {limit} periods with a breach that withdrawal would be proposed after; look into them."
+        return "No series left the range of the audited periods."
+
+    def command(self, source: str) -> str:
+        """Return the command that would take the decision back.
+
+        Parameters
+        ----------
+        source : str
+            Folder of the run whose decision is watched.
+
+        Returns
+        -------
+        str
+            To be typed as it stands.
+        """
+        what = "; ".join(self._breached_words()[:3]).replace("'", "")
+        return (
+            f"ilp withdraw source={source} reason='monitoring: breaches in {len(self.watch.breached)} periods ({what})'"
+        )
+
+    def lines(self, source: str) -> list[str]:
+        """Return what was found for the terminal.
+
+        Parameters
+        ----------
+        source : str
+            Folder of the run whose decision is watched.
+
+        Returns
+        -------
+        list of str
+            The verdict first.
+        """
+        facts, alarms = self.watch.facts, self.watch.facts["false_alarms_a_year"]
+        new, audited = self.facts["new_periods_span"], self.facts["audited_periods"]
+        told = [
+            f"Decision {self.decision.short} on {self.decision.forecaster}: {self.verdict()}",
+            f"  measured     {facts['new_periods']} new periods ({new[0]} to {new[1]}) against "
+            f"{facts['reference_periods']} audited ones ({audited[0]} to {audited[1]})",
+            f"  limits       {facts['series_watched']} series, allowance {facts['allowance']:g}, limit "
+            f"{facts['limit']:.2f} spreads; chance alone sets off one in a year with "
+            f"{alarms['any_series']:.1%} at most",
+        ]
+        told += [f"  breach       {words}" for words in self._breached_words()[:_SHOWN]]
+        moved = self.drift[self.drift["beyond"]]
+        told += [f"  drift        {words}" for words in _drift_words(moved)[:_SHOWN]]
+        told += [f"  note         {note}" for note in self.notes]
+        if self.watch.proposes:
+            told += ["", "If you decide to withdraw:", f"  {self.command(source)}"]
+        return told
+
+    def _breached_words(self) -> list[str]:
+        rows = self.watch.series[self.watch.series["breaches"] > 0].sort_values("first_breach", kind="stable")
+        return [
+            f"{_about(str(row['measure']).replace('_', ' '), row['crime_type'], row['group'] or row['dimension'])} "
+            f"{row['towards']} since {row['first_breach']}"
+            for row in rows.to_dict("records")
+        ]
+
+
+def _unplaced(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return records without a place by period, type, area and group, and what could not be told."""
+    lost = study.intake.unplaced
+    if lost is None:
+        return pd.DataFrame(), ("This source keeps no account of records without a place.",)
+    events = study.events.table
+    area = events["area"].astype(object).fillna("").astype(str) if "area" in events else ""
+    rows = pd.DataFrame({"day": events["occurred_at"], "crime_type": events["crime_type"].astype(str), "area": area})
+    first, tables = periods[0].ordinal, []
+    for table in (rows.assign(count=1), lost):
+        ordinal = study.calendar.ordinals(table["day"])
+        inside = (ordinal >= first) & (ordinal <= periods[-1].ordinal)
+        starts = np.array([period.start_time.date().isoformat() for period in periods], dtype=object)
+        named = table[inside].assign(period=starts[ordinal[inside] - first])
+        keys = ["period", "crime_type", "area"]
+        tables.append(named.groupby(keys, as_index=False, observed=True).agg({"count": "sum"}))
+    labels = sorted(set(tables[0]["area"]) | set(tables[1]["area"]))
+    weights: dict[str, pd.DataFrame] = {}
+    why: tuple[str, ...] = ()
+    try:
+        weights = group_shares(audit.groups.read(), [label for label in labels if label])
+    except IlpError as error:
+        why = (f"Records without a place are not told by group: {error}",)
+    found = without_place(tables[0], tables[1], weights)
+    return found.assign(share=found["unplaced"] / found["records"].where(found["records"] > 0)), why
+
+
+def _chance(drift: pd.DataFrame) -> str:
+    judged = int(np.isfinite(drift["noise_high"]).sum())
+    return (
+        f"{int(drift['beyond'].sum())} of {judged} distributions of the records moved further than 95 % of the "
+        f"stretches of the audited periods differ; about {0.05 * judged:.1f} would by chance."
+    )
+
+
+def _expired(decision: Decision) -> tuple[str, ...]:
+    if now() < decision.valid_until:
+        return ()
+    return (f"The decision expired on {decision.valid_until:%Y-%m-%d}: it lets nothing out, withdrawn or not.",)
+
+
+def _drift_words(rows: pd.DataFrame) -> list[str]:
+    found = []
+    for row in rows.sort_values("distance", ascending=False, kind="stable").to_dict("records"):
+        about = _about(row["part"], row["crime_type"], row["dimension"], row["group"])
+        found.append(f"{about}: {row['distance']:.1%} moved, chance and season give up to {row['noise_high']:.1%}")
+    return found
+
+
+def _about(*words: object) -> str:
+    return " ".join(str(word) for word in words if word)

@@ -1,0 +1,254 @@
+"""What an allocation leaves for those who plan: management and middle managers."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.audit.flagging import FlaggingRule
+from ilp_models.pipeline.allocation_result import AllocationResult
+from ilp_models.report.allocation_figures import draw_frontier, frontier_words
+from ilp_models.report.content import FigureFile
+from ilp_models.report.maps import MapGround, draw_map
+from ilp_models.report.products import BriefingColumn, Section
+from ilp_models.report.weekly_report import period_words
+
+Floats = npt.NDArray[np.float64]
+
+_ON_MAP: Final = 25  # numbered cells: more cannot be read
+_ON_PAGE: Final = 20
+_DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one sheet
+
+
+def management(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return effort by district and month, what it means for groups, and the price of equity.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+    figures : Path
+        Where figures go.
+
+    Returns
+    -------
+    tuple
+        Sections of the page, and the table of the CSV.
+    """
+    table = plan_by_district(made)
+    unit = made.allocation.unit
+    columns = (
+        BriefingColumn("district", "District", "short"),
+        BriefingColumn("month", "Month", "short"),
+        BriefingColumn("effort", f"Effort, {unit}"),
+        BriefingColumn("share_of_effort", "Share of effort", "percent"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("share_of_expected", "Share of expected events", "percent"),
+        BriefingColumn("effort_over_expected", "Effort over need"),
+        BriefingColumn("coverage", "Expected events covered", "percent"),
+    )
+    told: tuple[str, ...] = (
+        "Effort over need is the share of effort over the share of expected events: above 1, a district gets more "
+        "than its events would. A month holds the periods that begin in it and are part of this plan, no others.",
+    )
+    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_DISTRICTS)
+    if len(first) < len(table):
+        told = (*told, f"The {len(first)} rows with most effort of {len(table)}; all are in the CSV.")
+    sections = [Section("Plan by district and month", told, first, columns), *equity(made, figures)]
+    return tuple(sections), table
+
+
+def plan_by_district(made: AllocationResult) -> pd.DataFrame:
+    """Return effort and expected events by district and month.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    DataFrame
+        ``district, month, periods, effort, expected, share_of_effort, share_of_expected, effort_over_expected,
+        coverage``; effort in the unit of the budget, NaN where nothing is expected.
+    """
+    cells, periods = made.allocation.effort.shape
+    long = pd.DataFrame(
+        {
+            "district": np.repeat(made.areas, periods),
+            "month": np.tile(made.allocation.periods.start_time.strftime("%Y-%m").to_numpy(), cells),
+            "period": np.tile(np.arange(periods), cells),
+            "effort": made.allocation.effort.values.ravel(),
+            "expected": made.expected.ravel(),
+            "covered": (made.share * made.expected).ravel(),
+        }
+    )
+    gathered = long.groupby(["district", "month"], sort=True)
+    table = gathered[["effort", "expected", "covered"]].sum()
+    table.insert(0, "periods", gathered["period"].nunique())
+    whole = table.groupby("month")[["effort", "expected"]].transform("sum")
+    table["share_of_effort"] = table["effort"] / whole["effort"]
+    table["share_of_expected"] = table["expected"] / whole["expected"].where(whole["expected"] > 0)
+    table["effort_over_expected"] = table["share_of_effort"] / table["share_of_expected"].where(table["expected"] > 0)
+    table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
+    return table.drop(columns="covered").reset_index()
+
+
+def equity(made: AllocationResult, figures: Path) -> list[Section]:
+    """Return what the plan means for groups of residents, and the frontier of price against equity.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+    figures : Path
+        Where the figure goes.
+
+    Returns
+    -------
+    list of Section
+        Two sections, or one that says that groups are not known.
+    """
+    chosen = f"Chosen by {made.choice.who}: {made.choice.why}"
+    if made.groups.empty:
+        return [Section("Groups of residents", ("No group was audited: exposure and coverage are not known.", chosen))]
+    columns = (
+        BriefingColumn("group", "Group", "text"),
+        BriefingColumn("dimension", "Dimension", "text"),
+        BriefingColumn("exposure", "Time on covered land", "percent"),
+        BriefingColumn("exposure_ratio", "Exposure over that of the reference"),
+        BriefingColumn("need_adjusted_ratio", "Need-adjusted ratio"),
+        BriefingColumn("coverage", "Expected events covered", "percent"),
+    )
+    points = made.frontier.drop_duplicates("cap").assign(
+        word=lambda rows: ["none" if np.isinf(cap) else f"{cap:g}" for cap in rows["cap"]],
+        mark=lambda rows: ["chosen" if cap == made.choice.cap else "" for cap in rows["cap"]],
+    )
+    priced = (
+        BriefingColumn("word", "Cap on the exposure ratio", "text"),
+        BriefingColumn("capture", "Value covered", "percent"),
+        BriefingColumn("of_uncapped", "Of what no cap covers", "percent"),
+        BriefingColumn("mark", "Choice", "short"),
+        BriefingColumn("note", "Note", "text"),
+    )
+    figure = FigureFile(
+        draw_frontier(figures / "frontier.png", made.frontier, made.choice.cap),
+        frontier_words(made.frontier),
+        "Price, exposure and coverage under caps on the exposure ratio, on expected events. The wide line is the cap "
+        "chosen.",
+    )
+    about = f"Dimension {made.frontier['dimension'].iloc[0]}, reference {made.frontier['reference'].iloc[0]}."
+    return [
+        Section(
+            "Groups of residents",
+            ("Exposure and coverage belong together: a group rarely covered may be one whose victims are not.",),
+            made.groups,
+            columns,
+        ),
+        Section("Price against equity", (about, chosen), points, priced, figure),
+    ]
+
+
+def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the grid of the week: every cell with effort, expected events and how often it was flagged before.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+    figures : Path
+        Where the map goes.
+
+    Returns
+    -------
+    tuple
+        Sections of the page, and the table of the CSV.
+    """
+    table = grid_table(made)
+    given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
+    columns = (
+        BriefingColumn("cell", "Cell", "short"),
+        BriefingColumn("area", "Area", "short"),
+        BriefingColumn("period", "Period", "short"),
+        BriefingColumn("effort", f"Effort, {made.allocation.unit}"),
+        BriefingColumn("inclusion", "Chance of effort", "percent"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("flagged_before", "Flagged in the audit's periods", "percent"),
+    )
+    first = table[table["period"] == table["period"].iloc[0]].reset_index(drop=True)
+    top = first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_ON_MAP].to_numpy()
+    path = figures / "middle-map.png"
+    title = f"All types: {period_words(made.allocation.periods[0])}"
+    draw_map(path, MapGround.from_cells(made.grid.geometry, made.areas), made.expected[:, 0], top, title, "")
+    figure = FigureFile(
+        path,
+        f"Map of expected events; outlined are the {len(top)} cells with effort that cover most.",
+        f"Expected events of all types. Outlined and numbered: the {len(top)} cells that cover most, of "
+        f"{int((first['effort'] > 0).sum())} with effort.",
+    )
+    told: tuple[str, ...] = (
+        f"{len(given)} cell-periods get effort; the {min(len(given), _ON_PAGE)} that cover most are listed, all are in "
+        "the CSV. A chance below 100 % means that a lottery decided: keep it for later weights.",
+        "Cells flagged in most periods before are places where presence may have become permanent: look at them first.",
+    )
+    return (Section("Weekly grid", told, given.head(_ON_PAGE), columns, figure),), table
+
+
+def grid_table(made: AllocationResult) -> pd.DataFrame:
+    """Return one row a cell and period.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    DataFrame
+        ``cell, area, period, effort, inclusion, expected, covered, flagged_before``, then ``q05`` and ``q95`` of each
+        crime type; NaN where the audit kept no past.
+    """
+    cells, periods = made.allocation.effort.shape
+    forecast = made.left.forecast
+    columns: dict[str, Any] = {
+        "cell": np.repeat(made.grid.cells.to_numpy(), periods),
+        "area": np.repeat(made.areas, periods),
+        "period": np.tile(made.allocation.periods.start_time.strftime("%Y-%m-%d").to_numpy(), cells),
+        "effort": made.allocation.effort.values.ravel(),
+        "inclusion": made.allocation.inclusion.values.ravel(),
+        "expected": made.expected.ravel(),
+        "covered": made.allocation.covered.values.ravel(),
+        "flagged_before": np.repeat(flagged_before(made), periods),
+    }
+    for number, kind in enumerate(map(str, forecast.expected.indexes["crime_type"])):
+        for level, name in ((0, "q05"), (4, "q95")):
+            columns[f"{kind} {name}"] = forecast.quantiles.values[level, number].ravel()
+    return pd.DataFrame(columns)
+
+
+def flagged_before(made: AllocationResult) -> Floats:
+    """Return the share of the audit's periods in which each cell was on flagged land for some crime type.
+
+    Parameters
+    ----------
+    made : Made
+        The allocation.
+
+    Returns
+    -------
+    ndarray of float64
+        Shape (cells,); NaN where the audit kept no past, or ranked by residents that are not known.
+    """
+    header = made.decision.report.header
+    if made.past is None or header["unit"] not in ("count", "per_km2"):
+        return np.full(len(made.areas), np.nan)
+    area = made.of_past(np.ones(made.past.expected.sizes["cell"])) * made.territory.area_m2
+    expected = np.stack([made.of_past(one) for one in made.past.expected.values])
+    known = np.isfinite(area)
+    cut = FlaggingRule(area[known], str(header["unit"]), str(header["share_of"]))
+    flags = cut.flagged(expected[:, known], float(header["share"]))[0]
+    result = np.full(len(area), np.nan)
+    result[known] = (flags.max(axis=0) > 0).mean(axis=1)
+    return result

@@ -1,0 +1,131 @@
+"""Auditing again from what a run kept, without its records: the same numbers, or a list of those that differ."""
+
+import json
+import math
+import re
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.domain.audit import AuditReport, Finding
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.pipeline.audit_archive import read_audit_input
+from ilp_models.pipeline.run_folder import RunFolder
+
+_CLOSE: Final = 1e-9  # relative: another processor may add in another order
+_SHOWN: Final = 120
+_READ: Final = ("audit.groups.", "audit.reporting_rates.", "model.")
+_NUMBERS: Final = ("estimate", "low", "high", "evidence")
+_FOLLOWED: Final = ("from", "report", "output", "name", "tracking", "compute")
+
+
+def refuse_other_settings(command: str) -> None:
+    """Refuse settings given to an audit that is made again by the settings it kept.
+
+    Parameters
+    ----------
+    command : str
+        The command line, such as ``ilp audit from=FOLDER``.
+
+    Raises
+    ------
+    InputError
+        If it gives a setting that is neither the folder nor about the report, the results or the machine.
+    """
+    words = [word for word in shlex.split(command)[2:] if not word.startswith("--")]
+    other = [word for word in words if re.split(r"[=./@]", word.lstrip("+~"))[0] not in _FOLLOWED]
+    if other:
+        msg = (
+            f"{', '.join(other)} cannot stand beside from=, which makes an audit again by the settings that it kept; "
+            "leave it out, or run a new `ilp audit` with the data for other settings."
+        )
+        raise InputError(msg)
+
+
+def reaudit(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:
+    """Return the decision of an earlier run, the report that its kept subject gives today, that subject, and settings.
+
+    Parameters
+    ----------
+    source : str
+        Folder of a run of ``audit`` or ``weekly``.
+
+    Returns
+    -------
+    tuple of Decision, AuditReport, Subject and dict
+        As it was decided, and as it is found again; what was looked at, by which settings of the audit.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no audit.
+    StorageError
+        If what was kept was changed, or is not of the forecaster decided on.
+    WithheldError
+        If the decision was edited.
+    """
+    decision = RunFolder.from_path(source).decision()
+    subject, facts = read_audit_input(Path(source, "audit"))
+    if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
+        msg = f"{source}/audit is of {subject.replay.forecaster} and the decision of {decision.report.forecaster}."
+        raise StorageError(msg)
+    settings = facts.get("settings")
+    if not isinstance(settings, dict):
+        msg = f"{source}/audit/subject.json keeps no settings of the audit; ask for a whole copy."
+        raise StorageError(msg)
+    return decision, Audit.from_settings(settings).run(subject, decision.issued), subject, settings
+
+
+def differences(before: AuditReport, again: AuditReport) -> list[str]:
+    """Return which findings and terms of two audits differ, and in what.
+
+    Parameters
+    ----------
+    before, again : AuditReport
+        The one decided on, and the one made again.
+
+    Returns
+    -------
+    list of str
+        One line a finding or term; empty where both say the same to nine digits.
+    """
+    first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
+    lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
+    for key in first.keys() & second.keys():
+        one, other = first[key], second[key]
+        if one.limit != other.limit:
+            lines.append(f"{_words(key)}: another limit then ({_bounds(one)}) than now ({_bounds(other)})")
+        if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
+            lines.append(
+                f"{_words(key)}: {one.estimate:.6g} ({one.state}) then, {other.estimate:.6g} ({other.state}) now"
+            )
+    then, today = _terms(before), _terms(again)
+    lines += [
+        f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"
+        for name, value in today.items()
+        if then.get(name) != value
+    ]
+    return sorted(lines)
+
+
+def _terms(report: AuditReport) -> dict[str, Any]:
+    """Return what an audit says of how it was made, but for tables that were read into its subject."""
+    changed = [one for one in report.changed if not one.startswith(_READ)]
+    said = {"crime types": report.crime_types, "groups": report.groups, "changed settings": changed, **report.header}
+    return dict(json.loads(json.dumps(said, default=str)))
+
+
+def _bounds(finding: Finding) -> str:
+    return "none" if finding.limit is None else finding.limit.words() or "none"
+
+
+def _close(one: Finding, other: Finding, name: str) -> bool:
+    then, today = getattr(one, name), getattr(other, name)
+    return (math.isnan(then) and math.isnan(today)) or math.isclose(then, today, rel_tol=_CLOSE, abs_tol=_CLOSE)
+
+
+def _words(key: tuple[str, ...]) -> str:
+    return " / ".join(filter(None, key))

@@ -1,1 +1,0 @@
-"""What a reviewer is shown of an audit, and the same audit made again."""

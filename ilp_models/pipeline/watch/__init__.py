@@ -1,1 +1,0 @@
-"""An admitted forecaster measured again since its audit."""

@@ -1,0 +1,96 @@
+"""Every pair of forecasters compared, with p-values adjusted for how many pairs there are."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.stats.bootstrap import paired_p_value
+from ilp_models.stats.pooling import direction
+
+Floats = npt.NDArray[np.float64]
+
+_COLUMNS: Final = (
+    "forecaster",
+    "other",
+    "lead",
+    "crime_type",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "holm",
+    "verdict",
+)
+
+
+def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> pd.DataFrame:
+    """Return the difference in score of every pair of forecasters, with an interval, a test and a verdict.
+
+    Parameters
+    ----------
+    scores : ScoreTable
+        Scores of all forecasters; its ``resampling`` makes the intervals.
+    lead : int, default 1
+        Periods ahead.
+    crime_type : str, default "all"
+        A crime type, or their pool.
+    score : str, default "deviance"
+        A score of which one way is better.
+
+    Returns
+    -------
+    DataFrame
+        ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once, in the
+        order of the table: ``difference`` is the pooled score of ``forecaster`` less that of ``other``, its interval
+        from resampled blocks of periods at least as long as lead and delay, ``p_value`` of
+        :func:`ilp_models.stats.bootstrap.paired_p_value`, ``holm`` the same adjusted over all pairs (Holm 1979). The
+        verdict on ``forecaster`` is ``better`` or ``worse`` where interval and adjusted test both say so, else ``tie``.
+        Ends and p-values are NaN with too few periods.
+
+    Raises
+    ------
+    InputError
+        If there are no such scores, or no way of the score is better.
+    """
+    sign = direction(score)
+    values, weights = scores.by_period(score, lead, crime_type)
+    names = np.array(values.columns, dtype=object)
+    first, second = np.triu_indices(len(names), 1)
+    sums, total = values.to_numpy(), weights.to_numpy()
+    differences = sums[:, first] - sums[:, second]
+    weighed = np.broadcast_to(total[:, None], differences.shape)
+    ahead = lead + scores.delay
+    estimate = scores.resampling.for_lead(ahead).ratio(differences, weighed)
+    lags = scores.resampling.lags(ahead)
+    p_values = np.array([paired_p_value(one, lags) for one in (differences / total.mean()).T])
+    adjusted = _holm(p_values)
+    shown = adjusted < 1 - scores.resampling.level
+    lower, upper = (
+        np.minimum(sign * estimate.low, sign * estimate.high),
+        np.maximum(sign * estimate.low, sign * estimate.high),
+    )
+    verdict = np.select([shown & (lower > 0), shown & (upper < 0)], ["better", "worse"], "tie")
+    columns = (
+        names[first],
+        names[second],
+        lead,
+        crime_type,
+        estimate.value,
+        estimate.low,
+        estimate.high,
+        p_values,
+        adjusted,
+        verdict,
+    )
+    return pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
+
+
+def _holm(p_values: Floats) -> Floats:
+    """Return adjusted p-values; where one is missing all are, since the same periods stand behind all."""
+    if not len(p_values) or np.isnan(p_values).any():
+        return np.full(len(p_values), np.nan)
+    return np.asarray(multipletests(p_values, method="holm")[1])

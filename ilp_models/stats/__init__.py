@@ -1,0 +1,1 @@
+"""Mathematics without nouns: distributions, bootstrap, ranking, calibration, rank statistics, filters, pooling."""

@@ -1,0 +1,117 @@
+"""Whether expected counts mean what they say: the slope and intercept of counts against them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.stats.bootstrap import Bootstrap
+
+Floats = npt.NDArray[np.float64]
+
+_STEPS: Final = 100
+_LARGEST_STEP: Final = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationLine:
+    """A fit of log(mean count) = intercept + slope * log(expected count).
+
+    A slope below 1 means that high forecasts are too high and low ones too low; with a slope of 1 the forecasts
+    are off by the factor exp(intercept). Calibrated forecasts have slope 1 and intercept 0.
+
+    Parameters
+    ----------
+    slope, intercept : float
+        Maximum-likelihood Poisson estimates.
+    influence : ndarray of float64
+        What each period moves (intercept, slope) by, to first order, shape (periods, 2).
+    """
+
+    slope: float
+    intercept: float
+    influence: Floats
+
+    def intervals(self, resampling: Bootstrap) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the intervals of the slope and of the intercept.
+
+        Parameters
+        ----------
+        resampling : Resampling
+            Draws whole periods in blocks; the fit is moved by its influences, not run anew.
+
+        Returns
+        -------
+        tuple of (float, float)
+            Lower and upper end for the slope, then for the intercept; NaN with fewer than three blocks of periods.
+        """
+        periods = len(self.influence)
+        if not resampling.enough(periods):
+            return (np.nan, np.nan), (np.nan, np.nan)
+        drawn = np.array([self.intercept, self.slope]) + resampling.weights(periods) @ self.influence
+        low, high = resampling.interval(drawn, periods)
+        return (float(low[1]), float(high[1])), (float(low[0]), float(high[0]))
+
+
+def calibration_line(
+    observed: npt.ArrayLike, expected: npt.ArrayLike, weight: npt.ArrayLike = 1.0, floor: float = 0.005
+) -> CalibrationLine:
+    """Return the Poisson regression of counts on the logarithm of their forecasts (Cox 1958).
+
+    Parameters
+    ----------
+    observed : array_like
+        Events, shape (..., periods).
+    expected : array_like
+        Expected events of the same shape, >= 0.
+    weight : array_like, default 1
+        Weight of each unit, such as a group's share of residents; broadcast against ``observed``.
+    floor : float, default 0.005
+        Smaller forecasts are read as this many events, so that one event where none was expected is not
+        infinite evidence.
+
+    Returns
+    -------
+    CalibrationLine
+        Slope, intercept and what each period contributes to them.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or a value is NaN or negative.
+    NotRunError
+        If there is no event, all forecasts are alike, or the fit does not settle.
+    """
+    y, p = np.asarray(observed, dtype=float), np.asarray(expected, dtype=float)
+    _check(y, p, floor)
+    shape = (-1, y.shape[-1])
+    w = np.broadcast_to(np.asarray(weight, dtype=float), y.shape).reshape(shape)
+    y, x = y.reshape(shape), np.log(np.maximum(p, floor)).reshape(shape)
+    events = float((w * y).sum())
+    if not events > 0 or np.ptp(x[w > 0]) < 1e-9:
+        msg = "A calibration line needs events and forecasts that differ between units; there are none."
+        raise NotRunError(msg)
+    line = np.array([np.log(events / float((w * np.exp(x)).sum())), 1.0])
+    for _ in range(_STEPS):
+        mean = w * np.exp(line[0] + line[1] * x)
+        residual = w * y - mean
+        gradient = np.stack([residual.sum(axis=0), (residual * x).sum(axis=0)], axis=1)
+        first = float((mean * x).sum())
+        influence = gradient @ np.linalg.inv([[float(mean.sum()), first], [first, float((mean * x * x).sum())]])
+        step = influence.sum(axis=0)
+        if np.abs(step).max() < 1e-9:
+            return CalibrationLine(float(line[1]), float(line[0]), influence)
+        line = line + step * min(1.0, _LARGEST_STEP / np.abs(step).max())
+    msg = f"The calibration line did not settle in {_STEPS} steps; too few events ({events:.0f}) for it."
+    raise NotRunError(msg)
+
+
+def _check(observed: Floats, expected: Floats, floor: float) -> None:
+    if observed.shape != expected.shape or observed.ndim == 0:
+        msg = f"Calibration compares counts and forecasts of one shape, not {observed.shape} and {expected.shape}."
+        raise InputError(msg)
+    if not ((observed >= 0).all() and (expected >= 0).all() and floor > 0):
+        msg = "Calibration needs counts and forecasts that are not NaN or negative, and a floor above 0."
+        raise InputError(msg)

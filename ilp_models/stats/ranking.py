@@ -1,0 +1,217 @@
+"""Which land is flagged when only a share of it can be: the most expected events per square metre first."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ilp_models.domain.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+_TIE: Final = 1e-9  # relative; rounding in a recursive filter must not decide which street is flagged
+_ALIKE: Final = 5e-3  # relative; squares of one size differ on the ground by the scale of the projection, no more
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The order of cells by expected events per square metre, for each period; make one with :meth:`of` or :meth:`by`.
+
+    Parameters
+    ----------
+    before_m2 : ndarray of float64
+        Land that ranks strictly before each cell, shape (cells, periods), square metres.
+    through_m2 : ndarray of float64
+        The same land, and that of the cell and of all cells tied with it, shape (cells, periods), square metres.
+    area_m2 : ndarray of float64
+        Ground area of each cell, square metres.
+    """
+
+    before_m2: Floats
+    through_m2: Floats
+    area_m2: Floats
+
+    @classmethod
+    def from_expected(cls, expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
+        """Return the ranking of cells by expected count per square metre.
+
+        Parameters
+        ----------
+        expected : ndarray
+            Expected events of one crime type, shape (cells, periods), finite and >= 0.
+        area_m2 : ndarray
+            Ground area of each active cell, square metres, > 0.
+
+        Returns
+        -------
+        Ranking
+            Densities within one part in 10**9 of each other are ties; cells whose areas differ by less than half a
+            per cent count as of one size, so that a constant map of squares has no order.
+
+        Raises
+        ------
+        InputError
+            If the shapes do not match, an area is not positive, or an expected count is NaN or negative.
+        """
+        values, land = np.asarray(expected, dtype=float), np.asarray(area_m2, dtype=float)
+        _check(values, land)
+        return cls.from_values(values / sizes(land)[:, None], land)
+
+    @classmethod
+    def from_values(cls, key: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
+        """Return the ranking of cells by some key.
+
+        Parameters
+        ----------
+        key : ndarray
+            What comes first where it is highest, shape (cells, periods), finite and >= 0.
+        area_m2 : ndarray
+            Ground area of each active cell, square metres, > 0; what a share is a share of.
+
+        Returns
+        -------
+        Ranking
+            Keys within one part in 10**9 of each other are ties.
+
+        Raises
+        ------
+        InputError
+            As :meth:`of`.
+        """
+        density, land = np.asarray(key, dtype=float), np.asarray(area_m2, dtype=float)
+        _check(density, land)
+        order = np.argsort(-density, axis=0, kind="stable")
+        ranked = np.take_along_axis(density, order, axis=0)
+        through = np.cumsum(land[order], axis=0)
+        first = np.ones(ranked.shape, dtype=bool)
+        first[1:] = ranked[1:] < ranked[:-1] * (1 - _TIE)
+        last = np.roll(first, -1, axis=0)
+        last[-1] = True
+        before = np.concatenate((np.zeros((1, density.shape[1])), through[:-1]))
+        before = np.maximum.accumulate(np.where(first, before, 0.0), axis=0)
+        through = np.minimum.accumulate(np.where(last, through, np.inf)[::-1], axis=0)[::-1]
+        placed = np.empty((2, *density.shape))
+        np.put_along_axis(placed[0], order, before, axis=0)
+        np.put_along_axis(placed[1], order, through, axis=0)
+        return cls(placed[0], placed[1], land)
+
+    def flagged(self, share: float) -> Floats:
+        """Return the fraction of each cell that is flagged, so that exactly a share of the land is.
+
+        Parameters
+        ----------
+        share : float
+            Share of the active land, from 0 to 1.
+
+        Returns
+        -------
+        ndarray of float64
+            Fractions from 0 to 1, shape (cells, periods); cells tied at the edge are flagged in equal parts.
+
+        Raises
+        ------
+        InputError
+            If the share lies outside 0 to 1.
+        """
+        budget = _budget(share, self.area_m2)
+        return np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
+
+    def whole(self, share: float) -> npt.NDArray[np.bool_]:
+        """Return the whole cells that are flagged on a map, never more land than the share allows.
+
+        Parameters
+        ----------
+        share : float
+            Share of the active land, from 0 to 1.
+
+        Returns
+        -------
+        ndarray of bool
+            Shape (cells, periods); the first cells by rank that fit, ties in the order of the grid. None is
+            flagged where the first cell alone is larger than the share.
+
+        Raises
+        ------
+        InputError
+            If the share lies outside 0 to 1.
+        """
+        budget = _budget(share, self.area_m2) * (1 + _TIE)
+        order = np.argsort(self.before_m2, axis=0, kind="stable")
+        result = np.empty(self.before_m2.shape, dtype=bool)
+        np.put_along_axis(result, order, np.cumsum(self.area_m2[order], axis=0) <= budget, axis=0)
+        return result
+
+
+def sizes(area_m2: Floats) -> Floats:
+    """Return areas to divide by: one for all where they differ only by the scale of a projection.
+
+    Parameters
+    ----------
+    area_m2 : ndarray of float64
+        Ground area of each cell, square metres.
+
+    Returns
+    -------
+    ndarray of float64
+        Their mean, where the largest and the smallest differ by less than half a per cent of it; else themselves.
+    """
+    mean = area_m2.mean()
+    return np.full_like(area_m2, mean) if np.ptp(area_m2) < _ALIKE * mean else area_m2
+
+
+def flagged(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic], share: float) -> Floats:
+    """Return the fraction of each cell that is flagged when exactly a share of the active land can be.
+
+    Cells are taken by expected count per square metre; cells tied at the edge share what is left in proportion
+    to their area, so the last cell may be flagged in part. On equal squares the events caught are then the
+    linear interpolation between the whole numbers of cells next to the share. For several shares of one
+    forecast make a :class:`Ranking` once.
+
+    Parameters
+    ----------
+    expected : ndarray
+        Expected events of one crime type, shape (cells, periods), finite and >= 0.
+    area_m2 : ndarray
+        Ground area of each active cell, square metres, > 0.
+    share : float
+        Share of the active land, from 0 to 1.
+
+    Returns
+    -------
+    ndarray of float64
+        Fractions from 0 to 1, shape (cells, periods); ``area_m2 @ fractions`` is ``share`` of the land.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not match or a value is out of its range.
+
+    Examples
+    --------
+    >>> flagged(np.array([[3.0], [1.0], [1.0], [0.0]]), np.ones(4), 0.5).ravel()
+    array([1. , 0.5, 0.5, 0. ])
+    """
+    return Ranking.from_expected(expected, area_m2).flagged(share)
+
+
+def _check(expected: Floats, area_m2: Floats) -> None:
+    if expected.ndim != 2 or area_m2.shape != expected.shape[:1]:
+        msg = (
+            f"Ranking takes expected counts (cells, periods) and an area a cell, not shapes {expected.shape} and "
+            f"{area_m2.shape}; pass one crime type and the areas of the same grid."
+        )
+        raise InputError(msg)
+    if not (np.isfinite(area_m2) & (area_m2 > 0)).all():
+        msg = "Every cell needs a ground area above 0 m2 to be ranked; check area_m2 of the grid."
+        raise InputError(msg)
+    if not (np.isfinite(expected) & (expected >= 0)).all():
+        msg = "Expected counts to rank must be finite and not negative; the forecast holds others."
+        raise InputError(msg)
+
+
+def _budget(share: float, area_m2: Floats) -> float:
+    if not 0 <= share <= 1:
+        msg = f"A share of land lies between 0 and 1, not {share}; write 5 % as 0.05."
+        raise InputError(msg)
+    return share * float(area_m2.sum())

@@ -1,0 +1,254 @@
+import logging
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from ilp_models.cli.app import App, find_configs
+from ilp_models.cli.instantiate import narrowed
+
+pytestmark = pytest.mark.filterwarnings("default:a wolf")
+
+
+def complete(ilp, monkeypatch, line):
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    code, out, _ = ilp("-sc", "query=bash")
+    assert code == 0
+    return out.split()
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
+def test_tasks_are_listed_in_plain_words(ilp, words):
+    code, out, err = ilp(*words)
+    assert (code, err) == (0, "")
+    assert re.search(r"^  count  Count sheep, and say how many$", out, re.MULTILINE)
+    assert "_door" not in out
+
+
+def test_a_task_is_given_built_parts_plain_settings_and_its_folder(ilp, run_folder):
+    code, out, err = ilp("count", "flock.numerator=5", "name=trial")
+    assert (code, out, err) == (0, "5 sheep, 2 shepherds, trial\n", "counting\n")
+    assert run_folder().name.endswith("-trial")
+    assert (run_folder() / "count.txt").read_text() == "5"
+
+
+def test_the_log_file_is_closed_after_the_run(ilp):
+    for words in (["count"], ["count", "fail=input"]):
+        ilp(*words)
+        assert not [one for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
+
+
+def test_latest_follows_success_only_and_failure_leaves_its_mark(ilp, tmp_path):
+    latest = tmp_path / "outputs" / "count" / "latest"
+    ilp("count", "flock.numerator=5")
+    ilp("count", "flock.numerator=6")
+    ilp("count", "flock.numerator=7", "fail=bug")
+    assert latest.is_symlink()
+    assert (latest / "count.txt").read_text() == "6"
+    assert not (latest / "UNFINISHED").exists()
+    folders = [path for path in latest.parent.iterdir() if not path.is_symlink()]
+    assert [(path / "UNFINISHED").exists() for path in sorted(folders)] == [False, False, True]
+
+
+def test_the_log_of_the_run_keeps_warnings_and_the_trace(ilp, run_folder):
+    ilp("count", "fail=bug")
+    log = (run_folder() / "count.log").read_text()
+    assert "a wolf" in log
+    assert "Traceback" in log
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["count", "fail=input"], 1, "The flock has no sheep: give flock.numerator."),
+        (["count", "fail=bug"], 1, "KeyError: 'wolf'. Run it again with --debug for the trace."),
+        (["count", "fail=full"], 1, "The disk is full: .*output=FOLDER."),
+        (["count", "fail=stop"], 130, "Interrupted; .*"),
+        (["count", "flock.numertor=4"], 2, "Could not override 'flock.numertor'. Did you mean flock.numerator[?]"),
+        (["count", "flock=large", "flock.numratr=4"], 2, ".*Did you mean flock.numerator[?]"),
+        (["count", "shepherd=[ann,bobb]"], 2, ".*'shepherd/bobb'. Did you mean shepherd=bob[?]"),
+        (["count", "flock=larg"], 2, ".*Did you mean flock=large[?]"),
+        (["count", "flock=xyz"], 2, ".*Options of flock: borrowed, large, .*"),
+        (["count", "flok=large"], 2, ".*Did you mean flock[?]"),
+        (["count", "flock=missing"], 2, "flock.numerator must be given: type flock.numerator=VALUE."),
+        (["count", "flock=strange"], 2, "flock._target_=os.path.basename is outside .* ILP_TARGETS."),
+        (["count", "flock=borrowed"], 2, "flock._target_=fractions.math.factorial is outside .*"),
+        (["count", "flock=refused"], 2, "Fraction[(]1, 0[)] [(]setting: flock[)]."),
+        (["count", "+flock.bogus=3"], 2, ".*unexpected keyword argument 'bogus' [(]setting: flock[)]."),
+        (["count", "tired=("], 2, "Cannot read the setting 'tired=[(]': put quotes around .*"),
+        (["count", "--bogus"], 2, "Unrecognized arguments: --bogus; .*"),
+        (["count", "-m", "--cfg", "job"], 2, "Only one of --run, --multirun, .*"),
+        (["count", "--config-dir", "nowhere"], 2, "Additional config directory .*nowhere' not found."),
+        (["cont"], 2, "There is no task cont. Did you mean count[?]"),
+        (["-m", "count"], 2, "Name the task before -m: .*"),
+        (["count", "output=count.yaml"], 1, "Cannot use .*count.yaml.*: Not a directory. .*output=FOLDER."),
+    ],
+)
+def test_each_failure_is_one_line_with_the_way_out(ilp, tmp_path, words, code, line):
+    (tmp_path / "count.yaml").touch()
+    got, _, err = ilp(*words)
+    assert got == code
+    said = [text for text in err.splitlines() if text != "counting"]
+    assert len(said) == 1
+    assert re.fullmatch(f"ilp: {line}", said[0])
+
+
+@pytest.mark.parametrize("by", ["flag", "variable"])
+def test_the_trace_is_there_for_the_asking(configs, monkeypatch, by):
+    monkeypatch.setattr(sys, "argv", ["ilp"])
+    if by == "variable":
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(KeyError, match="wolf"):
+        App(configs, "sheep_pipelines").open(["count", "fail=bug", *(["--debug"] if by == "flag" else [])])
+
+
+@pytest.mark.parametrize(("flags", "told"), [((), ""), (("--debug",), "1")])
+def test_working_processes_are_told_of_debug(ilp, monkeypatch, flags, told):
+    seen = []
+    monkeypatch.setattr(App, "_answer", lambda *_: seen.append(os.environ["ILP_DEBUG"]) or 0)
+    ilp("count", *flags)
+    assert seen == [told]
+    assert "ILP_DEBUG" not in os.environ
+
+
+def test_two_runs_in_one_folder_are_refused(ilp):
+    assert ilp("count", "hydra.run.dir=here", "fail=bug")[0] == 1
+    code, _, err = ilp("count", "hydra.run.dir=here")
+    assert code == 1
+    assert "belongs to a run that has not finished" in err
+
+
+def test_multirun_runs_every_value_with_flags_anywhere(ilp, tmp_path):
+    code, out, _ = ilp("count", "name=x", "-m", "flock=small,large", "tired=true")
+    assert (code, out) == (0, "3 sheep, 2 shepherds, x\n400 sheep, 2 shepherds, x\n")
+    found = sorted(path.parent.name for path in tmp_path.glob("outputs/count/multirun/*-x/*/count.txt"))
+    assert found == ["0", "1"]
+    assert not (tmp_path / "outputs/count/latest").exists()
+
+
+def test_multirun_goes_on_after_a_failure_and_reports_it(ilp, tmp_path):
+    code, out, err = ilp("count", "-m", "fail=input,null")
+    assert code == 1
+    assert out == "3 sheep, 2 shepherds, run\n"
+    assert "The flock has no sheep" in err
+
+
+def test_settings_can_be_shown_without_running(ilp, tmp_path):
+    code, out, _ = ilp("count", "--cfg", "job", "flock=large")
+    assert code == 0
+    assert "numerator: 400" in out
+    assert not (tmp_path / "outputs").exists()
+    assert "Defaults" in ilp("count", "--info", "defaults")[1]
+
+
+def test_an_experiment_beats_the_defaults_and_the_command_line_beats_both(ilp):
+    assert ilp("count", "experiment=early")[1] == "7 sheep, 2 shepherds, early\n"
+    assert ilp("count", "experiment=early", "flock.numerator=9", "name=mine")[1] == "9 sheep, 2 shepherds, mine\n"
+
+
+def test_an_experiment_may_set_parts_of_other_tasks_and_nothing_that_no_task_has(ilp):
+    assert ilp("count", "experiment=wide")[:2] == (0, "3 sheep, 2 shepherds, wide\n")
+    code, _, err = ilp("count", "experiment=wrong")
+    assert code == 1
+    assert "unexpected keyword argument 'rulled'" in err
+
+
+def test_settings_of_methods_not_chosen_are_left_out_and_misspelt_ones_stay():
+    chosen = {"ewma": {"_target_": "ilp_models.model.means.ewma.EWMA"}}
+    given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
+    assert narrowed(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
+
+
+def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
+    own = tmp_path / "my own" / "flock"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
+    (own / "small.yaml").write_text("_target_: fractions.Fraction\nnumerator: 12\n")
+    where = ("--config-dir", str(own.parent))
+    assert ilp("count", "flock=mine", *where)[1].startswith("11 sheep")
+    assert ilp("count", "flock=small", *where)[1].startswith("3 sheep")
+    assert "My sheep" in ilp("count", "--help", *where)[1]
+    assert "Did you mean flock=mine?" in ilp("count", "flock=mien", *where)[2]
+
+
+@pytest.mark.parametrize("flag", [("--config-dir", "my own"), ("--config-dir=my own",)])
+def test_the_command_of_a_run_keeps_the_folder_of_own_options(ilp, tmp_path, monkeypatch, flag):
+    own = tmp_path / "my own" / "flock"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
+    seen = []
+    monkeypatch.setattr("sheep_pipelines.count.run", lambda *, config, **_: seen.append(config["command"]))
+    assert ilp("count", *flag, "flock=mine", "-m", "name=a,b")[0] == 0
+    words = shlex.split(seen[0])
+    assert words == ["ilp", "count", "flock=mine", "name=a", "--config-dir=my own"]
+    assert ilp(*words[1:])[0] == 0
+    assert seen[-1] == seen[0]
+
+
+def test_help_explains_settings_choices_and_examples(ilp):
+    code, out, err = ilp("count", "--help", "flock=large")
+    assert (code, err) == (0, "")
+    assert out.startswith("ilp count: Count sheep, and say how many.\n\nThe flock is counted once for each shepherd.\n")
+    for line in (
+        r"  ilp count -m flock=small,large",
+        r"      output=outputs +Folder for all results.*",
+        r"      tired=false +Whether the shepherd may doze off",
+        r"  \* flock=large +Many sheep",
+        r"    flock=small +A few sheep",
+        r"      flock.numerator=400 +Head of sheep, lambs too",
+        r"  \* shepherd=ann +Ann",
+        r"      shepherd.bob.pace=2 +Sheep a minute",
+    ):
+        assert re.search(f"^{line}$", out, re.MULTILINE), line
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ilp ", ["count", "tally"]),
+        ("ilp cou", ["count"]),
+        ("ilp count floc", ["flock=", "flock."]),
+        ("ilp count flock=la", ["flock=large"]),
+        ("ilp count flock=large flock.num", ["flock.numerator="]),
+        ("/some/where/ilp count tir", ["tired="]),
+        ("ilp nothing fl", []),
+    ],
+)
+def test_tab_completes_tasks_groups_options_and_settings(ilp, monkeypatch, line, expected):
+    assert sorted(complete(ilp, monkeypatch, line)) == sorted(expected)
+
+
+def test_completion_installs_itself_for_bash(ilp):
+    assert "hydra_bash_completion" in ilp("-sc", "install=bash")[1]
+
+
+def test_environment_is_set_before_heavy_imports_and_respects_the_user(ilp, monkeypatch):
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("MPLBACKEND", "svg")
+    ilp("--version")
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["MPLBACKEND"] == "svg"
+
+
+def test_module_and_script_are_one_door():
+    command = [sys.executable, "-m", "ilp_models", "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert re.fullmatch(r"ilp \d+\.\d+\.\d+\n", said.stdout)
+
+
+def test_the_first_help_is_quick_and_light():
+    script = (
+        "import sys, time; start = time.process_time(); from ilp_models.cli.app import main;"
+        "sys.argv = ['ilp', '--help']; main(); spent = time.process_time() - start;"
+        "heavy = {'mlflow', 'shap', 'matplotlib', 'lightgbm', 'sklearn', 'pandas', 'numpy'} & set(sys.modules);"
+        "sys.exit(f'{spent:.2f} s, {heavy}' if heavy or spent > 1 else 0)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+def test_configs_are_found_in_a_checkout():
+    assert (find_configs() / "_door.yaml").is_file()

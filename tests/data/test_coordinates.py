@@ -1,0 +1,126 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.data.coordinates import CoordinateReader
+from ilp_models.domain.errors import InputError
+
+TORONTO = (-79.7, 43.5, -79.0, 43.9)
+
+
+def survey(**changes):
+    made = {
+        "roles": ("lon", "lat"),
+        "input_crs": "EPSG:4326",
+        "crs": "auto",
+        "bounds": None,
+        "time_zone": "America/Toronto",
+    }
+    return CoordinateReader(**{**made, **changes})
+
+
+def lattice(lon=-79.4, lat=43.7, count=40):
+    steps = np.arange(count)
+    return pd.Series(lon + steps % 7 / 100), pd.Series(lat + steps % 5 / 100)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "zone", "crs"),
+    [
+        (-79.4, 43.7, "America/Toronto", "EPSG:32617"),
+        (-0.1, 51.5, "Europe/London", "EPSG:32630"),
+        (-78.5, -0.2, "America/Guayaquil", "EPSG:32717"),
+        (151.2, -33.9, "Australia/Sydney", "EPSG:32756"),
+    ],
+)
+def test_the_utm_zone_is_that_of_the_points(lon, lat, zone, crs):
+    assert survey(time_zone=zone).locate(*lattice(lon, lat)).crs == crs
+
+
+def test_metres_are_true_on_the_ground():
+    """The CN Tower in UTM zone 17 north, as published: 630084 m east, 4833438 m north."""
+    tower = survey(crs="EPSG:32617").locate(pd.Series(["-79.387222"]), pd.Series(["43.6425"]))
+    assert tower.x[0] == pytest.approx(630084, abs=30)
+    assert tower.y[0] == pytest.approx(4833438, abs=30)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"bounds": TORONTO}, {"crs": "EPSG:32617"}, {"bounds": TORONTO, "time_zone": "UTC"}]
+)
+@pytest.mark.parametrize("as_text", [True, False])
+def test_each_bad_place_has_its_reason(changes, as_text):
+    lon, lat = lattice()
+    lon[0], lat[0] = 0.0, 0.0
+    lon[1] = np.nan
+    lon[2], lat[2] = lat[2], lon[2]
+    lon[3], lat[3] = 2.35, 48.85
+    if as_text:
+        lon, lat = lon.astype("str"), lat.astype("str")
+        lat[4] = "north of here"
+    places = survey(**changes).locate(lon, lat)
+    assert np.flatnonzero(places.zero).tolist() == [0]
+    assert np.flatnonzero(places.missing).tolist() == ([1, 4] if as_text else [1])
+    assert np.flatnonzero(places.swapped).tolist() == [2]
+    assert np.flatnonzero(places.outside).tolist() == [3]
+    good = ~(places.zero | places.missing | places.swapped | places.outside)
+    assert np.isfinite(places.x[good]).all()
+    assert np.isfinite(places.y[good]).all()
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"bounds": TORONTO, "time_zone": "UTC"}, {"crs": "EPSG:32617", "time_zone": "UTC"}]
+)
+def test_all_swapped_is_refused_with_the_exchange_to_make(changes):
+    lon, lat = lattice()
+    with pytest.raises(InputError, match=r"lat and lon look swapped: exchange data.columns.lat and data.columns.lon\."):
+        survey(**changes).locate(lat, lon)
+
+
+def test_a_latitude_beyond_the_pole_tells_of_a_swap_wherever_it_is():
+    lon, lat = lattice(151.2, -33.9)
+    with pytest.raises(InputError, match="look swapped"):
+        survey(time_zone="UTC").locate(lat, lon)
+
+
+def test_swapped_feet_are_recognised_by_where_their_crs_is_used():
+    east, north = pd.Series([7_650_000.0] * 5), pd.Series([683_000.0] * 5)
+    made = survey(roles=("x", "y"), input_crs="EPSG:2913", time_zone="America/Los_Angeles")
+    assert made.locate(east, north).crs == "EPSG:32610"
+    with pytest.raises(InputError, match=r"y and x look swapped: exchange data.columns.y and data.columns.x"):
+        made.locate(north, east)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"crs": "EPSG:32633"}, r"100% .* outside the area of use of data.crs=EPSG:32633 \(12 to 18 degrees east"),
+        ({"input_crs": "EPSG:32617", "roles": ("x", "y")}, r"outside the area of use of data.input_crs=EPSG:32617"),
+        ({"bounds": (2.0, 48.0, 3.0, 49.0)}, r"outside data.bounds; check data.input_crs=EPSG:4326"),
+    ],
+)
+def test_a_wrong_crs_or_wrong_bounds_are_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        survey(**changes).locate(*lattice())
+
+
+def test_metres_declared_as_degrees_are_refused():
+    with pytest.raises(InputError, match=r"lon 630000, .* lies in no UTM zone; check data.columns and data.input_crs"):
+        survey().locate(pd.Series([630_000.0] * 3), pd.Series([4_834_000.0] * 3))
+
+
+def test_no_usable_place_leaves_the_crs_open():
+    places = survey().locate(pd.Series([None, 0.0]), pd.Series([None, 0.0]))
+    assert (places.crs, places.missing.tolist(), places.zero.tolist()) == ("auto", [True, False], [False, True])
+
+
+@settings(deadline=None, max_examples=5)
+@given(st.permutations(range(40)))
+def test_the_order_of_records_changes_nothing(order):
+    lon, lat = lattice()
+    lon[3], lat[3] = 2.35, 48.85
+    lon[7], lat[7] = lat[7], lon[7]
+    places, shuffled = survey().locate(lon, lat), survey().locate(lon[list(order)], lat[list(order)])
+    for name in ("x", "y", "swapped", "outside"):
+        np.testing.assert_array_equal(getattr(places, name)[list(order)], getattr(shuffled, name))

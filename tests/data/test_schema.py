@@ -1,0 +1,33 @@
+import pytest
+
+from ilp_models.data.schema import ColumnMapping
+from ilp_models.domain.errors import InputError
+
+PLACE = {"lat": "a", "lon": "o"}
+
+
+def test_columns_keep_what_is_declared_and_drop_the_rest():
+    columns = ColumnMapping.from_settings({"crime_type": "t", "occurred_at": "w", "area": None, **PLACE})
+    assert columns.declared() == {"crime_type": "t", "occurred_at": "w", "lat": "a", "lon": "o"}
+    assert columns.place == ("lon", "lat")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"occurred_at": "w", **PLACE}, r"crime_type is missing; name the column"),
+        ({"crime_type": "t", **PLACE}, r"exactly one of .* given: none"),
+        (
+            {"crime_type": "t", "occurred_at": "w", "occurred_date": "d", **PLACE},
+            r"given: \['occurred_at', 'occurred_date'\]",
+        ),
+        ({"crime_type": "t", "occurred_at": "w", "occurred_hour": "h", **PLACE}, r"only beside occurred_date"),
+        ({"crime_type": "t", "occurred_at": "w", "lat": "a"}, r"give one whole pair"),
+        ({"crime_type": "t", "occurred_at": "w", "x": "x", "y": "y", **PLACE}, r"give one whole pair"),
+        ({"crime_type": "t", "occurred_at": "w", "reported_at": "r", "reported_date": "r", **PLACE}, r"not both"),
+        ({"crime_type": "t", "occured_at": "w", **PLACE}, r"occured_at is unknown \(did you mean 'occurred_at'\?\)"),
+    ],
+)
+def test_a_declaration_that_cannot_work_is_refused(columns, message):
+    with pytest.raises(InputError, match=message):
+        ColumnMapping.from_settings(columns)

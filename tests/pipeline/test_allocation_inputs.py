@@ -1,0 +1,75 @@
+"""From stored places to a territory, and the terms on which one may be shared out."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.export.table import CellTable
+from ilp_models.pipeline.allocation_inputs import grid_of, require_audited_terms, territory_of, value_per_unit
+from tests.allocation.towns import town
+from tests.builders import square_grid
+
+AUDITED = {"unit": "count", "share": 0.1, "group_table": "a" * 64}
+
+
+def places(labels=True):
+    grid = square_grid(3, 4)
+    areas = grid.parents["neighbourhood"].to_numpy() if labels else np.full(12, "", dtype=object)
+    return CellTable(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), areas)
+
+
+def test_neighbours_share_a_border_and_not_only_a_corner():
+    grid = grid_of(places())
+    assert (grid.neighbours.toarray() == square_grid(3, 4).neighbours.toarray()).all()
+    assert list(grid.parents["area"]) == list(square_grid(3, 4).parents["neighbourhood"])
+    np.testing.assert_allclose(grid.area_m2, 250_000)
+
+
+def test_slivers_between_given_areas_do_not_part_them():
+    boxes = [shapely.box(0, 0, 100, 100), shapely.box(100.5, 0, 200, 100), shapely.box(300, 0, 400, 100)]
+    far = CellTable(pd.Index(["a", "b", "c"]), gpd.GeoSeries(boxes, crs="EPSG:32617"), np.full(3, "", dtype=object))
+    assert grid_of(far).neighbours.toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert grid_of(far).parents.empty
+
+
+def test_a_territory_has_centres_and_districts():
+    grid = grid_of(places())
+    made = territory_of(grid, places().area, ())
+    assert made.centres[0].tolist() == [630_250.0, 4_834_250.0]
+    assert set(made.districts) == {"West", "East"}
+
+
+def test_cells_are_ranked_in_the_unit_asked_for():
+    ground, value = town(), np.ones((12, 1))
+    np.testing.assert_allclose(value_per_unit(value, "count", ground), 1)
+    np.testing.assert_allclose(value_per_unit(value, "per_km2", ground), 4)
+    np.testing.assert_allclose(value_per_unit(value, "per_resident", ground)[:, 0], 1 / ground.residents[0].total)
+    with pytest.raises(InputError, match="choose count"):
+        value_per_unit(value, "per_crime", ground)
+
+
+def test_the_terms_audited_are_allowed():
+    require_audited_terms(dict(AUDITED), dict(AUDITED), 0.0)
+    require_audited_terms(AUDITED | {"group_table": "", "share": 0.104}, dict(AUDITED), 0.005)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"unit": "per_km2"}, "unit=count"),
+        ({"share": 0.2}, r"share of 0\.1 of the land"),
+        ({"share": float("nan")}, "share"),
+        ({"group_table": "b" * 64}, "not the one audited"),
+    ],
+)
+def test_other_terms_are_refused(other, words):
+    with pytest.raises(WithheldError, match=words):
+        require_audited_terms(AUDITED | other, dict(AUDITED), 0.005)
+
+
+def test_an_audit_that_tells_no_share_permits_none():
+    with pytest.raises(WithheldError, match="share"):
+        require_audited_terms(dict(AUDITED), {"unit": "count"}, 0.005)

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ilp_models.stats.distributions import (
+    LEVELS,
+    cumulative,
+    fit_dispersion,
+    half_mean_difference,
+    log_probability,
+    quantiles,
+)
+
+
+def scipy_distribution(mean, dispersion):
+    if dispersion == 0:
+        return stats.poisson(mean)
+    size = 1 / dispersion
+    return stats.nbinom(size, size / (size + mean))
+
+
+DISPERSIONS = st.one_of(st.just(0.0), st.floats(1e-3, 20.0))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 200), st.floats(1e-4, 150.0), DISPERSIONS)
+def test_log_probabilities_are_scipy_s(count, mean, dispersion):
+    expected = scipy_distribution(mean, dispersion).logpmf(count)
+    assert float(log_probability(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-8)
+
+
+@settings(deadline=None)
+@given(st.integers(-1, 200), st.floats(1e-4, 150.0), DISPERSIONS)
+def test_cumulative_probabilities_are_scipy_s(count, mean, dispersion):
+    expected = scipy_distribution(mean, dispersion).cdf(count)
+    assert float(cumulative(count, mean, dispersion)) == pytest.approx(float(expected), rel=1e-8, abs=1e-12)
+
+
+def test_cumulative_probabilities_of_mixed_dispersions_are_those_of_each():
+    count, mean, dispersion = np.array([[0, 2], [5, 1]]), np.array([0.5, 3.0]), np.array([[0.0, 0.4], [2.0, 0.0]])
+    each = [[float(cumulative(count[i, j], mean[j], dispersion[i, j])) for j in range(2)] for i in range(2)]
+    assert cumulative(count, mean, dispersion) == pytest.approx(np.array(each))
+
+
+@settings(deadline=None)
+@given(st.floats(1e-4, 150.0), st.one_of(st.just(0.0), st.floats(1e-6, 20.0)))
+def test_half_the_mean_difference_is_summed_over_all_counts(mean, dispersion):
+    distribution = scipy_distribution(mean, dispersion)
+    counts = np.arange(int(distribution.isf(1e-14)) + 2)
+    oracle = float((distribution.cdf(counts) * distribution.sf(counts)).sum())
+    assert float(half_mean_difference(mean, dispersion)) == pytest.approx(oracle, rel=2e-6)
+
+
+@pytest.mark.parametrize("dispersion", [0.001, 0.006])
+def test_half_the_mean_difference_holds_for_thousands_of_events(dispersion):
+    distribution = scipy_distribution(4000.0, dispersion)
+    counts = np.arange(int(distribution.isf(1e-14)) + 2)
+    oracle = float((distribution.cdf(counts) * distribution.sf(counts)).sum())
+    assert float(half_mean_difference(4000.0, dispersion)) == pytest.approx(oracle, rel=2e-4)
+
+
+@settings(deadline=None)
+@given(st.floats(1e-4, 60.0), DISPERSIONS)
+def test_quantiles_are_the_smallest_counts_that_reach_their_level(mean, dispersion):
+    distribution = scipy_distribution(mean, dispersion)
+    for level, count in zip(LEVELS, quantiles(mean, dispersion), strict=True):
+        assert distribution.cdf(count) >= level - 1e-9
+        assert count == 0 or distribution.cdf(count - 1) < level + 1e-9
+
+
+def test_quantiles_of_a_cube_with_one_dispersion_a_type_are_scipy_s():
+    generator = np.random.default_rng(4)
+    mean = generator.gamma(0.5, 2.0, (3, 50, 4))
+    dispersion = np.array([0.0, 0.4, 3.0])[:, None, None]
+    for index, level in enumerate(LEVELS):
+        for kind in range(3):
+            oracle = scipy_distribution(mean[kind], float(dispersion[kind, 0, 0])).ppf(level)
+            assert np.array_equal(quantiles(mean, dispersion)[index, kind], oracle)
+
+
+def test_nothing_expected_is_certain():
+    assert not quantiles([0.0], [0.5]).any()
+    assert float(log_probability(0, 0.0, 0.5)) == 0.0
+    assert float(log_probability(1, 0.0, 0.5)) == -np.inf
+
+
+def test_tiny_dispersions_pass_into_the_poisson_distribution():
+    assert float(log_probability(7, 5.0, 1e-7)) == pytest.approx(float(log_probability(7, 5.0, 0.0)), abs=1e-5)
+
+
+@pytest.mark.parametrize("dispersion", [0.1, 0.6, 4.0])
+def test_a_known_dispersion_is_recovered(dispersion):
+    generator = np.random.default_rng(8)
+    mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
+    size = 1 / dispersion
+    count = generator.negative_binomial(size, size / (size + mean))
+    assert fit_dispersion(count, mean) == pytest.approx(dispersion, rel=0.08)
+
+
+def test_poisson_counts_have_no_dispersion():
+    generator = np.random.default_rng(9)
+    mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
+    assert fit_dispersion(generator.poisson(mean), mean) < 0.02
+    assert fit_dispersion(np.round(mean), mean) == 0.0
