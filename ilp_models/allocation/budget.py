@@ -63,38 +63,11 @@ class Budget:
         raise InputError(msg)
 
     def need(self, territory: AllocationInput) -> Floats:
-        """Return what covering each cell in full takes.
-
-        Parameters
-        ----------
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        ndarray of float64
-            In the unit of the budget, shape (cells,).
-        """
+        """Return what covering each cell in full takes."""
         return np.asarray(self.per_cell + self.per_km2 * territory.area_m2 / 1e6, dtype=float)
 
     def available(self, territory: AllocationInput) -> float:
-        """Return what may be spent in each period.
-
-        Parameters
-        ----------
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        float
-            In the unit of the budget; whole cells, at least one, where that is cells.
-
-        Raises
-        ------
-        InputError
-            If it is more than covering every cell takes.
-        """
+        """Return what may be spent in each period."""
         whole = float(self.need(territory).sum())
         if self.amount is None:
             given = self.share * whole
@@ -105,25 +78,7 @@ class Budget:
         return float(self.amount)
 
     def parts(self, expected_value: Floats, territory: AllocationInput) -> tuple[Floats, Floats, float]:
-        """Return the checked values with what the cells need and what there is.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            Shape (cells, periods).
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        tuple
-            Values (cells, periods), need (cells,) and what is available in each period.
-
-        Raises
-        ------
-        InputError
-            If the values are of other cells, or one is NaN, infinite or negative.
-        """
+        """Return the checked values with what the cells need and what there is."""
         values = np.asarray(expected_value, dtype=float)
         if values.ndim != 2 or len(values) != len(territory.area_m2):
             msg = f"Expected values need the shape ({len(territory.area_m2)}, periods), not {values.shape}."

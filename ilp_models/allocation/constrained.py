@@ -118,27 +118,7 @@ class Constrained:
         return f"constrained: {'; '.join(kept) or 'the budget only'}"
 
     def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
-        """Return the effort of each cell and period.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            What covering a cell in full is worth, shape (cells, periods).
-        territory : Territory
-            The cells, with the residents that constraints speak of.
-
-        Returns
-        -------
-        Effort
-            Within the budget and every constraint; ``gap`` is the proven one.
-
-        Raises
-        ------
-        InputError
-            If no allocation keeps every constraint: which are in the way, and how to mend them.
-        NotRunError
-            If none was found in time.
-        """
+        """Return the effort of each cell and period."""
         values, need, available = self.budget.parts(expected_value, territory)
         expected = values if territory.expected is None else np.asarray(territory.expected, dtype=float)
         covered, drawn = sampled_cells(self.exploration, need, available) if self.exploration else (0, 0)

@@ -64,25 +64,7 @@ class ExposureCap:
         _check_bounds("exposure", self.cap, np.inf)
 
     def rules(self, groups: GroupsOfCells, chance: float) -> Iterator[Constraint]:
-        """Yield one rule a group.
-
-        Parameters
-        ----------
-        groups : GroupsOfCells
-            Residents by the groups of the dimension.
-        chance : float
-            Probability with which a cell that is not chosen is covered all the same.
-
-        Yields
-        ------
-        Rule
-            sum a_i (n_ig / N_g - rho n_ir / N_r) <= 0, in expectation over the draw.
-
-        Raises
-        ------
-        InputError
-            If the reference or a group is unknown.
-        """
+        """Yield one rule a group."""
         people = groups.by_group
         for place, group, cap in _named(groups, self.cap, without=self.reference):
             others = groups.total - people[:, place]
@@ -102,29 +84,7 @@ class ExposureCap:
 
 
 def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
-    """Yield one rule a group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw.
-
-    Parameters
-    ----------
-    groups : GroupsOfCells
-        Residents by the groups of the dimension.
-    floor : float or mapping of str to float
-        c: the least share of a group's expected events on covered land, for all groups or by name.
-    expected : ndarray of float64
-        Expected events y_i, shape (cells,).
-    chance : float
-        Probability with which a cell that is not chosen is covered all the same.
-
-    Yields
-    ------
-    Rule
-        One a group.
-
-    Raises
-    ------
-    InputError
-        If a group is unknown or a floor is no share.
-    """
+    """Yield one rule a group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw."""
     _check_bounds("coverage", floor, 1.0)
     for place, group, least in _named(groups, floor):
         events = expected * groups.shares[:, place]
@@ -139,27 +99,7 @@ def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chanc
 
 
 def district_rules(territory: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
-    """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw.
-
-    Parameters
-    ----------
-    territory : Territory
-        The cells and their districts.
-    need : ndarray of float64
-        Effort of each cell where it is chosen.
-    minimum : float or mapping of str to float
-        Least effort in the unit of the budget, for every district or by name.
-
-    Yields
-    ------
-    Rule
-        One for each district named, or one for all where a single number is given, as that is mended at once.
-
-    Raises
-    ------
-    InputError
-        If a district is unknown or a minimum is negative.
-    """
+    """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw."""
     _check_bounds("districts", minimum, np.inf)
     names = territory.districts.astype(str)
     known = [name for name in np.unique(names) if name]
@@ -181,21 +121,7 @@ def district_rules(territory: AllocationInput, need: Floats, minimum: Bounds) ->
 
 
 def spacing_rules(territory: AllocationInput, metres: float) -> Iterator[Constraint]:
-    """Yield the rule that no two chosen cells have centres closer than a distance.
-
-    Parameters
-    ----------
-    territory : Territory
-        The cells.
-    metres : float
-        Least distance between centres.
-
-    Yields
-    ------
-    Rule
-        One row for each set of cells that are all too close to each other: at most one of them is chosen. Sets bind a
-        solver tighter than pairs do.
-    """
+    """Yield the rule that no two chosen cells have centres closer than a distance."""
     pairs = cKDTree(territory.centres).query_pairs(metres * (1 - 1e-9), output_type="ndarray")
     if len(pairs) == 0:
         return
@@ -229,24 +155,7 @@ def spacing_rules(territory: AllocationInput, metres: float) -> Iterator[Constra
 
 
 def in_expectation(name: str, mend: str, weights: Floats, bounds: tuple[float, float], chance: float) -> Constraint:
-    """Return the rule low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a chance for the others.
-
-    Parameters
-    ----------
-    name, mend : str
-        What is asked and how to mend it.
-    weights : ndarray of float64
-        w_i, shape (cells,).
-    bounds : tuple of float
-        Low and high.
-    chance : float
-        Probability of being covered without being chosen.
-
-    Returns
-    -------
-    Rule
-        Over the cells chosen: a_i = chance + (1 - chance) x_i.
-    """
+    """Return the rule low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a chance for the others."""
     shift = chance * float(weights.sum())
     low, high = (np.array([bound - shift]) for bound in bounds)
     return Constraint(name, mend, csr_matrix((1 - chance) * weights), low, high)

@@ -13,25 +13,6 @@ def patrol_area_rule(territory: AllocationInput, areas: int, most: int) -> Const
     A single commodity flows from the root of a patrol area through chosen cells that touch, and every chosen cell
     keeps one unit of it: a cell that no root reaches through chosen cells cannot be chosen. The variables after the
     cells are the roots (one a cell), what enters at each root, and the flow along each pair of neighbours, both ways.
-
-    Parameters
-    ----------
-    territory : Territory
-        The cells and their neighbours.
-    areas : int
-        Patrol areas at most.
-    most : int
-        Cells chosen at most.
-
-    Returns
-    -------
-    Rule
-        Over cells (first), roots, entering flow and arcs; the first two are whole numbers.
-
-    References
-    ----------
-    Conrad et al. (2007), Connections in networks: a hybrid approach. CPAIOR: the single-commodity flow for connected
-    subgraphs.
     """
     size = len(territory.area_m2)
     links = territory.neighbours.tocoo()

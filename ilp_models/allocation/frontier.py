@@ -81,32 +81,6 @@ class Frontier:
 
         What keeps a tighter cap also keeps a looser one: the better of the two is taken, so that solver gaps do not
         make a looser cap seem dearer.
-
-        Parameters
-        ----------
-        allocator : Constrained
-            Budget and other constraints; its cap on this dimension is replaced.
-        value : ndarray of float64
-            What covering a cell in full is worth, shape (cells, periods).
-        territory : Territory
-            The cells, with residents.
-        compute : Compute
-            Where the work runs.
-        recorded : ndarray of float64, optional
-            Recorded events, shape of ``value``: what capture and coverage are measured on; by default the value and
-            the expected events themselves.
-
-        Returns
-        -------
-        DataFrame
-            The columns of ``COLUMNS``, one row a cap and group, the loosest cap first: ``capture`` is the part of all
-            that is covered, ``of_uncapped`` that over the capture without a cap. A cap that nothing keeps has NaN and
-            a note.
-
-        Raises
-        ------
-        InputError
-            If there are no residents by the dimension, or nothing can be allocated even without a cap.
         """
         if not territory.residents:
             msg = "A frontier needs residents by group; give groups.path=FILE."
@@ -168,24 +142,7 @@ class Frontier:
 
 
 def allocate_all(allocator: Allocator, value: Floats, territory: AllocationInput, compute: Compute) -> Effort:
-    """Return the effort of all periods, each solved on its own where the work runs.
-
-    Parameters
-    ----------
-    allocator : Allocator
-        The rule.
-    value : ndarray of float64
-        Shape (cells, periods).
-    territory : Territory
-        The cells.
-    compute : Compute
-        Where the work runs; it shows how far it is.
-
-    Returns
-    -------
-    Effort
-        Over all periods.
-    """
+    """Return the effort of all periods, each solved on its own where the work runs."""
     tasks = [
         _Task(
             allocator,

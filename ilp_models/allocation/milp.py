@@ -49,25 +49,7 @@ class MixedIntegerProgram:
     seconds: float
 
     def solve(self, about: str) -> tuple[Floats, float]:
-        """Return the choice and how far its value may lie below the best, relative.
-
-        Parameters
-        ----------
-        about : str
-            What is solved, such as a period, for errors.
-
-        Returns
-        -------
-        tuple
-            Chosen part of each cell, shape (cells,), and the proven gap.
-
-        Raises
-        ------
-        InputError
-            If no choice keeps all rules: the rules that are in the way, and how to mend each.
-        NotRunError
-            If time ran out before a choice was found.
-        """
+        """Return the choice and how far its value may lie below the best, relative."""
         if (near := self._near_the_bound()) is not None:
             return near
         found = self._ask(self.rules, self.value)

@@ -50,25 +50,7 @@ class Objective:
         return "expected count covered" if self.harm is None else f"expected harm covered ({self.source})"
 
     def value(self, expected: Floats, crime_types: Sequence[str]) -> Floats:
-        """Return what covering each cell and period in full is worth.
-
-        Parameters
-        ----------
-        expected : ndarray of float64
-            Expected events, shape (crime types, cells, periods).
-        crime_types : sequence of str
-            The crime types, in order; where harm counts, each needs a weight.
-
-        Returns
-        -------
-        ndarray of float64
-            Events, or harm in the unit of the weights, shape (cells, periods).
-
-        Raises
-        ------
-        InputError
-            If a crime type has no weight, or none of them has one above 0.
-        """
+        """Return what covering each cell and period in full is worth."""
         if self.harm is None:
             return np.asarray(expected.sum(axis=0), dtype=float)
         weights = harm_weights(self.harm, crime_types, "objective.harm")

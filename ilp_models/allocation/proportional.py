@@ -58,20 +58,7 @@ class Proportional:
         return f"proportional to value^{self.exponent:g}{', drawn by lottery' if self.lottery else ''}"
 
     def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
-        """Return the effort of each cell and period.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            What covering a cell in full is worth, shape (cells, periods).
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        Effort
-            The whole budget; a lottery keeps these shares as inclusion probabilities.
-        """
+        """Return the effort of each cell and period."""
         values, need, available = self.budget.parts(expected_value, territory)
         scale = np.maximum(values.max(axis=0, keepdims=True), np.finfo(float).tiny)
         weights = (values / scale) ** self.exponent  # scaled first: a large power of a small count would be lost
@@ -98,27 +85,7 @@ def _poured(weights: Floats, need: Floats, available: float) -> Floats:
 
 
 def water_fill(weights: Floats, need: Floats, available: float) -> Floats:
-    """Return effort c w_i, cut at the need of each cell, with c such that all is spent.
-
-    Parameters
-    ----------
-    weights : ndarray of float64
-        w_i > 0.
-    need : ndarray of float64
-        The most that each cell takes.
-    available : float
-        What is spent, at most the sum of needs.
-
-    Returns
-    -------
-    ndarray of float64
-        Effort, summing to what is available.
-
-    Examples
-    --------
-    >>> pour(np.array([8.0, 1.0, 1.0]), np.ones(3), 2.0)
-    array([1. , 0.5, 0.5])
-    """
+    """Return effort c w_i, cut at the need of each cell, with c such that all is spent."""
     order = np.argsort(need / weights, kind="stable")  # in this order cells are full, as c grows
     full = np.concatenate(([0.0], np.cumsum(need[order])))[:-1]
     rest = np.cumsum(weights[order][::-1])[::-1]
@@ -129,24 +96,7 @@ def water_fill(weights: Floats, need: Floats, available: float) -> Floats:
 
 
 def systematic(probabilities: Floats, rng: np.random.Generator) -> Floats:
-    """Return a draw of whole cells in which each has exactly its probability.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float64
-        From 0 to 1, summing to a whole number.
-    rng : Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of float64
-        1 for drawn cells, 0 for others; as many are drawn as the probabilities sum to.
-
-    References
-    ----------
-    Madow (1949), On the theory of systematic sampling, II. Annals of Mathematical Statistics 20: here in random order.
-    """
+    """Return a draw of whole cells in which each has exactly its probability."""
     order = rng.permutation(len(probabilities))
     total = round(float(probabilities.sum()))
     ends = np.cumsum(probabilities[order])

@@ -12,45 +12,14 @@ Flags = npt.NDArray[np.bool_]
 
 
 def check_sampling(share: float) -> None:
-    """Refuse a share that is none.
-
-    Parameters
-    ----------
-    share : float
-        Of the budget.
-
-    Raises
-    ------
-    InputError
-        If it does not lie in [0, 1).
-    """
+    """Refuse a share that is none."""
     if not 0 <= share < 1:
         msg = f"allocation.exploration={share} must lie in [0, 1); write 10 % as 0.1."
         raise InputError(msg)
 
 
 def sampled_cells(share: float, need: Floats, available: float) -> tuple[int, int]:
-    """Return how many whole cells the budget covers, and how many of them are drawn at random.
-
-    Parameters
-    ----------
-    share : float
-        Share of the budget to draw, above 0.
-    need : ndarray of float64
-        What each cell takes; the same for all, or the number of cells would depend on the draw.
-    available : float
-        The budget.
-
-    Returns
-    -------
-    tuple of int
-        Cells in all, and those drawn, at least one; what is left over of a cell is not spent.
-
-    Raises
-    ------
-    InputError
-        If the cells do not need the same.
-    """
+    """Return how many whole cells the budget covers, and how many of them are drawn at random."""
     if np.ptp(need) > 1e-9 * need.max():
         msg = "allocation.exploration draws whole cells of equal need; set budget.per_km2=0, or exploration=0."
         raise InputError(msg)
@@ -62,47 +31,12 @@ def sampled_cells(share: float, need: Floats, available: float) -> tuple[int, in
 
 
 def inclusion_probability(cells: int, covered: int, drawn: int) -> float:
-    """Return the probability with which a cell that was not chosen is drawn.
-
-    Parameters
-    ----------
-    cells : int
-        Cells in all.
-    covered : int
-        Cells covered in a period, drawn ones included.
-    drawn : int
-        Cells drawn.
-
-    Returns
-    -------
-    float
-        The same for every cell that was not chosen.
-
-    Examples
-    --------
-    >>> chance(100, 10, 1)
-    0.01098901098901099
-    """
+    """Return the probability with which a cell that was not chosen is drawn."""
     return drawn / (cells - (covered - drawn))
 
 
 def sample_cells(chosen: Flags, drawn: int, rng: np.random.Generator) -> tuple[Flags, Floats]:
-    """Return the cells covered after a draw among those not chosen, and the probability that each had.
-
-    Parameters
-    ----------
-    chosen : ndarray of bool
-        Cells chosen without chance.
-    drawn : int
-        Cells to draw, all alike, none twice.
-    rng : Generator
-        Source of chance.
-
-    Returns
-    -------
-    tuple of ndarray
-        Covered cells, and inclusion probabilities: 1 for the chosen, one number above 0 for all others.
-    """
+    """Return the cells covered after a draw among those not chosen, and the probability that each had."""
     others = np.flatnonzero(~chosen)
     covered = chosen.copy()
     covered[rng.choice(others, size=drawn, replace=False)] = True

@@ -51,20 +51,7 @@ class TopAreas:
         return f"top areas{drawn}"
 
     def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
-        """Return the effort of each cell and period.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            What covering a cell in full is worth, shape (cells, periods).
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        Effort
-            Within the budget.
-        """
+        """Return the effort of each cell and period."""
         values, need, available = self.budget.parts(expected_value, territory)
         order = np.argsort(-values / need[:, None], axis=0, kind="stable")
         if self.exploration:
@@ -119,25 +106,7 @@ class Capped:
         return f"top areas, at most {self.most:.0%} of the budget for a district"
 
     def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
-        """Return the effort of each cell and period.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            What covering a cell in full is worth, shape (cells, periods).
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        Effort
-            Within the budget.
-
-        Raises
-        ------
-        InputError
-            If the districts cannot take the budget under the cap.
-        """
+        """Return the effort of each cell and period."""
         values, need, available = self.budget.parts(expected_value, territory)
         names, district = np.unique(territory.districts.astype(str), return_inverse=True)
         cap = self.most * available

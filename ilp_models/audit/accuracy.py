@@ -13,18 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def check_baseline(evidence: CheckContext) -> list[Finding]:
-    """Return whether the forecaster beats the baseline, in Poisson deviance and in PAI on the flagged land.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Replays of both.
-
-    Returns
-    -------
-    list of Finding
-        ``deviance_skill`` (1 - deviance / deviance of the baseline) and ``pai_ratio`` for each crime type and all.
-    """
+    """Return whether the forecaster beats the baseline, in Poisson deviance and in PAI on the flagged land."""
     periods, least = len(evidence.replay.periods), evidence.minimum.periods
     thin = f"{periods} test periods of the {least} asked for" if periods < least else ""
     loss = evidence.resampling.ratio(*(_pooled(evidence.deviance_of(r)) for r in (evidence.replay, evidence.baseline)))
@@ -47,18 +36,7 @@ def check_baseline(evidence: CheckContext) -> list[Finding]:
 
 
 def check_sums(evidence: CheckContext) -> list[Finding]:
-    """Return whether as many events happened as were expected.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The replay.
-
-    Returns
-    -------
-    list of Finding
-        ``sum_ratio``, expected over recorded events, for each crime type and all.
-    """
+    """Return whether as many events happened as were expected."""
     expected = _pooled(np.asarray(evidence.replay.expected.values, dtype=float))
     ratio = evidence.resampling.ratio(expected, _pooled(evidence.observed))
     advice = "Look for a break in level or in recording practice, and refit."
@@ -66,18 +44,7 @@ def check_sums(evidence: CheckContext) -> list[Finding]:
 
 
 def check_calibration(evidence: CheckContext) -> list[Finding]:
-    """Return whether high and low forecasts mean what they say.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The replay.
-
-    Returns
-    -------
-    list of Finding
-        ``calibration_slope`` for each crime type and all, and ``calibration_intercept``, which is only reported.
-    """
+    """Return whether high and low forecasts mean what they say."""
     expected = np.asarray(evidence.replay.expected.values, dtype=float)
     advice = "Below 1, high forecasts are too high: smooth more; above 1, they are too low: smooth less."
     findings = []

@@ -58,20 +58,7 @@ class MinEvidence:
             raise InputError(msg)
 
     def met(self, events: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return which groups have enough events and areas.
-
-        Parameters
-        ----------
-        events : ndarray of float64
-            Recorded events weighted by shares of residents, shape (..., groups).
-        areas : ndarray of int64
-            The fewest areas that hold half of each group, shape (groups,).
-
-        Returns
-        -------
-        ndarray of bool
-            Shape of ``events``.
-        """
+        """Return which groups have enough events and areas."""
         return (events >= self.events) & (areas >= self.areas)
 
 
@@ -168,77 +155,21 @@ class CheckContext:
         return harm_weights(self.harm, self.replay.crime_types, "audit.harm") if self.harm else None
 
     def deviance_of(self, replay: Replay) -> Floats:
-        """Return the Poisson deviance of each unit.
-
-        Parameters
-        ----------
-        replay : Replay
-            Forecasts; smaller ones than the floor are read as it.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (crime types, cells, periods).
-        """
+        """Return the Poisson deviance of each unit."""
         return poisson_deviance(self.observed, replay.expected.values, self.floor)
 
     def flags_of(self, replay: Replay) -> Floats:
-        """Return the flagged fraction of each cell by a forecaster, in the audited unit and share.
-
-        Parameters
-        ----------
-        replay : Replay
-            Its forecasts.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (crime types, cells, periods).
-        """
+        """Return the flagged fraction of each cell by a forecaster, in the audited unit and share."""
         return self.cut().flagged(np.asarray(replay.expected.values, dtype=float), self.share)[0]
 
     def cut(self, unit: str | None = None) -> FlaggingRule:
-        """Return how maps are cut.
-
-        Parameters
-        ----------
-        unit : str, optional
-            What cells are ranked by; the audited unit by default.
-
-        Returns
-        -------
-        Cut
-            Of the grid's cells.
-
-        Raises
-        ------
-        InputError
-            If residents or weights of harm that the unit needs are not known.
-        """
+        """Return how maps are cut."""
         people, ranked = self.residents[0].total if self.residents else None, unit or self.unit
         harm = self.harms if ranked == HARM else None
         return FlaggingRule(self.grid.area_m2, ranked, self.share_of, people, harm)
 
     def judged(self, check: str, title: str, numbers: tuple[float, float, float], **where: Any) -> Finding:
-        """Return a finding judged by the limit of its check.
-
-        Parameters
-        ----------
-        check : str
-            Name of the check; without a limit it is only reported.
-        title : str
-            What was measured.
-        numbers : tuple of float
-            Estimate and the ends of its interval; equal where it is exact.
-        **where
-            ``crime_type``, ``dimension``, ``group``, ``evidence`` of the finding; ``thin`` says in words which
-            evidence is too little, if it is; ``advice`` what to do where the finding does not pass.
-
-        Returns
-        -------
-        Finding
-            With a reason in words.
-        """
+        """Return a finding judged by the limit of its check."""
         thin, advice = where.pop("thin", ""), where.pop("advice", "")
         limit = self.limits.get(check, NO_LIMIT)
         state = State.INSUFFICIENT if thin else limit.judge(*numbers)
@@ -255,26 +186,7 @@ class CheckContext:
 
 
 def none_allowed(check: str, title: str, count: float, reason: str, evidence: float = math.nan) -> Finding:
-    """Return a finding on a count of which more than none fails, whatever the settings.
-
-    Parameters
-    ----------
-    check : str
-        Name of the check.
-    title : str
-        What was counted.
-    count : float
-        How many there are.
-    reason : str
-        Why, and what to do.
-    evidence : float, optional
-        What the count rests on.
-
-    Returns
-    -------
-    Finding
-        Exact, so without an interval.
-    """
+    """Return a finding on a count of which more than none fails, whatever the settings."""
     state = NONE_ALLOWED.judge(count, count, count)
     return Finding(check, title, state, reason, count, count, count, NONE_ALLOWED, evidence=evidence)
 

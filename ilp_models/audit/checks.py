@@ -56,43 +56,13 @@ class CheckOptions:
 def findings_of(
     questions: CheckOptions, subject: AuditInput, evidence: CheckContext, no_groups: Finding | None = None
 ) -> list[Finding]:
-    """Return what every check found; one that crashes leaves a finding in state ``insufficient``.
-
-    Parameters
-    ----------
-    questions : Questions
-        What is asked beside the numbers.
-    subject : Subject
-        What is audited.
-    evidence : Evidence
-        Its numbers, with the limits they are held against.
-    no_groups : Finding, optional
-        Why no group of residents is known.
-
-    Returns
-    -------
-    list of Finding
-        In the order of the checks.
-    """
+    """Return what every check found; one that crashes leaves a finding in state ``insufficient``."""
     checks = _checks(questions, subject, no_groups)
     return [finding for names, check in checks for finding in _tried(names, check, evidence)]
 
 
 def crashed(check: str, error: Exception) -> Finding:
-    """Return the finding of a check that could not be made.
-
-    Parameters
-    ----------
-    check : str
-        Its name.
-    error : Exception
-        What stopped it.
-
-    Returns
-    -------
-    Finding
-        In state ``insufficient``.
-    """
+    """Return the finding of a check that could not be made."""
     reason = str(error) if isinstance(error, InputError) else f"The check stopped: {type(error).__name__}: {error}."
     return Finding(check, check.replace("_", " "), State.INSUFFICIENT, reason)
 

@@ -39,25 +39,7 @@ REFUSED: Final = (
 
 
 def changes(given: Mapping[str, Any], usual: Mapping[str, Any], where: str = "audit") -> Iterator[str]:
-    """Yield in words each setting of an audit that is not the usual one.
-
-    Parameters
-    ----------
-    given, usual : mapping
-        Settings by name, nested alike: numbers, words, lists of words, mappings of these.
-    where : str, default "audit"
-        What the names stand under.
-
-    Yields
-    ------
-    str
-        Such as ``audit.share=0.1 (default 0.05)``.
-
-    Examples
-    --------
-    >>> list(changes({"share": 0.1, "refused": ["age"]}, {"share": 0.05, "refused": ["age", "sex"]}))
-    ['audit.share=0.1 (default 0.05)', 'audit.refused without sex']
-    """
+    """Yield in words each setting of an audit that is not the usual one."""
     for name, default in usual.items():
         value, full = given[name], f"{where}.{name}"
         if isinstance(default, Mapping):

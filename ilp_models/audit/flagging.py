@@ -61,21 +61,7 @@ class FlaggingRule:
         raise InputError(msg)
 
     def flagged(self, expected: Floats, *shares: float) -> list[Floats]:
-        """Return which fraction of each cell is flagged at each of some shares, from one ranking.
-
-        Parameters
-        ----------
-        expected : ndarray of float64
-            Expected events, shape (crime types, cells, periods).
-        *shares : float
-            Shares of the active land or cells that are flagged in each period, for each crime type.
-
-        Returns
-        -------
-        list of ndarray of float64
-            One a share: fractions from 0 to 1, shape of ``expected``; cells tied at the edge are flagged in equal
-            parts.
-        """
+        """Return which fraction of each cell is flagged at each of some shares, from one ranking."""
         ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
         ranked = [Ranking.from_values(key, ground) for key in self._keys(expected)]
         return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]

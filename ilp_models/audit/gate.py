@@ -14,27 +14,6 @@ def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_day
 
     It fails closed: a required check that is missing, not passed, without a number or short of evidence withholds,
     as does an audit of another recipe, forecaster or set of crime types, and a forecast of more periods.
-
-    Parameters
-    ----------
-    report : AuditReport
-        What the audit found.
-    forecast : RiskForecast
-        The forecast that may be used for resource allocation, or not.
-    now : datetime
-        The present, with its zone.
-    valid_days : float, default 8
-        Days until the decision expires; it never outlives the dates of the report's governance.
-
-    Returns
-    -------
-    Decision
-        Admitted only if nothing speaks against it.
-
-    Raises
-    ------
-    InputError
-        If the days are not a positive number, or ``now`` has no zone.
     """
     if not 0 < valid_days < float("inf"):
         msg = f"audit.valid_days={valid_days} must be a number of days above 0."

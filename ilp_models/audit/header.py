@@ -9,22 +9,7 @@ from ilp_models.domain.governance import Governance
 
 
 def header_of(evidence: CheckContext, feedback: Feedback, governance: Governance) -> dict[str, Any]:
-    """Return the header of an audit's report.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        What was measured on.
-    feedback : Feedback
-        How feedback was simulated, with what was taken to be reported.
-    governance : Governance
-        Who answers for the use.
-
-    Returns
-    -------
-    dict
-        Plain JSON values: baseline, unit, share, periods, digest of the cells, least evidence, resampling.
-    """
+    """Return the header of an audit's report."""
     starts = evidence.replay.periods.start_time
     return {
         "baseline": evidence.baseline.forecaster,

@@ -16,22 +16,7 @@ _TYPES: Final = "crime_type"
 
 
 def check_features(evidence: CheckContext, families: Sequence[str], refused: Sequence[str]) -> list[Finding]:
-    """Return whether the forecaster uses only columns of known families, none of a person or a group.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The columns, and the names of the groups audited.
-    families : sequence of str
-        Families that are allowed.
-    refused : sequence of str
-        Words that no column may carry; those of the family ``crime_type`` are the publisher's and exempt.
-
-    Returns
-    -------
-    list of Finding
-        One ``feature_allow_list``: how many columns are refused.
-    """
+    """Return whether the forecaster uses only columns of known families, none of a person or a group."""
     title = "columns that may not be used"
     columns = evidence.features
     if columns is None:
@@ -49,18 +34,7 @@ def check_features(evidence: CheckContext, families: Sequence[str], refused: Seq
 
 
 def check_shap(evidence: CheckContext) -> list[Finding]:
-    """Return whether the attributions add up to the forecast.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The explanation.
-
-    Returns
-    -------
-    list of Finding
-        One ``shap_additivity``: the largest gap on the logarithmic scale.
-    """
+    """Return whether the attributions add up to the forecast."""
     explanation, name = evidence.explanation, evidence.replay.forecaster
     title = "largest gap between attributions and the log expected count"
     if explanation is None or explanation.forecaster != name:
@@ -73,22 +47,7 @@ def check_shap(evidence: CheckContext) -> list[Finding]:
 
 
 def check_governance(evidence: CheckContext, governance: Governance, now: datetime) -> list[Finding]:
-    """Return whether people have settled what must be settled before anyone acts on a forecast.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Not looked at: who answers for a model does not follow from its numbers.
-    governance : Governance
-        Purpose, legal basis, owner, reviewer, dates.
-    now : datetime
-        The present, with its zone.
-
-    Returns
-    -------
-    list of Finding
-        One ``governance``: how many fields are empty, past or in conflict.
-    """
+    """Return whether people have settled what must be settled before anyone acts on a forecast."""
     del evidence
     title, faults = "fields of governance that are empty, past or in conflict", governance.faults(now)
     reason = (
@@ -98,18 +57,7 @@ def check_governance(evidence: CheckContext, governance: Governance, now: dateti
 
 
 def check_group_table(evidence: CheckContext) -> list[Finding]:
-    """Return whether groups of residents are known, and for how many residents they are not.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Residents by dimension; there is at least one.
-
-    Returns
-    -------
-    list of Finding
-        ``group_table`` (groups known) and, for each dimension, ``missing_population`` (share of residents).
-    """
+    """Return whether groups of residents are known, and for how many residents they are not."""
     title = "groups of residents that can be audited"
     count = float(sum(len(dimension.groups) for dimension in evidence.residents))
     state = _AT_LEAST_ONE.judge(count, count, count)

@@ -34,13 +34,7 @@ class PeakMemory:
         self._start = _status("VmRSS") if self._can_reset else _mark()
 
     def megabytes(self) -> float:
-        """Return the growth up to the highest point since the start.
-
-        Returns
-        -------
-        float
-            Megabytes, >= 0; NaN on systems that tell nothing.
-        """
+        """Return the growth up to the highest point since the start."""
         now = _status("VmHWM") if self._can_reset else _mark()
         return float("nan") if math.isnan(now) else max(now - self._start, 0.0)
 
@@ -54,50 +48,26 @@ class Profiler:
 
     @contextmanager
     def fitting(self) -> Iterator[None]:
-        """Charge what happens inside to a fit.
-
-        Yields
-        ------
-        None
-            While the watch runs.
-        """
+        """Charge what happens inside to a fit."""
         with self._charging("fit"):
             yield
         self._count("fits")
 
     @contextmanager
     def updating(self) -> Iterator[None]:
-        """Charge what happens inside to the forecast that follows.
-
-        Yields
-        ------
-        None
-            While the watch runs.
-        """
+        """Charge what happens inside to the forecast that follows."""
         with self._charging("forecast"):
             yield
 
     @contextmanager
     def forecasting(self) -> Iterator[None]:
-        """Charge what happens inside to a forecast.
-
-        Yields
-        ------
-        None
-            While the watch runs.
-        """
+        """Charge what happens inside to a forecast."""
         with self._charging("forecast"):
             yield
         self._count("forecasts")
 
     def take(self) -> Cost:
-        """Return what was charged since the last time, and set that back to nothing.
-
-        Returns
-        -------
-        Cost
-            ``peak_mb`` is that of the whole chain so far.
-        """
+        """Return what was charged since the last time, and set that back to nothing."""
         spent, self._spent = self._spent, {}
         return Cost(**spent, peak_mb=self._memory.megabytes())
 

@@ -51,18 +51,7 @@ class BacktestData:
     layers: Layers = field(default_factory=Layers)
 
     def known_at(self, cutoff: pd.Timestamp) -> History:
-        """Return what was known at a cutoff.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The moment of the forecast.
-
-        Returns
-        -------
-        History
-            Cut off there.
-        """
+        """Return what was known at a cutoff."""
         return History.from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
 
 
@@ -124,28 +113,7 @@ def replay(
     store: Path,
     compute: Compute,
 ) -> Outcome:
-    """Return the forecasts of every forecaster at every cutoff, reusing those already stored.
-
-    Parameters
-    ----------
-    forecasters : mapping of str to Forecaster
-        Unfitted forecasters by name.
-    recipes : mapping of str to str
-        Fingerprint of each forecaster's recipe.
-    plan : RollingOrigin
-        Which cutoffs.
-    world : World
-        Records, cells and calendar.
-    store : Path
-        Root folder of stored forecasts.
-    compute : Compute
-        Where the work runs.
-
-    Returns
-    -------
-    Outcome
-        Replays, and the forecasters that could not run.
-    """
+    """Return the forecasts of every forecaster at every cutoff, reusing those already stored."""
     folds = plan.folds(world.events, world.calendar)
     cutoffs = [fold.cutoff for fold in folds]
     stored = ForecastStore(store)
@@ -173,18 +141,7 @@ def replay(
 
 
 def run_chain(work: ChainTask) -> tuple[str, str]:
-    """Return why a forecaster cannot run, or empty texts after fitting, updating and storing one chain.
-
-    Parameters
-    ----------
-    work : Work
-        One forecaster over one chain of folds.
-
-    Returns
-    -------
-    tuple of str and str
-        Reason, empty when it ran; and the trace of what the forecaster broke by, where it did.
-    """
+    """Return why a forecaster cannot run, or empty texts after fitting, updating and storing one chain."""
     store, world = ForecastStore(work.store), work.world
     wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
     meter = Profiler()

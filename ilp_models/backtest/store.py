@@ -51,43 +51,12 @@ class ForecastStore:
     root: Path
 
     def path(self, recipe: str, forecaster: str, cutoff: pd.Timestamp) -> Path:
-        """Return where a forecast is or would be stored.
-
-        Parameters
-        ----------
-        recipe : str
-            Fingerprint of the recipe.
-        forecaster : str
-            Name under which the forecaster was configured.
-        cutoff : Timestamp
-            The moment of the forecast.
-
-        Returns
-        -------
-        Path
-            The partition's file.
-        """
+        """Return where a forecast is or would be stored."""
         return self.root / recipe / f"forecaster={forecaster}" / f"cutoff={cutoff.date().isoformat()}" / _FILE
 
     @contextlib.contextmanager
     def writing(self, recipes: Sequence[str]) -> Iterator[None]:
-        """Keep other runs from writing the same recipes meanwhile.
-
-        Parameters
-        ----------
-        recipes : sequence of str
-            Fingerprints about to be written.
-
-        Yields
-        ------
-        None
-            While the locks are held.
-
-        Raises
-        ------
-        StorageError
-            If another run holds one of them, or the folder cannot be written.
-        """
+        """Keep other runs from writing the same recipes meanwhile."""
         with contextlib.ExitStack() as held:
             for recipe in sorted(set(recipes)):
                 folder = self.root / recipe
@@ -112,24 +81,7 @@ class ForecastStore:
         cost: Cost | None = None,
         terms: ReplayTerms | None = None,
     ) -> None:
-        """Store a forecast beside what happened.
-
-        Parameters
-        ----------
-        forecast : RiskForecast
-            Named, with its recipe's fingerprint.
-        observed : ndarray of int32
-            Counts, shape of ``forecast.expected``.
-        cost : Cost, optional
-            What it cost to make.
-        terms : Terms, optional
-            What its forecaster could learn from.
-
-        Raises
-        ------
-        StorageError
-            If the folder cannot be written or the disk is full; no partial file is left under the final name.
-        """
+        """Store a forecast beside what happened."""
         target = self.path(forecast.recipe, forecast.forecaster, forecast.cutoff)
         table = forecast.to_table(observed).drop(columns=["forecaster", "cutoff"])
         spread = json.dumps(forecast.dispersion.values.tolist()).encode()
@@ -150,37 +102,11 @@ class ForecastStore:
             raise StorageError(msg) from error
 
     def missing(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp]) -> list[pd.Timestamp]:
-        """Return the cutoffs that have no stored forecast yet.
-
-        Parameters
-        ----------
-        recipe : str
-            Fingerprint of the recipe.
-        forecaster : str
-            Name of the forecaster.
-        cutoffs : sequence of Timestamp
-            Cutoffs wanted.
-
-        Returns
-        -------
-        list of Timestamp
-            In the order given.
-        """
+        """Return the cutoffs that have no stored forecast yet."""
         return [cutoff for cutoff in cutoffs if not self.path(recipe, forecaster, cutoff).exists()]
 
     def kept(self, recipe: str) -> dict[str, list[pd.Timestamp]]:
-        """Return what is stored under a recipe.
-
-        Parameters
-        ----------
-        recipe : str
-            Fingerprint of the recipe.
-
-        Returns
-        -------
-        dict of str to list of Timestamp
-            Cutoffs by forecaster, oldest first.
-        """
+        """Return what is stored under a recipe."""
         found: dict[str, list[pd.Timestamp]] = {}
         for path in sorted(self.root.glob(f"{recipe}/forecaster=*/cutoff=*/{_FILE}")):
             forecaster, cutoff = (part.partition("=")[2] for part in path.parts[-3:-1])
@@ -188,29 +114,7 @@ class ForecastStore:
         return found
 
     def replays(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp], freq: str) -> list[Replay]:
-        """Return the stored forecasts of one forecaster, one replay a lead.
-
-        Parameters
-        ----------
-        recipe : str
-            Fingerprint of the recipe.
-        forecaster : str
-            Name of the forecaster.
-        cutoffs : sequence of Timestamp
-            Cutoffs, oldest first.
-        freq : str
-            Frequency of the periods.
-
-        Returns
-        -------
-        list of Replay
-            Lead 1 first.
-
-        Raises
-        ------
-        StorageError
-            If a partition is damaged.
-        """
+        """Return the stored forecasts of one forecaster, one replay a lead."""
         parts = [self._read(self.path(recipe, forecaster, cutoff)) for cutoff in cutoffs]
         joined = pd.concat([part.table for part in parts], ignore_index=True)
         joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])

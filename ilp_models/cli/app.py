@@ -40,24 +40,12 @@ _COMPLETION = ("-sc", "--shell-completion")
 
 
 def main() -> int:
-    """Return the exit code of the command line.
-
-    Returns
-    -------
-    int
-        0, 1 where a run failed, 2 for a wrong command, 130 after an interrupt.
-    """
+    """Return the exit code of the command line."""
     return App(find_configs()).open(sys.argv[1:])
 
 
 def find_configs() -> Path:
-    """Return the folder of configuration: beside the package in a checkout, inside it once installed.
-
-    Returns
-    -------
-    Path
-        Absolute; it holds one file for each task and a folder for each group.
-    """
+    """Return the folder of configuration: beside the package in a checkout, inside it once installed."""
     package = Path(ilp_models.__file__).resolve().parent
     places = (package / "configs", package.parent / "configs")
     return next((place for place in places if place.is_dir()), places[0])
@@ -79,18 +67,7 @@ class App:
     pipelines: str = "ilp_models.pipeline"
 
     def open(self, words: list[str]) -> int:
-        """Return the exit code of a command; what stops it is said in one line on stderr.
-
-        Parameters
-        ----------
-        words : list of str
-            The command line after the program's name.
-
-        Returns
-        -------
-        int
-            0, 1 where a run failed, 2 for a wrong command, 130 after an interrupt.
-        """
+        """Return the exit code of a command; what stops it is said in one line on stderr."""
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"

@@ -18,20 +18,7 @@ class UsageError(Exception):
 
 
 def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
-    """Return the line to show for an error and the exit code.
-
-    Parameters
-    ----------
-    error : BaseException
-        What stopped the run.
-    hint : str
-        The closest match to a misspelt setting, or nothing.
-
-    Returns
-    -------
-    tuple of str and int
-        One line that says what is wrong and the way out; 1, 2 for usage, 130 for an interrupt.
-    """
+    """Return the line to show for an error and the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return (
             "Interrupted; the run folder stays marked UNFINISHED. The same command takes up what is stored.",

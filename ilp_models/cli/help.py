@@ -31,18 +31,7 @@ class HelpText:
 
 
 def read_help(path: Path) -> HelpText:
-    """Return the comment at the head of a configuration file.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file.
-
-    Returns
-    -------
-    Manual
-        With an empty summary where the file has no such comment.
-    """
+    """Return the comment at the head of a configuration file."""
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
@@ -57,35 +46,13 @@ def read_help(path: Path) -> HelpText:
 
 
 def find_tasks(configs: Path) -> dict[str, str]:
-    """Return every task with its summary, in alphabetical order.
-
-    Parameters
-    ----------
-    configs : Path
-        Folder of the configuration; each ``<task>.yaml`` at its top is a task, save those that start with ``_``.
-
-    Returns
-    -------
-    dict
-        Summary by task.
-    """
+    """Return every task with its summary, in alphabetical order."""
     files = sorted(path for path in configs.glob("*.yaml") if not path.name.startswith("_"))
     return {path.stem: read_help(path).summary for path in files}
 
 
 def find_options(folders: list[Path]) -> dict[str, dict[str, Path]]:
-    """Return the options of every config group.
-
-    Parameters
-    ----------
-    folders : list of Path
-        Folders of configuration; the first that has an option wins.
-
-    Returns
-    -------
-    dict
-        File by option, by group.
-    """
+    """Return the options of every config group."""
     groups: dict[str, dict[str, Path]] = {}
     for folder in folders:
         for path in sorted(folder.glob("*/**/*.yaml")):
@@ -95,20 +62,7 @@ def find_options(folders: list[Path]) -> dict[str, dict[str, Path]]:
 
 
 def find_package(path: Path, group: str) -> str:
-    """Return the place of a file's settings in the whole configuration.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file of a group.
-    group : str
-        That group, empty for a primary config.
-
-    Returns
-    -------
-    str
-        Dotted key, empty for the top.
-    """
+    """Return the place of a file's settings in the whole configuration."""
     found = _PACKAGE.search(path.read_text(encoding="utf-8"))
     if found is None:
         return group.replace("/", ".")
@@ -117,18 +71,7 @@ def find_package(path: Path, group: str) -> str:
 
 
 def read_meanings(path: Path) -> dict[str, str]:
-    """Return what the comments say of each setting: behind it, or on the lines right above it.
-
-    Parameters
-    ----------
-    path : Path
-        A YAML file.
-
-    Returns
-    -------
-    dict
-        Meaning by dotted key within the file, empty where no comment gives one.
-    """
+    """Return what the comments say of each setting: behind it, or on the lines right above it."""
     return dict(_walk(path.read_text(encoding="utf-8").splitlines()))
 
 

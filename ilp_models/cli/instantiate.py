@@ -16,23 +16,7 @@ _ALLOW_MORE = "ILP_TARGETS"
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """Return settings as plain values, with every reference followed.
-
-    Parameters
-    ----------
-    cfg : DictConfig
-        Composed settings of a task.
-
-    Returns
-    -------
-    dict
-        Plain dictionaries, lists, strings, numbers, booleans and None.
-
-    Raises
-    ------
-    MissingMandatoryValue
-        If a setting that must be given is not.
-    """
+    """Return settings as plain values, with every reference followed."""
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     if not isinstance(plain, dict):
         msg = "The settings of a task must be a mapping."
@@ -41,23 +25,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def build_parts(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of a task, built from its settings.
-
-    Parameters
-    ----------
-    config : dict
-        Plain settings of a task; the keys of the door itself are left out.
-
-    Returns
-    -------
-    dict
-        Object, or plain value, by top-level key.
-
-    Raises
-    ------
-    UsageError
-        If a ``_target_`` lies outside the packages allowed.
-    """
+    """Return the keyword arguments of a task, built from its settings."""
     for where, target in _find_targets(config, ""):
         _check_target(where, target)
     wanted = {key: value for key, value in config.items() if key not in DOOR_KEYS}
@@ -71,22 +39,6 @@ def narrowed(
     """Return the settings without what an experiment says of parts and methods that this run has not.
 
     An experiment serves several tasks and any choice of methods. What nobody knows stays, and is refused as ever.
-
-    Parameters
-    ----------
-    config : dict
-        Plain settings of a task.
-    accepted : collection of str
-        Names of the task's arguments.
-    elsewhere : collection of str
-        Top-level keys that any task has.
-    methods : collection of str
-        Options of `model`.
-
-    Returns
-    -------
-    dict
-        The others, in their order.
     """
     taken = (*accepted, *DOOR_KEYS)
     kept = {key: value for key, value in config.items() if argument(key) in taken or key not in elsewhere}
@@ -97,18 +49,7 @@ def narrowed(
 
 
 def argument(setting: str) -> str:
-    """Return the name under which a task is given a setting.
-
-    Parameters
-    ----------
-    setting : str
-        Top-level key of the settings.
-
-    Returns
-    -------
-    str
-        The same, but for words that Python keeps to itself: ``from`` becomes ``from_``.
-    """
+    """Return the name under which a task is given a setting."""
     return f"{setting}_" if keyword.iskeyword(setting) else setting
 
 

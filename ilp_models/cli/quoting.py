@@ -11,18 +11,7 @@ _MARKED: Final = ("'", '"', "[", "{", "$")  # whoever begins so speaks the gramm
 
 
 def as_typed(words: Sequence[str]) -> tuple[str, ...]:
-    """Return settings with every sentence in quotes that would be read as a list of values, or not at all.
-
-    Parameters
-    ----------
-    words : sequence of str
-        Settings ``name=value`` of a command that sweeps nothing.
-
-    Returns
-    -------
-    tuple of str
-        In order; values of one word, lists and what is quoted already stay as they are.
-    """
+    """Return settings with every sentence in quotes that would be read as a list of values, or not at all."""
     parser = OverridesParser.create()
     return tuple(_quoted(word) if _is_sentence(word, parser) else word for word in words)
 

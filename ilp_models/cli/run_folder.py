@@ -12,23 +12,7 @@ UNFINISHED = "UNFINISHED"
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[None]:
-    """Hold a run folder for one run, and mark it as unfinished until that run succeeds.
-
-    Parameters
-    ----------
-    folder : Path
-        An existing folder.
-
-    Yields
-    ------
-    None
-        While the run goes on; the mark stays where it fails or is killed.
-
-    Raises
-    ------
-    StorageError
-        If another run holds the folder or left it unfinished.
-    """
+    """Hold a run folder for one run, and mark it as unfinished until that run succeeds."""
     mark = folder / UNFINISHED
     try:
         with mark.open("x", encoding="utf-8") as file:
@@ -41,15 +25,7 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 
 def point_latest(folder: Path, latest: Path) -> None:
-    """Point the link to the latest finished run at a folder, in one step.
-
-    Parameters
-    ----------
-    folder : Path
-        The finished run.
-    latest : Path
-        The link; a text file with the path where the system has no links.
-    """
+    """Point the link to the latest finished run at a folder, in one step."""
     aim = os.path.relpath(folder, latest.parent)
     fresh = latest.with_name(f".{latest.name}-{os.getpid()}")
     fresh.unlink(missing_ok=True)

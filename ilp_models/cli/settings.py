@@ -49,13 +49,7 @@ class Settings:
     extra: Path | None = None
 
     def explain(self) -> str:
-        """Return the manual page of the task under the current choices.
-
-        Returns
-        -------
-        str
-            Summary, examples, and every commented setting with its value.
-        """
+        """Return the manual page of the task under the current choices."""
         cfg = self._compose(self.overrides)
         primary = self.configs / f"{self.task}.yaml"
         manual = read_help(primary)
@@ -78,11 +72,6 @@ class Settings:
 
         A task or an option leaves a setting such as ``layers: {}`` empty for names that only the user knows; Hydra
         takes new names only where a word says ``++``, which people should not have to know.
-
-        Returns
-        -------
-        Settings
-            Of the same task.
         """
         heads, options = {word.partition(".")[0] for word in self.overrides}, self._options()
         files = [(path, find_package(path, group)) for group in heads for path in options.get(group, {}).values()]
@@ -93,13 +82,7 @@ class Settings:
         return replace(self, overrides=words)
 
     def suggest(self) -> str:
-        """Return what was meant by the first word that names nothing.
-
-        Returns
-        -------
-        str
-            A question or a list; empty where every word names something.
-        """
+        """Return what was meant by the first word that names nothing."""
         words = list(self._parsed())
         options = self._options()
         for word in words:
@@ -117,13 +100,7 @@ class Settings:
         return ""
 
     def check_kinds(self) -> None:
-        """Return nothing if no word stands where the setting holds a number.
-
-        Raises
-        ------
-        UsageError
-            If one does; the message shows the number that stands there by default.
-        """
+        """Return nothing if no word stands where the setting holds a number."""
         words = [word for word in self._parsed() if isinstance(word.value(), str) and not word.is_delete()]
         if not words:
             return
@@ -193,18 +170,7 @@ class Settings:
 
 
 def find_keys(configs: Path) -> set[str]:
-    """Return the top-level keys of all tasks.
-
-    Parameters
-    ----------
-    configs : Path
-        Folder of configuration.
-
-    Returns
-    -------
-    set of str
-        Settings and groups, without the shared ones of the door.
-    """
+    """Return the top-level keys of all tasks."""
     files = [configs / f"{task}.yaml" for task in find_tasks(configs)]
     return {str(key) for path in files for key in (*OmegaConf.load(path), *_groups(path))} - {"defaults"}
 

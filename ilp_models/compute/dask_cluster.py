@@ -32,27 +32,7 @@ class DaskCluster:
     patience: float = 10.0
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
-        """Return the function's result for each task, in the order of the tasks.
-
-        Parameters
-        ----------
-        function : callable
-            Takes one task.
-        tasks : sequence
-            What to apply it to.
-        description : str
-            What is being done, for the progress bar.
-
-        Returns
-        -------
-        list
-            One result for each task.
-
-        Raises
-        ------
-        StorageError
-            If the scheduler does not answer; an error of a task is raised as it is.
-        """
+        """Return the function's result for each task, in the order of the tasks."""
         try:
             client = Client(self.address, timeout=self.patience, set_as_default=False)  # type: ignore[no-untyped-call]
         except OSError as error:

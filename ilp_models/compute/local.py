@@ -38,27 +38,7 @@ class LocalProcesses:
             raise InputError(msg)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
-        """Return the function's result for each task, in the order of the tasks.
-
-        Parameters
-        ----------
-        function : callable
-            Takes one task.
-        tasks : sequence
-            What to apply it to.
-        description : str
-            What is being done, for the progress bar.
-
-        Returns
-        -------
-        list
-            One result for each task.
-
-        Raises
-        ------
-        NotRunError
-            If the system stopped a process; an error of a task is raised as it is.
-        """
+        """Return the function's result for each task, in the order of the tasks."""
         jobs = min(cpu_count() if self.jobs == -1 else self.jobs, len(tasks))
         if jobs <= 1:
             return list(watch(map(function, tasks), len(tasks), description))

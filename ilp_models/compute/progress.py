@@ -14,22 +14,7 @@ Result = TypeVar("Result")
 
 
 def watch(results: Iterable[Result], total: int, description: str) -> Iterator[Result]:
-    """Yield results as they come, and show how many are left and for how long.
-
-    Parameters
-    ----------
-    results : iterable
-        The results.
-    total : int
-        How many there will be.
-    description : str
-        What is being done.
-
-    Yields
-    ------
-    object
-        The next result.
-    """
+    """Yield results as they come, and show how many are left and for how long."""
     if sys.stderr.isatty():
         yield from tqdm(results, total=total, desc=description, leave=False)
         return

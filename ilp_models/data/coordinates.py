@@ -75,23 +75,7 @@ class CoordinateReader:
     time_zone: str
 
     def locate(self, first: pd.Series, second: pd.Series) -> Coordinates:
-        """Return the places of published coordinates.
-
-        Parameters
-        ----------
-        first, second : Series
-            Eastward and northward coordinate, text or numbers.
-
-        Returns
-        -------
-        Places
-            One row each.
-
-        Raises
-        ------
-        InputError
-            If most coordinates are swapped, no degrees, or outside the bounds or the area of use of a CRS.
-        """
+        """Return the places of published coordinates."""
         a, b = (pd.to_numeric(one, errors="coerce").to_numpy(dtype=float, na_value=np.nan) for one in (first, second))
         missing = ~(np.isfinite(a) & np.isfinite(b))
         zero = ~missing & (a == 0) & (b == 0)

@@ -21,23 +21,7 @@ _EXAMPLES: Final = 5
 
 
 def clean_labels(values: pd.Series) -> pd.Series:
-    """Return labels as clean text.
-
-    Parameters
-    ----------
-    values : Series
-        Text, numbers or categories; whole numbers lose a trailing ``.0``.
-
-    Returns
-    -------
-    Series of str
-        Without surrounding blanks; missing where empty.
-
-    Examples
-    --------
-    >>> labels(pd.Series([25.0, None, 7.0])).tolist()
-    ['25', nan, '7']
-    """
+    """Return labels as clean text."""
     codes, distinct = pd.factorize(values.astype("str"))
     clean = [_WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text for text in (str(v).strip() for v in distinct)]
     table = pd.Series([*(text or None for text in clean), None], dtype="str")
@@ -72,45 +56,13 @@ class CrimeTypeLabels:
     declared: tuple[str, ...]
 
     def categories(self, kept: Mask) -> list[str]:
-        """Return the crime types of the events: those of the map in its order, then others by the alphabet.
-
-        Parameters
-        ----------
-        kept : ndarray of bool
-            Records that became events.
-
-        Returns
-        -------
-        list of str
-            Types without an event included, if the map names them.
-        """
+        """Return the crime types of the events: those of the map in its order, then others by the alphabet."""
         found = set(self.names[kept].dropna().unique())
         return [*self.declared, *sorted(found.difference(self.declared), key=str.casefold)]
 
 
 def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmapped: str) -> CrimeTypeLabels:
-    """Return the crime types of publishers' labels.
-
-    Parameters
-    ----------
-    values : Series
-        Publishers' labels.
-    mapping : mapping of str to str or None
-        Label to crime type, whatever its case and blanks; None leaves the records out; an empty map keeps every label
-        as its own type, in its most frequent spelling.
-    unmapped : str
-        What to do with a label the map does not know: ``refuse``, ``set_aside`` or ``keep`` as its own type.
-
-    Returns
-    -------
-    CrimeTypes
-        One row a record.
-
-    Raises
-    ------
-    InputError
-        If a label is unknown and the policy is ``refuse``, or the column holds too many labels for types.
-    """
+    """Return the crime types of publishers' labels."""
     text = clean_labels(values)
     codes, distinct = pd.factorize(text)
     known = {_key(label): target for label, target in mapping.items()}
@@ -130,20 +82,7 @@ def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmappe
 
 
 def rows_selected(table: pd.DataFrame, where: Mapping[str, Sequence[object]]) -> Mask:
-    """Return which rows have one of the wanted values in every filtered column.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The publisher's columns.
-    where : mapping of str to sequence
-        Column to the values that are wanted, upper and lower case alike.
-
-    Returns
-    -------
-    ndarray of bool
-        True for each row that is wanted.
-    """
+    """Return which rows have one of the wanted values in every filtered column."""
     wanted = np.ones(len(table), dtype=bool)
     for column, values in where.items():
         allowed = {str(value).strip().casefold() for value in values}

@@ -126,19 +126,7 @@ class DelimitedFiles:
         self._check_numbers()
 
     def read(self) -> tuple[Events, IntakeReport]:
-        """Return the events of the files and the account of their intake.
-
-        Returns
-        -------
-        tuple of Events and IntakeReport
-            Events in the order of their time; the report counts every row that is not among them.
-
-        Raises
-        ------
-        InputError
-            If files cannot be read as declared; an :class:`ilp_models.domain.intake.IntakeError` with the report if
-            no row, or too small a share of them, is usable.
-        """
+        """Return the events of the files and the account of their intake."""
         columns = ColumnMapping.from_settings(self.columns)
         rules = self._rules(columns)
         others = (*self.record_columns, *(self.where or {}))

@@ -46,27 +46,7 @@ class FileFormat:
 
 
 def detect_format(file: SourceFile, encoding: str, separator: str, wanted: tuple[str, ...]) -> FileFormat:
-    """Return how a text file is written.
-
-    Parameters
-    ----------
-    file : SourceFile
-        Delimited text, gzipped or not.
-    encoding, separator : str
-        As declared, or ``auto``.
-    wanted : tuple of str
-        Declared columns, which tell the right separator from wrong ones.
-
-    Returns
-    -------
-    Dialect
-        Its header holds every wanted column once.
-
-    Raises
-    ------
-    InputError
-        If the file is empty, packed, not text in that encoding, or a wanted column is not in its header.
-    """
+    """Return how a text file is written."""
     try:
         with open_bytes(file.path) as stream:
             head = stream.read(_HEAD)
@@ -92,36 +72,12 @@ def detect_format(file: SourceFile, encoding: str, separator: str, wanted: tuple
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Return the bytes of a file as a stream, unzipped where its name ends in ``.gz``.
-
-    Parameters
-    ----------
-    path : Path
-        A file.
-
-    Returns
-    -------
-    file object
-        Open for reading; close it.
-    """
+    """Return the bytes of a file as a stream, unzipped where its name ends in ``.gz``."""
     return cast("IO[bytes]", gzip.open(path, "rb")) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def unreadable(file: SourceFile, error: Exception) -> str:
-    """Return the message for a file that breaks off or cannot be opened.
-
-    Parameters
-    ----------
-    file : SourceFile
-        The file.
-    error : Exception
-        What reading it raised.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Return the message for a file that breaks off or cannot be opened."""
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     if file.path.name.lower().endswith(".gz"):
         return f"{file.name}: the gzip file is damaged or cut off ({reason}); copy or download it again."
@@ -129,41 +85,13 @@ def unreadable(file: SourceFile, error: Exception) -> str:
 
 
 def not_in_encoding(file: SourceFile, encoding: str, error: Exception) -> str:
-    """Return the message for a file that is not written in the declared encoding.
-
-    Parameters
-    ----------
-    file : SourceFile
-        The file.
-    encoding : str
-        As declared.
-    error : Exception
-        What decoding raised.
-
-    Returns
-    -------
-    str
-        One line.
-    """
+    """Return the message for a file that is not written in the declared encoding."""
     where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
     return f"{file.name}: not text in the encoding {encoding}{where}; set data.encoding=auto, or cp1252, utf-16 ..."
 
 
 def missing_columns(file: SourceFile, wanted: tuple[str, ...], found: tuple[str, ...]) -> str | None:
-    """Return the message for declared columns that a file lacks or repeats.
-
-    Parameters
-    ----------
-    file : SourceFile
-        The file.
-    wanted, found : tuple of str
-        Declared columns and those of the file.
-
-    Returns
-    -------
-    str or None
-        One line, or None if each wanted column is there once.
-    """
+    """Return the message for declared columns that a file lacks or repeats."""
     for column in wanted:
         if found.count(column) > 1:
             return f"{file.name}: the column {column!r} occurs {found.count(column)} times; rename one of them."

@@ -37,26 +37,7 @@ class SourceFile:
 
 
 def find_files(path: str | Sequence[str], pattern: str | None) -> tuple[SourceFile, ...]:
-    """Return the files a setting means, in a stable order.
-
-    Parameters
-    ----------
-    path : str or sequence of str
-        File, folder, glob or ``bundled:<name>``, or several of these.
-    pattern : str or None
-        Which files of a folder and its sub-folders to take, such as ``*-street.csv``; by default all
-        delimited text and Parquet.
-
-    Returns
-    -------
-    tuple of SourceFile
-        At least one file, each once.
-
-    Raises
-    ------
-    InputError
-        If a path leads to no file.
-    """
+    """Return the files a setting means, in a stable order."""
     paths = [path] if isinstance(path, str) else list(path)
     found = {file.path.resolve(): file for one in paths for file in _files_of(one, pattern)}
     if not found:

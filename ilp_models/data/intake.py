@@ -89,27 +89,7 @@ class Intake:
         self._sift_repeats()
 
     def finish(self, source: str, attribution: str, rejects: Path | None) -> tuple[Events, IntakeReport]:
-        """Return the events and the account of their intake.
-
-        Parameters
-        ----------
-        source : str
-            The publisher and the set, in words.
-        attribution : str
-            The words the publisher's licence asks for.
-        rejects : Path or None
-            File for the rows not kept.
-
-        Returns
-        -------
-        tuple of Events and IntakeReport
-            Events in the order of their time.
-
-        Raises
-        ------
-        IntakeError
-            If no row, or too small a share of them, is kept.
-        """
+        """Return the events and the account of their intake."""
         if rejects is not None:
             self._sieve.write_rejects(rejects)
         account = self._account(source, attribution, None)

@@ -48,28 +48,7 @@ class Wanted:
 
 
 def read_features(path: Path, wanted: Wanted, crs: str | None) -> gpd.GeoDataFrame:
-    """Return the features of a file with the attributes wanted, in its order.
-
-    Parameters
-    ----------
-    path : Path
-        GeoJSON, GeoPackage, Shapefile (zipped too), FlatGeobuf, GeoParquet, delimited text, or an OpenStreetMap
-        extract.
-    wanted : Wanted
-        What to read of it.
-    crs : str or None
-        CRS of its coordinates; by default what the file says.
-
-    Returns
-    -------
-    GeoDataFrame
-        Geometry and the attributes, with a CRS.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, without a CRS or a column, or holds several layers and none is named.
-    """
+    """Return the features of a file with the attributes wanted, in its order."""
     if not path.exists():
         msg = f"{wanted.setting}.path={path}: there is no such file in {Path.cwd()}; check the spelling."
         raise InputError(msg)

@@ -86,25 +86,7 @@ class LayerFile:
 
     @classmethod
     def from_settings(cls, name: str, settings: Any) -> Self:
-        """Return the file that a layer's settings describe.
-
-        Parameters
-        ----------
-        name : str
-            Of the layer.
-        settings : mapping
-            By the names of the parameters of this class.
-
-        Returns
-        -------
-        LayerFile
-            Not opened yet.
-
-        Raises
-        ------
-        InputError
-            If a setting is unknown or the path is missing.
-        """
+        """Return the file that a layer's settings describe."""
         known = [one.name for one in fields(cls) if one.name != "name"]
         stated = settings if isinstance(settings, Mapping) else {}
         strange = [key for key in stated if key not in known]  # first: it may be the path, misspelt
@@ -118,25 +100,7 @@ class LayerFile:
         return cls(name, **stated)
 
     def read(self, events: Events) -> Layer:
-        """Return the layer.
-
-        Parameters
-        ----------
-        events : Events
-            Their CRS is that of the layer; features farther than ``REACH_M`` from the rectangle around them are left
-            out.
-
-        Returns
-        -------
-        Layer
-            With a note on what was read, left out and repaired.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be used, no feature passes ``where`` or lies near the events, or a geometry cannot be
-            repaired.
-        """
+        """Return the layer."""
         names = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
         wanted = Wanted(self.setting, tuple(self.where), names, dict(self.columns))
         frame = read_features(Path(self.path).expanduser(), wanted, self.crs)
@@ -228,24 +192,6 @@ class LayerFile:
 
 
 def read_layers(settings: Mapping[str, Any], events: Events) -> Layers:
-    """Return the layers that the settings of a task describe.
-
-    Parameters
-    ----------
-    settings : mapping of str to mapping
-        The settings of each layer by its name.
-    events : Events
-        Of the study.
-
-    Returns
-    -------
-    Layers
-        In the CRS of the events.
-
-    Raises
-    ------
-    InputError
-        If one of them cannot be used.
-    """
+    """Return the layers that the settings of a task describe."""
     files = [LayerFile.from_settings(str(name), entry) for name, entry in settings.items()]
     return Layers(tuple(file.read(events) for file in files))

@@ -8,22 +8,7 @@ import pandas as pd
 def count_missing_coordinates(
     rows: npt.NDArray[np.int64], occurred: pd.Series, crime_types: pd.Series, areas: pd.Series | None
 ) -> pd.DataFrame:
-    """Return how many rows had no place.
-
-    Parameters
-    ----------
-    rows : ndarray of int64
-        Positions of the rows without a place.
-    occurred, crime_types : Series
-        Time and crime type of every row.
-    areas : Series or None
-        The records' own area label of every row, missing where empty.
-
-    Returns
-    -------
-    DataFrame
-        ``day, crime_type, area, count``; the label is empty where there is none.
-    """
+    """Return how many rows had no place."""
     named = [""] * len(rows) if areas is None else areas.iloc[rows].fillna("").astype(str).tolist()
     table = pd.DataFrame(
         {

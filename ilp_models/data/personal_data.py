@@ -56,24 +56,7 @@ _DISTINCT_SHARE_OF_NAMES = 0.2
 
 
 def looks_personal(column: str) -> bool:
-    """Return whether the name of a column speaks of a person.
-
-    Parameters
-    ----------
-    column : str
-        Name as published, in any case and style.
-
-    Returns
-    -------
-    bool
-        True for names, birth dates, identifiers of persons, contact data, and for what describes a suspect,
-        victim or offender.
-
-    Examples
-    --------
-    >>> [speaks_of_persons(name) for name in ("VIC_RACE", "dateOfBirth", "ADDR_PCT_CD", "Neighbourhood Name")]
-    [True, True, False, False]
-    """
+    """Return whether the name of a column speaks of a person."""
     words = [word.lower() for word in _WORD.findall(column)]
     if _IMPERSONAL_SUBJECT.intersection(words):
         return bool(_TOKENS.intersection(words).difference(_SUBJECTS.split()))
@@ -82,25 +65,7 @@ def looks_personal(column: str) -> bool:
 
 
 def personal_contents(values: pd.Series) -> str | None:
-    """Return what a column of labels holds about persons.
-
-    Parameters
-    ----------
-    values : Series
-        Text values of a column that should name places or crime types; missing ones allowed.
-
-    Returns
-    -------
-    str or None
-        ``e-mail addresses``, ``phone numbers``, ``birth dates`` or ``personal names``; None for honest labels.
-
-    Examples
-    --------
-    >>> personal_contents(pd.Series(["Smith, Anna", "Brown, John", "Lee, Kim"]))
-    'personal names'
-    >>> personal_contents(pd.Series(["Theft, Other", "Assault, Simple", "Fraud, Cheque"])) is None
-    True
-    """
+    """Return what a column of labels holds about persons."""
     present = values.dropna().astype("str").str.strip()
     distinct = [value for value in present.unique()[:_LOOKED_AT] if value]
     for words, pattern, share in _CONTENTS:

@@ -25,20 +25,7 @@ _EXAMPLES: Final = 5
 
 
 def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
-    """Return every sign of how records were kept.
-
-    Parameters
-    ----------
-    events : Events
-        The events kept, at least one.
-    resolution : str
-        How finely times are known: ``moment``, ``day`` or ``month``.
-
-    Returns
-    -------
-    list of IntakeFinding
-        All of them flags.
-    """
+    """Return every sign of how records were kept."""
     return [
         *types_without_events(events),
         *default_values(events.table, resolution),
@@ -47,35 +34,13 @@ def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
 
 
 def events_by_type(events: Events) -> dict[str, int]:
-    """Return how many events there are of each crime type.
-
-    Parameters
-    ----------
-    events : Events
-        The events kept.
-
-    Returns
-    -------
-    dict of str to int
-        In the order of the types, zeros included.
-    """
+    """Return how many events there are of each crime type."""
     counts = events.table["crime_type"].value_counts()
     return {name: int(counts[name]) for name in events.crime_types}
 
 
 def types_without_events(events: Events) -> list[IntakeFinding]:
-    """Return the crime types that were declared and never met.
-
-    Parameters
-    ----------
-    events : Events
-        The events kept.
-
-    Returns
-    -------
-    list of IntakeFinding
-        One or none; its unit is types.
-    """
+    """Return the crime types that were declared and never met."""
     counts = events_by_type(events)
     empty = [name for name, size in counts.items() if size == 0]
     if not empty:
@@ -86,20 +51,7 @@ def types_without_events(events: Events) -> list[IntakeFinding]:
 
 
 def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]:
-    """Return what looks entered by default because the truth was not known.
-
-    Parameters
-    ----------
-    events : DataFrame
-        ``occurred_at``, ``x``, ``y`` of the events kept.
-    resolution : str
-        How finely times are known: ``moment``, ``day`` or ``month``.
-
-    Returns
-    -------
-    list of IntakeFinding
-        Over-used days, hours and coordinates.
-    """
+    """Return what looks entered by default because the truth was not known."""
     times = events["occurred_at"].dt
     found = []
     if resolution != "month":
@@ -114,20 +66,7 @@ def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]
 
 
 def gaps_and_breaks(events: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> list[IntakeFinding]:
-    """Return months without records of a type, and months at which the level of a type changes.
-
-    Parameters
-    ----------
-    events : DataFrame
-        ``occurred_at`` and ``crime_type`` (categorical) of the events kept.
-    start, end : Timestamp
-        The span that the records cover; only its whole months are looked at.
-
-    Returns
-    -------
-    list of IntakeFinding
-        At most one for gaps and one for breaks; their unit is months, of each type.
-    """
+    """Return months without records of a type, and months at which the level of a type changes."""
     first = pd.Period(start, freq="M")
     first += int(first.start_time < start)
     months = pd.period_range(first, pd.Period(end, freq="M") - 1, freq="M")

@@ -53,18 +53,7 @@ class RawRecords:
     notes: tuple[str, ...]
 
     def where(self, row: int) -> str:
-        """Return the place of a row in words.
-
-        Parameters
-        ----------
-        row : int
-            Position in the table.
-
-        Returns
-        -------
-        str
-            Such as ``2021.csv record 17``.
-        """
+        """Return the place of a row in words."""
         return f"{self.files[self.file[row]].path.name} record {self.number[row]}"
 
 
@@ -77,27 +66,7 @@ class _Part:
 
 
 def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encoding: str, separator: str) -> RawRecords:
-    """Return the wanted columns of all files in one table.
-
-    Parameters
-    ----------
-    files : tuple of SourceFile
-        Delimited text and Parquet.
-    wanted : tuple of str
-        Column names that every file must have.
-    encoding, separator : str
-        Of the delimited files, or ``auto``.
-
-    Returns
-    -------
-    Records
-        Rows in the order of the files.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read as declared, or there is no record in any of them.
-    """
+    """Return the wanted columns of all files in one table."""
     parts = [_parquet(file, wanted) if file.is_parquet else _text(file, wanted, encoding, separator) for file in files]
     sizes = [part.table.num_rows for part in parts]
     ragged = tuple(

@@ -46,21 +46,7 @@ class RowFilter:
         return self._fate < 0
 
     def take_out(self, rule: str, action: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> None:
-        """Take rows out under a rule, unless an earlier rule took them.
-
-        Parameters
-        ----------
-        rule : str
-            The rule in words.
-        action : str
-            ``set aside`` or ``left out``.
-        mask : ndarray of bool
-            Rows to which the rule applies.
-        shown : sequence of str, optional
-            Columns to show in examples.
-        note : str, optional
-            What it means, or how to mend it.
-        """
+        """Take rows out under a rule, unless an earlier rule took them."""
         rows = np.flatnonzero(mask & self.kept)
         if len(rows):
             self._fate[rows] = len(self._rules)
@@ -68,36 +54,13 @@ class RowFilter:
             self._tell(rule, action, len(rows), self._examples(rows, shown), note)
 
     def flag(self, rule: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> None:
-        """Flag rows that stay.
-
-        Parameters
-        ----------
-        rule : str
-            The rule in words.
-        mask : ndarray of bool
-            Rows to which the rule applies; those taken out do not count.
-        shown : sequence of str, optional
-            Columns to show in examples.
-        note : str, optional
-            What it means, or how to mend it.
-        """
+        """Flag rows that stay."""
         rows = np.flatnonzero(mask & self.kept)
         if len(rows):
             self._tell(rule, "flagged", len(rows), self._examples(rows, shown), note)
 
     def write_rejects(self, path: Path) -> None:
-        """Write every row that was taken out as CSV, with its file, number, rule and action.
-
-        Parameters
-        ----------
-        path : Path
-            File to write; its folder is made. Only declared columns are in it.
-
-        Raises
-        ------
-        StorageError
-            If the file cannot be written.
-        """
+        """Write every row that was taken out as CSV, with its file, number, rule and action."""
         rows = np.flatnonzero(~self.kept)
         fates = self._fate[rows]
         table = self._records.table.iloc[rows].copy()

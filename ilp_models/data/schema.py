@@ -79,23 +79,7 @@ class ColumnMapping:
 
     @classmethod
     def from_settings(cls, mapping: Mapping[str, str | None]) -> Self:
-        """Return the columns declared by a mapping, such as a config holds.
-
-        Parameters
-        ----------
-        mapping : mapping of str to str or None
-            Role to column name; None where the file has no such column.
-
-        Returns
-        -------
-        Columns
-            The checked declaration.
-
-        Raises
-        ------
-        InputError
-            If a role is misspelt or ``crime_type`` is missing.
-        """
+        """Return the columns declared by a mapping, such as a config holds."""
         roles = [field.name for field in fields(cls)]
         for role in mapping:
             if role not in roles:
@@ -113,13 +97,7 @@ class ColumnMapping:
         return ("x", "y") if self.lat is None else ("lon", "lat")
 
     def declared(self) -> dict[str, str]:
-        """Return the declared columns.
-
-        Returns
-        -------
-        dict of str to str
-            Role to column name, only those given.
-        """
+        """Return the declared columns."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {role: column for role, column in named.items() if column is not None}
 
@@ -128,20 +106,7 @@ class ColumnMapping:
 
 
 def refuse_person_column(column: str, setting: str) -> None:
-    """Return quietly unless the column speaks of persons.
-
-    Parameters
-    ----------
-    column : str
-        Name in the publisher's file.
-    setting : str
-        The setting that asks for it, for the message.
-
-    Raises
-    ------
-    InputError
-        If the name of the column speaks of a person.
-    """
+    """Return quietly unless the column speaks of persons."""
     if looks_personal(column):
         msg = (
             f"{setting}={column!r} speaks of persons and is refused: only places, times and crime types may enter; "
@@ -151,25 +116,7 @@ def refuse_person_column(column: str, setting: str) -> None:
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return a hint at the known word that is spelt most like a wrong one.
-
-    Parameters
-    ----------
-    word : str
-        What was given.
-    known : iterable of str
-        What would have been right.
-
-    Returns
-    -------
-    str
-        Such as `` (did you mean 'lat'?)``; empty if nothing is close.
-
-    Examples
-    --------
-    >>> closest("Latitud", ["Latitude", "Longitude"])
-    " (did you mean 'Latitude'?)"
-    """
+    """Return a hint at the known word that is spelt most like a wrong one."""
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f" (did you mean {by_lower[found[0]]!r}?)" if found else ""

@@ -36,20 +36,7 @@ class TimestampParser:
     formats: tuple[str, ...]
 
     def occurred(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series:
-        """Return when each incident occurred.
-
-        Parameters
-        ----------
-        table : DataFrame
-            The publisher's columns.
-        columns : Columns
-            Which of them hold the time.
-
-        Returns
-        -------
-        Series of datetime64[us]
-            Wall clock of ``time_zone``; NaT where a part is missing or unreadable.
-        """
+        """Return when each incident occurred."""
         if columns.occurred_at is not None:
             return self._moments(table[columns.occurred_at])
         if columns.occurred_month is not None:
@@ -64,20 +51,7 @@ class TimestampParser:
         return day
 
     def reported(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series | None:
-        """Return when each incident became known.
-
-        Parameters
-        ----------
-        table : DataFrame
-            The publisher's columns.
-        columns : Columns
-            Which of them holds the report; a date alone counts as the end of that day.
-
-        Returns
-        -------
-        Series of datetime64[us] or None
-            Wall clock of ``time_zone``, NaT where it is missing or unreadable; None without such a column.
-        """
+        """Return when each incident became known."""
         if columns.reported_at is not None:
             return self._moments(table[columns.reported_at])
         if columns.reported_date is not None:

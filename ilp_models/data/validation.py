@@ -13,67 +13,21 @@ from ilp_models.domain.errors import InputError
 
 
 def one_of(setting: str, value: str, choices: Sequence[str]) -> None:
-    """Return quietly if a word is one of the choices.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str
-        As given.
-    choices : sequence of str
-        What is allowed.
-
-    Raises
-    ------
-    InputError
-        If it is not.
-    """
+    """Return quietly if a word is one of the choices."""
     if value not in choices:
         msg = f"{setting}={value!r} is unknown{closest(str(value), choices)}; choose one of {', '.join(choices)}."
         raise InputError(msg)
 
 
 def time_zone(setting: str, value: str | None) -> None:
-    """Return quietly if a name is that of a time zone, or none is given.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str or None
-        IANA name.
-
-    Raises
-    ------
-    InputError
-        If no such zone exists.
-    """
+    """Return quietly if a name is that of a time zone, or none is given."""
     if value is not None and value not in available_timezones():
         msg = f"{setting}={value!r} is no time zone{closest(str(value), available_timezones())}; give an IANA name."
         raise InputError(msg)
 
 
 def crs(setting: str, value: str) -> CRS:
-    """Return the coordinate reference system of a name.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str
-        Such as ``EPSG:32617``.
-
-    Returns
-    -------
-    CRS
-        As pyproj knows it.
-
-    Raises
-    ------
-    InputError
-        If there is none of that name.
-    """
+    """Return the coordinate reference system of a name."""
     try:
         return CRS.from_user_input(value)
     except CRSError as error:
@@ -82,25 +36,7 @@ def crs(setting: str, value: str) -> CRS:
 
 
 def moment(setting: str, value: str | None) -> pd.Timestamp | None:
-    """Return the wall-clock moment of a setting.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str or None
-        ISO 8601 date or date and time, without an offset.
-
-    Returns
-    -------
-    Timestamp or None
-        None if nothing is given.
-
-    Raises
-    ------
-    InputError
-        If it is no moment, or carries an offset.
-    """
+    """Return the wall-clock moment of a setting."""
     if value is None:
         return None
     try:
@@ -115,25 +51,7 @@ def moment(setting: str, value: str | None) -> pd.Timestamp | None:
 
 
 def delay(setting: str, value: str) -> pd.Timedelta:
-    """Return the length of time of a setting.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str
-        Such as ``14 days``.
-
-    Returns
-    -------
-    Timedelta
-        Not negative.
-
-    Raises
-    ------
-    InputError
-        If it is none, or negative.
-    """
+    """Return the length of time of a setting."""
     try:
         found = pd.Timedelta(value)
     except ValueError as error:
@@ -146,20 +64,7 @@ def delay(setting: str, value: str) -> pd.Timedelta:
 
 
 def encoding(setting: str, value: str) -> None:
-    """Return quietly if Python knows an encoding, or it is to be found.
-
-    Parameters
-    ----------
-    setting : str
-        Name of the setting, for the message.
-    value : str
-        Such as ``utf-8``, or ``auto``.
-
-    Raises
-    ------
-    InputError
-        If Python does not know it.
-    """
+    """Return quietly if Python knows an encoding, or it is to be found."""
     try:
         known = value == "auto" or codecs.lookup(value)._is_text_encoding
     except LookupError:

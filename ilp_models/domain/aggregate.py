@@ -48,33 +48,11 @@ class AreaLevel:
         return csr_matrix((np.ones(size), (self.codes, np.arange(size))), shape=(len(self.areas), size))
 
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return values of cells added up to areas.
-
-        Parameters
-        ----------
-        values : ndarray
-            Shape (crime types, cells, periods).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (crime types, areas, periods).
-        """
+        """Return values of cells added up to areas."""
         return np.stack([self.matrix @ np.asarray(one, dtype=np.float64) for one in values])
 
     def grid(self, cells: Grid) -> Grid:
-        """Return the areas as a grid of their own, in which any method can forecast.
-
-        Parameters
-        ----------
-        cells : Grid
-            The cells that the level is of.
-
-        Returns
-        -------
-        Grid
-            One cell an area: shapes joined, ground and residents added up; areas with touching cells are neighbours.
-        """
+        """Return the areas as a grid of their own, in which any method can forecast."""
         shapes = [shapely.union_all(cells.geometry[self.codes == area]) for area in range(len(self.areas))]
         touching = (self.matrix @ cells.neighbours @ self.matrix.T).tolil()
         touching.setdiag(0)
@@ -106,35 +84,13 @@ class AreaLocator:
     codes: npt.NDArray[np.int64]
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 outside all cells.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
+        """Return the position of each event's area, -1 outside all cells."""
         cell = self.grid.locate(events)
         return np.where(cell >= 0, self.codes[cell], -1)
 
 
 def area_levels(grid: Grid) -> tuple[AreaLevel, ...]:
-    """Return the city and each level of parent areas.
-
-    Parameters
-    ----------
-    grid : Grid
-        A grid with or without parents.
-
-    Returns
-    -------
-    tuple of Level
-        The city first, as the one area ``(all)``.
-    """
+    """Return the city and each level of parent areas."""
     city = AreaLevel(CITY, pd.Index([EVERYWHERE]), np.zeros(len(grid), dtype=np.int64))
     return (city, *(_level(grid, name) for name in grid.parents.columns))
 
@@ -153,22 +109,6 @@ def area_table(forecast: RiskForecast, grid: Grid, past: Replay | None = None) -
 
     Cells share shocks, so that the scatter of a total does not follow from that of its cells. It is learned from past
     totals: a dispersion for each level and crime type, of the counts around forecasts that had not seen them.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        Expected counts of the cells.
-    grid : Grid
-        The cells it was made on.
-    past : Replay, optional
-        Past forecasts of the same forecaster beside what happened. Without it, or with fewer than eight periods,
-        the quantiles are null.
-
-    Returns
-    -------
-    DataFrame
-        The columns of ``COLUMNS``: ``period`` is the ISO date of its first day, expected counts are sums of those of
-        the cells, quantiles those of a negative binomial distribution. Levels in order, the city first.
     """
     return pd.concat([_rows(forecast, grid, level, past) for level in area_levels(grid)], ignore_index=True)
 

@@ -41,18 +41,7 @@ class Effort:
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Return the effort of several spans of periods as one.
-
-        Parameters
-        ----------
-        parts : sequence of Effort
-            In the order of time.
-
-        Returns
-        -------
-        Effort
-            Over all periods.
-        """
+        """Return the effort of several spans of periods as one."""
         return cls(
             np.concatenate([part.amount for part in parts], axis=1),
             np.concatenate([part.inclusion for part in parts], axis=1),
@@ -74,20 +63,7 @@ class Allocator(Protocol):
         ...
 
     def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
-        """Return the effort of each cell and period.
-
-        Parameters
-        ----------
-        expected_value : ndarray of float64
-            What covering a cell in a period in full is worth, >= 0, shape (cells, periods).
-        territory : Territory
-            The cells.
-
-        Returns
-        -------
-        Effort
-            Within the budget in each period.
-        """
+        """Return the effort of each cell and period."""
         ...
 
 

@@ -92,23 +92,7 @@ class AllocationInput:
             raise InputError(msg)
 
     def groups_of(self, dimension: str) -> GroupsOfCells:
-        """Return the residents by the groups of one dimension.
-
-        Parameters
-        ----------
-        dimension : str
-            Such as ``income``.
-
-        Returns
-        -------
-        GroupsOfCells
-            As handed in.
-
-        Raises
-        ------
-        InputError
-            If no residents by that dimension are known.
-        """
+        """Return the residents by the groups of one dimension."""
         for one in self.residents:
             if one.dimension == dimension:
                 return one

@@ -56,18 +56,7 @@ class CalendarTerms:
             raise InputError(msg) from error
 
     def names(self, calendar: Calendar) -> tuple[str, ...]:
-        """Return the names of the terms.
-
-        Parameters
-        ----------
-        calendar : Calendar
-            The kind of period.
-
-        Returns
-        -------
-        tuple of str
-            In the order of the columns of :meth:`values`.
-        """
+        """Return the names of the terms."""
         waves = tuple(f"{kind}_{k}" for k in range(1, self.harmonics + 1) for kind in ("sine", "cosine"))
         days = () if calendar.unit != "day" else tuple(f"weekday_{day}" for day in range(1, 7))
         first = ("first_of_month",) if calendar.unit != "month" else ()
@@ -75,20 +64,7 @@ class CalendarTerms:
         return (*first, *holiday, "year_end", *waves, *days)
 
     def values(self, periods: pd.PeriodIndex, calendar: Calendar) -> npt.NDArray[np.float64]:
-        """Return the terms of some periods.
-
-        Parameters
-        ----------
-        periods : PeriodIndex
-            Any periods, past or future.
-        calendar : Calendar
-            The kind of period.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (periods, terms).
-        """
+        """Return the terms of some periods."""
         starts, ends = periods.start_time, periods.end_time.normalize()  # each takes as long as all the rest
         lengths = (ends - starts).days.to_numpy() + 1
         days = pd.date_range(starts[0], ends[-1], freq="D")

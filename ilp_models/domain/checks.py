@@ -65,20 +65,7 @@ REQUIRED: Final[Mapping[str, Check]] = {
 
 
 def demanded(crime_types: Sequence[str], groups: Sequence[tuple[str, str]]) -> dict[str, list[Key]]:
-    """Return what each required check must have a finding on.
-
-    Parameters
-    ----------
-    crime_types : sequence of str
-        Crime types forecast; their pool is demanded too where there are several.
-    groups : sequence of (str, str)
-        (dimension, group) pairs of the group table.
-
-    Returns
-    -------
-    dict of str to list
-        Keys of findings by check.
-    """
+    """Return what each required check must have a finding on."""
     types = [*crime_types, ALL] if len(crime_types) > 1 else list(crime_types)
     dimensions = list(dict.fromkeys(dimension for dimension, _ in groups))
     spans: dict[Scope, list[tuple[str, str, str]]] = {

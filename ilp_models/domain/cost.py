@@ -34,26 +34,7 @@ class Cost:
 
     @classmethod
     def total(cls, costs: Iterable[Optional["Cost"]]) -> Self | None:
-        """Return what several things cost together.
-
-        Parameters
-        ----------
-        costs : iterable of Cost or None
-            Their costs; None where one is not known.
-
-        Returns
-        -------
-        Cost or None
-            Sums, and the largest peak; None where one is not known.
-
-        Examples
-        --------
-        >>> both = Cost.total([Cost(fits=1, fit_seconds=2.0, peak_mb=5.0), Cost(forecasts=1, peak_mb=7.0)])
-        >>> both.fits, both.forecasts, both.fit_seconds, both.peak_mb
-        (1, 1, 2.0, 7.0)
-        >>> Cost.total([Cost(), None]) is None
-        True
-        """
+        """Return what several things cost together."""
         parts: Sequence[Cost | None] = list(costs)
         known = [asdict(part) for part in parts if part is not None]
         if len(known) < len(parts) or not known:
@@ -62,37 +43,14 @@ class Cost:
         return cls(**{**sums, "peak_mb": float(np.max([part["peak_mb"] for part in known]))})
 
     def to_dict(self) -> dict[str, float]:
-        """Return the cost as plain numbers.
-
-        Returns
-        -------
-        dict of str to float
-            By the names of the parameters.
-        """
+        """Return the cost as plain numbers."""
         return asdict(self)
 
     def to_json(self) -> str:
-        """Return the text in which a cost is kept beside a forecast.
-
-        Returns
-        -------
-        str
-            JSON that :meth:`from_json` reads.
-        """
+        """Return the text in which a cost is kept beside a forecast."""
         return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the cost that :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON.
-
-        Returns
-        -------
-        Cost
-            Equal to the one written.
-        """
+        """Return the cost that :meth:`to_json` wrote."""
         return cls(**json.loads(text))

@@ -103,18 +103,7 @@ class Design:
     level: npt.NDArray[np.float64] | None = None
 
     def latest(self, count: int) -> Self:
-        """Return the rows of the latest target periods.
-
-        Parameters
-        ----------
-        count : int
-            Number of periods, from 1 to all of them.
-
-        Returns
-        -------
-        Design
-            Views of the same memory.
-        """
+        """Return the rows of the latest target periods."""
         first = len(self.values) - len(self.values) // len(self.periods) * count
         return replace(
             self,
@@ -127,25 +116,7 @@ class Design:
 
 
 def all_columns(families: Sequence[FeatureFamily], history: History) -> tuple[Column, ...]:
-    """Return the columns of several families, in order.
-
-    Parameters
-    ----------
-    families : sequence of FeatureFamily
-        Feature families.
-    history : History
-        The known past.
-
-    Returns
-    -------
-    tuple of Column
-        Names are unique.
-
-    Raises
-    ------
-    ValueError
-        If two families give a column the same name.
-    """
+    """Return the columns of several families, in order."""
     columns = tuple(column for family in families for column in family.columns(history))
     names = [column.name for column in columns]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -183,45 +183,12 @@ class Governance:
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a text holds neither a letter nor a digit.
-
-    Parameters
-    ----------
-    text : str
-        What somebody gave as a name or a reason.
-
-    Returns
-    -------
-    bool
-        True for blanks, points, and characters that nobody can see.
-
-    Examples
-    --------
-    >>> says_nothing(" -"), says_nothing("discussed on 3 May")
-    (True, False)
-    """
+    """Return whether a text holds neither a letter nor a digit."""
     return not any(map(str.isalnum, text))
 
 
 def same_person(one: str, other: str) -> bool:
-    """Return whether two names are the same but for case, accents, punctuation and the order of their words.
-
-    Parameters
-    ----------
-    one, other : str
-        Names.
-
-    Returns
-    -------
-    bool
-        True for ``A. Smith`` and ``smith, a``; nobody is the same as nobody. Letters of another alphabet that look
-        alike are other letters.
-
-    Examples
-    --------
-    >>> same_person("A. Smith", "smith,  a"), same_person("José", "Jose"), same_person("", "")
-    (True, True, False)
-    """
+    """Return whether two names are the same but for case, accents, punctuation and the order of their words."""
     names = [_words_of(name) for name in (one, other)]
     return bool(names[0]) and names[0] == names[1]
 

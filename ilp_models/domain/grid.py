@@ -20,18 +20,7 @@ class Locator(Protocol):
     """Finds the cell that holds a point."""
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's cell among the locator's own cells, -1 outside them all.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
+        """Return the position of each event's cell among the locator's own cells, -1 outside them all."""
         ...
 
 
@@ -239,20 +228,7 @@ class GridSpec(Protocol):
 
 
 def parent_labels(grid: Grid, level: str | None = None) -> npt.NDArray[Any]:
-    """Return the parent area of each cell at one level, empty text where there is none.
-
-    Parameters
-    ----------
-    grid : Grid
-        A grid with or without parents.
-    level : str, optional
-        Column of ``grid.parents``; by default the first.
-
-    Returns
-    -------
-    ndarray of str
-        One label a cell.
-    """
+    """Return the parent area of each cell at one level, empty text where there is none."""
     if grid.parents.empty:
         return np.full(len(grid), "", dtype=object)
     name = level or grid.parents.columns[0]

@@ -9,32 +9,7 @@ from ilp_models.domain.errors import InputError
 
 
 def harm_weights(harm: Mapping[str, float], crime_types: Sequence[str], setting: str) -> npt.NDArray[np.float64]:
-    """Return the harm of one event of each crime type.
-
-    Parameters
-    ----------
-    harm : mapping of str to float
-        Harm by crime type, in any unit such as days of a sentence; other types may stand in it.
-    crime_types : sequence of str
-        The crime types, in order.
-    setting : str
-        Name of the setting that gives the weights, for errors.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (crime types,).
-
-    Raises
-    ------
-    InputError
-        If a crime type has no weight, or one is negative or not finite, or all are 0.
-
-    Examples
-    --------
-    >>> harm_weights({"Theft": 2, "Assault": 30}, ("Assault", "Theft"), "audit.harm")
-    array([30.,  2.])
-    """
+    """Return the harm of one event of each crime type."""
     missing = [kind for kind in crime_types if kind not in harm]
     if missing:
         msg = f"{setting} gives no weight to {', '.join(missing)}; name every crime type, with 0 to leave one out."

@@ -14,18 +14,7 @@ DEBUG: Final = "ILP_DEBUG"  # an environment variable, so that worker processes 
 
 @contextmanager
 def convert_errors(cutoff: datetime) -> Iterator[None]:
-    """Turn whatever a forecaster breaks by into an error that lets the others go on.
-
-    Parameters
-    ----------
-    cutoff : datetime
-        Where the forecaster stands.
-
-    Raises
-    ------
-    NotRunError
-        In place of an error of the program; under ``--debug`` that one is raised as it is.
-    """
+    """Turn whatever a forecaster breaks by into an error that lets the others go on."""
     try:
         yield
     except (IlpError, MemoryError):  # these say what they are
@@ -39,17 +28,6 @@ def convert_errors(cutoff: datetime) -> Iterator[None]:
 
 
 def trace_of(error: NotRunError) -> str:
-    """Return the trace of what a forecaster broke by.
-
-    Parameters
-    ----------
-    error : NotRunError
-        As :func:`convert_errors` raises it.
-
-    Returns
-    -------
-    str
-        Empty where the forecaster itself said that it cannot run.
-    """
+    """Return the trace of what a forecaster broke by."""
     cause = error.__cause__
     return "" if cause is None or isinstance(cause, IlpError) else "".join(traceback.format_exception(cause))

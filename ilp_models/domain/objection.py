@@ -33,22 +33,7 @@ class Objection:
 def objections(
     findings: Sequence[Finding], crime_types: Sequence[str], groups: Sequence[tuple[str, str]]
 ) -> Iterator[Objection]:
-    """Yield every demand of the gate that the findings do not meet.
-
-    Parameters
-    ----------
-    findings : sequence of Finding
-        What an audit found.
-    crime_types : sequence of str
-        Crime types forecast.
-    groups : sequence of (str, str)
-        (dimension, group) pairs audited.
-
-    Yields
-    ------
-    Objection
-        At most one a check; none where the gate admits.
-    """
+    """Yield every demand of the gate that the findings do not meet."""
     found = {finding.key: finding for finding in findings}
     table, known = found.get(("group_table", "", "", "")), len(set(groups))
     if table is not None and table.holds and not known:

@@ -23,27 +23,7 @@ _KEPT: Final = 256  # measures kept: a replay asks for the same ones at every cu
 
 @lru_cache(maxsize=_KEPT)
 def distances(layer: Layer, grid: Grid, cap_m: float) -> Floats:
-    """Return the distance from the centroid of each cell to the nearest feature of a layer.
-
-    Parameters
-    ----------
-    layer : Layer
-        Features in the CRS of the grid; inside a polygon the distance is 0.
-    grid : Grid
-        The cells.
-    cap_m : float
-        Larger distances are given as this many metres, > 0.
-
-    Returns
-    -------
-    ndarray of float64
-        Metres, one value a cell, read-only.
-
-    Raises
-    ------
-    InputError
-        If the cap is not above 0 or beyond what layers hold, or layer and grid have different CRS.
-    """
+    """Return the distance from the centroid of each cell to the nearest feature of a layer."""
     _check(layer, grid, cap_m)
     centres, result = shapely.centroid(grid.geometry), np.full(len(grid), float(cap_m))
     (cell, _), metres = shapely.STRtree(layer.geometry).query_nearest(
@@ -56,27 +36,7 @@ def distances(layer: Layer, grid: Grid, cap_m: float) -> Floats:
 
 @lru_cache(maxsize=_KEPT)
 def densities(layer: Layer, grid: Grid, range_m: float) -> Floats:
-    """Return how much of a layer lies within a range of the centroid of each cell.
-
-    Parameters
-    ----------
-    layer : Layer
-        Features in the CRS of the grid. Polygons that overlap count once each.
-    grid : Grid
-        The cells.
-    range_m : float
-        Radius of the circle around the centroid, metres, > 0.
-
-    Returns
-    -------
-    ndarray of float64
-        Points: their number; lines: kilometres; polygons: hectares; one value a cell, read-only.
-
-    Raises
-    ------
-    InputError
-        If the range is not above 0 or beyond what layers hold, or layer and grid have different CRS.
-    """
+    """Return how much of a layer lies within a range of the centroid of each cell."""
     _check(layer, grid, range_m)
     parts = _segments(layer.geometry) if layer.kind == "lines" else layer.geometry
     centres, result = shapely.centroid(grid.geometry), np.zeros(len(grid))
@@ -92,24 +52,7 @@ def densities(layer: Layer, grid: Grid, range_m: float) -> Floats:
 
 
 def check_near(layer: Layer, grid: Grid, range_m: float) -> None:
-    """Return nothing if some feature of a layer is within a range of some cell, as anything learned from it needs.
-
-    Parameters
-    ----------
-    layer : Layer
-        Features in the CRS of the grid.
-    grid : Grid
-        The cells.
-    range_m : float
-        The largest range of the method, metres.
-
-    Raises
-    ------
-    InputError
-        If the range is not above 0 or beyond what layers hold.
-    NotRunError
-        If there is none.
-    """
+    """Return nothing if some feature of a layer is within a range of some cell, as anything learned from it needs."""
     if not (distances(layer, grid, range_m) < range_m).any():
         msg = f"Layer {layer.name} has no feature within {range_m:g} m of any cell; give a wider range or leave it out."
         raise NotRunError(msg)

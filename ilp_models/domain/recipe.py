@@ -1,10 +1,13 @@
 """What a result was made from: settings, data and code, and the fingerprint of all three."""
 
+import ast
 import hashlib
 import inspect
+import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import packages_distributions, version
@@ -13,7 +16,9 @@ from pkgutil import resolve_name
 from platform import python_version
 from typing import Any, Final
 
-_SCIENCE: Final = ("domain", "data", "grid", "features", "model", "backtest")
+_SCIENCE: Final = ("domain", "stats", "data", "grid", "features", "model", "backtest")
+_DECIDES: Final = ("domain", "stats", "explain", "audit", "allocation", "pipeline")
+_DECIDING_LIBRARIES: Final = ("fairlearn", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "shap")
 _LIBRARIES: Final = (
     "hierarchicalforecast",
     "holidays",
@@ -55,39 +60,84 @@ class Recipe:
 
 @cache
 def code_digest() -> str:
-    """Return a SHA-256 over the source of the packages that turn events into forecasts, and their libraries' versions.
+    """Return the SHA-256 of the code that turns events into forecasts, and of the versions of its libraries.
 
-    Returns
-    -------
-    str
-        64 hexadecimal digits; a changed method never meets forecasts stored by its predecessor, nor a new release
-        of a learner or of the holidays those of an old one.
+    Docstrings, comments and blank lines do not count, so that better prose invalidates no stored forecast.
     """
+    return _digest_of(_SCIENCE, _LIBRARIES)
+
+
+@cache
+def decision_digest() -> str:
+    """Return the SHA-256 of the code that explains, audits, allocates and decides, and of its libraries' versions."""
+    return _digest_of(_DECIDES, _DECIDING_LIBRARIES)
+
+
+def _digest_of(folders: Sequence[str], libraries: Sequence[str]) -> str:
     root = Path(__file__).resolve().parent.parent
     known = hashlib.sha256()
-    for folder in _SCIENCE:
+    for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
             known.update(path.relative_to(root).as_posix().encode())
-            known.update(path.read_bytes())
-    for name in _LIBRARIES:
+            known.update(code_only(path.read_text(encoding="utf-8")).encode())
+    for name in libraries:
         known.update(f"{name}=={version(name)}".encode())
     return known.hexdigest()
 
 
-def borrowed_code(settings: Any) -> dict[str, str]:
-    """Return versions or digests of the code outside this package that settings build things from.
+def code_only(source: str) -> str:
+    """Return Python source without docstrings, comments, blank lines and spaces at the ends of lines.
 
-    Parameters
-    ----------
-    settings : mapping, sequence or plain value
-        Settings in which ``_target_`` names what is built.
-
-    Returns
-    -------
-    dict of str to str
-        By package the versions of its distributions; by target, where no distribution holds it, a SHA-256 of the
-        file that defines it.
+    They are cut out by position, since `ast.dump` differs between versions of Python.
     """
+    lines, tokens = source.splitlines(), list(tokenize.generate_tokens(io.StringIO(source).readline))
+    inside = _string_lines(tokens)  # blank lines and spaces there are content
+    # positions count bytes of UTF-8 in a tree and characters in tokens
+    cuts = [
+        (row, len(lines[row - 1][:at].encode()), row, len(lines[row - 1].encode())) for row, at in _comments(tokens)
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            cuts.extend(_docstring(node))
+    for first, start, last, end in sorted(cuts, reverse=True):
+        joined = lines[first - 1].encode()[:start] + lines[last - 1].encode()[end:]
+        lines[first - 1 : last] = [joined.decode(), *[""] * (last - first)]
+        inside -= set(range(first, last))
+    kept = (line if row in inside else line.rstrip() for row, line in enumerate(lines, 1))
+    ends = {row + 1 for row in inside}
+    return "\n".join(line for row, line in enumerate(kept, 1) if line or row in inside or row in ends)
+
+
+def _comments(tokens: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[int, int]]:
+    return (token.start for token in tokens if token.type == tokenize.COMMENT)
+
+
+def _string_lines(tokens: Sequence[tokenize.TokenInfo]) -> set[int]:
+    """Return the lines on which a string goes on to the next line; f-strings are several tokens since Python 3.12."""
+    opening, closing = getattr(tokenize, "FSTRING_START", None), getattr(tokenize, "FSTRING_END", None)
+    rows: set[int] = set()
+    open_rows: list[int] = []
+    for token in tokens:
+        if token.type == tokenize.STRING:
+            rows |= set(range(token.start[0], token.end[0]))
+        elif token.type == opening:
+            open_rows.append(token.start[0])
+        elif token.type == closing:
+            rows |= set(range(open_rows.pop(), token.end[0]))
+    return rows
+
+
+def _docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield where the docstring of a node begins and ends, if it has one."""
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        yield first.lineno, first.col_offset, first.end_lineno or first.lineno, first.end_col_offset or 0
+
+
+def borrowed_code(settings: Any) -> dict[str, str]:
+    """Return versions or digests of the code outside this package that settings build things from."""
     known = {}
     for target in sorted(set(_targets(settings))):
         package = target.partition(".")[0]

@@ -67,13 +67,7 @@ class Robustness:
         return float(np.mean(pairs)), float(np.min(pairs)), float(np.max(pairs))
 
     def by_kind(self) -> pd.DataFrame:
-        """Return how strongly kinds of columns act together: place, time, place in season, crime type.
-
-        Returns
-        -------
-        DataFrame
-            ``first, second, strength, share``, strongest first; the share is of all that pairs of columns do.
-        """
+        """Return how strongly kinds of columns act together: place, time, place in season, crime type."""
         pairs = self.interactions[self.interactions["first"] != self.interactions["second"]]
         kinds = [
             sorted((_KINDS.get(one, PLACE), _KINDS.get(other, PLACE)))
@@ -96,13 +90,7 @@ class Robustness:
         return float(table.loc[both, "strength"].sum()) / total
 
     def labelling(self) -> str:
-        """Return in one sentence what the interactions say of permanent labels of places.
-
-        Returns
-        -------
-        str
-            For a reviewer.
-        """
+        """Return in one sentence what the interactions say of permanent labels of places."""
         share = self.place_with_time
         if not np.isfinite(share):
             return "Interactions of place with time were not worked out."
@@ -118,35 +106,13 @@ class Robustness:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain JSON values.
-
-        Returns
-        -------
-        dict
-            From which :meth:`from_dict` makes the same again.
-        """
+        """Return everything as plain JSON values."""
         tables = {name: getattr(self, name).to_dict("list") for name in _TABLES}
         return {**tables, "interventional_error": _plain(self.interventional_error), "rows": self.rows}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return what :meth:`to_dict` wrote.
-
-        Parameters
-        ----------
-        plain : mapping
-            JSON values.
-
-        Returns
-        -------
-        Robustness
-            None becomes NaN again.
-
-        Raises
-        ------
-        InputError
-            If something is missing or is not a table.
-        """
+        """Return what :meth:`to_dict` wrote."""
         try:
             tables = {name: pd.DataFrame(plain[name]) for name in _TABLES}
             error = plain["interventional_error"]

@@ -21,34 +21,12 @@ ORACLE: Final = "oracle"
 
 
 def floor_of(forecaster: str) -> str:
-    """Return the name of the row that shows what a forecaster would score if its rates were the truth.
-
-    Parameters
-    ----------
-    forecaster : str
-        Name of a forecaster.
-
-    Returns
-    -------
-    str
-        Such as ``floor (lightgbm)``.
-    """
+    """Return the name of the row that shows what a forecaster would score if its rates were the truth."""
     return f"floor ({forecaster})"
 
 
 def is_bound(forecaster: str) -> bool:
-    """Return whether a name stands for a bound (the oracle or a floor) instead of a forecaster.
-
-    Parameters
-    ----------
-    forecaster : str
-        A name from the column ``forecaster``.
-
-    Returns
-    -------
-    bool
-        True for ``oracle`` and ``floor (...)``; forecasters may not use these names.
-    """
+    """Return whether a name stands for a bound (the oracle or a floor) instead of a forecaster."""
     return forecaster == ORACLE or forecaster.startswith("floor (")
 
 

@@ -24,23 +24,7 @@ class ReplayTerms:
 
     @classmethod
     def joint(cls, terms: Iterable["ReplayTerms | None"]) -> "ReplayTerms | None":
-        """Return the terms of several forecasts of one recipe.
-
-        Parameters
-        ----------
-        terms : iterable of Terms or None
-            Their terms; None where they were not kept.
-
-        Returns
-        -------
-        Terms or None
-            With the longest delay; None where one is not known.
-
-        Examples
-        --------
-        >>> Terms.joint([Terms(1, 13), Terms(2, 13)])
-        Terms(delay=2, refit_every=13)
-        """
+        """Return the terms of several forecasts of one recipe."""
         parts: Sequence[ReplayTerms | None] = list(terms)
         known = [part for part in parts if part is not None]
         if len(known) < len(parts) or not known:
@@ -48,27 +32,10 @@ class ReplayTerms:
         return max(known, key=lambda one: one.delay)
 
     def to_json(self) -> str:
-        """Return the text in which terms are kept beside a forecast.
-
-        Returns
-        -------
-        str
-            JSON that :meth:`from_json` reads.
-        """
+        """Return the text in which terms are kept beside a forecast."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Return the terms that :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str or bytes
-            JSON.
-
-        Returns
-        -------
-        Terms
-            Equal to those written.
-        """
+        """Return the terms that :meth:`to_json` wrote."""
         return cls(**json.loads(text))

@@ -36,33 +36,11 @@ class AttributionMethod(Protocol):
         ...
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from.
-
-        Parameters
-        ----------
-        values : ndarray
-            Rows of a design matrix.
-
-        Returns
-        -------
-        tuple of ndarray and float
-            Natural logarithms of factors, shape of ``values``, and of a rate.
-        """
+        """Return attributions and what they start from."""
         ...
 
     def for_estimator(self, estimator: Any) -> "AttributionMethod":
-        """Return the same way for another regressor fitted to the same columns.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted regressor.
-
-        Returns
-        -------
-        Method
-            Its attributions.
-        """
+        """Return the same way for another regressor fitted to the same columns."""
         ...
 
 
@@ -81,33 +59,11 @@ class TreePathShap:
     costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from.
-
-        Parameters
-        ----------
-        values : ndarray
-            Rows of a design matrix.
-
-        Returns
-        -------
-        tuple of ndarray and float
-            Natural logarithms.
-        """
+        """Return attributions and what they start from."""
         return path_values(self.estimator, values)
 
     def for_estimator(self, estimator: Any) -> "TreePathShap":
-        """Return the same way for another regressor.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted regressor.
-
-        Returns
-        -------
-        TreePath
-            Its attributions.
-        """
+        """Return the same way for another regressor."""
         return TreePathShap(estimator)
 
 
@@ -132,18 +88,7 @@ class ExactAdditive:
     costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from.
-
-        Parameters
-        ----------
-        values : ndarray
-            Rows of a design matrix.
-
-        Returns
-        -------
-        tuple of ndarray and float
-            Natural logarithms.
-        """
+        """Return attributions and what they start from."""
         reference = self.background[:1]
         start = float(log_rate(self.estimator, reference)[0])
         phi = np.empty(values.shape, dtype=np.float64)
@@ -155,18 +100,7 @@ class ExactAdditive:
         return phi, start
 
     def for_estimator(self, estimator: Any) -> "ExactAdditive":
-        """Return the same way for another regressor.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted regressor.
-
-        Returns
-        -------
-        ExactAdditive
-            Its attributions.
-        """
+        """Return the same way for another regressor."""
         return ExactAdditive(estimator, self.background)
 
     def _moved(self, values: Floats, reference: Floats) -> Iterator[Floats]:
@@ -199,60 +133,16 @@ class PermutationShap:
     costly: ClassVar[bool] = True
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from.
-
-        Parameters
-        ----------
-        values : ndarray
-            Rows of a design matrix.
-
-        Returns
-        -------
-        tuple of ndarray and float
-            Natural logarithms.
-        """
+        """Return attributions and what they start from."""
         return permutation_values(self.estimator, values, self.background, self.seed)
 
     def for_estimator(self, estimator: Any) -> "PermutationShap":
-        """Return the same way for another regressor.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted regressor.
-
-        Returns
-        -------
-        Permutation
-            Its attributions.
-        """
+        """Return the same way for another regressor."""
         return PermutationShap(estimator, self.background, self.seed)
 
 
 def method_for(estimator: Any, values: Floats, background: Floats, seed: int) -> AttributionMethod:
-    """Return the first way whose attributions add up to what a regression says of some rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted regressor.
-    values : ndarray
-        Rows of the design matrix to be explained.
-    background : ndarray
-        Rows that say what is usual.
-    seed : int
-        Seed of permutations.
-
-    Returns
-    -------
-    Method
-        TreeSHAP of trees with a logarithmic link, the exact sum of an additive model, or permutations.
-
-    Raises
-    ------
-    InputError
-        If the regression says 0, whose logarithm there is no explaining.
-    """
+    """Return the first way whose attributions add up to what a regression says of some rows."""
     if has_log_booster(estimator):
         return TreePathShap(estimator)
     rows = values[np.random.default_rng(seed).permutation(len(values))[:_PROBED]]

@@ -84,28 +84,7 @@ class Explain:
             raise InputError(msg)
 
     def run(self, forecaster: Any, periods: pd.PeriodIndex, name: str = "") -> Explanation:
-        """Return the attributions of the units of some periods.
-
-        Parameters
-        ----------
-        forecaster : Forecaster
-            Fitted.
-        periods : PeriodIndex
-            Periods after its cutoff that its ``design`` takes.
-        name : str, default ""
-            Name under which the forecaster was configured; the audit compares it with that of the replay.
-
-        Returns
-        -------
-        Explanation
-            Attributions of the design's columns and, where there is one, of the offset; with what was tried on it
-            where the forecaster can learn anew.
-
-        Raises
-        ------
-        InputError
-            If there is no way to explain the forecaster; the message says why.
-        """
+        """Return the attributions of the units of some periods."""
         forecast = forecaster.predict(periods)
         if hasattr(forecaster, "forecasters_"):
             each = {kind: self.run(one, periods, name) for kind, one in forecaster.forecasters_.items()}
@@ -140,20 +119,7 @@ class Explain:
         return PerturbationTrial(self.sample, self.background, self.refits, self.block, self.seed)
 
     def top_reasons(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
-        """Return the reasons of the cells on the top share of the active land.
-
-        Parameters
-        ----------
-        explanation : Explanation
-            Attributions.
-        area_m2 : ndarray of float64
-            Ground area of each cell, square metres.
-
-        Returns
-        -------
-        DataFrame
-            As :meth:`ilp_models.domain.explanation.Explanation.reasons`: the content of ``explanation.parquet``.
-        """
+        """Return the reasons of the cells on the top share of the active land."""
         return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
 
     def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

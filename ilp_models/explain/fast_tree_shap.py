@@ -19,18 +19,6 @@ def tree_contributions(booster: Any, values: Floats) -> npt.NDArray[np.float64]:
     Path-dependent TreeSHAP (Lundberg et al. 2020) asks of a row only on which side of each split it lies. A tree of
     15 leaves has 14 splits and sorts any number of rows into a few hundred such patterns; LightGBM explains one row
     of each, tree by tree, and the others take over its attributions.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-        One output a row.
-    values : ndarray
-        Shape (rows, columns).
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (rows, columns + 1); the last column is what the sums start from.
     """
     dump = booster.dump_model()
     trees = [list(_splits(tree["tree_structure"])) for tree in dump["tree_info"]]

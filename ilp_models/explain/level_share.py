@@ -14,22 +14,7 @@ LEVEL: Final = Column("city_level", "city_level", "{value:.1f} events expected i
 
 
 def level_and_share(forecast: RiskForecast, share_column: Column, name: str) -> Explanation:
-    """Return the attributions of level and share: exact, since their logarithms add up.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        What is to be explained.
-    share_column : Column
-        What the share of a cell in the city follows.
-    name : str
-        Name under which the forecaster was configured.
-
-    Returns
-    -------
-    Explanation
-        What starts the sums is the mean of the logarithms of each crime type.
-    """
+    """Return the attributions of level and share: exact, since their logarithms add up."""
     expected, columns = forecast.expected.values, (LEVEL, share_column)
     level = expected.sum(axis=1, keepdims=True)
     there = expected > 0  # where no event is expected at all, there is no logarithm and nothing to explain

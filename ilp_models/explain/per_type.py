@@ -14,27 +14,7 @@ from ilp_models.domain.robustness import Robustness
 
 
 def joined(parts: Mapping[str, Explanation], forecast: RiskForecast, name: str) -> Explanation:
-    """Return one explanation of the forecasts of several regressions.
-
-    Parameters
-    ----------
-    parts : mapping of str to Explanation
-        By crime type, on the same columns.
-    forecast : RiskForecast
-        Of all crime types; one that no regression forecasts is a constant, and no column adds to it.
-    name : str
-        Name under which the forecaster was configured.
-
-    Returns
-    -------
-    Explanation
-        What was tried is the mean over the crime types.
-
-    Raises
-    ------
-    InputError
-        If the regressions have different columns.
-    """
+    """Return one explanation of the forecasts of several regressions."""
     one = next(iter(parts.values()))
     names = [column.name for column in one.columns]
     for kind, part in parts.items():

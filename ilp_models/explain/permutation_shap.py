@@ -15,22 +15,6 @@ def permutation_values(estimator: Any, values: Floats, background: Floats, seed:
     """Return SHAP values of the logarithm of a regression's rate, each row by one permutation forth and back.
 
     They add up by construction; the seed decides how correlated columns share credit.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any regressor that predicts rates above 0.
-    values : ndarray
-        Rows of a design matrix.
-    background : ndarray
-        Rows whose values stand in for columns that are not known.
-    seed : int
-        Seed of the permutations.
-
-    Returns
-    -------
-    tuple of ndarray and float
-        Natural logarithms of factors, shape of ``values``, and of the background's rate.
     """
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.PermutationExplainer(partial(log_rate, estimator), masker, seed=seed)

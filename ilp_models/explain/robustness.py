@@ -26,30 +26,11 @@ class RefitLearner(Protocol):
     """A forecaster that can say what its regression learned from, and learn it anew."""
 
     def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return what the regression was learned from.
-
-        Returns
-        -------
-        tuple of Design and ndarray of float32
-            The design, and the counts in the order of its rows, shape (periods, crime types, cells).
-        """
+        """Return what the regression was learned from."""
         ...
 
     def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor fitted anew to some of the periods.
-
-        Parameters
-        ----------
-        design, counts : Design and ndarray of float32
-            As :meth:`learned` returns them.
-        kept : ndarray of bool
-            Which periods to learn from, shape (periods,).
-
-        Returns
-        -------
-        estimator
-            Fitted.
-        """
+        """Return the regressor fitted anew to some of the periods."""
         ...
 
 
@@ -78,18 +59,7 @@ class PerturbationTrial:
     seed: int
 
     def rows(self, design: Design) -> tuple[Floats, Floats]:
-        """Return the units to try and those of the background, drawn from what was learned from.
-
-        Parameters
-        ----------
-        design : Design
-            Of the periods learned from.
-
-        Returns
-        -------
-        tuple of ndarray
-            Rows of the design, drawn without replacement.
-        """
+        """Return the units to try and those of the background, drawn from what was learned from."""
         usual = min(self.background, len(design.values) // 2)
         drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + usual]
         return design.values[drawn[usual:]], design.values[drawn[:usual]]
@@ -99,16 +69,6 @@ class PerturbationTrial:
 
         Halves drawn without replacement differ from each other as much as fresh periods of the whole length would
         (the delete-half jackknife of Shao and Wu 1989), at half the cost of a bootstrap.
-
-        Parameters
-        ----------
-        periods : int
-            Number of periods learned from.
-
-        Returns
-        -------
-        ndarray of bool
-            Shape (refits, periods).
         """
         blocks = np.arange(periods) // self.block
         count = blocks[-1] + 1
@@ -121,21 +81,6 @@ class PerturbationTrial:
 
         Each event is kept with probability one half: what remains of counts that scatter about rates scatters about
         half of these, in every period, which leaving periods out would not leave to a method that reads time.
-
-        Parameters
-        ----------
-        forecaster : Forecaster
-            Fitted.
-        forecast : RiskForecast
-            What it forecasts.
-        column : Column
-            What the share of a cell follows.
-
-        Returns
-        -------
-        Robustness
-            One row of ``refits`` a cell in a sample of crime types and cells, and its share in the city; none where
-            it cannot learn from half of the events.
         """
         history, periods = forecaster.history_, forecast.expected.indexes["period"]
         generator = np.random.default_rng(self.seed)
@@ -164,24 +109,7 @@ class PerturbationTrial:
         method: AttributionMethod,
         values: tuple[Floats, Floats],
     ) -> Robustness:
-        """Return what an explanation stands, and what it does not.
-
-        Parameters
-        ----------
-        learner : Learner
-            The forecaster explained.
-        design, counts : Design and ndarray of float32
-            What it learned from.
-        method : Method
-            How its regression is explained.
-        values : tuple of ndarray
-            As :meth:`rows` returns them.
-
-        Returns
-        -------
-        Robustness
-            Importances of the regression's own columns, the offset left out: it is no part of the regression.
-        """
+        """Return what an explanation stands, and what it does not."""
         sample, background = values
         labels = _labels(design.columns)
         if method.costly:

@@ -21,61 +21,19 @@ _LOG_LINKS: Final = frozenset({"poisson", "tweedie", "gamma"})
 
 
 def has_log_booster(estimator: Any) -> bool:
-    """Return whether a regressor is LightGBM whose trees add up to the logarithm of a rate.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any fitted regressor.
-
-    Returns
-    -------
-    bool
-        True for the objectives poisson, tweedie and gamma.
-    """
+    """Return whether a regressor is LightGBM whose trees add up to the logarithm of a rate."""
     return hasattr(estimator, "booster_") and getattr(estimator, "objective_", "") in _LOG_LINKS
 
 
 def log_rate(estimator: Any, values: Floats) -> Floats:
-    """Return the natural logarithm of what a regressor predicts.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted regressor.
-    values : ndarray
-        Rows of a design matrix.
-
-    Returns
-    -------
-    ndarray of float64
-        One value a row; -inf where it predicts 0, NaN below.
-    """
+    """Return the natural logarithm of what a regressor predicts."""
     with np.errstate(divide="ignore", invalid="ignore"):
         # in double precision, or a sum of single terms would not be the whole to the digits that the audit asks for
         return np.asarray(np.log(np.asarray(estimator.predict(np.asarray(values, dtype=np.float64)), dtype=np.float64)))
 
 
 def path_values(estimator: Any, values: Floats) -> tuple[Floats, float]:
-    """Return path-dependent TreeSHAP values and what they start from.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted regressor made of trees.
-    values : ndarray
-        Rows of a design matrix.
-
-    Returns
-    -------
-    tuple of ndarray and float
-        Shape of ``values``, on the scale on which the trees are added up.
-
-    Raises
-    ------
-    InputError
-        If SHAP cannot read the regressor.
-    """
+    """Return path-dependent TreeSHAP values and what they start from."""
     if hasattr(estimator, "booster_"):
         phi = tree_contributions(estimator.booster_, values)
         return phi[:, :-1], float(phi[0, -1])
@@ -88,52 +46,14 @@ def path_values(estimator: Any, values: Floats) -> tuple[Floats, float]:
 
 
 def interventional_values(estimator: Any, values: Floats, background: Floats) -> tuple[Floats, float]:
-    """Return interventional TreeSHAP values, which break the correlations between columns, and their start.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted regressor made of trees.
-    values : ndarray
-        Rows of a design matrix.
-    background : ndarray
-        Rows whose values stand in for columns that are not known.
-
-    Returns
-    -------
-    tuple of ndarray and float
-        As :func:`path_values`.
-
-    Raises
-    ------
-    InputError
-        If SHAP cannot read the regressor.
-    """
+    """Return interventional TreeSHAP values, which break the correlations between columns, and their start."""
     explainer = _explainer(estimator, np.asarray(background, dtype=np.float64))
     found = explainer.shap_values(np.asarray(values, dtype=np.float64), check_additivity=False)
     return np.asarray(found, dtype=np.float64), float(np.ravel(explainer.expected_value)[0])
 
 
 def interaction_values(estimator: Any, values: Floats) -> Floats:
-    """Return SHAP interaction values: what two columns add together beyond what each adds alone.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted regressor made of trees.
-    values : ndarray
-        Rows of a design matrix.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (rows, columns, columns), symmetric; its sum over the last axis are the path-dependent values.
-
-    Raises
-    ------
-    InputError
-        If SHAP cannot read the regressor.
-    """
+    """Return SHAP interaction values: what two columns add together beyond what each adds alone."""
     return np.asarray(_explainer(estimator).shap_interaction_values(np.asarray(values)), dtype=np.float64)
 
 

@@ -21,22 +21,7 @@ _LAYER: Final = "allocation"
 
 
 def marked(marking: Marking, allocation: Allocation, more: Mapping[str, Any]) -> Marking:
-    """Return a marking that also says what was allocated, how and by whose choice.
-
-    Parameters
-    ----------
-    marking : Marking
-        Of the forecast it rests on.
-    allocation : Allocation
-        What is given.
-    more : mapping
-        Further facts, such as who chose and why.
-
-    Returns
-    -------
-    Marking
-        With the facts added as text.
-    """
+    """Return a marking that also says what was allocated, how and by whose choice."""
     facts = {
         "allocator": allocation.allocator,
         "objective": allocation.objective,
@@ -53,27 +38,7 @@ def marked(marking: Marking, allocation: Allocation, more: Mapping[str, Any]) ->
 
 
 def allocation_table(allocation: Allocation, places: CellTable, marking: Marking) -> gpd.GeoDataFrame:
-    """Return the long table of an allocation that every format writes.
-
-    Parameters
-    ----------
-    allocation : Allocation
-        Effort and what it covers.
-    places : Places
-        The cells, in its order.
-    marking : Marking
-        Grade and decision, repeated in each row so that they survive copying.
-
-    Returns
-    -------
-    GeoDataFrame
-        The columns of ``COLUMNS``, one row a cell and period, also where there is no effort.
-
-    Raises
-    ------
-    InputError
-        If places and allocation are not of the same cells.
-    """
+    """Return the long table of an allocation that every format writes."""
     cells, periods = allocation.effort.shape
     if not allocation.effort.indexes["cell"].equals(places.cells):
         msg = (
@@ -96,27 +61,7 @@ def allocation_table(allocation: Allocation, places: CellTable, marking: Marking
 
 
 def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) -> list[Path]:
-    """Return ``allocation.parquet``, ``allocation.gpkg``, ``allocation.csv`` and the facts beside the last.
-
-    Parameters
-    ----------
-    table : GeoDataFrame
-        As :func:`allocation_table`.
-    marking : Marking
-        Goes into the metadata of each file.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    list of Path
-        Four files.
-
-    Raises
-    ------
-    OSError
-        If a file did not arrive whole, as on a full disk.
-    """
+    """Return ``allocation.parquet``, ``allocation.gpkg``, ``allocation.csv`` and the facts beside the last."""
     parquet, package, text = (folder / f"allocation.{form}" for form in ("parquet", "gpkg", "csv"))
     write_table(table, {"facts": dict(marking.facts)}, parquet)
     write_layer(table, marking, package, _LAYER)

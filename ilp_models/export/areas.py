@@ -15,27 +15,7 @@ NAME: Final = "areas.csv"
 
 
 def write_areas(table: pd.DataFrame, marking: Marking, folder: Path) -> list[Path]:
-    """Return ``areas.csv`` and the facts beside it, written whole or not at all.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As :func:`ilp_models.domain.aggregate.area_table`.
-    marking : Marking
-        Grade and decision stand in each row, all facts in the file beside it.
-    folder : Path
-        Where to write.
-
-    Returns
-    -------
-    list of Path
-        Two files.
-
-    Raises
-    ------
-    StorageError
-        If the folder cannot be written or is full; what stood there before still stands.
-    """
+    """Return ``areas.csv`` and the facts beside it, written whole or not at all."""
     rows = table.astype(dict.fromkeys(QUANTILE_COLUMNS, "Int64"))  # whole counts, or nothing
     units = "expected and q05 to q95: events per area and period; empty: not known"
     try:

@@ -13,38 +13,12 @@ from ilp_models.export.table import significant
 
 
 def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as CSV (UTF-8, comma, point) beside a ``.json`` of the same name that holds the facts.
-
-    Parameters
-    ----------
-    table : GeoDataFrame
-        The risk grid; its geometry becomes ``lat`` and ``lon`` of the centre, WGS84 degrees.
-    marking : Marking
-        The scope stands in each row, all facts in the file beside it.
-    path : Path
-        The file to write; the facts go to ``<path>.json``.
-    """
+    """Write a risk grid as CSV (UTF-8, comma, point) beside a ``.json`` of the same name that holds the facts."""
     write_rows(table, marking.facts, path)
 
 
 def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list[Path]:
-    """Return a CSV and the facts beside it.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Any table: text is made harmless to spreadsheets, numbers keep six digits, and the geometry of a GeoDataFrame
-        becomes ``lat`` and ``lon`` of its centre, WGS84 degrees.
-    facts : mapping of str to str
-        As in a marking: ``grade`` and ``decision`` stand in each row too, beside the scope.
-    path : Path
-        The CSV to write.
-
-    Returns
-    -------
-    list of Path
-        Two files.
-    """
+    """Return a CSV and the facts beside it."""
     plain = {name: _plain(column) for name, column in rows.items() if name not in ("geometry", "grade", "decision")}
     if isinstance(rows, gpd.GeoDataFrame):
         centres = rows.geometry.centroid.to_crs("EPSG:4326")
@@ -64,42 +38,10 @@ def _plain(column: pd.Series) -> pd.Series:
 
 
 def escape_formula(label: str) -> str:
-    """Return a label that no spreadsheet takes for a formula.
-
-    Parameters
-    ----------
-    label : str
-        A publisher's word, such as the name of an area.
-
-    Returns
-    -------
-    str
-        With an apostrophe before a first character that starts a formula.
-
-    Examples
-    --------
-    >>> inert("=1+1"), inert("-B3"), inert("Annex")
-    ("'=1+1", "'-B3", 'Annex')
-    """
+    """Return a label that no spreadsheet takes for a formula."""
     return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) else label
 
 
 def beside(path: Path) -> Path:
-    """Return the name of the file of facts that goes with a CSV.
-
-    Parameters
-    ----------
-    path : Path
-        The CSV.
-
-    Returns
-    -------
-    Path
-        In the same folder.
-
-    Examples
-    --------
-    >>> beside(Path("grid.csv")).name
-    'grid.csv.json'
-    """
+    """Return the name of the file of facts that goes with a CSV."""
     return path.with_name(f"{path.name}.json")

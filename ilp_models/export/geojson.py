@@ -18,27 +18,7 @@ _DECIMALS: Final = 6
 
 
 def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as a GeoJSON feature collection with the facts as foreign members.
-
-    Parameters
-    ----------
-    table : GeoDataFrame
-        The risk grid.
-    marking : Marking
-        The headline and the facts become members beside ``features``.
-    path : Path
-        The file to write.
-
-    Raises
-    ------
-    InputError
-        If the grid has more than 50,000 cells.
-
-    References
-    ----------
-    Butler et al. (2016), The GeoJSON Format, RFC 7946: longitude before latitude, WGS84, exterior rings
-    counter-clockwise, no ``crs`` member.
-    """
+    """Write a risk grid as a GeoJSON feature collection with the facts as foreign members."""
     cells = table["cell"].nunique()
     if cells > MOST_CELLS:
         msg = f"GeoJSON takes up to {MOST_CELLS} cells and the grid has {cells}; use formats parquet, gpkg or geotiff."

@@ -25,19 +25,7 @@ _KEY: Final = b"ilp_models"
 
 
 def write(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as GeoParquet in its projected CRS.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        What the table does not hold of it (dispersion, calendar) goes into the metadata too.
-    table : GeoDataFrame
-        The risk grid.
-    marking : Marking
-        Goes into the metadata of the file.
-    path : Path
-        The file to write.
-    """
+    """Write a risk grid as GeoParquet in its projected CRS."""
     record: dict[str, Any] = {
         "facts": dict(marking.facts),
         "freq": forecast.periods.freqstr,
@@ -51,17 +39,7 @@ def write(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, pat
 
 
 def write_table(table: gpd.GeoDataFrame, record: Mapping[str, Any], path: Path) -> None:
-    """Write a table as GeoParquet with a record of this package in its metadata.
-
-    Parameters
-    ----------
-    table : GeoDataFrame
-        Any rows.
-    record : mapping
-        Plain JSON values.
-    path : Path
-        The file to write.
-    """
+    """Write a table as GeoParquet with a record of this package in its metadata."""
     table.to_parquet(path, compression="zstd", index=False)
     stored = pq.read_table(path)
     metadata = {**(stored.schema.metadata or {}), _KEY: json.dumps(record).encode()}
@@ -69,44 +47,12 @@ def write_table(table: gpd.GeoDataFrame, record: Mapping[str, Any], path: Path) 
 
 
 def read_forecast(path: Path) -> RiskForecast:
-    """Return the very forecast that was written to a GeoParquet file.
-
-    Parameters
-    ----------
-    path : Path
-        A ``forecast.parquet`` of this package.
-
-    Returns
-    -------
-    RiskForecast
-        With the digest it had when it was written.
-
-    Raises
-    ------
-    StorageError
-        If the file is missing, not of this package, or was changed after it was written.
-    """
+    """Return the very forecast that was written to a GeoParquet file."""
     return read_stored(path)[0]
 
 
 def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance]:
-    """Return a stored forecast, its cells with their shapes and parent areas, and where it came from.
-
-    Parameters
-    ----------
-    path : Path
-        A ``forecast.parquet`` of this package.
-
-    Returns
-    -------
-    tuple of RiskForecast, Places and Provenance
-        As they were written; the cells in the order of the forecast.
-
-    Raises
-    ------
-    StorageError
-        As for :func:`read_forecast`.
-    """
+    """Return a stored forecast, its cells with their shapes and parent areas, and where it came from."""
     table, record = _read(path)
     forecast = _forecast(table, record)
     if forecast.digest() != record["digest"]:

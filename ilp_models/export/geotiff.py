@@ -29,22 +29,7 @@ class _Lattice:
 
 
 def write(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write the expected counts of a square grid as a GeoTIFF in its projected CRS.
-
-    Parameters
-    ----------
-    table : GeoDataFrame
-        The risk grid; each crime type and period becomes a band described by both.
-    marking : Marking
-        The facts become tags of the file.
-    path : Path
-        The file to write.
-
-    Raises
-    ------
-    InputError
-        If the cells are not squares of one size on one lattice.
-    """
+    """Write the expected counts of a square grid as a GeoTIFF in its projected CRS."""
     units = table.groupby(["crime_type", "period"], sort=False, observed=True)
     cells = table.drop_duplicates("cell")
     lattice = _lattice(cells)

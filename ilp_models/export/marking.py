@@ -69,33 +69,7 @@ class Marking:
 def mark(
     forecast: RiskForecast, provenance: Provenance, decision: Decision | None, grade: str, now: datetime | None = None
 ) -> Marking:
-    """Return the marking of an export, or refuse the grade.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        The forecast to export.
-    provenance : Provenance
-        Where it came from.
-    decision : Decision or None
-        What the gate decided on it, if it did.
-    grade : str
-        ``research``, which is always given, or ``allocation``, which needs a decision that admits this forecast.
-    now : datetime, optional
-        The moment at which a decision must still be valid; by default the present.
-
-    Returns
-    -------
-    Marking
-        To be written into every file.
-
-    Raises
-    ------
-    InputError
-        If the provenance is of another recipe than the forecast.
-    WithheldError
-        If the grade is ``allocation`` and no valid decision admits this very forecast.
-    """
+    """Return the marking of an export, or refuse the grade."""
     if provenance.recipe != forecast.recipe:
         msg = f"Provenance of recipe {provenance.recipe} cannot go with a forecast of {forecast.recipe}; use its own."
         raise InputError(msg)

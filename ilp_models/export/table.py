@@ -51,28 +51,11 @@ class CellTable:
 
     @classmethod
     def from_grid(cls, grid: Grid) -> Self:
-        """Return the places of a grid, with the first level of its parent areas.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells.
-
-        Returns
-        -------
-        Places
-            In the order of the grid.
-        """
+        """Return the places of a grid, with the first level of its parent areas."""
         return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid))
 
     def digest(self) -> str:
-        """Return a SHA-256 over names, shapes, their CRS and parent areas: where a forecast says that something is.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits, the same before a file is written and after it is read.
-        """
+        """Return a SHA-256 over names, shapes, their CRS and parent areas: where a forecast says that something is."""
         crs = "" if self.geometry.crs is None else self.geometry.crs.to_json()
         known = hashlib.sha256(json.dumps([crs, list(map(str, self.cells)), list(map(str, self.area))]).encode())
         for shape in shapely.to_wkb(self.geometry.to_numpy()):
@@ -81,29 +64,7 @@ class CellTable:
 
 
 def risk_table(forecast: RiskForecast, places: CellTable, marking: Marking) -> gpd.GeoDataFrame:
-    """Return the risk grid that every format writes.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        Expected counts and quantiles.
-    places : Places
-        The cells of the forecast, in its order.
-    marking : Marking
-        Grade and decision, repeated in each row so that they survive copying.
-
-    Returns
-    -------
-    GeoDataFrame
-        The columns of ``COLUMNS`` in the projected CRS; ``period`` is the ISO date of its first day, ``rank`` 1 is
-        the highest expected count of the crime type and period (ties share the better rank), ``share`` is the part
-        of the sum over all cells (0 where that sum is 0). Rows in the order crime type, cell, period.
-
-    Raises
-    ------
-    InputError
-        If places and forecast are not of the same cells.
-    """
+    """Return the risk grid that every format writes."""
     if not forecast.expected.indexes["cell"].equals(places.cells):
         sizes = f"{forecast.expected.sizes['cell']} and {len(places.cells)}"
         msg = f"Forecast and grid hold different cells ({sizes}); use the grid that the forecast was made on."
@@ -143,23 +104,5 @@ def _shares(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def significant(values: pd.Series, digits: int = 6) -> pd.Series:
-    """Return numbers rounded to significant digits, for formats of text.
-
-    Parameters
-    ----------
-    values : Series
-        Numbers.
-    digits : int, default 6
-        Significant decimal digits.
-
-    Returns
-    -------
-    Series
-        Rounded numbers, zero kept.
-
-    Examples
-    --------
-    >>> significant(pd.Series([0.0012345678, 0.0, 12.3456789])).tolist()
-    [0.00123457, 0.0, 12.3457]
-    """
+    """Return numbers rounded to significant digits, for formats of text."""
     return values.map(lambda value: float(f"{value:.{digits}g}"))

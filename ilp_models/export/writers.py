@@ -37,23 +37,7 @@ _Write = Callable[[gpd.GeoDataFrame, Marking, Path], None]
 
 
 def marked_names(grade: str) -> dict[str, str]:
-    """Return file names that show the grade, for files that leave the folder of their run.
-
-    Parameters
-    ----------
-    grade : str
-        ``research`` or ``allocation``.
-
-    Returns
-    -------
-    dict of str to str
-        File name by format.
-
-    Examples
-    --------
-    >>> marked_names("research")["gpkg"]
-    'grid-research-only.gpkg'
-    """
+    """Return file names that show the grade, for files that leave the folder of their run."""
     word = "research-only" if grade == "research" else grade
     return {form: "{0}-{2}.{1}".format(*name.split("."), word) for form, name in PLAIN_NAMES.items()}
 
@@ -98,37 +82,7 @@ class Export:
         folder: Path,
         names: Mapping[str, str] = PLAIN_NAMES,
     ) -> list[Path]:
-        """Return the files written, after all of them are whole.
-
-        Parameters
-        ----------
-        forecast : RiskForecast
-            What to export.
-        grid : Grid or Places
-            The cells it was made on.
-        provenance : Provenance
-            Where it came from.
-        decision : Decision or None
-            What the gate decided on this forecast.
-        folder : Path
-            Where to write; made if missing.
-        names : mapping of str to str, optional
-            File name by format; by default ``PLAIN_NAMES``.
-
-        Returns
-        -------
-        list of Path
-            One a format and, for CSV, the facts beside it.
-
-        Raises
-        ------
-        WithheldError
-            If the grade is ``allocation`` and no valid decision admits this forecast; nothing is written.
-        InputError
-            If a format cannot hold this grid; nothing is written.
-        StorageError
-            If the folder cannot be written or is full; what stood there before still stands.
-        """
+        """Return the files written, after all of them are whole."""
         marking = mark(forecast, provenance, decision, self.grade)
         table = risk_table(forecast, grid if isinstance(grid, CellTable) else CellTable.from_grid(grid), marking)
         writers: dict[str, _Write] = {

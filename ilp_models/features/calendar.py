@@ -113,13 +113,7 @@ class SameWeekday:
     all_types: bool = False
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a half-life.
-
-        Raises
-        ------
-        InputError
-            If the periods are not days.
-        """
+        """Return one column a half-life."""
         if history.calendar.unit != "day":
             msg = f"SameWeekday needs days, not {history.calendar.unit}s: set calendar.unit=day, or take it out."
             raise InputError(msg)

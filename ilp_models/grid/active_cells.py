@@ -53,25 +53,7 @@ class ActiveCells:
             raise InputError(msg)
 
     def select(self, lattice: Lattice, events: Events) -> Keys:
-        """Return the active cells of a lattice.
-
-        Parameters
-        ----------
-        lattice : Lattice
-            The tiling.
-        events : Events
-            What was known at the cutoff.
-
-        Returns
-        -------
-        ndarray of int64
-            Sorted keys, at least one.
-
-        Raises
-        ------
-        InputError
-            If no cell is active, or no event lies in the study area.
-        """
+        """Return the active cells of a lattice."""
         x, y = (events.table[name].to_numpy() for name in ("x", "y"))
         known = np.unique(keys_of(lattice, x, y))
         study = None if self.area is None else shapely.union_all(read_polygons(self.area, events.crs).geometry)

@@ -8,27 +8,7 @@ Index = npt.NDArray[np.integer]
 
 
 def adjacency(left: Index, right: Index, size: int) -> csr_matrix:
-    """Return the symmetric 0/1 matrix of pairs of neighbours.
-
-    Parameters
-    ----------
-    left, right : ndarray of int
-        Positions of the two cells of each pair; every pair once, no cell with itself.
-    size : int
-        Number of cells.
-
-    Returns
-    -------
-    csr_matrix
-        float32, shape (size, size), both halves filled, diagonal empty.
-
-    Examples
-    --------
-    >>> adjacency(np.array([0]), np.array([2]), 3).toarray()
-    array([[0., 0., 1.],
-           [0., 0., 0.],
-           [1., 0., 0.]], dtype=float32)
-    """
+    """Return the symmetric 0/1 matrix of pairs of neighbours."""
     rows = np.concatenate([left, right]).astype(np.int32)
     columns = np.concatenate([right, left]).astype(np.int32)
     ones = np.ones(len(rows), dtype=np.float32)

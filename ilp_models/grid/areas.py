@@ -36,18 +36,7 @@ class PointLocator:
     geometry: npt.NDArray[np.object_]
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 outside them all.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
+        """Return the position of each event's area, -1 outside them all."""
         # Records are snapped to few places (complex numbers, to hash pairs).
         place, places = pd.factorize(events.table["x"].to_numpy() + 1j * events.table["y"].to_numpy())
         return self._areas_of(places)[place]
@@ -86,23 +75,7 @@ class LabelLocator:
     positions: Mapping[str, int]
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 where its label names none.
-
-        Parameters
-        ----------
-        events : Events
-            Events with an ``area`` column.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-
-        Raises
-        ------
-        InputError
-            If the events have no ``area`` column.
-        """
+        """Return the position of each event's area, -1 where its label names none."""
         if "area" not in events.table:
             msg = "grid.join=label needs events with an area label; map the column in data, or set grid.join=point."
             raise InputError(msg)
@@ -157,23 +130,7 @@ class AreaGrid:
             raise InputError(msg)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the given areas.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Grid
-            The active areas.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be used, a name repeats, a label names no area, or no event lies in any area.
-        """
+        """Return the grid of the given areas."""
         areas = read_polygons(self.path, events.crs, self.name)
         order = np.argsort(np.array(areas.names, dtype=object), kind="stable")
         names, geometry = [areas.names[position] for position in order], areas.geometry[order]

@@ -14,27 +14,7 @@ _MOST_DISTORTION: Final = 0.01
 
 
 def ground_area(planar: Floats, x: Floats, y: Floats, crs: str) -> npt.NDArray[np.float64]:
-    """Return the area of cells on the ground: the area on the map over the map's areal scale at each cell.
-
-    Parameters
-    ----------
-    planar : ndarray of float64
-        Areas on the map, square metres.
-    x, y : ndarray of float64
-        A point inside each cell, metres in ``crs``.
-    crs : str
-        Projected coordinate reference system.
-
-    Returns
-    -------
-    ndarray of float64
-        Areas on the ellipsoid, square metres.
-
-    Raises
-    ------
-    InputError
-        If the map stretches lengths by more than 1 % in the middle of the cells.
-    """
+    """Return the area of cells on the ground: the area on the map over the map's areal scale at each cell."""
     projection = CRS.from_user_input(crs)
     to_degrees = Transformer.from_crs(projection, projection.geodetic_crs, always_xy=True)
     scale = Proj(projection).get_factors(*to_degrees.transform(x, y))

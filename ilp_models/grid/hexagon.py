@@ -51,18 +51,7 @@ class HexagonLattice:
         return ((0, 1), (1, -1), (1, 0))
 
     def index(self, x: Floats, y: Floats) -> tuple[Keys, Keys]:
-        """Return the axial column and row of the hexagon that holds each point, by rounding in cube coordinates.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Points, metres.
-
-        Returns
-        -------
-        tuple of ndarray of int64
-            Columns and rows.
-        """
+        """Return the axial column and row of the hexagon that holds each point, by rounding in cube coordinates."""
         row = (y - self.origin[1]) / (1.5 * self.side)
         column = (x - self.origin[0]) / self.width - row / 2
         third = -column - row
@@ -76,51 +65,18 @@ class HexagonLattice:
         )
 
     def centres(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres of hexagons.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Hexagons.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the centres of hexagons."""
         return self.origin[0] + (2 * column + row) * (self.width / 2), self.origin[1] + 3 * row * (self.side / 2)
 
     def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of hexagons.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Hexagons.
-
-        Returns
-        -------
-        ndarray of shapely Polygon
-            One a hexagon.
-        """
+        """Return the outlines of hexagons."""
         # Whole numbers first: two hexagons that share a corner then compute the very same coordinates.
         x = self.origin[0] + ((2 * column + row)[:, None] + _CORNERS[:, 0]) * (self.width / 2)
         y = self.origin[1] + ((3 * row)[:, None] + _CORNERS[:, 1]) * (self.side / 2)
         return np.asarray(shapely.polygons(np.stack([x, y], axis=-1)), dtype=object)
 
     def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres, which hexagons are named after.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Hexagons.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the centres, which hexagons are named after."""
         return self.centres(column, row)
 
 
@@ -165,18 +121,7 @@ class HexGrid:
         ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the hexagons that are active in the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Grid
-            Active hexagons by axial column, then row; six neighbours each at most.
-        """
+        """Return the grid of the hexagons that are active in the events given."""
         lattice = HexagonLattice(float(self.size), (float(self.origin[0]), float(self.origin[1])))
         keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)
         return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)

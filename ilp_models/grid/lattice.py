@@ -31,81 +31,24 @@ class Lattice(Protocol):
         ...
 
     def index(self, x: Floats, y: Floats) -> tuple[Keys, Keys]:
-        """Return the column and the row of the cell that holds each point.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Points, metres.
-
-        Returns
-        -------
-        tuple of ndarray of int64
-            Columns and rows.
-        """
+        """Return the column and the row of the cell that holds each point."""
         ...
 
     def centres(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres of cells.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Cells.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the centres of cells."""
         ...
 
     def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of cells; neighbours share their corners to the last bit.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Cells.
-
-        Returns
-        -------
-        ndarray of shapely Polygon
-            One a cell.
-        """
+        """Return the outlines of cells; neighbours share their corners to the last bit."""
         ...
 
     def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the points that cells are named after.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Cells.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the points that cells are named after."""
         ...
 
 
 def refuse_shape(size: float, origin: Sequence[float]) -> None:
-    """Refuse a size or an origin that cannot be metres.
-
-    Parameters
-    ----------
-    size : float
-        Metres.
-    origin : sequence of float
-        x and y, metres.
-
-    Raises
-    ------
-    InputError
-        If the size is below 10 m, or either is not made of numbers.
-    """
+    """Refuse a size or an origin that cannot be metres."""
     if not (isinstance(size, int | float) and SMALLEST_METRES <= size < np.inf):
         msg = f"grid.size={size!r} must be a number of metres, at least {SMALLEST_METRES:g}."
         raise InputError(msg)
@@ -115,66 +58,19 @@ def refuse_shape(size: float, origin: Sequence[float]) -> None:
 
 
 def keys_of(lattice: Lattice, x: Floats, y: Floats) -> Keys:
-    """Return one whole number for the cell of each point; equal numbers mean the same cell.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The tiling.
-    x, y : ndarray of float64
-        Points, metres.
-
-    Returns
-    -------
-    ndarray of int64
-        Keys, in the order of column, then row.
-    """
+    """Return one whole number for the cell of each point; equal numbers mean the same cell."""
     column, row = lattice.index(x, y)
     return column * _COLUMN + row
 
 
 def split(keys: Keys) -> tuple[Keys, Keys]:
-    """Return the columns and rows of keys.
-
-    Parameters
-    ----------
-    keys : ndarray of int64
-        Keys of cells.
-
-    Returns
-    -------
-    tuple of ndarray of int64
-        Columns and rows.
-
-    Examples
-    --------
-    >>> [part.tolist() for part in split(np.array([3 * 2**32 - 7]))]
-    [[3], [-7]]
-    """
+    """Return the columns and rows of keys."""
     column = (keys + _COLUMN // 2) // _COLUMN
     return column, keys - column * _COLUMN
 
 
 def cells_within(lattice: Lattice, bounds: tuple[float, float, float, float]) -> Keys:
-    """Return the cells that may meet a rectangle, in order; some just outside it are among them.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The tiling.
-    bounds : tuple of float
-        Lowest x, lowest y, highest x, highest y, metres.
-
-    Returns
-    -------
-    ndarray of int64
-        Sorted keys.
-
-    Raises
-    ------
-    InputError
-        If there would be more than 20 million cells.
-    """
+    """Return the cells that may meet a rectangle, in order; some just outside it are among them."""
     corners = np.array([(x, y) for x in bounds[0::2] for y in bounds[1::2]])
     column, row = lattice.index(corners[:, 0], corners[:, 1])
     columns = np.arange(column.min() - 1, column.max() + 2)
@@ -191,20 +87,7 @@ def cells_within(lattice: Lattice, bounds: tuple[float, float, float, float]) ->
 
 
 def fill_gaps(keys: Keys, lattice: Lattice) -> Keys:
-    """Return cells with their gaps filled: grown by all neighbours, then shrunk by as much.
-
-    Parameters
-    ----------
-    keys : ndarray of int64
-        Sorted keys.
-    lattice : Lattice
-        The tiling; for squares this is the morphological closing with a 3 x 3 window.
-
-    Returns
-    -------
-    ndarray of int64
-        Sorted keys, those given among them.
-    """
+    """Return cells with their gaps filled: grown by all neighbours, then shrunk by as much."""
     both = [step * sign for step in steps(lattice) for sign in (1, -1)]
     grown = np.unique(np.concatenate([keys, *(keys + step for step in both)]))
     inner = np.ones(len(grown), dtype=bool)
@@ -214,40 +97,11 @@ def fill_gaps(keys: Keys, lattice: Lattice) -> Keys:
 
 
 def steps(lattice: Lattice) -> list[int]:
-    """Return what to add to a key for half of its neighbours.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The tiling.
-
-    Returns
-    -------
-    list of int
-        Differences of keys; their negatives lead to the other half.
-    """
+    """Return what to add to a key for half of its neighbours."""
     return [column * _COLUMN + row for column, row in lattice.half_steps]
 
 
 def index_of(keys: Keys, wanted: Keys) -> Keys:
-    """Return the position of each wanted key among sorted ones, -1 where it is missing.
-
-    Parameters
-    ----------
-    keys : ndarray of int64
-        Sorted keys, at least one.
-    wanted : ndarray of int64
-        Keys to find.
-
-    Returns
-    -------
-    ndarray of int64
-        One position a wanted key.
-
-    Examples
-    --------
-    >>> find(np.array([3, 5, 8]), np.array([8, 4, 9, 3]))
-    array([ 2, -1, -1,  0])
-    """
+    """Return the position of each wanted key among sorted ones, -1 where it is missing."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, at, -1)

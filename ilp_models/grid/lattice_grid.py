@@ -30,39 +30,13 @@ class LatticeLocator:
     keys: Keys
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's cell among the keys, -1 outside them all.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
+        """Return the position of each event's cell among the keys, -1 outside them all."""
         table = events.table
         return index_of(self.keys, keys_of(self.lattice, table["x"].to_numpy(), table["y"].to_numpy()))
 
 
 def grid_of(lattice: Lattice, keys: Keys, crs: str) -> Grid:
-    """Return the grid of some cells of a lattice.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The tiling.
-    keys : ndarray of int64
-        Sorted keys of the cells, at least one.
-    crs : str
-        Projected coordinate reference system, metres.
-
-    Returns
-    -------
-    Grid
-        Named ``E<x>N<y>`` after whole metres of each cell's anchor, ordered by column, then row.
-    """
+    """Return the grid of some cells of a lattice."""
     column, row = split(keys)
     planar = np.full(len(keys), lattice.size**2)
     area_m2 = ground_area(planar, *lattice.centres(column, row), crs)

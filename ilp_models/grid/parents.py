@@ -18,20 +18,7 @@ class Parents(Protocol):
     """Finds the parent area of each cell at one level."""
 
     def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:
-        """Return the parent area of each cell, None for a cell without one.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells.
-        events : Events
-            What was known at the cutoff.
-
-        Returns
-        -------
-        ndarray of str or None
-            One label a cell; None in place of the array where the events cannot tell.
-        """
+        """Return the parent area of each cell, None for a cell without one."""
         ...
 
 
@@ -43,20 +30,7 @@ class ByLabel:
     """
 
     def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:
-        """Return the most frequent label of each cell.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells.
-        events : Events
-            What was known at the cutoff.
-
-        Returns
-        -------
-        ndarray of str or None
-            One label a cell; None in place of the array where events have no ``area`` column.
-        """
+        """Return the most frequent label of each cell."""
         if "area" not in events.table:
             return None
         votes = pd.DataFrame({"cell": grid.locate(events), "label": events.table["area"].astype(object).to_numpy()})
@@ -82,20 +56,7 @@ class ByOverlay:
     name: str
 
     def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:  # noqa: ARG002 - one door for all
-        """Return the area with the largest share of each cell.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells.
-        events : Events
-            Not needed for an overlay.
-
-        Returns
-        -------
-        ndarray of str or None
-            One label a cell.
-        """
+        """Return the area with the largest share of each cell."""
         areas = read_polygons(self.path, grid.crs, self.name)
         tree = shapely.STRtree(grid.geometry)
         area, cell = tree.query(areas.geometry, predicate="intersects")
@@ -119,22 +80,7 @@ def _heaviest(votes: pd.DataFrame, size: int) -> npt.NDArray[np.object_]:
 
 
 def with_parents(grid: Grid, parents: Mapping[str, Parents], events: Events) -> Grid:
-    """Return the grid with its parent areas attached.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-    parents : mapping of str to Parents
-        How to find the parent area of each cell, by level.
-    events : Events
-        What was known at the cutoff.
-
-    Returns
-    -------
-    Grid
-        A copy with one column of labels a level, in the order given.
-    """
+    """Return the grid with its parent areas attached."""
     found = {level: rule.labels(grid, events) for level, rule in parents.items()}
     columns = {level: pd.Series(labels, dtype=object) for level, labels in found.items() if labels is not None}
     return replace(grid, parents=pd.DataFrame(columns))

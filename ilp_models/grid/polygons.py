@@ -64,33 +64,11 @@ class PolygonFile:
             _refuse_absent(self.path)
 
     def read(self, crs: str) -> NamedAreas | None:
-        """Return the polygons, None where no file is given.
-
-        Parameters
-        ----------
-        crs : str
-            Projected coordinate reference system to bring them to.
-
-        Returns
-        -------
-        Polygons or None
-            As :func:`read_polygons`.
-
-        Raises
-        ------
-        InputError
-            As :func:`read_polygons`.
-        """
+        """Return the polygons, None where no file is given."""
         return None if self.path is None else read_polygons(self.path, crs, self.name, self.weight)
 
     def digest(self) -> str:
-        """Return a SHA-256 of the file and its columns, empty where none is given.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
-        """
+        """Return a SHA-256 of the file and its columns, empty where none is given."""
         if self.path is None:
             return ""
         known = hashlib.sha256(f"{self.name}|{self.weight}|".encode())
@@ -99,30 +77,7 @@ class PolygonFile:
 
 
 def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> NamedAreas:
-    """Return the polygons of a GeoJSON, GeoPackage or Shapefile, in another CRS.
-
-    Parameters
-    ----------
-    path : str
-        The file; a zipped Shapefile will do.
-    crs : str
-        Projected coordinate reference system to bring them to.
-    name : str, optional
-        Column that holds their names.
-    weight : str, optional
-        Column with a number >= 0 of each.
-
-    Returns
-    -------
-    Polygons
-        Self-crossing outlines are repaired (``shapely.make_valid``, structure method), and lines that simplification
-        left beside polygons are dropped.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, without a CRS or the column, or holds something other than polygons.
-    """
+    """Return the polygons of a GeoJSON, GeoPackage or Shapefile, in another CRS."""
     frame = _read(path)
     names = () if name is None else _names(frame, path, name)
     weights = None if weight is None else _weights(frame, path, weight)

@@ -80,33 +80,11 @@ class RandomSearchGrid:
             raise InputError(msg)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid found for the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Grid
-            Active rectangles by column, then row.
-        """
+        """Return the grid found for the events given."""
         return self.search(events).build(events)
 
     def search(self, events: Events) -> RectangleGrid:
-        """Return the rectangles found for the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Rectangles
-            The first among equals.
-        """
+        """Return the rectangles found for the events given."""
         places = self._places(events)
         best, chosen = -np.inf, RectangleLattice(self.size, self.size, 0.0, (0.0, 0.0))
         for lattice in self._lattices():
@@ -143,24 +121,7 @@ class RandomSearchGrid:
 
 
 def concentration(lattice: RectangleLattice, x: Floats, y: Floats, weight: Floats, cells: int) -> float:
-    """Return the share of weighted points that lies in the fullest cells of a lattice.
-
-    Parameters
-    ----------
-    lattice : RectangleLattice
-        The tiling.
-    x, y : ndarray of float64
-        Points, metres.
-    weight : ndarray of float64
-        What each point counts.
-    cells : int
-        Number of fullest cells.
-
-    Returns
-    -------
-    float
-        From 0 to 1.
-    """
+    """Return the share of weighted points that lies in the fullest cells of a lattice."""
     _, cell = np.unique(keys_of(lattice, x, y), return_inverse=True)
     held = np.sort(np.bincount(cell, weights=weight))
     return float(held[-cells:].sum() / held.sum())

@@ -47,67 +47,23 @@ class RectangleLattice:
         return ((0, 1), (1, -1), (1, 0), (1, 1))
 
     def index(self, x: Floats, y: Floats) -> tuple[Keys, Keys]:
-        """Return the column and the row of the rectangle that holds each point.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Points, metres.
-
-        Returns
-        -------
-        tuple of ndarray of int64
-            Columns and rows.
-        """
+        """Return the column and the row of the rectangle that holds each point."""
         east, north = x - self.origin[0], y - self.origin[1]
         along, across = self._axes
         column = np.floor((east * along[0] + north * along[1]) / self.width).astype(np.int64)
         return column, np.floor((east * across[0] + north * across[1]) / self.height).astype(np.int64)
 
     def centres(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres of rectangles.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Rectangles.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the centres of rectangles."""
         return self._at(column + 0.5, row + 0.5)
 
     def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of rectangles.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Rectangles.
-
-        Returns
-        -------
-        ndarray of shapely Polygon
-            One a rectangle.
-        """
+        """Return the outlines of rectangles."""
         corners = [self._at(column + right, row + up) for right, up in ((0, 0), (1, 0), (1, 1), (0, 1))]
         return np.asarray(shapely.polygons(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)))
 
     def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the first corners of rectangles: lower left before they are turned.
-
-        Parameters
-        ----------
-        column, row : ndarray of int64
-            Rectangles.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            x and y, metres.
-        """
+        """Return the first corners of rectangles: lower left before they are turned."""
         return self._at(column, row)
 
     @property
@@ -173,18 +129,7 @@ class RectangleGrid:
         ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the rectangles that are active in the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Grid
-            Active rectangles by column, then row; eight neighbours each at most.
-        """
+        """Return the grid of the rectangles that are active in the events given."""
         corner = (float(self.origin[0]), float(self.origin[1]))
         lattice = RectangleLattice(float(self.width), float(self.height), float(self.angle), corner)
         keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)

@@ -52,17 +52,6 @@ class SquareGrid:
         ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the squares that are active in the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff.
-
-        Returns
-        -------
-        Grid
-            Active squares by easting, then northing; eight neighbours each at most.
-        """
+        """Return the grid of the squares that are active in the events given."""
         sides = (self.size, self.size, 0.0)
         return RectangleGrid(*sides, self.active, self.area, self.edge, self.origin, self.parents).build(events)

@@ -18,23 +18,7 @@ _LARGEST: Final = 1000
 
 
 def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any]) -> Path:
-    """Return the folder of a fitted forecaster, written as text.
-
-    Parameters
-    ----------
-    forecaster : Forecaster
-        Fitted.
-    folder : Path
-        Made if missing.
-    facts : mapping
-        Plain values to keep beside it: name, recipe, settings, digests.
-
-    Returns
-    -------
-    Path
-        ``folder``, with ``bundle.json`` and, for LightGBM, its trees in LightGBM's own text format; of a wrapper, the
-        folder ``forecaster`` holds the bundle of the method inside.
-    """
+    """Return the folder of a fitted forecaster, written as text."""
     folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {**facts, "class": f"{type(forecaster).__module__}.{type(forecaster).__qualname__}"}
     content["cutoff"] = str(forecaster.history_.cutoff)
@@ -56,23 +40,7 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
 
 
 def read_bundle(folder: Path) -> dict[str, Any] | None:
-    """Return the facts that :func:`write_bundle` kept of a fitted forecaster.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of the bundle.
-
-    Returns
-    -------
-    dict or None
-        Content of ``bundle.json``; None where there is none.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be read.
-    """
+    """Return the facts that :func:`write_bundle` kept of a fitted forecaster."""
     path = folder / "bundle.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))

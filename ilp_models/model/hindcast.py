@@ -27,22 +27,7 @@ class HindcastForecaster(Forecaster):
 
     @abstractmethod
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return the forecasts of some periods, each from the counts up to ``step`` periods before it.
-
-        Parameters
-        ----------
-        history : History
-            The known past.
-        periods : PeriodIndex
-            Consecutive target periods, past or future.
-        step : int
-            Distance from the last usable period to each target.
-
-        Returns
-        -------
-        ndarray
-            Expected counts, shape (periods, crime types, cells).
-        """
+        """Return the forecasts of some periods, each from the counts up to ``step`` periods before it."""
 
     def _tune(self, history: History) -> None:
         """Learn settings from the past; nothing by default."""
@@ -64,23 +49,7 @@ class HindcastForecaster(Forecaster):
 
 
 def recent_periods(history: History) -> pd.PeriodIndex:
-    """Return the latest periods on which settings and dispersions are judged: a year, or less of a short past.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-
-    Returns
-    -------
-    PeriodIndex
-        At most a year of periods, none of them among the first few.
-
-    Raises
-    ------
-    NotRunError
-        If the past is too short to judge anything on.
-    """
+    """Return the latest periods on which settings and dispersions are judged: a year, or less of a short past."""
     known = history.panel.periods
     burn_in = _BURN_IN + history.first_step
     count = min(history.calendar.per_year, (len(known) - burn_in + 1) // 2)
@@ -94,20 +63,7 @@ def recent_periods(history: History) -> pd.PeriodIndex:
 
 
 def deviance_by_type(observed: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the summed Poisson deviance of each crime type.
-
-    Parameters
-    ----------
-    observed : ndarray
-        Counts, shape (periods, crime types, cells).
-    expected : ndarray
-        Forecasts of the same shape; values under 0.005 are raised to it.
-
-    Returns
-    -------
-    ndarray of float64
-        One sum a crime type.
-    """
+    """Return the summed Poisson deviance of each crime type."""
     rate = np.maximum(expected, SMALLEST_RATE)
     total = rate.sum(axis=(0, 2), dtype=np.float64) - observed.sum(axis=(0, 2), dtype=np.float64)
     hit = np.nonzero(observed)

@@ -34,31 +34,7 @@ class PastForecasts:
 
 
 def past_forecasts(members: Mapping[str, Forecaster], history: History, count: int, refit_every: int) -> PastForecasts:
-    """Return the members' forecasts of the latest settled periods, each from what was known at its start.
-
-    Parameters
-    ----------
-    members : mapping of str to Forecaster
-        Unfitted forecasters by name; copies of them are fitted.
-    history : History
-        The known past.
-    count : int
-        How many of its latest periods, >= 1.
-    refit_every : int
-        Periods between two fits; in between members are updated.
-
-    Returns
-    -------
-    PastForecasts
-        Of lead 1.
-
-    Raises
-    ------
-    InputError
-        If there is no member, or a number is below 1.
-    NotRunError
-        If the past is too short for a member; the member is named.
-    """
+    """Return the members' forecasts of the latest settled periods, each from what was known at its start."""
     if not members or min(count, refit_every) < 1:
         msg = f"An ensemble needs members, and past_periods={count} and refit_every={refit_every} of at least 1."
         raise InputError(msg)
@@ -70,25 +46,7 @@ def past_forecasts(members: Mapping[str, Forecaster], history: History, count: i
 
 
 def latest_settled(history: History, count: int) -> pd.PeriodIndex:
-    """Return the latest settled periods.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-    count : int
-        How many, >= 1.
-
-    Returns
-    -------
-    PeriodIndex
-        In order; at least one settled period lies before them.
-
-    Raises
-    ------
-    NotRunError
-        If no more than so many are known.
-    """
+    """Return the latest settled periods."""
     known = history.panel.periods
     if len(known) <= count:
         msg = (
@@ -102,29 +60,7 @@ def latest_settled(history: History, count: int) -> pd.PeriodIndex:
 def walk_forward(
     members: Mapping[str, Forecaster], history: History, periods: pd.PeriodIndex, refit_every: int
 ) -> Iterator[dict[str, RiskForecast]]:
-    """Yield the forecasts of past periods, one after the other, each from what was known at its start.
-
-    Parameters
-    ----------
-    members : mapping of str to Forecaster
-        Unfitted forecasters by name; copies of them are fitted.
-    history : History
-        The known past.
-    periods : PeriodIndex
-        Consecutive periods that start before its cutoff.
-    refit_every : int
-        Periods between two fits; in between members are updated.
-
-    Yields
-    ------
-    dict of str to RiskForecast
-        By name, of one period at lead 1.
-
-    Raises
-    ------
-    NotRunError
-        If the past is too short for a member, or its forecasts are no counts; the member is named.
-    """
+    """Yield the forecasts of past periods, one after the other, each from what was known at its start."""
     copies = {name: clone(member) for name, member in members.items()}
     for index in range(len(periods)):
         past = _known_at_the_start_of(history, periods[index])
@@ -145,27 +81,7 @@ def _known_at_the_start_of(history: History, period: Any) -> History:
 
 
 def fit_member(name: str, member: Forecaster, history: History) -> Forecaster:
-    """Return a member of an ensemble, fitted; where it cannot run its name goes with the reason.
-
-    Parameters
-    ----------
-    name : str
-        Name of the member.
-    member : Forecaster
-        Unfitted; it is fitted itself.
-    history : History
-        The known past.
-
-    Returns
-    -------
-    Forecaster
-        ``member``.
-
-    Raises
-    ------
-    NotRunError
-        If it cannot run on these data.
-    """
+    """Return a member of an ensemble, fitted; where it cannot run its name goes with the reason."""
     try:
         return member.fit(history)
     except NotRunError as error:
@@ -174,27 +90,7 @@ def fit_member(name: str, member: Forecaster, history: History) -> Forecaster:
 
 
 def predict_member(name: str, member: Forecaster, periods: pd.PeriodIndex) -> RiskForecast:
-    """Return a member's forecast of past periods; where it is none its name goes with the reason.
-
-    Parameters
-    ----------
-    name : str
-        Name of the member.
-    member : Forecaster
-        Fitted.
-    periods : PeriodIndex
-        Consecutive periods that start at or after its cutoff.
-
-    Returns
-    -------
-    RiskForecast
-        Of the member.
-
-    Raises
-    ------
-    NotRunError
-        If it gives no counts, or cannot run on these data.
-    """
+    """Return a member's forecast of past periods; where it is none its name goes with the reason."""
     try:
         return member.predict(periods)
     except (InputError, NotRunError) as error:  # met while another method learns: only that one stops

@@ -16,20 +16,7 @@ class KnownIntensity(Protocol):
     """Something that knows the expected counts, as only a simulated city can."""
 
     def expected(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
-        """Return the true expected recorded counts, given what was known at a cutoff.
-
-        Parameters
-        ----------
-        history : History
-            What was known at the cutoff.
-        periods : PeriodIndex
-            Consecutive periods that start at or after the cutoff.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected events, shape (types, cells, periods).
-        """
+        """Return the true expected recorded counts, given what was known at a cutoff."""
         ...
 
 

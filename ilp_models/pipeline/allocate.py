@@ -43,51 +43,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return what was given to whom, having left a line in the register before any file.
-
-    Parameters
-    ----------
-    source : str
-        Folder of a run of ``weekly`` or ``audit`` whose decision admits its forecast.
-    register : str
-        File of the register, which must know the decision; the allocation leaves a line.
-    trusted : str or None
-        File or folder with public keys of reviewers; where given, an approval signed by one is needed.
-    unit : str
-        What cells are ranked by; the one audited.
-    groups : GroupTable
-        Residents by group for constraints and consequences: the table audited, or none to take what the audit kept.
-    objective : Objective
-        What is to be covered.
-    allocation : Allocator
-        The rule, with its budget.
-    frontier : Frontier
-        Caps whose price is told.
-    chosen : mapping of str to str or None
-        ``who`` chose this allocation and ``why``.
-    overrides : str or None
-        CSV with the columns cell, period, effort, who, reason: changes made by hand.
-    level : str
-        ``management``, ``middle``, ``shift``, ``community`` or ``all``.
-    compute : Compute
-        Where the work runs.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of this run.
-
-    Returns
-    -------
-    str
-        Effort, what it covers, the price of the cap, and the files.
-
-    Raises
-    ------
-    InputError
-        If settings contradict each other or no allocation keeps every constraint.
-    WithheldError
-        If no decision permits this forecast on these terms; nothing is written.
-    """
+    """Return what was given to whom, having left a line in the register before any file."""
     if level not in (*LEVELS, "all"):
         msg = f"level={level} is unknown; choose one of {', '.join(LEVELS)}, all."
         raise InputError(msg)

@@ -23,20 +23,7 @@ _SHARED_M2: Final = 5.0  # cells that meet in a corner only are no neighbours on
 
 
 def grid_of(places: CellTable, level: str | None = None) -> Grid:
-    """Return the grid of stored places, to spread residents over.
-
-    Parameters
-    ----------
-    places : Places
-        Cells with their geometry and parent areas.
-    level : str, optional
-        Name of the level that the parent areas are of.
-
-    Returns
-    -------
-    Grid
-        Without parent areas where no cell has one; neighbours share a border, not only a corner.
-    """
+    """Return the grid of stored places, to spread residents over."""
     geometry = np.asarray(places.geometry.array, dtype=object)
     labelled = any(bool(area) for area in places.area)
     return Grid(
@@ -52,48 +39,13 @@ def grid_of(places: CellTable, level: str | None = None) -> Grid:
 
 
 def territory_of(grid: Grid, areas: npt.NDArray[np.object_], residents: tuple[Residents, ...]) -> AllocationInput:
-    """Return what an allocator may know of the cells.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-    areas : ndarray of str
-        Parent area of each cell.
-    residents : tuple of Residents
-        One a dimension; may be empty.
-
-    Returns
-    -------
-    Territory
-        In the order of the grid.
-    """
+    """Return what an allocator may know of the cells."""
     centres = shapely.get_coordinates(shapely.centroid(grid.geometry))
     return AllocationInput(grid.area_m2, centres, grid.neighbours, areas, residents)
 
 
 def value_per_unit(value: Floats, unit: str, territory: AllocationInput) -> Floats:
-    """Return the value of covering a cell in the unit that cells are ranked by.
-
-    Parameters
-    ----------
-    value : ndarray of float64
-        What covering a cell in full is worth, shape (cells, periods).
-    unit : str
-        ``count``, ``per_km2`` or ``per_resident``.
-    territory : Territory
-        The cells.
-
-    Returns
-    -------
-    ndarray of float64
-        Value, value per km2, or value per resident (0 where nobody is known to live).
-
-    Raises
-    ------
-    InputError
-        If the unit is unknown, or residents are not.
-    """
+    """Return the value of covering a cell in the unit that cells are ranked by."""
     if unit == "count":
         return value
     if unit == "per_km2":
@@ -107,22 +59,7 @@ def value_per_unit(value: Floats, unit: str, territory: AllocationInput) -> Floa
 
 
 def require_audited_terms(asked: dict[str, object], audited: dict[str, object], slack: float) -> None:
-    """Refuse to allocate on other terms than those audited.
-
-    Parameters
-    ----------
-    asked : dict
-        ``unit``, ``share`` and ``group_table`` (its digest, empty where no table is given).
-    audited : dict
-        Header of the audit report.
-    slack : float
-        How far the share asked may lie off the one audited: that of one cell.
-
-    Raises
-    ------
-    WithheldError
-        If unit, share or group table differ.
-    """
+    """Refuse to allocate on other terms than those audited."""
     share, ours = float(str(audited.get("share", "nan"))), float(str(asked["share"]))
     if asked["unit"] != audited.get("unit"):
         msg = f"Audited was unit={audited.get('unit')}, not unit={asked['unit']}; use the former or audit the latter."

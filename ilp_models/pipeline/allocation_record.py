@@ -18,20 +18,7 @@ from ilp_models.pipeline.run_folder import user
 
 
 def marking_of(made: AllocationResult, config: Mapping[str, Any]) -> Marking:
-    """Return the marking of an allocation's files, the decision asked once more.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    config : mapping
-        Resolved settings of the task.
-
-    Returns
-    -------
-    Marking
-        Of the grade allocation.
-    """
+    """Return the marking of an allocation's files, the decision asked once more."""
     marking = mark(made.left.forecast, made.left.provenance, made.decision, "allocation", now())
     cap = "none" if np.isinf(made.choice.cap) else f"{made.choice.cap:g}"
     seed = (config.get("allocation") or {}).get("seed", "none")
@@ -40,24 +27,7 @@ def marking_of(made: AllocationResult, config: Mapping[str, Any]) -> Marking:
 
 
 def plain(made: AllocationResult, marking: Marking, config: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
-    """Return the content of ``allocation.json``.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    marking : Marking
-        Its facts.
-    config : mapping
-        Resolved settings of the task.
-    files : list of Path
-        Files to name with their SHA-256.
-
-    Returns
-    -------
-    dict
-        Plain JSON values.
-    """
+    """Return the content of ``allocation.json``."""
     allocation = made.allocation
     whole = float(made.expected.sum())
     return {
@@ -87,22 +57,7 @@ def plain(made: AllocationResult, marking: Marking, config: Mapping[str, Any], f
 
 
 def entry(made: AllocationResult, files: list[Path], staging: str) -> RegisterEntry:
-    """Return the line of the register on an allocation.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    files : list of Path
-        Its files.
-    staging : str
-        The folder they still lie in.
-
-    Returns
-    -------
-    Entry
-        Who, when, how, which areas, and every change made by hand.
-    """
+    """Return the line of the register on an allocation."""
     given = made.allocation.effort.values.sum(axis=1) > 0
     content = {
         "forecast": made.decision.forecast,
@@ -121,35 +76,13 @@ def entry(made: AllocationResult, files: list[Path], staging: str) -> RegisterEn
 
 
 def grounds(decision: Decision) -> list[str]:
-    """Return what a decision rests on, and who approved it if anybody had to.
-
-    Parameters
-    ----------
-    decision : Decision
-        As the register bears it out.
-
-    Returns
-    -------
-    list of str
-        Its reasons, and the approval with its reason.
-    """
+    """Return what a decision rests on, and who approved it if anybody had to."""
     approval = decision.approval
     return [*decision.reasons, *([f"Approved by {approval.reviewer}: {approval.reason}"] if approval else [])]
 
 
 def summary_lines(made: AllocationResult) -> list[str]:
-    """Return what the terminal shows of an allocation.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    list of str
-        Effort, coverage, groups, and the price of caps.
-    """
+    """Return what the terminal shows of an allocation."""
     allocation, whole = made.allocation, float(made.expected.sum())
     covered = float((made.share * made.expected).sum())
     given = allocation.effort.values > 0

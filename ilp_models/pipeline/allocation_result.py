@@ -100,18 +100,7 @@ class AllocationResult:
         return first if first == last else f"{first}, until {last}"
 
     def of_past(self, values: Floats) -> Floats:
-        """Return values of the cells of the past in the order of these cells, NaN where a cell has no past.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            The first axis runs over the cells of the replay.
-
-        Returns
-        -------
-        ndarray of float64
-            The first axis runs over the cells allocated.
-        """
+        """Return values of the cells of the past in the order of these cells, NaN where a cell has no past."""
         if self.past is None:
             return np.full((len(self.areas), *values.shape[1:]), np.nan)
         at = self.past.expected.indexes["cell"].astype(str).get_indexer(self.grid.cells.astype(str))

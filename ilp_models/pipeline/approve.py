@@ -24,38 +24,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return what was approved, having added its line to the register.
-
-    Parameters
-    ----------
-    source : str
-        Folder of the run whose decision is approved.
-    reviewer : str
-        Who approves it: the reviewer that the audit names, never the trainer.
-    reason : str
-        Why.
-    key : str or None
-        PEM file of an Ed25519 private key; without one the approval is not signed.
-    register : str
-        File of the register.
-    tracking : Tracker
-        Where tags and aliases mirror the register.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of this run.
-
-    Returns
-    -------
-    str
-        Decision, reviewer, and the reviews that were accepted.
-
-    Raises
-    ------
-    WithheldError
-        If the forecast is another one, the decision failed, expired, was withdrawn or approved before, or the reviewer
-        may not approve it.
-    """
+    """Return what was approved, having added its line to the register."""
     del config, folder
     left = RunFolder.from_path(source)
     decision, moment = left.decision(), now()

@@ -41,41 +41,6 @@ def load_approved(
 
     An alias of the tracking store only says where to look: whatever lies there must be in the register, approved, not
     withdrawn, in time, and the same to the last byte as when it was approved.
-
-    Parameters
-    ----------
-    source : str
-        Folder of a run, or ``NAME@ALIAS`` of the tracking store, such as ``lightgbm@approved``.
-    register : str
-        File of the register.
-    asked : mapping of str to object, optional
-        What the forecast is about to be used for, to be compared with what was audited: ``unit``, ``share``, ``grid``
-        (digest) or anything else in the header of the audit.
-    trusted : str, optional
-        File or folder with public keys of reviewers; where given, the approval must be signed by one of them.
-    tracking : Tracker, optional
-        The store that knows the alias.
-
-    Returns
-    -------
-    Approved
-        Forecast and decision.
-
-    Raises
-    ------
-    WithheldError
-        If it was never approved, expired or was withdrawn, an artefact was changed, or other terms were audited.
-    InputError
-        If the source is no run, or is an alias and no store was given.
-    StorageError
-        If the register is broken or the store cannot be used.
-
-    Examples
-    --------
-    >>> load_approved("nowhere", "register.jsonl")
-    Traceback (most recent call last):
-        ...
-    ilp_models.domain.errors.InputError: nowhere holds no forecast.parquet; run `ilp weekly` first, or name a run's ...
     """
     left = RunFolder.from_path(_folder(source, tracking))
     decision = left.permitted_decision(register, trusted)

@@ -12,49 +12,13 @@ from ilp_models.pipeline.audit_archive import read_audit_input
 
 
 def load_audit_input(folder: Path) -> AuditInput | None:
-    """Return what the audit of a run looked at: past forecasts beside what was recorded, cells and residents.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    Subject or None
-        Checked against its digests; None where the run kept nothing.
-
-    Raises
-    ------
-    StorageError
-        If what was kept was changed since.
-    """
+    """Return what the audit of a run looked at: past forecasts beside what was recorded, cells and residents."""
     kept = folder / "audit"
     return read_audit_input(kept)[0] if (kept / "subject.json").is_file() else None
 
 
 def residents_of(kept: AuditInput | None, decision: Decision, cells: pd.Index) -> tuple[Residents, ...]:
-    """Return the residents that were audited, as the run kept them.
-
-    Parameters
-    ----------
-    kept : Subject or None
-        What the audit looked at.
-    decision : Decision
-        What was decided on it.
-    cells : Index
-        Names of the cells, in order.
-
-    Returns
-    -------
-    tuple of Residents
-        One a dimension, on these cells; empty where no group was audited.
-
-    Raises
-    ------
-    WithheldError
-        If what was kept is missing, or not on the cells and the group table that were decided on.
-    """
+    """Return the residents that were audited, as the run kept them."""
     if not decision.report.groups:
         return ()
     header, there = decision.report.header, None
@@ -67,17 +31,6 @@ def residents_of(kept: AuditInput | None, decision: Decision, cells: pd.Index) -
 
 
 def explained_by(folder: Path) -> pd.DataFrame | None:
-    """Return the strongest reasons of the highest cells, where the run explained its forecast.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    DataFrame or None
-        ``crime_type, cell, period, rank, words`` and more.
-    """
+    """Return the strongest reasons of the highest cells, where the run explained its forecast."""
     path = folder / "explanation.parquet"
     return pd.read_parquet(path) if path.is_file() else None

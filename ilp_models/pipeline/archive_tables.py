@@ -29,52 +29,19 @@ class NullLocator:
     """The locator of cells that were read from a file and are only looked at."""
 
     def locate(self, events: Events) -> Any:
-        """Refuse: a file of cells does not hold how they were cut.
-
-        Parameters
-        ----------
-        events : Events
-            What cannot be placed.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
+        """Refuse: a file of cells does not hold how they were cut."""
         msg = f"Cells read from a file locate no events ({len(events)} given); build the grid of the run."
         raise InputError(msg)
 
 
 def replay_meaning(replay: Replay) -> dict[str, Any]:
-    """Return what the rows of a replay do not say.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts beside what happened.
-
-    Returns
-    -------
-    dict
-        ``forecaster``, ``recipe``, ``lead`` and ``terms``: plain JSON values for :func:`read_replay`.
-    """
+    """Return what the rows of a replay do not say."""
     about = {"forecaster": replay.forecaster, "recipe": replay.recipe, "lead": replay.lead}
     return about | {"terms": None if replay.terms is None else asdict(replay.terms)}
 
 
 def replay_rows(replay: Replay) -> pd.DataFrame:
-    """Return a replay as rows, one a unit, in the order of its cubes.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts beside what happened.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, crime_type, cell, period, observed, expected``, the quantiles and ``dispersion``.
-    """
+    """Return a replay as rows, one a unit, in the order of its cubes."""
     table = replay.observed.to_series().rename("observed").reset_index()
     table["period"] = table["period"].dt.start_time
     table["expected"] = replay.expected.values.ravel()
@@ -86,26 +53,7 @@ def replay_rows(replay: Replay) -> pd.DataFrame:
 
 
 def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], grid: Grid, freq: str) -> Replay:
-    """Return the replay that :func:`replay_rows` made rows of.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of one or several forecasters.
-    about : mapping
-        As :func:`replay_meaning` returns it.
-    dims : list of str
-        Dimensions of its dispersion.
-    grid : Grid
-        Its cells.
-    freq : str
-        Calendar of its periods.
-
-    Returns
-    -------
-    Replay
-        Equal to the last bit.
-    """
+    """Return the replay that :func:`replay_rows` made rows of."""
     rows = table[table["forecaster"] == about["forecaster"]]
     types, periods = rows["crime_type"].astype(str).unique(), rows["period"].unique()
     coords = {"crime_type": types, "cell": grid.cells, "period": pd.PeriodIndex(periods, freq=freq)}
@@ -127,18 +75,7 @@ def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], 
 
 
 def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:
-    """Return cells and the pairs of them that touch.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        ``cells`` (geometry as WKB) and ``neighbours`` (positions).
-    """
+    """Return cells and the pairs of them that touch."""
     cells = pd.DataFrame(
         {
             "cell": grid.cells.astype(str),
@@ -154,20 +91,7 @@ def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:
 
 
 def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]) -> Grid:
-    """Return the cells that :func:`cell_tables` made tables of; they can locate no events.
-
-    Parameters
-    ----------
-    cells, links : DataFrame
-        Both tables.
-    plain : mapping
-        ``crs``, and ``parents``: the names of the levels.
-
-    Returns
-    -------
-    Grid
-        With the digest of the one written.
-    """
+    """Return the cells that :func:`cell_tables` made tables of; they can locate no events."""
     size = len(cells)
     ones = np.ones(len(links), dtype=np.int8)
     population = cells["population"].to_numpy()
@@ -185,18 +109,7 @@ def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]
 
 
 def explanation_rows(explanation: Explanation) -> pd.DataFrame:
-    """Return an explanation as rows: log expected count, weight, then attribution and value of each feature.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        Attributions of all units.
-
-    Returns
-    -------
-    DataFrame
-        One row a unit.
-    """
+    """Return an explanation as rows: log expected count, weight, then attribution and value of each feature."""
     table = explanation.log_expected.to_series().rename("log_expected").reset_index().astype(CODES)
     table["period"] = table["period"].dt.start_time
     table["weight"] = explanation.shares.ravel()
@@ -209,18 +122,7 @@ def explanation_rows(explanation: Explanation) -> pd.DataFrame:
 
 
 def explanation_meaning(explanation: Explanation) -> dict[str, Any]:
-    """Return what the rows of an explanation mean.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        Attributions of all units.
-
-    Returns
-    -------
-    dict
-        Columns, base, method and what was tried on it, as plain JSON values.
-    """
+    """Return what the rows of an explanation mean."""
     tried = explanation.robustness
     return {
         "forecaster": explanation.forecaster,
@@ -235,20 +137,7 @@ def explanation_meaning(explanation: Explanation) -> dict[str, Any]:
 
 
 def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanation:
-    """Return the explanation that was made rows and meaning of.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As :func:`explanation_rows`.
-    about : mapping
-        As :func:`explanation_meaning`.
-
-    Returns
-    -------
-    Explanation
-        Equal to the last bit.
-    """
+    """Return the explanation that was made rows and meaning of."""
     periods = pd.PeriodIndex(table["period"].unique(), freq=about["freq"])
     coords: dict[str, Any] = {
         "crime_type": table["crime_type"].astype(str).unique(),

@@ -54,61 +54,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     folder: Path,
     second_grid: GridSpec | None = None,
 ) -> str:
-    """Return the findings as text, having written ``decision.json`` beside the forecast it is on.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name: the one to audit and the baseline.
-    forecaster : str
-        The one to audit.
-    backtest : RollingOrigin
-        Which cutoffs are replayed.
-    scoring : Scoring
-        Which scores.
-    explain : Explain
-        How the forecast is explained.
-    audit : Audit
-        Checks and limits.
-    export : Export
-        Formats of the forecast decided on.
-    report : AuditPage
-        How the reports are titled, and what only the deployer knows.
-    register : str
-        File of the register, which gets a line for the decision before any file of it appears.
-    from_ : str or None
-        Folder of an earlier run whose audit is made again from what it kept, by its own settings.
-    compute : Compute
-        Where the work runs.
-    tracking : Tracker
-        Where the run is recorded.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-    second_grid : GridSpec, optional
-        Another way to cut space into cells, on which exposure and coverage are compared.
-
-    Returns
-    -------
-    str
-        One line a finding, then the decision.
-
-    Raises
-    ------
-    InputError
-        If an audit that is made again is given settings that it would not follow.
-    StorageError
-        If it gives other numbers.
-    """
+    """Return the findings as text, having written ``decision.json`` beside the forecast it is on."""
     if from_:
         return _again(from_, report, compute, config, folder)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)

@@ -33,24 +33,7 @@ AHEAD: Final = "residents_ahead.npz"
 
 
 def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any]) -> Path:
-    """Return the folder in which all that an audit looked at was kept.
-
-    Parameters
-    ----------
-    subject : Subject
-        Replays, cells, explanation.
-    folder : Path
-        Made if missing.
-    facts : mapping
-        Plain JSON values to keep beside it, such as the settings of the audit.
-
-    Returns
-    -------
-    Path
-        ``folder``, with ``replays.parquet``, ``cells.parquet``, ``neighbours.parquet``, and where they are known
-        ``explanation.parquet``, ``residents.npz``, ``residents_ahead.npz``, ``reporting_rates.parquet``,
-        ``feedback.parquet`` and ``feedback_observed.parquet``; ``subject.json`` holds the SHA-256 of each.
-    """
+    """Return the folder in which all that an audit looked at was kept."""
     folder.mkdir(parents=True, exist_ok=True)
     replays = (subject.replay, subject.baseline)
     # a baseline that is audited itself is kept once
@@ -95,25 +78,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
 
 
 def read_audit_input(folder: Path) -> tuple[AuditInput, dict[str, Any]]:
-    """Return what an audit looked at, every file checked, and the facts kept beside it.
-
-    Parameters
-    ----------
-    folder : Path
-        As :func:`write_audit_input` left it.
-
-    Returns
-    -------
-    tuple of Subject and dict
-        The same numbers to the last bit.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no audit.
-    StorageError
-        If a file was changed, removed or cannot be read.
-    """
+    """Return what an audit looked at, every file checked, and the facts kept beside it."""
     path = folder / "subject.json"
     if not path.is_file():
         msg = f"{folder} holds no audit to look at again; name the folder of a run of `ilp audit` or `ilp weekly`."

@@ -78,24 +78,6 @@ def gather_record(
     """Return everything that the reports of an audit are made from.
 
     A part that cannot be worked out is left out, and the reason kept: the findings have decided already.
-
-    Parameters
-    ----------
-    subject : Subject
-        What was audited.
-    decision : Decision
-        What the gate decided.
-    audit : Audit
-        How it was audited.
-    around : Surroundings
-        What else is known.
-    compute : Compute
-        Where the price of caps on exposure is worked out.
-
-    Returns
-    -------
-    Dossier
-        With the tables of all shares, units and intervals, and what hangs on choices.
     """
     evidence, absent = audit.evidence(subject), dict(around.absent)
     if subject.feedback is None:

@@ -47,25 +47,7 @@ class Comparison:
     protocol: str
 
     def replay_of(self, name: str) -> Replay:
-        """Return the lead-1 replay of a forecaster.
-
-        Parameters
-        ----------
-        name : str
-            Name under which it was configured.
-
-        Returns
-        -------
-        Replay
-            Forecasts beside observations.
-
-        Raises
-        ------
-        NotRunError
-            If it could not run on these data.
-        InputError
-            If it is not among the forecasters.
-        """
+        """Return the lead-1 replay of a forecaster."""
         for one in self.replays:
             if one.forecaster == name and one.lead == 1:
                 return one
@@ -77,13 +59,7 @@ class Comparison:
         raise InputError(msg)
 
     def hit_curves(self) -> pd.DataFrame:
-        """Return the hit curves of all forecasters.
-
-        Returns
-        -------
-        DataFrame
-            As ``ilp_models.scoring.hot_spots.hit_curve``, one block a replay.
-        """
+        """Return the hit curves of all forecasters."""
         return pd.concat([hit_curve(one, self.grid.area_m2) for one in self.replays], ignore_index=True)
 
 
@@ -95,35 +71,7 @@ def compare(
     compute: Compute,
     guests: StoredForecasts | None = None,
 ) -> Comparison:
-    """Return the scores of forecasters over the latest past, reusing forecasts already stored.
-
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods.
-    models : mapping of str to Forecaster
-        Unfitted forecasters by name, the baseline of the scores among them.
-    plan : RollingOrigin
-        Which cutoffs.
-    scoring : Scoring
-        Which scores.
-    compute : Compute
-        Where the work runs.
-    guests : Guests, optional
-        Stored forecasts of other runs to score beside them.
-
-    Returns
-    -------
-    Comparison
-        All forecasters that could run.
-
-    Raises
-    ------
-    NotRunError
-        If none could run, or the baseline could not.
-    InputError
-        If a guest was replayed on other cells, crime types, periods or records, or knew more or less of them.
-    """
+    """Return the scores of forecasters over the latest past, reusing forecasts already stored."""
     folds = plan.folds(study.events, study.calendar)
     cutoffs = [fold.cutoff for fold in folds]
     present = guests.present if guests else ()

@@ -23,24 +23,7 @@ _TITLES: Final = {
 
 
 def write_products(made: AllocationResult, marking: Marking, levels: Sequence[str], folder: Path) -> list[Path]:
-    """Return the files of the products, two pages and a file of facts each.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation with all that its products are made from.
-    marking : Marking
-        Goes into each file.
-    levels : sequence of str
-        Any of ``LEVELS``.
-    folder : Path
-        Where to write; figures go to a folder below, which is part of no product.
-
-    Returns
-    -------
-    list of Path
-        ``<level>.html``, ``<level>.csv`` and ``<level>.csv.json`` for each level.
-    """
+    """Return the files of the products, two pages and a file of facts each."""
     files = []
     for level in levels:
         figures = folder / ".figures"
@@ -82,18 +65,7 @@ def write_products(made: AllocationResult, marking: Marking, levels: Sequence[st
 
 
 def verdict(decision: Decision) -> str:
-    """Return what a page calls its forecast: a reviewer who accepts what was withheld makes nothing admitted.
-
-    Parameters
-    ----------
-    decision : Decision
-        One that admits, or withholds and is approved.
-
-    Returns
-    -------
-    str
-        In capitals.
-    """
+    """Return what a page calls its forecast: a reviewer who accepts what was withheld makes nothing admitted."""
     if not decision.admitted:
         return "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER"
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"

@@ -4,11 +4,5 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the present moment with its zone.
-
-    Returns
-    -------
-    datetime
-        UTC, whole seconds.
-    """
+    """Return the present moment with its zone."""
     return datetime.now(UTC).replace(microsecond=0)

@@ -10,13 +10,7 @@ import ilp_models
 
 @cache
 def git_commit() -> str:
-    """Return the commit of the checkout the package runs from.
-
-    Returns
-    -------
-    str
-        The hash, with ``+changes`` where tracked files differ from it; ``none`` outside a checkout.
-    """
+    """Return the commit of the checkout the package runs from."""
     git, folder = shutil.which("git"), Path(ilp_models.__file__).resolve().parent
     if git is None or not (folder.parent / ".git").exists():
         return "none"

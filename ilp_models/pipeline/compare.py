@@ -37,42 +37,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return the comparison as text, having written its page, tables and figures.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name.
-    runs : str or sequence of str
-        Folders of results, or one, whose stored forecasts take part, too.
-    backtest : RollingOrigin
-        Which cutoffs.
-    scoring : Scoring
-        Which scores.
-    report : ComparisonReport
-        Title of the page.
-    compute : Compute
-        Where the work runs.
-    tracking : Tracker
-        Where the run is recorded.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    str
-        For the terminal.
-    """
+    """Return the comparison as text, having written its page, tables and figures."""
     check_names(model, scoring__baseline=scoring.baseline)
     stored = find_stored(runs)
     tracking.check()

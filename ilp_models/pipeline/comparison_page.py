@@ -19,26 +19,7 @@ _OWN: Final = "made or reused by this run"
 def evidence_of(
     contest: ComparisonResult, study: Study, models: Mapping[str, Forecaster], guests: StoredForecasts, floor: float
 ) -> ComparisonEvidence:
-    """Return what the page of a comparison shows.
-
-    Parameters
-    ----------
-    contest : Contest
-        All tables.
-    study : Study
-        Records, cells and periods.
-    models : mapping of str to Forecaster
-        This run's own forecasters by name.
-    guests : Guests
-        Forecasters of other runs, and those left out.
-    floor : float
-        Smallest forecast that the deviance reads, in events.
-
-    Returns
-    -------
-    ComparisonEvidence
-        For :meth:`ilp_models.report.comparison.page.ComparisonReport.write`.
-    """
+    """Return what the page of a comparison shows."""
     ranks = contest.ranks
     return ComparisonEvidence(
         city=study.city,
@@ -74,20 +55,7 @@ def evidence_of(
 
 
 def rivals_of(contest: ComparisonResult, floor: float) -> Rivals | None:
-    """Return where the two best forecasters differ.
-
-    Parameters
-    ----------
-    contest : Contest
-        Leaderboard and replays.
-    floor : float
-        Smallest forecast that the deviance reads, in events.
-
-    Returns
-    -------
-    Rivals or None
-        None where there is one forecaster only.
-    """
+    """Return where the two best forecasters differ."""
     if len(contest.rivals) < 2:
         return None
     first, second = (contest.comparison.replay_of(name) for name in contest.rivals)

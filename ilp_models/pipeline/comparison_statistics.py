@@ -66,18 +66,7 @@ class ComparisonResult:
         return tuple(first["forecaster"].head(2))
 
     def write(self, folder: Path) -> list[Path]:
-        """Return the files of all tables.
-
-        Parameters
-        ----------
-        folder : Path
-            Where to write.
-
-        Returns
-        -------
-        list of Path
-            ``leaderboard.csv``, ``leaderboard.parquet`` and one CSV for each other table.
-        """
+        """Return the files of all tables."""
         self.leaderboard.to_parquet(folder / "leaderboard.parquet", index=False)
         tables = {
             "leaderboard": self.leaderboard,
@@ -103,26 +92,7 @@ def field_of(
     guests: Sequence[StoredForecast],
     baseline: str,
 ) -> Field:
-    """Return who takes part in a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Replays, and the forecasters that could not run.
-    models : mapping of str to Forecaster
-        This run's own forecasters by name.
-    recipes : mapping of str to str
-        Their fingerprints.
-    guests : sequence of Guest
-        Forecasters of other runs.
-    baseline : str
-        Skill is measured against this forecaster.
-
-    Returns
-    -------
-    Field
-        Costs are those of the replays.
-    """
+    """Return who takes part in a comparison."""
     known = {**recipes, **{guest.name: guest.recipe for guest in guests}}
     ceilings = tuple(name for name, model in models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in comparison.replays}
@@ -130,24 +100,7 @@ def field_of(
 
 
 def examine(comparison: Comparison, field: Field, floor: float, compute: Compute) -> ComparisonResult:
-    """Return everything that is said about a comparison.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        Replays and scores.
-    field : Field
-        Who takes part; those that know the truth of a simulated city are compared with nobody.
-    floor : float
-        Consistency tests read smaller forecasts as this many events.
-    compute : Compute
-        Where the calibration of each forecaster is worked out.
-
-    Returns
-    -------
-    Contest
-        All tables.
-    """
+    """Return everything that is said about a comparison."""
     scores = comparison.scores
     skill = all_skills(scores, field.baseline)
     open_field = _without(scores, field.ceilings)
@@ -175,38 +128,14 @@ def examine(comparison: Comparison, field: Field, floor: float, compute: Compute
 
 
 def calibrations(task: tuple[Replay, Bootstrap, float]) -> tuple[pd.DataFrame, ...]:
-    """Return what is said about the calibration of one replay.
-
-    Parameters
-    ----------
-    task : tuple of (Replay, Resampling, float)
-        Forecasts beside counts, how intervals are made, and the smallest forecast that consistency tests read.
-
-    Returns
-    -------
-    tuple of DataFrame
-        Reliability, PIT histogram, coverage by decile of risk, and consistency tests.
-    """
+    """Return what is said about the calibration of one replay."""
     replay, resampling, floor = task
     made = (make(replay, resampling) for make in (calibration, pit_histogram, coverage_by_decile))
     return *made, consistency(replay, resampling, floor)
 
 
 def season_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
-    """Return the skill of each forecaster in each quarter of the year.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        Skill is measured against this forecaster.
-
-    Returns
-    -------
-    DataFrame
-        ``season`` and the columns of ``ScoreTable.skill``; the same quarters of several years are one season.
-    """
+    """Return the skill of each forecaster in each quarter of the year."""
     deviance = scores.table[scores.table["score"] == "deviance"]
     quarter = pd.to_datetime(deviance["period"]).dt.quarter
     parts = [

@@ -51,26 +51,7 @@ class Judgement:
 
 
 def judge(study: Study, ahead: NextForecast, comparison: Comparison, explain: Explain, audit: Audit) -> Judgement:
-    """Return the decision on a forecast, from the replays of its forecaster.
-
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods.
-    ahead : Ahead
-        The forecast to decide on, with its fitted forecaster.
-    comparison : Comparison
-        Replays of the forecaster and of the audit's baseline.
-    explain : Explain
-        How forecasts are explained.
-    audit : Audit
-        Checks and limits.
-
-    Returns
-    -------
-    Judgement
-        The gate fails closed: what cannot be explained, measured or simulated is withheld.
-    """
+    """Return the decision on a forecast, from the replays of its forecaster."""
     name, moment = ahead.forecast.forecaster, now()
     explanation = _explain(ahead, explain)
     subject = AuditInput(

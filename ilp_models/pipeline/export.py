@@ -23,38 +23,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return where the files are, having written them under names that show their grade.
-
-    Parameters
-    ----------
-    source : str
-        Folder of a run of ``weekly``, ``audit`` or ``forecast``, holding ``forecast.parquet``.
-    grade : str
-        ``research`` or ``allocation``.
-    register : str
-        File in which an allocation-grade export leaves a line before its files appear; it must know the decision.
-    trusted : str or None
-        File or folder with the public keys of reviewers; where given, allocation needs an approval signed by one.
-    formats : sequence of str
-        Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of this run.
-
-    Returns
-    -------
-    str
-        One line a file; for allocation, also what the decision rests on.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no forecast.
-    WithheldError
-        If the grade is ``allocation`` and no decision admits that very forecast, or the register does not bear it out;
-        nothing is written.
-    """
+    """Return where the files are, having written them under names that show their grade."""
     del config
     export, left = Export(tuple(formats), grade), RunFolder.from_path(source)
     names, allowed = marked_names(export.grade), grade == "allocation"

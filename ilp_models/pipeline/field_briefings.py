@@ -22,18 +22,7 @@ _SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime
 
 
 def shift(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the areas of the shift with what is expected there, how sure that is and why.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    tuple
-        Sections of the page, and the table of the CSV, with empty columns for what was done instead.
-    """
+    """Return the areas of the shift with what is expected there, how sure that is and why."""
     table = shift_table(made)
     cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
     most = max(1, min(_CELLS, _ROWS // table["crime_type"].nunique())) if len(table) else 0
@@ -65,18 +54,7 @@ def shift(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
 
 
 def shift_table(made: AllocationResult) -> pd.DataFrame:
-    """Return one row for each cell and period with effort and each crime type, those that cover most first.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    DataFrame
-        ``cell, area, period, effort, inclusion, crime_type, expected, q05 .. q95, reasons``.
-    """
+    """Return one row for each cell and period with effort and each crime type, those that cover most first."""
     effort, forecast = made.allocation.effort.values, made.left.forecast
     kinds = list(map(str, forecast.expected.indexes["crime_type"]))
     where, when = np.nonzero(effort > 0)
@@ -110,18 +88,7 @@ def _reasons(made: AllocationResult, table: pd.DataFrame, most: int) -> list[str
 
 
 def community(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the sheet of each area: trend, victims' side, and who may be left without protection.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    tuple
-        Sections of the page, and the table of the CSV.
-    """
+    """Return the sheet of each area: trend, victims' side, and who may be left without protection."""
     table = area_sheet(made)
     columns = (
         BriefingColumn("area", "Area", "text"),
@@ -169,19 +136,7 @@ def community(made: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame
 
 
 def area_sheet(made: AllocationResult) -> pd.DataFrame:
-    """Return one row an area.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    DataFrame
-        ``area, residents, recorded, recorded_per_1000, trend, trend_low, trend_high, trend_words, expected, effort,
-        coverage, under_protected``; NaN where residents or the past are not known.
-    """
+    """Return one row an area."""
     people = made.territory.residents[0].total if made.territory.residents else np.full(len(made.areas), np.nan)
     counts = np.full((len(made.areas), 2 * _RECENT), np.nan)
     recorded = np.full(len(made.areas), np.nan)

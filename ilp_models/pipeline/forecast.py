@@ -30,38 +30,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return a summary for the terminal, having written the grid, marked as research.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name.
-    forecaster : str
-        The one to use.
-    horizon : int
-        Periods to forecast.
-    export : Export
-        Formats; the grade is research, since nothing was audited.
-    tracking : Tracker
-        Where the run is recorded.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    str
-        What was forecast, and where the files are.
-    """
+    """Return a summary for the terminal, having written the grid, marked as research."""
     check_names(model, forecaster=forecaster)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers)

@@ -39,29 +39,7 @@ class NextForecast:
 
 
 def next_forecast(study: Study, models: Mapping[str, Forecaster], name: str, horizon: int) -> NextForecast:
-    """Return the forecast of the first periods after the whole periods of the records.
-
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods.
-    models : mapping of str to Forecaster
-        Unfitted forecasters by name.
-    name : str
-        The forecaster to use, one of ``models``.
-    horizon : int
-        How many periods.
-
-    Returns
-    -------
-    Ahead
-        With the fitted forecaster.
-
-    Raises
-    ------
-    NotRunError
-        If it cannot run on these data, or breaks.
-    """
+    """Return the forecast of the first periods after the whole periods of the records."""
     cutoff = study.cutoff
     grid = study.grid_at(cutoff)
     history = History.from_events(cutoff, study.events, grid, study.calendar, study.layers)
@@ -77,20 +55,7 @@ def next_forecast(study: Study, models: Mapping[str, Forecaster], name: str, hor
 
 
 def write_relative_risks(ahead: NextForecast, folder: Path) -> list[Path]:
-    """Return the table of relative risks of a method that learns them, written to a folder.
-
-    Parameters
-    ----------
-    ahead : Ahead
-        A forecast with the forecaster that made it.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Path
-        ``relative_risks.csv``, or nothing for other methods.
-    """
+    """Return the table of relative risks of a method that learns them, written to a folder."""
     table = getattr(ahead.forecaster, "relative_risks_", None)
     if table is None:
         return []

@@ -17,20 +17,6 @@ def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -
     Where the settings name no types, types are whatever the records hold. One first recorded after a replay began
     would tell earlier forecasts of the future, be scored before it existed, and be offered untested as the next
     forecast.
-
-    Parameters
-    ----------
-    events : Events
-        All events.
-    intake : IntakeReport
-        The account of their intake.
-    cutoff : Timestamp
-        The first moment that anything is forecast from.
-
-    Returns
-    -------
-    tuple of Events and IntakeReport
-        As they came where no type is later, or where nothing was known at the cutoff at all.
     """
     known = events.types_at(cutoff)
     later = [name for name in events.crime_types if name not in known]

@@ -39,53 +39,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return what monitoring found, and the command of a withdrawal where one is proposed.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from: those of the audit and all since.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name.
-    forecaster : str
-        The one that was audited.
-    backtest : RollingOrigin
-        How it is replayed; the periods follow from the audit and the records.
-    audit : Audit
-        Unit, share and group table, as they were audited.
-    monitor : Monitoring
-        When a series is said to have left its range.
-    source : str
-        Folder of the run whose decision is watched.
-    register : str
-        File of the register.
-    compute : Compute
-        Where the work runs.
-    tracking : Tracker
-        Where the run is recorded.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    str
-        Periods, limits, breaches, drift, and a proposal of withdrawal where there is one.
-
-    Raises
-    ------
-    WithheldError
-        If there is no standing decision, or anything differs from what was audited.
-    InputError
-        If there is no whole period since the audit.
-    """
+    """Return what monitoring found, and the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
     tracking.check()
     decision = active_decision(source, register)

@@ -57,25 +57,7 @@ class MonitoringReplay:
 
 
 def active_decision(source: str, register: str) -> Decision:
-    """Return the decision of a run that the register bears out and that lets its forecast out.
-
-    Parameters
-    ----------
-    source : str
-        Folder of the run.
-    register : str
-        File of the register.
-
-    Returns
-    -------
-    Decision
-        Admitted, or approved by its reviewer; it may have expired, since new periods take time.
-
-    Raises
-    ------
-    WithheldError
-        If it was withheld or withdrawn, or the register does not know it.
-    """
+    """Return the decision of a run that the register bears out and that lets its forecast out."""
     decision = registered_decision(Register(Path(register)), RunFolder.from_path(source).decision(), now())
     if not decision.admitted and not decision.approved:
         msg = f"The decision in {source} is withheld, so there is no use to watch: {decision.summary}"
@@ -86,31 +68,7 @@ def active_decision(source: str, register: str) -> Decision:
 def check_terms(
     decision: Decision, source: str, forecaster: str, audit: Audit, settings: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Return what to know if forecaster, unit and share are those audited, before any record is read.
-
-    Parameters
-    ----------
-    decision : Decision
-        What was decided.
-    source : str
-        Folder of its run.
-    forecaster : str
-        The forecaster to watch.
-    audit : Audit
-        Unit and share.
-    settings : mapping
-        Settings of the forecaster.
-
-    Returns
-    -------
-    tuple of str
-        That the program changed since, or that the run kept nothing of its forecaster to compare with.
-
-    Raises
-    ------
-    WithheldError
-        If anything differs.
-    """
+    """Return what to know if forecaster, unit and share are those audited, before any record is read."""
     if forecaster != decision.forecaster:
         msg = f"The decision in {source} is on {decision.forecaster}, not {forecaster}; set forecaster=..."
         raise WithheldError(msg)
@@ -136,39 +94,7 @@ def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay
     audit: Audit,
     compute: Compute,
 ) -> MonitoringReplay:
-    """Return the forecaster over the audited periods and all whole ones since, on the audited cells.
-
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods.
-    source : str
-        Folder of the audited run.
-    decision : Decision
-        What was decided, and on which periods.
-    forecaster : Forecaster
-        Unfitted.
-    backtest : RollingOrigin
-        How it is replayed.
-    audit : Audit
-        The group table.
-    compute : Compute
-        Where the work runs.
-
-    Returns
-    -------
-    Since
-        Stored forecasts are used again where records and settings are the same.
-
-    Raises
-    ------
-    InputError
-        If there is no whole period since, or records do not reach back to the audited ones.
-    WithheldError
-        If cells or group table are not those audited.
-    NotRunError
-        If the forecaster cannot run.
-    """
+    """Return the forecaster over the audited periods and all whole ones since, on the audited cells."""
     header = decision.report.header
     tested = _tested(study, header, backtest)
     plan = replace(backtest, test_periods=len(tested), horizon=1)
@@ -192,27 +118,7 @@ def watched_replay(  # noqa: PLR0913 - what was audited, and the parts to replay
 
 
 def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
-    """Return the audited cells: those active before the first audited period, as they were known at the audit.
-
-    Parameters
-    ----------
-    study : Study
-        Records, which may have been revised since.
-    source : str
-        Folder of the audited run.
-    decision : Decision
-        What was decided, and on which cells.
-
-    Returns
-    -------
-    Grid
-        With the digest of the one audited.
-
-    Raises
-    ------
-    WithheldError
-        If these records and settings make other cells.
-    """
+    """Return the audited cells: those active before the first audited period, as they were known at the audit."""
     header = decision.report.header
     grid, kept = study.grid_at(pd.Timestamp(header["first_period"])), Path(source, "audit", "cells.parquet")
     if grid.digest() != header["grid"] and kept.is_file():
@@ -265,23 +171,7 @@ def _tested(study: Study, header: Mapping[str, Any], backtest: RollingOrigin) ->
 
 
 def events_of(study: Study, grid: Grid, periods: pd.PeriodIndex) -> pd.DataFrame:
-    """Return the events of some periods with the area they lie in.
-
-    Parameters
-    ----------
-    study : Study
-        Records.
-    grid : Grid
-        Cells with their parent areas.
-    periods : PeriodIndex
-        Consecutive periods.
-
-    Returns
-    -------
-    DataFrame
-        ``ordinal`` (of the period), ``occurred_at``, ``crime_type``, ``area``; an event outside the cells, or in one
-        without a parent area, says so.
-    """
+    """Return the events of some periods with the area they lie in."""
     table = study.events.table
     ordinal = study.calendar.ordinals(table["occurred_at"])
     inside = (ordinal >= periods[0].ordinal) & (ordinal <= periods[-1].ordinal)

@@ -56,26 +56,7 @@ class MonitoringResults:
     def from_replay(
         cls, since: MonitoringReplay, decision: Decision, study: Study, audit: Audit, monitor: Monitoring
     ) -> Self:
-        """Return what the periods since an audit show.
-
-        Parameters
-        ----------
-        since : Since
-            The forecaster over audited and new periods.
-        decision : Decision
-            The decision watched.
-        study : Study
-            Records.
-        audit : Audit
-            The group table.
-        monitor : Monitoring
-            When a series is said to have left its range.
-
-        Returns
-        -------
-        Monitored
-            Everything.
-        """
+        """Return what the periods since an audit show."""
         header, periods = decision.report.header, since.replay.periods
         terms = SeriesOptions(
             header["unit"],
@@ -111,21 +92,7 @@ class MonitoringResults:
         return cls(decision, watch, drift, unplaced, notes, facts)
 
     def write(self, source: str, folder: Path) -> list[Path]:
-        """Return the files written.
-
-        Parameters
-        ----------
-        source : str
-            Folder of the run whose decision is watched.
-        folder : Path
-            Folder of this run.
-
-        Returns
-        -------
-        list of Path
-            ``monitor.csv``, ``drift.csv``, ``unplaced.csv`` where known, ``monitor.json``, ``monitor.html`` and the
-            folder of figures.
-        """
+        """Return the files written."""
         tables = {"monitor": self.watch.table, "drift": self.drift}
         if len(self.unplaced):
             tables["unplaced"] = self.unplaced
@@ -156,13 +123,7 @@ class MonitoringResults:
         return [*files, *write_monitor_page(folder, evidence)]
 
     def verdict(self) -> str:
-        """Return in a sentence what follows.
-
-        Returns
-        -------
-        str
-            Such as ``No series left the range of the audited periods.``
-        """
+        """Return in a sentence what follows."""
         count, limit = len(self.watch.breached), self.watch.facts["settings"]["breaches"]
         if self.watch.proposes:
             return (
@@ -174,36 +135,14 @@ class MonitoringResults:
         return "No series left the range of the audited periods."
 
     def command(self, source: str) -> str:
-        """Return the command that would take the decision back.
-
-        Parameters
-        ----------
-        source : str
-            Folder of the run whose decision is watched.
-
-        Returns
-        -------
-        str
-            To be typed as it stands.
-        """
+        """Return the command that would take the decision back."""
         what = "; ".join(self._breached_words()[:3]).replace("'", "")
         return (
             f"ilp withdraw source={source} reason='monitoring: breaches in {len(self.watch.breached)} periods ({what})'"
         )
 
     def lines(self, source: str) -> list[str]:
-        """Return what was found for the terminal.
-
-        Parameters
-        ----------
-        source : str
-            Folder of the run whose decision is watched.
-
-        Returns
-        -------
-        list of str
-            The verdict first.
-        """
+        """Return what was found for the terminal."""
         facts, alarms = self.watch.facts, self.watch.facts["false_alarms_a_year"]
         new, audited = self.facts["new_periods_span"], self.facts["audited_periods"]
         told = [

@@ -77,31 +77,7 @@ def replay_challenge(
     refit_every: int,
     compute: Compute,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return what every entry caught from every origin whose horizon the events cover.
-
-    Parameters
-    ----------
-    entries : sequence of Entry
-        What is entered.
-    events : Events
-        All events; an origin sees those before it.
-    cutoffs : sequence of Timestamp
-        Origins in order, whole weeks apart: weeks are counted from the weekday of the first.
-    refit_every : int
-        Origins between two fits, and two looks for cells.
-    compute : Compute
-        Where the work runs.
-
-    Returns
-    -------
-    tuple of DataFrame and dict
-        One row an entry, origin, horizon and crime type (``COLUMNS``); and why an entry could not run, by its name.
-
-    Raises
-    ------
-    InputError
-        If origins are not whole weeks apart, or the rules do not admit an entry.
-    """
+    """Return what every entry caught from every origin whose horizon the events cover."""
     if any((cutoff - cutoffs[0]) % pd.Timedelta(weeks=1) for cutoff in cutoffs):
         msg = f"Origins from {cutoffs[0]} to {cutoffs[-1]} are not whole weeks apart; leave the others out."
         raise InputError(msg)
@@ -117,29 +93,7 @@ def replay_challenge(
 def evaluate(
     entries: Sequence[ChallengeEntry], known: Events, later: Events, compute: Compute
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return what every entry, made at the end of the known events, caught in those that came later.
-
-    Parameters
-    ----------
-    entries : sequence of Entry
-        What is entered.
-    known : Events
-        All that a forecast may rest on.
-    later : Events
-        What happened from the end of the known ones on.
-    compute : Compute
-        Where the work runs.
-
-    Returns
-    -------
-    tuple of DataFrame and dict
-        As :func:`replay_challenge`, of the one origin and the horizons that the later events cover.
-
-    Raises
-    ------
-    InputError
-        If the later events do not start where the known ones end, or are of other crime types or another CRS.
-    """
+    """Return what every entry, made at the end of the known events, caught in those that came later."""
     alike = known.crs == later.crs and set(later.crime_types) <= set(known.crime_types)
     if later.start != known.end or not alike:
         msg = (
@@ -156,18 +110,7 @@ def evaluate(
 
 
 def play(season: Season) -> tuple[pd.DataFrame, str]:
-    """Return what an entry caught over some origins, and why it could not run where it could not.
-
-    Parameters
-    ----------
-    season : Season
-        Entry and origins.
-
-    Returns
-    -------
-    tuple of DataFrame and str
-        Rows with the columns of ``COLUMNS``, and an empty text; no rows, and the reason.
-    """
+    """Return what an entry caught over some origins, and why it could not run where it could not."""
     try:
         return pd.concat(_tallies(season), ignore_index=True)[list(COLUMNS)], ""
     except NotRunError as error:

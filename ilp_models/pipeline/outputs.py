@@ -15,42 +15,13 @@ from ilp_models.domain.tracking import TrackedRun
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """Return the path of a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-        Where to write.
-    content : mapping
-        Plain values.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a JSON file."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     return path
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as plain JSON values.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Any columns.
-
-    Returns
-    -------
-    list of dict
-        None for what is missing or no finite number.
-
-    Examples
-    --------
-    >>> plain_rows(pd.DataFrame({"cap": [1.5, np.inf], "cells": [3, 4]}))
-    [{'cap': 1.5, 'cells': 3}, {'cap': None, 'cells': 4}]
-    """
+    """Return the rows of a table as plain JSON values."""
     known = table.notna() & ~table.isin([np.inf, -np.inf])
     rows = table.astype(object).where(known, None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]
@@ -59,24 +30,7 @@ def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def write_scores(
     scores: ScoreTable, baseline: str, folder: Path, not_run: Mapping[str, str] | None = None
 ) -> list[Path]:
-    """Return the files of a score table: the scores by period, their summary, and the skills.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Unsummarised scores.
-    baseline : str
-        Skill is measured against this forecaster.
-    folder : Path
-        Where to write.
-    not_run : mapping of str to str, optional
-        Why a forecaster could not run; it keeps a row among the skills, the reason as its verdict.
-
-    Returns
-    -------
-    list of Path
-        ``scores.csv``, ``summary.csv`` and ``skill.csv``.
-    """
+    """Return the files of a score table: the scores by period, their summary, and the skills."""
     skills = all_skills(scores, baseline)
     if not_run:
         lead, verdicts = scores.table["lead"].min(), [f"did not run: {why}" for why in not_run.values()]
@@ -91,20 +45,7 @@ def write_scores(
 
 
 def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
-    """Return the skills of the forecasters, then those of the bounds that nobody can reach.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        Skill is measured against this forecaster.
-
-    Returns
-    -------
-    DataFrame
-        As ``ScoreTable.skill``.
-    """
+    """Return the skills of the forecasters, then those of the bounds that nobody can reach."""
     return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
 
 
@@ -116,23 +57,7 @@ def record_scores(
     models: Mapping[str, Any],
     costs: Mapping[str, Cost | None] | None = None,
 ) -> None:
-    """Record one child run a forecaster with its pooled scores.
-
-    Parameters
-    ----------
-    run : TrackedRun
-        The parent.
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        Skill is measured against this forecaster.
-    recipes : mapping of str to str
-        Fingerprints by name.
-    models : mapping of str to Any
-        Settings of the forecasters by name; those of other runs have none here.
-    costs : mapping of str to Cost or None, optional
-        What their forecasts cost.
-    """
+    """Record one child run a forecaster with its pooled scores."""
     summary, skills = scores.summarise(), scores.skill(baseline)
     for name in scores.forecasters:
         if is_bound(name):
@@ -146,15 +71,7 @@ def record_scores(
 
 
 def record_decision(run: TrackedRun, decision: Decision) -> None:
-    """Record what the gate decided, and the number of every finding.
-
-    Parameters
-    ----------
-    run : TrackedRun
-        The run of the audit.
-    decision : Decision
-        With its findings; they are named like ``audit/coverage_ratio/all/income``.
-    """
+    """Record what the gate decided, and the number of every finding."""
     words = {"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe}
     run.tags(words | {"audit.decision": decision.seal})
     run.metrics(
@@ -176,22 +93,7 @@ def _metrics(rows: pd.DataFrame, labels: list[str], value: str) -> dict[str, flo
 
 
 def table_of_scores(scores: ScoreTable, baseline: str, not_run: Mapping[str, str]) -> str:
-    """Return the comparison as a short table for the terminal.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        Skill is measured against this forecaster.
-    not_run : mapping of str to str
-        Why a forecaster could not run.
-
-    Returns
-    -------
-    str
-        One line a forecaster over all crime types at lead 1, then the bounds, then what did not run.
-    """
+    """Return the comparison as a short table for the terminal."""
     summary = scores.summarise()
     pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
     values = pooled.pivot_table(index="forecaster", columns="score", values="value")

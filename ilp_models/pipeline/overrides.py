@@ -14,20 +14,7 @@ _OVERRIDES: Final = ("cell", "period", "effort", "who", "reason")
 
 
 def cap_of(allocation: Allocator, frontier: Frontier) -> float:
-    """Return the cap in force on the dimension of the frontier.
-
-    Parameters
-    ----------
-    allocation : Allocator
-        The rule.
-    frontier : Frontier
-        Its dimension, or else the first one capped.
-
-    Returns
-    -------
-    float
-        The loosest where groups have their own; infinity without one.
-    """
+    """Return the cap in force on the dimension of the frontier."""
     caps = getattr(allocation, "exposure", None) or {}
     dimension = frontier.dimension or next(iter(caps), None)
     cap = caps.get(dimension, {}).get("cap", np.inf)
@@ -35,23 +22,7 @@ def cap_of(allocation: Allocator, frontier: Frontier) -> float:
 
 
 def read_overrides(path: str | None) -> tuple[Override, ...]:
-    """Return the changes made by hand.
-
-    Parameters
-    ----------
-    path : str or None
-        CSV with the columns cell, period (its first day), effort, who, reason.
-
-    Returns
-    -------
-    tuple of Override
-        Empty without a path.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a row lacks who or why.
-    """
+    """Return the changes made by hand."""
     if path is None:
         return ()
     try:
@@ -65,29 +36,7 @@ def read_overrides(path: str | None) -> tuple[Override, ...]:
 
 
 def changed(effort: Effort, changes: tuple[Override, ...], cells: pd.Index, periods: pd.PeriodIndex) -> Effort:
-    """Return the effort with changes made by hand: what a person gave was given for certain.
-
-    Parameters
-    ----------
-    effort : Effort
-        What the allocator gave.
-    changes : tuple of Override
-        By whom and why.
-    cells : Index
-        The cells.
-    periods : PeriodIndex
-        The periods.
-
-    Returns
-    -------
-    Effort
-        Changed where asked.
-
-    Raises
-    ------
-    InputError
-        If a change names a cell or period that is not there.
-    """
+    """Return the effort with changes made by hand: what a person gave was given for certain."""
     amount, inclusion = effort.amount.copy(), effort.inclusion.copy()
     starts = pd.Index(periods.start_time.strftime("%Y-%m-%d"))
     for one in changes:

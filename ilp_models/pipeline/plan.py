@@ -60,27 +60,7 @@ class PlanTask:
     compute: Compute
 
     def made(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
-        """Return the allocation with what it means, on the terms audited.
-
-        Parameters
-        ----------
-        choice : Choice
-            Who chose it and why.
-        changes : tuple of Override
-            Changes made by hand.
-
-        Returns
-        -------
-        Made
-            For files and products.
-
-        Raises
-        ------
-        InputError
-            If no allocation keeps every constraint, or a change names what is not there.
-        WithheldError
-            If other terms were audited.
-        """
+        """Return the allocation with what it means, on the terms audited."""
         forecast, places = self.left.forecast, self.left.places
         grid = grid_of(places, self.groups.level)
         known = self.groups.path is not None or self.groups.source is not None

@@ -23,20 +23,7 @@ _DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one she
 
 
 def management(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return effort by district and month, what it means for groups, and the price of equity.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    figures : Path
-        Where figures go.
-
-    Returns
-    -------
-    tuple
-        Sections of the page, and the table of the CSV.
-    """
+    """Return effort by district and month, what it means for groups, and the price of equity."""
     table = plan_by_district(made)
     unit = made.allocation.unit
     columns = (
@@ -61,19 +48,7 @@ def management(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ..
 
 
 def plan_by_district(made: AllocationResult) -> pd.DataFrame:
-    """Return effort and expected events by district and month.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    DataFrame
-        ``district, month, periods, effort, expected, share_of_effort, share_of_expected, effort_over_expected,
-        coverage``; effort in the unit of the budget, NaN where nothing is expected.
-    """
+    """Return effort and expected events by district and month."""
     cells, periods = made.allocation.effort.shape
     long = pd.DataFrame(
         {
@@ -97,20 +72,7 @@ def plan_by_district(made: AllocationResult) -> pd.DataFrame:
 
 
 def equity(made: AllocationResult, figures: Path) -> list[Section]:
-    """Return what the plan means for groups of residents, and the frontier of price against equity.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    figures : Path
-        Where the figure goes.
-
-    Returns
-    -------
-    list of Section
-        Two sections, or one that says that groups are not known.
-    """
+    """Return what the plan means for groups of residents, and the frontier of price against equity."""
     chosen = f"Chosen by {made.choice.who}: {made.choice.why}"
     if made.groups.empty:
         return [Section("Groups of residents", ("No group was audited: exposure and coverage are not known.", chosen))]
@@ -152,20 +114,7 @@ def equity(made: AllocationResult, figures: Path) -> list[Section]:
 
 
 def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the grid of the week: every cell with effort, expected events and how often it was flagged before.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-    figures : Path
-        Where the map goes.
-
-    Returns
-    -------
-    tuple
-        Sections of the page, and the table of the CSV.
-    """
+    """Return the grid of the week: every cell with effort, expected events and how often it was flagged before."""
     table = grid_table(made)
     given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
@@ -197,19 +146,7 @@ def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], 
 
 
 def grid_table(made: AllocationResult) -> pd.DataFrame:
-    """Return one row a cell and period.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    DataFrame
-        ``cell, area, period, effort, inclusion, expected, covered, flagged_before``, then ``q05`` and ``q95`` of each
-        crime type; NaN where the audit kept no past.
-    """
+    """Return one row a cell and period."""
     cells, periods = made.allocation.effort.shape
     forecast = made.left.forecast
     columns: dict[str, Any] = {
@@ -229,18 +166,7 @@ def grid_table(made: AllocationResult) -> pd.DataFrame:
 
 
 def flagged_before(made: AllocationResult) -> Floats:
-    """Return the share of the audit's periods in which each cell was on flagged land for some crime type.
-
-    Parameters
-    ----------
-    made : Made
-        The allocation.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (cells,); NaN where the audit kept no past, or ranked by residents that are not known.
-    """
+    """Return the share of the audit's periods in which each cell was on flagged land for some crime type."""
     header = made.decision.report.header
     if made.past is None or header["unit"] not in ("count", "per_km2"):
         return np.full(len(made.areas), np.nan)

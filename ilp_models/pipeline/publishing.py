@@ -54,22 +54,7 @@ class Results:
 
 
 def provenance(study: Study, ahead: NextForecast, protocol: str) -> Provenance:
-    """Return where a forecast came from, in plain text.
-
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods.
-    ahead : Ahead
-        The forecast.
-    protocol : str
-        How its forecaster was scored, or that it was not.
-
-    Returns
-    -------
-    Provenance
-        For the exports.
-    """
+    """Return where a forecast came from, in plain text."""
     return Provenance(
         recipe=ahead.forecast.recipe,
         data=study.events.digest(),
@@ -85,23 +70,6 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
 
     The line of the decision goes into the register first. If it cannot be written, the files are for research: an
     allocation without a line could not be explained, and the work of a run is not to be lost.
-
-    Parameters
-    ----------
-    results : Results
-        What the run found out.
-    export : Export
-        Formats.
-    register : Path
-        File of the register.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Path
-        Grids, ``areas.csv``, ``decision.json``, ``explanation.parquet`` and ``relative_risks.csv`` where there are
-        any, and the model's bundle; the folder ``audit`` with all that was looked at is not among them.
     """
     study, ahead, judgement = results.study, results.ahead, results.judgement
     source = provenance(study, ahead, results.comparison.protocol)
@@ -146,51 +114,13 @@ def publish_areas(
     decision: Decision | None = None,
     past: Replay | None = None,
 ) -> list[Path]:
-    """Return the table of sums over the city and its parent areas, and the facts beside it.
-
-    Parameters
-    ----------
-    ahead : Ahead
-        The forecast.
-    source : Provenance
-        Where it came from.
-    grade : str
-        ``research`` or ``allocation``.
-    folder : Path
-        Folder of the run.
-    decision : Decision, optional
-        What the gate decided on the forecast.
-    past : Replay, optional
-        Past forecasts of its forecaster; without them the quantiles of the sums are not known.
-
-    Returns
-    -------
-    list of Path
-        ``areas.csv`` and ``areas.csv.json``.
-    """
+    """Return the table of sums over the city and its parent areas, and the facts beside it."""
     table = area_table(ahead.forecast, ahead.grid, past)
     return write_areas(table, mark(ahead.forecast, source, decision, grade), folder)
 
 
 def write_page(results: Results, report: Report, baseline: str, folder: Path) -> Path:
-    """Return the path of the report page, its figures drawn beside it.
-
-    Parameters
-    ----------
-    results : Results
-        What the run found out.
-    report : Report
-        Title and lengths of lists.
-    baseline : str
-        Skill is measured against this forecaster.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    Path
-        ``report.html``.
-    """
+    """Return the path of the report page, its figures drawn beside it."""
     study, ahead, comparison, judgement = results.study, results.ahead, results.comparison, results.judgement
     explanation, replay = judgement.explanation, comparison.replay_of(ahead.forecast.forecaster)
     evidence = WeeklyEvidence(

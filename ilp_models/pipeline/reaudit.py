@@ -23,18 +23,7 @@ _FOLLOWED: Final = ("from", "report", "output", "name", "tracking", "compute")
 
 
 def refuse_other_settings(command: str) -> None:
-    """Refuse settings given to an audit that is made again by the settings it kept.
-
-    Parameters
-    ----------
-    command : str
-        The command line, such as ``ilp audit from=FOLDER``.
-
-    Raises
-    ------
-    InputError
-        If it gives a setting that is neither the folder nor about the report, the results or the machine.
-    """
+    """Refuse settings given to an audit that is made again by the settings it kept."""
     words = [word for word in shlex.split(command)[2:] if not word.startswith("--")]
     other = [word for word in words if re.split(r"[=./@]", word.lstrip("+~"))[0] not in _FOLLOWED]
     if other:
@@ -46,27 +35,7 @@ def refuse_other_settings(command: str) -> None:
 
 
 def reaudit(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:
-    """Return the decision of an earlier run, the report that its kept subject gives today, that subject, and settings.
-
-    Parameters
-    ----------
-    source : str
-        Folder of a run of ``audit`` or ``weekly``.
-
-    Returns
-    -------
-    tuple of Decision, AuditReport, Subject and dict
-        As it was decided, and as it is found again; what was looked at, by which settings of the audit.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no audit.
-    StorageError
-        If what was kept was changed, or is not of the forecaster decided on.
-    WithheldError
-        If the decision was edited.
-    """
+    """Return the decision of an earlier run, its audit repeated today, the audit input, and the settings."""
     decision = RunFolder.from_path(source).decision()
     subject, facts = read_audit_input(Path(source, "audit"))
     if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
@@ -80,18 +49,7 @@ def reaudit(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, A
 
 
 def differences(before: AuditReport, again: AuditReport) -> list[str]:
-    """Return which findings and terms of two audits differ, and in what.
-
-    Parameters
-    ----------
-    before, again : AuditReport
-        The one decided on, and the one made again.
-
-    Returns
-    -------
-    list of str
-        One line a finding or term; empty where both say the same to nine digits.
-    """
+    """Return which findings and terms of two audits differ, and in what."""
     first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
     lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
     for key in first.keys() & second.keys():

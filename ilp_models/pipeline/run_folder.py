@@ -48,23 +48,7 @@ class RunFolder:
 
     @classmethod
     def from_path(cls, source: str) -> "RunFolder":
-        """Return what a run of ``weekly``, ``audit`` or ``forecast`` left in its folder.
-
-        Parameters
-        ----------
-        source : str
-            The folder.
-
-        Returns
-        -------
-        Left
-            The forecast, checked against its digest.
-
-        Raises
-        ------
-        InputError
-            If the folder holds no forecast.
-        """
+        """Return what a run of ``weekly``, ``audit`` or ``forecast`` left in its folder."""
         path = Path(source, "forecast.parquet")
         if not path.is_file():
             way_out = "run `ilp weekly` first, or name a run's folder with source=FOLDER"
@@ -73,18 +57,7 @@ class RunFolder:
         return cls(Path(source), *read_stored(path))
 
     def decision(self) -> Decision:
-        """Return the decision beside the forecast, worked out anew from its findings; the register is not asked.
-
-        Returns
-        -------
-        Decision
-            As the gate made it.
-
-        Raises
-        ------
-        WithheldError
-            If there is none, or it cannot be read, was edited, or claims what its findings do not bear out.
-        """
+        """Return the decision beside the forecast, worked out anew from its findings; the register is not asked."""
         path = self.folder / "decision.json"
         try:
             return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))
@@ -96,25 +69,7 @@ class RunFolder:
             raise WithheldError(msg) from error
 
     def permitted_decision(self, register: str, trusted: str | None = None) -> Decision:
-        """Return the decision if it permits this very forecast now, by its findings and by the register.
-
-        Parameters
-        ----------
-        register : str
-            File of the register.
-        trusted : str, optional
-            File or folder with the public keys of reviewers; where given, a signed approval is needed.
-
-        Returns
-        -------
-        Decision
-            With its approval where there is one.
-
-        Raises
-        ------
-        WithheldError
-            If anything speaks against it; after an approval also if a file that it covers was changed.
-        """
+        """Return the decision if it permits this very forecast now, by its findings and by the register."""
         keys = _keys(trusted)
         # its own findings first: who may not act at all need not be told about registers
         decision, moment = self.decision(), now()
@@ -128,18 +83,7 @@ class RunFolder:
         return known
 
     def check_forecast(self, decision: Decision) -> None:
-        """Return nothing if the forecast and its places are those decided on, and refuse otherwise.
-
-        Parameters
-        ----------
-        decision : Decision
-            As read from the same folder.
-
-        Raises
-        ------
-        WithheldError
-            If the file was swapped for another, or shows its cells elsewhere.
-        """
+        """Return nothing if the forecast and its places are those decided on, and refuse otherwise."""
         path = self.folder / "forecast.parquet"
         if decision.forecast != self.forecast.digest():
             msg = f"{path} is another forecast than the one decided on; restore that file, or audit again."
@@ -150,20 +94,7 @@ class RunFolder:
         raise WithheldError(msg)
 
     def asked_again(self, decision: Decision, trusted: str | None = None) -> Callable[[RegisterState], None]:
-        """Return what to ask the register while the line of an act is written, as it may know more by then.
-
-        Parameters
-        ----------
-        decision : Decision
-            As it was permitted.
-        trusted : str, optional
-            As for :meth:`permitted_decision`.
-
-        Returns
-        -------
-        callable
-            Refuses if the decision was withdrawn or expired since.
-        """
+        """Return what to ask the register while the line of an act is written, as it may know more by then."""
 
         def ask(standing: RegisterState) -> None:
             known_to(standing, decision, now(), _keys(trusted)).require_permission(self.forecast, now())
@@ -172,18 +103,7 @@ class RunFolder:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what an approval covers: forecast, decision, reasons, and all of the model and the audit.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of a run.
-
-    Returns
-    -------
-    dict of str to str
-        By path below the folder.
-    """
+    """Return the SHA-256 of every file that an approval covers."""
     files = [
         folder / "forecast.parquet",
         folder / "decision.json",
@@ -215,29 +135,12 @@ def _keys(trusted: str | None) -> list[Ed25519PublicKey]:
 
 
 def as_text(word: object) -> str:
-    """Return what was typed as text, as a setting that looks like a number or null comes as one.
-
-    Parameters
-    ----------
-    word : object
-        A name or a reason.
-
-    Returns
-    -------
-    str
-        Empty for null.
-    """
+    """Return what was typed as text, as a setting that looks like a number or null comes as one."""
     return "" if word is None else str(word)
 
 
 def user() -> str:
-    """Return the user's name on the machine, for lines of the register.
-
-    Returns
-    -------
-    str
-        A number where there is no name.
-    """
+    """Return the user's name on the machine, for lines of the register."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

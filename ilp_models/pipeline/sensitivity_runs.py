@@ -49,20 +49,7 @@ class SensitivityRuns:
     compute: Compute
 
     def on_grid(self, second: GridSpec, audit: Audit) -> AuditInput:
-        """Return the forecaster and the baseline on another grid.
-
-        Parameters
-        ----------
-        second : GridSpec
-            How space is cut into cells there.
-        audit : Audit
-            Which baseline, and whose residents.
-
-        Returns
-        -------
-        Subject
-            Its residents are those of the audit's group table.
-        """
+        """Return the forecaster and the baseline on another grid."""
         config = {**self.study.config, "grid": self.study.config["second_grid"]}
         study = replace(self.study, places=second, config=config)
         names = {self.forecaster, audit.baseline, self.scoring.baseline}
@@ -75,18 +62,6 @@ class SensitivityRuns:
         """Return the forecaster trained on records after the last tainted period, or why there is none.
 
         Leaving a span out would read as a span without crime, so the records start after it.
-
-        Parameters
-        ----------
-        audit : Audit
-            Whose governance declares tainted periods.
-        comparison : Comparison
-            The replays as audited, whose cells are kept.
-
-        Returns
-        -------
-        tuple of dict and str
-            Replay by what was left out, empty where nothing is tainted; and the reason.
         """
         events, tainted = self.study.events, audit.governance.tainted
         inside = [one for one in tainted if pd.Timestamp(one.end) >= events.start]

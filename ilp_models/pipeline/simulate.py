@@ -31,27 +31,7 @@ To have the truth as a forecaster beside the others, let the package make the ci
 
 
 def run(*, data: SimulatedCity, folder: Path, config: Mapping[str, Any]) -> str:
-    """Return a line on the simulated city that was written.
-
-    Parameters
-    ----------
-    data : SimulatedCity
-        The city.
-    folder : Path
-        Where its files go; made if missing.
-    config : mapping
-        Resolved settings of the task, stored beside the files.
-
-    Returns
-    -------
-    str
-        How much happened, how much was recorded, and where the files are.
-
-    Raises
-    ------
-    InputError
-        If the data are not a simulated city.
-    """
+    """Return a line on the simulated city that was written."""
     if not isinstance(data, SimulatedCity):
         msg = "Only a simulated city can be simulated; use data=simulated."
         raise InputError(msg)

@@ -45,27 +45,7 @@ class StoredForecast:
         return self.root / self.recipe
 
     def replays(self, cutoffs: Sequence[pd.Timestamp], freq: str, delay: int) -> list[Replay]:
-        """Return its stored forecasts.
-
-        Parameters
-        ----------
-        cutoffs : sequence of Timestamp
-            Cutoffs of the comparison, oldest first.
-        freq : str
-            Frequency of the periods.
-        delay : int
-            Periods before each cutoff that the forecasters of this run did not know.
-
-        Returns
-        -------
-        list of Replay
-            Lead 1 first, under the name of this comparison; on the delay of this run where its own was not kept.
-
-        Raises
-        ------
-        InputError
-            If it was not replayed from all those cutoffs, or knew more or less at them.
-        """
+        """Return its stored forecasts."""
         store = ForecastStore(self.root)
         kept = store.kept(self.recipe)[self.stored_as]
         lacking = store.missing(self.recipe, self.stored_as, cutoffs)
@@ -132,47 +112,14 @@ class StoredEntry:
 
 
 def find_stored(runs: str | Sequence[str]) -> tuple[StoredEntry, ...]:
-    """Return the forecasters whose forecasts other runs have stored, before any work is done.
-
-    Parameters
-    ----------
-    runs : str or sequence of str
-        Folders of results, each with ``forecasts`` in it, or ``forecasts/<fingerprint>`` for one recipe alone; one
-        folder may stand by itself.
-
-    Returns
-    -------
-    tuple of Stored
-        In the order of the folders.
-
-    Raises
-    ------
-    InputError
-        If a folder holds no stored forecasts.
-    """
+    """Return the forecasters whose forecasts other runs have stored, before any work is done."""
     return tuple(one for run in ([runs] if isinstance(runs, str) else runs) for one in _stored(Path(run)))
 
 
 def select_stored(
     stored: Sequence[StoredEntry], hosts: Mapping[str, str], cutoffs: Sequence[pd.Timestamp]
 ) -> StoredForecasts:
-    """Return those stored forecasters that take part in a comparison, and why the others do not.
-
-    Parameters
-    ----------
-    stored : sequence of Stored
-        As from :func:`find_stored`.
-    hosts : mapping of str to str
-        Fingerprints of this run's own forecasters by name; the same forecaster of the same recipe is not added again.
-    cutoffs : sequence of Timestamp
-        Cutoffs of the comparison. Who lacks some is left out, unless its recipe was asked for: then
-        :meth:`Guest.replays` refuses it.
-
-    Returns
-    -------
-    Guests
-        In the order of the folders.
-    """
+    """Return those stored forecasters that take part in a comparison, and why the others do not."""
     new = [one for one in stored if hosts.get(one.name) != one.place.name]
     lacks = {one: len(ForecastStore(one.place.parent).missing(one.place.name, one.name, cutoffs)) for one in new}
     able = [one for one in new if one.asked or not lacks[one]]

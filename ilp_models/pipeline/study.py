@@ -80,23 +80,7 @@ class Study:
         return f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}"
 
     def grid_at(self, cutoff: pd.Timestamp) -> Grid:
-        """Return the cells that were active in what was known at a cutoff.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The moment; later events decide nothing.
-
-        Returns
-        -------
-        Grid
-            Active cells.
-
-        Raises
-        ------
-        InputError
-            If nothing was known yet.
-        """
+        """Return the cells that were active in what was known at a cutoff."""
         known = self.events.known_at(cutoff)
         if len(known) == 0:
             msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
@@ -104,20 +88,7 @@ class Study:
         return self.places.build(known)
 
     def known_from(self, cutoff: pd.Timestamp, folder: Path) -> Self:
-        """Return the study of the crime types that could be forecast at a cutoff, saying which could not.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The first moment that anything is forecast from.
-        folder : Path
-            Folder of the run, whose ``intake.json`` names what is left out.
-
-        Returns
-        -------
-        Study
-            Of the types that are declared or were recorded by then.
-        """
+        """Return the study of the crime types that could be forecast at a cutoff, saying which could not."""
         events, intake = of_known_types(self.events, self.intake, cutoff)
         for note in intake.notes[len(self.intake.notes) :]:
             _LOG.info(note)
@@ -125,18 +96,7 @@ class Study:
         return replace(self, events=events, intake=intake)
 
     def recipes(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code.
-
-        Parameters
-        ----------
-        names : iterable of str
-            Names under which forecasters are configured.
-
-        Returns
-        -------
-        dict of str to str
-            16 hexadecimal digits each; the choice of other forecasters does not change them.
-        """
+        """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code."""
         shared = {key: self.config[key] for key in ("calendar", "grid", "backtest") if key in self.config}
         shared["cells"] = self._cells
         if self.layers.known:
@@ -154,13 +114,7 @@ class Study:
         return self.places.build(self.events).digest()
 
     def tags(self) -> dict[str, str]:
-        """Return the words by which runs on these records are found again.
-
-        Returns
-        -------
-        dict of str to str
-            Data digest, code digest, version and git commit.
-        """
+        """Return the words by which runs on these records are found again."""
         return {
             "data": self.events.digest()[:16],
             "code": code_digest()[:16],
@@ -170,20 +124,7 @@ class Study:
 
 
 def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
-    """Return nothing if every forecaster that the settings name is there, before any work is done.
-
-    Parameters
-    ----------
-    models : mapping of str to Forecaster
-        Forecasters by name.
-    **wanted : str
-        Name of a forecaster by setting; ``__`` stands for the point in a setting's name.
-
-    Raises
-    ------
-    InputError
-        If a name is not among them.
-    """
+    """Return nothing if every forecaster that the settings name is there, before any work is done."""
     for setting, name in wanted.items():
         if name not in models:
             msg = (
@@ -202,36 +143,7 @@ def open_study(  # noqa: PLR0913 - the parts of a task that make a study
     layers: Mapping[str, Any] | None = None,
     plan: RollingOrigin | None = None,
 ) -> Study:
-    """Return the study of a source, having read and checked its records and written ``intake.json``.
-
-    Parameters
-    ----------
-    source : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run; the account is written there even where too few records could be kept.
-    layers : mapping of str to mapping, optional
-        Settings of each context layer by its name.
-    plan : RollingOrigin, optional
-        Which cutoffs will be replayed: crime types that nobody had recorded by the first are left out.
-
-    Returns
-    -------
-    Study
-        Records with the account of their intake, which has a note on each layer.
-
-    Raises
-    ------
-    InputError
-        If the records or a layer cannot be read, the calendar is finer than the times are known, a crime type bears the
-        name of the pool over all types, or the records are too short for the plan.
-    """
+    """Return the study of a source, having read and checked its records and written ``intake.json``."""
     try:
         events, intake = source.read()
     except IntakeError as error:
@@ -266,16 +178,5 @@ def _with_layers(study: Study, layers: Mapping[str, Any], folder: Path) -> Study
 
 
 def forecasts_folder(config: Mapping[str, Any]) -> Path:
-    """Return where the task's forecasts are stored and found again.
-
-    Parameters
-    ----------
-    config : mapping
-        Resolved settings of the task.
-
-    Returns
-    -------
-    Path
-        Absolute.
-    """
+    """Return where the task's forecasts are stored and found again."""
     return Path(str(config["output"])).absolute() / "forecasts"

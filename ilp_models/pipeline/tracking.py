@@ -8,24 +8,7 @@ from ilp_models.domain.tracking import Tracker
 
 
 def mirror(tracking: Tracker, alias: str, decision: Decision, folder: Path) -> list[str]:
-    """Return what went wrong while telling the tracking store, if anything did.
-
-    Parameters
-    ----------
-    tracking : Tracker
-        The store.
-    alias : str
-        ``candidate``, ``research``, ``approved`` or ``withdrawn``.
-    decision : Decision
-        What the gate decided.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of str
-        Empty, or one line: the register holds what counts, so a store that is away stops nothing.
-    """
+    """Return what went wrong while telling the tracking store, if anything did."""
     tags = {
         "audit.status": "admitted" if decision.admitted else "review" if decision.reviews else "withheld",
         "audit.decision": decision.seal,

@@ -44,42 +44,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return the best settings as text, having written all trials, figures and the best settings as an experiment.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name.
-    forecaster : str
-        The one whose settings are searched.
-    backtest : RollingOrigin
-        The test that the search must not see: it ends before its first cutoff.
-    tuning : OptunaSearch
-        What is searched, and by which past periods.
-    scoring : Scoring
-        How the score is computed and resampled.
-    compute : Compute
-        Where the work runs.
-    tracking : Tracker
-        Where the run is recorded, one child run a trial.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    str
-        For the terminal.
-    """
+    """Return the best settings as text, having written all trials, figures and the best settings as an experiment."""
     check_names(model, forecaster=forecaster)
     scoring.check_score(tuning.score, "tuning.score")
     params = model[forecaster].get_params()
@@ -142,23 +107,7 @@ class PastJudge:
         return pd.PeriodIndex([fold.periods[0] for fold in folds])
 
     def judge(self, settings: Mapping[str, Any]) -> ScoreSums:
-        """Return the sums that the score of some settings is made of.
-
-        Parameters
-        ----------
-        settings : mapping of str to object
-            Value by name of a setting, a point before each name of a nested object.
-
-        Returns
-        -------
-        Sums
-            By period, crime types and leads pooled.
-
-        Raises
-        ------
-        NotRunError
-            If the forecaster cannot run with these settings.
-        """
+        """Return the sums that the score of some settings is made of."""
         changed = {name.replace(".", "__"): value for name, value in settings.items()}
         forecaster = clone(self.forecaster).set_params(**changed)
         world, name = self._world(), "trial"

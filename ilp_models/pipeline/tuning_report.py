@@ -44,24 +44,7 @@ class Gain:
 
 
 def gain_of(best: ScoreSums, present: ScoreSums, score: str, resampling: Bootstrap, ahead: int) -> Gain:
-    """Return the gain of the best settings over the present ones.
-
-    Parameters
-    ----------
-    best, present : Sums
-        Parts of the score by period, of the same periods.
-    score : str
-        Name of the score.
-    resampling : Resampling
-        How periods are resampled.
-    ahead : int
-        The longest lead in the sums, and the delay: periods less far apart share surprises.
-
-    Returns
-    -------
-    Gain
-        ``ratio of the scores - 1``, with the sign by which larger is better.
-    """
+    """Return the gain of the best settings over the present ones."""
     mine, theirs = np.array(best.numerator), np.array(present.numerator)
     way, ratio = direction(score), resampling.for_lead(ahead).ratio(mine, theirs)
     low, high = sorted((way * (float(ratio.low) - 1), way * (float(ratio.high) - 1)))
@@ -139,19 +122,7 @@ class Tuned:
         return pd.DataFrame(rows)
 
     def write(self, folder: Path) -> list[Path]:
-        """Return the files of a search: trials, importance, the best settings as an experiment, and two figures.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the run.
-
-        Returns
-        -------
-        list of Path
-            ``trials.csv``, ``importance.csv``, ``best/experiment/best.yaml``, ``figures/history.png`` and
-            ``figures/slices.png``.
-        """
+        """Return the files of a search: trials, importance, the best settings as an experiment, and two figures."""
         table, best = self.table, folder / "best" / "experiment" / "best.yaml"
         table.to_csv(folder / "trials.csv", index=False)
         shares = pd.DataFrame({"setting": list(self.importance), "importance": list(self.importance.values())})
@@ -168,13 +139,7 @@ class Tuned:
         ]
 
     def experiment(self) -> str:
-        """Return the best settings as the text of an option of the group ``experiment``.
-
-        Returns
-        -------
-        str
-            YAML.
-        """
+        """Return the best settings as the text of an option of the group ``experiment``."""
         nested: dict[str, Any] = {}
         for name, value in self.best.settings.items():
             *parents, last = name.split(".")
@@ -189,18 +154,7 @@ class Tuned:
         return f"# @package _global_\n{head}model:\n  {self.forecaster}: {json.dumps(nested)}\n"
 
     def to_text(self, folder: Path) -> str:
-        """Return the best settings, their gain, and the commands that judge and use them.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the run.
-
-        Returns
-        -------
-        str
-            For the terminal.
-        """
+        """Return the best settings, their gain, and the commands that judge and use them."""
         first, last = self.periods[0].start_time.date(), self.periods[-1].end_time.date()
         refused = [one for one in self.trials if one.reason]
         lines = [

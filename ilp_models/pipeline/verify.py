@@ -9,31 +9,7 @@ from ilp_models.domain.errors import InputError
 
 
 def run(*, register: str, last: str, config: Mapping[str, Any], folder: Path) -> str:
-    """Return what the register holds, if its chain is whole.
-
-    Parameters
-    ----------
-    register : str
-        The register's file.
-    last : str
-        Digest of a line that was once the last; empty where none was kept.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of this run.
-
-    Returns
-    -------
-    str
-        Number of entries, first and last moment, and the last digest.
-
-    Raises
-    ------
-    InputError
-        If there is no such file.
-    StorageError
-        If the chain is broken; the first bad line is named.
-    """
+    """Return what the register holds, if its chain is whole."""
     del config, folder
     path = Path(register)
     if not path.is_file():

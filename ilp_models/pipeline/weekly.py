@@ -47,50 +47,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return a summary for the terminal, having written grids, scores, decision and report.
-
-    Parameters
-    ----------
-    data : EventSource
-        Where the events come from.
-    calendar : Calendar
-        How time is cut into periods.
-    grid : GridSpec
-        How space is cut into cells.
-    layers : mapping of str to mapping
-        Settings of each context layer by its name.
-    model : mapping of str to Forecaster
-        Forecasters by name.
-    forecaster : str
-        The one whose forecast is made, explained, audited and exported.
-    backtest : RollingOrigin
-        Which cutoffs are replayed.
-    scoring : Scoring
-        Which scores.
-    explain : Explain
-        How the forecast is explained.
-    audit : Audit
-        Checks and limits.
-    export : Export
-        Formats; the grade follows from the decision.
-    report : Report
-        Title and lengths of lists.
-    register : str
-        File of the register, which gets a line for the decision before any file of it appears.
-    compute : Compute
-        Where the work runs.
-    tracking : Tracker
-        Where the run is recorded.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    str
-        Comparison, decision with its reasons, and where the files are.
-    """
+    """Return a summary for the terminal, having written grids, scores, decision and report."""
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers, backtest)
@@ -117,18 +74,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 
 
 def decision_lines(decision: Decision) -> list[str]:
-    """Return the decision and its reasons for the terminal.
-
-    Parameters
-    ----------
-    decision : Decision
-        What the gate decided.
-
-    Returns
-    -------
-    list of str
-        One line for the decision and one a reason.
-    """
+    """Return the decision and its reasons for the terminal."""
     if decision.admitted:
         head = f"ADMITTED for resource allocation until {decision.valid_until:%Y-%m-%d %H:%M %Z}"
     else:

@@ -22,35 +22,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     config: Mapping[str, Any],
     folder: Path,
 ) -> str:
-    """Return what was withdrawn, having added its line to the register.
-
-    Parameters
-    ----------
-    source : str
-        Folder of the run whose decision is taken back.
-    decision : str or None
-        Seal of the decision, as the register names it; the folder is not asked then, which may be damaged or gone.
-    reason : str
-        Why.
-    register : str
-        File of the register.
-    tracking : Tracker
-        Where tags and aliases mirror the register.
-    config : mapping
-        Resolved settings of the task.
-    folder : Path
-        Folder of this run.
-
-    Returns
-    -------
-    str
-        The decision and the reason.
-
-    Raises
-    ------
-    WithheldError
-        If there is no reason, or the register knows no such decision, or it was withdrawn before.
-    """
+    """Return what was withdrawn, having added its line to the register."""
     del config, folder
     left = None if decision else RunFolder.from_path(source)
     known = None if left is None else left.decision()

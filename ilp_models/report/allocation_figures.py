@@ -14,24 +14,7 @@ _MARKS = ("o", "s", "^", "D", "v", "P")
 
 
 def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = None, events: str = "expected") -> Path:
-    """Return the path of a figure of price, exposure and coverage against the cap.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    frontier : DataFrame
-        ``cap, group, of_uncapped, exposure_ratio, coverage``, one row a cap and group, the loosest cap first.
-    chosen : float, optional
-        The cap that was chosen, marked by a line.
-    events : str, default "expected"
-        What coverage is measured on: ``expected`` or ``recorded`` events.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of price, exposure and coverage against the cap."""
     caps = list(dict.fromkeys(frontier["cap"]))
     place = {cap: number for number, cap in enumerate(caps)}
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
@@ -62,18 +45,7 @@ def draw_frontier(path: Path, frontier: pd.DataFrame, chosen: float | None = Non
 
 
 def frontier_words(frontier: pd.DataFrame) -> str:
-    """Return the frontier in a sentence, for those who do not see the figure.
-
-    Parameters
-    ----------
-    frontier : DataFrame
-        As for :func:`draw_frontier`.
-
-    Returns
-    -------
-    str
-        What each cap leaves.
-    """
+    """Return the frontier in a sentence, for those who do not see the figure."""
     points = frontier.drop_duplicates("cap")
     told = [
         f"{'no cap' if np.isinf(cap) else f'{cap:g}'}: {f'{100 * kept:.1f} %' if np.isfinite(kept) else MISSING}"

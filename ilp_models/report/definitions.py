@@ -147,23 +147,7 @@ SHORT: Final = ("exposure", "exposure_ratio", "need_adjusted_ratio", "coverage",
 
 
 def defined(name: str) -> Definition:
-    """Return what a number means.
-
-    Parameters
-    ----------
-    name : str
-        A measure or a check.
-
-    Returns
-    -------
-    Definition
-        Its name in words and a pointer to the documentation where this page does not define it.
-
-    Examples
-    --------
-    >>> defined("exposure").label, defined("new_check").label
-    ('Exposure', 'New check')
-    """
+    """Return what a number means."""
     words = name.replace("_", " ")
     other = Definition(words[:1].upper() + words[1:], "see docs/audit.md", "see there", "see there", "", "see there")
     return MEASURES.get(name) or CHECKS.get(name) or other

@@ -27,69 +27,17 @@ _DPI: Final = 140
 
 
 def literal(text: str) -> str:
-    r"""Return text that is drawn as it stands, its dollar signs not read as mathematics.
-
-    Parameters
-    ----------
-    text : str
-        Any label.
-
-    Returns
-    -------
-    str
-        With dollar signs escaped.
-
-    Examples
-    --------
-    >>> literal("over $5000")
-    'over \\$5000'
-    """
+    r"""Return text that is drawn as it stands, its dollar signs not read as mathematics."""
     return text.replace("$", r"\$")
 
 
 def brief(name: str) -> str:
-    """Return a name that fits an axis or a legend, drawn as it stands.
-
-    Parameters
-    ----------
-    name : str
-        Any label.
-
-    Returns
-    -------
-    str
-        Of at most 26 characters, with an ellipsis where some are left out.
-
-    Examples
-    --------
-    >>> brief("a" * 26) == "a" * 26, len(brief("a" * 27))
-    (True, 26)
-    """
+    """Return a name that fits an axis or a legend, drawn as it stands."""
     return literal(name if len(name) <= _LONG else f"{name[: _LONG - 1]}\N{HORIZONTAL ELLIPSIS}")
 
 
 def save(figure: Figure, path: Path, description: str) -> Path:
-    """Return the path of a figure written as PNG.
-
-    Parameters
-    ----------
-    figure : Figure
-        What to write.
-    path : Path
-        Where to write it; the folder is made if missing.
-    description : str
-        Stored in the file's metadata.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Return the path of a figure written as PNG."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=_DPI, metadata={"Description": description, "Software": "ilp_models"})
@@ -100,13 +48,7 @@ def save(figure: Figure, path: Path, description: str) -> Path:
 
 
 def plain_axes(axes: Axes) -> None:
-    """Return nothing, having given axes the plain look of every figure.
-
-    Parameters
-    ----------
-    axes : Axes
-        Where something is drawn.
-    """
+    """Return nothing, having given axes the plain look of every figure."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8, colors=INK)
     axes.grid(visible=True, color="#e6eaed", linewidth=0.7)
@@ -114,39 +56,14 @@ def plain_axes(axes: Axes) -> None:
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Return nothing, having given a logarithmic axis few ticks in plain numbers.
-
-    Parameters
-    ----------
-    axis : Axis
-        An axis that is logarithmic already.
-    low, high : float
-        Its ends.
-    """
+    """Return nothing, having given a logarithmic axis few ticks in plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high < 100 * low else (1.0,)))
     axis.set_major_formatter(FormatStrFormatter("%g"))
     axis.set_minor_formatter(NullFormatter())
 
 
 def draw_hit_curves(path: Path, curves: pd.DataFrame, chosen: str, up_to: float = 0.25) -> Path:
-    """Return the path of a figure of the share of events caught against the share of land.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    curves : DataFrame
-        ``forecaster, crime_type, share, hit_rate, oracle`` of one lead; the rows of crime type ``all`` are drawn.
-    chosen : str
-        The forecaster to draw boldly. With more than eight others only the first ones have a name of their own.
-    up_to : float, default 0.25
-        Largest share of land shown.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of the share of events caught against the share of land."""
     rows = curves[(curves["crime_type"] == ALL) & (curves["share"] <= up_to)]
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.add_subplot()
@@ -174,20 +91,7 @@ def _draw_curve(axes: Axes, line: pd.DataFrame, label: str | None, **style: Any)
 
 
 def draw_calibration(path: Path, bins: pd.DataFrame) -> Path:
-    """Return the path of a figure of mean counts against mean forecasts, a panel a crime type.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    bins : DataFrame
-        ``crime_type, expected, observed, low, high`` of one forecaster and lead.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of mean counts against mean forecasts, a panel a crime type."""
     kinds = list(dict.fromkeys(bins["crime_type"]))
     columns = min(3, len(kinds))
     rows = -(-len(kinds) // columns)
@@ -219,22 +123,7 @@ def _calibration_panel(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def draw_importance(path: Path, importance: pd.DataFrame, count: int = 12) -> Path:
-    """Return the path of a figure of the factor by which each feature typically moves the forecast.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    importance : DataFrame
-        ``feature, family, multiplier``, strongest first.
-    count : int, default 12
-        How many features to show.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of the factor by which each feature typically moves the forecast."""
     rows = importance.head(count).iloc[::-1]
     figure = Figure(figsize=(6.4, 0.8 + 0.31 * len(rows)), layout="constrained")
     axes = figure.add_subplot()

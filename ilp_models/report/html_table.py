@@ -40,24 +40,7 @@ class HtmlTable:
 
     @classmethod
     def from_frame(cls, caption: str, table: pd.DataFrame, most: int = 60, keep: Sequence[str] = ()) -> "HtmlTable":
-        """Return a table as text.
-
-        Parameters
-        ----------
-        caption : str
-            What it holds.
-        table : DataFrame
-            Any table; a named index becomes columns.
-        most : int, default 60
-            Most rows shown.
-        keep : sequence of str, optional
-            The columns to show, in order; those that are not there are passed over. By default all.
-
-        Returns
-        -------
-        Sheet
-            Numbers with three significant digits, a dash where there is none.
-        """
+        """Return a table as text."""
         flat = table.reset_index() if any(name is not None for name in table.index.names) else table
         names = [name for name in keep if name in flat.columns] if keep else list(flat.columns)
         shown = flat[names].head(most)

@@ -39,20 +39,7 @@ class MapGround:
 
     @classmethod
     def from_cells(cls, cells: npt.NDArray[Any], areas: npt.NDArray[Any]) -> "MapGround":
-        """Return the ground of some cells, their parent areas dissolved to outlines.
-
-        Parameters
-        ----------
-        cells : ndarray of shapely geometry
-            One polygon a cell, metres.
-        areas : ndarray of str
-            Parent area of each cell.
-
-        Returns
-        -------
-        Ground
-            Cells and outlines.
-        """
+        """Return the ground of some cells, their parent areas dissolved to outlines."""
         outlines: list[npt.NDArray[np.float64]] = []
         for area in np.unique(areas.astype(str)):
             border = shapely.boundary(shapely.union_all(cells[areas == area]))
@@ -60,13 +47,7 @@ class MapGround:
         return cls(cells, outlines)
 
     def rings(self) -> list[npt.NDArray[np.float64]]:
-        """Return the ring around each cell, of the largest part of those that have several.
-
-        Returns
-        -------
-        list of ndarray of float64
-            One of shape (points, 2) a cell, metres.
-        """
+        """Return the ring around each cell, of the largest part of those that have several."""
         largest = [max(shapely.get_parts(cell), key=shapely.area) for cell in self.cells]
         return [shapely.get_coordinates(ring) for ring in shapely.get_exterior_ring(largest)]
 
@@ -78,26 +59,6 @@ def draw_map(
 
     Colours are classes by quantile of the cells, so that a skewed city keeps its shades; the legend gives the
     counts at their edges.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    ground : Ground
-        Cells and outlines.
-    expected : ndarray of float64
-        Expected events per cell and period, one value a cell.
-    top : ndarray of int64
-        Positions of the cells to outline, highest first; they are numbered from 1.
-    title : str
-        Shown above the map.
-    mark : str
-        What the map may be used for, shown on its face; may be empty.
-
-    Returns
-    -------
-    Path
-        ``path``.
     """
     left, bottom, right, upper = shapely.total_bounds(ground.cells)
     height = _WIDTH * np.clip((upper - bottom) / (right - left), 0.4, 1.3) + 0.5
@@ -127,26 +88,7 @@ def draw_map(
 
 
 def draw_difference(path: Path, ground: MapGround, values: npt.NDArray[np.float64], title: str, label: str) -> Path:
-    """Return the path of a map of differences between two forecasters, white where there is none.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    ground : Ground
-        Cells and outlines.
-    values : ndarray of float64
-        One difference a cell. Colours end at the 99 % quantile of their sizes, so that one cell does not pale the rest.
-    title : str
-        Shown above the map.
-    label : str
-        What the colours mean, beside their scale.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a map of differences between two forecasters, white where there is none."""
     left, bottom, right, upper = shapely.total_bounds(ground.cells)
     width = 0.62 * _WIDTH
     figure = Figure(figsize=(width, width * np.clip((upper - bottom) / (right - left), 0.4, 1.3) + 0.9))
@@ -169,25 +111,7 @@ def draw_difference(path: Path, ground: MapGround, values: npt.NDArray[np.float6
 
 
 def class_edges(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the edges of the classes of a map, at quantiles 0, 50, 80, 90, 95, 99 and 100 % of the cells.
-
-    Parameters
-    ----------
-    expected : ndarray of float64
-        One value a cell.
-
-    Returns
-    -------
-    ndarray of float64
-        Rising edges, at least two; equal ones are merged.
-
-    Examples
-    --------
-    >>> class_edges(np.arange(101.0)).tolist()
-    [0.0, 50.0, 80.0, 90.0, 95.0, 99.0, 100.0]
-    >>> class_edges(np.zeros(3)).tolist()
-    [0.0, 1.0]
-    """
+    """Return the edges of the classes of a map, at quantiles 0, 50, 80, 90, 95, 99 and 100 % of the cells."""
     edges = np.unique(np.quantile(expected, (0.0, *LEVELS, 1.0)))
     return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1.0])
 

@@ -17,26 +17,7 @@ _ROWS: Final = 6
 
 
 def draw_measure(path: Path, rows: pd.DataFrame, title: str, since: str, limit: float) -> Path:
-    """Return the path of a figure of one measure: values on the left, cumulative sums on the right.
-
-    Parameters
-    ----------
-    path : Path
-        Where to write it.
-    rows : DataFrame
-        ``period, crime_type, dimension, group, value, cusum_up, cusum_down, breach`` of one measure.
-    title : str
-        What was measured.
-    since : str
-        Start of the first period after the audit.
-    limit : float
-        Of the cumulative sums.
-
-    Returns
-    -------
-    Path
-        ``path``; one row of panels a crime type, the pool first, six at most.
-    """
+    """Return the path of a figure of one measure: values on the left, cumulative sums on the right."""
     kinds = sorted(rows["crime_type"].unique(), key=lambda kind: kind != ALL)[:_ROWS]
     names = list(dict.fromkeys(map(_name, rows.itertuples(index=False))))
     figure = Figure(figsize=(9.6, 0.9 + 2.3 * len(kinds)), layout="constrained")

@@ -52,25 +52,7 @@ class MonitorEvidence:
 
 
 def write_monitor_page(folder: Path, evidence: MonitorEvidence) -> list[Path]:
-    """Return the page and its folder of figures.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    evidence : MonitorEvidence
-        What to show.
-
-    Returns
-    -------
-    list of Path
-        ``monitor.html`` and ``figures``.
-
-    Raises
-    ------
-    StorageError
-        If a file cannot be written.
-    """
+    """Return the page and its folder of figures."""
     figures = [_draw(evidence, measure, folder / "figures") for measure in TITLES]
     series = evidence.series
     watched = series[series["watched"]].sort_values(["breaches", "autocorrelation"], ascending=False, kind="stable")

@@ -58,50 +58,12 @@ class Report:
             raise InputError(msg)
 
     def write(self, folder: Path, content: ReportContent) -> Path:
-        """Return the path of the page.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the run.
-        content : ReportContent
-            What to show.
-
-        Returns
-        -------
-        Path
-            The HTML file, written whole.
-
-        Raises
-        ------
-        StorageError
-            If a figure cannot be read or the page not be written.
-        """
+        """Return the path of the page."""
         return write_report(folder / self.file_name, content, self.title)
 
 
 def write_report(path: Path, content: ReportContent, title: str = "Weekly risk grid") -> Path:
-    """Return the path of a report page.
-
-    Parameters
-    ----------
-    path : Path
-        The HTML file.
-    content : ReportContent
-        What to show.
-    title : str, default "Weekly risk grid"
-        Heading of the page.
-
-    Returns
-    -------
-    Path
-        ``path``; the file is whole or was not touched.
-
-    Raises
-    ------
-    StorageError
-        If a figure cannot be read or the page not be written.
-    """
+    """Return the path of a report page."""
     write_page(
         path,
         "report.html.j2",
@@ -117,22 +79,7 @@ def write_report(path: Path, content: ReportContent, title: str = "Weekly risk g
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Return nothing, having written a page from a template of this package.
-
-    Parameters
-    ----------
-    path : Path
-        The HTML file; it is whole or was not touched.
-    template : str
-        Name of the template.
-    **values : object
-        What the template shows; text is escaped.
-
-    Raises
-    ------
-    StorageError
-        If a figure cannot be read or the page not be written.
-    """
+    """Return nothing, having written a page from a template of this package."""
     pages = Environment(
         loader=PackageLoader("ilp_models.report"),
         autoescape=True,
@@ -146,25 +93,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
 
 
 def write_whole(path: Path, text: str) -> Path:
-    """Return the path of a text file that is whole or was not touched.
-
-    Parameters
-    ----------
-    path : Path
-        Where to write.
-    text : str
-        What.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Return the path of a text file that is whole or was not touched."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".report-", dir=path.parent, ignore_cleanup_errors=True) as unfinished:
@@ -178,23 +107,7 @@ def write_whole(path: Path, text: str) -> Path:
 
 
 def embed(path: Path) -> str:
-    """Return a PNG as a data address, so that the page needs no other file.
-
-    Parameters
-    ----------
-    path : Path
-        A PNG file.
-
-    Returns
-    -------
-    str
-        ``data:image/png;base64,...``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be read.
-    """
+    """Return a PNG as a data address, so that the page needs no other file."""
     try:
         return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
     except OSError as error:

@@ -118,25 +118,7 @@ class Briefing:
 
 
 def write_briefing(path: Path, product: Briefing) -> Path:
-    """Return the path of a page that needs no network, no script and no other file.
-
-    Parameters
-    ----------
-    path : Path
-        The HTML file; it is whole or was not touched.
-    product : Product
-        What to show.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If a figure cannot be read or the page not be written.
-    """
+    """Return the path of a page that needs no network, no script and no other file."""
     reader = _READERS.get(product.level, product.level)
     scope = f"{SCOPE[0].upper()}{SCOPE[1:]}."
     write_page(path, "product.html.j2", product=product, reader=reader, caveat=CAVEAT, scope=scope)

@@ -29,27 +29,7 @@ _SCORES = {
 def top_cells(
     forecast: RiskForecast, grid: Grid, crime_type: str, count: int, reasons: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the cells with the highest expected count of a crime type in the first period.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        Expected counts and quantiles.
-    grid : Grid
-        The cells it was made on.
-    crime_type : str
-        One of its crime types.
-    count : int
-        How many cells.
-    reasons : DataFrame, optional
-        ``crime_type, cell, period, rank, words`` of an explanation.
-
-    Returns
-    -------
-    DataFrame
-        ``rank, position, cell, area, lat, lon, expected, q05, q95, share, reasons``, highest first; ``position`` is
-        that in the grid, ``lat`` and ``lon`` that of the centre in WGS84 degrees, ``reasons`` a list of text.
-    """
+    """Return the cells with the highest expected count of a crime type in the first period."""
     period = forecast.periods[0]
     expected = forecast.expected.sel(crime_type=crime_type, period=period).values
     order = np.argsort(-expected, kind="stable")[:count]
@@ -86,24 +66,7 @@ def _words(reasons: pd.DataFrame | None, crime_type: str, period: pd.Period, cel
 
 
 def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:
-    """Return the forecasters side by side, pooled over crime types and periods.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        The forecaster to measure skill against.
-    lead : int, default 1
-        Periods ahead of the cutoff.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, bound, deviance, skill, low, high, verdict, hit_rate, pai, sum_ratio, coverage`` and the
-        intervals ``hit_rate_low``, ``hit_rate_high`` and so on: forecasters by deviance, best first, then the floor
-        and the oracle; NaN where a score is not defined.
-    """
+    """Return the forecasters side by side, pooled over crime types and periods."""
     pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
     pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
     wide = pooled.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(_SCORES))
@@ -126,19 +89,7 @@ def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame
 
 
 def findings(report: AuditReport) -> pd.DataFrame:
-    """Return the findings of an audit as a table.
-
-    Parameters
-    ----------
-    report : AuditReport
-        What the audit found.
-
-    Returns
-    -------
-    DataFrame
-        ``check, title, state, reason, about, estimate, low, high, limit, required``; the state of a number that was
-        held against no limit is ``reported``.
-    """
+    """Return the findings of an audit as a table."""
     columns = ["check", "title", "state", "reason", "about", "estimate", "low", "high", "limit", "required"]
     rows = [
         (
@@ -159,18 +110,7 @@ def findings(report: AuditReport) -> pd.DataFrame:
 
 
 def plain_reasons(decision: Decision) -> tuple[str, ...]:
-    """Return the reasons of a decision with checks called by their titles instead of their names in the settings.
-
-    Parameters
-    ----------
-    decision : Decision
-        What the gate decided.
-
-    Returns
-    -------
-    tuple of str
-        In its order.
-    """
+    """Return the reasons of a decision with checks called by their titles instead of their names in the settings."""
     titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
     return tuple(
         next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
@@ -179,18 +119,7 @@ def plain_reasons(decision: Decision) -> tuple[str, ...]:
 
 
 def audit_protocol(report: AuditReport) -> str:
-    """Return in one line what every finding of an audit rests on.
-
-    Parameters
-    ----------
-    report : AuditReport
-        What the audit found.
-
-    Returns
-    -------
-    str
-        Flagged land, baseline, periods, intervals, least evidence and group table; empty where the report does not say.
-    """
+    """Return in one line what every finding of an audit rests on."""
     header = report.header
     if not header:
         return ""
@@ -216,17 +145,6 @@ def _about(crime_type: str, dimension: str, group: str) -> str:
 
 
 def intake(report: IntakeReport) -> pd.DataFrame:
-    """Return what the rules of the intake found as a table.
-
-    Parameters
-    ----------
-    report : IntakeReport
-        The account of the intake.
-
-    Returns
-    -------
-    DataFrame
-        ``rule, action, count, unit, share, examples, note``; examples joined to one text.
-    """
+    """Return what the rules of the intake found as a table."""
     rows = [(f.rule, f.action, f.count, f.unit, f.share, "; ".join(f.examples), f.note) for f in report.findings]
     return pd.DataFrame(rows, columns=["rule", "action", "count", "unit", "share", "examples", "note"])

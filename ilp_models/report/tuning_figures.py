@@ -14,24 +14,7 @@ _ACROSS: Final = 3
 
 
 def draw_history(path: Path, trials: pd.DataFrame, score: str, better: int) -> Path:
-    """Return the path of a figure of the score of each trial, and of the best up to it.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    trials : DataFrame
-        ``trial`` and a column named like the score, NaN for refused settings.
-    score : str
-        Name of the score.
-    better : int
-        1 where larger is better, -1 where smaller is.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of the score of each trial, and of the best up to it."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     best = trials[score].cummax() if better > 0 else trials[score].cummin()
@@ -50,24 +33,7 @@ def draw_history(path: Path, trials: pd.DataFrame, score: str, better: int) -> P
 
 
 def draw_slices(path: Path, trials: pd.DataFrame, score: str, log: Sequence[str]) -> Path:
-    """Return the path of a figure of the score against each setting; the present settings and the best are marked.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    trials : DataFrame
-        ``trial``, ``best``, ``seconds``, ``reason``, the score, and a column for each setting.
-    score : str
-        Name of the score.
-    log : sequence of str
-        Settings that are drawn on a log scale.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of the score against each setting; the present settings and the best are marked."""
     names = [str(name) for name in trials.columns if name not in (*_FIXED, score)]
     across = min(_ACROSS, len(names))
     down = -(-len(names) // across)

@@ -74,27 +74,7 @@ class WeeklyEvidence:
 
 
 def compose_weekly(report: Report, evidence: WeeklyEvidence, folder: Path) -> ReportContent:
-    """Return the content of the page, having drawn its figures.
-
-    Parameters
-    ----------
-    report : Report
-        Lengths of lists.
-    evidence : Evidence
-        What the run knows.
-    folder : Path
-        Where the figures go; made if missing.
-
-    Returns
-    -------
-    ReportContent
-        For :meth:`Report.write`.
-
-    Raises
-    ------
-    StorageError
-        If a figure cannot be written.
-    """
+    """Return the content of the page, having drawn its figures."""
     decision, intake = evidence.decision, evidence.intake
     table = tables.comparison(evidence.scores, evidence.baseline)
     return ReportContent(
@@ -124,25 +104,7 @@ def compose_weekly(report: Report, evidence: WeeklyEvidence, folder: Path) -> Re
 
 
 def period_words(period: pd.Period) -> str:
-    """Return a period in words.
-
-    Parameters
-    ----------
-    period : Period
-        A week, a day or a month.
-
-    Returns
-    -------
-    str
-        Its first and last day, or its name.
-
-    Examples
-    --------
-    >>> period_words(pd.Period("2022-01-03", freq="W-SUN"))
-    'Monday 3 to Sunday 9 January 2022'
-    >>> period_words(pd.Period("2022-01", freq="M")), period_words(pd.Period("2022-01-03", freq="D"))
-    ('January 2022', 'Monday 3 January 2022')
-    """
+    """Return a period in words."""
     start, end = period.start_time, period.end_time
     if period.freqstr == "M":
         return f"{start:%B %Y}"
@@ -154,18 +116,7 @@ def period_words(period: pd.Period) -> str:
 
 
 def records_in_a_line(intake: IntakeReport) -> str:
-    """Return publisher, number and span of the records in one line.
-
-    Parameters
-    ----------
-    intake : IntakeReport
-        The account of the records.
-
-    Returns
-    -------
-    str
-        Such as ``City police: 97 records, 2014-01-01 to 2021-12-31``.
-    """
+    """Return publisher, number and span of the records in one line."""
     if intake.start is None or intake.end is None:
         return f"{intake.source}: no record"
     last = intake.end - pd.Timedelta(1, "ns")

@@ -15,28 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def calibration(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.DataFrame:
-    """Return mean forecasts and mean counts in bins of equally many units.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts.
-    resampling : Resampling
-        How intervals are made.
-    bins : int, default 10
-        Number of bins, by quantiles of the expected count; equal forecasts share a bin, so there may be fewer.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, bin, expected, observed, low, high, n``: means in events per unit, the
-        interval that of the mean count, ``n`` units; for each crime type and ``all``.
-
-    Raises
-    ------
-    InputError
-        If there is less than one bin.
-    """
+    """Return mean forecasts and mean counts in bins of equally many units."""
     if bins < 1:
         msg = f"Calibration needs at least one bin, not {bins}."
         raise InputError(msg)
@@ -49,20 +28,7 @@ def calibration(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.Dat
 
 
 def bin_of(expected: Floats, bins: int) -> tuple[npt.NDArray[np.intp], int]:
-    """Return the bin of each unit, of bins with equally many units by expected count.
-
-    Parameters
-    ----------
-    expected : ndarray of float64
-        Expected events.
-    bins : int
-        Number of bins, >= 1; equal forecasts share one.
-
-    Returns
-    -------
-    tuple of (ndarray of int, int)
-        Bins from 0, of the shape of ``expected``, and how many there may be: some can be empty.
-    """
+    """Return the bin of each unit, of bins with equally many units by expected count."""
     edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
     return np.searchsorted(edges, expected, side="right"), len(edges) + 1
 

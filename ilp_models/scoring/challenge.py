@@ -22,25 +22,7 @@ COUNTS: Final = ("caught", "events", "best")
 
 
 def expected_within(forecast: RiskForecast, days: int) -> Floats:
-    """Return the events expected in the days after a cutoff; of a period that is not over by then, its part.
-
-    Parameters
-    ----------
-    forecast : RiskForecast
-        Periods from the cutoff on.
-    days : int
-        Length of the horizon.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (crime types, cells).
-
-    Raises
-    ------
-    InputError
-        If the periods forecast do not cover the horizon.
-    """
+    """Return the events expected in the days after a cutoff; of a period that is not over by then, its part."""
     starts, ends = forecast.periods.start_time, (forecast.periods + 1).start_time
     end = forecast.cutoff + pd.Timedelta(days=days)
     if starts[0] != forecast.cutoff or ends[-1] < end:
@@ -80,29 +62,7 @@ class Referee:
         self._kind = events.table["crime_type"].cat.codes.to_numpy()
 
     def tally(self, expected: Floats, start: pd.Timestamp, days: int) -> pd.DataFrame:
-        """Return what a forecast caught.
-
-        Parameters
-        ----------
-        expected : ndarray of float64
-            Expected events, shape (crime types, cells): the cells with most are forecast, ties in the order of the
-            grid.
-        start : Timestamp
-            First day forecast.
-        days : int
-            Length of the horizon.
-
-        Returns
-        -------
-        DataFrame
-            One row a crime type, columns ``crime_type, caught, events, best``: the challenge's n, its N (events outside
-            the grid included), and the n of whoever knew the counts of the grid.
-
-        Raises
-        ------
-        InputError
-            If the events do not cover the horizon.
-        """
+        """Return what a forecast caught."""
         end = start + pd.Timedelta(days=days)
         if start < self._events.start or end > self._events.end:
             msg = (
@@ -122,36 +82,12 @@ class Referee:
 
 
 def pai(caught: float | Floats, events: float | Floats, square_miles: float) -> Floats:
-    """Return the prediction accuracy index (n / N) / (a / A), A being the 147.71 square miles of Portland.
-
-    Parameters
-    ----------
-    caught, events : float or ndarray
-        Events in the cells forecast, and all events.
-    square_miles : float
-        Area forecast.
-
-    Returns
-    -------
-    ndarray of float64
-        NaN without events.
-    """
+    """Return the prediction accuracy index (n / N) / (a / A), A being the 147.71 square miles of Portland."""
     return _divide(caught, events) * (WHOLE_SQUARE_MILES / square_miles)
 
 
 def pei(caught: float | Floats, best: float | Floats) -> Floats:
-    """Return the prediction efficiency index n / n*, n* being the n of the fullest cells of the same grid.
-
-    Parameters
-    ----------
-    caught, best : float or ndarray
-        Events in the cells forecast, and the most that as many cells hold.
-
-    Returns
-    -------
-    ndarray of float64
-        0 to 1, NaN without events.
-    """
+    """Return the prediction efficiency index n / n*, n* being the n of the fullest cells of the same grid."""
     return _divide(caught, best)
 
 
@@ -178,22 +114,7 @@ class Pooled:
 def pooled(
     top: npt.ArrayLike, bottom: npt.ArrayLike, how: Bootstrap, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
 ) -> Pooled:
-    """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together.
-
-    Parameters
-    ----------
-    top, bottom : array_like
-        Such as n and N of each origin, in order of time.
-    how : Resampling
-        Blocks of origins as long as their horizons overlap.
-    less : tuple of array_like, optional
-        Top and bottom of the ratio to take away, of the same origins.
-
-    Returns
-    -------
-    Pooled
-        The standard error makes up for what blocks vary less around their own mean, as the interval does.
-    """
+    """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together."""
     pairs = [(top, bottom)] if less is None else [(top, bottom), less]
     parts = [(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in pairs]
     origins = len(parts[0][0])

@@ -19,23 +19,7 @@ _TOLERANCE: Final = 1e-6  # relative; corners are rounded to whole binary digits
 
 
 def cell_square_feet(grid: Grid) -> float:
-    """Return the area of each cell of a grid that the rules admit: on the map, as the challenge measures it.
-
-    Parameters
-    ----------
-    grid : Grid
-        Cells in a CRS whose metres are those of the challenge's map (EPSG:2838 for its EPSG:2913).
-
-    Returns
-    -------
-    float
-        Square feet.
-
-    Raises
-    ------
-    InputError
-        If the cells are not equal, too small, too large or too narrow.
-    """
+    """Return the area of each cell of a grid that the rules admit: on the map, as the challenge measures it."""
     areas = shapely.area(grid.geometry) / FOOT**2
     area = float(np.median(areas))
     odd = int(np.argmax(np.abs(areas - area)))
@@ -56,48 +40,12 @@ def cell_square_feet(grid: Grid) -> float:
 
 
 def least_cells(cell_sq_ft: float) -> int:
-    """Return the smallest number of cells that the challenge admits as a forecast: 0.25 square miles of them.
-
-    Parameters
-    ----------
-    cell_sq_ft : float
-        Area of a cell, square feet.
-
-    Returns
-    -------
-    int
-        112 for squares of 250 feet, 20 for those of 600.
-
-    Examples
-    --------
-    >>> least_cells(250.0**2), least_cells(600.0**2)
-    (112, 20)
-    """
+    """Return the smallest number of cells that the challenge admits as a forecast: 0.25 square miles of them."""
     return int(np.ceil(_FORECAST_SQUARE_MILES[0] * SQUARE_MILE / cell_sq_ft * (1 - _TOLERANCE)))
 
 
 def forecast_square_miles(cells: int, cell_sq_ft: float, available: int) -> float:
-    """Return the area of a forecast that the rules admit.
-
-    Parameters
-    ----------
-    cells : int
-        Cells forecast.
-    cell_sq_ft : float
-        Area of a cell, square feet.
-    available : int
-        Cells of the grid.
-
-    Returns
-    -------
-    float
-        Square miles.
-
-    Raises
-    ------
-    InputError
-        If it is too small or too large.
-    """
+    """Return the area of a forecast that the rules admit."""
     least, most = _FORECAST_SQUARE_MILES
     area = cells * cell_sq_ft / SQUARE_MILE
     if not least * (1 - _TOLERANCE) <= area <= most * (1 + _TOLERANCE) or cells > available:

@@ -13,20 +13,7 @@ from ilp_models.stats.distributions import LEVELS
 
 
 def check(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]) -> None:
-    """Refuse replays whose scores would not be comparable.
-
-    Parameters
-    ----------
-    replays : sequence of Replay
-        One for each forecaster and lead.
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-
-    Raises
-    ------
-    InputError
-        If there is none, one repeats, a value is missing, or grids, crime types, periods or counts differ.
-    """
+    """Refuse replays whose scores would not be comparable."""
     if not replays:
         msg = "There are no stored forecasts to score; run a backtest first."
         raise InputError(msg)

@@ -27,31 +27,6 @@ def confidence_set(
 
     The model confidence set of Hansen, Lunde and Nason (2011), range statistic, by the library ``arch``: with
     probability ``1 - size`` the forecaster with the best expected score lies inside.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters; circular blocks, draws and seed are those of its ``resampling``, blocks at least
-        as long as lead and delay.
-    lead : int, default 1
-        Periods ahead.
-    crime_type : str, default "all"
-        A crime type, or their pool.
-    score : str, default "deviance"
-        A score of which one way is better.
-    size : float, default 0.1
-        Probability, above 0 and below 1, that the best is left out.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, p_value, inside``, in the order of the table; ``inside`` where the p-value is
-        above ``size``. Fewer than 13 blocks of periods leave the best out too often: p-values are NaN, all inside.
-
-    Raises
-    ------
-    InputError
-        If the size is out of its range, there are no such scores, or no way of the score is better.
     """
     if not 0 < size < 1:
         msg = f"A confidence set has a size above 0 and below 1, such as 0.1, not {size}."

@@ -60,35 +60,6 @@ def consistency(
     2010), the likelihood test for the counts of all cells and periods together (Schorlemmer et al. 2007). All test
     periods are taken together and units as independent, which weeks are not: a shock common to the city fails a
     number test.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts.
-    resampling : Resampling
-        Its level is the probability with which a right forecast is found consistent, its seed that of the simulation.
-    floor : float
-        Smaller forecasts are read as this many events by the space and likelihood tests.
-    tests : sequence of str
-        Any of ``number``, ``space``, ``likelihood``.
-    draws : int, default 1000
-        Simulated sets of counts for the space and likelihood tests.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, test, distribution, observed, quantile_low, quantile_high, delta_1, delta_2,
-        verdict``, for each crime type and ``all``, under independent Poisson counts and under negative binomial ones
-        with the forecast's dispersion. Number: events observed, the central span of the distribution, the
-        probabilities of at least (delta_1) and at most (delta_2) as many, the verdict on the forecast ``too low``,
-        ``too high`` or ``consistent``. Space and likelihood: the log likelihood observed, the span from the lowest
-        consistent value to the highest drawn, the shares of draws with at most (delta_1: zeta or gamma) and at least
-        (delta_2) that likelihood, and ``consistent`` or ``inconsistent``: a likelihood too high is no finding.
-
-    Raises
-    ------
-    InputError
-        If a setting is out of its range.
     """
     if not set(tests) <= set(TESTS) or not tests or draws < 1 or not floor > 0:
         msg = (

@@ -15,25 +15,6 @@ def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.Array
     """Return the continuous ranked probability score of negative binomial forecasts, in events; smaller is better.
 
     In closed form (Wei and Held 2014): the mean distance of a draw from the count, less half that of two draws.
-
-    Parameters
-    ----------
-    observed : array_like
-        Events.
-    expected : array_like
-        Expected events, >= 0.
-    dispersion : array_like
-        Extra variance as a multiple of the squared mean, >= 0; 0 is Poisson.
-
-    Returns
-    -------
-    ndarray of float64
-        Of the broadcast shape.
-
-    Examples
-    --------
-    >>> crps([0, 2], 1.0, 1.0).round(6)
-    array([0.333333, 0.833333])
     """
     arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (observed, expected, dispersion)))
     distance = np.array(arrays[1])  # of a count of 0
@@ -45,23 +26,7 @@ def crps(observed: npt.ArrayLike, expected: npt.ArrayLike, dispersion: npt.Array
 
 
 def mean_scores(observed: Floats, expected: Floats, floor: float) -> dict[str, Floats]:
-    """Return the scores that need expected counts only.
-
-    Parameters
-    ----------
-    observed : ndarray of float64
-        Events, shape (crime types, cells, periods).
-    expected : ndarray of float64
-        Expected events, same shape.
-    floor : float
-        Smallest forecast the deviance reads, in events.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``deviance``, ``squared_error`` (means over cells), ``expected_total``, ``observed_total`` (sums) and
-        ``sum_ratio`` (NaN without events), each of shape (crime types, periods).
-    """
+    """Return the scores that need expected counts only."""
     sums = expected.sum(axis=1), observed.sum(axis=1)
     return {
         "deviance": poisson_deviance(observed, expected, floor).mean(axis=1),
@@ -77,21 +42,6 @@ def distribution_scores(replay: Replay, floor: float) -> dict[str, Floats]:
 
     Counts are whole numbers, so a quantile level is met when ``below <= level <= at most``, and an interval
     holds more than its level even when the distribution is right.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts.
-    floor : float
-        Smallest forecast the log score reads, in events.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``log_score`` (negative log likelihood: smaller is better), ``below_q05`` .. and ``at_most_q05`` ..
-        (shares of counts below, and not above, each quantile), ``coverage_90``, ``coverage_50``, ``pinball``
-        (mean over the levels), ``crps``, ``brier_any`` (squared error of the probability of any event; smaller is
-        better); means over cells, shape (crime types, periods).
     """
     observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
     dispersion = np.asarray(replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS).values, dtype=float)

@@ -20,28 +20,6 @@ def harm_scores(
 
     Each crime type has its row: its own harm caught on that one land. In a row the weight cancels, in the pool over
     types it does not: there the harm hit rate is harm caught / all harm.
-
-    Parameters
-    ----------
-    expected : ndarray of float64
-        Expected events, shape (crime types, cells, periods).
-    observed : ndarray of float64
-        Events, same shape.
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-    weights : ndarray of float64
-        Harm of one event of each type.
-    shares : sequence of float
-        Shares of the active land.
-    up_to : float
-        Share of the land up to which ``harm_pai_area`` is taken.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``harm_total``, ``harm_hit_rate_05`` .., ``harm_pai_05`` .., ``harm_pei_05`` .., ``harm_oracle_hits_05`` ..
-        (of an oracle that ranks by the harm done; a single type may be caught more often than by it) and
-        ``harm_pai_area``, shape (crime types, periods); NaN without harm of that type.
     """
     done = observed * weights[:, None, None]
     total = done.sum(axis=1)

@@ -17,56 +17,17 @@ CURVE: Final = tuple(np.linspace(0.0, 1.0, 101).round(2).tolist())
 
 
 def label(share: float) -> str:
-    """Return the ending of the scores at a share of land.
-
-    Parameters
-    ----------
-    share : float
-        Share of active land.
-
-    Returns
-    -------
-    str
-        Per cent, two digits: ``05`` for 0.05.
-    """
+    """Return the ending of the scores at a share of land."""
     return f"{100 * share:02g}"
 
 
 def rank(expected: Floats, area_m2: Floats) -> list[Ranking]:
-    """Return the ranking of the land for each crime type, each period on its own.
-
-    Parameters
-    ----------
-    expected : ndarray of float64
-        Expected events that rank the cells, shape (crime types, cells, periods).
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-
-    Returns
-    -------
-    list of Ranking
-        One a crime type.
-    """
+    """Return the ranking of the land for each crime type, each period on its own."""
     return [Ranking.from_expected(of_type, area_m2) for of_type in expected]
 
 
 def hits(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
-    """Return the events on flagged land.
-
-    Parameters
-    ----------
-    rankings : sequence of Ranking
-        Of each crime type.
-    observed : ndarray of float64
-        Events, shape (crime types, cells, periods).
-    shares : sequence of float
-        Shares of the active land.
-
-    Returns
-    -------
-    ndarray of float64
-        Events, shape (shares, crime types, periods); fractions where a cell is flagged in part.
-    """
+    """Return the events on flagged land."""
     return np.array(
         [
             [np.einsum("ij,ij->j", one.flagged(share), counts) for one, counts in zip(rankings, observed, strict=True)]
@@ -81,20 +42,6 @@ def hit_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Flo
     It is the mean hit rate over all shares of land from 0 to ``up_to``, divided by that of a random map, which is
     ``up_to / 2``: the mean of the PAI curve, weighted by share. A random map has 1, and nothing has more than
     ``2 / up_to``, of all events on next to no land. The curve is taken as it is, not at points.
-
-    Parameters
-    ----------
-    rankings : sequence of Ranking
-        Of each crime type.
-    observed : ndarray of float64
-        Events, shape (crime types, cells, periods).
-    up_to : float
-        Share of the active land, above 0 and up to 1.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (crime types, periods); NaN without events.
     """
     events, result = observed.sum(axis=1), np.empty((len(rankings), observed.shape[2]))
     for kind, ranking in enumerate(rankings):
@@ -110,20 +57,6 @@ def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[s
     """Return the hit rate and the PAI at each share of land.
 
     PAI, the prediction accuracy index, is hit rate / share (Chainey, Tompson and Uhlig 2008).
-
-    Parameters
-    ----------
-    caught : ndarray of float64
-        Events on flagged land, shape (shares, crime types, periods).
-    events : ndarray of float64
-        All events, shape (crime types, periods).
-    shares : sequence of float
-        Shares of the active land.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``hit_rate_05`` .. and ``pai_05`` .., shape (crime types, periods); NaN without events.
     """
     scores = {}
     for share, flagged_events in zip(shares, caught, strict=True):
@@ -138,20 +71,6 @@ def efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[
 
     PEI, the prediction efficiency index, is events caught / events an oracle of the counts catches on the same
     share of land (Hunt 2016).
-
-    Parameters
-    ----------
-    caught : ndarray of float64
-        Events on flagged land, shape (shares, crime types, periods).
-    best : ndarray of float64
-        Events the oracle catches, same shape.
-    shares : sequence of float
-        Shares of the active land.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``pei_05`` .. (0 to 1, NaN without events) and ``oracle_hits_05`` .., shape (crime types, periods).
     """
     scores = {}
     for share, mine, most in zip(shares, caught, best, strict=True):
@@ -161,24 +80,7 @@ def efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[
 
 
 def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence[float] = CURVE) -> pd.DataFrame:
-    """Return the share of events caught on each share of land, for a curve.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts.
-    area_m2 : ndarray
-        Ground area of each cell, square metres.
-    shares : sequence of float
-        Shares of the active land, from 0 to 1; by default every per cent.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, share, hit_rate, oracle``, pooled over periods, ``all`` over types too
-        (each type ranked on its own); ``oracle`` is the hit rate of whoever knew the counts. A type without
-        events has no curve.
-    """
+    """Return the share of events caught on each share of land, for a curve."""
     observed = np.asarray(replay.observed.values, dtype=float)
     land = np.asarray(area_m2, dtype=float)
     events = observed.sum(axis=(1, 2))

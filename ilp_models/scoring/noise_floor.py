@@ -8,25 +8,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def expected_deviance(mean: npt.ArrayLike, floor: float) -> Floats:
-    """Return the Poisson deviance to expect of a forecast whose rates are the truth.
-
-    Parameters
-    ----------
-    mean : array_like
-        Rates that are forecast and true, in events, >= 0.
-    floor : float
-        The deviance reads smaller forecasts as this many events; the counts still follow ``mean``.
-
-    Returns
-    -------
-    ndarray of float64
-        Expected deviance of each unit, exact to about 1e-8; counts are independent Poisson.
-
-    Examples
-    --------
-    >>> float(expected_deviance(1e-9, 0.005).round(6))
-    0.01
-    """
+    """Return the Poisson deviance to expect of a forecast whose rates are the truth."""
     rate = np.asarray(mean, dtype=float)
     forecast = np.maximum(rate, floor)
     logs = _expected_log_successor(rate)

@@ -28,34 +28,7 @@ _COLUMNS: Final = (
 
 
 def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> pd.DataFrame:
-    """Return the difference in score of every pair of forecasters, with an interval, a test and a verdict.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters; its ``resampling`` makes the intervals.
-    lead : int, default 1
-        Periods ahead.
-    crime_type : str, default "all"
-        A crime type, or their pool.
-    score : str, default "deviance"
-        A score of which one way is better.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once, in the
-        order of the table: ``difference`` is the pooled score of ``forecaster`` less that of ``other``, its interval
-        from resampled blocks of periods at least as long as lead and delay, ``p_value`` of
-        :func:`ilp_models.stats.bootstrap.paired_p_value`, ``holm`` the same adjusted over all pairs (Holm 1979). The
-        verdict on ``forecaster`` is ``better`` or ``worse`` where interval and adjusted test both say so, else ``tie``.
-        Ends and p-values are NaN with too few periods.
-
-    Raises
-    ------
-    InputError
-        If there are no such scores, or no way of the score is better.
-    """
+    """Return the difference in score of every pair of forecasters, with an interval, a test and a verdict."""
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)
     names = np.array(values.columns, dtype=object)

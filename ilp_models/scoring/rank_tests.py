@@ -43,28 +43,6 @@ def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
 
     Neighbouring periods are not independent, as the test wants its cases to be: means over blocks of periods are
     ranked, as long as those of the resampling and at least as long as lead and delay. All pairs are compared at once.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of two forecasters or more; the level of its resampling is the probability that forecasters of one mean
-        rank are told apart nowhere.
-    lead : int, default 1
-        Periods ahead.
-    crime_type : str, default "all"
-        A crime type, or their pool.
-    score : str, default "deviance"
-        A score of which one way is better.
-
-    Returns
-    -------
-    RankTest
-        With fewer than three blocks nobody is told apart.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two forecasters, there are no such scores, or no way of the score is better.
     """
     if len(scores.forecasters) < 2:
         msg = f"Ranks need two forecasters or more, not {scores.forecasters}; add another to model=[...]."

@@ -23,27 +23,6 @@ def pit_histogram(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.D
     The PIT (probability integral transform) of counts without randomisation, of Czado, Gneiting and Held (2009): a
     count spreads evenly between the forecast probabilities of fewer events and of at most as many. If forecasts are
     right every bin holds ``1 / bins``: a U says that they are too narrow, a hill too wide, a slope too low or high.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts; the distribution is the negative binomial of its dispersion.
-    resampling : Resampling
-        How intervals are made.
-    bins : int, default 10
-        Bins of equal width.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, bin, low, high, share, n``: bins from 1, each from ``(bin - 1) / bins`` to
-        ``bin / bins``, the share of counts in it with the ends of its interval, and ``n`` units; for each crime
-        type and ``all``.
-
-    Raises
-    ------
-    InputError
-        If there is less than one bin.
     """
     if bins < 1:
         msg = f"A PIT histogram needs at least one bin, not {bins}."
@@ -78,30 +57,6 @@ def coverage_by_decile(replay: Replay, resampling: Bootstrap, deciles: int = 10)
     Counts are whole: with q the quantile at level p, even a right forecast has fewer than p of the counts below q and
     more than p at most q. Its ``coverage`` counts those below q, and of those equal to q the part
     ``(p - F(q - 1)) / (F(q) - F(q - 1))``, F the forecast distribution: the probability of that is exactly p.
-
-    Parameters
-    ----------
-    replay : Replay
-        Forecasts and counts. F is the negative binomial of the dispersion; where quantiles are of another
-        distribution the part is cut to 0..1 and coverage lies between ``below`` and ``at_most``, which then decide.
-    resampling : Resampling
-        How intervals are made.
-    deciles : int, default 10
-        Number of bins, by quantiles of the expected count over units; equal forecasts share a bin, so there may be
-        fewer. One bin gives the coverage of each type.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, lead, crime_type, decile, expected, level, nominal_low, nominal_high, below, at_most, coverage,
-        low, high, n``: mean expected events of the bin; probability of fewer, and of at most as many, events as the
-        quantile if the forecast is right, and the shares observed; coverage with the ends of its interval, to be
-        compared with ``level``; ``n`` units; for each crime type and ``all``.
-
-    Raises
-    ------
-    InputError
-        If there is less than one bin.
     """
     if deciles < 1:
         msg = f"Coverage needs at least one bin, not {deciles}."

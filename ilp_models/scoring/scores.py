@@ -93,20 +93,7 @@ class Scoring:
         return Bootstrap(self.block, self.draws, self.level, self.seed)
 
     def check_score(self, score: str, setting: str) -> None:
-        """Return nothing if a score is one of those made here of which one way is better, before any work is done.
-
-        Parameters
-        ----------
-        score : str
-            Name of the score.
-        setting : str
-            The setting that names it, for the message.
-
-        Raises
-        ------
-        InputError
-            If no way of it is better, or it is not made with these shares and this harm.
-        """
+        """Return nothing if a score is one of those made here of which one way is better, before any work is done."""
         direction(score)
         stems = [stem for stem in LARGER if self.harm is not None or not stem.startswith(PREFIX)]
         ends = {stem: [*map(label, self.shares), *(["area"] if stem.endswith("pai") else [])] for stem in stems}
@@ -125,23 +112,6 @@ class Scoring:
         The rows ``oracle`` forecast the counts themselves; the rows ``floor (...)`` show what the forecaster
         with the smallest deviance is expected to score if its rates are the truth and counts Poisson, with
         ``observed_total`` as expected.
-
-        Parameters
-        ----------
-        replays : sequence of Replay
-            One for each forecaster and lead; same grid and types, at each lead the same periods and counts.
-        area_m2 : ndarray
-            Ground area of each cell, square metres.
-
-        Returns
-        -------
-        ScoreTable
-            One row for each forecaster, crime type, lead, period and score.
-
-        Raises
-        ------
-        InputError
-            If the replays cannot be compared.
         """
         land = np.asarray(area_m2, dtype=float)
         check(replays, land)

@@ -17,31 +17,6 @@ def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[f
     The index of Levine (2008): share of the events on the flagged land, over the share that the same land had before
     it was flagged, ``(now / events now) / (then / events then)``; 1 where hot spots stay as hot as they were. Then is
     the last period known when the forecast was made.
-
-    Parameters
-    ----------
-    rankings : sequence of Ranking
-        Of each crime type.
-    observed : ndarray of float64
-        Events, shape (crime types, cells, periods).
-    shares : sequence of float
-        Shares of the active land.
-    ahead : int
-        Lead and delay, >= 1: the last period known lies so many before the one that was forecast.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``rri_05`` .., and ``recaptured_now_05`` .., ``recaptured_then_05`` .., whose sums over periods have the pooled
-        index as their ratio (Mantel and Haenszel 1959), shape (crime types, periods). NaN in the first ``ahead``
-        periods and without events now or then; the index also where the land had none then.
-
-    Examples
-    --------
-    >>> land = [Ranking.from_expected(np.array([[2.0, 2.0], [1.0, 1.0]]), np.ones(2))]
-    >>> scores = recaptures(land, np.array([[[8.0, 3.0], [2.0, 3.0]]]), (0.5,), 1)  # 8 of 10 events, then 3 of 6
-    >>> float(scores["rri_50"][0, 1])
-    0.625
     """
     events = observed.sum(axis=1)
     late, early = slice(ahead, None), slice(None, -ahead)
@@ -64,29 +39,7 @@ def recaptures(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[f
 
 
 def displacements(rankings: Sequence[Ranking], area_m2: Floats, shares: Sequence[float]) -> dict[str, Floats]:
-    """Return the share of the flagged land that was not flagged in the period before.
-
-    Parameters
-    ----------
-    rankings : sequence of Ranking
-        Of each crime type.
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-    shares : sequence of float
-        Shares of the active land.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``displacement_05`` .., from 0 (the same land) to 1 (all other land), shape (crime types, periods); NaN in the
-        first period. A cell flagged in part counts by its part.
-
-    Examples
-    --------
-    >>> land = [Ranking.from_expected(np.array([[2.0, 1.0, 1.0], [1.0, 2.0, 2.0]]), np.ones(2))]
-    >>> displacements(land, np.ones(2), (0.5,))["displacement_50"]
-    array([[nan,  1.,  0.]])
-    """
+    """Return the share of the flagged land that was not flagged in the period before."""
     scores = {}
     for share in shares:
         moved = []

@@ -73,16 +73,6 @@ class Bootstrap:
 
         Forecasts ``lead`` periods ahead share their surprises with the ``lead - 1`` next ones; shorter blocks would
         tear these apart and make intervals too narrow.
-
-        Parameters
-        ----------
-        lead : int
-            Periods ahead of the last known one, >= 1: lead and delay; the longest where several are pooled.
-
-        Returns
-        -------
-        Resampling
-            The same with blocks at least as long as the lead.
         """
         return replace(self, block=max(self.block, lead))
 
@@ -92,32 +82,11 @@ class Bootstrap:
         Scores ``lead`` periods ahead are correlated up to ``lead - 1`` periods apart, and Bartlett's weights (Newey
         and West 1987) count the last of these by a small part only; twice as many lags count each by half or more.
         With many more the periods would seldom suffice.
-
-        Parameters
-        ----------
-        lead : int
-            Periods ahead of the last known one, >= 1: lead and delay; the longest where several are pooled.
-
-        Returns
-        -------
-        int
-            One less than the block, or twice the lead less 1, whichever is more.
         """
         return max(self.block - 1, 2 * (lead - 1))
 
     def weights(self, periods: int) -> Floats:
-        """Return how often each period is drawn.
-
-        Parameters
-        ----------
-        periods : int
-            Number of consecutive periods observed, >= 1.
-
-        Returns
-        -------
-        ndarray of float64
-            Whole numbers, shape (draws, periods); each row adds up to ``periods``.
-        """
+        """Return how often each period is drawn."""
         generator = np.random.default_rng(self.seed)
         starts = generator.integers(periods, size=(self.draws, -(-periods // self.block)))
         drawn = (starts[:, :, None] + np.arange(self.block)) % periods
@@ -127,18 +96,7 @@ class Bootstrap:
         return counts.reshape(self.draws, periods).astype(float)
 
     def enough(self, periods: int) -> bool:
-        """Return whether there are enough periods for an interval: at least three blocks.
-
-        Parameters
-        ----------
-        periods : int
-            Number of periods observed.
-
-        Returns
-        -------
-        bool
-            False where an interval would be narrow only for lack of evidence.
-        """
+        """Return whether there are enough periods for an interval: at least three blocks."""
         return periods >= _FEWEST_BLOCKS * self.block
 
     def interval(self, drawn: Floats, periods: int) -> tuple[Floats, Floats]:
@@ -147,18 +105,6 @@ class Bootstrap:
         Plain percentiles of few periods are too narrow: blocks vary less around their own mean than around the
         truth, by ``1 - block / periods``, and that spread is itself estimated, with about ``1.5 * periods /
         block`` degrees of freedom (Kuensch 1989). Percentiles further out make up for both.
-
-        Parameters
-        ----------
-        drawn : ndarray of float64
-            Resampled values, shape (draws, ...).
-        periods : int
-            Number of periods they were drawn from, at least three blocks.
-
-        Returns
-        -------
-        tuple of ndarray
-            Lower and upper ends, shape (...); NaN where a draw is NaN, which says that the evidence is thin.
         """
         freedom = min(periods - 1.0, 1.5 * periods / self.block)
         normal = special.stdtrit(freedom, (1 - self.level) / 2) / np.sqrt(1 - self.block / periods)
@@ -171,17 +117,6 @@ class Bootstrap:
         """Return ratios of sums over periods with their intervals.
 
         A mean is the ratio of summed values to summed ones; a pooled hit rate that of hits to events.
-
-        Parameters
-        ----------
-        numerator, denominator : ndarray of float64
-            Sums within each period, shape (periods, ...).
-
-        Returns
-        -------
-        Estimate
-            Shape (...); NaN where the denominator is 0. The ends are NaN too with fewer than three blocks of
-            periods, or where a draw holds no evidence at all.
         """
         top, bottom = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
         value = _divide(top.sum(axis=0), bottom.sum(axis=0))
@@ -198,18 +133,6 @@ def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:
 
     The test of Diebold and Mariano (1995) with a Bartlett-weighted long-run variance (Newey and West 1987) and
     the small-sample correction of Harvey, Leybourne and Newbold (1997), against Student's t.
-
-    Parameters
-    ----------
-    difference : array_like
-        Difference of the two scores in each of consecutive periods, shape (periods,).
-    lags : int
-        Autocovariances counted, >= 0; see :meth:`Resampling.lags`.
-
-    Returns
-    -------
-    float
-        Two-sided; 1 for identical scores, NaN with fewer than ``3 * (lags + 1)`` periods.
     """
     values = np.asarray(difference, dtype=float)
     size = len(values)

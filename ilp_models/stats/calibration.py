@@ -35,18 +35,7 @@ class CalibrationLine:
     influence: Floats
 
     def intervals(self, resampling: Bootstrap) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return the intervals of the slope and of the intercept.
-
-        Parameters
-        ----------
-        resampling : Resampling
-            Draws whole periods in blocks; the fit is moved by its influences, not run anew.
-
-        Returns
-        -------
-        tuple of (float, float)
-            Lower and upper end for the slope, then for the intercept; NaN with fewer than three blocks of periods.
-        """
+        """Return the intervals of the slope and of the intercept."""
         periods = len(self.influence)
         if not resampling.enough(periods):
             return (np.nan, np.nan), (np.nan, np.nan)
@@ -58,32 +47,7 @@ class CalibrationLine:
 def calibration_line(
     observed: npt.ArrayLike, expected: npt.ArrayLike, weight: npt.ArrayLike = 1.0, floor: float = 0.005
 ) -> CalibrationLine:
-    """Return the Poisson regression of counts on the logarithm of their forecasts (Cox 1958).
-
-    Parameters
-    ----------
-    observed : array_like
-        Events, shape (..., periods).
-    expected : array_like
-        Expected events of the same shape, >= 0.
-    weight : array_like, default 1
-        Weight of each unit, such as a group's share of residents; broadcast against ``observed``.
-    floor : float, default 0.005
-        Smaller forecasts are read as this many events, so that one event where none was expected is not
-        infinite evidence.
-
-    Returns
-    -------
-    CalibrationLine
-        Slope, intercept and what each period contributes to them.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ or a value is NaN or negative.
-    NotRunError
-        If there is no event, all forecasts are alike, or the fit does not settle.
-    """
+    """Return the Poisson regression of counts on the logarithm of their forecasts (Cox 1958)."""
     y, p = np.asarray(observed, dtype=float), np.asarray(expected, dtype=float)
     _check(y, p, floor)
     shape = (-1, y.shape[-1])

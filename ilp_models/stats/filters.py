@@ -16,32 +16,6 @@ def exponential_means(
     """Return exponentially weighted means of the counts, each after some number of periods.
 
     Weights of the past are scaled to sum to 1, so that a short history is not read as a low rate.
-
-    Parameters
-    ----------
-    counts : ndarray
-        Shape (periods, ...), oldest first.
-    half_life : float
-        Periods after which a count weighs half, > 0.
-    seen : ndarray of int
-        Non-decreasing numbers of periods seen; 0 or less gives zeros.
-    out : ndarray, optional
-        Where to put the means; its shape must be that of what is returned, or one that it is broadcast to.
-
-    Returns
-    -------
-    ndarray
-        Shape (len(seen), *counts.shape[1:]), of the type of ``counts``.
-
-    Raises
-    ------
-    InputError
-        If the half-life is not above 0.
-
-    Examples
-    --------
-    >>> exponential_means(np.array([0.0, 1.0, 1.0]), 1.0, np.array([0, 2, 3])).round(3)
-    array([0.   , 0.667, 0.857])
     """
     if not half_life > 0:
         msg = f"A half-life of {half_life:g} periods must be above 0."

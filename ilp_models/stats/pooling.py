@@ -22,28 +22,7 @@ LARGER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pe
 
 
 def direction(score: str) -> int:
-    """Return which way of a score is better.
-
-    Parameters
-    ----------
-    score : str
-        Name from the column ``score``.
-
-    Returns
-    -------
-    int
-        1 where larger is better, -1 where smaller is.
-
-    Raises
-    ------
-    InputError
-        If neither is: a share of flagged land that moved, or a coverage, says something else than good or bad.
-
-    Examples
-    --------
-    >>> direction("deviance"), direction("pai_05")
-    (-1, 1)
-    """
+    """Return which way of a score is better."""
     if score in SMALLER:
         return -1
     if score.rpartition("_")[0] in LARGER:
@@ -56,41 +35,13 @@ def direction(score: str) -> int:
 
 
 def parts_for(score: str, names: Sequence[str]) -> list[str]:
-    """Return those of the stored scores that the pool of one score is made from.
-
-    Parameters
-    ----------
-    score : str
-        Name of the score.
-    names : sequence of str
-        Names of stored scores.
-
-    Returns
-    -------
-    list of str
-        In the order of ``names``; the score itself among them.
-    """
+    """Return those of the stored scores that the pool of one score is made from."""
     wanted = {score, score.replace("pei_", "hit_rate_")}
     return [name for name in names if name in wanted or _is_sum(name)]
 
 
 def pooled_parts(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
-    """Yield each score with the numerator and the denominator of its pooled value.
-
-    Parameters
-    ----------
-    wide : DataFrame
-        One row for each forecaster, crime type, lead and period, one column a stored score, NaN where it is not
-        defined; a column ``forecaster``.
-    names : sequence of str
-        The columns that are scores.
-
-    Yields
-    ------
-    tuple of (str, Series, Series)
-        Name of the pooled score (``squared_error`` is pooled to the square of ``rmse``), numerator, denominator;
-        NaN in rows without the score.
-    """
+    """Yield each score with the numerator and the denominator of its pooled value."""
     for name in names:
         values = wide[name]
         stem, _, label = name.rpartition("_")

@@ -8,24 +8,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def rank_correlation(first: Floats, second: Floats) -> Floats:
-    """Return Spearman's rank correlation over the last axis, equal values sharing their mean rank.
-
-    Parameters
-    ----------
-    first, second : ndarray of float64
-        Of one shape.
-
-    Returns
-    -------
-    ndarray of float64
-        From -1 to 1, without the last axis; NaN with fewer than three values, where one is not finite, or where all of
-        one side are equal.
-
-    Examples
-    --------
-    >>> float(rank_correlation(np.array([1.0, 2.0, 4.0]), np.array([10.0, 20.0, 30.0])))
-    1.0
-    """
+    """Return Spearman's rank correlation over the last axis, equal values sharing their mean rank."""
     known = (np.isfinite(first) & np.isfinite(second)).all(axis=-1)
     if first.shape[-1] < 3:
         return np.full(known.shape, np.nan)
@@ -36,23 +19,7 @@ def rank_correlation(first: Floats, second: Floats) -> Floats:
 
 
 def total_variation(first: Floats, second: Floats) -> Floats:
-    """Return half the sum of absolute differences between two sets of shares, over the last axis.
-
-    Parameters
-    ----------
-    first, second : ndarray of float64
-        Amounts that the shares are taken of.
-
-    Returns
-    -------
-    ndarray of float64
-        From 0 (equal shares) to 1 (nothing in common); NaN where one adds up to nothing.
-
-    Examples
-    --------
-    >>> float(total_variation(np.array([1.0, 1.0]), np.array([3.0, 1.0])))
-    0.25
-    """
+    """Return half the sum of absolute differences between two sets of shares, over the last axis."""
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = first / first.sum(axis=-1, keepdims=True) - second / second.sum(axis=-1, keepdims=True)
     return np.asarray(0.5 * np.abs(gaps).sum(axis=-1))

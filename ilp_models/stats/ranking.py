@@ -34,51 +34,14 @@ class Ranking:
 
     @classmethod
     def from_expected(cls, expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
-        """Return the ranking of cells by expected count per square metre.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Expected events of one crime type, shape (cells, periods), finite and >= 0.
-        area_m2 : ndarray
-            Ground area of each active cell, square metres, > 0.
-
-        Returns
-        -------
-        Ranking
-            Densities within one part in 10**9 of each other are ties; cells whose areas differ by less than half a
-            per cent count as of one size, so that a constant map of squares has no order.
-
-        Raises
-        ------
-        InputError
-            If the shapes do not match, an area is not positive, or an expected count is NaN or negative.
-        """
+        """Return the ranking of cells by expected count per square metre."""
         values, land = np.asarray(expected, dtype=float), np.asarray(area_m2, dtype=float)
         _check(values, land)
         return cls.from_values(values / sizes(land)[:, None], land)
 
     @classmethod
     def from_values(cls, key: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
-        """Return the ranking of cells by some key.
-
-        Parameters
-        ----------
-        key : ndarray
-            What comes first where it is highest, shape (cells, periods), finite and >= 0.
-        area_m2 : ndarray
-            Ground area of each active cell, square metres, > 0; what a share is a share of.
-
-        Returns
-        -------
-        Ranking
-            Keys within one part in 10**9 of each other are ties.
-
-        Raises
-        ------
-        InputError
-            As :meth:`of`.
-        """
+        """Return the ranking of cells by some key."""
         density, land = np.asarray(key, dtype=float), np.asarray(area_m2, dtype=float)
         _check(density, land)
         order = np.argsort(-density, axis=0, kind="stable")
@@ -97,45 +60,12 @@ class Ranking:
         return cls(placed[0], placed[1], land)
 
     def flagged(self, share: float) -> Floats:
-        """Return the fraction of each cell that is flagged, so that exactly a share of the land is.
-
-        Parameters
-        ----------
-        share : float
-            Share of the active land, from 0 to 1.
-
-        Returns
-        -------
-        ndarray of float64
-            Fractions from 0 to 1, shape (cells, periods); cells tied at the edge are flagged in equal parts.
-
-        Raises
-        ------
-        InputError
-            If the share lies outside 0 to 1.
-        """
+        """Return the fraction of each cell that is flagged, so that exactly a share of the land is."""
         budget = _budget(share, self.area_m2)
         return np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
 
     def whole(self, share: float) -> npt.NDArray[np.bool_]:
-        """Return the whole cells that are flagged on a map, never more land than the share allows.
-
-        Parameters
-        ----------
-        share : float
-            Share of the active land, from 0 to 1.
-
-        Returns
-        -------
-        ndarray of bool
-            Shape (cells, periods); the first cells by rank that fit, ties in the order of the grid. None is
-            flagged where the first cell alone is larger than the share.
-
-        Raises
-        ------
-        InputError
-            If the share lies outside 0 to 1.
-        """
+        """Return the whole cells that are flagged on a map, never more land than the share allows."""
         budget = _budget(share, self.area_m2) * (1 + _TIE)
         order = np.argsort(self.before_m2, axis=0, kind="stable")
         result = np.empty(self.before_m2.shape, dtype=bool)
@@ -144,18 +74,7 @@ class Ranking:
 
 
 def sizes(area_m2: Floats) -> Floats:
-    """Return areas to divide by: one for all where they differ only by the scale of a projection.
-
-    Parameters
-    ----------
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-
-    Returns
-    -------
-    ndarray of float64
-        Their mean, where the largest and the smallest differ by less than half a per cent of it; else themselves.
-    """
+    """Return areas to divide by: one for all where they differ only by the scale of a projection."""
     mean = area_m2.mean()
     return np.full_like(area_m2, mean) if np.ptp(area_m2) < _ALIKE * mean else area_m2
 
@@ -167,30 +86,6 @@ def flagged(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic],
     to their area, so the last cell may be flagged in part. On equal squares the events caught are then the
     linear interpolation between the whole numbers of cells next to the share. For several shares of one
     forecast make a :class:`Ranking` once.
-
-    Parameters
-    ----------
-    expected : ndarray
-        Expected events of one crime type, shape (cells, periods), finite and >= 0.
-    area_m2 : ndarray
-        Ground area of each active cell, square metres, > 0.
-    share : float
-        Share of the active land, from 0 to 1.
-
-    Returns
-    -------
-    ndarray of float64
-        Fractions from 0 to 1, shape (cells, periods); ``area_m2 @ fractions`` is ``share`` of the land.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not match or a value is out of its range.
-
-    Examples
-    --------
-    >>> flagged(np.array([[3.0], [1.0], [1.0], [0.0]]), np.ones(4), 0.5).ravel()
-    array([1. , 0.5, 0.5, 0. ])
     """
     return Ranking.from_expected(expected, area_m2).flagged(share)
 

@@ -13,79 +13,23 @@ _PATH_STEPS = re.compile(r"(?:^|(?<=/))\.*(?:/|$)")
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return nested settings as one level of short strings.
-
-    Parameters
-    ----------
-    values : mapping
-        Plain values.
-
-    Returns
-    -------
-    dict
-        String by dotted name; lists are written as JSON, and what is longer than 500 characters ends in ``...``.
-
-    Examples
-    --------
-    >>> flatten({"model": {"ewma": {"half_life": 8}}, "types": ["assault", "robbery"], "seed": None})
-    {'model.ewma.half_life': '8', 'types': '["assault", "robbery"]', 'seed': 'null'}
-    """
+    """Return nested settings as one level of short strings."""
     return {clean_name(name): shorten(_text(value)) for name, value in _leaves(values, "")}
 
 
 def clean_name(name: str) -> str:
-    """Return a name with only the characters that a store accepts.
-
-    Parameters
-    ----------
-    name : str
-        Any name.
-
-    Returns
-    -------
-    str
-        At most 250 characters; others than letters, digits, ``_-. :/`` are replaced by ``_``.
-
-    Examples
-    --------
-    >>> clean_name("hit rate@5%")
-    'hit rate_5_'
-    """
+    """Return a name with only the characters that a store accepts."""
     cleaned = _PATH_STEPS.sub("", _FORBIDDEN.sub("_", name)) or "_"
     return cleaned.removesuffix("/")[:LONGEST_NAME]
 
 
 def shorten(text: str) -> str:
-    """Return a text of at most 500 characters.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The text, or its beginning and ``...``.
-    """
+    """Return a text of at most 500 characters."""
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
 def in_batches(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """Yield the values in lists of at most a given size.
-
-    Parameters
-    ----------
-    values : sequence
-        What to hand over.
-    size : int
-        The most that a store takes at once.
-
-    Yields
-    ------
-    list
-        The next values.
-    """
+    """Yield the values in lists of at most a given size."""
     left = iter(values)
     while batch := list(islice(left, size)):
         yield batch

@@ -41,73 +41,27 @@ class MemoryRun:
     children: list["MemoryRun"] = field(default_factory=list)
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`.
-
-        Parameters
-        ----------
-        values : mapping
-            Plain values.
-        """
+        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`."""
         self.recorded_params.update(flatten(values))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers.
-
-        Parameters
-        ----------
-        values : mapping
-            Number by name.
-        step : int
-            Place in a series; only the last is kept here.
-        """
+        """Record numbers."""
         del step
         self.recorded_metrics.update({clean_name(name): float(value) for name, value in values.items()})
 
     def tags(self, values: Mapping[str, str]) -> None:
-        """Record words by which the run is found again.
-
-        Parameters
-        ----------
-        values : mapping
-            Word by name.
-        """
+        """Record words by which the run is found again."""
         self.recorded_tags.update(values)
 
     def artifact(self, path: Path) -> None:
-        """Record that a file or folder was kept.
-
-        Parameters
-        ----------
-        path : Path
-            It must exist.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        """
+        """Record that a file or folder was kept."""
         if not path.exists():
             raise FileNotFoundError(path)
         self.artifacts.append(path.name)
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MemoryRun"]:
-        """Hold a run below this one.
-
-        Parameters
-        ----------
-        name : str
-            Name of the child.
-        tags : mapping
-            Words by which it is found again.
-        params : mapping
-            Its settings.
-
-        Yields
-        ------
-        MemoryRun
-            The child.
-        """
+        """Hold a run below this one."""
         below = MemoryRun(name)
         self.children.append(below)
         below.tags(tags)
@@ -136,22 +90,7 @@ class InMemoryTracker:
 
     @contextmanager
     def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[MemoryRun]:
-        """Hold a run of a task.
-
-        Parameters
-        ----------
-        task : str
-            Name of the task.
-        tags : mapping
-            Words by which it is found again.
-        config : mapping
-            Resolved settings.
-
-        Yields
-        ------
-        MemoryRun
-            The run.
-        """
+        """Hold a run of a task."""
         run = MemoryRun(task)
         self.runs.append(run)
         run.tags(tags)
@@ -160,19 +99,7 @@ class InMemoryTracker:
             yield run
 
     def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
-        """Point an alias at the folder of a run.
-
-        Parameters
-        ----------
-        name : str
-            Name of the forecaster.
-        alias : str
-            The alias.
-        source : Path
-            Folder of the run.
-        tags : mapping of str to str
-            What the register knows.
-        """
+        """Point an alias at the folder of a run."""
         self.aliases[name, alias] = source, dict(tags)
         if alias == "withdrawn":
             for other in ("approved", "candidate"):
@@ -180,25 +107,7 @@ class InMemoryTracker:
                     del self.aliases[name, other]
 
     def promoted(self, name: str, alias: str) -> str:
-        """Return the folder that an alias points at.
-
-        Parameters
-        ----------
-        name : str
-            Name of the forecaster.
-        alias : str
-            The alias.
-
-        Returns
-        -------
-        str
-            The folder.
-
-        Raises
-        ------
-        StorageError
-            If there is no such alias.
-        """
+        """Return the folder that an alias points at."""
         if (name, alias) not in self.aliases:
             msg = f"No run of {name} has the alias {alias}; see `ilp approve`."
             raise StorageError(msg)

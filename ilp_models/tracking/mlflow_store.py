@@ -44,28 +44,14 @@ class MlflowRun:
     identity: str
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`.
-
-        Parameters
-        ----------
-        values : mapping
-            Plain values; nested mappings are flattened, values over 500 characters are cut.
-        """
+        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`."""
         entries = [Param(name, value) for name, value in flatten(values).items()]
         for batch in in_batches(entries, _WORDS_AT_ONCE):
             with _storing(self.uri):
                 _client(self.uri).log_batch(self.identity, params=batch)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers.
-
-        Parameters
-        ----------
-        values : mapping
-            Number by name.
-        step : int
-            Place in a series.
-        """
+        """Record numbers."""
         now = int(time.time() * 1000)
         entries = [Metric(clean_name(name), float(value), now, step) for name, value in values.items()]
         for batch in in_batches(entries, _METRICS_AT_ONCE):
@@ -73,26 +59,14 @@ class MlflowRun:
                 _client(self.uri).log_batch(self.identity, metrics=batch)
 
     def tags(self, values: Mapping[str, str]) -> None:
-        """Record words by which the run is found again.
-
-        Parameters
-        ----------
-        values : mapping
-            Word by name.
-        """
+        """Record words by which the run is found again."""
         entries = [RunTag(clean_name(name), shorten(str(value))) for name, value in values.items()]
         for batch in in_batches(entries, _WORDS_AT_ONCE):
             with _storing(self.uri):
                 _client(self.uri).log_batch(self.identity, tags=batch)
 
     def artifact(self, path: Path) -> None:
-        """Keep a copy of a file, or of a folder with all in it.
-
-        Parameters
-        ----------
-        path : Path
-            The file or folder.
-        """
+        """Keep a copy of a file, or of a folder with all in it."""
         with _storing(self.uri):
             if path.is_dir():
                 _client(self.uri).log_artifacts(self.identity, str(path), path.name)
@@ -101,22 +75,7 @@ class MlflowRun:
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MlflowRun"]:
-        """Hold a run below this one.
-
-        Parameters
-        ----------
-        name : str
-            Name of the child.
-        tags : mapping
-            Words by which it is found again.
-        params : mapping
-            Its settings.
-
-        Yields
-        ------
-        MlflowRun
-            The child.
-        """
+        """Hold a run below this one."""
         with _hold(self.uri, self.experiment, name, {**tags, "mlflow.parentRunId": self.identity}) as below:
             below.params(params)
             yield below
@@ -144,13 +103,7 @@ class MlflowTracker:
     patience: float = 10.0
 
     def check(self) -> None:
-        """Make the store ready, before any other work.
-
-        Raises
-        ------
-        StorageError
-            If it cannot be reached or written.
-        """
+        """Make the store ready, before any other work."""
         uri, root = self._store()
         with _storing(uri):
             if root is None:
@@ -167,22 +120,7 @@ class MlflowTracker:
 
     @contextmanager
     def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[MlflowRun]:
-        """Hold a run of a task.
-
-        Parameters
-        ----------
-        task : str
-            Name of the task.
-        tags : mapping
-            Words by which it is found again.
-        config : mapping
-            Resolved settings of the whole task; also kept whole as ``config.json``.
-
-        Yields
-        ------
-        MlflowRun
-            The run.
-        """
+        """Hold a run of a task."""
         self.check()
         uri, _ = self._store()
         with _hold(uri, self._open(uri, None), task, {**tags, "task": task}) as run:
@@ -192,39 +130,14 @@ class MlflowTracker:
             yield run
 
     def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
-        """Point an alias of a registered model at the folder of a run; see :class:`ilp_models.domain.tracking.Tracker`.
-
-        Parameters
-        ----------
-        name : str
-            Name of the forecaster.
-        alias : str
-            ``research``, ``candidate``, ``approved`` or ``withdrawn``.
-        source : Path
-            Folder of the run.
-        tags : mapping of str to str
-            What the register knows, for people to look at.
-        """
+        """Point an alias of a registered model at the folder of a run."""
         self.check()
         uri, _ = self._store()
         with _storing(uri):
             registry.promote(_client(uri), name, alias, str(source.resolve()), tags)
 
     def promoted(self, name: str, alias: str) -> str:
-        """Return the folder of the run that an alias points at.
-
-        Parameters
-        ----------
-        name : str
-            Name of the forecaster.
-        alias : str
-            The alias.
-
-        Returns
-        -------
-        str
-            Whoever moved the alias: what lies there must be asked of the register.
-        """
+        """Return the folder of the run that an alias points at."""
         uri, _ = self._store()
         with _storing(uri):
             return registry.promoted(_client(uri), name, alias)

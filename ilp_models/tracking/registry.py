@@ -9,21 +9,7 @@ _SEAL = "audit.decision"
 
 
 def promote(client: MlflowClient, name: str, alias: str, source: str, tags: Mapping[str, str]) -> None:
-    """Point an alias at the version that holds a decision, made where it is missing.
-
-    Parameters
-    ----------
-    client : MlflowClient
-        Of the store.
-    name : str
-        Name of the registered model.
-    alias : str
-        The alias; it is taken from the version that had it before.
-    source : str
-        Folder of the run.
-    tags : mapping of str to str
-        Tags of the version; ``audit.decision`` finds it again.
-    """
+    """Point an alias at the version that holds a decision, made where it is missing."""
     version = _version(client, name, source, tags)
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
@@ -35,22 +21,7 @@ def promote(client: MlflowClient, name: str, alias: str, source: str, tags: Mapp
 
 
 def promoted(client: MlflowClient, name: str, alias: str) -> str:
-    """Return the folder that an alias points at.
-
-    Parameters
-    ----------
-    client : MlflowClient
-        Of the store.
-    name : str
-        Name of the registered model.
-    alias : str
-        The alias.
-
-    Returns
-    -------
-    str
-        The source of the version.
-    """
+    """Return the folder that an alias points at."""
     return str(client.get_model_version_by_alias(name, alias).source)
 
 

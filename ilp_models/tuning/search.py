@@ -78,25 +78,7 @@ class OptunaSearch:
 
     @contextmanager
     def opened(self, folder: Path, key: str) -> Iterator[Trials]:
-        """Hold the trials of a study, made now or continued.
-
-        Parameters
-        ----------
-        folder : Path
-            Where studies are kept: ``<key>.db``, an SQLite file that Optuna's own tools open.
-        key : str
-            Fingerprint of space, data and recipe.
-
-        Yields
-        ------
-        Trials
-            Those judged before, and the way to more.
-
-        Raises
-        ------
-        StorageError
-            If another run holds the study, or the folder cannot be written.
-        """
+        """Hold the trials of a study, made now or continued."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / f"{key}.lock", timeout=0):

@@ -69,18 +69,7 @@ class SearchSetting:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def holds(self, value: Any) -> bool:
-        """Return whether a value is one of those that are searched.
-
-        Parameters
-        ----------
-        value : object
-            A plain value.
-
-        Returns
-        -------
-        bool
-            True within the range, ends included, or among the choices.
-        """
+        """Return whether a value is one of those that are searched."""
         if self.low is None or self.high is None:
             return json.dumps(value, default=str) in [json.dumps(choice) for choice in self.choices]
         return _is_number(value) and self.low <= value <= self.high and not (self.whole and value != int(value))
@@ -93,76 +82,19 @@ class SearchSetting:
 
 
 def read_space(declared: Mapping[str, Any]) -> tuple[SearchSetting, ...]:
-    """Return the settings of a declared space, in alphabetical order, so that the order of declaration decides nothing.
-
-    Parameters
-    ----------
-    declared : mapping
-        ``low``, ``high`` and perhaps ``log``, or ``choices``, by the name of the setting; nested objects are given by
-        points in the name, or by nested mappings.
-
-    Returns
-    -------
-    tuple of Setting
-        One for each.
-
-    Raises
-    ------
-    InputError
-        If an entry is neither a range nor choices.
-
-    Examples
-    --------
-    >>> [one.name for one in read_space({"reach": {"low": 0.5, "high": 2.0}, "offset": {"mix": {"choices": [0, 1]}}})]
-    ['offset.mix', 'reach']
-    """
+    """Return the settings of a search space in alphabetical order, so that their order in the file has no effect."""
     return tuple(sorted(_read(declared), key=lambda setting: setting.name))
 
 
 def check_settings(declared: Mapping[str, Any], params: Mapping[str, Any], forecaster: str) -> None:
-    """Return nothing if a forecaster has every setting that a space names, whatever is said of its values.
-
-    Parameters
-    ----------
-    declared : mapping
-        As for :func:`read_space`.
-    params : mapping of str to object
-        Settings of the forecaster as scikit-learn's ``get_params`` gives them.
-    forecaster : str
-        Its name, for messages.
-
-    Raises
-    ------
-    InputError
-        If it has no such setting.
-    """
+    """Return nothing if a forecaster has every setting that a space names, whatever is said of its values."""
     known = _dotted(params)
     for name, _ in _entries(declared, ""):
         _check_known(name, known, forecaster)
 
 
 def starting_values(space: tuple[SearchSetting, ...], params: Mapping[str, Any], forecaster: str) -> dict[str, Any]:
-    """Return the present value of each setting of a space.
-
-    Parameters
-    ----------
-    space : tuple of Setting
-        What is searched.
-    params : mapping of str to object
-        Settings of the forecaster as scikit-learn's ``get_params`` gives them.
-    forecaster : str
-        Its name, for messages.
-
-    Returns
-    -------
-    dict of str to object
-        Value by name of the setting.
-
-    Raises
-    ------
-    InputError
-        If the space is empty, names a setting the forecaster has not, or leaves out its present value.
-    """
+    """Return the present value of each setting of a space."""
     if not space:
         msg = f"tuning.space is empty: name settings of {forecaster} and their values, such as {_EXAMPLE}."
         raise InputError(msg)

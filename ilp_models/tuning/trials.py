@@ -113,13 +113,7 @@ class Trials:
 
     @property
     def best(self) -> Trial:
-        """The trial with the best score, the oldest among equals.
-
-        Raises
-        ------
-        NotRunError
-            If the forecaster refused all settings.
-        """
+        """The trial with the best score, the oldest among equals."""
         judged = self.judged
         scored = [one for one in judged if one.sums]
         if not scored:
@@ -129,36 +123,14 @@ class Trials:
         return min(scored, key=lambda one: sign * one.value)
 
     def run(self, until: int, start: Mapping[str, Any], judge: Judge) -> Iterator[Trial]:
-        """Yield new trials, each kept before the next is begun.
-
-        Parameters
-        ----------
-        until : int
-            How many trials the study is to have.
-        start : mapping of str to object
-            The first settings.
-        judge : callable
-            Gives the sums of some settings. What it raises, other than errors of storage and of memory, is the reason
-            of a refusal.
-
-        Yields
-        ------
-        Trial
-            The next one.
-        """
+        """Yield new trials, each kept before the next is begun."""
         for number in range(len(self.judged), until):
             asked = self._ask(number, start)
             self._settle(asked, judge, dict(start) if number == 0 else _decode(asked.params))
             yield self.judged[-1]
 
     def importance(self) -> dict[str, float]:
-        """Return each setting's share in the variance of the score over the space, by functional ANOVA.
-
-        Returns
-        -------
-        dict of str to float
-            Largest first, adding up to 1 (Hutter et al. 2014); empty with fewer than four scores, or scores all alike.
-        """
+        """Return each setting's share in the variance of the score over the space, by functional ANOVA."""
         values = [one.value for one in self.judged if one.sums]
         if len(values) < _FEWEST or max(values) == min(values):
             return {}

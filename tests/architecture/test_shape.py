@@ -1,5 +1,7 @@
+import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,29 @@ PRIVATE = re.compile(r"https?://\S+/simple\b|pypi\.(?:org|python)|pythonhosted|/
 TEXT = {".py", ".md", ".yaml", ".toml", ".txt", ".in", ".cfg", ".html", ".json", ".csv", ".ipynb", ".sh", ""}
 
 
+def code_lines(path):
+    """Count the lines that hold code: no blank lines, comments or docstrings."""
+    text = path.read_text(encoding="utf-8")
+    kept = {number for number, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[0] != "#"}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            kept -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(kept)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_file_can_be_read_in_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= 300
+def test_a_file_holds_at_most_300_lines_of_code(path):
+    assert code_lines(path) <= 300
+
+
+def test_no_two_classes_share_a_name():
+    names = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name: count for name, count in names.items() if count > 1} == {}
 
 
 def test_every_name_says_what_is_inside():

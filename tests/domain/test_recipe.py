@@ -1,5 +1,9 @@
+import inspect
+import os
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -8,7 +12,7 @@ from platform import python_version
 import pytest
 
 import ilp_models.domain.recipe as recipe_module
-from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
+from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest, code_only, decision_digest
 
 RECIPE = Recipe({"model": {"window": 52, "name": "mean"}, "grid": {"size": 500}}, "d" * 64, "c" * 64)
 
@@ -44,11 +48,13 @@ def digest_of(package, monkeypatch):
     return code_digest.__wrapped__()
 
 
-@pytest.mark.parametrize("name", ["domain/panel.py", "model/means/ewma.py", "features/means.py", "backtest/replay.py"])
+@pytest.mark.parametrize(
+    "name", ["domain/panel.py", "model/means/ewma.py", "features/means.py", "backtest/replay.py", "stats/filters.py"]
+)
 def test_the_code_digest_follows_the_code_of_forecasts(name, package, monkeypatch):
     before = digest_of(package, monkeypatch)
     path = package / name
-    path.write_text(path.read_text() + "# changed\n")
+    path.write_text(path.read_text() + "CHANGED = 1\n")
     changed = digest_of(package, monkeypatch)
     path.rename(path.with_name("renamed.py"))
     assert len({before, changed, digest_of(package, monkeypatch)}) == 3
@@ -57,7 +63,7 @@ def test_the_code_digest_follows_the_code_of_forecasts(name, package, monkeypatc
 def test_the_code_digest_ignores_reports_and_the_place_of_the_package(package, monkeypatch):
     before = digest_of(package, monkeypatch)
     page = package / "report" / "page.py"
-    page.write_text(page.read_text() + "# changed\n")
+    page.write_text(page.read_text() + "CHANGED = 1\n")
     assert digest_of(package, monkeypatch) == before
     assert digest_of(package.rename(package.parents[1] / "second"), monkeypatch) == before
 
@@ -88,3 +94,103 @@ def test_code_of_no_distribution_is_told_by_its_file(tmp_path, monkeypatch):
     assert before.keys() == {"my_own_method.Mine"}
     path.write_text("class Mine:\n    other = 1\n")
     assert borrowed_code(settings) != before
+
+
+PLAIN = '''import os
+
+
+class A:
+    """One."""
+
+    def f(self):
+        """Two
+
+        # lines.
+        """
+        text = """a
+
+        # content@@
+        """
+        return text + "# no comment", f"{os.sep} # nor this"  # a comment
+'''.replace("@@", "  ")
+OTHERWISE = '''"""Another module docstring."""
+import os
+class A:
+    # why
+    def f(self):
+        """Other words: naïve."""
+
+        text = """a
+
+        # content@@
+        """
+        return text + "# no comment", f"{os.sep} # nor this"
+'''.replace("@@", "  ")
+
+
+def test_prose_and_layout_do_not_count_as_code():
+    assert code_only(PLAIN) == code_only(OTHERWISE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a\n\n", "a\n"),
+        ("# content  ", "# content"),
+        ("# no comment", "# a comment"),
+        ("# nor this", "# nor that"),
+        ("return text", "return  text"),
+    ],
+)
+def test_code_and_the_content_of_strings_count(old, new):
+    assert PLAIN.count(old) == 1
+    assert code_only(PLAIN.replace(old, new)) != code_only(PLAIN)
+
+
+def test_a_docstring_may_share_its_line_and_end_a_body():
+    assert code_only('def f(): """Text."""; return 1\n') == code_only('def f(): """Other."""; return 1\n')
+    assert code_only('x = """a\nb"""  # why\n') == 'x = """a\nb"""'
+
+
+@pytest.mark.parametrize("python", ["python3.12", "python3.13", "python3.14"])
+def test_every_supported_python_sees_the_same_code(python, tmp_path):
+    found = [shutil.which(python), shutil.which(python, path=os.defpath)]
+    other = next(
+        (one for one in found if one and subprocess.run([one, "-c", ""], capture_output=True).returncode == 0), None
+    )
+    if other is None:
+        pytest.skip(f"{python} is not installed")
+    root = Path(recipe_module.__file__).resolve().parents[1]
+    source = Path(recipe_module.__file__).read_text(encoding="utf-8")
+    names = ("code_only", "_comments", "_string_lines", "_docstring")
+    functions = [inspect.getsource(getattr(recipe_module, name)) for name in names]
+    assert all(function in source for function in functions)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "\n".join(
+            [
+                "import ast, hashlib, io, sys, tokenize",
+                "from collections.abc import Iterator, Sequence",
+                "from pathlib import Path",
+                *functions,
+                "for path in sorted(Path(sys.argv[1]).rglob('*.py')):",
+                "    print(path, hashlib.sha256(code_only(path.read_text(encoding='utf-8')).encode()).hexdigest())",
+            ]
+        )
+    )
+    runs = [subprocess.run([one, script, root], capture_output=True, check=True) for one in (sys.executable, other)]
+    assert runs[0].stdout == runs[1].stdout != b""
+
+
+@pytest.mark.parametrize(
+    "name", ["audit/gate.py", "explain/explain.py", "allocation/budget.py", "pipeline/decision.py"]
+)
+def test_the_decision_digest_follows_the_code_that_explains_audits_allocates_and_decides(name, package, monkeypatch):
+    monkeypatch.setattr(recipe_module, "__file__", str(package / "domain" / "recipe.py"))
+    before, forecasts = decision_digest.__wrapped__(), code_digest.__wrapped__()
+    path = package / name
+    path.write_text(path.read_text() + "# prose\n")
+    assert decision_digest.__wrapped__() == before
+    path.write_text(path.read_text() + "CHANGED = 1\n")
+    assert decision_digest.__wrapped__() != before
+    assert code_digest.__wrapped__() == forecasts

@@ -75,7 +75,7 @@ def test_weights_halve_with_age():
 
 def test_a_past_too_short_is_told_with_the_name_of_the_method():
     short = history_of(poisson_counts((2, 12, 12)), GRID)
-    with pytest.raises(NotRunError, match=r"^Ewma cannot be fitted: .*Give more data"):
+    with pytest.raises(NotRunError, match=r"^EWMA cannot be fitted: .*Give more data"):
         Recalibrated(EWMA(), past_periods=10).fit(short)
     with pytest.raises(NotRunError, match=r"not more than past_periods=12\. Give more data or set fewer"):
         Recalibrated(EWMA(), past_periods=12).fit(short)

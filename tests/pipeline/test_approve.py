@@ -173,7 +173,7 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize("place", ["record", "write_subject", "write_bundle", "write_relative_risks", "write_json"])
+@pytest.mark.parametrize("place", ["record", "write_audit_input", "write_bundle", "write_relative_risks", "write_json"])
 def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tmp_path, monkeypatch):
     monkeypatch.setattr(publish, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
@@ -231,14 +231,14 @@ def test_a_decision_that_cannot_be_opened_is_none(place, make):
 
 
 def test_a_decision_withdrawn_while_its_export_is_made_lets_nothing_out(place, monkeypatch):
-    known = RunFolder.permitted
+    known = RunFolder.permitted_decision
 
     def withdrawn_then(left, *words_):
         decision = known(left, *words_)
         perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'")
         return decision
 
-    monkeypatch.setattr(RunFolder, "permitted", withdrawn_then)
+    monkeypatch.setattr(RunFolder, "permitted_decision", withdrawn_then)
     with pytest.raises(WithheldError, match="a mistake in the records"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
     assert not any((place.parent / "export" / "0").iterdir())

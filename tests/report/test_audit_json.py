@@ -35,7 +35,7 @@ def test_reports_are_valid(maker, tmp_path):
 
 def test_admitted_and_approved_reports_are_valid():
     for decision in (makers.admitted(), makers.approved(makers.reviewed())):
-        content = report_content(makers.Dossier(decision))
+        content = report_content(makers.AuditRecord(decision))
         assert valid(content)
     assert content["decision"]["standing"] == "approved"
     assert content["decision"]["admitted"] is False

@@ -20,21 +20,7 @@ _NAN3: Final = (float("nan"),) * 3
 
 
 def check_stability(evidence: CheckContext) -> list[Finding]:
-    """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The explanation, with what was tried on it.
-
-    Returns
-    -------
-    list of Finding
-        ``explanation_stability``: mean rank correlation of the importances of two refits (of the shares of cells, for
-        a method that is a level times a share), with the lowest and the highest of any two as its interval;
-        ``perturbation_agreement``: rank correlation of the importances under both perturbations of columns, where
-        there are two.
-    """
+    """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past."""
     explanation = _own(evidence)
     tried = None if explanation is None else explanation.robustness
     shares = explanation is not None and explanation.method == SHARES
@@ -59,19 +45,7 @@ def check_stability(evidence: CheckContext) -> list[Finding]:
 
 
 def check_proxies(evidence: CheckContext) -> list[Finding]:
-    """Return whether a column, or all columns together, tell the share of a group among an area's residents.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The explanation, which holds what the model saw, and residents.
-
-    Returns
-    -------
-    list of Finding
-        ``proxy_probe`` for each group: the strongest correlation of one column with the group's share, by Fisher's
-        interval; ``proxy_strength``: the cross-validated R2 of the share from all columns.
-    """
+    """Return whether a column, or all columns together, tell the share of a group among an area's residents."""
     return [finding for residents in evidence.residents for finding in _proxies_of(evidence, residents)]
 
 
@@ -107,19 +81,7 @@ def _proxies_of(evidence: CheckContext, residents: Residents) -> list[Finding]:
 
 
 def check_residual_proxies(evidence: CheckContext) -> list[Finding]:
-    """Return whether the forecast errs with the share of a group.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Recorded and expected events, and residents.
-
-    Returns
-    -------
-    list of Finding
-        ``proxy_residual`` for each crime type and group: the correlation over areas and periods of recorded less
-        expected events with the group's share; the interval draws whole areas again.
-    """
+    """Return whether the forecast errs with the share of a group."""
     found = []
     for residents in evidence.residents:
         areas = AreaProfiles.from_residents(residents)
@@ -144,26 +106,7 @@ def check_residual_proxies(evidence: CheckContext) -> list[Finding]:
 
 
 def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature") -> pd.DataFrame:
-    """Return what each feature or family adds to the log risk of a group's residents beyond that of all others.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        Attributions on cells of the same city.
-    grid : Grid
-        The cells of the residents; those that the explanation has beside are left out.
-    residents : Residents
-        Residents of the cells by group.
-    by : str, default "feature"
-        ``feature`` or ``family``.
-
-    Returns
-    -------
-    DataFrame
-        ``crime_type, dimension, group, feature`` (with ``by="feature"``), ``family, gap, multiplier``: the mean
-        attribution weighted by the group's residents less that weighted by the others, and its exponential. The gaps
-        of a group add up to the gap of its mean log risk; ``all`` is the mean over the types.
-    """
+    """Return what each feature or family adds to the log risk of a group's residents beyond that of all others."""
     weights = explanation.shares[..., None]
     phi = np.where(weights > 0, explanation.attributions.values, 0.0)
     position = grid.cells.get_indexer(explanation.log_expected.indexes["cell"])

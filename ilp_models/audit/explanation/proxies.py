@@ -43,18 +43,7 @@ class AreaProfiles:
 
     @classmethod
     def from_residents(cls, residents: Residents) -> "AreaProfiles":
-        """Return the areas of the group table, or each cell where the residents do not tell their areas.
-
-        Parameters
-        ----------
-        residents : Residents
-            Residents of the cells by group.
-
-        Returns
-        -------
-        Areas
-            Only of cells with residents.
-        """
+        """Return the areas of the group table, or each cell where the residents do not tell their areas."""
         known = (residents.area >= 0).any()
         labels = residents.area if known else np.arange(len(residents.total))
         settled = (residents.total > 0) & (labels >= 0)
@@ -66,77 +55,25 @@ class AreaProfiles:
         return cls(place, blank.sums(residents.by_group) / people[:, None], people)
 
     def at(self, grid: Grid, cells: pd.Index) -> "AreaProfiles":
-        """Return the same areas over other cells of the same city.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells they are over now.
-        cells : Index
-            The others; those that the grid does not have lie in no area.
-
-        Returns
-        -------
-        Areas
-            With one place for each of the other cells.
-        """
+        """Return the same areas over other cells of the same city."""
         position = grid.cells.get_indexer(cells)
         return AreaProfiles(np.where(position >= 0, self.place[position], -1), self.shares, self.people)
 
     def sums(self, cells: Floats) -> Floats:
-        """Return sums over the cells of each area.
-
-        Parameters
-        ----------
-        cells : ndarray of float64
-            Shape (cells, ...).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (areas, ...).
-        """
+        """Return sums over the cells of each area."""
         result = np.zeros((len(self.people), *cells.shape[1:]))
         settled = self.place >= 0
         np.add.at(result, self.place[settled], cells[settled])
         return result
 
     def means(self, cells: Floats) -> Floats:
-        """Return means over the cells of each area.
-
-        Parameters
-        ----------
-        cells : ndarray of float64
-            Shape (cells, ...).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (areas, ...).
-        """
+        """Return means over the cells of each area."""
         count = np.bincount(self.place[self.place >= 0], minlength=len(self.people)).astype(float)
         return np.asarray((self.sums(cells).T / np.maximum(count, 1)).T)
 
 
 def column_correlations(explanation: Explanation, areas: AreaProfiles, residents: Residents) -> pd.DataFrame:
-    """Return how each column goes with each group's share of residents, from area to area.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        What the model saw, for every unit.
-    areas : Areas
-        Areas with shares.
-    residents : Residents
-        Names of the groups.
-
-    Returns
-    -------
-    DataFrame
-        ``dimension, group, crime_type, feature, family, correlation``, the strongest of each group first: Pearson's
-        or Spearman's, whichever is further from 0, so that a share written as its logarithm is seen too. Columns
-        that are the same in all areas are left out.
-    """
+    """Return how each column goes with each group's share of residents, from area to area."""
     means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
     kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
     rows: list[pd.DataFrame] = []
@@ -167,21 +104,6 @@ def predictable(explanation: Explanation, areas: AreaProfiles, seed: int) -> Flo
 
     Ridge regression of the shares on the area means of all columns, in logarithms; the penalty is chosen within the
     areas learned from, and every area is predicted by a regression that did not see it.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        What the model saw.
-    areas : Areas
-        Areas with shares.
-    seed : int
-        Seed of the folds.
-
-    Returns
-    -------
-    ndarray of float64
-        One value a group: 1 where columns tell the share exactly, 0 or less where they tell nothing of it; NaN with
-        fewer than 10 areas or equal shares.
     """
     means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
     values = np.sign(means) * np.log1p(np.abs(means))
@@ -206,21 +128,7 @@ def predictable(explanation: Explanation, areas: AreaProfiles, seed: int) -> Flo
 
 
 def residual_correlations(evidence: CheckContext, areas: AreaProfiles) -> Iterator[tuple[str, Estimate]]:
-    """Yield how recorded less expected events go with each group's share, over areas and periods.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Recorded and expected events, and how intervals are drawn.
-    areas : Areas
-        Areas with shares.
-
-    Yields
-    ------
-    tuple of str and Estimate
-        A crime type or ``all``, and Pearson's correlation over all area-periods, one a group: positive where more
-        is recorded than expected the more of the group live in an area. Intervals draw whole areas again.
-    """
+    """Yield how recorded less expected events go with each group's share, over areas and periods."""
     surprise = evidence.observed - np.asarray(evidence.replay.expected.values, dtype=float)
     by_area = areas.sums(surprise.transpose(1, 0, 2))
     generator = np.random.default_rng(evidence.resampling.seed)

@@ -41,18 +41,7 @@ class NearestPoint:
     codes: npt.NDArray[np.int64]
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 away from all points.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the CRS of the points.
-
-        Returns
-        -------
-        ndarray of int64
-            One position an event.
-        """
+        """Return the position of each event's area, -1 away from all points."""
         if len(events) == 0:
             return np.zeros(0, dtype=np.int64)
         far, nearest = cKDTree(self.points).query(events.table[["x", "y"]].to_numpy(dtype=float))
@@ -85,25 +74,7 @@ class FeedbackCity:
 
     @classmethod
     def from_history(cls, history: History, rates: Floats | None = None) -> Self:
-        """Return the city that a history tells of.
-
-        Parameters
-        ----------
-        history : History
-            Its mean counts are taken for the truth.
-        rates : ndarray of float64, optional
-            True events a period instead, shape (crime types, cells), such as those of a simulated city.
-
-        Returns
-        -------
-        City
-            On the areas of :func:`areas_for`.
-
-        Raises
-        ------
-        InputError
-            If the rates are not one for each crime type and cell, finite and >= 0.
-        """
+        """Return the city that a history tells of."""
         mean = history.panel.values.mean(axis=2) if rates is None else np.asarray(rates, dtype=float)
         if mean.shape != history.panel.values.shape[:2] or not (np.isfinite(mean) & (mean >= 0)).all():
             msg = f"True rates are one a crime type and cell, {history.panel.values.shape[:2]}, finite and >= 0."
@@ -114,22 +85,7 @@ class FeedbackCity:
         return cls(level, grid, level.sums(mean[:, :, None])[:, :, 0], mean, history)
 
     def records(self, counts: Counts, first: int, random: np.random.Generator) -> pd.DataFrame:
-        """Return counts written as single records.
-
-        Parameters
-        ----------
-        counts : ndarray of int64
-            Shape (crime types, areas, periods).
-        first : int
-            Number of the first of the periods after the start of the simulation; negative before it.
-        random : Generator
-            Draws the cell of each in proportion to the true rates, and a moment in its period.
-
-        Returns
-        -------
-        DataFrame
-            The columns of events; each is known at once.
-        """
+        """Return counts written as single records."""
         periods = self.periods(first, counts.shape[2] + 1).start_time
         kind, area, period = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
         points, cell = self.grid.locator.points, np.empty(len(kind), dtype=np.int64)  # type: ignore[attr-defined]
@@ -143,22 +99,7 @@ class FeedbackCity:
         return table.assign(x=points[cell, 0], y=points[cell, 1])
 
     def known(self, tables: Sequence[pd.DataFrame], memory: int, now: int) -> History:
-        """Return what is known of the simulated records after some periods.
-
-        Parameters
-        ----------
-        tables : sequence of DataFrame
-            All records so far.
-        memory : int
-            Periods remembered.
-        now : int
-            Periods since the start of the simulation.
-
-        Returns
-        -------
-        History
-            Of the last ``memory`` periods.
-        """
+        """Return what is known of the simulated records after some periods."""
         start, end = (self.periods(at, 1)[0].start_time for at in (now - memory, now))
         table = pd.concat(list(tables), ignore_index=True)
         table = table[(table["occurred_at"] >= start) & (table["occurred_at"] < end)].reset_index(drop=True)
@@ -166,20 +107,7 @@ class FeedbackCity:
         return History.from_events(end, events, self.grid, self.real.calendar, self.real.layers)
 
     def periods(self, first: int, count: int) -> pd.PeriodIndex:
-        """Return periods counted from the start of the simulation.
-
-        Parameters
-        ----------
-        first : int
-            Number of the first one, 0 for the first after the real history's cutoff.
-        count : int
-            How many.
-
-        Returns
-        -------
-        PeriodIndex
-            Consecutive.
-        """
+        """Return periods counted from the start of the simulation."""
         start = self.real.calendar.ahead(self.real.cutoff, 1)[0]
         return pd.period_range(start + first, periods=count, freq=self.real.calendar.freq)
 
@@ -195,19 +123,7 @@ class FeedbackCity:
 
 
 def areas_for(grid: Grid) -> AreaLevel:
-    """Return the areas that a simulation runs on: coarse enough that each has events to learn from.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-
-    Returns
-    -------
-    Level
-        The finest level of parent areas with 10 to 300 of them; else the cells themselves where there are no more
-        than 300; else square blocks of cells, about 150.
-    """
+    """Return the areas that a simulation runs on: coarse enough that each has events to learn from."""
     levels = [level for level in area_levels(grid)[1:] if _FEWEST <= len(level.areas) <= _MOST]
     if levels:
         return max(levels, key=lambda level: len(level.areas))

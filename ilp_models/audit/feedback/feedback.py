@@ -78,39 +78,11 @@ class Feedback:
             raise InputError(msg)
 
     def rate_of(self, crime_type: str) -> float | None:
-        """Return the chance of a report of one crime type.
-
-        Parameters
-        ----------
-        crime_type : str
-            Its name.
-
-        Returns
-        -------
-        float or None
-            None where it is unknown.
-        """
+        """Return the chance of a report of one crime type."""
         return self.reporting.get(crime_type) if isinstance(self.reporting, Mapping) else self.reporting
 
     def reported(self, crime_types: tuple[str, ...]) -> Floats:
-        """Return the chance that an event outside patrolled land is recorded; 0 where it is unknown.
-
-        Parameters
-        ----------
-        crime_types : tuple of str
-            Crime types.
-
-        Returns
-        -------
-        ndarray of float64
-            One a crime type.
-
-        Raises
-        ------
-        InputError
-            If it is unknown for a crime type and no exploration would show what patrols do not see, or named for a
-            type that is none.
-        """
+        """Return the chance that an event outside patrolled land is recorded; 0 where it is unknown."""
         strange = sorted(set(self.reporting) - set(crime_types)) if isinstance(self.reporting, Mapping) else []
         if strange:
             msg = f"audit.feedback.reporting names {strange[0]!r}; the crime types are {', '.join(crime_types)}."
@@ -178,20 +150,7 @@ class FeedbackOutcome:
     observed: pd.DataFrame
 
     def final(self, crime_type: str, records: str) -> Floats:
-        """Return the distance at the last fit.
-
-        Parameters
-        ----------
-        crime_type : str
-            One of them, or ``all``.
-        records : str
-            ``complete``, ``followed`` or ``weighted``.
-
-        Returns
-        -------
-        ndarray of float64
-            One a replicate; none where it was not simulated.
-        """
+        """Return the distance at the last fit."""
         rows = self.trajectory
         rows = rows[(rows["crime_type"] == crime_type) & (rows["records"] == records)]
         return np.asarray(rows.loc[rows["period"] == rows["period"].max(), "distance"], dtype=float)
@@ -201,19 +160,6 @@ class FeedbackOutcome:
 
         Sampling noise alone keeps any forecast from the truth; what feedback adds is the difference to the same
         simulation, with the same events, in which all of them are recorded.
-
-        Parameters
-        ----------
-        crime_type : str
-            One of them, or ``all``.
-        records : str, default "followed"
-            ``followed``, or ``weighted`` for the corrected records.
-
-        Returns
-        -------
-        tuple of float
-            Mean over replicates and the ends of Student's interval; NaN where there are none, the ends also with one
-            replicate.
         """
         apart = self.final(crime_type, records)
         if len(apart) == 0:
@@ -229,24 +175,7 @@ class FeedbackOutcome:
 def check_feedback(
     evidence: CheckContext, outcome: FeedbackOutcome | None, problem: str = "It was not simulated."
 ) -> list[Finding]:
-    """Return how far records that follow its own maps would lead the forecaster from the truth.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Limits, and the crime types audited.
-    outcome : FeedbackOutcome or None
-        What the simulation came to.
-    problem : str, optional
-        Why there is none, and what to do, where there is none.
-
-    Returns
-    -------
-    list of Finding
-        For each crime type and their pool ``feedback_distance`` (see :meth:`FeedbackOutcome.excess`) and
-        ``feedback_observed`` (share of areas that are ever observed); ``feedback_corrected``, the distance that is left
-        with weights, is only reported.
-    """
+    """Return how far records that follow its own maps would lead the forecaster from the truth."""
     return [finding for name in evidence.scopes for finding in _of_type(evidence, outcome, problem, name)]
 
 

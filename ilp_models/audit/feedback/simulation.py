@@ -40,29 +40,6 @@ def simulate_feedback(
     The areas are parent areas of the grid where there are 10 to 300 of them: with the few events of a cell nothing
     could be told from noise. True rates are the mean counts of the history, so that a bias already in the records
     is part of this truth: the simulation tells what the forecaster would add, not what was done before.
-
-    Parameters
-    ----------
-    forecaster : Forecaster
-        Need not be fitted; clones of it are.
-    history : History
-        The real city.
-    patrols : Patrols
-        What a map decides.
-    settings : Feedback
-        How long, how often, how many times, and what is reported.
-    rates : ndarray of float64, optional
-        True events a period, shape (crime types, cells), instead of the history's means.
-
-    Returns
-    -------
-    FeedbackOutcome
-        Without weighted records where some events have no chance of being recorded: nothing corrects that.
-
-    Raises
-    ------
-    InputError
-        If what is reported is unknown and nothing is explored.
     """
     reported = settings.reported(history.events.crime_types)
     city = FeedbackCity.from_history(history, rates)

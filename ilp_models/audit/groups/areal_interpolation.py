@@ -65,20 +65,7 @@ class AreaCounts:
 
     @classmethod
     def from_rows(cls, dimension: str, rows: pd.DataFrame) -> "AreaCounts":
-        """Return the counts of the rows of one dimension.
-
-        Parameters
-        ----------
-        dimension : str
-            Its name.
-        rows : DataFrame
-            Columns area, group, population, residents.
-
-        Returns
-        -------
-        AreaCounts
-            Areas and groups in alphabetical order.
-        """
+        """Return the counts of the rows of one dimension."""
         wide = rows.pivot_table(index="area", columns="group", values="population", sort=True)
         total = rows.groupby("area")["residents"].max().reindex(wide.index)
         return cls(dimension, wide.index, tuple(map(str, wide.columns)), wide.to_numpy(), total.to_numpy())
@@ -112,18 +99,7 @@ class ArealInterpolation:
     strange: tuple[str, ...] = ()
 
     def residents(self, counts: AreaCounts) -> Residents:
-        """Return the residents of each cell.
-
-        Parameters
-        ----------
-        counts : AreaCounts
-            Residents of the same areas, in any order.
-
-        Returns
-        -------
-        Residents
-            Those without a cell, and an estimate for cells without an area, are ``missing``.
-        """
+        """Return the residents of each cell."""
         place = counts.areas.get_indexer(self.areas)
         by_area, total = counts.by_group[place], counts.total[place]
         placed = self._placed
@@ -147,20 +123,7 @@ class ArealInterpolation:
         )
 
     def redrawn(self, residents: Residents, counts: AreaCounts) -> Residents:
-        """Return residents laid out anew by other counts of the same areas.
-
-        Parameters
-        ----------
-        residents : Residents
-            As :meth:`residents` made them.
-        counts : AreaCounts
-            A draw of the counts that they were made of.
-
-        Returns
-        -------
-        Residents
-            What is missing or moved is left as it was.
-        """
+        """Return residents laid out anew by other counts of the same areas."""
         place = counts.areas.get_indexer(self.areas)
         by_area, placed = counts.by_group[place], self._placed
         here = np.flatnonzero(placed > 0)
@@ -191,22 +154,7 @@ class ArealInterpolation:
 
 
 def by_parent(areas: pd.Index, labels: pd.Index, land: Floats) -> ArealInterpolation:
-    """Return the spread over cells that each name their area, in proportion to ground area.
-
-    Parameters
-    ----------
-    areas : Index of str
-        Areas of the table.
-    labels : Index of str
-        Area of each cell, empty where it has none.
-    land : ndarray of float64
-        Ground area of each cell.
-
-    Returns
-    -------
-    Spread
-        All residents of an area with cells have one.
-    """
+    """Return the spread over cells that each name their area, in proportion to ground area."""
     place = areas.get_indexer(labels)
     known = place >= 0
     whole = np.bincount(place[known], weights=land[known], minlength=len(areas))
@@ -222,27 +170,6 @@ def by_overlay(areas: pd.Index, polygons: NamedPolygons, grid: Grid, *, spread_o
 
     The residents of an area are taken to live evenly on its ground; where its polygons carry weights, evenly within
     each of them, and in proportion to the weights among them.
-
-    Parameters
-    ----------
-    areas : Index of str
-        Areas of the table.
-    polygons : NamedPolygons
-        Their ground.
-    grid : Grid
-        The cells.
-    spread_outside : bool
-        Whether residents of ground without a cell are put into the area's other cells; otherwise they have none.
-
-    Returns
-    -------
-    Spread
-        By ``area overlay`` or ``weighted overlay``.
-
-    Raises
-    ------
-    InputError
-        If no polygon bears the name of an area, or none of them meets the grid.
     """
     place = areas.get_indexer(pd.Index(polygons.names))
     _refuse_others(areas, polygons.names, place)

@@ -46,18 +46,7 @@ class CountColumns:
         used_columns(self.dimensions)
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents of each area by group.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, dimension, group, population, residents.
-
-        Raises
-        ------
-        InputError
-            If a file cannot be used.
-        """
+        """Return the residents of each area by group."""
         tables = []
         for path in paths_of(self.path):
             table = read_text(path)

@@ -13,23 +13,7 @@ Paths = str | Sequence[str]
 
 
 def paths_of(path: Paths) -> list[str]:
-    """Return a list of files that are all there.
-
-    Parameters
-    ----------
-    path : str or sequence of str
-        One file or several.
-
-    Returns
-    -------
-    list of str
-        The paths.
-
-    Raises
-    ------
-    InputError
-        If there is no file at one of them.
-    """
+    """Return a list of files that are all there."""
     paths = [path] if isinstance(path, str) else list(path)
     absent = [one for one in paths if not Path(one).is_file()]
     if absent or not paths:
@@ -39,23 +23,7 @@ def paths_of(path: Paths) -> list[str]:
 
 
 def read_text(path: str) -> pd.DataFrame:
-    """Return a CSV or Parquet file as text, names and cells without blanks around them.
-
-    Parameters
-    ----------
-    path : str
-        The file, in UTF-8 or Windows-1252.
-
-    Returns
-    -------
-    DataFrame
-        Every cell a string, empty where there is nothing.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+    """Return a CSV or Parquet file as text, names and cells without blanks around them."""
     try:
         if Path(path).suffix == ".parquet":
             table = pd.read_parquet(path).astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell))
@@ -70,22 +38,7 @@ def read_text(path: str) -> pd.DataFrame:
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
-    """Return nothing if a table has some columns, each once.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The table.
-    columns : sequence of str
-        What it must have.
-    where : str
-        What the table is, as the message says it.
-
-    Raises
-    ------
-    InputError
-        With the nearest names if one is not there.
-    """
+    """Return nothing if a table has some columns, each once."""
     for column in columns:
         if column not in table.columns:
             near = get_close_matches(column, map(str, table.columns), n=3, cutoff=0.5)
@@ -95,25 +48,7 @@ def need_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> Non
 
 
 def numbers(text: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return a table of text as numbers; commas of thousands are dropped.
-
-    Parameters
-    ----------
-    text : DataFrame
-        Areas by columns.
-    where : str
-        What the table is, as the message says it.
-
-    Returns
-    -------
-    DataFrame
-        Counts >= 0.
-
-    Raises
-    ------
-    InputError
-        If a cell is no count: suppressed, annotated or negative.
-    """
+    """Return a table of text as numbers; commas of thousands are dropped."""
     values = text.apply(lambda column: pd.to_numeric(column.str.replace(",", ""), errors="coerce")).astype(float)
     bad = ~(values.ge(0) & values.lt(np.inf)).to_numpy()
     if bad.any():
@@ -128,27 +63,7 @@ def numbers(text: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -> pd.DataFrame:
-    """Return the columns of several tables of the same areas as one table.
-
-    Parameters
-    ----------
-    tables : sequence of DataFrame
-        Areas by columns, as text.
-    columns : sequence of str
-        What is wanted of them; each from the first table that has it.
-    where : str
-        What the tables are, as the message says it.
-
-    Returns
-    -------
-    DataFrame
-        Areas by the columns wanted.
-
-    Raises
-    ------
-    InputError
-        If no table has a column, an area repeats, or a table lacks an area that another one has.
-    """
+    """Return the columns of several tables of the same areas as one table."""
     need_columns(pd.DataFrame(columns=[name for table in tables for name in table.columns]), columns, where)
     for table in tables:
         if not table.index.is_unique:
@@ -168,29 +83,7 @@ def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -
 
 
 def only_prefixed(table: pd.DataFrame, names: pd.Series, only: Sequence[str], where: str) -> pd.DataFrame:
-    """Return the rows whose name starts with one of some words.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The table.
-    names : Series of str
-        What is looked at, one a row.
-    only : sequence of str
-        The words; all rows are kept where there are none.
-    where : str
-        What the table is, as the message says it.
-
-    Returns
-    -------
-    DataFrame
-        A part of the table.
-
-    Raises
-    ------
-    InputError
-        If one of the words starts no name.
-    """
+    """Return the rows whose name starts with one of some words."""
     if not only:
         return table
     idle = [word for word in only if not names.str.startswith(str(word)).any()]

@@ -48,26 +48,7 @@ class Crosswalk:
             raise InputError(msg)
 
     def carried(self, counts: pd.DataFrame, *, squared: bool = False) -> pd.DataFrame:
-        """Return counts by areas of the grid.
-
-        Parameters
-        ----------
-        counts : DataFrame
-            Published areas by columns.
-        squared : bool, default False
-            Whether the counts are margins of error, which add by their squares.
-
-        Returns
-        -------
-        DataFrame
-            Areas of the grid by the same columns.
-
-        Raises
-        ------
-        InputError
-            If a published area is in no pair or only partly, is divided without weights, or an area of the grid lacks
-            some of its parts.
-        """
+        """Return counts by areas of the grid."""
         if self.path is None:
             return counts
         pairs = self._pairs()

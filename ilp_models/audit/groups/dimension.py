@@ -57,25 +57,7 @@ class Dimension:
         return list(dict.fromkeys(name for one in lists for name in _listed(one)))
 
     def rows(self, counts: pd.DataFrame, margins: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Return the groups of each area.
-
-        Parameters
-        ----------
-        counts : DataFrame
-            Areas by columns.
-        margins : DataFrame, optional
-            Margins of error of the same; margins of a sum are the root of the sum of squares.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, group, population, residents, and margin where margins are given.
-
-        Raises
-        ------
-        InputError
-            If the groups are more than the residents, so that there is no rest.
-        """
+        """Return the groups of each area."""
         wide = pd.DataFrame({name: counts[_listed(columns)].sum(axis=1) for name, columns in self.groups.items()})
         total = wide.sum(axis=1) if self.residents is None else counts[_listed(self.residents)].sum(axis=1)
         if self.rest is not None:
@@ -108,44 +90,13 @@ class Dimension:
 def group_rows(
     dimensions: Mapping[str, Dimension], counts: pd.DataFrame, margins: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the groups of all dimensions as one plain table.
-
-    Parameters
-    ----------
-    dimensions : mapping of str to Dimension
-        What is made of the columns.
-    counts : DataFrame
-        Areas by columns.
-    margins : DataFrame, optional
-        Margins of error of the same.
-
-    Returns
-    -------
-    DataFrame
-        Columns area, dimension, group, population, residents, and margin where margins are given.
-    """
+    """Return the groups of all dimensions as one plain table."""
     made = [one.rows(counts, margins).assign(dimension=name) for name, one in dimensions.items()]
     return pd.concat(made, ignore_index=True)
 
 
 def used_columns(dimensions: Mapping[str, Dimension]) -> list[str]:
-    """Return the columns that the dimensions are made of, each once.
-
-    Parameters
-    ----------
-    dimensions : mapping of str to Dimension
-        At least one.
-
-    Returns
-    -------
-    list of str
-        In the order of the settings.
-
-    Raises
-    ------
-    InputError
-        If there is no dimension.
-    """
+    """Return the columns that the dimensions are made of, each once."""
     if not dimensions:
         msg = "No dimension is made of the publisher's table; declare some in audit.groups.source.dimensions."
         raise InputError(msg)

@@ -52,18 +52,7 @@ class CensusBulkTables:
         used_columns(self.dimensions)
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents, or households, of each LSOA by group.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, dimension, group, population, residents.
-
-        Raises
-        ------
-        InputError
-            If a file has another layout or other areas, or a code is in no pair of the crosswalk.
-        """
+        """Return the residents, or households, of each LSOA by group."""
         tables = [self._read(path) for path in paths_of(self.path)]
         where = f"The census table of audit.groups.source.path={self.path}"
         counts = numbers(joined(tables, used_columns(self.dimensions), where), where)

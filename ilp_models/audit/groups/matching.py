@@ -9,20 +9,7 @@ from ilp_models.domain.errors import InputError
 
 
 def refuse_another_city(areas: pd.Series, labels: pd.Index) -> None:
-    """Return nothing if a table and a grid have an area in common.
-
-    Parameters
-    ----------
-    areas : Series of str
-        Areas of the table.
-    labels : Index of str
-        Area of each cell.
-
-    Raises
-    ------
-    InputError
-        If they have none.
-    """
+    """Return nothing if a table and a grid have an area in common."""
     if not labels.isin(areas).any():
         msg = (
             f"No area of the group table is an area of the grid: the table has {areas.iloc[0]!r}, the grid "
@@ -32,20 +19,7 @@ def refuse_another_city(areas: pd.Series, labels: pd.Index) -> None:
 
 
 def refuse_strange(spread: ArealInterpolation, dimension: str) -> None:
-    """Return nothing if the table holds all areas of the grid.
-
-    Parameters
-    ----------
-    spread : Spread
-        How residents are laid on cells.
-    dimension : str
-        The dimension of the table.
-
-    Raises
-    ------
-    InputError
-        With the names nearest to those that it does not hold.
-    """
+    """Return nothing if the table holds all areas of the grid."""
     if not spread.strange:
         return
     told = []

@@ -20,29 +20,6 @@ def drawn_counts(counts: Floats, draws: int, seed: int, margins: Floats | None =
     A margin of error gives a normal error with the standard deviation margin / 1.645. A count rounded at random to a
     multiple of b may stand for any count less than b away, the less likely the further: the error is triangular. Draws
     below 0 become 0. The errors of different counts are drawn independently, as offices publish no more.
-
-    Parameters
-    ----------
-    counts : ndarray of float64
-        Published counts, any shape.
-    draws : int
-        How many tables.
-    seed : int
-        Seed of the draws.
-    margins : ndarray of float64, optional
-        Margins of error at 90 %, shape of ``counts``.
-    rounding : float, default 0
-        Base of random rounding, 5 for census counts of Canada; 0 for counts that are not rounded.
-
-    Returns
-    -------
-    ndarray of float64
-        The draws along a first axis before those of ``counts``.
-
-    Raises
-    ------
-    InputError
-        If a margin is missing or negative.
     """
     if margins is not None and not (np.isfinite(margins) & (margins >= 0)).all():
         msg = "A count has no margin of error >= 0; give one for each count, or set audit.groups.margin=null."
@@ -58,22 +35,7 @@ def drawn_counts(counts: Floats, draws: int, seed: int, margins: Floats | None =
 
 
 def redrawn(counts: AreaCounts, by_group: Floats, *, overlapping: bool) -> AreaCounts:
-    """Return counts with the groups of a draw, and all residents to match.
-
-    Parameters
-    ----------
-    counts : AreaCounts
-        As published.
-    by_group : ndarray of float64
-        A draw of the groups.
-    overlapping : bool
-        Whether groups overlap, so that all residents do not follow from them; then none is larger than all.
-
-    Returns
-    -------
-    AreaCounts
-        Of the same areas.
-    """
+    """Return counts with the groups of a draw, and all residents to match."""
     if overlapping:
         return replace(counts, by_group=np.minimum(by_group, counts.total[:, None]))
     total = counts.total - counts.by_group.sum(axis=1) + by_group.sum(axis=1)

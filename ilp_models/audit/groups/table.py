@@ -39,13 +39,7 @@ class GroupSource(Protocol):
     """A source of events, or a publisher's table, that knows the residents of its areas."""
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents of each area by group.
-
-        Returns
-        -------
-        DataFrame
-            One row an area, dimension and group.
-        """
+        """Return the residents of each area by group."""
         ...
 
 
@@ -53,28 +47,11 @@ class PolygonSource(Protocol):
     """A file of named polygons, or none."""
 
     def read(self, crs: str) -> NamedPolygons | None:
-        """Return the polygons, None where no file is given.
-
-        Parameters
-        ----------
-        crs : str
-            Projected coordinate reference system to bring them to.
-
-        Returns
-        -------
-        NamedPolygons or None
-            Named as the areas of the table.
-        """
+        """Return the polygons, None where no file is given."""
         ...
 
     def digest(self) -> str:
-        """Return a SHA-256 of the file, empty where none is given.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
-        """
+        """Return a SHA-256 of the file, empty where none is given."""
         ...
 
 
@@ -157,19 +134,7 @@ class GroupTable:
             raise InputError(msg)
 
     def read(self) -> pd.DataFrame:
-        """Return the validated table.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, dimension, group (text), population, residents (persons), and margin where one is named.
-
-        Raises
-        ------
-        InputError
-            If there is no table, it cannot be read, a row is missing, nameless, repeated or negative, or groups or
-            shares do not sum.
-        """
+        """Return the validated table."""
         table = self._named(self._raw())
         check_rows(table)
         if self.share is not None:
@@ -191,47 +156,11 @@ class GroupTable:
 
         The residents of an area are spread over its active cells in proportion to ground area, so that each cell
         has the shares of its area. With polygons they go to the cells that the area's ground lies in.
-
-        Parameters
-        ----------
-        grid : Grid
-            Cells with parent areas.
-
-        Returns
-        -------
-        tuple of Residents
-            One for each dimension of the table.
-
-        Raises
-        ------
-        InputError
-            As :meth:`read`, and if no area of the table is an area of the grid, or some area of the grid is not in a
-            table that must hold them all.
         """
         return tuple(spread.residents(counts) for counts, spread, _ in self._laid(grid))
 
     def drawn(self, grid: Grid, draws: int, seed: int = 0) -> Iterator[tuple[Residents, ...]]:
-        """Yield the residents of each cell by tables that the published one may stand for.
-
-        Parameters
-        ----------
-        grid : Grid
-            Cells with parent areas.
-        draws : int
-            How many tables.
-        seed : int, default 0
-            Seed of the draws.
-
-        Yields
-        ------
-        tuple of Residents
-            One for each dimension; as :meth:`on` where neither ``margin`` nor ``rounding`` is set.
-
-        Raises
-        ------
-        InputError
-            As :meth:`on`, and if a margin is missing.
-        """
+        """Yield the residents of each cell by tables that the published one may stand for."""
         laid = []
         for at, (counts, spread, margins) in enumerate(self._laid(grid)):
             drawn = drawn_counts(counts.by_group, draws, seed + at, margins, self.rounding)
@@ -245,13 +174,7 @@ class GroupTable:
             )
 
     def digest(self) -> str:
-        """Return a SHA-256 of the validated table and of its polygons.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
-        """
+        """Return a SHA-256 of the validated table and of its polygons."""
         table = self.read().to_csv(index=False)
         return hashlib.sha256(f"{table}{self.polygons.digest() if self.polygons else ''}".encode()).hexdigest()
 

@@ -59,18 +59,7 @@ class NeighbourhoodProfiles:
             raise InputError(msg)
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents of each neighbourhood by group.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, dimension, group, population, residents.
-
-        Raises
-        ------
-        InputError
-            If the file has another layout, a row is missing or stands twice, or neighbourhoods do not sum to the city.
-        """
+        """Return the residents of each neighbourhood by group."""
         table = read_text(self.path)
         need_columns(table, [*_LABELS, _CITY], self.path)
         places = list(table.columns[table.columns.get_loc(_CITY) :])  # the city first

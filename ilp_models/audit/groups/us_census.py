@@ -53,18 +53,7 @@ class CensusDownloads:
         used_columns(self.dimensions)
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents of each tract or block group by group.
-
-        Returns
-        -------
-        DataFrame
-            Columns area, dimension, group, population, residents, and margin where the files have margins of error.
-
-        Raises
-        ------
-        InputError
-            If a file has another layout, holds areas of another level or of several, or withholds a count.
-        """
+        """Return the residents of each tract or block group by group."""
         tables = [self._read(path) for path in paths_of(self.path)]
         where, wanted = f"The census table of audit.groups.source.path={self.path}", used_columns(self.dimensions)
         counts = numbers(joined(tables, wanted, where), where)

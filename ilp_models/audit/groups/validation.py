@@ -13,18 +13,7 @@ _ROUNDING: Final = 5.0  # persons a group: census offices publish small counts r
 
 
 def check_rows(table: pd.DataFrame) -> None:
-    """Return nothing if each row is a count of residents under a name of its own.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns area, dimension, group, population and perhaps share, residents.
-
-    Raises
-    ------
-    InputError
-        If there is no row, a number is missing, negative or infinite, a name is missing, or a row repeats or lacks.
-    """
+    """Return nothing if each row is a count of residents under a name of its own."""
     numbers = table[table.columns.intersection(["population", "share", "residents"])]
     bad = ~(numbers.ge(0) & numbers.lt(np.inf)).all(axis=1)
     if table.empty or bad.any():
@@ -51,22 +40,7 @@ def check_rows(table: pd.DataFrame) -> None:
 
 
 def check_shares(table: pd.DataFrame, overlapping: Sequence[str], tolerance: float) -> None:
-    """Return nothing if shares are parts of 1 and those of exclusive groups sum to 1.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns area, dimension, group, share, residents.
-    overlapping : sequence of str
-        Dimensions whose groups overlap.
-    tolerance : float
-        Largest distance of a sum from 1.
-
-    Raises
-    ------
-    InputError
-        If a share is above 1 or shares do not sum; areas without residents are not looked at.
-    """
+    """Return nothing if shares are parts of 1 and those of exclusive groups sum to 1."""
     percent = table["share"] > 1 + tolerance
     if percent.any():
         share = table.loc[percent, "share"].iloc[0]
@@ -85,22 +59,7 @@ def check_shares(table: pd.DataFrame, overlapping: Sequence[str], tolerance: flo
 
 
 def check_sums(table: pd.DataFrame, overlapping: Sequence[str], tolerance: float) -> None:
-    """Return nothing if the groups of each exclusive dimension sum to the residents of each area.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Columns area, dimension, group, population, residents.
-    overlapping : sequence of str
-        Dimensions whose groups overlap: none of them may be larger than the residents.
-    tolerance : float
-        Largest relative difference, or 5 persons a group.
-
-    Raises
-    ------
-    InputError
-        If groups do not sum, an overlapping group is larger than the residents, or nobody belongs to a group.
-    """
+    """Return nothing if the groups of each exclusive dimension sum to the residents of each area."""
     apart = table["dimension"].isin(list(overlapping))
     _check_overlapping(table[apart], tolerance)
     areas = (

@@ -25,19 +25,6 @@ def check_groups(evidence: CheckContext) -> list[Finding]:
     """Return what forecasts and flagged land mean for every group, dimension by dimension.
 
     All intervals are over blocks of periods, plain: they hold for this city and this map, as a gate needs them.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Flags, forecasts, recorded events and residents.
-
-    Returns
-    -------
-    list of Finding
-        For each crime type and group ``need_adjusted_ratio`` and ``baseline_exposure_ratio``; for each crime type and
-        dimension ``coverage_ratio``, ``bias_ratio`` and ``permanently_flagged``; ``closed_form`` for each dimension.
-        Only reported, for each crime type and group, are ``exposure``, ``exposure_ratio``, ``coverage``, ``d2``,
-        ``over_prediction`` and ``under_prediction``.
     """
     return [finding for residents in evidence.residents for finding in _dimension(evidence, residents)]
 

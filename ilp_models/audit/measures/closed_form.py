@@ -16,22 +16,6 @@ def largest_difference(flags: Floats, observed: Floats, residents: Residents, su
 
     Rows are exploded over groups: one for each crime type, cell and group, with its residents as weight (exposure)
     or its recorded events by residents' share (coverage). Periods are averaged first, which changes neither.
-
-    Parameters
-    ----------
-    flags : ndarray of float64
-        Flagged fraction of each cell, shape (crime types, cells, periods).
-    observed : ndarray of float64
-        Recorded events, same shape.
-    residents : Residents
-        Residents of the cells.
-    sums : mapping of str to ndarray
-        The closed form to check: ``exposed``, ``covered``, ``burdened``, ``people``, ``maps``.
-
-    Returns
-    -------
-    float
-        Largest absolute difference over crime types and groups; NaN if a group has neither.
     """
     kinds, cells, _ = flags.shape
     everywhere = np.indices((kinds, cells)).reshape(2, -1)
@@ -54,20 +38,6 @@ def largest_error_difference(
 
     They are the mean expected and the mean recorded count and the mean absolute error, weighted by shares of
     residents, and the mean Poisson deviance, weighted by residents.
-
-    Parameters
-    ----------
-    expected, observed, loss : ndarray of float64
-        Expected and recorded events, and the deviance of each unit, shape (crime types, cells, periods).
-    residents : Residents
-        Residents of the cells.
-    sums : mapping of str to ndarray
-        The closed form to check: ``predicted``, ``happened``, ``over``, ``under``, ``loss``, ``people``, ``maps``.
-
-    Returns
-    -------
-    float
-        Largest absolute difference over crime types and groups; NaN if no group has residents.
     """
     kinds, cells, periods = expected.shape
     kind, cell = np.indices((kinds, cells)).reshape(2, -1)

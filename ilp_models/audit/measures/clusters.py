@@ -38,18 +38,7 @@ class Clusters:
 
     @classmethod
     def from_residents(cls, residents: Residents) -> Self:
-        """Return the areas that cells belong to.
-
-        Parameters
-        ----------
-        residents : Residents
-            Residents of cells; a cell whose area is not known is an area of its own.
-
-        Returns
-        -------
-        Clusters
-            Cells where nobody is known to live belong to none.
-        """
+        """Return the areas that cells belong to."""
         cells = len(residents.total)
         label = np.where(residents.area >= 0, residents.area, residents.area.max(initial=0) + 1 + np.arange(cells))
         alive = np.flatnonzero(residents.total > 0)
@@ -67,55 +56,18 @@ class Clusters:
         return len(self) >= _FEWEST
 
     def sums(self, values: Floats, weights: Floats) -> Floats:
-        """Return weighted sums over the cells of each area.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            Shape (cells,).
-        weights : ndarray of float64
-            Shape (cells, groups).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (areas, groups).
-        """
+        """Return weighted sums over the cells of each area."""
         return np.asarray(self.matrix @ (values[:, None] * weights))
 
     def drawn(self, resampling: Bootstrap) -> Iterator[Floats]:
-        """Yield how often each area is drawn, with replacement.
-
-        Parameters
-        ----------
-        resampling : Resampling
-            Number and seed of the draws; areas have no order, so there are no blocks.
-
-        Yields
-        ------
-        ndarray of float64
-            Some of the draws, shape (draws, areas); rows add up to the number of areas.
-        """
+        """Yield how often each area is drawn, with replacement."""
         generator, size = np.random.default_rng([resampling.seed, 1]), len(self)
         for draws in _parts(resampling.draws, _DRAWN_AT_ONCE // size):
             flat = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
             yield np.bincount(flat.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
 
     def exchanged(self, resampling: Bootstrap, width: int) -> Iterator[Ints]:
-        """Yield which area's residents each area gets when areas of similar population exchange theirs.
-
-        Parameters
-        ----------
-        resampling : Resampling
-            Number and seed of the draws.
-        width : int
-            Values an area that the caller holds for each draw; bounds how many are yielded at once.
-
-        Yields
-        ------
-        ndarray of int64
-            Some of the permutations, shape (draws, areas).
-        """
+        """Yield which area's residents each area gets when areas of similar population exchange theirs."""
         generator, strata = np.random.default_rng([resampling.seed, 2]), self.strata
         members = [np.flatnonzero(strata == one) for one in range(strata.max() + 1)]
         for draws in _parts(resampling.draws, _EXCHANGED_AT_ONCE // (len(self) * width)):

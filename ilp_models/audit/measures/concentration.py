@@ -19,20 +19,7 @@ _VALUES_AT_ONCE: Final = 500_000  # more would not stay in the cache
 
 
 def gini(flags: Floats, resampling: Bootstrap) -> Estimate:
-    """Return the Gini coefficient of flagged time over cells: 0 if all share it alike, near 1 if few have it.
-
-    Parameters
-    ----------
-    flags : ndarray of float64
-        Flagged fraction of each cell, shape (crime types, cells, periods).
-    resampling : Resampling
-        Draws of periods; the order of the cells is kept, which moves the coefficient to first order as it should.
-
-    Returns
-    -------
-    Estimate
-        Shape (crime types and, last, their pool,); NaN where nothing is flagged.
-    """
+    """Return the Gini coefficient of flagged time over cells: 0 if all share it alike, near 1 if few have it."""
     maps = _with_pool(flags)
     cells = maps.shape[1]
     order = np.stack([2 * rankdata(time) - cells - 1 for time in maps.sum(axis=2)]) / cells
@@ -40,18 +27,7 @@ def gini(flags: Floats, resampling: Bootstrap) -> Estimate:
 
 
 def permanent_cells(flags: Floats) -> npt.NDArray[np.bool_]:
-    """Return which cells are flagged in more than half of the periods; of the pool, on more than half of the maps.
-
-    Parameters
-    ----------
-    flags : ndarray of float64
-        Flagged fraction of each cell, shape (crime types, cells, periods).
-
-    Returns
-    -------
-    ndarray of bool
-        Shape (crime types and, last, their pool, cells).
-    """
+    """Return which cells are flagged in more than half of the periods; of the pool, on more than half of the maps."""
     return _often(_with_pool(flags).mean(axis=2))
 
 
@@ -75,20 +51,7 @@ class Permanence(GroupSums):
 
     @classmethod
     def from_flags(cls, basis: Basis, flags: Floats) -> Self:
-        """Return the residents of permanently flagged cells.
-
-        Parameters
-        ----------
-        basis : Basis
-            Weights of the cells.
-        flags : ndarray of float64
-            Flagged fraction of each cell, shape (crime types, cells, periods).
-
-        Returns
-        -------
-        Permanence
-            Sums named ``permanent``.
-        """
+        """Return the residents of permanently flagged cells."""
         maps = _with_pool(flags)
         often = _often(maps.mean(axis=2))[..., None].astype(float)
         tally = GroupSums.from_cubes(basis, {"permanent": Cube(often, "people")})
@@ -98,19 +61,8 @@ class Permanence(GroupSums):
         rows = tuple((cells, one[cells]) for cells, one in zip(doubtful, maps, strict=True))
         return cls(basis, flags.shape[2], *sums, pooled=True, always=sure @ basis.people, doubtful=rows)
 
-    def from_periods(self, weights: Floats) -> Totals:
-        """Return residents of cells that are flagged in more than half of drawn periods.
-
-        Parameters
-        ----------
-        weights : ndarray of float64
-            How often each period is drawn, shape (draws, periods).
-
-        Returns
-        -------
-        mapping of str to ndarray
-            ``permanent``, ``people``, ``maps``.
-        """
+    def of_periods(self, weights: Floats) -> Totals:
+        """Return residents of cells that are flagged in more than half of drawn periods."""
         share = weights / weights.sum(axis=1, keepdims=True)
         result = np.repeat(self.always[None], len(weights), axis=0)
         step = max(1, _VALUES_AT_ONCE // len(weights))

@@ -45,40 +45,12 @@ _PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
 
 
 def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> GroupSums:
-    """Return the sums that formulas of flagged land are made of.
-
-    Parameters
-    ----------
-    basis : Basis
-        Weights of the cells.
-    flags, observed : ndarray of float64
-        Flagged fractions and recorded events, shape (crime types, cells, periods).
-    others : ndarray of float64, optional
-        Flagged fractions of the baseline; without them there is no ``baseline_exposure_ratio``.
-
-    Returns
-    -------
-    Tally
-        For ``OF_FLAGS``.
-    """
+    """Return the sums that formulas of flagged land are made of."""
     return GroupSums.from_cubes(basis, flag_cubes(flags, observed, others))
 
 
 def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) -> dict[str, Cube]:
-    """Return what :func:`tally_flags` sums over cells.
-
-    Parameters
-    ----------
-    flags, observed : ndarray of float64
-        Flagged fractions and recorded events, shape (crime types, cells, periods).
-    others : ndarray of float64, optional
-        Flagged fractions of the baseline.
-
-    Returns
-    -------
-    dict of str to Cube
-        By the name that formulas call their sums.
-    """
+    """Return what :func:`tally_flags` sums over cells."""
     return {
         "exposed": Cube(flags, "people"),
         **({} if others is None else {"other_exposed": Cube(others, "people")}),
@@ -89,22 +61,7 @@ def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) ->
 
 
 def tally_replays(basis: Basis, evidence: CheckContext, *, of_baseline: bool = False) -> GroupSums:
-    """Return the sums that formulas of forecast errors are made of.
-
-    Parameters
-    ----------
-    basis : Basis
-        Weights of the cells.
-    evidence : Evidence
-        Forecasts and recorded events.
-    of_baseline : bool, default False
-        Whether the baseline's errors are asked for.
-
-    Returns
-    -------
-    Tally
-        For ``OF_ERRORS``.
-    """
+    """Return the sums that formulas of forecast errors are made of."""
     other_loss = evidence.deviance_of(evidence.baseline)
     replay = evidence.baseline if of_baseline else evidence.replay
     expected = np.asarray(replay.expected.values, dtype=float)
@@ -145,32 +102,11 @@ class DimensionMeasures:
 
     @classmethod
     def from_context(cls, evidence: CheckContext, residents: Residents) -> Self:
-        """Return the measures of one dimension, without maps yet.
-
-        Parameters
-        ----------
-        evidence : Evidence
-            Forecasts and recorded events.
-        residents : Residents
-            Residents of the cells.
-
-        Returns
-        -------
-        DimensionMeasures
-            Empty.
-        """
+        """Return the measures of one dimension, without maps yet."""
         return cls(evidence, residents, Basis.from_residents(residents))
 
     def add(self, where: Row, flags: Floats, theirs: Floats) -> None:
-        """Add the maps of one share and unit.
-
-        Parameters
-        ----------
-        where : dict
-            What rows say of them.
-        flags, theirs : ndarray of float64
-            Flagged fractions by the forecaster and by the baseline, shape (crime types, cells, periods).
-        """
+        """Add the maps of one share and unit."""
         observed = self.evidence.observed
         against = {
             **tally_flags(self.basis, theirs, observed, flags).whole,
@@ -180,13 +116,7 @@ class DimensionMeasures:
         self.maps.append(_Map(where, tally, Permanence.from_flags(self.basis, flags), against))
 
     def rows(self) -> list[Row]:
-        """Return all measures.
-
-        Returns
-        -------
-        list of dict
-            One a measure; what does not depend on a map stands first.
-        """
+        """Return all measures."""
         against = tally_replays(self.basis, self.evidence, of_baseline=True).whole
         tallies = [
             tally_replays(self.basis, self.evidence),

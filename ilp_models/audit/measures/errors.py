@@ -13,22 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> GroupSums:
-    """Return the sums that formulas of forecast errors are made of.
-
-    Parameters
-    ----------
-    basis : Basis
-        Weights of the cells.
-    expected, observed : ndarray of float64
-        Expected and recorded events, shape (crime types, cells, periods).
-    losses : tuple of ndarray
-        Poisson deviance of each unit, of the forecaster and of the baseline.
-
-    Returns
-    -------
-    Tally
-        They do not depend on what is flagged.
-    """
+    """Return the sums that formulas of forecast errors are made of."""
     cubes = {
         "predicted": Cube(expected, "cells"),
         "happened": Cube(observed, "cells"),
@@ -42,24 +27,7 @@ def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple
 def calibration(
     expected: Floats, observed: Floats, residents: Residents, resampling: Bootstrap, floor: float
 ) -> tuple[Estimate, Estimate]:
-    """Return the slope and intercept of a Poisson regression of y on log p inside each group, weights s_ig.
-
-    Parameters
-    ----------
-    expected, observed : ndarray of float64
-        Expected and recorded events, shape (crime types, cells, periods).
-    residents : Residents
-        Residents of the cells.
-    resampling : Resampling
-        Draws of periods.
-    floor : float
-        Smaller forecasts are read as this many events.
-
-    Returns
-    -------
-    tuple of Estimate
-        Slope, then intercept; shape (crime types and their pool, groups), NaN where no line can be fitted.
-    """
+    """Return the slope and intercept of a Poisson regression of y on log p inside each group, weights s_ig."""
     kinds, groups = len(expected), len(residents.groups)
     rows = kinds + (kinds > 1)
     numbers = np.full((2, 3, rows, groups), np.nan)

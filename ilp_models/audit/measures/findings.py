@@ -38,24 +38,7 @@ class GroupFindings:
         return self.evidence.minimum.met(self.events, self.residents.areas_of_half)
 
     def by_group(self, check: str, title: str, estimate: Estimate, advice: str) -> list[Finding]:
-        """Return a finding on each crime type and group.
-
-        Parameters
-        ----------
-        check : str
-            Name of the check.
-        title : str
-            What was measured.
-        estimate : Estimate
-            Shape (crime types and their pool, groups).
-        advice : str
-            What to do where it does not pass.
-
-        Returns
-        -------
-        list of Finding
-            Insufficient where a group has too few events or areas.
-        """
+        """Return a finding on each crime type and group."""
         return [
             self.evidence.judged(
                 check,
@@ -72,24 +55,7 @@ class GroupFindings:
         ]
 
     def by_dimension(self, check: str, titles: Sequence[str], estimate: Estimate, advice: str) -> list[Finding]:
-        """Return a finding on each crime type.
-
-        Parameters
-        ----------
-        check : str
-            Name of the check.
-        titles : sequence of str
-            What was measured, for each crime type and their pool.
-        estimate : Estimate
-            Shape (crime types and their pool,).
-        advice : str
-            What to do where it does not pass.
-
-        Returns
-        -------
-        list of Finding
-            Insufficient where any group has too few events or areas.
-        """
+        """Return a finding on each crime type."""
         findings = []
         for row, (name, title) in enumerate(zip(self.evidence.scopes, titles, strict=True)):
             enough = self.enough[row]

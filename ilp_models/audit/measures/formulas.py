@@ -32,232 +32,72 @@ _ROUNDING: Final = 1e-12
 
 
 def exposure(sums: Totals) -> Floats:
-    """Return E_g: the share of group-person-periods inside flagged land.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``exposed``, ``people``, ``maps``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return E_g: the share of group-person-periods inside flagged land."""
     return _own(sums["exposed"]) / (sums["maps"] * _own(sums["people"]))
 
 
 def exposure_ratio(sums: Totals, reference: int | None = None, term: str = "exposed") -> Floats:
-    """Return ER_g: the exposure of a group over that of the rest of the residents or of a named group.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``exposed`` (or the term), ``people``.
-    reference : int, optional
-        Position of the group that the others are compared with; by default each is compared with all others.
-    term : str, default "exposed"
-        Which map: ``exposed`` or ``other_exposed``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return ER_g: the exposure of a group over that of the rest of the residents or of a named group."""
     return _over_others(sums[term], sums["people"], reference)
 
 
 def baseline_exposure_ratio(sums: Totals) -> Floats:
-    """Return AR_g: the exposure ratio over that on the map of the baseline, of the same share and unit.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``exposed``, ``other_exposed``, ``people``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return AR_g: the exposure ratio over that on the map of the baseline, of the same share and unit."""
     return exposure_ratio(sums) / exposure_ratio(sums, term="other_exposed")
 
 
 def population_share(sums: Totals) -> Floats:
-    """Return m_g: the share of residents who are of a group.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``people``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return m_g: the share of residents who are of a group."""
     return _share(sums["people"])
 
 
 def patrol_share(sums: Totals) -> Floats:
-    """Return pi_g: the share of flagged cells that falls to a group.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``patrolled``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return pi_g: the share of flagged cells that falls to a group."""
     return _share(sums["patrolled"])
 
 
 def burden_share(sums: Totals, term: str = "burdened") -> Floats:
-    """Return beta_g: the share of recorded events that falls to a group.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``burdened`` (or the term).
-    term : str, default "burdened"
-        ``burdened``, or ``happened``, which differs only where residents are exchanged.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return beta_g: the share of recorded events that falls to a group."""
     return _share(sums[term])
 
 
 def need_adjusted_ratio(sums: Totals) -> Floats:
-    """Return NAR_g = pi_g / beta_g: 1 where flags follow recorded events.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``patrolled``, ``burdened``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return NAR_g = pi_g / beta_g: 1 where flags follow recorded events."""
     return patrol_share(sums) / burden_share(sums)
 
 
 def coverage(sums: Totals) -> Floats:
-    """Return C_g: the share of a group's recorded events inside flagged land.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``covered``, ``burdened``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return C_g: the share of a group's recorded events inside flagged land."""
     return _own(sums["covered"]) / _own(sums["burdened"])
 
 
 def permanent(sums: Totals) -> Floats:
-    """Return the share of a group's residents in cells that are flagged in more than half of the periods.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``permanent``, ``people``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return the share of a group's residents in cells that are flagged in more than half of the periods."""
     return _own(sums["permanent"]) / _own(sums["people"])
 
 
 def permanent_ratio(sums: Totals) -> Floats:
-    """Return the permanently flagged share of a group over that of all other residents, 1 where there is nobody.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``permanent``, ``people``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return the permanently flagged share of a group over that of all other residents, 1 where there is nobody."""
     return np.where(sums["permanent"][..., -1:] > 0, _over_others(sums["permanent"], sums["people"]), 1.0)
 
 
 def sum_ratio(sums: Totals) -> Floats:
-    """Return R_g: expected over recorded events by who lives there.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``predicted``, ``happened``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return R_g: expected over recorded events by who lives there."""
     return _own(sums["predicted"]) / _own(sums["happened"])
 
 
 def over_prediction(sums: Totals) -> Floats:
-    """Return O_g: what was expected beyond what happened, over what happened.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``over``, ``happened``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group; above 0 for perfect rates too, as counts scatter.
-    """
+    """Return O_g: what was expected beyond what happened, over what happened."""
     return _own(sums["over"]) / _own(sums["happened"])
 
 
 def under_prediction(sums: Totals) -> Floats:
-    """Return U_g: what happened beyond what was expected, over what happened.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``under``, ``happened``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group; above 0 for perfect rates too, as counts scatter.
-    """
+    """Return U_g: what happened beyond what was expected, over what happened."""
     return _own(sums["under"]) / _own(sums["happened"])
 
 
 def d2(sums: Totals) -> Floats:
-    """Return D2_g: 1 - deviance / deviance of the baseline where the group lives.
-
-    Parameters
-    ----------
-    sums : mapping of str to ndarray
-        ``loss``, ``other_loss``.
-
-    Returns
-    -------
-    ndarray of float64
-        One a group.
-    """
+    """Return D2_g: 1 - deviance / deviance of the baseline where the group lives."""
     return 1 - _own(sums["loss"]) / _own(sums["other_loss"])
 
 

@@ -36,18 +36,7 @@ class Basis:
 
     @classmethod
     def from_residents(cls, residents: Residents) -> Self:
-        """Return the weights of one dimension.
-
-        Parameters
-        ----------
-        residents : Residents
-            Residents of the cells.
-
-        Returns
-        -------
-        Basis
-            For all maps of the same cells.
-        """
+        """Return the weights of one dimension."""
         alive = (residents.total > 0).astype(float)
         return cls(
             people=np.column_stack([residents.by_group, residents.total]),
@@ -109,20 +98,7 @@ class GroupSums:
 
     @classmethod
     def from_cubes(cls, basis: Basis, cubes: Mapping[str, Cube]) -> Self:
-        """Return the sums of some cubes.
-
-        Parameters
-        ----------
-        basis : Basis
-            Weights of the cells.
-        cubes : mapping of str to Cube
-            By the name that formulas call their sums.
-
-        Returns
-        -------
-        Tally
-            Of the periods of the first cube.
-        """
+        """Return the sums of some cubes."""
         by_period, by_area = {}, {}
         for name, cube in cubes.items():
             weight = getattr(basis, cube.weights)
@@ -138,34 +114,12 @@ class GroupSums:
         return sums | {"people": self.basis.people.sum(axis=0)[None], "maps": self._maps}
 
     def of_periods(self, weights: Floats) -> Totals:
-        """Return sums over drawn periods.
-
-        Parameters
-        ----------
-        weights : ndarray of float64
-            How often each period is drawn, shape (draws, periods).
-
-        Returns
-        -------
-        mapping of str to ndarray
-            Shape (draws, crime types and their pool, groups + 1).
-        """
+        """Return sums over drawn periods."""
         sums = {name: self.pool(_product(weights, one)) for name, one in self.by_period.items()}
         return sums | {"people": self.whole["people"], "maps": self._maps}
 
     def of_areas(self, weights: Floats) -> Totals:
-        """Return sums over drawn areas.
-
-        Parameters
-        ----------
-        weights : ndarray of float64
-            How often each area is drawn, shape (draws, areas).
-
-        Returns
-        -------
-        mapping of str to ndarray
-            Shape (draws, crime types and their pool, groups + 1).
-        """
+        """Return sums over drawn areas."""
         shape = (len(weights), -1, self.basis.people.shape[1])
         sums = {
             name: self.pool((weights @ one.reshape(len(one), -1)).reshape(shape)) for name, one in self.by_area.items()
@@ -178,18 +132,7 @@ class GroupSums:
         return self.pool(np.full((kinds, 1), float(self.periods)))
 
     def pool(self, sums: Floats) -> Floats:
-        """Return sums of crime types and, last, of all of them where there are several.
-
-        Parameters
-        ----------
-        sums : ndarray of float64
-            Shape (..., crime types, groups).
-
-        Returns
-        -------
-        ndarray of float64
-            With one row more, if the pool is not there yet.
-        """
+        """Return sums of crime types and, last, of all of them where there are several."""
         if self.pooled or sums.shape[-2] == 1:
             return sums
         return np.concatenate((sums, sums.sum(axis=-2, keepdims=True)), axis=-2)
@@ -199,19 +142,6 @@ def exchanged(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Total
     """Return sums of several sets of maps after residents of areas are exchanged, the same way for all.
 
     What is flagged, forecast and recorded in an area stays there as a rate, and other residents live in it.
-
-    Parameters
-    ----------
-    tallies : sequence of Tally
-        Of one basis.
-    resampling : Resampling
-        Number and seed of the draws.
-
-    Returns
-    -------
-    list of mapping of str to ndarray
-        One a tally, shape (1 + draws, crime types and their pool, groups + 1); in the first of the draws nobody has
-        moved. Sums that residents take along are the same in all draws and stand once.
     """
     basis = tallies[0].basis
     areas, width = basis.by_area["people"].shape

@@ -53,50 +53,17 @@ class Measured:
 
     @classmethod
     def from_weeks(cls, estimate: Estimate) -> Self:
-        """Return a measure of which only the interval over weeks is known.
-
-        Parameters
-        ----------
-        estimate : Estimate
-            Value and interval.
-
-        Returns
-        -------
-        Measured
-            NaN elsewhere.
-        """
+        """Return a measure of which only the interval over weeks is known."""
         nothing = np.full(np.shape(estimate.value), np.nan)
         known = {"value": estimate.value, "week_low": estimate.low, "week_high": estimate.high}
         return cls(**{one.name: np.asarray(known.get(one.name, nothing)) for one in fields(cls)})
 
     def broadcast(self, shape: tuple[int, ...]) -> Self:
-        """Return the same numbers repeated along axes that they do not vary over.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            The new shape.
-
-        Returns
-        -------
-        Measured
-            Of this shape.
-        """
+        """Return the same numbers repeated along axes that they do not vary over."""
         return replace(self, **{one.name: np.broadcast_to(getattr(self, one.name), shape) for one in fields(self)})
 
     def at(self, *place: int) -> dict[str, float]:
-        """Return the numbers at one place.
-
-        Parameters
-        ----------
-        *place : int
-            Such as crime type and group.
-
-        Returns
-        -------
-        dict of str to float
-            By name, in order.
-        """
+        """Return the numbers at one place."""
         return {one.name: float(getattr(self, one.name)[place]) for one in fields(self)}
 
 
@@ -127,55 +94,18 @@ class Drawn:
 
     @classmethod
     def from_weeks(cls, tally: GroupSums, resampling: Bootstrap) -> Self:
-        """Return sums as they are and as drawn from periods, which is all that a gate looks at.
-
-        Parameters
-        ----------
-        tally : Tally
-            The sums.
-        resampling : Resampling
-            Draws and blocks.
-
-        Returns
-        -------
-        Drawn
-            Without draws of areas and of chance.
-        """
+        """Return sums as they are and as drawn from periods, which is all that a gate looks at."""
         enough = resampling.enough(tally.periods)
         weeks = tally.of_periods(resampling.weights(tally.periods)) if enough else None
         return cls(tally.whole, weeks, None, None, tally.periods, len(tally.basis.clusters), resampling)
 
     def estimate(self, formula: Formula, pick: Pick | None = None) -> Estimate:
-        """Return a measure with its interval over weeks.
-
-        Parameters
-        ----------
-        formula : callable
-            One of :mod:`ilp_models.audit.measures.formulas`.
-        pick : callable, optional
-            What is picked from groups; see :meth:`extreme`.
-
-        Returns
-        -------
-        Estimate
-            As :meth:`measure` and :meth:`extreme` give it.
-        """
+        """Return a measure with its interval over weeks."""
         found = self.measure(formula) if pick is None else self.extreme(formula, pick)
         return Estimate(found.value, found.week_low, found.week_high)
 
     def measure(self, formula: Formula) -> Measured:
-        """Return a measure of every crime type and group.
-
-        Parameters
-        ----------
-        formula : callable
-            One of :mod:`ilp_models.audit.measures.formulas`.
-
-        Returns
-        -------
-        Measured
-            Shape (crime types and their pool, groups).
-        """
+        """Return a measure of every crime type and group."""
         return self._measured(formula, formula)
 
     def extreme(self, formula: Formula, pick: Pick) -> Measured:
@@ -183,18 +113,6 @@ class Drawn:
 
         In other weeks and areas the same groups are compared, so that an interval can reach 1; under chance they
         are picked anew each time, as they were here.
-
-        Parameters
-        ----------
-        formula : callable
-            One of :mod:`ilp_models.audit.measures.formulas`.
-        pick : callable
-            One of :mod:`ilp_models.audit.measures.group_gaps`, told which groups can be compared.
-
-        Returns
-        -------
-        Measured
-            Shape (crime types and their pool,); NaN where groups cannot be compared.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             fixed = pick(formula(self.whole))
@@ -228,20 +146,7 @@ class Drawn:
 
 
 def draw(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Drawn]:
-    """Return the sums of several sets of maps as drawn in three ways, the same draws for all.
-
-    Parameters
-    ----------
-    tallies : sequence of Tally
-        Of one basis and the same periods.
-    resampling : Resampling
-        Draws and blocks.
-
-    Returns
-    -------
-    list of Drawn
-        One a tally.
-    """
+    """Return the sums of several sets of maps as drawn in three ways, the same draws for all."""
     clusters, periods = tallies[0].basis.clusters, tallies[0].periods
     weeks: list[Totals | None] = [None] * len(tallies)
     areas, chance = list(weeks), list(weeks)

@@ -11,18 +11,7 @@ _TIE: Final = 1e-9  # relative; exchanges that give the same value must not diff
 
 
 def p_values(drawn: Floats) -> tuple[Floats, Floats]:
-    """Return two-sided p-values of the first draw among all, each for itself and for all of them together.
-
-    Parameters
-    ----------
-    drawn : ndarray of float64
-        What was seen and, after it, what chance gave; shape (1 + draws, ...).
-
-    Returns
-    -------
-    tuple of ndarray
-        Plain, and adjusted for all values of a draw; NaN where a draw has no value.
-    """
+    """Return two-sided p-values of the first draw among all, each for itself and for all of them together."""
     scale = np.log(drawn) if (drawn > 0).all() else drawn
     flat = scale.reshape(len(scale), -1)
     edge = _TIE * np.maximum(np.abs(flat[0]), 1.0)

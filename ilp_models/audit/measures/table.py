@@ -27,32 +27,7 @@ COLUMNS: Final = (
 
 
 def measure_groups(evidence: CheckContext, shares: Sequence[float] = SHARES) -> pd.DataFrame:
-    """Return all measures of groups, at several shares of land and in every unit that cells can be ranked in.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Forecasts of the forecaster and the baseline, recorded events and residents; without harm of events there is no
-        unit ``harm``.
-    shares : sequence of float, default (0.01, 0.05, 0.10, 0.20)
-        Shares of the active land.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``COLUMNS``, one row a measure. ``group`` is empty where a dimension is measured, and ``dimension`` too
-        where the map is; what does not depend on the map, such as errors of forecasts, has no ``share`` and ``unit``.
-        ``baseline`` is the same measure of the baseline (not for calibration lines). ``enough`` says whether the
-        evidence is what the audit asks for: 200 weighted events and half of the group in 10 areas, of each group
-        where a dimension is measured. Intervals are NaN where there are too few periods or areas; of a Gini
-        coefficient and of calibration lines there are those over weeks only. The gate uses the week interval,
-        plain; claims need the other two, see :mod:`ilp_models.audit.measures.intervals`.
-
-    Raises
-    ------
-    InputError
-        If there are no residents, or a weight of harm is missing or no number.
-    """
+    """Return all measures of groups, at several shares of land and in every unit that cells can be ranked in."""
     if not evidence.residents:
         msg = "Groups can be measured only where residents are known; set audit.groups.path=FILE."
         raise InputError(msg)

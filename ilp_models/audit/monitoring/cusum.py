@@ -42,20 +42,7 @@ class Reference:
 
     @classmethod
     def from_values(cls, values: Floats, least_spread: Floats | float = 0.0) -> Self:
-        """Return the reference of some periods.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            Shape (periods, series), NaN where there is no number.
-        least_spread : float or ndarray of float64, default 0
-            Smaller spreads are read as this.
-
-        Returns
-        -------
-        Reference
-            One entry a series.
-        """
+        """Return the reference of some periods."""
         known = np.isfinite(values)
         periods = known.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -71,18 +58,7 @@ class Reference:
         return cls(mean, np.maximum(spread, least_spread), corrected, periods)
 
     def standardised(self, values: Floats) -> Floats:
-        """Return how far values lie from the mean of the reference, in spreads.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            Shape (periods, series).
-
-        Returns
-        -------
-        ndarray of float64
-            NaN where the value or the reference has no number, or the reference no spread.
-        """
+        """Return how far values lie from the mean of the reference, in spreads."""
         usable = self.spread > 0
         result: Floats = (values - self.mean) / np.where(usable, self.spread, np.nan)
         return result
@@ -106,28 +82,7 @@ class Cusum:
 
     @classmethod
     def from_values(cls, standardised: Floats, allowance: float, limit: Floats | float) -> Self:
-        """Return the sums S = max(0, S + z - allowance) and the same of -z.
-
-        Parameters
-        ----------
-        standardised : ndarray of float64
-            z, shape (periods, series); a period without a number leaves the sums as they were.
-        allowance : float
-            Half of the shift, in spreads, that is to be found fast.
-        limit : float or ndarray of float64
-            Larger sums are a breach.
-
-        Returns
-        -------
-        Cusum
-            Sums before they start again at 0.
-
-        Examples
-        --------
-        >>> one = Cusum.from_values(np.array([[2.0], [0.0], [3.0], [1.0]]), 0.5, 3.5)
-        >>> one.up.ravel(), one.breach.ravel()
-        (array([1.5, 1. , 3.5, 4. ]), array([False, False, False,  True]))
-        """
+        """Return the sums S = max(0, S + z - allowance) and the same of -z."""
         up, down = np.zeros_like(standardised), np.zeros_like(standardised)
         breach = np.zeros(standardised.shape, dtype=bool)
         high = low = np.zeros(standardised.shape[1])
@@ -143,25 +98,7 @@ class Cusum:
 
 
 def run_length(limit: npt.ArrayLike, drift: npt.ArrayLike) -> Floats:
-    """Return the average number of periods until a one-sided sum passes a limit (Siegmund 1985).
-
-    Parameters
-    ----------
-    limit : array_like
-        In standard deviations of one period.
-    drift : array_like
-        Mean step of the sum: the shift less the allowance; -0.5 where nothing changed and the allowance is 0.5.
-
-    Returns
-    -------
-    ndarray of float64
-        Periods.
-
-    Examples
-    --------
-    >>> round(float(run_length(5.0, -0.5))), round(float(run_length(5.0, 0.5)), 1)
-    (938, 10.3)
-    """
+    """Return the average number of periods until a one-sided sum passes a limit (Siegmund 1985)."""
     step, height = np.broadcast_arrays(np.asarray(drift, dtype=float), np.asarray(limit, dtype=float) + _OVERSHOOT)
     still = np.abs(step) < 1e-6
     safe = np.where(still, 1.0, step)
@@ -176,20 +113,6 @@ def false_alarm(limit: float, allowance: float, reference: int, ahead: float) ->
     Mean and spread come from finitely many periods. Where the estimated mean is off, sums creep towards one side, which
     makes alarms far more frequent than tables for known means say; the probability is that over all such errors, as
     they come with normal, independent periods.
-
-    Parameters
-    ----------
-    limit, allowance : float
-        Of the sums.
-    reference : int
-        Periods that mean and spread come from, >= 2.
-    ahead : float
-        Periods watched.
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     weights = weights / weights.sum()
@@ -202,25 +125,7 @@ def false_alarm(limit: float, allowance: float, reference: int, ahead: float) ->
 
 
 def limit_for(probability: float, allowance: float, reference: int, ahead: float) -> float:
-    """Return the limit at which chance alone sets a two-sided sum off with a stated probability.
-
-    Parameters
-    ----------
-    probability : float
-        Within ``ahead`` periods, between 0 and 1.
-    allowance, reference, ahead
-        As for :func:`false_alarm`.
-
-    Returns
-    -------
-    float
-        In spreads.
-
-    Raises
-    ------
-    InputError
-        If no limit keeps alarms that rare, as the reference is too short.
-    """
+    """Return the limit at which chance alone sets a two-sided sum off with a stated probability."""
 
     def excess(limit: float) -> float:
         return float(np.log(max(false_alarm(limit, allowance, reference, ahead), 1e-300) / probability))
@@ -237,18 +142,5 @@ def limit_for(probability: float, allowance: float, reference: int, ahead: float
 
 
 def share_of_each(family: float, series: int) -> float:
-    """Return the probability for each of several series that makes up that of the whole family (Sidak 1967).
-
-    Parameters
-    ----------
-    family : float
-        Probability that at least one breaches.
-    series : int
-        Number of series; where they go together the family's probability is smaller.
-
-    Returns
-    -------
-    float
-        Probability for one.
-    """
+    """Return the probability for each of several series that makes up that of the whole family (Sidak 1967)."""
     return float(-np.expm1(np.log1p(-family) / series))

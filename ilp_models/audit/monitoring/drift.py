@@ -62,29 +62,7 @@ class Shift:
 
     @classmethod
     def from_counts(cls, counts: Floats, audited: int, level: float = 0.95) -> Self:
-        """Return the shift between the audited and the new periods.
-
-        Parameters
-        ----------
-        counts : ndarray of float64
-            Events by period and category, shape (periods, categories).
-        audited : int
-            The first periods, which are the reference.
-        level : float, default 0.95
-            Quantile of the noise.
-
-        Returns
-        -------
-        Shift
-            NaN where a side has no event; without noise where the reference has fewer than 8 periods.
-
-        Examples
-        --------
-        >>> weeks = np.array([[5.0, 5.0]] * 10 + [[8.0, 2.0]])
-        >>> shift = Shift.from_counts(weeks, 10)
-        >>> round(shift.distance, 3), shift.noise_high, shift.beyond
-        (0.3, 0.0, True)
-        """
+        """Return the shift between the audited and the new periods."""
         before, now = counts[:audited], counts[audited:]
         first, second = before.sum(axis=0), now.sum(axis=0)
         median = high = float("nan")
@@ -102,26 +80,7 @@ class Shift:
 def mixes(
     events: pd.DataFrame, periods: Sequence[int], audited: int, resolution: str, level: float = 0.95
 ) -> pd.DataFrame:
-    """Return how far the mix of crime types and the patterns in time and space moved.
-
-    Parameters
-    ----------
-    events : DataFrame
-        ``ordinal`` (of its period), ``occurred_at``, ``crime_type`` and ``area``, one row an event.
-    periods : sequence of int
-        Ordinals of the periods, audited ones first, without a gap.
-    audited : int
-        Number of audited periods.
-    resolution : str
-        How finely times are known: hours need ``moment``, weekdays ``day`` or finer.
-    level : float, default 0.95
-        Quantile of the noise.
-
-    Returns
-    -------
-    DataFrame
-        One row a distribution: crime types, and for every type and all together weekdays, hours and areas.
-    """
+    """Return how far the mix of crime types and the patterns in time and space moved."""
     row = events["ordinal"].to_numpy() - periods[0]
     inside = (row >= 0) & (row < len(periods))
     events, row = events[inside], row[inside]
@@ -144,22 +103,7 @@ def mixes(
 
 
 def without_place(placed: pd.DataFrame, unplaced: pd.DataFrame, weights: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return how many records had no place, by period, crime type, area and group.
-
-    Parameters
-    ----------
-    placed, unplaced : DataFrame
-        ``period, crime_type, area, count``: records with and without a place; ``area`` is the records' own label and
-        empty where there is none.
-    weights : mapping of str to DataFrame
-        For each dimension the share of each group (columns) among the residents of each area (rows).
-
-    Returns
-    -------
-    DataFrame
-        ``period, crime_type, dimension, group, unplaced, records``: all records with neither dimension nor group, by
-        area with the dimension ``area``, and for groups the counts weighted by their share of residents.
-    """
+    """Return how many records had no place, by period, crime type, area and group."""
     both = pd.concat([placed.assign(unplaced=0.0), unplaced.assign(unplaced=unplaced["count"].astype(float))])
     both = both.rename(columns={"count": "records"})
     keys, numbers = ["period", "crime_type", "dimension", "group"], ["unplaced", "records"]
@@ -180,24 +124,7 @@ def without_place(placed: pd.DataFrame, unplaced: pd.DataFrame, weights: Mapping
 
 
 def place_shifts(table: pd.DataFrame, periods: Sequence[str], audited: int, level: float = 0.95) -> pd.DataFrame:
-    """Return how far the shares of records without a place moved.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As :func:`without_place`.
-    periods : sequence of str
-        The periods as the table names them, audited ones first.
-    audited : int
-        Number of audited periods.
-    level : float, default 0.95
-        Quantile of the noise.
-
-    Returns
-    -------
-    DataFrame
-        One row a crime type, area and group; the distance is the difference between both shares.
-    """
+    """Return how far the shares of records without a place moved."""
     position = {period: at for at, period in enumerate(periods)}
     found = []
     for (kind, dimension, group), rows in table.groupby(["crime_type", "dimension", "group"], sort=False):
@@ -214,25 +141,7 @@ def place_shifts(table: pd.DataFrame, periods: Sequence[str], audited: int, leve
 
 
 def group_shares(table: pd.DataFrame, areas: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the share of each group among the residents of each area, by dimension.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``area, dimension, group, population, residents``, as a group table is read.
-    areas : sequence of str
-        Area labels that records carry.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        Areas by groups.
-
-    Raises
-    ------
-    InputError
-        If records name none of the areas of the table.
-    """
+    """Return the share of each group among the residents of each area, by dimension."""
     if not set(table["area"]) & set(areas):
         msg = (
             f"Records name areas such as {next(iter(areas), 'none')!r} and the group table such as "

@@ -116,25 +116,7 @@ class Monitoring:
             raise InputError(msg)
 
     def watch(self, series: Series, per_year: int) -> Watch:
-        """Return which series left the range of the audited periods.
-
-        Parameters
-        ----------
-        series : Series
-            Measures in audited and new periods.
-        per_year : int
-            Periods in a year.
-
-        Returns
-        -------
-        Watch
-            With a proposal of withdrawal after ``breaches`` periods in which a series breached.
-
-        Raises
-        ------
-        InputError
-            If there is no new period, or no series can be watched.
-        """
+        """Return which series left the range of the audited periods."""
         if len(series.periods) <= series.audited:
             msg = f"There is no period after the {series.audited} audited ones; monitor again when records reach on."
             raise InputError(msg)

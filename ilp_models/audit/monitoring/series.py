@@ -86,24 +86,7 @@ class Series:
 
     @classmethod
     def from_replay(cls, replay: Replay, grid: Grid, residents: tuple[Residents, ...], terms: SeriesOptions) -> Self:
-        """Return exposure, coverage and sum ratios of every crime type, of their pool, and of every group.
-
-        Parameters
-        ----------
-        replay : Replay
-            Forecasts beside what was recorded, over audited and new periods.
-        grid : Grid
-            Its cells.
-        residents : tuple of Residents
-            Residents of the cells, one a dimension.
-        terms : Terms
-            On what terms it was audited.
-
-        Returns
-        -------
-        Series
-            In closed form from sums within each period.
-        """
+        """Return exposure, coverage and sum ratios of every crime type, of their pool, and of every group."""
         expected = np.asarray(replay.expected.values, dtype=float)
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None

@@ -20,22 +20,7 @@ BOUND: Final = ("unit", "share", "grid", "places", "group_table", "data", "first
 
 
 def record(register: Register, decision: Decision, who: str) -> None:
-    """Add the line of a new decision, admitted or withheld; it must stand before any file of the decision appears.
-
-    Parameters
-    ----------
-    register : Register
-        The register.
-    decision : Decision
-        What the gate decided.
-    who : str
-        Who ran the audit.
-
-    Raises
-    ------
-    InputError, StorageError
-        As :meth:`ilp_models.audit.register.register.Register.append`.
-    """
+    """Add the line of a new decision, admitted or withheld; it must stand before any file of the decision appears."""
     header = decision.report.header
     content = {
         "admitted": decision.admitted,
@@ -52,31 +37,7 @@ def record(register: Register, decision: Decision, who: str) -> None:
 
 
 def approve(register: Register, decision: Decision, signing: ReviewerSignature, files: Mapping[str, str]) -> Approval:
-    """Return a reviewer's approval of a decision, having added its line.
-
-    Parameters
-    ----------
-    register : Register
-        The register; it must know the decision.
-    decision : Decision
-        Admitted, or withheld by nothing but reviews that may be accepted.
-    signing : Signing
-        Who approves, and why.
-    files : mapping of str to str
-        SHA-256 of each file of the run by name: what is approved.
-
-    Returns
-    -------
-    Approval
-        As the register holds it.
-
-    Raises
-    ------
-    WithheldError
-        If the decision failed, expired, was withdrawn or approved before, or the reviewer may not approve it.
-    InputError
-        If nobody or no reason is given, or the key cannot be read.
-    """
+    """Return a reviewer's approval of a decision, having added its line."""
     _check_reviewer(decision, signing)
     approval = Approval(decision.seal, signing.reviewer, signing.reason, decision.reviews, signing.now)
     content = _content(approval, decision, files)
@@ -98,26 +59,7 @@ def approve(register: Register, decision: Decision, signing: ReviewerSignature, 
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
-    """Add the line that takes a decision back; nothing of it may leave for allocation any more.
-
-    Parameters
-    ----------
-    register : Register
-        The register; it must know the decision.
-    seal : str
-        Seal of the decision.
-    reason : str
-        Why; never empty.
-    who : str
-        The user's name on the machine.
-    now : datetime
-        The present, with its zone.
-
-    Raises
-    ------
-    WithheldError
-        If there is no reason, or no such decision, or it was withdrawn before.
-    """
+    """Add the line that takes a decision back; nothing of it may leave for allocation any more."""
 
     def ask(standing: RegisterState) -> None:
         lines = standing.about(seal)
@@ -137,57 +79,14 @@ def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime
 def registered_decision(
     register: Register, decision: Decision, now: datetime, trusted: Sequence[Ed25519PublicKey] = ()
 ) -> Decision:
-    """Return a decision with its approval, if the register bears it out.
-
-    Parameters
-    ----------
-    register : Register
-        The register.
-    decision : Decision
-        As read from ``decision.json``.
-    now : datetime
-        The present, with its zone.
-    trusted : sequence of Ed25519PublicKey, optional
-        Where given, an approval signed by one of these keys is needed, also where every check passed.
-
-    Returns
-    -------
-    Decision
-        With the approval that the register holds, if there is one; ask it by :meth:`Decision.permits`.
-
-    Raises
-    ------
-    WithheldError
-        If the register does not know the decision, it was withdrawn, the clock stands before the last line, or the
-        approval lacks a signature that is asked for.
-    StorageError
-        If the register is broken.
-    """
+    """Return a decision with its approval, if the register bears it out."""
     return known_to(register.verify(), decision, now, trusted)
 
 
 def known_to(
     standing: RegisterState, decision: Decision, now: datetime, trusted: Sequence[Ed25519PublicKey] = ()
 ) -> Decision:
-    """Return the same as :func:`registered_decision` from a register that was verified already.
-
-    Parameters
-    ----------
-    standing : Standing
-        What the register holds.
-    decision, now, trusted
-        As for :func:`registered_decision`.
-
-    Returns
-    -------
-    Decision
-        With its approval.
-
-    Raises
-    ------
-    WithheldError
-        As :func:`registered_decision`.
-    """
+    """Return the same as :func:`registered_decision` from a register that was verified already."""
     lines = _known(standing, decision, now)
     approvals = _approvals(lines)
     if trusted and not approvals:

@@ -88,18 +88,7 @@ class RegisterState:
     lines: tuple[RegisterEntry, ...] = ()
 
     def about(self, decision: str) -> tuple[RegisterEntry, ...]:
-        """Return what happened to one decision, oldest first.
-
-        Parameters
-        ----------
-        decision : str
-            Its seal.
-
-        Returns
-        -------
-        tuple of Entry
-            Empty where the register does not know it.
-        """
+        """Return what happened to one decision, oldest first."""
         return tuple(line for line in self.lines if line.decision == decision)
 
 
@@ -116,27 +105,7 @@ class Register:
     path: Path
 
     def append(self, entry: RegisterEntry, ask: Callable[[RegisterState], None] | None = None) -> str:
-        """Return the digest of the line written; it is on disk before this returns.
-
-        Parameters
-        ----------
-        entry : Entry
-            What happened.
-        ask : callable, optional
-            Called with what the register holds while nobody else can write; what it raises stops the line.
-
-        Returns
-        -------
-        str
-            SHA-256 of the line.
-
-        Raises
-        ------
-        InputError
-            If the entry is older than the last one, or its content is no plain JSON.
-        StorageError
-            If the register is broken, is held by another program or cannot be written.
-        """
+        """Return the digest of the line written; it is on disk before this returns."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # one lock however many links lead to the file
@@ -159,21 +128,6 @@ class Register:
 
         Without a digest known from elsewhere, lines cut off at the end leave no trace, and neither does a chain
         that was written anew as a whole.
-
-        Parameters
-        ----------
-        last : str, optional
-            Digest of a line that was once the last; the register must still hold that line.
-
-        Returns
-        -------
-        Standing
-            Of an empty register where there is no file.
-
-        Raises
-        ------
-        StorageError
-            If a line was edited, removed, added or moved, or the last one is torn; the first such line is named.
         """
         *lines, rest = self._read().split(b"\n")
         moments, digests, entries = [""], [_START], []

@@ -20,25 +20,7 @@ _MAKE = "make one with `openssl genpkey -algorithm ed25519 -out key.pem` and kee
 
 
 def sign(content: bytes, key: Path) -> tuple[str, str]:
-    """Return the signature of some content and the fingerprint of the public key that checks it.
-
-    Parameters
-    ----------
-    content : bytes
-        What is signed.
-    key : Path
-        PEM file of an Ed25519 private key without a passphrase.
-
-    Returns
-    -------
-    tuple of str
-        Signature (base64) and SHA-256 of the raw public key.
-
-    Raises
-    ------
-    InputError
-        If the file holds no such key.
-    """
+    """Return the signature of some content and the fingerprint of the public key that checks it."""
     try:
         private = load_pem_private_key(key.read_bytes(), password=None)
     except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
@@ -51,22 +33,7 @@ def sign(content: bytes, key: Path) -> tuple[str, str]:
 
 
 def verify_signature(content: bytes, signature: str, trusted: Sequence[Ed25519PublicKey]) -> str:
-    """Return the fingerprint of the trusted key that signed some content, or nothing.
-
-    Parameters
-    ----------
-    content : bytes
-        What was signed.
-    signature : str
-        Base64.
-    trusted : sequence of Ed25519PublicKey
-        Keys of the reviewers who may approve.
-
-    Returns
-    -------
-    str
-        Empty where none of the keys signed it.
-    """
+    """Return the fingerprint of the trusted key that signed some content, or nothing."""
     for key in trusted:
         try:
             key.verify(base64.b64decode(signature), content)
@@ -77,23 +44,7 @@ def verify_signature(content: bytes, signature: str, trusted: Sequence[Ed25519Pu
 
 
 def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
-    """Return the public keys of a PEM file, or of all PEM files in a folder.
-
-    Parameters
-    ----------
-    path : Path
-        File or folder.
-
-    Returns
-    -------
-    list of Ed25519PublicKey
-        At least one.
-
-    Raises
-    ------
-    InputError
-        If there is none, or a file holds something else.
-    """
+    """Return the public keys of a PEM file, or of all PEM files in a folder."""
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
     try:
         keys = [load_pem_public_key(file.read_bytes()) for file in files]
@@ -108,18 +59,7 @@ def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
-    """Return the SHA-256 of a public key.
-
-    Parameters
-    ----------
-    key : Ed25519PublicKey
-        The key.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Return the SHA-256 of a public key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 

@@ -29,24 +29,7 @@ _REPORTED: Final = "reported"
 def vary_census(
     evidence: CheckContext, drawn: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
 ) -> pd.DataFrame:
-    """Return the findings on flagged land with the interval that the error of the census gives them.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Flags, events and the published residents.
-    drawn : iterable of tuple of Residents
-        Residents of the same cells, dimensions and groups by tables that the published one may stand for.
-    findings : sequence of Finding
-        Of the audit.
-
-    Returns
-    -------
-    DataFrame
-        The columns of ``COLUMNS``, one row a finding that residents decide on. ``state_at_low`` and ``state_at_high``
-        are those that the finding would have at the ends of the census interval, its interval over weeks moved along;
-        ``changes`` says whether one of them is another. What has no limit at the gate is ``reported``.
-    """
+    """Return the findings on flagged land with the interval that the error of the census gives them."""
     cubes = flag_cubes(evidence.flags, evidence.observed, evidence.baseline_flags)
     periods = evidence.observed.shape[2]
     once = {name: cube._replace(values=cube.values.sum(axis=2, keepdims=True)) for name, cube in cubes.items()}

@@ -17,20 +17,7 @@ from ilp_models.domain.governance import TaintedPeriod
 
 
 def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp, end: pd.Timestamp) -> list[Finding]:
-    """Return whether the model was trained on records of a period that is declared tainted.
-
-    Parameters
-    ----------
-    tainted : sequence of TaintedPeriod
-        Spans whose records come from unlawful or distorted policing; both days are inside.
-    start, end : Timestamp
-        The half-open span [start, end) of the records that the model learned from.
-
-    Returns
-    -------
-    list of Finding
-        One ``tainted_periods``: days of training inside a tainted period. More than none fails.
-    """
+    """Return whether the model was trained on records of a period that is declared tainted."""
     title = "days of training inside a tainted period"
     inside, named = set[pd.Timestamp](), []
     for one in tainted:
@@ -49,21 +36,7 @@ def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp,
 
 
 def check_areal_unit(evidence: CheckContext) -> list[Finding]:
-    """Return how many exposure ratios change sides of 1 on other areal units.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        As audited. Only its parent areas are other units: a second grid is no part of what is kept of an audit, so it
-        stands in the report and not in a finding.
-
-    Returns
-    -------
-    list of Finding
-        One ``areal_unit``: pairs of crime type and group whose exposure ratio is above 1 on one unit and below on
-        another. Where both intervals include 1 neither side is known, and that is no change. Without other units
-        there is too little evidence.
-    """
+    """Return how many exposure ratios change sides of 1 on other areal units."""
     title = "exposure ratios that change sides of 1 on other areal units"
     units = areal_units(evidence)
     changed, compared_pairs = [], 0

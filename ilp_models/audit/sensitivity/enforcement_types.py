@@ -52,25 +52,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def enforcement_kind(crime_type: str, kinds: Sequence[str] = ENFORCEMENT) -> str:
-    """Return which kind of enforcement a crime type is recorded by, by its name.
-
-    Parameters
-    ----------
-    crime_type : str
-        Its name; upper case, underscores, hyphens and plurals make no difference.
-    kinds : sequence of str, optional
-        Kinds to look for; a kind without synonyms is looked for by its own words.
-
-    Returns
-    -------
-    str
-        The first kind that is found; empty where none is.
-
-    Examples
-    --------
-    >>> enforcement_kind("NARCOTICS"), enforcement_kind("Drug_Offences"), enforcement_kind("Assault with a weapon")
-    ('drug', 'drug', '')
-    """
+    """Return which kind of enforcement a crime type is recorded by, by its name."""
     words = _words(crime_type)
     for kind in kinds:
         for phrase in (kind, *SYNONYMS.get(kind, ())):
@@ -87,19 +69,6 @@ def check_enforcement_types(evidence: CheckContext, kinds: Sequence[str] = ENFOR
 
     Such records tell of patrols and stops as much as of crime; a map learned from them sends patrols where patrols
     were (Lum and Isaac 2016). It goes by names, so that a type under a name of its own is not found.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        The crime types forecast.
-    kinds : sequence of str, optional
-        Kinds that may not be forecast.
-
-    Returns
-    -------
-    list of Finding
-        One ``enforcement_types``: how many crime types are of such a kind. More than none fails, and nobody can sign
-        for it.
     """
     title = "crime types that depend on where police look"
     types = evidence.replay.crime_types
@@ -117,19 +86,6 @@ def vary_types(evidence: CheckContext, kinds: Sequence[str] = ENFORCEMENT) -> pd
     """Return the measures of the pool of crime types without those that depend on where police look.
 
     The other types' own maps stay as they are: a type's map is learned anew only by a new run without the rest.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Flags and events of all crime types.
-    kinds : sequence of str, optional
-        Kinds to leave out.
-
-    Returns
-    -------
-    DataFrame
-        The columns of ``sensitivity.COLUMNS``, of the pool ``all``; empty where no type is of such a kind or no other
-        is left.
     """
     types = evidence.replay.crime_types
     kept = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds)]

@@ -47,36 +47,12 @@ class FlaggedMap:
 
     @classmethod
     def from_context(cls, evidence: CheckContext) -> Self:
-        """Return the flagging that is audited.
-
-        Parameters
-        ----------
-        evidence : Evidence
-            Flags, events and residents.
-
-        Returns
-        -------
-        Flagging
-            On the cells of the grid.
-        """
+        """Return the flagging that is audited."""
         return cls(evidence.flags, evidence.observed, evidence.grid.area_m2, evidence.residents, evidence.scopes)
 
     @classmethod
     def from_area_level(cls, evidence: CheckContext, level: AreaLevel) -> Self:
-        """Return the flagging of areas that cells roll up to, ranked by the sums of the same forecasts.
-
-        Parameters
-        ----------
-        evidence : Evidence
-            Forecasts, events and residents of the cells.
-        level : Level
-            The areas.
-
-        Returns
-        -------
-        Flagging
-            With the same share of land, ranked in the same unit.
-        """
+        """Return the flagging of areas that cells roll up to, ranked by the sums of the same forecasts."""
         add = level.matrix
         people = tuple(
             replace(one, by_group=add @ one.by_group, total=add @ one.total, area=np.arange(len(level.areas)))
@@ -88,13 +64,7 @@ class FlaggedMap:
         return cls(flags, level.sums(evidence.observed), land, people, evidence.scopes)
 
     def measures(self) -> pd.DataFrame:
-        """Return exposure ratio and need-adjusted ratio of every group, and coverage ratio of every dimension.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``crime_type``, ``dimension``, ``group`` (empty for a dimension), ``measure``, ``value``.
-        """
+        """Return exposure ratio and need-adjusted ratio of every group, and coverage ratio of every dimension."""
         rows: list[tuple[str, str, str, str, float]] = []
         for one in self.residents:
             sums = tally_flags(Basis.from_residents(one), self.flags, self.observed).whole
@@ -118,18 +88,6 @@ def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Flo
 
     Their ratio is Jaccard's overlap of the flagged land; of cells flagged in part the smaller and the larger part
     count.
-
-    Parameters
-    ----------
-    first, second : ndarray of float64
-        Flagged fractions, shape (crime types, cells, periods).
-    area_m2 : ndarray of float64
-        Ground of each cell.
-
-    Returns
-    -------
-    tuple of ndarray
-        Square metres, each of shape (periods, crime types and, last, their pool where there are several).
     """
     sums = []
     for bound in (np.minimum(first, second), np.maximum(first, second)):
@@ -139,24 +97,7 @@ def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Flo
 
 
 def compared(audited: FlaggedMap, other: FlaggedMap, varied: str, setting: str) -> pd.DataFrame:
-    """Return the measures under another choice beside those audited.
-
-    Parameters
-    ----------
-    audited : Flagging
-        As audited.
-    other : Flagging
-        Under the other choice; on the same places, the overlap of flagged land and the part of the other map's land
-        that is not flagged in the audit are added.
-    varied, setting : str
-        What was chosen otherwise, and how.
-
-    Returns
-    -------
-    DataFrame
-        The columns of ``COLUMNS``; ``value`` is that of the setting and ``against`` that of the audit, NaN where
-        the audit has none.
-    """
+    """Return the measures under another choice beside those audited."""
     keys = list(COLUMNS[2:6])
     against = audited.measures().rename(columns={"value": "against"})
     table = other.measures().merge(against, on=keys, how="left") if other.residents else against.iloc[:0]

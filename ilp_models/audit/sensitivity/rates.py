@@ -55,23 +55,7 @@ class ReportingRates:
             raise InputError(msg)
 
     def on(self, grid: Grid) -> Floats | None:
-        """Return the rate of each cell.
-
-        Parameters
-        ----------
-        grid : Grid
-            Cells with parent areas.
-
-        Returns
-        -------
-        ndarray of float64 or None
-            Shape (cells,); None where nothing is known.
-
-        Raises
-        ------
-        InputError
-            If the table cannot be read, a rate is missing or none, or an area of the grid has no rate.
-        """
+        """Return the rate of each cell."""
         if self.everywhere is not None:
             return np.full(len(grid), self.everywhere)
         if self.path is None:

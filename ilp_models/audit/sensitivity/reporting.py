@@ -27,28 +27,7 @@ GATED: Final = 0.3
 
 
 def band(residents: Residents, group: str, delta: float) -> Floats:
-    """Return the share of events reported in each cell, relative to its mean, if it falls with a group's share.
-
-    Parameters
-    ----------
-    residents : Residents
-        Residents of the cells.
-    group : str
-        The group whose places report less.
-    delta : float
-        Half the difference between the most and the least reporting place, from 0 to below 1.
-
-    Returns
-    -------
-    ndarray of float64
-        1 - 2 delta z, where z runs from -1/2 to 1/2 with the rank of the group's share among cells where somebody
-        lives; 1 elsewhere.
-
-    Raises
-    ------
-    InputError
-        If the group is not there or delta is out of range.
-    """
+    """Return the share of events reported in each cell, relative to its mean, if it falls with a group's share."""
     if group not in residents.groups or not 0 <= delta < 1:
         msg = f"No band of {group!r} in {residents.dimension} with delta={delta}; name a group, and 0 <= delta < 1."
         raise InputError(msg)
@@ -65,24 +44,7 @@ def vary_reporting(
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Return the measures of maps that are ranked by forecasts over the share reported.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Forecasts, events and residents.
-    rates : ndarray of float64, optional
-        Share of events reported in each cell, where it is known; it takes the place of the band.
-    deprived : tuple of str, optional
-        Dimension and group whose places are taken to report less; by default each group in turn.
-
-    Returns
-    -------
-    DataFrame
-        The columns of ``COLUMNS``. ``jaccard`` is the overlap with the audited map, ``left_out`` the part of the
-        corrected map's land that is not flagged in the audit. Burden in the need-adjusted ratio and coverage is
-        still that of recorded events.
-    """
+    """Return the measures of maps that are ranked by forecasts over the share reported."""
     audited = FlaggedMap.from_context(evidence)
     settings = [
         (f"delta {delta:g}, {name} reports less" if name else "given", shares)
@@ -101,23 +63,7 @@ def check_reporting(
     rates: Floats | None = None,
     deprived: tuple[str, str] | None = None,
 ) -> list[Finding]:
-    """Return how much of the flagged land stays flagged if reporting differs between places.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Forecasts and residents.
-    rates : ndarray of float64, optional
-        Share of events reported in each cell, where it is known.
-    deprived : tuple of str, optional
-        Dimension and group whose places are taken to report less. By default every group of every dimension in turn,
-        and the lowest overlap is the finding: nobody has said who reports less, so the worst case counts.
-
-    Returns
-    -------
-    list of Finding
-        ``reporting_sensitivity`` for each crime type and their pool: Jaccard's overlap with the audited map.
-    """
+    """Return how much of the flagged land stays flagged if reporting differs between places."""
     title = "overlap of the flagged land with that ranked by events corrected for reporting"
     cases = _assumed(evidence, rates, deprived, GATED)
     if not cases:

@@ -29,18 +29,7 @@ class SimulatedCity(CityPlan):
 
     @classmethod
     def white_noise(cls, **changes: Any) -> Self:
-        """Return a city in which nothing can be learned but the level: the same risk everywhere and always.
-
-        Parameters
-        ----------
-        **changes : object
-            Other parameters of the class.
-
-        Returns
-        -------
-        SimulatedCity
-            Without centres, streets, weekend, link to residents, season, trend or near repeats.
-        """
+        """Return a city in which nothing can be learned but the level: the same risk everywhere and always."""
         flat = SimulatedType(yearly=5000.0, season=0.0, offspring=0.0)
         plain: dict[str, Any] = {
             "crime_types": {"noise": flat},
@@ -52,40 +41,20 @@ class SimulatedCity(CityPlan):
         return cls(**{**plain, **changes})
 
     def read(self) -> tuple[Events, IntakeReport]:
-        """Return the recorded events and the account of their intake.
-
-        Returns
-        -------
-        tuple of Events and IntakeReport
-            Events carry the district as ``area``; incidents that were never recorded are in neither.
-        """
+        """Return the recorded events and the account of their intake."""
         records = draw_records(self, self._layout)
         events = make_events(self, records)
         return events, make_account(self, events, len(records))
 
     def truth(self) -> pd.DataFrame:
-        """Return what happened and what was recorded of it.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``area``, ``crime_type``, ``occurred``, ``recorded`` (incidents) and ``rate`` (probability of
-            recording); one row for each district and crime type, zeros included.
-        """
+        """Return what happened and what was recorded of it."""
         records = draw_records(self, self._layout)
         counted = records.groupby(["area", "crime_type"], observed=False)["recorded"].agg(["size", "sum"])
         table = counted.rename(columns={"size": "occurred", "sum": "recorded"}).astype("int64").reset_index()
         return table.assign(rate=np.repeat(self._layout.rates, len(self.crime_types)))
 
     def groups(self) -> pd.DataFrame:
-        """Return the residents of each district by group.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``area``, ``dimension``, ``group``, ``population``; the groups exclude each other and sum to the
-            population.
-        """
+        """Return the residents of each district by group."""
         areas, names = self._layout.lattice.areas, list(self.group_shares)
         return pd.DataFrame(
             {
@@ -97,13 +66,7 @@ class SimulatedCity(CityPlan):
         )
 
     def reporting_rates(self) -> pd.DataFrame:
-        """Return the probability that an incident is recorded, by district.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``area`` and ``rate``.
-        """
+        """Return the probability that an incident is recorded, by district."""
         return pd.DataFrame({"area": self._layout.lattice.areas, "rate": self._layout.rates})
 
     def expected(self, history: History, periods: pd.PeriodIndex) -> Floats:
@@ -115,23 +78,6 @@ class SimulatedCity(CityPlan):
         their mean, all generations, spread on the lattice. What recorded events tell about unrecorded ones is not
         used: with complete records and no delay nothing is lost by that, else the forecast is right on average,
         but not the sharpest there could be. Ground outside the city expects nothing.
-
-        Parameters
-        ----------
-        history : History
-            What was known at the cutoff; nothing else is read.
-        periods : PeriodIndex
-            Consecutive periods that start at or after the cutoff.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected recorded events, shape (types, cells, periods).
-
-        Raises
-        ------
-        InputError
-            If the history is not of this city.
         """
         seen = self._seen(history.events)
         cutoff, known_from = days_since(self.start, pd.DatetimeIndex([history.cutoff, history.events.start]))

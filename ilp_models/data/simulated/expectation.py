@@ -44,18 +44,7 @@ class Seen:
     y: Floats
 
     def since(self, day: float) -> Self:
-        """Return the incidents from a day on.
-
-        Parameters
-        ----------
-        day : float
-            Days since the first day of the city.
-
-        Returns
-        -------
-        Seen
-            The later incidents.
-        """
+        """Return the incidents from a day on."""
         first = int(np.searchsorted(self.day, day))
         return replace(self, day=self.day[first:], x=self.x[first:], y=self.y[first:])
 
@@ -85,22 +74,7 @@ class Expectation:
     unseen: Callable[[float], Floats]
 
     def over(self, seen: tuple[Seen, ...], cutoff: float, edges: Floats) -> Floats:
-        """Return the incidents expected in each square between consecutive moments, recorded or not.
-
-        Parameters
-        ----------
-        seen : tuple of Seen
-            What the records hold at the cutoff, one a crime type.
-        cutoff : float
-            The moment of the forecast, days since the start.
-        edges : ndarray of float64
-            Start of each period and end of the last, days since the start, the first at or after the cutoff.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected incidents, shape (types, squares, squares, periods).
-        """
+        """Return the incidents expected in each square between consecutive moments, recorded or not."""
         begin = np.floor(cutoff - _MEMORY * max(kind.mean_days for kind in self.kinds))
         marks = np.unique(np.concatenate([np.arange(begin, edges[-1] + 1), [cutoff], edges]))
         rates = self.when(np.floor(marks[:-1]))

@@ -38,18 +38,7 @@ class Layout:
 
 
 def lay_out(city: CityPlan) -> Layout:
-    """Return the layout that the parameters of a city decide.
-
-    Parameters
-    ----------
-    city : CityPlan
-        The city.
-
-    Returns
-    -------
-    Layout
-        The same for the same parameters, to the bit.
-    """
+    """Return the layout that the parameters of a city decide."""
     lattice = CityMap(round(city.size_km * 1000 / city.lattice_m), city.districts, city.lattice_m)
     shares = np.array(list(city.group_shares.values()))
     residents = draw_residents(
@@ -67,24 +56,7 @@ def lay_out(city: CityPlan) -> Layout:
 
 
 def cell_shares(lattice: CityMap, corner: tuple[float, float], grid: Grid, events: Events) -> csr_matrix:
-    """Return the share of each small square that lies in each cell, judged by 16 points in it.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The small squares.
-    corner : tuple of float
-        South-west corner of the city, metres.
-    grid : Grid
-        Any cells in the CRS of the events.
-    events : Events
-        Events of the city; only their CRS is used.
-
-    Returns
-    -------
-    csr_matrix
-        Shape (cells, squares * squares); a column sums to 1 unless part of the square lies in no cell.
-    """
+    """Return the share of each small square that lies in each cell, judged by 16 points in it."""
     along = (np.arange(lattice.squares * _POINTS) + 0.5) * lattice.side / _POINTS
     y, x = (points.ravel() for points in np.meshgrid(along, along, indexing="ij"))
     column = np.floor(x / lattice.side).astype(np.int64)

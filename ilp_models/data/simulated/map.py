@@ -49,44 +49,14 @@ class CityMap:
         return np.asarray(band[:, None] * self.districts + band[None, :], dtype=np.int64)
 
     def district_at(self, x: Floats, y: Floats) -> Counts:
-        """Return the district of points.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Metres east and north of the south-west corner.
-
-        Returns
-        -------
-        ndarray of int64
-            Position in :attr:`areas`, one a point.
-        """
+        """Return the district of points."""
         column = np.clip(x // self.side, 0, self.squares - 1).astype(np.int64)
         row = np.clip(y // self.side, 0, self.squares - 1).astype(np.int64)
         return self.district[row, column]
 
 
 def draw_surfaces(rng: np.random.Generator, lattice: CityMap, types: int, centres: int, roughness: float) -> Floats:
-    """Return uneven surfaces: smooth centres shared by the types at strengths of their own, and streets.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of randomness.
-    lattice : Lattice
-        The squares.
-    types : int
-        Number of crime types.
-    centres : int
-        Number of smooth centres; 0 for none.
-    roughness : float
-        Standard deviation of the logarithm of the surface from square to square; 0 for a smooth surface.
-
-    Returns
-    -------
-    ndarray of float64
-        Relative densities > 0, shape (types, squares, squares).
-    """
+    """Return uneven surfaces: smooth centres shared by the types at strengths of their own, and streets."""
     middle = (np.arange(lattice.squares) + 0.5) / lattice.squares
     smooth = np.full((types, lattice.squares, lattice.squares), _EVERYWHERE)
     for _ in range(centres):
@@ -103,26 +73,7 @@ def draw_surfaces(rng: np.random.Generator, lattice: CityMap, types: int, centre
 def draw_residents(
     rng: np.random.Generator, lattice: CityMap, population: int, shares: Floats, segregation: float
 ) -> Counts:
-    """Return the residents of each district by group.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of randomness.
-    lattice : Lattice
-        The districts.
-    population : int
-        Residents of the city.
-    shares : ndarray of float64
-        Share of each group in the city, summing to 1.
-    segregation : float
-        Standard deviation between districts of each group's logarithm of its weight; 0 for even mixing.
-
-    Returns
-    -------
-    ndarray of int64
-        Residents, shape (districts, groups); their sum is ``population``.
-    """
+    """Return the residents of each district by group."""
     size = lattice.districts**2
     people = np.exp(0.3 * rng.standard_normal(size))
     people *= population / people.sum()
@@ -142,23 +93,6 @@ def _standard(values: Floats) -> Floats:
 
 
 def link_to_residents(surfaces: Floats, lattice: CityMap, share: Floats, strength: float) -> Floats:
-    """Return surfaces that rise with a group's share, as the probability of each square.
-
-    Parameters
-    ----------
-    surfaces : ndarray of float64
-        Relative densities, shape (types, squares, squares).
-    lattice : Lattice
-        The districts.
-    share : ndarray of float64
-        The group's share of the residents of each district.
-    strength : float
-        Change of the logarithm of the density for one standard deviation of the share between districts.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape of ``surfaces``; each type sums to 1.
-    """
+    """Return surfaces that rise with a group's share, as the probability of each square."""
     linked = surfaces * np.exp(strength * _standard(share))[lattice.district]
     return np.asarray(linked / linked.sum(axis=(1, 2), keepdims=True))

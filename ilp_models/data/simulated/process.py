@@ -17,27 +17,7 @@ Floats = npt.NDArray[np.float64]
 def draw_incidents(
     rng: np.random.Generator, kind: SimulatedType, lattice: CityMap, where: Floats, when: Floats
 ) -> pd.DataFrame:
-    """Return all incidents of one crime type, recorded or not.
-
-    Parameters
-    ----------
-    rng : Generator
-        Source of randomness.
-    kind : SimulatedType
-        The crime type.
-    lattice : Lattice
-        The squares.
-    where : ndarray of float64
-        Probability of each square for a background incident, shape (squares, squares).
-    when : ndarray of float64
-        Expected background incidents on each day.
-
-    Returns
-    -------
-    DataFrame
-        ``day`` (days since the first day, fractions included), ``x`` and ``y`` (metres from the south-west
-        corner), in the order of ``day``; nothing after the last day.
-    """
+    """Return all incidents of one crime type, recorded or not."""
     generation = _background(rng, lattice, where, when)
     generations = [generation]
     while len(generation):
@@ -67,24 +47,6 @@ def _repeats(rng: np.random.Generator, kind: SimulatedType, extent: float, paren
 
 
 def folded(positions: Floats, extent: float) -> Floats:
-    """Return positions folded back into the city at its edges.
-
-    Parameters
-    ----------
-    positions : ndarray of float64
-        Metres along an axis, possibly outside 0 to ``extent``.
-    extent : float
-        Side of the city, metres.
-
-    Returns
-    -------
-    ndarray of float64
-        Positions from 0 to ``extent``.
-
-    Examples
-    --------
-    >>> folded(np.array([-3.0, 4.0, 12.0]), 10.0)
-    array([3., 4., 8.])
-    """
+    """Return positions folded back into the city at its edges."""
     round_trip = np.mod(positions, 2 * extent)
     return np.minimum(round_trip, 2 * extent - round_trip)

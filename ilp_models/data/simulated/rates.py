@@ -65,24 +65,7 @@ class SimulatedType:
 def background_a_day(
     kinds: Sequence[SimulatedType], days: npt.NDArray[np.float64], start: pd.Timestamp, weekend: float
 ) -> npt.NDArray[np.float64]:
-    """Return the expected background incidents of whole days, near repeats left out.
-
-    Parameters
-    ----------
-    kinds : sequence of SimulatedType
-        The crime types.
-    days : ndarray of float64
-        Days since ``start``, whole numbers, negative before it.
-    start : Timestamp
-        First day of the city, midnight.
-    weekend : float
-        How much higher the background is on Saturdays and Sundays, as a share; the mean of a week stays.
-
-    Returns
-    -------
-    ndarray of float64
-        Incidents a day in the whole city, shape (types, days); constant within a day.
-    """
+    """Return the expected background incidents of whole days, near repeats left out."""
     dates = pd.DatetimeIndex(start + pd.to_timedelta(days, unit="D"))
     week = np.where(dates.day_of_week.to_numpy() >= 5, 1.0 + weekend, 1.0) / (1.0 + 2.0 * weekend / 7.0)
     rows = []

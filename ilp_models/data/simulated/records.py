@@ -16,39 +16,12 @@ _SECONDS = 86_400
 
 
 def days_since(start: str, times: pd.DatetimeIndex) -> npt.NDArray[np.float64]:
-    """Return times as days since the first day of a city.
-
-    Parameters
-    ----------
-    start : str
-        First day.
-    times : DatetimeIndex
-        Wall-clock times.
-
-    Returns
-    -------
-    ndarray of float64
-        Days, fractions included, negative before the start.
-    """
+    """Return times as days since the first day of a city."""
     return np.asarray((times - pd.Timestamp(start)) / pd.Timedelta(days=1), dtype=np.float64)
 
 
 def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
-    """Return every incident of a city, recorded or not.
-
-    Parameters
-    ----------
-    city : CityPlan
-        The city.
-    layout : Layout
-        Its layout.
-
-    Returns
-    -------
-    DataFrame
-        ``day`` (days since the start), ``x``, ``y`` (metres from the corner), ``crime_type``, ``area``,
-        ``recorded`` (bool) and ``delay`` (days from incident to report); in the order of ``day``.
-    """
+    """Return every incident of a city, recorded or not."""
     kinds = tuple(city.crime_types.values())
     warm_up = int(np.ceil(_WARM_UP * max(kind.mean_days for kind in kinds)))
     days = np.arange(-warm_up, city.weeks * 7, dtype=np.float64)
@@ -73,20 +46,7 @@ def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
 
 
 def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
-    """Return the recorded incidents as events.
-
-    Parameters
-    ----------
-    city : CityPlan
-        The city.
-    records : DataFrame
-        As :func:`draw_records` returns them.
-
-    Returns
-    -------
-    Events
-        Times to the second, coordinates in the CRS of the city.
-    """
+    """Return the recorded incidents as events."""
     known = records.loc[records["recorded"]].reset_index(drop=True)
     start = pd.Timestamp(city.start)
     occurred = start + pd.to_timedelta(np.floor(known["day"] * _SECONDS), unit="s")
@@ -107,22 +67,7 @@ def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
 
 
 def make_account(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
-    """Return the account of the intake of a simulated city.
-
-    Parameters
-    ----------
-    city : CityPlan
-        The city.
-    events : Events
-        Its events.
-    occurred : int
-        Incidents that happened, recorded or not.
-
-    Returns
-    -------
-    IntakeReport
-        Without findings: every record is usable.
-    """
+    """Return the account of the intake of a simulated city."""
     counts = events.table["crime_type"].value_counts(sort=False)
     return IntakeReport(
         source=f"simulated city, seed {city.seed}",

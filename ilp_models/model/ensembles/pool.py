@@ -50,20 +50,7 @@ class Pool:
             raise InputError(msg)
 
     def combine(self, expected: Floats, weights: Floats) -> Floats:
-        """Return the pooled forecasts.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Expected counts, shape (members, periods, cells).
-        weights : ndarray
-            One a member, >= 0.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (periods, cells).
-        """
+        """Return the pooled forecasts."""
         if self.scale == "count":
             return np.tensordot(weights, expected, 1)
         shares = special.softmax(np.tensordot(weights, np.log(np.maximum(expected, _FLOOR)), 1), axis=1)
@@ -71,29 +58,7 @@ class Pool:
         return np.asarray(shares * np.exp(weights @ totals / max(weights.sum(), _FLOOR))[:, None])
 
     def learn(self, expected: Floats, observed: npt.NDArray[np.generic], towards: Floats, pull: float) -> Floats:
-        """Return the weights with the largest penalised Poisson likelihood.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Forecasts that had not seen the counts, shape (members, periods, cells).
-        observed : ndarray
-            Counts, shape (periods, cells).
-        towards : ndarray
-            Weights to shrink to, one a member.
-        pull : float
-            Loss of log-likelihood for a squared distance of 2 from ``towards``, >= 0.
-
-        Returns
-        -------
-        ndarray of float64
-            One a member, >= 0; those below 0.001 are set to 0.
-
-        Raises
-        ------
-        NotRunError
-            If the search does not settle.
-        """
+        """Return the weights with the largest penalised Poisson likelihood."""
         fit = _count_loss(expected, observed) if self.scale == "count" else _share_loss(expected, observed)
         size = max(float(np.sum(observed, dtype=np.float64)), 1.0)  # the solver wants numbers near 1
 
@@ -121,22 +86,7 @@ class Pool:
         return np.asarray(weights / weights.sum() if self.sum_to_one else weights)
 
     def learn_by_type(self, expected: Floats, observed: npt.NDArray[np.generic], shrinkage: float) -> Floats:
-        """Return weights of each crime type, shrunk to those of all types together.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Shape (members, periods, crime types, cells).
-        observed : ndarray
-            Counts, shape (periods, crime types, cells).
-        shrinkage : float
-            The pull; infinite for the same weights in all types.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (crime types, members).
-        """
+        """Return weights of each crime type, shrunk to those of all types together."""
         members, cells = expected.shape[0], expected.shape[-1]
         equal = np.full(members, 1.0 / members)
         every = self.learn(expected.reshape(members, -1, cells), observed.reshape(-1, cells), equal, _TIE)

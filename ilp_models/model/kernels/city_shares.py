@@ -102,20 +102,7 @@ class Judge:
         self._observed = observed
 
     def best(self, maps: Cube, kind: int) -> tuple[float, float]:
-        """Return the largest log-likelihood of the maps of one crime type, and the background it takes.
-
-        Parameters
-        ----------
-        maps : ndarray
-            A map before each target period, of any scale, shape (targets, cells).
-        kind : int
-            Position of the crime type.
-
-        Returns
-        -------
-        tuple of float
-            Log-likelihood up to a constant (0 without events), and weight of the even map.
-        """
+        """Return the largest log-likelihood of the maps of one crime type, and the background it takes."""
         hit = np.nonzero(self._observed[:, kind])
         count = self._observed[:, kind][hit]
         own, even = as_shares(maps, self.even)[hit], self.even[hit[1]]
@@ -125,55 +112,18 @@ class Judge:
 
 
 def even_shares(grid: Grid) -> Floats:
-    """Return the share of each cell in the land of a grid.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-
-    Returns
-    -------
-    ndarray of float64
-        They sum to 1.
-    """
+    """Return the share of each cell in the land of a grid."""
     return np.asarray(grid.area_m2 / grid.area_m2.sum(), dtype=np.float64)
 
 
 def as_shares(maps: Cube, even: Floats) -> Floats:
-    """Return maps scaled to sum to 1, the even map where there is nothing.
-
-    Parameters
-    ----------
-    maps : ndarray
-        Values >= 0, shape (..., cells).
-    even : ndarray of float64
-        The even map, shape (cells,).
-
-    Returns
-    -------
-    ndarray of float64
-        The shape of ``maps``.
-    """
+    """Return maps scaled to sum to 1, the even map where there is nothing."""
     total = maps.sum(axis=-1, keepdims=True, dtype=np.float64)
     return np.asarray(np.divide(maps, total, out=np.broadcast_to(even, maps.shape).copy(), where=total > 0))
 
 
 def refuse_unless_above(method: HindcastForecaster, names: Sequence[str]) -> None:
-    """Return nothing if settings are non-empty sequences of numbers above 0.
-
-    Parameters
-    ----------
-    method : TracedForecaster
-        Whose settings.
-    names : sequence of str
-        Their names.
-
-    Raises
-    ------
-    InputError
-        If one is not.
-    """
+    """Return nothing if settings are non-empty sequences of numbers above 0."""
     for name in names:
         values = getattr(method, name)
         if len(values) == 0 or not all(value > 0 for value in values):

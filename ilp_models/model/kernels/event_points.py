@@ -31,55 +31,18 @@ class EventPoints:
     counts: csr_matrix
 
     def weighted(self, spread: csr_matrix, weights: Floats) -> Floats:
-        """Return weighted sums of what all events spread over the cells.
-
-        Parameters
-        ----------
-        spread : csr_matrix
-            What one event at each point gives to each cell, shape (points, cells).
-        weights : ndarray of float64
-            Weight of an event of each period, in several versions, shape (periods, versions).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (cells, versions).
-        """
+        """Return weighted sums of what all events spread over the cells."""
         if len(self.xy) * weights.shape[1] <= self.counts.nnz:
             return np.asarray(spread.T @ (self.counts @ weights))
         return np.asarray(self.by_cell(spread) @ weights)
 
     def by_cell(self, spread: csr_matrix) -> Floats:
-        """Return what the events of each period spread over the cells.
-
-        Parameters
-        ----------
-        spread : csr_matrix
-            What one event at each point gives to each cell, shape (points, cells).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (cells, periods).
-        """
+        """Return what the events of each period spread over the cells."""
         return np.asarray((spread.T @ self.counts).toarray(), dtype=np.float64)
 
 
 def event_points(history: History, first: int, stop: int) -> Iterator[EventPoints]:
-    """Yield the points of each crime type, in the order of the types.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-    first, stop : int
-        The periods of the panel to look at, the last one excluded.
-
-    Yields
-    ------
-    EventPoints
-        In an order that depends on the coordinates alone.
-    """
+    """Yield the points of each crime type, in the order of the types."""
     first, stop = max(first, 0), max(stop, first, 0)
     starts = [(history.panel.periods[0] + period).start_time for period in (first, stop)]
     when = history.events.table["occurred_at"]

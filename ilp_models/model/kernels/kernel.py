@@ -23,20 +23,7 @@ class Kernel(Protocol):
         ...
 
     def masses(self, x: Floats, y: Floats) -> Floats:
-        """Return the mass in each rectangle of a lattice around each event.
-
-        Parameters
-        ----------
-        x : ndarray
-            Sides of the lattice's columns seen from each event, in bandwidths, shape (events, columns + 1).
-        y : ndarray
-            Sides of its rows, shape (events, rows + 1).
-
-        Returns
-        -------
-        ndarray
-            Shape (events, columns, rows).
-        """
+        """Return the mass in each rectangle of a lattice around each event."""
         ...
 
 
@@ -47,19 +34,7 @@ class Gaussian:
     deviation: Final = 1.0
 
     def masses(self, x: Floats, y: Floats) -> Floats:
-        """Return products of differences of the normal distribution function.
-
-        Parameters
-        ----------
-        x, y : ndarray
-            Sides of columns and rows seen from each event, in bandwidths, shapes (events, columns + 1) and
-            (events, rows + 1).
-
-        Returns
-        -------
-        ndarray
-            Shape (events, columns, rows).
-        """
+        """Return products of differences of the normal distribution function."""
         along, across = np.diff(special.ndtr(x)), np.diff(special.ndtr(y))
         return np.asarray(along[:, :, None] * across[:, None, :])
 
@@ -71,19 +46,7 @@ class Quartic:
     deviation: Final = 8**-0.5
 
     def masses(self, x: Floats, y: Floats) -> Floats:
-        """Return double differences of the mass to the lower left of each corner.
-
-        Parameters
-        ----------
-        x, y : ndarray
-            Sides of columns and rows seen from each event, in bandwidths, shapes (events, columns + 1) and
-            (events, rows + 1).
-
-        Returns
-        -------
-        ndarray
-            Shape (events, columns, rows).
-        """
+        """Return double differences of the mass to the lower left of each corner."""
         corners = _quartic_below(np.clip(x, -1, 1)[:, :, None], np.clip(y, -1, 1)[:, None, :])
         return np.maximum(np.diff(np.diff(corners, axis=1), axis=2), 0.0)  # rounding may leave -1e-17
 

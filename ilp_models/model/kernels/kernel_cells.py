@@ -45,21 +45,7 @@ class CellLattice:
 
     @classmethod
     def from_grid(cls, grid: Grid, deviation: float) -> Self:
-        """Return the lattice under the cells of a grid that is fine enough for a kernel.
-
-        Parameters
-        ----------
-        grid : Grid
-            Any cells: squares, hexagons, given areas.
-        deviation : float
-            Standard deviation of the kernel along each axis, metres. Cells that are no squares of one lattice are cut
-            into ``4 (width / deviation)^0.6`` squares along the median cell's width, at least 3 and at most 32.
-
-        Returns
-        -------
-        CellLattice
-            Made once a grid and fineness.
-        """
+        """Return the lattice under the cells of a grid that is fine enough for a kernel."""
         known = _KNOWN.setdefault(grid, {})
         if 1 not in known:
             known[1] = cls._squares(grid)
@@ -114,20 +100,6 @@ class CellLattice:
 
         What a kernel would spread over land outside the cells is given back to the cells it reaches, in proportion:
         every event counts as one. A point beyond reach of all cells gives all to the cell it is counted in.
-
-        Parameters
-        ----------
-        points : EventPoints
-            Places of events.
-        bandwidths : ndarray
-            One bandwidth a point, metres.
-        kernel : Kernel
-            Shape of the density.
-
-        Returns
-        -------
-        csr_matrix
-            Shape (points, cells); rows sum to 1.
         """
         cells = int(self.position.max()) + 1 if self.parts is None else self.parts.shape[1]
         order = np.argsort(-bandwidths, kind="stable")  # widest first, so that each part has one width

@@ -128,27 +128,7 @@ class KDE(CityShares):
 
 
 def local_factors(density: Floats, count: Floats, sensitivity: float) -> Floats:
-    """Return what to multiply the bandwidth by at each point: (density / its geometric mean over events)^-sensitivity.
-
-    Parameters
-    ----------
-    density : ndarray of float64
-        Density of events at each point, of any scale.
-    count : ndarray of float64
-        Events known at each point.
-    sensitivity : float
-        0.5 for Abramson's square-root law.
-
-    Returns
-    -------
-    ndarray of float64
-        Between 1/4 and 4; 4 where nothing is known, 1 everywhere if no event is known at all.
-
-    Examples
-    --------
-    >>> local_factors(np.array([1.0, 4.0]), np.array([1.0, 1.0]), 0.5).round(3)
-    array([1.414, 0.707])
-    """
+    """Return the bandwidth factor of each point: (density / geometric mean of the densities) ** -sensitivity."""
     if not count.any():
         return np.ones(len(density))
     logs = np.log(np.maximum(density, np.finfo(float).tiny))

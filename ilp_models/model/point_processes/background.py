@@ -59,27 +59,7 @@ class BackgroundPoints:
     def from_incidents(
         cls, incidents: Incidents, days: float, half_life: float | None, neighbours: Sequence[int], least: float
     ) -> "BackgroundPoints":
-        """Return the places of some incidents.
-
-        Parameters
-        ----------
-        incidents : Incidents
-            At least one.
-        days : float
-            Time observed, days.
-        half_life : float or None
-            Days after, or before, which an incident counts half in the map; None lets all count alike.
-        neighbours : sequence of int
-            For each kernel, which neighbour's distance is its bandwidth: 1 is the nearest other place, and 0 is the
-            place itself, with the smallest bandwidth.
-        least : float
-            Smallest bandwidth, metres.
-
-        Returns
-        -------
-        Places
-            By x, then y.
-        """
+        """Return the places of some incidents."""
         spot, of = np.unique(np.column_stack([incidents.x, incidents.y]), axis=0, return_inverse=True)
         ranks = [min(int(neighbour), len(spot) - 1) + 1 for neighbour in neighbours]
         away, _ = KDTree(spot).query(spot, k=ranks)
@@ -98,18 +78,7 @@ class BackgroundPoints:
         return len(self.x)
 
     def daily(self, values: Floats) -> Floats:
-        """Return daily rates around each place in each season.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            What each incident counts.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (places, seasons).
-        """
+        """Return daily rates around each place in each season."""
         seasons = len(self.memory)
         summed = np.bincount(self.of * seasons + self.season, values, len(self) * seasons)
         return np.asarray(summed.reshape(len(self), seasons) @ self.memory.T)
@@ -118,16 +87,6 @@ class BackgroundPoints:
         """Return the daily rates where and when each incident happened, and the daily rate of the whole city then.
 
         An incident is no evidence for itself: its own kernel does not count where it stands.
-
-        Parameters
-        ----------
-        values : ndarray of float64
-            What each incident counts.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            Per square metre and day, shape (kernels, incidents); per day, shape (seasons,).
         """
         daily = self.daily(values)
         own = values * np.diag(self.memory)[self.season] / (2 * np.pi * self.bandwidths[:, self.of] ** 2)

@@ -24,33 +24,11 @@ class Delays(Protocol):
     """How many repeats of one incident are expected by some time after it."""
 
     def cumulative(self, days: Floats) -> Floats:
-        """Return the expected repeats within some days; 0 for negative days.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected repeats, not decreasing.
-        """
+        """Return the expected repeats within some days; 0 for negative days."""
         ...
 
     def area(self, days: Floats) -> Floats:
-        """Return the integral of :meth:`cumulative` from 0.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Repeats times days.
-        """
+        """Return the integral of :meth:`cumulative` from 0."""
         ...
 
 
@@ -75,22 +53,7 @@ class ForecastBins:
 
     @classmethod
     def from_periods(cls, known_until: pd.Timestamp, periods: pd.PeriodIndex, calendar: Calendar) -> "ForecastBins":
-        """Return the steps from a moment to the end of some periods.
-
-        Parameters
-        ----------
-        known_until : Timestamp
-            Start of a day; incidents before it are known.
-        periods : PeriodIndex
-            Consecutive periods at or after it.
-        calendar : Calendar
-            How time is cut into periods: steps are hours for days, quarters of a day for weeks, days for months.
-
-        Returns
-        -------
-        Ahead
-            The steps.
-        """
+        """Return the steps from a moment to the end of some periods."""
         pace = _STEPS_A_DAY[calendar.unit]
         first, last = (
             np.asarray((moments - known_until).days * pace, dtype=np.int64)
@@ -99,96 +62,31 @@ class ForecastBins:
         return cls(int(last[-1]), 1.0 / pace, first, last)
 
     def by_period(self, counts: Floats) -> Floats:
-        """Return sums over the steps of each period.
-
-        Parameters
-        ----------
-        counts : ndarray of float64
-            Shape (..., steps).
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (..., periods).
-        """
+        """Return sums over the steps of each period."""
         total = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
         return np.asarray(total[..., self.last] - total[..., self.first])
 
 
 def repeats_of(delays: Delays, ages: Floats, ahead: ForecastBins) -> Floats:
-    """Return the direct repeats still expected of each known incident.
-
-    Parameters
-    ----------
-    delays : Delays
-        Expected repeats by delay.
-    ages : ndarray of float64
-        Days from each incident to the last moment known.
-    ahead : Ahead
-        The steps.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (incidents, steps).
-    """
+    """Return the direct repeats still expected of each known incident."""
     return np.diff(delays.cumulative(ages[:, None] + ahead.days * np.arange(ahead.steps + 1)), axis=1)
 
 
 def step_repeats(delays: Delays, ahead: ForecastBins) -> Floats:
-    """Return the direct repeats that an incident of a step sets off in that step and in each later one.
-
-    Parameters
-    ----------
-    delays : Delays
-        Expected repeats by delay.
-    ahead : Ahead
-        The steps.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (steps,), for incidents spread evenly over their step.
-    """
+    """Return the direct repeats that an incident of a step sets off in that step and in each later one."""
     area = delays.area(ahead.days * np.arange(-1.0, ahead.steps + 1))
     return np.asarray(np.diff(area, 2) / ahead.days)
 
 
 def next_generation(parents: Floats, step: Floats) -> Floats:
-    """Return the direct repeats of expected incidents.
-
-    Parameters
-    ----------
-    parents : ndarray of float64
-        Expected incidents, shape (..., steps).
-    step : ndarray of float64
-        As returned by :func:`step_repeats`.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape of ``parents``.
-    """
+    """Return the direct repeats of expected incidents."""
     lag = np.subtract.outer(np.arange(len(step)), np.arange(len(step)))
     onto = np.where(lag >= 0, step[np.abs(lag)], 0.0)
     return np.asarray(parents @ onto.T)
 
 
 def all_generations(first: Floats, step: Floats) -> Floats:
-    """Return expected incidents together with their repeats, the repeats of these, and so on.
-
-    Parameters
-    ----------
-    first : ndarray of float64
-        Expected incidents, shape (rows, steps).
-    step : ndarray of float64
-        As returned by :func:`step_repeats`; its first value is below 1.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape of ``first``.
-    """
+    """Return expected incidents together with their repeats, the repeats of these, and so on."""
     kernel = -step
     kernel[0] += 1.0
     nothing = np.zeros_like(kernel)

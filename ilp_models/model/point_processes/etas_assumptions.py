@@ -27,19 +27,7 @@ class EtasBounds(NamedTuple):
     most_metres: float
 
     def bounds(self, side: float) -> list[tuple[float, float]]:
-        """Return the bounds of the logarithms of share, rate and metres.
-
-        Parameters
-        ----------
-        side : float
-            Side of a square of the background: a kernel that peaks above one square's even density would read
-            places snapped to one point as near repeats.
-
-        Returns
-        -------
-        list of tuple of float
-            Lowest and highest value of each.
-        """
+        """Return the bounds of the logarithms of share, rate and metres."""
         delays = max(_SHORTEST, self.least_days), self.most_days / 3
         metres = side / np.sqrt(2 * np.pi), self.most_metres / 4
         natural = (_SHARES, (1 / delays[1], 1 / delays[0]), metres)

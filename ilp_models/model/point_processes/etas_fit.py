@@ -61,18 +61,7 @@ class EtasFit:
         return float(share), float(rate), float(metres)
 
     def effective(self, least_days: float) -> tuple[float, float, float]:
-        """Return share, rate and metres where delays below a least one count for nothing.
-
-        Parameters
-        ----------
-        least_days : float
-            The least delay, days.
-
-        Returns
-        -------
-        tuple of float
-            The share is the part of the offspring that comes later than that.
-        """
+        """Return share, rate and metres where delays below a least one count for nothing."""
         share, rate, metres = self.trigger
         return share * float(np.exp(-rate * least_days)), rate, metres
 
@@ -83,20 +72,7 @@ class EtasFit:
 
 
 def background_only(likelihood: EtasLikelihood, reaches: Sequence[float]) -> EtasFit:
-    """Return a smooth, steady background without near repeats, for a crime type too rare to learn more.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        Of its incidents; there may be none.
-    reaches : sequence of float
-        Standard deviations of the kernels that make the background, metres.
-
-    Returns
-    -------
-    Fitted
-        Half an incident is added, so that nothing is impossible.
-    """
+    """Return a smooth, steady background without near repeats, for a crime type too rare to learn more."""
     squares, terms = likelihood.squares, likelihood.terms
     parameters = np.zeros(TRIGGER + terms.shape[1])
     parameters[:TRIGGER] = np.log(_START)
@@ -108,31 +84,7 @@ def background_only(likelihood: EtasLikelihood, reaches: Sequence[float]) -> Eta
 def fit(
     likelihood: EtasLikelihood, precision: Floats, limits: EtasBounds, reaches: Sequence[float], rounds: int
 ) -> EtasFit:
-    """Return what maximises the likelihood of one crime type, without standard errors.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        Of its incidents.
-    precision : ndarray of float64
-        Inverse prior variance of each coefficient of time.
-    limits : Limits
-        Delays and distances.
-    reaches : sequence of float
-        Standard deviations of the kernels that make the shape of the background, metres.
-    rounds : int
-        Most times that the background's shape and unevenness are learned anew from the incidents that belong to it.
-
-    Returns
-    -------
-    Fitted
-        Parameters and background.
-
-    Raises
-    ------
-    NotRunError
-        If the search does not settle.
-    """
+    """Return what maximises the likelihood of one crime type, without standard errors."""
     every = np.ones(len(likelihood.targets))
     parameters = np.zeros(TRIGGER + len(precision))
     parameters[:TRIGGER] = np.log(_START)
@@ -172,25 +124,6 @@ def background_shape(
 
     The parts of the mixture are those under which the counts of squares are most likely, with the unevenness of the
     squares averaged out and no incident in its own density.
-
-    Parameters
-    ----------
-    ground : Ground
-        The squares.
-    squares : ndarray of int64
-        The square of each target.
-    weights : ndarray of float64
-        Weight of each target.
-    reaches : sequence of float
-        Standard deviations of the kernels, metres.
-    gamma : float
-        Shape of the gamma prior of the unevenness.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        Part of each square, summing to 1, 0 outside the study area and nowhere in it; the part of it that each target
-        adds to its own square; and the weights of the mixture, the even part first.
     """
     even = ground.inside.ravel() / ground.inside.sum()
     parts = [(even, np.zeros(len(squares))), *(_kernel_density(ground, squares, weights, reach) for reach in reaches)]
@@ -226,22 +159,6 @@ def gamma_shape(found: Floats, doubt: Floats, expected: Floats, guess: float) ->
 
     Were it known which incidents belong to the background, their count N would vary by expected + expected^2 / gamma.
     It is known up to a probability, which leaves out ``doubt`` of that variance.
-
-    Parameters
-    ----------
-    found : ndarray of float64
-        Sum over each square of the probabilities of belonging to the background.
-    doubt : ndarray of float64
-        Sum of probability times its complement.
-    expected : ndarray of float64
-        What the smooth background expects.
-    guess : float
-        A first value, for the weights of the squares.
-
-    Returns
-    -------
-    float
-        Between 0.05 and 10,000.
     """
     weight = np.where(expected > 0, 1 / np.maximum(1 + expected / guess, 1e-12) ** 2, 0.0)
     extra = float((weight * ((found - expected) ** 2 + doubt - expected)).sum())
@@ -278,22 +195,7 @@ def _maximise(
 
 
 def standard_errors(likelihood: EtasLikelihood, fitted: EtasFit, limits: EtasBounds) -> Floats:
-    """Return the standard errors of the parameters, by the observed information.
-
-    Parameters
-    ----------
-    likelihood : Likelihood
-        That was maximised.
-    fitted : Fitted
-        Where it is highest.
-    limits : Limits
-        Delays and distances.
-
-    Returns
-    -------
-    ndarray of float64
-        On the scale of ``fitted.parameters``; NaN for what rests on a bound.
-    """
+    """Return the standard errors of the parameters, by the observed information."""
     parameters = fitted.parameters
     information = likelihood.information(parameters, fitted.unevenness, fitted.prior)
     low, high = np.array(limits.bounds(likelihood.ground.side)).T

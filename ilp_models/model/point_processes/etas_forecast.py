@@ -22,26 +22,7 @@ _ORDER: Final = 12  # terms of the Taylor series; shortest mean delays of a quar
 def known_excitation(
     ground: EtasRaster, incidents: Incidents, trigger: tuple[float, float, float], day: float, most_days: float
 ) -> Floats:
-    """Return the intensity that known incidents excite at a moment.
-
-    Parameters
-    ----------
-    ground : Ground
-        The squares.
-    incidents : Incidents
-        What is known; only those before ``day`` are read.
-    trigger : tuple of float
-        Share, rate (a day) and metres.
-    day : float
-        The moment, days since the start of the first known period.
-    most_days : float
-        Longest delay.
-
-    Returns
-    -------
-    ndarray of float64
-        Incidents a day in each square, shape (rows, columns).
-    """
+    """Return the intensity that known incidents excite at a moment."""
     share, rate, metres = trigger
     recent = incidents.between(day - most_days, day)
     rows, columns = ground.masses(recent.x, recent.y, metres)
@@ -52,27 +33,7 @@ def known_excitation(
 def expected_counts(
     ground: EtasRaster, background: Floats, levels: Floats, excitation: Floats, trigger: tuple[float, float, float]
 ) -> Floats:
-    """Return the incidents expected in each square on consecutive days.
-
-    Parameters
-    ----------
-    ground : Ground
-        The squares.
-    background : ndarray of float64
-        Relative background, shape (rows, columns).
-    levels : ndarray of float64
-        Background incidents of each day where ``background`` is 1.
-    excitation : ndarray of float64
-        What known incidents excite at the start of the first day, incidents a day in each square.
-    trigger : tuple of float
-        Share, rate (a day) and metres.
-
-    Returns
-    -------
-    ndarray of float64
-        Incidents in each whole square, shape (days, rows, columns); those outside the study area are expected by
-        its incidents only, and followed no further.
-    """
+    """Return the incidents expected in each square on consecutive days."""
     share, rate, metres = trigger
     rows, columns = ground.spread(metres)
     result = np.empty((len(levels), *excitation.shape))

@@ -79,24 +79,7 @@ class EtasLikelihood:
 
     @classmethod
     def from_incidents(cls, ground: EtasRaster, incidents: Incidents, terms: Floats, limits: EtasBounds) -> Self:
-        """Return the likelihood of incidents over a span of days.
-
-        Parameters
-        ----------
-        ground : Ground
-            The squares.
-        incidents : Incidents
-            What is known before the end of the span.
-        terms : ndarray of float64
-            Terms of each day of the span, shape (days, coefficients).
-        limits : Limits
-            Delays and distances.
-
-        Returns
-        -------
-        Likelihood
-            Its targets are the incidents in cells, from the first day on; all may be parents.
-        """
+        """Return the likelihood of incidents over a span of days."""
         square = ground.square_of(incidents.x, incidents.y)
         covered = (square >= 0) & (ground.inside.ravel()[square] > 0)
         targets = np.flatnonzero((incidents.cell >= 0) & covered & (incidents.day >= 0))
@@ -127,22 +110,7 @@ class EtasLikelihood:
         return np.searchsorted(self.targets, self.pairs.later)
 
     def split(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> EventSplit:
-        """Return the intensity at each target in its parts.
-
-        Parameters
-        ----------
-        parameters : ndarray of float64
-            Logarithms of share, rate and metres, then the coefficients of time.
-        unevenness : ndarray of float64
-            Logarithm for each square.
-        prior : Prior
-            Its ``shape`` and ``alone`` are used.
-
-        Returns
-        -------
-        Split
-            Background and triggered part.
-        """
+        """Return the intensity at each target in its parts."""
         share, rate, metres = np.exp(parameters[:TRIGGER])
         level = np.exp(self.terms @ parameters[TRIGGER:])
         density = prior.shape * np.exp(unevenness) / self._area
@@ -153,22 +121,7 @@ class EtasLikelihood:
         return EventSplit(level[self.days] * density[self.squares] * prior.alone, *parts)
 
     def value(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> tuple[float, Floats, Floats]:
-        """Return the penalised log-likelihood and its gradients.
-
-        Parameters
-        ----------
-        parameters : ndarray of float64
-            Logarithms of share, rate and metres, then the coefficients of time.
-        unevenness : ndarray of float64
-            Logarithm for each square.
-        prior : Prior
-            What is assumed.
-
-        Returns
-        -------
-        tuple of float, ndarray, ndarray
-            The value, its gradient by ``parameters`` and by ``unevenness``.
-        """
+        """Return the penalised log-likelihood and its gradients."""
         split = self.split(parameters, unevenness, prior)
         intensity = split.background + split.triggered
         coefficients = parameters[TRIGGER:]
@@ -194,21 +147,7 @@ class EtasLikelihood:
         return float(value), gradient, by_square
 
     def information(self, parameters: Floats, unevenness: Floats, prior: EtasPrior) -> Floats:
-        """Return the observed information on the parameters, what is spent on the unevenness taken off.
-
-        Parameters
-        ----------
-        parameters, unevenness : ndarray of float64
-            Where the likelihood is highest.
-        prior : Prior
-            What is assumed.
-
-        Returns
-        -------
-        ndarray of float64
-            Symmetric, shape (parameters, parameters), by central differences of the gradient. The unevenness enters
-            each target in its own square only, so that its own block is diagonal and known.
-        """
+        """Return the observed information on the parameters, what is spent on the unevenness taken off."""
         size = len(parameters)
         own, crossed = np.empty((size, size)), np.empty((size, len(unevenness)))
         for index in range(size):

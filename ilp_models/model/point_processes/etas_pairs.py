@@ -44,24 +44,7 @@ class Pairs:
     def from_incidents(
         cls, incidents: Incidents, targets: Keys, least_days: float, most_days: float, most_metres: float
     ) -> Self:
-        """Return the pairs within limits of time and distance, found in trees of time and place.
-
-        Parameters
-        ----------
-        incidents : Incidents
-            In the order of time.
-        targets : ndarray of int64
-            Incidents that may be the later of a pair.
-        least_days, most_days : float
-            Time between the two: more than the one, at most the other.
-        most_metres : float
-            Largest distance.
-
-        Returns
-        -------
-        Pairs
-            In the order of the later incident, then of the earlier one.
-        """
+        """Return the pairs within limits of time and distance, found in trees of time and place."""
         target = np.zeros(len(incidents.day), dtype=bool)
         target[targets] = True
         place = np.column_stack([incidents.x / most_metres, incidents.y / most_metres, incidents.day / most_days])
@@ -83,21 +66,7 @@ class Pairs:
         return cls(runs, starts.astype(np.int64), days, square)
 
     def sums(self, rate: float, metres: float) -> Floats:
-        """Return sums over the earlier incidents of each later one, by which intensity and slopes are made.
-
-        Parameters
-        ----------
-        rate : float
-            Inverse of the mean delay, a day.
-        metres : float
-            Standard deviation of the distance along each axis.
-
-        Returns
-        -------
-        ndarray of float64
-            Sums of the weight exp(-rate * days - square_metres / (2 metres^2)), of weight times days and of weight
-            times squared distance, shape (3, runs).
-        """
+        """Return sums over the earlier incidents of each later one, by which intensity and slopes are made."""
         if (rate, metres) not in self._known:  # many steps of a search leave rate and metres as they were
             self._known.clear()
             self._known[rate, metres] = self._sums(rate, metres)

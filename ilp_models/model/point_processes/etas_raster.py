@@ -44,27 +44,7 @@ class EtasRaster:
 
     @classmethod
     def from_grid(cls, grid: Grid, side: float, margin: float) -> Self:
-        """Return the squares under a grid, whatever the shape of its cells.
-
-        Parameters
-        ----------
-        grid : Grid
-            The cells; together they are the study area.
-        side : float
-            Side of a square, metres; corners are multiples of it.
-        margin : float
-            Width of the ground kept around the cells, metres.
-
-        Returns
-        -------
-        Ground
-            Shares are exact areas of intersection.
-
-        Raises
-        ------
-        InputError
-            If there would be more than four million squares.
-        """
+        """Return the squares under a grid, whatever the shape of its cells."""
         low_x, low_y, high_x, high_y = shapely.total_bounds(grid.geometry)
         west, south = (float(np.floor((low - margin) / side) * side) for low in (low_x, low_y))
         columns = int(np.ceil((high_x + margin - west) / side))
@@ -84,18 +64,7 @@ class EtasRaster:
         return cls(side, west, south, inside, shares)
 
     def square_of(self, x: Floats, y: Floats) -> Keys:
-        """Return the square of each point.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Metres in the CRS of the grid.
-
-        Returns
-        -------
-        ndarray of int64
-            Positions row by row from the south-west, -1 beyond the margin.
-        """
+        """Return the square of each point."""
         rows, columns = self.inside.shape
         column = np.floor((x - self.west) / self.side).astype(np.int64)
         row = np.floor((y - self.south) / self.side).astype(np.int64)
@@ -103,38 +72,14 @@ class EtasRaster:
         return np.where(known, row * columns + column, -1)
 
     def masses(self, x: Floats, y: Floats, metres: float) -> tuple[Floats, Floats]:
-        """Return the Gaussian mass that each row and each column receives from points.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Metres in the CRS of the grid.
-        metres : float
-            Standard deviation along each axis, metres.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            Shapes (points, rows) and (points, columns); a square receives the product of its two.
-        """
+        """Return the Gaussian mass that each row and each column receives from points."""
         rows, columns = (low + self.side * np.arange(size + 1) for low, size in self._axes())
         below_y = ndtr((rows[None, :] - y[:, None]) / metres)
         below_x = ndtr((columns[None, :] - x[:, None]) / metres)
         return np.diff(below_y, axis=1), np.diff(below_x, axis=1)
 
     def spread(self, metres: float) -> tuple[Floats, Floats]:
-        """Return the Gaussian mass that rows and columns receive from points spread evenly over each other one.
-
-        Parameters
-        ----------
-        metres : float
-            Standard deviation along each axis, metres.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            Symmetric matrices (rows, rows) and (columns, columns).
-        """
+        """Return the Gaussian mass that rows and columns receive from points spread evenly over each other one."""
         rows, columns = (self._between(size, metres) for size in self.inside.shape)
         return rows, columns
 
@@ -143,34 +88,13 @@ class EtasRaster:
 
         Knots divide each side of a square in five: the likelihood is so sensitive to what leaves the area that coarser
         ones let long delays pass for background.
-
-        Parameters
-        ----------
-        metres : float
-            Standard deviation along each axis, metres.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            The mass and its derivative by the logarithm of ``metres``, both of shape (5 rows + 1, 5 columns + 1).
         """
         (mass_y, slope_y), (mass_x, slope_x) = (self._at_knots(size, metres) for size in self.inside.shape)
         across = self.inside @ mass_x.T
         return mass_y @ across, slope_y @ across + mass_y @ self.inside @ slope_x.T
 
     def knots(self, x: Floats, y: Floats) -> csr_matrix:
-        """Return the weights that interpolate between knots, linear along each axis.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64
-            Points on the ground.
-
-        Returns
-        -------
-        csr_matrix
-            Shape (points, knots), knots row by row from the south-west.
-        """
+        """Return the weights that interpolate between knots, linear along each axis."""
         rows, columns = (_KNOTS * size for size in self.inside.shape)
         across, along = (_KNOTS * one / self.side for one in (x - self.west, y - self.south))
         column = np.clip(np.floor(across).astype(np.int64), 0, columns - 1)

@@ -42,38 +42,12 @@ class Occurrences:
 
     @classmethod
     def from_days(cls, day: Floats, row: Keys, rows: int) -> "Occurrences":
-        """Return incidents in order.
-
-        Parameters
-        ----------
-        day : ndarray of float64
-            Days since the start of observation.
-        row : ndarray of int64
-            Row of each.
-        rows : int
-            Number of rows.
-
-        Returns
-        -------
-        Occurrences
-            By row, then day.
-        """
+        """Return incidents in order."""
         order = np.lexsort((day, row))
         return cls(day[order], row[order], rows)
 
     def before(self, delay: float) -> Keys:
-        """Return the latest incident of the same row that is at least a delay older than each, -1 without one.
-
-        Parameters
-        ----------
-        delay : float
-            Days; with 0 incidents of the same moment are left out.
-
-        Returns
-        -------
-        ndarray of int64
-            Positions.
-        """
+        """Return the latest incident of the same row that is at least a delay older than each, -1 without one."""
         apart = self.row * (np.ptp(self.day) + delay + 1.0) if len(self.day) else self.day
         key = self.day + apart
         found = np.searchsorted(key, key - delay + (_AT_ONCE if delay > 0 else -_AT_ONCE), side="right") - 1
@@ -103,69 +77,21 @@ class GridProcess:
     least_delay: float
 
     def split(self, groups: int) -> list["GridProcess"]:
-        """Return the processes of equal groups of rows.
-
-        Parameters
-        ----------
-        groups : int
-            Number of groups.
-
-        Returns
-        -------
-        list of GridProcess
-            In the order of the rows.
-        """
+        """Return the processes of equal groups of rows."""
         parts = self.background.reshape(groups, -1)
         return [GridProcess(part, self.offspring, self.fading, self.least_delay) for part in parts]
 
     def cumulative(self, days: Floats) -> Floats:
-        """Return the expected repeats within some days; 0 for negative days.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected repeats, not decreasing.
-        """
+        """Return the expected repeats within some days; 0 for negative days."""
         return np.asarray(-self.offspring * np.expm1(-self.fading * np.maximum(days - self.least_delay, 0.0)))
 
     def area(self, days: Floats) -> Floats:
-        """Return the integral of :meth:`cumulative` from 0.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Repeats times days.
-        """
+        """Return the integral of :meth:`cumulative` from 0."""
         past = np.maximum(days - self.least_delay, 0.0)
         return np.asarray(self.offspring * (past + np.expm1(-self.fading * past) / self.fading))
 
     def expected(self, known: Occurrences, now: float, ahead: ForecastBins) -> Floats:
-        """Return expected incidents of the periods ahead, their repeats included.
-
-        Parameters
-        ----------
-        known : Occurrences
-            Known incidents.
-        now : float
-            The last moment known, in days of the incidents.
-        ahead : Ahead
-            The time from then on.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (rows, periods).
-        """
+        """Return expected incidents of the periods ahead, their repeats included."""
         age = now - known.day - self.least_delay
         old = age >= 0
         left = np.bincount(known.row[old], np.exp(-self.fading * age[old]), known.rows)
@@ -197,22 +123,7 @@ class GridEm:
     tolerance: float
 
     def fit(self, known: Occurrences, days: float, groups: int) -> GridProcess:
-        """Return the processes that expectation-maximisation finds.
-
-        Parameters
-        ----------
-        known : Occurrences
-            Incidents observed.
-        days : float
-            Time observed, days.
-        groups : int
-            Equal groups of rows, such as crime types: a row's background leans on the mean of its group.
-
-        Returns
-        -------
-        GridProcess
-            After the last step.
-        """
+        """Return the processes that expectation-maximisation finds."""
         before = known.before(self.least_delay)
         left = np.maximum(days - known.day - self.least_delay, 0.0)
         offspring, fading, own = _FIRST_OFFSPRING, 1.0 / _FIRST_DELAY, np.full(len(known.day), 1 - _FIRST_OFFSPRING)

@@ -53,28 +53,7 @@ class Incidents:
 
     @classmethod
     def from_arrays(cls, day: Floats, x: Floats, y: Floats, cell: npt.NDArray[np.int64] | None = None) -> Self:
-        """Return incidents in order of time, then place; records of the same moment and place become one.
-
-        Parameters
-        ----------
-        day : ndarray of float64
-            Days since the start of observation.
-        x, y : ndarray of float64
-            Places, metres.
-        cell : ndarray of int64, optional
-            Cells; by default all in the first.
-
-        Returns
-        -------
-        Incidents
-            The same for any order of the records.
-
-        Examples
-        --------
-        >>> once = Incidents.from_arrays(np.array([2.0, 1.0, 2.0]), np.array([5.0, 0.0, 5.0]), np.zeros(3))
-        >>> once.day.tolist(), once.records.tolist(), once.repeats
-        ([1.0, 2.0], [1, 2], 1)
-        """
+        """Return incidents in order of time, then place; records of the same moment and place become one."""
         where = np.zeros(len(day), dtype=np.int64) if cell is None else cell
         order = np.lexsort((where, y, x, day))
         day, x, y, where = day[order], x[order], y[order], where[order]
@@ -84,54 +63,17 @@ class Incidents:
         return cls(day[new], x[new], y[new], where[new], records.astype(np.int64))
 
     def between(self, first: float, last: float) -> Self:
-        """Return the incidents of a span.
-
-        Parameters
-        ----------
-        first, last : float
-            Ends of the half-open span [first, last), days.
-
-        Returns
-        -------
-        Incidents
-            Some of these.
-        """
+        """Return the incidents of a span."""
         part = slice(*np.searchsorted(self.day, (first, last), side="left"))
         return type(self)(self.day[part], self.x[part], self.y[part], self.cell[part], self.records[part])
 
     def counted_from(self, day: float) -> Self:
-        """Return the same incidents with days counted from another.
-
-        Parameters
-        ----------
-        day : float
-            The new day 0.
-
-        Returns
-        -------
-        Incidents
-            All of these.
-        """
+        """Return the same incidents with days counted from another."""
         return replace(self, day=self.day - day)
 
 
 def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere: bool = False) -> list[Incidents]:
-    """Return the incidents of each crime type that the panel counts, and those that may have set them off.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-    earlier_days : float, default 0
-        Days before the first settled period whose incidents are wanted too.
-    everywhere : bool, default False
-        Whether incidents in no cell are wanted too.
-
-    Returns
-    -------
-    list of Incidents
-        One for each crime type, none after the last settled period; days count from the first one.
-    """
+    """Return the incidents of each crime type that the panel counts, and those that may have set them off."""
     first, last = settled_span(history)
     earliest = first - earlier_days * DAY
     table = history.events.table
@@ -145,42 +87,13 @@ def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere
 
 
 def settled_span(history: History) -> tuple[pd.Timestamp, pd.Timestamp]:
-    """Return the start of the first settled period and the end of the last.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-
-    Returns
-    -------
-    tuple of Timestamp
-        The half-open span that the panel counts.
-    """
+    """Return the start of the first settled period and the end of the last."""
     periods = history.panel.periods
     return periods[0].start_time, (periods[-1] + 1).start_time
 
 
 def days_of(delay: str, setting: str) -> float:
-    """Return a length of time in days.
-
-    Parameters
-    ----------
-    delay : str
-        Such as ``1 hour``.
-    setting : str
-        Name of the setting, for the message.
-
-    Returns
-    -------
-    float
-        Days, >= 0.
-
-    Raises
-    ------
-    InputError
-        If it is no length of time.
-    """
+    """Return a length of time in days."""
     try:
         days = pd.Timedelta(delay) / DAY
     except ValueError as error:

@@ -108,24 +108,7 @@ class SelfExcitingProcess:
 
 
 def decluster(incidents: Incidents, days: float, area: float, how: Declustering) -> SelfExcitingProcess:
-    """Return the process that expectation-maximisation finds behind some incidents.
-
-    Parameters
-    ----------
-    incidents : Incidents
-        In order of time, at least one.
-    days : float
-        Time observed, days.
-    area : float
-        Area of the cells, square metres.
-    how : Declustering
-        Settings.
-
-    Returns
-    -------
-    SelfExcitingProcess
-        After the last step.
-    """
+    """Return the process that expectation-maximisation finds behind some incidents."""
     places = BackgroundPoints.from_incidents(incidents, days, how.half_life, how.neighbours, how.least_bandwidth)
     near = earlier_neighbours(incidents, how.edges, how.scales)
     exposure = _exposure(incidents, days, how.edges)

@@ -45,20 +45,7 @@ class CellProcess:
 
     @classmethod
     def from_process(cls, process: SelfExcitingProcess, grid: Grid) -> Self:
-        """Return a process seen by the cells of a grid.
-
-        Parameters
-        ----------
-        process : SelfExcitingProcess
-            A fitted process.
-        grid : Grid
-            The cells.
-
-        Returns
-        -------
-        CellProcess
-            Integrated over the cells.
-        """
+        """Return a process seen by the cells of a grid."""
         places, shares = process.places, process.shares
         even = shares[-1] * process.background.sum() * grid.area_m2 / grid.area_m2.sum()
         maps = [even.copy(), even.copy()]
@@ -69,24 +56,7 @@ class CellProcess:
         return cls(maps[0], maps[1], process.triggering)
 
     def expected(self, incidents: Incidents, now: float, ahead: ForecastBins, grid: Grid) -> Floats:
-        """Return expected incidents of the periods ahead.
-
-        Parameters
-        ----------
-        incidents : Incidents
-            Known incidents.
-        now : float
-            The last moment known, in days of the incidents.
-        ahead : Ahead
-            The time from then on.
-        grid : Grid
-            The cells.
-
-        Returns
-        -------
-        ndarray of float64
-            Shape (cells, periods).
-        """
+        """Return expected incidents of the periods ahead."""
         daily = np.full((1, ahead.steps), ahead.days)
         counts = np.outer(self.background, ahead.by_period(daily))
         if self.triggering is not None:

@@ -59,33 +59,11 @@ class Triggering:
         return float(np.sqrt(self.shares @ self.scales**2))
 
     def cumulative(self, days: Floats) -> Floats:
-        """Return the expected repeats within some days; 0 for negative days.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Expected repeats, not decreasing.
-        """
+        """Return the expected repeats within some days; 0 for negative days."""
         return np.asarray(np.interp(days, self.edges, np.append(0.0, np.cumsum(self.repeats))))
 
     def area(self, days: Floats) -> Floats:
-        """Return the integral of :meth:`cumulative` from 0.
-
-        Parameters
-        ----------
-        days : ndarray of float64
-            Days since the incident.
-
-        Returns
-        -------
-        ndarray of float64
-            Repeats times days.
-        """
+        """Return the integral of :meth:`cumulative` from 0."""
         width = np.diff(self.edges)
         total = np.append(0.0, np.cumsum(self.repeats))
         below = np.append(0.0, np.cumsum((total[1:] + total[:-1]) / 2 * width))
@@ -95,13 +73,7 @@ class Triggering:
         return np.asarray(below[span] + total[span] * past + rate[span] * past**2 / 2)
 
     def twice(self) -> tuple[Floats, Floats]:
-        """Return shares and scales of the distance from an incident to the repeats of its repeats.
-
-        Returns
-        -------
-        tuple of ndarray of float64
-            Two Gaussians in a row are one whose variances add up.
-        """
+        """Return shares and scales of the distance from an incident to the repeats of its repeats."""
         one, other = np.triu_indices(len(self.scales))
         shares = self.shares[one] * self.shares[other] * np.where(one == other, 1.0, 2.0)
         return shares, np.hypot(self.scales[one], self.scales[other])
@@ -112,21 +84,6 @@ def earlier_neighbours(incidents: Incidents, edges: Floats, scales: Floats) -> n
 
     Only pairs within the last delay and within three standard deviations of the widest Gaussian are looked at; they
     are found by a k-d tree and summed at once.
-
-    Parameters
-    ----------
-    incidents : Incidents
-        In order of time.
-    edges : ndarray of float64
-        Ends of the spans of delay, days.
-    scales : ndarray of float64
-        Standard deviations of the Gaussians, metres.
-
-    Returns
-    -------
-    ndarray of float32
-        Per day and square metre if all repeats fell into one span and followed one Gaussian, shape
-        (incidents, spans * Gaussians).
     """
     spans, kinds = len(edges) - 1, len(scales)
     out = np.zeros((len(incidents), spans * kinds), dtype=np.float32)

@@ -60,43 +60,13 @@ class DesignMatrix:
     with_offset: bool
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return all columns in order.
-
-        Parameters
-        ----------
-        history : History
-            The known past.
-
-        Returns
-        -------
-        tuple of Column
-            Names are unique.
-        """
+        """Return all columns in order."""
         return all_columns(self.families, history) + (_OFFSET_COLUMNS if self.with_offset else ())
 
     def write(
         self, history: History, periods: pd.PeriodIndex, step: int, start: Cube | None, *, shown: bool = False
     ) -> Design:
-        """Return the matrix of some target periods, each column written once.
-
-        Parameters
-        ----------
-        history : History
-            The known past.
-        periods : PeriodIndex
-            Consecutive target periods, past or future.
-        step : int
-            Distance from the last usable period to each target.
-        start : ndarray or None
-            The offset's forecasts, shape (periods, crime types, cells); changed in place.
-        shown : bool, default False
-            Keep the values before logarithms too.
-
-        Returns
-        -------
-        Design
-            Rows in the order period, crime type, cell.
-        """
+        """Return the matrix of some target periods, each column written once."""
         columns = self.columns(history)
         shape = len(periods), len(history.events.crime_types), len(history.grid)
         cube = np.empty((*shape, len(columns)), dtype=np.float32)
@@ -157,20 +127,7 @@ class DesignMatrix:
 
 
 def interleave_leads(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
-    """Return the rows of some target periods, each period seen from one of several distances in turn.
-
-    Parameters
-    ----------
-    write : callable
-        From a distance to the design of the same target periods seen from it; arrays are changed in place.
-    steps : sequence of int
-        The distances.
-
-    Returns
-    -------
-    Design
-        As many rows as from one distance alone.
-    """
+    """Return the rows of some target periods, each period seen from one of several distances in turn."""
     pooled = write(steps[0])
     index = np.arange(len(pooled.periods))
     turn = (index + index // len(steps)) % len(steps)  # moves on each round, so that no distance keeps to one season
@@ -191,18 +148,6 @@ def row_order(grid: Grid, rows: int) -> npt.NDArray[np.int64] | None:
     """Return the rows of a design ordered by where cells lie, whatever order the grid gives them.
 
     Learners that draw rows then draw the same units for any order of cells.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-    rows : int
-        Number of rows: a multiple of the number of cells, cells running fastest.
-
-    Returns
-    -------
-    ndarray of int64 or None
-        Indices into the rows; None where they lie in that order already, as squares do.
     """
     x, y = shapely.get_coordinates(shapely.centroid(grid.geometry)).T.round(1)
     order = np.lexsort((y, x))

@@ -121,13 +121,7 @@ class LightGBM(RegressionForecaster):
         )
 
     def texts(self) -> dict[str, str]:
-        """Return the fitted trees in LightGBM's own text format, one text a lead.
-
-        Returns
-        -------
-        dict of str to str
-            File name to content; nothing in it runs code when read.
-        """
+        """Return the fitted trees in LightGBM's own text format, one text a lead."""
         return {
             f"lead-{lead}.txt": self.estimators_[step].booster_.model_to_string()
             for lead, step in enumerate(sorted(self.estimators_), start=1)

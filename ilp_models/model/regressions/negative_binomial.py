@@ -41,30 +41,7 @@ class NegativeBinomialRegressor(RegressorMixin, BaseEstimator):
         self.max_rounds = max_rounds
 
     def fit(self, X: npt.NDArray[Any], y: npt.NDArray[Any], sample_weight: npt.NDArray[Any] | None = None) -> Self:  # noqa: N803 - scikit-learn's name
-        """Return the regressor, fitted.
-
-        Parameters
-        ----------
-        X : ndarray
-            Shape (rows, columns).
-        y : ndarray
-            Counts, or counts divided by the weights, >= 0.
-        sample_weight : ndarray, optional
-            Exposures: ``y * sample_weight`` are the counts, ``prediction * sample_weight`` their means. Exactly
-            the regression with ``log(sample_weight)`` as a fixed term.
-
-        Returns
-        -------
-        NegativeBinomialRegressor
-            Itself, with ``regressor_`` (the last regression), ``dispersion_`` and ``n_iter_``.
-
-        Raises
-        ------
-        InputError
-            If the regressor takes no weights or no round is allowed.
-        NotRunError
-            If dispersion and coefficients do not settle.
-        """
+        """Return the regressor, fitted."""
         if not has_fit_parameter(self.regressor, "sample_weight") or self.max_rounds < 1:
             name = type(self.regressor).__name__
             msg = f"A negative-binomial fit needs a regressor with sample_weight, not {name}, and max_rounds >= 1."
@@ -84,16 +61,5 @@ class NegativeBinomialRegressor(RegressorMixin, BaseEstimator):
         raise NotRunError(msg)
 
     def predict(self, X: npt.NDArray[Any]) -> Floats:  # noqa: N803 - scikit-learn's name
-        """Return expected counts per unit of exposure.
-
-        Parameters
-        ----------
-        X : ndarray
-            Shape (rows, columns).
-
-        Returns
-        -------
-        ndarray of float64
-            One value a row.
-        """
+        """Return expected counts per unit of exposure."""
         return np.asarray(self.regressor_.predict(X), dtype=np.float64)

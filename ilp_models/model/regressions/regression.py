@@ -160,32 +160,13 @@ class RegressionForecaster(Forecaster):
         return design, history.panel.by_period[-len(targets) :]
 
     def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return what the regression of lead 1 was learned from, written anew.
-
-        Returns
-        -------
-        tuple of Design and ndarray of float32
-            The design, and the counts in the order of its rows, shape (periods, crime types, cells).
-        """
+        """Return what the regression of lead 1 was learned from, written anew."""
         estimator = self.estimator_
         together = [step for step, one in self.estimators_.items() if one is estimator]
         return self._rows(together)
 
     def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor fitted anew to some of the periods it learned from.
-
-        Parameters
-        ----------
-        design, counts : Design and ndarray of float32
-            As :meth:`learned` returns them.
-        kept : ndarray of bool
-            Which periods to learn from, shape (periods,).
-
-        Returns
-        -------
-        estimator
-            Fitted; the forecaster's own is left as it is.
-        """
+        """Return the regressor fitted anew to some of the periods it learned from."""
         return self._regress(design, counts.reshape(-1), np.flatnonzero(np.repeat(kept, counts[0].size)))
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
@@ -232,23 +213,7 @@ class RegressionForecaster(Forecaster):
         return np.asarray(np.broadcast_to(factor, moved.shape)).reshape(-1)
 
     def design(self, periods: pd.PeriodIndex) -> Design:
-        """Return the design matrix of one period after the cutoff, as ``predict`` uses it.
-
-        Parameters
-        ----------
-        periods : PeriodIndex
-            A single period.
-
-        Returns
-        -------
-        Design
-            ``log_offset`` includes the scaling to the offset's city level.
-
-        Raises
-        ------
-        InputError
-            If more than one period is asked for, or a lead that was not learned.
-        """
+        """Return the design matrix of one period after the cutoff, as ``predict`` uses it."""
         if len(periods) != 1:
             msg = "A design is made for one period at a time, since each lead has its own regression."
             raise InputError(msg)

@@ -49,33 +49,7 @@ class Factor:
 def candidate_factors(
     layers: Sequence[Layer], grid: Grid, ranges_m: Sequence[float], kinds: Sequence[str], form: str
 ) -> tuple[Factor, ...]:
-    """Return every factor of every layer, kind and range that tells some cells from others.
-
-    Parameters
-    ----------
-    layers : sequence of Layer
-        In the CRS of the grid.
-    grid : Grid
-        The cells.
-    ranges_m : sequence of float
-        Metres.
-    kinds : sequence of str
-        Some of ``KINDS``.
-    form : str
-        One of ``FORMS``.
-
-    Returns
-    -------
-    tuple of Factor
-        In order; of factors that are alike in all cells the first.
-
-    Raises
-    ------
-    InputError
-        If there is no range, or a kind or the form is unknown.
-    NotRunError
-        If a layer has no feature within the largest range of any cell.
-    """
+    """Return every factor of every layer, kind and range that tells some cells from others."""
     strange = [kind for kind in kinds if kind not in KINDS]
     if strange or not kinds or form not in FORMS or not ranges_m:
         msg = (

@@ -57,13 +57,7 @@ class RiskData:
         return np.asarray(self.factors / self.factors.std(axis=0))
 
     def parts(self) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yield, for each fold, which cells are held back, where both sides have events.
-
-        Yields
-        ------
-        ndarray of bool
-            One value a cell.
-        """
+        """Yield, for each fold, which cells are held back, where both sides have events."""
         for fold in range(self.folds):
             held = self.blocks % self.folds == fold
             if self.counts[held].any() and self.counts[~held].any():
@@ -99,24 +93,6 @@ def penalised(data: RiskData, rows: npt.NDArray[np.bool_], penalty: float, l1_sh
     """Return the elastic-net Poisson regression on the scaled factors (Zou & Hastie 2005), by L-BFGS-B.
 
     The coefficients are split into positive and negative parts, both >= 0, which makes the penalty smooth.
-
-    Parameters
-    ----------
-    data : RiskData
-        Counts and candidates.
-    rows : ndarray of bool
-        Cells to learn from; they have events.
-    penalty : float
-        Weight of the penalty against the log likelihood of an event.
-    l1_share : float
-        Part of the penalty that is absolute, from 0 to 1; the rest is squared.
-    sign : str
-        One of ``SIGNS``.
-
-    Returns
-    -------
-    ndarray of float64
-        Intercept and coefficients.
     """
     y, x = data.counts[rows], data.scaled[rows]
     total, log_exposure = y.sum(), np.log(data.exposure[rows])
@@ -140,22 +116,7 @@ def penalised(data: RiskData, rows: npt.NDArray[np.bool_], penalty: float, l1_sh
 
 
 def choose_by_penalty(data: RiskData, l1_share: float, sign: str) -> tuple[int, ...]:
-    """Return the candidates that a penalised regression keeps, its penalty chosen by cross-validation over blocks.
-
-    Parameters
-    ----------
-    data : RiskData
-        Counts and candidates.
-    l1_share : float
-        Part of the penalty that is absolute, > 0 and at most 1.
-    sign : str
-        One of ``SIGNS``.
-
-    Returns
-    -------
-    tuple of int
-        In order; none where none helps with ground that was not seen, or where the ground cannot be parted.
-    """
+    """Return the candidates that a penalised regression keeps, its penalty chosen by cross-validation over blocks."""
     everywhere, parts = np.ones(len(data.counts), dtype=bool), list(data.parts())
     if data.factors.shape[1] == 0 or not parts:
         return ()
@@ -182,22 +143,6 @@ def choose_stepwise(data: RiskData, offered: Sequence[int], layers: Sequence[str
     Factors are added, exchanged and dropped one at a time. The distribution is negative binomial, and Poisson where
     counts vary no more than that. What has no 95 % interval above or below no risk, once cells of one block are not
     taken as independent, is dropped at last: the criterion takes each cell as news of its own.
-
-    Parameters
-    ----------
-    data : RiskData
-        Counts and candidates.
-    offered : sequence of int
-        Candidates to choose from.
-    layers : sequence of str
-        Layer of each candidate of ``data``.
-    sign : str
-        One of ``SIGNS``.
-
-    Returns
-    -------
-    RiskFit
-        Perhaps without any factor.
     """
     alpha = fit_dispersion(data.counts, _regress(data, offered, 0.0).fittedvalues if offered else _flat(data))
     fit = _remembered(data, alpha, sign)

@@ -72,25 +72,7 @@ class ConformalIntervals(IntervalWrapper):
         self.refit_every = refit_every
 
     def predict(self, periods: pd.PeriodIndex) -> RiskForecast:
-        """Return the forecast of some periods after the cutoff, its quantiles moved.
-
-        Parameters
-        ----------
-        periods : PeriodIndex
-            Consecutive periods of the history's calendar that start at or after the cutoff.
-
-        Returns
-        -------
-        RiskForecast
-            Expected counts and dispersions of the forecaster, and conformal quantiles.
-
-        Raises
-        ------
-        NotFittedError
-            If it was not fitted before.
-        InputError
-            If a period starts before the cutoff, or is of another length than the history's.
-        """
+        """Return the forecast of some periods after the cutoff, its quantiles moved."""
         said = super().predict(periods)
         spread = said.dispersion.broadcast_like(said.expected).transpose(*said.expected.dims).values
         values = np.empty(said.quantiles.shape)

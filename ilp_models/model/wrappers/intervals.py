@@ -83,24 +83,7 @@ class NegativeBinomialIntervals(IntervalWrapper):
 
 
 def pulled_dispersion(count: Floats, mean: Floats, centre: float, shrinkage: float) -> float:
-    """Return the dispersion of largest likelihood, its logarithm pulled to that of another one.
-
-    Parameters
-    ----------
-    count : ndarray of float64
-        Observed counts, shape (units,).
-    mean : ndarray of float64
-        Forecasts of the same shape.
-    centre : float
-        The other dispersion; below 0.001 it is read as 0.001.
-    shrinkage : float
-        Twice the log-likelihood that one squared unit of the logarithm costs.
-
-    Returns
-    -------
-    float
-        Dispersion > 0.
-    """
+    """Return the dispersion of largest likelihood, its logarithm pulled to that of another one."""
     means, middle = np.maximum(mean, 1e-9), float(np.log(max(centre, _LEAST)))
 
     def loss(log_alpha: float) -> float:

@@ -18,28 +18,6 @@ def reconcile(matrix: csr_matrix, said: Floats, errors: Floats, covariance: str)
 
     Minimum trace reconciliation (Wickramasuriya, Athanasopoulos and Hyndman 2019); where it would leave a cell below
     0, the nearest forecasts without one (Wickramasuriya, Turlach and Hyndman 2020).
-
-    Parameters
-    ----------
-    matrix : csr_matrix
-        0/1, (series x cells): which cells a series is the sum of; the last rows are the cells themselves.
-    said : ndarray of float64
-        Forecasts, shape (series, periods).
-    errors : ndarray of float64
-        Past errors out of sample, shape (series, past periods).
-    covariance : {"error_variance", "shrunk"}
-        What nearness is measured by: the mean squared error of each series, or the errors' covariance shrunk to it
-        (Schafer and Strimmer 2005).
-
-    Returns
-    -------
-    ndarray of float64
-        Forecasts >= 0, shape (cells, periods).
-
-    Raises
-    ------
-    NotRunError
-        If the past is too short for the covariance, or the solver fails.
     """
     typical = np.sqrt(np.square(errors).mean(axis=1, keepdims=True))
     if covariance != "shrunk":

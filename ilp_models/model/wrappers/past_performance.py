@@ -37,23 +37,7 @@ class PastWeights:
     observed: Floats
 
     def weights(self, half_life: float) -> Floats:
-        """Return the weight of each period: 1 for the latest, half of it so many periods earlier.
-
-        Parameters
-        ----------
-        half_life : float
-            Periods, > 0; infinite: equal weights.
-
-        Returns
-        -------
-        ndarray of float64
-            One weight a period.
-
-        Raises
-        ------
-        InputError
-            If the half-life is not above 0.
-        """
+        """Return the weight of each period: 1 for the latest, half of it so many periods earlier."""
         if not half_life > 0:
             msg = f"half_life={half_life} must be above 0; give .inf for equal weights."
             raise InputError(msg)
@@ -87,31 +71,7 @@ class PastPerformance:
 
     @classmethod
     def from_history(cls, forecaster: Forecaster, history: History, count: int, refit_every: int) -> Self:
-        """Return the record of a forecaster that is fitted here: on an earlier past, to be judged, then on all.
-
-        Parameters
-        ----------
-        forecaster : Forecaster
-            Unfitted; copies of it are fitted.
-        history : History
-            The known past.
-        count : int
-            Settled periods to remember, >= 1.
-        refit_every : int
-            Periods between two fits of the copy that forecasts them, >= 1.
-
-        Returns
-        -------
-        TrackRecord
-            With the forecaster fitted on all that is known.
-
-        Raises
-        ------
-        InputError
-            If a number is below 1.
-        NotRunError
-            If the past is too short, or a forecast is none of counts; the forecaster is named.
-        """
+        """Return the record of a forecaster that is fitted here: on an earlier past, to be judged, then on all."""
         if min(count, refit_every) < 1:
             msg = f"past_periods={count} and refit_every={refit_every} must be at least 1."
             raise InputError(msg)
@@ -122,18 +82,7 @@ class PastPerformance:
         return cls(fit_member(name, clone(forecaster), history), count, forecasts)
 
     def advance(self, history: History) -> None:
-        """Forecast the periods that have begun since, each from what was known at its start; then look at the present.
-
-        Parameters
-        ----------
-        history : History
-            At the same or a later cutoff.
-
-        Raises
-        ------
-        NotRunError
-            If a forecast is none of counts; the forecaster is named.
-        """
+        """Forecast the periods that began since the last call, each from what was known at its start."""
         upcoming = history.calendar.ahead(history.cutoff, 1)[0]
         for period in pd.period_range(max(self._said) + 1, upcoming - 1):
             self.forecaster.update(history.known_at(period.start_time))
@@ -144,18 +93,7 @@ class PastPerformance:
         self._said = {period: said for period, said in self._said.items() if period > oldest}
 
     def past(self, history: History) -> PastWeights:
-        """Return the latest settled periods of the record beside their counts.
-
-        Parameters
-        ----------
-        history : History
-            What the forecaster saw last.
-
-        Returns
-        -------
-        Past
-            Of as many periods as are remembered.
-        """
+        """Return the latest settled periods of the record beside their counts."""
         said = [self._said[period] for period in history.panel.periods[-self.count :]]
         observed = history.panel.by_period[-self.count :].astype(np.float64)
         return PastWeights(np.stack([one for one, _ in said]), np.stack([spread for _, spread in said]), observed)

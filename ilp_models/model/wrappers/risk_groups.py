@@ -26,25 +26,7 @@ class RiskGroups:
 
     @classmethod
     def from_expected(cls, expected: npt.NDArray[Any], groups: int) -> Self:
-        """Return groups of about equally many units each.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Expected counts, shape (periods, crime types, cells).
-        groups : int
-            How many, >= 1; equal forecasts share a group, so there may be fewer.
-
-        Returns
-        -------
-        RiskGroups
-            Learned for each crime type by itself.
-
-        Raises
-        ------
-        InputError
-            If there is less than one group.
-        """
+        """Return groups of about equally many units each."""
         if groups < 1:
             msg = f"groups={groups} must be at least 1."
             raise InputError(msg)
@@ -58,20 +40,7 @@ class RiskGroups:
         return 1 + max(len(one) for one in self.edges)
 
     def of(self, expected: npt.NDArray[Any], kind: int) -> npt.NDArray[np.int64]:
-        """Return the group of each unit of one crime type, 0 for the least risk.
-
-        Parameters
-        ----------
-        expected : ndarray
-            Expected counts of any shape.
-        kind : int
-            Position of the crime type.
-
-        Returns
-        -------
-        ndarray of int64
-            Of the shape of ``expected``.
-        """
+        """Return the group of each unit of one crime type, 0 for the least risk."""
         return np.asarray(np.searchsorted(self.edges[kind], _logs(expected), side="left"))
 
 

@@ -29,82 +29,27 @@ class UniformMixture:
 
     @classmethod
     def uniform(cls, weight: float) -> "UniformMixture":
-        """Return the one that right forecasts have.
-
-        Parameters
-        ----------
-        weight : float
-            Its weight.
-
-        Returns
-        -------
-        UniformMixture
-            One distribution from 0 to 1.
-        """
+        """Return the one that right forecasts have."""
         return cls(np.zeros(1), np.ones(1), np.full(1, weight))
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "UniformMixture":
-        """Return some of the distributions.
-
-        Parameters
-        ----------
-        chosen : ndarray of bool
-            True for those to keep.
-
-        Returns
-        -------
-        UniformMixture
-            The rest left out.
-        """
+        """Return some of the distributions."""
         return UniformMixture(self.low[chosen], self.high[chosen], self.weight[chosen])
 
     def joined(self, other: "UniformMixture") -> "UniformMixture":
-        """Return these distributions and others.
-
-        Parameters
-        ----------
-        other : UniformMixture
-            The others.
-
-        Returns
-        -------
-        UniformMixture
-            All of them.
-        """
+        """Return these distributions and others."""
         pairs = ((self.low, other.low), (self.high, other.high), (self.weight, other.weight))
         return UniformMixture(*(np.concatenate(pair) for pair in pairs))
 
     def condensed(self, weight: float) -> "UniformMixture":
-        """Return almost the same mean made of few distributions.
-
-        Parameters
-        ----------
-        weight : float
-            The weight of all of them together.
-
-        Returns
-        -------
-        UniformMixture
-            At most two hundred distributions side by side.
-        """
+        """Return almost the same mean made of few distributions."""
         ends = np.linspace(0, 1, _PIECES + 1)
         shares = np.diff(self._reached(ends))
         held = shares > 0
         return UniformMixture(ends[:-1][held], ends[1:][held], weight * shares[held])
 
     def levels(self, wanted: tuple[float, ...]) -> Floats:
-        """Return the points below which given shares of the mean lie.
-
-        Parameters
-        ----------
-        wanted : tuple of float
-            Shares between 0 and 1.
-
-        Returns
-        -------
-        ndarray of float64
-            One point a share, within 0..1.
-        """
+        """Return the points below which given shares of the mean lie."""
         points, reached = self._curve()
         return np.clip(np.interp(wanted, reached, points), _NEAREST, 1 - _NEAREST)
 

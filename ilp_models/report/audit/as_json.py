@@ -22,31 +22,14 @@ _OF_DECISION: Final = ("forecaster", "recipe", "forecast", "cutoff", "periods", 
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of ``report.json``.
-
-    Returns
-    -------
-    dict
-        Plain values.
-    """
+    """Return the JSON Schema (draft 2020-12) of ``report.json``."""
     text = files("ilp_models.report").joinpath(_SCHEMA).read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
 
 
 def report_content(dossier: AuditRecord) -> dict[str, Any]:
-    """Return the content of ``report.json``.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-
-    Returns
-    -------
-    dict
-        Plain values without NaN or infinity; parts that are absent are named in ``absent`` with the reason.
-    """
+    """Return the content of ``report.json``."""
     decision, rows = dossier.decision, measure_rows(dossier)
     tables = {name: getattr(dossier, name) for name in _TABLES} | {
         f"sensitivity.{name}": table for name, table in dossier.sensitivity.items()
@@ -89,25 +72,7 @@ def report_content(dossier: AuditRecord) -> dict[str, Any]:
 
 
 def write_audit_json(dossier: AuditRecord, folder: Path) -> Path:
-    """Return the path of the report for programs.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    Path
-        ``report.json``; whole, or what it was before.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Return the path of the report for programs."""
     text = json.dumps(report_content(dossier), allow_nan=False, ensure_ascii=False)
     return write_whole(folder / "report.json", text + "\n")
 

@@ -13,25 +13,6 @@ def write_atrs(report: AuditPage, dossier: AuditRecord, folder: Path) -> Path:
     """Return the path of the draft.
 
     Field names follow version 2.1 of the standard; compare with the template in force before publishing.
-
-    Parameters
-    ----------
-    report : AuditPage
-        What the deployer told.
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    Path
-        ``atrs.json``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
     """
     facts = Facts.from_record(dossier)
     content = {

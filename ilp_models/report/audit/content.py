@@ -94,22 +94,7 @@ class AuditContent:
 
 
 def compose_audit(dossier: AuditRecord, folder: Path, most: int = 60) -> AuditContent:
-    """Return the content of an audit's page, having drawn its figures.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Where the figures go; made if missing.
-    most : int, default 60
-        Most rows of a table.
-
-    Returns
-    -------
-    AuditContent
-        For the template.
-    """
+    """Return the content of an audit's page, having drawn its figures."""
     rows = tables.measure_rows(dossier)
     named = [*rows["measure"], *(finding.check for finding in dossier.decision.findings)]
     figures, sheets = _beyond(dossier, folder, most)
@@ -247,18 +232,7 @@ def _beyond(dossier: AuditRecord, folder: Path, most: int) -> tuple[dict[str, Fi
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Return settings as indented JSON.
-
-    Parameters
-    ----------
-    settings : mapping
-        Plain values.
-
-    Returns
-    -------
-    str
-        Keys in their order.
-    """
+    """Return settings as indented JSON."""
     return json.dumps(settings, indent=2, default=str, ensure_ascii=False)
 
 

@@ -150,16 +150,5 @@ class AuditRecord:
         return "approved" if self.decision.approved else "withheld"
 
     def why_absent(self, part: str) -> str:
-        """Return why a part is not there.
-
-        Parameters
-        ----------
-        part : str
-            Its name.
-
-        Returns
-        -------
-        str
-            In words, without a full stop.
-        """
+        """Return why a part is not there."""
         return self.absent.get(part) or _WHY_ABSENT.get(part, _WHY_ABSENT["sensitivity"])

@@ -25,46 +25,12 @@ class Markdown(str):
 
 
 def person(what: str) -> Markdown:
-    """Return the mark of a field that only a person can fill.
-
-    Parameters
-    ----------
-    what : str
-        What is asked for; part of the program, not of the data.
-
-    Returns
-    -------
-    Markdown
-        Such as ``[TO BE FILLED BY A PERSON: who was asked]``.
-
-    Examples
-    --------
-    >>> str(person("who was asked"))
-    '[TO BE FILLED BY A PERSON: who was asked]'
-    """
+    """Return the mark of a field that only a person can fill."""
     return Markdown(f"[{OPEN}: {what}]")
 
 
 def plain(value: object) -> str:
-    r"""Return a value as Markdown text that shows as it stands, on one line.
-
-    Parameters
-    ----------
-    value : object
-        Any label, name or sentence of the data or the settings.
-
-    Returns
-    -------
-    str
-        Without a line break, with markup and HTML escaped.
-
-    Examples
-    --------
-    >>> print(plain("<b>a_b</b>\n# [x](y)"))
-    &lt;b&gt;a\_b&lt;/b&gt; # \[x\](y)
-    >>> print(plain("- a"), plain(Markdown("**a**")))
-    \- a **a**
-    """
+    r"""Return a value as Markdown text that shows as it stands, on one line."""
     if isinstance(value, Markdown):
         return value
     line = " ".join("".join(one if one.isprintable() else " " for one in str(value)).split())
@@ -77,44 +43,12 @@ def plain(value: object) -> str:
 
 
 def count_open(text: str) -> int:
-    """Return how many fields of a draft only a person can fill.
-
-    Parameters
-    ----------
-    text : str
-        A draft.
-
-    Returns
-    -------
-    int
-        Marks of :func:`person`; text of the data that looks like one is escaped and not counted.
-
-    Examples
-    --------
-    >>> count_open(f"a {person('b')} {plain('[TO BE FILLED BY A PERSON: c]')}")
-    1
-    """
+    """Return how many fields of a draft only a person can fill."""
     return len(_MARKED.findall(text))
 
 
 def open_fields(path: Path) -> int:
-    """Return how many fields of a draft in a file only a person can fill.
-
-    Parameters
-    ----------
-    path : Path
-        A draft in Markdown or JSON.
-
-    Returns
-    -------
-    int
-        0 where the draft is complete.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be read.
-    """
+    """Return how many fields of a draft in a file only a person can fill."""
     try:
         return count_open(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -123,27 +57,7 @@ def open_fields(path: Path) -> int:
 
 
 def write_draft(path: Path, template: str, **values: Any) -> Path:
-    """Return the path of a draft in Markdown.
-
-    Parameters
-    ----------
-    path : Path
-        The Markdown file; it is whole or was not touched.
-    template : str
-        Name of the template; it may say ``open`` for the count of open fields.
-    **values : object
-        What the template shows; text is escaped.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Return the path of a draft in Markdown."""
     pages = Environment(  # noqa: S701 - Markdown: what is shown goes through ``plain``, not through HTML escapes
         loader=PackageLoader("ilp_models.report"),
         undefined=StrictUndefined,
@@ -160,42 +74,11 @@ def write_draft(path: Path, template: str, **values: Any) -> Path:
 
 
 def given(value: object, what: str) -> object:
-    """Return a value, or the mark of a field that a person must fill where it is empty.
-
-    Parameters
-    ----------
-    value : object
-        Text, or None.
-    what : str
-        What is asked for.
-
-    Returns
-    -------
-    object
-        ``value`` itself, not yet escaped, or the mark.
-    """
+    """Return a value, or the mark of a field that a person must fill where it is empty."""
     return value if value is not None and str(value).strip() else person(what)
 
 
 def write_json_draft(path: Path, content: dict[str, Any]) -> Path:
-    """Return the path of a draft in JSON, with ``open_fields`` counted into it.
-
-    Parameters
-    ----------
-    path : Path
-        The JSON file.
-    content : dict
-        Plain values.
-
-    Returns
-    -------
-    Path
-        ``path``.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
+    """Return the path of a draft in JSON, with ``open_fields`` counted into it."""
     fields = count_open(json.dumps(content, ensure_ascii=False))
     return write_whole(path, json.dumps({"open_fields": fields} | content, indent=2, ensure_ascii=False) + "\n")

@@ -27,20 +27,7 @@ _TICKS: Final = (0.1, 0.2, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3
 
 
 def draw_sides(path: Path, rows: pd.DataFrame) -> Path:
-    """Return the path of a figure of exposure against coverage by group, a panel a crime type.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    rows : DataFrame
-        ``crime_type, group, measure, value, baseline, week_low, week_high`` of one dimension, share and ranking unit.
-
-    Returns
-    -------
-    Path
-        ``path``; filled marks are the forecaster, hollow ones the baseline, bars the intervals by weeks.
-    """
+    """Return the path of a figure of exposure against coverage by group, a panel a crime type."""
     kinds, groups = list(dict.fromkeys(rows["crime_type"])), list(dict.fromkeys(rows["group"]))
     columns = min(_COLUMNS, len(kinds))
     lines = -(-len(kinds) // columns)
@@ -91,24 +78,7 @@ def _side(axes: Axes, own: pd.DataFrame, group: str, place: int) -> None:
 
 
 def draw_ratios(path: Path, rows: pd.DataFrame, measures: Sequence[str], limits: Mapping[str, Limit]) -> Path:
-    """Return the path of a forest plot of ratios by group, on a logarithmic axis, a panel a measure.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    rows : DataFrame
-        ``dimension, group, measure`` and numbers of one crime type, share and ranking unit.
-    measures : sequence of str
-        The ratios to draw.
-    limits : mapping of str to Limit
-        Bounds to mark, by measure.
-
-    Returns
-    -------
-    Path
-        ``path``; thick bars are intervals by weeks, thin ones by areas, bands what chance gives.
-    """
+    """Return the path of a forest plot of ratios by group, on a logarithmic axis, a panel a measure."""
     names = list(dict.fromkeys(zip(rows["dimension"], rows["group"], strict=True)))
     height = 1.25 + 0.34 * len(names)
     figure = Figure(figsize=(2.05 * len(measures) + 1.9, height), layout="constrained")
@@ -169,20 +139,7 @@ def _thinned(ticks: list[float]) -> list[float]:
 
 
 def draw_gaps(path: Path, table: pd.DataFrame) -> Path:
-    """Return the path of a matrix of attribution gaps, its numbers written into it.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    table : DataFrame
-        Index (dimension, group), a column a family; natural logarithms.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a matrix of attribution gaps, its numbers written into it."""
     values = table.to_numpy(dtype=float)
     end = max(float(np.nanmax(np.abs(values), initial=0.0)), 1e-9)
     figure = Figure(figsize=(1.7 + 0.72 * values.shape[1], 0.9 + 0.32 * len(table)), layout="constrained")
@@ -205,20 +162,7 @@ def draw_gaps(path: Path, table: pd.DataFrame) -> Path:
 
 
 def draw_feedback(path: Path, paths: pd.DataFrame) -> Path:
-    """Return the path of a figure of how far forecasts drift from the truth when records follow patrols.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    paths : DataFrame
-        ``records, period, crime_type, distance, low, high``.
-
-    Returns
-    -------
-    Path
-        ``path``; bands run from the lowest to the highest replicate.
-    """
+    """Return the path of a figure of how far forecasts drift from the truth when records follow patrols."""
     kinds = sorted(dict.fromkeys(paths["crime_type"]), key=lambda kind: kind != ALL)
     columns = min(_COLUMNS, len(kinds))
     lines = -(-len(kinds) // columns)

@@ -57,18 +57,7 @@ class CheckSummary:
 
 
 def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
-    """Return the findings gathered by check: those that withhold first, those that are only reported last.
-
-    Parameters
-    ----------
-    report : AuditReport
-        What the audit found.
-
-    Returns
-    -------
-    tuple of Judged
-        One a check.
-    """
+    """Return the findings gathered by check: those that withhold first, those that are only reported last."""
     found = [_judged(str(check), rows) for check, rows in tables.findings(report).groupby("check", sort=False)]
     return tuple(sorted(found, key=lambda one: (not one.required, _WORST.index(one.state))))
 
@@ -107,18 +96,7 @@ def _row(row: Mapping[Any, Any], *, shared: bool) -> dict[str, Any]:
 
 
 def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return each reason of a decision as what it is about and how many findings speak, without the first of them.
-
-    Parameters
-    ----------
-    decision : Decision
-        What the gate decided.
-
-    Returns
-    -------
-    tuple of (str, str)
-        Label of the check (empty where it is about the decision as a whole) and the rest of the reason.
-    """
+    """Return each reason of a decision as what it is about and how many findings speak, without the first of them."""
     names = {finding.check for finding in decision.findings}
     told = []
     for reason in decision.reasons:
@@ -131,19 +109,7 @@ def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
 
 
 def against(report: AuditReport) -> list[dict[str, Any]]:
-    """Return the findings that speak against a model: each that fails or asks for a review, and the thin ones by check.
-
-    Parameters
-    ----------
-    report : AuditReport
-        What the audit found.
-
-    Returns
-    -------
-    list of dict
-        ``state, label, about, estimate, low, high, limit``, the worst first; checks that are only reported are left
-        out where they are thin.
-    """
+    """Return the findings that fail or need review, and those with too little evidence summarised by check."""
     rows: list[dict[str, Any]] = []
     for one in summarise_checks(report):
         for state, _, own in one.parts:

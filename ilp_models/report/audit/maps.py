@@ -22,26 +22,7 @@ _WORDS: Final = ("never", "up to 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %"
 
 
 def draw_flag_time(path: Path, ground: MapGround, time: npt.NDArray[np.float64], title: str, mark: str) -> Path:
-    """Return the path of a map of the part of the test periods in which each cell was flagged.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    ground : Ground
-        Cells and outlines.
-    time : ndarray of float64
-        One value a cell, from 0 to 1.
-    title : str
-        Shown above the map.
-    mark : str
-        What the map may be used for, shown on its face; may be empty.
-
-    Returns
-    -------
-    Path
-        ``path``; cells flagged in more than half of the periods are hatched and outlined.
-    """
+    """Return the path of a map of the part of the test periods in which each cell was flagged."""
     left, bottom, right, upper = shapely.total_bounds(ground.cells)
     height = _WIDTH * float(np.clip((upper - bottom) / (right - left), 0.35, 1.2)) + 1.3
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
@@ -78,21 +59,5 @@ def draw_flag_time(path: Path, ground: MapGround, time: npt.NDArray[np.float64],
 
 
 def classed(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the class of each cell on the map: never, up to 10, 25, 50, 75 % of the periods, more.
-
-    Parameters
-    ----------
-    time : ndarray of float64
-        Parts of the periods, from 0 to 1.
-
-    Returns
-    -------
-    ndarray of int64
-        From 0 to 5.
-
-    Examples
-    --------
-    >>> classed(np.array([0.0, 0.05, 0.1, 0.5, 0.51, 1.0])).tolist()
-    [0, 1, 1, 3, 4, 5]
-    """
+    """Return the class of each cell on the map: never, up to 10, 25, 50, 75 % of the periods, more."""
     return np.asarray(np.searchsorted(_EDGES, time, side="left"), dtype=np.int64)

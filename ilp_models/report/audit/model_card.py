@@ -82,18 +82,7 @@ class Facts:
 
     @classmethod
     def from_record(cls, dossier: AuditRecord) -> "Facts":
-        """Return the facts of a dossier.
-
-        Parameters
-        ----------
-        dossier : Dossier
-            What the audit knows.
-
-        Returns
-        -------
-        Facts
-            With words such as ``not known`` where a part is absent.
-        """
+        """Return the facts of a dossier."""
         decision, intake = dossier.decision, dossier.intake
         return cls(
             **{name: str(getattr(decision, name)) for name in ("forecaster", "recipe", "cutoff", "seal")},
@@ -126,27 +115,7 @@ class Facts:
 
 
 def write_cards(report: AuditPage, dossier: AuditRecord, folder: Path) -> list[Path]:
-    """Return the paths of model card, datasheet and impact assessment.
-
-    Parameters
-    ----------
-    report : AuditPage
-        What the deployer told.
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Path
-        ``model_card.md``, ``datasheet.md`` and ``fria.md``.
-
-    Raises
-    ------
-    StorageError
-        If one cannot be written.
-    """
+    """Return the paths of model card, datasheet and impact assessment."""
     known: dict[str, Any] = {
         "report": report,
         "facts": Facts.from_record(dossier),

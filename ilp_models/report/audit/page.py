@@ -60,29 +60,7 @@ class AuditPage:
 
 
 def write_audit_page(report: AuditPage, dossier: AuditRecord, folder: Path, open_fields: str) -> Path:
-    """Return the path of an audit's page, its figures drawn beside it.
-
-    Parameters
-    ----------
-    report : AuditPage
-        Title and lengths of lists.
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Folder of the run.
-    open_fields : str
-        How many fields of the drafts a person must fill, in words.
-
-    Returns
-    -------
-    Path
-        The HTML file, written whole.
-
-    Raises
-    ------
-    StorageError
-        If a figure or the page cannot be written.
-    """
+    """Return the path of an audit's page, its figures drawn beside it."""
     content = compose_audit(dossier, folder / "figures", report.rows)
     decision, header = dossier.decision, dossier.header
     accepted = decision.approval.reviews if decision.approval else decision.reviews

@@ -23,22 +23,7 @@ _TOLD = 3  # cells of a crime type that get a sentence
 
 
 def explanation_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
-    """Return what moves the model, and how far the explanation holds.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Where figures go.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of dict
-        Figures and tables by name; empty without an explanation.
-    """
+    """Return what moves the model, and how far the explanation holds."""
     explanation = dossier.explanation
     if explanation is None:
         return {}, {}
@@ -80,22 +65,7 @@ def _sentences(explanation: Explanation) -> pd.DataFrame:
 
 
 def gap_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
-    """Return what families of columns add to groups, and which columns tell who lives where.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Where figures go.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of dict
-        Figures and tables by name; empty where they were not worked out.
-    """
+    """Return what families of columns add to groups, and which columns tell who lives where."""
     figures: dict[str, FigureFile] = {}
     sheets: dict[str, HtmlTable] = {}
     gaps = dossier.gaps
@@ -120,22 +90,7 @@ def gap_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
 
 
 def feedback_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
-    """Return what the forecaster would learn from records that follow its own maps.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Where figures go.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of dict
-        Figure and table; empty without a simulation.
-    """
+    """Return what the forecaster would learn from records that follow its own maps."""
     if dossier.feedback is None:
         return {}, {}
     paths = tables.feedback_paths(dossier.feedback)
@@ -155,22 +110,7 @@ def feedback_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
 
 
 def frontier_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
-    """Return the price of caps on exposure.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Where figures go.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of dict
-        Figure and table; empty without a frontier.
-    """
+    """Return the price of caps on exposure."""
     table = dossier.frontier
     if table is None:
         return {}, {}
@@ -187,22 +127,7 @@ def frontier_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
 
 
 def record_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:  # noqa: ARG001 - one signature for all parts
-    """Return what the intake set aside, left out or flagged.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Not used.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of dict
-        No figure and one table; empty without the account.
-    """
+    """Return what the intake set aside, left out or flagged."""
     if dossier.intake is None:
         return {}, {}
     caption = "What was set aside, left out or flagged at intake"

@@ -43,20 +43,7 @@ class VariantRow:
 
 
 def variant_rows(dossier: AuditRecord, most: int) -> tuple[VariantRow, ...]:
-    """Return what each choice changes, those that nobody tried included.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    most : int
-        Most rows of a table.
-
-    Returns
-    -------
-    tuple of Choice
-        Those that every audit should look at first.
-    """
+    """Return what each choice changes, those that nobody tried included."""
     names = [*SENSITIVITY, *(name for name in dossier.sensitivity if name not in SENSITIVITY)]
     found = []
     for name in names:
@@ -83,19 +70,7 @@ def _changing(table: pd.DataFrame, most: int) -> HtmlTable:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one line a setting.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``setting, crime_type, dimension, group, measure, value, against``.
-
-    Returns
-    -------
-    DataFrame
-        The setting, how much of the flagged land stays (all types, or the first), how many exposure ratios lie on the
-        other side of 1, and the need-adjusted ratio that moves most.
-    """
+    """Return one line a setting."""
     return pd.DataFrame([{"setting": setting, **_line(own)} for setting, own in table.groupby("setting", sort=False)])
 
 
@@ -122,19 +97,7 @@ def _moved(own: pd.DataFrame) -> str:
 
 
 def wide(table: pd.DataFrame) -> pd.DataFrame:
-    """Return every number with a column a measure.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``setting, crime_type, dimension, group, measure, value, against``.
-
-    Returns
-    -------
-    DataFrame
-        One row a setting, crime type, dimension and group, the pool of all types first: each measure, and the
-        audited one beside it.
-    """
+    """Return every number with a column a measure."""
     measures = list(dict.fromkeys(table["measure"]))
     pivoted = table.pivot_table(
         index=_KEYS, columns="measure", values=["value", "against"], sort=False, dropna=False, observed=True

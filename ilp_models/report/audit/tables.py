@@ -24,21 +24,7 @@ _STATES: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 
 
 def measure_rows(dossier: AuditRecord) -> pd.DataFrame:
-    """Return the measures of groups with every column, whatever was handed over.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-
-    Returns
-    -------
-    DataFrame
-        ``KEYS`` (empty text and NaN where a measure does not depend on the map), ``NUMBERS``, ``COUNTS``, ``enough``
-        (whether the evidence is; None where that is not known), and ``state, check, reason`` of the finding on the same
-        thing, empty where there is none. Without a table of measures, what the findings say at the audited share and
-        ranking unit.
-    """
+    """Return the measures of groups with every column, whatever was handed over."""
     rows = _of_findings(dossier) if dossier.measures is None else dossier.measures
     table = pd.DataFrame({name: rows.get(name, "") for name in KEYS}, columns=list(KEYS))
     table["share"] = pd.to_numeric(table["share"], errors="coerce")
@@ -61,20 +47,7 @@ def measure_rows(dossier: AuditRecord) -> pd.DataFrame:
 
 
 def as_audited(dossier: AuditRecord, rows: pd.DataFrame) -> pd.Series:
-    """Return which rows are of the audited share and ranking unit, or of no map at all.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    rows : DataFrame
-        With ``share`` and ``unit``.
-
-    Returns
-    -------
-    Series of bool
-        In the order of the rows.
-    """
+    """Return which rows are of the audited share and ranking unit, or of no map at all."""
     share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
     cut = np.isclose(rows["share"].to_numpy(dtype=float), float(share)) & (rows["unit"] == unit).to_numpy()
     return pd.Series(cut | (rows["share"].isna() & (rows["unit"] == "")).to_numpy(), index=rows.index)
@@ -101,22 +74,7 @@ def _of_findings(dossier: AuditRecord) -> pd.DataFrame:
 
 
 def sides(rows: pd.DataFrame, unit: str) -> list[dict[str, Any]]:
-    """Return exposure and coverage side by side, crime type by crime type.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of :func:`measure_rows`.
-    unit : str
-        The ranking unit shown.
-
-    Returns
-    -------
-    list of dict
-        ``crime_type, dimension`` and ``shares``: pairs of a share and its rows, each ``group`` with the ``SIDES``,
-        which hold ``value, baseline, low, high``, and ``thin`` where the evidence is too little; the pool of all types
-        first.
-    """
+    """Return exposure and coverage side by side, crime type by crime type."""
     own = rows[(rows["unit"] == unit) & rows["measure"].isin(SIDES)]
     found = []
     for (kind, dimension), part in own.groupby(["crime_type", "dimension"], sort=False):
@@ -137,37 +95,13 @@ def _groups(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def tally(findings: tuple[Finding, ...]) -> dict[str, int]:
-    """Return how many of the findings that the gate demands are in each state, the worst first.
-
-    Parameters
-    ----------
-    findings : tuple of Finding
-        Of an audit.
-
-    Returns
-    -------
-    dict of str to int
-        Every state, also those of none.
-    """
+    """Return how many of the findings that the gate demands are in each state, the worst first."""
     counts = Counter(str(finding.state) for finding in findings if finding.required)
     return {str(state): counts[str(state)] for state in _STATES}
 
 
 def extreme(rows: pd.DataFrame, measure: str) -> dict[str, Any] | None:
-    """Return the row of a ratio that lies furthest from 1, among those that rest on enough.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of :func:`measure_rows`, at one share and ranking unit.
-    measure : str
-        A ratio.
-
-    Returns
-    -------
-    dict or None
-        None where no value is finite and above 0.
-    """
+    """Return the row of a ratio that lies furthest from 1, among those that rest on enough."""
     own = rows[(rows["measure"] == measure) & np.isfinite(rows["value"]) & (rows["value"] > 0)]
     thin = np.array([one is not None and not one for one in own["enough"]], dtype=bool)
     own = own[~thin & (own["state"] != "insufficient")]
@@ -177,37 +111,12 @@ def extreme(rows: pd.DataFrame, measure: str) -> dict[str, Any] | None:
 
 
 def flag_time(dossier: AuditRecord) -> npt.NDArray[np.float64] | None:
-    """Return in which part of the test periods each cell was flagged.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        With flags.
-
-    Returns
-    -------
-    ndarray of float64 or None
-        Shape (crime types, cells), from 0 to 1; None without flags.
-    """
+    """Return in which part of the test periods each cell was flagged."""
     return None if dossier.flags is None else np.asarray(dossier.flags, dtype=float).mean(axis=2)
 
 
 def permanent(dossier: AuditRecord, count: int) -> dict[str, pd.DataFrame]:
-    """Return the areas that are flagged in more than half of the periods, by crime type.
-
-    Parameters
-    ----------
-    dossier : Dossier
-        With flags and grid.
-    count : int
-        Most areas listed for a crime type.
-
-    Returns
-    -------
-    dict of str to DataFrame
-        ``area, cells, flagged`` (mean part of the periods) of parent areas, or cells where there are none, those with
-        the most cells first; ``attrs["cells"]`` is how many cells there are in all, ``attrs["areas"]`` how many areas.
-    """
+    """Return the areas that are flagged in more than half of the periods, by crime type."""
     time = flag_time(dossier)
     if time is None or dossier.grid is None:
         return {}
@@ -227,23 +136,7 @@ def permanent(dossier: AuditRecord, count: int) -> dict[str, pd.DataFrame]:
 
 
 def strongest_gaps(gaps: pd.DataFrame, crime_type: str, count: int = 6) -> pd.DataFrame:
-    """Return the attribution gaps of one crime type with a row for each group and a column for each strong family.
-
-    Parameters
-    ----------
-    gaps : DataFrame
-        ``crime_type, dimension, group, family, gap``; several rows of a family are added up.
-    crime_type : str
-        One of them.
-    count : int, default 6
-        Families shown by name; the others are added up.
-
-    Returns
-    -------
-    DataFrame
-        Index (dimension, group), the families with the largest gaps first, then ``others`` and ``sum``; NaN for a group
-        in whose areas nothing is explained.
-    """
+    """Return the attribution gaps of one crime type with a row for each group and a column for each strong family."""
     own = gaps[gaps["crime_type"] == crime_type]
     added = own.groupby(["dimension", "group", "family"], sort=False)[["gap"]].sum(min_count=1).reset_index()
     wide = added.pivot_table(index=["dimension", "group"], columns="family", values="gap", sort=False)
@@ -256,17 +149,6 @@ def strongest_gaps(gaps: pd.DataFrame, crime_type: str, count: int = 6) -> pd.Da
 
 
 def feedback_paths(feedback: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean distance from the truth by kind of records and period, with its lowest and highest replicate.
-
-    Parameters
-    ----------
-    feedback : DataFrame
-        ``replicate, records, period, crime_type, distance`` of the simulation.
-
-    Returns
-    -------
-    DataFrame
-        ``records, period, crime_type, distance, low, high``.
-    """
+    """Return the mean distance from the truth by kind of records and period, with its lowest and highest replicate."""
     grouped = feedback.groupby(["crime_type", "records", "period"], sort=False)["distance"]
     return grouped.agg(distance="mean", low="min", high="max").reset_index()

@@ -11,28 +11,7 @@ from ilp_models.report.audit.page import AuditPage, write_audit_page
 
 
 def write_dossier(report: AuditPage, dossier: AuditRecord, folder: Path) -> list[Path]:
-    """Return the paths of all reports of an audit.
-
-    Parameters
-    ----------
-    report : AuditPage
-        Title, lengths of lists, and what only the deployer knows.
-    dossier : Dossier
-        What the audit knows.
-    folder : Path
-        Folder of the run.
-
-    Returns
-    -------
-    list of Path
-        ``report.html``, ``figures`` where any was drawn, ``report.json``, ``model_card.md``, ``datasheet.md``,
-        ``fria.md`` and ``atrs.json``.
-
-    Raises
-    ------
-    StorageError
-        If one cannot be written.
-    """
+    """Return the paths of all reports of an audit."""
     drafts = [*write_cards(report, dossier, folder), write_atrs(report, dossier, folder)]
     counted = ", ".join(f"{path.name}: {open_fields(path)}" for path in drafts)
     page = write_audit_page(report, dossier, folder, f"fields that a person must fill: {counted}")

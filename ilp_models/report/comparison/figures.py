@@ -31,20 +31,6 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
     """Return the path of a figure of skills with their intervals, best first.
 
     The axis ends where the near-by forecasters do; an arrow and a number stand for one further to the left.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    rows : DataFrame
-        ``forecaster, skill, skill_low, skill_high, verdict``, best first.
-    baseline : str
-        The forecaster that skill is measured against.
-
-    Returns
-    -------
-    Path
-        ``path``.
     """
     figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
@@ -72,24 +58,7 @@ def draw_skills(path: Path, rows: pd.DataFrame, baseline: str) -> Path:
 
 
 def draw_critical_difference(path: Path, table: pd.DataFrame, critical: float, blocks: int) -> Path:
-    """Return the path of a critical-difference figure (Demsar 2006): mean ranks, and bars over what is not told apart.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    table : DataFrame
-        ``forecaster, mean_rank, group``, best first; those that share a letter in ``group`` were not told apart.
-    critical : float
-        Mean ranks further apart than this differ; NaN where there were too few blocks.
-    blocks : int
-        Blocks of periods that were ranked.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Draw a critical-difference diagram (Demsar 2006): mean ranks, with bars over methods that are tied."""
     count = len(table)
     letters = sorted({letter for group in table["group"] for letter in group})
     held = [table.loc[table["group"].str.contains(letter, regex=False), "mean_rank"] for letter in letters]
@@ -131,22 +100,7 @@ def _critical(axes: Axes, critical: float, blocks: int) -> None:
 
 
 def draw_reliability(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
-    """Return the path of a figure of mean counts over mean forecasts in bins of risk, a panel a forecaster.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    bins : DataFrame
-        ``forecaster, crime_type, expected, observed, low, high`` of one lead; the rows of crime type ``all`` are drawn.
-    order : sequence of str
-        The forecasters to draw, in order.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of mean counts over mean forecasts in bins of risk, a panel a forecaster."""
     rows = bins[(bins["crime_type"] == ALL) & (bins["expected"] > 0)]
     top = float(np.clip(1.1 * (rows["observed"] / rows["expected"]).max(), 2.0, 4.0))
     ends = rows["expected"].min() / 1.3, rows["expected"].max() * 1.3
@@ -164,22 +118,7 @@ def draw_reliability(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Pa
 
 
 def draw_pit(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
-    """Return the path of a figure of PIT histograms, a panel a forecaster.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    bins : DataFrame
-        ``forecaster, crime_type, bin, low, high, share`` of one lead; the rows of crime type ``all`` are drawn.
-    order : sequence of str
-        The forecasters to draw, in order.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of PIT histograms, a panel a forecaster."""
     rows = bins[bins["crime_type"] == ALL]
     top = 100 * 1.1 * float(np.nanmax(rows[["share", "high"]].to_numpy(dtype=float)))
 
@@ -195,22 +134,7 @@ def draw_pit(path: Path, bins: pd.DataFrame, order: Sequence[str]) -> Path:
 
 
 def draw_coverage(path: Path, rows: pd.DataFrame, order: Sequence[str]) -> Path:
-    """Return the path of a figure of how far coverage lies off each quantile's level, by decile of risk.
-
-    Parameters
-    ----------
-    path : Path
-        The PNG to write.
-    rows : DataFrame
-        ``forecaster, crime_type, decile, level, coverage`` of one lead; the rows of crime type ``all`` are drawn.
-    order : sequence of str
-        The forecasters to draw, in order.
-
-    Returns
-    -------
-    Path
-        ``path``.
-    """
+    """Return the path of a figure of how far coverage lies off each quantile's level, by decile of risk."""
     pooled = rows[rows["crime_type"] == ALL]
     pooled = pooled.assign(off=100 * (pooled["coverage"] - pooled["level"]))
     end = float(np.clip(1.1 * pooled["off"].abs().max(), 4.0, 15.0))

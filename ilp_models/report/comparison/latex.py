@@ -61,46 +61,12 @@ _COLUMNS: Final = (
 
 
 def escape(text: str) -> str:
-    r"""Return text that LaTeX prints as it stands.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        With the characters that LaTeX reads as commands replaced.
-
-    Examples
-    --------
-    >>> escape("level_share & 5 %")
-    'level\\_share \\& 5 \\%'
-    """
+    r"""Return text that LaTeX prints as it stands."""
     return text.translate(_ESCAPES)
 
 
 def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collection[str] = ()) -> str:
-    """Return a table of the forecasters at the first lead, over all crime types.
-
-    Parameters
-    ----------
-    board : DataFrame
-        As :func:`ilp_models.report.comparison.leaderboard.leaderboard`.
-    baseline : str
-        The forecaster that skill is measured against.
-    protocol : str
-        How it was scored, for the caption.
-    ties : collection of str
-        Forecasters whose deviance was not told apart from the best.
-
-    Returns
-    -------
-    str
-        A ``table`` environment with rules of the package booktabs: in each column the best forecaster in bold, an
-        asterisk at ties, forecasters that could not run with the reason, the bounds below a rule.
-    """
+    """Return a table of the forecasters at the first lead, over all crime types."""
     rows = board[board["lead"] == board["lead"].min()]
     best = {
         column.score: min(column.distance(value) for value in rows.loc[rows["kind"] == FORECASTER, column.score])

@@ -64,27 +64,7 @@ class Field:
 
 
 def leaderboard(scores: ScoreTable, skill: pd.DataFrame, confidence: pd.DataFrame, field: Field) -> pd.DataFrame:
-    """Return the forecasters side by side over all crime types, best deviance first at each lead.
-
-    Parameters
-    ----------
-    scores : ScoreTable
-        Scores of all forecasters and bounds.
-    skill : DataFrame
-        As ``ScoreTable.skill``, bounds included.
-    confidence : DataFrame
-        ``forecaster, lead, crime_type, p_value, inside`` of the model confidence set.
-    field : Field
-        Baseline, recipes, costs and the forecasters that could not run.
-
-    Returns
-    -------
-    DataFrame
-        ``lead, forecaster, kind`` (forecaster, bound or not run), the scores with ``_low`` and ``_high`` of some,
-        ``skill, skill_low, skill_high, p_value, verdict, attained`` (share of the skill of the truth, where a simulated
-        city has one), ``in_confidence_set, confidence_p_value, n`` (periods), the costs of :func:`cost_table`,
-        ``recipe`` and ``did_not_run`` (why).
-    """
+    """Return the forecasters side by side over all crime types, best deviance first at each lead."""
     pooled = scores.summarise(by=("forecaster", "lead"))
     parts = []
     for lead in sorted(map(int, pooled["lead"].unique())):
@@ -95,19 +75,7 @@ def leaderboard(scores: ScoreTable, skill: pd.DataFrame, confidence: pd.DataFram
 
 
 def cost_table(field: Field) -> pd.DataFrame:
-    """Return what the forecasts of each forecaster cost, as measured when they were made.
-
-    Parameters
-    ----------
-    field : Field
-        Costs, and the forecasters that could not run.
-
-    Returns
-    -------
-    DataFrame
-        ``forecaster, fits, forecasts, fit_seconds, fit_cpu_seconds, forecast_seconds, forecast_cpu_seconds, peak_mb,
-        did_not_run``: sums over all cutoffs, the largest peak; NaN where the cost was not kept.
-    """
+    """Return what the forecasts of each forecaster cost, as measured when they were made."""
     rows = {name: {} if cost is None else cost.to_dict() for name, cost in field.costs.items()}
     rows |= {name: {} for name in field.not_run}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COSTS)).astype(float)

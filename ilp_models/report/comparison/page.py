@@ -40,25 +40,7 @@ class ComparisonReport:
     file_name: str = "comparison.html"
 
     def write(self, folder: Path, evidence: ComparisonEvidence) -> list[Path]:
-        """Return the page, the LaTeX table and the folder of figures.
-
-        Parameters
-        ----------
-        folder : Path
-            Folder of the run.
-        evidence : ComparisonEvidence
-            What to show.
-
-        Returns
-        -------
-        list of Path
-            ``comparison.html``, ``table.tex`` and ``figures``.
-
-        Raises
-        ------
-        StorageError
-            If a file cannot be written.
-        """
+        """Return the page, the LaTeX table and the folder of figures."""
         lead = evidence.lead
         ties = ties_of(evidence.forecasters[0], evidence.pairs, lead)
         board = evidence.leaderboard[evidence.leaderboard["lead"] == lead]
@@ -84,18 +66,7 @@ class ComparisonReport:
 
 
 def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
-    """Return what the comparison came to, in sentences.
-
-    Parameters
-    ----------
-    evidence : ComparisonEvidence
-        Leaderboard and tests.
-
-    Returns
-    -------
-    tuple of str
-        On the best forecaster, who ties with it, the confidence set, and who beat or lost to the baseline.
-    """
+    """Return what the comparison came to, in sentences."""
     board = evidence.leaderboard[evidence.leaderboard["lead"] == evidence.lead]
     rows = board[board["kind"] == FORECASTER]
     best = rows.iloc[0]

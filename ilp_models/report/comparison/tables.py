@@ -52,20 +52,7 @@ class Matrix:
 
 
 def told_apart(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return every ordered pair of forecasters over all crime types, each seen from both sides.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        ``forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict``, each pair once.
-    lead : int
-        Periods ahead.
-
-    Returns
-    -------
-    dict of (str, str) to dict
-        ``difference, low, high, holm, verdict`` of the first of a pair against the second.
-    """
+    """Return every ordered pair of forecasters over all crime types, each seen from both sides."""
     found = {}
     for row in pairs[(pairs["lead"] == lead) & (pairs["crime_type"] == ALL)].to_dict("records"):
         one, other = str(row["forecaster"]), str(row["other"])
@@ -81,43 +68,13 @@ def told_apart(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str
 
 
 def ties_of(best: str, pairs: pd.DataFrame, lead: int) -> tuple[str, ...]:
-    """Return the forecasters that were not told apart from the best.
-
-    Parameters
-    ----------
-    best : str
-        The forecaster with the smallest deviance.
-    pairs : DataFrame
-        As in :func:`told_apart`.
-    lead : int
-        Periods ahead.
-
-    Returns
-    -------
-    tuple of str
-        Without the best itself.
-    """
+    """Return the forecasters that were not told apart from the best."""
     known = told_apart(pairs, lead)
     return tuple(other for (one, other), pair in known.items() if one == best and pair["verdict"] == "tie")
 
 
 def pair_matrix(pairs: pd.DataFrame, deviance: pd.Series, lead: int) -> Matrix:
-    """Return the share of the column's deviance that the row saves, for every pair.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        As in :func:`told_apart`.
-    deviance : Series
-        Deviance by forecaster, best first.
-    lead : int
-        Periods ahead.
-
-    Returns
-    -------
-    Matrix
-        Verdicts are adjusted over all pairs.
-    """
+    """Return the share of the column's deviance that the row saves, for every pair."""
     known = told_apart(pairs, lead)
     names = tuple(map(str, deviance.index))
     rows = [(one, tuple(_pair(known.get((one, other)), float(deviance[other])) for other in names)) for one in names]
@@ -136,24 +93,7 @@ def _pair(pair: dict[str, Any] | None, deviance: float) -> Cell:
 def skill_matrices(
     skill: pd.DataFrame, seasons: pd.DataFrame, forecasters: Sequence[str], lead: int
 ) -> tuple[Matrix, ...]:
-    """Return skill by crime type, by lead where there are several, and by season.
-
-    Parameters
-    ----------
-    skill : DataFrame
-        ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``.
-    seasons : DataFrame
-        The same with ``season``.
-    forecasters : sequence of str
-        The forecasters to show, in order.
-    lead : int
-        The lead shown where there is no room for others.
-
-    Returns
-    -------
-    tuple of Matrix
-        Two or three tables.
-    """
+    """Return skill by crime type, by lead where there are several, and by season."""
     return tuple(_skill_matrices(skill, seasons, forecasters, lead))
 
 
@@ -191,22 +131,7 @@ def _skill(row: Any) -> Cell:
 
 
 def consistency_matrix(table: pd.DataFrame, forecasters: Sequence[str], lead: int) -> Matrix:
-    """Return how many crime types each test found consistent with each forecaster, and the verdict on their pool.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``forecaster, lead, crime_type, test, distribution, observed, quantile_low, quantile_high, verdict``.
-    forecasters : sequence of str
-        The forecasters to show, in order.
-    lead : int
-        Periods ahead.
-
-    Returns
-    -------
-    Matrix
-        A column for each test and distribution.
-    """
+    """Return how many crime types each test found consistent with each forecaster, and the verdict on their pool."""
     near = table[table["lead"] == lead]
     tests = list(near[["test", "distribution"]].drop_duplicates().itertuples(index=False, name=None))
     groups = dict(tuple(near.groupby(["forecaster", "test", "distribution"], sort=False)))
