@@ -51,7 +51,7 @@ def measure(*, quick: bool) -> list[Figure]:
             against="scikit-learn's mean_poisson_deviance of each forecaster, type and week: one score, no interval",
             n=rounds,
             note=f"{forecasters} forecasters x {shape[2]} weeks x {shape[0]} types x {shape[1]:,} cells, "
-            f"{scores} scores, {scoring.draws:,} draws",
+            f"{scores} scores, {scoring.bootstrap.draws:,} draws",
         ),
         compared(shape, quick=quick),
     ]
@@ -83,7 +83,7 @@ def compared(shape: tuple[int, int, int], *, quick: bool) -> Figure:
         goal=Goal(high=60),
         n=1,
         note=f"{len(replays)} forecasters x {shape[2]} weeks x {shape[0]} types x {shape[1]:,} cells: all scores, "
-        f"{scoring.draws:,} draws, all pairs, confidence set, ranks, calibration, PIT, coverage by decile, "
+        f"{scoring.bootstrap.draws:,} draws, all pairs, confidence set, ranks, calibration, PIT, coverage by decile, "
         "and tests of number, space and likelihood with 1,000 draws",
     )
 
@@ -107,8 +107,8 @@ def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> Non
         ask(table)
     for replay in replays:
         for panel in (calibration, pit_histogram, coverage_by_decile):
-            panel(replay, scoring.resampling)
-        consistency(replay, scoring.resampling, scoring.floor)
+            panel(replay, scoring.bootstrap)
+        consistency(replay, scoring.bootstrap, scoring.floor)
 
 
 def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:

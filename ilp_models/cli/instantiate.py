@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 
-DOOR_KEYS = ("output", "name", "seed")  # only referred to by other settings
+DOOR_KEYS = ("output", "name", "seed", "bootstrap")  # only referred to by other settings
 _ALLOWED = ("ilp_models.", "sklearn.", "lightgbm.", "interpret.glassbox.")
 _ALLOW_MORE = "ILP_TARGETS"
 

@@ -254,7 +254,7 @@ class ScoreTable:
         return wide.sort_index().assign(**{ALL: wide.mean(axis=1)})
 
     def _verdict(self, low: float, high: float, p_value: float) -> str:
-        if not p_value < 1 - self.resampling.level:
+        if not p_value < 1 - self.resampling.confidence:
             return "tie"
         return "better" if low > 0 else "worse" if high < 0 else "tie"
 

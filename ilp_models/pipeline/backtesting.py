@@ -97,12 +97,13 @@ def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, r
     one, unit = replays[0], study.calendar.unit
     first, last = one.periods[0].start_time, one.periods[-1].end_time
     events, land = int(one.observed.sum()), grid.area_m2.sum() / 1e6
+    draws = scoring.bootstrap
     return (
         f"{len(grid):,} cells active before {first:%Y-%m-%d} ({land:,.0f} km2), {len(one.crime_types)} crime types; "
         f"{plan.test_periods} {unit}s, {first:%Y-%m-%d} to {last:%Y-%m-%d}, {events:,} events; one cutoff at the start "
         f"of each {unit}{_unknown(one.delay, unit)}, refitted every {plan.refit_every}{_otherwise(plan, replays)}, "
-        f"leads 1 to {plan.horizon}; intervals {scoring.level:.0%} from resampling blocks of {scoring.block} {unit}s"
-        f"{_longer(plan.horizon, one.delay, scoring.block)} {scoring.draws:,} times; skill = 1 - Poisson deviance / "
+        f"leads 1 to {plan.horizon}; intervals {draws.confidence:.0%} from resampling blocks of {draws.block} {unit}s"
+        f"{_longer(plan.horizon, one.delay, draws.block)} {draws.draws:,} times; skill = 1 - Poisson deviance / "
         f"that of {scoring.baseline}."
     )
 

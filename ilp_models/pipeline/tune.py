@@ -181,7 +181,7 @@ def _tuned(trials: Trials, judge: PastJudge, forecaster: str, key: str) -> Tuned
         importance=trials.importance(),
         periods=judge.periods,
         first_test=judge.first_test,
-        resampling=judge.scoring.resampling,
+        resampling=judge.scoring.bootstrap,
         ahead=judge.plan.horizon + judge.plan.delay(judge.study.events, judge.study.calendar),
         baseline=judge.scoring.baseline,
         command=command,

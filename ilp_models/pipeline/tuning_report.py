@@ -48,7 +48,7 @@ def gain_of(best: ScoreSums, present: ScoreSums, score: str, resampling: Bootstr
     mine, theirs = np.array(best.numerator), np.array(present.numerator)
     way, ratio = direction(score), resampling.for_lead(ahead).ratio(mine, theirs)
     low, high = sorted((way * (float(ratio.low) - 1), way * (float(ratio.high) - 1)))
-    sure = paired_p_value(mine - theirs, resampling.lags(ahead)) < 1 - resampling.level
+    sure = paired_p_value(mine - theirs, resampling.lags(ahead)) < 1 - resampling.confidence
     return Gain(way * (float(ratio.value) - 1), low, high, "better" if sure and low > 0 else "tie")
 
 

@@ -130,7 +130,7 @@ def audit_protocol(report: AuditReport) -> str:
         f"Flagged is the {header['share']:.1%} of the {ground} that ranks highest by {header['unit']} in each "
         f"period, for each crime type; baseline {header['baseline']}; {header['periods']} periods from "
         f"{header['first_period'][:10]} to that of {header['last_period'][:10]}, lead {header['lead']}; intervals "
-        f"{draws['level']:.0%} from resampling blocks of {draws['block']} periods {draws['draws']:,} times; least "
+        f"{draws['confidence']:.0%} from resampling blocks of {draws['block']} periods {draws['draws']:,} times; least "
         f"evidence {least['periods']} periods, {least['events']:g} weighted events a group and {least['areas']} areas "
         f"that hold half of it; {table}."
     )

@@ -67,7 +67,7 @@ def consistency(
             f"tests={list(tests)}, draws={draws}, floor={floor}."
         )
         raise InputError(msg)
-    level = resampling.level
+    level = resampling.confidence
     names, parts = (*replay.crime_types, ALL), []
     for place, distribution in enumerate(DISTRIBUTIONS):
         types = _units(replay, floor, place)

@@ -41,7 +41,7 @@ def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     lags = scores.resampling.lags(ahead)
     p_values = np.array([paired_p_value(one, lags) for one in (differences / total.mean()).T])
     adjusted = _holm(p_values)
-    shown = adjusted < 1 - scores.resampling.level
+    shown = adjusted < 1 - scores.resampling.confidence
     lower, upper = (
         np.minimum(sign * estimate.low, sign * estimate.high),
         np.maximum(sign * estimate.low, sign * estimate.high),

@@ -55,7 +55,7 @@ def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str =
     n, count = placed.shape
     mean = placed.mean(axis=0)
     enough = resampling.enough(n * resampling.block)
-    quantile = float(stats.studentized_range.ppf(resampling.level, count, np.inf))
+    quantile = float(stats.studentized_range.ppf(resampling.confidence, count, np.inf))
     distance = quantile / np.sqrt(2.0) * np.sqrt(count * (count + 1) / n / 6)
     critical = float(distance) if enough else float("nan")
     table = pd.DataFrame({"forecaster": list(values.columns), "mean_rank": mean})

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -40,14 +40,8 @@ class Scoring:
         Harm of one event of each crime type; gives the scores ``harm_...``.
     floor : float, default 0.005
         Smaller forecasts are read as this many events by the deviance, the log score and the tests of consistency.
-    block : int, default 4
-        Consecutive periods that are resampled together.
-    draws : int, default 2000
-        Resampled sets of periods.
-    level : float, default 0.95
-        Level of intervals and verdicts.
-    seed : int, default 0
-        Seed of the resampling and of the counts that consistency tests draw.
+    bootstrap : Bootstrap, optional
+        Resampling of periods for intervals, and the seed of the counts that consistency tests draw.
     baseline : str, default "ewma"
         The forecaster that skill is measured against.
 
@@ -61,10 +55,7 @@ class Scoring:
     area_share: float = 0.20
     harm: Mapping[str, float] | None = None
     floor: float = 0.005
-    block: int = 4
-    draws: int = 2000
-    level: float = 0.95
-    seed: int = 0
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
     baseline: str = "ewma"
 
     def __post_init__(self) -> None:
@@ -85,12 +76,6 @@ class Scoring:
         if not self.floor > 0:
             msg = f"scoring.floor={self.floor} must be above 0 events, such as 0.005."
             raise InputError(msg)
-        _ = self.resampling  # refuses settings that make no interval
-
-    @property
-    def resampling(self) -> Bootstrap:
-        """How periods are resampled for intervals."""
-        return Bootstrap(self.block, self.draws, self.level, self.seed)
 
     def check_score(self, score: str, setting: str) -> None:
         """Return nothing if a score is one of those made here of which one way is better, before any work is done."""
@@ -130,7 +115,7 @@ class Scoring:
             parts.append(_rows(floor_of(leader), replay, self._floor(replay, land)))
             parts.append(_rows(ORACLE, replay, self._oracle(replay, land, best[replay.lead])))
         delay = max(replay.delay for replay in replays)
-        return ScoreTable(pd.concat(parts, ignore_index=True), self.resampling, delay)
+        return ScoreTable(pd.concat(parts, ignore_index=True), self.bootstrap, delay)
 
     def _scores(self, replay: Replay, area_m2: Floats, best: Floats) -> dict[str, Floats]:
         observed, expected = _counts(replay)

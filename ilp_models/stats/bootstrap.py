@@ -43,8 +43,8 @@ class Bootstrap:
         Consecutive periods drawn together.
     draws : int, default 2000
         Resampled sets of periods.
-    level : float, default 0.95
-        Probability that the interval is made for.
+    confidence : float, default 0.95
+        Confidence of intervals and verdicts.
     seed : int, default 0
         Seed of the draws.
 
@@ -56,15 +56,15 @@ class Bootstrap:
 
     block: int = 4
     draws: int = 2000
-    level: float = 0.95
+    confidence: float = 0.95
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that make no interval."""
-        if self.block < 1 or self.draws < 1 or not 0 < self.level < 1:
+        if self.block < 1 or self.draws < 1 or not 0 < self.confidence < 1:
             msg = (
-                f"Resampling needs block >= 1, draws >= 1 and 0 < level < 1, not block={self.block}, "
-                f"draws={self.draws}, level={self.level}."
+                f"bootstrap needs block >= 1, draws >= 1 and 0 < confidence < 1, not block={self.block}, "
+                f"draws={self.draws}, confidence={self.confidence}. Set bootstrap.block, .draws or .confidence."
             )
             raise InputError(msg)
 
@@ -107,7 +107,7 @@ class Bootstrap:
         block`` degrees of freedom (Kuensch 1989). Percentiles further out make up for both.
         """
         freedom = min(periods - 1.0, 1.5 * periods / self.block)
-        normal = special.stdtrit(freedom, (1 - self.level) / 2) / np.sqrt(1 - self.block / periods)
+        normal = special.stdtrit(freedom, (1 - self.confidence) / 2) / np.sqrt(1 - self.block / periods)
         tail = float(special.ndtr(normal))
         values = np.ascontiguousarray(np.moveaxis(np.asarray(drawn, dtype=float), 0, -1))
         low, high = np.quantile(values, (tail, 1 - tail), axis=-1)

@@ -15,6 +15,7 @@ OPTIONS = find_options([CONFIGS])
 PLACES = {group: files for group, files in OPTIONS.items() if group != "experiment"}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.dimension.Dimension", "groups": {"here": "here"}}}
+PACKAGES = {"bootstrap": "stats.bootstrap"}  # where a group has no package of its name
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 
@@ -26,6 +27,10 @@ def defaults_of(task):
 def composed(task, *overrides):
     with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
         return compose(config_name=task, overrides=list(overrides))
+
+
+def package_of(group):
+    return f"ilp_models.{PACKAGES.get(group, group.replace('/', '.'))}"
 
 
 def fill_missing(node):
@@ -40,7 +45,7 @@ def fill_missing(node):
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_a_group_builds_things_of_its_own_package(group, option):
     target = OmegaConf.load(PLACES[group][option])["_target_"]
-    assert target.startswith(f"ilp_models.{group.replace('/', '.')}.")
+    assert target.startswith(f"{package_of(group)}.")
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
@@ -51,12 +56,12 @@ def test_every_option_composes_and_builds(group, option):
     several = isinstance(defaults_of(task)[outer], list)
     cfg = composed(task, f"{group}=[{option}]" if several else f"{group}={option}")
     fill_missing(cfg)
-    built = build_parts({outer: resolve(cfg)[outer]})[outer]
+    built = build_parts({"part": resolve(cfg)[outer]})["part"]
     if several:
         built = built[option]
     for part in inner:
         built = getattr(built, part)
-    assert type(built).__module__.startswith(f"ilp_models.{group.replace('/', '.')}.")
+    assert f"{type(built).__module__}.".startswith(f"{package_of(group)}.")
 
 
 @pytest.mark.parametrize("option", EXPERIMENTS)

@@ -30,7 +30,7 @@ QUICK = (
     *MODELS,
     "backtest.test_periods=4",
     "compute.jobs=1",
-    "scoring.draws=100",
+    "bootstrap.draws=100",
 )
 WEEKLY = ("weekly", *OWN, *QUICK, "audit.draws=100", "export.formats=[csv]")
 BACKTEST = ("backtest", *OWN, *QUICK[:1], *QUICK[2:])

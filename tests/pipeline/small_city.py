@@ -35,7 +35,7 @@ _REPLAY = (
     "compute.jobs=1",
 )
 _AUDIT = ("audit.minimum={periods:8,events:20,areas:2}", "audit.block=2", "audit.draws=200", "audit.share=0.1")
-_SCORES = ("scoring.block=2", "scoring.draws=200")
+_SCORES = ("bootstrap.block=2", "bootstrap.draws=200")
 SETTINGS = {
     "simulate": _CITY,
     "backtest": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),

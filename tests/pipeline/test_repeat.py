@@ -78,7 +78,7 @@ def test_a_changed_recipe_uses_nothing_stored(change, stored):
 
 def test_what_decides_no_number_changes_no_recipe(stored):
     counted = Counted()
-    perform("backtest", stored, *REPLAY, "model=[ewma]", "name=other", "scoring.draws=100", compute=counted)
+    perform("backtest", stored, *REPLAY, "model=[ewma]", "name=other", "bootstrap.draws=100", compute=counted)
     assert counted.given == []
 
 

@@ -215,7 +215,7 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
 def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
     shown, compose = [], publish.compose
     monkeypatch.setattr(publish, "compose", lambda *parts: shown.append(parts[1]) or compose(*parts))
-    words = ("backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]", "scoring.block=1")
+    words = ("backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]", "bootstrap.block=1")
     done = perform("weekly", tmp_path, *words)
     assert shown[0].calibration["low"].notna().all()  # three blocks make an interval, if they are those of the scores
     table = gpd.read_parquet(done.folder / "forecast.parquet")

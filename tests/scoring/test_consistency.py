@@ -54,7 +54,7 @@ def test_the_number_test_adds_up_variances():
 @pytest.mark.parametrize(("observed", "verdict"), [(20, "too low"), (10, "consistent"), (3, "too high")])
 def test_the_number_test_says_which_way_a_forecast_errs(observed, verdict):
     assert one_row(consistency(of_total(10.0, observed), ("number",)), "number")["verdict"] == verdict
-    strict = consistency(of_total(10.0, observed), ("number",), level=0.9999)
+    strict = consistency(of_total(10.0, observed), ("number",), confidence=0.9999)
     assert one_row(strict, "number")["verdict"] == "consistent"
 
 

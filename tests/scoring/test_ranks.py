@@ -33,7 +33,7 @@ NAMES = ["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"]
 
 
 def demsar(level=0.95):
-    return table_of(dict(zip(NAMES, DEMSAR.T, strict=True)), "pai_05", Bootstrap(block=1, draws=10, level=level))
+    return table_of(dict(zip(NAMES, DEMSAR.T, strict=True)), "pai_05", Bootstrap(block=1, draws=10, confidence=level))
 
 
 def test_ranks_and_critical_difference_are_those_demsar_published():

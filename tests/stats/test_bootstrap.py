@@ -29,7 +29,7 @@ def test_the_same_seed_draws_the_same_periods_and_another_others():
 def test_ratios_are_resampled_as_a_loop_over_draws_would():
     generator = np.random.default_rng(5)
     top, bottom = generator.poisson(4, (20, 3)).astype(float), generator.poisson(9, (20, 3)) + 1.0
-    resampling = Bootstrap(block=4, draws=150, level=0.8)
+    resampling = Bootstrap(block=4, draws=150, confidence=0.8)
     drawn = [[sum(w * top[:, k]) / sum(w * bottom[:, k]) for k in range(3)] for w in resampling.weights(20)]
     # 20 periods in blocks of 4: 7.5 degrees of freedom, blocks too tame by the root of 1 - 4 / 20
     tail = 100 * stats.norm.cdf(stats.t.ppf(0.1, 7.5) / np.sqrt(0.8))
@@ -55,16 +55,16 @@ def test_a_draw_without_evidence_leaves_no_interval():
     assert np.isnan(Bootstrap().ratio(events, np.zeros(12)).value)
 
 
-@pytest.mark.parametrize("wrong", [{"block": 0}, {"draws": 0}, {"level": 95}])
+@pytest.mark.parametrize("wrong", [{"block": 0}, {"draws": 0}, {"confidence": 95}])
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         Bootstrap(**wrong)
 
 
 def test_blocks_and_lags_grow_with_the_lead_and_lead_1_keeps_the_settings():
-    resampling = Bootstrap(block=4, draws=300, level=0.9, seed=2)
+    resampling = Bootstrap(block=4, draws=300, confidence=0.9, seed=2)
     assert resampling.for_lead(1) == resampling.for_lead(4) == resampling
-    assert resampling.for_lead(12) == Bootstrap(block=12, draws=300, level=0.9, seed=2)
+    assert resampling.for_lead(12) == Bootstrap(block=12, draws=300, confidence=0.9, seed=2)
     assert [resampling.lags(lead) for lead in (1, 2, 3, 12)] == [3, 3, 4, 22]
     assert Bootstrap(block=1).lags(1) == 0
 

@@ -52,7 +52,7 @@ def check_proxies(evidence: CheckContext) -> list[Finding]:
 def _proxies_of(evidence: CheckContext, residents: Residents) -> list[Finding]:
     explanation = _own(evidence)
     areas = AreaProfiles.from_residents(residents)
-    count, thin, level = len(areas.people), _too_few(evidence, areas), evidence.resampling.level
+    count, thin, level = len(areas.people), _too_few(evidence, areas), evidence.resampling.confidence
     if explanation is None:
         thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
     else:

@@ -134,7 +134,7 @@ def residual_correlations(evidence: CheckContext, areas: AreaProfiles) -> Iterat
     generator = np.random.default_rng(evidence.resampling.seed)
     count = len(areas.people)
     draws = generator.multinomial(count, np.full(count, 1 / count), size=evidence.resampling.draws).astype(float)
-    tail = (1 - evidence.resampling.level) / 2
+    tail = (1 - evidence.resampling.confidence) / 2
     for row, name in enumerate(evidence.scopes):
         residual = by_area.sum(axis=1) if name == ALL else by_area[:, row]
         value = _weighted_correlation(np.ones((1, count)), residual, areas.shares)[0]

@@ -130,7 +130,7 @@ class Drawn:
                 area = self._area_interval(formula(self.areas))
             if self.chance is not None:
                 drawn = np.asarray(by_chance(self.chance))
-                tail = (1 - self.resampling.level) / 2
+                tail = (1 - self.resampling.confidence) / 2
                 low, high = np.quantile(drawn[1:], (tail, 1 - tail), axis=0)
                 chance, (plain, adjusted) = (low, high), p_values(drawn)
         return Measured(value, *week, *area, *chance, plain, adjusted)

@@ -51,7 +51,7 @@ def _ends(
     evidence: CheckContext, residents: Residents, published: formulas.Totals, sums: formulas.Totals
 ) -> dict[Key, tuple[float, float]]:
     """Return the ends of the interval of each measure over draws, by what a finding is about."""
-    tail = (1 - evidence.resampling.level) / 2
+    tail = (1 - evidence.resampling.confidence) / 2
     enough = evidence.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         measures = {name: (residents.groups, formula(sums)) for name, formula in OF_FLAGS.items()}

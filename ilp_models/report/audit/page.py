@@ -83,7 +83,7 @@ def write_audit_page(report: AuditPage, dossier: AuditRecord, folder: Path, open
         baseline=header.get("baseline", "not named"),
         unit=header.get("unit", "count"),
         audited_share=header.get("share"),
-        level=f"{percent(draws['level'], 0)}" if draws else "level not known",
+        level=f"{percent(draws['confidence'], 0)}" if draws else "level not known",
         records=records_in_a_line(dossier.intake) if dossier.intake else "",
         governance=_governance(dossier),
         settings=settings_text(dossier.settings),

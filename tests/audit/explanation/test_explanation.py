@@ -167,7 +167,7 @@ def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_al
 
 
 def test_the_interval_of_a_correlation_is_of_the_level_that_the_audit_asks_for():
-    people, narrow = residents(slant=0.5), Bootstrap(draws=300, level=0.5)
+    people, narrow = residents(slant=0.5), Bootstrap(draws=300, confidence=0.5)
     noise = np.random.default_rng(2).normal(size=25)[AreaProfiles.from_residents(people[0]).place]
     given = evidence(explanation(("index", noise)), people)
     usual, half = (check_proxies(one)[0] for one in (given, replace(given, resampling=narrow)))
