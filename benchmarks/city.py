@@ -37,7 +37,7 @@ def study(*overrides: str, quick: bool) -> tuple[BacktestData, dict[str, Any]]:
         Records, cells active before the first cutoff and calendar; then the parts of the task by group.
     """
     parts = configured("model=[lightgbm]", *overrides, *(SMALL_CITY if quick else ()))
-    events, _ = parts["data"].read()
+    events = parts["data"].read()
     cutoff = parts["backtest"].folds(events, parts["calendar"])[0].cutoff
     return BacktestData(events, parts["grid"].build(events.known_at(cutoff)), parts["calendar"]), parts
 

@@ -34,7 +34,8 @@ def measure(*, quick: bool) -> list[Figure]:
         say(f"writing {rows:,} records")
         portal_table(rows).to_csv(path, index=False)
         source = configured("data=chicago", f"data.path={path}", "model=[ewma]")["data"]
-        events, report = source.read()
+        events = source.read()
+        report = events.intake
         if report.rows_read != rows or len(events) != rows:
             msg = f"the intake kept {len(events):,} of {rows:,} sound records: {report.to_text()}"
             raise RuntimeError(msg)

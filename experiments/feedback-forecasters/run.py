@@ -60,7 +60,7 @@ def configured(experiment: str):
 def read(config) -> tuple[History, np.ndarray | None]:
     """Return what is known at the end of the records, and what truly happens a period where that is known."""
     source, calendar, places = (instantiate(config[part], _convert_="all") for part in ("data", "calendar", "grid"))
-    events, _ = source.read()
+    events = source.read()
     grid = places.build(events)
     cutoff = (calendar.whole(events.start, events.end)[-1] + 1).start_time
     history = History.from_events(cutoff, events, grid, calendar)

@@ -129,7 +129,7 @@ def judge(cfg: DictConfig, later: str) -> int:
 def records(cfg: DictConfig, pool: Pool, **changes: object) -> Events:
     """Return the events of a pool of crime types."""
     settings = {**OmegaConf.to_container(cfg.data, resolve=True), **pool.data, **changes}
-    return instantiate(settings, _convert_="all").read()[0]
+    return instantiate(settings, _convert_="all").read()
 
 
 def origins(first: str, end: pd.Timestamp) -> list[pd.Timestamp]:

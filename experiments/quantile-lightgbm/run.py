@@ -37,7 +37,7 @@ def main() -> None:
     settings.data.end = str(END.date())
     plain = OmegaConf.to_container(settings, resolve=True)
     parts = instantiate({key: plain[key] for key in ("data", "grid", "model")}, _convert_="all")
-    events, _ = parts["data"].read()
+    events = parts["data"].read()
     cutoff = END - pd.Timedelta(weeks=TEST)
     grid = parts["grid"].build(events.known_at(cutoff))
     known, later = (History.from_events(moment, events, grid, Calendar()) for moment in (cutoff, END))

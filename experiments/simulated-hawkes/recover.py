@@ -71,7 +71,7 @@ def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
     from ilp_models.grid.square import SquareGrid  # noqa: PLC0415
 
     kind = SimulatedType(yearly=size / 5, season=0.2, **TRUTH)
-    events, _ = SimulatedCity(crime_types={"incident": kind}, reporting_rate=1.0, **CITIES[city]).read()
+    events = SimulatedCity(crime_types={"incident": kind}, reporting_rate=1.0, **CITIES[city]).read()
     history = History.from_events(events.end, events, SquareGrid(500).build(events), Calendar())
     learn = {"etas": _etas, "self_exciting": _self_exciting}[method]
     before = time.process_time()

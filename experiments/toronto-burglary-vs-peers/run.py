@@ -185,7 +185,7 @@ def forecast_by_mlforecast(
     """Return the forecasts of mlforecast itself, made by the interpreter of an environment that has it."""
     with initialize_config_dir(config_dir=str(ROOT / "configs"), version_base="1.3"):
         config = compose("compare", overrides=[f"experiment={SLUG}", *settings])
-    events, _ = instantiate(config.data, _convert_="all").read()
+    events = instantiate(config.data, _convert_="all").read()
     grid = instantiate(config.grid, _convert_="all").build(events.known_at(weeks[0].start_time))
     counts = Panel.count(events, grid, Calendar()).counts.sel(crime_type=kind, period=slice(None, weeks[-1]))
     starts = pd.PeriodIndex(counts.indexes["period"]).start_time

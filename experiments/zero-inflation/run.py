@@ -70,7 +70,7 @@ def records(kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Return counts (weeks, cells) and columns (weeks, cells, columns), the first of them ones."""
     data = OmegaConf.load(CONFIGS / "data" / "toronto.yaml")
     data.end = END
-    events, _ = instantiate(data, _convert_="all").read()
+    events = instantiate(data, _convert_="all").read()
     cutoff = pd.Timestamp(END)
     active = History.from_events(cutoff - pd.Timedelta(weeks=TEST), events, whole(events), Calendar()).events
     history = History.from_events(cutoff, events, whole(active), Calendar())

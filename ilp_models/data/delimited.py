@@ -1,7 +1,7 @@
 """Incident records in delimited text and Parquet: everything about a publisher's files is declared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,6 @@ from ilp_models.data.schema import ColumnMapping, refuse_person_column
 from ilp_models.data.timestamps import ISO, TimestampParser
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.intake import IntakeReport
 
 DUPLICATES: Final = ("flag", "drop")
 
@@ -125,8 +124,8 @@ class DelimitedFiles:
         self._check_text()
         self._check_numbers()
 
-    def read(self) -> tuple[Events, IntakeReport]:
-        """Return the events of the files and the account of their intake."""
+    def read(self) -> Events:
+        """Return the events of the files; `Events.intake` reports how they were read."""
         columns = ColumnMapping.from_settings(self.columns)
         rules = self._rules(columns)
         others = (*self.record_columns, *(self.where or {}))
@@ -134,7 +133,9 @@ class DelimitedFiles:
         records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
         draft = Intake(records, columns, rules)
         rejects = None if self.rejects is None else Path(self.rejects)
-        return draft.finish(self.source or str(self.path), self.attribution, rejects)
+        source = self.source or str(self.path)
+        events = draft.finish(source, self.attribution, rejects)
+        return replace(events, country=self.country, subdivision=self.subdivision, city=self.city or source)
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
         settings.time_zone("data.time_zone", self.time_zone)

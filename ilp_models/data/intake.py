@@ -1,7 +1,7 @@
 """From records as published to events, every step of it on the account."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -88,14 +88,14 @@ class Intake:
         self._places = self._sift_places()
         self._sift_repeats()
 
-    def finish(self, source: str, attribution: str, rejects: Path | None) -> tuple[Events, IntakeReport]:
-        """Return the events and the account of their intake."""
+    def finish(self, source: str, attribution: str, rejects: Path | None) -> Events:
+        """Return the events with the report of their intake."""
         if rejects is not None:
             self._sieve.write_rejects(rejects)
         account = self._account(source, attribution, None)
         self._refuse_too_few(account)
         events = self._events()
-        return events, self._account(source, attribution, events)
+        return replace(events, intake=self._account(source, attribution, events))
 
     def _refuse_personal_contents(self) -> None:
         for role in ("crime_type", "area"):

@@ -1,8 +1,8 @@
 """Numbers that describe a period's place in the year, known long before it begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Final, Self
 
 import holidays
 import numpy as np
@@ -11,6 +11,9 @@ import pandas as pd
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+
+AUTO: Final = "auto"
 
 _DAYS_A_YEAR: Final = 365.2425
 _YEAR_END: Final = (12, 24)
@@ -28,8 +31,9 @@ class CalendarTerms:
 
     Parameters
     ----------
-    country : str, optional
-        ISO 3166 code whose public holidays count, such as ``CA``; without it holidays are left out.
+    country : str or None, default "auto"
+        ISO 3166 code of the country whose public holidays count, such as ``CA``. ``auto`` takes the country and the
+        subdivision of the events. None leaves holidays out.
     subdivision : str, optional
         State or province, such as ``ON``.
     harmonics : int, default 1
@@ -41,13 +45,16 @@ class CalendarTerms:
         If the ``holidays`` package does not know the country or the subdivision.
     """
 
-    country: str | None = None
+    country: str | None = AUTO
     subdivision: str | None = None
     harmonics: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a country without a holiday calendar."""
-        if self.country is None:
+        if self.country == AUTO and self.subdivision is not None:
+            msg = f"subdivision={self.subdivision!r} needs a country; set country, such as CA."
+            raise InputError(msg)
+        if self.country is None or self.country == AUTO:
             return
         try:
             holidays.country_holidays(self.country, subdiv=self.subdivision, years=2020)
@@ -55,12 +62,25 @@ class CalendarTerms:
             msg = f"No holidays are known for country={self.country!r}, subdivision={self.subdivision!r}: {error}."
             raise InputError(msg) from error
 
+    def for_events(self, events: Events) -> Self:
+        """Return the terms with the country of the events in place of ``auto``."""
+        if self.country != AUTO:
+            return self
+        return replace(self, country=events.country, subdivision=events.subdivision)
+
+    @property
+    def _country(self) -> str | None:
+        if self.country == AUTO:
+            msg = "The country of the holidays is not known yet; call CalendarTerms.for_events(events) first."
+            raise InputError(msg)
+        return self.country
+
     def names(self, calendar: Calendar) -> tuple[str, ...]:
         """Return the names of the terms."""
         waves = tuple(f"{kind}_{k}" for k in range(1, self.harmonics + 1) for kind in ("sine", "cosine"))
         days = () if calendar.unit != "day" else tuple(f"weekday_{day}" for day in range(1, 7))
         first = ("first_of_month",) if calendar.unit != "month" else ()
-        holiday = ("holidays",) if self.country else ()
+        holiday = ("holidays",) if self._country else ()
         return (*first, *holiday, "year_end", *waves, *days)
 
     def values(self, periods: pd.PeriodIndex, calendar: Calendar) -> npt.NDArray[np.float64]:
@@ -75,8 +95,8 @@ class CalendarTerms:
 
         turn = (days.month == _YEAR_END[0]) & (days.day >= _YEAR_END[1]) | (days.month == 1) & (days.day == 1)
         columns = {"first_of_month": per_period(days.day == 1), "year_end": per_period(turn) / lengths}
-        if self.country:
-            known = _holidays(self.country, self.subdivision, days[0].year, days[-1].year)
+        if self._country:
+            known = _holidays(self._country, self.subdivision, days[0].year, days[-1].year)
             columns["holidays"] = per_period(days.isin(known))
         middle = (starts - pd.Timestamp("2000-01-01")).days.to_numpy() + lengths / 2
         for k in range(1, self.harmonics + 1):

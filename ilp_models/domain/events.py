@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Self
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.intake import IntakeReport
 
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 OPTIONAL: Final = ("area",)
@@ -40,6 +41,12 @@ class Events:
         How long after a period has ended its counts may be read as complete.
     declared : tuple of str, optional
         Crime types that were asked for by name: they stand whether or not anything of theirs was recorded yet.
+    country, subdivision : str, optional
+        ISO 3166 codes of the country and state whose public holidays count, such as ``CA`` and ``ON``.
+    city : str, optional
+        Name of the study area.
+    intake : IntakeReport, optional
+        Report of how the records were read.
 
     Raises
     ------
@@ -55,6 +62,10 @@ class Events:
     end: pd.Timestamp
     settles_after: pd.Timedelta = _AT_ONCE
     declared: tuple[str, ...] = ()
+    country: str | None = None
+    subdivision: str | None = None
+    city: str = ""
+    intake: IntakeReport | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse anything but the declared columns, complete and in order of knowing."""
@@ -158,6 +169,14 @@ class Events:
                 column = column.astype("datetime64[us]").astype("int64")
             known.update(np.ascontiguousarray(column.to_numpy()).tobytes())
         return known.hexdigest()
+
+
+class EventSource(Protocol):
+    """Where events come from. Building a source is cheap; only `read` opens files."""
+
+    def read(self) -> Events:
+        """Return the events; `Events.intake` reports how the records were read."""
+        ...
 
 
 def _refuse_types(table: pd.DataFrame) -> None:

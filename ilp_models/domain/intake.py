@@ -1,13 +1,12 @@
-"""Intake: where events come from, and the account of what was kept, flagged and set aside on the way."""
+"""Intake reports: how many records were read, kept, flagged and rejected, and why."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
 
 ACTIONS: Final = ("set aside", "flagged", "left out")
 RESOLUTIONS: Final = ("moment", "day", "month")
@@ -198,22 +197,3 @@ class IntakeError(InputError):
     def __init__(self, message: str, report: IntakeReport) -> None:
         super().__init__(message)
         self.report = report
-
-
-class EventSource(Protocol):
-    """A cheap description of where events come from, as configured; reading opens the files."""
-
-    def read(self) -> tuple[Events, IntakeReport]:
-        """Return the events and the account of their intake.
-
-        Returns
-        -------
-        tuple of Events and IntakeReport
-            The report counts every row that is not among the events.
-
-        Raises
-        ------
-        InputError
-            If the files cannot be read as described; an :class:`IntakeError` if too few rows are usable.
-        """
-        ...

@@ -35,13 +35,14 @@ class CalendarColumns:
         """Return one column a calendar term."""
         return tuple(
             Column(f"calendar_{name}", "calendar", TERM_WORDS.get(name, "the time of the year"))
-            for name in self.terms.names(history.calendar)
+            for name in self.terms.for_events(history.events).names(history.calendar)
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
         """Fill the columns; they do not depend on ``step``."""
         del step
-        out[...] = self.terms.values(periods, history.calendar)[:, None, None, :]
+        terms = self.terms.for_events(history.events)
+        out[...] = terms.values(periods, history.calendar)[:, None, None, :]
 
 
 @dataclass(frozen=True)

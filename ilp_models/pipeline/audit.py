@@ -10,9 +10,9 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import StorageError
+from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
-from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export

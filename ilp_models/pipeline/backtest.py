@@ -7,9 +7,9 @@ from typing import Any
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
-from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.backtesting import compare
 from ilp_models.pipeline.outputs import record_scores, table_of_scores, write_scores

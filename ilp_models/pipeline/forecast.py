@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
-from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.forecasting import next_forecast, write_relative_risks

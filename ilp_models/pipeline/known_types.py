@@ -11,8 +11,8 @@ from ilp_models.domain.intake import IntakeFinding, IntakeReport
 _EXAMPLES: Final = 5
 
 
-def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -> tuple[Events, IntakeReport]:
-    """Return the events of the crime types that are declared or were recorded by a cutoff, and the account of the rest.
+def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -> Events:
+    """Return the events of the crime types that are declared or were recorded by a cutoff; their intake names the rest.
 
     Where the settings name no types, types are whatever the records hold. One first recorded after a replay began
     would tell earlier forecasts of the future, be scored before it existed, and be offered untested as the next
@@ -21,7 +21,7 @@ def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -
     known = events.types_at(cutoff)
     later = [name for name in events.crime_types if name not in known]
     if not later or not known:
-        return events, intake
+        return events
     kept, sizes = events.of_types(known), events.table["crime_type"].value_counts()
     told = [f"{name} ({sizes[name]:,} records)" for name in later]
     note = (
@@ -30,7 +30,7 @@ def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -
     )
     rule, count, lost = "crime types not recorded by the first cutoff", len(events) - len(kept), intake.unplaced
     found = [IntakeFinding(rule, "left out", count, count / intake.rows_read, tuple(told[:_EXAMPLES]))] if count else []
-    return kept, replace(
+    report = replace(
         intake,
         rows_kept=intake.rows_kept - count,
         findings=(*intake.findings, *found),
@@ -39,3 +39,4 @@ def of_known_types(events: Events, intake: IntakeReport, cutoff: pd.Timestamp) -
         digest=kept.digest(),
         unplaced=None if lost is None else lost[~lost["crime_type"].isin(later)].reset_index(drop=True),
     )
+    return replace(kept, intake=report)

@@ -12,9 +12,9 @@ from ilp_models.audit.monitoring.monitoring import Monitoring
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
-from ilp_models.domain.intake import EventSource
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, watched_replay
 from ilp_models.pipeline.monitoring_results import MonitoringResults

@@ -35,7 +35,7 @@ def run(*, data: SimulatedCity, folder: Path, config: Mapping[str, Any]) -> str:
     if not isinstance(data, SimulatedCity):
         msg = "Only a simulated city can be simulated; use data=simulated."
         raise InputError(msg)
-    events, report = data.read()
+    events = data.read()
     truth = data.truth()
     folder.mkdir(parents=True, exist_ok=True)
     events.table.to_parquet(folder / "events.parquet", index=False)
@@ -44,7 +44,7 @@ def run(*, data: SimulatedCity, folder: Path, config: Mapping[str, Any]) -> str:
     truth.to_csv(folder / "truth.csv", index=False)
     _write_words(folder, data, events, config)
     occurred = int(truth["occurred"].sum())
-    return f"{report.source}: {occurred:,} incidents, {len(events):,} of them recorded. Files: {folder}"
+    return f"{events.city}: {occurred:,} incidents, {len(events):,} of them recorded. Files: {folder}"
 
 
 def _write_words(folder: Path, data: SimulatedCity, events: Events, config: Mapping[str, Any]) -> None:

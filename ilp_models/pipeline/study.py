@@ -14,10 +14,10 @@ from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import Events, EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
-from ilp_models.domain.intake import RESOLUTIONS, EventSource, IntakeError, IntakeReport
+from ilp_models.domain.intake import RESOLUTIONS, IntakeError, IntakeReport
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
 from ilp_models.domain.scores import ALL
@@ -37,8 +37,6 @@ class Study:
     ----------
     events : Events
         All events.
-    intake : IntakeReport
-        The account of their intake.
     calendar : Calendar
         How time is cut into periods.
     places : GridSpec
@@ -50,7 +48,6 @@ class Study:
     """
 
     events: Events
-    intake: IntakeReport
     calendar: Calendar
     places: GridSpec
     config: Mapping[str, Any]
@@ -70,8 +67,16 @@ class Study:
 
     @property
     def city(self) -> str:
-        """What the records are of: the city that the settings name, or else their source."""
-        return str(self.config["data"].get("city") or self.intake.source)
+        """Name of the study area."""
+        return self.events.city
+
+    @property
+    def intake(self) -> IntakeReport:
+        """The report of how the records were read."""
+        if self.events.intake is None:
+            msg = "These events have no intake report; read them with an event source, such as DelimitedFiles."
+            raise InputError(msg)
+        return self.events.intake
 
     @property
     def code(self) -> str:
@@ -89,11 +94,11 @@ class Study:
 
     def known_from(self, cutoff: pd.Timestamp, folder: Path) -> Self:
         """Return the study of the crime types that could be forecast at a cutoff, saying which could not."""
-        events, intake = of_known_types(self.events, self.intake, cutoff)
-        for note in intake.notes[len(self.intake.notes) :]:
+        study = replace(self, events=of_known_types(self.events, self.intake, cutoff))
+        for note in study.intake.notes[len(self.intake.notes) :]:
             _LOG.info(note)
-        write_json(folder / "intake.json", intake.to_dict())
-        return replace(self, events=events, intake=intake)
+        write_json(folder / "intake.json", study.intake.to_dict())
+        return study
 
     def recipes(self, names: Iterable[str]) -> dict[str, str]:
         """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code."""
@@ -145,11 +150,13 @@ def open_study(  # noqa: PLR0913 - the parts of a task that make a study
 ) -> Study:
     """Return the study of a source, having read and checked its records and written ``intake.json``."""
     try:
-        events, intake = source.read()
+        events = source.read()
     except IntakeError as error:
         account = write_json(folder / "intake.json", error.report.to_dict())
         msg = f"{error} The whole account: {account}"
         raise IntakeError(msg, error.report) from error
+    study = Study(events, calendar, grid, config)
+    intake = study.intake
     write_json(folder / "intake.json", intake.to_dict())
     _LOG.info("%s\n", intake.to_text())
     if ALL in events.crime_types:
@@ -162,7 +169,6 @@ def open_study(  # noqa: PLR0913 - the parts of a task that make a study
             f"is finer. Set calendar.unit={intake.resolution}."
         )
         raise InputError(msg)
-    study = Study(events, intake, calendar, grid, config)
     if plan is not None:
         study = study.known_from(plan.folds(events, calendar)[0].cutoff, folder)
     return study if not layers else _with_layers(study, layers, folder)
@@ -174,7 +180,7 @@ def _with_layers(study: Study, layers: Mapping[str, Any], folder: Path) -> Study
     write_json(folder / "intake.json", intake.to_dict())
     for layer in known.known:
         _LOG.info(layer.note)
-    return replace(study, intake=intake, layers=known)
+    return replace(study, events=replace(study.events, intake=intake), layers=known)
 
 
 def forecasts_folder(config: Mapping[str, Any]) -> Path:

@@ -15,9 +15,9 @@ from ilp_models.compute.progress import watch
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
-from ilp_models.domain.intake import EventSource
 from ilp_models.domain.recipe import Recipe
 from ilp_models.domain.tracking import TrackedRun, Tracker
 from ilp_models.pipeline.study import Study, check_names, open_study

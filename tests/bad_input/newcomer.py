@@ -40,7 +40,7 @@ BACKTEST = ("backtest", *OWN, *QUICK[:1], *QUICK[2:])
 def incidents():
     """Return 60 weeks of a small city as a publisher might put them."""
     city = SimulatedCity(seed=3, size_km=3, districts=3, weeks=60, population=3000)
-    events, _ = city.read()
+    events = city.read()
     table = events.table
     lon, lat = Transformer.from_crs(events.crs, 4326, always_xy=True).transform(table["x"], table["y"])
     return pd.DataFrame(

@@ -43,7 +43,7 @@ def test_every_option_of_the_model_group(name, check, case):
 def simulated():
     kinds = {"a": SimulatedType(yearly=1500.0), "b": SimulatedType(yearly=700.0, offspring=0.1)}
     city = SimulatedCity(size_km=4.0, districts=2, weeks=30, crime_types=kinds, reporting_delay_days=10)
-    events, _ = city.read()
+    events = city.read()
     return city, Case(events, SquareGrid(1000).build(events), events.start + pd.Timedelta(weeks=26))
 
 

@@ -18,7 +18,8 @@ def actions(report):
 
 def test_every_row_becomes_an_event_in_the_order_of_time(source):
     lines = rows(50)
-    events, report = source(text([*lines[25:], *lines[:25]])).read()
+    events = source(text([*lines[25:], *lines[:25]])).read()
+    report = events.intake
     assert (report.rows_read, report.rows_kept, len(events)) == (50, 50, 50)
     assert events.table["occurred_at"].is_monotonic_increasing
     assert events.table["occurred_at"][0] == pd.Timestamp("2021-01-04 10:30")
@@ -36,10 +37,10 @@ def test_the_same_records_give_the_same_digest_in_any_packing(source):
         source(gzip.compress(content.encode()), "records.csv.gz"),
         source(content.replace(",", "\t").encode("utf-16"), "records.txt"),
     ]
-    digests = {one.read()[1].digest for one in made}
+    digests = {one.read().intake.digest for one in made}
     parquet = source("", "records.parquet")
     frame.assign(when=pd.to_datetime(frame["when"]), lat=frame["lat"].astype(float)).to_parquet(parquet.path)
-    assert digests == {parquet.read()[1].digest}
+    assert digests == {parquet.read().intake.digest}
 
 
 def test_each_lost_row_is_counted_once_under_its_rule(source):
@@ -55,7 +56,8 @@ def test_each_lost_row_is_counted_once_under_its_rule(source):
         "2021-01-05,Theft,43.65",
         ",,,,",
     ]
-    events, report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
+    events = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
+    report = events.intake
     assert actions(report) == {
         "another number of fields than the header": ("set aside", 1),
         "crime type missing": ("set aside", 2),
@@ -80,13 +82,14 @@ def test_each_lost_row_is_counted_once_under_its_rule(source):
 def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
     lines = [*rows(10), *rows(10, "2020-06-01"), *rows(10, "2021-03-01"), *rows(10, what="Drugs"), *rows(10)]
     lines = [f"{line},{'Yes' if index < 40 else 'No'}" for index, line in enumerate(lines)]
-    events, report = source(
+    events = source(
         text(lines, f"{HEADER},city"),
         where={"city": ["yes"]},
         crime_types={"Theft": "Theft", "Drugs": None},
         start="2021-01-01",
         end="2021-02-01",
     ).read()
+    report = events.intake
     assert actions(report) == {
         "not among data.where": ("left out", 10),
         "crime type not asked for": ("left out", 10),
@@ -108,7 +111,8 @@ def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
 def test_exact_repeats_are_flagged_and_kept_unless_told_otherwise(source, changes, kept, told):
     lines = [f"{line},{number}" for number, line in enumerate(rows(10))]
     lines += [lines[0], lines[3].rsplit(",", 1)[0] + ",99"]
-    events, report = source(text(lines, f"{HEADER},case"), **changes).read()
+    events = source(text(lines, f"{HEADER},case"), **changes).read()
+    report = events.intake
     assert len(events) == kept
     assert actions(report) == told
     assert list(events.table.columns) == ["occurred_at", "reported_at", "crime_type", "x", "y", "area"]
@@ -119,16 +123,19 @@ def test_unmapped_labels_follow_the_policy(source):
     named = {"crime_types": {"theft": "Stealing", "murder": "Murder"}, **OUTSIDE_LIMIT}
     with pytest.raises(InputError, match=r"does not map the labels 'Arson' \(3\)"):
         source(content, **named).read()
-    events, report = source(content, unmapped="set_aside", **named).read()
+    events = source(content, unmapped="set_aside", **named).read()
+    report = events.intake
     assert actions(report) == {"crime type not in data.crime_types": ("set aside", 3)}
     assert report.crime_types == {"Stealing": 30, "Murder": 0}
-    events, report = source(content, unmapped="keep", **named).read()
+    events = source(content, unmapped="keep", **named).read()
+    report = events.intake
     assert actions(report) == {"crime type kept under its own label": ("flagged", 3)}
     assert events.crime_types == ("Stealing", "Murder", "Arson")
 
 
 def test_other_spellings_of_a_type_are_counted_with_it_and_flagged(source):
-    events, report = source(text([*rows(30), *rows(2, what="THEFT")])).read()
+    events = source(text([*rows(30), *rows(2, what="THEFT")])).read()
+    report = events.intake
     assert events.crime_types == ("Theft",)
     (finding,) = [one for one in report.findings if one.rule == "crime type counted under another spelling"]
     assert (finding.action, finding.count) == ("flagged", 2)
@@ -136,7 +143,8 @@ def test_other_spellings_of_a_type_are_counted_with_it_and_flagged(source):
 
 
 def test_a_type_without_events_keeps_its_name(source):
-    events, report = source(text(rows(10)), crime_types={"Theft": "Theft", "Murder": "Murder"}).read()
+    events = source(text(rows(10)), crime_types={"Theft": "Theft", "Murder": "Murder"}).read()
+    report = events.intake
     assert events.crime_types == ("Theft", "Murder")
     (finding,) = [finding for finding in report.findings if finding.unit == "types"]
     assert (finding.rule, finding.examples) == ("crime types without an event", ("Murder",))
@@ -145,7 +153,8 @@ def test_a_type_without_events_keeps_its_name(source):
 def test_report_times_come_from_their_column_else_after_the_delay(source):
     lines = [f"{line},{told}" for line, told in zip(rows(3), ["2021-01-09 08:00", "", "2020-12-31 00:00"], strict=True)]
     content, columns = text(lines, f"{HEADER},told"), {**COLUMNS, "reported_at": "told"}
-    events, report = source(content, columns=columns, reporting_delay="2 days").read()
+    events = source(content, columns=columns, reporting_delay="2 days").read()
+    report = events.intake
     told = ["2021-01-09 08:00:00", "2021-01-06 11:30:00", "2021-01-04 12:30:00"]
     assert events.table["reported_at"].astype("str").tolist() == told
     assert actions(report) == {
@@ -153,23 +162,25 @@ def test_report_times_come_from_their_column_else_after_the_delay(source):
         "reported before it occurred": ("flagged", 1),
     }
     assert events.settles_after == pd.Timedelta(days=2)
-    events, report = source(content, reporting_delay="2 days").read()
+    events = source(content, reporting_delay="2 days").read()
+    report = events.intake
     assert (events.table["reported_at"] - events.table["occurred_at"]).unique().tolist() == [pd.Timedelta(days=2)]
     assert "an event counts as known 2 days after it occurred" in report.notes[0]
 
 
 def test_times_in_utc_become_local_times(source):
-    events, _ = source(text(rows(3, "2021-01-04T03:30")), input_time_zone="UTC").read()
+    events = source(text(rows(3, "2021-01-04T03:30")), input_time_zone="UTC").read()
     assert events.table["occurred_at"][0] == pd.Timestamp("2021-01-03 22:30")
 
 
 def test_the_resolution_is_told(source):
-    assert source(text(rows(30))).read()[1].resolution == "moment"
+    assert source(text(rows(30))).read().intake.resolution == "moment"
     days = [f"2021-01-{day:02},Theft,43.65,-79.40,B0" for day in range(1, 20)]
-    assert source(text(days)).read()[1].resolution == "day"
+    assert source(text(days)).read().intake.resolution == "day"
     months = [f"2021-{month:02},Theft,43.65,-79.40,B0" for month in range(1, 12)]
     columns = {**COLUMNS, "occurred_at": None, "occurred_month": "when"}
-    events, report = source(text(months), columns=columns, time_formats=["%Y-%m"]).read()
+    events = source(text(months), columns=columns, time_formats=["%Y-%m"]).read()
+    report = events.intake
     assert report.resolution == "month"
     assert any("set calendar.unit=month" in note for note in report.notes)
     assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-12-01"))
@@ -178,14 +189,15 @@ def test_the_resolution_is_told(source):
 def test_an_event_of_an_unknown_day_is_known_a_delay_after_the_last_day_of_its_month(source):
     months = text([f"2021-0{month},Theft,43.65,-79.40,B0" for month in (6, 7)])
     columns = {**COLUMNS, "occurred_at": None, "occurred_month": "when"}
-    events, _ = source(months, columns=columns, time_formats=["%Y-%m"], reporting_delay="60 days").read()
+    events = source(months, columns=columns, time_formats=["%Y-%m"], reporting_delay="60 days").read()
     known = {day: len(events.known_at(pd.Timestamp(day))) for day in ("2021-08-29", "2021-08-30", "2021-09-01")}
     assert known == {"2021-08-29": 0, "2021-08-30": 1, "2021-09-01": 1}
 
 
 def test_undeclared_columns_are_left_behind_and_person_columns_marked(source):
     lines = [f"{line},x,34,W" for line in rows(5)]
-    events, report = source(text(lines, f"{HEADER},ward,VIC_AGE,SUSP_RACE")).read()
+    events = source(text(lines, f"{HEADER},ward,VIC_AGE,SUSP_RACE")).read()
+    report = events.intake
     assert report.columns_left == ("ward", "VIC_AGE", "SUSP_RACE")
     assert report.person_columns_left == ("VIC_AGE", "SUSP_RACE")
     assert "VIC_AGE" not in events.table
@@ -334,7 +346,7 @@ def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(sou
         "2021-01-06,,,,B1",
         "2021-01-05,Theft,48.85,2.35,B0",
     ]
-    _, report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
+    report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read().intake
     found = {
         (str(row.day.date()), row.crime_type, row.area): row.count for row in report.unplaced.itertuples(index=False)
     }
@@ -347,6 +359,8 @@ def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(sou
 
 
 def test_records_that_all_have_a_place_lose_none(source):
-    _, report = source(text(rows(5)), columns={role: name for role, name in COLUMNS.items() if role != "area"}).read()
+    report = (
+        source(text(rows(5)), columns={role: name for role, name in COLUMNS.items() if role != "area"}).read().intake
+    )
     assert report.unplaced.columns.tolist() == ["day", "crime_type", "area", "count"]
     assert len(report.unplaced) == 0

@@ -40,17 +40,20 @@ def toronto():
 
 
 def test_the_bundled_set_is_whole(toronto):
-    events, report = toronto
+    events, report = toronto, toronto.intake
     assert len(events) == report.rows_read == report.rows_kept == 239_935
     assert (events.crs, events.time_zone) == ("EPSG:32617", "America/Toronto")
     assert (events.start, events.end) == (pd.Timestamp("2014-01-01"), pd.Timestamp("2022-01-01"))
     assert events.crime_types == ("Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over")
     assert len(events.table["area"].cat.categories) == 140
     assert "Open Government Licence - Ontario" in report.attribution
+    assert (events.city, events.country, events.subdivision) == ("Toronto", "CA", "ON")
+    assert report.digest == events.digest()
+    assert report.digest.startswith("697021691c3ec2a6")
 
 
 def test_the_bundled_set_shows_its_known_habits(toronto):
-    _, report = toronto
+    report = toronto.intake
     raw = pd.read_parquet(CONFIGS.parents[1] / "ilp_models/data/bundled/toronto_mci_2014_2021.parquet")
     assert finding(report, "exact repeats").count == raw.duplicated().sum() == 2007
     assert finding(report, "hour 0 is over-used").count == (raw["occurred_at"].dt.hour == 0).sum()
@@ -66,7 +69,7 @@ def test_toronto_csv_takes_the_date_part_and_the_hour_column(tmp_path):
         "2021/01/01 05:00:00+00,13,Other,Assault,Annex,43.73,-79.59\n"
         "2021/07/01 04:00:00+00,0,House,Robbery,Annex,43.74,-79.59\n"
     )
-    events, _ = ready("toronto_csv", path=tmp_path / "mci.csv").read()
+    events = ready("toronto_csv", path=tmp_path / "mci.csv").read()
     assert events.table["occurred_at"].astype("str").tolist() == ["2021-01-01 13:00:00", "2021-07-01 00:00:00"]
 
 
@@ -85,7 +88,8 @@ def test_police_uk_reads_street_files_of_all_months_and_no_others(tmp_path):
         (tmp_path / month / f"{month}-west-yorkshire-stop-and-search.csv").write_text(
             "Type,Date,Gender,Age range\nP,x,M,10-17\n"
         )
-    events, report = ready("police_uk", path=tmp_path).read()
+    events = ready("police_uk", path=tmp_path).read()
+    report = events.intake
     assert events.table["occurred_at"].astype("str").tolist() == ["2023-01-01", "2023-02-01"]
     assert (events.crs, report.resolution, len(report.files)) == ("EPSG:27700", "month", 2)
     assert (events.start, events.end) == (pd.Timestamp("2023-01-01"), pd.Timestamp("2023-03-01"))
@@ -100,7 +104,8 @@ def test_chicago_reads_the_portal_columns(tmp_path):
         '2,HX2,02/01/2017 12:05:00 AM,052XX W HURON ST,BATTERY,true,7.0,41.90,-87.65,"(41.90, -87.65)"\n'
         "3,HX3,02/01/2017 12:05:00 AM,052XX W HURON ST,NARCOTICS,true,7,41.90,-87.65,\n"
     )
-    events, report = ready("chicago", path=tmp_path / "crimes.csv").read()
+    events = ready("chicago", path=tmp_path / "crimes.csv").read()
+    report = events.intake
     assert events.table["occurred_at"].astype("str").tolist() == ["2017-01-31 23:50:00", "2017-02-01 00:05:00"]
     assert events.table["area"].tolist() == ["25", "7"]
     assert events.table["crime_type"].tolist() == ["Theft", "Battery"]
@@ -114,7 +119,8 @@ def test_nyc_reads_the_complaint_columns_and_no_person(tmp_path):
         "1,12/30/2018,23:10:00,12/31/2018,ROBBERY,71,25-44,BLACK,M,40.66,-73.95,18-24,WHITE,F\n"
         "2,12/31/2018,09:00:00,12/31/2018,DANGEROUS DRUGS,71,,,,40.66,-73.95,,,E\n"
     )
-    events, report = ready("nyc", path=tmp_path / "complaints.csv").read()
+    events = ready("nyc", path=tmp_path / "complaints.csv").read()
+    report = events.intake
     (event,) = events.table.to_dict("records")
     assert (event["occurred_at"], event["reported_at"]) == (
         pd.Timestamp("2018-12-30 23:10"),
@@ -133,7 +139,8 @@ def test_portland_reads_the_challenge_columns_in_feet(tmp_path):
         "STREET CRIMES,DISORDER,DISTP,DISTURBANCE - PRIORITY,3/5/12,7642762,704069,3801\n"
         "BURGLARY,PROPERTY CRIME,BURGP,BURGLARY,03/06/2012,7661410,682295,1802\n"
     )
-    events, report = ready("portland", path=tmp_path / "nij.csv").read()
+    events = ready("portland", path=tmp_path / "nij.csv").read()
+    report = events.intake
     assert events.table["occurred_at"].astype("str").tolist() == ["2012-03-05", "2012-03-06"]
     assert (events.crs, report.resolution) == ("EPSG:32610", "day")
     apart = events.table["x"].diff()[1] ** 2 + events.table["y"].diff()[1] ** 2
@@ -145,7 +152,7 @@ def test_own_records_need_a_file_a_zone_and_columns(tmp_path):
     (tmp_path / "own.csv").write_text(
         "when,kind,e,n\n2021-01-04 10:30,Theft,630000,4834000\n2021-01-05 10:30,Theft,630100,4834000\n"
     )
-    events, _ = ready(
+    events = ready(
         "delimited",
         path=tmp_path / "own.csv",
         time_zone="America/Toronto",
@@ -156,30 +163,31 @@ def test_own_records_need_a_file_a_zone_and_columns(tmp_path):
 
 
 def test_the_real_toronto_sample():
-    _, report = ready("toronto_csv", path=real("toronto_mci/raw_sample_2021.csv")).read()
+    report = ready("toronto_csv", path=real("toronto_mci/raw_sample_2021.csv")).read().intake
     assert (report.rows_read, report.rows_kept) == (5000, 5000)
     assert report.start == pd.Timestamp("2021-01-01")
 
 
 def test_the_real_portland_calls():
-    _, report = ready("portland_parquet", path=real("portland_nij/events_2012-03_2017-02.parquet")).read()
+    report = ready("portland_parquet", path=real("portland_nij/events_2012-03_2017-02.parquet")).read().intake
     street = report.crime_types["Street crimes"]
     assert (report.rows_read, street) == (490_366, 24_653 + 29_464 + 32_292 + 33_346 + 33_765 + 4_568)
 
 
 def test_the_real_chicago_events():
-    events, report = ready(
+    events = ready(
         "delimited",
         path=real("chicago_sthsl/events.parquet"),
         time_zone="America/Chicago",
         columns="{occurred_at:time,crime_type:category,lat:lat,lon:lon}",
     ).read()
+    report = events.intake
     assert (len(events), events.crs) == (321_877, "EPSG:32616")
     assert finding(report, "exact repeats").count == 916
 
 
 def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
-    events, _ = ready("chicago_sthsl", path=real("chicago_sthsl/events.parquet")).read()
+    events = ready("chicago_sthsl", path=real("chicago_sthsl/events.parquet")).read()
     parts = [np.load(real(f"chicago_sthsl/{part}.npz")) for part in ("trn", "val", "tst")]
     published = np.concatenate([part["counts"] for part in parts], axis=2)  # rows, columns, days, types
     lattice = CONFIGS.parents[1] / "experiments" / "chicago-daily" / "cells.geojson"

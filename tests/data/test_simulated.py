@@ -29,7 +29,7 @@ BUSY = {
 
 def replay(city, cells=500.0, first=60, step=1, lead=1):
     """Return expected and observed counts, shape (cutoffs, types, cells), each from what was known before."""
-    events, _ = city.read()
+    events = city.read()
     grid = SquareGrid(cells).build(events)
     full = Panel.count(events, grid, WEEKS)
     expected, observed = [], []
@@ -100,7 +100,7 @@ def test_expected_counts_stay_right_weeks_ahead():
 def lone_event(kind, reporting_rate=1.0):
     """Return a city without background and its history: one event, a microsecond before the cutoff."""
     city = SimulatedCity(seed=1, lattice_m=100, crime_types={"only": kind}, reporting_rate=reporting_rate)
-    events, _ = dataclasses.replace(city, crime_types={"only": dataclasses.replace(kind, yearly=50_000)}).read()
+    events = dataclasses.replace(city, crime_types={"only": dataclasses.replace(kind, yearly=50_000)}).read()
     grid = SquareGrid(500, active="all").build(events)
     table = events.table.iloc[:1].assign(
         occurred_at=pd.Timestamp("2021-01-03 23:59:59.999999"),
@@ -141,7 +141,7 @@ def town():
 
 
 def test_the_truth_adds_up_over_any_grid(town):
-    events, _ = town.read()
+    events = town.read()
     totals = []
     for spec in (SquareGrid(100, active="closing"), SquareGrid(500), SquareGrid(1500), HexGrid(400, active="closing")):
         history = History.from_events(pd.Timestamp("2019-09-02"), events, spec.build(events), WEEKS)
@@ -152,7 +152,7 @@ def test_the_truth_adds_up_over_any_grid(town):
 
 
 def test_the_future_is_not_read(town, monkeypatch):
-    events, _ = town.read()
+    events = town.read()
     grid, cutoff = SquareGrid(500).build(events), pd.Timestamp("2019-08-05")
     past = events.table["reported_at"] < cutoff
     shuffled = events.table.assign(x=events.table["x"].where(past, town.west + 10.0))
@@ -168,7 +168,7 @@ def test_the_future_is_not_read(town, monkeypatch):
 
 
 def test_records_of_another_city_are_refused(town):
-    events, _ = SimulatedCity.white_noise(size_km=3, districts=2, weeks=10).read()
+    events = SimulatedCity.white_noise(size_km=3, districts=2, weeks=10).read()
     history = History.from_events(pd.Timestamp("2019-03-04"), events, SquareGrid(500).build(events), WEEKS)
     with pytest.raises(InputError, match="its own records only"):
         town.expected(history, WEEKS.ahead(history.cutoff, 1))
@@ -177,7 +177,7 @@ def test_records_of_another_city_are_refused(town):
 def test_the_background_follows_its_intensity():
     kinds = {"a": SimulatedType(yearly=8000, season=0.4, trend=0.2, offspring=0.0)}
     city = SimulatedCity(seed=9, crime_types=kinds, weekend=0.5, reporting_rate=1.0)
-    events, _ = city.read()
+    events = city.read()
     days = background_a_day(tuple(kinds.values()), np.arange(260 * 7.0), pd.Timestamp(city.start), 0.5)[0]
     date = events.table["occurred_at"]
     observed = np.bincount((date - events.start).dt.days, minlength=len(days))
@@ -199,7 +199,7 @@ def test_yearly_incidents_count_near_repeats_in():
 
 
 def close_pairs(city):
-    table = city.read()[0].table
+    table = city.read().table
     seconds = (table["occurred_at"] - table["occurred_at"].min()).dt.total_seconds()
     scaled = np.column_stack([table["x"] / 200.0, table["y"] / 200.0, seconds / (14 * 86_400)])
     return len(cKDTree(scaled).query_pairs(1.0))
@@ -214,7 +214,7 @@ def test_near_repeats_are_visible():
 
 def test_white_noise_has_nothing_to_learn():
     city = SimulatedCity.white_noise(seed=3, weeks=104)
-    events, _ = city.read()
+    events = city.read()
     counts = Panel.count(events, SquareGrid(500).build(events), WEEKS).values[0]
     for axis in (0, 1):
         totals = counts.sum(axis=axis)
@@ -235,18 +235,18 @@ def test_records_are_thinned_by_district_as_stated():
     truth = city.truth().groupby("area")[["occurred", "recorded"]].sum()
     z = (truth["recorded"] - truth["occurred"] * rates) / np.sqrt(truth["occurred"] * rates * (1 - rates))
     assert stats.chi2.sf((z**2).sum(), 36) > 1e-3
-    assert truth["recorded"].sum() == len(city.read()[0])
+    assert truth["recorded"].sum() == len(city.read())
 
 
 def test_events_lie_in_the_district_they_name(town):
-    table = town.read()[0].table
+    table = town.read().table
     row, column = ((table[name] - low) // 1500 + 1 for name, low in (("y", town.south), ("x", town.west)))
     names = [f"District {r:.0f}-{c:.0f}" for r, c in zip(row, column, strict=True)]
     assert list(table["area"]) == names
 
 
 def test_reports_follow_within_the_stated_delay(town):
-    events, _ = dataclasses.replace(town, reporting_delay_days=10.0).read()
+    events = dataclasses.replace(town, reporting_delay_days=10.0).read()
     delay = (events.table["reported_at"] - events.table["occurred_at"]).dt.total_seconds() / 86_400
     assert events.settles_after == pd.Timedelta(days=10)
     assert 0 <= delay.min() < delay.max() <= 10
@@ -299,20 +299,21 @@ def test_risk_follows_composition_only_as_far_as_asked():
 
 def test_the_same_parameters_give_the_same_events_to_the_bit(town):
     again = dataclasses.replace(town)
-    assert town.read()[0].digest() == again.read()[0].digest()
-    assert town.read()[0].digest() != dataclasses.replace(town, seed=9).read()[0].digest()
+    assert town.read().digest() == again.read().digest()
+    assert town.read().digest() != dataclasses.replace(town, seed=9).read().digest()
 
 
 def test_one_more_crime_type_leaves_the_incidents_of_the_others_alone():
     kinds = {"a": SimulatedType(yearly=900), "b": SimulatedType(yearly=900)}
     flat = {"centres": 0, "roughness": 0.0, "reporting_rate": 1.0, "weeks": 20}
-    few, many = (SimulatedCity(crime_types=chosen, **flat).read()[0].table for chosen in ({"a": kinds["a"]}, kinds))
+    few, many = (SimulatedCity(crime_types=chosen, **flat).read().table for chosen in ({"a": kinds["a"]}, kinds))
     same = many.loc[many["crime_type"] == "a"]
     np.testing.assert_array_equal(few["x"], same["x"])
 
 
 def test_the_account_says_what_it_is(town):
-    events, report = town.read()
+    events = town.read()
+    report = events.intake
     assert (report.rows_read, report.rows_kept) == (len(events), len(events))
     assert report.digest == events.digest()
     assert sum(report.crime_types.values()) == len(events)
@@ -325,7 +326,7 @@ def test_the_ready_config_states_the_defaults():
     path = Path(__file__).parents[2] / "configs" / "data" / "simulated.yaml"
     city = instantiate(OmegaConf.load(path), _convert_="all")
     assert city == SimulatedCity()
-    events, _ = city.read()
+    events = city.read()
     assert 60_000 < len(events) < 100_000
 
 

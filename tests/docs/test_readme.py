@@ -181,7 +181,8 @@ def test_ten_lines_read_the_records_of_another_city(tmp_path, monkeypatch):
     with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
         path = f"hydra.searchpath=['file://{tmp_path / 'mine'}']"
         source = build_parts({"data": resolve(compose("forecast", [path, "data=ourcity"]))["data"]})["data"]
-    events, intake = source.read()
+    events = source.read()
+    intake = events.intake
     assert list(events.table["crime_type"]) == ["robbery", "burglary"]
     assert list(events.table["area"]) == ["B1", "B2"]
     assert events.crs == "EPSG:32614"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.calendar_terms import CalendarTerms
 from ilp_models.domain.errors import InputError
+from tests.builders import city, events_of
 
 WEEKS, DAYS, MONTHS = Calendar(), Calendar("day"), Calendar("month")
 ONTARIO = CalendarTerms("CA", "ON")
@@ -57,7 +60,7 @@ def test_holidays_are_those_of_the_place():
     assert term("holidays", july, WEEKS, american).tolist() == [1]  # 4 July is its Sunday
     assert term("holidays", week_of("2021-11-22"), WEEKS, american).tolist() == [1]  # Thanksgiving in the US
     assert term("holidays", week_of("2021-11-22"), WEEKS).tolist() == [0]
-    assert "holidays" not in CalendarTerms().names(WEEKS)
+    assert "holidays" not in CalendarTerms(country=None).names(WEEKS)
 
 
 def test_the_turn_of_the_year_is_a_share_of_the_period():
@@ -79,7 +82,7 @@ def test_months_all_hold_a_first_day_and_days_name_their_weekday():
 
 
 def test_waves_go_round_once_and_twice_a_year():
-    terms = CalendarTerms(harmonics=2)
+    terms = CalendarTerms(None, harmonics=2)
     days = pd.period_range("2019-01-01", "2020-12-31", freq="D")
     for k in (1, 2):
         sine, cosine = (term(f"{kind}_{k}", days, DAYS, terms) for kind in ("sine", "cosine"))
@@ -112,3 +115,15 @@ def test_days_add_up_to_the_weeks_that_hold_them():
 def test_an_unknown_country_is_refused(country, subdivision):
     with pytest.raises(InputError, match=rf"No holidays are known for country='{country}'"):
         CalendarTerms(country, subdivision)
+
+
+def test_the_country_of_the_events_replaces_auto():
+    events = events_of(np.ones((1, 1, 4), dtype=int), city(1, 1))
+    canadian = replace(events, country="CA", subdivision="ON")
+    assert CalendarTerms().for_events(canadian) == ONTARIO
+    assert CalendarTerms().for_events(events) == CalendarTerms(country=None)
+    assert CalendarTerms("US").for_events(canadian) == CalendarTerms("US")
+    with pytest.raises(InputError, match="call CalendarTerms"):
+        CalendarTerms().names(WEEKS)
+    with pytest.raises(InputError, match="subdivision='ON' needs a country"):
+        CalendarTerms(subdivision="ON")

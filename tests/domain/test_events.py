@@ -106,3 +106,8 @@ def test_the_digest_is_the_same_in_another_process():
     code = "from tests.domain.test_events import EVENTS; import sys; sys.stdout.write(EVENTS.digest())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert other.stdout == EVENTS.digest()
+
+
+def test_where_the_events_are_from_does_not_change_their_digest():
+    assert replace(EVENTS, city="Toronto", country="CA", subdivision="ON").digest() == EVENTS.digest()
+    assert replace(EVENTS, city="Toronto").known_at(EVENTS.end).city == "Toronto"

@@ -153,7 +153,7 @@ def test_areas_redrawn_in_the_same_file_are_another_recipe(polygon_file):
     config = {"grid": {"path": spec.path}, "model": {"ewma": {}}}
 
     def recipe():
-        return Study(events, None, Calendar(), spec, config).recipes(["ewma"])["ewma"]
+        return Study(events, Calendar(), spec, config).recipes(["ewma"])["ewma"]
 
     before = recipe()
     assert recipe() == before

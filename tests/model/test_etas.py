@@ -30,8 +30,7 @@ TRUTH = {"offspring": 0.3, "mean_days": 7.0, "metres": 150.0}
 def hawkes(seed, yearly, weeks=104, **changes):
     kind = SimulatedType(yearly=yearly, season=0.2, **TRUTH)
     plain = {"reporting_rate": 1.0, "crime_types": {"a": kind}, "districts": 4, "size_km": 8.0}
-    events, _ = SimulatedCity(seed=seed, weeks=weeks, **(plain | changes)).read()
-    return events
+    return SimulatedCity(seed=seed, weeks=weeks, **(plain | changes)).read()
 
 
 def known(events, grid=None):

@@ -67,7 +67,7 @@ def test_the_level_s_half_life_is_short_after_a_jump_and_long_without():
 def test_a_season_is_learned_and_looked_ahead_to():
     weeks = 4 * 52 + 20
     history = history_of(np.zeros((1, 30, weeks), dtype=int), GRID)
-    terms = CalendarTerms()
+    terms = CalendarTerms(country=None)
     wave = terms.values(history.panel.periods, history.calendar)[:, terms.names(history.calendar).index("sine_1")]
     counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 200 * np.exp(0.4 * wave))
     history = history_of(counts, GRID)
@@ -90,7 +90,7 @@ def test_a_holiday_is_learned():
 
 
 def test_days_learn_their_weekdays_before_there_is_a_season_to_learn():
-    terms = CalendarTerms()
+    terms = CalendarTerms(country=None)
     names = terms.names(Calendar(unit="day"))
     saturday = names.index("weekday_5")
     busy = np.arange(300) % 7 == 5  # from a Monday

@@ -21,7 +21,7 @@ CITY = SimulatedCity(
 
 @pytest.fixture(scope="module")
 def records():
-    events, _ = CITY.read()
+    events = CITY.read()
     grid = SquareGrid(500).build(events)
     return events, grid, Panel.count(events, grid, WEEKS)
 

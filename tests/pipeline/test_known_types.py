@@ -21,7 +21,8 @@ class Relabelled:
         self.source, self.moment, self.declared = source, moment, declared
 
     def read(self):
-        events, intake = self.source.read()
+        events = self.source.read()
+        intake = events.intake
         types = events.table["crime_type"].cat.add_categories(["Carjacking"])
         late = (events.table["reported_at"] >= self.moment) & (np.arange(len(types)) % 3 == 0)
         types[late] = "Carjacking"
@@ -29,7 +30,8 @@ class Relabelled:
         kept = types.cat.remove_unused_categories() if not self.declared else types
         events = replace(events, table=events.table.assign(crime_type=kept), declared=self.declared)
         counts = events.table["crime_type"].value_counts()
-        return events, replace(intake, crime_types={name: int(counts[name]) for name in events.crime_types})
+        report = replace(intake, crime_types={name: int(counts[name]) for name in events.crime_types})
+        return replace(events, intake=report)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def parts():
 
 @pytest.fixture(scope="module")
 def tested(parts):
-    events, _ = parts["data"].read()
+    events = parts["data"].read()
     return parts["backtest"].folds(events, parts["calendar"])
 
 
@@ -88,14 +90,17 @@ def test_what_is_left_out_is_named_with_the_way_to_keep_it(parts, tested, tmp_pa
 
 @pytest.mark.parametrize("declared", [("Carjacking",), (*TYPES, "Carjacking")])
 def test_declared_types_stand_whether_seen_or_not(parts, tested, declared):
-    events, intake = renamed(parts, tested[1].cutoff, declared=declared).read()
-    assert of_known_types(events, intake, tested[0].cutoff) == (events, intake)
+    events = renamed(parts, tested[1].cutoff, declared=declared).read()
+    intake = events.intake
+    assert of_known_types(events, intake, tested[0].cutoff) is events
 
 
 def test_a_type_seen_by_the_first_cutoff_stays(parts, tested):
-    events, intake = renamed(parts, tested[0].cutoff).read()
-    assert of_known_types(events, intake, tested[1].cutoff) == (events, intake)
-    kept, account = of_known_types(events, intake, tested[0].cutoff)
+    events = renamed(parts, tested[0].cutoff).read()
+    intake = events.intake
+    assert of_known_types(events, intake, tested[1].cutoff) is events
+    kept = of_known_types(events, intake, tested[0].cutoff)
+    account = kept.intake
     assert kept.crime_types == TYPES
     assert account.rows_kept == len(kept) == int((events.table["crime_type"] != "Carjacking").sum())
     assert account.digest == kept.digest()
@@ -105,7 +110,7 @@ def test_a_forecast_is_of_the_types_known_at_its_cutoff(parts, tested, tmp_path)
     words = ("model=[ewma]", "forecaster=ewma")
     done = perform("forecast", tmp_path, *words, data=renamed(parts, tested[1].cutoff))
     assert "  Carjacking " in done.told
-    events, _ = parts["data"].read()
+    events = parts["data"].read()
     words = (*words, "calendar.week_start=wednesday")  # the last days of the records are in no whole week
     later = perform("forecast", tmp_path, *words, data=renamed(parts, events.end - pd.Timedelta(days=2)))
     assert "Carjacking" not in later.told

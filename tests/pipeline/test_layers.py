@@ -20,7 +20,7 @@ REPLAY = ("model=[moving_average,risk_terrain]", "scoring.baseline=moving_averag
 @pytest.fixture(scope="module")
 def bars(tmp_path_factory):
     """Return a file of places in the simulated city."""
-    events, _ = settle("forecast")[1]["data"].read()
+    events = settle("forecast")[1]["data"].read()
     some = events.table.sample(40, random_state=0)
     path = tmp_path_factory.mktemp("files") / "bars.gpkg"
     gpd.GeoDataFrame(geometry=gpd.points_from_xy(some["x"], some["y"]), crs=events.crs).to_file(path)

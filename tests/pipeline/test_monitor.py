@@ -28,13 +28,14 @@ class Until:
         self.source, self.weeks_less, self.change, self.unplaced = source, weeks_less, change, unplaced
 
     def read(self):
-        events, report = self.source.read()
+        events = self.source.read()
+        report = events.intake
         end = events.end - pd.Timedelta(weeks=self.weeks_less)
         table = events.table[events.table["occurred_at"] < end]
         if self.change is not None:
             table = self.change(table, events.end - pd.Timedelta(weeks=NEW)).reset_index(drop=True)
         report = replace(report, rows_read=len(table), rows_kept=len(table), unplaced=self.unplaced)
-        return replace(events, table=table, end=end), report
+        return replace(events, table=table, end=end, intake=report)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def test_the_mix_of_crime_types_is_seen_to_move_where_it_does(tripled, quiet):
 
 
 def test_records_without_a_place_are_told_by_group(audited, city):
-    events, _ = city.read()
+    events = city.read()
     areas = list(events.table["area"].cat.categories)
     days = pd.date_range(events.end - pd.Timedelta(weeks=NEW), events.end, inclusive="left")
     lost = pd.DataFrame({"day": days, "crime_type": "assault", "area": areas[0], "count": 30})
@@ -215,10 +216,10 @@ def test_records_that_were_revised_since_are_measured_on_the_audited_cells(audit
 def test_a_type_first_recorded_since_the_audit_is_left_out_and_named(audited, city):
     class Relabelled(Until):
         def read(self):
-            events, report = super().read()
+            events = super().read()
             late = events.table["occurred_at"] >= events.end - pd.Timedelta(weeks=1)
             types = events.table["crime_type"].cat.add_categories("carjacking").where(~late, "carjacking")
-            return replace(events, table=events.table.assign(crime_type=types), declared=()), report
+            return replace(events, table=events.table.assign(crime_type=types), declared=())
 
     done = watch(audited, city, data=Relabelled(city, 0))
     assert "carjacking" not in set(pd.read_csv(done.folder / "monitor.csv")["crime_type"])
@@ -234,9 +235,9 @@ def test_without_a_new_period_it_says_until_when_records_reach(audited, city):
 def test_records_that_do_not_reach_back_are_refused(audited, city):
     class Late(Until):
         def read(self):
-            events, report = super().read()
+            events = super().read()
             start = events.end - pd.Timedelta(weeks=NEW + 5)
-            return replace(events, table=events.table[events.table["occurred_at"] >= start], start=start), report
+            return replace(events, table=events.table[events.table["occurred_at"] >= start], start=start)
 
     with pytest.raises(InputError, match="Give the records and the calendar of the audit"):
         watch(audited, city, data=Late(city, 0))

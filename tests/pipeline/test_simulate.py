@@ -15,7 +15,7 @@ CITY = SimulatedCity(seed=3, size_km=3, districts=2, weeks=20, population=1000)
 def test_the_files_hold_the_city(tmp_path):
     folder = tmp_path / "new" / "city"
     told = run(data=CITY, folder=folder, config={"data": {"seed": 3}})
-    events, _ = CITY.read()
+    events = CITY.read()
     table = pd.read_parquet(folder / "events.parquet")
     again = Events(table, events.crs, events.time_zone, events.start, events.end)
     assert again.digest() == events.digest()
@@ -48,4 +48,4 @@ def test_the_door_opens_onto_it(tmp_path, monkeypatch, capfd):
     assert App(find_configs()).open(["simulate", *settings]) == 0
     assert "seed 3" in capfd.readouterr().out
     table = pd.read_parquet(tmp_path / "outputs" / "simulate" / "latest" / "events.parquet")
-    assert len(table) == len(CITY.read()[0])
+    assert len(table) == len(CITY.read())

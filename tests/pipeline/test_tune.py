@@ -60,13 +60,13 @@ class Edited:
         self.source, self.moment, self.after = source, moment, after
 
     def read(self):
-        events, intake = self.source.read()
+        events = self.source.read()
         table = events.table.copy()
         chosen = (table["reported_at"] >= self.moment) == self.after
         drawn = np.random.default_rng(1).permutation(table.index[chosen])
         table.loc[chosen, ["x", "y"]] = table.loc[drawn, ["x", "y"]].to_numpy()
         table = table.drop(index=drawn[: len(drawn) // 3])
-        return replace(events, table=table.reset_index(drop=True)), intake
+        return replace(events, table=table.reset_index(drop=True))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def done(shelf):
 @pytest.fixture(scope="module")
 def first_test(done):
     """Return the start of the first test period: the periods are the last whole weeks of the records."""
-    events, _ = done.parts["data"].read()
+    events = done.parts["data"].read()
     return done.parts["calendar"].whole(events.start, events.end)[-WEEKS].start_time
 
 

@@ -112,7 +112,7 @@ def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
     told = scores[scores["score"] == "observed_total"].set_index("period")["value"]
     ours = stored[stored["crime_type"] == "burglary"].groupby("period")["observed"].sum()
     np.testing.assert_array_equal(told.to_numpy(), ours.to_numpy(dtype=float))
-    events, _ = withheld.parts["data"].read()
+    events = withheld.parts["data"].read()
     tested = events.table[events.table["occurred_at"] >= "2021-02-15"]
     assert ours.sum() == (tested["crime_type"] == "burglary").sum()
 
@@ -188,7 +188,7 @@ def test_the_bundle_gives_the_forecast_back(withheld, tmp_path):
 
 def test_the_intake_is_on_file(withheld):
     intake = json.loads((withheld.folder / "intake.json").read_text())
-    events, _ = withheld.parts["data"].read()
+    events = withheld.parts["data"].read()
     assert intake["rows_kept"] == len(events)
     assert intake["crime_types"] == events.table["crime_type"].value_counts().to_dict()
     assert f"{len(events):,} of {len(events):,} records kept" in withheld.told

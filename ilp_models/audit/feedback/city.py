@@ -101,9 +101,11 @@ class FeedbackCity:
     def known(self, tables: Sequence[pd.DataFrame], memory: int, now: int) -> History:
         """Return what is known of the simulated records after some periods."""
         start, end = (self.periods(at, 1)[0].start_time for at in (now - memory, now))
-        table = pd.concat(list(tables), ignore_index=True)
+        table, real = pd.concat(list(tables), ignore_index=True), self.real.events
         table = table[(table["occurred_at"] >= start) & (table["occurred_at"] < end)].reset_index(drop=True)
-        events = Events(table, self.grid.crs, self.real.events.time_zone, start, end)
+        events = Events(
+            table, self.grid.crs, real.time_zone, start, end, country=real.country, subdivision=real.subdivision
+        )
         return History.from_events(end, events, self.grid, self.real.calendar, self.real.layers)
 
     def periods(self, first: int, count: int) -> pd.PeriodIndex:

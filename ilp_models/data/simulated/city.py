@@ -1,5 +1,6 @@
 """A seeded city whose true intensity is known: where tests and experiments can be marked against the truth."""
 
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -15,7 +16,6 @@ from ilp_models.data.simulated.records import days_since, draw_records, make_acc
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.history import History
-from ilp_models.domain.intake import IntakeReport
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,11 +40,12 @@ class SimulatedCity(CityPlan):
         }
         return cls(**{**plain, **changes})
 
-    def read(self) -> tuple[Events, IntakeReport]:
-        """Return the recorded events and the account of their intake."""
+    def read(self) -> Events:
+        """Return the recorded events; `Events.intake` reports how many incidents were never recorded."""
         records = draw_records(self, self._layout)
         events = make_events(self, records)
-        return events, make_account(self, events, len(records))
+        report = make_account(self, events, len(records))
+        return replace(events, city=report.source, intake=report)
 
     def truth(self) -> pd.DataFrame:
         """Return what happened and what was recorded of it."""

@@ -40,7 +40,7 @@ class LevelShare(HindcastForecaster):
     level_half_lives : sequence of float
         Half-lives of the level to choose from, in periods.
     calendar : CalendarTerms, optional
-        Terms of the calendar index; by default one harmonic of the year without holidays.
+        Terms of the calendar index; by default one harmonic of the year and the holidays of the events' country.
     """
 
     share_column = OWN_PAST
@@ -74,8 +74,11 @@ class LevelShare(HindcastForecaster):
             losses.append(deviance_by_type(observed, level[..., None]))
         self.level_half_lives_ = np.asarray(self.level_half_lives, dtype=float)[np.argmin(losses, axis=0)]
 
+    def _calendar_terms(self, history: History) -> CalendarTerms:
+        return (self.calendar or CalendarTerms()).for_events(history.events)
+
     def _terms(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
-        return (self.calendar or CalendarTerms()).values(periods, history.calendar)
+        return self._calendar_terms(history).values(periods, history.calendar)
 
     def _fit_calendar(self, history: History) -> npt.NDArray[np.float64]:
         """Regress the log city counts on the calendar after taking a smooth trend out of both (ridge)."""
@@ -94,7 +97,7 @@ class LevelShare(HindcastForecaster):
 
     def _learnable(self, history: History) -> npt.NDArray[np.bool_]:
         """Return which terms the past can tell: all from two years on, of shorter days what recurs within a year."""
-        names = (self.calendar or CalendarTerms()).names(history.calendar)
+        names = self._calendar_terms(history).names(history.calendar)
         if len(history.panel.periods) >= 2 * history.calendar.per_year:
             return np.ones(len(names), dtype=bool)
         return np.array([history.calendar.unit == "day" and name.startswith(_WITHIN_A_YEAR) for name in names])

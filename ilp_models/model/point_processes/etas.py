@@ -53,7 +53,8 @@ class ETAS(PointProcess):
     drift : float, default 0.1
         Prior standard deviation of the change of the logarithm of the level from one such stretch to the next.
     calendar : CalendarTerms, optional
-        Terms of each day: weekday, season and more; by default one harmonic of the year without holidays.
+        Terms of each day: weekday, season and more; by default one harmonic of the year and the public holidays of the
+        events' country.
     least_events : int, default 100
         Crime types with fewer incidents in the study area get an even, steady background without near repeats.
     holdout : int, default 26
@@ -135,6 +136,7 @@ class ETAS(PointProcess):
         return EtasBounds(self.least_delay, self.longest_delay, self.farthest)
 
     def _learn(self, history: History, incidents: list[Incidents], days: float) -> None:
+        self.terms_ = (self.calendar or CalendarTerms()).for_events(history.events)
         self.ground_ = EtasRaster.from_grid(history.grid, self.background_metres, self.farthest)
         self.start_, self.last_day_ = history.panel.periods[0].start_time, round(days)
         with threadpool_limits(1):  # the matrices are small: threads would wait for each other most of the time
@@ -155,13 +157,13 @@ class ETAS(PointProcess):
     def _terms(self, first: int, last: int) -> Floats:
         """Return the terms of days: a constant, the calendar, and a step at each change of the level."""
         days = pd.period_range(self.start_ + pd.Timedelta(days=first), periods=last - first, freq="D")
-        calendar = (self.calendar or CalendarTerms()).values(days, _DAYS)
+        calendar = self.terms_.values(days, _DAYS)
         changes = self.last_day_ - self.level_days * np.arange(self._steps(), 0, -1)
         later = np.arange(first, last)[:, None] >= changes[None, :]
         return np.column_stack([np.ones(len(days)), calendar, later.astype(np.float64)])
 
     def _precision(self) -> Floats:
-        calendar = len((self.calendar or CalendarTerms()).names(_DAYS))
+        calendar = len(self.terms_.names(_DAYS))
         steps = self._steps()
         return np.concatenate(
             [[0.0], np.full(calendar, _CALENDAR_SPREAD**-2), np.full(steps, self.drift**-2 if steps else 0.0)]
@@ -187,7 +189,7 @@ class ETAS(PointProcess):
     def _table(self, history: History) -> pd.DataFrame:
         crime_types, incidents = history.events.crime_types, self._incidents(history)
         back = [self.level_days * count for count in range(self._steps(), 0, -1)]
-        calendar = (self.calendar or CalendarTerms()).names(_DAYS)
+        calendar = self.terms_.names(_DAYS)
         names = (*_TRIGGER_NAMES, "log_level", *calendar, *(f"change_{days}_days_before" for days in back))
         tables = []
         for crime_type, known, fitted in zip(crime_types, incidents, self.fitted_, strict=True):

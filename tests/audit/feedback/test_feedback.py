@@ -172,7 +172,7 @@ def test_counts_written_as_records_are_counted_again(counts, seed):
 def test_in_the_simulated_city_the_truth_is_what_happens_not_what_is_recorded():
     flat = SimulatedType(yearly=4000.0, season=0.0, offspring=0.0)
     source = SimulatedCity(size_km=3.0, weeks=80, crime_types={"theft": flat}, reporting_slope=0.5, reporting_rate=0.5)
-    events, _ = source.read()
+    events = source.read()
     grid = SquareGrid(size=500, parents={"district": ByLabel()}).build(events)
     real = History.from_events(events.end, events, grid, Calendar())
     rates = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()
