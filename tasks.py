@@ -1,6 +1,6 @@
-"""Set up and run everything with nothing but Python 3: `python3 tasks.py weekly`."""
+"""Create the environment and run a task, with only Python 3 installed: `python3 tasks.py weekly`."""
 
-from __future__ import annotations  # an older python3 must be able to read this far, to look for a newer one
+from __future__ import annotations  # an older python3 must parse this file, to find a newer one
 
 import contextlib
 import difflib
@@ -48,59 +48,60 @@ QUIET = {
 HELP = """\
 Usage: python3 tasks.py TASK [arguments]
 
-  weekly [setting=value ...]  make next week's risk grid, by default from the bundled Toronto records
-  ilp TASK ...                run any other task of the program; `ilp --help` lists them
-  test [--all]                run the tests, with --all the slow ones too
-  test PYTEST-ARGUMENTS       run the tests that pytest is asked for
-  check                       format, lint, types, import contracts, docstrings and structure
+  weekly [setting=value ...]  make next week's risk grid; the default data are the bundled Toronto records
+  ilp TASK ...                run any task of the command line; `python3 tasks.py ilp --help` lists them
+  test [--all]                run the fast tests; --all includes the slow tests
+  test PYTEST-ARGUMENTS       run pytest with these arguments
+  check                       check format, lint, types, import contracts, docstrings and structure
+  docs [--no-gallery]         build the documentation site in build/site
   bench                       print the benchmark table and write outputs/bench.json
   ui [mlflow arguments]       show the recorded runs in a browser
-  lock                        rewrite the locks (for maintainers; asks the package index)
+  lock                        update the lock files (for maintainers; uses the package index)
 
-The first call makes the environment .venv from the locks; later calls find it ready.
+The first call creates the environment .venv from the lock files. Later calls reuse it.
 """
 
 
 def main(words: list[str]) -> int:
-    """Return the exit code of a task."""
+    """Run a task and return its exit code."""
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0
     if words[0] not in TASKS:
         near = difflib.get_close_matches(words[0], TASKS, n=1)
-        way_out = f"Did you mean {near[0]}?" if near else "`python3 tasks.py --help` lists the tasks."
-        return stop(f"There is no task {words[0]}. {way_out}", 2)
+        hint = f"Did you mean {near[0]}?" if near else "Run `python3 tasks.py --help` to list the tasks."
+        return stop(f"Unknown task '{words[0]}'. {hint}", 2)
     try:
         return TASKS[words[0]](words[1:])
     except KeyboardInterrupt:
-        return stop("Interrupted; the same command takes it up again.", 130)
+        return stop("Interrupted. Run the same command again to resume.", 130)
     except SetUpError as error:
         return stop(str(error), 1)
 
 
 def run_weekly(words: list[str]) -> int:
-    """Run the main job in the folder the user is in."""
+    """Run the weekly task in the current folder."""
     return run_program(["weekly", *words])
 
 
 def run_program(words: list[str]) -> int:
-    """Run `ilp` in the folder the user is in."""
+    """Run `ilp` in the current folder."""
     prepare("run")
     return become(["-m", "ilp_models", *words], Path.cwd())
 
 
 def run_tests(words: list[str]) -> int:
-    """Run the tests that are asked for, or else those that are not slow."""
+    """Run pytest with the given arguments, or all fast tests without arguments."""
     prepare("dev")
     if words in ([], ["--all"]):
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # every core has tests of its own
-        # A file on each core, since many share what a file sets up.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # one test process per core
+        # One file per process: tests of a file share its fixtures.
         words = ["-n", "auto", "--dist", "loadfile", *(() if words else ("-m", "not slow"))]
     return become(["-m", "pytest", *words], ROOT)
 
 
 def run_checks(words: list[str]) -> int:
-    """Run every checker, and name those that complain."""
+    """Run every checker and list those that fail."""
     del words
     prepare("dev")
     checks = {
@@ -124,17 +125,23 @@ def run_benchmarks(words: list[str]) -> int:
     return become([str(ROOT / "benchmarks" / "run.py"), *words], ROOT)
 
 
+def build_docs(words: list[str]) -> int:
+    """Build the documentation site."""
+    prepare("dev")
+    return become([str(ROOT / "docs" / "build.py"), *words], ROOT)
+
+
 def open_ui(words: list[str]) -> int:
-    """Show the runs recorded in the folder the user is in."""
+    """Show the runs recorded in the current folder."""
     store = Path.cwd() / "outputs" / "mlflow.db"
     if not store.is_file():
-        return stop(f"{store} is not there yet: `python3 tasks.py weekly` makes it.", 1)
+        return stop(f"{store} does not exist. Run `python3 tasks.py weekly` first.", 1)
     prepare("run")
     return become(["-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{store.as_posix()}", *words], Path.cwd())
 
 
 def write_locks(words: list[str]) -> int:
-    """Write the locks anew from pyproject.toml: exact versions with hashes, without addresses."""
+    """Update the lock files from pyproject.toml: exact versions with hashes, without URLs."""
     del words
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([find_python(), "-m", "venv", folder], check=True)
@@ -156,6 +163,7 @@ TASKS = {
     "ilp": run_program,
     "test": run_tests,
     "check": run_checks,
+    "docs": build_docs,
     "bench": run_benchmarks,
     "ui": open_ui,
     "lock": write_locks,
@@ -163,11 +171,11 @@ TASKS = {
 
 
 class SetUpError(Exception):
-    """The environment cannot be made; the message says what to type."""
+    """The environment cannot be created; the message contains the command that fixes it."""
 
 
 def prepare(level: str) -> None:
-    """Make the environment fit the lock of a level, and return at once where it does."""
+    """Install the locked versions of a level, unless they are installed already."""
     enough = LEVELS[LEVELS.index(level) :]
     if any(map(is_ready, enough)):
         return
@@ -178,27 +186,27 @@ def prepare(level: str) -> None:
         for each in LEVELS:
             stamp(each).unlink() if stamp(each).exists() else None
         print(
-            f"Installing the exact versions of lock/{level}.txt into {VENV}: some minutes the first time.", flush=True
+            f"Installing the versions of lock/{level}.txt into {VENV}. The first time takes a few minutes.", flush=True
         )
         pip(*HASHED, "-r", str(LOCK / "build.txt"))
         pip(*HASHED, "-r", str(LOCK / f"{level}.txt"))
         pip("--no-index", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
-        mend_openmp()
+        link_openmp()
         stamp(level).write_text(digest(level), encoding="utf-8")
 
 
 def stamp(level: str) -> Path:
-    """Return the file that says which lock the environment was made from."""
+    """Return the file that records which lock file is installed."""
     return VENV / f"ready-{level}"
 
 
 def is_ready(level: str) -> bool:
-    """Return whether the environment was made, whole and here, from the present lock."""
+    """Return whether the environment is complete, in this folder, and matches the current lock file."""
     return PYTHON.exists() and stamp(level).is_file() and stamp(level).read_text(encoding="utf-8") == digest(level)
 
 
 def digest(level: str) -> str:
-    """Return a SHA-256 of all that decides what is installed, and where."""
+    """Return the SHA-256 of the lock files, pyproject.toml and the location of the environment."""
     known = hashlib.sha256(str(VENV).encode())
     for path in (LOCK / "build.txt", LOCK / f"{level}.txt", ROOT / "pyproject.toml"):
         known.update(path.read_bytes())
@@ -207,7 +215,7 @@ def digest(level: str) -> str:
 
 @contextlib.contextmanager
 def one_at_a_time():
-    """Let a second call wait until the first has set up."""
+    """Hold a lock, so that two calls never install at the same time."""
     if fcntl is None:
         yield
         return
@@ -217,7 +225,7 @@ def one_at_a_time():
 
 
 def make_environment() -> None:
-    """Make the virtual environment; one that is broken, too old, half made or moved here is replaced."""
+    """Create the virtual environment; replace one that is broken, too old, incomplete or moved."""
     probe = f"import pip, sys; sys.exit(sys.version_info < {OLDEST})"
     activate = PYTHON.parent / "activate"
     here = activate.is_file() and str(VENV) in activate.read_text(encoding="utf-8")
@@ -226,29 +234,29 @@ def make_environment() -> None:
     python = find_python()
     shutil.rmtree(VENV, ignore_errors=True)
     if subprocess.call([python, "-m", "venv", str(VENV)], env=environment()) != 0:
-        message = f"{python} could not make a virtual environment in {VENV}; see above."
+        message = f"{python} could not create a virtual environment in {VENV}. The reason is in the lines above."
         raise SetUpError(message)
 
 
 def find_python() -> str:
-    """Return a Python that is new enough and can make environments."""
-    lame = ""
+    """Return a Python that is new enough and has the venv module."""
+    incomplete = ""
     for python in (sys.executable, *filter(None, map(shutil.which, CANDIDATES))):
         version = ask(python, f"import sys; sys.version_info < {OLDEST} and sys.exit(1); print(*sys.version_info[:2])")
         if version is None:
             continue
         if ask(python, "import ensurepip, venv") is not None:
             return python
-        lame = lame or ".".join(version.split())
-    if lame:
-        message = f"Python {lame} is here without its venv module. Type: sudo apt-get install -y python{lame}-venv"
+        incomplete = incomplete or ".".join(version.split())
+    if incomplete:
+        message = f"Python {incomplete} has no venv module. Run: sudo apt-get install -y python{incomplete}-venv"
         raise SetUpError(message)
-    message = f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed and was not found: install it, then try again."
+    message = f"Python {OLDEST[0]}.{OLDEST[1]} or newer was not found. Install it, then run the command again."
     raise SetUpError(message)
 
 
 def ask(python: str, code: str) -> str | None:
-    """Return what a Python prints for some code, or None where it fails."""
+    """Return the output of some code in a Python, or None if it fails."""
     try:
         done = subprocess.run(
             [python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
@@ -259,56 +267,56 @@ def ask(python: str, code: str) -> str | None:
 
 
 def pip(*words: str) -> None:
-    """Install something into the environment."""
+    """Install packages into the environment."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", *words]
     if subprocess.call(command, env=environment()) != 0:
-        message = "pip could not install all of it; see above, and try again: what is there already is kept."
+        message = "pip failed; the reason is in the lines above. Run the command again to resume."
         raise SetUpError(message)
 
 
-def mend_openmp() -> None:
-    """Lend LightGBM the OpenMP library of scikit-learn where the system has none."""
+def link_openmp() -> None:
+    """Link the OpenMP library of scikit-learn for LightGBM if the system has none."""
     if ask(str(PYTHON), "import lightgbm") is not None:
         return
     if sys.platform == "darwin":
-        message = "LightGBM needs OpenMP. Type: brew install libomp"
+        message = "LightGBM needs OpenMP. Run: brew install libomp"
         raise SetUpError(message)
     found = sorted(VENV.glob("lib/python3*/site-packages/scikit_learn.libs/libgomp*"))
-    lent = VENV / "libgomp" / "libgomp.so.1"
-    if found and not lent.exists():
-        lent.parent.mkdir(exist_ok=True)
-        lent.symlink_to(found[0])
+    linked = VENV / "libgomp" / "libgomp.so.1"
+    if found and not linked.exists():
+        linked.parent.mkdir(exist_ok=True)
+        linked.symlink_to(found[0])
     if ask(str(PYTHON), "import lightgbm") is None:
-        message = "LightGBM does not load, most often for want of OpenMP. Type: sudo apt-get install -y libgomp1"
+        message = "LightGBM does not load; OpenMP is probably missing. Run: sudo apt-get install -y libgomp1"
         raise SetUpError(message)
 
 
 def environment() -> dict[str, str]:
-    """Return the variables for every program that is started here."""
+    """Return the environment variables of child processes."""
     dropped = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES"}
     variables = {name: value for name, value in os.environ.items() if name not in dropped}
     if not variables.get("HOME"):
         variables.pop("HOME", None)
     for name, value in QUIET.items():
         variables.setdefault(name, value)
-    lent = VENV / "libgomp"
-    if lent.is_dir():
-        variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [str(lent), variables.get("LD_LIBRARY_PATH")]))
+    linked = VENV / "libgomp"
+    if linked.is_dir():
+        variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [str(linked), variables.get("LD_LIBRARY_PATH")]))
     return variables
 
 
 def become(words: list[str], folder: Path) -> int:
-    """Go on as another program, which then gets every signal and gives the exit code."""
+    """Replace this process by Python with these arguments: it gets the signals and sets the exit code."""
     command = [str(PYTHON), *words]
     if WINDOWS:
         return subprocess.call(command, cwd=folder, env=environment())
     os.chdir(folder)
-    os.execve(command[0], command, environment())  # noqa: S606 - no shell is wanted
+    os.execve(command[0], command, environment())  # noqa: S606 - no shell is needed
     return 0
 
 
 def stop(message: str, code: int) -> int:
-    """Return an exit code, having said why."""
+    """Print an error message and return the exit code."""
     print(f"tasks.py: {message}", file=sys.stderr)
     return code
 

@@ -1,4 +1,4 @@
-"""The set-up script, as far as it goes without installing anything."""
+"""The set-up script, without installing anything."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def tasks(tmp_path):
-    """Return the script as a module that believes in a checkout of its own."""
+    """Return the script as a module in a temporary checkout."""
     checkout = tmp_path / "a checkout"
     (checkout / "lock").mkdir(parents=True)
     for name in ("tasks.py", "pyproject.toml", "lock/build.txt", "lock/run.txt", "lock/dev.txt"):
@@ -25,7 +25,7 @@ def tasks(tmp_path):
 
 
 def fake(folder, name, *, version, complete):
-    """Make a Python of some version that has its venv module or not."""
+    """Write a fake Python of some version, with or without its venv module."""
     path = folder / name
     path.write_text(
         "#!/bin/sh\n"
@@ -42,44 +42,44 @@ def make_ready(tasks, level):
     tasks.stamp(level).write_text(tasks.digest(level))
 
 
-@pytest.mark.parametrize(("word", "said"), [("wekly", "Did you mean weekly?"), ("xyz", "--help")])
-def test_an_unknown_task_is_one_line(word, said):
+@pytest.mark.parametrize(("word", "expected"), [("wekly", "Did you mean weekly?"), ("xyz", "--help")])
+def test_unknown_task_is_refused_in_one_line(word, expected):
     done = subprocess.run([sys.executable, ROOT / "tasks.py", word], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert expected in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_help_names_every_task(tasks, capsys):
     assert tasks.main([]) == 0
-    said = capsys.readouterr().out
-    assert all(f"\n  {name} " in said for name in tasks.TASKS)
+    expected = capsys.readouterr().out
+    assert all(f"\n  {name} " in expected for name in tasks.TASKS)
 
 
 @pytest.mark.parametrize(
-    ("words", "asked"),
+    ("words", "arguments"),
     [
         ([], "-n auto --dist loadfile -m not slow"),
         (["--all"], "-n auto --dist loadfile"),
         (["tests/domain", "-x"], "tests/domain -x"),
     ],
 )
-def test_slow_tests_are_run_where_all_or_they_are_asked_for(tasks, monkeypatch, words, asked):
+def test_arguments_of_pytest(tasks, monkeypatch, words, arguments):
     monkeypatch.setattr(tasks, "prepare", lambda _: None)
     monkeypatch.setattr(tasks, "become", lambda words, _: " ".join(words))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert tasks.main(["test", *words]) == f"-m pytest {asked}"
+    assert tasks.main(["test", *words]) == f"-m pytest {arguments}"
 
 
-def test_what_is_ready_is_left_alone(tasks, monkeypatch):
-    monkeypatch.setattr(tasks, "make_environment", lambda: pytest.fail("set up again"))
+def test_complete_environment_is_reused(tasks, monkeypatch):
+    monkeypatch.setattr(tasks, "make_environment", lambda: pytest.fail("replaced"))
     make_ready(tasks, "dev")
     tasks.prepare("dev")
     tasks.prepare("run")
 
 
 @pytest.mark.parametrize("spoil", ["lock", "project", "python", "place", "level"])
-def test_what_is_not_ready_is_set_up_again(tasks, monkeypatch, spoil):
+def test_outdated_environment_is_replaced(tasks, monkeypatch, spoil):
     make_ready(tasks, "run" if spoil == "level" else "dev")
     if spoil == "lock":
         (tasks.LOCK / "dev.txt").write_text("changed")
@@ -95,24 +95,24 @@ def test_what_is_not_ready_is_set_up_again(tasks, monkeypatch, spoil):
     done = []
     monkeypatch.setattr(tasks, "make_environment", lambda: tasks.PYTHON.parent.mkdir(parents=True, exist_ok=True))
     monkeypatch.setattr(tasks, "pip", lambda *words: done.append(words))
-    monkeypatch.setattr(tasks, "mend_openmp", lambda: tasks.PYTHON.touch())
+    monkeypatch.setattr(tasks, "link_openmp", lambda: tasks.PYTHON.touch())
     tasks.prepare("dev")
     assert all("--require-hashes" in words or "--no-index" in words for words in done)
     assert len(done) == 3
     assert tasks.is_ready("dev")
 
 
-def test_a_failed_set_up_is_not_taken_for_ready(tasks, monkeypatch):
+def test_failed_installation_is_not_marked_ready(tasks, monkeypatch):
     make_ready(tasks, "run")
     monkeypatch.setattr(tasks, "make_environment", lambda: None)
     monkeypatch.setattr(tasks.subprocess, "call", lambda *_, **__: 1)
-    with pytest.raises(tasks.SetUpError, match="try again"):
+    with pytest.raises(tasks.SetUpError, match="again to resume"):
         tasks.prepare("dev")
     assert not tasks.is_ready("run")
     assert not tasks.is_ready("dev")
 
 
-def test_a_newer_python_is_looked_for(tasks, monkeypatch, tmp_path):
+def test_newer_python_is_found(tasks, monkeypatch, tmp_path):
     old = fake(tmp_path, "python3", version="3 8", complete=True)
     new = fake(tmp_path, "python3.12", version="3 12", complete=True)
     monkeypatch.setattr(tasks.sys, "executable", old)
@@ -122,17 +122,17 @@ def test_a_newer_python_is_looked_for(tasks, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [("3 13", r"Type: sudo apt-get install -y python3\.13-venv$"), ("3 8", r"Python 3\.11 or newer is needed")],
+    ("version", "expected"),
+    [("3 13", r"Run: sudo apt-get install -y python3\.13-venv$"), ("3 8", r"Python 3\.11 or newer was not found")],
 )
-def test_what_is_missing_is_one_line_to_type(tasks, monkeypatch, tmp_path, version, said):
+def test_missing_python_names_the_command(tasks, monkeypatch, tmp_path, version, expected):
     monkeypatch.setattr(tasks.sys, "executable", fake(tmp_path, "python3", version=version, complete=False))
     monkeypatch.setattr(tasks.shutil, "which", lambda _: None)
-    with pytest.raises(tasks.SetUpError, match=said):
+    with pytest.raises(tasks.SetUpError, match=expected):
         tasks.find_python()
 
 
-def test_children_are_quiet_and_know_where_openmp_is_lent(tasks, monkeypatch):
+def test_environment_variables_of_child_processes(tasks, monkeypatch):
     monkeypatch.setenv("HOME", "")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     (tasks.VENV / "libgomp").mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_children_are_quiet_and_know_where_openmp_is_lent(tasks, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["build", "run", "dev"])
-def test_locks_hold_exact_versions_with_hashes_and_no_address(name):
+def test_lock_files_hold_exact_versions_with_hashes_and_no_url(name):
     lines = (ROOT / "lock" / f"{name}.txt").read_text().splitlines()
     starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
     assert len(starts) > 5
