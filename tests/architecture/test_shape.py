@@ -9,6 +9,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ilp_models"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+PACKAGES = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+OTHER_TESTS = {"architecture", "bad_input", "benchmarks", "conformance", "docs", "installed"}
+THEMES = {  # tests of one subject that concerns several modules of a package
+    "allocation": {"published", "simple_rules"},
+    "audit": {
+        *("census_error", "cities", "group_measures", "permission", "published", "real_cases", "reporting_rates"),
+        *("spread", "urns"),
+    },
+    "backtest": {"broken"},
+    "compute": {"compute"},
+    "data": {"ready"},
+    "explain": {"forecasters"},
+    "export": {"formats"},
+    "features": {"calendar_columns"},
+    "model": {"settings"},
+    "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
+    "report": {"audit_json", "barriers"},
+    "scoring": {"bounds", "calibration_bins", "pairs", "ranks", "scoring"},
+}
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # An address of a package index, or the place of a checkout on somebody's machine.
 PRIVATE = re.compile(r"https?://\S+/simple\b|pypi\.(?:org|python)|pythonhosted|/(?:work|root|home|Users)/\w+/")
@@ -45,11 +64,18 @@ def test_every_name_says_what_is_inside():
     assert words & EMPTY_WORDS == set()
 
 
-def test_tests_mirror_the_package():
-    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    beside = {"architecture", "docs", "bad_input", "benchmarks", "conformance", "installed"}
-    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))}
-    assert folders - beside <= packages
+def test_every_package_has_tests():
+    tested = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert PACKAGES - tested == set()
+    assert {name for name in tested if (ROOT / "tests" / name).is_dir()} - PACKAGES == OTHER_TESTS
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_test_module_is_named_after_a_module(package):
+    paths = [path.relative_to(PACKAGE / package).with_suffix("") for path in (PACKAGE / package).rglob("*.py")]
+    names = {part for path in paths for part in (*path.parts, "_".join(path.parts))}
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / package).rglob("test_*.py")}
+    assert tests - names == THEMES.get(package, set())
 
 
 def test_no_committed_file_names_a_package_index_or_a_machine():
