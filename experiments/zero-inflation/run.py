@@ -33,7 +33,7 @@ END = "2020-12-28"
 LEARN, TEST = 104, 26
 FAMILIES = (
     ExponentialMeans((4, 26, 104)),
-    ExponentialMeans((26, 104), reach=1.0),
+    ExponentialMeans((26, 104), reach_cells=1.0),
     ExponentialMeans((104,), all_types=True),
     CalendarColumns(CalendarTerms("CA", "ON")),
 )

@@ -36,6 +36,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "frontier.seconds": "frontier.time_limit_s",
     "groups.level": "groups.area_level",
     "groups.share": "groups.population_share",
+    "layers.*.where": "layers.*.filters",
     "level": "audience",
     "model.*.keep_level": "model.*.match_city_total",
     "model.*.level": "model.*.area_level",

@@ -62,7 +62,7 @@ class DelimitedFiles:
         is a crime type.
     unmapped : str, default "refuse"
         What to do with labels that ``crime_types`` does not know: ``refuse``, ``set_aside`` or ``keep``.
-    where : mapping of str to sequence, optional
+    filters : mapping of str to sequence, optional
         Column to wanted values; all other rows are left out.
     record_columns : sequence of str, optional
         Further columns that tell records apart, such as a case number: read to find repeats, then left behind.
@@ -102,7 +102,7 @@ class DelimitedFiles:
     bounds: Sequence[float] | None = None
     crime_types: Mapping[str, str | None] | None = None
     unmapped: str = "refuse"
-    where: Mapping[str, Sequence[object]] | None = None
+    filters: Mapping[str, Sequence[object]] | None = None
     record_columns: Sequence[str] = field(default_factory=tuple)
     start: str | None = None
     end: str | None = None
@@ -115,8 +115,8 @@ class DelimitedFiles:
         """Refuse single settings that cannot be right; how they fit together is looked at by :meth:`read`."""
         for role, column in self.columns.items():
             refuse_person_column(column or "", f"data.columns.{role}")
-        for column in (*self.record_columns, *(self.where or {})):
-            refuse_person_column(column, "data.record_columns or data.where")
+        for column in (*self.record_columns, *(self.filters or {})):
+            refuse_person_column(column, "data.record_columns or data.filters")
         settings.one_of("data.unmapped", self.unmapped, UNMAPPED)
         settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
         settings.encoding("data.encoding", self.encoding)
@@ -128,7 +128,7 @@ class DelimitedFiles:
         """Return the events of the files; `Events.intake` reports how they were read."""
         columns = ColumnMapping.from_settings(self.columns)
         rules = self._rules(columns)
-        others = (*self.record_columns, *(self.where or {}))
+        others = (*self.record_columns, *(self.filters or {}))
         wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
         records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
         draft = Intake(records, columns, rules)
@@ -147,7 +147,7 @@ class DelimitedFiles:
             survey=CoordinateReader(columns.place, self._published_crs(columns), self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
             crime_types=self.crime_types or {},
             unmapped=self.unmapped,
-            where=self.where or {},
+            filters=self.filters or {},
             start=settings.moment("data.start", self.start),
             end=settings.moment("data.end", self.end),
             reporting_delay=settings.delay("data.reporting_delay", self.reporting_delay),
@@ -166,7 +166,7 @@ class DelimitedFiles:
             msg = f'data.separator={self.separator!r} must be one character or auto; a tabulator is written "\\t".'
             raise InputError(msg)
         lists = {name: getattr(self, name) for name in ("time_formats", "record_columns")}
-        lists |= {f"where.{column}": values for column, values in (self.where or {}).items()}
+        lists |= {f"filters.{column}": values for column, values in (self.filters or {}).items()}
         for name, values in lists.items():
             if isinstance(values, str) or not isinstance(values, Sequence):
                 msg = f"data.{name}={values!r} must be a list; write it [{values}]."

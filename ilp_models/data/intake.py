@@ -37,7 +37,7 @@ class IntakeRules:
         Publisher's label to crime type.
     unmapped : str
         Policy for other labels.
-    where : mapping of str to sequence
+    filters : mapping of str to sequence
         Column to wanted values.
     start, end : Timestamp or None
         The declared span [start, end).
@@ -53,7 +53,7 @@ class IntakeRules:
     survey: CoordinateReader
     crime_types: Mapping[str, str | None]
     unmapped: str
-    where: Mapping[str, Sequence[object]]
+    filters: Mapping[str, Sequence[object]]
     start: pd.Timestamp | None
     end: pd.Timestamp | None
     reporting_delay: pd.Timedelta
@@ -110,8 +110,8 @@ class Intake:
 
     def _sift_types(self) -> CrimeTypeLabels:
         column = self._columns.crime_type
-        wanted = rows_selected(self._records.table, self._rules.where)
-        self._sieve.take_out("not among data.where", "left out", ~wanted, list(self._rules.where))
+        wanted = rows_selected(self._records.table, self._rules.filters)
+        self._sieve.take_out("does not match data.filters", "left out", ~wanted, list(self._rules.filters))
         values = self._records.table[column].astype("str").where(wanted)
         types = crime_types_of(values, self._rules.crime_types, self._rules.unmapped)
         self._sieve.take_out("crime type not asked for", "left out", types.unwanted, [column])
@@ -247,7 +247,9 @@ class Intake:
     def _notes(self, resolution: str) -> tuple[str, ...]:
         notes = list(self._records.notes)
         if resolution == "month":
-            notes.append("Only months are known: events stand at the start of their month; set calendar.unit=month.")
+            notes.append(
+                "Only months are known: events stand at the start of their month; set calendar.period_unit=month."
+            )
         if self._columns.reported_at is None and self._columns.reported_date is None:
             delay = str(self._rules.reporting_delay).removesuffix(" 00:00:00")
             since = "the last day of its month" if resolution == "month" else "it occurred"

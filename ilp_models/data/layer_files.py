@@ -150,5 +150,5 @@ def _refuse_missing(missing: Sequence[str], found: Sequence[str], path: Path, wa
     if missing:
         names = ", ".join(found) or "none"
         hint = closest(missing[0], found)
-        msg = f"{wanted.setting}.where: {path} has no column {missing[0]!r}{hint}; it has {names}."
+        msg = f"{wanted.setting}.filters: {path} has no column {missing[0]!r}{hint}; it has {names}."
         raise InputError(msg)

@@ -29,7 +29,7 @@ _DENSE: Final = 21  # points on each edge of a rectangle when it is projected
 class LayerFile:
     """A file of features, and which of them make a layer.
 
-    Only geometry and the columns of ``where`` are read; a column that speaks of persons is refused.
+    Only geometry and the columns of ``filters`` are read; a column that speaks of persons is refused.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LayerFile:
     path : str
         GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, delimited text with coordinates, or an OpenStreetMap
         extract (``.osm``, ``.osm.pbf``).
-    where : mapping of str to str or sequence of str, optional
+    filters : mapping of str to str or sequence of str, optional
         Wanted values by column, such as ``{amenity: [bar, pub]}``; all other features are left out.
     sublayer : str or sequence of str, optional
         Layer or layers within the file; of an OpenStreetMap extract ``points``, ``lines`` or ``multipolygons``.
@@ -60,7 +60,7 @@ class LayerFile:
 
     name: str
     path: str
-    where: Mapping[str, Any] = field(default_factory=dict)
+    filters: Mapping[str, Any] = field(default_factory=dict)
     sublayer: str | Sequence[str] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     crs: str | None = None
@@ -69,8 +69,8 @@ class LayerFile:
 
     def __post_init__(self) -> None:
         """Refuse person columns before a file is opened, and settings that say nothing."""
-        for column in self.where:
-            refuse_person_column(column, f"{self.setting}.where")
+        for column in self.filters:
+            refuse_person_column(column, f"{self.setting}.filters")
         if self.crs is not None:
             try:
                 CRS.from_user_input(self.crs)
@@ -102,7 +102,7 @@ class LayerFile:
     def read(self, events: Events) -> Layer:
         """Return the layer."""
         names = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
-        wanted = Wanted(self.setting, tuple(self.where), names, dict(self.columns))
+        wanted = Wanted(self.setting, tuple(self.filters), names, dict(self.columns))
         frame = read_features(Path(self.path).expanduser(), wanted, self.crs)
         chosen = self._chosen(frame)
         placed = self._placed(chosen)
@@ -115,7 +115,7 @@ class LayerFile:
         )
         facts += [f"{repaired:,} invalid outlines repaired"] * (repaired > 0)
         facts += [f"{len(chosen) - len(placed):,} without a place left out"] * (len(chosen) > len(placed))
-        facts += [f"{len(frame) - len(chosen):,} left out by where"] * (len(frame) > len(chosen))
+        facts += [f"{len(frame) - len(chosen):,} excluded by filters"] * (len(frame) > len(chosen))
         moment = self._moment()
         since = "taken as known all along" if moment is None else f"known from {moment:%Y-%m-%d}"
         return Layer(self.name, parts, events.crs, moment, f"Layer {self.name}: {', '.join(facts)}; {since}.")
@@ -136,11 +136,11 @@ class LayerFile:
 
     def _chosen(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         keep = np.ones(len(frame), dtype=bool)
-        for column, value in self.where.items():
+        for column, value in self.filters.items():
             values = [value] if isinstance(value, str) or not isinstance(value, Sequence) else value
             keep &= frame[column].astype("str").isin([str(one) for one in values]).to_numpy()
             if not keep.any():
-                msg = f"{self.setting}.where: no feature of {self.path} has {column} {', '.join(map(str, values))}."
+                msg = f"{self.setting}.filters: no feature of {self.path} has {column} {', '.join(map(str, values))}."
                 raise InputError(msg)
         return frame.loc[keep]
 
@@ -185,7 +185,7 @@ class LayerFile:
         if len(kinds) > 1:
             msg = (
                 f"{self.setting}: {self.path} mixes {' and '.join(kinds)}; set {self.setting}.as_points=true, "
-                "or make a layer of each with sublayer or where."
+                "or make a layer of each with sublayer or filters."
             )
             raise InputError(msg)
         return np.asarray(shapely.get_parts(flat), dtype=object)

@@ -19,7 +19,7 @@ class Calendar:
 
     Parameters
     ----------
-    unit : str, default "week"
+    period_unit : str, default "week"
         ``week``, ``day`` or ``month``.
     week_start : str, default "monday"
         First day of a week; only used when the unit is ``week``.
@@ -30,13 +30,13 @@ class Calendar:
         If the unit or the day is not one of those named.
     """
 
-    unit: str = "week"
+    period_unit: str = "week"
     week_start: str = "monday"
 
     def __post_init__(self) -> None:
         """Refuse words that name no unit or day."""
-        if self.unit not in _UNITS:
-            msg = f"calendar.unit={self.unit!r} is unknown; choose one of {', '.join(_UNITS)}."
+        if self.period_unit not in _UNITS:
+            msg = f"calendar.period_unit={self.period_unit!r} is unknown; choose one of {', '.join(_UNITS)}."
             raise InputError(msg)
         if self.week_start not in _WEEKDAYS:
             msg = f"calendar.week_start={self.week_start!r} is unknown; choose one of {', '.join(_WEEKDAYS)}."
@@ -45,15 +45,15 @@ class Calendar:
     @property
     def freq(self) -> str:
         """The pandas frequency of a period, such as ``W-SUN`` for weeks that start on Monday."""
-        if self.unit == "week":
+        if self.period_unit == "week":
             last = _WEEKDAYS[(_WEEKDAYS.index(self.week_start) - 1) % 7]
             return f"W-{last[:3].upper()}"
-        return {"day": "D", "month": "M"}[self.unit]
+        return {"day": "D", "month": "M"}[self.period_unit]
 
     @property
     def per_year(self) -> int:
         """The number of periods in a year: 52 weeks, 365 days or 12 months."""
-        return _UNITS[self.unit]
+        return _UNITS[self.period_unit]
 
     def ordinals(self, times: pd.Series | pd.DatetimeIndex) -> npt.NDArray[np.int64]:
         """Return the period number of each time; consecutive periods have consecutive numbers.
@@ -132,7 +132,7 @@ class Calendar:
 
         Examples
         --------
-        >>> Calendar(unit="day").unsettled(pd.Timestamp("2021-03-01"), pd.Timedelta("7D"))
+        >>> Calendar(period_unit="day").unsettled(pd.Timestamp("2021-03-01"), pd.Timedelta("7D"))
         7
         """
         return int(self.ahead(cutoff, 1)[0].ordinal - pd.Period(cutoff - wait, freq=self.freq).ordinal)

@@ -78,8 +78,8 @@ class CalendarTerms:
     def names(self, calendar: Calendar) -> tuple[str, ...]:
         """Return the names of the terms."""
         waves = tuple(f"{kind}_{k}" for k in range(1, self.harmonics + 1) for kind in ("sine", "cosine"))
-        days = () if calendar.unit != "day" else tuple(f"weekday_{day}" for day in range(1, 7))
-        first = ("first_of_month",) if calendar.unit != "month" else ()
+        days = () if calendar.period_unit != "day" else tuple(f"weekday_{day}" for day in range(1, 7))
+        first = ("first_of_month",) if calendar.period_unit != "month" else ()
         holiday = ("holidays",) if self._country else ()
         return (*first, *holiday, "year_end", *waves, *days)
 
@@ -102,7 +102,7 @@ class CalendarTerms:
         for k in range(1, self.harmonics + 1):
             angle = 2 * np.pi * k * middle / _DAYS_A_YEAR
             columns[f"sine_{k}"], columns[f"cosine_{k}"] = np.sin(angle), np.cos(angle)
-        if calendar.unit == "day":
+        if calendar.period_unit == "day":
             weekday = starts.day_of_week
             columns |= {f"weekday_{day}": (weekday == day).astype(float) for day in range(1, 7)}
         return np.stack([np.asarray(columns[name]) for name in self.names(calendar)], axis=1)

@@ -143,32 +143,32 @@ class Grid:
             population=None if self.population is None else self.population[index],
         )
 
-    def smoothed(self, values: npt.NDArray[Any], reach: float) -> npt.NDArray[Any]:
+    def smoothed(self, values: npt.NDArray[Any], reach_cells: float) -> npt.NDArray[Any]:
         """Return local means: each cell averaged with the cells around it.
 
         Parameters
         ----------
         values : ndarray
             Shape (..., cells).
-        reach : float
+        reach_cells : float
             Standard deviation of the Gaussian weights, in steps from neighbour to neighbour; 0 keeps the values.
-            Cells further than three times the reach have no weight.
+            Cells further than three times the reach_cells have no weight.
 
         Returns
         -------
         ndarray
             The shape and type of ``values``.
         """
-        if reach == 0:
+        if reach_cells == 0:
             return values
         known: dict[float, csr_matrix] = self.__dict__.setdefault("_weights", {})
-        if reach not in known:
-            known[reach] = _gaussian_weights(self.neighbours, reach)
+        if reach_cells not in known:
+            known[reach_cells] = _gaussian_weights(self.neighbours, reach_cells)
         flat = values.reshape(-1, values.shape[-1])
         out = np.empty_like(flat)
         for first in range(0, len(flat), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            out[part] = (known[reach] @ flat[part].T).T
+            out[part] = (known[reach_cells] @ flat[part].T).T
         return out.reshape(values.shape)
 
     def digest(self) -> str:
@@ -191,19 +191,19 @@ class Grid:
         return known.hexdigest()
 
 
-def _gaussian_weights(neighbours: csr_matrix, reach: float) -> csr_matrix:
+def _gaussian_weights(neighbours: csr_matrix, reach_cells: float) -> csr_matrix:
     """Walk outwards ring by ring, so that any kind of grid has distances."""
     size = neighbours.shape[0]
     weights = identity(size, dtype=np.float32, format="csr")
     seen, ring = weights.astype(bool), weights.astype(bool)
     links = neighbours.astype(bool)
-    for step in range(1, int(np.floor(3 * reach)) + 1):
+    for step in range(1, int(np.floor(3 * reach_cells)) + 1):
         ring = (ring @ links).astype(bool)
         ring = (ring > (ring.multiply(seen)).astype(bool)).tocsr()
         if ring.nnz == 0:
             break
         seen = (seen + ring).astype(bool)
-        weights = weights + ring.astype(np.float32) * np.float32(np.exp(-(step**2) / (2 * reach**2)))
+        weights = weights + ring.astype(np.float32) * np.float32(np.exp(-(step**2) / (2 * reach_cells**2)))
     total = np.asarray(weights.sum(axis=1)).ravel()
     return csr_matrix(weights.multiply((1.0 / total)[:, None]), dtype=np.float32)
 

@@ -44,7 +44,7 @@ class Panel:
             raise InputError(msg)
         periods = self.periods
         if len(periods) == 0:
-            msg = "The data hold no whole period; give more data or a shorter calendar.unit."
+            msg = "The data hold no whole period; give more data or a shorter calendar.period_unit."
             raise InputError(msg)
         if len(periods) > 1 and (np.diff(periods.asi8) != 1).any():
             msg = "The periods of a panel leave a gap."

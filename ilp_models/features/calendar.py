@@ -55,19 +55,19 @@ class SameSeason:
         How many years back, one column each.
     width : int, default 2
         Periods taken in before and after the same period.
-    reach : float, default 0
+    reach_cells : float, default 0
         Spatial smoothing in steps between neighbours.
     """
 
     years: Sequence[int] = (1,)
     width: int = 2
-    reach: float = 0.0
+    reach_cells: float = 0.0
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a year."""
-        unit = history.calendar.unit
-        place = "around here" if self.reach else "here"
-        prefix = f"around_{self.reach:g}_" if self.reach else ""
+        unit = history.calendar.period_unit
+        place = "around here" if self.reach_cells else "here"
+        prefix = f"around_{self.reach_cells:g}_" if self.reach_cells else ""
         return tuple(
             Column(
                 f"{prefix}season_{year}",
@@ -92,7 +92,7 @@ class SameSeason:
             upper = totals[last[usable] - 1]
             lower = np.where((first[usable] > 0)[:, None, None], totals[np.maximum(first[usable] - 1, 0)], 0)
             means[usable] = (upper - lower) / (last - first)[usable][:, None, None]
-            out[..., column] = history.grid.smoothed(means, self.reach)
+            out[..., column] = history.grid.smoothed(means, self.reach_cells)
 
 
 @dataclass(frozen=True)
@@ -103,24 +103,26 @@ class SameWeekday:
     ----------
     half_lives : sequence of float
         Weeks after which a count weighs half.
-    reach : float, default 0
+    reach_cells : float, default 0
         Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
     all_types : bool, default False
         Whether the crime types are added up.
     """
 
     half_lives: Sequence[float] = (8,)
-    reach: float = 0.0
+    reach_cells: float = 0.0
     all_types: bool = False
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a half-life."""
-        if history.calendar.unit != "day":
-            msg = f"SameWeekday needs days, not {history.calendar.unit}s: set calendar.unit=day, or take it out."
+        if history.calendar.period_unit != "day":
+            msg = f"SameWeekday needs days, not {history.calendar.period_unit}s: set calendar.period_unit=day, or take it out."
             raise InputError(msg)
         what = "events of all types" if self.all_types else "events"
-        place = "around here" if self.reach else "here"
-        prefix = ("all_types_" if self.all_types else "") + (f"around_{self.reach:g}_" if self.reach else "")
+        place = "around here" if self.reach_cells else "here"
+        prefix = ("all_types_" if self.all_types else "") + (
+            f"around_{self.reach_cells:g}_" if self.reach_cells else ""
+        )
         return tuple(
             Column(
                 f"{prefix}weekday_mean_{half_life:g}",
@@ -143,9 +145,9 @@ class SameWeekday:
             known = -((weekday - seen[targets]) // _WEEK)  # days of that phase among those seen
             for column, half_life in enumerate(self.half_lives):
                 out[targets, ..., column] = exponential_means(counts[weekday::_WEEK], half_life, known)
-        if self.reach:
+        if self.reach_cells:
             for column in range(len(self.half_lives)):
-                out[..., column] = history.grid.smoothed(np.ascontiguousarray(out[..., column]), self.reach)
+                out[..., column] = history.grid.smoothed(np.ascontiguousarray(out[..., column]), self.reach_cells)
 
 
 @dataclass(frozen=True)

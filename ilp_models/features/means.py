@@ -29,7 +29,7 @@ class Lags:
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a lag."""
-        unit = history.calendar.unit
+        unit = history.calendar.period_unit
         return tuple(Column(f"lag_{k}", "lags", f"{{value:.0f}} events {k} {unit}(s) before") for k in self.lags)
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
@@ -56,7 +56,7 @@ class RollingMeans:
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a number of periods."""
-        unit = history.calendar.unit
+        unit = history.calendar.period_unit
         return tuple(
             Column(
                 f"rolling_mean_{count}",
@@ -86,28 +86,30 @@ class ExponentialMeans:
     ----------
     half_lives : sequence of float
         Periods after which a count weighs half.
-    reach : float, default 0
+    reach_cells : float, default 0
         Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
     all_types : bool, default False
         Whether the crime types are added up.
     """
 
     half_lives: Sequence[float]
-    reach: float = 0.0
+    reach_cells: float = 0.0
     all_types: bool = False
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a half-life."""
-        place = "around here" if self.reach else "here"
+        place = "around here" if self.reach_cells else "here"
         what = "events of all types" if self.all_types else "events"
-        prefix = ("all_types_" if self.all_types else "") + (f"around_{self.reach:g}_" if self.reach else "")
-        family = "all_types" if self.all_types else "surroundings" if self.reach else "own_past"
+        prefix = ("all_types_" if self.all_types else "") + (
+            f"around_{self.reach_cells:g}_" if self.reach_cells else ""
+        )
+        family = "all_types" if self.all_types else "surroundings" if self.reach_cells else "own_past"
         kind = "all" if self.all_types else "own"
         return tuple(
             Column(
                 f"{prefix}mean_{half_life:g}",
                 family,
-                f"{{value:.2f}} {what} a {history.calendar.unit} {place} lately "
+                f"{{value:.2f}} {what} a {history.calendar.period_unit} {place} lately "
                 f"(half-life {_spoken(half_life, history.calendar)})",
                 kind,
             )
@@ -122,8 +124,8 @@ class ExponentialMeans:
         seen = history.usable_periods(periods, step)
         for column, half_life in enumerate(self.half_lives):
             means = exponential_means(counts, half_life, seen, out=out[..., column])
-            if self.reach:
-                means[...] = history.grid.smoothed(means, self.reach)
+            if self.reach_cells:
+                means[...] = history.grid.smoothed(means, self.reach_cells)
 
 
 @dataclass(frozen=True)
@@ -164,4 +166,4 @@ class CityLevel:
 
 def _spoken(half_life: float, calendar: Calendar) -> str:
     """Return a half-life as people say it."""
-    return f"{half_life:g} {calendar.unit}{'s' if half_life != 1 else ''}"
+    return f"{half_life:g} {calendar.period_unit}{'s' if half_life != 1 else ''}"

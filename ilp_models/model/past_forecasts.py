@@ -50,7 +50,7 @@ def latest_settled(history: History, count: int) -> pd.PeriodIndex:
     known = history.panel.periods
     if len(known) <= count:
         msg = (
-            f"{len(known)} whole {history.calendar.unit}(s) are known at {history.cutoff}, not more than "
+            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}, not more than "
             f"past_periods={count}. Give more data or set fewer."
         )
         raise NotRunError(msg)

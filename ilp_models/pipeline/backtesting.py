@@ -94,7 +94,7 @@ def compare(
 
 def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, replays: Sequence[Replay]) -> str:
     """Say in one line what every score rests on."""
-    one, unit = replays[0], study.calendar.unit
+    one, unit = replays[0], study.calendar.period_unit
     first, last = one.periods[0].start_time, one.periods[-1].end_time
     events, land = int(one.observed.sum()), grid.area_m2.sum() / 1e6
     draws = scoring.bootstrap

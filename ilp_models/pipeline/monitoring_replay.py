@@ -145,7 +145,7 @@ def _revised(source: str, replayed: Replay) -> tuple[str, ...]:
 
 
 def _tested(study: Study, header: Mapping[str, Any], backtest: RollingOrigin) -> pd.PeriodIndex:
-    events, unit = study.events, study.calendar.unit
+    events, unit = study.events, study.calendar.period_unit
     whole = study.calendar.whole(events.start, events.end - events.settles_after)
     if backtest.end is not None:
         whole = whole[whole.end_time <= pd.Timestamp(backtest.end) + pd.Timedelta(days=1)]

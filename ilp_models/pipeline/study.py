@@ -60,7 +60,7 @@ class Study:
         if len(whole) == 0:
             msg = (
                 f"The records ({self.events.start.date()} to {self.events.end.date()}) hold no whole "
-                f"{self.calendar.unit}; give more data or a shorter calendar.unit."
+                f"{self.calendar.period_unit}; give more data or a shorter calendar.period_unit."
             )
             raise InputError(msg)
         return pd.Timestamp((whole[-1] + 1).start_time)
@@ -162,11 +162,11 @@ def open_study(  # noqa: PLR0913 - the parts of a task that make a study
     if ALL in events.crime_types:
         msg = f"The crime type {ALL!r} bears the name of the pool over all types; rename it in data.crime_types."
         raise InputError(msg)
-    finest = _FINEST[calendar.unit]
+    finest = _FINEST[calendar.period_unit]
     if RESOLUTIONS.index(intake.resolution) > RESOLUTIONS.index(finest):
         msg = (
-            f"The times of these records are known to the {intake.resolution} only, and calendar.unit={calendar.unit} "
-            f"is finer. Set calendar.unit={intake.resolution}."
+            f"The times of these records are known to the {intake.resolution} only, and calendar.period_unit={calendar.period_unit} "
+            f"is finer. Set calendar.period_unit={intake.resolution}."
         )
         raise InputError(msg)
     if plan is not None:

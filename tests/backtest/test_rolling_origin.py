@@ -56,7 +56,7 @@ def test_periods_are_tested_only_when_their_own_counts_have_settled(delay, last)
 
 
 def test_the_delay_is_the_longest_of_all_cutoffs():
-    plan, months = RollingOrigin(test_periods=2), Calendar(unit="month")
+    plan, months = RollingOrigin(test_periods=2), Calendar(period_unit="month")
     assert plan.delay(records("2020-06-01", "2021-04-01", "31D"), months) == 1  # 1 January and 1 February
     assert plan.delay(records("2020-06-01", "2021-05-02", "31D"), months) == 2  # on 1 March January had not settled
     assert plan.delay(records(), WEEKS) == 0

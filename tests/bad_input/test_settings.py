@@ -22,7 +22,7 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         ("model=[ewma,lightgb]", 2, r".*Could not load 'model/lightgb'. Did you mean model=lightgbm\?"),
         ("data=toronot", 2, r".*Did you mean data=toronto\?"),
         ("experiment=simulated-cty", 2, r".*Did you mean experiment=simulated-city\?"),
-        ("calendar.unit=wek", 1, r"calendar.unit='wek' is unknown; choose one of week, day, month.*"),
+        ("calendar.period_unit=wek", 1, r"calendar.period_unit='wek' is unknown; choose one of week, day, month.*"),
         ("data.time_zone=America/Toronot", 1, r".*did you mean 'America/Toronto'\?.*"),
         (
             "forecaster=lightgbm",

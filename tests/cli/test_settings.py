@@ -4,7 +4,7 @@ from ilp_models.cli.app import find_configs
 from ilp_models.cli.settings import Settings
 
 CONFIGS = find_configs()
-WORDS = ("layers.bars.path=b.gpkg", "layers.bars.where={amenity: [bar, pub]}", "layers={parks: {path: p.gpkg}}")
+WORDS = ("layers.bars.path=b.gpkg", "layers.bars.filters={amenity: [bar, pub]}", "layers={parks: {path: p.gpkg}}")
 
 
 def test_names_of_the_user_are_taken_where_a_task_leaves_room_for_them():

@@ -84,14 +84,14 @@ def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
     lines = [f"{line},{'Yes' if index < 40 else 'No'}" for index, line in enumerate(lines)]
     events = source(
         text(lines, f"{HEADER},city"),
-        where={"city": ["yes"]},
+        filters={"city": ["yes"]},
         crime_types={"Theft": "Theft", "Drugs": None},
         start="2021-01-01",
         end="2021-02-01",
     ).read()
     report = events.intake
     assert actions(report) == {
-        "not among data.where": ("left out", 10),
+        "does not match data.filters": ("left out", 10),
         "crime type not asked for": ("left out", 10),
         "before the start 2021-01-01": ("left out", 10),
         "at or after the end 2021-02-01": ("left out", 10),
@@ -182,7 +182,7 @@ def test_the_resolution_is_told(source):
     events = source(text(months), columns=columns, time_formats=["%Y-%m"]).read()
     report = events.intake
     assert report.resolution == "month"
-    assert any("set calendar.unit=month" in note for note in report.notes)
+    assert any("set calendar.period_unit=month" in note for note in report.notes)
     assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-12-01"))
 
 
@@ -264,7 +264,7 @@ def test_unreadable_times_name_the_formats_that_failed(source):
         ({"separator": ", "}, r"data.separator=', ' must be one character or auto"),
         ({"time_formats": "%Y"}, r"data.time_formats='%Y' must be a list; write it \[%Y\]"),
         ({"time_formats": ["iso"]}, r"data.time_formats='iso' is no format"),
-        ({"where": {"city": "A"}}, r"data.where.city='A' must be a list"),
+        ({"filters": {"city": "A"}}, r"data.filters.city='A' must be a list"),
         ({"reporting_delay": "soon"}, r"data.reporting_delay='soon' is no length of time"),
         ({"reporting_delay": "-1 days"}, r"not negative"),
         ({"reporting_delay": 3}, r"with its unit"),

@@ -66,17 +66,17 @@ def test_every_format_gives_the_same_places(name, tmp_path):
     layer = LayerFile.from_settings("bars", settings).read(EVENTS)
     assert places(layer) == [(100, 100), (200, 300)]
     assert (layer.crs, layer.known_from) == (CRS, None)
-    assert layer.note == f"Layer bars: 2 features of {name}, 1 left out by where; taken as known all along."
+    assert layer.note == f"Layer bars: 2 features of {name}, 1 excluded by filters; taken as known all along."
 
 
 def test_only_geometry_and_the_columns_of_the_filter_are_read(tmp_path, monkeypatch):
     path, read, asked = write(BARS, tmp_path / "bars.gpkg"), pyogrio.read_dataframe, []
     monkeypatch.setattr(pyogrio, "read_dataframe", lambda *a, **k: (asked.append(k["columns"]), read(*a, **k))[1])
-    LayerFile("bars", path, where={"kind": "bar"}).read(EVENTS)
+    LayerFile("bars", path, filters={"kind": "bar"}).read(EVENTS)
     LayerFile("bars", path).read(EVENTS)
     assert asked == [["kind"], []]
-    with pytest.raises(InputError, match=r"layers\.bars\.where='Victim Name' speaks of persons"):
-        LayerFile("bars", path, where={"Victim Name": "Smith"})
+    with pytest.raises(InputError, match=r"layers\.bars\.filters='Victim Name' speaks of persons"):
+        LayerFile("bars", path, filters={"Victim Name": "Smith"})
 
 
 def test_xy_of_delimited_text_needs_a_crs(tmp_path):
@@ -97,7 +97,7 @@ osm_driver = pytest.mark.skipif("OSM" not in pyogrio.list_drivers(), reason="thi
 def test_openstreetmap_tags_that_are_no_field_can_be_asked_for(tmp_path):
     path = tmp_path / "extract.osm"
     path.write_text(OSM)
-    bars = LayerFile("bars", str(path), where={"amenity": "bar"}, sublayer="points").read(EVENTS)
+    bars = LayerFile("bars", str(path), filters={"amenity": "bar"}, sublayer="points").read(EVENTS)
     assert len(bars) == 1
     lonlat = gpd.GeoSeries(bars.geometry, crs=CRS).to_crs("EPSG:4326")
     assert (lonlat.x[0], lonlat.y[0]) == pytest.approx((-79.38, 43.65))
@@ -175,9 +175,9 @@ def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
     path = write(
         frame_of(point(100, 100), None, None, point(900, 0), kind=["bar", "bar", "cafe", "cafe"]), tmp_path / "b.gpkg"
     )
-    every, bars = LayerFile("bars", path).read(EVENTS), LayerFile("bars", path, where={"kind": "bar"}).read(EVENTS)
+    every, bars = LayerFile("bars", path).read(EVENTS), LayerFile("bars", path, filters={"kind": "bar"}).read(EVENTS)
     assert every.note == "Layer bars: 2 features of b.gpkg, 2 without a place left out; taken as known all along."
-    assert "1 features of b.gpkg, 1 without a place left out, 2 left out by where;" in bars.note
+    assert "1 features of b.gpkg, 1 without a place left out, 2 excluded by filters;" in bars.note
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):
@@ -192,8 +192,8 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
     bad.write_text("{nothing")
     assert f"layers.bars.path={bad} cannot be read" in complaint(bad)
     bars = write(BARS, tmp_path / "bars.gpkg")
-    assert "has no column 'kin' (did you mean 'kind'?)" in complaint(bars, where={"kin": "bar"})
-    assert "no feature of" in complaint(bars, where={"kind": "church"})
+    assert "has no column 'kin' (did you mean 'kind'?)" in complaint(bars, filters={"kin": "bar"})
+    assert "no feature of" in complaint(bars, filters={"kind": "church"})
     assert "columns is for delimited text" in complaint(bars, columns={"x": "kind", "y": "kind"})
     empty = tmp_path / "empty.geojson"
     empty.write_text(json.dumps({"type": "FeatureCollection", "features": []}))

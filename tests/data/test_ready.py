@@ -192,7 +192,7 @@ def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
     published = np.concatenate([part["counts"] for part in parts], axis=2)  # rows, columns, days, types
     lattice = CONFIGS.parents[1] / "experiments" / "chicago-daily" / "cells.geojson"
     grid = AreaGrid(str(lattice), "cell", active="events").build(events.known_at(pd.Timestamp("2017-10-01")))
-    panel = Panel.count(events, grid, Calendar(unit="day"))
+    panel = Panel.count(events, grid, Calendar(period_unit="day"))
     place = [(int(cell[1:3]), int(cell[4:])) for cell in grid.cells]  # such as r10c04
     assert sorted(place) == sorted(map(tuple, np.argwhere(parts[0]["counts"].any(axis=(2, 3))).tolist()))
     assert (len(grid), panel.outside) == (94, 0)

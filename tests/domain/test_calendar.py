@@ -18,9 +18,9 @@ CALENDARS = st.one_of(
 
 def first_day(calendar, day):
     """The oracle: the first day of the period that holds a day, by the standard library alone."""
-    if calendar.unit == "week":
+    if calendar.period_unit == "week":
         return day - dt.timedelta(days=(day.weekday() - DAYS.index(calendar.week_start)) % 7)
-    return day.replace(day=1) if calendar.unit == "month" else day
+    return day.replace(day=1) if calendar.period_unit == "month" else day
 
 
 @settings(deadline=None)

@@ -53,7 +53,7 @@ def test_weeks_count_only_once_they_have_settled(delay, weeks):
 @pytest.mark.parametrize(("unit", "cutoff"), [("day", "2021-03-01"), ("week", "2021-03-01"), ("month", "2021-05-01")])
 @pytest.mark.parametrize("delay", ["0D", "1h", "7D", "8D", "31D", "59D"])
 def test_the_calendar_counts_the_unsettled_periods_as_a_history_does(unit, cutoff, delay):
-    calendar, cutoff = Calendar(unit=unit), pd.Timestamp(cutoff)
+    calendar, cutoff = Calendar(period_unit=unit), pd.Timestamp(cutoff)
     events = events_at([630_100.0], [4_834_100.0], start="2020-11-01", end=cutoff, settles_after=delay)
     history = History.from_events(cutoff, events, SquareGrid(500.0).build(events), calendar)
     assert calendar.unsettled(cutoff, pd.Timedelta(delay)) == history.first_step - 1

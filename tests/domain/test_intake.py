@@ -10,7 +10,7 @@ from ilp_models.domain.intake import IntakeError, IntakeFinding, IntakeReport
 def report(**changes):
     findings = (
         IntakeFinding("coordinates are zero", "set aside", 3, 0.03, ("a.csv record 7, lat=0",)),
-        IntakeFinding("not among data.where", "left out", 40, 0.4),
+        IntakeFinding("does not match data.filters", "left out", 40, 0.4),
         IntakeFinding("exact repeats", "flagged", 5, 0.05),
         IntakeFinding("level breaks", "flagged", 9, 0.1, unit="months"),
     )

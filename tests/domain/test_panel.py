@@ -70,7 +70,7 @@ def test_one_week_of_data_is_a_panel_of_one_period():
 
 def test_less_than_a_week_of_data_is_said():
     events = events_at([500_100], [4_800_100], end="2021-01-10 23:59:59")
-    with pytest.raises(InputError, match=r"no whole period; give more data or a shorter calendar\.unit"):
+    with pytest.raises(InputError, match=r"no whole period; give more data or a shorter calendar\.period_unit"):
         Panel.count(events, SquareGrid(500).build(events), Calendar())
 
 

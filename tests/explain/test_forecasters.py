@@ -141,7 +141,7 @@ def test_a_wrapper_of_intervals_is_explained_as_what_it_wraps(history):
 def test_one_forecaster_a_crime_type_is_explained_type_by_type():
     counts = poisson_counts((3, 36, 130), np.concatenate((RATES, RATES[:1] * 0)))
     history = history_of(counts, GRID)
-    each = PerType(trees((ExponentialMeans((4, 26)), ExponentialMeans((26,), reach=1.0)))).fit(history)
+    each = PerType(trees((ExponentialMeans((4, 26)), ExponentialMeans((26,), reach_cells=1.0)))).fit(history)
     spec = Explain(refits=3, sample=50, background=20)
     explanation = spec.run(each, ahead(history), "per_type")
     assert explanation.log_expected.sizes["crime_type"] == 3  # of the third no event is known

@@ -52,9 +52,9 @@ def test_the_same_season_sees_nothing_newer_than_its_step(step, width):
 
 def test_the_same_season_around_a_cell_is_its_smoothed_mean():
     periods = HISTORY.panel.periods[-5:]
-    own, around = (written(SameSeason((1,), reach=reach), periods, 1)[..., 0] for reach in (0.0, 1.0))
+    own, around = (written(SameSeason((1,), reach_cells=reach), periods, 1)[..., 0] for reach in (0.0, 1.0))
     np.testing.assert_allclose(around, GRID.smoothed(own, 1.0), rtol=1e-6)
-    names = [SameSeason((1, 2), reach=reach).columns(HISTORY)[1].name for reach in (0.0, 1.0)]
+    names = [SameSeason((1, 2), reach_cells=reach).columns(HISTORY)[1].name for reach in (0.0, 1.0)]
     assert names == ["season_2", "around_1_season_2"]
 
 
@@ -96,7 +96,7 @@ def test_the_same_weekday_sees_nothing_newer_than_its_step_and_forecasts_as_it_l
     changed[..., target - step + 1 :] += 7
     shorter = history_of(COUNTS[..., : target - step + 1], GRID, unit="day")
     other = history_of(changed, GRID, unit="day")
-    family, periods = SameWeekday((8,), reach=1.0), DAYS.panel.periods[[target]]
+    family, periods = SameWeekday((8,), reach_cells=1.0), DAYS.panel.periods[[target]]
     seen = [written(family, periods, step, one) for one in (DAYS, other, shorter)]
     np.testing.assert_array_equal(seen[0], seen[1])
     np.testing.assert_allclose(seen[0], seen[2], rtol=1e-6)
@@ -115,7 +115,7 @@ def test_the_same_weekday_around_a_cell_is_its_smoothed_mean():
 
 
 def test_weeks_have_no_weekday():
-    with pytest.raises(InputError, match=r"SameWeekday needs days, not weeks: set calendar\.unit=day"):
+    with pytest.raises(InputError, match=r"SameWeekday needs days, not weeks: set calendar\.period_unit=day"):
         SameWeekday().columns(HISTORY)
 
 

@@ -20,8 +20,8 @@ FAMILIES = [
     Lags((1, 3)),
     RollingMeans((1, 5)),
     ExponentialMeans((1, 9)),
-    ExponentialMeans((2,), reach=1.0),
-    ExponentialMeans((2,), reach=1.0, all_types=True),
+    ExponentialMeans((2,), reach_cells=1.0),
+    ExponentialMeans((2,), reach_cells=1.0, all_types=True),
     CityLevel((2, 6), against=12),
 ]
 

@@ -91,7 +91,7 @@ def test_a_holiday_is_learned():
 
 def test_days_learn_their_weekdays_before_there_is_a_season_to_learn():
     terms = CalendarTerms(country=None)
-    names = terms.names(Calendar(unit="day"))
+    names = terms.names(Calendar(period_unit="day"))
     saturday = names.index("weekday_5")
     busy = np.arange(300) % 7 == 5  # from a Monday
     counts = np.random.default_rng(0).poisson(SHARES[:1, :, None] * 300 * np.exp(0.5 * busy))

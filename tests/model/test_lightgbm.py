@@ -14,7 +14,7 @@ from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
-FAMILIES = (TypeIndicators(), ExponentialMeans((4, 16, 64)), ExponentialMeans((16,), reach=1.0))
+FAMILIES = (TypeIndicators(), ExponentialMeans((4, 16, 64)), ExponentialMeans((16,), reach_cells=1.0))
 GRID = city(6, 10)
 SMALL = {"n_estimators": 15, "min_child_samples": 60, "train_periods": 60, "holdout": 8}
 

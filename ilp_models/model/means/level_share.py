@@ -100,7 +100,7 @@ class LevelShare(HindcastForecaster):
         names = self._calendar_terms(history).names(history.calendar)
         if len(history.panel.periods) >= 2 * history.calendar.per_year:
             return np.ones(len(names), dtype=bool)
-        return np.array([history.calendar.unit == "day" and name.startswith(_WITHIN_A_YEAR) for name in names])
+        return np.array([history.calendar.period_unit == "day" and name.startswith(_WITHIN_A_YEAR) for name in names])
 
     def _level(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> npt.NDArray[np.float64]:
         """Return the expected city counts, shape (periods, crime types)."""

@@ -54,7 +54,7 @@ class ForecastBins:
     @classmethod
     def from_periods(cls, known_until: pd.Timestamp, periods: pd.PeriodIndex, calendar: Calendar) -> "ForecastBins":
         """Return the steps from a moment to the end of some periods."""
-        pace = _STEPS_A_DAY[calendar.unit]
+        pace = _STEPS_A_DAY[calendar.period_unit]
         first, last = (
             np.asarray((moments - known_until).days * pace, dtype=np.int64)
             for moments in (periods.start_time, (periods + 1).start_time)

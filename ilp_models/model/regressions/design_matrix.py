@@ -33,7 +33,9 @@ class Lead:
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return the one column."""
-        return (Column("lead", "lead", f"{{value:.0f}} {history.calendar.unit}(s) ahead of the last known count"),)
+        return (
+            Column("lead", "lead", f"{{value:.0f}} {history.calendar.period_unit}(s) ahead of the last known count"),
+        )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Planes) -> None:
         """Fill the column with the distance."""

@@ -127,7 +127,7 @@ class RegressionForecaster(Forecaster):
         targets = known[max(past, len(known) - self.train_periods) :]
         if len(targets) <= self.holdout:
             msg = (
-                f"{len(known)} known {history.calendar.unit}s leave {len(targets)} to learn from, not more than the "
+                f"{len(known)} known {history.calendar.period_unit}s leave {len(targets)} to learn from, not more than the "
                 f"holdout of {self.holdout}. Give more data or set a smaller holdout."
             )
             raise NotRunError(msg)
@@ -140,7 +140,7 @@ class RegressionForecaster(Forecaster):
         observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
         if not observed[:first_held].any():
             learned = len(counts) - self.holdout
-            msg = f"The {learned} {history.calendar.unit}s to learn from hold no event at all. Give more data."
+            msg = f"The {learned} {history.calendar.period_unit}s to learn from hold no event at all. Give more data."
             raise NotRunError(msg)
         if not self.estimators_:
             early = self._regress(design, observed, slice(None, first_held))
