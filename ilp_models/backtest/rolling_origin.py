@@ -72,7 +72,8 @@ class RollingOrigin:
         if len(whole) <= self.test_periods:
             msg = (
                 f"backtest.test_periods={self.test_periods} leaves nothing to learn from: the data hold {len(whole)} "
-                f"whole {calendar.period_unit}(s) ({events.start.date()} to {events.end.date()}). Set fewer, or give more."
+                f"whole {calendar.period_unit}(s) ({events.start.date()} to {events.end.date()}). Set fewer, or give "
+                "more."
             )
             raise InputError(msg)
         tested = whole[-self.test_periods :]

@@ -101,7 +101,10 @@ class History:
         known = events.known_at(cutoff)
         settled = calendar.whole(known.start, min(known.end, cutoff - known.settles_after))
         if len(settled) == 0:
-            msg = f"No whole {calendar.period_unit} is known at {cutoff}; records start at {events.start}. Forecast later."
+            msg = (
+                f"No whole {calendar.period_unit} is known at {cutoff}; records start at {events.start}. "
+                "Set a later cutoff, or give earlier records."
+            )
             raise InputError(msg)
         panel = Panel.count(known, grid, calendar, settled)
         return cls(known, grid, panel, calendar, cutoff, layers.known_at(cutoff))

@@ -116,7 +116,10 @@ class SameWeekday:
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return one column a half-life."""
         if history.calendar.period_unit != "day":
-            msg = f"SameWeekday needs days, not {history.calendar.period_unit}s: set calendar.period_unit=day, or take it out."
+            msg = (
+                f"SameWeekday needs days, not {history.calendar.period_unit}s: set calendar.period_unit=day, or "
+                "remove it from the features."
+            )
             raise InputError(msg)
         what = "events of all types" if self.all_types else "events"
         place = "around here" if self.reach_cells else "here"

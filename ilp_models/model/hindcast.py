@@ -55,8 +55,8 @@ def recent_periods(history: History) -> pd.PeriodIndex:
     count = min(history.calendar.per_year, (len(known) - burn_in + 1) // 2)
     if count < 1:
         msg = (
-            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}; at least {burn_in + 1} are "
-            "needed. Give more data or a shorter calendar.period_unit."
+            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}; at least "
+            f"{burn_in + 1} are needed. Give more data or a shorter calendar.period_unit."
         )
         raise NotRunError(msg)
     return known[-count:]

@@ -165,8 +165,8 @@ def open_study(  # noqa: PLR0913 - the parts of a task that make a study
     finest = _FINEST[calendar.period_unit]
     if RESOLUTIONS.index(intake.resolution) > RESOLUTIONS.index(finest):
         msg = (
-            f"The times of these records are known to the {intake.resolution} only, and calendar.period_unit={calendar.period_unit} "
-            f"is finer. Set calendar.period_unit={intake.resolution}."
+            f"The times of these records are known to the {intake.resolution} only, and "
+            f"calendar.period_unit={calendar.period_unit} is finer. Set calendar.period_unit={intake.resolution}."
         )
         raise InputError(msg)
     if plan is not None:

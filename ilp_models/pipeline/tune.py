@@ -144,8 +144,9 @@ def _judge(  # noqa: PLR0913 - the parts of the task
     whole = study.calendar.whole(past.events.start, past.events.end - past.events.settles_after)
     if len(whole) <= tuning.periods:
         msg = (
-            f"tuning.periods={tuning.periods} leaves nothing to learn from: {len(whole)} {study.calendar.period_unit}(s) "
-            f"lie before the first test period ({first.date()}). Set fewer, lower backtest.test_periods, or give more."
+            f"tuning.periods={tuning.periods} leaves nothing to learn from: {len(whole)} "
+            f"{study.calendar.period_unit}(s) lie before the first test period ({first.date()}). Set fewer, lower "
+            "backtest.test_periods, or give more."
         )
         raise InputError(msg)
     plan = RollingOrigin(tuning.periods, backtest.horizon, tuning.refit_every)

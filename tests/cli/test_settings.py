@@ -13,7 +13,7 @@ def test_names_of_the_user_are_taken_where_a_task_leaves_room_for_them():
     with initialize_config_dir(config_dir=str(CONFIGS), version_base="1.3"):
         layers = compose(config_name="forecast", overrides=list(opened.overrides[:3])).layers
     assert layers == {
-        "bars": {"path": "b.gpkg", "where": {"amenity": ["bar", "pub"]}},
+        "bars": {"path": "b.gpkg", "filters": {"amenity": ["bar", "pub"]}},
         "parks": {"path": "p.gpkg"},
     }
 

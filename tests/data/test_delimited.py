@@ -253,7 +253,7 @@ def test_unreadable_times_name_the_formats_that_failed(source):
             r"data.columns.area='VIC_RACE' speaks of persons and is refused",
         ),
         ({"record_columns": ["suspect_id"]}, r"'suspect_id' speaks of persons"),
-        ({"where": {"victim_sex": ["F"]}}, r"'victim_sex' speaks of persons"),
+        ({"filters": {"victim_sex": ["F"]}}, r"'victim_sex' speaks of persons"),
         (
             {"unmapped": "set-aside"},
             r"data.unmapped='set-aside' is unknown \(did you mean 'set_aside'\?\); choose one of",

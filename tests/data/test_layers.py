@@ -62,7 +62,7 @@ def places(layer):
 @pytest.mark.parametrize("name", ["bars.geojson", "bars.gpkg", "bars.shp", "bars.fgb", "bars.parquet", "bars.csv"])
 def test_every_format_gives_the_same_places(name, tmp_path):
     columns = {"lon": "Longitude", "lat": "Latitude"} if name.endswith("csv") else {}
-    settings = {"path": write(BARS, tmp_path / name), "where": {"kind": ["bar", "pub"]}, "columns": columns}
+    settings = {"path": write(BARS, tmp_path / name), "filters": {"kind": ["bar", "pub"]}, "columns": columns}
     layer = LayerFile.from_settings("bars", settings).read(EVENTS)
     assert places(layer) == [(100, 100), (200, 300)]
     assert (layer.crs, layer.known_from) == (CRS, None)
@@ -147,7 +147,10 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
         ({}, r"layers\.bars needs a file: layers\.bars\.path=FILE"),
         ("bars.geojson", r"layers\.bars needs a file"),
         ({"pth": "b.gpkg"}, r"layers\.bars\.pth is no setting of a layer \(did you mean 'path'\?\)"),
-        ({"path": "b.gpkg", "wher": {}}, r"layers\.bars\.wher is no setting of a layer \(did you mean 'where'\?\)"),
+        (
+            {"path": "b.gpkg", "filter": {}},
+            r"layers\.bars\.filter is no setting of a layer \(did you mean 'filters'\?\)",
+        ),
         ({"path": "b.gpkg", "crs": "EPSG:9"}, r"layers\.bars\.crs=EPSG:9 names no coordinate reference system"),
         ({"path": "b.gpkg", "known_from": "soon"}, r"layers\.bars\.known_from='soon' is no day"),
         ({"path": "b.gpkg", "known_from": "2020-01-01T00:00Z"}, r"known_from='2020-01-01T00:00Z' has a zone"),

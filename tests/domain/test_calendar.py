@@ -84,7 +84,7 @@ def test_a_year_has_so_many_periods(calendar, per_year):
     assert calendar.per_year == per_year
 
 
-@pytest.mark.parametrize("wrong", [{"unit": "fortnight"}, {"week_start": "Monday"}])
+@pytest.mark.parametrize("wrong", [{"period_unit": "fortnight"}, {"week_start": "Monday"}])
 def test_a_word_that_is_no_unit_or_day_is_refused(wrong):
     (name,) = wrong
     with pytest.raises(InputError, match=rf"calendar\.{name}='\w+' is unknown; choose one of"):

@@ -127,8 +127,8 @@ class RegressionForecaster(Forecaster):
         targets = known[max(past, len(known) - self.train_periods) :]
         if len(targets) <= self.holdout:
             msg = (
-                f"{len(known)} known {history.calendar.period_unit}s leave {len(targets)} to learn from, not more than the "
-                f"holdout of {self.holdout}. Give more data or set a smaller holdout."
+                f"{len(known)} known {history.calendar.period_unit}s leave {len(targets)} to learn from, not more than "
+                f"the holdout of {self.holdout}. Give more data or set a smaller holdout."
             )
             raise NotRunError(msg)
         return targets

@@ -109,7 +109,8 @@ class RiskTerrain(HindcastForecaster):
         first = 0 if self.train_periods is None else max(seen - self.train_periods, 0)
         counts = history.panel.by_period[first:seen].sum(axis=0, dtype=np.float64)
         if not counts.any():
-            msg = f"The {seen - first} {history.calendar.period_unit}s to learn from hold no event at all. Give more data."
+            unit = history.calendar.period_unit
+            msg = f"The {seen - first} {unit}s to learn from hold no event at all. Give more data."
             raise NotRunError(msg)
         factors = np.column_stack([np.empty((len(history.grid), 0)), *(factor.values for factor in self.factors_)])
         exposure, blocks = history.grid.area_m2 / 1e6, _blocks(history.grid)
