@@ -33,7 +33,7 @@ NAVIGATION = {  # the sidebar; a page of docs/ that is not listed appears under 
     ],
     "Methods": ["docs/methods/*"],
     "Reference": ["docs/reference/index", "docs/gallery/index"],
-    "Project": ["docs/decisions", "docs/experiments", "CONTRIBUTING", "CHANGELOG"],
+    "Project": ["docs/decisions", "experiments/README", "CONTRIBUTING", "CHANGELOG"],
 }
 FALLBACK = {"Events", "Panel", "RiskForecast", "SquareGrid", "MovingAverage", "EWMA", "LightGBM"}
 GROUPS = {  # the package that defines a public name -> its heading in the API reference
@@ -71,19 +71,25 @@ def main(words: list[str]) -> int:
 def stage(folder: Path) -> None:
     """Copy every page and every file that a page links to, and write the generated pages."""
     shutil.rmtree(folder, ignore_errors=True)
-    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("experiments/*/*.md")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments").rglob("*.md")]
     pages += ROOT.glob("notebooks/*.ipynb")
     for page in pages:
         for file in {page, *linked_files(page)}:
             copy = folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)  # with its time, so that Sphinx rebuilds only what changed
-    for name, text in {**reference_pages(), **list_pages()}.items():
-        path = folder / "docs" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    index = folder / "docs" / "index.md"
-    index.write_text(index.read_text(encoding="utf-8") + navigation(folder), encoding="utf-8")
+    (folder / "docs" / "reference").mkdir()
+    for name, text in reference_pages().items():
+        (folder / "docs" / "reference" / name).write_text(text, encoding="utf-8")
+    decisions = page_list(sorted((ROOT / "docs" / "adr").glob("*.md")), ":maxdepth: 1")
+    (folder / "docs" / "decisions.md").write_text(f"# Decision records\n{decisions}", encoding="utf-8")
+    append(folder / "experiments" / "README.md", page_list(sorted(ROOT.glob("experiments/*/README.md")), ":hidden:"))
+    append(folder / "docs" / "index.md", navigation(folder))
+
+
+def append(page: Path, text: str) -> None:
+    """Add text to the end of a staged page."""
+    page.write_text(page.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 def linked_files(page: Path) -> set[Path]:
@@ -115,18 +121,10 @@ def toctree(caption: str, pages: list[str]) -> str:
     return "\n".join(lines)
 
 
-def list_pages() -> dict[str, str]:
-    """Return the overview pages of decision records and experiments."""
-    return {
-        "decisions.md": overview("Decision records", sorted((ROOT / "docs" / "adr").glob("*.md"))),
-        "experiments.md": overview("Experiments", sorted(ROOT.glob("experiments/*/README.md"))),
-    }
-
-
-def overview(title: str, pages: list[Path]) -> str:
-    """Return a page that lists other pages by their titles."""
+def page_list(pages: list[Path], *options: str) -> str:
+    """Return a table of contents of some pages of the repository."""
     entries = [f"/{page.relative_to(ROOT).with_suffix('').as_posix()}" for page in pages]
-    return "\n".join([f"# {title}", "", "```{toctree}", ":maxdepth: 1", "", *entries, "```", ""])
+    return "\n".join(["", "```{toctree}", *options, "", *entries, "```", ""])
 
 
 def reference_pages() -> dict[str, str]:
@@ -136,7 +134,7 @@ def reference_pages() -> dict[str, str]:
     for name, (module, thing) in sorted(names.items()):
         package = thing.__module__.split(".")[1]
         sections[GROUPS.get(package, "Other")].append((name, summary(thing)))
-        pages[f"reference/{name}.rst"] = reference_page(name, module, thing)
+        pages[f"{name}.rst"] = reference_page(name, module, thing)
     lines = ["API reference", "=============", "", "Use the package from Python: ``import ilp_models as ilp``.", ""]
     for heading, entries in sections.items():
         if entries:
@@ -144,7 +142,7 @@ def reference_pages() -> dict[str, str]:
             for name, text in entries:
                 lines += [f"   * - :doc:`{name}`", f"     - {text}"]
             lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name, _ in entries), ""]
-    return {**pages, "reference/index.rst": "\n".join(lines)}
+    return {**pages, "index.rst": "\n".join(lines)}
 
 
 def public_names() -> dict[str, tuple[str, object]]:

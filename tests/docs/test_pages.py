@@ -79,9 +79,13 @@ def test_chores_exist():
     assert set(module.TASKS) >= VERBS
 
 
-def test_readme_shows_every_task():
-    shown = {word for words in commands(ROOT / "README.md") for word in words}
+def test_configuration_shows_every_task():
+    shown = {word for words in commands(ROOT / "docs" / "configuration.md") for word in words}
     assert set(find_tasks(find_configs())) <= shown
+
+
+def test_readme_shows_the_two_commands():
+    shown = {word for words in commands(ROOT / "README.md") for word in words}
     assert {"weekly", "test"} <= shown
 
 
@@ -98,6 +102,9 @@ def test_the_index_names_every_page_and_decision():
     index = ROOT / "docs" / "index.md"
     aims = {(index.parent / aim).resolve() for aim in links(index)}
     assert {page for page in (ROOT / "docs").rglob("*.md") if page != index} <= aims
+    text = index.read_text(encoding="utf-8")
+    titles = [page.read_text(encoding="utf-8").partition("\n")[0].partition(". ")[2] for page in DECISIONS]
+    assert [title for title in titles if f" | {title} |" not in text] == []
 
 
 def test_the_table_of_checks_says_which_may_be_signed():
