@@ -61,7 +61,7 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
         (one,) = replay(
             parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
         ).replays
-        series = Series.from_replay(one, grid, table.on(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence()))
+        series = Series.from_replay(one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence()))
         ordinals = [period.ordinal for period in one.periods]
         drift = mixes(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]

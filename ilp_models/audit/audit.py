@@ -270,7 +270,7 @@ class Audit:
         if subject.residents is not None:
             return subject.residents, subject.group_table, None
         try:
-            return self.groups.on(subject.grid), self.groups.digest(), None
+            return self.groups.to_cells(subject.grid), self.groups.digest(), None
         except Exception as error:  # any failure to know the groups must reach the gate as a finding
             return (), "", crashed("group_table", error)
 

@@ -61,7 +61,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking.check()
     study = open_study(data, calendar, grid, config, folder, layers, backtest)
     if audit.reporting_rates.path is not None:  # a gap in the table is said before hours of replay
-        audit.reporting_rates.on(study.grid_at(study.cutoff))
+        audit.reporting_rates.to_cells(study.grid_at(study.cutoff))
     with tracking.run("audit", study.tags(), config) as tracked:
         comparison = compare(study, model, backtest, scoring, compute)
         ahead = next_forecast(study, model, forecaster, backtest.horizon)

@@ -170,7 +170,7 @@ def _other_residents(evidence: CheckContext, audit: Audit, decision: Decision) -
     if audit.groups.margin is None and not audit.groups.rounding:
         msg = "the group table states no error; name its margins or rounding (audit.groups.margin, .rounding)"
         raise InputError(msg)
-    return vary_census(evidence, audit.groups.drawn(evidence.grid, DRAWS, audit.seed), decision.findings)
+    return vary_census(evidence, audit.groups.sample(evidence.grid, DRAWS, audit.seed), decision.findings)
 
 
 def _other_training(evidence: CheckContext, retrained: Mapping[str, Replay]) -> pd.DataFrame:

@@ -61,11 +61,11 @@ def judge(study: Study, ahead: NextForecast, comparison: Comparison, explain: Ex
         explanation,
         data=study.events.digest(),
         trained=(study.events.start, study.cutoff),
-        reporting_rates=audit.reporting_rates.on(comparison.grid),
+        reporting_rates=audit.reporting_rates.to_cells(comparison.grid),
     )
     subject = audit.with_residents(subject)
     if subject.residents is not None and not ahead.grid.cells.equals(subject.grid.cells):
-        subject = replace(subject, residents_ahead=audit.groups.on(ahead.grid))
+        subject = replace(subject, residents_ahead=audit.groups.to_cells(ahead.grid))
     subject = _with_feedback(subject, ahead, audit)
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)

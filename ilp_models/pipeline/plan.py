@@ -62,10 +62,10 @@ class PlanTask:
     def made(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
         """Return the allocation with what it means, on the terms audited."""
         forecast, places = self.left.forecast, self.left.places
-        grid = grid_of(places, self.groups.level)
+        grid = grid_of(places, self.groups.area_level)
         known = self.groups.path is not None or self.groups.source is not None
         kept = load_audit_input(self.left.folder)
-        residents = self.groups.on(grid) if known else residents_of(kept, self.decision, grid.cells)
+        residents = self.groups.to_cells(grid) if known else residents_of(kept, self.decision, grid.cells)
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)

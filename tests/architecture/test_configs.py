@@ -14,7 +14,7 @@ TASKS = find_tasks(CONFIGS)
 OPTIONS = find_options([CONFIGS])
 PLACES = {group: files for group, files in OPTIONS.items() if group != "experiment"}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
-GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.dimension.Dimension", "groups": {"here": "here"}}}
+GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
 PACKAGES = {"bootstrap": "stats.bootstrap"}  # where a group has no package of its name
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 

@@ -14,8 +14,7 @@ OTHER_TESTS = {"architecture", "bad_input", "benchmarks", "conformance", "docs",
 THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published", "simple_rules"},
     "audit": {
-        *("census_error", "cities", "group_measures", "permission", "published", "real_cases", "reporting_rates"),
-        *("spread", "urns"),
+        *("group_measures", "permission", "published", "real_cases", "real_cities", "reporting_rates", "urns"),
     },
     "backtest": {"broken"},
     "compute": {"compute"},

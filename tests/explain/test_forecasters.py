@@ -74,7 +74,7 @@ def linear():
 @pytest.mark.parametrize("make", [trees, linear])
 def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make, history):
     plain = replace(GRID, parents=pd.DataFrame())
-    people = GroupTable(source=People()).on(plain)
+    people = GroupTable(source=People()).to_cells(plain)
     found = {}
     for name, features in (("honest", FAMILIES), ("smuggled", (*FAMILIES, Smuggled()))):
         forecaster = make().set_params(features=features).fit(history)

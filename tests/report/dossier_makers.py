@@ -227,7 +227,7 @@ def measured():
         share=audit.share,
         unit=audit.unit,
         floor=audit.floor,
-        residents=audit.groups.on(cases.grid()),
+        residents=audit.groups.to_cells(cases.grid()),
     )
     return AuditRecord(
         decision_of(),

@@ -1,1 +1,1 @@
-"""Who lives where: tables of residents by area and group as publishers print them, and their residents on a grid."""
+"""Residents by area and group: read census tables, check them and distribute residents over the cells of a grid."""

@@ -1,5 +1,6 @@
-"""Residents of areas laid on the cells of a grid."""
+"""Areal interpolation: distribute the residents of areas over the cells of a grid."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Protocol
@@ -17,51 +18,28 @@ from ilp_models.domain.grid import Grid
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_SLIVER: Final = 0.01  # of an area: less of it outside one cell is two maps drawn differently, not a divided area
+_SLIVER: Final = 0.01  # share of an area outside its main cell that is a difference between two maps, not a division
 _ROUNDING: Final = 1e-9  # of sums of shares
+_Z_90: Final = 1.645  # margins of error of the American Community Survey are stated at 90 %
 
 
 class NamedPolygons(Protocol):
-    """Polygons with names; several of one name are one area.
-
-    Attributes
-    ----------
-    names : tuple of str
-        One name a polygon.
-    geometry : ndarray of shapely geometry
-        Metres in the CRS of the grid.
-    weights : ndarray of float64 or None
-        Dwellings (or another count of homes) of each polygon, where known.
-    """
+    """Polygons with names; several polygons of one name are one area."""
 
     names: tuple[str, ...]
-    geometry: npt.NDArray[np.object_]
-    weights: Floats | None
+    geometry: npt.NDArray[np.object_]  # metres in the CRS of the grid
+    weights: Floats | None  # dwellings, or another count of homes, of each polygon
 
 
 @dataclass(frozen=True, eq=False)
 class AreaCounts:
-    """Residents of areas by the groups of one dimension.
-
-    Parameters
-    ----------
-    dimension : str
-        Such as ``income``.
-    areas : Index of str
-        Names of the areas, unique.
-    groups : tuple of str
-        Names of the groups.
-    by_group : ndarray of float64
-        Shape (areas, groups).
-    total : ndarray of float64
-        All residents, shape (areas,).
-    """
+    """Residents of areas by the groups of one dimension, such as ``income``."""
 
     dimension: str
-    areas: pd.Index
+    areas: pd.Index  # names, unique
     groups: tuple[str, ...]
-    by_group: Floats
-    total: Floats
+    by_group: Floats  # shape (areas, groups)
+    total: Floats  # all residents, shape (areas,)
 
     @classmethod
     def from_rows(cls, dimension: str, rows: pd.DataFrame) -> "AreaCounts":
@@ -70,158 +48,187 @@ class AreaCounts:
         total = rows.groupby("area")["residents"].max().reindex(wide.index)
         return cls(dimension, wide.index, tuple(map(str, wide.columns)), wide.to_numpy(), total.to_numpy())
 
+    def with_groups(self, by_group: Floats, *, overlapping: bool) -> "AreaCounts":
+        """Return the counts with other group counts, and totals that match them."""
+        if overlapping:
+            return replace(self, by_group=np.minimum(by_group, self.total[:, None]))
+        total = self.total - self.by_group.sum(axis=1) + by_group.sum(axis=1)
+        return replace(self, by_group=by_group, total=np.maximum(total, by_group.sum(axis=1)))
+
+    def sample(
+        self, draws: int, seed: int, margins: Floats | None, rounding: float, *, overlapping: bool
+    ) -> Iterator["AreaCounts"]:
+        """Yield counts drawn from the sampling error of the published counts; see :func:`sample_counts`."""
+        for by_group in sample_counts(self.by_group, draws, seed, margins, rounding):
+            yield self.with_groups(by_group, overlapping=overlapping)
+
+
+def sample_counts(
+    counts: Floats, draws: int, seed: int, margins: Floats | None = None, rounding: float = 0.0
+) -> Floats:
+    """Return draws of the true counts, given the error of the published counts.
+
+    A 90 % margin of error gives a normal error with the standard deviation margin / 1.645. Random rounding to a
+    multiple of b gives a triangular error between -b and b. Draws below 0 become 0. Errors of different counts are
+    independent, because offices publish no covariances.
+    """
+    if margins is not None and not (np.isfinite(margins) & (margins >= 0)).all():
+        msg = (
+            "A count in the group table has no margin of error >= 0 (column of audit.groups.margin). Give a margin for "
+            "each count, or set audit.groups.margin=null."
+        )
+        raise InputError(msg)
+    rng = np.random.default_rng(seed)
+    shape = (draws, *counts.shape)
+    sample = np.broadcast_to(counts, shape).astype(float)
+    if margins is not None:
+        sample = sample + rng.standard_normal(shape) * (margins / _Z_90)
+    if rounding > 0:
+        sample = sample + rng.triangular(-rounding, 0.0, rounding, shape)
+    return np.asarray(np.maximum(sample, 0.0))
+
 
 @dataclass(frozen=True, eq=False)
 class ArealInterpolation:
-    """Which share of the residents of each area lives in each cell.
+    """The share of the residents of each area that lives in each cell."""
 
-    Parameters
-    ----------
-    areas : Index of str
-        Names of the areas, unique.
-    weights : csr_matrix
-        Shape (cells, areas); a column sums to the share of the area's residents that has a cell, at most 1.
-    land : ndarray of float64
-        Ground area of each cell, square metres.
-    known : ndarray of bool
-        Cells that lie in an area of the table.
-    method : str
-        As in :class:`~ilp_models.audit.residents.Residents`.
-    strange : tuple of str
-        Areas of the grid that the table does not hold.
-    """
+    areas: pd.Index  # names, unique
+    weights: csr_matrix  # (cells, areas); a column sums to the share of the area's residents on the grid, at most 1
+    area_m2: Floats  # ground area of each cell
+    in_table: npt.NDArray[np.bool_]  # cells that lie in an area of the table
+    method: str  # as in Residents
+    unknown_areas: tuple[str, ...] = ()  # areas of the grid that are not in the table
 
-    areas: pd.Index
-    weights: csr_matrix
-    land: Floats
-    known: npt.NDArray[np.bool_]
-    method: str
-    strange: tuple[str, ...] = ()
-
-    def residents(self, counts: AreaCounts) -> Residents:
+    def to_cells(self, counts: AreaCounts) -> Residents:
         """Return the residents of each cell."""
-        place = counts.areas.get_indexer(self.areas)
-        by_area, total = counts.by_group[place], counts.total[place]
-        placed = self._placed
-        settled = float(total @ placed)
-        unplaced = float(total @ (1 - placed))
-        land = self.land[self.known].sum()
-        unnamed = settled / land * self.land[~self.known].sum() if land else 0.0
-        everyone = settled + unplaced + unnamed
-        here = np.flatnonzero(placed > 0)
+        rows = counts.areas.get_indexer(self.areas)
+        by_area, total = counts.by_group[rows], counts.total[rows]
+        share = self._share_on_grid
+        on_grid = float(total @ share)
+        off_grid = float(total @ (1 - share))
+        ground = self.area_m2[self.in_table].sum()
+        unknown = on_grid / ground * self.area_m2[~self.in_table].sum() if ground else 0.0
+        everyone = on_grid + off_grid + unknown
+        used = np.flatnonzero(share > 0)
         return Residents(
             dimension=counts.dimension,
             groups=counts.groups,
             by_group=self.weights @ by_area,
             total=self.weights @ total,
-            by_area=by_area[here] * placed[here, None],
-            missing=float((unplaced + unnamed) / everyone) if everyone else np.nan,
+            by_area=by_area[used] * share[used, None],
+            missing=float((off_grid + unknown) / everyone) if everyone else np.nan,
             method=self.method,
-            moved=float((total * placed)[self._divided].sum() / settled) if settled else 0.0,
-            area=self._home(total, here),
-            unmatched=(*map(str, self.areas[placed == 0]), *self.strange),
+            moved=float((total * share)[self._is_divided].sum() / on_grid) if on_grid else 0.0,
+            area=self._main_area(total, used),
+            unmatched=(*map(str, self.areas[share == 0]), *self.unknown_areas),
         )
 
-    def redrawn(self, residents: Residents, counts: AreaCounts) -> Residents:
-        """Return residents laid out anew by other counts of the same areas."""
-        place = counts.areas.get_indexer(self.areas)
-        by_area, placed = counts.by_group[place], self._placed
-        here = np.flatnonzero(placed > 0)
+    def replace_counts(self, residents: Residents, counts: AreaCounts) -> Residents:
+        """Return the residents of each cell for other counts of the same areas."""
+        rows = counts.areas.get_indexer(self.areas)
+        by_area, share = counts.by_group[rows], self._share_on_grid
+        used = np.flatnonzero(share > 0)
         return replace(
             residents,
             by_group=self.weights @ by_area,
-            total=self.weights @ counts.total[place],
-            by_area=by_area[here] * placed[here, None],
+            total=self.weights @ counts.total[rows],
+            by_area=by_area[used] * share[used, None],
         )
 
     @cached_property
-    def _placed(self) -> Floats:
+    def _share_on_grid(self) -> Floats:
         """Share of each area's residents that has a cell."""
-        placed = np.asarray(self.weights.sum(axis=0)).ravel()
-        return np.where(np.abs(placed - 1) < _ROUNDING, 1.0, placed)
+        share = np.asarray(self.weights.sum(axis=0)).ravel()
+        return np.where(np.abs(share - 1) < _ROUNDING, 1.0, share)
 
     @property
-    def _divided(self) -> npt.NDArray[np.bool_]:
-        """Areas of which more than a sliver lies outside the one cell that holds most of it."""
-        most = np.asarray(self.weights.max(axis=0).todense()).ravel()
-        return np.asarray(most < (1 - _SLIVER) * self._placed)
+    def _is_divided(self) -> npt.NDArray[np.bool_]:
+        """Areas with more than a sliver outside their main cell."""
+        largest = np.asarray(self.weights.max(axis=0).todense()).ravel()
+        return np.asarray(largest < (1 - _SLIVER) * self._share_on_grid)
 
-    def _home(self, total: Floats, here: Ints) -> Ints:
-        """Return the area that most residents of each cell come from, among those with a cell."""
-        people = self.weights.multiply(total[None, :]).tocsr()[:, here]
+    def _main_area(self, total: Floats, used: Ints) -> Ints:
+        """Return, for each cell, the area that most of its residents come from; -1 if it has none."""
+        people = self.weights.multiply(total[None, :]).tocsr()[:, used]
         best = np.asarray(people.argmax(axis=1)).ravel().astype(np.int64)
         return np.where(np.asarray(people.max(axis=1).todense()).ravel() > 0, best, -1)
 
 
-def by_parent(areas: pd.Index, labels: pd.Index, land: Floats) -> ArealInterpolation:
-    """Return the spread over cells that each name their area, in proportion to ground area."""
-    place = areas.get_indexer(labels)
-    known = place >= 0
-    whole = np.bincount(place[known], weights=land[known], minlength=len(areas))
-    cells = np.flatnonzero(known)
-    part = land[cells] / whole[place[cells]]
-    weights = csr_matrix((part, (cells, place[cells])), shape=(len(labels), len(areas)))
-    strange = tuple(map(str, labels[~known & (labels != "")].unique().sort_values()))
-    return ArealInterpolation(areas, weights, land, known, "parent area", strange)
+def interpolate_by_parent(areas: pd.Index, labels: pd.Index, area_m2: Floats) -> ArealInterpolation:
+    """Return the interpolation for cells labelled with their area: residents in proportion to ground area."""
+    column = areas.get_indexer(labels)
+    in_table = column >= 0
+    whole = np.bincount(column[in_table], weights=area_m2[in_table], minlength=len(areas))
+    cells = np.flatnonzero(in_table)
+    part = area_m2[cells] / whole[column[cells]]
+    weights = csr_matrix((part, (cells, column[cells])), shape=(len(labels), len(areas)))
+    unknown = tuple(map(str, labels[~in_table & (labels != "")].unique().sort_values()))
+    return ArealInterpolation(areas, weights, area_m2, in_table, "parent area", unknown)
 
 
-def by_overlay(areas: pd.Index, polygons: NamedPolygons, grid: Grid, *, spread_outside: bool) -> ArealInterpolation:
-    """Return the spread over the cells that the polygons of the areas meet.
+def interpolate_by_overlay(
+    areas: pd.Index, polygons: NamedPolygons, grid: Grid, *, spread_outside: bool
+) -> ArealInterpolation:
+    """Return the interpolation by polygon overlay.
 
-    The residents of an area are taken to live evenly on its ground; where its polygons carry weights, evenly within
-    each of them, and in proportion to the weights among them.
+    Residents are uniform over the ground of their area. If the polygons have weights, residents are uniform within each
+    polygon and in proportion to the weights between polygons.
     """
-    place = areas.get_indexer(pd.Index(polygons.names))
-    _refuse_others(areas, polygons.names, place)
-    pair, cell, ground = _meetings(polygons.geometry, grid.geometry)
-    strange = tuple(sorted({polygons.names[one] for one in np.unique(pair[place[pair] < 0])}))
-    held = place[pair] >= 0
-    pair, cell, ground = pair[held], cell[held], ground[held]
-    if len(pair) == 0:
-        msg = "The polygons of the group table lie outside the grid; give those of this city (audit.groups.polygons)."
+    column = areas.get_indexer(pd.Index(polygons.names))
+    _check_names_match(areas, polygons.names, column)
+    polygon, cell, ground = _intersections(polygons.geometry, grid.geometry)
+    unknown = tuple(sorted({polygons.names[one] for one in np.unique(polygon[column[polygon] < 0])}))
+    held = column[polygon] >= 0
+    polygon, cell, ground = polygon[held], cell[held], ground[held]
+    if len(polygon) == 0:
+        msg = "No polygon of the group table lies on the grid. Set audit.groups.polygons.path to this city's polygons."
         raise InputError(msg)
-    share = _polygon_shares(polygons, place, len(areas))
-    part = share[pair] * ground / shapely.area(polygons.geometry)[pair]
-    weights = csr_matrix((part, (cell, place[pair])), shape=(len(grid), len(areas)))
-    placed = np.asarray(weights.sum(axis=0)).ravel()
-    most = np.where(placed > 0, placed, 1.0) if spread_outside else np.maximum(placed, 1.0)
-    known = np.zeros(len(grid), dtype=bool)
-    known[cell] = True
+    share = _polygon_shares(polygons, column, len(areas))
+    part = share[polygon] * ground / shapely.area(polygons.geometry)[polygon]
+    weights = csr_matrix((part, (cell, column[polygon])), shape=(len(grid), len(areas)))
+    on_grid = np.asarray(weights.sum(axis=0)).ravel()
+    divisor = np.where(on_grid > 0, on_grid, 1.0) if spread_outside else np.maximum(on_grid, 1.0)
+    in_table = np.zeros(len(grid), dtype=bool)
+    in_table[cell] = True
     method = "area overlay" if polygons.weights is None else "weighted overlay"
-    return ArealInterpolation(areas, csr_matrix(weights.multiply(1 / most)), grid.area_m2, known, method, strange)
+    scaled = csr_matrix(weights.multiply(1 / divisor))
+    return ArealInterpolation(areas, scaled, grid.area_m2, in_table, method, unknown)
 
 
-def _meetings(areas: npt.NDArray[np.object_], cells: npt.NDArray[np.object_]) -> tuple[Ints, Ints, Floats]:
-    """Return pairs of an area and a cell that share ground, and how much."""
+def _intersections(areas: npt.NDArray[np.object_], cells: npt.NDArray[np.object_]) -> tuple[Ints, Ints, Floats]:
+    """Return the pairs of an area and a cell that share ground, and the shared square metres."""
     tree = shapely.STRtree(cells)
     area, cell = tree.query(areas, predicate="intersects")
     inside_area, inside_cell = tree.query(areas, predicate="contains")
-    # Cutting is slow and only cells on a border need it: most lie wholly in one area.
+    # Intersections are slow, and only cells on a border need them: most cells lie wholly in one area.
     pairs = len(cells) * area + cell
-    cut = ~np.isin(pairs, len(cells) * inside_area + inside_cell)
+    on_border = ~np.isin(pairs, len(cells) * inside_area + inside_cell)
     ground = shapely.area(cells[cell])
-    ground[cut] = shapely.area(shapely.intersection(areas[area[cut]], cells[cell[cut]]))
+    ground[on_border] = shapely.area(shapely.intersection(areas[area[on_border]], cells[cell[on_border]]))
     shared = ground > 0
     return area[shared], cell[shared], ground[shared]
 
 
-def _polygon_shares(polygons: NamedPolygons, place: Ints, size: int) -> Floats:
-    """Return the share of its area's residents that each polygon holds."""
+def _polygon_shares(polygons: NamedPolygons, column: Ints, size: int) -> Floats:
+    """Return the share of its area's residents in each polygon."""
     ground = shapely.area(polygons.geometry)
     weight = ground if polygons.weights is None else polygons.weights
-    held = place >= 0
-    whole = np.bincount(place[held], weights=weight[held], minlength=size)
-    if (whole[np.unique(place[held])] == 0).any():
-        name = next(name for name, at in zip(polygons.names, place, strict=True) if at >= 0 and whole[at] == 0)
-        msg = f"All polygons of area {name!r} have weight 0, so its residents have no place; mend the weights."
-        raise InputError(msg)
-    return np.where(held, weight / np.where(held, whole[place], 1.0), 0.0)
-
-
-def _refuse_others(areas: pd.Index, names: tuple[str, ...], place: Ints) -> None:
-    if (place < 0).all():
+    held = column >= 0
+    whole = np.bincount(column[held], weights=weight[held], minlength=size)
+    if (whole[np.unique(column[held])] == 0).any():
+        name = next(name for name, at in zip(polygons.names, column, strict=True) if at >= 0 and whole[at] == 0)
         msg = (
-            f"No polygon bears the name of an area of the group table: the table has {str(areas[0])!r}, the polygons "
-            f"{names[0]!r}. Set audit.groups.polygons.name to the column that holds the table's names."
+            f"All polygons of area {name!r} have weight 0, so its residents cannot be distributed. Correct the weights "
+            "(audit.groups.polygons.weight)."
+        )
+        raise InputError(msg)
+    return np.where(held, weight / np.where(held, whole[column], 1.0), 0.0)
+
+
+def _check_names_match(areas: pd.Index, names: tuple[str, ...], column: Ints) -> None:
+    if (column < 0).all():
+        msg = (
+            f"No polygon has the name of an area of the group table: the table has {str(areas[0])!r}, the polygons "
+            f"{names[0]!r}. Set audit.groups.polygons.name to the column with the table's names."
         )
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Publishers' files as tables of counts: areas by columns."""
+"""Read census tables as tables of counts: one row per area, one column per count."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -12,18 +12,18 @@ from ilp_models.domain.errors import InputError
 Paths = str | Sequence[str]
 
 
-def paths_of(path: Paths) -> list[str]:
-    """Return a list of files that are all there."""
+def existing_paths(path: Paths) -> list[str]:
+    """Return a path or several paths as a list; raise InputError if a file does not exist."""
     paths = [path] if isinstance(path, str) else list(path)
-    absent = [one for one in paths if not Path(one).is_file()]
-    if absent or not paths:
-        msg = f"audit.groups.source.path={absent[0] if absent else path}: there is no such file."
+    missing = [name for name in paths if not Path(name).is_file()]
+    if missing or not paths:
+        msg = f"audit.groups.source.path={missing[0] if missing else path}: there is no such file. Correct the path."
         raise InputError(msg)
     return paths
 
 
-def read_text(path: str) -> pd.DataFrame:
-    """Return a CSV or Parquet file as text, names and cells without blanks around them."""
+def read_text_table(path: str) -> pd.DataFrame:
+    """Return a CSV or Parquet file as text, with leading and trailing spaces removed."""
     try:
         if Path(path).suffix == ".parquet":
             table = pd.read_parquet(path).astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell))
@@ -31,49 +31,50 @@ def read_text(path: str) -> pd.DataFrame:
             encoding = "utf-8-sig" if _is_utf8(path) else "cp1252"
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace")
     except (OSError, ValueError) as error:
-        msg = f"The table {path} cannot be read ({error}); give a CSV or Parquet file with names in its first row."
+        msg = f"Cannot read the table {path} ({error}). Give a CSV or Parquet file with column names in its first row."
         raise InputError(msg) from error
     table.columns = table.columns.astype(str).str.strip()
     return table.map(str.strip)
 
 
-def need_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
-    """Return nothing if a table has some columns, each once."""
+def check_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
+    """Raise InputError if a table lacks one of the columns; the message names the nearest column names."""
     for column in columns:
         if column not in table.columns:
             near = get_close_matches(column, map(str, table.columns), n=3, cutoff=0.5)
             nearest = f"; the nearest are {', '.join(map(repr, near))}" if near else ""
-            msg = f"{where} has no {column!r}{nearest}. Check the file and the columns of the groups."
+            msg = f"{where} has no {column!r}{nearest}. Check the file and audit.groups.source.dimensions."
             raise InputError(msg)
 
 
-def numbers(text: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return a table of text as numbers; commas of thousands are dropped."""
+def parse_counts(text: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return text as counts >= 0; thousands separators (commas) are removed."""
     values = text.apply(lambda column: pd.to_numeric(column.str.replace(",", ""), errors="coerce")).astype(float)
     bad = ~(values.ge(0) & values.lt(np.inf)).to_numpy()
     if bad.any():
         row, column = np.argwhere(bad)[0]
         cell = text.iloc[row, column]
         msg = (
-            f"{where}: {text.columns[column]!r} of {text.index[row]!r} is {cell!r}, which is no count "
-            "of residents; give larger areas or fewer groups where the office withholds numbers."
+            f"{where}: column {text.columns[column]!r} of area {text.index[row]!r} is {cell!r}, which is not a count. "
+            "If the office suppresses small counts, use larger areas or fewer groups."
         )
         raise InputError(msg)
     return pd.DataFrame(values)
 
 
-def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -> pd.DataFrame:
-    """Return the columns of several tables of the same areas as one table."""
-    need_columns(pd.DataFrame(columns=[name for table in tables for name in table.columns]), columns, where)
+def join_tables(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -> pd.DataFrame:
+    """Return the columns of several tables of the same areas as one table, indexed by area."""
+    check_columns(pd.DataFrame(columns=[name for table in tables for name in table.columns]), columns, where)
     for table in tables:
         if not table.index.is_unique:
-            msg = f"{where} repeats area {table.index[table.index.duplicated()][0]!r}; keep one row for each area."
+            area = table.index[table.index.duplicated()][0]
+            msg = f"{where} has area {area!r} more than once. Keep one row per area."
             raise InputError(msg)
     first = tables[0]
     for other in tables[1:]:
-        apart = first.index.symmetric_difference(other.index)
-        if len(apart):
-            msg = f"{where}: area {apart[0]!r} is in one file and not in another; give files of the same areas."
+        unmatched = first.index.symmetric_difference(other.index)
+        if len(unmatched):
+            msg = f"{where}: area {unmatched[0]!r} is in one file but not in another. Give files of the same areas."
             raise InputError(msg)
     holders = [next(table for table in tables if name in table.columns) for name in columns]
     return pd.DataFrame(
@@ -82,15 +83,15 @@ def joined(tables: Sequence[pd.DataFrame], columns: Sequence[str], where: str) -
     )
 
 
-def only_prefixed(table: pd.DataFrame, names: pd.Series, only: Sequence[str], where: str) -> pd.DataFrame:
-    """Return the rows whose name starts with one of some words."""
-    if not only:
+def select_areas(table: pd.DataFrame, names: pd.Series, prefixes: Sequence[str], where: str) -> pd.DataFrame:
+    """Return the rows whose area name starts with one of the prefixes; all rows if there is no prefix."""
+    if not prefixes:
         return table
-    idle = [word for word in only if not names.str.startswith(str(word)).any()]
-    if idle:
-        msg = f"{where} has no area that starts with {idle[0]!r}; mend audit.groups.source.only."
+    unused = [prefix for prefix in prefixes if not names.str.startswith(str(prefix)).any()]
+    if unused:
+        msg = f"{where} has no area whose name starts with {unused[0]!r}. Correct audit.groups.source.only."
         raise InputError(msg)
-    return table[names.str.startswith(tuple(map(str, only))).to_numpy()]
+    return table[names.str.startswith(tuple(map(str, prefixes))).to_numpy()]
 
 
 def _is_utf8(path: str) -> bool:

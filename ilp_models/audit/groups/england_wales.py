@@ -2,71 +2,106 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 
-from ilp_models.audit.groups.counts import Paths, joined, need_columns, numbers, only_prefixed, paths_of, read_text
+from ilp_models.audit.groups.count_columns import Dimension, group_rows, used_columns
+from ilp_models.audit.groups.counts import (
+    Paths,
+    check_columns,
+    existing_paths,
+    join_tables,
+    parse_counts,
+    read_text_table,
+    select_areas,
+)
 from ilp_models.audit.groups.crosswalk import Crosswalk
-from ilp_models.audit.groups.dimension import Dimension, group_rows, used_columns
 from ilp_models.domain.errors import InputError
 
 _CODE: Final = "geography code"
 _NAME: Final = "geography"
 _LSOA: Final = r"[EW]01\d{6}"
 _SUFFIX: Final = r"; measures: Value$"
+_ETHNICITY: Final = "Ethnic group: "
+_DEPRIVATION: Final = "Household deprivation: Household is "
+DIMENSIONS: Final[Mapping[str, Dimension]] = {
+    "ethnicity": Dimension(
+        {
+            "Asian": f"{_ETHNICITY}Asian, Asian British or Asian Welsh",
+            "Black": f"{_ETHNICITY}Black, Black British, Black Welsh, Caribbean or African",
+            "mixed": f"{_ETHNICITY}Mixed or Multiple ethnic groups",
+            "White": f"{_ETHNICITY}White",
+            "another ethnic group": f"{_ETHNICITY}Other ethnic group",
+        },
+        residents=f"{_ETHNICITY}Total: All usual residents",
+    ),
+    "household deprivation": Dimension(
+        {
+            "not deprived": f"{_DEPRIVATION}not deprived in any dimension",
+            "deprived in one dimension": f"{_DEPRIVATION}deprived in one dimension",
+            "deprived in two or more dimensions": [
+                f"{_DEPRIVATION}deprived in {count} dimensions" for count in ("two", "three", "four")
+            ],
+        },
+        residents="Household deprivation: Total: All households",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class CensusBulkTables:
-    """Topic summaries as Nomis and the Office for National Statistics publish them in bulk, such as TS021 and TS011.
+    """Topic summaries in the bulk format of Nomis and the Office for National Statistics, such as TS021 and TS011.
 
-    Areas are named by their LSOA code. The codes of 2011 and 2021 differ where areas were divided or merged: give a
-    crosswalk with weights where the records carry the others. Counts are perturbed by the office, by a few persons.
+    Areas have their LSOA code as name. Codes of 2011 and 2021 differ where areas were divided or merged: if the records
+    carry codes of 2011, give a crosswalk with weights. The office perturbs counts by a few persons.
 
     Parameters
     ----------
     path : str or sequence of str
-        Files of LSOAs (``census2021-ts021-lsoa.csv``), with the columns geography, geography code and counts.
-    dimensions : mapping of str to Dimension
-        What is made of the columns; ``; measures: Value`` at their ends is left out.
+        Files by LSOA (``census2021-ts021-lsoa.csv``) with the columns geography, geography code and counts.
+    dimensions : mapping of str to Dimension, optional
+        Which columns make which group; without ``; measures: Value`` at the end of column names. Default: ethnicity
+        (TS021) and household deprivation (TS011).
     crosswalk : Crosswalk, optional
-        From the codes of the file to those of the grid.
-    only : sequence of str, optional
-        How the names of the LSOAs to keep start, mostly with the local authority (``Leeds``); by default all.
+        Converts codes of the file to codes of the grid. Default: no conversion.
+    only : sequence of str, default ()
+        Prefixes of LSOA names to keep, such as the local authority ``Leeds``. Default: all LSOAs.
 
     Raises
     ------
     InputError
-        If there is no file at a path, or no dimension.
+        If a file does not exist or no dimension is given.
     """
 
+    table_settings: ClassVar[Mapping[str, Any]] = {"residents": "residents", "unmatched": "refuse"}
+
     path: Paths
-    dimensions: Mapping[str, Dimension]
-    crosswalk: Crosswalk = field(default_factory=Crosswalk)
+    dimensions: Mapping[str, Dimension] = field(default_factory=lambda: DIMENSIONS)
+    crosswalk: Crosswalk = field(default_factory=lambda: Crosswalk(published="LSOA21CD", grid="LSOA11CD"))
     only: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse files that are not there, before anything long is begun."""
-        paths_of(self.path)
+        """Check the files and dimensions before a long computation starts."""
+        existing_paths(self.path)
         used_columns(self.dimensions)
 
     def groups(self) -> pd.DataFrame:
         """Return the residents, or households, of each LSOA by group."""
-        tables = [self._read(path) for path in paths_of(self.path)]
+        tables = [self._read(path) for path in existing_paths(self.path)]
         where = f"The census table of audit.groups.source.path={self.path}"
-        counts = numbers(joined(tables, used_columns(self.dimensions), where), where)
-        return group_rows(self.dimensions, self.crosswalk.carried(counts))
+        counts = parse_counts(join_tables(tables, used_columns(self.dimensions), where), where)
+        return group_rows(self.dimensions, self.crosswalk.convert(counts))
 
     def _read(self, path: str) -> pd.DataFrame:
-        table = read_text(path)
-        need_columns(table, [_NAME, _CODE], path)
-        strange = ~table[_CODE].str.fullmatch(_LSOA)
-        if strange.any():
+        table = read_text_table(path)
+        check_columns(table, [_NAME, _CODE], path)
+        invalid = ~table[_CODE].str.fullmatch(_LSOA)
+        if invalid.any():
             msg = (
-                f"{path}: {table.loc[strange, _CODE].iloc[0]!r} is no code of an LSOA; take the file whose name ends "
-                "with -lsoa.csv."
+                f"{path}: {table.loc[invalid, _CODE].iloc[0]!r} in column {_CODE!r} is not an LSOA code. Use the file "
+                "whose name ends with -lsoa.csv."
             )
             raise InputError(msg)
         table.columns = table.columns.str.replace(_SUFFIX, "", regex=True)
-        return only_prefixed(table, table[_NAME], self.only, path).set_index(_CODE)
+        return select_areas(table, table[_NAME], self.only, path).set_index(_CODE)

@@ -1,10 +1,10 @@
-"""Who lives where: a table of residents by area and group, and its residents on the cells of a grid."""
+"""The group table: residents by area and group, and their distribution over the cells of a grid."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +15,32 @@ from ilp_models.audit.groups.areal_interpolation import (
     AreaCounts,
     ArealInterpolation,
     NamedPolygons,
-    by_overlay,
-    by_parent,
+    interpolate_by_overlay,
+    interpolate_by_parent,
 )
-from ilp_models.audit.groups.counts import read_text
-from ilp_models.audit.groups.matching import refuse_another_city, refuse_strange
-from ilp_models.audit.groups.sampling_error import drawn_counts, redrawn
-from ilp_models.audit.groups.validation import check_rows, check_shares, check_sums
+from ilp_models.audit.groups.counts import read_text_table
+from ilp_models.audit.groups.validation import (
+    check_areas_known,
+    check_areas_match,
+    check_rows,
+    check_shares,
+    check_sums,
+)
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
 
 Floats = npt.NDArray[np.float64]
 
-WAY_OUT: Final = (
-    "Provide a CSV or Parquet file with the columns area, dimension, group, population - one row for each area and "
-    "group, areas named as the grid's parent areas - and set audit.groups.path=FILE."
+HOW_TO_PROVIDE: Final = (
+    "Provide a CSV or Parquet file with the columns area, dimension, group, population: one row per area and group, "
+    "with the area names of the grid's parent areas. Then set audit.groups.path=FILE."
 )
 _CHOICES: Final = {"unmatched": ("count", "refuse"), "outside": ("missing", "spread")}
 
 
 class GroupSource(Protocol):
-    """A source of events, or a publisher's table, that knows the residents of its areas."""
+    """A source of events or a census table that knows the residents of its areas."""
 
     def groups(self) -> pd.DataFrame:
         """Return the residents of each area by group."""
@@ -47,54 +51,58 @@ class PolygonSource(Protocol):
     """A file of named polygons, or none."""
 
     def read(self, crs: str) -> NamedPolygons | None:
-        """Return the polygons, None where no file is given."""
+        """Return the polygons; None if no file is given."""
         ...
 
     def digest(self) -> str:
-        """Return a SHA-256 of the file, empty where none is given."""
+        """Return the SHA-256 of the file; empty if no file is given."""
         ...
 
 
 @dataclass(frozen=True)
 class GroupTable:
-    """A plain table of residents by area and group, one row for each area, dimension and group.
+    """A table of residents with one row per area, dimension and group.
 
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file. Without ``path`` and ``source`` there is no table, and the gate withholds.
+        CSV or Parquet file. Without ``path`` and ``source`` there is no table, and the gate withholds the forecast.
     source : GroupSource, optional
-        A source with a ``groups()`` table instead of a file: a publisher's own table, or the simulated city.
+        Instead of a file, an object with a ``groups()`` method: a census table or the simulated city.
     area, dimension, group, population : str
-        Column names. The population is a count of residents, >= 0.
-    share : str, optional
-        Column with the group's share of the residents, in place of a population; needs ``residents``.
+        Column names. The population is a count of residents >= 0.
+    population_share : str, optional
+        Column with the group's share of the residents (0 to 1), instead of a population. It needs ``residents``.
     residents : str, optional
-        Column with all residents of the area (the same in each of its rows). By default the sum over the groups.
-    overlapping : sequence of str, optional
-        Dimensions whose groups overlap; these need ``residents``. All others must sum to the residents.
-    level : str, optional
-        Level of parent areas of the grid that the table names; by default the first. A grid without parents is
-        matched by the names of its cells.
+        Column with all residents of the area, the same in each row of the area. Default: the sum of the groups.
+    overlapping : sequence of str, default ()
+        Dimensions whose groups overlap. They need ``residents``. Groups of other dimensions must sum to the residents.
+    area_level : str, optional
+        Level of parent areas of the grid that the table names. Default: the first level. A grid without parent areas
+        is matched by the names of its cells.
     tolerance : float, default 0.01
-        Largest relative difference of the groups' sum from the residents of an area (or 5 persons a group, as
-        published counts are rounded), and of shares from 1.
-    unmatched : str, default "count"
-        Areas of the grid that the table does not hold are counted as missing (``count``) or refused with the nearest
-        names (``refuse``).
+        Largest relative difference between the sum of the groups and the residents of an area (at least 5 persons per
+        group, because published counts are rounded), and between the sum of shares and 1.
+    unmatched : {"count", "refuse"}, default "count"
+        Areas of the grid that are not in the table: count their residents as missing, or raise an error.
     polygons : PolygonSource, optional
-        Ground of the table's areas, where the grid's parent areas are others: residents come to cells by overlay.
-    outside : str, default "missing"
-        In an overlay, residents of ground without a cell are ``missing``, or ``spread`` over the area's cells.
+        Polygons of the table's areas, if the grid has other parent areas: residents are distributed by overlay.
+    outside : {"missing", "spread"}, default "missing"
+        In an overlay, residents of ground without a cell are missing, or are spread over the cells of their area.
     margin : str, optional
-        Column with margins of error at 90 %, for draws of the table; of the shares where ``share`` is set.
+        Column with 90 % margins of error, used to sample the table. With ``population_share``, margins of the shares.
     rounding : float, default 0
-        Base that the office rounds counts to at random, >= 0, for draws of the table.
+        Base to which the office rounds counts at random (5 in Canada), used to sample the table. 0: no rounding.
 
     Raises
     ------
     InputError
-        If both a path and a source are given, there is no file at the path, or a setting names no rule.
+        If both a path and a source are given, the file does not exist, or a setting has an unknown value.
+
+    Examples
+    --------
+    >>> GroupTable(population_share="share", residents="all").area
+    'area'
     """
 
     path: str | None = None
@@ -103,10 +111,10 @@ class GroupTable:
     dimension: str = "dimension"
     group: str = "group"
     population: str = "population"
-    share: str | None = None
+    population_share: str | None = None
     residents: str | None = None
     overlapping: Sequence[str] = ()
-    level: str | None = None
+    area_level: str | None = None
     tolerance: float = 0.01
     unmatched: str = "count"
     polygons: PolygonSource | None = None
@@ -114,116 +122,138 @@ class GroupTable:
     margin: str | None = None
     rounding: float = 0.0
 
+    @classmethod
+    def from_source(cls, source: GroupSource, **settings: Any) -> Self:
+        """Return the group table of a census source with the settings of the source, such as its rounding base."""
+        return cls(source=source, **{**getattr(source, "table_settings", {}), **settings})
+
     def __post_init__(self) -> None:
-        """Refuse two tables, and settings that name no rule."""
-        for setting, known in _CHOICES.items():
-            if getattr(self, setting) not in known:
-                msg = f"audit.groups.{setting}={getattr(self, setting)!r} is unknown; choose {' or '.join(known)}."
+        """Check the settings and the file before a long computation starts."""
+        for setting, choices in _CHOICES.items():
+            if getattr(self, setting) not in choices:
+                msg = f"audit.groups.{setting}={getattr(self, setting)!r} is unknown. Choose {' or '.join(choices)}."
                 raise InputError(msg)
-        if self.share is not None and self.residents is None:
-            msg = "Shares need the column with all residents of the area: audit.groups.residents=..."
+        if self.population_share is not None and self.residents is None:
+            msg = (
+                f"audit.groups.population_share={self.population_share} needs the column with all residents of the "
+                "area. Set audit.groups.residents=COLUMN."
+            )
             raise InputError(msg)
         if not self.rounding >= 0:
-            msg = f"audit.groups.rounding={self.rounding!r} must be the base that counts are rounded to, 0 for none."
+            msg = (
+                f"audit.groups.rounding={self.rounding!r} must be >= 0. Give the base to which the office rounds "
+                "counts; 0 for none."
+            )
             raise InputError(msg)
         if self.path is not None and self.source is not None:
-            msg = "audit.groups has both a path and a source; set one of them to null."
+            msg = "audit.groups has both a path and a source. Set one of them to null."
             raise InputError(msg)
-        if self.path is not None and not Path(self.path).is_file():  # said now, not after hours of replay
-            msg = f"audit.groups.path={self.path}: there is no such file. {WAY_OUT}"
+        if self.path is not None and not Path(self.path).is_file():
+            msg = f"audit.groups.path={self.path}: there is no such file. {HOW_TO_PROVIDE}"
             raise InputError(msg)
 
     def read(self) -> pd.DataFrame:
         """Return the validated table."""
-        table = self._named(self._raw())
+        table = self._rename_columns(self._read_raw())
         check_rows(table)
-        if self.share is not None:
+        if self.population_share is not None:
             check_shares(table, self.overlapping, self.tolerance)
             table["population"] = table.pop("share") * table["residents"]
-            if self.margin is not None:  # stated of the share, as the population was
+            if self.margin is not None:  # margins of shares become margins of counts
                 table["margin"] *= table["residents"]
         if "residents" not in table:
             if self.overlapping:
                 name = self.overlapping[0]
-                msg = f"Groups of {name!r} overlap, so name the column with all residents: audit.groups.residents=..."
+                msg = (
+                    f"Groups of {name!r} overlap (audit.groups.overlapping), so their sum is not all residents. Set "
+                    "audit.groups.residents=COLUMN."
+                )
                 raise InputError(msg)
             table["residents"] = table.groupby(["dimension", "area"])["population"].transform("sum")
         check_sums(table, self.overlapping, self.tolerance)
         return table.sort_values(["dimension", "area", "group"], ignore_index=True)
 
-    def on(self, grid: Grid) -> tuple[Residents, ...]:
-        """Return the residents of each cell, dimension by dimension.
+    def to_cells(self, grid: Grid) -> tuple[Residents, ...]:
+        """Return the residents of each cell, one :class:`Residents` per dimension.
 
-        The residents of an area are spread over its active cells in proportion to ground area, so that each cell
-        has the shares of its area. With polygons they go to the cells that the area's ground lies in.
+        Residents of an area are distributed over its active cells in proportion to ground area, so that each cell has
+        the shares of its area. With polygons, residents are distributed by overlay.
         """
-        return tuple(spread.residents(counts) for counts, spread, _ in self._laid(grid))
+        return tuple(interpolation.to_cells(counts) for counts, interpolation, _ in self._interpolations(grid))
 
-    def drawn(self, grid: Grid, draws: int, seed: int = 0) -> Iterator[tuple[Residents, ...]]:
-        """Yield the residents of each cell by tables that the published one may stand for."""
-        laid = []
-        for at, (counts, spread, margins) in enumerate(self._laid(grid)):
-            drawn = drawn_counts(counts.by_group, draws, seed + at, margins, self.rounding)
-            laid.append((counts, spread, spread.residents(counts), drawn))
-        for draw in range(draws):
+    def sample(self, grid: Grid, draws: int, seed: int = 0) -> Iterator[tuple[Residents, ...]]:
+        """Yield the residents of each cell for tables drawn from the sampling error of the published table."""
+        samples = []
+        for at, (counts, interpolation, margins) in enumerate(self._interpolations(grid)):
+            overlapping = counts.dimension in self.overlapping
+            sample = counts.sample(draws, seed + at, margins, self.rounding, overlapping=overlapping)
+            samples.append((interpolation, interpolation.to_cells(counts), sample))
+        for _ in range(draws):
             yield tuple(
-                spread.redrawn(
-                    residents, redrawn(counts, drawn[draw], overlapping=counts.dimension in self.overlapping)
-                )
-                for counts, spread, residents, drawn in laid
+                interpolation.replace_counts(residents, next(sample)) for interpolation, residents, sample in samples
             )
 
     def digest(self) -> str:
-        """Return a SHA-256 of the validated table and of its polygons."""
+        """Return the SHA-256 of the validated table and its polygons."""
         table = self.read().to_csv(index=False)
         return hashlib.sha256(f"{table}{self.polygons.digest() if self.polygons else ''}".encode()).hexdigest()
 
-    def _laid(self, grid: Grid) -> list[tuple[AreaCounts, ArealInterpolation, Floats | None]]:
-        """Return the counts of each dimension, how they are spread, and their margins of error."""
-        table, laid = self.read(), []
+    def _interpolations(self, grid: Grid) -> list[tuple[AreaCounts, ArealInterpolation, Floats | None]]:
+        """Return, for each dimension, the counts, their areal interpolation and their margins of error."""
+        table, result = self.read(), []
         polygons = None if self.polygons is None else self.polygons.read(grid.crs)
-        labels = pd.Index(grid.cells.astype(str) if grid.parents.empty else parent_labels(grid, self.level))
+        labels = pd.Index(grid.cells.astype(str) if grid.parents.empty else parent_labels(grid, self.area_level))
         if polygons is None:
-            refuse_another_city(table["area"], labels)
+            check_areas_match(table["area"], labels)
         for name, rows in table.groupby("dimension", sort=True):
             counts = AreaCounts.from_rows(str(name), rows)
             if polygons is None:
-                spread = by_parent(counts.areas, labels, grid.area_m2)
+                interpolation = interpolate_by_parent(counts.areas, labels, grid.area_m2)
             else:
-                spread = by_overlay(counts.areas, polygons, grid, spread_outside=self.outside == "spread")
+                interpolation = interpolate_by_overlay(
+                    counts.areas, polygons, grid, spread_outside=self.outside == "spread"
+                )
             if self.unmatched == "refuse":
-                refuse_strange(spread, str(name))
+                check_areas_known(interpolation.unknown_areas, counts.areas, str(name))
             margins = None if self.margin is None else rows.pivot_table("margin", "area", "group", dropna=False)
-            laid.append((counts, spread, None if margins is None else margins.to_numpy()))
-        return laid
+            result.append((counts, interpolation, None if margins is None else margins.to_numpy()))
+        return result
 
-    def _named(self, raw: pd.DataFrame) -> pd.DataFrame:
-        wanted = ("area", "dimension", "group", *(["population"] if self.share is None else ["share"]))
-        wanted += tuple(name for name in ("residents", "margin") if getattr(self, name) is not None)
-        names = {getattr(self, name): name for name in wanted}
+    def _rename_columns(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns of the settings under their standard names, with numbers parsed."""
+        names = {self.area: "area", self.dimension: "dimension", self.group: "group"}
+        text = tuple(names.values())
+        names |= {self.population: "population"} if self.population_share is None else {self.population_share: "share"}
+        names |= {column: name for name in ("residents", "margin") if (column := getattr(self, name)) is not None}
         missing = [name for name in names if name not in raw.columns]
         if missing:
-            msg = f"The group table lacks the columns {missing}; it has {list(raw.columns)}. {WAY_OUT}"
+            msg = (
+                f"The group table lacks the columns {missing} (columns: {list(raw.columns)}). Set the column names in "
+                f"audit.groups. {HOW_TO_PROVIDE}"
+            )
             raise InputError(msg)
         table = raw[list(names)].rename(columns=names)
-        for name in wanted[:3]:
+        for name in text:
             table[name] = table[name].astype(str).str.strip()
-        for name in wanted[3:]:
+        for name in table.columns.difference(text):
             plain = table[name] if is_numeric_dtype(table[name]) else table[name].astype(str).str.replace(",", "")
             table[name] = pd.to_numeric(plain, errors="coerce").astype(float)
         return table
 
-    def _raw(self) -> pd.DataFrame:
+    def _read_raw(self) -> pd.DataFrame:
         if self.source is not None:
             if not hasattr(self.source, "groups"):
-                msg = f"{type(self.source).__name__} knows no groups. {WAY_OUT}"
+                msg = f"audit.groups.source={type(self.source).__name__} has no residents by group. {HOW_TO_PROVIDE}"
                 raise InputError(msg)
             return self.source.groups()
         if self.path is None:
-            msg = f"There is no group table, so exposure and coverage of groups cannot be audited. {WAY_OUT}"
+            msg = (
+                "There is no group table, so exposure and coverage of groups are not available "
+                f"(audit.groups.path=null). {HOW_TO_PROVIDE}"
+            )
             raise InputError(msg)
         try:
-            return read_text(self.path)
+            return read_text_table(self.path)
         except InputError as error:
-            msg = f"{error} {WAY_OUT}"
+            msg = f"{error} {HOW_TO_PROVIDE}"
             raise InputError(msg) from error

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.groups.counts import read_text
+from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
 
@@ -54,7 +54,7 @@ class ReportingRates:
             msg = f"audit.reporting_rates.path={self.path}: there is no such file; give a table of area and rate."
             raise InputError(msg)
 
-    def on(self, grid: Grid) -> Floats | None:
+    def to_cells(self, grid: Grid) -> Floats | None:
         """Return the rate of each cell."""
         if self.everywhere is not None:
             return np.full(len(grid), self.everywhere)
@@ -62,7 +62,7 @@ class ReportingRates:
             return None
         path = self.path
         try:
-            rates = pd.to_numeric(read_text(path).set_index(self.area)[self.rate], errors="coerce")
+            rates = pd.to_numeric(read_text_table(path).set_index(self.area)[self.rate], errors="coerce")
         except (InputError, KeyError) as error:
             msg = (
                 f"The reporting rates in {path} cannot be read ({error}); give the columns {self.area} and {self.rate}."

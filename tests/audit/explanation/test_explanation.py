@@ -33,7 +33,7 @@ LIMITS = {
 
 
 def residents(slant=0.0):
-    return cases.audit(cases.group_table(slant)).groups.on(cases.grid())
+    return cases.audit(cases.group_table(slant)).groups.to_cells(cases.grid())
 
 
 def explanation(*extra, seed=0, robustness=None):

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ilp_models.audit.groups.count_columns import Dimension
 from ilp_models.audit.groups.crosswalk import Crosswalk
-from ilp_models.audit.groups.dimension import Dimension
 from ilp_models.audit.groups.england_wales import CensusBulkTables
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
@@ -49,7 +49,7 @@ def tables(tmp_path):
     return write
 
 
-def test_bulk_tables_are_read_as_they_are_published(tables):
+def test_published_bulk_tables_are_read(tables):
     table = GroupTable(source=tables(only=["Leeds"]), residents="residents").read()
     rows = table.set_index(["dimension", "area", "group"])["population"]
     assert rows["ethnicity", "E01035043", "Asian"] == 600
@@ -57,34 +57,34 @@ def test_bulk_tables_are_read_as_they_are_published(tables):
     assert "E01013400" not in set(table["area"])
 
 
-def test_codes_that_changed_need_a_lookup_with_weights(tables, tmp_path):
+def test_changed_codes_need_a_crosswalk_with_weights(tables, tmp_path):
     grid = replace(square_grid(1, 2), cells=pd.Index(["E01011264", "E01011265"]), parents=pd.DataFrame())
     settings = {"residents": "residents", "unmatched": "refuse"}
     with pytest.raises(
         InputError, match=r"1 areas of the grid are not in the group table .*: 'E01011265'[.] Give a cross"
     ):
-        GroupTable(source=tables(only=["Leeds"]), **settings).on(grid)
+        GroupTable(source=tables(only=["Leeds"]), **settings).to_cells(grid)
     path = tmp_path / "lookup.csv"
     path.write_text("old,new\nE01011264,E01011264\nE01011264,E01035043\nE01011265,E01035043\n")
     with pytest.raises(InputError, match="divides 1 areas, such as 'E01035043'"):
         tables(only=["Leeds"], crosswalk=Crosswalk(str(path), "new", "old")).groups()
     path.write_text("old,new,part\nE01011264,E01011264,1\nE01011264,E01035043,0.25\nE01011265,E01035043,0.75\n")
     made = tables(only=["Leeds"], crosswalk=Crosswalk(str(path), "new", "old", "part"))
-    people = GroupTable(source=made, **settings).on(grid)[1]
+    people = GroupTable(source=made, **settings).to_cells(grid)[1]
     assert people.total.tolist() == [1500 + 400, 1200]
     assert people.missing == 0
 
 
-def test_a_lookup_with_one_row_for_each_old_code_is_refused_as_it_loses_new_ones(tables, tmp_path):
+def test_a_crosswalk_that_loses_areas_is_refused(tables, tmp_path):
     path = tmp_path / "lookup.csv"
     path.write_text("old,new\nE01011264,E01011264\n")
     with pytest.raises(InputError, match=r"1 of 2 published areas are not in the crosswalk .* such as 'E01035043'"):
         tables(only=["Leeds"], crosswalk=Crosswalk(str(path), "new", "old")).groups()
 
 
-def test_areas_that_are_lost_without_a_refusal_are_counted(tables):
+def test_lost_areas_count_as_missing(tables):
     grid = replace(square_grid(1, 2), cells=pd.Index(["E01011264", "E01011265"]), parents=pd.DataFrame())
-    people = GroupTable(source=tables(only=["Leeds"]), residents="residents").on(grid)[1]
+    people = GroupTable(source=tables(only=["Leeds"]), residents="residents").to_cells(grid)[1]
     assert people.unmatched == ("E01035043", "E01011265")
     assert people.missing == pytest.approx((1600 + 1500) / (1500 + 1600 + 1500))
 
@@ -92,17 +92,22 @@ def test_areas_that_are_lost_without_a_refusal_are_counted(tables):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("E01035043", "E02002330"), "'E02002330' is no code of an LSOA; take the file whose name ends with -lsoa.csv"),
+        (
+            ("E01035043", "E02002330"),
+            "'E02002330' in column 'geography code' is not an LSOA code. Use the file whose name ends with -lsoa.csv",
+        ),
         (("geography code", "mnemonic"), "no 'geography code'"),
-        (("E01035043", "E01011264"), "repeats area 'E01011264'|is in one file"),
-        (("1200,300", "c,300"), "'Ethnic group: White' of 'E01011264' is 'c', which is no count"),
+        (("E01035043", "E01011264"), "has area 'E01011264' more than once|is in one file"),
+        (("1200,300", "c,300"), "'Ethnic group: White' of area 'E01011264' is 'c', which is not a count"),
     ],
 )
-def test_other_files_are_refused(tables, change, words):
+def test_a_file_in_another_format_is_refused(tables, change, words):
     with pytest.raises(InputError, match=words):
         tables(PEOPLE.replace(*change)).groups()
 
 
-def test_an_authority_that_is_not_there_is_named(tables):
-    with pytest.raises(InputError, match=r"no area that starts with 'Leads'; mend audit\.groups\.source\.only"):
+def test_an_unknown_authority_is_refused(tables):
+    with pytest.raises(
+        InputError, match=r"no area whose name starts with 'Leads'\. Correct audit\.groups\.source\.only"
+    ):
         tables(only=["Leads"]).groups()

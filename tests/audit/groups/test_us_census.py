@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ilp_models.audit.groups.dimension import Dimension
+from ilp_models.audit.groups.count_columns import Dimension
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.us_census import CensusDownloads
 from ilp_models.domain.errors import InputError
@@ -40,17 +40,17 @@ def test_a_survey_is_read_with_its_margins(download):
     assert rows.loc[("41051000100", "others"), "population"] == 500
     assert rows.loc[("41051000100", "White"), "margin"] == 200
     assert rows.loc[("41051000100", "others"), "margin"] == pytest.approx(np.sqrt(200**2 + 150**2 + 300**2))
-    assert rows.loc[("41051000200", "Black"), "margin"] == 0  # held to a known count
+    assert rows.loc[("41051000200", "Black"), "margin"] == 0  # set to a known count
     assert "41005020100" not in set(table["area"])
 
 
-def test_a_census_has_no_margins(download):
+def test_a_decennial_census_has_no_margins(download):
     table = download(DECENNIAL, ORIGIN).groups()
     assert "margin" not in table
     assert table.set_index(["area", "group"])["population"]["410510001002", "others"] == 100
 
 
-def test_which_columns_make_a_group_is_the_users_to_say(download):
+def test_the_user_defines_the_groups(download):
     other = {"race": Dimension({"all but Black": ["B03002_003E"], "Black": "B03002_004E"})}
     assert set(download(dimensions=other).groups()["group"]) == {"all but Black", "Black"}
     with pytest.raises(InputError, match="has no 'B03002_012E'; the nearest are"):
@@ -60,21 +60,21 @@ def test_which_columns_make_a_group_is_the_users_to_say(download):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("1400000US41005020100", "0500000US41005"), "areas of the levels 050, 140; download either tracts"),
-        (("1400000US", "0500000US"), "areas of the levels 050; download either tracts"),
-        (("1400000US41005020100", "Clackamas"), "'Clackamas' is no GEO_ID such as"),
+        (("1400000US41005020100", "0500000US41005"), "areas of the summary levels 050, 140. Download only tracts"),
+        (("1400000US", "0500000US"), "areas of the summary levels 050. Download only tracts"),
+        (("1400000US41005020100", "Clackamas"), "'Clackamas' in column GEO_ID is not a GEO_ID such as"),
         (("GEO_ID", "geoid"), "has no 'GEO_ID'"),
-        (("1400000US41051000200", "1400000US41051000100"), "repeats area '41051000100'"),
-        ((",3000,200", ",-666666666,200"), "'B03002_003E' of '41051000100' is '-666666666', which is no count"),
-        ((",3000,200", ",-,200"), "is '-', which is no count"),
+        (("1400000US41051000200", "1400000US41051000100"), "has area '41051000100' more than once"),
+        ((",3000,200", ",-666666666,200"), "'B03002_003E' of area '41051000100' is '-666666666', which is not a count"),
+        ((",3000,200", ",-,200"), "is '-', which is not a count"),
     ],
 )
-def test_other_files_are_refused(download, change, words):
+def test_a_file_in_another_format_is_refused(download, change, words):
     with pytest.raises(InputError, match=words):
         download(SURVEY.replace(*change)).groups()
 
 
-def test_a_margin_that_is_withheld_is_no_margin_of_zero(download):
+def test_a_suppressed_margin_is_not_zero(download):
     made = download(SURVEY.replace(",3000,200", ",3000,**"))
     rows = made.groups().set_index(["area", "group"])["margin"]
     assert np.isnan(rows["41051000100", "White"])

@@ -25,7 +25,7 @@ OF_DIMENSIONS = {"coverage_ratio", "permanent_ratio", "bias_ratio"}
 
 def evidence(model=None, slant=0.3, **changes):
     known, baseline = cases.city()
-    people = cases.audit(cases.group_table(slant)).groups.on(cases.grid())
+    people = cases.audit(cases.group_table(slant)).groups.to_cells(cases.grid())
     made = CheckContext(
         replay=model or known,
         baseline=baseline,

@@ -140,7 +140,7 @@ def test_without_a_new_period_or_a_series_nothing_is_watched():
 @pytest.fixture(scope="module")
 def measured():
     replay, _ = city()
-    residents = audit(group_table(slant=0.4)).groups.on(grid())
+    residents = audit(group_table(slant=0.4)).groups.to_cells(grid())
     return Series.from_replay(replay, grid(), residents, TERMS), residents[0], replay
 
 
@@ -181,7 +181,7 @@ def test_measures_of_a_period_are_those_worked_out_by_hand(measured):
 
 def test_a_group_with_too_few_events_is_thin():
     replay, _ = city()
-    residents = audit(group_table()).groups.on(grid())
+    residents = audit(group_table()).groups.to_cells(grid())
     found = Series.from_replay(replay, grid(), residents, replace(TERMS, minimum=MinEvidence(events=1e6)))
     thin = found.about[found.about["group"] != ""]["thin"]
     assert thin.str.contains("weighted events").all()

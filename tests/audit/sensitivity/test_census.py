@@ -21,7 +21,7 @@ MEASURES = {
 
 def evidence(**changes):
     known, baseline = cases.city()
-    people = cases.audit(cases.group_table(0.3)).groups.on(cases.grid())
+    people = cases.audit(cases.group_table(0.3)).groups.to_cells(cases.grid())
     made = CheckContext(
         replay=known, baseline=baseline, grid=cases.grid(), explanation=None, features=None, limits=LIMITS,
         minimum=MinEvidence(), resampling=Bootstrap(draws=200), share=0.2, unit="count", floor=0.005, residents=people,

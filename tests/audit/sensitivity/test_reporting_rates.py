@@ -20,21 +20,21 @@ def rates(folder, rows, **settings):
 
 
 def test_rates_lie_on_the_cells_of_their_areas_zeros_in_front_kept(tmp_path):
-    known = rates(tmp_path, [("7", 0.4), ("007", 0.8)]).on(GRID)
+    known = rates(tmp_path, [("7", 0.4), ("007", 0.8)]).to_cells(GRID)
     np.testing.assert_array_equal(known, [0.8, 0.4, 0.8, 0.4])
 
 
 def test_rates_of_another_level_or_of_the_cells_themselves(tmp_path):
     by_beat = [(name, 0.1 * at) for at, name in enumerate("abcd", start=1)]
-    np.testing.assert_allclose(rates(tmp_path, by_beat, level="beat").on(GRID), [0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(rates(tmp_path, by_beat, level="beat").to_cells(GRID), [0.1, 0.2, 0.3, 0.4])
     cells = replace(GRID, parents=pd.DataFrame())
     by_cell = [(name, 0.5) for name in cells.cells]
-    np.testing.assert_array_equal(rates(tmp_path, by_cell).on(cells), np.full(4, 0.5))
+    np.testing.assert_array_equal(rates(tmp_path, by_cell).to_cells(cells), np.full(4, 0.5))
 
 
 def test_one_rate_everywhere_and_none_at_all():
-    np.testing.assert_array_equal(ReportingRates(everywhere=0.3).on(GRID), np.full(4, 0.3))
-    assert ReportingRates().on(GRID) is None
+    np.testing.assert_array_equal(ReportingRates(everywhere=0.3).to_cells(GRID), np.full(4, 0.3))
+    assert ReportingRates().to_cells(GRID) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_one_rate_everywhere_and_none_at_all():
 )
 def test_tables_that_leave_a_rate_open_are_refused(tmp_path, rows, said):
     with pytest.raises(InputError, match=said):
-        rates(tmp_path, rows).on(GRID)
+        rates(tmp_path, rows).to_cells(GRID)
 
 
 @pytest.mark.parametrize("settings", [{"everywhere": 0}, {"everywhere": float("nan")}, {"path": "nowhere.csv"}])

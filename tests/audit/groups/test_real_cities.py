@@ -1,4 +1,4 @@
-"""Residents of four cities on their own grids, where the data are beside the checkout."""
+"""Residents of four cities on their grids. Tests are skipped without the shared data folder."""
 
 import csv
 import os
@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 from pyproj import Transformer
 
-from ilp_models.audit.groups.columns import CountColumns
+from ilp_models.audit.groups.count_columns import CountColumns, Dimension
 from ilp_models.audit.groups.crosswalk import Crosswalk
-from ilp_models.audit.groups.dimension import Dimension
 from ilp_models.audit.groups.england_wales import CensusBulkTables
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.groups.toronto import NeighbourhoodProfiles
@@ -21,11 +20,11 @@ from ilp_models.domain.errors import InputError
 from ilp_models.grid.areas import AreaGrid
 from ilp_models.grid.polygons import PolygonFile
 from ilp_models.grid.square import SquareGrid
-from tests.audit.groups.published import dimensions_of, profile_rows, write_profiles
+from tests.audit.groups.census_files import dimensions_of, profile_rows, write_profiles
 from tests.builders import events_at, square_grid
 
 DATA = Path(os.environ.get("ILP_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-# What the City prints in its column for the whole city.
+# The City's published totals.
 TORONTO = {"Black": 239_850, "Chinese": 299_465, "South Asian": 338_965, "not a visible minority": 1_305_815}
 TORONTO |= {"immigrants": 1_266_005, "non-permanent residents": 93_580, "Indigenous": 23_065, "low income": 543_390}
 
@@ -35,7 +34,7 @@ def place(name, *files):
     folder = DATA / name
     lacking = [file for file in files if not (folder / file).is_file()]
     if lacking:
-        pytest.skip(f"{name}/{lacking[0]} is not beside the checkout")
+        pytest.skip(f"{name}/{lacking[0]} is not in the shared data folder")
     return folder
 
 
@@ -57,7 +56,7 @@ def totals(table):
 
 @pytest.fixture(scope="module")
 def toronto(tmp_path_factory):
-    """Return the City's file, written anew in its layout from the counts that were taken from it."""
+    """Return a file in the City's format, written from its counts."""
     folder = place("toronto_demography", "neighbourhoods_2016.csv", "event_name_crosswalk.csv")
     census = pd.read_csv(folder / "neighbourhoods_2016.csv")
     settled = census["immigrants"] + census["non_permanent"]
@@ -78,22 +77,22 @@ def test_toronto_profiles_join_the_labels_of_the_records(toronto):
     events = place("toronto_mci", "events_2014_2021.parquet") / "events_2014_2021.parquet"
     labels = pd.read_parquet(events, columns=["neighbourhood"])["neighbourhood"].astype(str)
     grid = labelled(sorted(set(labels) - {"", "NSA", "None", "nan"}))
-    for people in given.on(grid):
+    for people in given.to_cells(grid):
         assert people.unmatched == ()
         assert people.missing == 0
         assert len(people.by_area) == 140
         assert people.moved == 0
     bare = GroupTable(source=replace(source, crosswalk=Crosswalk()), residents="residents", unmatched="refuse")
     with pytest.raises(InputError, match=r"7 areas of the grid are not in the group table.*nearest: 'Mimico|LAmor"):
-        bare.on(grid)
+        bare.to_cells(grid)
 
 
-def test_the_rounding_of_the_census_of_toronto_hardly_moves_a_large_group(toronto):
+def test_census_rounding_hardly_changes_a_large_group_in_toronto(toronto):
     folder, path = toronto
     source = NeighbourhoodProfiles(str(path), dimensions_of("toronto"))
     given = GroupTable(source=source, residents="residents", rounding=5)
     names = pd.read_csv(folder / "neighbourhoods_2016.csv")["name"].tolist()
-    drawn = [people[0] for people in given.drawn(labelled(names), 50)]
+    drawn = [people[0] for people in given.sample(labelled(names), 50)]
     black = drawn[0].groups.index("Black")
     city = np.array([one.by_group[:, black].sum() for one in drawn])
     assert 0 < city.std() < 5 * np.sqrt(140)
@@ -110,25 +109,25 @@ def chicago(folder):
     return CountColumns(str(folder / "community_areas_acs2013_2017.csv"), "community_area", dimensions)
 
 
-def test_chicago_events_fall_in_community_areas_whose_residents_are_known():
+def test_chicago_events_lie_in_community_areas_with_known_residents():
     folder = place("chicago_demography", "community_areas_acs2013_2017.csv", "community_areas_77.geojson")
     records = pd.read_parquet(place("chicago_sthsl", "events.parquet") / "events.parquet", columns=["lon", "lat"])
     some = records.dropna().sample(5000, random_state=0)
     events = points(some["lon"], some["lat"], "EPSG:32616")
     grid = AreaGrid(str(folder / "community_areas_77.geojson"), "community_area").build(events)
     assert (grid.locate(events) >= 0).mean() > 0.99
-    income, origin = GroupTable(source=chicago(folder), residents="residents", unmatched="refuse").on(grid)
+    income, origin = GroupTable(source=chicago(folder), residents="residents", unmatched="refuse").to_cells(grid)
     assert origin.total.sum() == 2_721_737
     assert (origin.missing, origin.unmatched, income.missing) == (0, (), 0)
 
 
-def test_chicago_residents_come_to_squares_by_the_ground_of_their_areas():
+def test_chicago_residents_are_distributed_over_squares():
     folder = place("chicago_demography", "community_areas_acs2013_2017.csv", "community_areas_77.geojson")
     path = str(folder / "community_areas_77.geojson")
     grid = SquareGrid(size=1000, active="all", area=path).build(points([-87.65], [41.88], "EPSG:32616"))
     drawn = PolygonFile(path, "community_area")
     given = GroupTable(source=chicago(folder), residents="residents", polygons=drawn, unmatched="refuse")
-    origin = given.on(grid)[1]
+    origin = given.to_cells(grid)[1]
     assert origin.total.sum() == pytest.approx(2_721_737, rel=1e-6)
     assert origin.missing == pytest.approx(0, abs=1e-6)
     assert origin.moved == pytest.approx(1)  # every community area is larger than a square
@@ -169,12 +168,12 @@ def test_west_yorkshire_tables_join_the_lsoas_of_the_records(tmp_path):
     assert shares.to_dict() == pytest.approx(stated, abs=0.0006)
     areas = AreaGrid(str(folder / "lsoa2011.geojson"), "LSOA11CD")
     grid = areas.build(points([-1.55], [53.8], "EPSG:27700"))
-    for one in given.on(grid):
+    for one in given.to_cells(grid):
         assert (one.missing, one.unmatched, len(one.by_area)) == (0, (), 1388)
     fewer = replace(source, only=["Leeds"])
     with pytest.raises(InputError, match="906 areas of the grid are not in the group table"):
-        replace(given, source=fewer).on(grid)
-    lost = replace(given, source=fewer, unmatched="count").on(grid)[0]
+        replace(given, source=fewer).to_cells(grid)
+    lost = replace(given, source=fewer, unmatched="count").to_cells(grid)[0]
     assert lost.missing > 0.5
     assert len(lost.unmatched) == 906
 
@@ -182,7 +181,7 @@ def test_west_yorkshire_tables_join_the_lsoas_of_the_records(tmp_path):
 PORTLAND = {name: f"{name}_nh" for name in ("white", "black", "aian", "asian", "nhpi", "other", "two_or_more")}
 
 
-def test_portland_residents_come_to_squares_from_neighbourhoods(tmp_path):
+def test_portland_residents_are_distributed_over_squares(tmp_path):
     folder = place("portland_demography", "neighborhoods_census2010.csv", "neighborhoods.geojson")
     path = folder / "neighborhoods.geojson"
     origin = {"origin": Dimension(PORTLAND | {"hispanic": "hispanic"}, residents="pop")}
@@ -191,10 +190,10 @@ def test_portland_residents_come_to_squares_from_neighbourhoods(tmp_path):
     events = points([-122.65], [45.52], "EPSG:32610")
     grid = SquareGrid(size=1000, active="all", area=str(path)).build(events)
     with pytest.raises(InputError, match="'neighborhood' is empty in row 50; name every polygon"):
-        given.on(grid)
+        given.to_cells(grid)
     frame = gpd.read_file(path)
     frame[frame["neighborhood"].notna()].to_file(tmp_path / "named.gpkg")
-    (people,) = replace(given, polygons=PolygonFile(str(tmp_path / "named.gpkg"), "neighborhood")).on(grid)
+    (people,) = replace(given, polygons=PolygonFile(str(tmp_path / "named.gpkg"), "neighborhood")).to_cells(grid)
     assert people.unmatched == ("MC UNCLAIMED #6",)
     everyone = given.read().drop_duplicates("area")["residents"].sum()
     assert everyone == 592_632
@@ -207,7 +206,9 @@ def test_portland_tracts_join_the_records_by_number():
     folder = place("portland_demography", "tracts_census2010_race.csv")
     path = str(folder / "tracts_census2010_race.csv")
     origin = {"origin": Dimension({n: n for n in ("white", "black", "api", "native", "multiple", "hispanic")}, "pop")}
-    with pytest.raises(InputError, match="repeats area '980000'"):  # a number is unique within its county only
+    with pytest.raises(
+        InputError, match="has area '980000' more than once"
+    ):  # a number is unique within its county only
         CountColumns(path, "census_tract_nij", origin).groups()
     source = CountColumns(path, "geoid10", origin, Crosswalk(path, "geoid10", "census_tract_nij"))
     given = GroupTable(source=source, residents="residents")
@@ -216,5 +217,5 @@ def test_portland_tracts_join_the_records_by_number():
     assert county["residents"].sum() == pytest.approx(735_334, rel=0.002)
     records = place("portland_nij", "events_2012-03_2017-02.parquet") / "events_2012-03_2017-02.parquet"
     tracts = pd.read_parquet(records, columns=["census_tract"])["census_tract"].dropna().astype(str)
-    (people,) = given.on(labelled(sorted(set(tracts))))
+    (people,) = given.to_cells(labelled(sorted(set(tracts))))
     assert tracts.isin(people.unmatched).mean() < 1e-4  # one record names a tract that is in no table

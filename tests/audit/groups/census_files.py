@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from ilp_models.audit.groups.dimension import Dimension
+from ilp_models.audit.groups.count_columns import Dimension
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "audit" / "groups"
 
