@@ -9,7 +9,7 @@ from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import AllocationInput
 
 GROUPS = ("a", "b", "c", "d", "reference")
 

@@ -38,7 +38,7 @@ def measure(*, quick: bool) -> list[Figure]:
     say("fit")
     forecaster = clone(parts["model"]["lightgbm"])
     fitting = wall_seconds(lambda: forecaster.fit(history))
-    design, _ = forecaster.learned()
+    design, _ = forecaster.training_data()
     drawn = np.random.default_rng(0).permutation(len(design.values))[:_ROWS]
     values, booster = np.ascontiguousarray(design.values[drawn]), forecaster.estimator_.booster_
     del design

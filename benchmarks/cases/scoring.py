@@ -9,12 +9,11 @@ from benchmarks.figure import Figure, Goal
 from benchmarks.timing import in_turn, say
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.scoring.calibration import calibration
+from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
-from ilp_models.scoring.paired_tests import pairs
-from ilp_models.scoring.rank_tests import ranks
-from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
+from ilp_models.scoring.paired_tests import paired_tests
+from ilp_models.scoring.rank_tests import rank_test
 from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.distributions import LEVELS, quantiles
 
@@ -103,10 +102,10 @@ def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> Non
     table = scoring.run(replays, area_m2)
     table.summarise()
     table.skill(scoring.baseline)
-    for ask in (pairs, confidence_set, ranks):
+    for ask in (paired_tests, confidence_set, rank_test):
         ask(table)
     for replay in replays:
-        for panel in (calibration, pit_histogram, coverage_by_decile):
+        for panel in (calibration_table, pit_histogram, coverage_by_decile):
             panel(replay, scoring.bootstrap)
         consistency(replay, scoring.bootstrap, scoring.floor)
 

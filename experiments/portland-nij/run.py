@@ -25,8 +25,7 @@ from ilp_models.grid.random_search import RandomSearchGrid
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.pipeline.nij_challenge import ChallengeEntry, evaluate, replay_challenge
-from ilp_models.scoring.challenge import HORIZONS
-from ilp_models.scoring.challenge_rules import FOOT, least_cells
+from ilp_models.scoring.nij_challenge import FOOT, HORIZONS, least_cells
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))

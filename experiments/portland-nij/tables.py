@@ -10,7 +10,7 @@ import pandas as pd
 import ilp_models
 from ilp_models.domain.recipe import code_digest
 from ilp_models.pipeline.code_version import git_commit
-from ilp_models.scoring.challenge import COUNTS, HORIZONS, Pooled, pai, pei, pooled
+from ilp_models.scoring.nij_challenge import COUNTS, HORIZONS, PooledScore, pai, pei, pooled_ratio
 from ilp_models.stats.bootstrap import Bootstrap
 
 SIDES = {"PAI": 250, "PEI": 600}  # feet; PAI asks for the smallest cells, PEI for the largest
@@ -60,7 +60,7 @@ def summarise(table: pd.DataFrame, every: int) -> pd.DataFrame:
         parts = {key: _ratio(one.sort_values("cutoff"), unit[0]) for key, one in group.groupby(["entry", "grid"])}
         base = parts[BASELINE, grid(SIDES[unit[0]])]
         for (entry, place), part in parts.items():
-            own, more = pooled(*part, how), pooled(*part, how, less=base)
+            own, more = pooled_ratio(*part, how), pooled_ratio(*part, how, less=base)
             facts = dict(zip([*UNIT, "entry", "grid"], [*unit, entry, place], strict=True))
             differences = {f"difference_{name}": value for name, value in vars(more).items()}
             verdict = "baseline" if part is base else _verdict(more)
@@ -73,7 +73,7 @@ def _ratio(rows: pd.DataFrame, score: str) -> tuple[np.ndarray, np.ndarray]:
     return (caught, best) if score == "PEI" else (pai(caught, 1.0, rows["square_miles"].to_numpy(float)), events)
 
 
-def _verdict(more: Pooled) -> str:
+def _verdict(more: PooledScore) -> str:
     if np.isnan(more.low):
         return "no interval"
     return "better" if more.low > 0 else "worse" if more.high < 0 else "tie"

@@ -19,7 +19,7 @@ from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.frontier import CAPS, Frontier
 from ilp_models.audit.residents import Residents
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import AllocationInput
 from ilp_models.domain.calendar import Calendar
 
 FOLDER = Path(__file__).resolve().parent

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.panel import DIMS
-from ilp_models.scoring.noise_floor import expected_deviance
+from ilp_models.scoring.counts import noise_floor_deviance
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import log_probability, poisson_deviance
 
@@ -32,9 +32,9 @@ def main(run: Path) -> None:
     base = poisson_deviance(*_cubes(replays[BASELINE])[:2], FLOOR)
     totals = observed.sum(axis=1, keepdims=True) / expected.sum(axis=1, keepdims=True)
     known = poisson_deviance(observed, expected * totals, FLOOR)
-    right = expected_deviance(expected, FLOOR)
+    right = noise_floor_deviance(expected, FLOOR)
     cells = expected.shape[1]
-    of_chance = expected_deviance(expected.sum(axis=1, keepdims=True), FLOOR) / cells
+    of_chance = noise_floor_deviance(expected.sum(axis=1, keepdims=True), FLOOR) / cells
     rows = [
         (f"`{best}` as it forecast", poisson_deviance(observed, expected, FLOOR)),
         ("with each week's total of each crime type known beforehand", known),

@@ -1,12 +1,12 @@
 """What may be spent in each period, and what covering a cell in full takes of it."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.allocation import UNITS
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import UNITS, AllocationInput
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -18,11 +18,11 @@ class Budget:
 
     Parameters
     ----------
-    share : float, default 0.05
+    budget_share : float, default 0.05
         Share of what covering every cell in full would take; read where ``amount`` is not given.
     amount : float, optional
         Cells (a whole number) or hours for each period.
-    unit : str, default "cells"
+    budget_unit : str, default "cells"
         ``cells`` or ``hours``.
     per_cell : float, default 1
         Hours in a period that cover one cell in full, and the most that a cell gets; 1 for cells.
@@ -35,28 +35,29 @@ class Budget:
         If a number is out of its range.
     """
 
-    share: float = 0.05
+    budget_share: float = 0.05
     amount: float | None = None
-    unit: str = "cells"
+    budget_unit: str = "cells"
     per_cell: float = 1.0
     per_km2: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a budget that cannot be spent."""
-        if self.unit not in UNITS or not 0 < (self.share or 0.0) <= 1:
+        if self.budget_unit not in UNITS or not 0 < (self.budget_share or 0.0) <= 1:
             msg = (
-                f"budget needs unit in {UNITS} and 0 < share <= 1, not unit={self.unit}, share={self.share}; "
-                "where amount is given, leave share out."
+                f"budget needs budget_unit in {UNITS} and 0 < budget_share <= 1, not budget_unit={self.budget_unit}, "
+                f"budget_share={self.budget_share}. Where amount is set, omit budget_share."
             )
-        elif self.unit == "cells" and (self.per_cell != 1 or self.per_km2 != 0):
-            msg = "budget.per_cell and per_km2 are hours; set budget.unit=hours, or leave them at 1 and 0."
+        elif self.budget_unit == "cells" and (self.per_cell != 1 or self.per_km2 != 0):
+            msg = "budget.per_cell and per_km2 are hours. Set budget.budget_unit=hours, or leave them at 1 and 0."
         elif not (self.per_cell >= 0 and self.per_km2 >= 0 and 0 < self.per_cell + self.per_km2 < np.inf):
             msg = f"budget needs hours >= 0, not all 0: per_cell={self.per_cell}, per_km2={self.per_km2}."
         elif self.amount is not None and not (0 < self.amount < np.inf):
             msg = f"budget.amount={self.amount} must be a number above 0."
-        elif self.amount is not None and self.unit == "cells" and self.amount != round(self.amount):
+        elif self.amount is not None and self.budget_unit == "cells" and self.amount != round(self.amount):
             msg = (
-                f"budget.amount={self.amount} must be a whole number of cells; set budget.unit=hours for parts of one."
+                f"budget.amount={self.amount} must be a whole number of cells. "
+                "Set budget.budget_unit=hours to cover part of a cell."
             )
         else:
             return
@@ -70,8 +71,8 @@ class Budget:
         """Return what may be spent in each period."""
         whole = float(self.need(territory).sum())
         if self.amount is None:
-            given = self.share * whole
-            return max(1.0, float(round(given))) if self.unit == "cells" else given
+            given = self.budget_share * whole
+            return max(1.0, float(round(given))) if self.budget_unit == "cells" else given
         if self.amount > whole * (1 + 1e-9):
             msg = f"budget.amount={self.amount:g} is more than covering every cell takes ({whole:g}); lower it."
             raise InputError(msg)
@@ -87,3 +88,48 @@ class Budget:
             msg = "Expected values must be finite and not negative; check the forecast and the objective."
             raise InputError(msg)
         return values, self.need(territory), self.available(territory)
+
+
+Flags = npt.NDArray[np.bool_]
+
+
+def budget_from_share(budget: Budget, share: float | None) -> Budget:
+    """Return the budget, or the one that covers a share of the land in full where a share is given."""
+    if share is None:
+        return budget
+    if budget != Budget():
+        msg = f"An allocation rule takes share={share} or a budget, not both; set budget_share in the budget."
+        raise InputError(msg)
+    return Budget(budget_share=share)
+
+
+def check_sampling(share: float) -> None:
+    """Refuse a share that is none."""
+    if not 0 <= share < 1:
+        msg = f"allocation.exploration={share} must lie in [0, 1); write 10 % as 0.1."
+        raise InputError(msg)
+
+
+def sampled_cells(share: float, need: Floats, available: float) -> tuple[int, int]:
+    """Return how many whole cells the budget covers, and how many of them are drawn at random."""
+    if np.ptp(need) > 1e-9 * need.max():
+        msg = "allocation.exploration draws whole cells of equal need; set budget.per_km2=0, or exploration=0."
+        raise InputError(msg)
+    cells = math.floor(available / need[0] * (1 + 1e-9))
+    if cells < 1:
+        msg = f"A budget of {available:g} does not cover one cell ({need[0]:g}); raise it, or set exploration=0."
+        raise InputError(msg)
+    return cells, min(cells, max(1, round(share * cells)))
+
+
+def inclusion_probability(cells: int, covered: int, drawn: int) -> float:
+    """Return the probability with which a cell that was not chosen is drawn."""
+    return drawn / (cells - (covered - drawn))
+
+
+def sample_cells(chosen: Flags, drawn: int, rng: np.random.Generator) -> tuple[Flags, Floats]:
+    """Return the cells covered after a draw among those not chosen, and the probability that each had."""
+    others = np.flatnonzero(~chosen)
+    covered = chosen.copy()
+    covered[rng.choice(others, size=drawn, replace=False)] = True
+    return covered, np.where(chosen, 1.0, drawn / len(others))

@@ -1,27 +1,32 @@
 """The most valuable allocation that keeps stated constraints: one mixed-integer linear programme a period."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from ilp_models.allocation.budget import Budget
+from ilp_models.allocation.budget import (
+    Budget,
+    budget_from_share,
+    check_sampling,
+    inclusion_probability,
+    sample_cells,
+    sampled_cells,
+)
 from ilp_models.allocation.constraints import (
     Bounds,
     Constraint,
     ExposureCap,
-    coverage_rules,
-    district_rules,
-    spacing_rules,
+    contiguity_constraint,
+    coverage_constraints,
+    district_constraints,
+    spacing_constraints,
 )
-from ilp_models.allocation.contiguity import patrol_area_rule
 from ilp_models.allocation.milp import MixedIntegerProgram
-from ilp_models.allocation.random_sampling import check_sampling, inclusion_probability, sample_cells, sampled_cells
-from ilp_models.domain.allocation import Effort
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import AllocationInput, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -55,10 +60,12 @@ class Constrained:
         Whether the whole budget must be spent, where cells need the same or may be split.
     gap : float, default 0.001
         Relative gap to the best allocation at which the solver may stop; the proven one is recorded.
-    seconds : float, default 60
+    time_limit_s : float, default 60
         Time for one period.
     seed : int, default 0
         Of the draw.
+    share : float, optional
+        Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
@@ -80,22 +87,25 @@ class Constrained:
     whole: bool = True
     spend_all: bool = True
     gap: float = 1e-3
-    seconds: float = 60.0
+    time_limit_s: float = 60.0
     seed: int = 0
+    share: InitVar[float | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, share: float | None) -> None:
         """Refuse settings that no allocation could keep."""
+        object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         check_sampling(self.exploration)
         self._caps()
-        if not (self.spacing >= 0 and 0 <= self.gap < 1 and self.seconds > 0):
-            msg = (
-                f"allocation needs spacing >= 0, 0 <= gap < 1, seconds > 0, not {self.spacing, self.gap, self.seconds}."
-            )
+        if not (self.spacing >= 0 and 0 <= self.gap < 1 and self.time_limit_s > 0):
+            values = f"spacing={self.spacing}, gap={self.gap}, time_limit_s={self.time_limit_s}"
+            msg = f"allocation needs spacing >= 0, 0 <= gap < 1 and time_limit_s > 0, not {values}."
         elif self.patrol_areas is not None and not self.patrol_areas >= 1:
             msg = f"allocation.patrol_areas={self.patrol_areas} must be at least 1, or null for no such constraint."
         elif self.patrol_areas is not None and self.spacing:
             msg = "allocation.spacing keeps chosen cells apart and patrol_areas joins them; set one of them only."
-        elif not self.whole and (self.budget.unit == "cells" or self.exploration or self.spacing or self.patrol_areas):
+        elif not self.whole and (
+            self.budget.budget_unit == "cells" or self.exploration or self.spacing or self.patrol_areas
+        ):
             msg = "allocation.whole=false splits hours, without exploration, spacing or patrol areas; set whole=true."
         else:
             return
@@ -128,8 +138,8 @@ class Constrained:
         gaps = np.zeros(values.shape[1])
         for period in range(values.shape[1]):
             floors = self._floors(territory, expected[:, period], likely)
-            programme = MixedIntegerProgram(values[:, period], (*fixed, *floors), self.whole, self.gap, self.seconds)
-            chosen, gaps[period] = programme.solve(f"Period {period + 1}")
+            program = MixedIntegerProgram(values[:, period], (*fixed, *floors), self.whole, self.gap, self.time_limit_s)
+            chosen, gaps[period] = program.solve(f"Period {period + 1}")
             flags, inclusion[:, period] = chosen, chosen > 0
             if drawn:
                 rng = np.random.default_rng((self.seed, territory.draw, period))
@@ -153,12 +163,12 @@ class Constrained:
         for dimension, cap in self._caps().items():
             rules += cap.rules(territory.groups_of(dimension), likely)
         if self.districts is not None:
-            rules += district_rules(territory, need, self.districts)
+            rules += district_constraints(territory, need, self.districts)
         if self.spacing:
-            rules += spacing_rules(territory, self.spacing)
+            rules += spacing_constraints(territory, self.spacing)
         if self.patrol_areas is not None:
             most = int(np.searchsorted(np.cumsum(np.sort(need)), available * (1 + 1e-9), side="right"))
-            rules.append(patrol_area_rule(territory, self.patrol_areas, max(most, 1)))
+            rules.append(contiguity_constraint(territory, self.patrol_areas, max(most, 1)))
         return rules
 
     def _spending(self, need: Floats, available: float) -> list[Constraint]:
@@ -166,7 +176,7 @@ class Constrained:
         row, most = csr_matrix(need / need.max()), available / need.max()
         if even and self.whole:  # a number of whole cells
             most = np.floor(most + 1e-9)
-        words = f"{most * need.max():g} {self.budget.unit}"
+        words = f"{most * need.max():g} {self.budget.budget_unit}"
         high = np.array([most])
         rules = [Constraint(f"a budget of {words}", "raise the budget", row, -np.inf * np.ones(1), high)]
         if self.spend_all and (even or not self.whole):
@@ -178,5 +188,5 @@ class Constrained:
         return [
             rule
             for dimension, floor in (self.coverage or {}).items()
-            for rule in coverage_rules(territory.groups_of(dimension), floor, expected, likely)
+            for rule in coverage_constraints(territory.groups_of(dimension), floor, expected, likely)
         ]

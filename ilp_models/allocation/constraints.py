@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
+from scipy.sparse import block_array, coo_array, csr_matrix, eye_array
 from scipy.spatial import cKDTree
 
-from ilp_models.domain.allocation_input import AllocationInput, GroupsOfCells
+from ilp_models.domain.allocation import AllocationInput, GroupsOfCells
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ class ExposureCap:
                 continue
             weights = people[:, place] / people[:, place].sum() - cap * others / others.sum()
             weights = weights / np.abs(weights).max()  # a solver's tolerance is absolute
-            yield in_expectation(
+            yield expectation_constraint(
                 f"exposure of {groups.dimension}/{group} at most {cap:g} times that of {self.reference or 'the rest'}",
                 f"raise allocation.exposure.{groups.dimension}.cap",
                 weights,
@@ -83,13 +83,13 @@ class ExposureCap:
             )
 
 
-def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
+def coverage_constraints(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
     """Yield one rule a group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw."""
     _check_bounds("coverage", floor, 1.0)
     for place, group, least in _named(groups, floor):
         events = expected * groups.shares[:, place]
         if events.sum() > 0:
-            yield in_expectation(
+            yield expectation_constraint(
                 f"coverage of {groups.dimension}/{group} at least {least:g}",
                 f"lower allocation.coverage.{groups.dimension}, or raise the budget",
                 events / events.sum(),
@@ -98,7 +98,7 @@ def coverage_rules(groups: GroupsOfCells, floor: Bounds, expected: Floats, chanc
             )
 
 
-def district_rules(territory: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
+def district_constraints(territory: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
     """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw."""
     _check_bounds("districts", minimum, np.inf)
     names = territory.districts.astype(str)
@@ -120,7 +120,7 @@ def district_rules(territory: AllocationInput, need: Floats, minimum: Bounds) ->
         yield Constraint(f"at least {least:g} for district {district}", mend, csr_matrix(row), *bounds)
 
 
-def spacing_rules(territory: AllocationInput, metres: float) -> Iterator[Constraint]:
+def spacing_constraints(territory: AllocationInput, metres: float) -> Iterator[Constraint]:
     """Yield the rule that no two chosen cells have centres closer than a distance."""
     pairs = cKDTree(territory.centres).query_pairs(metres * (1 - 1e-9), output_type="ndarray")
     if len(pairs) == 0:
@@ -154,7 +154,9 @@ def spacing_rules(territory: AllocationInput, metres: float) -> Iterator[Constra
     )
 
 
-def in_expectation(name: str, mend: str, weights: Floats, bounds: tuple[float, float], chance: float) -> Constraint:
+def expectation_constraint(
+    name: str, mend: str, weights: Floats, bounds: tuple[float, float], chance: float
+) -> Constraint:
     """Return the rule low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a chance for the others."""
     shift = chance * float(weights.sum())
     low, high = (np.array([bound - shift]) for bound in bounds)
@@ -179,3 +181,35 @@ def _check_bounds(what: str, bounds: Bounds, most: float) -> None:
     if not all(0 <= float(number) <= most for number in numbers):
         msg = f"allocation.{what} needs numbers from 0 to {most:g}, not {numbers}."
         raise InputError(msg)
+
+
+def contiguity_constraint(territory: AllocationInput, areas: int, most: int) -> Constraint:
+    """Return the rule that the chosen cells are at most so many sets of touching cells.
+
+    A single commodity flows from the root of a patrol area through chosen cells that touch, and every chosen cell
+    keeps one unit of it: a cell that no root reaches through chosen cells cannot be chosen. The variables after the
+    cells are the roots (one a cell), what enters at each root, and the flow along each pair of neighbours, both ways.
+    """
+    size = len(territory.area_m2)
+    links = territory.neighbours.tocoo()
+    start, end = links.row, links.col
+    arcs = len(start)
+    cells, number = eye_array(size), np.arange(arcs)
+    ones = np.ones(arcs)
+    leaving = coo_array((ones, (start, number)), shape=(size, arcs))
+    arriving = coo_array((ones, (end, number)), shape=(size, arcs))
+    rows = [
+        [-cells, None, cells, arriving - leaving],  # what comes in less what goes out is kept by a chosen cell
+        [None, -most * cells, cells, None],  # flow enters at roots only
+        [-cells, cells, None, None],  # a root is a chosen cell
+        [-(most - 1) * leaving.T, None, None, eye_array(arcs)],  # flow leaves chosen cells only
+        [-(most - 1) * arriving.T, None, None, eye_array(arcs)],  # and reaches chosen cells only
+        [cells - territory.neighbours, -cells, None, None],  # follows from the others, and speeds up the solver
+        [None, coo_array(np.ones((1, size))), None, None],  # at most so many roots
+    ]
+    matrix = csr_matrix(block_array(rows))
+    high = np.concatenate([np.zeros(4 * size + 2 * arcs), [float(areas)]])
+    low = np.full(len(high), -np.inf)
+    low[:size] = 0.0
+    name = f"at most {areas} connected patrol area(s)"
+    return Constraint(name, "raise allocation.patrol_areas", matrix, low, high)

@@ -9,16 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.allocation.constrained import Constrained
-from ilp_models.allocation.impact import expected_share, group_impact
-from ilp_models.domain.allocation import Allocator, Effort
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import AllocationInput, Allocator, Effort, GroupsOfCells
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
 
 Floats = npt.NDArray[np.float64]
 
 CAPS: Final = (np.inf, 2.0, 1.5, 1.25, 1.1, 1.0)
-COLUMNS: Final = (
+IMPACT_COLUMNS: Final = ("dimension", "group", "exposure", "exposure_ratio", "need_adjusted_ratio", "coverage")
+FRONTIER_COLUMNS: Final = (
     *("dimension", "group", "reference", "cap", "capture", "of_uncapped", "gap"),
     *("exposure", "exposure_ratio", "need_adjusted_ratio", "coverage", "note"),
 )
@@ -45,7 +44,7 @@ class Frontier:
         Group that exposures are compared with; by default each is compared with all other residents.
     caps : sequence of float, optional
         Largest ratios of exposure, infinity for no cap, which is always among them.
-    seconds : float, default 10
+    time_limit_s : float, default 10
         Time for one period under one cap.
     parity : float, default 0.005
         How far exposure ratios may exceed a cap of 1 or less where each group is compared with all others: together
@@ -60,13 +59,13 @@ class Frontier:
     dimension: str | None = None
     reference: str | None = None
     caps: Sequence[float] = CAPS
-    seconds: float = 10.0
+    time_limit_s: float = 10.0
     parity: float = 0.005
 
     def __post_init__(self) -> None:
         """Refuse caps that are none."""
-        if not (all(float(cap) > 0 for cap in self.caps) and self.seconds > 0 and self.parity >= 0):
-            msg = f"frontier.caps={list(self.caps)} must be above 0, .inf for no cap; seconds > 0, parity >= 0."
+        if not (all(float(cap) > 0 for cap in self.caps) and self.time_limit_s > 0 and self.parity >= 0):
+            msg = f"frontier.caps={list(self.caps)} must be above 0, .inf for no cap; time_limit_s > 0, parity >= 0."
             raise InputError(msg)
 
     def run(
@@ -112,7 +111,7 @@ class Frontier:
                 "note": note,
             }
             rows.append(means.assign(reference=self.reference or "rest", **told))
-        return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
+        return pd.concat(rows, ignore_index=True)[list(FRONTIER_COLUMNS)]
 
     def _solved(
         self,
@@ -128,9 +127,9 @@ class Frontier:
         for cap in reversed(caps):
             asked = cap * (1 + self.parity) if cap <= 1 and self.reference is None else cap
             capped = {**(allocator.exposure or {}), dimension: {"cap": asked, "reference": self.reference}}
-            ruled = replace(allocator, exposure=capped, seconds=self.seconds)
+            ruled = replace(allocator, exposure=capped, time_limit_s=self.time_limit_s)
             try:
-                effort = allocate_all(ruled, value, territory, compute)
+                effort = allocate_periods(ruled, value, territory, compute)
             except (InputError, NotRunError) as error:
                 if cap == np.inf:
                     raise
@@ -141,7 +140,7 @@ class Frontier:
         return solved
 
 
-def allocate_all(allocator: Allocator, value: Floats, territory: AllocationInput, compute: Compute) -> Effort:
+def allocate_periods(allocator: Allocator, value: Floats, territory: AllocationInput, compute: Compute) -> Effort:
     """Return the effort of all periods, each solved on its own where the work runs."""
     tasks = [
         _Task(
@@ -171,3 +170,28 @@ def _better(tight: Effort, loose: Effort, value: Floats, need: Floats) -> Effort
         np.where(kept, tight.inclusion, loose.inclusion),
         loose.gap,
     )
+
+
+def expected_share(effort: Effort, need: Floats) -> Floats:
+    """Return the part of each cell that is covered, in expectation where a lottery decides."""
+    by_chance = (effort.inclusion > 0) & (effort.inclusion < 1)
+    return np.where(by_chance, effort.inclusion, effort.amount / need[:, None])
+
+
+def group_impact(share: Floats, events: Floats, groups: GroupsOfCells, reference: str | None = None) -> pd.DataFrame:
+    """Return exposure and coverage of each group under an allocation."""
+    people = groups.by_group
+    time = share.sum(axis=1)
+    others = groups.total[:, None] - people
+    if reference is not None:
+        others = np.repeat(people[:, [groups.groups.index(reference)]], people.shape[1], axis=1)
+    alive = groups.total > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exposure = time @ people / (share.shape[1] * people.sum(axis=0))
+        ratio = exposure / (time @ others / (share.shape[1] * others.sum(axis=0)))
+        burden = events.sum(axis=1) @ groups.shares
+        patrol = time @ groups.shares / time[alive].sum()
+        coverage = (share * events).sum(axis=1) @ groups.shares / burden
+        need = patrol / (burden / events[alive].sum())
+    columns = (groups.dimension, list(groups.groups), exposure, ratio, need, coverage)
+    return pd.DataFrame(dict(zip(IMPACT_COLUMNS, columns, strict=True)))

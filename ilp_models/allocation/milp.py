@@ -38,7 +38,7 @@ class MixedIntegerProgram:
         Whether cells are chosen whole or in part.
     gap : float
         Relative gap at which a solver may stop.
-    seconds : float
+    time_limit_s : float
         Time after which it must.
     """
 
@@ -46,7 +46,7 @@ class MixedIntegerProgram:
     rules: tuple[Constraint, ...]
     whole: bool
     gap: float
-    seconds: float
+    time_limit_s: float
 
     def solve(self, about: str) -> tuple[Floats, float]:
         """Return the choice and how far its value may lie below the best, relative."""
@@ -57,8 +57,8 @@ class MixedIntegerProgram:
             raise InputError(self._explained(about))
         if found.x is None:
             msg = (
-                f"{about}: no allocation was found in {self.seconds:g} s; raise allocation.seconds or allocation.gap, "
-                "or ask for less."
+                f"{about}: the solver found no allocation in {self.time_limit_s:g} s. Raise allocation.time_limit_s or "
+                "allocation.gap, or relax a constraint."
             )
             raise NotRunError(msg)
         chosen = np.clip(found.x[: len(self.value)], 0.0, 1.0)
@@ -76,7 +76,7 @@ class MixedIntegerProgram:
             A_ub=vstack([matrix[below], -matrix[above]], format="csr"),
             b_ub=np.concatenate([high[below], -low[above]]),
             bounds=(0.0, 1.0),
-            options={"time_limit": self.seconds},
+            options={"time_limit": self.time_limit_s},
         )
         if relaxed.x is None or relaxed.fun >= 0:
             return None
@@ -128,7 +128,7 @@ class MixedIntegerProgram:
         constraints = []
         if rules:
             constraints = [LinearConstraint(*_stacked(rules, width))]
-        options = {"mip_rel_gap": self.gap, "time_limit": self.seconds}
+        options = {"mip_rel_gap": self.gap, "time_limit": self.time_limit_s}
         return milp(cost, integrality=kind, bounds=Bounds(0.0, upper), constraints=constraints, options=options)
 
 

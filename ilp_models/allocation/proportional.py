@@ -1,13 +1,12 @@
 """Effort in proportion to a power of the value, no cell getting more than it can take."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.allocation.budget import Budget
-from ilp_models.domain.allocation import Effort
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.allocation.budget import Budget, budget_from_share
+from ilp_models.domain.allocation import AllocationInput, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +30,8 @@ class Proportional:
         budgets in cells.
     seed : int, default 0
         Of the draw.
+    share : float, optional
+        Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
@@ -42,14 +43,16 @@ class Proportional:
     exponent: float = 1.0
     lottery: bool = False
     seed: int = 0
+    share: InitVar[float | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, share: float | None) -> None:
         """Refuse what gives no proportion."""
+        object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         if not 0 <= self.exponent < np.inf:
             msg = f"allocation.exponent={self.exponent} must be a number >= 0."
             raise InputError(msg)
-        if self.lottery and self.budget.unit != "cells":
-            msg = "allocation.lottery draws whole cells; set budget.unit=cells, or lottery=false."
+        if self.lottery and self.budget.budget_unit != "cells":
+            msg = "allocation.lottery draws whole cells; set budget.budget_unit=cells, or lottery=false."
             raise InputError(msg)
 
     @property

@@ -1,14 +1,12 @@
 """The cells of highest value, and the same with no district getting more than its part."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.random_sampling import check_sampling, sample_cells, sampled_cells
-from ilp_models.domain.allocation import Effort
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.allocation.budget import Budget, budget_from_share, check_sampling, sample_cells, sampled_cells
+from ilp_models.domain.allocation import AllocationInput, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -29,6 +27,8 @@ class TopAreas:
         Share of the budget that goes to cells drawn at random among all others; above 0 only whole cells are covered.
     seed : int, default 0
         Of the draw.
+    share : float, optional
+        Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
@@ -39,9 +39,11 @@ class TopAreas:
     budget: Budget = field(default_factory=Budget)
     exploration: float = 0.0
     seed: int = 0
+    share: InitVar[float | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, share: float | None) -> None:
         """Refuse a share that is none."""
+        object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         check_sampling(self.exploration)
 
     @property
@@ -84,6 +86,8 @@ class Capped:
         What may be spent.
     most : float, default 0.25
         Largest share of the budget for one district; cells without a district count as one of their own.
+    share : float, optional
+        Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
@@ -93,9 +97,11 @@ class Capped:
 
     budget: Budget = field(default_factory=Budget)
     most: float = 0.25
+    share: InitVar[float | None] = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, share: float | None) -> None:
         """Refuse a share that is none."""
+        object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         if not 0 < self.most <= 1:
             msg = f"allocation.most={self.most} must lie in (0, 1]; write a quarter as 0.25."
             raise InputError(msg)
@@ -110,13 +116,13 @@ class Capped:
         values, need, available = self.budget.parts(expected_value, territory)
         names, district = np.unique(territory.districts.astype(str), return_inverse=True)
         cap = self.most * available
-        if self.budget.unit == "cells":
+        if self.budget.budget_unit == "cells":
             cap = float(np.floor(cap + 1e-9))
         room = np.minimum(np.bincount(district, weights=need, minlength=len(names)), cap)
         if room.sum() < available * (1 - 1e-9):
             msg = (
-                f"{len(names)} district(s) of at most {cap:g} {self.budget.unit} each cannot take {available:g}; raise "
-                "allocation.most, or lower the budget."
+                f"{len(names)} district(s) with at most {cap:g} {self.budget.budget_unit} each cannot take "
+                f"{available:g}. Raise allocation.most, or lower the budget."
             )
             raise InputError(msg)
         order = np.argsort(-values / need[:, None], axis=0, kind="stable")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.stats.ranking import Ranking, sizes
+from ilp_models.stats.ranking import Ranking, areas_for_density
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ class FlaggingRule:
     def _keys(self, expected: Floats) -> Floats:
         """Return what cells are ranked by, for each map."""
         if self.unit == "per_km2":
-            return expected / sizes(self.area_m2)[:, None]
+            return expected / areas_for_density(self.area_m2)[:, None]
         if self.unit == "per_resident" and self.residents is not None:
             return expected / np.where(self.residents > 0, self.residents, np.inf)[:, None]
         if self.unit == HARM and self.harm is not None:

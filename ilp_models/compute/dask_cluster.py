@@ -7,7 +7,7 @@ from typing import TypeVar
 from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 
-from ilp_models.compute.progress import watch
+from ilp_models.compute.progress import show_progress
 from ilp_models.domain.errors import StorageError
 
 Task = TypeVar("Task")
@@ -40,4 +40,4 @@ class DaskCluster:
             raise StorageError(msg) from error
         with client, parallel_config(backend="dask", client=client):
             results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)
-            return list(watch(results, len(tasks), description))
+            return list(show_progress(results, len(tasks), description))

@@ -7,7 +7,7 @@ from typing import TypeVar
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from ilp_models.compute.progress import watch
+from ilp_models.compute.progress import show_progress
 from ilp_models.domain.errors import InputError, NotRunError
 
 Task = TypeVar("Task")
@@ -41,11 +41,11 @@ class LocalProcesses:
         """Return the function's result for each task, in the order of the tasks."""
         jobs = min(cpu_count() if self.jobs == -1 else self.jobs, len(tasks))
         if jobs <= 1:
-            return list(watch(map(function, tasks), len(tasks), description))
+            return list(show_progress(map(function, tasks), len(tasks), description))
         with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
             results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)
             try:
-                return list(watch(results, len(tasks), description))
+                return list(show_progress(results, len(tasks), description))
             except TerminatedWorkerError as error:
                 msg = "The system stopped a working process, most often for want of memory: lower compute.jobs."
                 raise NotRunError(msg) from error

@@ -13,7 +13,7 @@ _QUIET_SECONDS = 30.0
 Result = TypeVar("Result")
 
 
-def watch(results: Iterable[Result], total: int, description: str) -> Iterator[Result]:
+def show_progress(results: Iterable[Result], total: int, description: str) -> Iterator[Result]:
     """Yield results as they come, and show how many are left and for how long."""
     if sys.stderr.isatty():
         yield from tqdm(results, total=total, desc=description, leave=False)

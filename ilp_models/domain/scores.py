@@ -10,7 +10,7 @@ import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.stats.bootstrap import Bootstrap, Estimate, paired_p_value
-from ilp_models.stats.pooling import parts_for, pooled_parts
+from ilp_models.stats.pooling import pooling_ratios, required_scores
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,7 +136,7 @@ class ScoreTable:
         time = np.zeros(len(wide), dtype=int) if "period" in by else pd.factorize(wide["period"], sort=True)[0]
         shape = (int(time.max()) + 1, len(groups))
         leads = (groups if "lead" in by else groups.assign(lead=wide["lead"].max()))["lead"].to_numpy(dtype=int)
-        for score, numerator, denominator in pooled_parts(wide, list(wide.columns[len(UNIT) :])):
+        for score, numerator, denominator in pooling_ratios(wide, list(wide.columns[len(UNIT) :])):
             columns = (numerator.fillna(0), denominator.fillna(0), numerator.notna())
             top, bottom, scored = (
                 np.bincount(time * shape[1] + group, column, shape[0] * shape[1]).reshape(shape).astype(float)
@@ -185,11 +185,11 @@ class ScoreTable:
         if not (rows["score"] == score).any():
             msg = f"There is no score {score!r} of {crime_type!r} at lead {lead}; see the columns of scores.csv."
             raise InputError(msg)
-        rows = rows[rows["score"].isin(parts_for(score, list(rows["score"].unique())))]
+        rows = rows[rows["score"].isin(required_scores(score, list(rows["score"].unique())))]
         wide = rows.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
         names, wide = list(wide.columns), wide.reset_index()
         name = "rmse" if score == "squared_error" else score
-        sums = next(parts for pooled, *parts in pooled_parts(wide, names) if pooled == name)
+        sums = next(parts for pooled, *parts in pooling_ratios(wide, names) if pooled == name)
         numerators, denominators = (
             wide[["period", "forecaster"]]
             .assign(part=part.astype(float))

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.explain.permutation_shap import permutation_values
-from ilp_models.explain.trees import has_log_booster, log_rate, path_values
+from ilp_models.explain.trees import has_log_booster, log_rate, path_values, shap
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -163,3 +163,14 @@ def _adds_up(method: AttributionMethod, rows: Floats, said: Floats) -> bool:
     except InputError:
         return False
     return bool(np.abs(phi.sum(axis=1) + start - said).max() <= _EXACT)
+
+
+def permutation_values(estimator: Any, values: Floats, background: Floats, seed: int) -> tuple[Floats, float]:
+    """Return SHAP values of the logarithm of a regression's rate, each row by one permutation forth and back.
+
+    They add up by construction; the seed decides how correlated columns share credit.
+    """
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    explainer = shap.PermutationExplainer(partial(log_rate, estimator), masker, seed=seed)
+    found = explainer(values, max_evals=2 * values.shape[1] + 1, silent=True)
+    return np.asarray(found.values, dtype=np.float64), float(np.ravel(found.base_values)[0])

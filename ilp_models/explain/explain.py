@@ -1,5 +1,6 @@
 """Explaining a forecaster by the way that fits it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,13 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.explain.attribution import AttributionMethod, method_for
 from ilp_models.explain.level_share import level_and_share
-from ilp_models.explain.per_type import joined
 from ilp_models.explain.robustness import PerturbationTrial
 from ilp_models.stats.ranking import Ranking
 
@@ -37,7 +37,7 @@ class Explain:
 
     Parameters
     ----------
-    top_share : float, default 0.05
+    land_share : float, default 0.05
         Share of the active land, by expected count per m2, whose cells are given reasons.
     reasons : int, default 5
         Reasons given for each of these cells.
@@ -60,7 +60,7 @@ class Explain:
         If a setting explains nothing.
     """
 
-    top_share: float = 0.05
+    land_share: float = 0.05
     reasons: int = 5
     sample: int = 500
     background: int = 100
@@ -70,10 +70,10 @@ class Explain:
 
     def __post_init__(self) -> None:
         """Refuse settings that explain nothing."""
-        if not 0 < self.top_share <= 1 or self.reasons < 1:
+        if not 0 < self.land_share <= 1 or self.reasons < 1:
             msg = (
-                f"explain.top_share={self.top_share} must lie above 0 and at most 1, and explain.reasons={self.reasons}"
-                " be at least 1."
+                f"explain.land_share={self.land_share} must be above 0 and at most 1; "
+                f"explain.reasons={self.reasons} must be at least 1."
             )
             raise InputError(msg)
         if min(self.sample, self.background, self.block) < 1 or self.refits < 0:
@@ -94,7 +94,7 @@ class Explain:
         design, estimator = forecaster.design(periods), forecaster.estimator_
         trial = self._trial
         learner = getattr(forecaster, "forecaster_", forecaster)
-        learned, counts = learner.learned() if hasattr(learner, "learned") else (design, None)
+        learned, counts = learner.training_data() if hasattr(learner, "training_data") else (design, None)
         tried = trial.rows(learned)
         method = method_for(estimator, design.values, tried[1], self.seed)
         weights = self._weights(forecast, forecaster.history_.grid.area_m2) if method.costly else None
@@ -123,7 +123,7 @@ class Explain:
         return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
 
     def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        return np.stack([Ranking.from_expected(one_type, area_m2).whole(self.top_share) for one_type in expected])
+        return np.stack([Ranking.from_expected(one_type, area_m2).whole(self.land_share) for one_type in expected])
 
     def _weights(self, forecast: RiskForecast, area_m2: npt.NDArray[np.float64]) -> xr.DataArray:
         """Return 1 for the highest cells, and for a sample of the others how many each stands for."""
@@ -173,3 +173,61 @@ def _assembled(
 def _cube(rows: Floats, shape: tuple[int, ...]) -> Floats:
     """Return rows in the order period, crime type, cell as (crime_type, cell, period, column)."""
     return np.ascontiguousarray(rows.reshape(*shape, -1).transpose(1, 2, 0, 3), dtype=np.float64)
+
+
+def joined(parts: Mapping[str, Explanation], forecast: RiskForecast, name: str) -> Explanation:
+    """Return one explanation of the forecasts of several regressions."""
+    one = next(iter(parts.values()))
+    names = [column.name for column in one.columns]
+    for kind, part in parts.items():
+        if [column.name for column in part.columns] != names:
+            msg = f"The regression of {kind} has other columns than that of {next(iter(parts))}; give all the same."
+            raise InputError(msg)
+    with np.errstate(divide="ignore"):
+        log_expected = forecast.expected.copy(data=np.log(forecast.expected.values))
+    kinds = [str(kind) for kind in log_expected.indexes["crime_type"]]
+    coords = {dim: log_expected.indexes[dim] for dim in DIMS}
+    shape = (*log_expected.shape, len(names))
+    phi, values, shares = np.zeros(shape), np.zeros(shape), np.ones(shape[:3])
+    base = log_expected.values[:, 0, 0].copy()
+    for place, kind in enumerate(kinds):
+        if kind in parts:
+            part = parts[kind]
+            phi[place], values[place] = part.attributions.values[0], part.values.values[0]
+            shares[place], base[place] = part.shares[0], part.base.values[0]
+    labels = {**coords, "feature": names}
+    whole = all(part.weights is None for part in parts.values())
+    return Explanation(
+        attributions=xr.DataArray(phi, dims=(*DIMS, "feature"), coords=labels),
+        values=xr.DataArray(values, dims=(*DIMS, "feature"), coords=labels),
+        base=xr.DataArray(base, dims=DIMS[:1], coords={"crime_type": coords["crime_type"]}),
+        log_expected=log_expected,
+        columns=one.columns,
+        forecaster=name,
+        cutoff=forecast.cutoff,
+        method=", ".join(dict.fromkeys(part.method for part in parts.values())),
+        weights=None if whole else log_expected.copy(data=shares),
+        robustness=_mean([part.robustness for part in parts.values()]),
+    )
+
+
+def _mean(tried: Sequence[Robustness | None]) -> Robustness | None:
+    """Return the mean importances and interactions of several regressions; None where one was not tried."""
+    known = [one for one in tried if one is not None]
+    if len(known) < len(tried):
+        return None
+    return Robustness(
+        perturbations=_mean_table([one.perturbations for one in known], ["feature", "family"]),
+        interventional_error=float(np.max([one.interventional_error for one in known])),
+        refits=_mean_table([one.refits for one in known], ["feature", "family"]),
+        interactions=_mean_table(
+            [one.interactions for one in known], ["first", "second", "first_family", "second_family"]
+        ),
+        rows=sum(one.rows for one in known),
+    )
+
+
+def _mean_table(tables: Sequence[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    if any(table.empty for table in tables):
+        return tables[0].head(0)
+    return pd.concat(tables, ignore_index=True).groupby(keys, sort=False).mean().reset_index()

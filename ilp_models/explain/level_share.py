@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from ilp_models.domain.explanation import SHARES, Explanation
+from ilp_models.domain.explanation import LEVEL_AND_SHARE, Explanation
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
@@ -34,6 +34,6 @@ def level_and_share(forecast: RiskForecast, share_column: Column, name: str) -> 
         columns=columns,
         forecaster=name,
         cutoff=forecast.cutoff,
-        method=SHARES,
+        method=LEVEL_AND_SHARE,
         weights=None if there.all() else forecast.expected.copy(data=there.astype(float)),
     )

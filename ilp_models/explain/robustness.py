@@ -9,11 +9,11 @@ import pandas as pd
 from sklearn.base import clone
 
 from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.explanation import Robustness
 from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.history import History
-from ilp_models.domain.robustness import Robustness
 from ilp_models.explain.attribution import AttributionMethod, TreePathShap
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate
 
@@ -25,11 +25,11 @@ _CHEAPER: Final = 10  # a costly method is tried on as many times fewer units
 class RefitLearner(Protocol):
     """A forecaster that can say what its regression learned from, and learn it anew."""
 
-    def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
+    def training_data(self) -> tuple[Design, npt.NDArray[np.float32]]:
         """Return what the regression was learned from."""
         ...
 
-    def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
+    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
         """Return the regressor fitted anew to some of the periods."""
         ...
 
@@ -117,7 +117,7 @@ class PerturbationTrial:
         halves = self.halves(len(design.periods)) if len(design.periods) >= 2 * self.block else ()
         refits = labels.copy()
         for number, kept in enumerate(halves, start=1):
-            refitted = method.for_estimator(learner.relearn(design, counts, kept))
+            refitted = method.for_estimator(learner.refit_on(design, counts, kept))
             refits[f"refit_{number}"] = _importance(refitted.attribute(sample)[0])
         perturbed, error, pairs = labels.head(0), float("nan"), pd.DataFrame()
         if isinstance(method, TreePathShap):

@@ -9,7 +9,7 @@ import shapely
 from scipy.sparse import csr_matrix
 
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import AllocationInput
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.grid import Grid
 from ilp_models.export.table import CellTable
@@ -66,7 +66,7 @@ def require_audited_terms(asked: dict[str, object], audited: dict[str, object], 
     elif not abs(ours - share) <= slack:
         msg = (
             f"Audited was a share of {share:.4g} of the land and asked are {ours:.4g} of the cells; set "
-            f"allocation.budget.share={share:.4g}, or audit with audit.share={ours:.4g}."
+            f"allocation.budget.budget_share={share:.4g}, or audit with audit.share={ours:.4g}."
         )
     elif asked["group_table"] and asked["group_table"] != audited.get("group_table"):
         msg = "The group table is not the one audited; give that table in groups, or audit with this one."

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.allocation import Allocation
-from ilp_models.domain.allocation_input import AllocationInput
+from ilp_models.domain.allocation import Allocation, AllocationInput
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay

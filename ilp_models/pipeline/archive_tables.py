@@ -12,13 +12,12 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.robustness import Robustness
 from ilp_models.domain.terms import ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 

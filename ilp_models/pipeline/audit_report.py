@@ -200,9 +200,9 @@ def _frontier(evidence: CheckContext, compute: Compute) -> pd.DataFrame:
     districts = np.full(len(grid), "", dtype=object) if grid.parents.empty else grid.parents.iloc[:, 0].to_numpy()
     expected = np.asarray(evidence.replay.expected.values, dtype=float)[:, :, periods].sum(axis=0)
     territory = replace(territory_of(grid, districts, evidence.residents), expected=expected)
-    allocator = Constrained(budget=Budget(share=evidence.share))
+    allocator = Constrained(budget=Budget(budget_share=evidence.share))
     recorded = evidence.observed[:, :, periods].sum(axis=0)
-    return Frontier(seconds=_SECONDS).run(allocator, expected, territory, compute, recorded)
+    return Frontier(time_limit_s=_SECONDS).run(allocator, expected, territory, compute, recorded)
 
 
 def _gaps(evidence: CheckContext, explanation: Explanation) -> pd.DataFrame:

@@ -17,12 +17,11 @@ from ilp_models.pipeline.backtesting import Comparison
 from ilp_models.pipeline.outputs import all_skills
 from ilp_models.pipeline.stored_forecasts import StoredForecast
 from ilp_models.report.comparison.leaderboard import Field, cost_table, leaderboard
-from ilp_models.scoring.calibration import calibration
+from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
-from ilp_models.scoring.paired_tests import pairs
-from ilp_models.scoring.rank_tests import RankTest, ranks
-from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
+from ilp_models.scoring.paired_tests import paired_tests
+from ilp_models.scoring.rank_tests import RankTest, rank_test
 from ilp_models.stats.bootstrap import Bootstrap
 
 _SEASONS: Final = {1: "January to March", 2: "April to June", 3: "July to September", 4: "October to December"}
@@ -116,21 +115,21 @@ def examine(comparison: Comparison, field: Field, floor: float, compute: Compute
         leaderboard=leaderboard(scores, skill, confidence, field),
         skill=skill,
         seasons=season_skills(scores, field.baseline),
-        pairs=_for_each(pairs, open_field),
+        pairs=_for_each(paired_tests, open_field),
         confidence=confidence,
         calibration=calibration_bins,
         pit=pit,
         coverage=coverage,
         consistency=tests,
         cost=cost_table(field),
-        ranks=ranks(open_field, lead) if several else None,
+        ranks=rank_test(open_field, lead) if several else None,
     )
 
 
 def calibrations(task: tuple[Replay, Bootstrap, float]) -> tuple[pd.DataFrame, ...]:
     """Return what is said about the calibration of one replay."""
     replay, resampling, floor = task
-    made = (make(replay, resampling) for make in (calibration, pit_histogram, coverage_by_decile))
+    made = (make(replay, resampling) for make in (calibration_table, pit_histogram, coverage_by_decile))
     return *made, consistency(replay, resampling, floor)
 
 

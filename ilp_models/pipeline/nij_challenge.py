@@ -15,7 +15,7 @@ from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.history import History
-from ilp_models.scoring.challenge import COUNTS, HORIZONS, Referee, expected_within
+from ilp_models.scoring.nij_challenge import COUNTS, HORIZONS, NijScorer, expected_within
 
 COLUMNS: Final = ("entry", "grid", "cutoff", "horizon", "days", "crime_type", "square_miles", *COUNTS)
 
@@ -122,7 +122,7 @@ def _tallies(season: Season) -> Iterator[pd.DataFrame]:
     events = season.events if entry.crime_types is None else season.events.of_types(entry.crime_types)
     calendar = Calendar("week", season.cutoffs[0].day_name().lower())
     grid = entry.places.build(events.known_at(season.cutoffs[0]))
-    referee = Referee(grid, events, entry.cells)
+    referee = NijScorer(grid, events, entry.cells)
     forecaster = clone(entry.forecaster)
     for place, cutoff in enumerate(season.cutoffs):
         history = History.from_events(cutoff, events, grid, calendar)
@@ -132,6 +132,6 @@ def _tallies(season: Season) -> Iterator[pd.DataFrame]:
             if cutoff + pd.Timedelta(days=days) > events.end:
                 continue
             expected = forecast.expected.values[..., 0] if entry.weeks == 1 else expected_within(forecast, days)
-            table = referee.tally(expected, cutoff, days)
+            table = referee.count_hits(expected, cutoff, days)
             table = table.assign(entry=entry.name, grid=entry.grid, cutoff=cutoff, horizon=horizon, days=days)
             yield table.assign(square_miles=referee.square_miles)

@@ -9,10 +9,14 @@ import xarray as xr
 
 from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
-from ilp_models.allocation.frontier import COLUMNS as FRONTIER_COLUMNS
-from ilp_models.allocation.frontier import Frontier, allocate_all
-from ilp_models.allocation.impact import COLUMNS as GROUP_COLUMNS
-from ilp_models.allocation.impact import expected_share, group_impact
+from ilp_models.allocation.frontier import (
+    FRONTIER_COLUMNS,
+    IMPACT_COLUMNS,
+    Frontier,
+    allocate_periods,
+    expected_share,
+    group_impact,
+)
 from ilp_models.allocation.objective import Objective
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
@@ -69,7 +73,7 @@ class PlanTask:
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)
-        share = budget.share if budget.amount is None else available / float(need.sum())
+        share = budget.budget_share if budget.amount is None else available / float(need.sum())
         asked = {"unit": self.unit, "share": share, "group_table": self.groups.digest() if known else ""}
         slack = 1e-9 if budget.amount is None else float(need.max() / need.sum())
         require_audited_terms(asked, dict(self.decision.report.header), slack)
@@ -78,7 +82,7 @@ class PlanTask:
         ranked = value_per_unit(value, self.unit, territory)
         counts = expected.sum(axis=0)
         territory = replace(territory, expected=counts)
-        effort = allocate_all(self.allocator, ranked, territory, self.compute)
+        effort = allocate_periods(self.allocator, ranked, territory, self.compute)
         effort = changed(effort, changes, grid.cells, forecast.periods)
         allocation = self._noun(effort, value, (need, available), changes)
         part = expected_share(effort, need)
@@ -97,7 +101,7 @@ class PlanTask:
             gap=effort.gap,
             territory=territory,
             grid=grid,
-            groups=pd.concat(means, ignore_index=True) if means else pd.DataFrame(columns=list(GROUP_COLUMNS)),
+            groups=pd.concat(means, ignore_index=True) if means else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
             frontier=priced,
             choice=choice,
             past=None if kept is None else kept.replay,
@@ -127,7 +131,7 @@ class PlanTask:
         return Allocation(
             effort=cube(effort.amount),
             budget=available,
-            unit=self.allocator.budget.unit,
+            unit=self.allocator.budget.budget_unit,
             objective=self.objective.name,
             allocator=self.allocator.name,
             covered=cube(expected_share(effort, need) * value),

@@ -26,7 +26,7 @@ from ilp_models.pipeline.run_folder import user
 from ilp_models.pipeline.study import Study
 from ilp_models.report.page import Report
 from ilp_models.report.weekly_report import WeeklyEvidence, compose_weekly
-from ilp_models.scoring.calibration import calibration
+from ilp_models.scoring.calibration import calibration_table
 
 _LOG = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def write_page(results: Results, report: Report, baseline: str, folder: Path) ->
         baseline=baseline,
         protocol=comparison.protocol,
         hit_curves=comparison.hit_curves(),
-        calibration=calibration(replay, comparison.scores.resampling.for_lead(1 + comparison.scores.delay)),
+        calibration=calibration_table(replay, comparison.scores.resampling.for_lead(1 + comparison.scores.delay)),
         decision=judgement.decision,
         intake=study.intake,
         provenance={

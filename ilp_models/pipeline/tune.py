@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
-from ilp_models.compute.progress import watch
+from ilp_models.compute.progress import show_progress
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         tuning.opened(Path(str(config["output"])).absolute() / "tuning", key) as trials,
     ):
         made = trials.run(tuning.trials, start, judge.judge)
-        for trial in watch(made, max(tuning.trials - len(trials.judged), 0), "tune"):
+        for trial in show_progress(made, max(tuning.trials - len(trials.judged), 0), "tune"):
             _record(tracked, trial, forecaster, tuning.score)
         tuned = _tuned(trials, judge, forecaster, key)
         for path in (*tuned.write(folder), folder / "intake.json"):
@@ -158,7 +158,12 @@ def _judge(  # noqa: PLR0913 - the parts of the task
 def _fingerprint(judge: PastJudge, forecaster: str) -> str:
     """Return the key of the study: other settings, records, code, space or score are another study."""
     study, scoring = judge.study, judge.scoring
-    ways = {"floor": scoring.floor, "shares": scoring.shares, "area_share": scoring.area_share, "harm": scoring.harm}
+    ways = {
+        "floor": scoring.floor,
+        "shares": scoring.land_shares,
+        "area_share": scoring.curve_land_share,
+        "harm": scoring.harm,
+    }
     config = {"recipe": study.recipes([forecaster])[forecaster], "tuning": judge.tuning.identity, "scoring": ways}
     return Recipe(config, study.events.digest(), study.tags()["code"]).fingerprint
 

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, rank
+from ilp_models.scoring.hot_spots import flagged_events, hit_rate_area, hit_rates, prediction_efficiencies, rank_cells
 
 Floats = npt.NDArray[np.float64]
 
-PREFIX: Final = "harm_"
+HARM_PREFIX: Final = "harm_"
 
 
 def harm_scores(
@@ -24,11 +24,13 @@ def harm_scores(
     done = observed * weights[:, None, None]
     total = done.sum(axis=1)
     mine, best = (
-        rank(np.tensordot(weights, cube, axes=1)[None], area_m2) * len(weights) for cube in (expected, observed)
+        rank_cells(np.tensordot(weights, cube, axes=1)[None], area_m2) * len(weights) for cube in (expected, observed)
     )
-    caught = hits(mine, done, shares)
+    caught = flagged_events(mine, done, shares)
     scores = (
-        {"total": total} | hit_rates(caught, total, shares) | efficiencies(caught, hits(best, done, shares), shares)
+        {"total": total}
+        | hit_rates(caught, total, shares)
+        | prediction_efficiencies(caught, flagged_events(best, done, shares), shares)
     )
-    scores |= {"pai_area": hit_area(mine, done, up_to)}
-    return {f"{PREFIX}{name}": value for name, value in scores.items()}
+    scores |= {"pai_area": hit_rate_area(mine, done, up_to)}
+    return {f"{HARM_PREFIX}{name}": value for name, value in scores.items()}

@@ -16,17 +16,17 @@ Floats = npt.NDArray[np.float64]
 CURVE: Final = tuple(np.linspace(0.0, 1.0, 101).round(2).tolist())
 
 
-def label(share: float) -> str:
+def share_label(share: float) -> str:
     """Return the ending of the scores at a share of land."""
     return f"{100 * share:02g}"
 
 
-def rank(expected: Floats, area_m2: Floats) -> list[Ranking]:
+def rank_cells(expected: Floats, area_m2: Floats) -> list[Ranking]:
     """Return the ranking of the land for each crime type, each period on its own."""
     return [Ranking.from_expected(of_type, area_m2) for of_type in expected]
 
 
-def hits(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
+def flagged_events(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
     """Return the events on flagged land."""
     return np.array(
         [
@@ -36,7 +36,7 @@ def hits(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float])
     )
 
 
-def hit_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Floats:
+def hit_rate_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Floats:
     """Return the area under the curve of hit rate against land, as a multiple of what chance would have.
 
     It is the mean hit rate over all shares of land from 0 to ``up_to``, divided by that of a random map, which is
@@ -61,12 +61,12 @@ def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[s
     scores = {}
     for share, flagged_events in zip(shares, caught, strict=True):
         rate = np.divide(flagged_events, events, out=np.full(events.shape, np.nan), where=events > 0)
-        scores[f"hit_rate_{label(share)}"] = rate
-        scores[f"pai_{label(share)}"] = rate / share
+        scores[f"hit_rate_{share_label(share)}"] = rate
+        scores[f"pai_{share_label(share)}"] = rate / share
     return scores
 
 
-def efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+def prediction_efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
     """Return the PEI at each share of land, and the events it is measured by.
 
     PEI, the prediction efficiency index, is events caught / events an oracle of the counts catches on the same
@@ -74,8 +74,8 @@ def efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[
     """
     scores = {}
     for share, mine, most in zip(shares, caught, best, strict=True):
-        scores[f"pei_{label(share)}"] = np.divide(mine, most, out=np.full(most.shape, np.nan), where=most > 0)
-        scores[f"oracle_hits_{label(share)}"] = most
+        scores[f"pei_{share_label(share)}"] = np.divide(mine, most, out=np.full(most.shape, np.nan), where=most > 0)
+        scores[f"oracle_hits_{share_label(share)}"] = most
     return scores
 
 
@@ -86,7 +86,7 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
     events = observed.sum(axis=(1, 2))
     rates = []
     for rank_by in (np.asarray(replay.expected.values, dtype=float), observed):
-        caught = hits(rank(rank_by, land), observed, shares).sum(axis=2)
+        caught = flagged_events(rank_cells(rank_by, land), observed, shares).sum(axis=2)
         rates.append(np.column_stack((caught, caught.sum(axis=1))))
     total = np.append(events, events.sum())
     kept = total > 0
@@ -101,3 +101,45 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
             "oracle": (rates[1][:, kept] / total[kept]).T.ravel(),
         }
     )
+
+
+def recapture_rates(
+    rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], ahead: int
+) -> dict[str, Floats]:
+    """Return the recapture rate index at each share of land, and what it is pooled from.
+
+    The index of Levine (2008): share of the events on the flagged land, over the share that the same land had before
+    it was flagged, ``(now / events now) / (then / events then)``; 1 where hot spots stay as hot as they were. Then is
+    the last period known when the forecast was made.
+    """
+    events = observed.sum(axis=1)
+    late, early = slice(ahead, None), slice(None, -ahead)
+    both = (events[:, late] > 0) & (events[:, early] > 0)
+    total = np.where(both, events[:, late] + events[:, early], np.nan)
+    scores: dict[str, Floats] = {}
+    for share in shares:
+        now, then, rate = (np.full(events.shape, np.nan) for _ in range(3))
+        for kind, ranking in enumerate(rankings):
+            flagged = ranking.flagged(share)[:, late]
+            now[kind, late], then[kind, late] = (
+                np.einsum("ij,ij->j", flagged, observed[kind, :, when]) for when in (late, early)
+            )
+        now[:, late] *= events[:, early] / total
+        then[:, late] *= events[:, late] / total
+        np.divide(now, then, out=rate, where=then > 0)
+        name = share_label(share)
+        scores |= {f"rri_{name}": rate, f"recaptured_now_{name}": now, f"recaptured_then_{name}": then}
+    return scores
+
+
+def displacement_shares(rankings: Sequence[Ranking], area_m2: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+    """Return the share of the flagged land that was not flagged in the period before."""
+    scores = {}
+    for share in shares:
+        moved = []
+        for ranking in rankings:
+            flagged = ranking.flagged(share)
+            kept = area_m2 @ np.minimum(flagged[:, 1:], flagged[:, :-1])
+            moved.append(np.concatenate(([np.nan], np.clip(1 - kept / (share * area_m2.sum()), 0.0, 1.0))))
+        scores[f"displacement_{share_label(share)}"] = np.array(moved)
+    return scores

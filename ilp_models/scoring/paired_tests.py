@@ -27,7 +27,7 @@ _COLUMNS: Final = (
 )
 
 
-def pairs(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> pd.DataFrame:
+def paired_tests(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> pd.DataFrame:
     """Return the difference in score of every pair of forecasters, with an interval, a test and a verdict."""
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)

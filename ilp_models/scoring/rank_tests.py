@@ -38,7 +38,7 @@ class RankTest:
     n: int
 
 
-def ranks(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> RankTest:
+def rank_test(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> RankTest:
     """Return the mean ranks of the forecasters and their critical difference (Demsar 2006).
 
     Neighbouring periods are not independent, as the test wants its cases to be: means over blocks of periods are

@@ -13,14 +13,21 @@ from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
 from ilp_models.scoring.comparability import check
-from ilp_models.scoring.counts import distribution_scores, mean_scores
-from ilp_models.scoring.harm import PREFIX, harm_scores
-from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_rates, hits, label, rank
-from ilp_models.scoring.noise_floor import expected_deviance
-from ilp_models.scoring.stability import displacements, recaptures
+from ilp_models.scoring.counts import distribution_scores, mean_scores, noise_floor_deviance
+from ilp_models.scoring.harm import HARM_PREFIX, harm_scores
+from ilp_models.scoring.hot_spots import (
+    displacement_shares,
+    flagged_events,
+    hit_rate_area,
+    hit_rates,
+    prediction_efficiencies,
+    rank_cells,
+    recapture_rates,
+    share_label,
+)
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import half_mean_difference
-from ilp_models.stats.pooling import LARGER, SMALLER, direction
+from ilp_models.stats.pooling import LARGER_IS_BETTER, SMALLER_IS_BETTER, direction
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,10 +38,10 @@ class Scoring:
 
     Parameters
     ----------
-    shares : sequence of float
+    land_shares : sequence of float
         Shares of the active land at which hit rate, PAI, PEI, recapture and displacement are taken, above 0 and up
         to 1.
-    area_share : float, default 0.20
+    curve_land_share : float, default 0.20
         Share of the active land up to which the area under the hit-rate curve is taken, above 0 and up to 1.
     harm : mapping of str to float, optional
         Harm of one event of each crime type; gives the scores ``harm_...``.
@@ -51,8 +58,8 @@ class Scoring:
         If a setting is out of its range.
     """
 
-    shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
-    area_share: float = 0.20
+    land_shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
+    curve_land_share: float = 0.20
     harm: Mapping[str, float] | None = None
     floor: float = 0.005
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
@@ -60,14 +67,14 @@ class Scoring:
 
     def __post_init__(self) -> None:
         """Refuse shares and floors that make no score."""
-        if not self.shares or not all(0 < share <= 1 for share in self.shares):
-            msg = f"scoring.shares={list(self.shares)} must be shares of land above 0 and up to 1, such as 0.05."
+        if not self.land_shares or not all(0 < share <= 1 for share in self.land_shares):
+            msg = f"scoring.land_shares={list(self.land_shares)} must be above 0 and at most 1, such as 0.05."
             raise InputError(msg)
-        if len({label(share) for share in self.shares}) < len(self.shares):
-            msg = f"scoring.shares={list(self.shares)} names a share twice; name each once."
+        if len({share_label(share) for share in self.land_shares}) < len(self.land_shares):
+            msg = f"scoring.land_shares={list(self.land_shares)} names a share twice; name each once."
             raise InputError(msg)
-        if not 0 < self.area_share <= 1:
-            msg = f"scoring.area_share={self.area_share} must be a share of land above 0 and up to 1, such as 0.2."
+        if not 0 < self.curve_land_share <= 1:
+            msg = f"scoring.curve_land_share={self.curve_land_share} must be above 0 and at most 1, such as 0.2."
             raise InputError(msg)
         wrong = {name: weight for name, weight in (self.harm or {}).items() if not 0 <= weight < np.inf}
         if wrong:
@@ -80,15 +87,16 @@ class Scoring:
     def check_score(self, score: str, setting: str) -> None:
         """Return nothing if a score is one of those made here of which one way is better, before any work is done."""
         direction(score)
-        stems = [stem for stem in LARGER if self.harm is not None or not stem.startswith(PREFIX)]
-        ends = {stem: [*map(label, self.shares), *(["area"] if stem.endswith("pai") else [])] for stem in stems}
-        made = [*SMALLER, *(f"{stem}_{end}" for stem in stems for end in ends[stem])]
-        if score not in made:
-            near = difflib.get_close_matches(score, made, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"It makes {', '.join(made)}."
-            if score.startswith(PREFIX) and self.harm is None:
+        stems = [stem for stem in LARGER_IS_BETTER if self.harm is not None or not stem.startswith(HARM_PREFIX)]
+        labels = [share_label(share) for share in self.land_shares]
+        ends = {stem: [*labels, *(["area"] if stem.endswith("pai") else [])] for stem in stems}
+        known = [*SMALLER_IS_BETTER, *(f"{stem}_{end}" for stem in stems for end in ends[stem])]
+        if score not in known:
+            near = difflib.get_close_matches(score, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Scores: {', '.join(known)}."
+            if score.startswith(HARM_PREFIX) and self.harm is None:
                 hint = "Set scoring.harm, a weight for every crime type."
-            msg = f"{setting}={score} is no score that scoring.shares={list(self.shares)} and scoring.harm make. {hint}"
+            msg = f"{setting}={score} is unknown with scoring.land_shares={list(self.land_shares)}. {hint}"
             raise InputError(msg)
 
     def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
@@ -106,7 +114,7 @@ class Scoring:
         for replay in replays:
             if replay.lead not in best:
                 observed = np.asarray(replay.observed.values, dtype=float)
-                best[replay.lead] = hits(rank(observed, land), observed, self.shares)
+                best[replay.lead] = flagged_events(rank_cells(observed, land), observed, self.land_shares)
             scores = self._scores(replay, land, best[replay.lead])
             deviance.setdefault(replay.forecaster, []).append(float(scores["deviance"].mean()))
             parts.append(_rows(replay.forecaster, replay, scores))
@@ -129,32 +137,38 @@ class Scoring:
     def _places(self, replay: Replay, rank_by: Floats, area_m2: Floats, best: Floats) -> dict[str, Floats]:
         """Return the scores of land that is flagged by some expected counts."""
         observed, _ = _counts(replay)
-        rankings = rank(rank_by, area_m2)
-        caught = hits(rankings, observed, self.shares)
-        scores = hit_rates(caught, observed.sum(axis=1), self.shares) | efficiencies(caught, best, self.shares)
-        scores["pai_area"] = hit_area(rankings, observed, self.area_share)
-        scores |= recaptures(rankings, observed, self.shares, replay.lead + replay.delay)
-        return scores | displacements(rankings, area_m2, self.shares) | self._harm(replay, rank_by, observed, area_m2)
+        rankings = rank_cells(rank_by, area_m2)
+        caught = flagged_events(rankings, observed, self.land_shares)
+        scores = hit_rates(caught, observed.sum(axis=1), self.land_shares) | prediction_efficiencies(
+            caught, best, self.land_shares
+        )
+        scores["pai_area"] = hit_rate_area(rankings, observed, self.curve_land_share)
+        scores |= recapture_rates(rankings, observed, self.land_shares, replay.lead + replay.delay)
+        return (
+            scores
+            | displacement_shares(rankings, area_m2, self.land_shares)
+            | self._harm(replay, rank_by, observed, area_m2)
+        )
 
     def _harm(self, replay: Replay, rank_by: Floats, counts: Floats, area_m2: Floats) -> dict[str, Floats]:
         if self.harm is None:
             return {}
         weights = harm_weights(self.harm, replay.crime_types, "scoring.harm")
-        return harm_scores(rank_by, counts, area_m2, weights, self.shares, self.area_share)
+        return harm_scores(rank_by, counts, area_m2, weights, self.land_shares, self.curve_land_share)
 
     def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
         """Return what is expected of forecasts whose rates are the truth, of counts with Poisson noise."""
         _, expected = _counts(replay)
-        total, rankings = expected.sum(axis=1), rank(expected, area_m2)
+        total, rankings = expected.sum(axis=1), rank_cells(expected, area_m2)
         scores = {
-            "deviance": expected_deviance(expected, self.floor).mean(axis=1),
+            "deviance": noise_floor_deviance(expected, self.floor).mean(axis=1),
             "crps": half_mean_difference(expected, 0.0).mean(axis=1),
             "brier_any": (np.exp(-expected) * -np.expm1(-expected)).mean(axis=1),
             "expected_total": total,
             "observed_total": total,
-            "pai_area": hit_area(rankings, expected, self.area_share),
+            "pai_area": hit_rate_area(rankings, expected, self.curve_land_share),
         }
-        scores |= hit_rates(hits(rankings, expected, self.shares), total, self.shares)
+        scores |= hit_rates(flagged_events(rankings, expected, self.land_shares), total, self.land_shares)
         harm = self._harm(replay, expected, expected, area_m2)
         return scores | {name: values for name, values in harm.items() if "pei" not in name and "oracle" not in name}
 

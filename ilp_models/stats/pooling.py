@@ -17,30 +17,30 @@ _SUMS: Final = (
     "harm_total",
     "harm_oracle_hits",
 )
-SMALLER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
-LARGER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
+SMALLER_IS_BETTER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
+LARGER_IS_BETTER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
 
 
 def direction(score: str) -> int:
     """Return which way of a score is better."""
-    if score in SMALLER:
+    if score in SMALLER_IS_BETTER:
         return -1
-    if score.rpartition("_")[0] in LARGER:
+    if score.rpartition("_")[0] in LARGER_IS_BETTER:
         return 1
     msg = (
         f"Forecasters cannot be told apart by {score!r}: no way of it is better. "
-        f"Choose one of {', '.join(SMALLER)} or {', '.join(f'{name}_05' for name in LARGER)}."
+        f"Choose one of {', '.join(SMALLER_IS_BETTER)} or {', '.join(f'{name}_05' for name in LARGER_IS_BETTER)}."
     )
     raise InputError(msg)
 
 
-def parts_for(score: str, names: Sequence[str]) -> list[str]:
+def required_scores(score: str, names: Sequence[str]) -> list[str]:
     """Return those of the stored scores that the pool of one score is made from."""
     wanted = {score, score.replace("pei_", "hit_rate_")}
     return [name for name in names if name in wanted or _is_sum(name)]
 
 
-def pooled_parts(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
+def pooling_ratios(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
     """Yield each score with the numerator and the denominator of its pooled value."""
     for name in names:
         values = wide[name]

@@ -37,7 +37,7 @@ class Ranking:
         """Return the ranking of cells by expected count per square metre."""
         values, land = np.asarray(expected, dtype=float), np.asarray(area_m2, dtype=float)
         _check(values, land)
-        return cls.from_values(values / sizes(land)[:, None], land)
+        return cls.from_values(values / areas_for_density(land)[:, None], land)
 
     @classmethod
     def from_values(cls, key: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
@@ -73,13 +73,13 @@ class Ranking:
         return result
 
 
-def sizes(area_m2: Floats) -> Floats:
+def areas_for_density(area_m2: Floats) -> Floats:
     """Return areas to divide by: one for all where they differ only by the scale of a projection."""
     mean = area_m2.mean()
     return np.full_like(area_m2, mean) if np.ptp(area_m2) < _ALIKE * mean else area_m2
 
 
-def flagged(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic], share: float) -> Floats:
+def flag_top_share(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic], share: float) -> Floats:
     """Return the fraction of each cell that is flagged when exactly a share of the active land can be.
 
     Cells are taken by expected count per square metre; cells tied at the edge share what is left in proportion

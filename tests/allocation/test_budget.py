@@ -3,33 +3,33 @@ import pytest
 
 from ilp_models.allocation.budget import Budget
 from ilp_models.domain.errors import InputError
-from tests.allocation.towns import town
+from tests.allocation.allocation_inputs import town
 
 
 def test_a_share_of_cells_is_rounded_to_whole_cells_and_never_to_none():
-    assert Budget(share=0.05).available(town(10, 14)) == 7
-    assert Budget(share=0.001).available(town()) == 1
+    assert Budget(budget_share=0.05).available(town(10, 14)) == 7
+    assert Budget(budget_share=0.001).available(town()) == 1
     assert Budget(amount=3).available(town()) == 3
 
 
 def test_hours_cover_cells_by_their_size():
-    budget = Budget(amount=10, unit="hours", per_cell=1, per_km2=4)
+    budget = Budget(amount=10, budget_unit="hours", per_cell=1, per_km2=4)
     np.testing.assert_allclose(budget.need(town()), 2.0)
     assert budget.available(town()) == 10
-    assert Budget(share=0.5, unit="hours", per_cell=2).available(town()) == pytest.approx(12)
+    assert Budget(budget_share=0.5, budget_unit="hours", per_cell=2).available(town()) == pytest.approx(12)
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"unit": "money"}, "unit in"),
-        ({"share": 0}, "0 < share"),
-        ({"share": None, "amount": 2}, "share=None; where amount is given, leave share out"),
+        ({"budget_unit": "money"}, "budget_unit in"),
+        ({"budget_share": 0}, "0 < budget_share"),
+        ({"budget_share": None, "amount": 2}, "budget_share=None. Where amount is set, omit budget_share"),
         ({"amount": 2.5}, "whole number of cells"),
         ({"amount": -1}, "above 0"),
         ({"amount": float("nan")}, "above 0"),
-        ({"per_cell": 2}, "set budget.unit=hours"),
-        ({"unit": "hours", "per_cell": 0}, "not all 0"),
+        ({"per_cell": 2}, "Set budget.budget_unit=hours"),
+        ({"budget_unit": "hours", "per_cell": 0}, "not all 0"),
     ],
 )
 def test_a_budget_that_cannot_be_spent_is_refused(settings, words):

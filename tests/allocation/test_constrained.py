@@ -14,7 +14,7 @@ from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.domain.errors import InputError
-from tests.allocation.towns import town, values
+from tests.allocation.allocation_inputs import town, values
 
 SEEDS = st.integers(0, 10_000)
 EXACT = {"gap": 0.0}
@@ -138,7 +138,7 @@ def test_every_district_gets_its_minimum():
 
 def test_hours_may_be_split_and_keep_the_caps():
     ground, worth = town(), values(town())
-    budget = Budget(amount=7, unit="hours", per_cell=2)
+    budget = Budget(amount=7, budget_unit="hours", per_cell=2)
     cap = {"origin": {"cap": 1.0}}
     split = Constrained(budget, exposure=cap, whole=False).allocate(worth, ground)
     whole = Constrained(budget, exposure={"origin": {"cap": 1.2}}, **EXACT).allocate(worth, ground)
@@ -163,7 +163,7 @@ def test_a_large_town_is_solved_near_the_bound_of_its_relaxation():
     ground, worth = town(20, 20), values(town(20, 20))
     settings = {"exposure": {"origin": {"cap": 1.02}}, "coverage": {"origin": 0.3}}
     quick = Constrained(Budget(amount=40), gap=0.01, **settings).allocate(worth, ground)
-    exact = Constrained(Budget(amount=40), gap=0.0, seconds=30, **settings).allocate(worth, ground)
+    exact = Constrained(Budget(amount=40), gap=0.0, time_limit_s=30, **settings).allocate(worth, ground)
     assert quick.gap[0] <= 0.01
     assert worth_of(quick, worth) <= worth_of(exact, worth) * (1 + 1e-9)
     assert worth_of(exact, worth) <= worth_of(quick, worth) * (1 + quick.gap[0] + 1e-9)

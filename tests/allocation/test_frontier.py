@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
-from ilp_models.allocation.frontier import CAPS, Frontier, allocate_all
-from ilp_models.allocation.impact import expected_share, group_impact
+from ilp_models.allocation.frontier import CAPS, Frontier, allocate_periods, expected_share, group_impact
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.domain.errors import InputError
-from tests.allocation.towns import Groups, Here, town, values
+from tests.allocation.allocation_inputs import Groups, Here, town, values
 
 GROUPS = ("hill", "shore", "field")
 
@@ -46,7 +45,7 @@ def test_a_looser_cap_never_covers_less_of_what_is_expected(seed, reference):
     # against the rest, a cap of 1 on every group demands near equality, which so few cells cannot give
     caps = CAPS if reference else CAPS[:-1]
     rule = Constrained(Budget(amount=6), gap=0.02)
-    table = Frontier(reference=reference, caps=caps, seconds=2).run(rule, worth, ground, Here())
+    table = Frontier(reference=reference, caps=caps, time_limit_s=2).run(rule, worth, ground, Here())
     points = table.drop_duplicates("cap")
     assert list(points["cap"]) == list(caps)
     kept = points.dropna(subset="capture")
@@ -87,7 +86,9 @@ def test_without_groups_there_is_no_frontier():
 def test_periods_solved_one_by_one_are_those_solved_together():
     ground, worth = town(5, 6), values(town(5, 6), 3)
     rule = Constrained(Budget(amount=4), exposure={"origin": {"cap": 1.1}}, gap=0.0)
-    np.testing.assert_array_equal(allocate_all(rule, worth, ground, Here()).amount, rule.allocate(worth, ground).amount)
+    np.testing.assert_array_equal(
+        allocate_periods(rule, worth, ground, Here()).amount, rule.allocate(worth, ground).amount
+    )
 
 
 def test_parity_of_all_groups_is_met_within_what_is_stated():

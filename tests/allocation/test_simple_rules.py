@@ -9,7 +9,7 @@ from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.proportional import Proportional, systematic
 from ilp_models.allocation.top_areas import Capped, TopAreas
 from ilp_models.domain.errors import InputError
-from tests.allocation.towns import town, values
+from tests.allocation.allocation_inputs import town, values
 
 SEEDS = st.integers(0, 10_000)
 
@@ -26,7 +26,7 @@ def test_top_areas_cover_as_much_as_any_choice_of_as_many_cells(seed, cells):
 
 def test_the_last_cell_gets_the_hours_that_are_left():
     worth = np.arange(12.0)[::-1, None]
-    effort = TopAreas(Budget(amount=5, unit="hours", per_cell=2)).allocate(worth, town())
+    effort = TopAreas(Budget(amount=5, budget_unit="hours", per_cell=2)).allocate(worth, town())
     np.testing.assert_allclose(effort.amount[:4, 0], [2, 2, 1, 0])
 
 
@@ -39,7 +39,7 @@ def test_ties_are_broken_in_the_order_of_cells():
 @settings(max_examples=60, deadline=None)
 def test_proportional_effort_spends_the_budget_within_each_cell_and_in_proportion(seed, share, exponent, unit):
     worth = values(town(), 2, seed)
-    budget = Budget(share=share, unit=unit, **({"per_cell": 3.0} if unit == "hours" else {}))
+    budget = Budget(budget_share=share, budget_unit=unit, **({"per_cell": 3.0} if unit == "hours" else {}))
     effort = Proportional(budget, exponent).allocate(worth, town())
     need = budget.need(town())[:, None]
     np.testing.assert_allclose(effort.amount.sum(axis=0), budget.available(town()))
@@ -94,7 +94,7 @@ def test_no_district_gets_more_than_its_cap(seed, most):
 
 
 def test_caps_that_cannot_take_the_budget_say_what_to_raise():
-    with pytest.raises(InputError, match=r"2 district\(s\) of at most 1 cells each cannot take 4; raise"):
+    with pytest.raises(InputError, match=r"2 district\(s\) with at most 1 cells each cannot take 4\. Raise"):
         Capped(Budget(amount=4), 0.4).allocate(values(town()), town())
 
 
@@ -124,7 +124,7 @@ def test_exploration_needs_cells_of_equal_need():
     from dataclasses import replace
 
     uneven = replace(town(), area_m2=np.linspace(1e5, 2e5, 12))
-    rule = TopAreas(Budget(amount=5, unit="hours", per_cell=1, per_km2=9), exploration=0.1)
+    rule = TopAreas(Budget(amount=5, budget_unit="hours", per_cell=1, per_km2=9), exploration=0.1)
     with pytest.raises(InputError, match="equal need"):
         rule.allocate(values(town()), uneven)
 
@@ -137,7 +137,7 @@ def test_exploration_needs_cells_of_equal_need():
         lambda: Capped(most=0),
         lambda: Proportional(exponent=-1),
         lambda: Proportional(exponent=float("nan")),
-        lambda: Proportional(Budget(unit="hours"), lottery=True),
+        lambda: Proportional(Budget(budget_unit="hours"), lottery=True),
     ],
 )
 def test_settings_out_of_range_are_refused(make):

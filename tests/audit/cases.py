@@ -14,13 +14,12 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import COLUMNS as TRAJECTORY
 from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.robustness import Robustness
 from tests.builders import square_grid
 
 CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"

@@ -13,7 +13,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.explain.explain import Explain
 from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, forecast_on, history_of, poisson_counts, square_grid
-from tests.explain.regressions import TYPES, WEEK, Fake, fitted, learner
+from tests.explain.fitted_regressions import TYPES, WEEK, Fake, fitted, learner
 
 
 @pytest.mark.parametrize("with_offset", [True, False])
@@ -53,7 +53,7 @@ def test_top_cells_get_their_reasons_with_values_before_logarithms():
     fake = fitted()
     shown = fake.matrix.values + 100
     fake.matrix = Design(fake.matrix.values, fake.matrix.columns, fake.matrix.log_offset, WEEK, shown)
-    spec = Explain(top_share=0.05, reasons=5)
+    spec = Explain(land_share=0.05, reasons=5)
     explanation = spec.run(fake, WEEK)
     table = spec.top_reasons(explanation, np.ones(60))
     assert len(table) == 2 * 3 * 5
@@ -173,8 +173,8 @@ def test_a_forecaster_that_cannot_be_explained_says_why():
 
 
 def test_settings_that_explain_nothing_are_refused():
-    with pytest.raises(InputError, match="top_share"):
-        Explain(top_share=0)
+    with pytest.raises(InputError, match="land_share"):
+        Explain(land_share=0)
     with pytest.raises(InputError, match="reasons"):
         Explain(reasons=0)
     with pytest.raises(InputError, match="background"):

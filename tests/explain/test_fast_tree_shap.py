@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ilp_models.explain.fast_tree_shap import tree_contributions
 from ilp_models.explain.trees import shap
-from tests.explain.regressions import boosted
+from tests.explain.fitted_regressions import boosted
 
 
 def data(rows, columns, seed=0, *, coarse=True):

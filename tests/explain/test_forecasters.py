@@ -95,21 +95,21 @@ def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make
 
 def test_what_was_learned_is_written_anew_and_learned_alike(history):
     for forecaster in (trees().fit(history), trees(offset=LevelShare()).fit(history)):
-        design, counts = forecaster.learned()
-        again = forecaster.relearn(design, counts, np.ones(len(counts), dtype=bool))
+        design, counts = forecaster.training_data()
+        again = forecaster.refit_on(design, counts, np.ones(len(counts), dtype=bool))
         rows = design.values[::17]
         assert again.predict(rows) == pytest.approx(forecaster.estimator_.predict(rows))
-        half = forecaster.relearn(design, counts, np.arange(len(counts)) % 2 == 0)
+        half = forecaster.refit_on(design, counts, np.arange(len(counts)) % 2 == 0)
         assert np.abs(half.predict(rows) - again.predict(rows)).max() > 1e-4
         assert forecaster.estimator_.predict(rows) == pytest.approx(again.predict(rows))
 
 
 def test_what_several_leads_learned_together_holds_them_all(history):
     forecaster = trees(leads=3, lead_strategy="shared").fit(history)
-    design, counts = forecaster.learned()
+    design, counts = forecaster.training_data()
     lead = [column.name for column in design.columns].index("lead")
     assert set(design.values[:, lead]) == {1, 2, 3}
-    assert forecaster.relearn(design, counts, np.ones(len(counts), dtype=bool)).predict(
+    assert forecaster.refit_on(design, counts, np.ones(len(counts), dtype=bool)).predict(
         design.values[::11]
     ) == pytest.approx(forecaster.estimator_.predict(design.values[::11]))
     assert Explain(refits=2, sample=20, background=10).run(forecaster, ahead(history)).additivity_error <= 1e-6

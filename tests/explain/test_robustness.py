@@ -6,11 +6,11 @@ import pytest
 from sklearn.linear_model import PoissonRegressor
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.robustness import Robustness
+from ilp_models.domain.explanation import Robustness
 from ilp_models.explain.explain import Explain
 from ilp_models.explain.robustness import PerturbationTrial
 from ilp_models.explain.trees import interaction_values, interventional_values, log_rate, path_values
-from tests.explain.regressions import WEEK, boosted, fitted, learner
+from tests.explain.fitted_regressions import WEEK, boosted, fitted, learner
 
 
 def test_interactions_add_up_to_the_attributions_and_are_symmetric():
@@ -78,17 +78,17 @@ def test_places_whose_rank_changes_with_the_season_show_as_interaction():
         for w in (False, True)
     )
     assert together.place_with_time > 2 * apart.place_with_time
-    assert together.labelling().startswith(f"{together.place_with_time:.1%} of what columns add")
-    kinds = together.by_kind()
+    assert together.describe_interactions().startswith(f"{together.place_with_time:.1%} of what columns add")
+    kinds = together.interactions_by_kind()
     assert kinds["share"].sum() == pytest.approx(1)
     assert tuple(kinds.loc[0, ["first", "second"]]) == ("place", "time")
 
 
 def test_without_a_column_of_time_the_words_say_so():
     tried = Explain(refits=0, sample=20, background=10).run(learner(strength=(1.0,)), WEEK).robustness
-    assert tried.labelling().startswith("The regression has no column of time")
+    assert tried.describe_interactions().startswith("The regression has no column of time")
     linear = Explain(refits=0).run(learner(lambda: PoissonRegressor(alpha=0)), WEEK).robustness
-    assert linear.labelling() == "Interactions of place with time were not worked out."
+    assert linear.describe_interactions() == "Interactions of place with time were not worked out."
 
 
 def test_what_was_tried_is_the_same_after_a_journey_through_json():

@@ -14,7 +14,7 @@ from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.wrappers.conformal import ConformalIntervals
 from ilp_models.model.wrappers.past_performance import PastWeights
 from ilp_models.model.wrappers.uniform_mixture import UniformMixture
-from ilp_models.scoring.reliability import coverage_by_decile
+from ilp_models.scoring.calibration import coverage_by_decile
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import LEVELS, cumulative
 from tests.builders import city, events_of, history_of, poisson_counts

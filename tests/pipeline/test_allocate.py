@@ -17,7 +17,7 @@ from tests.pipeline.small_city import copied, perform, settle
 
 CHOSEN = ("chosen.who=A. Planner", "chosen.why=to see what it does")
 # The share is that of the small city's audit; parity of two groups is left out, as it takes a solver long to give up.
-SHARE = ("allocation.budget.share=0.1", "frontier.caps=[2,1.5,1.25]")
+SHARE = ("allocation.budget.budget_share=0.1", "frontier.caps=[2,1.5,1.25]")
 
 
 @pytest.fixture(scope="session")
@@ -194,7 +194,7 @@ def test_other_rules_leave_plans_too(rule, shelf, admitted, groups):
 
 
 def test_hours_and_exploration_tell_the_chance_of_each_cell(shelf, admitted):
-    hours = ("allocation.budget.unit=hours", "allocation.budget.per_cell=4", "allocation.exploration=0.25")
+    hours = ("allocation.budget.budget_unit=hours", "allocation.budget.per_cell=4", "allocation.exploration=0.25")
     done = allocate(shelf, admitted.folder, "level=middle", *hours)
     table = gpd.read_parquet(done.folder / "allocation.parquet")
     assert ((table["inclusion"] > 0) & (table["inclusion"] <= 1)).all()
@@ -243,7 +243,7 @@ def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, 
     ("words", "said"),
     [
         (["unit=per_km2"], "Audited was unit=count, not unit=per_km2"),
-        (["allocation.budget.share=0.2"], "Audited was a share of 0.1 of the land"),
+        (["allocation.budget.budget_share=0.2"], "Audited was a share of 0.1 of the land"),
         (["allocation.budget.amount=2"], "Audited was a share of 0.1"),
     ],
 )

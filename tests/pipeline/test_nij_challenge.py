@@ -16,7 +16,7 @@ from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline.nij_challenge import ChallengeEntry, evaluate, replay_challenge
-from ilp_models.scoring.challenge_rules import FOOT
+from ilp_models.scoring.nij_challenge import FOOT
 from tests.builders import events_at
 
 ROOT = Path(__file__).parents[2]

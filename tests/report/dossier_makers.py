@@ -17,9 +17,8 @@ from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.sensitivity.variants import vary_areas, vary_unit
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.checks import demanded
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.domain.robustness import Robustness
 from ilp_models.report.audit.dossier import AuditRecord
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.scoring.calibration import calibration
+from ilp_models.scoring.calibration import calibration_table
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of
 
@@ -17,7 +17,7 @@ def replay():
 
 
 def test_bins_hold_equally_many_units_and_their_means(replay):
-    table = calibration(replay, USUAL)
+    table = calibration_table(replay, USUAL)
     first = table[table["crime_type"] == "a"]
     order = np.argsort(replay.expected.values[0].ravel())
     for position, units in enumerate(np.split(order, 10)):
@@ -32,17 +32,17 @@ def test_bins_hold_equally_many_units_and_their_means(replay):
 
 
 def test_calibrated_forecasts_lie_in_most_intervals_and_doubled_ones_do_not(replay):
-    right = calibration(replay, USUAL).query("crime_type == 'all'")
+    right = calibration_table(replay, USUAL).query("crime_type == 'all'")
     assert ((right["low"] <= right["expected"]) & (right["expected"] <= right["high"])).sum() >= 7
     twice = replay_of(2 * replay.expected.values, replay.observed.values)
-    doubled = calibration(twice, USUAL).query("crime_type == 'all'")
+    doubled = calibration_table(twice, USUAL).query("crime_type == 'all'")
     assert (doubled["expected"] > doubled["high"]).iloc[5:].all()
 
 
 def test_equal_forecasts_share_a_bin():
     expected = np.zeros((1, 10, 10))
     expected[0, :2] = 1.0
-    table = calibration(replay_of(expected, expected), USUAL).query("crime_type == 'a'")
+    table = calibration_table(replay_of(expected, expected), USUAL).query("crime_type == 'a'")
     assert table["n"].tolist() == [80, 20]
     assert table["expected"].tolist() == table["observed"].tolist() == [0.0, 1.0]
     assert table["bin"].tolist() == [1, 2]
@@ -50,4 +50,4 @@ def test_equal_forecasts_share_a_bin():
 
 def test_no_bin_is_refused(replay):
     with pytest.raises(InputError, match="at least one bin"):
-        calibration(replay, USUAL, bins=0)
+        calibration_table(replay, USUAL, bins=0)

@@ -4,13 +4,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ilp_models.scoring.hot_spots import efficiencies, hit_area, hit_curve, hit_rates, label, rank
-from ilp_models.scoring.hot_spots import hits as hits_of
+from ilp_models.scoring.hot_spots import (
+    flagged_events,
+    hit_curve,
+    hit_rate_area,
+    hit_rates,
+    prediction_efficiencies,
+    rank_cells,
+    share_label,
+)
 from tests.builders import replay_of
 
 
-def hits(expected, observed, area, shares):
-    return hits_of(rank(expected, area), observed, shares)
+def events_of(expected, observed, area, shares):
+    return flagged_events(rank_cells(expected, area), observed, shares)
 
 
 SMALL = st.integers(0, 3).map(float)
@@ -28,19 +35,19 @@ def test_hit_rate_pai_and_pei_by_hand():
     expected = np.arange(10.0, 0.0, -1.0).reshape(1, 10, 1)
     observed = np.array([4.0, 2, 0, 0, 0, 3, 1, 0, 0, 0]).reshape(1, 10, 1)
     shares, area = (0.15,), np.full(10, 250_000.0)
-    caught, best = hits(expected, observed, area, shares), hits(observed, observed, area, shares)
+    caught, best = events_of(expected, observed, area, shares), events_of(observed, observed, area, shares)
     rates = hit_rates(caught, observed.sum(axis=1), shares)
     assert rates["hit_rate_15"].item() == pytest.approx(0.5)
     assert rates["pai_15"].item() == pytest.approx(0.5 / 0.15)
     # the oracle takes the cell with 4 and half of the one with 3
-    efficiency = efficiencies(caught, best, shares)
+    efficiency = prediction_efficiencies(caught, best, shares)
     assert efficiency["oracle_hits_15"].item() == pytest.approx(5.5)
     assert efficiency["pei_15"].item() == pytest.approx(5 / 5.5)
 
 
 def test_tied_cells_are_hit_in_part_whatever_their_order():
     observed = np.array([0.0, 6.0, 0.0, 0.0]).reshape(1, 4, 1)
-    assert hits(np.ones((1, 4, 1)), observed, np.ones(4), (0.25,)).item() == pytest.approx(1.5)
+    assert events_of(np.ones((1, 4, 1)), observed, np.ones(4), (0.25,)).item() == pytest.approx(1.5)
 
 
 def test_on_equal_squares_the_hits_interpolate_between_whole_numbers_of_cells():
@@ -50,19 +57,19 @@ def test_on_equal_squares_the_hits_interpolate_between_whole_numbers_of_cells():
     cumulative = np.concatenate(([0.0], np.cumsum(observed[0, order, 0])))
     for share in (0.01, 0.05, 0.2, 0.5):
         oracle = np.interp(share * 37, np.arange(38), cumulative)
-        assert hits(expected, observed, np.ones(37), (share,)).item() == pytest.approx(oracle)
+        assert events_of(expected, observed, np.ones(37), (share,)).item() == pytest.approx(oracle)
 
 
 def test_unequal_cells_are_taken_by_density():
     # 4 events on 4 m2 come after 2 events on 1 m2
     expected = np.array([4.0, 2.0, 0.0]).reshape(1, 3, 1)
-    assert hits(expected, expected, np.array([4.0, 1.0, 5.0]), (0.1, 0.5)).ravel() == pytest.approx([2.0, 6.0])
+    assert events_of(expected, expected, np.array([4.0, 1.0, 5.0]), (0.1, 0.5)).ravel() == pytest.approx([2.0, 6.0])
 
 
 def test_a_period_without_events_has_no_hit_rate():
     rates = hit_rates(np.zeros((1, 1, 1)), np.zeros((1, 1)), (0.05,))
     assert np.isnan(rates["hit_rate_05"]).all()
-    assert np.isnan(efficiencies(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), (0.05,))["pei_05"]).all()
+    assert np.isnan(prediction_efficiencies(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), (0.05,))["pei_05"]).all()
 
 
 @settings(deadline=None)
@@ -70,7 +77,7 @@ def test_a_period_without_events_has_no_hit_rate():
 def test_hits_grow_with_the_share_and_never_pass_the_oracle(week, one, other):
     expected, observed, area = week
     shares = sorted((one, other))
-    caught, best = hits(expected, observed, area, shares), hits(observed, observed, area, shares)
+    caught, best = events_of(expected, observed, area, shares), events_of(observed, observed, area, shares)
     assert (caught[0] <= caught[1] + 1e-9).all()
     assert (caught <= best + 1e-9).all()
     assert (best <= observed.sum(axis=1) + 1e-9).all()
@@ -82,12 +89,19 @@ def test_the_order_of_the_cells_changes_nothing(week, random):
     expected, observed, area = week
     order = list(range(len(area)))
     random.shuffle(order)
-    shuffled = hits(expected[:, order], observed[:, order], area[order], (0.1, 0.4))
-    assert shuffled == pytest.approx(hits(expected, observed, area, (0.1, 0.4)))
+    shuffled = events_of(expected[:, order], observed[:, order], area[order], (0.1, 0.4))
+    assert shuffled == pytest.approx(events_of(expected, observed, area, (0.1, 0.4)))
 
 
 def test_labels_are_per_cent():
-    assert [label(share) for share in (0.01, 0.05, 0.1, 0.29, 1.0, 0.005)] == ["01", "05", "10", "29", "100", "0.5"]
+    assert [share_label(share) for share in (0.01, 0.05, 0.1, 0.29, 1.0, 0.005)] == [
+        "01",
+        "05",
+        "10",
+        "29",
+        "100",
+        "0.5",
+    ]
 
 
 def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
@@ -101,17 +115,17 @@ def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
     assert first["hit_rate"].iloc[[0, -1]].tolist() == pytest.approx([0.0, 1.0])
     assert (np.diff(first["hit_rate"]) >= -1e-12).all()
     assert (first["oracle"] >= first["hit_rate"] - 1e-12).all()
-    at_ten = hits(expected[:1], observed[:1].astype(float), np.ones(30), (0.1,)).sum() / observed.sum()
+    at_ten = events_of(expected[:1], observed[:1].astype(float), np.ones(30), (0.1,)).sum() / observed.sum()
     assert first.set_index(first["share"].round(2)).loc[0.1, "hit_rate"] == pytest.approx(at_ten)
 
 
 def test_a_random_map_has_the_area_of_chance_and_one_cell_nearly_the_most():
     observed = np.array([[[0.0], [6.0], [0.0], [0.0]]])
-    assert hit_area(rank(np.ones((1, 4, 1)), np.ones(4)), observed, 0.2).item() == pytest.approx(1.0)
+    assert hit_rate_area(rank_cells(np.ones((1, 4, 1)), np.ones(4)), observed, 0.2).item() == pytest.approx(1.0)
     # all events on 2 % of the land: full from there on, so 1 - 0.02 / 2 / 0.2 of the most that is possible
     land = np.array([2.0, 98.0])
     expected = np.array([[[9.0], [1.0]]])
-    area = hit_area(rank(expected, land), np.array([[[5.0], [0.0]]]), 0.2)
+    area = hit_rate_area(rank_cells(expected, land), np.array([[[5.0], [0.0]]]), 0.2)
     assert area.item() == pytest.approx(2 / 0.2 * (1 - 0.05))
 
 
@@ -120,8 +134,8 @@ def test_a_random_map_has_the_area_of_chance_and_one_cell_nearly_the_most():
 def test_the_area_is_that_under_the_curve(week, up_to):
     expected, observed, land = week
     shares = up_to * (np.arange(400) + 0.5) / 400
-    area = hit_area(rank(expected, land), observed, up_to)
+    area = hit_rate_area(rank_cells(expected, land), observed, up_to)
     events = observed.sum(axis=1)
-    curve = hits(expected, observed, land, shares).mean(axis=0) / np.maximum(events, 1) / (up_to / 2)
+    curve = events_of(expected, observed, land, shares).mean(axis=0) / np.maximum(events, 1) / (up_to / 2)
     assert np.isnan(area[events == 0]).all()
     assert area[events > 0] == pytest.approx(curve[events > 0], rel=5e-3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.scoring.reliability import coverage_by_decile, pit_histogram
+from ilp_models.scoring.calibration import coverage_by_decile, pit_histogram
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ilp_models.domain.errors import InputError
-from ilp_models.stats.ranking import Ranking, flagged
+from ilp_models.stats.ranking import Ranking, flag_top_share
 
 COUNTS = st.integers(0, 4).map(float)
 
@@ -19,48 +19,48 @@ def cities(draw):
 
 
 def test_the_last_cell_is_flagged_in_part():
-    fractions = flagged(np.array([[5.0], [4.0], [3.0], [2.0]]), np.full(4, 250_000.0), 0.4)
+    fractions = flag_top_share(np.array([[5.0], [4.0], [3.0], [2.0]]), np.full(4, 250_000.0), 0.4)
     assert fractions.ravel() == pytest.approx([1.0, 0.6, 0.0, 0.0])
 
 
 def test_land_ranks_by_events_per_square_metre_not_per_cell():
     # 3 events on 4 m2 are fewer per m2 than 1 event on 1 m2
-    fractions = flagged(np.array([[3.0], [1.0]]), np.array([4.0, 1.0]), 0.2)
+    fractions = flag_top_share(np.array([[3.0], [1.0]]), np.array([4.0, 1.0]), 0.2)
     assert fractions.ravel() == pytest.approx([0.0, 1.0])
 
 
 def test_ties_share_what_is_left_in_proportion_to_their_area():
     # 4 of 8 m2: the first cell takes 1, the tied cells of 2 and 4 m2 share 3 of their 6 m2
     expected, area = np.array([[9.0], [2.0], [4.0], [0.0]]), np.array([1.0, 2.0, 4.0, 1.0])
-    fractions = flagged(expected, area, 0.5)
+    fractions = flag_top_share(expected, area, 0.5)
     assert fractions.ravel() == pytest.approx([1.0, 0.5, 0.5, 0.0])
     assert area @ fractions == pytest.approx([4.0])
 
 
 def test_rounding_makes_no_order():
     expected = np.array([[0.1 + 0.2], [0.3]])
-    assert flagged(expected, np.ones(2), 0.5).ravel() == pytest.approx([0.5, 0.5])
+    assert flag_top_share(expected, np.ones(2), 0.5).ravel() == pytest.approx([0.5, 0.5])
 
 
 def test_squares_that_differ_by_the_scale_of_the_projection_only_are_of_one_size():
     area = 250_000 * np.linspace(0.9996, 1.0004, 8)
-    even = flagged(np.ones((8, 1)), area, 0.25)
+    even = flag_top_share(np.ones((8, 1)), area, 0.25)
     assert even.ravel() == pytest.approx(0.25)
-    ranked = flagged(np.array([[1.0], [1.0001], *[[0.0]] * 6]), area, 0.125)
+    ranked = flag_top_share(np.array([[1.0], [1.0001], *[[0.0]] * 6]), area, 0.125)
     assert ranked.ravel()[1] == pytest.approx(1, abs=1e-3)  # though the first is smaller by more than a ten thousandth
     assert area @ ranked == pytest.approx(0.125 * area.sum())
 
 
 def test_each_period_is_ranked_on_its_own():
     expected = np.array([[2.0, 0.0], [1.0, 3.0]])
-    assert flagged(expected, np.ones(2), 0.5) == pytest.approx(np.eye(2))
+    assert flag_top_share(expected, np.ones(2), 0.5) == pytest.approx(np.eye(2))
 
 
 @settings(deadline=None)
 @given(cities(), st.floats(0, 1))
 def test_exactly_the_share_of_land_is_flagged_and_the_densest_of_it(city, share):
     expected, area = city
-    fractions = flagged(expected, area, share)
+    fractions = flag_top_share(expected, area, share)
     assert area @ fractions == pytest.approx(np.full(expected.shape[1], share * area.sum()))
     assert ((fractions >= 0) & (fractions <= 1)).all()
     density = expected / area[:, None]
@@ -83,7 +83,9 @@ def test_the_order_of_the_cells_does_not_matter(city, share, random):
     expected, area = city
     order = list(range(len(area)))
     random.shuffle(order)
-    assert flagged(expected[order], area[order], share) == pytest.approx(flagged(expected, area, share)[order])
+    assert flag_top_share(expected[order], area[order], share) == pytest.approx(
+        flag_top_share(expected, area, share)[order]
+    )
 
 
 def test_a_map_flags_whole_cells_up_to_the_share():
@@ -115,4 +117,4 @@ def test_a_map_never_flags_more_than_the_share_nor_outside_it(city, share):
 )
 def test_what_cannot_be_ranked_is_refused(expected, area, share, message):
     with pytest.raises(InputError, match=message):
-        flagged(expected, area, share)
+        flag_top_share(expected, area, share)

@@ -10,7 +10,7 @@ from scipy import special
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.explanation.proxies import AreaProfiles, column_correlations, predictable, residual_correlations
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.explanation import SHARES, Explanation
+from ilp_models.domain.explanation import LEVEL_AND_SHARE, Explanation
 from ilp_models.domain.finding import ALL, Finding
 from ilp_models.domain.grid import Grid
 
@@ -23,7 +23,7 @@ def check_stability(evidence: CheckContext) -> list[Finding]:
     """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past."""
     explanation = _own(evidence)
     tried = None if explanation is None else explanation.robustness
-    shares = explanation is not None and explanation.method == SHARES
+    shares = explanation is not None and explanation.method == LEVEL_AND_SHARE
     title = f"rank correlation of {'the shares of cells' if shares else 'importances'} between forecasts learned from "
     title += f"other halves of the {'events' if shares else 'periods'}"
     advice = "Use fewer columns that say the same, or more periods."

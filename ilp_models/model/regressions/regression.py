@@ -159,13 +159,13 @@ class RegressionForecaster(Forecaster):
         design = interleave_leads(lambda step: self._design(history, targets, step), steps)
         return design, history.panel.by_period[-len(targets) :]
 
-    def learned(self) -> tuple[Design, npt.NDArray[np.float32]]:
+    def training_data(self) -> tuple[Design, npt.NDArray[np.float32]]:
         """Return what the regression of lead 1 was learned from, written anew."""
         estimator = self.estimator_
         together = [step for step, one in self.estimators_.items() if one is estimator]
         return self._rows(together)
 
-    def relearn(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
+    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
         """Return the regressor fitted anew to some of the periods it learned from."""
         return self._regress(design, counts.reshape(-1), np.flatnonzero(np.repeat(kept, counts[0].size)))
 

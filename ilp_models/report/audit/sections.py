@@ -47,7 +47,7 @@ def explanation_parts(dossier: AuditRecord, folder: Path, most: int) -> Parts:
         )
         if len(robust.interactions):
             sheets["interactions"] = HtmlTable.from_frame(
-                "What two columns do together, by kind", robust.by_kind(), most
+                "What two columns do together, by kind", robust.interactions_by_kind(), most
             )
         sheets["refits"] = HtmlTable.from_frame(
             "Importance in regressions learned anew from other periods", robust.refits, most

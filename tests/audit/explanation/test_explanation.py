@@ -15,11 +15,10 @@ from ilp_models.audit.explanation.checks import (
     check_stability,
 )
 from ilp_models.audit.explanation.proxies import AreaProfiles
-from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.robustness import Robustness
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 

@@ -5,7 +5,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from ilp_models.domain.errors import InputError
-from ilp_models.scoring.paired_tests import pairs
+from ilp_models.scoring.paired_tests import paired_tests
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from tests.scoring.score_tables import noisy, table_of
 
@@ -13,7 +13,7 @@ LOSSES = noisy({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
 
 
 def test_every_pair_stands_there_once_with_its_difference_and_verdict():
-    table = pairs(table_of(LOSSES))
+    table = paired_tests(table_of(LOSSES))
     assert len(table) == 6
     row = table.set_index(["forecaster", "other"]).loc[("best", "worst")]
     difference = LOSSES["best"] - LOSSES["worst"]
@@ -26,7 +26,7 @@ def test_every_pair_stands_there_once_with_its_difference_and_verdict():
 
 
 def test_p_values_are_adjusted_over_all_pairs():
-    table = pairs(table_of(noisy({"a": 0.0, "b": 0.01, "c": 0.02, "d": 0.04})))
+    table = paired_tests(table_of(noisy({"a": 0.0, "b": 0.01, "c": 0.02, "d": 0.04})))
     by_hand, largest = {}, 0.0
     for rank, index in enumerate(np.argsort(table["p_value"].to_numpy())):
         largest = max(largest, (6 - rank) * table["p_value"][index])
@@ -36,42 +36,46 @@ def test_p_values_are_adjusted_over_all_pairs():
 
 
 def test_where_more_is_better_the_verdict_turns_round():
-    table = pairs(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}, "pai_05"), score="pai_05")
+    table = paired_tests(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}, "pai_05"), score="pai_05")
     assert table["difference"].item() < 0
     assert table["verdict"].item() == "worse"
-    assert pairs(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}))["verdict"].item() == "better"
+    assert paired_tests(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}))["verdict"].item() == "better"
 
 
 def test_equal_scores_tie_and_too_few_periods_say_nothing():
-    same = pairs(table_of({"a": LOSSES["best"], "b": LOSSES["best"]}))
+    same = paired_tests(table_of({"a": LOSSES["best"], "b": LOSSES["best"]}))
     assert (same["difference"].item(), same["holm"].item(), same["verdict"].item()) == (0.0, 1.0, "tie")
-    short = pairs(table_of({name: values[:11] for name, values in LOSSES.items()}))
+    short = paired_tests(table_of({name: values[:11] for name, values in LOSSES.items()}))
     assert short[["low", "high", "p_value", "holm"]].isna().all(axis=None)
     assert set(short["verdict"]) == {"tie"}
-    assert pairs(table_of({"alone": LOSSES["best"]})).empty
+    assert paired_tests(table_of({"alone": LOSSES["best"]})).empty
 
 
 def test_long_leads_are_resampled_in_blocks_as_long():
     losses = noisy({"a": 0.0, "b": 0.01}, periods=104)
     short, long = (
-        pairs(table_of(losses, lead=12, resampling=Bootstrap(block=block, draws=200)), lead=12) for block in (4, 12)
+        paired_tests(table_of(losses, lead=12, resampling=Bootstrap(block=block, draws=200)), lead=12)
+        for block in (4, 12)
     )
     assert short.equals(long)
     assert short["p_value"].item() == paired_p_value(losses["a"] - losses["b"], 22)
-    late = pairs(replace(table_of(losses, resampling=Bootstrap(draws=200)), delay=11))
+    late = paired_tests(replace(table_of(losses, resampling=Bootstrap(draws=200)), delay=11))
     assert late.drop(columns="lead").equals(long.drop(columns="lead"))
 
 
 def test_a_score_without_a_better_way_is_refused():
     with pytest.raises(InputError, match="no way of it is better"):
-        pairs(table_of(LOSSES, "coverage_90"), score="coverage_90")
+        paired_tests(table_of(LOSSES, "coverage_90"), score="coverage_90")
 
 
 @pytest.mark.slow
 def test_one_verdict_among_all_pairs_is_false_as_often_as_the_level_says():
     resampling = Bootstrap(block=1, draws=200)
     false = sum(
-        (pairs(table_of(noisy(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))["verdict"] != "tie").any()
+        (
+            paired_tests(table_of(noisy(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))["verdict"]
+            != "tie"
+        ).any()
         for seed in range(120)
     )
     assert false / 120 < 0.11  # 0.05, and three standard errors

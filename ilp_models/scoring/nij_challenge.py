@@ -6,12 +6,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
-from ilp_models.scoring.challenge_rules import cell_square_feet, forecast_square_miles
 from ilp_models.stats.bootstrap import Bootstrap
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ def expected_within(forecast: RiskForecast, days: int) -> Floats:
     return np.asarray(forecast.expected.values @ part)
 
 
-class Referee:
+class NijScorer:
     """Counts what forecasts of whole cells of one grid caught.
 
     Parameters
@@ -61,7 +61,7 @@ class Referee:
         self._when = events.table["occurred_at"].to_numpy()
         self._kind = events.table["crime_type"].cat.codes.to_numpy()
 
-    def tally(self, expected: Floats, start: pd.Timestamp, days: int) -> pd.DataFrame:
+    def count_hits(self, expected: Floats, start: pd.Timestamp, days: int) -> pd.DataFrame:
         """Return what a forecast caught."""
         end = start + pd.Timedelta(days=days)
         if start < self._events.start or end > self._events.end:
@@ -92,7 +92,7 @@ def pei(caught: float | Floats, best: float | Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Pooled:
+class PooledScore:
     """A score pooled over origins, or a difference of two.
 
     Parameters
@@ -111,21 +111,21 @@ class Pooled:
     high: float
 
 
-def pooled(
+def pooled_ratio(
     top: npt.ArrayLike, bottom: npt.ArrayLike, how: Bootstrap, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
-) -> Pooled:
+) -> PooledScore:
     """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together."""
     pairs = [(top, bottom)] if less is None else [(top, bottom), less]
     parts = [(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in pairs]
     origins = len(parts[0][0])
     value = _signed([_divide(a.sum(), b.sum()) for a, b in parts])
     if not how.enough(origins):
-        return Pooled(float(value), np.nan, np.nan, np.nan)
+        return PooledScore(float(value), np.nan, np.nan, np.nan)
     weights = how.weights(origins)
     drawn = _signed([_divide(weights @ a, weights @ b) for a, b in parts])
     low, high = how.interval(drawn, origins)
     error = float(drawn.std() / np.sqrt(1 - how.block / origins))
-    return Pooled(float(value), error, float(low), float(high))
+    return PooledScore(float(value), error, float(low), float(high))
 
 
 def _signed(ratios: list[Floats]) -> Floats:
@@ -136,3 +136,58 @@ def _divide(top: float | Floats, bottom: float | Floats) -> Floats:
     over, under = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
     unknown = np.full(np.broadcast(over, under).shape, np.nan)
     return np.asarray(np.divide(over, under, out=unknown, where=under > 0))
+
+
+FOOT: Final = 0.3048  # metres, international
+SQUARE_MILE: Final = 5280.0**2  # square feet
+
+_CELL_SQUARE_FEET: Final = (62_500.0, 360_000.0)
+_LEAST_SIDE_FEET: Final = 125.0
+_FORECAST_SQUARE_MILES: Final = (0.25, 0.75)
+_TOLERANCE: Final = 1e-6  # relative; corners are rounded to whole binary digits of a metre
+
+
+def cell_square_feet(grid: Grid) -> float:
+    """Return the area of each cell of a grid that the rules admit: on the map, as the challenge measures it."""
+    areas = shapely.area(grid.geometry) / FOOT**2
+    area = float(np.median(areas))
+    odd = int(np.argmax(np.abs(areas - area)))
+    least, most = _CELL_SQUARE_FEET
+    if abs(areas[odd] - area) > _TOLERANCE * area:
+        msg = (
+            f"The challenge wants equal cells; {grid.cells[odd]} has {areas[odd]:,.0f} sq ft and most have {area:,.0f}."
+        )
+        raise InputError(msg)
+    if not least * (1 - _TOLERANCE) <= area <= most * (1 + _TOLERANCE):
+        msg = f"The challenge wants cells of {least:,.0f} to {most:,.0f} sq ft, not {area:,.0f}; set another cell size."
+        raise InputError(msg)
+    side = _least_side(grid.geometry)
+    if side < _LEAST_SIDE_FEET * (1 - _TOLERANCE):
+        msg = f"The challenge wants cells at least {_LEAST_SIDE_FEET:g} ft wide, not {side:.1f}; make them less narrow."
+        raise InputError(msg)
+    return area
+
+
+def least_cells(cell_sq_ft: float) -> int:
+    """Return the smallest number of cells that the challenge admits as a forecast: 0.25 square miles of them."""
+    return int(np.ceil(_FORECAST_SQUARE_MILES[0] * SQUARE_MILE / cell_sq_ft * (1 - _TOLERANCE)))
+
+
+def forecast_square_miles(cells: int, cell_sq_ft: float, available: int) -> float:
+    """Return the area of a forecast that the rules admit."""
+    least, most = _FORECAST_SQUARE_MILES
+    area = cells * cell_sq_ft / SQUARE_MILE
+    if not least * (1 - _TOLERANCE) <= area <= most * (1 + _TOLERANCE) or cells > available:
+        msg = (
+            f"The challenge wants {least:g} to {most:g} square miles; {cells} cells of {cell_sq_ft:,.0f} sq ft are "
+            f"{area:.3f}, and the grid has {available}. Forecast another number of cells."
+        )
+        raise InputError(msg)
+    return area
+
+
+def _least_side(geometry: npt.NDArray[np.object_]) -> float:
+    """Return the smallest width of any cell, feet: the shorter side of the rectangle around it."""
+    corners = shapely.get_coordinates(shapely.oriented_envelope(geometry)).reshape(len(geometry), 5, 2)
+    sides = np.linalg.norm(np.diff(corners[:, :3], axis=1), axis=2)
+    return float(sides.min()) / FOOT

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ilp_models.domain.errors import InputError
-from ilp_models.scoring.rank_tests import ranks
+from ilp_models.scoring.rank_tests import rank_test
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.scoring.score_tables import noisy, table_of
 
@@ -37,17 +37,17 @@ def demsar(level=0.95):
 
 
 def test_ranks_and_critical_difference_are_those_demsar_published():
-    found = ranks(demsar(), score="pai_05")
+    found = rank_test(demsar(), score="pai_05")
     mean = found.table.set_index("forecaster")["mean_rank"]
     assert mean[NAMES].round(3).tolist() == [3.143, 2.000, 2.893, 1.964]
     assert found.critical_difference == pytest.approx(1.25, abs=0.005)
-    assert ranks(demsar(0.9), score="pai_05").critical_difference == pytest.approx(1.12, abs=0.005)
+    assert rank_test(demsar(0.9), score="pai_05").critical_difference == pytest.approx(1.12, abs=0.005)
     assert found.n == 14
     assert found.p_value == pytest.approx(stats.friedmanchisquare(*DEMSAR.T).pvalue)
     assert found.p_value < 0.05  # Friedman's statistic is 9.28 there, against 7.81
     assert found.table["forecaster"].tolist() == ["C4.5+m+cf", "C4.5+m", "C4.5+cf", "C4.5"]
     assert found.table["group"].tolist() == ["a", "a", "a", "a"]  # 3.143 - 1.964 < 1.25
-    assert ranks(demsar(0.9), score="pai_05").table["group"].tolist() == ["a", "a", "ab", "b"]
+    assert rank_test(demsar(0.9), score="pai_05").table["group"].tolist() == ["a", "a", "ab", "b"]
 
 
 @pytest.mark.parametrize(
@@ -55,20 +55,20 @@ def test_ranks_and_critical_difference_are_those_demsar_published():
 )
 def test_critical_values_are_those_of_the_published_table(count, published):
     losses = noisy({str(name): 0.0 for name in range(count)})
-    found = ranks(table_of(losses, resampling=Bootstrap(block=2, draws=10)))
+    found = rank_test(table_of(losses, resampling=Bootstrap(block=2, draws=10)))
     assert found.n == 26
     assert found.critical_difference / np.sqrt(count * (count + 1) / (6 * 26)) == pytest.approx(published, abs=1e-3)
 
 
 def test_runs_within_the_critical_difference_share_a_letter():
     losses = noisy({"a": 0.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 2.0}, periods=300)
-    found = ranks(table_of(losses, resampling=Bootstrap(block=4, draws=10)))
+    found = rank_test(table_of(losses, resampling=Bootstrap(block=4, draws=10)))
     assert found.table.set_index("forecaster")["group"].to_dict() == {"a": "a", "b": "a", "c": "b", "d": "b", "e": "c"}
 
 
 def test_blocks_of_periods_are_ranked_and_none_is_lost():
     losses = {"a": np.arange(14.0), "b": np.arange(14.0)[::-1], "c": np.full(14, 6.5)}
-    found = ranks(table_of(losses))
+    found = rank_test(table_of(losses))
     assert found.n == 3
     # means over the first five, the next five and the last four periods
     assert found.table.set_index("forecaster")["mean_rank"].to_dict() == pytest.approx({"a": 7 / 3, "b": 5 / 3, "c": 2})
@@ -76,23 +76,23 @@ def test_blocks_of_periods_are_ranked_and_none_is_lost():
 
 def test_blocks_are_as_long_as_lead_and_delay():
     losses = noisy({"a": 0.0, "b": 0.01, "c": 0.2})
-    assert [ranks(replace(table_of(losses), delay=delay)).n for delay in (0, 3, 7)] == [13, 13, 6]
+    assert [rank_test(replace(table_of(losses), delay=delay)).n for delay in (0, 3, 7)] == [13, 13, 6]
 
 
 def test_forecasters_that_never_differ_share_all_ranks():
     one = noisy({"a": 0.0})["a"]
-    found = ranks(table_of({"a": one, "b": one + 1e-16, "c": one}))
+    found = rank_test(table_of({"a": one, "b": one + 1e-16, "c": one}))
     assert found.p_value == 1.0
     assert found.table["mean_rank"].tolist() == [2.0, 2.0, 2.0]
 
 
 def test_two_forecasters_are_told_apart_by_the_sign_test():
-    found = ranks(table_of(noisy({"a": 0.0, "b": 1.0}, periods=40)))
+    found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0}, periods=40)))
     assert found.p_value == pytest.approx(2 * 0.5**10)
 
 
 def test_too_few_blocks_tell_nobody_apart():
-    found = ranks(table_of(noisy({"a": 0.0, "b": 1.0, "c": 2.0}, periods=11)))
+    found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0, "c": 2.0}, periods=11)))
     assert np.isnan(found.p_value)
     assert np.isnan(found.critical_difference)
     assert found.table["group"].tolist() == ["a", "a", "a"]
@@ -100,4 +100,4 @@ def test_too_few_blocks_tell_nobody_apart():
 
 def test_what_cannot_be_ranked_is_refused():
     with pytest.raises(InputError, match="two forecasters or more"):
-        ranks(table_of(noisy({"a": 0.0})))
+        rank_test(table_of(noisy({"a": 0.0})))

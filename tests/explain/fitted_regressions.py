@@ -50,10 +50,10 @@ class Learner(Fake):
     counts: Any = None
     make: Any = None
 
-    def learned(self):
+    def training_data(self):
         return self.past, self.counts
 
-    def relearn(self, design, counts, kept):
+    def refit_on(self, design, counts, kept):
         rows = np.repeat(kept, counts[0].size)
         return self.make().fit(design.values[rows], counts.reshape(-1)[rows])
 

@@ -13,7 +13,7 @@ from tests.builders import replay_of
 
 SHARES = (0.1, 0.35)
 HARM = {"a": 3.0, "b": 0.5}
-SCORING = Scoring(shares=SHARES, bootstrap=Bootstrap(draws=50), area_share=0.35, harm=HARM)
+SCORING = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50), curve_land_share=0.35, harm=HARM)
 
 
 def city(seed=0, kinds=2, cells=8, periods=9, forecaster="ewma", counts_seed=100, **others):
@@ -193,7 +193,7 @@ def test_the_harm_hit_rate_of_all_types_is_harm_caught_over_harm_done():
 
 
 def test_without_weights_there_are_no_harm_scores():
-    table = Scoring(shares=SHARES, bootstrap=Bootstrap(draws=50)).run([city()], area()).table
+    table = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50)).run([city()], area()).table
     assert not table["score"].str.startswith("harm").any()
 
 
@@ -325,11 +325,11 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shares": []}, "shares"),
-        ({"shares": [5]}, "0.05"),
-        ({"shares": [0.05, 0.05]}, "twice"),
+        ({"land_shares": []}, "land_shares"),
+        ({"land_shares": [5]}, "0.05"),
+        ({"land_shares": [0.05, 0.05]}, "twice"),
         ({"floor": 0.0}, "floor"),
-        ({"area_share": 20}, "area_share=20"),
+        ({"curve_land_share": 20}, "curve_land_share=20"),
         ({"harm": {"a": -1.0}}, "0 or more"),
     ],
 )

@@ -11,8 +11,17 @@ from hypothesis.extra.numpy import arrays
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.hexagon import HexGrid
 from ilp_models.grid.rectangle import RectangleGrid
-from ilp_models.scoring.challenge import Referee, expected_within, pai, pei, pooled
-from ilp_models.scoring.challenge_rules import FOOT, cell_square_feet, forecast_square_miles, least_cells
+from ilp_models.scoring.nij_challenge import (
+    FOOT,
+    NijScorer,
+    cell_square_feet,
+    expected_within,
+    forecast_square_miles,
+    least_cells,
+    pai,
+    pei,
+    pooled_ratio,
+)
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import Rows, events_at, forecast_on, square_grid
 
@@ -38,8 +47,8 @@ def events_in(cells, days=None):
 
 def test_n_and_the_indices_by_hand():
     # 3 of 8 events in the 20 cells forecast; who knew would have caught the 6 inside the grid; 2 fell outside it
-    referee = Referee(grid_30(), events_in([0, 0, 0, 25, 25, 29, -1, -1]), 20)
-    row = referee.tally(DOWN, MONDAY, 7).iloc[0]
+    referee = NijScorer(grid_30(), events_in([0, 0, 0, 25, 25, 29, -1, -1]), 20)
+    row = referee.count_hits(DOWN, MONDAY, 7).iloc[0]
     assert row[["caught", "events", "best"]].tolist() == [3, 8, 6]
     assert referee.square_miles == pytest.approx(20 * 360_000 / 27_878_400)
     # A = 147.71 and a = 0.258264 square miles: 571.93 times the share of 3 / 8
@@ -48,27 +57,27 @@ def test_n_and_the_indices_by_hand():
 
 
 def test_only_events_of_the_horizon_count():
-    referee = Referee(grid_30(), events_in([0, 1, 2, 3], days=[6.4, 6.6, 13.4, -0.4 + 14]), 20)
-    assert referee.tally(DOWN, MONDAY, 7)["events"].tolist() == [1]
-    assert referee.tally(DOWN, MONDAY, 14)["events"].tolist() == [3]
+    referee = NijScorer(grid_30(), events_in([0, 1, 2, 3], days=[6.4, 6.6, 13.4, -0.4 + 14]), 20)
+    assert referee.count_hits(DOWN, MONDAY, 7)["events"].tolist() == [1]
+    assert referee.count_hits(DOWN, MONDAY, 14)["events"].tolist() == [3]
 
 
 def test_a_horizon_that_the_records_do_not_cover_is_refused():
     with pytest.raises(InputError, match=r"2021-02-01 .not included., not 2021-01-04 to 2021-02-04"):
-        Referee(grid_30(), events_in([0]), 20).tally(DOWN, MONDAY, 31)
+        NijScorer(grid_30(), events_in([0]), 20).count_hits(DOWN, MONDAY, 31)
 
 
 def test_ties_go_by_the_order_of_the_grid():
-    referee = Referee(grid_30(), events_in([19, 20]), 20)
-    assert referee.tally(np.ones((1, 30)), MONDAY, 7)["caught"].tolist() == [1]
+    referee = NijScorer(grid_30(), events_in([19, 20]), 20)
+    assert referee.count_hits(np.ones((1, 30)), MONDAY, 7)["caught"].tolist() == [1]
 
 
 @settings(deadline=None, max_examples=40)
 @given(arrays(int, 30, elements=st.integers(0, 4)), arrays(float, (1, 30), elements=st.floats(0, 9)))
 def test_whoever_knows_the_counts_has_a_pei_of_1_and_nobody_more(counts, expected):
     cells = np.repeat(np.arange(30), counts)
-    referee = Referee(grid_30(), events_in([*cells, -1]), 20)
-    knowing, other = (referee.tally(map_, MONDAY, 7).iloc[0] for map_ in (counts[None, :].astype(float), expected))
+    referee = NijScorer(grid_30(), events_in([*cells, -1]), 20)
+    knowing, other = (referee.count_hits(map_, MONDAY, 7).iloc[0] for map_ in (counts[None, :].astype(float), expected))
     assert knowing["caught"] == knowing["best"] == other["best"]
     assert 0 <= other["caught"] <= other["best"] <= other["events"] == len(cells) + 1
     if len(cells):
@@ -78,9 +87,10 @@ def test_whoever_knows_the_counts_has_a_pei_of_1_and_nobody_more(counts, expecte
 @settings(deadline=None, max_examples=20)
 @given(arrays(float, (1, 30), elements=st.floats(0, 9), unique=True))
 def test_the_order_of_a_forecast_is_all_that_counts(expected):
-    referee = Referee(grid_30(), events_in([0, 3, 3, 7, 18, 29]), 20)
+    referee = NijScorer(grid_30(), events_in([0, 3, 3, 7, 18, 29]), 20)
     caught = [
-        referee.tally(one, MONDAY, 7)["caught"].item() for one in (expected, np.argsort(np.argsort(expected)) * 7.0)
+        referee.count_hits(one, MONDAY, 7)["caught"].item()
+        for one in (expected, np.argsort(np.argsort(expected)) * 7.0)
     ]
     assert caught[0] == caught[1]
 
@@ -118,7 +128,7 @@ def test_rectangles_of_the_smallest_area_are_admitted_at_any_angle(shape):
 def test_cells_against_the_rules_are_refused(spec, said):
     events = events_at([0, 100], [0, 100])
     with pytest.raises(InputError, match=said):
-        Referee(spec.build(events), events, 20)
+        NijScorer(spec.build(events), events, 20)
 
 
 def test_hexagons_are_equal_cells_too_and_their_width_is_that_between_sides():
@@ -141,7 +151,7 @@ def test_too_little_and_too_much_area_is_refused(cells):
 
 def test_more_cells_than_there_are_are_refused():
     with pytest.raises(InputError, match="the grid has 30"):
-        Referee(grid_30(), events_in([0]), 31)
+        NijScorer(grid_30(), events_in([0]), 31)
 
 
 def test_a_horizon_takes_its_part_of_the_last_week():
@@ -154,7 +164,7 @@ def test_a_horizon_takes_its_part_of_the_last_week():
 
 
 def test_pooled_scores_are_ratios_of_sums():
-    one = pooled([1, 2, 3, 0], [2, 2, 4, 2], Bootstrap(block=1))
+    one = pooled_ratio([1, 2, 3, 0], [2, 2, 4, 2], Bootstrap(block=1))
     assert one.value == pytest.approx(0.6)
     assert one.low <= one.value <= one.high
     assert one.error > 0
@@ -162,7 +172,7 @@ def test_pooled_scores_are_ratios_of_sums():
 
 def test_the_standard_error_of_independent_origins_is_that_of_the_textbook():
     values = np.random.default_rng(3).normal(0, 1, 400)
-    found = pooled(values, np.ones(400), Bootstrap(block=1, draws=4000))
+    found = pooled_ratio(values, np.ones(400), Bootstrap(block=1, draws=4000))
     assert found.error == pytest.approx(values.std() / 20, rel=0.05)
 
 
@@ -171,14 +181,14 @@ def test_a_difference_is_paired_and_none_from_itself():
     events = generator.poisson(50, 40).astype(float)
     caught = generator.binomial(50, 0.4, 40) + events * generator.normal(0, 0.2, 40)
     how = Bootstrap(block=2)
-    more = pooled(caught + 2, events, how, less=(caught, events))
+    more = pooled_ratio(caught + 2, events, how, less=(caught, events))
     assert more.value == pytest.approx(80 / events.sum())
-    assert more.error < pooled(caught, events, how).error / 5
-    same = pooled(caught, events, how, less=(caught, events))
+    assert more.error < pooled_ratio(caught, events, how).error / 5
+    same = pooled_ratio(caught, events, how, less=(caught, events))
     assert (same.value, same.error, same.low, same.high) == (0, 0, 0, 0)
 
 
 def test_fewer_than_three_blocks_have_no_interval():
-    few = pooled([1.0, 2.0], [2.0, 2.0], Bootstrap(block=1))
+    few = pooled_ratio([1.0, 2.0], [2.0, 2.0], Bootstrap(block=1))
     assert few.value == 0.75
     assert np.isnan([few.error, few.low, few.high]).all()
