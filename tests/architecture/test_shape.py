@@ -12,12 +12,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 OTHER_TESTS = {"architecture", "bad_input", "benchmarks", "conformance", "docs", "installed"}
 THEMES = {  # tests of one subject that concerns several modules of a package
-    "allocation": {"published", "simple_rules"},
+    "allocation": {"published"},
     "audit": {
         *("group_measures", "permission", "published", "real_cases", "real_cities", "reporting_rates", "urns"),
     },
-    "backtest": {"broken"},
-    "compute": {"compute"},
     "data": {"ready"},
     "explain": {"forecasters"},
     "export": {"formats"},
@@ -25,7 +23,6 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "model": {"settings"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"audit_json", "barriers"},
-    "scoring": {"bounds", "calibration_bins", "pairs", "ranks", "scoring"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # An address of a package index, or the place of a checkout on somebody's machine.

@@ -22,8 +22,11 @@ from ilp_models.model.wrappers.recalibrated import Recalibrated
 from tests.builders import city, events_of, poisson_counts
 
 PLAN = RollingOrigin(test_periods=7, horizon=2, refit_every=3)
+
 COUNTS = poisson_counts((2, 12, 80), np.random.default_rng(2).gamma(1.0, 0.8, (2, 12, 1)))
+
 RECIPES = {name: name[:2] * 8 for name in ("mean", "ewma", "trees", "watched")}
+
 CALLS = []
 
 
@@ -301,3 +304,59 @@ def test_two_processes_give_what_one_gives(world, tmp_path):
     serial = run(several, world, tmp_path / "serial")
     parallel = run(several, world, tmp_path / "parallel", jobs=2)
     same(parallel.replays, serial.replays)
+
+
+ONE_TYPE_COUNTS = poisson_counts((1, 4, 40), np.ones((1, 4, 1)))
+
+SHORT_PLAN = RollingOrigin(test_periods=4, refit_every=2)
+
+
+class RaisingForecaster(MovingAverage):
+    """A mean that breaks while it learns, sees newer counts or forecasts."""
+
+    def __init__(self, error=None, while_="_fit"):
+        super().__init__()
+        self.error = error
+        self.while_ = while_
+
+    def _fit(self, history):
+        self._break("_fit")
+        super()._fit(history)
+
+    def _predict(self, periods, steps):
+        self._break("_predict")
+        return super()._predict(periods, steps)
+
+    def _break(self, where):
+        if where == self.while_:
+            raise self.error
+
+
+def run_raising(store, *broken):
+    grid = city(2, 2)
+    models = {"mine": RaisingForecaster(*broken), "mean": MovingAverage()}
+    world = BacktestData(events_of(ONE_TYPE_COUNTS, grid), grid, Calendar())
+    return replay(models, {"mine": "m" * 16, "mean": "n" * 16}, SHORT_PLAN, world, store, LocalProcesses(1))
+
+
+@pytest.mark.parametrize("where", ["_fit", "_predict"])
+def test_it_has_its_row_with_cutoff_and_error_and_the_others_go_on(where, tmp_path, caplog):
+    outcome = run_raising(tmp_path, RuntimeError("my model\nbroke"), where)
+    assert {one.forecaster for one in outcome.replays} == {"mean"}
+    said = "failed at cutoff 2018-09-10: RuntimeError: my model broke (--debug shows the trace)"
+    assert outcome.not_run == {"mine": said}
+    kept = [one.getMessage() for one in caplog.records if one.name == "ilp.trace"]
+    assert kept[0].startswith(f"mine {said}\nTraceback")
+    assert where in kept[0]
+
+
+@pytest.mark.parametrize("error", [InputError("window=3 is odd."), MemoryError(), KeyboardInterrupt()])
+def test_refused_settings_no_memory_and_interrupts_stop_the_run(error, tmp_path):
+    with pytest.raises(type(error)):
+        run_raising(tmp_path, error)
+
+
+def test_under_debug_the_error_comes_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("ILP_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="my model broke"):
+        run_raising(tmp_path, RuntimeError("my model broke"))

@@ -1,16 +1,12 @@
 import os
 import signal
 import time
-from types import SimpleNamespace
 
 import pytest
-from distributed import LocalCluster
 
-from ilp_models.compute import progress
-from ilp_models.compute.dask_cluster import DaskCluster
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
-from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.errors import InputError, NotRunError
 
 
 def double(number):
@@ -35,13 +31,6 @@ def refuse(number):
 
 def die(number):
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with LocalCluster(**settings, protocol="tcp") as running:
-        yield DaskCluster(running.scheduler_address)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, -1])
@@ -77,30 +66,3 @@ def test_a_killed_process_is_one_clear_error():
 def test_a_senseless_number_of_processes_is_refused(jobs):
     with pytest.raises(InputError, match=f"compute.jobs={jobs}"):
         LocalProcesses(jobs)
-
-
-def test_a_cluster_gives_the_same_results_and_errors(cluster):
-    assert cluster.map(double, range(5), "doubling") == [0, 2, 4, 6, 8]
-    with pytest.raises(InputError, match="This task cannot run"):
-        cluster.map(refuse, range(3), "trying")
-
-
-def test_a_cluster_that_is_away_is_one_clear_error():
-    with pytest.raises(StorageError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        DaskCluster("tcp://127.0.0.1:9", patience=0.2).map(double, [1], "doubling")
-
-
-def test_away_from_a_terminal_a_line_comes_now_and_then(monkeypatch):
-    said = []
-    monkeypatch.setattr(progress._LOG, "info", lambda text, *parts: said.append(text % parts))
-    clock = iter([0.0, 10.0, 31.0, 32.0, 70.0])
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: False, raising=False)
-    assert list(progress.show_progress("abcd", 4, "spelling")) == list("abcd")
-    assert said == ["spelling: 2 of 4, about 31 s left", "spelling: 4 of 4, about 0 s left"]
-
-
-def test_in_a_terminal_a_bar_shows_the_time_left(capsys, monkeypatch):
-    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
-    assert list(progress.show_progress("ab", 2, "spelling")) == ["a", "b"]
-    assert "spelling" in capsys.readouterr().err
