@@ -1,9 +1,9 @@
-"""Fill the comparison tables of README.md and experiments/*/README.md from the committed results; needs only python3.
+"""Write the comparison tables of README.md and experiments/*/README.md from the committed results; needs only python3.
 
-python3 experiments/update_tables.py                        write the tables anew from the committed files
-python3 experiments/update_tables.py outputs/weekly/latest  first take over the results of that run of an experiment
+python3 experiments/update_tables.py                        write the tables from the committed files
+python3 experiments/update_tables.py outputs/weekly/latest  copy the results of that run first
 
-The folder of a run of `ilp compare experiment=...` will do, too; its table is the leaderboard.
+The run is one of `ilp weekly experiment=...` or `ilp compare experiment=...`. A comparison gives a leaderboard.
 """
 
 import csv
@@ -25,7 +25,7 @@ MARKED = re.compile(r"(<!-- table: (?P<slug>[\w-]+)(?: of (?P<names>[\w ]+))? --
 HEAD = "| forecaster | skill | verdict | deviance | log score | events on the first 5 % of land | expected / recorded |"
 ATTAINED = "share of the attainable"
 BOARD_HEAD = HEAD.replace("skill |", f"skill | {ATTAINED} |") + " CPU seconds |"
-TOLD = {  # where the page of a comparison says what
+PAGE_FACTS = {  # where the page of a comparison has these facts
     "protocol": re.compile(r"<strong>Protocol\.</strong> (.*?)</p>", re.DOTALL),
     "code": re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL),
 }
@@ -36,25 +36,25 @@ class ResultsError(Exception):
 
 
 def main(words: list[str]) -> int:
-    """Return an exit code, having filled the tables."""
+    """Update the tables and return an exit code."""
     try:
         for run in words:
-            take_over(Path(run))
+            copy_results(Path(run))
         for page in (ROOT / "README.md", *sorted(EXPERIMENTS.glob("*/README.md"))):
-            page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+            page.write_text(fill_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
     except ResultsError as error:
         sys.stderr.write(f"update_tables.py: {error}\n")
         return 1
     return 0
 
 
-def take_over(run: Path) -> None:
-    """Copy the small tables, the origin and the first map of a run to the experiment it is named after."""
+def copy_results(run: Path) -> None:
+    """Copy the small tables, the provenance and the first map of a run to its experiment."""
     folder = run.resolve()
     slug = next((path.stem for path in (ROOT / "configs" / "experiment").glob("*.yaml") if _named(folder, path)), None)
     facts = None if (folder / "UNFINISHED").exists() else _facts(folder)
     if slug is None or facts is None:
-        message = f"{run} is no finished run of `ilp weekly` or `ilp compare experiment=...`; name the folder of one."
+        message = f"{run} is not a finished run of an experiment. Run `ilp weekly experiment=...` and give its folder."
         raise ResultsError(message)
     into = EXPERIMENTS / slug
     into.mkdir(exist_ok=True)
@@ -62,7 +62,7 @@ def take_over(run: Path) -> None:
         (into / name).unlink(missing_ok=True)
         if (folder / name).is_file():
             shutil.copyfile(folder / name, into / name)
-    if (into / BOARD).is_file():  # of many methods every score would be half a megabyte
+    if (into / BOARD).is_file():  # every score of many methods would be half a megabyte
         rows = _rows(into / TABLES[0])
         with (into / TABLES[0]).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -70,12 +70,12 @@ def take_over(run: Path) -> None:
             writer.writerows(row for row in rows if row["score"] in MAIN_SCORES)
     (into / "origin.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     picture, drawn = IMAGES / f"{slug}.png", folder / "figures" / "map-1.png"
-    if picture.is_file() and drawn.is_file():  # only what a page shows; a comparison draws other maps
+    if picture.is_file() and drawn.is_file():  # only for pages with a map; a comparison has other maps
         shutil.copyfile(drawn, picture)
 
 
 def _facts(folder: Path) -> dict[str, str] | None:
-    """Return what identifies the results of a run, None where it is none of those meant."""
+    """Return the provenance of a run, or None if it is not a run of `weekly` or `compare`."""
     grid, page = folder / "grid.csv.json", folder / "comparison.html"
     if grid.is_file():
         facts = json.loads(grid.read_text(encoding="utf-8"))
@@ -83,17 +83,17 @@ def _facts(folder: Path) -> dict[str, str] | None:
     if not page.is_file():
         return None
     text = page.read_text(encoding="utf-8")
-    told = {name: html.unescape(found[1]) for name, form in TOLD.items() if (found := form.search(text))}
+    facts = {name: html.unescape(found[1]) for name, form in PAGE_FACTS.items() if (found := form.search(text))}
     intake = json.loads((folder / "intake.json").read_text(encoding="utf-8"))
-    return {**told, "data": intake["digest"], "attribution": intake["attribution"]}
+    return {**facts, "data": intake["digest"], "attribution": intake["attribution"]}
 
 
 def _named(folder: Path, experiment: Path) -> bool:
     return folder.name.endswith(f"-{experiment.stem}")
 
 
-def filled(page: str) -> str:
-    """Return a page with the marked table of every experiment written anew; other tables are their pages' own."""
+def fill_tables(page: str) -> str:
+    """Return a page with the current table of every experiment between its markers."""
     known = {path.stem for path in (ROOT / "configs" / "experiment").glob("*.yaml")}
     return MARKED.sub(
         lambda found: (
@@ -104,9 +104,9 @@ def filled(page: str) -> str:
 
 
 def table_of(slug: str, names: str | None = None) -> str:
-    """Return the comparison of an experiment as Markdown, or how to make it where there is no result yet.
+    """Return the comparison of an experiment as Markdown, or the command that makes it if there are no results.
 
-    ``names`` are the forecasters that a short table of a comparison shows, the bounds beside them.
+    ``names`` limits the table of a comparison to these forecasters and the bounds.
     """
     command = f"`python3 tasks.py weekly experiment={slug}`"
     folder = EXPERIMENTS / slug
@@ -139,7 +139,7 @@ def _with_source(lines: list[str], origin: dict[str, str], command: str) -> str:
 
 
 def _board(rows: list[dict[str, str]], names: str | None) -> list[str]:
-    """Return the leaderboard of the first lead; the share of the attainable where a truth is known."""
+    """Return the leaderboard of lead 1, with the share of the attainable skill if the true risk is known."""
     shown = [row for row in rows if row["lead"] in ("", "1")]
     if names:
         shown = [row for row in shown if row["kind"] == "bound" or row["forecaster"] in names.split()]
@@ -167,7 +167,7 @@ def _board_line(row: dict[str, str], *, attained: bool) -> str:
 
 
 def _ranged(row: dict[str, str], name: str, form: str) -> str:
-    """Return a value of the leaderboard with its interval."""
+    """Format a value of the leaderboard with its interval."""
     ends = {"low": row[f"{name}_low"], "high": row[f"{name}_high"]}
     return _with_interval({name: row[name], **ends}, name, form) if row[name] else "-"
 
@@ -186,15 +186,15 @@ def _is_bound(name: str) -> bool:
 
 
 def _line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str, str]]) -> str:
-    name, kind = row["forecaster"], row["crime_type"]
+    name, crime_type = row["forecaster"], row["crime_type"]
     bound = _is_bound(name)
     cells = [
         f"*{name}*" if bound else f"`{name}`",
         _with_interval(row, "skill", "{:+.2%}"),
         "bound" if bound else _verdict(row),
-        *(_value(values, (name, kind, score), "{:.4f}") for score in ("deviance", "log_score")),
-        _value(values, (name, kind, "hit_rate_05"), "{:.1%}", interval=True),
-        _value(values, (name, kind, "sum_ratio"), "{:.3f}", interval=True),
+        *(_value(values, (name, crime_type, score), "{:.4f}") for score in ("deviance", "log_score")),
+        _value(values, (name, crime_type, "hit_rate_05"), "{:.1%}", interval=True),
+        _value(values, (name, crime_type, "sum_ratio"), "{:.3f}", interval=True),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -206,7 +206,7 @@ def _type_line(row: dict[str, str], values: dict[tuple[str, str, str], dict[str,
 
 
 def _verdict(row: dict[str, str]) -> str:
-    """Return the verdict; without an interval there is none, and the baseline does not compete with itself."""
+    """Return the verdict of a row, or why it has none."""
     if not row["low"]:
         return "no interval"
     return "baseline" if float(row["low"]) == float(row["high"]) == 0 else row["verdict"]

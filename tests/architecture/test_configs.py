@@ -34,7 +34,7 @@ def package_of(group):
 
 
 def fill_missing(node):
-    """Give a word to every setting that only a user can give: the name of a file, as a file must be there."""
+    """Fill every mandatory setting with the name of an existing file."""
     for key in list(node) if isinstance(node, DictConfig) else range(len(node)):
         if OmegaConf.is_missing(node, key):
             node[key] = GROUPS if key == "dimensions" else __file__
@@ -43,7 +43,7 @@ def fill_missing(node):
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_a_group_builds_things_of_its_own_package(group, option):
+def test_group_builds_objects_of_its_package(group, option):
     target = OmegaConf.load(PLACES[group][option])["_target_"]
     assert target.startswith(f"{package_of(group)}.")
 
@@ -65,13 +65,13 @@ def test_every_option_composes_and_builds(group, option):
 
 
 @pytest.mark.parametrize("option", EXPERIMENTS)
-def test_every_experiment_composes_and_names_its_runs(option):
+def test_experiment_composes_and_names_its_runs(option):
     task = next(task for task in TASKS if "experiment" in defaults_of(task))
     assert composed(task, f"experiment={option}").name == option
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_settings_of_a_task_are_the_arguments_of_its_pipeline(task):
+def test_settings_of_a_task_are_arguments_of_its_function(task):
     run = importlib.import_module(f"ilp_models.pipeline.{task}").run
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
@@ -82,7 +82,7 @@ def test_the_settings_of_a_task_are_the_arguments_of_its_pipeline(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_help_of_a_task_has_a_summary_and_two_examples(task):
+def test_help_of_a_task_has_a_summary_and_two_examples(task):
     manual = read_help(CONFIGS / f"{task}.yaml")
     assert manual.summary
     assert len(manual.examples) >= 2
@@ -90,11 +90,11 @@ def test_the_help_of_a_task_has_a_summary_and_two_examples(task):
 
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
-def test_every_option_says_what_it_is(group, option):
+def test_every_option_has_a_summary(group, option):
     assert read_help(PLACES[group][option]).summary
 
 
-def test_every_primary_config_puts_itself_before_experiments():
+def test_task_configs_come_before_experiments():
     for task in TASKS:
         entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml"))["defaults"]
         assert entries[0] == "_door"

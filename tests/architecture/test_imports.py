@@ -16,7 +16,7 @@ def test_import_contracts_hold(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("what", ["import ilp_models", "import ilp_models.cli.app"])
-def test_a_first_import_is_light(what):
+def test_first_import_is_light(what):
     script = f"{what}; import sys; sys.exit(', '.join(set({HEAVY}) & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A small finished run, made once."""
+"""A finished weekly run on a small simulated city."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what stands in them."""
+"""The pages of the documentation, with their links, commands and code blocks."""
 
 import re
 import shlex
@@ -12,23 +12,23 @@ _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE |
 _INDENTED = re.compile(r"^ {4}(?P<line>ilp .*)$", re.MULTILINE)
 _INLINE = re.compile(r"`((?:ilp|python3 tasks\.py) [^`\n]*)`")
 _COMMAND = re.compile(r"(?:ilp|python3 tasks\.py)\b")
-_LINK = re.compile(r"\]\((?P<aim>[^)\s]+)\)")
+_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
 
 def blocks(page, language):
-    """Return the fenced blocks of a language."""
+    """Return the code blocks of a language."""
     return [
         found["text"] for found in _BLOCK.finditer(page.read_text(encoding="utf-8")) if found["language"] == language
     ]
 
 
 def links(page):
-    """Return the aims of the links outside fenced blocks."""
-    return [found["aim"] for found in _LINK.finditer(_BLOCK.sub("", page.read_text(encoding="utf-8")))]
+    """Return the targets of links outside code blocks."""
+    return [found["target"] for found in _LINK.finditer(_BLOCK.sub("", page.read_text(encoding="utf-8")))]
 
 
 def commands(page):
-    """Return the command lines of a page as lists of words, those within a sentence included."""
+    """Return the commands of a page as lists of words, including inline commands."""
     text = page.read_text(encoding="utf-8")
     lines = [
         line for block in (*blocks(page, ""), *blocks(page, "bash")) for line in block.replace("\\\n", " ").splitlines()
@@ -39,8 +39,8 @@ def commands(page):
     return [words for words in split if not any(mark in word for word in words for mark in "<>…")]
 
 
-def asked_of_ilp(words):
-    """Return what a command line asks of ``ilp``, or None where it does a chore."""
+def ilp_arguments(words):
+    """Return the arguments of ``ilp`` in a command, or None for another task of ``tasks.py``."""
     if words[0] == "ilp":
         return tuple(words[1:])
     return {"weekly": tuple(words[2:]), "ilp": tuple(words[3:])}.get(words[2])

@@ -1,4 +1,4 @@
-"""Links resolve, command lines work, decisions have one shape, and no page claims too much."""
+"""Links resolve, command lines work, decision records have one form, and no page makes exaggerated claims."""
 
 import importlib.util
 import re
@@ -7,7 +7,7 @@ import shlex
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
-from pages import PAGES, ROOT, asked_of_ilp, blocks, commands, links, titles
+from pages import PAGES, ROOT, blocks, commands, ilp_arguments, links, titles
 
 from ilp_models.cli.app import App, find_configs
 from ilp_models.cli.help import find_tasks, read_help
@@ -18,7 +18,7 @@ DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})
 VERBS = {words[2] for words in COMMANDS if words[0] == "python3"}
 EXAMPLES = [shlex.split(line) for path in find_configs().glob("*.yaml") for line in read_help(path).examples]
-ASKED = sorted({words for words in map(asked_of_ilp, [*COMMANDS, *EXAMPLES]) if words is not None})
+ILP_COMMANDS = sorted({words for words in map(ilp_arguments, [*COMMANDS, *EXAMPLES]) if words is not None})
 CLAIMS = re.compile(r"\b(?:fair|fairer|unfair|unbiased|debias\w*|bias-free)\b", re.IGNORECASE)
 QUOTED = re.compile(r'"[^"\n]*"')
 
@@ -27,8 +27,8 @@ def name_of(page):
     return page.relative_to(ROOT).as_posix()
 
 
-def first_of_each(words):
-    """Return a sweep without its flag and with the first value of each, and any other line as it is."""
+def first_of_sweep(words):
+    """Return a command without its sweep: the first value of each swept setting, other words unchanged."""
     if not {"-m", "--multirun"} & set(words):
         yield from words
         return
@@ -53,7 +53,7 @@ def test_links_resolve(page):
         assert not anchor or anchor in titles(target), aim
 
 
-@pytest.mark.parametrize("words", ASKED, ids=lambda words: " ".join(["ilp", *words]))
+@pytest.mark.parametrize("words", ILP_COMMANDS, ids=lambda words: " ".join(["ilp", *words]))
 def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ilp"])
@@ -63,16 +63,16 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "experiment").mkdir()
     central = blocks(ROOT / "docs" / "decision.md", "yaml")[0]
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
-    words = list(first_of_each(words))
-    only_shown = {"--help", "--cfg", "-sc"} & set(words) or not words
-    code = App(find_configs()).open([*words, *([] if only_shown else ["--cfg", "job"])])
+    words = list(first_of_sweep(words))
+    is_help = {"--help", "--cfg", "-sc"} & set(words) or not words
+    code = App(find_configs()).open([*words, *([] if is_help else ["--cfg", "job"])])
     out, err = capfd.readouterr()
     assert (code, err) == (0, "")
-    if not only_shown:
-        assert resolve(OmegaConf.create(out))  # nothing that must be given is missing
+    if not is_help:
+        assert resolve(OmegaConf.create(out))  # no mandatory value is missing
 
 
-def test_chores_exist():
+def test_tasks_of_the_script_exist():
     spec = importlib.util.spec_from_file_location("tasks", ROOT / "tasks.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -90,7 +90,7 @@ def test_readme_shows_the_two_commands():
 
 
 @pytest.mark.parametrize(("number", "page"), list(enumerate(DECISIONS, start=1)))
-def test_a_decision_is_one_page_of_one_shape(number, page):
+def test_decision_record_has_one_form(number, page):
     text = page.read_text(encoding="utf-8")
     assert page.name.startswith(f"{number:04d}-")
     assert text.startswith(f"# {number}. ")
@@ -107,18 +107,18 @@ def test_the_index_names_every_page_and_decision():
     assert [title for title in titles if f" | {title} |" not in text] == []
 
 
-def test_the_table_of_checks_says_which_may_be_signed():
+def test_table_of_checks_says_which_can_be_accepted():
     text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     signed = dict(re.findall(r"^\| `(\w+)` \| .* \| (yes|no) \| [^|]*\|$", text, re.MULTILINE))
     assert signed == {name: "yes" if check.overridable else "no" for name, check in REQUIRED.items()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_no_page_claims_too_much(page):
+def test_no_page_makes_exaggerated_claims(page):
     assert CLAIMS.findall(QUOTED.sub("", page.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_fenced_yaml_can_be_read(page):
+def test_yaml_blocks_are_valid(page):
     for block in blocks(page, "yaml"):
         assert OmegaConf.create(block)

@@ -1,4 +1,4 @@
-"""What README promises: its table, its picture, its files, its ten lines for one's own data."""
+"""README: its generated table, its picture and its ten lines for your own data."""
 
 import importlib.util
 import json
@@ -38,7 +38,7 @@ ORIGIN = {"protocol": "Two weeks.", "code": "v1", "data": "0" * 64, "attribution
 
 @pytest.fixture
 def tables(tmp_path):
-    """Return the script as a module that believes in a checkout of its own, with one experiment."""
+    """Return the script as a module in a temporary checkout with one experiment."""
     spec = importlib.util.spec_from_file_location("update_tables", ROOT / "experiments" / "update_tables.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -56,11 +56,11 @@ def make_run(tmp_path, name):
     (folder / "figures" / "map-1.png").write_bytes(b"map")
     (folder / "summary.csv").write_text(SUMMARY)
     (folder / "skill.csv").write_text(SKILL)
-    (folder / "grid.csv.json").write_text(json.dumps({**ORIGIN, "caveat": "left behind"}))
+    (folder / "grid.csv.json").write_text(json.dumps({**ORIGIN, "caveat": "not copied"}))
     return folder
 
 
-def test_the_tables_are_those_of_the_committed_results():
+def test_tables_agree_with_the_committed_results():
     spec = importlib.util.spec_from_file_location("update_tables", ROOT / "experiments" / "update_tables.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -68,7 +68,7 @@ def test_the_tables_are_those_of_the_committed_results():
     assert "<!-- table: toronto-weekly of " in README.read_text(encoding="utf-8")
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert module.filled(text) == text, f"{page}: run python3 experiments/update_tables.py"
+        assert module.fill_tables(text) == text, f"{page}: run python3 experiments/update_tables.py"
 
 
 BOARD = """\
@@ -84,7 +84,7 @@ lead,forecaster,kind,deviance,log_score,hit_rate_05,hit_rate_05_low,hit_rate_05_
 PAGE = "<p><strong>Protocol.</strong> Two &amp; more weeks.</p><dl>\n<dt>Code</dt><dd>v1, commit 2</dd></dl>"
 
 
-def test_a_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
+def test_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
     run = tmp_path / "2026-01-05T08-00-00-some-city"
     run.mkdir()
     intake = json.dumps({"digest": "0" * 64, "attribution": "Thanks."})
@@ -104,7 +104,7 @@ def test_a_comparison_is_shown_as_its_leaderboard(tables, tmp_path):
     assert f"Two & more weeks. {made}" in lines
 
 
-def test_a_page_may_show_some_of_a_leaderboard(tables, tmp_path):
+def test_page_shows_a_part_of_a_leaderboard(tables, tmp_path):
     folder = tmp_path / "experiments" / "some-city"
     folder.mkdir()
     (folder / "origin.json").write_text(json.dumps(ORIGIN))
@@ -119,7 +119,7 @@ def test_a_page_may_show_some_of_a_leaderboard(tables, tmp_path):
     ]
 
 
-def test_a_table_says_what_the_files_say(tables, tmp_path):
+def test_table_agrees_with_the_files(tables, tmp_path):
     run = make_run(tmp_path, "2026-01-05T08-00-00-some-city")
     (tmp_path / "images" / "some-city.png").touch()
     assert tables.main([str(run)]) == 0
@@ -143,18 +143,18 @@ def test_a_table_says_what_the_files_say(tables, tmp_path):
 
 
 @pytest.mark.parametrize("flaw", ["other name", "unfinished", "backtest"])
-def test_a_run_that_is_no_result_is_refused(tables, tmp_path, capsys, flaw):
+def test_other_runs_are_refused(tables, tmp_path, capsys, flaw):
     run = make_run(tmp_path, "2026-01-05-run" if flaw == "other name" else "2026-01-05-some-city")
     if flaw == "unfinished":
         (run / "UNFINISHED").touch()
     if flaw == "backtest":
         (run / "grid.csv.json").unlink()
     assert tables.main([str(run)]) == 1
-    assert "no finished run" in capsys.readouterr().err
+    assert "not a finished run" in capsys.readouterr().err
     assert not (tmp_path / "experiments" / "some-city").exists()
 
 
-def test_the_picture_is_a_small_png_with_words_for_it():
+def test_picture_is_a_small_png_with_an_alternative_text():
     (alt, path) = re.search(r"!\[([^\]]+)\]\(([^)]+)\)", README.read_text(encoding="utf-8")).groups()
     data = (ROOT / path).read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
