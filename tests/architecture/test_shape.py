@@ -23,6 +23,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "model": {"settings"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"audit_json", "barriers"},
+    "scoring": {"bounds", "calibration_bins", "reliability", "stability"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # The URL of a package index, or the path of a checkout on one machine.
