@@ -33,10 +33,8 @@ BANNED_CEILINGS = {  # lines with a banned word; a folder that is not listed has
 }
 LONG_CEILINGS = {  # sentences of more than 30 words
     "docs": 132,
-    "experiments": 79,
     "docstrings": 66,
     "error messages": 0,
-    "benchmarks": 3,
 }
 pytestmark = pytest.mark.skipif(not FILES, reason="not a git checkout: there is no list of committed files")
 
