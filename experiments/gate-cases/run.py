@@ -26,8 +26,9 @@ from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.register.approvals import Signing, approve, record
+from ilp_models.audit.register.approvals import approve, record_decision
 from ilp_models.audit.register.register import Register
+from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import demanded
 from ilp_models.domain.decision import Decision
@@ -238,9 +239,9 @@ def refusal(decision: Decision) -> str:
     """Return the words in which an approval of a decision is refused, empty where it is granted."""
     with tempfile.TemporaryDirectory() as folder:
         register = Register(Path(folder) / "register.jsonl")
-        record(register, decision, "t.rainer")
+        record_decision(register, decision, "t.rainer")
         try:
-            approve(register, decision, Signing("R. Viewer", "to see whether it is refused", "rv", NOW), {})
+            approve(register, decision, ReviewerSignature("R. Viewer", "to see whether it is refused", "rv", NOW), {})
         except WithheldError as error:
             return str(error)
     return ""

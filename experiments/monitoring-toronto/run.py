@@ -16,9 +16,9 @@ from hydra import compose, initialize_config_dir
 
 from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.monitoring.drift import mixes
-from ilp_models.audit.monitoring.monitoring import Monitoring
-from ilp_models.audit.monitoring.series import Series, SeriesOptions
+from ilp_models.audit.monitoring.cusum import Monitoring
+from ilp_models.audit.monitoring.drift import composition_shifts
+from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
@@ -61,16 +61,18 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
         (one,) = replay(
             parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
         ).replays
-        series = Series.from_replay(one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence()))
+        series = MeasureSeries.from_replay(
+            one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence())
+        )
         ordinals = [period.ordinal for period in one.periods]
-        drift = mixes(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
+        drift = composition_shifts(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]
     return pd.DataFrame(rows)
 
 
-def row(year: str, monitoring: Monitoring, series: Series, drift: pd.DataFrame) -> dict[str, object]:
+def row(year: str, monitoring: Monitoring, series: MeasureSeries, drift: pd.DataFrame) -> dict[str, object]:
     """Return what watching a year came to."""
-    watch = monitoring.watch(series, WEEKS)
+    watch = monitoring.evaluate(series, WEEKS)
     broke = watch.series[watch.series["breaches"] > 0]
     values = pd.DataFrame(series.values)
     moved = (values[WEEKS:].mean() / values[:WEEKS].mean() - 1).abs()[broke.index]
@@ -79,13 +81,13 @@ def row(year: str, monitoring: Monitoring, series: Series, drift: pd.DataFrame) 
         "least_spread": monitoring.least_spread,
         "series": watch.facts["series_watched"],
         "limit": watch.facts["limit"],
-        "periods_with_breach": len(watch.breached),
-        "first": watch.breached[0] if watch.breached else "",
-        "third": watch.breached[2] if watch.proposes else "",
+        "periods_with_breach": len(watch.breached_periods),
+        "first": watch.breached_periods[0] if watch.breached_periods else "",
+        "third": watch.breached_periods[2] if watch.proposes_withdrawal else "",
         **{f"{name}_series": int((broke["measure"] == name).sum()) for name in monitoring.measures},
         "median_movement": moved.median(),
         "distributions": len(drift),
-        "drifted": int(drift["beyond"].sum()),
+        "drifted": int(drift["exceeds_noise"].sum()),
     }
 
 

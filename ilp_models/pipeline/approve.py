@@ -6,7 +6,7 @@ from typing import Any
 
 from ilp_models.audit.register.approvals import approve
 from ilp_models.audit.register.register import Register
-from ilp_models.audit.register.signing import ReviewerSignature
+from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.run_folder import RunFolder, as_text, digests, user

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.monitoring.monitoring import Monitoring
+from ilp_models.audit.monitoring.cusum import Monitoring
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -52,5 +52,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         found = MonitoringResults.from_replay(since, decision, study, audit, monitor)
         for path in found.write(source, folder):
             tracked.artifact(path)
-        tracked.metrics({"periods_with_breach": len(found.watch.breached), "proposes": float(found.watch.proposes)})
+        tracked.metrics(
+            {
+                "periods_with_breach": len(found.watch.breached_periods),
+                "proposes": float(found.watch.proposes_withdrawal),
+            }
+        )
     return "\n".join([*found.lines(source), f"Files: {folder}"])

@@ -10,9 +10,14 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.check_context import MinEvidence
-from ilp_models.audit.monitoring.drift import group_shares, mixes, place_shifts, without_place
-from ilp_models.audit.monitoring.monitoring import Monitoring, Watch
-from ilp_models.audit.monitoring.series import Series, SeriesOptions
+from ilp_models.audit.monitoring.cusum import Monitoring, MonitoringOutcome
+from ilp_models.audit.monitoring.drift import (
+    composition_shifts,
+    count_missing_coordinates,
+    group_shares,
+    missing_coordinates_shifts,
+)
+from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.pipeline.clock import now
@@ -33,12 +38,12 @@ class MonitoringResults:
     ----------
     decision : Decision
         The decision watched.
-    watch : Watch
+    watch : MonitoringOutcome
         Series, cumulative sums, breaches.
     drift : DataFrame
-        How far the records moved; as :func:`ilp_models.audit.monitoring.drift.mixes`.
+        How far the records moved; as :func:`ilp_models.audit.monitoring.drift.composition_shifts`.
     unplaced : DataFrame
-        ``period, crime_type, dimension, group, unplaced, records, share``; empty where it is not known.
+        ``period, crime_type, dimension, group, missing_coordinates, records, share``; empty where it is not known.
     notes : tuple of str
         What the reader must know.
     facts : dict
@@ -46,7 +51,7 @@ class MonitoringResults:
     """
 
     decision: Decision
-    watch: Watch
+    watch: MonitoringOutcome
     drift: pd.DataFrame
     unplaced: pd.DataFrame
     notes: tuple[str, ...]
@@ -66,16 +71,16 @@ class MonitoringResults:
             header["share_of"],
             header["harm"],
         )
-        watch = monitor.watch(
-            Series.from_replay(since.replay, since.grid, since.residents, terms), study.calendar.per_year
+        watch = monitor.evaluate(
+            MeasureSeries.from_replay(since.replay, since.grid, since.residents, terms), study.calendar.per_year
         )
         events = events_of(study, since.grid, periods)
         ordinals = [period.ordinal for period in periods]
-        drift = mixes(events, ordinals, since.audited, study.intake.resolution)
+        drift = composition_shifts(events, ordinals, since.audited, study.intake.resolution)
         unplaced, why = _unplaced(study, audit, periods)
         starts = [period.start_time.date().isoformat() for period in periods]
         if len(unplaced):
-            drift = pd.concat([drift, place_shifts(unplaced, starts, since.audited)], ignore_index=True)
+            drift = pd.concat([drift, missing_coordinates_shifts(unplaced, starts, since.audited)], ignore_index=True)
         facts = {
             "decision": decision.seal,
             "forecaster": decision.forecaster,
@@ -95,16 +100,16 @@ class MonitoringResults:
         """Return the files written."""
         tables = {"monitor": self.watch.table, "drift": self.drift}
         if len(self.unplaced):
-            tables["unplaced"] = self.unplaced
+            tables["missing_coordinates"] = self.unplaced
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False)
         files = [folder / f"{name}.csv" for name in tables]
         plain = {
             **self.facts,
             **self.watch.facts,
-            "proposes_withdrawal": self.watch.proposes,
-            "withdraw": self.command(source) if self.watch.proposes else None,
-            "periods_with_breach": list(self.watch.breached),
+            "proposes_withdrawal": self.watch.proposes_withdrawal,
+            "withdraw": self.command(source) if self.watch.proposes_withdrawal else None,
+            "periods_with_breach": list(self.watch.breached_periods),
             "series": plain_rows(self.watch.series),
             "drift": plain_rows(self.drift),
             "notes": list(self.notes),
@@ -117,15 +122,15 @@ class MonitoringResults:
             unplaced=self.unplaced,
             facts=self.facts | self.watch.facts,
             verdict=self.verdict(),
-            command=self.command(source) if self.watch.proposes else "",
+            command=self.command(source) if self.watch.proposes_withdrawal else "",
             notes=self.notes,
         )
         return [*files, *write_monitor_page(folder, evidence)]
 
     def verdict(self) -> str:
         """Return in a sentence what follows."""
-        count, limit = len(self.watch.breached), self.watch.facts["settings"]["breaches"]
-        if self.watch.proposes:
+        count, limit = len(self.watch.breached_periods), self.watch.facts["settings"]["breaches"]
+        if self.watch.proposes_withdrawal:
             return (
                 f"WITHDRAWAL IS PROPOSED: {count} periods with a breach ({limit} are enough). "
                 "Nothing was withdrawn; a person decides."
@@ -137,9 +142,8 @@ class MonitoringResults:
     def command(self, source: str) -> str:
         """Return the command that would take the decision back."""
         what = "; ".join(self._breached_words()[:3]).replace("'", "")
-        return (
-            f"ilp withdraw source={source} reason='monitoring: breaches in {len(self.watch.breached)} periods ({what})'"
-        )
+        count = len(self.watch.breached_periods)
+        return f"ilp withdraw source={source} reason='monitoring: breaches in {count} periods ({what})'"
 
     def lines(self, source: str) -> list[str]:
         """Return what was found for the terminal."""
@@ -154,10 +158,10 @@ class MonitoringResults:
             f"{alarms['any_series']:.1%} at most",
         ]
         told += [f"  breach       {words}" for words in self._breached_words()[:_SHOWN]]
-        moved = self.drift[self.drift["beyond"]]
+        moved = self.drift[self.drift["exceeds_noise"]]
         told += [f"  drift        {words}" for words in _drift_words(moved)[:_SHOWN]]
         told += [f"  note         {note}" for note in self.notes]
-        if self.watch.proposes:
+        if self.watch.proposes_withdrawal:
             told += ["", "If you decide to withdraw:", f"  {self.command(source)}"]
         return told
 
@@ -171,10 +175,10 @@ class MonitoringResults:
 
 
 def _unplaced(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return records without a place by period, type, area and group, and what could not be told."""
+    """Return records without coordinates by period, type, area and group, and what could not be told."""
     lost = study.intake.unplaced
     if lost is None:
-        return pd.DataFrame(), ("This source keeps no account of records without a place.",)
+        return pd.DataFrame(), ("This source keeps no account of records without coordinates.",)
     events = study.events.table
     area = events["area"].astype(object).fillna("").astype(str) if "area" in events else ""
     rows = pd.DataFrame({"day": events["occurred_at"], "crime_type": events["crime_type"].astype(str), "area": area})
@@ -193,14 +197,14 @@ def _unplaced(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.D
         weights = group_shares(audit.groups.read(), [label for label in labels if label])
     except IlpError as error:
         why = (f"Records without a place are not told by group: {error}",)
-    found = without_place(tables[0], tables[1], weights)
-    return found.assign(share=found["unplaced"] / found["records"].where(found["records"] > 0)), why
+    found = count_missing_coordinates(tables[0], tables[1], weights)
+    return found.assign(share=found["missing_coordinates"] / found["records"].where(found["records"] > 0)), why
 
 
 def _chance(drift: pd.DataFrame) -> str:
     judged = int(np.isfinite(drift["noise_high"]).sum())
     return (
-        f"{int(drift['beyond'].sum())} of {judged} distributions of the records moved further than 95 % of the "
+        f"{int(drift['exceeds_noise'].sum())} of {judged} distributions of the records moved further than 95 % of the "
         f"stretches of the audited periods differ; about {0.05 * judged:.1f} would by chance."
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ilp_models.audit.register.approvals import record
+from ilp_models.audit.register.approvals import record_decision
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.decision import Decision
@@ -99,7 +99,7 @@ def publish(results: Results, export: Export, register: Path, folder: Path) -> l
 
 def _registered(decision: Decision, register: Path) -> bool:
     try:
-        record(Register(register), decision, user())
+        record_decision(Register(register), decision, user())
     except IlpError as error:
         _LOG.warning("The decision is not in the register, so its files are for research only: %s", error)
         return False

@@ -11,7 +11,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.register.approvals import known_to, registered_decision
+from ilp_models.audit.register.approvals import decision_in_state, registered_decision
 from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.audit.register.signatures import read_public_keys
 from ilp_models.domain.decision import Decision
@@ -97,7 +97,7 @@ class RunFolder:
         """Return what to ask the register while the line of an act is written, as it may know more by then."""
 
         def ask(standing: RegisterState) -> None:
-            known_to(standing, decision, now(), _keys(trusted)).require_permission(self.forecast, now())
+            decision_in_state(standing, decision, now(), _keys(trusted)).require_permission(self.forecast, now())
 
         return ask
 
@@ -120,7 +120,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def _check_files(folder: Path, decision: Decision, register: Register) -> None:
     approval = decision.approval
-    lines = [one for one in register.verify().about(decision.seal) if one.act == "approved"]
+    lines = [one for one in register.verify().entries_of(decision.seal) if one.act == "approved"]
     line = next(one for one in lines if approval is not None and one.moment == approval.moment)
     then, today = line.content.get("files") or {}, digests(folder)
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))

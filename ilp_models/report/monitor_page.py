@@ -29,7 +29,7 @@ class MonitorEvidence:
     Parameters
     ----------
     watch, series, drift, unplaced : DataFrame
-        Measures by period, series, drift of the records, records without a place; as documented in
+        Measures by period, series, drift of the records, records without coordinates; as documented in
         ``docs/monitoring.md``.
     facts : mapping
         Digests, periods, limits.
@@ -56,7 +56,7 @@ def write_monitor_page(folder: Path, evidence: MonitorEvidence) -> list[Path]:
     figures = [_draw(evidence, measure, folder / "figures") for measure in TITLES]
     series = evidence.series
     watched = series[series["watched"]].sort_values(["breaches", "autocorrelation"], ascending=False, kind="stable")
-    drift = evidence.drift.sort_values(["beyond", "distance"], ascending=False, kind="stable")
+    drift = evidence.drift.sort_values(["exceeds_noise", "distance"], ascending=False, kind="stable")
     write_page(
         folder / "monitor.html",
         "monitor.html.j2",

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from ilp_models.audit.register.approvals import record
+from ilp_models.audit.register.approvals import record_decision
 from ilp_models.audit.register.register import Register
 from ilp_models.cli.app import find_configs
 from ilp_models.domain.errors import StorageError, WithheldError
@@ -69,7 +69,7 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     softer = replace(decision, report=replace(decision.report, header=header, changed=changed))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
     words = words_for(tmp_path)
-    record(Register(tmp_path / "register.jsonl"), softer, "t.ester")
+    record_decision(Register(tmp_path / "register.jsonl"), softer, "t.ester")
     told = run(grade="allocation", **words)
     assert "The audit was not the usual one: audit.share=0.1 (default 0.05)." in told
     _, line = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())

@@ -151,7 +151,7 @@ def test_the_series_that_broke_out_are_the_right_ones(tripled):
 def test_the_mix_of_crime_types_is_seen_to_move_where_it_does(tripled, quiet):
     drift = [pd.DataFrame(facts_of(done)["drift"]).set_index(["part", "crime_type"]) for done in (tripled, quiet)]
     moved, still = (one.loc[("crime type", "all")] for one in drift)
-    assert moved["beyond"]
+    assert moved["exceeds_noise"]
     assert moved["distance"] > 3 * still["distance"]
     assert {"weekday", "area"} <= set(drift[0].reset_index()["part"])
 
@@ -162,25 +162,25 @@ def test_records_without_a_place_are_told_by_group(audited, city):
     days = pd.date_range(events.end - pd.Timedelta(weeks=NEW), events.end, inclusive="left")
     lost = pd.DataFrame({"day": days, "crime_type": "assault", "area": areas[0], "count": 30})
     done = watch(audited, city, data=Until(city, 0, unplaced=lost))
-    table = pd.read_csv(done.folder / "unplaced.csv", keep_default_na=False)
+    table = pd.read_csv(done.folder / "missing_coordinates.csv", keep_default_na=False)
     assert set(table["dimension"]) > {"", "area"}
     now = table[(table["dimension"] == "area") & (table["group"] == areas[0]) & (table["crime_type"] == "all")]
-    assert now["unplaced"].sum() == 30 * 7 * NEW
+    assert now["missing_coordinates"].sum() == 30 * 7 * NEW
     whole = table[(table["dimension"] == "") & (table["crime_type"] == "all")]
     dimension = next(name for name in table["dimension"] if name not in ("", "area"))
     by_group = table[(table["dimension"] == dimension) & (table["crime_type"] == "all")]
     assert by_group["records"].sum() == pytest.approx(whole["records"].sum())
     drift = pd.read_csv(done.folder / "drift.csv", keep_default_na=False)
     row = drift[
-        (drift["part"] == "records without a place") & (drift["dimension"] == "") & (drift["crime_type"] == "all")
+        (drift["part"] == "records without coordinates") & (drift["dimension"] == "") & (drift["crime_type"] == "all")
     ]
-    assert row["beyond"].item() in (True, "True")
+    assert row["exceeds_noise"].item() in (True, "True")
     assert float(row["share_before"].item()) == 0
 
 
 def test_a_source_without_an_account_of_lost_places_says_so(quiet):
-    assert "no account of records without a place" in quiet.told
-    assert not (quiet.folder / "unplaced.csv").exists()
+    assert "no account of records without coordinates" in quiet.told
+    assert not (quiet.folder / "missing_coordinates.csv").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,21 @@
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.monitoring.monitoring import Monitoring
-from ilp_models.audit.monitoring.series import Series
+from ilp_models.audit.monitoring.cusum import Monitoring
+from ilp_models.audit.monitoring.series import MeasureSeries
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
 
 
 def evidence(command=""):
     rng = np.random.default_rng(0)
     names = [f"group <{at}>" for at in range(16)]
-    about = pd.DataFrame(
-        {"measure": "exposure", "crime_type": "all", "dimension": "origin", "group": names, "thin": ""}
+    keys = pd.DataFrame(
+        {"measure": "exposure", "crime_type": "all", "dimension": "origin", "group": names, "shortfall": ""}
     )
     values = 0.1 + 0.01 * rng.normal(size=(40, len(names)))
     values[35:, 0] += 0.2
     weeks = pd.period_range("2021-01-04", periods=40, freq="W-SUN")
-    watch = Monitoring().watch(Series(weeks, 30, about, values), 52)
+    watch = Monitoring().evaluate(MeasureSeries(weeks, 30, keys, values), 52)
     facts = {
         **watch.facts,
         "forecaster": "ewma",
@@ -27,7 +27,7 @@ def evidence(command=""):
     drift = pd.DataFrame(
         [("area", "all", "", "", 0.2, 0.05, 0.1, True, np.nan, np.nan)],
         columns=[
-            *("part", "crime_type", "dimension", "group", "distance", "noise_median", "noise_high", "beyond"),
+            *("part", "crime_type", "dimension", "group", "distance", "noise_median", "noise_high", "exceeds_noise"),
             *("share_before", "share_now"),
         ],
     )

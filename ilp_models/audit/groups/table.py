@@ -235,7 +235,7 @@ class GroupTable:
         table = raw[list(names)].rename(columns=names)
         for name in text:
             table[name] = table[name].astype(str).str.strip()
-        for name in table.columns.difference(text):
+        for name in table.columns.difference(list(text)):
             plain = table[name] if is_numeric_dtype(table[name]) else table[name].astype(str).str.replace(",", "")
             table[name] = pd.to_numeric(plain, errors="coerce").astype(float)
         return table

@@ -1,1 +1,1 @@
-"""An admitted forecaster watched in every period since its audit."""
+"""Monitor an admitted forecaster in every period after its audit: CUSUM charts of its measures, and data drift."""

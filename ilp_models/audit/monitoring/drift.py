@@ -1,4 +1,4 @@
-"""Drift of inputs: how far counts by category moved, beside how far they move between stretches of the reference."""
+"""Data drift: how much the distributions of records changed, compared with differences within the audited periods."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from ilp_models.stats.rank_statistics import total_variation
 
 Floats = npt.NDArray[np.float64]
 
-WITHOUT_PLACE: Final = "records without a place"
+MISSING_COORDINATES: Final = "records without coordinates"
 COLUMNS: Final = [
     "part",
     "crime_type",
@@ -24,7 +24,7 @@ COLUMNS: Final = [
     "distance",
     "noise_median",
     "noise_high",
-    "beyond",
+    "exceeds_noise",
     "share_before",
     "share_now",
     "count_before",
@@ -34,35 +34,27 @@ _FEWEST_STRETCHES: Final = 8
 
 
 @dataclass(frozen=True)
-class Shift:
-    """How far one distribution over categories moved.
+class CompositionShift:
+    """How much one distribution over categories changed between the audited and the new periods."""
 
-    Parameters
-    ----------
-    distance : float
-        Total variation distance of the new periods' shares from those of the reference, half the sum of absolute
-        differences: the share of events that would have to be of another category to make both alike.
-    noise_median, noise_high : float
-        Median and upper quantile of the same distance between every stretch of the reference as long as the new periods
-        (half of the reference at most) and the rest of the reference: what chance and season alone give.
-    count_before, count_now : float
-        Events in the reference and in the new periods.
-    """
-
+    # Total variation distance of the shares, half the sum of absolute differences: the share of events that would need
+    # another category to make both distributions equal.
     distance: float
+    # Median and upper quantile of the same distance between stretches of audited periods and the rest of them. A
+    # stretch is as long as the new periods, at most half of the audited ones. This is the effect of chance and season.
     noise_median: float
     noise_high: float
-    count_before: float
-    count_now: float
+    count_before: float  # events in the audited periods
+    count_now: float  # events in the new periods
 
     @property
-    def beyond(self) -> bool:
-        """Whether the distribution moved further than stretches of the reference differ."""
+    def exceeds_noise(self) -> bool:
+        """Whether the distance exceeds the upper quantile of distances within the audited periods."""
         return bool(self.distance > self.noise_high)
 
     @classmethod
-    def from_counts(cls, counts: Floats, audited: int, level: float = 0.95) -> Self:
-        """Return the shift between the audited and the new periods."""
+    def from_counts(cls, counts: Floats, audited: int, confidence: float = 0.95) -> Self:
+        """Return the shift of counts by period and category; the first ``audited`` rows are the audited periods."""
         before, now = counts[:audited], counts[audited:]
         first, second = before.sum(axis=0), now.sum(axis=0)
         median = high = float("nan")
@@ -70,17 +62,17 @@ class Shift:
             length = min(len(now), audited // 2)
             rows = (np.arange(audited)[:, None] + np.arange(length)) % audited
             stretches = before[rows].sum(axis=1)
-            apart = total_variation(stretches, first - stretches)
-            if np.isfinite(apart).any():
-                median, high = (float(one) for one in np.nanquantile(apart, (0.5, level)))
+            distances = total_variation(stretches, first - stretches)
+            if np.isfinite(distances).any():
+                median, high = (float(one) for one in np.nanquantile(distances, (0.5, confidence)))
         distance = float(total_variation(first, second))
         return cls(distance, median, high, float(first.sum()), float(second.sum()))
 
 
-def mixes(
-    events: pd.DataFrame, periods: Sequence[int], audited: int, resolution: str, level: float = 0.95
+def composition_shifts(
+    events: pd.DataFrame, periods: Sequence[int], audited: int, resolution: str, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Return how far the mix of crime types and the patterns in time and space moved."""
+    """Return the shifts of the distributions over crime types, weekdays, hours and areas."""
     row = events["ordinal"].to_numpy() - periods[0]
     inside = (row >= 0) & (row < len(periods))
     events, row = events[inside], row[inside]
@@ -89,24 +81,28 @@ def mixes(
         parts = {"weekday": events["occurred_at"].dt.day_of_week, **parts}
     if resolution == "moment":
         parts = {"hour of the day": events["occurred_at"].dt.hour, **parts}
-    kinds = events["crime_type"].astype(str)
-    named = sorted(kinds.unique())
-    found = [_told("crime type", "all", Shift.from_counts(_counted(row, kinds, len(periods)), audited, level))]
+    crime_types = events["crime_type"].astype(str)
+    names = sorted(crime_types.unique())
+    counts = _count_by_period(row, crime_types, len(periods))
+    shifts = [_shift_row("crime type", "all", CompositionShift.from_counts(counts, audited, confidence))]
     for part, values in parts.items():
         if values.nunique() < 2:
             continue
-        for kind in ("all", *(named if len(named) > 1 else ())):
-            own = np.ones(len(row), dtype=bool) if kind == "all" else (kinds == kind).to_numpy()
-            counts = _counted(row[own], values[own], len(periods))
-            found.append(_told(part, kind, Shift.from_counts(counts, audited, level)))
-    return pd.DataFrame(found, columns=COLUMNS)
+        for name in ("all", *(names if len(names) > 1 else ())):
+            own = np.ones(len(row), dtype=bool) if name == "all" else (crime_types == name).to_numpy()
+            counts = _count_by_period(row[own], values[own], len(periods))
+            shifts.append(_shift_row(part, name, CompositionShift.from_counts(counts, audited, confidence)))
+    return pd.DataFrame(shifts, columns=COLUMNS)
 
 
-def without_place(placed: pd.DataFrame, unplaced: pd.DataFrame, weights: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return how many records had no place, by period, crime type, area and group."""
-    both = pd.concat([placed.assign(unplaced=0.0), unplaced.assign(unplaced=unplaced["count"].astype(float))])
+def count_missing_coordinates(
+    located: pd.DataFrame, missing: pd.DataFrame, weights: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return the number of records without coordinates by period, crime type, area and group."""
+    lost = missing.assign(missing_coordinates=missing["count"].astype(float))
+    both = pd.concat([located.assign(missing_coordinates=0.0), lost])
     both = both.rename(columns={"count": "records"})
-    keys, numbers = ["period", "crime_type", "dimension", "group"], ["unplaced", "records"]
+    keys, numbers = ["period", "crime_type", "dimension", "group"], ["missing_coordinates", "records"]
     tables = [both.assign(dimension="", group="")]
     labelled = both[both["area"] != ""]
     if len(labelled):
@@ -123,29 +119,32 @@ def without_place(placed: pd.DataFrame, unplaced: pd.DataFrame, weights: Mapping
     return pooled.groupby(keys, as_index=False, sort=True, observed=True)[numbers].sum()
 
 
-def place_shifts(table: pd.DataFrame, periods: Sequence[str], audited: int, level: float = 0.95) -> pd.DataFrame:
-    """Return how far the shares of records without a place moved."""
+def missing_coordinates_shifts(
+    table: pd.DataFrame, periods: Sequence[str], audited: int, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return the shifts of the shares of records without coordinates."""
     position = {period: at for at, period in enumerate(periods)}
-    found = []
-    for (kind, dimension, group), rows in table.groupby(["crime_type", "dimension", "group"], sort=False):
+    shifts = []
+    for (name, dimension, group), rows in table.groupby(["crime_type", "dimension", "group"], sort=False):
         counts = np.zeros((len(periods), 2))
         at = rows["period"].map(position).to_numpy(dtype=int)
-        counts[at, 0] = rows["unplaced"]
-        counts[at, 1] = rows["records"] - rows["unplaced"]
-        one = _told(WITHOUT_PLACE, str(kind), _at_least_chance(counts, audited, level))
+        counts[at, 0] = rows["missing_coordinates"]
+        counts[at, 1] = rows["records"] - rows["missing_coordinates"]
+        row = _shift_row(MISSING_COORDINATES, str(name), _with_binomial_noise(counts, audited, confidence))
         before, now = (part.sum(axis=0) for part in (counts[:audited], counts[audited:]))
         shares = [float(part[0] / part.sum()) if part.sum() > 0 else float("nan") for part in (before, now)]
-        one |= {"dimension": dimension, "group": group, "share_before": shares[0], "share_now": shares[1]}
-        found.append(one)
-    return pd.DataFrame(found, columns=COLUMNS)
+        row |= {"dimension": dimension, "group": group, "share_before": shares[0], "share_now": shares[1]}
+        shifts.append(row)
+    return pd.DataFrame(shifts, columns=COLUMNS)
 
 
 def group_shares(table: pd.DataFrame, areas: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Return the share of each group among the residents of each area, by dimension."""
     if not set(table["area"]) & set(areas):
         msg = (
-            f"Records name areas such as {next(iter(areas), 'none')!r} and the group table such as "
-            f"{table['area'].iloc[0]!r}: without a common name, places lost cannot be told by group."
+            f"Records name areas such as {next(iter(areas), 'none')!r}, the group table names areas such as "
+            f"{table['area'].iloc[0]!r}. They have no name in common, so records without coordinates cannot be counted "
+            "by group. Use the same area names in data.columns.area and audit.groups."
         )
         raise InputError(msg)
     shares = table.assign(share=table["population"] / table["residents"].where(table["residents"] > 0))
@@ -155,23 +154,23 @@ def group_shares(table: pd.DataFrame, areas: Sequence[str]) -> dict[str, pd.Data
     }
 
 
-def _at_least_chance(counts: Floats, audited: int, level: float) -> Shift:
-    """Return the shift of a share, its noise no smaller than independent records give: few lost records are few."""
-    shift = Shift.from_counts(counts, audited, level)
+def _with_binomial_noise(counts: Floats, audited: int, confidence: float) -> CompositionShift:
+    """Return the shift of a share. Its noise is at least that of a binomial count, which matters for few records."""
+    shift = CompositionShift.from_counts(counts, audited, confidence)
     if not (shift.count_before > 0 and shift.count_now > 0):
         return shift
     lost, now = float(counts[:audited, 0].sum()), math.ceil(shift.count_now)
-    most = stats.binom.ppf(level, now, (lost + 1) / (shift.count_before + 2)) / now - lost / shift.count_before
+    most = stats.binom.ppf(confidence, now, (lost + 1) / (shift.count_before + 2)) / now - lost / shift.count_before
     return replace(shift, noise_high=max(shift.noise_high, float(most)))
 
 
-def _counted(row: npt.NDArray[np.int64], values: pd.Series, periods: int) -> Floats:
+def _count_by_period(row: npt.NDArray[np.int64], values: pd.Series, periods: int) -> Floats:
     codes, names = pd.factorize(values)
     flat = np.bincount(row * len(names) + codes, minlength=periods * len(names)).astype(float)
     return flat.reshape(periods, len(names)) if len(names) else np.zeros((periods, 1))
 
 
-def _told(part: str, crime_type: str, shift: Shift) -> dict[str, object]:
+def _shift_row(part: str, crime_type: str, shift: CompositionShift) -> dict[str, object]:
     return {
         "part": part,
         "crime_type": crime_type,
@@ -180,7 +179,7 @@ def _told(part: str, crime_type: str, shift: Shift) -> dict[str, object]:
         "distance": shift.distance,
         "noise_median": shift.noise_median,
         "noise_high": shift.noise_high,
-        "beyond": shift.beyond,
+        "exceeds_noise": shift.exceeds_noise,
         "share_before": float("nan"),
         "share_now": float("nan"),
         "count_before": shift.count_before,

@@ -1,4 +1,4 @@
-"""Measures of a forecaster in every single period, as series that can be watched."""
+"""Measures of a forecaster by period: exposure, coverage and sum ratio of each crime type and group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,11 @@ from ilp_models.domain.replay import Replay
 Floats = npt.NDArray[np.float64]
 
 MEASURES: Final = ("exposure", "exposure_ratio", "coverage", "coverage_ratio", "sum_ratio")
-RATIOS: Final = ("exposure_ratio", "coverage_ratio", "sum_ratio")  # watched by their logarithm: half is as far as twice
+RATIOS: Final = (
+    "exposure_ratio",
+    "coverage_ratio",
+    "sum_ratio",
+)  # monitored on the log scale, where 0.5 and 2 are equally far from 1
 
 _OF_GROUPS: Final[Mapping[str, formulas.Formula]] = {
     "exposure": formulas.exposure,
@@ -36,79 +40,56 @@ _OF_GROUPS: Final[Mapping[str, formulas.Formula]] = {
 
 @dataclass(frozen=True)
 class SeriesOptions:
-    """On what terms a forecaster was audited.
+    """The audit settings that series are measured with."""
 
-    Parameters
-    ----------
-    unit : str
-        What cells are ranked by.
-    share : float
-        Share of the active land that is flagged.
-    audited : int
-        The first periods of a replay that the audit rested on.
-    minimum : Minimum
-        The least evidence; a group with less is measured and not watched.
-    share_of : str, default "land"
-        What a share is a share of: ``land`` or ``cells``.
-    harm : mapping of str to float, optional
-        Harm of one event by crime type, for the unit ``harm``.
-    """
-
-    unit: str
-    share: float
-    audited: int
-    minimum: MinEvidence
-    share_of: str = "land"
-    harm: Mapping[str, float] = field(default_factory=dict)
+    rank_by: str  # what cells are ranked by
+    land_share: float  # share of the active land that is flagged
+    audited_periods: int  # number of audited periods at the start of the replay
+    min_evidence: MinEvidence  # a group with less evidence is measured but not monitored
+    share_of: str = "land"  # what the share is a share of: land or cells
+    harm: Mapping[str, float] = field(default_factory=dict)  # of one event by crime type, for rank_by="harm"
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
-    """Measures by period.
+class MeasureSeries:
+    """Measures by period."""
 
-    Parameters
-    ----------
-    periods : PeriodIndex
-        The audited periods, then those since.
-    audited : int
-        Number of the former.
-    about : DataFrame
-        ``measure, crime_type, dimension, group, thin``, one row a series; ``thin`` says why a series rests on too
-        little to be watched and is empty otherwise.
-    values : ndarray of float64
-        Shape (periods, series); NaN where a period has no number, such as coverage of no event.
-    """
-
-    periods: pd.PeriodIndex
-    audited: int
-    about: pd.DataFrame
-    values: Floats
+    periods: pd.PeriodIndex  # the audited periods, then the new ones
+    audited_periods: int
+    # measure, crime_type, dimension, group, shortfall; one row per series. The shortfall says which evidence is
+    # missing, and is empty otherwise.
+    keys: pd.DataFrame
+    values: Floats  # shape (periods, series); NaN where a measure is undefined, such as coverage of no event
 
     @classmethod
-    def from_replay(cls, replay: Replay, grid: Grid, residents: tuple[Residents, ...], terms: SeriesOptions) -> Self:
-        """Return exposure, coverage and sum ratios of every crime type, of their pool, and of every group."""
+    def from_replay(cls, replay: Replay, grid: Grid, residents: tuple[Residents, ...], options: SeriesOptions) -> Self:
+        """Return the series of every crime type, of all crime types together, and of every group."""
         expected = np.asarray(replay.expected.values, dtype=float)
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
-        harm = harm_weights(terms.harm, replay.crime_types, "audit.harm") if terms.unit == HARM else None
-        flags = FlaggingRule(grid.area_m2, terms.unit, terms.share_of, people, harm).flagged(expected, terms.share)[0]
+        harm = harm_weights(options.harm, replay.crime_types, "audit.harm") if options.rank_by == HARM else None
+        flags = FlaggingRule(grid.area_m2, options.rank_by, options.share_of, people, harm).flagged(
+            expected, options.land_share
+        )[0]
         types = replay.crime_types
         scopes = (*types, ALL) if len(types) > 1 else types
-        parts = [_overall(expected, observed, scopes)]
-        parts += [_dimension(one, (flags, expected, observed), scopes, terms) for one in residents]
-        about = pd.concat([table for table, _ in parts], ignore_index=True)
-        return cls(replay.periods, terms.audited, about, np.concatenate([values for _, values in parts], axis=1))
+        parts = [_citywide_ratios(expected, observed, scopes)]
+        parts += [_group_measures(one, (flags, expected, observed), scopes, options) for one in residents]
+        keys = pd.concat([table for table, _ in parts], ignore_index=True)
+        return cls(
+            replay.periods, options.audited_periods, keys, np.concatenate([values for _, values in parts], axis=1)
+        )
 
     @property
-    def scale(self) -> Floats:
-        """Values as they are watched: ratios by their natural logarithm, shares as they are."""
-        ratio = self.about["measure"].isin(RATIOS).to_numpy()
+    def monitored_values(self) -> Floats:
+        """Values on the monitored scale: natural logarithms of ratios, shares unchanged; NaN where not finite."""
+        ratio = self.keys["measure"].isin(RATIOS).to_numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(ratio, np.log(self.values), self.values)
         return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
-def _overall(expected: Floats, observed: Floats, scopes: tuple[str, ...]) -> tuple[pd.DataFrame, Floats]:
+def _citywide_ratios(expected: Floats, observed: Floats, scopes: tuple[str, ...]) -> tuple[pd.DataFrame, Floats]:
     sums = [cube.sum(axis=1) for cube in (expected, observed)]
     if len(scopes) > len(expected):
         sums = [np.concatenate((one, one.sum(axis=0, keepdims=True))) for one in sums]
@@ -117,13 +98,13 @@ def _overall(expected: Floats, observed: Floats, scopes: tuple[str, ...]) -> tup
         return pd.DataFrame(rows), _finite(sums[0] / sums[1]).T
 
 
-def _dimension(
-    residents: Residents, cubes: tuple[Floats, Floats, Floats], scopes: tuple[str, ...], terms: SeriesOptions
+def _group_measures(
+    residents: Residents, cubes: tuple[Floats, Floats, Floats], scopes: tuple[str, ...], options: SeriesOptions
 ) -> tuple[pd.DataFrame, Floats]:
     flags, expected, observed = cubes
-    sums = _by_period(residents, flags, expected, observed)
-    events = sums["burdened"][: terms.audited, :, :-1].sum(axis=0)
-    enough = terms.minimum.met(events, residents.areas_of_half)
+    sums = _sums_by_period(residents, flags, expected, observed)
+    events = sums["burdened"][: options.audited_periods, :, :-1].sum(axis=0)
+    enough = options.min_evidence.met(events, residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         by_group = {name: _finite(formula(sums)) for name, formula in _OF_GROUPS.items()}
         coverage = per_draw(by_group["coverage"], partial(pair, enough=enough, lowest=True))
@@ -131,35 +112,42 @@ def _dimension(
     for measure, cube in by_group.items():
         for row, scope in enumerate(scopes):
             for column, group in enumerate(residents.groups):
-                thin = "" if enough[row, column] else _thin(events[row, column], residents.areas_of_half[column], terms)
-                rows.append(_row(measure, scope, residents.dimension, group, thin))
+                evidence = events[row, column], residents.areas_of_half[column]
+                shortfall = "" if enough[row, column] else _shortfall(*evidence, options.min_evidence)
+                rows.append(_row(measure, scope, residents.dimension, group, shortfall))
                 values.append(cube[:, row, column])
     for row, scope in enumerate(scopes):
-        thin = "" if enough[row].sum() > 1 else "fewer than two groups have enough events and areas"
-        rows.append(_row("coverage_ratio", scope, residents.dimension, "", thin))
+        shortfall = "" if enough[row].sum() > 1 else "fewer than two groups have enough events and areas"
+        rows.append(_row("coverage_ratio", scope, residents.dimension, "", shortfall))
         values.append(coverage[:, row])
     return pd.DataFrame(rows), np.stack(values, axis=1)
 
 
-def _row(measure: str, crime_type: str, dimension: str = "", group: str = "", thin: str = "") -> dict[str, str]:
-    return {"measure": measure, "crime_type": crime_type, "dimension": dimension, "group": group, "thin": thin}
+def _row(measure: str, crime_type: str, dimension: str = "", group: str = "", shortfall: str = "") -> dict[str, str]:
+    return {
+        "measure": measure,
+        "crime_type": crime_type,
+        "dimension": dimension,
+        "group": group,
+        "shortfall": shortfall,
+    }
 
 
-def _thin(events: float, areas: int, terms: SeriesOptions) -> str:
+def _shortfall(events: float, areas: int, least: MinEvidence) -> str:
     return (
-        f"{events:.0f} weighted events in the audited periods and {areas} areas with half of the group; "
-        f"the audit asks for {terms.minimum.events:g} and {terms.minimum.areas:g}"
+        f"{events:.0f} weighted events in the audited periods and {areas} areas with half of the group; the audit "
+        f"needs {least.events:g} and {least.areas:g}"
     )
 
 
-def _by_period(residents: Residents, flags: Floats, expected: Floats, observed: Floats) -> formulas.Totals:
-    """Return sums within each period, shape (periods, crime types and their pool, groups and everyone)."""
+def _sums_by_period(residents: Residents, flags: Floats, expected: Floats, observed: Floats) -> formulas.Totals:
+    """Return sums by period, shape (periods, crime types and their pool, groups and all residents)."""
     basis = Basis.from_residents(residents)
     of_flags = tally_flags(basis, flags, observed)
     of_events = GroupSums.from_cubes(basis, {"predicted": Cube(expected, "cells"), "happened": Cube(observed, "cells")})
     each = np.eye(of_flags.periods)
     sums = {**of_flags.of_periods(each), **of_events.of_periods(each)}
-    return sums | {"maps": sums["maps"] / of_flags.periods}  # one map of each type in a period
+    return sums | {"maps": sums["maps"] / of_flags.periods}  # one map per crime type in a period
 
 
 def _finite(values: Floats) -> Floats:

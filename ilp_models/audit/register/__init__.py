@@ -1,1 +1,1 @@
-"""The register of decisions, and who may act on them."""
+"""The decision register: an append-only file of decisions, approvals, exports and withdrawals, with signatures."""

@@ -1,4 +1,4 @@
-"""Who may act on a decision: what the register knows of it, approvals and withdrawals included."""
+"""Approvals and withdrawals: whether the register permits acting on a decision."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,28 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.register.register import AHEAD, SLACK, Register, RegisterEntry, RegisterState
-from ilp_models.audit.register.signatures import sign, verify_signature
-from ilp_models.audit.register.signing import ReviewerSignature
+from ilp_models.audit.register.register import CLOCK_HINT, CLOCK_TOLERANCE, Register, RegisterEntry, RegisterState
+from ilp_models.audit.register.signatures import ReviewerSignature, sign, verify_signature
 from ilp_models.domain.approval import Approval
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.governance import Governance, same_person, says_nothing
 
-BOUND: Final = ("unit", "share", "grid", "places", "group_table", "data", "first_period", "last_period", "governance")
+HEADER_FIELDS: Final = (
+    "unit",
+    "share",
+    "grid",
+    "places",
+    "group_table",
+    "data",
+    "first_period",
+    "last_period",
+    "governance",
+)
 
 
-def record(register: Register, decision: Decision, who: str) -> None:
-    """Add the line of a new decision, admitted or withheld; it must stand before any file of the decision appears."""
+def record_decision(register: Register, decision: Decision, who: str) -> None:
+    """Write a new decision, admitted or withheld, to the register, before any of its files is written."""
     header = decision.report.header
     content = {
         "admitted": decision.admitted,
@@ -31,131 +40,133 @@ def record(register: Register, decision: Decision, who: str) -> None:
         "valid_until": decision.valid_until.isoformat(),
         "against": [] if decision.admitted else list(decision.reasons),
         "changed": list(decision.report.changed),
-        **{name: header[name] for name in BOUND if name in header},
+        **{name: header[name] for name in HEADER_FIELDS if name in header},
     }
     register.append(RegisterEntry("decided", who, decision.seal, decision.issued, content))
 
 
-def approve(register: Register, decision: Decision, signing: ReviewerSignature, files: Mapping[str, str]) -> Approval:
-    """Return a reviewer's approval of a decision, having added its line."""
-    _check_reviewer(decision, signing)
-    approval = Approval(decision.seal, signing.reviewer, signing.reason, decision.reviews, signing.now)
+def approve(register: Register, decision: Decision, signature: ReviewerSignature, files: Mapping[str, str]) -> Approval:
+    """Write a reviewer's approval of a decision to the register and return it."""
+    _check_reviewer(decision, signature)
+    approval = Approval(decision.seal, signature.reviewer, signature.reason, decision.reviews, signature.now)
     content = _content(approval, decision, files)
-    signature, key = ("", "") if signing.key is None else sign(_signed(decision.seal, content), signing.key)
+    text, key = ("", "") if signature.key is None else sign(_signed_bytes(decision.seal, content), signature.key)
 
-    def ask(standing: RegisterState) -> None:
-        _known(standing, decision, signing.now)
-        # whoever can write to the file can add an unsigned line: it must not keep a reviewer from signing
-        if before := [one for one in _approvals(standing.about(decision.seal)) if one.content.get("key", "") == key]:
-            whom = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
-            msg = f"Decision {decision.short} is approved already; by {whom}. Audit again for another approval."
+    def check(state: RegisterState) -> None:
+        _active_entries(state, decision, signature.now)
+        # anyone who can write to the file can add an unsigned line: it must not prevent a signed approval
+        approvals = _approvals(state.entries_of(decision.seal))
+        if before := [one for one in approvals if one.content.get("key", "") == key]:
+            earlier = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
+            msg = f"Decision {decision.short} is approved already; by {earlier}. Audit again for another approval."
             raise WithheldError(msg)
 
     entry = RegisterEntry(
-        "approved", signing.who, decision.seal, signing.now, content | {"signature": signature, "key": key}
+        "approved", signature.who, decision.seal, signature.now, content | {"signature": text, "key": key}
     )
-    register.append(entry, ask)
+    register.append(entry, check)
     return replace(approval, key=key)
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
-    """Add the line that takes a decision back; nothing of it may leave for allocation any more."""
+    """Write the withdrawal of a decision to the register; afterwards the decision permits no export."""
 
-    def ask(standing: RegisterState) -> None:
-        lines = standing.about(seal)
+    def check(state: RegisterState) -> None:
+        entries = state.entries_of(seal)
         if says_nothing(reason):
-            msg = "A withdrawal needs a reason; give reason='...'."
-        elif not any(line.act == "decided" for line in lines):
-            msg = f"The register {register.path} knows no decision {seal[:16]}; name the register that holds it."
-        elif any(line.act == "withdrawn" for line in lines):
-            msg = f"Decision {seal[:16]} is withdrawn already."
+            msg = f"A withdrawal needs a reason, not {reason!r}. Give reason='...'."
+        elif not any(entry.act == "decided" for entry in entries):
+            msg = f"The register {register.path} knows no decision {seal[:16]}. Set register to the file that has it."
+        elif any(entry.act == "withdrawn" for entry in entries):
+            msg = f"Decision {seal[:16]} is withdrawn already; see {register.path}. Nothing is left to do."
         else:
             return
         raise WithheldError(msg)
 
-    register.append(RegisterEntry("withdrawn", who, seal, now, {"reason": reason}), ask)
+    register.append(RegisterEntry("withdrawn", who, seal, now, {"reason": reason}), check)
 
 
 def registered_decision(
-    register: Register, decision: Decision, now: datetime, trusted: Sequence[Ed25519PublicKey] = ()
+    register: Register, decision: Decision, now: datetime, trusted_keys: Sequence[Ed25519PublicKey] = ()
 ) -> Decision:
-    """Return a decision with its approval, if the register bears it out."""
-    return known_to(register.verify(), decision, now, trusted)
+    """Return a decision with its approval; raise WithheldError if the register does not confirm the decision."""
+    return decision_in_state(register.verify(), decision, now, trusted_keys)
 
 
-def known_to(
-    standing: RegisterState, decision: Decision, now: datetime, trusted: Sequence[Ed25519PublicKey] = ()
+def decision_in_state(
+    state: RegisterState, decision: Decision, now: datetime, trusted_keys: Sequence[Ed25519PublicKey] = ()
 ) -> Decision:
-    """Return the same as :func:`registered_decision` from a register that was verified already."""
-    lines = _known(standing, decision, now)
-    approvals = _approvals(lines)
-    if trusted and not approvals:
-        msg = f"Decision {decision.short} needs a signed approval and has none; see `ilp approve`."
+    """Return the same as :func:`registered_decision` from the state of a verified register."""
+    approvals = _approvals(_active_entries(state, decision, now))
+    if trusted_keys and not approvals:
+        msg = (
+            f"Decision {decision.short} needs a signed approval (trusted_keys is set) and has none. Run `ilp approve`."
+        )
         raise WithheldError(msg)
     if not approvals:
         return decision
-    signed = [one for one in approvals if not trusted or _signer(decision.seal, one, trusted)]
+    signed = [one for one in approvals if not trusted_keys or _signer(decision.seal, one, trusted_keys)]
     if not signed:
         msg = (
-            f"The approval of decision {decision.short} is signed by none of the keys trusted; a reviewer who "
-            "holds one can approve it with key=FILE."
+            f"The approval of decision {decision.short} is signed by none of the keys in trusted_keys. A reviewer with "
+            "such a key can approve the decision with `ilp approve key=FILE`."
         )
         raise WithheldError(msg)
-    line = signed[-1]
-    content = line.content
-    key = _signer(decision.seal, line, trusted) if trusted else str(content.get("key", ""))
+    entry = signed[-1]
+    content = entry.content
+    key = _signer(decision.seal, entry, trusted_keys) if trusted_keys else str(content.get("key", ""))
     try:
-        words = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
-        return replace(decision, approval=Approval(decision.seal, *words, line.moment, key))
+        values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
+        return replace(decision, approval=Approval(decision.seal, *values, entry.moment, key))
     except (InputError, KeyError, TypeError) as error:
-        msg = f"The approval of decision {decision.short} says too little; audit again and approve that."
+        msg = (
+            f"The approval of decision {decision.short} in the register is incomplete ({error}). Audit "
+            "and approve again."
+        )
         raise WithheldError(msg) from error
 
 
-def _approvals(lines: Sequence[RegisterEntry]) -> list[RegisterEntry]:
-    return [line for line in lines if line.act == "approved"]
+def _approvals(entries: Sequence[RegisterEntry]) -> list[RegisterEntry]:
+    return [entry for entry in entries if entry.act == "approved"]
 
 
-def _signer(seal: str, line: RegisterEntry, trusted: Sequence[Ed25519PublicKey]) -> str:
-    """Return the fingerprint of the trusted key that signed an approval, or nothing."""
-    content = {name: value for name, value in line.content.items() if name not in ("signature", "key")}
-    return verify_signature(_signed(seal, content), str(line.content.get("signature", "")), trusted)
+def _signer(seal: str, entry: RegisterEntry, trusted_keys: Sequence[Ed25519PublicKey]) -> str:
+    """Return the fingerprint of the trusted key that signed an approval; empty if none did."""
+    content = {name: value for name, value in entry.content.items() if name not in ("signature", "key")}
+    return verify_signature(_signed_bytes(seal, content), str(entry.content.get("signature", "")), trusted_keys)
 
 
-def _known(standing: RegisterState, decision: Decision, now: datetime) -> tuple[RegisterEntry, ...]:
-    """Return the lines of a decision that still stands."""
-    lines = standing.about(decision.seal)
-    withdrawn = next((line for line in lines if line.act == "withdrawn"), None)
-    if standing.last and now.astimezone(UTC) < datetime.fromisoformat(standing.last) - SLACK:
-        msg = f"The clock says {now}, before the last line of the register ({standing.last}); set it right, {AHEAD}."
-    elif not any(line.act == "decided" for line in lines):
+def _active_entries(state: RegisterState, decision: Decision, now: datetime) -> tuple[RegisterEntry, ...]:
+    """Return the entries of a decision; raise WithheldError if it is unknown or withdrawn, or if the clock is wrong."""
+    entries = state.entries_of(decision.seal)
+    withdrawn = next((entry for entry in entries if entry.act == "withdrawn"), None)
+    if state.last and now.astimezone(UTC) < datetime.fromisoformat(state.last) - CLOCK_TOLERANCE:
+        msg = f"The clock shows {now}, before the last line of the register ({state.last}). {CLOCK_HINT}."
+    elif not any(entry.act == "decided" for entry in entries):
         msg = (
-            f"The register knows no decision {decision.short}: it was made elsewhere or rewritten; run the "
-            "audit again, or name the register that holds it."
+            f"The register knows no decision {decision.short}: it was made elsewhere or was changed. Run the audit "
+            "again, or set register to the file that has it."
         )
     elif withdrawn is not None:
-        msg = f"The decision was withdrawn on {withdrawn.moment:%Y-%m-%d} by {withdrawn.who}: {_why(withdrawn)}"
+        reason = withdrawn.content.get("reason", "no reason given")
+        msg = f"The decision was withdrawn on {withdrawn.moment:%Y-%m-%d} by {withdrawn.who}: {reason}"
     else:
-        return lines
+        return entries
     raise WithheldError(msg)
 
 
-def _why(line: RegisterEntry) -> str:
-    return str(line.content.get("reason", "no reason given"))
-
-
-def _check_reviewer(decision: Decision, signing: ReviewerSignature) -> None:
+def _check_reviewer(decision: Decision, signature: ReviewerSignature) -> None:
     governance = Governance.from_dict(decision.report.header.get("governance") or {})
     if not decision.admitted and not decision.reviews:
         msg = f"This decision cannot be approved: {decision.summary}"
-    elif not decision.issued <= signing.now < decision.valid_until:
-        msg = f"The decision is valid from {decision.issued} to {decision.valid_until}; run the audit again."
-    elif same_person(signing.reviewer, governance.trainer or ""):
-        msg = f"{signing.reviewer} trained the model and cannot approve it; ask somebody else."
-    elif not same_person(signing.reviewer, governance.reviewer or ""):
-        named = governance.reviewer or "nobody"
+    elif not decision.issued <= signature.now < decision.valid_until:
+        msg = f"The decision is valid from {decision.issued} to {decision.valid_until}. Run the audit again."
+    elif same_person(signature.reviewer, governance.trainer or ""):
+        msg = f"{signature.reviewer} trained the model and cannot approve it. Ask another reviewer."
+    elif not same_person(signature.reviewer, governance.reviewer or ""):
+        named = governance.reviewer or "no one"
         msg = (
-            f"The audit names {named} as reviewer, not {signing.reviewer}; set audit.governance.reviewer and audit "
+            f"The audit names {named} as reviewer, not {signature.reviewer}. Set audit.governance.reviewer and audit "
             "again."
         )
     else:
@@ -175,5 +186,5 @@ def _content(approval: Approval, decision: Decision, files: Mapping[str, str]) -
     }
 
 
-def _signed(seal: str, content: Mapping[str, Any]) -> bytes:
+def _signed_bytes(seal: str, content: Mapping[str, Any]) -> bytes:
     return json.dumps({"decision": seal, **content}, sort_keys=True).encode()

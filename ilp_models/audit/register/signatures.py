@@ -1,8 +1,10 @@
-"""Signatures of reviewers: Ed25519 keys that stay with the people, in files of their own."""
+"""Signatures of reviewers with Ed25519 keys. Each reviewer keeps the private key in a file."""
 
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,25 +18,36 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ilp_models.domain.errors import InputError
 
-_MAKE = "make one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it to yourself"
+_CREATE_KEY = "Create one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it secret"
+
+
+@dataclass(frozen=True)
+class ReviewerSignature:
+    """The reviewer, the reason and the key of an approval."""
+
+    reviewer: str  # the reviewer named in audit.governance, never the trainer
+    reason: str
+    who: str  # user name on the machine
+    now: datetime  # with time zone
+    key: Path | None = None  # PEM file with an Ed25519 private key
 
 
 def sign(content: bytes, key: Path) -> tuple[str, str]:
-    """Return the signature of some content and the fingerprint of the public key that checks it."""
+    """Return the signature of the content and the fingerprint of the public key."""
     try:
         private = load_pem_private_key(key.read_bytes(), password=None)
     except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
-        msg = f"{key} holds no private key that can be read ({error}); {_MAKE}."
+        msg = f"Cannot read a private key from {key} ({error}). {_CREATE_KEY}."
         raise InputError(msg) from error
     if not isinstance(private, Ed25519PrivateKey):
-        msg = f"{key} holds another kind of key than Ed25519; {_MAKE}."
+        msg = f"The key in {key} is not an Ed25519 key. {_CREATE_KEY}."
         raise InputError(msg)
     return base64.b64encode(private.sign(content)).decode(), fingerprint(private.public_key())
 
 
-def verify_signature(content: bytes, signature: str, trusted: Sequence[Ed25519PublicKey]) -> str:
-    """Return the fingerprint of the trusted key that signed some content, or nothing."""
-    for key in trusted:
+def verify_signature(content: bytes, signature: str, trusted_keys: Sequence[Ed25519PublicKey]) -> str:
+    """Return the fingerprint of the trusted key that signed the content; empty if none did."""
+    for key in trusted_keys:
         try:
             key.verify(base64.b64decode(signature), content)
         except (InvalidSignature, ValueError):
@@ -44,16 +57,16 @@ def verify_signature(content: bytes, signature: str, trusted: Sequence[Ed25519Pu
 
 
 def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
-    """Return the public keys of a PEM file, or of all PEM files in a folder."""
+    """Return the public keys in a PEM file, or in all PEM files of a folder."""
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
     try:
         keys = [load_pem_public_key(file.read_bytes()) for file in files]
     except (OSError, UnsupportedAlgorithm, ValueError) as error:
-        msg = f"{path} holds no public key that can be read ({error}); {_public_hint()}"
+        msg = f"Cannot read a public key from {path} ({error}). {_public_key_hint()}"
         raise InputError(msg) from error
     found = [key for key in keys if isinstance(key, Ed25519PublicKey)]
     if not found or len(found) < len(keys):
-        msg = f"{path} holds {len(found)} Ed25519 public keys in {len(keys)} files; {_public_hint()}"
+        msg = f"{path} has {len(found)} Ed25519 public keys in {len(keys)} files. {_public_key_hint()}"
         raise InputError(msg)
     return found
 
@@ -63,5 +76,5 @@ def fingerprint(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 
-def _public_hint() -> str:
-    return "write one with `openssl pkey -in key.pem -pubout -out reviewer.pem`."
+def _public_key_hint() -> str:
+    return "Create one with `openssl pkey -in key.pem -pubout -out reviewer.pem`."

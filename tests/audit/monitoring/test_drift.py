@@ -2,36 +2,44 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.monitoring.drift import Shift, group_shares, mixes, place_shifts, without_place
+from ilp_models.audit.monitoring.drift import (
+    CompositionShift,
+    composition_shifts,
+    count_missing_coordinates,
+    group_shares,
+    missing_coordinates_shifts,
+)
 from ilp_models.domain.errors import InputError
 
 AUDITED, NEW = 52, 8
 
 
 def weekly(rng, before, now):
-    """Return counts of weeks drawn with some shares before and others since."""
+    """Return weekly counts with other shares in the new weeks."""
     sizes = rng.poisson(100, AUDITED + NEW)
     shares = [before] * AUDITED + [now] * NEW
     return np.array([rng.multinomial(size, share) for size, share in zip(sizes, shares, strict=True)], dtype=float)
 
 
-def test_the_distance_is_the_share_of_events_that_would_have_to_move():
+def test_the_distance_is_the_share_of_events_in_another_category():
     counts = np.array([[6.0, 3.0, 1.0]] * 10 + [[3.0, 3.0, 4.0]])
-    shift = Shift.from_counts(counts, 10)
+    shift = CompositionShift.from_counts(counts, 10)
     assert shift.distance == pytest.approx(0.3)
     assert (shift.count_before, shift.count_now) == (100.0, 10.0)
 
 
-def test_where_nothing_moved_about_one_distribution_in_twenty_is_beyond_the_noise():
+def test_without_a_change_one_distribution_in_twenty_exceeds_the_noise():
     rng, share = np.random.default_rng(0), [0.4, 0.3, 0.2, 0.1]
-    beyond = np.mean([Shift.from_counts(weekly(rng, share, share), AUDITED).beyond for _ in range(1500)])
+    beyond = np.mean(
+        [CompositionShift.from_counts(weekly(rng, share, share), AUDITED).exceeds_noise for _ in range(1500)]
+    )
     assert 0.02 < beyond < 0.09
 
 
-def test_a_tenth_of_the_events_that_moved_is_beyond_the_noise():
+def test_a_shift_of_a_tenth_of_the_events_exceeds_the_noise():
     rng = np.random.default_rng(1)
-    shifts = [Shift.from_counts(weekly(rng, [0.4, 0.3, 0.3], [0.3, 0.4, 0.3]), AUDITED) for _ in range(50)]
-    assert np.mean([shift.beyond for shift in shifts]) > 0.95
+    shifts = [CompositionShift.from_counts(weekly(rng, [0.4, 0.3, 0.3], [0.3, 0.4, 0.3]), AUDITED) for _ in range(50)]
+    assert np.mean([shift.exceeds_noise for shift in shifts]) > 0.95
     assert np.mean([shift.distance for shift in shifts]) == pytest.approx(0.1, abs=0.02)
 
 
@@ -39,15 +47,15 @@ def test_a_season_within_the_reference_counts_as_noise():
     rng = np.random.default_rng(2)
     summer = 0.5 + 0.2 * np.sin(2 * np.pi * np.arange(AUDITED + NEW) / 52)
     counts = np.stack([rng.poisson(100 * summer), rng.poisson(100 * (1 - summer))], axis=1).astype(float)
-    shift = Shift.from_counts(counts, AUDITED)
+    shift = CompositionShift.from_counts(counts, AUDITED)
     assert shift.distance > 0.1
-    assert not shift.beyond
+    assert not shift.exceeds_noise
 
 
-def test_too_short_a_reference_judges_nothing():
-    shift = Shift.from_counts(np.ones((6, 2)), 5)
+def test_a_short_reference_has_no_noise_level():
+    shift = CompositionShift.from_counts(np.ones((6, 2)), 5)
     assert np.isnan(shift.noise_high)
-    assert not shift.beyond
+    assert not shift.exceeds_noise
 
 
 def events():
@@ -62,18 +70,18 @@ def events():
     return table.assign(crime_type=np.resize(["a", "b"], len(table)), area=np.resize(["x", "y", "z"], len(table)))
 
 
-def test_the_pattern_that_moved_is_the_one_that_is_named():
-    found = mixes(events(), range(100, 120), 16, "moment").set_index(["part", "crime_type"])
+def test_the_changed_pattern_exceeds_the_noise():
+    found = composition_shifts(events(), range(100, 120), 16, "moment").set_index(["part", "crime_type"])
     assert set(found.index.get_level_values("part")) == {"crime type", "hour of the day", "weekday", "area"}
-    assert found.loc[("hour of the day", "all"), "beyond"]
+    assert found.loc[("hour of the day", "all"), "exceeds_noise"]
     assert found.loc[("hour of the day", "all"), "distance"] == pytest.approx(0.75, abs=0.1)
-    assert not found.loc[("area", "all"), "beyond"]
+    assert not found.loc[("area", "all"), "exceeds_noise"]
     assert set(found.loc["area"].index) == {"all", "a", "b"}
 
 
 @pytest.mark.parametrize(("resolution", "parts"), [("day", {"weekday", "area"}), ("month", {"area"})])
-def test_no_pattern_finer_than_times_are_known(resolution, parts):
-    found = mixes(events(), range(100, 120), 16, resolution)
+def test_patterns_are_no_finer_than_the_time_resolution(resolution, parts):
+    found = composition_shifts(events(), range(100, 120), 16, resolution)
     assert set(found["part"]) == {"crime type", *parts}
 
 
@@ -84,32 +92,36 @@ def counted(*rows):
     return pd.DataFrame(rows, columns=["period", "crime_type", "area", "count"])
 
 
-def test_lost_places_are_weighted_by_who_lives_in_the_area_that_the_record_names():
+def test_missing_coordinates_are_weighted_by_group_shares():
     placed = counted(("1", "theft", "A", 30), ("1", "theft", "B", 60), ("1", "theft", "", 10))
     lost = counted(("1", "theft", "A", 4), ("1", "theft", "", 2))
-    table = without_place(placed, lost, {"origin": SHARES}).set_index(["dimension", "group"])
-    assert table.loc[("", ""), ["unplaced", "records"]].tolist() == [6, 106]
-    assert table.loc[("area", "A"), ["unplaced", "records"]].tolist() == [4, 34]
-    assert table.loc[("origin", "upland"), ["unplaced", "records"]].tolist() == [3, 25.5]
-    assert table.loc[("origin", "lowland"), ["unplaced", "records"]].tolist() == [1, 68.5]
+    table = count_missing_coordinates(placed, lost, {"origin": SHARES}).set_index(["dimension", "group"])
+    assert table.loc[("", ""), ["missing_coordinates", "records"]].tolist() == [6, 106]
+    assert table.loc[("area", "A"), ["missing_coordinates", "records"]].tolist() == [4, 34]
+    assert table.loc[("origin", "upland"), ["missing_coordinates", "records"]].tolist() == [3, 25.5]
+    assert table.loc[("origin", "lowland"), ["missing_coordinates", "records"]].tolist() == [1, 68.5]
 
 
 def shares_of_lost(lost_now):
     periods = [f"{at:02}" for at in range(20)]
     placed = counted(*((period, "theft", "A", 100) for period in periods))
     lost = counted(*((period, "theft", "A", lost_now) for period in periods[16:] if lost_now))
-    return place_shifts(without_place(placed, lost, {}), periods, 16).set_index("dimension").loc[""]
+    return (
+        missing_coordinates_shifts(count_missing_coordinates(placed, lost, {}), periods, 16)
+        .set_index("dimension")
+        .loc[""]
+    )
 
 
-def test_many_lost_places_are_beyond_the_noise_and_a_few_are_not():
+def test_many_missing_coordinates_exceed_the_noise():
     many, few, none = shares_of_lost(10), shares_of_lost(0.25), shares_of_lost(0)
-    assert many["beyond"]
+    assert many["exceeds_noise"]
     assert (many["share_before"], many["share_now"]) == pytest.approx((0, 10 / 110))
-    assert not few["beyond"]
-    assert not none["beyond"]
+    assert not few["exceeds_noise"]
+    assert not none["exceeds_noise"]
 
 
-def test_group_shares_come_from_the_group_table_by_name():
+def test_group_shares_of_areas():
     table = pd.DataFrame(
         {
             "area": ["A", "A", "B", "B"],
@@ -121,5 +133,5 @@ def test_group_shares_come_from_the_group_table_by_name():
     )
     shares = group_shares(table, ["A", "C"])["origin"]
     assert shares.loc["A", "up"] == 0.75
-    with pytest.raises(InputError, match="without a common name"):
+    with pytest.raises(InputError, match="no name in common"):
         group_shares(table, ["C"])

@@ -35,15 +35,15 @@ def broken(register, content):
         register.verify()
 
 
-def test_a_whole_register_tells_what_it_holds(tmp_path):
+def test_a_complete_register_is_read(tmp_path):
     register, digests = filled(tmp_path)
-    standing = register.verify()
-    assert (standing.entries, standing.digest) == (LINES, digests[-1])
-    assert (standing.first, standing.last) == ("2026-01-05T08:00:00.000000+00:00", "2026-01-05T12:00:00.000000+00:00")
+    state = register.verify()
+    assert (state.entries, state.digest) == (LINES, digests[-1])
+    assert (state.first, state.last) == ("2026-01-05T08:00:00.000000+00:00", "2026-01-05T12:00:00.000000+00:00")
 
 
 @given(place=st.integers(min_value=0), byte=st.integers(0, 255))
-def test_any_edit_of_one_byte_is_found(whole, place, byte):
+def test_an_edit_of_one_byte_is_detected(whole, place, byte):
     content, register = whole
     place %= len(content)
     if content[place] != byte:
@@ -51,14 +51,14 @@ def test_any_edit_of_one_byte_is_found(whole, place, byte):
 
 
 @given(gone=st.integers(0, LINES - 2))
-def test_a_line_taken_out_before_the_end_is_found(whole, gone):
+def test_a_removed_line_is_detected(whole, gone):
     content, register = whole
     lines = content.splitlines(keepends=True)
     broken(register, b"".join(lines[:gone] + lines[gone + 1 :]))
 
 
 @given(order=st.permutations(range(LINES)))
-def test_any_other_order_of_lines_is_found(whole, order):
+def test_reordered_lines_are_detected(whole, order):
     content, register = whole
     lines = content.splitlines(keepends=True)
     if order != sorted(order):
@@ -66,51 +66,51 @@ def test_any_other_order_of_lines_is_found(whole, order):
 
 
 @given(at=st.integers(0, LINES), copied=st.integers(0, LINES - 1))
-def test_a_line_put_in_is_found(whole, at, copied):
+def test_an_inserted_line_is_detected(whole, at, copied):
     content, register = whole
     lines = content.splitlines(keepends=True)
     broken(register, b"".join([*lines[:at], lines[copied], *lines[at:]]))
 
 
-def test_a_cut_at_the_end_is_found_by_a_digest_kept_elsewhere(tmp_path):
+def test_lines_removed_at_the_end_are_detected_with_a_stored_digest(tmp_path):
     register, digests = filled(tmp_path)
     register.path.write_bytes(b"".join(register.path.read_bytes().splitlines(keepends=True)[:-1]))
     assert register.verify().entries == LINES - 1
     assert register.verify(last=digests[-2]).entries == LINES - 1
-    with pytest.raises(StorageError, match="cut off"):
+    with pytest.raises(StorageError, match="were removed or rewritten"):
         register.verify(last=digests[-1])
 
 
-def test_an_older_digest_still_holds_after_more_entries(tmp_path):
+def test_an_older_digest_is_valid_after_more_entries(tmp_path):
     register, digests = filled(tmp_path)
     assert register.verify(last=digests[0]).entries == LINES
 
 
-def test_a_torn_line_is_named_and_nothing_goes_after_it(tmp_path):
+def test_an_incomplete_line_stops_the_register(tmp_path):
     register, _ = filled(tmp_path)
-    torn = register.path.read_bytes()[:-20]
-    register.path.write_bytes(torn)
-    with pytest.raises(StorageError, match=r"line 5: torn.*remove this line"):
+    incomplete = register.path.read_bytes()[:-20]
+    register.path.write_bytes(incomplete)
+    with pytest.raises(StorageError, match=r"line 5: the line is incomplete .*remove this line"):
         register.append(entry(9))
-    assert register.path.read_bytes() == torn
+    assert register.path.read_bytes() == incomplete
 
 
-def test_a_clock_moved_back_is_refused(tmp_path):
+def test_an_earlier_time_is_refused(tmp_path):
     register, _ = filled(tmp_path)
-    with pytest.raises(InputError, match="set the clock right"):
+    with pytest.raises(InputError, match="Set the clock right"):
         register.append(entry(1))
     assert register.verify().entries == LINES
 
 
 @pytest.mark.parametrize("changed", [{"act": "forgotten"}, {"who": ""}, {"moment": datetime(2026, 1, 5)}])  # noqa: DTZ001
-def test_an_entry_nobody_could_understand_is_refused(changed):
+def test_an_incomplete_entry_is_refused(changed):
     with pytest.raises(InputError):
         entry(**changed)
 
 
-def test_content_that_is_no_json_leaves_no_line(tmp_path):
+def test_content_that_is_not_json_is_refused(tmp_path):
     register, _ = filled(tmp_path)
-    with pytest.raises(InputError, match="no plain JSON"):
+    with pytest.raises(InputError, match="not plain JSON"):
         register.append(entry(9, content={"areas": {1, 2}}))
     assert register.verify().entries == LINES
 
@@ -120,7 +120,7 @@ def add_ten(path, who):
         Register(path).append(entry(who=who))
 
 
-def test_two_at_once_both_land_whole(tmp_path):
+def test_two_processes_can_write_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     path = tmp_path / "register.jsonl"
     both = [context.Process(target=add_ten, args=(path, who)) for who in ("one", "two")]
@@ -133,10 +133,10 @@ def test_two_at_once_both_land_whole(tmp_path):
 
 
 def crafted(register, **changed):
-    """Add a line whose digests are right and whose content is not; ``...`` leaves a part out."""
-    standing = register.verify()
-    plain = {"act": "decided", "who": "x", "decision": "y", "content": {}, "moment": standing.last}
-    plain |= {"number": standing.entries + 1, "previous": standing.digest} | changed
+    """Add a line with correct digests and invalid content; ``...`` removes a field."""
+    state = register.verify()
+    plain = {"act": "decided", "who": "x", "decision": "y", "content": {}, "moment": state.last}
+    plain |= {"number": state.entries + 1, "previous": state.digest} | changed
     plain = {name: value for name, value in plain.items() if value is not ...}
     line = _canonical(plain | {"digest": _digest(_canonical(plain))})
     register.path.write_bytes(register.path.read_bytes() + line + b"\n")
@@ -151,20 +151,20 @@ def crafted(register, **changed):
         {"act": "danced"},
     ],
 )
-def test_a_line_with_right_digests_that_says_nothing_is_named(tmp_path, changed):
+def test_a_line_with_correct_digests_and_invalid_content_is_detected(tmp_path, changed):
     register, _ = filled(tmp_path)
     crafted(register, **changed)
-    with pytest.raises(StorageError, match=f"line {LINES + 1}: it is no entry"):
+    with pytest.raises(StorageError, match=f"line {LINES + 1}: the line is not a register entry"):
         register.verify()
 
 
-def test_lines_that_no_reader_could_open_are_named(tmp_path):
+def test_unreadable_lines_are_detected(tmp_path):
     register = Register(tmp_path / "register.jsonl")
     for line in (b"[" * 1_000_000, b"\0" * 99, b'{"a":' + b"9" * 9999 + b"}"):
         broken(register, line + b"\n")
 
 
-def test_two_links_to_one_register_share_its_lock(tmp_path):
+def test_links_to_one_register_share_its_lock(tmp_path):
     register, _ = filled(tmp_path)
     link = tmp_path / "elsewhere" / "link.jsonl"
     link.parent.mkdir()

@@ -1,4 +1,4 @@
-"""Approvals and withdrawals: what the register must bear out before anything is acted on."""
+"""Approvals and withdrawals: the register must confirm a decision before anyone acts on it."""
 
 import threading
 from dataclasses import replace
@@ -10,10 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from ilp_models.audit.gate import decide
-from ilp_models.audit.register.approvals import approve, record, registered_decision, withdraw
+from ilp_models.audit.register.approvals import approve, record_decision, registered_decision, withdraw
 from ilp_models.audit.register.register import Register, RegisterEntry
-from ilp_models.audit.register.signatures import read_public_keys
-from ilp_models.audit.register.signing import ReviewerSignature
+from ilp_models.audit.register.signatures import ReviewerSignature, read_public_keys
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -22,12 +21,12 @@ NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 FILES = {"forecast.parquet": "a" * 64}
 
 
-def decision(*spoilt, **governance):
-    """Return a decision whose findings all pass, but for some spoilt ones given as (check, state)."""
+def decision(*changed, **governance):
+    """Return a decision whose findings all pass, except some given as (check, state)."""
     spec = cases.audit(cases.group_table(), governance=replace(cases.audit().governance, **governance))
     report = spec.run(cases.subject(*cases.city(), cases.grid(), cases.explanation()), NOW)
     findings = report.findings
-    for check, state in spoilt:
+    for check, state in changed:
         place = next(at for at, finding in enumerate(findings) if finding.check == check)
         number = findings[place].limit.fail_above or findings[place].limit.fail_below
         bad = number * 1.01 if findings[place].limit.fail_above else number * 0.99
@@ -50,8 +49,8 @@ def reviewed():
 @pytest.fixture
 def register(tmp_path, passed, reviewed):
     made = Register(tmp_path / "register.jsonl")
-    record(made, passed, "t.rainer")
-    record(made, reviewed, "t.rainer")
+    record_decision(made, passed, "t.rainer")
+    record_decision(made, reviewed, "t.rainer")
     return made
 
 
@@ -70,13 +69,13 @@ def keys(folder, name="reviewer", private=None):
     return secret, public
 
 
-def test_the_cases_are_what_they_should_be(passed, reviewed):
+def test_the_decisions_of_these_tests(passed, reviewed):
     assert passed.admitted
     assert not reviewed.admitted
     assert reviewed.reviews == ("sum_ratio",)
 
 
-def test_a_review_is_permitted_once_a_reviewer_signs_for_it(register, reviewed):
+def test_a_review_is_permitted_after_approval(register, reviewed):
     with pytest.raises(WithheldError, match="A reviewer may accept this"):
         registered_decision(register, reviewed, NOW).require_permission(cases.forecast(), NOW)
     approve(register, reviewed, signing(), FILES)
@@ -95,17 +94,17 @@ def test_a_review_is_permitted_once_a_reviewer_signs_for_it(register, reviewed):
         ("shap_additivity", State.REVIEW),
     ],
 )
-def test_what_failed_or_may_not_be_overridden_cannot_be_approved(tmp_path, check, state):
-    bad = decision((check, state)) if check == "sum_ratio" else spoilt_model_check(check)
+def test_a_failed_or_required_check_cannot_be_approved(tmp_path, check, state):
+    bad = decision((check, state)) if check == "sum_ratio" else with_required_review(check)
     register = Register(tmp_path / "register.jsonl")
-    record(register, bad, "t.rainer")
+    record_decision(register, bad, "t.rainer")
     with pytest.raises(WithheldError, match=f"cannot be approved: {check}"):
         approve(register, bad, signing(), FILES)
     assert register.verify().entries == 1
 
 
-def spoilt_model_check(check):
-    """Return a decision with one check in review that nobody may override."""
+def with_required_review(check):
+    """Return a decision with one check in review that a reviewer may not accept."""
     good = decision()
     findings = tuple(
         replace(finding, state=State.REVIEW, low=-1.0, high=1.0) if finding.check == check else finding
@@ -122,7 +121,7 @@ def spoilt_model_check(check):
         ({"now": NOW + timedelta(days=9)}, "valid from"),
     ],
 )
-def test_who_may_not_approve_is_refused(register, passed, changed, said):
+def test_an_unauthorised_reviewer_is_refused(register, passed, changed, said):
     with pytest.raises(WithheldError, match=said):
         approve(register, passed, signing(**changed), FILES)
     assert register.verify().entries == 2
@@ -133,13 +132,13 @@ def test_an_approval_without_a_reason_is_refused(register, passed):
         approve(register, passed, signing(reason=" "), FILES)
 
 
-def test_a_decision_that_the_register_does_not_know_permits_nothing(tmp_path, passed):
+def test_an_unknown_decision_permits_nothing(tmp_path, passed):
     for act in (registered_decision, lambda *a: approve(a[0], a[1], signing(), FILES)):
         with pytest.raises(WithheldError, match="knows no decision"):
             act(Register(tmp_path / "empty.jsonl"), passed, NOW)
 
 
-def test_a_withdrawn_decision_permits_nothing_and_cannot_be_approved_again(register, reviewed):
+def test_a_withdrawn_decision_permits_nothing(register, reviewed):
     approve(register, reviewed, signing(), FILES)
     withdraw(register, reviewed.seal, "records were incomplete", "rv", NOW)
     with pytest.raises(WithheldError, match=r"withdrawn on 2026-01-05 by rv: records were incomplete"):
@@ -151,18 +150,18 @@ def test_a_withdrawn_decision_permits_nothing_and_cannot_be_approved_again(regis
 
 
 @pytest.mark.parametrize(("seal", "reason", "said"), [("f" * 64, "x", "knows no"), (None, " ", "needs a reason")])
-def test_a_withdrawal_of_nothing_or_for_nothing_is_refused(register, passed, seal, reason, said):
+def test_a_withdrawal_without_decision_or_reason_is_refused(register, passed, seal, reason, said):
     with pytest.raises(WithheldError, match=said):
         withdraw(register, seal or passed.seal, reason, "rv", NOW)
 
 
-def test_a_clock_moved_back_past_the_last_line_permits_nothing(register, passed):
+def test_a_clock_before_the_last_line_permits_nothing(register, passed):
     approve(register, passed, signing(now=NOW + timedelta(days=2)), FILES)
-    with pytest.raises(WithheldError, match="set it right"):
+    with pytest.raises(WithheldError, match="Set the clock right"):
         registered_decision(register, passed, NOW)
 
 
-def test_of_two_approvals_at_once_one_stands(register, reviewed):
+def test_one_of_two_simultaneous_approvals_is_refused(register, reviewed):
     refusals = []
 
     def sign():
@@ -177,10 +176,10 @@ def test_of_two_approvals_at_once_one_stands(register, reviewed):
     for one in both:
         one.join()
     assert [refusal.partition("; ")[0].rpartition(" is ")[2] for refusal in refusals] == ["approved already"]
-    assert [line.act for line in register.verify().about(reviewed.seal)] == ["decided", "approved"]
+    assert [line.act for line in register.verify().entries_of(reviewed.seal)] == ["decided", "approved"]
 
 
-def test_a_signature_is_asked_for_where_keys_are_trusted(register, passed, tmp_path):
+def test_trusted_keys_need_a_signature(register, passed, tmp_path):
     secret, public = keys(tmp_path / "keys")
     trusted = read_public_keys(public)
     with pytest.raises(WithheldError, match="needs a signed approval"):
@@ -193,16 +192,16 @@ def test_a_signature_is_asked_for_where_keys_are_trusted(register, passed, tmp_p
     assert b"PRIVATE" not in register.path.read_bytes()
 
 
-def test_an_unsigned_approval_does_not_do_where_keys_are_trusted(register, passed, tmp_path):
+def test_an_unsigned_approval_is_refused_with_trusted_keys(register, passed, tmp_path):
     approve(register, passed, signing(), FILES)
     registered_decision(register, passed, NOW).require_permission(cases.forecast(), NOW)
     with pytest.raises(WithheldError, match="none of the keys"):
         registered_decision(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
 
 
-def test_a_line_without_a_signature_does_not_keep_a_reviewer_from_signing(register, passed, tmp_path):
+def test_an_unsigned_line_does_not_prevent_a_signed_approval(register, passed, tmp_path):
     secret, public = keys(tmp_path / "keys")
-    approve(register, passed, signing(reason="anybody could have written this"), FILES)
+    approve(register, passed, signing(reason="anyone could have written this"), FILES)
     approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=1)), FILES)
     known = registered_decision(register, passed, NOW + timedelta(hours=2), read_public_keys(public))
     assert known.approval.reason == "discussed on 5 January"
@@ -210,20 +209,20 @@ def test_a_line_without_a_signature_does_not_keep_a_reviewer_from_signing(regist
         approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=3)), FILES)
 
 
-def test_other_kinds_of_keys_are_refused(register, passed, tmp_path):
+def test_keys_of_another_type_are_refused(register, passed, tmp_path):
     secret, public = keys(tmp_path / "keys", private=generate_private_key(65537, 2048))
-    with pytest.raises(InputError, match="another kind of key"):
+    with pytest.raises(InputError, match="is not an Ed25519 key"):
         approve(register, passed, signing(key=secret), FILES)
     with pytest.raises(InputError, match="0 Ed25519 public keys in 1 files"):
         read_public_keys(public)
     for missing in (tmp_path / "nowhere.pem", secret):
-        with pytest.raises(InputError, match="no public key"):
+        with pytest.raises(InputError, match="Cannot read a public key"):
             read_public_keys(missing)
-    with pytest.raises(InputError, match="no private key"):
+    with pytest.raises(InputError, match="Cannot read a private key"):
         approve(register, passed, signing(key=tmp_path / "nowhere"), FILES)
 
 
-def test_no_decision_outlives_its_dates():
+def test_a_decision_expires_on_its_review_date():
     assert decision(review_date="2026-01-07").valid_until == datetime(2026, 1, 7, tzinfo=UTC)
 
 
@@ -231,7 +230,7 @@ def test_no_decision_outlives_its_dates():
     "fault",
     [{"owner": " "}, {"legal_basis": None}, {"review_date": "2026-01-05"}, {"reviewer": "T.  rainer"}, {"level": None}],
 )
-def test_incomplete_governance_withholds_and_cannot_be_overridden(fault):
+def test_incomplete_governance_withholds_the_forecast(fault):
     bad = decision(**fault)
     assert not bad.admitted
     assert bad.reviews == ()
@@ -248,20 +247,20 @@ def test_incomplete_governance_withholds_and_cannot_be_overridden(fault):
         {"tainted_periods": [{"from": "2020-01-01"}]},
     ],
 )
-def test_governance_that_nobody_could_read_is_refused(wrong):
+def test_invalid_governance_is_refused(wrong):
     with pytest.raises(InputError, match="governance"):
         decision(**wrong)
 
 
-def test_other_terms_than_audited_are_refused(passed):
+def test_other_settings_than_audited_are_refused(passed):
     passed.require_same_settings({"unit": "count", "share": 0.05})
-    for asked in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
-        with pytest.raises(WithheldError, match=f"audit was made with {next(iter(asked))}="):
-            passed.require_same_settings(asked)
+    for settings in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
+        with pytest.raises(WithheldError, match=f"audit was made with {next(iter(settings))}="):
+            passed.require_same_settings(settings)
 
 
 @pytest.mark.parametrize("spelling", ["Rainer, T.", "T Rainer", "t.rainer", "T. Rai\u0301ner", "\uff34. Rain\u200ber"])
-def test_another_spelling_of_the_trainer_is_the_trainer(spelling):
+def test_another_spelling_of_the_trainer_is_recognised(spelling):
     bad = decision(reviewer=spelling)
     assert bad.reasons[0].endswith(
         f"the reviewer, {spelling}, trained the model. Set audit.governance.* to what was settled."
@@ -269,7 +268,7 @@ def test_another_spelling_of_the_trainer_is_the_trainer(spelling):
 
 
 @pytest.mark.parametrize("nothing", [".", "\u200b", " - "])
-def test_words_that_say_nothing_are_no_words(register, passed, nothing):
+def test_empty_words_are_refused(register, passed, nothing):
     assert not decision(owner=nothing).admitted
     with pytest.raises(InputError, match="why"):
         approve(register, passed, signing(reason=nothing), FILES)
@@ -277,27 +276,27 @@ def test_words_that_say_nothing_are_no_words(register, passed, nothing):
         withdraw(register, passed.seal, nothing, "rv", NOW)
 
 
-def test_a_number_in_place_of_a_name_is_read_as_a_word():
+def test_a_number_as_name_is_read_as_text():
     assert decision(reviewer=123, trainer=5).admitted
     assert not decision(reviewer=5, trainer=5).admitted
 
 
 @pytest.mark.parametrize("periods", ["none", {"start": "2020-01-01"}, [["2020-01-01", "2020-01-02", "x"]]])
-def test_tainted_periods_that_are_no_list_of_settings_are_refused(periods):
+def test_invalid_tainted_periods_are_refused(periods):
     with pytest.raises(InputError, match="list with start, end and why"):
         decision(tainted_periods=periods)
 
 
 @pytest.mark.parametrize("content", [{}, {"reviewer": "R. Viewer", "reason": "x", "reviews": 5}, {"reviewer": ""}])
-def test_an_approval_that_says_too_little_permits_nothing(register, passed, content):
+def test_an_incomplete_approval_permits_nothing(register, passed, content):
     register.append(RegisterEntry("approved", "rv", passed.seal, NOW, content))
-    with pytest.raises(WithheldError, match="says too little"):
+    with pytest.raises(WithheldError, match="is incomplete"):
         registered_decision(register, passed, NOW)
 
 
-def test_keys_of_kinds_that_nobody_supports_are_refused(tmp_path):
+def test_unsupported_keys_are_refused(tmp_path):
     brainpool = "MEIwFAYHKoZIzj0CAQYJKyQDAwIIAQECAyoABIlqzO5jeofoLhwI3ejbFqQZxateNCyJ15UMCyKX2JqIUo4Z93YGfsM="
     path = tmp_path / "odd.pem"
     path.write_text(f"-----BEGIN PUBLIC KEY-----\n{brainpool}\n-----END PUBLIC KEY-----\n")
-    with pytest.raises(InputError, match="no public key that can be read"):
+    with pytest.raises(InputError, match="Cannot read a public key"):
         read_public_keys(path)
