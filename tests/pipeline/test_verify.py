@@ -29,7 +29,7 @@ def test_a_whole_register_is_told_with_its_last_digest(register, tmp_path, capsy
 def test_the_first_bad_line_is_named_and_the_task_fails(register, tmp_path, capsys):
     register.path.write_text(register.path.read_text().replace("T09:00", "T09:01"))
     assert verify(tmp_path) == 1
-    assert "line 2: it was edited" in capsys.readouterr().err
+    assert "line 2: the line was edited" in capsys.readouterr().err
 
 
 def test_a_missing_register_is_not_called_whole(tmp_path, capsys):
