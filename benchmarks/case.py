@@ -1,4 +1,4 @@
-"""One case in a process of its own: `python -m benchmarks.case NAME FILE [--quick]` writes its rows to a file."""
+"""Run one case in a separate process: `python -m benchmarks.case NAME FILE [--quick]` writes its rows to a file."""
 
 import importlib
 import json
@@ -9,22 +9,7 @@ from benchmarks.figure import NotMeasuredError
 
 
 def main(name: str, file: str, *options: str) -> int:
-    """Return 0 after writing the rows of a case, or the word for what it misses.
-
-    Parameters
-    ----------
-    name : str
-        Module of ``benchmarks.cases``.
-    file : str
-        Where to write them, as JSON.
-    *options : str
-        ``--quick`` for tiny sizes, on which no goal is judged.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
+    """Write the rows of a case, or what it needs and does not find, and return 0."""
     quick = "--quick" in options
     try:
         figures = importlib.import_module(f"benchmarks.cases.{name}").measure(quick=quick)

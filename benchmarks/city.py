@@ -1,4 +1,4 @@
-"""The records that cases work on: the bundled city, or in a quick run a small simulated one."""
+"""The records of the cases: the bundled city, or a small simulated city in a quick run."""
 
 from typing import Any, Final
 
@@ -22,20 +22,7 @@ _WANTED: Final = ("data", "calendar", "grid", "model", "backtest")
 
 
 def study(*overrides: str, quick: bool) -> tuple[BacktestData, dict[str, Any]]:
-    """Return a city as the task ``backtest`` sees it with LightGBM, from the shipped settings.
-
-    Parameters
-    ----------
-    *overrides : str
-        Settings to change, as on the command line.
-    quick : bool
-        Take the small simulated city.
-
-    Returns
-    -------
-    tuple of World and dict
-        Records, cells active before the first cutoff and calendar; then the parts of the task by group.
-    """
+    """Return the data and parts of the task ``backtest`` with LightGBM and the default settings."""
     parts = configured("model=[lightgbm]", *overrides, *(SMALL_CITY if quick else ()))
     events = parts["data"].read()
     cutoff = parts["backtest"].folds(events, parts["calendar"])[0].cutoff
@@ -43,37 +30,13 @@ def study(*overrides: str, quick: bool) -> tuple[BacktestData, dict[str, Any]]:
 
 
 def configured(*overrides: str) -> dict[str, Any]:
-    """Return the parts of the task ``backtest`` that bear on its numbers, built from the shipped settings.
-
-    Parameters
-    ----------
-    *overrides : str
-        Settings to change, as on the command line.
-
-    Returns
-    -------
-    dict
-        Built things by group.
-    """
+    """Return the parts of the task ``backtest`` that affect its numbers, with the default settings."""
     with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
         settings = resolve(compose(config_name="backtest", overrides=list(overrides)))
     return build_parts({name: settings[name] for name in _WANTED})
 
 
 def first_history(world: BacktestData, parts: dict[str, Any]) -> History:
-    """Return what was known at the first cutoff of the backtest.
-
-    Parameters
-    ----------
-    world : World
-        Records, cells and calendar.
-    parts : dict
-        As returned by :func:`study`.
-
-    Returns
-    -------
-    History
-        The known past.
-    """
+    """Return what was known at the first cutoff of the backtest."""
     cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff
     return History.from_events(cutoff, world.events, world.grid, world.calendar)

@@ -1,4 +1,4 @@
-"""Figures: what was measured, beside what it is held against."""
+"""Figures: measured values, their references and their goals."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,12 +8,12 @@ _DIGITS: Final = 6
 
 @dataclass(frozen=True)
 class Goal:
-    """A span that a figure, or its ratio to the reference, is to lie in.
+    """The interval that a figure, or its ratio to the reference, should be in.
 
     Parameters
     ----------
     low, high : float, optional
-        Ends of the span, both included.
+        Ends of the interval, both included.
     of : str, default "figure"
         ``figure`` or ``ratio``.
     """
@@ -29,18 +29,7 @@ class Goal:
         return f"{self.of} >= {self.low:g}" if self.high is None else f"{self.of} <= {self.high:g}"
 
     def holds(self, value: float) -> bool:
-        """Return whether a value lies in the span.
-
-        Parameters
-        ----------
-        value : float
-            The figure or the ratio; NaN lies in no span.
-
-        Returns
-        -------
-        bool
-            True if it does.
-        """
+        """Return whether a value is in the interval; NaN never is."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
@@ -53,19 +42,19 @@ class Figure:
     name : str
         What was measured, in words.
     figure : float
-        The measured value: a median where there are several rounds.
+        The measured value: a median if there are several rounds.
     unit : str
         Unit of the figure and of the reference; empty for counts and shares.
     goal : Goal
-        Where it should lie.
+        The goal.
     reference : float, optional
-        What it is held against, measured in the same run.
+        The reference, measured in the same run.
     against : str, optional
         What the reference is, in words.
     n : int, default 1
-        Rounds, or units that the figure rests on.
+        Rounds, or units of the figure.
     note : str, optional
-        What a reader must know to read it rightly.
+        What a reader must know to interpret it.
     """
 
     name: str
@@ -83,18 +72,7 @@ class Figure:
         return None if self.reference is None else self.figure / self.reference
 
     def to_dict(self, *, judged: bool) -> dict[str, Any]:
-        """Return the row as plain JSON values.
-
-        Parameters
-        ----------
-        judged : bool
-            Whether the sizes are those that the goal speaks of; if not, ``holds`` is None.
-
-        Returns
-        -------
-        dict
-            ``name, figure, reference, ratio, goal, holds``, then what explains them.
-        """
+        """Return the row as plain JSON values."""
         ratio = self.ratio
         value = self.figure if self.goal.of == "figure" or ratio is None else ratio
         return {
@@ -112,4 +90,4 @@ class Figure:
 
 
 class NotMeasuredError(Exception):
-    """Something that a case needs is not there; the message says what."""
+    """Something that a case needs is missing; the message says what."""

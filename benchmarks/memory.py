@@ -1,4 +1,4 @@
-"""Memory of this process and of a whole session of processes, as Linux tells it in /proc."""
+"""Memory of this process and of a whole session of processes, read from /proc on Linux."""
 
 import resource
 import threading
@@ -14,13 +14,7 @@ _RESIDENT_FIELD: Final = 21
 
 
 def resident_bytes() -> int:
-    """Return the memory that this process holds now.
-
-    Returns
-    -------
-    int
-        Resident set size, bytes.
-    """
+    """Return the current resident memory of this process."""
     if not _PROC.is_dir():
         msg = "memory is read from /proc, which this system has not"
         raise NotMeasuredError(msg)
@@ -29,35 +23,18 @@ def resident_bytes() -> int:
 
 
 def forget_peak() -> None:
-    """Let the peak of this process begin anew at what it holds now, so that reading data does not count."""
+    """Reset the peak memory of this process to the current value, so that reading data does not count."""
     (_PROC / "self" / "clear_refs").write_text("5")
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this process held since :func:`forget_peak`.
-
-    Returns
-    -------
-    int
-        Highest resident set size, bytes.
-    """
+    """Return the peak memory of this process since :func:`forget_peak`."""
     lines = (_PROC / "self" / "status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def session_bytes(session: int) -> int:
-    """Return the memory of all processes of a session; pages that they share are counted in each.
-
-    Parameters
-    ----------
-    session : int
-        Id of the session: that of the process which began it.
-
-    Returns
-    -------
-    int
-        Sum of the resident set sizes, bytes.
-    """
+    """Return the memory of all processes of a session; shared pages count in each process."""
     total = 0
     for stat in _PROC.glob("[0-9]*/stat"):
         try:
@@ -70,7 +47,7 @@ def session_bytes(session: int) -> int:
 
 
 class SessionWatch:
-    """Looks at the memory of a session ten times a second until told to stop.
+    """Measures the memory of a session ten times a second until it is stopped.
 
     Parameters
     ----------
@@ -85,12 +62,12 @@ class SessionWatch:
         self._thread = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start measuring."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop looking."""
+        """Stop measuring."""
         self._over.set()
         self._thread.join()
 

@@ -37,18 +37,7 @@ _QUIET: Final = {"OMP_WAIT_POLICY": "passive", "MLFLOW_DISABLE_TELEMETRY": "true
 
 
 def main(words: list[str]) -> int:
-    """Return 0 where every goal that was judged holds and every case ran, else 1.
-
-    Parameters
-    ----------
-    words : list of str
-        Command line.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
+    """Return 0 if every case ran and every checked goal holds, else 1."""
     options = parse(words)
     circumstances = describe(quick=options.quick)
     names = options.only or list(CASES)
@@ -65,18 +54,7 @@ def main(words: list[str]) -> int:
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """Return the options of a command line.
-
-    Parameters
-    ----------
-    words : list of str
-        Command line.
-
-    Returns
-    -------
-    Namespace
-        With ``only``, ``quick`` and ``output``.
-    """
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser(prog="python3 tasks.py bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=CASES, metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--quick", action="store_true", help="tiny sizes, only to see that all runs; judges no goal")
@@ -85,20 +63,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def run_case(name: str, *, quick: bool) -> list[dict[str, Any]]:
-    """Return the rows of one case, measured in a process of its own.
-
-    Parameters
-    ----------
-    name : str
-        One of ``CASES``.
-    quick : bool
-        Tiny sizes.
-
-    Returns
-    -------
-    list of dict
-        One row without figure where it failed or misses something.
-    """
+    """Return the rows of one case, measured in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.json"
         command = [sys.executable, "-m", "benchmarks.case", name, str(file), *(["--quick"] if quick else [])]
@@ -117,18 +82,7 @@ def _empty(name: str, *, holds: bool | None, note: str) -> dict[str, Any]:
 
 
 def describe(*, quick: bool) -> dict[str, Any]:
-    """Return when, on what and with what the figures were measured.
-
-    Parameters
-    ----------
-    quick : bool
-        Whether the sizes are tiny.
-
-    Returns
-    -------
-    dict
-        ``measured, quick, machine, load_before, commit, versions``.
-    """
+    """Return time, machine, commit and versions of the measurement."""
     return {
         "measured": datetime.now(UTC).replace(microsecond=0).isoformat(),
         "quick": quick,
@@ -140,18 +94,7 @@ def describe(*, quick: bool) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as text.
-
-    Parameters
-    ----------
-    rows : list of dict
-        As written to the file.
-
-    Returns
-    -------
-    str
-        One line a row; what a reference is and what else to know stands below.
-    """
+    """Return the rows as text."""
     head = ("name", "figure", "reference", "ratio", "goal", "holds")
     lines = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

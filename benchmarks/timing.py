@@ -1,4 +1,4 @@
-"""Wall times of several pieces of work, taken in turn."""
+"""Wall times of several functions, measured alternately."""
 
 import gc
 import sys
@@ -9,29 +9,12 @@ from typing import Any
 
 
 def say(words: str) -> None:
-    """Show how far a case is.
-
-    Parameters
-    ----------
-    words : str
-        One line for the terminal.
-    """
+    """Show the progress of a case."""
     print(f"    {words}", file=sys.stderr, flush=True)
 
 
 def wall_seconds(work: Callable[[], Any]) -> float:
-    """Return how long some work takes, without the collection of earlier garbage.
-
-    Parameters
-    ----------
-    work : callable
-        Takes nothing; what it returns is dropped.
-
-    Returns
-    -------
-    float
-        Seconds.
-    """
+    """Return the wall time of a function, after a garbage collection."""
     gc.collect()
     started = time.perf_counter()
     work()
@@ -39,20 +22,7 @@ def wall_seconds(work: Callable[[], Any]) -> float:
 
 
 def in_turn(rounds: int, **works: Callable[[], Any]) -> dict[str, float]:
-    """Return the median wall time of each work, run A B A B, so that a slow minute of the machine meets them all.
-
-    Parameters
-    ----------
-    rounds : int
-        How often each is run.
-    **works : callable
-        Work by name.
-
-    Returns
-    -------
-    dict of str to float
-        Seconds by name.
-    """
+    """Return the median wall time of each function, run A B A B, so that a slow minute affects all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(1, rounds + 1):
         for name, work in works.items():

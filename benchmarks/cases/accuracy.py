@@ -12,40 +12,13 @@ _FOLDER: Final = Path(__file__).resolve().parents[2] / "experiments" / "toronto-
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return skill over the tuned EWMA and city totals of the best forecaster.
-
-    Parameters
-    ----------
-    quick : bool
-        Makes no difference: nothing is computed anew.
-
-    Returns
-    -------
-    list of Figure
-        Five rows.
-    """
+    """Return skill over the tuned EWMA and city totals of the best forecaster."""
     del quick
     return rows_of(_FOLDER)
 
 
 def rows_of(folder: Path) -> list[Figure]:
-    """Return the rows that an experiment's tables give.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``skill.csv`` and ``summary.csv`` as ``ilp backtest`` writes them.
-
-    Returns
-    -------
-    list of Figure
-        Pooled skill, its lower bound, the least skill of a crime type, lowest and highest sum ratio of a type.
-
-    Raises
-    ------
-    NotMeasuredError
-        If the tables are not there.
-    """
+    """Return the rows from the tables of an experiment."""
     for name in ("skill.csv", "summary.csv"):
         if not (folder / name).is_file():
             msg = f"{folder.parent.name}/{folder.name}/{name} is not there yet; its README says how to make it"
@@ -67,37 +40,13 @@ def rows_of(folder: Path) -> list[Figure]:
 
 
 def first_lead(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of forecasters at their first lead, without the bounds that nobody can reach.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns ``forecaster`` and ``lead``.
-
-    Returns
-    -------
-    DataFrame
-        Some of its rows.
-    """
+    """Return the rows of forecasters at their first lead, without the bounds."""
     bound = table["forecaster"].map(is_bound).astype(bool)
     rows: pd.DataFrame = table.loc[(table["lead"] == table["lead"].min()) & ~bound, :]
     return rows
 
 
 def by_type(table: pd.DataFrame, forecaster: str) -> pd.DataFrame:
-    """Return the rows of one forecaster, one a crime type, without their pool.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns ``forecaster`` and ``crime_type``.
-    forecaster : str
-        Name of a forecaster.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by crime type.
-    """
+    """Return the rows of one forecaster: one for each crime type, without the pool."""
     rows = table.loc[(table["forecaster"] == forecaster) & (table["crime_type"] != ALL), :]
     return rows.set_index("crime_type")

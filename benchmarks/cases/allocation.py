@@ -15,18 +15,7 @@ GROUPS = ("a", "b", "c", "d", "reference")
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of a year of weekly allocations under constraints, beside that of top areas.
-
-    Parameters
-    ----------
-    quick : bool
-        Take two weeks.
-
-    Returns
-    -------
-    list of Figure
-        Two rows.
-    """
+    """Return the time of a year of weekly allocations with constraints, and that of top areas."""
     weeks, rounds = (2, 1) if quick else (52, 3)
     capped = {"exposure": {"origin": {"cap": 1.25, "reference": "reference"}}}
     both = {
@@ -42,28 +31,7 @@ def measure(*, quick: bool) -> list[Figure]:
 def solved(
     name: str, shape: tuple[int, int], cells: int, weeks: int, rounds: int, rule: tuple[float, dict, float]
 ) -> Figure:
-    """Return the time of one kind of allocation.
-
-    Parameters
-    ----------
-    name : str
-        What is allocated.
-    shape : tuple of int
-        Rows and columns of cells.
-    cells : int
-        Cells in each week.
-    weeks : int
-        How many.
-    rounds : int
-        How often it is measured.
-    rule : tuple
-        Gap, constraints, and the goal in seconds.
-
-    Returns
-    -------
-    Figure
-        One row; the note tells the gap that was proven and the value kept.
-    """
+    """Return the time of one kind of allocation."""
     gap, constraints, goal = rule
     territory, value = city(shape, weeks)
     constrained, top = Constrained(Budget(amount=cells), gap=gap, **constraints), TopAreas(Budget(amount=cells))
@@ -89,20 +57,7 @@ def solved(
 
 
 def city(shape: tuple[int, int], weeks: int) -> tuple[AllocationInput, np.ndarray]:
-    """Return a made-up city whose first group lives where more is expected, and expected values.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of cells.
-    weeks : int
-        How many.
-
-    Returns
-    -------
-    tuple
-        Territory, and values of shape (cells, weeks).
-    """
+    """Return a generated city whose first group lives where more is expected, and expected values."""
     rng = np.random.default_rng(0)
     size = shape[0] * shape[1]
     row, column = np.divmod(np.arange(size), shape[1])

@@ -1,4 +1,4 @@
-"""A whole backtest against the bare LightGBM calls that it contains."""
+"""A whole backtest compared with the LightGBM calls that it contains."""
 
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """A fit as LightGBM was asked for it, and the matrices and answers of the predictions that followed.
+    """A recorded LightGBM fit, with the matrices and results of the predictions that followed.
 
     Parameters
     ----------
@@ -46,18 +46,7 @@ class Training:
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of a backtest in one process beside that of its LightGBM calls alone.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city, few weeks and one round.
-
-    Returns
-    -------
-    list of Figure
-        One row.
-    """
+    """Return the time of a backtest in one process, and that of its LightGBM calls alone."""
     weeks, every, rounds = (4, 2, 1) if quick else (26, 13, 2)
     world, parts = study(f"backtest.test_periods={weeks}", f"backtest.refit_every={every}", quick=quick)
     say("noting down what LightGBM is asked for")
@@ -86,28 +75,14 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def run(world: BacktestData, parts: dict[str, Any]) -> None:
-    """Replay the city in this process, with an empty store of forecasts.
-
-    Parameters
-    ----------
-    world : World
-        Records, cells and calendar.
-    parts : dict
-        Parts of the task by group.
-    """
+    """Replay the city in this process, with an empty store of forecasts."""
     with tempfile.TemporaryDirectory() as folder:
         replay(parts["model"], {"lightgbm": "0" * 16}, parts["backtest"], world, Path(folder), LocalProcesses(1))
 
 
 @contextmanager
 def recorded() -> Iterator[list[Training]]:
-    """Note every fit and prediction of LightGBM's regressor meanwhile.
-
-    Yields
-    ------
-    list of Training
-        Filled as they are made.
-    """
+    """Record every fit and prediction of LightGBM's regressor."""
     plain_fit, plain_predict = lightgbm.LGBMRegressor.fit, lightgbm.LGBMRegressor.predict
     trainings: list[Training] = []
 
@@ -127,25 +102,14 @@ def recorded() -> Iterator[list[Training]]:
 
 
 def repeat(training: Training) -> list[Floats]:
-    """Return the answers of LightGBM called directly, fit and predictions.
-
-    Parameters
-    ----------
-    training : Training
-        What to repeat.
-
-    Returns
-    -------
-    list of ndarray
-        One answer a prediction.
-    """
+    """Return the predictions of LightGBM called directly."""
     data = lightgbm.Dataset(training.values, training.target, weight=training.weight)
     booster = lightgbm.train(dict(training.settings), data, num_boost_round=training.trees)
     return [np.asarray(booster.predict(values)) for values, _ in training.predictions]
 
 
 def _check_same(trainings: list[Training], answers: list[list[Floats]]) -> None:
-    """Refuse a reference that did other work than the backtest."""
+    """Stop if the reference predictions differ from the backtest."""
     for training, given in zip(trainings, answers, strict=False):
         for answer, (_, noted) in zip(given, training.predictions, strict=True):
             np.testing.assert_array_equal(answer, noted)

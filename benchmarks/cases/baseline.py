@@ -1,4 +1,4 @@
-"""The simple baseline on a large panel: learning and forecasting by exponentially weighted means."""
+"""The simple baseline on a large panel: fit and forecast by exponentially weighted means."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,7 @@ _SIDE_M = 500.0
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of an `ewma` forecast beside that of pandas' weighted means of the same counts.
-
-    Parameters
-    ----------
-    quick : bool
-        Take a small panel and one round.
-
-    Returns
-    -------
-    list of Figure
-        One row.
-    """
+    """Return the time of an `ewma` forecast, and that of pandas' weighted means of the same counts."""
     side, weeks, kinds, rounds = (8, 60, 2, 1) if quick else (50, 416, 5, 5)
     say("making the records")
     history = synthetic_history(side, weeks, kinds)
@@ -58,20 +47,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def synthetic_history(side: int, weeks: int, kinds: int) -> History:
-    """Return the history of a square city with uneven rates, about 0.2 events a cell, week and type.
-
-    Parameters
-    ----------
-    side : int
-        Cells along each side.
-    weeks, kinds : int
-        Length of the panel and number of crime types.
-
-    Returns
-    -------
-    History
-        At the end of the last week; over a year or more every cell sees an event and is active.
-    """
+    """Return the history of a square city with uneven rates, about 0.2 events per cell, week and type."""
     rng = np.random.default_rng(0)
     rates = rng.gamma(1.0, 0.2, (kinds, side * side, 1)) + 0.02
     kind, cell, week = (
@@ -100,6 +76,6 @@ def _names(kinds: int) -> Sequence[str]:
 
 
 def _check_same(history: History, wide: pd.DataFrame, half_life: float) -> None:
-    """Refuse a reference that means another average than the package does."""
+    """Stop if the reference means differ from those of the package."""
     ours = exponential_means(history.panel.by_period, half_life, np.array([len(wide)]))[0].ravel()
     np.testing.assert_allclose(ours, wide.ewm(halflife=half_life).mean().iloc[-1], rtol=1e-3, atol=1e-5)

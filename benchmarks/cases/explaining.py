@@ -1,4 +1,4 @@
-"""Attributions of 100,000 cell-weeks beside LightGBM's own, and a whole explanation with everything tried on it."""
+"""Attributions of 100,000 cell-weeks compared with LightGBM's, and a whole explanation with its stability tests."""
 
 from typing import Final
 
@@ -16,23 +16,7 @@ _EQUAL: Final = 1e-9
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of attributions beside that of the same by LightGBM, and the time of a whole explanation.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city and one round.
-
-    Returns
-    -------
-    list of Figure
-        Two rows.
-
-    Raises
-    ------
-    AssertionError
-        If the two attributions differ: then their times do not compare.
-    """
+    """Return the time of attributions, that of the same by LightGBM, and that of a whole explanation."""
     world, parts = study(quick=quick)
     history = first_history(world, parts)
     say("fit")

@@ -1,4 +1,4 @@
-"""Feature building against the training that it feeds, on the same matrix."""
+"""Feature building compared with training on the same matrix."""
 
 import numpy as np
 
@@ -8,18 +8,7 @@ from benchmarks.timing import in_turn, say
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time to build a design matrix beside that of one LightGBM fit on it, both on all cores.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city and one round.
-
-    Returns
-    -------
-    list of Figure
-        One row.
-    """
+    """Return the time to build a design matrix, and that of one LightGBM fit on it, both on all cores."""
     world, parts = study(quick=quick)
     history = first_history(world, parts)
     say("first fit")

@@ -1,4 +1,4 @@
-"""Memory that a fit takes beyond the data, against the size of its design matrix."""
+"""Memory of a fit in addition to the data, compared with the size of its design matrix."""
 
 import gc
 
@@ -9,18 +9,7 @@ from benchmarks.timing import say
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the growth of memory during one fit beside the bytes of its design matrix.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city.
-
-    Returns
-    -------
-    list of Figure
-        One row.
-    """
+    """Return the growth of memory during one fit, and the bytes of its design matrix."""
     world, parts = study(quick=quick)
     history = first_history(world, parts)
     del world

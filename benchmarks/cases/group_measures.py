@@ -29,18 +29,7 @@ _GIGABYTES: Final = 2.0
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of all measures on cities of three sizes, and the memory of the largest.
-
-    Parameters
-    ----------
-    quick : bool
-        Take small cities and few draws.
-
-    Returns
-    -------
-    list of Figure
-        Six rows.
-    """
+    """Return the time of all measures on cities of three sizes, and the memory of the largest."""
     sizes = {20: 5.0, 30: 15.0, 40: 30.0} if quick else _SECONDS
     draws, figures, peak = 50 if quick else 2_000, [], 0
     for cells, most in sizes.items():
@@ -51,7 +40,7 @@ def measure(*, quick: bool) -> list[Figure]:
         every = wall_seconds(lambda evidence=evidence: measure_groups(evidence))  # type: ignore[misc]
         peak = peak_bytes()
         what = f"{cells:,} areas x {_PERIODS} weeks x {_GROUPS} groups x {_TYPES} types"
-        note = f"all measures beside the baseline, {draws:,} draws of weeks, areas and exchanges; every cell is an area"
+        note = f"all measures and the baseline, {draws:,} draws of weeks, areas and exchanges; every cell is an area"
         figures += [
             Figure(f"group measures, {what}", one, "s", Goal(high=most), note=f"{note}; 1 share of land in 3 units"),
             Figure(
@@ -70,20 +59,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def synthetic(cells: int, draws: int) -> CheckContext:
-    """Return forecasts, counts and residents of a made-up city where each cell is an area.
-
-    Parameters
-    ----------
-    cells : int
-        How many.
-    draws : int
-        Of each interval.
-
-    Returns
-    -------
-    Evidence
-        Of a forecaster that knows the rates and a baseline that knows them badly.
-    """
+    """Return forecasts, counts and residents of a generated city where each cell is an area."""
     rng = np.random.default_rng(0)
     rates = rng.gamma(0.5, 1.0, (_TYPES, cells, 1)) * rng.gamma(20, 0.05, (_TYPES, cells, _PERIODS))
     observed = rng.poisson(rates)
@@ -109,7 +85,7 @@ def synthetic(cells: int, draws: int) -> CheckContext:
 
 
 class _Nowhere:
-    """Finds no cell: nothing is located here."""
+    """A locator that finds no cell."""
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
         """Return -1 for every event."""

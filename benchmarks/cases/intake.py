@@ -16,18 +16,7 @@ _TYPES = ("THEFT", "BATTERY", "CRIMINAL DAMAGE", "ASSAULT", "BURGLARY", "MOTOR V
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time to read and check a file beside that of pandas merely parsing the same columns.
-
-    Parameters
-    ----------
-    quick : bool
-        Take five thousand records and one round.
-
-    Returns
-    -------
-    list of Figure
-        One row.
-    """
+    """Return the time to read and check a file, and that of pandas parsing the same columns."""
     rows, rounds = (5_000, 1) if quick else (1_000_000, 3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "crimes.csv"
@@ -56,35 +45,13 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def parse(path: Path) -> pd.DataFrame:
-    """Return the bare columns, unchecked and unprojected.
-
-    Parameters
-    ----------
-    path : Path
-        A file as the portal publishes it.
-
-    Returns
-    -------
-    DataFrame
-        Times, labels and degrees.
-    """
+    """Return the parsed columns, without checks and projection."""
     table = pd.read_csv(path, usecols=list(_NEEDED))
     return table.assign(Date=pd.to_datetime(table["Date"], format=_TIMES))
 
 
 def portal_table(rows: int) -> pd.DataFrame:
-    """Return made-up records in the portal's 22 columns.
-
-    Parameters
-    ----------
-    rows : int
-        How many.
-
-    Returns
-    -------
-    DataFrame
-        Text, numbers and yes/no as published; each row differs from the others.
-    """
+    """Return generated records in the 22 columns of the portal."""
     rng = np.random.default_rng(0)
     when = pd.Timestamp("2015-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 5 * 365 * 24 * 60, rows)), unit="min")
     lat, lon = (np.round(rng.uniform(low, low + 0.35, rows), 9) for low in (41.65, -87.9))

@@ -1,4 +1,4 @@
-"""A forecast week by kernel density and by prospective hot spots, against plain loops over events."""
+"""A forecast week by kernel density and by prospective hot spots, compared with loops over events."""
 
 from typing import Any, Final
 
@@ -22,18 +22,7 @@ _YEAR: Final = 52
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time of one forecast of each method beside that of a loop over the same events.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city and one round.
-
-    Returns
-    -------
-    list of Figure
-        Two rows.
-    """
+    """Return the time of one forecast of each method, and that of a loop over the same events."""
     world, parts = study(quick=quick)
     cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff if quick else _CUTOFF
     history = History.from_events(cutoff, world.events, world.grid, world.calendar)
@@ -88,18 +77,7 @@ def _described(history: History, weeks: int, rounds: int) -> tuple[str, int]:
 
 
 def loop_density(history: History) -> Floats:
-    """Return Gaussian densities of a year's events at the centres of the cells, one event after the other.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-
-    Returns
-    -------
-    ndarray of float64
-        Not scaled, shape (crime types, cells).
-    """
+    """Return Gaussian densities of a year's events at the centres of the cells, one event after the other."""
     centres = _centres(history)
     out = np.zeros((len(history.events.crime_types), len(centres)))
     for kind, places in enumerate(_recent(history, _YEAR)):
@@ -109,18 +87,7 @@ def loop_density(history: History) -> Floats:
 
 
 def loop_prospective(history: History) -> Floats:
-    """Return prospective intensities at the centres of the cells, one event after the other.
-
-    Parameters
-    ----------
-    history : History
-        The known past, of weeks that settle at once.
-
-    Returns
-    -------
-    ndarray of float64
-        Shape (crime types, cells).
-    """
+    """Return prospective intensities at the centres of the cells, one event after the other."""
     centres = _centres(history)
     step = np.sqrt(np.median(shapely.area(history.grid.geometry))) / 2
     out = np.zeros((len(history.events.crime_types), len(centres)))
@@ -138,7 +105,7 @@ def _centres(history: History) -> Floats:
 
 
 def _recent(history: History, weeks: int, until: int = 0) -> list[Floats]:
-    """Return the places of each type's events in the cells, from some weeks before the cutoff on."""
+    """Return the places of each type's events in the cells, since some weeks before the cutoff."""
     table: Any = history.events.table
     age = (history.cutoff - table["occurred_at"]) / pd.Timedelta(weeks=1)
     recent = (age <= weeks) & (age > until) & (history.grid.locate(history.events) >= 0)
@@ -148,6 +115,6 @@ def _recent(history: History, weeks: int, until: int = 0) -> list[Floats]:
 
 
 def _check_same(history: History, method: ProspectiveHotSpot) -> None:
-    """Refuse a reference that means other sums than the package does."""
+    """Stop if the reference sums differ from those of the package."""
     ours = method._maps(history, np.array([len(history.panel.periods)]))[0] / history.grid.area_m2
     np.testing.assert_allclose(ours, loop_prospective(history), rtol=1e-9, atol=1e-12)

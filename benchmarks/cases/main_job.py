@@ -1,4 +1,4 @@
-"""The main job as a user starts it: `ilp weekly` in an empty folder."""
+"""The main task as a user starts it: `ilp weekly` in an empty folder."""
 
 import resource
 import subprocess
@@ -13,18 +13,7 @@ from benchmarks.timing import say
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return wall time and peak memory of the main job, all its processes together.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city, two forecasters and few weeks.
-
-    Returns
-    -------
-    list of Figure
-        Two rows.
-    """
+    """Return wall time and peak memory of the main task, summed over its processes."""
     settings = [*SMALL_CITY, "model=[moving_average,ewma,lightgbm]", "backtest.test_periods=14"] if quick else []
     say("ilp weekly")
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:

@@ -26,7 +26,7 @@ _STEPS: Final = 20
 
 
 class Points(NamedTuple):
-    """Records to be read as one process.
+    """Records of one point process.
 
     Parameters
     ----------
@@ -48,35 +48,13 @@ class Points(NamedTuple):
         return int(self.incidents.records.sum())
 
     def latest(self, days: float) -> "Points":
-        """Return the latest days of these.
-
-        Parameters
-        ----------
-        days : float
-            Length of the time, days.
-
-        Returns
-        -------
-        Points
-            Counted from the start of that time.
-        """
+        """Return the records of the latest days."""
         first = self.days - days
         return Points(self.incidents.between(first, self.days).counted_from(first), days, self.area)
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return seconds and memory of two fits, and the power of the size that the seconds grow with.
-
-    Parameters
-    ----------
-    quick : bool
-        Take the small simulated city.
-
-    Returns
-    -------
-    list of Figure
-        Five rows.
-    """
+    """Return seconds and memory of two fits, and the growth of the seconds with size."""
     world, _ = study(quick=quick)
     cutoff = world.events.end if quick else _CUTOFF
     history = History.from_events(cutoff, world.events, world.grid, world.calendar)
@@ -109,20 +87,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def points(history: History, kinds: Any) -> Points:
-    """Return the records of some crime types as those of one.
-
-    Parameters
-    ----------
-    history : History
-        The known past.
-    kinds : sequence of str
-        Crime types.
-
-    Returns
-    -------
-    Points
-        Those in cells and in settled periods; records of one time and place are one incident.
-    """
+    """Return the records of some crime types as those of one."""
     first, last = history.panel.periods[0].start_time, (history.panel.periods[-1] + 1).start_time
     table, cell = history.events.table, history.grid.locate(history.events)
     kept = (
@@ -135,20 +100,7 @@ def points(history: History, kinds: Any) -> Points:
 
 
 def alone(known: Points, how: Declustering) -> tuple[float, float]:
-    """Return CPU seconds and megabytes of a fit in a process of its own.
-
-    Parameters
-    ----------
-    known : Points
-        Records.
-    how : Declustering
-        Settings.
-
-    Returns
-    -------
-    tuple of float
-        Seconds of all its threads, and peak resident memory less what the process held before.
-    """
+    """Return CPU seconds and megabytes of a fit in a separate process."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
         seconds, growth = process.submit(_fit, known, how).result()
     say(f"{known.records:,} points, {how.steps} steps: {seconds:.2f} CPU s, {growth:.0f} MB")

@@ -1,4 +1,4 @@
-"""Scoring of stored forecasts, with intervals and tests, and the whole of a comparison."""
+"""Scoring of stored forecasts, with intervals and tests, and a full comparison."""
 
 import numpy as np
 import pandas as pd
@@ -21,18 +21,7 @@ _FLOOR = 0.005
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return the time to score several forecasters beside that of one score by scikit-learn, and to compare twelve.
-
-    Parameters
-    ----------
-    quick : bool
-        Take few cells, weeks and forecasters, and one round.
-
-    Returns
-    -------
-    list of Figure
-        Two rows.
-    """
+    """Return the time to score several forecasters, that of one score by scikit-learn, and that to compare twelve."""
     forecasters, shape, rounds = (2, (2, 60, 14), 1) if quick else (6, (5, 2340, 52), 3)
     say("making the forecasts")
     replays = synthetic_replays(forecasters, shape)
@@ -57,20 +46,7 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def compared(shape: tuple[int, int, int], *, quick: bool) -> Figure:
-    """Return the time of everything that a comparison of twelve forecasters says.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Types, cells and weeks.
-    quick : bool
-        Take few forecasters.
-
-    Returns
-    -------
-    Figure
-        One row.
-    """
+    """Return the time of a full comparison of twelve forecasters."""
     replays = synthetic_replays(3 if quick else 12, shape)
     area = np.full(shape[1], 250_000.0)
     scoring = Scoring(baseline="forecaster 0")
@@ -88,17 +64,7 @@ def compared(shape: tuple[int, int, int], *, quick: bool) -> Figure:
 
 
 def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
-    """Do all that a comparison does with stored forecasts.
-
-    Parameters
-    ----------
-    scoring : Scoring
-        Which scores.
-    replays : list of Replay
-        Forecasts beside what happened.
-    area_m2 : ndarray
-        Ground area of each cell, square metres.
-    """
+    """Run a full comparison of stored forecasts."""
     table = scoring.run(replays, area_m2)
     table.summarise()
     table.skill(scoring.baseline)
@@ -111,17 +77,7 @@ def compare(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> Non
 
 
 def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
-    """Do all that a backtest does with its forecasts: scores, pooled scores with intervals, skills with tests.
-
-    Parameters
-    ----------
-    scoring : Scoring
-        Which scores.
-    replays : list of Replay
-        Forecasts beside what happened.
-    area_m2 : ndarray
-        Ground area of each cell, square metres.
-    """
+    """Score forecasts as a backtest does: scores, pooled scores with intervals, skills with tests."""
     table = scoring.run(replays, area_m2)
     table.summarise()
     table.skill(scoring.baseline)
@@ -129,18 +85,7 @@ def score(scoring: Scoring, replays: list[Replay], area_m2: np.ndarray) -> None:
 
 
 def deviances(replays: list[Replay]) -> list[float]:
-    """Return the mean deviance over the cells of each forecaster, type and week.
-
-    Parameters
-    ----------
-    replays : list of Replay
-        Forecasts beside what happened.
-
-    Returns
-    -------
-    list of float
-        Events are the unit of the counts.
-    """
+    """Return the mean deviance over the cells of each forecaster, type and week."""
     return [
         mean_poisson_deviance(replay.observed.values[kind, :, week], replay.expected.values[kind, :, week])
         for replay in replays
@@ -150,20 +95,7 @@ def deviances(replays: list[Replay]) -> list[float]:
 
 
 def synthetic_replays(forecasters: int, shape: tuple[int, int, int]) -> list[Replay]:
-    """Return forecasts that miss the true rates by more and more.
-
-    Parameters
-    ----------
-    forecasters : int
-        How many.
-    shape : tuple of int
-        Types, cells and weeks.
-
-    Returns
-    -------
-    list of Replay
-        All beside the same counts.
-    """
+    """Return forecasts with increasing errors."""
     rng = np.random.default_rng(0)
     rates = rng.gamma(0.5, 0.2, shape) + _FLOOR
     counts = rng.poisson(rates).astype(np.int32)

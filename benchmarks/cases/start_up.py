@@ -1,4 +1,4 @@
-"""What a user waits for before anything happens: the import and the help."""
+"""Start-up time: the import and the help."""
 
 import subprocess
 import sys
@@ -14,18 +14,7 @@ _HELP: Final = "import sys; from ilp_models.cli.app import App, find_configs; Ap
 
 
 def measure(*, quick: bool) -> list[Figure]:
-    """Return wall times of import and help beside Python's own, and how many heavy libraries they load.
-
-    Parameters
-    ----------
-    quick : bool
-        Take one round.
-
-    Returns
-    -------
-    list of Figure
-        Three rows.
-    """
+    """Return wall times of import and help, that of Python alone, and how many heavy libraries they load."""
     rounds = 1 if quick else 7
     seconds = in_turn(
         rounds,
@@ -66,34 +55,12 @@ def measure(*, quick: bool) -> list[Figure]:
 
 
 def python(*words: str) -> Callable[[], object]:
-    """Return work that runs this Python once more and waits for it.
-
-    Parameters
-    ----------
-    *words : str
-        Its arguments.
-
-    Returns
-    -------
-    callable
-        Takes nothing.
-    """
+    """Return a function that runs this Python in a new process."""
     return lambda: subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def heavy_after(code: str) -> list[str]:
-    """Return which heavy libraries some code has loaded by its end.
-
-    Parameters
-    ----------
-    code : str
-        A Python program.
-
-    Returns
-    -------
-    list of str
-        Names of libraries.
-    """
+    """Return which heavy libraries some code loads."""
     asked = f"{code}; import sys; sys.stderr.write(','.join({set(_HEAVY)!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
     return [name for name in done.stderr.split(",") if name]

@@ -1,4 +1,4 @@
-"""Write the lattice of the ST-SHN benchmark as areas, cells.geojson beside this file; needs only python3.
+"""Write the lattice of the ST-SHN benchmark as areas, cells.geojson; needs only python3.
 
 python3 experiments/chicago-daily/cells.py
 

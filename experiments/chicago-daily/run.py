@@ -1,4 +1,4 @@
-"""Compare on the days of ST-SHN and ST-HSL; write the small tables beside this file and those of README.md.
+"""Compare on the days of ST-SHN and ST-HSL; write the small tables and those of README.md.
 
 .venv/bin/python experiments/chicago-daily/run.py data.path=events.parquet [further settings of ilp compare]
 
@@ -114,7 +114,7 @@ def against(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_page() -> None:
-    """Write the tables of README.md anew from the files beside it."""
+    """Update the tables of README.md."""
     facts = json.loads((FOLDER / "origin.json").read_text(encoding="utf-8"))
     note = f"Forecasts floored at {FLOOR}. {facts['protocol']} {facts['code']}. Data {facts['data'][:16]}."
     tables = {"every-unit": f"{score_table()}\n\n{note}", "against": against_table(), "masked": masked_table()}

@@ -170,7 +170,7 @@ def columns(case: Case) -> tuple[Column, ...]:
 
 
 def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
-    """Return forecasts of one crime type beside what happened."""
+    """Return forecasts of one crime type with the recorded counts."""
     coords = {"crime_type": [case.crime_type], "cell": city.grid.cells, "period": city.weeks[-TESTED:]}
     cubes = (xr.DataArray(cube[None], dims=DIMS, coords=coords) for cube in (expected, observed))
     cube, counts = cubes
@@ -206,7 +206,7 @@ def numbers_of(
 
 
 def results(outcomes: dict[str, Outcome]) -> pd.DataFrame:
-    """Return stated numbers beside ours."""
+    """Return stated numbers and ours."""
     rows = []
     asked = [*(("before", *one) for one in STATED), *(("after", *one) for one in LATER)]
     for when, name, measure, group, stated, tolerance in asked:

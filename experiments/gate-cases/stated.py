@@ -1,4 +1,4 @@
-"""What the audit specification states of each case, written down beside how near is near enough."""
+"""Numbers that the audit specification states for each case, with tolerances."""
 
 from typing import NamedTuple
 

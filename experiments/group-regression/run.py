@@ -134,7 +134,7 @@ def living(groups: pd.DataFrame, total: pd.Series) -> Residents:
 
 
 def reproduce(cities: dict[str, City]) -> pd.DataFrame:
-    """Return stated numbers beside ours, with intervals."""
+    """Return stated numbers and ours, with intervals."""
     measured = {name: measures(city) for name, city in cities.items()}
     rows = []
     for city, crime_type, group, measure, stated, tolerance in STATED:

@@ -1,7 +1,7 @@
 """Replay the NIJ challenge in Portland, and score any later period by its rules; needs the package.
 
 python experiments/portland-nij/run.py data.path=CALLS grid.area=DISTRICTS
-    writes half_lives.csv, summary.csv, origin.json and the tables of README.md beside this script, and what each entry
+    writes half_lives.csv, summary.csv, origin.json and the tables of README.md, and what each entry
     caught from each origin to outputs/portland-nij/tallies.parquet
 python experiments/portland-nij/run.py data.path=CALLS grid.area=DISTRICTS --evaluate LATER
     prints what forecasts made at the end of CALLS catch in LATER, a file of the same columns; writes nothing
@@ -29,12 +29,12 @@ from ilp_models.scoring.nij_challenge import FOOT, HORIZONS, least_cells
 
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER))
-import tables  # noqa: E402 - beside this script
+import tables  # noqa: E402 - in this folder
 from tables import SIDES  # noqa: E402
 
 CONFIGS = FOLDER.parents[1] / "configs"
 HALF_LIVES = (4, 8, 13, 17, 26, 39, 52, 78, 104, 208)  # weeks
-ON_FOUND_GRIDS = "empirical_bayes"  # entered there too, beside the decayed count
+ON_FOUND_GRIDS = "empirical_bayes"  # also entered there, with the decayed count
 SEARCH_FOR = "1 month"  # whose half-life the search for its grid takes
 EVERY, REFIT = 2, 26  # weeks between origins, origins between fits
 

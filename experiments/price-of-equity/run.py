@@ -126,7 +126,7 @@ def ours(expected: np.ndarray, recorded: np.ndarray, residents: Residents) -> pd
 
 
 def compared(forecast: str, frontier: pd.DataFrame) -> pd.DataFrame:
-    """Return each published number beside ours."""
+    """Return each published number and ours."""
     rows = []
     for _, published in PUBLISHED.iterrows():
         found = frontier[frontier["cap"] == published["cap"]].set_index("group")

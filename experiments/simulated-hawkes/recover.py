@@ -1,6 +1,6 @@
-"""Fit point processes to simulated cities of three sizes and set their parameters beside the truth; needs the package.
+"""Fit point processes to simulated cities of three sizes and compare parameters with the truth; needs the package.
 
-python3 experiments/simulated-hawkes/recover.py    writes recovery.csv and the table of README.md beside it
+python3 experiments/simulated-hawkes/recover.py    writes recovery.csv and the table of README.md
 
 Each fit has a process of its own, so that its memory is its own. Seconds are those of one processor.
 """

@@ -3,7 +3,7 @@
 python mlforecast_peer.py counts.parquet forecasts.parquet 26
 
 counts.parquet has the columns unique_id, ds (first day of a week) and y. The last weeks are forecast one week ahead,
-each from all weeks before it, fitted anew every four weeks. The published row names 8 lags, 4 rolling means and the
+each from all weeks before it, refitted every four weeks. The published row names 8 lags, 4 rolling means and the
 week, but not the spans of the means: these are ours.
 """
 

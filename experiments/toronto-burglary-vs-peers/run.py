@@ -149,7 +149,7 @@ def with_ends(name: str, resampling: Bootstrap, top: np.ndarray, bottom: np.ndar
 def against(
     mine: pd.Series, events: np.ndarray, weekly: dict[str, tuple[np.ndarray, np.ndarray]], theirs: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the candidate beside each published row of a peer, and a replay of its method if there is one."""
+    """Return the candidate, each published row of a peer, and a replay of its method if there is one."""
     lines = []
     for _, row in theirs.iterrows():
         line = {"peer": row["forecast"], "version": row["version"]}
@@ -164,7 +164,7 @@ def against(
 
 
 def stand_in(peer: str, weekly: Iterable[str]) -> str | None:
-    """Return what stands for a peer in pairs: mlforecast itself if it was replayed, else our own form of the method."""
+    """Return the forecaster that represents a peer in pairs: mlforecast if it was run, else our version."""
     names = [ITSELF] if peer.startswith("mlforecast") else []
     names += [ours for begins, ours in FORMS.items() if peer.startswith(begins)]
     return next((name for name in names if name in weekly), None)
@@ -200,7 +200,7 @@ def forecast_by_mlforecast(
 
 
 def write_page(published: pd.DataFrame) -> None:
-    """Write the tables of README.md anew from the files beside it."""
+    """Update the tables of README.md."""
     results, rivals = (pd.read_csv(FOLDER / f"{name}.csv") for name in ("results", "against"))
     facts = json.loads((FOLDER / "runs.json").read_text(encoding="utf-8"))
     tables = {"protocol": protocol_table(results, published)}

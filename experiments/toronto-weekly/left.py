@@ -1,6 +1,6 @@
 """Say what is left to win beyond the best forecaster of a comparison, and how its quantiles cover.
 
-python experiments/toronto-weekly/left.py outputs/compare/latest    writes left.csv and the table of README.md beside it
+python experiments/toronto-weekly/left.py outputs/compare/latest    writes left.csv and the table of README.md
 """
 
 import csv

@@ -54,7 +54,7 @@ def main() -> None:
     for name, model, on_splines, inflation in models(y, plain, bend.transform(plain)):
         began = time.process_time()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # whether the fit has settled stands in the table
+            warnings.simplefilter("ignore")  # the table shows whether the fit converged
             fitted = model.fit(disp=0, method="bfgs", maxiter=500)
         more = {} if inflation is None else {"exog_infl": ahead[:, inflation]}
         seen = bend.transform(ahead) if on_splines else ahead

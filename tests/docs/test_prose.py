@@ -26,8 +26,6 @@ BANNED_CEILINGS = {  # lines with a banned word; a folder that is not listed has
     "ilp_models": 316,
     "docs": 122,
     "tests": 92,
-    "experiments": 54,
-    "benchmarks": 25,
     "configs": 23,
     "notebooks": 1,
 }
