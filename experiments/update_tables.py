@@ -26,7 +26,7 @@ HEAD = "| forecaster | skill | verdict | deviance | log score | events on the fi
 ATTAINED = "share of the attainable"
 BOARD_HEAD = HEAD.replace("skill |", f"skill | {ATTAINED} |") + " CPU seconds |"
 PAGE_FACTS = {  # where the page of a comparison has these facts
-    "protocol": re.compile(r"<strong>Protocol\.</strong> (.*?)</p>", re.DOTALL),
+    "protocol": re.compile(r"<strong>(?:Protocol|How it was tested)\.</strong> (.*?)</p>", re.DOTALL),
     "code": re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL),
 }
 

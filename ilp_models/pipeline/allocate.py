@@ -23,7 +23,7 @@ from ilp_models.pipeline.outputs import write_json
 from ilp_models.pipeline.overrides import cap_of, read_overrides
 from ilp_models.pipeline.plan import PlanTask
 from ilp_models.pipeline.run_folder import RunFolder
-from ilp_models.report.allocation_figures import draw_frontier
+from ilp_models.report.plots import plot_frontier, save_figure
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -83,7 +83,9 @@ def _write(made: AllocationResult, marking: Marking, level: str, config: Mapping
         files = write_allocation(allocation_table(made.allocation, made.left.places, marking), marking, place)
         if not made.frontier.empty:
             files += write_rows(made.frontier, marking.facts, place / "frontier.csv")
-            files.append(draw_frontier(place / "frontier.png", made.frontier, made.choice.cap))
+            files.append(
+                save_figure(plot_frontier(made.frontier, made.choice.cap), place / "frontier.png", "Exposure caps")
+            )
             files += write_rows(made.groups, marking.facts, place / "groups.csv")
         files += write_products(made, marking, LEVELS if level == "all" else (level,), place)
         files.append(write_json(place / "allocation.json", plain(made, marking, config, files)))

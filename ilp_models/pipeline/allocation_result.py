@@ -12,7 +12,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
 from ilp_models.pipeline.run_folder import RunFolder
-from ilp_models.report.weekly_report import period_words
+from ilp_models.report.formatting import period_label
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class AllocationResult:
     @property
     def words(self) -> str:
         """The periods allocated, in words."""
-        first, last = (period_words(self.allocation.periods[at]) for at in (0, -1))
+        first, last = (period_label(self.allocation.periods[at]) for at in (0, -1))
         return first if first == last else f"{first}, until {last}"
 
     def of_past(self, values: Floats) -> Floats:

@@ -27,8 +27,8 @@ from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.tracking import mirror
 from ilp_models.pipeline.weekly import decision_lines
-from ilp_models.report.audit.page import AuditPage
-from ilp_models.report.audit.write_all import write_dossier
+from ilp_models.report.audit.audit_record import AuditPage
+from ilp_models.report.audit.page import write_audit_report
 from ilp_models.scoring.scores import Scoring
 
 
@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         decision, subject = results.judgement.decision, results.judgement.subject
         tried = SensitivityRuns(study, model, forecaster, backtest, scoring, compute)
         around = _surroundings(study, tried, audit, comparison, second_grid)
-        files += write_dossier(report, gather_record(subject, decision, audit, around, compute), folder)
+        files += write_audit_report(report, gather_record(subject, decision, audit, around, compute), folder)
         for path in files:
             tracked.artifact(path)
         record_decision(tracked, decision)
@@ -109,7 +109,7 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
     why = "this audit was made again from the folder of an earlier run, without its records"
     absent = dict.fromkeys(("intake", "census_error"), why)
     around = ReportContext(settings=settings, command=command, absent=absent)
-    write_dossier(page, gather_record(subject, decision, Audit.from_settings(settings), around, compute), folder)
+    write_audit_report(page, gather_record(subject, decision, Audit.from_settings(settings), around, compute), folder)
     return _told(decision, same, f"Report: {folder / page.file_name}")
 
 

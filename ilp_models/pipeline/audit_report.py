@@ -30,7 +30,7 @@ from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.replay import Replay
 from ilp_models.pipeline.allocation_inputs import territory_of
-from ilp_models.report.audit.dossier import SENSITIVITY, AuditRecord
+from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
 _STRONGEST: Final = 5

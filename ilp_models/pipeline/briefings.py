@@ -11,7 +11,7 @@ from ilp_models.pipeline.allocation_record import grounds
 from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.field_briefings import community, shift
 from ilp_models.pipeline.plan_briefings import management, middle
-from ilp_models.report.products import Briefing, write_briefing
+from ilp_models.report.briefing import Briefing, write_briefing
 
 LEVELS: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
@@ -33,7 +33,7 @@ def write_products(made: AllocationResult, marking: Marking, levels: Sequence[st
             sections, table = (shift if level == "shift" else community)(made)
         allocation = made.allocation
         product = Briefing(
-            level=level,
+            audience=level,
             title=_TITLES[level],
             period=made.words,
             summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "

@@ -9,8 +9,8 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.comparison_statistics import ComparisonResult
 from ilp_models.pipeline.stored_forecasts import StoredForecast, StoredForecasts
 from ilp_models.pipeline.study import Study
-from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
-from ilp_models.report.weekly_report import records_in_a_line
+from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
+from ilp_models.report.formatting import records_summary
 from ilp_models.stats.distributions import poisson_deviance
 
 _OWN: Final = "made or reused by this run"
@@ -23,7 +23,7 @@ def evidence_of(
     ranks = contest.ranks
     return ComparisonEvidence(
         city=study.city,
-        data=records_in_a_line(study.intake),
+        data=records_summary(study.intake),
         protocol=contest.comparison.protocol,
         baseline=contest.field.baseline,
         leaderboard=contest.leaderboard,
@@ -39,7 +39,7 @@ def evidence_of(
         pit=contest.pit,
         coverage=contest.coverage,
         consistency=contest.consistency,
-        rivals=rivals_of(contest, floor),
+        top_two=rivals_of(contest, floor),
         cards=tuple(_cards(contest, study, models, guests.present)),
         provenance={
             "Data digest": study.events.digest(),
@@ -54,7 +54,7 @@ def evidence_of(
     )
 
 
-def rivals_of(contest: ComparisonResult, floor: float) -> Rivals | None:
+def rivals_of(contest: ComparisonResult, floor: float) -> TopTwo | None:
     """Return where the two best forecasters differ."""
     if len(contest.rivals) < 2:
         return None
@@ -62,7 +62,7 @@ def rivals_of(contest: ComparisonResult, floor: float) -> Rivals | None:
     observed = first.observed.values
     deviance = [poisson_deviance(observed, one.expected.values, floor).mean(axis=(0, 2)) for one in (first, second)]
     expected = [one.expected.values.sum(axis=0).mean(axis=1) for one in (first, second)]
-    return Rivals(
+    return TopTwo(
         first=first.forecaster,
         second=second.forecaster,
         grid=contest.comparison.grid,

@@ -16,7 +16,7 @@ from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.backtesting import Comparison
 from ilp_models.pipeline.outputs import all_skills
 from ilp_models.pipeline.stored_forecasts import StoredForecast
-from ilp_models.report.comparison.leaderboard import Field, cost_table, leaderboard
+from ilp_models.report.comparison.leaderboard import Participants, cost_table, leaderboard
 from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
@@ -35,7 +35,7 @@ class ComparisonResult:
     ----------
     comparison : Comparison
         Replays and scores.
-    field : Field
+    field : Participants
         Who takes part: baseline, recipes, costs, and those that could not run.
     leaderboard, skill, seasons, pairs, confidence, calibration, pit, coverage, consistency, cost : DataFrame
         As documented in ``docs/comparison.md``.
@@ -44,7 +44,7 @@ class ComparisonResult:
     """
 
     comparison: Comparison
-    field: Field
+    field: Participants
     leaderboard: pd.DataFrame
     skill: pd.DataFrame
     seasons: pd.DataFrame
@@ -90,15 +90,15 @@ def field_of(
     recipes: Mapping[str, str],
     guests: Sequence[StoredForecast],
     baseline: str,
-) -> Field:
+) -> Participants:
     """Return who takes part in a comparison."""
     known = {**recipes, **{guest.name: guest.recipe for guest in guests}}
     ceilings = tuple(name for name, model in models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in comparison.replays}
-    return Field(baseline, ceilings, known, costs, comparison.not_run)
+    return Participants(baseline, ceilings, known, costs, comparison.not_run)
 
 
-def examine(comparison: Comparison, field: Field, floor: float, compute: Compute) -> ComparisonResult:
+def examine(comparison: Comparison, field: Participants, floor: float, compute: Compute) -> ComparisonResult:
     """Return everything that is said about a comparison."""
     scores = comparison.scores
     skill = all_skills(scores, field.baseline)

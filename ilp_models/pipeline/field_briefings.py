@@ -7,7 +7,7 @@ import pandas as pd
 
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.pipeline.allocation_result import AllocationResult
-from ilp_models.report.products import BriefingColumn, Section
+from ilp_models.report.briefing import BriefingColumn, Section
 
 _CELLS: Final = 10  # and no more than rows that print on one sheet
 _ROWS: Final = 24

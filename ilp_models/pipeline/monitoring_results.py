@@ -119,7 +119,6 @@ class MonitoringResults:
             watch=self.watch.table,
             series=self.watch.series,
             drift=self.drift,
-            unplaced=self.unplaced,
             facts=self.facts | self.watch.facts,
             verdict=self.verdict(),
             command=self.command(source) if self.watch.proposes_withdrawal else "",

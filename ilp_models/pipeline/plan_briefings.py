@@ -9,11 +9,11 @@ import pandas as pd
 
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.pipeline.allocation_result import AllocationResult
-from ilp_models.report.allocation_figures import draw_frontier, frontier_words
-from ilp_models.report.content import FigureFile
-from ilp_models.report.maps import MapGround, draw_map
-from ilp_models.report.products import BriefingColumn, Section
-from ilp_models.report.weekly_report import period_words
+from ilp_models.report.briefing import BriefingColumn, Section
+from ilp_models.report.formatting import period_label
+from ilp_models.report.maps import MapGeometry, plot_cells
+from ilp_models.report.page import FigureFile
+from ilp_models.report.plots import frontier_text, plot_frontier, save_figure
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,8 +96,8 @@ def equity(made: AllocationResult, figures: Path) -> list[Section]:
         BriefingColumn("note", "Note", "text"),
     )
     figure = FigureFile(
-        draw_frontier(figures / "frontier.png", made.frontier, made.choice.cap),
-        frontier_words(made.frontier),
+        save_figure(plot_frontier(made.frontier, made.choice.cap), figures / "frontier.png", "Exposure caps"),
+        frontier_text(made.frontier),
         "Price, exposure and coverage under caps on the exposure ratio, on expected events. The wide line is the cap "
         "chosen.",
     )
@@ -129,8 +129,9 @@ def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], 
     first = table[table["period"] == table["period"].iloc[0]].reset_index(drop=True)
     top = first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_ON_MAP].to_numpy()
     path = figures / "middle-map.png"
-    title = f"All types: {period_words(made.allocation.periods[0])}"
-    draw_map(path, MapGround.from_cells(made.grid.geometry, made.areas), made.expected[:, 0], top, title, "")
+    title = f"All types: {period_label(made.allocation.periods[0])}"
+    geometry = MapGeometry.from_cells(made.grid.geometry, made.areas)
+    save_figure(plot_cells(geometry, made.expected[:, 0], top, title), path)
     figure = FigureFile(
         path,
         f"Map of expected events; outlined are the {len(top)} cells with effort that cover most.",

@@ -24,8 +24,7 @@ from ilp_models.pipeline.forecasting import NextForecast, write_relative_risks
 from ilp_models.pipeline.outputs import write_json
 from ilp_models.pipeline.run_folder import user
 from ilp_models.pipeline.study import Study
-from ilp_models.report.page import Report
-from ilp_models.report.weekly_report import WeeklyEvidence, compose_weekly
+from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
 from ilp_models.scoring.calibration import calibration_table
 
 _LOG = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ def publish_areas(
     return write_areas(table, mark(ahead.forecast, source, decision, grade), folder)
 
 
-def write_page(results: Results, report: Report, baseline: str, folder: Path) -> Path:
+def write_page(results: Results, report: WeeklyReport, baseline: str, folder: Path) -> Path:
     """Return the path of the report page, its figures drawn beside it."""
     study, ahead, comparison, judgement = results.study, results.ahead, results.comparison, results.judgement
     explanation, replay = judgement.explanation, comparison.replay_of(ahead.forecast.forecaster)

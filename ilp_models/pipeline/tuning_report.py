@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ilp_models.report.tuning_figures import draw_history, draw_slices
+from ilp_models.report.plots import plot_tuning_history, plot_tuning_settings, save_figure
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from ilp_models.stats.pooling import direction
 from ilp_models.tuning.space import SearchSetting
@@ -123,7 +123,7 @@ class Tuned:
 
     def write(self, folder: Path) -> list[Path]:
         """Return the files of a search: trials, importance, the best settings as an experiment, and two figures."""
-        table, best = self.table, folder / "best" / "experiment" / "best.yaml"
+        figures, table, best = folder / "figures", self.table, folder / "best" / "experiment" / "best.yaml"
         table.to_csv(folder / "trials.csv", index=False)
         shares = pd.DataFrame({"setting": list(self.importance), "importance": list(self.importance.values())})
         shares.to_csv(folder / "importance.csv", index=False)
@@ -134,8 +134,10 @@ class Tuned:
             folder / "trials.csv",
             folder / "importance.csv",
             best,
-            draw_history(folder / "figures" / "history.png", table, self.score, direction(self.score)),
-            draw_slices(folder / "figures" / "slices.png", table, self.score, log),
+            save_figure(
+                plot_tuning_history(table, self.score, direction(self.score)), figures / "history.png", self.score
+            ),
+            save_figure(plot_tuning_settings(table, self.score, log), figures / "slices.png", self.score),
         ]
 
     def experiment(self) -> str:

@@ -23,7 +23,7 @@ from ilp_models.pipeline.outputs import record_decision, record_scores, table_of
 from ilp_models.pipeline.publishing import Results, publish, write_page
 from ilp_models.pipeline.study import Study, check_names, open_study
 from ilp_models.pipeline.tracking import mirror
-from ilp_models.report.page import Report
+from ilp_models.report.weekly_report import WeeklyReport
 from ilp_models.scoring.scores import Scoring
 
 
@@ -40,7 +40,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     explain: Explain,
     audit: Audit,
     export: Export,
-    report: Report,
+    report: WeeklyReport,
     register: str,
     compute: Compute,
     tracking: Tracker,

@@ -1,21 +1,23 @@
-"""Numbers and names as the pages of this package write them."""
+"""Format numbers, shares, intervals, periods and labels as every page of this package shows them."""
 
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
+from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ALL
 
 MISSING: Final = "\N{EN DASH}"
 
 
-def kind_words(kind: object) -> str:
-    """Return a crime type as a reader is told it."""
-    return "all types" if kind == ALL else str(kind)
+def crime_type_label(crime_type: object) -> str:
+    """Return a crime type as readers know it; the pool of all types is called ``all types``."""
+    return "all types" if crime_type == ALL else str(crime_type)
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number as text, a dash where it is not defined."""
+    """Return a number with some significant digits, or a dash if it is not available."""
     if not np.isfinite(value):
         return MISSING
     if abs(value) >= 10 ** (digits - 1):
@@ -24,12 +26,49 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def percent(value: float, digits: int = 1, *, sign: bool = False) -> str:
-    """Return a share as a percentage, a dash where it is not defined."""
+    """Return a share as a percentage, or a dash if it is not available."""
     if not np.isfinite(value):
         return MISSING
     return f"{100 * value:{'+' if sign else ''}.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def interval(low: float, high: float) -> str:
-    """Return an interval in brackets, empty text where an end is not defined."""
+    """Return an interval in brackets, or empty text if an end is not available."""
     return f"[{number(low)}, {number(high)}]" if np.isfinite(low) and np.isfinite(high) else ""
+
+
+def percent_interval(low: float, high: float, digits: int = 1, *, sign: bool = False) -> str:
+    """Return an interval of shares in brackets, or empty text if an end is not available."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return ""
+    return f"[{percent(low, digits, sign=sign)}, {percent(high, digits, sign=sign)}]"
+
+
+def period_label(period: pd.Period) -> str:
+    """Return a period as text, such as ``Monday 3 to Sunday 9 January 2022``."""
+    start, end = period.start_time, period.end_time
+    if period.freqstr == "M":
+        return f"{start:%B %Y}"
+    if period.freqstr == "D":
+        return f"{start:%A} {start.day} {start:%B %Y}"
+    month = f" {start:%B}" if start.month != end.month else ""
+    year = f" {start.year}" if start.year != end.year else ""
+    return f"{start:%A} {start.day}{month}{year} to {end:%A} {end.day} {end:%B %Y}"
+
+
+def period_noun(period: pd.Period) -> str:
+    """Return ``day``, ``week``, ``month`` or ``period``."""
+    return {"D": "day", "W": "week", "M": "month"}.get(period.freqstr.partition("-")[0], "period")
+
+
+def records_summary(intake: IntakeReport) -> str:
+    """Return publisher, number and time span of the records in one line."""
+    if intake.start is None or intake.end is None:
+        return f"{intake.source}: no record"
+    last = intake.end - pd.Timedelta(1, "ns")
+    return f"{intake.source}: {intake.rows_kept:,} records, {intake.start:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def sentence(text: str) -> str:
+    """Return a phrase as a sentence: first letter in upper case, a full stop at the end."""
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,6 +1,6 @@
-"""The tables of a report, made from nouns."""
+"""Tables of the weekly report and of the audit report."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -9,15 +9,15 @@ from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.finding import ALL, Finding, State
+from ilp_models.domain.finding import Finding, State
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
-from ilp_models.domain.scores import ScoreTable
-from ilp_models.report.formatting import kind_words
+from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.report.formatting import crime_type_label, percent
+from ilp_models.report.page import REPORTED
 
-REPORTED: Final = "reported"
-_SCORES = {
+_SCORES: Final = {
     "deviance": "deviance",
     "hit_rate_05": "hit_rate",
     "pai_05": "pai",
@@ -29,14 +29,14 @@ _SCORES = {
 def top_cells(
     forecast: RiskForecast, grid: Grid, crime_type: str, count: int, reasons: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Return the cells with the highest expected count of a crime type in the first period."""
+    """Return the cells with the most expected crimes of a type in the first period, highest first."""
     period = forecast.periods[0]
     expected = forecast.expected.sel(crime_type=crime_type, period=period).values
     order = np.argsort(-expected, kind="stable")[:count]
     centres = shapely.centroid(grid.geometry[order])
     to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform(shapely.get_x(centres), shapely.get_y(centres))
-    spread = forecast.quantiles.sel(crime_type=crime_type, period=period).values
+    quantiles = forecast.quantiles.sel(crime_type=crime_type, period=period).values
     total = expected.sum()
     return pd.DataFrame(
         {
@@ -47,26 +47,28 @@ def top_cells(
             "lat": lat,
             "lon": lon,
             "expected": expected[order],
-            "q05": spread[0, order],
-            "q95": spread[-1, order],
+            "q05": quantiles[0, order],
+            "q95": quantiles[-1, order],
             "share": expected[order] / total if total > 0 else 0.0,
-            "reasons": _words(reasons, crime_type, period, list(grid.cells[order])),
+            "reasons": _cell_reasons(reasons, crime_type, period, list(grid.cells[order])),
         }
     )
 
 
-def _words(reasons: pd.DataFrame | None, crime_type: str, period: pd.Period, cells: list[str]) -> list[list[str]]:
-    """Return the reasons of each cell in their order, an empty list where there are none."""
+def _cell_reasons(
+    reasons: pd.DataFrame | None, crime_type: str, period: pd.Period, cells: list[str]
+) -> list[list[str]]:
+    """Return the reasons of each cell, strongest first; an empty list if there are none."""
     if reasons is None:
         return [[] for _ in cells]
     first = pd.to_datetime(reasons["period"]) == period.start_time
-    own = reasons[(reasons["crime_type"] == crime_type) & first & reasons["cell"].isin(cells)].sort_values("rank")
-    words = own.groupby("cell", observed=True)["words"].agg(list).to_dict()
-    return [words.get(cell, []) for cell in cells]
+    rows = reasons[(reasons["crime_type"] == crime_type) & first & reasons["cell"].isin(cells)].sort_values("rank")
+    texts = rows.groupby("cell", observed=True)["words"].agg(list).to_dict()
+    return [texts.get(cell, []) for cell in cells]
 
 
-def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:
-    """Return the forecasters side by side, pooled over crime types and periods."""
+def comparison_table(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:
+    """Return one row per forecaster with its scores over all crime types and periods, best deviance first."""
     pooled = scores.summarise(by=("forecaster", "lead", "crime_type"))
     pooled = pooled[(pooled["lead"] == lead) & (pooled["crime_type"] == ALL)]
     wide = pooled.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(_SCORES))
@@ -88,20 +90,20 @@ def comparison(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame
     return table.assign(order=order).sort_values(["bound", "order"])[columns].reset_index(names="forecaster")
 
 
-def findings(report: AuditReport) -> pd.DataFrame:
-    """Return the findings of an audit as a table."""
+def finding_rows(report: AuditReport) -> pd.DataFrame:
+    """Return one row per finding of an audit; a number without a limit has the state ``reported``."""
     columns = ["check", "title", "state", "reason", "about", "estimate", "low", "high", "limit", "required"]
     rows = [
         (
             finding.check,
             finding.title,
-            str(finding.state) if finding.required or _bounds(finding) or finding.state != State.PASS else REPORTED,
+            str(finding.state) if finding.required or _limit(finding) or finding.state != State.PASS else REPORTED,
             finding.reason,
-            _about(finding.crime_type, finding.dimension, finding.group),
+            finding_scope(finding.crime_type, finding.dimension, finding.group),
             finding.estimate,
             finding.low,
             finding.high,
-            _bounds(finding) or ("" if finding.required else "none"),
+            _limit(finding) or ("" if finding.required else "none"),
             finding.required,
         )
         for finding in report.findings
@@ -109,8 +111,18 @@ def findings(report: AuditReport) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def plain_reasons(decision: Decision) -> tuple[str, ...]:
-    """Return the reasons of a decision with checks called by their titles instead of their names in the settings."""
+def finding_scope(crime_type: str, dimension: str = "", group: str = "") -> str:
+    """Return what a number is about, such as ``Assault, income: low``; ``the model`` if it is about all."""
+    group_label = ": ".join(filter(None, (dimension, group)))
+    return ", ".join(filter(None, (crime_type_label(crime_type), group_label))) or "the model"
+
+
+def _limit(finding: Finding) -> str:
+    return finding.limit.words() if finding.limit else ""
+
+
+def full_reasons(decision: Decision) -> tuple[str, ...]:
+    """Return the reasons of a decision with the titles of checks instead of their setting names."""
     titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
     return tuple(
         next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
@@ -119,32 +131,26 @@ def plain_reasons(decision: Decision) -> tuple[str, ...]:
 
 
 def audit_protocol(report: AuditReport) -> str:
-    """Return in one line what every finding of an audit rests on."""
-    header = report.header
+    """Return how an audit measured: flagged area, baseline, periods, intervals and least evidence."""
+    header: Any = report.header
     if not header:
         return ""
     least, draws = header["minimum"], header["resampling"]
-    ground = "cells" if header.get("share_of") == "cells" else "active land"
-    table = f"group table {header['group_table'][:12]}" if header["group_table"] else "no group table"
+    base = "cells" if header.get("share_of") == "cells" else "active area"
+    table = f"Group table {header['group_table'][:12]}." if header["group_table"] else "No group table."
     return (
-        f"Flagged is the {header['share']:.1%} of the {ground} that ranks highest by {header['unit']} in each "
-        f"period, for each crime type; baseline {header['baseline']}; {header['periods']} periods from "
-        f"{header['first_period'][:10]} to that of {header['last_period'][:10]}, lead {header['lead']}; intervals "
-        f"{draws['confidence']:.0%} from resampling blocks of {draws['block']} periods {draws['draws']:,} times; least "
-        f"evidence {least['periods']} periods, {least['events']:g} weighted events a group and {least['areas']} areas "
-        f"that hold half of it; {table}."
+        f"In each period, the {header['share']:.1%} of the {base} with the highest forecast is flagged for each crime "
+        f"type, ranked by {header['unit']}. Baseline: {header['baseline']}. Test: {header['periods']} periods from "
+        f"{header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {header['lead']}. Intervals: "
+        f"{draws['confidence']:.0%}, bootstrap of blocks of {draws['block']} periods, {draws['draws']:,} draws. Least "
+        f"evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, {least['areas']} areas "
+        f"that contain half of the group. {table}"
     )
 
 
-def _bounds(finding: Finding) -> str:
-    return finding.limit.words() if finding.limit else ""
-
-
-def _about(crime_type: str, dimension: str, group: str) -> str:
-    return ", ".join(filter(None, (kind_words(crime_type), ": ".join(filter(None, (dimension, group)))))) or "the model"
-
-
-def intake(report: IntakeReport) -> pd.DataFrame:
-    """Return what the rules of the intake found as a table."""
-    rows = [(f.rule, f.action, f.count, f.unit, f.share, "; ".join(f.examples), f.note) for f in report.findings]
+def intake_table(report: IntakeReport) -> pd.DataFrame:
+    """Return what each intake rule found, with shares as text."""
+    rows = [
+        (f.rule, f.action, f.count, f.unit, percent(f.share), "; ".join(f.examples), f.note) for f in report.findings
+    ]
     return pd.DataFrame(rows, columns=["rule", "action", "count", "unit", "share", "examples", "note"])

@@ -1,4 +1,4 @@
-"""From the nouns of a run to the content of its page, the figures drawn on the way."""
+"""The weekly report: decision, key numbers, maps and highest cells, backtest, explanation, audit and records."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,95 +7,175 @@ from pathlib import Path
 import pandas as pd
 
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.report import tables
-from ilp_models.report.audit.findings import summarise_checks
-from ilp_models.report.content import FigureFile, KeyNumber, ReportContent, TypeSection, Verdict
-from ilp_models.report.figures import draw_calibration, draw_hit_curves, draw_importance
-from ilp_models.report.formatting import number, percent
-from ilp_models.report.maps import MapGround, draw_map
-from ilp_models.report.page import Report
+from ilp_models.report import maps, plots, tables
+from ilp_models.report.audit.check_summaries import CheckSummary, short_reasons, summarise_checks
+from ilp_models.report.formatting import (
+    crime_type_label,
+    interval,
+    number,
+    percent,
+    percent_interval,
+    period_label,
+    period_noun,
+    records_summary,
+    sentence,
+)
+from ilp_models.report.page import ICONS, FigureFile, KeyNumber, write_page
+from ilp_models.report.plots import save_figure
+
+
+@dataclass(frozen=True)
+class WeeklyReport:
+    """Settings of the weekly report page.
+
+    Parameters
+    ----------
+    title : str, default "Weekly risk grid"
+        Heading of the page.
+    top_cells : int, default 10
+        Number of highest cells per crime type, in the table and on the map.
+    features : int, default 12
+        Number of features in the chart of the explanation.
+    file_name : str, default "report.html"
+        File name in the run folder.
+
+    Raises
+    ------
+    InputError
+        If a number is below 1.
+    """
+
+    title: str = "Weekly risk grid"
+    top_cells: int = 10
+    features: int = 12
+    file_name: str = "report.html"
+
+    def __post_init__(self) -> None:
+        """Check that the lists have at least one entry."""
+        if min(self.top_cells, self.features) < 1:
+            msg = f"report.top_cells={self.top_cells} and report.features={self.features} must be at least 1."
+            raise InputError(msg)
+
+    def write(self, folder: Path, content: "WeeklyContent") -> Path:
+        """Write the page and return its path."""
+        path = folder / self.file_name
+        bounds = [(bound, rows.to_dict("records")) for bound, rows in content.comparison.groupby("bound")]
+        write_page(
+            path,
+            "report.html.j2",
+            title=self.title,
+            content=content,
+            comparison=bounds,
+            icons=ICONS,
+            caveat=CAVEAT,
+            scope=sentence(SCOPE),
+            research_only=RESEARCH_ONLY,
+        )
+        return path
 
 
 @dataclass(frozen=True, eq=False)
 class WeeklyEvidence:
-    """What a run knows of its forecast; the page is made from nothing else.
-
-    Parameters
-    ----------
-    city : str
-        Name of the study area.
-    forecast : RiskForecast
-        The forecast to show; its first period is mapped.
-    grid : Grid
-        The cells it was made on.
-    scores : ScoreTable
-        Scores of all forecasters.
-    baseline : str
-        The forecaster that skill is measured against.
-    protocol : str
-        How it was scored, in one line.
-    hit_curves : DataFrame
-        ``forecaster, lead, crime_type, share, hit_rate, oracle``.
-    calibration : DataFrame
-        ``crime_type, expected, observed, low, high`` of the forecaster shown.
-    decision : Decision
-        What the gate decided, with the audit it rests on.
-    intake : IntakeReport
-        The account of the records.
-    provenance : mapping of str to str
-        Digests, versions and times by name.
-    command : str
-        What to type to make the run again.
-    importance : DataFrame, optional
-        ``feature, family, multiplier``, strongest first.
-    reasons : DataFrame, optional
-        ``crime_type, cell, period, rank, words``.
-    """
+    """Inputs of the weekly report; the page shows nothing else."""
 
     city: str
-    forecast: RiskForecast
+    forecast: RiskForecast  # the first period is mapped
     grid: Grid
-    scores: ScoreTable
+    scores: ScoreTable  # of all forecasters
     baseline: str
-    protocol: str
-    hit_curves: pd.DataFrame
-    calibration: pd.DataFrame
+    protocol: str  # how the backtest scored, in one line
+    hit_curves: pd.DataFrame  # forecaster, lead, crime_type, share, hit_rate, oracle
+    calibration: pd.DataFrame  # crime_type, expected, observed, low, high
     decision: Decision
     intake: IntakeReport
     provenance: Mapping[str, str]
+    command: str  # that repeats the run
+    importance: pd.DataFrame | None = None  # feature, family, multiplier, strongest first
+    reasons: pd.DataFrame | None = None  # crime_type, cell, period, rank, words
+
+
+@dataclass(frozen=True, eq=False)
+class TypeSection:
+    """Map and highest cells of one crime type."""
+
+    crime_type: str
+    total: str  # expected crimes in the city, as a sentence
+    map: FigureFile
+    cells: pd.DataFrame  # rank, cell, area, lat, lon, expected, q05, q95, share, reasons
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision of the gate, as the banner shows it."""
+
+    admitted: bool
+    short: tuple[tuple[str, str], ...]  # label of the check (or empty text) and what it found
+    reasons: tuple[str, ...]  # in full
+    valid_until: str
+
+
+@dataclass(frozen=True, eq=False)
+class WeeklyContent:
+    """Everything that the page shows, ready for the template."""
+
+    city: str
+    data: str
+    period: str
+    period_noun: str
+    forecaster: str
+    baseline: str
+    verdict: Verdict
+    key_numbers: tuple[KeyNumber, ...]
+    types: tuple[TypeSection, ...]
+    comparison: pd.DataFrame
+    protocol: str
+    audit_protocol: str
+    curves: tuple[FigureFile, ...]
+    importance: FigureFile | None
+    checks: tuple[CheckSummary, ...]
+    intake: pd.DataFrame
+    intake_summary: str
+    intake_notes: tuple[str, ...]
+    provenance: Mapping[str, str]
     command: str
-    importance: pd.DataFrame | None = None
-    reasons: pd.DataFrame | None = None
+    attribution: str
 
 
-def compose_weekly(report: Report, evidence: WeeklyEvidence, folder: Path) -> ReportContent:
-    """Return the content of the page, having drawn its figures."""
+def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> WeeklyContent:
+    """Draw the figures into a folder and return the content of the page."""
     decision, intake = evidence.decision, evidence.intake
-    table = tables.comparison(evidence.scores, evidence.baseline)
-    return ReportContent(
+    table = tables.comparison_table(evidence.scores, evidence.baseline)
+    period = evidence.forecast.periods[0]
+    verdict = Verdict(
+        decision.admitted,
+        short_reasons(decision),
+        tables.full_reasons(decision),
+        f"{decision.valid_until:%-d %B %Y, %H:%M %Z}",
+    )
+    return WeeklyContent(
         city=evidence.city,
-        data=records_in_a_line(intake),
-        period=period_words(evidence.forecast.periods[0]),
+        data=records_summary(intake),
+        period=period_label(period),
+        period_noun=period_noun(period),
         forecaster=evidence.forecast.forecaster,
         baseline=evidence.baseline,
-        verdict=Verdict(
-            decision.admitted, tables.plain_reasons(decision), f"{decision.valid_until:%-d %B %Y, %H:%M %Z}"
-        ),
+        verdict=verdict,
         key_numbers=_key_numbers(evidence, table),
-        types=_types(report, evidence, folder),
+        types=_type_sections(report, evidence, folder),
         comparison=table,
         protocol=evidence.protocol,
         audit_protocol=tables.audit_protocol(decision.report),
         curves=_curves(evidence, folder),
         importance=_importance(report, evidence, folder),
         checks=summarise_checks(decision.report),
-        intake=tables.intake(intake),
-        intake_summary=_kept(intake),
+        intake=tables.intake_table(intake),
+        intake_summary=_intake_summary(intake),
         intake_notes=intake.notes,
         provenance=evidence.provenance,
         command=evidence.command,
@@ -103,84 +183,68 @@ def compose_weekly(report: Report, evidence: WeeklyEvidence, folder: Path) -> Re
     )
 
 
-def period_words(period: pd.Period) -> str:
-    """Return a period in words."""
-    start, end = period.start_time, period.end_time
-    if period.freqstr == "M":
-        return f"{start:%B %Y}"
-    if period.freqstr == "D":
-        return f"{start:%A} {start.day} {start:%B %Y}"
-    month = f" {start:%B}" if start.month != end.month else ""
-    year = f" {start.year}" if start.year != end.year else ""
-    return f"{start:%A} {start.day}{month}{year} to {end:%A} {end.day} {end:%B %Y}"
-
-
-def records_in_a_line(intake: IntakeReport) -> str:
-    """Return publisher, number and span of the records in one line."""
-    if intake.start is None or intake.end is None:
-        return f"{intake.source}: no record"
-    last = intake.end - pd.Timedelta(1, "ns")
-    return f"{intake.source}: {intake.rows_kept:,} records, {intake.start:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def _types(report: Report, evidence: WeeklyEvidence, folder: Path) -> tuple[TypeSection, ...]:
+def _type_sections(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> tuple[TypeSection, ...]:
     forecast, grid = evidence.forecast, evidence.grid
-    ground = MapGround.from_cells(grid.geometry, parent_labels(grid))
-    mark = "" if evidence.decision.admitted else RESEARCH_ONLY
-    words, sections = period_words(forecast.periods[0]), []
+    geometry = maps.MapGeometry.from_grid(grid)
+    watermark = "" if evidence.decision.admitted else RESEARCH_ONLY
+    label, sections = period_label(forecast.periods[0]), []
     for place, kind in enumerate(map(str, forecast.expected.indexes["crime_type"]), start=1):
         cells = tables.top_cells(forecast, grid, kind, report.top_cells, evidence.reasons)
         expected = forecast.expected.values[place - 1, :, 0]
-        path = folder / f"map-{place}.png"
-        draw_map(path, ground, expected, cells["position"].to_numpy(), f"{kind}: {words}", mark)
+        top = cells["position"].to_numpy()
+        figure = maps.plot_cells(geometry, expected, top, f"{kind}: {label}", watermark=watermark)
+        path = save_figure(figure, folder / f"map-{place}.png", watermark)
         first = cells.iloc[0]
         where = f"cell {first['cell']}" + (f" in {first['area']}" if first["area"] else "")
-        alt = f"Map of {evidence.city}: expected {kind} events for each of {len(grid)} cells. Highest: {where}, "
-        figure = FigureFile(
-            path,
-            f"{alt}{number(first['expected'])}. The table below lists the {len(cells)} highest cells.",
-            f"Expected events per cell and period, {words}. Darker is more; the outlined cells are numbered as in the "
-            "table. Lines are the borders of parent areas, drawn along cells.",
+        alt = (
+            f"Map of {evidence.city}: expected crimes ({kind}) for each of {len(grid)} cells. The highest is {where} "
+            f"with {number(first['expected'])}. The table below lists the {len(cells)} highest cells."
         )
-        part = percent(float(cells["share"].sum()), 0)
+        caption = (
+            f"Expected crimes per cell, {label}. Darker means more. The numbers are the ranks in the table. Lines are "
+            "the borders of parent areas, drawn along cells."
+        )
+        share = percent(float(cells["share"].sum()), 0)
         total = (
-            f"{number(float(expected.sum()))} events are expected in {evidence.city}, {part} of them in these cells."
+            f"{number(float(expected.sum()))} crimes of this type are expected in {evidence.city}; {share} of them in "
+            f"these {len(cells)} cells."
         )
-        sections.append(TypeSection(kind, total, figure, cells.drop(columns="position")))
+        sections.append(TypeSection(kind, total, FigureFile(path, alt, caption), cells.drop(columns="position")))
     return tuple(sections)
 
 
 def _curves(evidence: WeeklyEvidence, folder: Path) -> tuple[FigureFile, ...]:
     name = evidence.forecast.forecaster
     first = evidence.hit_curves[evidence.hit_curves["lead"] == evidence.hit_curves["lead"].min()]
-    hits = draw_hit_curves(folder / "hit-curves.png", first, name)
-    bins = draw_calibration(folder / "calibration.png", evidence.calibration)
+    hits = save_figure(plots.plot_hit_curves(first, name), folder / "hit-curves.png", "Hit curves")
+    bins = save_figure(plots.plot_calibration(evidence.calibration), folder / "calibration.png", "Calibration")
     return (
         FigureFile(
             hits,
-            "Curves of the share of events caught against the share of land flagged, a line a forecaster.",
-            "Hit curves over the replayed periods, all types, each type ranked on its own. A higher line catches more "
-            "events on the same land; the dotted line is what knowing the counts would catch.",
+            "Curves of the share of crime captured against the share of area flagged, one line per forecaster.",
+            f"Hit curves in the backtest, {crime_type_label('all')}, each type ranked on its own. A higher line "
+            "captures more crime on the same area. The dotted line is the best possible.",
         ),
         FigureFile(
             bins,
-            f"Mean counts against mean forecasts of {name} in bins, a panel a crime type, beside the line of equality.",
-            f"Calibration of {name}: points on the line mean that what was expected happened. Bars are intervals from "
-            "resampling whole periods.",
+            f"Recorded against expected crimes of {name} in bins of risk, one panel per crime type, with the diagonal.",
+            f"Expected and recorded crimes of {name}. Points on the diagonal: as many crimes were recorded as "
+            "expected. Above it: more were recorded. Bars are intervals (bootstrap of periods).",
         ),
     )
 
 
-def _importance(report: Report, evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
+def _importance(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
     table = evidence.importance
     if table is None or table.empty:
         return None
-    path = draw_importance(folder / "importance.png", table, report.features)
+    figure = plots.plot_importance(table, report.features)
+    path = save_figure(figure, folder / "importance.png", "Feature importance")
     first = table.iloc[0]
     return FigureFile(
         path,
         f"Bars of the typical factor of each feature; the largest is {first['feature']}, x{first['multiplier']:.2f}.",
-        "Mean size of each feature's attribution over all units, as a multiplier of the expected count.",
+        "Mean size of each feature's effect over all cells and periods, as a factor on the expected crimes.",
     )
 
 
@@ -188,10 +252,13 @@ def _key_numbers(evidence: WeeklyEvidence, table: pd.DataFrame) -> tuple[KeyNumb
     rows = table.set_index("forecaster").drop(columns=["bound", "verdict"])
     total = float(evidence.forecast.expected.values[:, :, 0].sum())
     kinds, cells, _ = evidence.forecast.expected.shape
-    land = float(evidence.grid.area_m2.sum()) / 1e6
+    area = float(evidence.grid.area_m2.sum()) / 1e6
+    types = f"{kinds} crime type{'s' if kinds > 1 else ''}"
     numbers = [
         KeyNumber(
-            number(total), "events expected", f"{kinds} crime types, {cells:,} cells, {land:,.0f} km\N{SUPERSCRIPT TWO}"
+            number(total),
+            f"expected crimes this {period_noun(evidence.forecast.periods[0])}",
+            f"{types}, {cells:,} cells, {area:,.0f} km\N{SUPERSCRIPT TWO}",
         )
     ]
     name = evidence.forecast.forecaster
@@ -199,38 +266,39 @@ def _key_numbers(evidence: WeeklyEvidence, table: pd.DataFrame) -> tuple[KeyNumb
         return tuple(numbers)
     own = dict(zip(rows.columns, rows.loc[[name]].to_numpy(dtype=float)[0].tolist(), strict=True))
     if name != evidence.baseline:
-        spread = f"[{percent(own['low'], 2, sign=True)}, {percent(own['high'], 2, sign=True)}]"
-        judged = table.loc[table["forecaster"] == name, "verdict"].item()
-        verdict = f"{spread}: {judged}" if pd.notna(own["low"]) else f"{judged}; too few periods for an interval"
-        numbers.append(KeyNumber(percent(own["skill"], 2, sign=True), f"skill over {evidence.baseline}", verdict))
+        ends = percent_interval(own["low"], own["high"], 2, sign=True)
+        verdict = table.loc[table["forecaster"] == name, "verdict"].item()
+        note = f"{ends}: {verdict}" if ends else f"{verdict}; too few periods for an interval"
+        label = f"forecast error removed, compared with {evidence.baseline} (skill)"
+        numbers.append(KeyNumber(percent(own["skill"], 2, sign=True), label, note))
     return (
         *numbers,
         KeyNumber(
             percent(own["hit_rate"]),
-            "of events on 5 % of the land",
-            f"{_ends(own, 'hit_rate', percent)}PAI {number(own['pai'])}, active land, replayed",
+            "of crime captured on 5 % of the area",
+            f"{_ends(own, 'hit_rate', percent_interval)}backtest, active area; PAI {number(own['pai'])}",
         ),
         KeyNumber(
             number(own["sum_ratio"]),
-            "forecast / happened",
-            f"{_ends(own, 'sum_ratio', number)}all events of the replay; 1 is right",
+            "expected / recorded crimes",
+            f"{_ends(own, 'sum_ratio', interval)}backtest; 1 means that the total was right",
         ),
         KeyNumber(
             percent(own["coverage"]),
-            "of counts in the 90 % interval",
-            f"{_ends(own, 'coverage', percent)}at least 90 % is right for whole counts",
+            "of counts inside the 90 % interval",
+            f"{_ends(own, 'coverage', percent_interval)}backtest; should be 90 % or more",
         ),
     )
 
 
-def _ends(own: Mapping[str, float], name: str, form: Callable[[float], str]) -> str:
-    low, high = own[f"{name}_low"], own[f"{name}_high"]
-    return f"[{form(low)}, {form(high)}]; " if pd.notna(low) else ""
+def _ends(own: Mapping[str, float], name: str, form: Callable[[float, float], str]) -> str:
+    text = form(own[f"{name}_low"], own[f"{name}_high"])
+    return f"{text}; " if text else ""
 
 
-def _kept(intake: IntakeReport) -> str:
-    kept = intake.rows_kept / intake.rows_read if intake.rows_read else 0.0
-    left = f" Columns never read: {', '.join(intake.columns_left)}." if intake.columns_left else ""
-    persons = intake.person_columns_left
-    about = f" Of these about persons, refused at the door: {', '.join(persons)}." if persons else ""
-    return f"{intake.rows_kept:,} of {intake.rows_read:,} rows were kept ({percent(kept)}).{left}{about}"
+def _intake_summary(intake: IntakeReport) -> str:
+    used = intake.rows_kept / intake.rows_read if intake.rows_read else 0.0
+    left = f" Columns not used: {', '.join(intake.columns_left)}." if intake.columns_left else ""
+    personal = intake.person_columns_left
+    note = f" Of these, refused as personal data: {', '.join(personal)}." if personal else ""
+    return f"{intake.rows_kept:,} of {intake.rows_read:,} rows are used ({percent(used)}).{left}{note}"

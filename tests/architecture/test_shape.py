@@ -22,7 +22,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "features": {"calendar_columns"},
     "model": {"settings"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
-    "report": {"audit_json", "barriers"},
+    "report": {"accessibility"},
     "scoring": {"bounds", "calibration_bins", "reliability", "stability"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}

@@ -18,7 +18,7 @@ from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import mark
 from ilp_models.export.table import CellTable
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import provenance_of
+from tests.export.decisions import provenance_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from ilp_models.export import delimited
 from ilp_models.export.areas import write_areas
 from ilp_models.export.marking import mark
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import decision_on, provenance_of
+from tests.export.decisions import decision_on, provenance_of
 
 GRID = square_grid()
 

@@ -15,7 +15,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.export import geojson
 from ilp_models.export.writers import Export
 from tests.builders import TYPES, forecast_on, square_grid
-from tests.export.export_makers import provenance_of
+from tests.export.decisions import provenance_of
 
 GRID = square_grid()
 HOSTILE = 'Break, "Enter" <b>'

@@ -12,7 +12,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.geoparquet import read_forecast, read_stored
 from ilp_models.export.writers import Export
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import provenance_of
+from tests.export.decisions import provenance_of
 
 GRID = square_grid()
 

@@ -7,7 +7,7 @@ from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.marking import mark
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import decision_on, provenance_of
+from tests.export.decisions import decision_on, provenance_of
 
 NOW = datetime(2022, 1, 3, 12, tzinfo=UTC)
 

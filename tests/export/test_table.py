@@ -11,7 +11,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.export.marking import mark
 from ilp_models.export.table import COLUMNS, CellTable, risk_table
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import provenance_of
+from tests.export.decisions import provenance_of
 
 GRID = square_grid(2, 2)
 

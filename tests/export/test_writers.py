@@ -7,7 +7,7 @@ from ilp_models.export import delimited
 from ilp_models.export.geoparquet import read_stored
 from ilp_models.export.writers import PLAIN_NAMES, Export, marked_names
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import decision_on, provenance_of
+from tests.export.decisions import decision_on, provenance_of
 
 GRID = square_grid()
 ALL = tuple(PLAIN_NAMES)

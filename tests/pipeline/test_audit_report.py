@@ -5,10 +5,10 @@ from dataclasses import replace
 from ilp_models.audit.gate import decide
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
-from ilp_models.report.audit.as_json import report_content
 from ilp_models.report.audit.content import compose_audit
+from ilp_models.report.audit.json_report import report_content
 from tests.audit import cases
-from tests.report.dossier_makers import NOW
+from tests.report.audit_records import NOW
 
 
 def gathered(**groups):
@@ -27,7 +27,7 @@ def test_the_error_that_a_census_states_stands_beside_the_findings(tmp_path):
     exposure = next(row for row in rows if row["measure"] == "exposure_ratio")
     assert exposure["census_low"] < exposure["value"] < exposure["census_high"]
     shown = next(one for one in compose_audit(dossier, tmp_path).sensitivity if one.name == "Census error")
-    assert {"Census low", "Census high", "State at low", "Changes"} <= set(shown.numbers.labels)
+    assert {"Census low", "Census high", "State at low", "Changes"} <= set(shown.details.labels)
 
 
 def test_a_table_that_states_no_error_is_said_to_state_none():

@@ -8,7 +8,7 @@ from ilp_models.domain.approval import Approval
 from ilp_models.domain.finding import State
 from ilp_models.pipeline.briefings import verdict
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import decision_on
+from tests.export.decisions import decision_on
 
 
 @pytest.mark.parametrize(

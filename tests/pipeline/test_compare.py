@@ -164,7 +164,7 @@ def test_negative_forecasts_stop_that_method_alone(tmp_path):
 def test_one_forecaster_alone_is_shown_without_pairs(tmp_path):
     done = perform("compare", tmp_path, *REPLAY, "model=[ewma]")
     page = (done.folder / "comparison.html").read_text()
-    assert "There is one forecaster" in page
+    assert "There is only one forecaster" in page
     assert not (done.folder / "figures" / "critical-difference.png").exists()
     assert list(pd.read_csv(done.folder / "pairs.csv").columns)[:2] == ["forecaster", "other"]
 

@@ -16,7 +16,7 @@ from ilp_models.export.table import CellTable
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.export import run
 from tests.builders import forecast_on, square_grid
-from tests.export.export_makers import decision_on, provenance_of
+from tests.export.decisions import decision_on, provenance_of
 
 
 def words_for(folder):

@@ -1,4 +1,4 @@
-"""A headless browser that looks at a page for barriers, by axe-core and without a driver."""
+"""Check a page with axe-core in a headless browser, without a driver, and count printed pages."""
 
 import html
 import json
@@ -14,14 +14,14 @@ TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 ASK = """<script>
 document.querySelectorAll("details").forEach(one => one.open = true);
 axe.run(document, {runOnly: %s}).then(found => {
-  const told = document.createElement("pre");
-  told.id = "axe";
+  const result = document.createElement("pre");
+  result.id = "axe";
   const passed = found.passes.filter(rule => rule.id === "color-contrast").map(rule => rule.nodes.length);
-  told.textContent = JSON.stringify({
+  result.textContent = JSON.stringify({
     violations: found.violations.map(rule => [rule.id, rule.nodes.map(node => node.html.slice(0, 200))]),
     contrast: passed.length ? passed[0] : 0,
   });
-  document.body.appendChild(told);
+  document.body.appendChild(result);
 });
 </script></body>"""
 
@@ -40,8 +40,8 @@ def find_axe():
     return None
 
 
-def sheets_of(page, browser, folder):
-    """Return on how many sheets of A4 a page prints."""
+def printed_pages(page, browser, folder):
+    """Return how many A4 pages a page prints on."""
     printed = folder / "printed.pdf"
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     paper = ["--no-pdf-header-footer", f"--print-to-pdf={printed}", f"--user-data-dir={folder / 'profile'}"]
@@ -49,17 +49,17 @@ def sheets_of(page, browser, folder):
     return len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
 
 
-def looked_at(page, axe, browser, folder):
-    """Return the violations of a page with every detail open, and how many texts have enough contrast."""
-    copy = folder / "looked-at.html"
-    harmless = axe.replace("</script", "<\\/script")
-    tail = f"<script>{harmless}</script>{ASK % json.dumps(TAGS)}"
+def axe_result(page, axe, browser, folder):
+    """Return the violations of a page with all details open, and the number of texts with enough contrast."""
+    copy = folder / "checked.html"
+    escaped = axe.replace("</script", "<\\/script")
+    tail = f"<script>{escaped}</script>{ASK % json.dumps(TAGS)}"
     copy.write_text(page.read_text(encoding="utf-8").replace("</body>", tail), encoding="utf-8")
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     size = ["--window-size=3000,2000", "--virtual-time-budget=60000", f"--user-data-dir={folder / 'profile'}"]
     run = subprocess.run(
         [browser, *switches, *size, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=180
     )
-    told = re.search(r'<pre id="axe">(.*?)</pre>', run.stdout, re.DOTALL)
-    assert told is not None, run.stderr[-2000:]
-    return json.loads(html.unescape(told[1]))
+    result = re.search(r'<pre id="axe">(.*?)</pre>', run.stdout, re.DOTALL)
+    assert result is not None, run.stderr[-2000:]
+    return json.loads(html.unescape(result[1]))

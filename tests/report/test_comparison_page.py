@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import StorageError
-from ilp_models.report.comparison.figures import draw_critical_difference
+from ilp_models.report.comparison.figures import plot_mean_ranks
 from ilp_models.report.comparison.page import ComparisonReport, summary
-from tests.report.comparison_makers import comparison_evidence
-from tests.report.test_figures import pixels
-from tests.report.test_page import Page, contrast
+from ilp_models.report.plots import save_figure
+from tests.report.comparison_evidence import comparison_evidence
+from tests.report.html_page import Page, contrast
+from tests.report.images import pixels
 
 SECTIONS = ["result", "leaderboard", "pairs", "parts", "places", "calibration", "consistency", "methods", "provenance"]
 
@@ -30,13 +31,13 @@ def test_page_table_and_figures_are_written(files):
     assert len(list(files[2].glob("*.png"))) == 8
 
 
-def test_sections_stand_in_order(page):
+def test_sections_are_in_order(page):
     assert [section["id"] for section in page.all("section")] == SECTIONS
     targets = {link["href"].removeprefix("#") for link in page.all("a")}
     assert targets - {"main"} == set(SECTIONS)
 
 
-def test_nothing_is_fetched(page, files):
+def test_the_page_loads_nothing(page, files):
     for tag, attrs in page.tags:
         assert tag not in ("script", "link", "iframe", "object")
         for name in ("src", "href", "srcset", "action"):
@@ -46,18 +47,18 @@ def test_nothing_is_fetched(page, files):
     assert "@import" not in style
 
 
-def test_readers_without_eyes_are_served(page):
+def test_the_page_works_with_a_screen_reader(page):
     assert page.all("html")[0]["lang"] == "en"
     assert all(len(image["alt"]) > 40 for image in page.all("img"))
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(cell.get("scope") in ("col", "row", "rowgroup") for cell in page.all("th"))
 
 
-def test_the_protocol_stands_before_any_number(page):
+def test_the_protocol_comes_before_any_number(page):
     assert page.text.index("12 cells, 16 weeks") < page.text.index("Result")
 
 
-def test_the_leaderboard_shows_everybody(page):
+def test_the_leaderboard_shows_all_forecasters(page):
     text = page.text.replace("\N{NO-BREAK SPACE}", " ")
     assert "glm 0.2000 +20.00 % [+20.00, +20.00] better inside p 1.00 0.3000" in text
     assert "ewma baseline 0.2500 +0.00 % outside p 0.04 0.3500" in text
@@ -67,59 +68,61 @@ def test_the_leaderboard_shows_everybody(page):
     assert "glm 91 %" in text  # of the attainable skill: 0.2 / 0.22
 
 
-def test_ties_are_called_ties():
-    told = comparison_evidence(verdict="tie")
-    assert summary(told)[1] == (
-        "0 of 1 others were told apart from it by paired tests adjusted for all pairs; ties with it: ewma."
+def test_the_summary_names_ties():
+    evidence = comparison_evidence(verdict="tie")
+    assert summary(evidence)[1] == (
+        "It differs from 0 of 1 other methods (paired tests, Holm-adjusted); it ties with ewma."
     )
 
 
-def test_the_result_in_sentences():
+def test_the_summary_in_sentences():
     sentences = [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in summary(comparison_evidence())]
     assert sentences == [
-        "glm has the smallest deviance: skill +20.00 % [+20.00 %, +20.00 %] over ewma.",
-        "1 of 1 others were told apart from it by paired tests adjusted for all pairs; nobody ties with it.",
-        "The 90 % model confidence set holds 1 of 2: glm.",
-        "Better than ewma, before adjustment for the number of comparisons: glm.",
+        "glm has the smallest forecast error (deviance): skill +20.00 % [+20.00 %, +20.00 %] compared with ewma.",
+        "It differs from 1 of 1 other methods (paired tests, Holm-adjusted); there is no tie.",
+        "The 90 % model confidence set contains 1 of 2 methods: glm.",
+        "Better than ewma, not adjusted for the number of comparisons: glm.",
         "Did not run: trees.",
     ]
 
 
-def test_verdicts_that_are_not_adjusted_are_said_to_be_so(page):
-    assert "The verdict is on the skill, before adjustment for the number of comparisons." in page.text
+def test_the_page_says_that_verdicts_are_not_adjusted(page):
+    assert "The verdict is not adjusted for the number of comparisons." in page.text
 
 
-def test_too_few_periods_for_a_confidence_set_are_told():
+def test_the_summary_says_when_periods_are_too_few_for_a_confidence_set():
     evidence = comparison_evidence()
     few = evidence.leaderboard.assign(confidence_p_value=np.nan)
-    told = summary(replace(evidence, leaderboard=few))
-    assert told[2] == "There are too few periods to leave any out of the 90 % model confidence set."
+    assert (
+        summary(replace(evidence, leaderboard=few))[2]
+        == "There are too few periods to exclude any method from the 90 % model confidence set."
+    )
 
 
-def test_a_forecaster_alone_is_told_apart_from_nobody():
+def test_the_summary_of_a_single_forecaster_has_one_sentence():
     evidence = comparison_evidence()
     board = evidence.leaderboard
     alone = replace(evidence, leaderboard=board[board["forecaster"] == "ewma"], pairs=evidence.pairs.iloc[:0])
-    assert summary(alone) == ("ewma has the smallest deviance.",)
+    assert summary(alone) == ("ewma has the smallest forecast error (deviance).",)
 
 
-def test_hostile_labels_are_only_text(tmp_path):
+def test_hostile_labels_are_escaped(tmp_path):
     hostile = ("<script>alert(1)</script>", '" onmouseover="x', "a & b $x$ {{ 7*7 }}")
     files = ComparisonReport().write(tmp_path, replace(comparison_evidence(types=hostile), city=hostile[0]))
-    told = Page(files[0].read_text(encoding="utf-8"))
-    assert told.all("script") == []
-    assert not any("onmouseover" in attrs for _, attrs in told.tags)
-    assert all(label in told.text for label in hostile)
+    page = Page(files[0].read_text(encoding="utf-8"))
+    assert page.all("script") == []
+    assert not any("onmouseover" in attrs for _, attrs in page.tags)
+    assert all(label in page.text for label in hostile)
 
 
-def test_a_forecaster_alone_has_no_pairs_and_no_maps(tmp_path):
-    alone = replace(comparison_evidence(), ranks=None, rivals=None)
-    told = Page(ComparisonReport().write(tmp_path, alone)[0].read_text(encoding="utf-8"))
-    assert "There is one forecaster" in told.text
-    assert "places" not in [section["id"] for section in told.all("section")]
+def test_a_single_forecaster_has_no_pairs_and_no_maps(tmp_path):
+    alone = replace(comparison_evidence(), ranks=None, top_two=None)
+    page = Page(ComparisonReport().write(tmp_path, alone)[0].read_text(encoding="utf-8"))
+    assert "There is only one forecaster" in page.text
+    assert "places" not in [section["id"] for section in page.all("section")]
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_an_unwritable_folder_is_an_error(tmp_path):
     (tmp_path / "figures").write_text("a file")
     with pytest.raises(StorageError, match="was not written"):
         ComparisonReport().write(tmp_path, comparison_evidence())
@@ -128,14 +131,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 def test_contrast_of_verdicts_is_at_least_aa():
     from importlib.resources import files
 
-    style = files("ilp_models.report").joinpath("templates/comparison.css").read_text()
+    style = files("ilp_models.report").joinpath("templates/style.css").read_text()
     for word in ("better", "worse"):
         ground, ink = re.search(rf"\.{word} {{ background: (#\w{{6}}); color: (#\w{{6}})", style).groups()
         assert contrast(ground, ink) >= 4.5
 
 
 @pytest.mark.parametrize("count", [2, 5, 24])
-def test_every_name_of_the_critical_difference_lies_on_the_figure(count, tmp_path):
+def test_every_name_of_the_critical_difference_diagram_is_visible(count, tmp_path):
     table = pd.DataFrame(
         {
             "forecaster": [f"a_rather_long_name_{number}" for number in range(count)],
@@ -143,12 +146,12 @@ def test_every_name_of_the_critical_difference_lies_on_the_figure(count, tmp_pat
             "group": ["a"] * (count // 2) + ["b"] * (count - count // 2),
         }
     )
-    image = pixels(draw_critical_difference(tmp_path / "ranks.png", table, 1.5, 9))
+    image = pixels(save_figure(plot_mean_ranks(table, 1.5, 9), tmp_path / "ranks.png"))
     edge = np.concatenate([image[:, :6].reshape(-1, 3), image[:, -6:].reshape(-1, 3), image[-6:].reshape(-1, 3)])
-    assert (edge == 255).all()  # nothing is cut off
+    assert (edge == 255).all()  # no text is cut off
     assert (image < 128).any()
 
 
 def test_ranks_with_too_few_blocks_can_be_drawn(tmp_path):
     table = pd.DataFrame({"forecaster": ["a", "b"], "mean_rank": [1.0, 2.0], "group": ["a", "a"]})
-    assert draw_critical_difference(tmp_path / "ranks.png", table, float("nan"), 1).exists()
+    assert save_figure(plot_mean_ranks(table, float("nan"), 1), tmp_path / "ranks.png").exists()

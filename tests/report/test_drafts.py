@@ -6,11 +6,10 @@ import pytest
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.governance import Governance
-from ilp_models.report.audit.atrs import write_atrs
-from ilp_models.report.audit.drafts import OPEN, open_fields, plain
-from ilp_models.report.audit.model_card import write_cards
-from ilp_models.report.audit.page import AuditPage
-from tests.report import dossier_makers as makers
+from ilp_models.report.audit.audit_record import AuditPage
+from ilp_models.report.audit.draft_documents import write_atrs, write_markdown_drafts
+from ilp_models.report.audit.drafts import OPEN, count_open_fields, escape_markdown
+from tests.report import audit_records as records
 
 MODEL_CARD = ["Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data"]
 MODEL_CARD += ["Quantitative analyses", "Ethical considerations", "Caveats and recommendations"]
@@ -18,15 +17,15 @@ DATASHEET = ["Motivation", "Composition", "Collection process", "Preprocessing",
 UNICRI = ["Lawfulness", "Minimisation of harm", "Human autonomy", "Fairness", "Good governance"]
 
 
-def drafts(folder, dossier, report=None):
-    report = report or AuditPage()
-    paths = [*write_cards(report, dossier, folder), write_atrs(report, dossier, folder)]
+def drafts(folder, record, page=None):
+    page = page or AuditPage()
+    paths = [*write_markdown_drafts(page, record, folder), write_atrs(page, record, folder)]
     return {path.name: path for path in paths}
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    return drafts(tmp_path_factory.mktemp("drafts"), makers.full())
+    return drafts(tmp_path_factory.mktemp("drafts"), records.full())
 
 
 @pytest.fixture(scope="module")
@@ -47,46 +46,46 @@ def test_sections_are_those_of_their_sources(texts):
     assert [word for word in UNICRI if f"- {word}: [{OPEN}" in texts["fria.md"]] == UNICRI
 
 
-def test_every_draft_counts_its_open_fields_at_its_head(paths, texts):
+def test_every_draft_states_the_number_of_its_open_fields(paths, texts):
     for name in ("model_card.md", "datasheet.md", "fria.md"):
-        count = open_fields(paths[name])
+        count = count_open_fields(paths[name])
         assert count == texts[name].count(f"[{OPEN}: ") > 5
         assert f"**{count} fields are open**" in texts[name].partition("##")[0]
     record = json.loads(texts["atrs.json"])
     assert next(iter(record)) == "open_fields"
-    assert record["open_fields"] == open_fields(paths["atrs.json"]) > 5
+    assert record["open_fields"] == count_open_fields(paths["atrs.json"]) > 5
 
 
-def test_a_field_that_somebody_filled_is_no_longer_open(paths, tmp_path):
-    told = AuditPage(process="weekly meeting", frequency="weekly", organisation="City police", contact="a@example.org")
-    fuller = drafts(tmp_path, makers.full(), told)
-    assert open_fields(fuller["fria.md"]) == open_fields(paths["fria.md"]) - 2
-    assert open_fields(fuller["model_card.md"]) == open_fields(paths["model_card.md"]) - 2
+def test_a_setting_completes_an_open_field(paths, tmp_path):
+    page = AuditPage(process="weekly meeting", frequency="weekly", organisation="City police", contact="a@example.org")
+    fuller = drafts(tmp_path, records.full(), page)
+    assert count_open_fields(fuller["fria.md"]) == count_open_fields(paths["fria.md"]) - 2
+    assert count_open_fields(fuller["model_card.md"]) == count_open_fields(paths["model_card.md"]) - 2
     assert "Process: weekly meeting" in fuller["fria.md"].read_text(encoding="utf-8")
     assert json.loads(fuller["atrs.json"].read_text())["tier_1"]["contact_email"] == "a@example.org"
 
 
-def test_governance_fills_what_it_says_and_leaves_open_what_it_does_not(tmp_path, texts):
+def test_governance_completes_fields_and_leaves_the_others_open(tmp_path, texts):
     assert "Owner: O. Wner" in texts["fria.md"]
-    empty = makers.decision_of(governance=Governance())
-    fria = drafts(tmp_path, makers.full(empty))["fria.md"].read_text(encoding="utf-8")
-    assert f"Owner: [{OPEN}: who answers for the use]" in fria
-    assert f"Complaints: [{OPEN}: where people of the areas can complain]" in fria
+    empty = records.decision_of(governance=Governance())
+    fria = drafts(tmp_path, records.full(empty))["fria.md"].read_text(encoding="utf-8")
+    assert f"Owner: [{OPEN}: who is responsible for the use]" in fria
+    assert f"Complaints: [{OPEN}: where residents of the areas can complain]" in fria
 
 
 def test_groups_and_findings_come_from_the_run(texts):
     row = next(line for line in texts["model_card.md"].splitlines() if line.startswith("| Assault | origin | Upland"))
     assert re.search(r"\| \d\.\d\s% \(\d\.\d\s% to \d\.\d\s%\) \|", row)
-    against = [line for line in texts["fria.md"].splitlines() if line.startswith("| insufficient")]
-    assert "| insufficient | Need-adjusted ratio | 3 of 6 findings |" in "\n".join(against)
-    assert all(line.count(" | ") == 5 for line in against)
+    findings = [line for line in texts["fria.md"].splitlines() if line.startswith("| insufficient")]
+    assert "| insufficient | Need-adjusted ratio | 3 of 6 findings |" in "\n".join(findings)
+    assert all(line.count(" | ") == 5 for line in findings)
 
 
-def test_the_datasheet_tells_of_licence_and_missing_places(texts):
+def test_the_datasheet_has_the_licence_and_missing_coordinates(texts):
     assert "Open Government Licence - Ontario." in texts["datasheet.md"]
     assert "coordinates are zero: 3 rows" in texts["datasheet.md"]
-    assert "97 events of 100 rows" in texts["datasheet.md"]
-    assert "none known, says governance" in texts["datasheet.md"]
+    assert "97 of 100 rows are used" in texts["datasheet.md"]
+    assert "none known, according to the governance settings" in texts["datasheet.md"]
 
 
 def test_the_record_has_both_tiers(texts):
@@ -104,15 +103,15 @@ def test_the_caveat_is_verbatim_and_nothing_is_promised(texts):
         assert "no legal advice" in texts[name]
 
 
-def test_drafts_of_a_decision_alone_say_what_is_not_known(tmp_path):
-    made = {name: path.read_text(encoding="utf-8") for name, path in drafts(tmp_path, makers.bare()).items()}
-    assert "without a group table nothing is known of groups" in made["model_card.md"]
-    assert "the account of the records was not handed over" in made["datasheet.md"]
+def test_drafts_of_a_decision_only_state_what_is_not_available(tmp_path):
+    made = {name: path.read_text(encoding="utf-8") for name, path in drafts(tmp_path, records.bare()).items()}
+    assert "without a group table, no group is measured" in made["model_card.md"]
+    assert "the run has no data quality table" in made["datasheet.md"]
     assert not re.search(r"\bnan\b|\binf\b|: None$", "".join(made.values()))
 
 
 def test_hostile_labels_stay_text_in_markdown(tmp_path):
-    made = drafts(tmp_path, makers.hostile())
+    made = drafts(tmp_path, records.hostile())
     for name in ("model_card.md", "datasheet.md", "fria.md"):
         text = made[name].read_text(encoding="utf-8")
         assert "<script" not in text
@@ -137,15 +136,15 @@ def test_hostile_labels_stay_text_in_markdown(tmp_path):
     ],
 )
 def test_labels_are_escaped(given, shown):
-    assert plain(given) == shown
+    assert escape_markdown(given) == shown
 
 
-def test_text_of_the_data_that_looks_like_an_open_field_is_not_counted(tmp_path):
+def test_data_that_looks_like_an_open_field_is_not_counted(tmp_path):
     path = tmp_path / "draft.md"
-    path.write_text(f"[{OPEN}: one] {plain(f'[{OPEN}: two]')}", encoding="utf-8")
-    assert open_fields(path) == 1
+    path.write_text(f"[{OPEN}: one] {escape_markdown(f'[{OPEN}: two]')}", encoding="utf-8")
+    assert count_open_fields(path) == 1
 
 
-def test_a_draft_that_is_not_there_is_named(tmp_path):
+def test_a_missing_draft_is_an_error(tmp_path):
     with pytest.raises(StorageError, match=r"gone\.md cannot be read"):
-        open_fields(tmp_path / "gone.md")
+        count_open_fields(tmp_path / "gone.md")

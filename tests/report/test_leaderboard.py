@@ -1,17 +1,22 @@
+import re
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ilp_models.report.comparison.leaderboard import cost_table, leaderboard
-from tests.report.comparison_makers import FIELD, confidence_of, scores_of, skills_of
+from ilp_models.report.comparison.leaderboard import cost_table, escape_latex, latex_table, leaderboard
+from tests.report.comparison_evidence import FIELD, comparison_evidence, confidence_of, scores_of, skills_of
 
 SCORES = scores_of()
 BOARD = leaderboard(SCORES, skills_of(SCORES), confidence_of(), FIELD)
 
 
-def test_forecasters_come_first_by_deviance_then_who_did_not_run_then_bounds():
+def test_order_is_forecasters_by_deviance_then_not_run_then_bounds():
     assert BOARD[["forecaster", "kind"]].to_numpy().tolist() == [
         ["glm", "forecaster"],
         ["ewma", "forecaster"],
@@ -65,3 +70,62 @@ def test_costs_are_sums_and_unknown_ones_are_empty():
     pd.testing.assert_series_equal(
         BOARD.set_index("forecaster")["peak_mb"].loc[["ewma"]], table["peak_mb"].loc[["ewma"]]
     )
+
+
+PROTOCOL = "12 cells & 16 weeks; 95% of a_b"
+TABLE = latex_table(comparison_evidence().leaderboard, "ewma", PROTOCOL, ("ewma",))
+
+
+def row(name):
+    (line,) = [line for line in TABLE.splitlines() if line.strip().startswith(name)]
+    return [cell.strip() for cell in line.removesuffix(r"\\").split(" & ")]
+
+
+def test_latex_rows_by_hand():
+    assert row("glm")[1:4] == [r"\textbf{0.2000}", r"\textbf{20.00} [20.00, 20.00]", r"\textbf{0.3000}"]
+    assert row("glm")[8:] == ["yes", "--"]
+    assert row("ewma") == [
+        *("ewma$^{*}$", "0.2500", "0.00", "0.3500", "--", "28.0", "--"),
+        *(r"\textbf{0.900}", "no", "1.50"),
+    ]
+    assert row("oracle")[1:3] == ["0.0100", "96.00 [96.00, 96.00]"]  # never bold: no method can reach it
+
+
+def test_a_forecaster_that_did_not_run_has_a_latex_row_with_the_reason():
+    assert r"trees & \multicolumn{9}{p{0.65\linewidth}}{did not run: singular fit} \\" in TABLE
+
+
+def test_rules_environments_and_columns_are_right():
+    for word in ("table", "tabular"):
+        assert TABLE.count(rf"\begin{{{word}}}") == TABLE.count(rf"\end{{{word}}}") == 1
+    assert [TABLE.count(rf"\{rule}rule") for rule in ("top", "mid", "bottom")] == [1, 2, 1]
+    wide = len(re.search(r"\\begin{tabular}{(\w+)}", TABLE)[1])
+    rows = [line for line in TABLE.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert {line.count(" & ") + 1 for line in rows} == {wide}
+    assert len(rows) == 1 + 2 + 3
+
+
+def test_the_caption_carries_the_protocol_escaped():
+    caption = next(line for line in TABLE.splitlines() if "caption" in line)
+    assert r"12 cells \& 16 weeks; 95\% of a\_b" in caption
+    assert "Holm" in caption
+    assert r"90\,\% model confidence set. Fit" in caption
+
+
+def test_the_caption_says_when_periods_are_too_few_for_a_confidence_set():
+    few = comparison_evidence().leaderboard.assign(confidence_p_value=float("nan"))
+    assert "confidence set (too few periods to exclude any)." in latex_table(few, "ewma", PROTOCOL)
+
+
+@given(st.text(alphabet='ab\\&%$#_{}~^<>|" '))
+def test_no_command_is_left_in_escaped_text(text):
+    plain = re.sub(r"\\(?:text[a-z]+\{\}|[&%$#_{}])", "", escape_latex(text))
+    assert not set(plain) & set('\\&%$#_{}~^<>|"')
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+def test_latex_compiles_the_table(tmp_path):
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}"
+    whole = rf"{head}\begin{{document}}{TABLE}\end{{document}}"
+    (tmp_path / "paper.tex").write_text(whole)
+    subprocess.run(["pdflatex", "-halt-on-error", "paper.tex"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)

@@ -32,7 +32,7 @@ def evidence(command=""):
         ],
     )
     words = "WITHDRAWAL IS PROPOSED" if command else "Quiet"
-    return MonitorEvidence(watch.table, watch.series, drift, pd.DataFrame(), facts, words, command, ("a note",))
+    return MonitorEvidence(watch.table, watch.series, drift, facts, words, command, ("a note",))
 
 
 def test_the_page_shows_breaches_drift_and_notes_and_nothing_from_outside(tmp_path):
@@ -43,7 +43,7 @@ def test_the_page_shows_breaches_drift_and_notes_and_nothing_from_outside(tmp_pa
     assert "group <0>" not in text
     for words in ("Quiet", "a note", "20.0", "higher"):
         assert words in text
-    assert "If you decide to withdraw" not in text
+    assert "If you decide to withdraw the decision" not in text
     assert 'src="http' not in text
     assert 'alt="Exposure' in text
 
@@ -51,5 +51,5 @@ def test_the_page_shows_breaches_drift_and_notes_and_nothing_from_outside(tmp_pa
 def test_a_proposal_shows_its_command(tmp_path):
     page, _ = write_monitor_page(tmp_path, evidence("ilp withdraw source=run reason='three breaches'"))
     text = page.read_text()
-    assert "If you decide to withdraw" in text
+    assert "If you decide to withdraw the decision" in text
     assert "ilp withdraw source=run" in text

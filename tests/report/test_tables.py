@@ -8,7 +8,7 @@ from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report import tables
 from tests.audit import cases
 from tests.builders import forecast_on, square_grid
-from tests.report.report_makers import intake_of, scores_of
+from tests.report.weekly_evidence import intake_of, scores_of
 
 GRID = square_grid(2, 2)
 
@@ -42,8 +42,8 @@ def test_top_cells_without_events_or_reasons():
     assert table["reasons"].tolist() == [[]] * 4
 
 
-def test_comparison_sets_bounds_apart_and_ranks_by_deviance():
-    table = tables.comparison(scores_of(), "moving_average")
+def test_comparison_is_sorted_by_deviance_with_bounds_last():
+    table = tables.comparison_table(scores_of(), "moving_average")
     assert table["forecaster"].tolist() == ["ewma", "moving_average", "floor (ewma)", "oracle"]
     assert table["bound"].tolist() == [False, False, True, True]
     assert table["deviance"].tolist() == pytest.approx([0.20, 0.25, 0.19, 0.01])
@@ -55,7 +55,7 @@ def test_comparison_sets_bounds_apart_and_ranks_by_deviance():
     assert table["coverage"].isna().tolist() == [False, False, True, True]
 
 
-def test_findings_say_what_they_are_about():
+def test_findings_have_their_scope_state_and_limit():
     limit = Limit(fail_below=0.5)
     findings = (
         Finding("sum_ratio", "Sum ratio", State.PASS, "ok", 1.0, 0.9, 1.1, limit, "all"),
@@ -64,7 +64,7 @@ def test_findings_say_what_they_are_about():
         Finding("exposure", "Exposure", State.PASS, "", 0.05, 0.04, 0.06, Limit(), "Assault", "income", "low"),
         Finding("exposure_ratio", "Ratio", State.PASS, "", 1.0, 0.9, 1.1, limit, "Assault", "income", "low"),
     )
-    table = tables.findings(AuditReport(findings, "ewma", "r", ("Assault",)))
+    table = tables.finding_rows(AuditReport(findings, "ewma", "r", ("Assault",)))
     assert table["about"].tolist() == [
         "all types",
         "Assault, income: low",
@@ -75,18 +75,18 @@ def test_findings_say_what_they_are_about():
     assert table["limit"].tolist() == ["fail below 0.5", "fail below 0.5", "", "none", "fail below 0.5"]
 
 
-def test_the_audit_says_how_it_was_measured():
+def test_the_audit_protocol():
     audit = cases.audit(cases.group_table(), share=0.1)
     protocol = tables.audit_protocol(audit.run(cases.subject(*cases.city(), cases.grid(), cases.explanation())))
-    for words in ("10.0% of the active land", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
+    for words in ("10.0% of the active area", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
         assert words in protocol
-    assert "blocks of 4 periods 2,000 times" in protocol
-    assert "group table " in protocol
+    assert "blocks of 4 periods, 2,000 draws" in protocol
+    assert "Group table " in protocol
     assert tables.audit_protocol(AuditReport((), "ewma", "r", ())) == ""
 
 
 def test_intake_joins_its_examples():
-    row = tables.intake(intake_of()).iloc[0]
+    row = tables.intake_table(intake_of()).iloc[0]
     assert (row["rule"], row["action"], row["count"], row["examples"]) == (
         "coordinates are zero",
         "set aside",

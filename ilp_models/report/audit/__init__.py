@@ -1,1 +1,1 @@
-"""The report of an audit: a page for a reviewer, the same as JSON, and drafts of the papers that go with it."""
+"""The audit report: an HTML page for reviewers, JSON for programs, and drafts of governance documents."""

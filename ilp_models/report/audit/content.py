@@ -1,4 +1,4 @@
-"""From a dossier to the content of its page, the figures drawn on the way."""
+"""Compose the audit page: draw its figures and prepare its tables."""
 
 import json
 from collections.abc import Mapping
@@ -10,225 +10,307 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
-from ilp_models.domain.grid import parent_labels
-from ilp_models.report.audit import figures as draw
-from ilp_models.report.audit import tables as tables
+from ilp_models.report.audit import figures as plot
+from ilp_models.report.audit import tables
+from ilp_models.report.audit.audit_record import AuditRecord
 from ilp_models.report.audit.check_definitions import Definition
-from ilp_models.report.audit.dossier import AuditRecord
-from ilp_models.report.audit.maps import draw_flag_time
-from ilp_models.report.audit.sections import explanation_parts, feedback_parts, frontier_parts, gap_parts, record_parts
-from ilp_models.report.audit.sensitivity import VariantRow, variant_rows
-from ilp_models.report.content import FigureFile, KeyNumber
 from ilp_models.report.definitions import defined
-from ilp_models.report.formatting import MISSING, interval, kind_words, number, percent
-from ilp_models.report.html_table import HtmlTable
-from ilp_models.report.maps import MapGround
+from ilp_models.report.formatting import MISSING, crime_type_label, interval, number, percent, percent_interval
+from ilp_models.report.maps import MapGeometry, plot_flagged_time
+from ilp_models.report.page import FigureFile, HtmlTable, KeyNumber
+from ilp_models.report.plots import frontier_text, plot_explanation, plot_frontier, save_figure
+from ilp_models.report.tables import finding_scope, intake_table
+
+Parts = tuple[dict[str, FigureFile], dict[str, HtmlTable]]
 
 RATIOS: Final = ("exposure_ratio", "need_adjusted_ratio", "baseline_exposure_ratio", "sum_ratio")
-_MOST: Final = 400  # rows of measures a crime type; report.json holds the others
-_WIDE: Final = (*tables.KEYS[3:5], "share", "unit", "measure", *tables.NUMBERS, "state", "enough")
+_MAX_MEASURES: Final = 400  # rows per crime type; report.json has all rows
+_MAX_GAPS: Final = 5000
+_MEASURE_COLUMNS: Final = (*tables.KEYS[3:5], "share", "unit", "measure", *tables.NUMBERS, "state", "enough")
+_CELL_SENTENCES: Final = 3  # cells per crime type with a sentence
 
 
 @dataclass(frozen=True, eq=False)
-class Flagged:
-    """Where one crime type was flagged.
-
-    Parameters
-    ----------
-    crime_type : str
-        Its name.
-    map : FigureFile
-        Part of the test periods in which each cell was flagged.
-    areas : Sheet
-        Areas flagged in more than half of the periods.
-    words : str
-        How many there are.
-    """
+class FlaggedSection:
+    """Map of how often the cells were flagged for one crime type, and the permanently flagged areas."""
 
     crime_type: str
     map: FigureFile
     areas: HtmlTable
-    words: str
+    summary: str
 
 
 @dataclass(frozen=True, eq=False)
 class AuditContent:
-    """What the page of an audit shows, ready to print.
+    """What the audit page shows, ready for the template."""
 
-    Parameters
-    ----------
-    dossier : Dossier
-        What the audit knows.
-    key_numbers : tuple of KeyNumber
-        At the top.
-    sides : list of dict
-        Of :func:`ilp_models.report.audit.tables.sides`.
-    side_figures, ratio_figures : mapping of str to FigureFile
-        By dimension, and by crime type.
-    all_measures : mapping of str to Sheet
-        Every measure by crime type.
-    flagged : tuple of Flagged
-        By crime type.
-    figures : mapping of str to FigureFile
-        ``importance``, ``gaps``, ``feedback``, ``frontier`` where they could be drawn.
-    sheets : mapping of str to Sheet
-        Tables by name.
-    sensitivity : tuple of Choice
-        What choices change.
-    definitions : mapping of str to Definition
-        Of every measure and check shown.
-    """
-
-    dossier: AuditRecord
+    record: AuditRecord
     key_numbers: tuple[KeyNumber, ...]
-    sides: list[dict[str, Any]]
-    side_figures: Mapping[str, FigureFile]
-    ratio_figures: Mapping[str, FigureFile]
-    all_measures: Mapping[str, HtmlTable]
-    flagged: tuple[Flagged, ...]
-    figures: Mapping[str, FigureFile]
-    sheets: Mapping[str, HtmlTable]
-    sensitivity: tuple[VariantRow, ...]
+    exposure_coverage: list[dict[str, Any]]
+    exposure_figures: Mapping[str, FigureFile]  # by dimension
+    ratio_figures: Mapping[str, FigureFile]  # by crime type
+    all_measures: Mapping[str, HtmlTable]  # by crime type
+    flagged: tuple[FlaggedSection, ...]
+    figures: Mapping[str, FigureFile]  # importance, gaps, feedback, frontier if available
+    html_tables: Mapping[str, HtmlTable]
+    sensitivity: tuple[tables.SensitivityResult, ...]
     definitions: Mapping[str, Definition]
 
 
-def compose_audit(dossier: AuditRecord, folder: Path, most: int = 60) -> AuditContent:
-    """Return the content of an audit's page, having drawn its figures."""
-    rows = tables.measure_rows(dossier)
-    named = [*rows["measure"], *(finding.check for finding in dossier.decision.findings)]
-    figures, sheets = _beyond(dossier, folder, most)
+def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> AuditContent:
+    """Draw the figures into a folder and return the content of the page."""
+    rows = tables.measure_rows(record)
+    names = [*rows["measure"], *(finding.check for finding in record.decision.findings)]
+    figures: dict[str, FigureFile] = {}
+    html_tables: dict[str, HtmlTable] = {}
+    for part in (explanation_parts, gap_parts, feedback_parts, frontier_parts, intake_parts):
+        new_figures, new_tables = part(record, folder, max_rows)
+        figures |= new_figures
+        html_tables |= new_tables
     return AuditContent(
-        dossier=dossier,
-        key_numbers=_key_numbers(dossier, rows),
-        sides=tables.sides(rows, str(dossier.header.get("unit", ""))),
-        side_figures=_side_figures(dossier, rows, folder),
-        ratio_figures=_ratio_figures(dossier, rows, folder),
+        record=record,
+        key_numbers=_key_numbers(record, rows),
+        exposure_coverage=tables.exposure_coverage_tables(rows, str(record.header.get("unit", ""))),
+        exposure_figures=_exposure_figures(record, rows, folder),
+        ratio_figures=_ratio_figures(record, rows, folder),
         all_measures={
             str(kind): HtmlTable.from_frame(
-                f"Every measure of {kind_words(kind) or MISSING}", _audited_first(dossier, own), _MOST, _WIDE
+                f"Every measure: {crime_type_label(kind) or MISSING}",
+                _audited_first(record, own),
+                _MAX_MEASURES,
+                _MEASURE_COLUMNS,
             )
             for kind, own in rows.groupby("crime_type", sort=False)
         },
-        flagged=_flagged(dossier, folder, most),
+        flagged=_flagged_sections(record, folder, max_rows),
         figures=figures,
-        sheets=sheets,
-        sensitivity=variant_rows(dossier, most),
-        definitions={name: defined(name) for name in dict.fromkeys(named)},
+        html_tables=html_tables,
+        sensitivity=tables.sensitivity_results(record, max_rows),
+        definitions={name: defined(name) for name in dict.fromkeys(names)},
     )
 
 
-def _key_numbers(dossier: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
-    counts = tables.tally(dossier.decision.findings)
+def _key_numbers(record: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
+    counts = tables.count_states(record.decision.findings)
     worst = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "pass")
-    own = rows[tables.as_audited(dossier, rows)]
+    own = rows[tables.audited_rows(record, rows)]
     total = sum(counts.values())
-    numbers = [KeyNumber(f"{counts['pass']} of {total}", "demanded findings pass", worst or "none demanded")]
-    scope = dossier.decision.report.crime_types[-1] if dossier.decision.report.crime_types else ""
-    for one in dossier.decision.findings:
+    numbers = [KeyNumber(f"{counts['pass']} of {total}", "required findings pass", worst or "no required finding")]
+    scope = record.decision.report.crime_types[-1] if record.decision.report.crime_types else ""
+    for one in record.decision.findings:
         if one.check == "deviance_skill" and one.crime_type == scope:
-            ends = " to ".join(percent(end, 2, sign=True) for end in (one.low, one.high))
-            note = f"{kind_words(scope)}; interval by weeks {ends}; 0: no better"
-            skill = percent(one.estimate, 2, sign=True)
-            numbers.append(
-                KeyNumber(skill, f"of the deviance of {dossier.header.get('baseline', 'the baseline')} saved", note)
-            )
+            ends = percent_interval(one.low, one.high, 2, sign=True)
+            baseline = record.header.get("baseline", "the baseline")
+            label = f"forecast error removed, compared with {baseline} (skill)"
+            note = f"{ends}; {crime_type_label(scope)}; 0: no better".lstrip("; ")
+            numbers.append(KeyNumber(percent(one.estimate, 2, sign=True), label, note))
     for measure in ("need_adjusted_ratio", "exposure_ratio", "coverage_ratio"):
-        row = tables.extreme(own, measure)
+        row = tables.furthest_ratio(own, measure)
         if row is not None:
-            about = ", ".join(filter(None, (kind_words(row["crime_type"]), row["dimension"], row["group"])))
-            note = f"{about}; {interval(row['week_low'], row['week_high'])} by weeks; 1: no difference"
+            about = finding_scope(row["crime_type"], row["dimension"], row["group"])
+            note = f"{interval(row['week_low'], row['week_high'])}; {about}; 1: no difference".lstrip("; ")
             numbers.append(KeyNumber(number(row["value"]), f"{defined(measure).label.lower()}, furthest from 1", note))
     return tuple(numbers)
 
 
-def _audited_first(dossier: AuditRecord, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the audited ranking unit first, then those of the audited share."""
-    share, unit = dossier.header.get("share", np.nan), dossier.header.get("unit", "")
+def _audited_first(record: AuditRecord, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the ranking of the audit first, then those with its area share."""
+    share, unit = record.header.get("share", np.nan), record.header.get("unit", "")
     order = 2 * (~rows["unit"].isin((unit, ""))).to_numpy() + (
         ~np.isclose(rows["share"], share) & rows["share"].notna()
     )
     return rows.iloc[np.argsort(order, kind="stable")]
 
 
-def _side_figures(dossier: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
-    own = rows[tables.as_audited(dossier, rows)]
+def _exposure_figures(record: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
+    own = rows[tables.audited_rows(record, rows)]
     own = own[own["measure"].isin(("exposure", "coverage")) & (own["group"] != "")]
     figures = {}
     for place, (dimension, part) in enumerate(own.groupby("dimension", sort=False), start=1):
         ranked = part.assign(last=part["crime_type"] != ALL).sort_values("last", kind="stable")
-        path = draw.draw_sides(folder / f"audit-sides-{place}.png", ranked)
+        figure = plot.plot_exposure_coverage(ranked)
+        path = save_figure(figure, folder / f"audit-sides-{place}.png", "Exposure against coverage by group")
         points = [
-            f"{kind_words(kind)}, {group}: exposure {percent(_one(at, 'exposure'))}, "
-            f"coverage {percent(_one(at, 'coverage'))}"
+            f"{crime_type_label(kind)}, {group}: exposure {percent(_value(at, 'exposure'))}, "
+            f"coverage {percent(_value(at, 'coverage'))}"
             for (kind, group), at in ranked.groupby(["crime_type", "group"], sort=False)
         ]
         caption = (
-            f"Exposure against coverage by {dimension}, {_map_words(dossier)}. Filled marks: the forecaster, with "
-            "intervals by weeks; hollow marks: the baseline, where it is known. Up and to the right means more "
-            "flagged and more of the recorded events covered; groups that lie apart are treated apart."
+            f"Exposure and coverage by {dimension}, {_flagging_label(record)}. Filled marks: the forecaster, with the "
+            "interval over other weeks. Hollow marks: the baseline. Further right means that a group's areas are "
+            "flagged more often. Further up means that more of the recorded crime is covered."
         )
-        alt = f"Exposure and coverage of groups by {dimension}. {'; '.join(points[:12])}. The table below holds all."
+        alt = f"Exposure and coverage of groups by {dimension}. {'; '.join(points[:12])}. The table below has all."
         figures[str(dimension)] = FigureFile(path, alt, caption)
     return figures
 
 
-def _ratio_figures(dossier: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
-    own = rows[tables.as_audited(dossier, rows)]
+def _ratio_figures(record: AuditRecord, rows: pd.DataFrame, folder: Path) -> dict[str, FigureFile]:
+    own = rows[tables.audited_rows(record, rows)]
     own = own[own["measure"].isin(RATIOS) & (own["group"] != "")]
     measures = [measure for measure in RATIOS if (own["measure"] == measure).any()]
-    limits = {one.check: one.limit for one in dossier.decision.findings if one.limit is not None}
+    limits = {one.check: one.limit for one in record.decision.findings if one.limit is not None}
     figures: dict[str, FigureFile] = {}
     parts = sorted(own.groupby("crime_type", sort=False), key=lambda one: one[0] != ALL)
     for place, (kind, part) in enumerate(parts, start=1):
-        path = draw.draw_ratios(folder / f"audit-ratios-{place}.png", part, measures, limits)
+        figure = plot.plot_ratios(part, measures, limits)
+        path = save_figure(figure, folder / f"audit-ratios-{place}.png", "Ratios by group")
         caption = (
-            f"Ratios by group, {kind_words(kind)}, {_map_words(dossier)}; logarithmic, 1 is no difference. Thick bars: "
-            "other weeks, this city and map. Thin bars: other areas. Grey bands: what chance gives when residents "
-            "are exchanged between areas. Bars that are not drawn were not worked out."
+            f"Ratios by group, {crime_type_label(kind)}, {_flagging_label(record)}. 1 means no difference "
+            "(logarithmic axis). Thick bars: interval over other weeks, same city and map. Thin bars: interval over "
+            "other areas. Grey bands: what chance gives if residents are exchanged between areas. A bar is missing if "
+            "it was not computed."
         )
         values = "; ".join(
             f"{row['group']} {defined(row['measure']).label.lower()} {number(row['value'])}"
             for row in part.head(16).to_dict("records")
         )
-        figures[str(kind)] = FigureFile(path, f"Ratios by group for {kind_words(kind)}: {values}.", caption)
+        figures[str(kind)] = FigureFile(path, f"Ratios by group for {crime_type_label(kind)}: {values}.", caption)
     return figures
 
 
-def _flagged(dossier: AuditRecord, folder: Path, most: int) -> tuple[Flagged, ...]:
-    time, grid = tables.flag_time(dossier), dossier.grid
+def _flagged_sections(record: AuditRecord, folder: Path, max_rows: int) -> tuple[FlaggedSection, ...]:
+    time, grid = tables.flagged_time(record), record.grid
     if time is None or grid is None:
         return ()
-    ground, held = MapGround.from_cells(grid.geometry, parent_labels(grid)), tables.permanent(dossier, most)
-    mark = RESEARCH_ONLY if dossier.standing == "withheld" else ""
-    found = []
-    for place, (kind, own) in enumerate(zip(dossier.crime_types, time, strict=True), start=1):
-        areas = held[kind]
+    geometry, permanent = MapGeometry.from_grid(grid), tables.permanently_flagged_areas(record, max_rows)
+    watermark = RESEARCH_ONLY if record.status == "withheld" else ""
+    sections = []
+    for place, (kind, own) in enumerate(zip(record.crime_types, time, strict=True), start=1):
+        areas = permanent[kind]
         cells, count = areas.attrs["cells"], areas.attrs["areas"]
-        words = f"{cells} of {len(own)} cells, in {count} areas, were flagged in more than half of the test periods."
+        summary = f"{cells} of {len(own)} cells, in {count} areas, were flagged in more than half of the test periods."
         if not cells:
-            words = "No cell was flagged in more than half of the test periods."
-        path = draw_flag_time(
-            folder / f"audit-flagged-{place}.png", ground, own, f"{kind}: how long land was flagged", mark
-        )
+            summary = "No cell was flagged in more than half of the test periods."
+        title = f"{kind}: how often cells were flagged"
+        figure = plot_flagged_time(geometry, own, title, watermark=watermark)
+        path = save_figure(figure, folder / f"audit-flagged-{place}.png", title)
         never = percent(float((own == 0).mean()))
-        alt = f"Map of how long each cell was flagged for {kind}. {words} {never} of the cells never were."
-        figure = FigureFile(path, alt, f"{kind}: part of the test periods in which a cell was flagged. {words}")
-        found.append(
-            Flagged(kind, figure, HtmlTable.from_frame(f"Permanently flagged areas: {kind}", areas, most), words)
+        alt = f"Map of how often each cell was flagged for {kind}. {summary} {never} of the cells were never flagged."
+        map_figure = FigureFile(path, alt, f"{kind}: share of test periods in which a cell was flagged. {summary}")
+        table = HtmlTable.from_frame(f"Permanently flagged areas: {kind}", areas, max_rows)
+        sections.append(FlaggedSection(kind, map_figure, table, summary))
+    return tuple(sections)
+
+
+def explanation_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
+    """Return the importance of features and the stability of the explanation."""
+    explanation = record.explanation
+    if explanation is None:
+        return {}, {}
+    families = explanation.importance(by="family")
+    path = save_figure(plot_explanation(explanation), folder / "audit-importance.png", "Feature importance")
+    strongest = ", ".join(f"{row.family} x{row.multiplier:.2f}" for row in families.head(6).itertuples())
+    caption = "Typical factor of each feature on the expected crimes, over all explained cells; the strongest twelve."
+    figures = {
+        "importance": FigureFile(
+            path, f"Bars of the typical effect of each feature on the forecast. By family: {strongest}.", caption
         )
-    return tuple(found)
+    }
+    found = {
+        "families": HtmlTable.from_frame("Typical factor by feature family", families, max_rows),
+        "sentences": HtmlTable.from_frame(
+            "The highest cells of each crime type, explained in a sentence", _sentences(explanation), max_rows
+        ),
+    }
+    robust = explanation.robustness
+    if robust is not None:
+        found["perturbations"] = HtmlTable.from_frame(
+            "Mean absolute attribution under two ways to leave a feature out", robust.perturbations, max_rows
+        )
+        if len(robust.interactions):
+            found["interactions"] = HtmlTable.from_frame(
+                "Interactions of two features, by kind", robust.interactions_by_kind(), max_rows
+            )
+        found["refits"] = HtmlTable.from_frame(
+            "Feature importance in models refitted on other periods", robust.refits, max_rows
+        )
+    return figures, found
 
 
-def _beyond(dossier: AuditRecord, folder: Path, most: int) -> tuple[dict[str, FigureFile], dict[str, HtmlTable]]:
-    """Return figures and tables of explanation, feedback, frontier and records."""
+def _sentences(explanation: Explanation) -> pd.DataFrame:
+    values = explanation.log_expected.values
+    masked = np.where(explanation.explained, values, -np.inf)[:, :, 0]
+    units = np.zeros(values.shape, dtype=bool)
+    for kind, order in enumerate(np.argsort(-masked, axis=1, kind="stable")[:, :_CELL_SENTENCES]):
+        units[kind, order, 0] = True
+    return explanation.sentences(units)[["crime_type", "cell", "sentence"]]
+
+
+def gap_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
+    """Return attribution gaps between groups, and features that are proxies for groups."""
     figures: dict[str, FigureFile] = {}
-    sheets: dict[str, HtmlTable] = {}
-    for part in (explanation_parts, gap_parts, feedback_parts, frontier_parts, record_parts):
-        drawn, told = part(dossier, folder, most)
-        figures |= drawn
-        sheets |= told
-    return figures, sheets
+    found: dict[str, HtmlTable] = {}
+    gaps = record.gaps
+    if gaps is not None and len(gaps):
+        kind = ALL if (gaps["crime_type"] == ALL).any() else str(gaps["crime_type"].iloc[0])
+        table = tables.attribution_gap_matrix(gaps, kind)
+        path = save_figure(plot.plot_attribution_gaps(table), folder / "audit-gaps.png", "Attribution gaps by group")
+        sums = "; ".join(
+            f"{name[-1]} {total:+.2f}" for name, total in zip(table.index.tolist(), table["sum"], strict=True)
+        )
+        about = "mean over crime types" if kind == ALL else kind
+        figures["gaps"] = FigureFile(
+            path,
+            f"Attribution gaps by group and feature family, {about}. Sum of each group: {sums}.",
+            f"What each feature family adds to the log forecast in a group's areas, compared with all other residents "
+            f"({about}). +0.10 is a factor of 1.11. The numbers of a row add up to the gap of the mean log forecast.",
+        )
+        found["gaps"] = HtmlTable.from_frame("Attribution gaps of every crime type", gaps, _MAX_GAPS)
+    if record.proxies is not None:
+        found["proxies"] = HtmlTable.from_frame(
+            "How well features predict which residents live in an area", record.proxies, max_rows
+        )
+    return figures, found
+
+
+def feedback_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
+    """Return the feedback simulation: how records that depend on patrols change the forecast."""
+    if record.feedback is None:
+        return {}, {}
+    paths = tables.feedback_paths(record.feedback)
+    last = paths[paths["period"] == paths["period"].max()]
+    pooled = last[last["crime_type"] == ALL] if (last["crime_type"] == ALL).any() else last
+    ends = "; ".join(f"{row.records} records {number(float(row.distance))}" for row in pooled.itertuples())
+    figure = FigureFile(
+        save_figure(plot.plot_feedback(paths), folder / "audit-feedback.png", "Feedback"),
+        f"Distance of forecast from true shares of areas, by period of the simulation. At the end: {ends}.",
+        "Total variation distance between forecast and true shares of areas. Complete: all crimes are recorded. "
+        "Followed: crimes outside flagged areas are recorded only if residents report them. Weighted: corrected for "
+        "the probability of a record. Bands: lowest to highest replicate.",
+    )
+    return {"feedback": figure}, {
+        "feedback": HtmlTable.from_frame("Distance at the last refit of the simulation", last, max_rows)
+    }
+
+
+def frontier_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
+    """Return the cost of caps on the exposure ratio."""
+    table = record.frontier
+    if table is None:
+        return {}, {}
+    figure = plot_frontier(table, events="recorded")
+    path = save_figure(figure, folder / "audit-frontier.png", "Exposure caps: cost and effect")
+    shown = table.assign(cap=["none" if np.isinf(cap) else f"{cap:g}" for cap in table["cap"]])
+    caption = f"Cost of caps on the exposure ratio. {record.frontier_protocol}".strip()
+    return {
+        "frontier": FigureFile(
+            path,
+            f"Crimes covered, exposure ratios and coverage by cap. {frontier_text(table)}",
+            "Left: crimes covered under each cap, as a share of the plan without a cap. Middle and right: exposure "
+            f"ratio and coverage of each group. {record.frontier_protocol}",
+        )
+    }, {"frontier": HtmlTable.from_frame(caption, shown, max_rows)}
+
+
+def intake_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:  # noqa: ARG001 - same signature as the others
+    """Return what data quality rules rejected, excluded or flagged."""
+    if record.intake is None:
+        return {}, {}
+    caption = "Records that were rejected, excluded or flagged"
+    return {}, {"intake": HtmlTable.from_frame(caption, intake_table(record.intake), max_rows)}
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -236,15 +318,13 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, default=str, ensure_ascii=False)
 
 
-def _map_words(dossier: AuditRecord) -> str:
-    share, unit = float(dossier.header.get("share", np.nan)), dossier.header.get("unit", "count")
-    return (
-        f"{percent(share, 0)} of the {dossier.flagged_of} ranked by {unit}"
-        if np.isfinite(share)
-        else f"ranked by {unit}"
-    )
+def _flagging_label(record: AuditRecord) -> str:
+    share, unit = float(record.header.get("share", np.nan)), record.header.get("unit", "count")
+    if not np.isfinite(share):
+        return f"ranked by {unit}"
+    return f"{percent(share, 0)} of the {record.share_base} flagged, ranked by {unit}"
 
 
-def _one(rows: pd.DataFrame, measure: str) -> float:
+def _value(rows: pd.DataFrame, measure: str) -> float:
     values = rows.loc[rows["measure"] == measure, "value"]
     return float(values.iloc[0]) if len(values) else float("nan")

@@ -1,80 +1,45 @@
-"""The page of an audit: one HTML file for a reviewer that needs no network, no script and no other file."""
+"""Write the audit report: ``report.html`` for reviewers, ``report.json`` for programs, and the drafts."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
-from ilp_models.domain.errors import InputError
 from ilp_models.report import tables
+from ilp_models.report.audit.audit_record import AuditPage, AuditRecord
+from ilp_models.report.audit.check_summaries import short_reasons, summarise_checks
 from ilp_models.report.audit.content import compose_audit, settings_text
-from ilp_models.report.audit.dossier import AuditRecord
-from ilp_models.report.audit.findings import short_reasons, summarise_checks
+from ilp_models.report.audit.draft_documents import write_atrs, write_markdown_drafts
+from ilp_models.report.audit.drafts import count_open_fields
+from ilp_models.report.audit.json_report import write_audit_json
 from ilp_models.report.definitions import NOTATION, defined
-from ilp_models.report.formatting import percent
+from ilp_models.report.formatting import percent, records_summary, sentence
 from ilp_models.report.page import ICONS, write_page
-from ilp_models.report.weekly_report import records_in_a_line
 
 
-@dataclass(frozen=True)
-class AuditPage:
-    """How the reports of an audit are titled, how long their lists are, and what only the deployer knows.
-
-    What is left empty stands in the drafts as a field to be filled by a person.
-
-    Parameters
-    ----------
-    title : str, default "Audit"
-        Heading of the page.
-    file_name : str, default "report.html"
-        Name of the page in the folder of the run.
-    rows : int, default 60
-        Most rows of a table; report.json holds them all.
-    process : str, optional
-        The process in which the forecast is used.
-    frequency : str, optional
-        For how long and how often it is used.
-    organisation : str, optional
-        Who uses it.
-    contact : str, optional
-        Whom people may ask about it.
-
-    Raises
-    ------
-    InputError
-        If no row may be shown.
-    """
-
-    title: str = "Audit"
-    file_name: str = "report.html"
-    rows: int = 60
-    process: str | None = None
-    frequency: str | None = None
-    organisation: str | None = None
-    contact: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse tables without a row."""
-        if self.rows < 1:
-            msg = f"report.rows={self.rows} must be at least 1."
-            raise InputError(msg)
+def write_audit_report(page: AuditPage, record: AuditRecord, folder: Path) -> list[Path]:
+    """Write the page, the JSON file, the figures and the drafts of an audit; return their paths."""
+    drafts = [*write_markdown_drafts(page, record, folder), write_atrs(page, record, folder)]
+    counts = ", ".join(f"{path.name}: {count_open_fields(path)}" for path in drafts)
+    path = write_audit_page(page, record, folder, f"fields to complete by a person: {counts}")
+    figures = [folder / "figures"] if (folder / "figures").is_dir() else []
+    return [path, *figures, write_audit_json(record, folder), *drafts]
 
 
-def write_audit_page(report: AuditPage, dossier: AuditRecord, folder: Path, open_fields: str) -> Path:
-    """Return the path of an audit's page, its figures drawn beside it."""
-    content = compose_audit(dossier, folder / "figures", report.rows)
-    decision, header = dossier.decision, dossier.header
+def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fields: str) -> Path:
+    """Write the HTML page of an audit and its figures; return the path of the page."""
+    content = compose_audit(record, folder / "figures", page.rows)
+    decision, header = record.decision, record.header
     accepted = decision.approval.reviews if decision.approval else decision.reviews
-    draws = header.get("resampling", {})
+    resampling = header.get("resampling", {})
     write_page(
-        folder / report.file_name,
+        folder / page.file_name,
         "audit.html.j2",
-        title=report.title,
-        about=": ".join(filter(None, (dossier.city, decision.forecaster))),
-        dossier=dossier,
+        title=page.title,
+        about=": ".join(filter(None, (record.city, decision.forecaster))),
+        record=record,
         decision=decision,
         content=content,
-        reasons=tables.plain_reasons(decision),
-        accepted=[defined(check).label.lower() for check in accepted] or ["the decision as it stands"],
+        reasons=tables.full_reasons(decision),
+        accepted=[defined(check).label.lower() for check in accepted] or ["the decision without changes"],
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),
         short=short_reasons(decision),
@@ -83,22 +48,22 @@ def write_audit_page(report: AuditPage, dossier: AuditRecord, folder: Path, open
         baseline=header.get("baseline", "not named"),
         unit=header.get("unit", "count"),
         audited_share=header.get("share"),
-        level=f"{percent(draws['confidence'], 0)}" if draws else "level not known",
-        records=records_in_a_line(dossier.intake) if dossier.intake else "",
-        governance=_governance(dossier),
-        settings=settings_text(dossier.settings),
+        confidence=f"{percent(resampling['confidence'], 0)}" if resampling else "confidence not available",
+        records=records_summary(record.intake) if record.intake else "",
+        governance=_governance(record),
+        settings=settings_text(record.settings),
         open_fields=open_fields,
         icons=ICONS,
         caveat=CAVEAT,
-        scope=f"{SCOPE[0].upper()}{SCOPE[1:]}.",
+        scope=sentence(SCOPE),
         research_only=RESEARCH_ONLY,
     )
-    return folder / report.file_name
+    return folder / page.file_name
 
 
-def _governance(dossier: AuditRecord) -> dict[str, str]:
-    """Return the fields of governance in words; an empty list of tainted periods says that none are known."""
-    plain = dossier.governance.to_dict()
-    spans = [f"{one['start']} to {one['end']}: {one['why']}" for one in plain.pop("tainted_periods")]
-    none = "none known" if dossier.header.get("governance") else ""
-    return {name: value or "" for name, value in plain.items()} | {"tainted_periods": "; ".join(spans) or none}
+def _governance(record: AuditRecord) -> dict[str, str]:
+    """Return the fields of governance as text; an empty list of tainted periods means that none are known."""
+    fields = record.governance.to_dict()
+    spans = [f"{one['start']} to {one['end']}: {one['why']}" for one in fields.pop("tainted_periods")]
+    none = "none known" if record.header.get("governance") else ""
+    return {name: value or "" for name, value in fields.items()} | {"tainted_periods": "; ".join(spans) or none}

@@ -1,1 +1,1 @@
-"""The page of a comparison: leaderboard, figures, tables for a paper."""
+"""The comparison page: leaderboard, paired tests, calibration, and a LaTeX table for papers."""

@@ -1,6 +1,9 @@
-"""The leaderboard of a comparison: a row for every forecaster, those that could not run and the bounds included."""
+"""The leaderboard of a comparison, as a DataFrame and as a LaTeX table for papers.
 
-from collections.abc import Mapping
+It includes the forecasters that did not run and the bounds (noise floor, true intensity, oracle).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +29,7 @@ SCORES: Final = (
     "coverage_90",
     "displacement_05",
 )
-_WITH_ENDS: Final = ("deviance", "hit_rate_05", "sum_ratio")
+_WITH_INTERVALS: Final = ("deviance", "hit_rate_05", "sum_ratio")
 _COSTS: Final = (
     "fits",
     "forecasts",
@@ -39,48 +42,36 @@ _COSTS: Final = (
 
 
 @dataclass(frozen=True)
-class Field:
-    """Who takes part in a comparison.
-
-    Parameters
-    ----------
-    baseline : str
-        Skill is measured against this forecaster.
-    ceilings : tuple of str
-        Forecasters that know the truth of a simulated city; they are shown with the bounds.
-    recipes : mapping of str to str
-        Fingerprint of each forecaster's recipe.
-    costs : mapping of str to Cost or None
-        What its forecasts cost; None where that was not kept.
-    not_run : mapping of str to str
-        Why a forecaster could not run.
-    """
+class Participants:
+    """The forecasters of a comparison: baseline, recipes, computing cost and those that did not run."""
 
     baseline: str
-    ceilings: tuple[str, ...]
-    recipes: Mapping[str, str]
-    costs: Mapping[str, Cost | None]
-    not_run: Mapping[str, str]
+    ceilings: tuple[str, ...]  # know the true rates of a simulated city; shown with the bounds
+    recipes: Mapping[str, str]  # fingerprint of each recipe
+    costs: Mapping[str, Cost | None]  # None if the cost is not known
+    not_run: Mapping[str, str]  # reason
 
 
-def leaderboard(scores: ScoreTable, skill: pd.DataFrame, confidence: pd.DataFrame, field: Field) -> pd.DataFrame:
-    """Return the forecasters side by side over all crime types, best deviance first at each lead."""
+def leaderboard(
+    scores: ScoreTable, skill: pd.DataFrame, confidence: pd.DataFrame, participants: Participants
+) -> pd.DataFrame:
+    """Return one row per forecaster and lead with its scores over all crime types, best deviance first."""
     pooled = scores.summarise(by=("forecaster", "lead"))
     parts = []
     for lead in sorted(map(int, pooled["lead"].unique())):
         wide = _scores(pooled[pooled["lead"] == lead])
-        wide = _judged(wide, _pool(skill, lead), _pool(confidence, lead), field)
-        parts.append(_finished(wide, field).assign(lead=lead)[_order()])
+        wide = _add_skill(wide, _pool(skill, lead), _pool(confidence, lead), participants)
+        parts.append(_add_cost(wide, participants).assign(lead=lead)[_column_order()])
     return pd.concat(parts, ignore_index=True)
 
 
-def cost_table(field: Field) -> pd.DataFrame:
-    """Return what the forecasts of each forecaster cost, as measured when they were made."""
-    rows = {name: {} if cost is None else cost.to_dict() for name, cost in field.costs.items()}
-    rows |= {name: {} for name in field.not_run}
+def cost_table(participants: Participants) -> pd.DataFrame:
+    """Return the computing cost of each forecaster, measured when its forecasts were made."""
+    rows = {name: {} if cost is None else cost.to_dict() for name, cost in participants.costs.items()}
+    rows |= {name: {} for name in participants.not_run}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COSTS)).astype(float)
     table = table.reset_index(names="forecaster")
-    return table.assign(did_not_run=[field.not_run.get(name, "") for name in table["forecaster"]])
+    return table.assign(did_not_run=[participants.not_run.get(name, "") for name in table["forecaster"]])
 
 
 def _pool(table: pd.DataFrame, lead: int) -> pd.DataFrame:
@@ -89,49 +80,171 @@ def _pool(table: pd.DataFrame, lead: int) -> pd.DataFrame:
 
 
 def _scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the pooled scores of one lead, one row a forecaster or bound."""
+    """Return the pooled scores of one lead, one row per forecaster or bound."""
     wide = rows.pivot_table(index="forecaster", columns="score", values="value").reindex(columns=list(SCORES))
     for end in ("low", "high"):
         ends = rows.pivot_table(index="forecaster", columns="score", values=end, dropna=False)
-        ends = ends.reindex(index=wide.index, columns=list(_WITH_ENDS))
-        wide = wide.join(ends.rename(columns={name: f"{name}_{end}" for name in _WITH_ENDS}))
+        ends = ends.reindex(index=wide.index, columns=list(_WITH_INTERVALS))
+        wide = wide.join(ends.rename(columns={name: f"{name}_{end}" for name in _WITH_INTERVALS}))
     return wide
 
 
-def _judged(wide: pd.DataFrame, skill: pd.DataFrame, confidence: pd.DataFrame, field: Field) -> pd.DataFrame:
-    """Return scores with skills, verdicts and who may be the best, by deviance; bounds from the nearest on."""
+def _add_skill(
+    wide: pd.DataFrame, skill: pd.DataFrame, confidence: pd.DataFrame, participants: Participants
+) -> pd.DataFrame:
+    """Add skill, verdict and membership of the model confidence set; sort by deviance."""
     wide = wide.join(skill.rename(columns={"low": "skill_low", "high": "skill_high"}))
     wide = wide.join(confidence.rename(columns={"p_value": "confidence_p_value", "inside": "in_confidence_set"}))
     bound = ~wide.index.isin(confidence.index)
     wide["kind"] = np.where(bound, BOUND, FORECASTER)
-    wide["verdict"] = wide["verdict"].mask(bound | (wide.index == field.baseline), "")
-    wide.loc[field.baseline, ["skill_low", "skill_high", "p_value"]] = np.nan
-    truth = skill["skill"].reindex(list(field.ceilings)).max()
-    known = wide.index.isin(list(field.recipes))
+    wide["verdict"] = wide["verdict"].mask(bound | (wide.index == participants.baseline), "")
+    wide.loc[participants.baseline, ["skill_low", "skill_high", "p_value"]] = np.nan
+    truth = skill["skill"].reindex(list(participants.ceilings)).max()
+    known = wide.index.isin(list(participants.recipes))
     wide["attained"] = (wide["skill"] / truth).where(known) if truth > 0 else np.nan
     order = wide["deviance"].where(~bound, -wide["deviance"])
     return wide.assign(order=order).sort_values("order", kind="stable").drop(columns="order")
 
 
-def _finished(wide: pd.DataFrame, field: Field) -> pd.DataFrame:
-    """Return the rows in the order in which they are shown, with costs, recipes and those that could not run."""
-    names = list(field.not_run)
-    absent = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "verdict": ""})
-    table = pd.concat([wide.reset_index(names="forecaster"), absent], ignore_index=True)
-    table = table.merge(cost_table(field).drop(columns="did_not_run"), on="forecaster", how="left")
+def _add_cost(wide: pd.DataFrame, participants: Participants) -> pd.DataFrame:
+    """Add cost, recipes and the forecasters that did not run; put the rows into the order of the page."""
+    names = list(participants.not_run)
+    not_run = pd.DataFrame({"forecaster": names, "kind": NOT_RUN, "verdict": ""})
+    table = pd.concat([wide.reset_index(names="forecaster"), not_run], ignore_index=True)
+    table = table.merge(cost_table(participants).drop(columns="did_not_run"), on="forecaster", how="left")
     table["in_confidence_set"] = table["in_confidence_set"].astype("boolean")
-    for name, known in (("recipe", field.recipes), ("did_not_run", field.not_run)):
+    for name, known in (("recipe", participants.recipes), ("did_not_run", participants.not_run)):
         table[name] = [known.get(forecaster, "") for forecaster in table["forecaster"]]
     place = table["kind"].map({FORECASTER: 0, NOT_RUN: 1, BOUND: 2})
     return table.assign(place=place).sort_values("place", kind="stable", ignore_index=True)
 
 
-def _order() -> list[str]:
-    scores = [name for score in SCORES for name in (score, *_ends(score))]
+def _column_order() -> list[str]:
+    scores = [name for score in SCORES for name in (score, *_interval_columns(score))]
     skill = ["skill", "skill_low", "skill_high", "p_value", "verdict", "attained"]
-    judged = ["in_confidence_set", "confidence_p_value", "n"]
-    return ["lead", "forecaster", "kind", *scores, *skill, *judged, *_COSTS, "recipe", "did_not_run"]
+    confidence = ["in_confidence_set", "confidence_p_value", "n"]
+    return ["lead", "forecaster", "kind", *scores, *skill, *confidence, *_COSTS, "recipe", "did_not_run"]
 
 
-def _ends(score: str) -> tuple[str, ...]:
-    return (f"{score}_low", f"{score}_high") if score in _WITH_ENDS else ()
+def _interval_columns(score: str) -> tuple[str, ...]:
+    return (f"{score}_low", f"{score}_high") if score in _WITH_INTERVALS else ()
+
+
+_LATEX_ESCAPES: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        '"': r"\textquotedbl{}",
+        "|": r"\textbar{}",
+    }
+)
+_LATEX_MISSING: Final = "--"
+
+
+@dataclass(frozen=True)
+class _LatexColumn:
+    """A LaTeX column: score, heading, digits, and direction (-1: smaller is better, 0: nearest to 1 is best)."""
+
+    score: str
+    head: str
+    digits: int
+    better: int
+    scale: float = 1.0
+
+    def text(self, value: float) -> str:
+        return f"{self.scale * value:.{self.digits}f}" if np.isfinite(value) else _LATEX_MISSING
+
+    def distance(self, value: float) -> float:
+        """Return the distance of a value, as printed, from the best possible value."""
+        shown = float(self.text(value)) if np.isfinite(value) else np.inf
+        return abs(shown - self.scale) if self.better == 0 else -self.better * shown if np.isfinite(shown) else np.inf
+
+
+_LATEX_COLUMNS: Final = (
+    _LatexColumn("deviance", "Deviance", 4, -1),
+    _LatexColumn("skill", r"Skill, \%", 2, 1, 100.0),
+    _LatexColumn("log_score", "Log score", 4, -1),
+    _LatexColumn("crps", "CRPS", 4, -1),
+    _LatexColumn("hit_rate_05", r"Captured 5\,\%", 1, 1, 100.0),
+    _LatexColumn("pai_area", "PAI area", 3, 1),
+    _LatexColumn("sum_ratio", "Exp./rec.", 3, 0),
+)
+
+
+def escape_latex(text: str) -> str:
+    r"""Return text that LaTeX prints unchanged."""
+    return text.translate(_LATEX_ESCAPES)
+
+
+def latex_table(board: pd.DataFrame, baseline: str, protocol: str, ties: Collection[str] = ()) -> str:
+    """Return a LaTeX table (booktabs) of the forecasters at the first lead, over all crime types."""
+    rows = board[board["lead"] == board["lead"].min()]
+    best = {
+        column.score: min(column.distance(value) for value in rows.loc[rows["kind"] == FORECASTER, column.score])
+        for column in _LATEX_COLUMNS
+    }
+    width = len(_LATEX_COLUMNS) + 3
+    lines = [
+        r"% Needs \usepackage{booktabs}.",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{_latex_caption(protocol, baseline, rows)}}}",
+        r"  \label{tab:comparison}",
+        rf"  \begin{{tabular}}{{l{'r' * (width - 1)}}}",
+        r"    \toprule",
+        rf"    Method & {' & '.join(column.head for column in _LATEX_COLUMNS)} & Set & Fit, s \\",
+        r"    \midrule",
+    ]
+    for kind in (FORECASTER, NOT_RUN, BOUND):
+        own = rows[rows["kind"] == kind]
+        lines += [r"    \midrule"] if kind == BOUND and len(own) else []
+        lines += [f"    {_latex_row(row, best, ties, width)} \\\\" for row in own.to_dict("records")]
+    return "\n".join([*lines, r"    \bottomrule", r"  \end{tabular}", r"\end{table}", ""])
+
+
+def _latex_caption(protocol: str, baseline: str, rows: pd.DataFrame) -> str:
+    lead = int(rows["lead"].iloc[0])
+    few = rows.loc[rows["kind"] == FORECASTER, "confidence_p_value"].isna().all()
+    all_inside = " (too few periods to exclude any)" if few else ""
+    return (
+        f"Forecasts {lead} period{'s' if lead > 1 else ''} ahead, all crime types. {escape_latex(protocol)} Skill: "
+        f"share of the deviance of {escape_latex(baseline)} removed, with its interval. Captured: share of crime on 5"
+        rf"\,\% of the area. Exp./rec.: expected divided by recorded crimes. Bold: best of a column. Asterisk: "
+        "deviance not different from the best (Holm-adjusted). Set: member of the 90"
+        rf"\,\% model confidence set{all_inside}. Fit, s: CPU seconds per fit. Rows below the line are bounds, not "
+        "forecasters."
+    )
+
+
+def _latex_row(row: dict[str, float | str], best: dict[str, float], ties: Collection[str], width: int) -> str:
+    name = escape_latex(str(row["forecaster"]))
+    if row["kind"] == NOT_RUN:
+        reason = f"did not run: {escape_latex(str(row['did_not_run']))}"
+        return rf"{name} & \multicolumn{{{width - 1}}}{{p{{0.65\linewidth}}}}{{{reason}}}"
+    mark = "$^{*}$" if row["forecaster"] in ties else ""
+    cells = [_latex_cell(column, row, best[column.score]) for column in _LATEX_COLUMNS]
+    inside = {True: "yes", False: "no"}.get(row["in_confidence_set"], "")  # type: ignore[call-overload]
+    fits = float(row["fits"])
+    seconds = f"{float(row['fit_cpu_seconds']) / fits:.2f}" if fits > 0 else _LATEX_MISSING
+    return " & ".join([name + mark, *cells, inside, seconds])
+
+
+def _latex_cell(column: _LatexColumn, row: dict[str, float | str], best: float) -> str:
+    value = float(row[column.score])
+    text = column.text(value)
+    if row["kind"] == FORECASTER and column.distance(value) == best < np.inf:
+        text = rf"\textbf{{{text}}}"
+    low, high = (float(row.get(f"{column.score}_{end}", np.nan)) for end in ("low", "high"))
+    if column.score == "skill" and np.isfinite(low):
+        text = f"{text} [{column.text(low)}, {column.text(high)}]"
+    return text

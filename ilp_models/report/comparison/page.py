@@ -1,4 +1,4 @@
-"""The page of a comparison: one HTML file that needs no network, no script and no other file."""
+"""Write the comparison page and the LaTeX table of a comparison of forecasters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,48 +6,108 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.disclaimers import CAVEAT
-from ilp_models.domain.grid import parent_labels
-from ilp_models.report.comparison import figures as draw
-from ilp_models.report.comparison.content import ComparisonEvidence
-from ilp_models.report.comparison.latex import latex_table
-from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN
-from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties_of
-from ilp_models.report.content import FigureFile
-from ilp_models.report.figures import draw_hit_curves
-from ilp_models.report.formatting import percent
-from ilp_models.report.maps import MapGround, draw_difference
-from ilp_models.report.page import write_page, write_whole
+from ilp_models.domain.grid import Grid
+from ilp_models.report.comparison import figures as plot
+from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, latex_table
+from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties
+from ilp_models.report.formatting import percent, percent_interval
+from ilp_models.report.maps import MapGeometry, plot_difference
+from ilp_models.report.page import FigureFile, write_page, write_text_file
+from ilp_models.report.plots import plot_hit_curves, plot_skill, save_figure
 
-_UNADJUSTED: Final = "before adjustment for the number of comparisons"
+_UNADJUSTED: Final = "not adjusted for the number of comparisons"
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """Description of a forecaster: class, documentation, settings, recipe and source of its forecasts."""
+
+    name: str
+    kind: str  # dotted name of its class; empty if only stored forecasts are known
+    about: tuple[str, ...]  # paragraphs
+    settings: Mapping[str, str]  # by dotted name
+    recipe: str  # fingerprint
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class TopTwo:
+    """Where the two best forecasters differ: first minus second, one value per cell."""
+
+    first: str
+    second: str
+    grid: Grid
+    expected: npt.NDArray[np.float64]  # crimes per cell and period, sum over types, mean over periods
+    deviance: npt.NDArray[np.float64]  # mean over crime types and periods
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonEvidence:
+    """Inputs of the comparison page; the page shows nothing else."""
+
+    city: str
+    data: str  # the records in one line
+    protocol: str  # how the backtest scored
+    baseline: str
+    leaderboard: pd.DataFrame
+    skill: pd.DataFrame  # forecaster, lead, crime_type, skill, low, high, p_value, verdict, n
+    seasons: pd.DataFrame  # the same with season
+    pairs: pd.DataFrame  # forecaster, other, lead, crime_type, difference, low, high, p_value, holm, verdict
+    ranks: pd.DataFrame | None  # forecaster, mean_rank, group, best first; None for one forecaster
+    critical_difference: float  # NaN with too few blocks
+    rank_p_value: float  # of Friedman's test
+    blocks: int  # blocks of periods that were ranked
+    hit_curves: pd.DataFrame  # forecaster, lead, crime_type, share, hit_rate, oracle
+    calibration: pd.DataFrame
+    pit: pd.DataFrame
+    coverage: pd.DataFrame
+    consistency: pd.DataFrame
+    top_two: TopTwo | None
+    cards: tuple[MethodCard, ...]
+    provenance: Mapping[str, str]
+    command: str  # that repeats the run
+    attribution: str
+
+    @property
+    def lead(self) -> int:
+        """The first lead; figures and most tables show this lead only."""
+        return int(self.leaderboard["lead"].min())
+
+    @property
+    def forecasters(self) -> tuple[str, ...]:
+        """The forecasters with scores at the first lead, best deviance first, without bounds."""
+        rows = self.leaderboard[(self.leaderboard["lead"] == self.lead) & (self.leaderboard["kind"] == "forecaster")]
+        return tuple(rows["forecaster"])
 
 
 @dataclass(frozen=True)
 class ComparisonReport:
-    """How the page of a comparison is titled and called.
+    """Settings of the comparison page.
 
     Parameters
     ----------
     title : str, default "Comparison of forecasting methods"
         Heading of the page.
     file_name : str, default "comparison.html"
-        Name of the page in the folder of the run.
+        File name in the run folder.
     """
 
     title: str = "Comparison of forecasting methods"
     file_name: str = "comparison.html"
 
     def write(self, folder: Path, evidence: ComparisonEvidence) -> list[Path]:
-        """Return the page, the LaTeX table and the folder of figures."""
+        """Write the page, the LaTeX table and the figures; return their paths."""
         lead = evidence.lead
-        ties = ties_of(evidence.forecasters[0], evidence.pairs, lead)
+        best_ties = ties(evidence.forecasters[0], evidence.pairs, lead)
         board = evidence.leaderboard[evidence.leaderboard["lead"] == lead]
         ranked = board[board["kind"] == FORECASTER].set_index("forecaster")["deviance"]
-        figures = _draw(evidence, folder / "figures")
-        text = latex_table(evidence.leaderboard, evidence.baseline, evidence.protocol, ties)
-        table = write_whole(folder / "table.tex", text)
+        figures = _figures(evidence, folder / "figures")
+        latex = latex_table(evidence.leaderboard, evidence.baseline, evidence.protocol, best_ties)
+        table = write_text_file(folder / "table.tex", latex)
         write_page(
             folder / self.file_name,
             "comparison.html.j2",
@@ -57,8 +117,8 @@ class ComparisonReport:
             summary=summary(evidence),
             board={kind: board[board["kind"] == kind].to_dict("records") for kind in (FORECASTER, NOT_RUN, BOUND)},
             pairs=pair_matrix(evidence.pairs, ranked, lead),
-            skills=skill_matrices(evidence.skill, evidence.seasons, _shown(board), lead),
-            consistency=consistency_matrix(evidence.consistency, _shown(board), lead),
+            skills=skill_matrices(evidence.skill, evidence.seasons, _scored(board), lead),
+            consistency=consistency_matrix(evidence.consistency, _scored(board), lead),
             costs=board.set_index("forecaster").to_dict("index"),
             caveat=CAVEAT,
         )
@@ -66,67 +126,72 @@ class ComparisonReport:
 
 
 def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
-    """Return what the comparison came to, in sentences."""
+    """Return the result of the comparison in sentences, the best method first."""
     board = evidence.leaderboard[evidence.leaderboard["lead"] == evidence.lead]
     rows = board[board["kind"] == FORECASTER]
     best = rows.iloc[0]
-    ties = ties_of(str(best["forecaster"]), evidence.pairs, evidence.lead)
-    over = f": skill {_skill_words(best)} over {evidence.baseline}" if best["forecaster"] != evidence.baseline else ""
-    sentences = [f"{best['forecaster']} has the smallest deviance{over}."]
+    best_ties = ties(str(best["forecaster"]), evidence.pairs, evidence.lead)
+    skill = ""
+    if best["forecaster"] != evidence.baseline:
+        skill = f": skill {_skill_text(best)} compared with {evidence.baseline}"
+    sentences = [f"{best['forecaster']} has the smallest forecast error (deviance){skill}."]
     others = len(rows) - 1
     if others:
-        told = f"{others - len(ties)} of {others} others were told apart from it by paired tests adjusted for all pairs"
-        sentences.append(f"{told}; ties with it: {', '.join(ties)}." if ties else f"{told}; nobody ties with it.")
-        sentences.append(_confidence_words(rows))
-    for verdict, words in (("better", "better than"), ("tie", "not told apart from"), ("worse", "worse than")):
+        worse = f"It differs from {others - len(best_ties)} of {others} other methods (paired tests, Holm-adjusted)"
+        sentences.append(
+            f"{worse}; it ties with {', '.join(best_ties)}." if best_ties else f"{worse}; there is no tie."
+        )
+        sentences.append(_confidence_set_text(rows))
+    for verdict, phrase in (("better", "better than"), ("tie", "no difference from"), ("worse", "worse than")):
         names = rows.loc[(rows["verdict"] == verdict), "forecaster"]
         if len(names):
-            sentences.append(f"{words.capitalize()} {evidence.baseline}, {_UNADJUSTED}: {', '.join(names)}.")
-    absent = board.loc[board["kind"] == NOT_RUN, "forecaster"]
-    return (*sentences, f"Did not run: {', '.join(absent)}.") if len(absent) else tuple(sentences)
+            sentences.append(f"{phrase.capitalize()} {evidence.baseline}, {_UNADJUSTED}: {', '.join(names)}.")
+    not_run = board.loc[board["kind"] == NOT_RUN, "forecaster"]
+    return (*sentences, f"Did not run: {', '.join(not_run)}.") if len(not_run) else tuple(sentences)
 
 
-def _confidence_words(rows: pd.DataFrame) -> str:
+def _confidence_set_text(rows: pd.DataFrame) -> str:
     if rows["confidence_p_value"].isna().all():
-        return "There are too few periods to leave any out of the 90 % model confidence set."
+        return "There are too few periods to exclude any method from the 90 % model confidence set."
     inside = rows.loc[rows["in_confidence_set"].eq(other=True), "forecaster"]
-    return f"The 90 % model confidence set holds {len(inside)} of {len(rows)}: {', '.join(inside)}."
+    return f"The 90 % model confidence set contains {len(inside)} of {len(rows)} methods: {', '.join(inside)}."
 
 
-def _skill_words(row: pd.Series) -> str:
-    value = percent(row["skill"], 2, sign=True)
-    if not np.isfinite(row["skill_low"]):
-        return f"{value} (too few periods for an interval)"
-    return f"{value} [{percent(row['skill_low'], 2, sign=True)}, {percent(row['skill_high'], 2, sign=True)}]"
+def _skill_text(row: pd.Series) -> str:
+    ends = percent_interval(row["skill_low"], row["skill_high"], 2, sign=True)
+    return f"{percent(row['skill'], 2, sign=True)} {ends or '(too few periods for an interval)'}"
 
 
-def _shown(board: pd.DataFrame) -> tuple[str, ...]:
-    """Return the forecasters, then those that know the truth of a simulated city; the bounds have no forecasts."""
+def _scored(board: pd.DataFrame) -> tuple[str, ...]:
+    """Return the forecasters, then those that know the truth of a simulated city; other bounds have no forecasts."""
     bounds = board[(board["kind"] == BOUND) & (board["recipe"] != "")]
     return (*board.loc[board["kind"] == FORECASTER, "forecaster"], *bounds["forecaster"])
 
 
-def _draw(evidence: ComparisonEvidence, folder: Path) -> Mapping[str, FigureFile]:
-    """Draw the figures, and return them with the words that stand for them."""
+def _figures(evidence: ComparisonEvidence, folder: Path) -> Mapping[str, FigureFile]:
     lead, names = evidence.lead, evidence.forecasters
     board = evidence.leaderboard[evidence.leaderboard["lead"] == lead]
-    curves = _near(evidence.hit_curves, evidence)
-    skills = FigureFile(
-        draw.draw_skills(folder / "skill.png", board[board["forecaster"].isin(names)], evidence.baseline),
-        f"Skill of each forecaster over {evidence.baseline} with its interval; the table below gives the numbers.",
-        f"Skill with its interval. A verdict other than tie needs interval and paired test to say so, {_UNADJUSTED}.",
-    )
-    hits = FigureFile(
-        draw_hit_curves(folder / "hit-curves.png", curves, names[0]),
-        "Curves of the share of events caught against the share of land flagged, a line a forecaster.",
-        "Hit curves, all types, each type ranked on its own; the best forecaster is drawn boldly. Read differences "
-        "from the tables: lines this close mean little.",
-    )
-    shown = {"skill": skills, "hits": hits, **_calibration(evidence, folder)}
-    return shown | _ranks(evidence, folder) | _maps(evidence, folder)
+    rows = board[board["forecaster"].isin(names)].drop(columns="lead")
+    skill = plot_skill(rows.rename(columns={"skill_low": "low", "skill_high": "high"}), evidence.baseline)
+    curves = plot_hit_curves(_first_lead(evidence.hit_curves, evidence), names[0])
+    figures = {
+        "skill": FigureFile(
+            save_figure(skill, folder / "skill.png", "Skill over the baseline"),
+            f"Skill of each forecaster over {evidence.baseline} with its interval; the table below has the numbers.",
+            "Skill with its interval. Better or worse: the interval and the paired test both show a difference, "
+            f"{_UNADJUSTED}.",
+        ),
+        "hits": FigureFile(
+            save_figure(curves, folder / "hit-curves.png", "Hit curves"),
+            "Curves of the share of crime captured against the share of area flagged, one line per forecaster.",
+            "Hit curves, all types, each type ranked on its own. The bold line is the best forecaster. If lines are "
+            "this close, use the tables to compare methods.",
+        ),
+    }
+    return figures | _calibration(evidence, folder) | _ranks(evidence, folder) | _maps(evidence, folder)
 
 
-def _near(table: pd.DataFrame, evidence: ComparisonEvidence) -> pd.DataFrame:
+def _first_lead(table: pd.DataFrame, evidence: ComparisonEvidence) -> pd.DataFrame:
     """Return the rows of the first lead, the forecasters in the order of the leaderboard."""
     place = {name: index for index, name in enumerate(evidence.forecasters)}
     rows = table[(table["lead"] == evidence.lead) & table["forecaster"].isin(list(place))]
@@ -135,64 +200,71 @@ def _near(table: pd.DataFrame, evidence: ComparisonEvidence) -> pd.DataFrame:
 
 def _calibration(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
     names = evidence.forecasters
-    reliability = FigureFile(
-        draw.draw_reliability(folder / "reliability.png", _near(evidence.calibration, evidence), names),
-        "Ratio of mean counts to mean forecasts in bins of risk, a panel a forecaster.",
-        "Reliability, all types: what happened over what was expected, in bins of equally many units by risk. On the "
-        "line what was expected happened. Bars are intervals.",
-    )
-    pit = FigureFile(
-        draw.draw_pit(folder / "pit.png", _near(evidence.pit, evidence), names),
-        "Histograms of where counts fell in their forecast distributions, a panel a forecaster.",
-        "PIT histograms, all types: flat at the line where distributions are right, a U where they are too narrow, a "
-        "hill where too wide, a slope where the level is off. Bars are intervals.",
-    )
-    coverage = FigureFile(
-        draw.draw_coverage(folder / "coverage.png", _near(evidence.coverage, evidence), names),
-        "Share of counts below forecast quantiles less their levels by decile of risk, a panel a forecaster.",
-        "Coverage by decile of risk, all types: how far the share of counts below each quantile (5, 25, 50, 75, 95 %) "
-        "lies off its level, in percentage points; the band is 2 points wide on either side. Of counts equal to a "
-        "quantile the part is taken with which a right forecast meets its level exactly.",
-    )
-    return {"reliability": reliability, "pit": pit, "coverage": coverage}
+    reliability = plot.plot_reliability(_first_lead(evidence.calibration, evidence), names)
+    pit = plot.plot_pit(_first_lead(evidence.pit, evidence), names)
+    coverage = plot.plot_coverage(_first_lead(evidence.coverage, evidence), names)
+    return {
+        "reliability": FigureFile(
+            save_figure(reliability, folder / "reliability.png", "Reliability"),
+            "Recorded divided by expected crimes in bins of risk, one panel per forecaster.",
+            "Reliability, all types: recorded divided by expected crimes, in bins of equal size by risk. On the line: "
+            "as many as expected. Below it: too many were expected. Bars are intervals.",
+        ),
+        "pit": FigureFile(
+            save_figure(pit, folder / "pit.png", "PIT"),
+            "Histograms of the position of recorded counts in their forecast distributions, one panel per forecaster.",
+            "PIT histograms (probability integral transform), all types. Flat at the line: the distributions are "
+            "right. U shape: too narrow. Hill: too wide. Slope: expected crimes are too high or too low. Bars are "
+            "intervals.",
+        ),
+        "coverage": FigureFile(
+            save_figure(coverage, folder / "coverage.png", "Coverage"),
+            "Share of counts below forecast quantiles minus the nominal level, by decile of risk, one panel per "
+            "forecaster.",
+            "Quantile coverage by decile of risk, all types: share of counts below each quantile (5, 25, 50, 75, 95 "
+            "%) minus its nominal level, in percentage points. The band is 2 points wide on each side. A count equal "
+            "to a quantile counts in part, so that a correct forecast meets each level exactly.",
+        ),
+    }
 
 
 def _ranks(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
     if evidence.ranks is None:
         return {}
-    path = folder / "critical-difference.png"
-    draw.draw_critical_difference(path, evidence.ranks, evidence.critical_difference, evidence.blocks)
+    figure = plot.plot_mean_ranks(evidence.ranks, evidence.critical_difference, evidence.blocks)
+    path = save_figure(figure, folder / "critical-difference.png", "Critical difference of mean ranks")
     ranks = ", ".join(f"{row.forecaster} {row.mean_rank:.2f}" for row in evidence.ranks.itertuples())
     return {
         "ranks": FigureFile(
             path,
             f"Mean ranks of the forecasters: {ranks}.",
             f"Mean ranks by deviance over {evidence.blocks} blocks of periods (1 is best). A bar joins forecasters "
-            f"that were not told apart (Nemenyi's critical difference); Friedman's p = {evidence.rank_p_value:.2g}.",
+            f"without a significant difference (Nemenyi); Friedman's p = {evidence.rank_p_value:.2g}.",
         )
     }
 
 
 def _maps(evidence: ComparisonEvidence, folder: Path) -> dict[str, FigureFile]:
-    rivals = evidence.rivals
-    if rivals is None:
+    top = evidence.top_two
+    if top is None:
         return {}
-    ground = MapGround.from_cells(rivals.grid.geometry, parent_labels(rivals.grid))
-    versus = f"{rivals.first} less {rivals.second}"
-    expected, deviance = folder / "difference-forecast.png", folder / "difference-deviance.png"
-    draw_difference(expected, ground, rivals.expected, f"Forecast: {versus}", "expected events per cell and period")
-    draw_difference(deviance, ground, rivals.deviance, f"Deviance: {versus}", "mean deviance of a unit")
-    wins = percent(float((rivals.deviance < 0).mean()), 0)
+    geometry = MapGeometry.from_grid(top.grid)
+    versus = f"{top.first} minus {top.second}"
+    titles = f"Forecast: {versus}", f"Deviance: {versus}"
+    expected = plot_difference(geometry, top.expected, titles[0], "expected crimes per cell and period")
+    deviance = plot_difference(geometry, top.deviance, titles[1], "mean deviance per cell and period")
+    wins = percent(float((top.deviance < 0).mean()), 0)
     return {
         "expected": FigureFile(
-            expected,
-            f"Map of the difference in expected events, {versus}, one colour a cell.",
-            f"Red: {rivals.first} expects more; blue: {rivals.second} does. Sum over crime types, mean over periods.",
+            save_figure(expected, folder / "difference-forecast.png", titles[0]),
+            f"Map of the difference in expected crimes, {versus}, one colour per cell.",
+            f"Red: {top.first} expects more crimes. Blue: {top.second} expects more. Sum over crime types, mean over "
+            "periods.",
         ),
         "deviance": FigureFile(
-            deviance,
-            f"Map of the difference in deviance, {versus}, one colour a cell.",
-            f"Blue: {rivals.first} was closer; red: {rivals.second} was. {rivals.first} was closer in {wins} of the "
-            "cells; a single cell is mostly chance, so look for regions.",
+            save_figure(deviance, folder / "difference-deviance.png", titles[1]),
+            f"Map of the difference in deviance, {versus}, one colour per cell.",
+            f"Blue: the forecast of {top.first} was closer. Red: {top.second} was closer. {top.first} was closer in "
+            f"{wins} of the cells. A single cell is mostly chance; look for larger areas.",
         ),
     }

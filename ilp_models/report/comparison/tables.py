@@ -1,4 +1,4 @@
-"""The tables of a comparison's page: who was told apart from whom, and skill by crime type, lead and season."""
+"""Tables of the comparison page: paired tests, skill by crime type, lead and season, and consistency tests."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,24 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.scores import ALL
-from ilp_models.report.formatting import kind_words, percent
+from ilp_models.report.formatting import crime_type_label, percent
 
-_TURNED: Final = {"better": "worse", "worse": "better", "tie": "tie"}
+_OPPOSITE: Final = {"better": "worse", "worse": "better", "tie": "tie"}
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell of a table.
-
-    Parameters
-    ----------
-    text : str
-        The number.
-    verdict : str
-        ``better``, ``worse``, ``tie`` or empty.
-    note : str
-        Its interval and test, shown on hovering and read out.
-    """
+class MatrixCell:
+    """A number with its verdict (``better``, ``worse``, ``tie`` or empty) and a note with interval and test."""
 
     text: str
     verdict: str = ""
@@ -34,25 +24,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A table of forecasters by something.
-
-    Parameters
-    ----------
-    title : str
-        Caption.
-    columns : tuple of str
-        Heads.
-    rows : tuple of (str, tuple of Cell)
-        Name of the forecaster and its cells.
-    """
+    """A table with one row per forecaster."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
 
 
-def told_apart(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return every ordered pair of forecasters over all crime types, each seen from both sides."""
+def pair_results(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the paired test of every ordered pair of forecasters over all crime types."""
     found = {}
     for row in pairs[(pairs["lead"] == lead) & (pairs["crime_type"] == ALL)].to_dict("records"):
         one, other = str(row["forecaster"]), str(row["other"])
@@ -62,32 +42,36 @@ def told_apart(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[str
             "low": -row["high"],
             "high": -row["low"],
             "holm": row["holm"],
-            "verdict": _TURNED[str(row["verdict"])],
+            "verdict": _OPPOSITE[str(row["verdict"])],
         }
     return found
 
 
-def ties_of(best: str, pairs: pd.DataFrame, lead: int) -> tuple[str, ...]:
-    """Return the forecasters that were not told apart from the best."""
-    known = told_apart(pairs, lead)
+def ties(best: str, pairs: pd.DataFrame, lead: int) -> tuple[str, ...]:
+    """Return the forecasters that do not differ from the best."""
+    known = pair_results(pairs, lead)
     return tuple(other for (one, other), pair in known.items() if one == best and pair["verdict"] == "tie")
 
 
 def pair_matrix(pairs: pd.DataFrame, deviance: pd.Series, lead: int) -> Matrix:
-    """Return the share of the column's deviance that the row saves, for every pair."""
-    known = told_apart(pairs, lead)
+    """Return the share of the column's deviance that the row removes, for every pair."""
+    known = pair_results(pairs, lead)
     names = tuple(map(str, deviance.index))
-    rows = [(one, tuple(_pair(known.get((one, other)), float(deviance[other])) for other in names)) for one in names]
-    title = "Share of the column's deviance that the row saves, with the verdict on the row after Holm's adjustment"
+    rows = [
+        (one, tuple(_pair_cell(known.get((one, other)), float(deviance[other])) for other in names)) for one in names
+    ]
+    title = "Share of the column's deviance that the row removes; verdict on the row (Holm-adjusted)"
     return Matrix(title, names, tuple(rows))
 
 
-def _pair(pair: dict[str, Any] | None, deviance: float) -> Cell:
+def _pair_cell(pair: dict[str, Any] | None, deviance: float) -> MatrixCell:
     if pair is None:
-        return Cell("")
+        return MatrixCell("")
     low, high = (percent(-pair[end] / deviance, 2, sign=True) for end in ("high", "low"))
-    note = f"[{low}, {high}], adjusted p = {pair['holm']:.2g}" if np.isfinite(pair["holm"]) else "too few periods"
-    return Cell(percent(-pair["difference"] / deviance, 2, sign=True), str(pair["verdict"]), note)
+    note = (
+        f"interval [{low}, {high}], adjusted p = {pair['holm']:.2g}" if np.isfinite(pair["holm"]) else "too few periods"
+    )
+    return MatrixCell(percent(-pair["difference"] / deviance, 2, sign=True), str(pair["verdict"]), note)
 
 
 def skill_matrices(
@@ -102,47 +86,47 @@ def _skill_matrices(
 ) -> Iterator[Matrix]:
     near = skill[skill["lead"] == lead]
     kinds = [ALL, *(kind for kind in dict.fromkeys(near["crime_type"]) if kind != ALL)]
-    heads = [kind_words(kind) for kind in kinds]
-    yield Matrix("Skill by crime type", tuple(heads), _skills(near, "crime_type", kinds, forecasters))
+    heads = [crime_type_label(kind) for kind in kinds]
+    yield Matrix("Skill by crime type", tuple(heads), _skill_rows(near, "crime_type", kinds, forecasters))
     pooled = skill[skill["crime_type"] == ALL]
     leads = sorted(pooled["lead"].unique())
     if len(leads) > 1:
-        heads = [f"lead {ahead}" for ahead in leads]
-        yield Matrix("Skill by lead, all types", tuple(heads), _skills(pooled, "lead", leads, forecasters))
+        heads = [f"lead {lead_value}" for lead_value in leads]
+        yield Matrix("Skill by lead, all types", tuple(heads), _skill_rows(pooled, "lead", leads, forecasters))
     parts = seasons[(seasons["lead"] == lead) & (seasons["crime_type"] == ALL)]
     names = list(dict.fromkeys(parts["season"]))
-    yield Matrix("Skill by season, all types", tuple(map(str, names)), _skills(parts, "season", names, forecasters))
+    yield Matrix("Skill by season, all types", tuple(map(str, names)), _skill_rows(parts, "season", names, forecasters))
 
 
-def _skills(
+def _skill_rows(
     rows: pd.DataFrame, column: str, values: Sequence[Any], forecasters: Sequence[str]
-) -> tuple[tuple[str, tuple[Cell, ...]], ...]:
+) -> tuple[tuple[str, tuple[MatrixCell, ...]], ...]:
     known = {(row["forecaster"], row[column]): row for row in rows.to_dict("records")}
-    return tuple((name, tuple(_skill(known.get((name, value))) for value in values)) for name in forecasters)
+    return tuple((name, tuple(_skill_cell(known.get((name, value))) for value in values)) for name in forecasters)
 
 
-def _skill(row: Any) -> Cell:
+def _skill_cell(row: Any) -> MatrixCell:
     if row is None or not np.isfinite(row["skill"]):
-        return Cell(percent(float("nan")))
+        return MatrixCell(percent(float("nan")))
     low, high = percent(row["low"], 2, sign=True), percent(row["high"], 2, sign=True)
     few = not np.isfinite(row["low"])
-    note = f"too few periods for an interval ({row['n']})" if few else f"[{low}, {high}], {row['n']} periods"
-    return Cell(percent(row["skill"], 2, sign=True), "" if row["skill"] == 0 else str(row["verdict"]), note)
+    note = f"too few periods for an interval ({row['n']})" if few else f"interval [{low}, {high}], {row['n']} periods"
+    return MatrixCell(percent(row["skill"], 2, sign=True), "" if row["skill"] == 0 else str(row["verdict"]), note)
 
 
 def consistency_matrix(table: pd.DataFrame, forecasters: Sequence[str], lead: int) -> Matrix:
-    """Return how many crime types each test found consistent with each forecaster, and the verdict on their pool."""
+    """Return the verdict of each test on all types together, and the number of consistent crime types."""
     near = table[table["lead"] == lead]
     tests = list(near[["test", "distribution"]].drop_duplicates().itertuples(index=False, name=None))
     groups = dict(tuple(near.groupby(["forecaster", "test", "distribution"], sort=False)))
-    rows = [(name, tuple(_consistent(groups.get((name, *test))) for test in tests)) for name in forecasters]
+    rows = [(name, tuple(_consistency_cell(groups.get((name, *test))) for test in tests)) for name in forecasters]
     heads = tuple(f"{test}, {distribution.replace('_', ' ')}" for test, distribution in tests)
-    return Matrix("Verdict on all types together, and types found consistent", heads, tuple(rows))
+    return Matrix("Verdict on all types together; number of crime types that are consistent", heads, tuple(rows))
 
 
-def _consistent(rows: pd.DataFrame | None) -> Cell:
+def _consistency_cell(rows: pd.DataFrame | None) -> MatrixCell:
     if rows is None:
-        return Cell("")
+        return MatrixCell("")
     pool, types = rows[rows["crime_type"] == ALL], rows[rows["crime_type"] != ALL]
     passed = int((types["verdict"] == "consistent").sum())
     verdict = str(pool["verdict"].iloc[0]) if len(pool) else ""
@@ -151,4 +135,4 @@ def _consistent(rows: pd.DataFrame | None) -> Cell:
         one = pool.iloc[0]
         span = f"{one['quantile_low']:,.4g} to {one['quantile_high']:,.4g}"
         note = f"observed {one['observed']:,.4g}, consistent from {span}"
-    return Cell(f"{verdict}; {passed} of {len(types)}", "tie" if verdict == "consistent" else "worse", note)
+    return MatrixCell(f"{verdict}; {passed} of {len(types)}", "tie" if verdict == "consistent" else "worse", note)

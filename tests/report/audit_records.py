@@ -1,4 +1,4 @@
-"""Dossiers of the small city of tests/audit, with every part or with none."""
+"""Make audit records of the small city of tests/audit, with every part or with none."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,10 +19,10 @@ from ilp_models.domain.approval import Approval
 from ilp_models.domain.checks import demanded
 from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.report.audit.dossier import AuditRecord
+from ilp_models.report.audit.audit_record import AuditRecord
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
-from tests.report.report_makers import intake_of
+from tests.report.weekly_evidence import intake_of
 
 NOW = datetime(2022, 1, 3, 6, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"
@@ -44,7 +44,7 @@ def withheld():
 
 @cache
 def admitted(review=()):
-    """Return a decision on findings that all pass, but for some checks that a reviewer may accept."""
+    """Return a decision on findings that all pass, except reviews of some checks."""
     report = withheld().report
     limit = Limit(fail_below=0.5, warn_above=1.5)
     keys = [key for keys in demanded(cases.TYPES, report.groups).values() for key in keys]
@@ -61,7 +61,7 @@ def admitted(review=()):
 
 
 def reviewed():
-    """Return a decision that is withheld by nothing but a review."""
+    """Return a decision that only a review withholds."""
     return admitted(("need_adjusted_ratio",))
 
 
@@ -103,7 +103,7 @@ def measures_of(decision, groups=("Upland", "Lowland"), dimension="origin"):
 
 
 def robustness_of():
-    """Return what was tried on an explanation."""
+    """Return the robustness of an explanation."""
     names = pd.DataFrame({"feature": ["mean_8", "lag_1", "lag_2"], "family": ["own_past", "lags", "lags"]})
     pairs = [("mean_8", "lag_1", "own_past", "lags", 0.2), ("mean_8", "mean_8", "own_past", "own_past", 0.9)]
     return Robustness(
@@ -129,7 +129,7 @@ def gaps_of(groups=("Upland", "Lowland"), dimension="origin"):
 
 
 def feedback_of():
-    """Return the paths of a simulation."""
+    """Return the paths of a feedback simulation."""
     rows = [
         (replicate, records, period, kind, start + slope * period + 0.005 * replicate, 0.9)
         for replicate in range(3)
@@ -141,7 +141,7 @@ def feedback_of():
 
 
 def frontier_of(groups=("Upland", "Lowland"), dimension="origin"):
-    """Return the price of caps."""
+    """Return a frontier of exposure caps."""
     rows = [
         (dimension, group, cap, 0.31 - 0.004 * place**2, 1 - 0.012 * place**2, min(cap, 1.8 - 0.4 * at), 0.3, "")
         for place, cap in enumerate((np.inf, 2.0, 1.5, 1.25, 1.1, 1.0))
@@ -162,13 +162,13 @@ def explanation_of():
 
 
 def flags_of(share=0.05):
-    """Return the flagged land of the small city."""
+    """Return the flagged areas of the small city."""
     replay = cases.city()[0]
     return FlaggingRule(cases.grid().area_m2).flagged(replay.expected.values, share)[0]
 
 
 def ranking_units():
-    """Return what other ranking units change."""
+    """Return the sensitivity to the ranking unit."""
     rows = [
         ("ranking_unit", unit, kind, dimension, group, measure, value, against)
         for unit, tilt in (("per_km2", 0.6), ("per_resident", 0.9))
@@ -186,7 +186,7 @@ def ranking_units():
 
 
 def full(decision=None, **change):
-    """Return a dossier with every part."""
+    """Return an audit record with every part."""
     decision = decision or withheld()
     table = pd.DataFrame({"unit": ["count", "per_km2"], "group": ["Upland", "Upland"], "exposure_ratio": [1.4, np.nan]})
     parts = {
@@ -209,8 +209,8 @@ def full(decision=None, **change):
     return AuditRecord(**(parts | change))
 
 
-def measured():
-    """Return a dossier whose measures, choices and gaps the audit itself worked out on the small city."""
+def computed():
+    """Return an audit record whose measures, sensitivity and gaps the audit computed on the small city."""
     audit = cases.audit(cases.group_table())
     own, baseline = cases.city()
     explanation = explanation_of()
@@ -240,12 +240,12 @@ def measured():
 
 
 def bare(decision=None):
-    """Return a dossier of a decision alone, on an audit that ran without a group table."""
+    """Return an audit record with a decision only; its audit had no group table."""
     return AuditRecord(decision or decision_of(groups=pd.DataFrame()))
 
 
 def hostile():
-    """Return a dossier whose every label tries to be markup."""
+    """Return an audit record with markup in every label."""
     groups = cases.group_table(0.7).assign(dimension=HOSTILE)
     groups["group"] = groups["group"].map({"Upland": '" onmouseover="x', "Lowland": "a|b [c](d) `e` *f* $g$ {{ 7*7 }}"})
     decision = decision_of(groups=groups)

@@ -1,22 +1,21 @@
-"""Every page that is written, beside that of an audit, looked at by a browser: barriers, contrast, sheets of paper."""
+"""Check every page except the audit page in a browser: accessibility, contrast and printed pages."""
 
 import re
 
 import pandas as pd
 import pytest
 
-from ilp_models.report.allocation_figures import draw_frontier
+from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
-from ilp_models.report.content import FigureFile
 from ilp_models.report.monitor_page import write_monitor_page
-from ilp_models.report.page import Report
-from ilp_models.report.products import Briefing, BriefingColumn, Section, write_briefing
-from ilp_models.report.weekly_report import compose_weekly
-from tests.report.browser import find_axe, find_browser, looked_at, sheets_of
-from tests.report.comparison_makers import comparison_evidence
-from tests.report.report_makers import evidence_of
+from ilp_models.report.page import FigureFile
+from ilp_models.report.plots import plot_frontier, save_figure
+from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
+from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
+from tests.report.comparison_evidence import comparison_evidence
 from tests.report.test_monitor_page import evidence as monitor_evidence
-from tests.report.test_products import FRONTIER
+from tests.report.test_plots import FRONTIER
+from tests.report.weekly_evidence import evidence_of
 
 REASONS = "3.37 events of all types a week around here lately (half-life 32 weeks): x1.12; the level gives 1.59: x9.27"
 ROW = {
@@ -38,7 +37,7 @@ SHARES = (
     BriefingColumn("share", "Expected events covered", "percent"),
 )
 AREA, CELL = BriefingColumn("area", "Area", "short"), BriefingColumn("cell", "Cell", "short")
-# What stands on a page of each level, as many rows as a large city fills.
+# Tables of each audience, with as many rows as a large city has.
 TABLES = {
     "management": [
         ("Plan", 16, (AREA, *NUMBERS, *SHARES)),
@@ -66,26 +65,26 @@ TABLES = {
         ("What else may help", 0, ()),
     ],
 }
-TOLD = ("Most intervals begin at no event: a cell on this list is no place where something will happen. " * 2,)
+PARAGRAPHS = ("Most intervals begin at no event: a cell on this list is no place where something will happen. " * 2,)
 
 
 def weekly(folder, groups):
-    report = Report()
+    report = WeeklyReport()
     return report.write(folder, compose_weekly(report, evidence_of(**groups), folder / "figures"))
 
 
 def plan(folder, level):
-    """Return a page of an allocation with the rows of a large city."""
-    frontier = draw_frontier(folder / "frontier.png", FRONTIER, 1.5)
+    """Return a briefing with the rows of a large city."""
+    frontier = save_figure(plot_frontier(FRONTIER, 1.5), folder / "frontier.png")
     figure = FigureFile(frontier, "Lines of what is covered under each cap on exposure.", "Price under caps.")
     pictured = {"management": 2, "middle": 0}.get(level, -1)
     sections = [
-        Section(title, TOLD, pd.DataFrame([ROW] * rows), columns, figure if at == pictured else None)
+        Section(title, PARAGRAPHS, pd.DataFrame([ROW] * rows), columns, figure if at == pictured else None)
         for at, (title, rows, columns) in enumerate(TABLES[level])
     ]
     facts = dict.fromkeys(("forecast", "data"), "23c275f46db793c08cd1f3a37037dc0a6733d26fd889491716751dacd4312262")
     facts |= dict.fromkeys(("decision", "forecaster", "recipe", "cutoff", "code", "seed"), "ilp_models 0.1.0")
-    product = Briefing(
+    briefing = Briefing(
         level,
         "Areas and effort",
         "Monday 3 to Sunday 9 January 2022",
@@ -97,7 +96,7 @@ def plan(folder, level):
         tuple(sections),
         facts,
     )
-    return write_briefing(folder / f"{level}.html", product)
+    return write_briefing(folder / f"{level}.html", briefing)
 
 
 PAGES = {
@@ -120,7 +119,7 @@ def browser():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
-def test_a_browser_finds_no_barrier_and_enough_contrast(name, browser, tmp_path):
+def test_axe_finds_no_violation_and_enough_contrast(name, browser, tmp_path):
     axe = find_axe()
     if axe is None:
         pytest.skip("needs a package that bundles axe-core")
@@ -128,12 +127,12 @@ def test_a_browser_finds_no_barrier_and_enough_contrast(name, browser, tmp_path)
     # every crime type of the weekly page is looked at, not only the one that is open
     shown = re.sub(r"\.panel \{ display: none; \}", "", page.read_text(encoding="utf-8"))
     page.write_text(shown, encoding="utf-8")
-    found = looked_at(page, axe, browser, tmp_path)
+    found = axe_result(page, axe, browser, tmp_path)
     assert found["violations"] == []
     assert found["contrast"] > 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", TABLES)
-def test_a_page_of_an_allocation_prints_on_one_sheet(level, browser, tmp_path):
-    assert sheets_of(plan(tmp_path, level), browser, tmp_path) == 1
+def test_a_briefing_prints_on_one_page(level, browser, tmp_path):
+    assert printed_pages(plan(tmp_path, level), browser, tmp_path) == 1

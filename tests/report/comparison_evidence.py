@@ -1,4 +1,4 @@
-"""A comparison small enough to draw in a test: its tables are made up and of the documented shapes."""
+"""Make small comparisons for tests; the tables are invented and have the documented columns."""
 
 from dataclasses import replace
 from itertools import combinations, product
@@ -8,11 +8,11 @@ import pandas as pd
 
 from ilp_models.domain.cost import Cost
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
-from ilp_models.report.comparison.content import ComparisonEvidence, MethodCard, Rivals
-from ilp_models.report.comparison.leaderboard import Field, leaderboard
+from ilp_models.report.comparison.leaderboard import Participants, leaderboard
+from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
 from tests.builders import TYPES, square_grid
 
-# Deviance and hit rate of each, the same in every period.
+# Deviance and hit rate of each forecaster, equal in every period.
 MEASURED = {
     "ewma": (0.25, 0.28),
     "glm": (0.20, 0.30),
@@ -21,7 +21,7 @@ MEASURED = {
     "oracle": (0.01, 0.8),
 }
 NAMES = ("glm", "ewma")
-FIELD = Field(
+FIELD = Participants(
     baseline="ewma",
     ceilings=("truth",),
     recipes={"ewma": "e" * 16, "glm": "9" * 16, "truth": "1" * 16, "trees": "7" * 16},
@@ -81,7 +81,7 @@ def consistency_of(names, types):
 
 
 def comparison_evidence(*, types=TYPES, field=FIELD, verdict="better", grid=None):
-    """Return evidence on two forecasters, one that knows the truth, and one that could not run."""
+    """Return evidence on two forecasters, one that knows the true rates, and one that did not run."""
     scores, grid = scores_of(types=types), square_grid() if grid is None else grid
     skill, names = skills_of(scores), (*NAMES, "truth")
     shares = np.linspace(0, 1, 11)
@@ -108,7 +108,7 @@ def comparison_evidence(*, types=TYPES, field=FIELD, verdict="better", grid=None
         pit=binned(names, types, bin=range(1, 11), low=np.nan, high=np.nan, share=0.1, n=9),
         coverage=binned(names, types, decile=[1, 2, 3] * 5, expected=0.1, level=levels, coverage=levels),
         consistency=consistency_of(names, types),
-        rivals=Rivals("glm", "ewma", grid, np.linspace(-1, 1, len(grid)), np.linspace(0.1, -0.3, len(grid))),
+        top_two=TopTwo("glm", "ewma", grid, np.linspace(-1, 1, len(grid)), np.linspace(0.1, -0.3, len(grid))),
         cards=(card, replace(card, name="trees", about=(), kind="", source="stored elsewhere")),
         provenance={"Data digest": "d" * 64},
         command="ilp compare data=toronto",

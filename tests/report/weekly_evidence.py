@@ -1,4 +1,4 @@
-"""Evidence small enough to draw in a test."""
+"""Make small inputs of the weekly report for tests."""
 
 from itertools import product
 
@@ -9,9 +9,9 @@ from ilp_models.domain.intake import IntakeFinding, IntakeReport
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
 from ilp_models.report.weekly_report import WeeklyEvidence
 from tests.builders import TYPES, forecast_on, square_grid
-from tests.export.export_makers import GROUPS, decision_on
+from tests.export.decisions import GROUPS, decision_on
 
-# Of each forecaster and bound: deviance, hit rate; the numbers of a page are checked against these by hand.
+# Deviance and hit rate of each forecaster and bound; tests compare the page with these numbers.
 MEASURED = {"ewma": (0.20, 0.30), "moving_average": (0.25, 0.28), floor_of("ewma"): (0.19, 0.31), "oracle": (0.01, 0.8)}
 
 

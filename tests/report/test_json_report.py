@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ilp_models.domain.disclaimers import CAVEAT
-from ilp_models.report.audit.as_json import SCHEMA_VERSION, report_content, schema, write_audit_json
-from tests.report import dossier_makers as makers
+from ilp_models.report.audit.json_report import SCHEMA_VERSION, report_content, schema, write_audit_json
+from tests.report import audit_records as records
 
 
 @pytest.fixture(scope="module")
 def content():
-    return report_content(makers.full())
+    return report_content(records.full())
 
 
 def valid(content):
@@ -24,7 +24,7 @@ def test_the_schema_is_one():
     assert schema()["$schema"].endswith("2020-12/schema")
 
 
-@pytest.mark.parametrize("maker", [makers.full, makers.bare, makers.hostile])
+@pytest.mark.parametrize("maker", [records.full, records.bare, records.hostile])
 def test_reports_are_valid(maker, tmp_path):
     path = write_audit_json(maker(), tmp_path)
     text = path.read_text(encoding="utf-8")
@@ -34,8 +34,8 @@ def test_reports_are_valid(maker, tmp_path):
 
 
 def test_admitted_and_approved_reports_are_valid():
-    for decision in (makers.admitted(), makers.approved(makers.reviewed())):
-        content = report_content(makers.AuditRecord(decision))
+    for decision in (records.admitted(), records.approved(records.reviewed())):
+        content = report_content(records.AuditRecord(decision))
         assert valid(content)
     assert content["decision"]["standing"] == "approved"
     assert content["decision"]["admitted"] is False
@@ -63,14 +63,14 @@ def test_broken_reports_are_not_valid(name, content):
     assert not valid(spoiled)
 
 
-def test_there_is_one_row_a_number(content):
+def test_each_number_has_one_row(content):
     keys = ("crime_type", "share", "unit", "dimension", "group", "measure")
     rows = [tuple(row[key] for key in keys) for row in content["measures"]]
     assert len(rows) == len(set(rows)) == 3 * 4 * 3 * 2 * 6
     assert content["schema_version"] == SCHEMA_VERSION
 
 
-def test_nan_is_null_and_a_judged_row_carries_its_state(content):
+def test_nan_is_null_and_a_number_with_a_finding_has_its_state(content):
     unknown = [row for row in content["measures"] if row["measure"] == "coverage" and row["share"] == 0.01]
     assert unknown
     assert all(row["value"] is None and row["baseline"] is None for row in unknown)
@@ -81,14 +81,14 @@ def test_nan_is_null_and_a_judged_row_carries_its_state(content):
     assert "Too little evidence" in row["reason"]
 
 
-def test_the_header_says_how_it_was_measured_and_what_is_absent(content):
+def test_the_header_states_how_it_was_measured_and_what_is_missing(content):
     audit = content["header"]["audit"]
     assert (audit["unit"], audit["share"], audit["baseline"]) == ("count", 0.05, "moving_average")
     assert audit["governance"]["owner"] == "O. Wner"
     assert content["header"]["areal_unit"]["cells"] == 100
     assert content["header"]["provenance"]["Seed of the audit"] == "0"
     assert "tainted_periods" in content["absent"]
-    assert "feedback" in report_content(makers.bare())["absent"]
+    assert "feedback" in report_content(records.bare())["absent"]
     assert content["caveat"] == CAVEAT
     assert "exposure" in content["definitions"]
 
@@ -101,7 +101,7 @@ def test_tables_are_rows_of_plain_values(content):
 
 
 def test_without_a_table_of_measures_the_findings_are_the_rows():
-    rows = report_content(makers.full(measures=None))["measures"]
+    rows = report_content(records.full(measures=None))["measures"]
     assert {row["measure"] for row in rows} >= {"exposure", "coverage", "need_adjusted_ratio", "coverage_ratio"}
     assert all(row["unit"] == "count" and row["share"] == 0.05 for row in rows)
     assert all(row["area_low"] is None for row in rows)

@@ -1,0 +1,107 @@
+"""Summarise the findings of an audit by check: one state, one count and one limit per check."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.finding import State
+from ilp_models.report import tables
+from ilp_models.report.definitions import defined
+from ilp_models.report.formatting import interval
+from ilp_models.report.page import REPORTED
+
+_WORST_FIRST: Final = (*map(str, (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)), REPORTED)
+_ROW_ORDER: Final = (*map(str, (State.FAIL, State.REVIEW, State.INSUFFICIENT, State.PASS)), REPORTED)
+_FOLDED: Final = _ROW_ORDER[2:]
+_NO_NUMBERS: Final = dict.fromkeys(("estimate", "low", "high"), float("nan"))
+_FEW_ROWS: Final = 4  # no folding up to here
+_FIRST: Final = " First: "
+
+
+@dataclass(frozen=True, eq=False)
+class CheckSummary:
+    """The findings of one check, those against the model first."""
+
+    check: str  # name in the settings
+    label: str
+    title: str  # what was measured; empty if it differs between findings
+    state: str  # the worst
+    required: bool
+    count: str  # such as ``2 of 6 pass``
+    limit: str  # empty if it differs between findings
+    parts: tuple[tuple[str, bool, list[dict[str, Any]]], ...]  # state, whether the rows are folded, rows
+
+    @property
+    def open(self) -> bool:
+        """Whether the page shows the findings without a click."""
+        return self.required and self.state == State.FAIL
+
+
+def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
+    """Return one summary per check: required checks first, the worst state first."""
+    summaries = [_summary(str(check), rows) for check, rows in tables.finding_rows(report).groupby("check", sort=False)]
+    return tuple(sorted(summaries, key=lambda one: (not one.required, _WORST_FIRST.index(one.state))))
+
+
+def _summary(check: str, rows: pd.DataFrame) -> CheckSummary:
+    states = [str(state) for state in rows["state"]]
+    limits, titles = set(rows["limit"]), list(dict.fromkeys(rows["title"]))
+    parts = []
+    for state in _ROW_ORDER:
+        found = [_row(row, one_title=len(titles) == 1) for row in rows[rows["state"] == state].to_dict("records")]
+        if found:
+            parts.append((state, state in _FOLDED and len(rows) > _FEW_ROWS, found))
+    passes = states.count(str(State.PASS))
+    count = f"{len(states)} without a limit" if set(states) == {REPORTED} else f"{passes} of {len(states)} pass"
+    return CheckSummary(
+        check=check,
+        label=defined(check).label,
+        title=titles[0] if len(titles) == 1 else "",
+        state=min(states, key=_WORST_FIRST.index),
+        required=bool(rows["required"].iloc[0]),
+        count=count,
+        limit=limits.pop() if len(limits) == 1 else "",
+        parts=tuple(parts),
+    )
+
+
+def _row(row: Mapping[Any, Any], *, one_title: bool) -> dict[str, Any]:
+    """Return a finding with its interval as text and the part of its reason that the numbers do not show."""
+    limit = row["limit"] if row["limit"] not in ("", "none") else "reported only"
+    before, found, after = str(row["reason"]).partition(f"({limit}).")
+    advice = after.strip() if found else before
+    if not one_title:
+        advice = f"{row['title']}. {advice}".strip()
+    exact = row["low"] == row["high"] == row["estimate"]
+    return {**row} | {"advice": advice, "interval": "exact" if exact else interval(row["low"], row["high"]) or "none"}
+
+
+def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
+    """Return each reason of a decision as the label of its check and how many findings are affected."""
+    names = {finding.check for finding in decision.findings}
+    reasons = []
+    for reason in decision.reasons:
+        check, found, rest = reason.partition(": ")
+        if not found or check not in names:
+            reasons.append(("", reason))
+        else:
+            reasons.append((defined(check).label, rest.partition(_FIRST)[0]))
+    return tuple(reasons)
+
+
+def unresolved_findings(report: AuditReport) -> list[dict[str, Any]]:
+    """Return the findings that fail or need review; those with too little evidence are one row per check."""
+    rows: list[dict[str, Any]] = []
+    for summary in summarise_checks(report):
+        for state, _, found in summary.parts:
+            if state in (State.FAIL, State.REVIEW):
+                rows += [row | {"label": summary.label} for row in found]
+            elif state == State.INSUFFICIENT and summary.required:
+                total = sum(len(part) for _, _, part in summary.parts)
+                about = found[0]["about"] if len(found) == 1 else f"{len(found)} of {total} findings"
+                rows.append(found[0] | {"label": summary.label, "about": about, **_NO_NUMBERS})
+    return sorted(rows, key=lambda row: _ROW_ORDER.index(row["state"]))

@@ -1,0 +1,83 @@
+"""Briefings of an allocation: one HTML page per audience with the decision, tables, figures and caveats."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
+from ilp_models.report.formatting import MISSING, number, percent, sentence
+from ilp_models.report.page import FigureFile, write_page
+
+COLUMN_KINDS: Final = ("text", "short", "number", "percent")
+_READERS: Final = {
+    "management": "management",
+    "middle": "middle managers",
+    "shift": "shift leaders",
+    "community": "community policing",
+}
+
+
+@dataclass(frozen=True)
+class BriefingColumn:
+    """A column of a briefing table; kind is ``text``, ``short`` (on one line), ``number`` or ``percent``."""
+
+    name: str
+    heading: str
+    kind: str = "number"
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A section of a briefing: heading, paragraphs, and optionally a table and a figure."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    table: pd.DataFrame | None = None
+    columns: tuple[BriefingColumn, ...] = ()  # in order; the first names the row
+    figure: FigureFile | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """CSS class of each column."""
+        return [{"text": "", "short": "short"}.get(column.kind, "n") for column in self.columns]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells of the table as text."""
+        if self.table is None:
+            return []
+        return [[_cell(row[column.name], column.kind) for column in self.columns] for _, row in self.table.iterrows()]
+
+
+@dataclass(frozen=True, eq=False)
+class Briefing:
+    """One page for one audience: ``management``, ``middle``, ``shift`` or ``community``."""
+
+    audience: str
+    title: str
+    period: str
+    summary: str  # effort, method, and who selected it, in one sentence
+    verdict: str
+    until: str  # last moment of the decision
+    decision: str  # id
+    reasons: tuple[str, ...]
+    sections: tuple[Section, ...]
+    facts: Mapping[str, str]  # provenance
+
+
+def write_briefing(path: Path, briefing: Briefing) -> Path:
+    """Write a self-contained page and return its path."""
+    reader = _READERS.get(briefing.audience, briefing.audience)
+    write_page(path, "briefing.html.j2", briefing=briefing, reader=reader, caveat=CAVEAT, scope=sentence(SCOPE))
+    return path
+
+
+def _cell(value: Any, kind: str) -> str:
+    if kind == "number":
+        return number(float(value))
+    if kind == "percent":
+        return percent(float(value))
+    return MISSING if pd.isna(value) or value == "" else str(value)
