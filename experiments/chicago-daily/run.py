@@ -60,7 +60,7 @@ def stored(run: Path, forecasts: Path) -> list[Replay]:
     board = pd.read_csv(run / "leaderboard.csv").query("kind == 'forecaster' and lead == 1").dropna(subset=["deviance"])
     store, found = ForecastStore(forecasts), []
     for name, recipe in zip(board["forecaster"], board["recipe"], strict=True):
-        found.append(store.replays(recipe, name, store.kept(recipe)[name], "D")[0])
+        found.append(store.replays(recipe, name, store.stored_cutoffs(recipe)[name], "D")[0])
     return found
 
 

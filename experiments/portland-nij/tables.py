@@ -60,7 +60,7 @@ def summarise(table: pd.DataFrame, every: int) -> pd.DataFrame:
         parts = {key: _ratio(one.sort_values("cutoff"), unit[0]) for key, one in group.groupby(["entry", "grid"])}
         base = parts[BASELINE, grid(SIDES[unit[0]])]
         for (entry, place), part in parts.items():
-            own, more = pooled_ratio(*part, how), pooled_ratio(*part, how, less=base)
+            own, more = pooled_ratio(*part, how), pooled_ratio(*part, how, minus=base)
             facts = dict(zip([*UNIT, "entry", "grid"], [*unit, entry, place], strict=True))
             differences = {f"difference_{name}": value for name, value in vars(more).items()}
             verdict = "baseline" if part is base else _verdict(more)

@@ -114,7 +114,7 @@ def replayed(run: Path, forecasts: Path, kind: str) -> tuple[xr.DataArray, dict[
     board = pd.read_csv(run / "leaderboard.csv").query("kind == 'forecaster' and lead == 1").dropna(subset=["deviance"])
     store, expected = ForecastStore(forecasts), {}
     for name, recipe in zip(board["forecaster"], board["recipe"], strict=True):
-        replay = store.replays(recipe, name, store.kept(recipe)[name], Calendar().freq)[0]
+        replay = store.replays(recipe, name, store.stored_cutoffs(recipe)[name], Calendar().freq)[0]
         expected[name] = replay.expected.sel(crime_type=kind).values.astype(float)
     return replay.observed.sel(crime_type=kind), expected
 

@@ -64,7 +64,7 @@ def _largest_miss(run, name):
 
 def _stored(run, name, recipe):
     store = ForecastStore(run.resolve().parents[1] / "forecasts")
-    return store.replays(recipe, name, store.kept(recipe)[name], "W-SUN")[0]
+    return store.replays(recipe, name, store.stored_cutoffs(recipe)[name], "W-SUN")[0]
 
 
 def _cubes(replay):

@@ -1,1 +1,1 @@
-"""Replaying history: forecasts as they would have been known at each cutoff, stored with what then happened."""
+"""Rolling-origin backtests: forecasts made with past data only, stored with the recorded counts."""

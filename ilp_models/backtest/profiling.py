@@ -1,4 +1,4 @@
-"""Measuring what fits and forecasts cost while they are made."""
+"""Measure time, CPU time and memory of fits and forecasts."""
 
 import importlib
 import importlib.util
@@ -15,15 +15,15 @@ from ilp_models.domain.cost import Cost
 _STATUS: Final = Path("/proc/self/status")
 _CLEAR: Final = Path("/proc/self/clear_refs")
 _RESET_PEAK: Final = "5"  # Linux: forget the highest resident size so far
-_UNIT: Final = 1024**2 if sys.platform == "darwin" else 1024  # of ru_maxrss in one megabyte
+_UNIT: Final = 1024**2 if sys.platform == "darwin" else 1024  # units of ru_maxrss in a megabyte
 
 
 class PeakMemory:
-    """The most memory that this process held since a moment, above what it held then.
+    """Measure the peak memory of this process since creation, minus the memory used at creation.
 
-    On Linux the kernel's mark of the highest resident size is reset at that moment and read later. Elsewhere the
-    mark cannot be reset, and only memory beyond the highest mark of the whole process is seen: a lower bound.
-    Memory that was free inside the process already is not seen either, and other threads are seen with it.
+    On Linux, the peak resident size (high-water mark) is reset at the start and read later. Other systems cannot reset
+    it, so only growth beyond the peak of the whole process counts: a lower bound. Memory that was already free inside
+    the process is not counted; memory of other threads is.
     """
 
     def __init__(self) -> None:
@@ -31,16 +31,16 @@ class PeakMemory:
         with suppress(OSError):
             _CLEAR.write_text(_RESET_PEAK, encoding="ascii")
             self._can_reset = True
-        self._start = _status("VmRSS") if self._can_reset else _mark()
+        self._start = _status("VmRSS") if self._can_reset else _high_water_mark()
 
     def megabytes(self) -> float:
-        """Return the growth up to the highest point since the start."""
-        now = _status("VmHWM") if self._can_reset else _mark()
+        """Return the growth from the start to the peak, in megabytes; NaN where the system does not report it."""
+        now = _status("VmHWM") if self._can_reset else _high_water_mark()
         return float("nan") if math.isnan(now) else max(now - self._start, 0.0)
 
 
 class Profiler:
-    """A stopwatch for the fits and forecasts of one chain of folds."""
+    """Add up time and memory of the fits and forecasts of one chain of folds."""
 
     def __init__(self) -> None:
         self._memory = PeakMemory()
@@ -48,26 +48,26 @@ class Profiler:
 
     @contextmanager
     def fitting(self) -> Iterator[None]:
-        """Charge what happens inside to a fit."""
-        with self._charging("fit"):
+        """Measure the block as a fit."""
+        with self._timing("fit"):
             yield
         self._count("fits")
 
     @contextmanager
     def updating(self) -> Iterator[None]:
-        """Charge what happens inside to the forecast that follows."""
-        with self._charging("forecast"):
+        """Measure the block as part of the next forecast."""
+        with self._timing("forecast"):
             yield
 
     @contextmanager
     def forecasting(self) -> Iterator[None]:
-        """Charge what happens inside to a forecast."""
-        with self._charging("forecast"):
+        """Measure the block as a forecast."""
+        with self._timing("forecast"):
             yield
         self._count("forecasts")
 
-    def take(self) -> Cost:
-        """Return what was charged since the last time, and set that back to nothing."""
+    def take_cost(self) -> Cost:
+        """Return the cost since the last call and reset it."""
         spent, self._spent = self._spent, {}
         return Cost(**spent, peak_mb=self._memory.megabytes())
 
@@ -75,7 +75,7 @@ class Profiler:
         self._spent[name] = self._spent.get(name, 0) + 1
 
     @contextmanager
-    def _charging(self, what: str) -> Iterator[None]:
+    def _timing(self, what: str) -> Iterator[None]:
         clock, processor = time.perf_counter(), time.process_time()
         yield
         for name, seconds in (
@@ -86,15 +86,15 @@ class Profiler:
 
 
 def _status(name: str) -> float:
-    """Return a size of this process as Linux tells it, in megabytes."""
+    """Return a field of ``/proc/self/status`` in megabytes (Linux)."""
     for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
         if line.startswith(f"{name}:"):
             return float(line.split()[1]) / 1024
     return float("nan")
 
 
-def _mark() -> float:
-    """Return the highest resident size of this process ever, in megabytes; Windows does not tell it."""
+def _high_water_mark() -> float:
+    """Return the peak resident size of this process in megabytes; NaN on Windows."""
     if importlib.util.find_spec("resource") is None:
         return float("nan")
     resource: Any = importlib.import_module("resource")

@@ -1,4 +1,4 @@
-"""Running the folds: each chain of folds is fitted once, updated fold by fold, and stored as it goes."""
+"""Run a backtest: fit once for each chain of folds, update at each cutoff, store every forecast."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -26,155 +26,115 @@ from ilp_models.domain.panel import Panel
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.terms import ReplayTerms
 
-_TRACE = logging.getLogger("ilp.trace")  # to the log file of the run only
+_TRACE = logging.getLogger("ilp.trace")  # goes to the log file of the run only
 
 
 @dataclass(frozen=True, eq=False)
 class BacktestData:
-    """The records as they were and became: histories are cut from them, observations counted on them.
-
-    Parameters
-    ----------
-    events : Events
-        All events.
-    grid : Grid
-        Cells active before the first cutoff.
-    calendar : Calendar
-        How time is cut into periods.
-    layers : Layers, optional
-        All context layers.
-    """
+    """All records, cells, calendar and context layers of a backtest; it gives the history known at each cutoff."""
 
     events: Events
-    grid: Grid
+    grid: Grid  # cells active before the first cutoff
     calendar: Calendar
     layers: Layers = field(default_factory=Layers)
 
     def known_at(self, cutoff: pd.Timestamp) -> History:
-        """Return what was known at a cutoff."""
+        """Return the history known at a cutoff."""
         return History.from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
 
 
 @dataclass(frozen=True, eq=False)
 class ChainTask:
-    """One forecaster over one chain of folds.
-
-    Parameters
-    ----------
-    name : str
-        Name under which the forecaster was configured.
-    recipe : str
-        Fingerprint of its recipe.
-    forecaster : Forecaster
-        Unfitted.
-    chain : tuple of Fold
-        Folds that begin with a fit.
-    store : Path
-        Root folder of the stored forecasts.
-    world : World
-        Records, cells and calendar.
-    refit_every : int
-        Cutoffs between two fits, kept with each forecast.
-    """
+    """One unfitted forecaster and one chain of folds that starts with a fit."""
 
     name: str
-    recipe: str
+    recipe: str  # fingerprint
     forecaster: Forecaster
     chain: tuple[Fold, ...]
-    store: Path
-    world: BacktestData
-    refit_every: int
+    store: Path  # root folder of stored forecasts
+    data: BacktestData
+    refit_every: int  # cutoffs between two fits; stored with each forecast
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a backtest gave.
+class ReplayOutcome:
+    """Stored forecasts with recorded counts, and the forecasters that could not run."""
 
-    Parameters
-    ----------
-    replays : tuple of Replay
-        Stored forecasts with observations, by forecaster and lead.
-    not_run : mapping of str to str
-        Why a forecaster could not run on these data: the reason at the first cutoff where it could not.
-    outside : int
-        Events of the test periods that fell in no active cell; no forecaster is scored on them.
-    """
-
-    replays: tuple[Replay, ...]
-    not_run: Mapping[str, str]
-    outside: int
+    replays: tuple[Replay, ...]  # by forecaster and lead
+    not_run: Mapping[str, str]  # forecaster: reason at the first cutoff where it failed
+    outside: int  # events of the test periods outside the active cells; they are not scored
 
 
 def replay(
     forecasters: Mapping[str, Forecaster],
     recipes: Mapping[str, str],
     plan: RollingOrigin,
-    world: BacktestData,
+    data: BacktestData,
     store: Path,
     compute: Compute,
-) -> Outcome:
-    """Return the forecasts of every forecaster at every cutoff, reusing those already stored."""
-    folds = plan.folds(world.events, world.calendar)
+) -> ReplayOutcome:
+    """Return the forecasts of every forecaster at every cutoff; stored forecasts are reused."""
+    folds = plan.folds(data.events, data.calendar)
     cutoffs = [fold.cutoff for fold in folds]
     stored = ForecastStore(store)
     with stored.writing(list(recipes.values())):
-        work = [
-            ChainTask(name, recipes[name], forecaster, chain, store, world, plan.refit_every)
+        tasks = [
+            ChainTask(name, recipes[name], forecaster, chain, store, data, plan.refit_every)
             for name, forecaster in forecasters.items()
             for chain in plan.chains(folds)
             if stored.missing(recipes[name], name, [fold.cutoff for fold in chain])
         ]
-        stops = compute.map(run_chain, work, "backtest") if work else []
+        failures = compute.map(run_chain, tasks, "backtest") if tasks else []
     not_run: dict[str, str] = {}
-    for item, (reason, trace) in zip(work, stops, strict=True):
+    for task, (reason, trace) in zip(tasks, failures, strict=True):
         if trace:
-            _TRACE.error("%s %s\n%s", item.name, reason, trace)
+            _TRACE.error("%s %s\n%s", task.name, reason, trace)
         if reason:
-            not_run.setdefault(item.name, reason)
+            not_run.setdefault(task.name, reason)
     replays = [
         one
         for name in forecasters
         if name not in not_run
-        for one in stored.replays(recipes[name], name, cutoffs, world.calendar.freq)
+        for one in stored.replays(recipes[name], name, cutoffs, data.calendar.freq)
     ]
-    return Outcome(tuple(replays), not_run, _outside(world, folds))
+    return ReplayOutcome(tuple(replays), not_run, _outside(data, folds))
 
 
-def run_chain(work: ChainTask) -> tuple[str, str]:
-    """Return why a forecaster cannot run, or empty texts after fitting, updating and storing one chain."""
-    store, world = ForecastStore(work.store), work.world
-    wanted = set(store.missing(work.recipe, work.name, [fold.cutoff for fold in work.chain]))
-    meter = Profiler()
+def run_chain(task: ChainTask) -> tuple[str, str]:
+    """Fit, update and store one chain; return the reason and traceback of a failure, or empty texts."""
+    store, data = ForecastStore(task.store), task.data
+    missing = set(store.missing(task.recipe, task.name, [fold.cutoff for fold in task.chain]))
+    profiler = Profiler()
     try:
-        with convert_errors(work.chain[0].cutoff):
-            forecaster = clone(work.forecaster)
-        for fold in work.chain:
-            if fold.refit or fold.cutoff in wanted:
-                history = world.known_at(fold.cutoff)
-                with convert_errors(fold.cutoff), meter.fitting() if fold.refit else meter.updating():
+        with convert_errors(task.chain[0].cutoff):
+            forecaster = clone(task.forecaster)
+        for fold in task.chain:
+            if fold.refit or fold.cutoff in missing:
+                history = data.known_at(fold.cutoff)
+                with convert_errors(fold.cutoff), profiler.fitting() if fold.refit else profiler.updating():
                     forecaster = forecaster.fit(history) if fold.refit else forecaster.update(history)
-            if fold.cutoff in wanted:
-                _forecast_fold(forecaster, fold, work, meter)
-            meter.take()  # a fit made again for a forecast stored before was charged to that one
+            if fold.cutoff in missing:
+                _forecast_fold(forecaster, fold, task, profiler)
+            profiler.take_cost()  # discard the cost of a fit that a stored forecast already includes
     except NotRunError as error:
         return str(error), trace_of(error)
     return "", ""
 
 
-def _forecast_fold(forecaster: Forecaster, fold: Fold, work: ChainTask, meter: Profiler) -> None:
+def _forecast_fold(forecaster: Forecaster, fold: Fold, task: ChainTask, profiler: Profiler) -> None:
     periods = pd.PeriodIndex(list(fold.periods))
     try:
-        with convert_errors(fold.cutoff), meter.forecasting():
+        with convert_errors(fold.cutoff), profiler.forecasting():
             forecast = forecaster.predict(periods)
-    except InputError as error:  # no counts, or not for these leads: nobody else's forecasts suffer from that
+    except InputError as error:  # invalid counts or leads stop this forecaster only
         raise NotRunError(str(error)) from error
-    events, calendar = work.world.events, work.world.calendar
-    happened = Panel.count(events, work.world.grid, calendar, periods)
-    named = forecast.named(work.name, work.recipe)
-    terms = ReplayTerms(calendar.unsettled(fold.cutoff, events.settles_after), work.refit_every)
-    ForecastStore(work.store).write(named, np.ascontiguousarray(happened.values), meter.take(), terms)
+    events, calendar = task.data.events, task.data.calendar
+    observed = Panel.count(events, task.data.grid, calendar, periods)
+    named = forecast.named(task.name, task.recipe)
+    terms = ReplayTerms(calendar.unsettled(fold.cutoff, events.settles_after), task.refit_every)
+    ForecastStore(task.store).write(named, np.ascontiguousarray(observed.values), profiler.take_cost(), terms)
 
 
-def _outside(world: BacktestData, folds: Sequence[Fold]) -> int:
+def _outside(data: BacktestData, folds: Sequence[Fold]) -> int:
     tested = pd.PeriodIndex([fold.periods[0] for fold in folds])
-    return Panel.count(world.events, world.grid, world.calendar, tested).outside
+    return Panel.count(data.events, data.grid, data.calendar, tested).outside

@@ -1,4 +1,4 @@
-"""Stored forecasts: Parquet partitions by forecaster and cutoff, under the fingerprint of their recipe."""
+"""Store forecasts as Parquet partitions by recipe fingerprint, forecaster and cutoff."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ from ilp_models.stats.distributions import LEVELS
 
 _DISPERSION: Final = b"ilp_models.dispersion"
 _DIGEST: Final = b"ilp_models.digest"
-_COST: Final = b"ilp_models.cost"  # outside the digest: the same forecast may cost more another day
+_COST: Final = b"ilp_models.cost"  # not in the digest: the cost of the same forecast varies
 _TERMS: Final = b"ilp_models.terms"
 _FILE: Final = "part-0.parquet"
 
@@ -37,7 +37,7 @@ Spread = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ForecastStore:
-    """A folder of stored forecasts; a partition is there whole or not at all.
+    """A folder of stored forecasts; partitions are written atomically.
 
     Layout: ``<root>/<fingerprint>/forecaster=<name>/cutoff=<ISO date>/part-0.parquet``, which Parquet readers open
     as one table with the columns of ``ilp_models.domain.forecast.COLUMNS``.
@@ -51,26 +51,26 @@ class ForecastStore:
     root: Path
 
     def path(self, recipe: str, forecaster: str, cutoff: pd.Timestamp) -> Path:
-        """Return where a forecast is or would be stored."""
+        """Return the path of a stored forecast, existing or not."""
         return self.root / recipe / f"forecaster={forecaster}" / f"cutoff={cutoff.date().isoformat()}" / _FILE
 
     @contextlib.contextmanager
     def writing(self, recipes: Sequence[str]) -> Iterator[None]:
-        """Keep other runs from writing the same recipes meanwhile."""
-        with contextlib.ExitStack() as held:
+        """Lock the folders of some recipes against other runs."""
+        with contextlib.ExitStack() as locks:
             for recipe in sorted(set(recipes)):
                 folder = self.root / recipe
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
-                    held.enter_context(filelock.FileLock(folder / ".lock", timeout=0))
+                    locks.enter_context(filelock.FileLock(folder / ".lock", timeout=0))
                 except filelock.Timeout as error:
                     msg = (
-                        f"Another run is writing the forecasts in {folder}. Wait until it has ended (this run then "
-                        "reuses them), or give this one a folder of its own with output=<folder>."
+                        f"Another run is writing the forecasts in {folder}. Wait until it ends (this run then "
+                        "reuses them), or set another folder: output=<folder>."
                     )
                     raise StorageError(msg) from error
                 except OSError as error:
-                    msg = f"Cannot write forecasts to {folder}: {error.strerror}. Choose another folder: output=..."
+                    msg = f"Cannot write forecasts to {folder}: {error.strerror}. Set another folder: output=<folder>."
                     raise StorageError(msg) from error
             yield
 
@@ -81,7 +81,7 @@ class ForecastStore:
         cost: Cost | None = None,
         terms: ReplayTerms | None = None,
     ) -> None:
-        """Store a forecast beside what happened."""
+        """Store a forecast with the recorded counts, its cost and its replay terms."""
         target = self.path(forecast.recipe, forecast.forecaster, forecast.cutoff)
         table = forecast.to_table(observed).drop(columns=["forecaster", "cutoff"])
         spread = json.dumps(forecast.dispersion.values.tolist()).encode()
@@ -98,15 +98,16 @@ class ForecastStore:
         except OSError as error:
             with contextlib.suppress(OSError):
                 half_written.unlink()
-            msg = f"Cannot store the forecast {target}: {error.strerror or error}. Free space or choose output=..."
+            reason = error.strerror or error
+            msg = f"Cannot store the forecast {target}: {reason}. Free disk space or set output=<folder>."
             raise StorageError(msg) from error
 
     def missing(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp]) -> list[pd.Timestamp]:
         """Return the cutoffs that have no stored forecast yet."""
         return [cutoff for cutoff in cutoffs if not self.path(recipe, forecaster, cutoff).exists()]
 
-    def kept(self, recipe: str) -> dict[str, list[pd.Timestamp]]:
-        """Return what is stored under a recipe."""
+    def stored_cutoffs(self, recipe: str) -> dict[str, list[pd.Timestamp]]:
+        """Return the stored cutoffs of a recipe by forecaster."""
         found: dict[str, list[pd.Timestamp]] = {}
         for path in sorted(self.root.glob(f"{recipe}/forecaster=*/cutoff=*/{_FILE}")):
             forecaster, cutoff = (part.partition("=")[2] for part in path.parts[-3:-1])
@@ -114,7 +115,7 @@ class ForecastStore:
         return found
 
     def replays(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp], freq: str) -> list[Replay]:
-        """Return the stored forecasts of one forecaster, one replay a lead."""
+        """Return the stored forecasts of one forecaster, one replay for each lead."""
         parts = [self._read(self.path(recipe, forecaster, cutoff)) for cutoff in cutoffs]
         joined = pd.concat([part.table for part in parts], ignore_index=True)
         joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])
@@ -133,18 +134,18 @@ class ForecastStore:
             intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
             cost = Cost.from_json(facts[_COST]) if _COST in facts else None
             terms = ReplayTerms.from_json(facts[_TERMS]) if _TERMS in facts else None
-        except Exception as error:  # whatever a damaged file drives the reader to
-            msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete that file and run again."
+        except Exception as error:  # a damaged file can raise any error
+            msg = f"The stored forecast {path} is damaged ({type(error).__name__}). Delete the file and run again."
             raise StorageError(msg) from error
         if not intact:
-            msg = f"The stored forecast {path} is damaged (its digest differs). Delete that file and run again."
+            msg = f"The stored forecast {path} is damaged (its digest differs). Delete the file and run again."
             raise StorageError(msg)
         return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost, terms)
 
 
 @dataclass(frozen=True, eq=False)
 class _Partition:
-    """One stored forecast: its rows, the dispersions, and what it cost and could learn from where that was kept."""
+    """Rows, dispersions, cost and replay terms of one stored forecast; cost and terms are None in old files."""
 
     table: pd.DataFrame
     spread: Spread
@@ -153,7 +154,7 @@ class _Partition:
 
 
 def _digest(table: pd.DataFrame, spread: bytes) -> bytes:
-    """Return a SHA-256 of what readers would see; Parquet itself guards its pages, but not its footer."""
+    """Return a SHA-256 of the content; Parquet checksums cover pages but not the footer."""
     known = hashlib.sha256(spread)
     for name in table.columns:
         column = table[name]
@@ -175,7 +176,7 @@ def _replay(
     spread_of: dict[pd.Timestamp, Spread],
     freq: str,
 ) -> Replay:
-    """Put the rows of one lead back into cubes; rows of a cutoff stand in the order crime type, cell."""
+    """Reshape the rows of one lead into cubes; rows of a cutoff are ordered by crime type, then cell."""
     starts = rows["period"].drop_duplicates()
     periods = pd.PeriodIndex(starts, freq=freq)
     types, cells = rows["crime_type"].cat.categories, rows["cell"].cat.categories

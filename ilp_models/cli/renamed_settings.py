@@ -30,6 +30,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "calendar.unit": "calendar.period_unit",
     "chosen.who": "chosen_by",
     "chosen.why": "reason",
+    "compute.patience": "compute.timeout_s",
     "data.where": "data.filters",
     "explain.top_share": "explain.land_share",
     "from": "rerun",

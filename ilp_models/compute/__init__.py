@@ -1,1 +1,1 @@
-"""Where work runs: local processes, or a cluster."""
+"""Run tasks in local processes or on a Dask cluster."""

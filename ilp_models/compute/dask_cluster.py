@@ -1,4 +1,4 @@
-"""The same work on a Dask cluster."""
+"""Run tasks on a Dask cluster."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class DaskCluster:
-    """The workers of a running Dask scheduler.
+    """Run tasks on the workers of a running Dask scheduler.
 
-    Start the workers with one thread each (``dask worker --nthreads 1``), and with this package installed.
+    Start the workers with one thread each (``dask worker --nthreads 1``) and install this package on them.
 
     Parameters
     ----------
     address : str
-        The scheduler, such as ``tcp://10.0.0.5:8786``.
-    patience : float
+        Address of the scheduler, such as ``tcp://10.0.0.5:8786``.
+    timeout_s : float, default 10
         Seconds to wait for the scheduler.
     """
 
     address: str
-    patience: float = 10.0
+    timeout_s: float = 10.0
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
         """Return the function's result for each task, in the order of the tasks."""
         try:
-            client = Client(self.address, timeout=self.patience, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = Client(self.address, timeout=self.timeout_s, set_as_default=False)  # type: ignore[no-untyped-call]
         except OSError as error:
-            msg = f"No Dask scheduler answers at {self.address}: start one, or use compute=local."
+            msg = f"No Dask scheduler answers at {self.address}. Start one, or set compute=local."
             raise StorageError(msg) from error
         with client, parallel_config(backend="dask", client=client):
             results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)

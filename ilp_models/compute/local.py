@@ -1,4 +1,4 @@
-"""Work on the processes of this machine."""
+"""Run tasks in processes of this machine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class LocalProcesses:
-    """Processes of this machine, with one BLAS and OpenMP thread each.
+    """Run tasks in processes of this machine, with one BLAS and OpenMP thread each.
 
     Parameters
     ----------
-    jobs : int
-        Processes at once; -1 for as many as this process may use cores, 1 for this very process with all its threads.
+    jobs : int, default -1
+        Number of processes; -1 means one for each available core, 1 means this process with all its threads.
 
     Raises
     ------
@@ -32,9 +32,9 @@ class LocalProcesses:
     jobs: int = -1
 
     def __post_init__(self) -> None:
-        """Refuse a number of processes that means nothing."""
+        """Check the number of processes."""
         if self.jobs < -1 or self.jobs == 0:
-            msg = f"compute.jobs={self.jobs}: give a number of processes, or -1 for one on each core."
+            msg = f"compute.jobs={self.jobs} is not valid. Set a number of processes, or -1 for one on each core."
             raise InputError(msg)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
@@ -47,5 +47,5 @@ class LocalProcesses:
             try:
                 return list(show_progress(results, len(tasks), description))
             except TerminatedWorkerError as error:
-                msg = "The system stopped a working process, most often for want of memory: lower compute.jobs."
+                msg = "The system stopped a worker process, usually because memory ran out. Lower compute.jobs."
                 raise NotRunError(msg) from error

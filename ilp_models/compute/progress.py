@@ -1,4 +1,4 @@
-"""How far the work is: a bar in a terminal, a line now and then elsewhere."""
+"""Show progress: a bar in a terminal, a log line every 30 seconds elsewhere."""
 
 import logging
 import sys
@@ -14,15 +14,15 @@ Result = TypeVar("Result")
 
 
 def show_progress(results: Iterable[Result], total: int, description: str) -> Iterator[Result]:
-    """Yield results as they come, and show how many are left and for how long."""
+    """Yield results as they finish, and show progress with the remaining time."""
     if sys.stderr.isatty():
         yield from tqdm(results, total=total, desc=description, leave=False)
         return
-    started = said = time.monotonic()
+    started = logged = time.monotonic()
     for done, result in enumerate(results, start=1):
         now = time.monotonic()
-        if now - said >= _QUIET_SECONDS:
-            said = now
+        if now - logged >= _QUIET_SECONDS:
+            logged = now
             left = (now - started) / done * (total - done)
             _LOG.info("%s: %d of %d, about %d s left", description, done, total, round(left))
         yield result

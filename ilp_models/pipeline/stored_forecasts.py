@@ -47,7 +47,7 @@ class StoredForecast:
     def replays(self, cutoffs: Sequence[pd.Timestamp], freq: str, delay: int) -> list[Replay]:
         """Return its stored forecasts."""
         store = ForecastStore(self.root)
-        kept = store.kept(self.recipe)[self.stored_as]
+        kept = store.stored_cutoffs(self.recipe)[self.stored_as]
         lacking = store.missing(self.recipe, self.stored_as, cutoffs)
         if lacking:
             msg = (
@@ -142,7 +142,11 @@ def _stored(run: Path) -> Iterator[StoredEntry]:
     root = run / "forecasts" if (run / "forecasts").is_dir() else run
     asked = bool(_FINGERPRINT.fullmatch(root.name))
     recipes = [root] if asked else sorted(root.glob("[0-9a-f]" * 16))
-    found = [StoredEntry(path, name, asked) for path in recipes for name in ForecastStore(path.parent).kept(path.name)]
+    found = [
+        StoredEntry(path, name, asked)
+        for path in recipes
+        for name in ForecastStore(path.parent).stored_cutoffs(path.name)
+    ]
     if not found:
         msg = f"runs: {run} holds no stored forecasts; name a folder of results, or forecasts/<fingerprint> in one."
         raise InputError(msg)

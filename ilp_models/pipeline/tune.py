@@ -56,10 +56,10 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     key = _fingerprint(judge, forecaster)
     with (
         tracking.run("tune", {**study.tags(), "study": key}, config) as tracked,
-        tuning.opened(Path(str(config["output"])).absolute() / "tuning", key) as trials,
+        tuning.open_trials(Path(str(config["output"])).absolute() / "tuning", key) as trials,
     ):
         made = trials.run(tuning.trials, start, judge.judge)
-        for trial in show_progress(made, max(tuning.trials - len(trials.judged), 0), "tune"):
+        for trial in show_progress(made, max(tuning.trials - len(trials.finished), 0), "tune"):
             _record(tracked, trial, forecaster, tuning.score)
         tuned = _tuned(trials, judge, forecaster, key)
         for path in (*tuned.write(folder), folder / "intake.json"):
@@ -182,7 +182,7 @@ def _tuned(trials: Trials, judge: PastJudge, forecaster: str, key: str) -> Tuned
         key=key,
         score=judge.tuning.score,
         space=judge.tuning.settings,
-        trials=trials.judged,
+        trials=trials.finished,
         best=trials.best,
         importance=trials.importance(),
         periods=judge.periods,

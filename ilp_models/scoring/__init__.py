@@ -1,1 +1,1 @@
-"""Scores of stored forecasts: counts, hot spots, calibration and bounds."""
+"""Scores of stored forecasts: counts, hot spots, harm, calibration, paired tests and consistency tests."""

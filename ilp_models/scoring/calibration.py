@@ -1,4 +1,4 @@
-"""Calibration for reports: counts beside forecasts in bins."""
+"""Calibration curves, PIT histograms and quantile coverage of stored forecasts."""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def calibration_table(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.DataFrame:
-    """Return mean forecasts and mean counts in bins of equally many units."""
+    """Return mean forecasts and mean counts in bins of equally many units, with intervals."""
     if bins < 1:
-        msg = f"Calibration needs at least one bin, not {bins}."
+        msg = f"bins={bins}: calibration needs at least one bin."
         raise InputError(msg)
     parts = [
         _binned(expected, observed, bins, resampling).assign(crime_type=kind)
@@ -30,13 +30,13 @@ def calibration_table(replay: Replay, resampling: Bootstrap, bins: int = 10) -> 
 
 
 def bin_of(expected: Floats, bins: int) -> tuple[npt.NDArray[np.intp], int]:
-    """Return the bin of each unit, of bins with equally many units by expected count."""
+    """Return the bin of each unit and the number of bins; bins hold equally many units by expected count."""
     edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
     return np.searchsorted(edges, expected, side="right"), len(edges) + 1
 
 
 def _pool_counts(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
-    """Yield each crime type and all of them, as (units, periods)."""
+    """Yield expected and recorded counts, each (units, periods), for each crime type and for all of them."""
     expected, observed = (np.asarray(part.values, dtype=float) for part in (replay.expected, replay.observed))
     yield from zip(replay.crime_types, expected, observed, strict=True)
     periods = len(replay.periods)
@@ -50,13 +50,13 @@ def _binned(expected: Floats, observed: Floats, bins: int, resampling: Bootstrap
         np.bincount(flat, weights=weights, minlength=count * periods).reshape(count, periods).T.astype(float)
         for weights in (expected.ravel(), observed.ravel(), np.ones(expected.size))
     ]
-    kept = sums[2].sum(axis=0) > 0
-    estimate = resampling.ratio(sums[1][:, kept], sums[2][:, kept])
-    units = sums[2][:, kept].sum(axis=0)
+    filled = sums[2].sum(axis=0) > 0
+    estimate = resampling.ratio(sums[1][:, filled], sums[2][:, filled])
+    units = sums[2][:, filled].sum(axis=0)
     return pd.DataFrame(
         {
-            "bin": np.arange(1, int(kept.sum()) + 1),
-            "expected": sums[0][:, kept].sum(axis=0) / units,
+            "bin": np.arange(1, int(filled.sum()) + 1),
+            "expected": sums[0][:, filled].sum(axis=0) / units,
             "observed": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
@@ -68,12 +68,12 @@ def _binned(expected: Floats, observed: Floats, bins: int, resampling: Bootstrap
 def pit_histogram(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.DataFrame:
     """Return the share of counts in equal bins of their forecast probability.
 
-    The PIT (probability integral transform) of counts without randomisation, of Czado, Gneiting and Held (2009): a
-    count spreads evenly between the forecast probabilities of fewer events and of at most as many. If forecasts are
-    right every bin holds ``1 / bins``: a U says that they are too narrow, a hill too wide, a slope too low or high.
+    The non-randomised PIT (probability integral transform) of counts of Czado, Gneiting and Held (2009). A count
+    spreads evenly between the forecast probabilities of fewer events and of at most as many. With correct forecasts
+    every bin holds ``1 / bins``. A U shape means too narrow, a hill too wide, a slope too low or too high.
     """
     if bins < 1:
-        msg = f"A PIT histogram needs at least one bin, not {bins}."
+        msg = f"bins={bins}: a PIT histogram needs at least one bin."
         raise InputError(msg)
     observed, expected, dispersion = _cubes(replay)
     fewer, most = cumulative(observed - 1, expected, dispersion), cumulative(observed, expected, dispersion)
@@ -100,14 +100,14 @@ def pit_histogram(replay: Replay, resampling: Bootstrap, bins: int = 10) -> pd.D
 
 
 def coverage_by_decile(replay: Replay, resampling: Bootstrap, deciles: int = 10) -> pd.DataFrame:
-    """Return how often counts stay below each forecast quantile, in bins of equally many units by risk.
+    """Return how often counts are below each forecast quantile, in bins of equally many units by risk.
 
-    Counts are whole: with q the quantile at level p, even a right forecast has fewer than p of the counts below q and
-    more than p at most q. Its ``coverage`` counts those below q, and of those equal to q the part
-    ``(p - F(q - 1)) / (F(q) - F(q - 1))``, F the forecast distribution: the probability of that is exactly p.
+    Counts are whole numbers, so even a correct forecast has less than p of the counts below its quantile q at level
+    p, and more than p at or below q. ``coverage`` counts those below q and, of those equal to q, the fraction
+    ``(p - F(q - 1)) / (F(q) - F(q - 1))`` with F the forecast distribution. Its expected value is exactly p.
     """
     if deciles < 1:
-        msg = f"Coverage needs at least one bin, not {deciles}."
+        msg = f"deciles={deciles}: coverage needs at least one bin."
         raise InputError(msg)
     parts = [_quantile_coverage(*pool, deciles, resampling) for pool in _pool_quantiles(replay)]
     table = pd.concat(parts, ignore_index=True).assign(forecaster=replay.forecaster, lead=replay.lead)
@@ -126,25 +126,25 @@ def _cubes(replay: Replay) -> tuple[Floats, Floats, Floats]:
 
 
 def _pool_quantiles(replay: Replay) -> Iterator[tuple[str, Floats, Floats]]:
-    """Yield each crime type and all of them: expected counts (units, periods), and what is known at each level.
+    """Yield expected counts (units, periods) and quantile facts for each crime type and for all of them.
 
-    The latter, (levels, 5, units, periods), are the probabilities of fewer and of at most as many events as the
-    quantile, whether there were, and the part that the coverage counts.
+    The facts, (levels, 5, units, periods), are the probabilities of fewer and of at most as many events as the
+    quantile, whether that happened, and the part that the coverage counts.
     """
     observed, expected, dispersion = _cubes(replay)
-    known = np.empty((len(LEVELS), 5, *observed.shape), dtype=np.float32)
+    facts = np.empty((len(LEVELS), 5, *observed.shape), dtype=np.float32)
     for index, level in enumerate(LEVELS):
-        limit = np.asarray(replay.quantiles.values[index], dtype=float)
-        fewer, most = cumulative(limit - 1, expected, dispersion), cumulative(limit, expected, dispersion)
-        below, met = observed < limit, observed == limit
+        quantile = np.asarray(replay.quantiles.values[index], dtype=float)
+        fewer, most = cumulative(quantile - 1, expected, dispersion), cumulative(quantile, expected, dispersion)
+        below, met = observed < quantile, observed == quantile
         part = np.clip((level - fewer) / np.maximum(most - fewer, np.finfo(float).tiny), 0.0, 1.0)
-        known[index] = fewer, most, below, below | met, below + met * part
-    yield from ((kind, expected[at], known[:, :, at]) for at, kind in enumerate(replay.crime_types))
+        facts[index] = fewer, most, below, below | met, below + met * part
+    yield from ((kind, expected[at], facts[:, :, at]) for at, kind in enumerate(replay.crime_types))
     periods = expected.shape[2]
-    yield ALL, expected.reshape(-1, periods), known.reshape(*known.shape[:2], -1, periods)
+    yield ALL, expected.reshape(-1, periods), facts.reshape(*facts.shape[:2], -1, periods)
 
 
-def _quantile_coverage(kind: str, expected: Floats, known: Floats, deciles: int, resampling: Bootstrap) -> pd.DataFrame:
+def _quantile_coverage(kind: str, expected: Floats, facts: Floats, deciles: int, resampling: Bootstrap) -> pd.DataFrame:
     code, count = bin_of(expected, deciles)
     periods = expected.shape[1]
     flat = (code * periods + np.arange(periods)).ravel()
@@ -155,14 +155,14 @@ def _quantile_coverage(kind: str, expected: Floats, known: Floats, deciles: int,
         return np.asarray(added.reshape(count, periods).T, dtype=float)
 
     units, risk = sums(np.ones_like(expected)), sums(expected)
-    kept = units.sum(axis=0) > 0
-    units, risk = units[:, kept], risk[:, kept]
+    filled = units.sum(axis=0) > 0
+    units, risk = units[:, filled], risk[:, filled]
     total = units.sum(axis=0)
     names = ("nominal_low", "nominal_high", "below", "at_most")
     parts = []
-    for level, values in zip(LEVELS, known, strict=True):
-        shares = {name: sums(part)[:, kept].sum(axis=0) / total for name, part in zip(names, values, strict=False)}
-        estimate = resampling.ratio(sums(values[4])[:, kept], units)
+    for level, values in zip(LEVELS, facts, strict=True):
+        shares = {name: sums(part)[:, filled].sum(axis=0) / total for name, part in zip(names, values, strict=False)}
+        estimate = resampling.ratio(sums(values[4])[:, filled], units)
         shares |= {"coverage": estimate.value, "low": estimate.low, "high": estimate.high, "n": total.astype(int)}
         parts.append(
             pd.DataFrame(

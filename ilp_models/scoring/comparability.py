@@ -1,4 +1,4 @@
-"""What must hold before forecasts are compared: the same units, whole and finite."""
+"""Check that stored forecasts are comparable: the same cells, crime types, periods and counts, all finite."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.stats.distributions import LEVELS
 
 
-def check(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]) -> None:
-    """Refuse replays whose scores would not be comparable."""
+def check_comparable(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]) -> None:
+    """Raise InputError where the scores of some replays would not be comparable."""
     if not replays:
-        msg = "There are no stored forecasts to score; run a backtest first."
+        msg = "There are no stored forecasts to score. Run a backtest first."
         raise InputError(msg)
     firsts: dict[int, Replay] = {}
     seen: set[tuple[str, int]] = set()
@@ -27,20 +27,20 @@ def check(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]) -> None:
     for replay in firsts.values():
         cells = replay.expected.sizes["cell"]
         if area_m2.shape != (cells,):
-            msg = f"The forecasts have {cells} cells and the grid {area_m2.size} areas; pass the grid of the backtest."
+            msg = f"The forecasts have {cells} cells and the grid {area_m2.size} areas. Pass the grid of the backtest."
             raise InputError(msg)
 
 
 def _check_name(replay: Replay, seen: set[tuple[str, int]]) -> None:
     name = replay.forecaster
     if is_bound(name) or not name:
-        msg = f"A forecaster may not be called {name!r}: scores keep that name for a bound; rename it."
+        msg = f"The forecaster name {name!r} is reserved for a bound. Rename the forecaster."
         raise InputError(msg)
     if (name, replay.lead) in seen:
-        msg = f"{name} comes twice at lead {replay.lead}; give each forecaster a name of its own."
+        msg = f"{name} is listed twice at lead {replay.lead}. Give each forecaster a unique name."
         raise InputError(msg)
     if ALL in replay.crime_types:
-        msg = f"The crime type {ALL!r} is the pool over all types; rename the type of that name."
+        msg = f"The crime type {ALL!r} is reserved for the pool over all types. Rename that type."
         raise InputError(msg)
     seen.add((name, replay.lead))
 
@@ -48,31 +48,31 @@ def _check_name(replay: Replay, seen: set[tuple[str, int]]) -> None:
 def _check_values(replay: Replay) -> None:
     levels = np.asarray(replay.quantiles.indexes.get("quantile", ()), dtype=float)
     if replay.quantiles.dims != ("quantile", *DIMS) or replay.quantiles.shape[1:] != replay.expected.shape:
-        msg = f"The quantiles of {replay.forecaster} do not cover the units of its expected counts."
+        msg = f"The quantiles of {replay.forecaster} do not cover the same cells and periods as its expected counts."
         raise InputError(msg)
     if levels.shape != (len(LEVELS),) or not np.allclose(levels, LEVELS):
-        msg = f"{replay.forecaster} must give the quantiles {LEVELS}, not {tuple(levels.tolist())}."
+        msg = f"{replay.forecaster} has the quantiles {tuple(levels.tolist())}. Forecast the quantiles {LEVELS}."
         raise InputError(msg)
     if not set(replay.dispersion.dims) <= set(DIMS) or any(
         replay.dispersion.sizes[name] != replay.expected.sizes[name] for name in replay.dispersion.dims
     ):
-        msg = f"The dispersion of {replay.forecaster} does not cover the units of its expected counts."
+        msg = f"The dispersion of {replay.forecaster} does not cover the same cells and periods as its expected counts."
         raise InputError(msg)
     for name in ("expected", "quantiles", "dispersion", "observed"):
         values = np.asarray(getattr(replay, name).values, dtype=float)
         if not (np.isfinite(values) & (values >= 0)).all():
             msg = (
-                f"The {name} values of {replay.forecaster} are NaN, infinite or negative in some units; "
-                "score only periods that have been observed and forecast in full."
+                f"The {name} values of {replay.forecaster} are NaN, infinite or negative in some cells. "
+                "Score only periods that are fully recorded and forecast."
             )
             raise InputError(msg)
 
 
 def _check_same(replay: Replay, other: Replay) -> None:
-    unlike = replay.difference(other)
-    if unlike:
+    difference = replay.difference(other)
+    if difference:
         msg = (
-            f"{replay.forecaster} and {other.forecaster} {unlike}. Compare forecasts of one grid, "
+            f"{replay.forecaster} and {other.forecaster} {difference}. Compare forecasts of one grid with "
             "the same crime types, periods and records."
         )
         raise InputError(msg)
@@ -85,5 +85,5 @@ def _check_leads(seen: set[tuple[str, int]]) -> None:
     first = next(iter(leads))
     for name, own in leads.items():
         if own != leads[first]:
-            msg = f"{name} forecast leads {own} and {first} {leads[first]}; replay both with one backtest.horizon."
+            msg = f"{name} has leads {own} and {first} has {leads[first]}. Set one backtest.horizon."
             raise InputError(msg)

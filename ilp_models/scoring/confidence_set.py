@@ -1,4 +1,4 @@
-"""Which forecasters may be the best: the model confidence set."""
+"""Model confidence set: the forecasters that are not significantly worse than the best."""
 
 from typing import Final
 
@@ -14,22 +14,21 @@ from ilp_models.stats.pooling import direction
 
 Floats = npt.NDArray[np.float64]
 
-_SAME: Final = 1e-12
-_FEWEST_BLOCKS: Final = (
-    13  # a year of weeks; from half a year some of five equals are left out in 34 % of tables, not 10
-)
+_TOLERANCE: Final = 1e-12
+# A year of weeks. With half a year, one of five equal forecasters is excluded in 34 % of tables instead of 10 %.
+_FEWEST_BLOCKS: Final = 13
 
 
 def confidence_set(
     scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance", size: float = 0.1
 ) -> pd.DataFrame:
-    """Return the forecasters that no other was shown to be better than.
+    """Return for each forecaster whether it is in the model confidence set, with its p-value.
 
-    The model confidence set of Hansen, Lunde and Nason (2011), range statistic, by the library ``arch``: with
-    probability ``1 - size`` the forecaster with the best expected score lies inside.
+    The set of Hansen, Lunde and Nason (2011), range statistic, computed by ``arch``. With probability ``1 - size`` it
+    contains the forecaster with the best expected score.
     """
     if not 0 < size < 1:
-        msg = f"A confidence set has a size above 0 and below 1, such as 0.1, not {size}."
+        msg = f"size={size} must be above 0 and below 1, such as 0.1."
         raise InputError(msg)
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)
@@ -40,7 +39,7 @@ def confidence_set(
 
 
 def _p_values(losses: Floats, resampling: Bootstrap, size: float) -> Floats:
-    """Return the p-value of each column; those that differ by a constant from another go by that difference."""
+    """Return the p-value of each column; columns that differ by a constant are ranked by that constant."""
     periods, count = losses.shape
     block = resampling.block
     if periods < _FEWEST_BLOCKS * block:
@@ -52,14 +51,14 @@ def _p_values(losses: Floats, resampling: Bootstrap, size: float) -> Floats:
         test = MCS(losses[:, distinct], size, resampling.draws, block, bootstrap="circular", seed=resampling.seed)
         test.compute()
         found[distinct] = test.pvalues["Pvalue"].reindex(range(len(distinct))).to_numpy()
-    same = np.abs(losses - losses[:, leader]).max(axis=0) <= _SAME * np.abs(losses).max()
+    same = np.abs(losses - losses[:, leader]).max(axis=0) <= _TOLERANCE * np.abs(losses).max()
     return np.where(same, found[leader], 0.0)
 
 
 def _leaders(losses: Floats) -> npt.NDArray[np.intp]:
-    """Return for each column the best one that it differs from by a constant, which a variance of 0 cannot test."""
+    """Return for each column the best one at a constant distance, since a variance of 0 cannot be tested."""
     count = losses.shape[1]
     spread = np.ptp(losses[:, :, None] - losses[:, None, :], axis=0)
-    tied = spread <= _SAME * np.abs(losses).max()
+    tied = spread <= _TOLERANCE * np.abs(losses).max()
     mean = losses.mean(axis=0)
     return np.array([min(np.flatnonzero(tied[one]), key=lambda other: (mean[other], other)) for one in range(count)])

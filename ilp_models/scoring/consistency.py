@@ -1,4 +1,4 @@
-"""Whether what happened is what the forecast distribution would bring about: tests of number, space and likelihood."""
+"""Consistency tests of CSEP: number (N), space (S) and likelihood (L) test of recorded counts against forecasts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,15 +34,15 @@ _COLUMNS: Final = (
     "delta_2",
     "verdict",
 )
-_MEAN_STEP: Final = 0.05  # relative; units of nearly one mean are drawn together, which moves a result by < 0.01 sd
+_MEAN_STEP: Final = 0.05  # relative; units with nearly equal means are drawn together, which moves results by < 0.01 sd
 _DISPERSION_STEP: Final = 0.1
 _TAIL: Final = 1e-10
-_CHUNK: Final = 2_000_000  # counts held at a time
+_CHUNK: Final = 2_000_000  # counts in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
-class _Units:
-    """Counts, expected counts (as they are, and not below the floor) and dispersions, each (cells, periods)."""
+class _TypeUnits:
+    """Counts, expected counts (unchanged, and not below the floor) and dispersions, each (cells, periods)."""
 
     observed: Floats
     expected: Floats
@@ -53,17 +53,16 @@ class _Units:
 def consistency(
     replay: Replay, resampling: Bootstrap, floor: float, tests: Sequence[str] = TESTS, draws: int = 1000
 ) -> pd.DataFrame:
-    """Return tests of whether the counts are what the forecasts would bring about, as earthquake forecasts are tested.
+    """Return the N, S and L tests of recorded counts against forecast distributions, as used for earthquakes.
 
-    The number test asks for the total of events (Zechar, Gerstenberger and Rhoades 2010; negative binomial: Kagan
-    2010, Werner et al. 2010), the space test for their places with the total of each type given (Zechar et al.
-    2010), the likelihood test for the counts of all cells and periods together (Schorlemmer et al. 2007). All test
-    periods are taken together and units as independent, which weeks are not: a shock common to the city fails a
-    number test.
+    Number test: the total of events (Zechar, Gerstenberger and Rhoades 2010; negative binomial: Kagan 2010, Werner et
+    al. 2010). Space test: their places, given the total of each type (Zechar et al. 2010). Likelihood test: the counts
+    of all cells and periods (Schorlemmer et al. 2007). All test periods are pooled and units treated as independent,
+    which weeks are not: a shock to the whole city fails the number test.
     """
     if not set(tests) <= set(TESTS) or not tests or draws < 1 or not floor > 0:
         msg = (
-            f"Consistency needs tests out of {', '.join(TESTS)}, draws >= 1 and floor > 0, not "
+            f"Consistency tests need tests from {', '.join(TESTS)}, draws >= 1 and floor > 0, not "
             f"tests={list(tests)}, draws={draws}, floor={floor}."
         )
         raise InputError(msg)
@@ -74,10 +73,10 @@ def consistency(
         for order, test in enumerate(tests):
             generator = np.random.default_rng([resampling.seed, TESTS.index(test), place])
             if test == "number":
-                rows = [_number(pool, level) for pool in (*([one] for one in types), types)]
+                rows = [_number_test(pool, level) for pool in (*([one] for one in types), types)]
             else:
-                draw = _space if test == "space" else _likelihood
-                rows = [_judged(*one, level) for one in zip(*draw(types, generator, draws), strict=True)]
+                draw = _simulate_space if test == "space" else _simulate_likelihood
+                rows = [_simulation_test(*one, level) for one in zip(*draw(types, generator, draws), strict=True)]
             part = pd.DataFrame(rows, columns=list(_COLUMNS[5:]))
             parts.append(
                 part.assign(kind=part.index, order=order, crime_type=names, distribution=distribution, test=test)
@@ -86,17 +85,17 @@ def consistency(
     return table.assign(forecaster=replay.forecaster, lead=replay.lead)[list(_COLUMNS)]
 
 
-def _units(replay: Replay, floor: float, scale: float) -> list[_Units]:
-    """Return the units of each crime type, their dispersions times a factor: of 0 leaves Poisson distributions."""
+def _units(replay: Replay, floor: float, scale: float) -> list[_TypeUnits]:
+    """Return the units of each crime type, with dispersions times a factor; 0 gives Poisson distributions."""
     dispersion = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS)
     cubes = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected, dispersion))
     return [
-        _Units(observed, expected, np.maximum(expected, floor), spread * scale)
+        _TypeUnits(observed, expected, np.maximum(expected, floor), spread * scale)
         for observed, expected, spread in zip(*cubes, strict=True)
     ]
 
 
-def _number(pool: list[_Units], level: float) -> tuple[object, ...]:
+def _number_test(pool: list[_TypeUnits], level: float) -> tuple[object, ...]:
     observed = sum(float(one.observed.sum()) for one in pool)
     mean = sum(float(one.expected.sum()) for one in pool)
     excess = sum(float((one.dispersion * one.expected**2).sum()) for one in pool)
@@ -107,18 +106,18 @@ def _number(pool: list[_Units], level: float) -> tuple[object, ...]:
     return observed, float(total.ppf(tail)), float(total.ppf(1 - tail)), more, fewer, verdict
 
 
-def _judged(observed: float, drawn: Floats, level: float) -> tuple[object, ...]:
+def _simulation_test(observed: float, drawn: Floats, level: float) -> tuple[object, ...]:
     slack = 1e-9 * abs(observed)
     most, least = float((drawn <= observed + slack).mean()), float((drawn >= observed - slack).mean())
     low = float(np.quantile(drawn, 1 - level, method="inverted_cdf"))
     return observed, low, float(drawn.max()), most, least, "consistent" if most >= 1 - level else "inconsistent"
 
 
-def _space(types: list[_Units], generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
-    """Return the log likelihoods of the counts of cells, and of counts drawn with the totals of the types.
+def _simulate_space(types: list[_TypeUnits], generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
+    """Return log likelihoods of recorded counts by cell, and of simulated counts with the same totals by type.
 
-    Rates of the cells vary as their dispersions say (gamma), and share out the events that happened. The last row,
-    of all types together, adds up what is drawn for each.
+    Rates of the cells follow gamma distributions with their dispersions and share the recorded events. The last row
+    pools all types and sums their draws.
     """
     observed = np.stack([one.observed.sum(axis=1) for one in types])
     rate = np.stack([one.floored.sum(axis=1) for one in types])
@@ -134,27 +133,27 @@ def _space(types: list[_Units], generator: np.random.Generator, draws: int) -> t
     rows = max(1, _CHUNK // rate.size)
     for start in range(0, draws, rows):
         size = min(rows, draws - start)
-        counts = [_placed(*one, size, generator) for one in zip(mean, spread, strict=True)]
+        counts = [_place_events(*one, size, generator) for one in zip(mean, spread, strict=True)]
         for kind, one in enumerate((*counts, np.sum(counts, axis=0))):
             drawn[kind, start : start + size] = _log_likelihood(one, means[kind], spreads[kind])
     return np.array(found), drawn
 
 
-def _placed(mean: Floats, dispersion: Floats, size: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return counts (size, cells) of as many events as expected, on rates that vary around the mean ones."""
+def _place_events(mean: Floats, dispersion: Floats, size: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return counts (size, cells) of the expected number of events, on rates that vary around their means."""
     shares = np.broadcast_to(mean, (size, len(mean)))
     if dispersion.any():
         spread = np.maximum(dispersion, 1e-8)
         shares = shares * generator.gamma(1 / spread, spread, shares.shape)
     total = shares.sum(axis=1, keepdims=True)
-    return _shared_out(round(float(mean.sum())), shares / np.where(total > 0, total, 1.0), generator)
+    return _draw_multinomial(round(float(mean.sum())), shares / np.where(total > 0, total, 1.0), generator)
 
 
-def _shared_out(events: int, shares: Floats, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+def _draw_multinomial(events: int, shares: Floats, generator: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return multinomial counts, one row for each row of shares.
 
-    Poisson counts with a total given are multinomial: nearly all events are drawn so, which is much faster than one
-    binomial draw a cell, and those that lack are placed one by one.
+    Poisson counts given their total are multinomial. Nearly all events are drawn as Poisson counts, which is much
+    faster than one binomial draw for each cell; the missing ones are placed one by one.
     """
     counts = generator.poisson(max(events - 2 * np.sqrt(events), 0.0) * shares)
     lacking = events - counts.sum(axis=1)
@@ -175,15 +174,15 @@ def _log_likelihood(counts: npt.NDArray[np.int64], mean: Floats, dispersion: Flo
     return np.asarray(np.take(table.ravel(), np.arange(len(mean)) * len(most) + counts).sum(axis=1))
 
 
-def _likelihood(types: list[_Units], generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
-    """Return the log likelihoods of the counts of all units, and of counts drawn, of all types together last.
+def _simulate_likelihood(types: list[_TypeUnits], generator: np.random.Generator, draws: int) -> tuple[Floats, Floats]:
+    """Return log likelihoods of the recorded and of simulated counts of all units; the last row pools all types.
 
-    Units of nearly one mean and dispersion are drawn together: how many of them hold 0, 1, 2 .. events.
+    Units with nearly equal mean and dispersion are drawn together: how many of them have 0, 1, 2 .. events.
     """
     observed = np.array([log_probability(one.observed, one.floored, one.dispersion).sum() for one in types])
     drawn = np.zeros((len(types), draws))
     for kind, one in enumerate(types):
-        for count, mean, dispersion in _alike(one.floored.ravel(), one.dispersion.ravel()):
+        for count, mean, dispersion in _group_units(one.floored.ravel(), one.dispersion.ravel()):
             logs = _log_probabilities(mean, dispersion)
             chances = np.exp(logs)
             drawn[kind] += generator.multinomial(count, chances / chances.sum(), size=draws) @ logs
@@ -194,19 +193,19 @@ def _with_sum(values: Floats) -> Floats:
     return np.concatenate((values, values.sum(axis=0, keepdims=True)))
 
 
-def _alike(mean: Floats, dispersion: Floats) -> Iterator[tuple[int, float, float]]:
-    """Yield how many units are nearly alike, and their mean count and dispersion."""
+def _group_units(mean: Floats, dispersion: Floats) -> Iterator[tuple[int, float, float]]:
+    """Yield groups of nearly equal units: their number, mean count and dispersion."""
     steps = np.log(mean) / _MEAN_STEP, np.log(np.maximum(dispersion, 1e-8)) / _DISPERSION_STEP
     row, column = (np.round(one - one.min()).astype(np.int64) for one in steps)
     code = row * (column.max() + 1) + column
     counts = np.bincount(code)
-    held = np.flatnonzero(counts)
-    means, spreads = (np.bincount(code, weights=values)[held] / counts[held] for values in (mean, dispersion))
-    yield from zip(counts[held].tolist(), means.tolist(), spreads.tolist(), strict=True)
+    filled = np.flatnonzero(counts)
+    means, spreads = (np.bincount(code, weights=values)[filled] / counts[filled] for values in (mean, dispersion))
+    yield from zip(counts[filled].tolist(), means.tolist(), spreads.tolist(), strict=True)
 
 
 def _log_probabilities(mean: float, dispersion: float) -> Floats:
-    """Return the log probabilities of 0, 1, 2 .. events, up to where no more are to be expected."""
+    """Return the log probabilities of 0, 1, 2 .. events up to a negligible tail."""
     size = 1 / max(dispersion, 1e-8)
     most = int(stats.nbinom.isf(_TAIL, size, size / (size + mean)))
     return log_probability(np.arange(most + 1), mean, dispersion)

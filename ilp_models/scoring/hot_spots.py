@@ -1,4 +1,4 @@
-"""Scores of the ranking: how many events happen on the land that would have been flagged."""
+"""Hot spot scores: hit rate, PAI, PEI, recapture rate index and displacement of the flagged land."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,17 +17,17 @@ CURVE: Final = tuple(np.linspace(0.0, 1.0, 101).round(2).tolist())
 
 
 def share_label(share: float) -> str:
-    """Return the ending of the scores at a share of land."""
+    """Return the suffix of score names at a share of land: ``05`` for 0.05."""
     return f"{100 * share:02g}"
 
 
 def rank_cells(expected: Floats, area_m2: Floats) -> list[Ranking]:
-    """Return the ranking of the land for each crime type, each period on its own."""
+    """Return the ranking of cells for each crime type; periods are ranked separately."""
     return [Ranking.from_expected(of_type, area_m2) for of_type in expected]
 
 
 def flagged_events(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
-    """Return the events on flagged land."""
+    """Return the recorded events on the flagged land, shape (shares, types, periods)."""
     return np.array(
         [
             [np.einsum("ij,ij->j", one.flagged(share), counts) for one, counts in zip(rankings, observed, strict=True)]
@@ -37,17 +37,16 @@ def flagged_events(rankings: Sequence[Ranking], observed: Floats, shares: Sequen
 
 
 def hit_rate_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -> Floats:
-    """Return the area under the curve of hit rate against land, as a multiple of what chance would have.
+    """Return the area under the hit-rate curve up to a share of land, relative to a random map.
 
-    It is the mean hit rate over all shares of land from 0 to ``up_to``, divided by that of a random map, which is
-    ``up_to / 2``: the mean of the PAI curve, weighted by share. A random map has 1, and nothing has more than
-    ``2 / up_to``, of all events on next to no land. The curve is taken as it is, not at points.
+    The mean hit rate over all shares of land from 0 to ``up_to``, divided by ``up_to / 2``, the value of a random map.
+    A random map scores 1; the maximum is ``2 / up_to``. The curve is integrated exactly.
     """
     events, result = observed.sum(axis=1), np.empty((len(rankings), observed.shape[2]))
     for kind, ranking in enumerate(rankings):
         budget = up_to * ranking.area_m2.sum()
         before, tied = ranking.before_m2, ranking.through_m2 - ranking.before_m2
-        spent = np.clip(budget - before, 0.0, tied)  # land from the first of a tie on that lies within the budget
+        spent = np.clip(budget - before, 0.0, tied)  # land of the tied cells that is within the budget
         flagged = spent**2 / (2 * tied) + np.maximum(budget - before - tied, 0.0)
         result[kind] = np.einsum("ij,ij->j", flagged, observed[kind]) / budget
     return np.asarray(np.divide(2 * result, up_to * events, out=np.full(events.shape, np.nan), where=events > 0))
@@ -67,10 +66,10 @@ def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[s
 
 
 def prediction_efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
-    """Return the PEI at each share of land, and the events it is measured by.
+    """Return the PEI at each share of land, and the events that an oracle captures.
 
-    PEI, the prediction efficiency index, is events caught / events an oracle of the counts catches on the same
-    share of land (Hunt 2016).
+    PEI, the prediction efficiency index, is captured events / events that an oracle of the counts captures on the
+    same share of land (Hunt 2016).
     """
     scores = {}
     for share, mine, most in zip(shares, caught, best, strict=True):
@@ -80,7 +79,7 @@ def prediction_efficiencies(caught: Floats, best: Floats, shares: Sequence[float
 
 
 def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence[float] = CURVE) -> pd.DataFrame:
-    """Return the share of events caught on each share of land, for a curve."""
+    """Return the share of events captured on each share of land, for a hit-rate curve."""
     observed = np.asarray(replay.observed.values, dtype=float)
     land = np.asarray(area_m2, dtype=float)
     events = observed.sum(axis=(1, 2))
@@ -89,16 +88,16 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
         caught = flagged_events(rank_cells(rank_by, land), observed, shares).sum(axis=2)
         rates.append(np.column_stack((caught, caught.sum(axis=1))))
     total = np.append(events, events.sum())
-    kept = total > 0
-    kinds = np.array([*replay.crime_types, ALL], dtype=object)[kept]
+    recorded = total > 0
+    kinds = np.array([*replay.crime_types, ALL], dtype=object)[recorded]
     return pd.DataFrame(
         {
             "forecaster": replay.forecaster,
             "lead": replay.lead,
             "crime_type": np.repeat(kinds, len(shares)),
             "share": np.tile(np.asarray(shares, dtype=float), len(kinds)),
-            "hit_rate": (rates[0][:, kept] / total[kept]).T.ravel(),
-            "oracle": (rates[1][:, kept] / total[kept]).T.ravel(),
+            "hit_rate": (rates[0][:, recorded] / total[recorded]).T.ravel(),
+            "oracle": (rates[1][:, recorded] / total[recorded]).T.ravel(),
         }
     )
 
@@ -106,11 +105,10 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
 def recapture_rates(
     rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], ahead: int
 ) -> dict[str, Floats]:
-    """Return the recapture rate index at each share of land, and what it is pooled from.
+    """Return the recapture rate index (RRI) at each share of land, and the sums that it is pooled from.
 
-    The index of Levine (2008): share of the events on the flagged land, over the share that the same land had before
-    it was flagged, ``(now / events now) / (then / events then)``; 1 where hot spots stay as hot as they were. Then is
-    the last period known when the forecast was made.
+    The index of Levine (2008) is the share of events on the flagged land divided by the share on the same land in the
+    last period known to the forecast: ``(now / events now) / (then / events then)``. 1 means that hot spots persist.
     """
     events = observed.sum(axis=1)
     late, early = slice(ahead, None), slice(None, -ahead)
@@ -139,7 +137,7 @@ def displacement_shares(rankings: Sequence[Ranking], area_m2: Floats, shares: Se
         moved = []
         for ranking in rankings:
             flagged = ranking.flagged(share)
-            kept = area_m2 @ np.minimum(flagged[:, 1:], flagged[:, :-1])
-            moved.append(np.concatenate(([np.nan], np.clip(1 - kept / (share * area_m2.sum()), 0.0, 1.0))))
+            stable = area_m2 @ np.minimum(flagged[:, 1:], flagged[:, :-1])
+            moved.append(np.concatenate(([np.nan], np.clip(1 - stable / (share * area_m2.sum()), 0.0, 1.0))))
         scores[f"displacement_{share_label(share)}"] = np.array(moved)
     return scores

@@ -1,4 +1,4 @@
-"""The scores of the NIJ Real-Time Crime Forecasting Challenge (2017): PAI and PEI of whole cells."""
+"""Rules and scores (PAI, PEI) of the NIJ Real-Time Crime Forecasting Challenge (2017)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,13 +22,13 @@ COUNTS: Final = ("caught", "events", "best")
 
 
 def expected_within(forecast: RiskForecast, days: int) -> Floats:
-    """Return the events expected in the days after a cutoff; of a period that is not over by then, its part."""
+    """Return the expected events in the days after a cutoff; a period that ends later counts in part."""
     starts, ends = forecast.periods.start_time, (forecast.periods + 1).start_time
     end = forecast.cutoff + pd.Timedelta(days=days)
     if starts[0] != forecast.cutoff or ends[-1] < end:
         msg = (
             f"The forecast covers {starts[0].date()} to {ends[-1].date()}, not the {days} days from "
-            f"{forecast.cutoff.date()}; start periods at the cutoff and forecast more of them."
+            f"{forecast.cutoff.date()}. Start periods at the cutoff and raise the horizon."
         )
         raise InputError(msg)
     part = ((end - starts) / (ends - starts)).to_numpy().clip(0.0, 1.0)
@@ -36,21 +36,9 @@ def expected_within(forecast: RiskForecast, days: int) -> Floats:
 
 
 class NijScorer:
-    """Counts what forecasts of whole cells of one grid caught.
+    """Count the events that forecasts of whole cells capture on one grid.
 
-    Parameters
-    ----------
-    grid : Grid
-        Cells that the rules admit; places that it lacks are never forecast.
-    events : Events
-        What happened.
-    cells : int
-        How many cells are forecast.
-
-    Raises
-    ------
-    InputError
-        If the rules do not admit the grid, or not the area of so many cells.
+    Raises InputError where the rules of the challenge do not allow the grid or the area of ``cells`` cells.
     """
 
     def __init__(self, grid: Grid, events: Events, cells: int) -> None:
@@ -62,12 +50,12 @@ class NijScorer:
         self._kind = events.table["crime_type"].cat.codes.to_numpy()
 
     def count_hits(self, expected: Floats, start: pd.Timestamp, days: int) -> pd.DataFrame:
-        """Return what a forecast caught."""
+        """Return captured events, all events and the best possible capture by crime type."""
         end = start + pd.Timedelta(days=days)
         if start < self._events.start or end > self._events.end:
             msg = (
                 f"The records cover {self._events.start.date()} to {self._events.end.date()} (not included), not "
-                f"{start.date()} to {end.date()}; give the others, and say by data.start and data.end what they cover."
+                f"{start.date()} to {end.date()}. Add the missing records, and set data.start and data.end."
             )
             raise InputError(msg)
         inside = (self._when >= start.to_datetime64()) & (self._when < end.to_datetime64())
@@ -81,50 +69,43 @@ class NijScorer:
         return pd.DataFrame(rows, columns=["crime_type", *COUNTS])
 
 
-def pai(caught: float | Floats, events: float | Floats, square_miles: float) -> Floats:
-    """Return the prediction accuracy index (n / N) / (a / A), A being the 147.71 square miles of Portland."""
-    return _divide(caught, events) * (WHOLE_SQUARE_MILES / square_miles)
+def pai(captured: float | Floats, events: float | Floats, square_miles: float) -> Floats:
+    """Return the prediction accuracy index (n / N) / (a / A), A the 147.71 square miles of Portland."""
+    return _divide(captured, events) * (WHOLE_SQUARE_MILES / square_miles)
 
 
-def pei(caught: float | Floats, best: float | Floats) -> Floats:
-    """Return the prediction efficiency index n / n*, n* being the n of the fullest cells of the same grid."""
-    return _divide(caught, best)
+def pei(captured: float | Floats, best: float | Floats) -> Floats:
+    """Return the prediction efficiency index n / n*, where n* is the best possible n on the same grid."""
+    return _divide(captured, best)
 
 
 @dataclass(frozen=True)
 class PooledScore:
-    """A score pooled over origins, or a difference of two.
-
-    Parameters
-    ----------
-    value : float
-        Ratio of sums over all origins.
-    error : float
-        Its standard error over resampled blocks of origins; NaN with fewer than three blocks.
-    low, high : float
-        Ends of its interval.
-    """
+    """A score pooled over origins (or a difference of two scores) with its interval."""
 
     value: float
-    error: float
+    error: float  # standard error over resampled blocks of origins; NaN with fewer than three blocks
     low: float
     high: float
 
 
 def pooled_ratio(
-    top: npt.ArrayLike, bottom: npt.ArrayLike, how: Bootstrap, less: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
+    top: npt.ArrayLike,
+    bottom: npt.ArrayLike,
+    resampling: Bootstrap,
+    minus: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
 ) -> PooledScore:
-    """Return the ratio of sums over origins, or by how much it exceeds another ratio, resampled together."""
-    pairs = [(top, bottom)] if less is None else [(top, bottom), less]
+    """Return the ratio of sums over origins, or its difference from another ratio, resampled together."""
+    pairs = [(top, bottom)] if minus is None else [(top, bottom), minus]
     parts = [(np.asarray(a, dtype=float), np.asarray(b, dtype=float)) for a, b in pairs]
     origins = len(parts[0][0])
     value = _signed([_divide(a.sum(), b.sum()) for a, b in parts])
-    if not how.enough(origins):
+    if not resampling.enough(origins):
         return PooledScore(float(value), np.nan, np.nan, np.nan)
-    weights = how.weights(origins)
+    weights = resampling.weights(origins)
     drawn = _signed([_divide(weights @ a, weights @ b) for a, b in parts])
-    low, high = how.interval(drawn, origins)
-    error = float(drawn.std() / np.sqrt(1 - how.block / origins))
+    low, high = resampling.interval(drawn, origins)
+    error = float(drawn.std() / np.sqrt(1 - resampling.block / origins))
     return PooledScore(float(value), error, float(low), float(high))
 
 
@@ -148,46 +129,44 @@ _TOLERANCE: Final = 1e-6  # relative; corners are rounded to whole binary digits
 
 
 def cell_square_feet(grid: Grid) -> float:
-    """Return the area of each cell of a grid that the rules admit: on the map, as the challenge measures it."""
+    """Return the area of each cell in square feet on the map; InputError where the rules forbid the grid."""
     areas = shapely.area(grid.geometry) / FOOT**2
     area = float(np.median(areas))
     odd = int(np.argmax(np.abs(areas - area)))
     least, most = _CELL_SQUARE_FEET
     if abs(areas[odd] - area) > _TOLERANCE * area:
-        msg = (
-            f"The challenge wants equal cells; {grid.cells[odd]} has {areas[odd]:,.0f} sq ft and most have {area:,.0f}."
-        )
+        msg = f"The challenge needs equal cells: {grid.cells[odd]} has {areas[odd]:,.0f} sq ft, most have {area:,.0f}."
         raise InputError(msg)
     if not least * (1 - _TOLERANCE) <= area <= most * (1 + _TOLERANCE):
-        msg = f"The challenge wants cells of {least:,.0f} to {most:,.0f} sq ft, not {area:,.0f}; set another cell size."
+        msg = f"The challenge needs cells of {least:,.0f} to {most:,.0f} sq ft, not {area:,.0f}. Set another cell size."
         raise InputError(msg)
     side = _least_side(grid.geometry)
     if side < _LEAST_SIDE_FEET * (1 - _TOLERANCE):
-        msg = f"The challenge wants cells at least {_LEAST_SIDE_FEET:g} ft wide, not {side:.1f}; make them less narrow."
+        msg = f"The challenge needs cells at least {_LEAST_SIDE_FEET:g} ft wide, not {side:.1f}. Use wider cells."
         raise InputError(msg)
     return area
 
 
 def least_cells(cell_sq_ft: float) -> int:
-    """Return the smallest number of cells that the challenge admits as a forecast: 0.25 square miles of them."""
+    """Return the smallest number of cells that the challenge allows: 0.25 square miles."""
     return int(np.ceil(_FORECAST_SQUARE_MILES[0] * SQUARE_MILE / cell_sq_ft * (1 - _TOLERANCE)))
 
 
 def forecast_square_miles(cells: int, cell_sq_ft: float, available: int) -> float:
-    """Return the area of a forecast that the rules admit."""
+    """Return the area of a forecast in square miles; InputError where the rules forbid it."""
     least, most = _FORECAST_SQUARE_MILES
     area = cells * cell_sq_ft / SQUARE_MILE
     if not least * (1 - _TOLERANCE) <= area <= most * (1 + _TOLERANCE) or cells > available:
         msg = (
-            f"The challenge wants {least:g} to {most:g} square miles; {cells} cells of {cell_sq_ft:,.0f} sq ft are "
-            f"{area:.3f}, and the grid has {available}. Forecast another number of cells."
+            f"The challenge needs {least:g} to {most:g} square miles. {cells} cells of {cell_sq_ft:,.0f} sq ft are "
+            f"{area:.3f}, and the grid has {available} cells. Forecast another number of cells."
         )
         raise InputError(msg)
     return area
 
 
 def _least_side(geometry: npt.NDArray[np.object_]) -> float:
-    """Return the smallest width of any cell, feet: the shorter side of the rectangle around it."""
+    """Return the smallest width of any cell in feet: the shorter side of its oriented bounding box."""
     corners = shapely.get_coordinates(shapely.oriented_envelope(geometry)).reshape(len(geometry), 5, 2)
     sides = np.linalg.norm(np.diff(corners[:, :3], axis=1), axis=2)
     return float(sides.min()) / FOOT

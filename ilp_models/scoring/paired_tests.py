@@ -1,4 +1,4 @@
-"""Every pair of forecasters compared, with p-values adjusted for how many pairs there are."""
+"""Diebold-Mariano tests of every pair of forecasters, with Holm-adjusted p-values."""
 
 from typing import Final
 
@@ -28,25 +28,25 @@ _COLUMNS: Final = (
 
 
 def paired_tests(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score: str = "deviance") -> pd.DataFrame:
-    """Return the difference in score of every pair of forecasters, with an interval, a test and a verdict."""
+    """Return the score difference of every pair of forecasters with interval, p-value, Holm p-value and verdict."""
     sign = direction(score)
     values, weights = scores.by_period(score, lead, crime_type)
     names = np.array(values.columns, dtype=object)
     first, second = np.triu_indices(len(names), 1)
     sums, total = values.to_numpy(), weights.to_numpy()
     differences = sums[:, first] - sums[:, second]
-    weighed = np.broadcast_to(total[:, None], differences.shape)
-    ahead = lead + scores.delay
-    estimate = scores.resampling.for_lead(ahead).ratio(differences, weighed)
-    lags = scores.resampling.lags(ahead)
+    weighted = np.broadcast_to(total[:, None], differences.shape)
+    horizon = lead + scores.delay
+    estimate = scores.resampling.for_lead(horizon).ratio(differences, weighted)
+    lags = scores.resampling.lags(horizon)
     p_values = np.array([paired_p_value(one, lags) for one in (differences / total.mean()).T])
     adjusted = _holm(p_values)
-    shown = adjusted < 1 - scores.resampling.confidence
+    significant = adjusted < 1 - scores.resampling.confidence
     lower, upper = (
         np.minimum(sign * estimate.low, sign * estimate.high),
         np.maximum(sign * estimate.low, sign * estimate.high),
     )
-    verdict = np.select([shown & (lower > 0), shown & (upper < 0)], ["better", "worse"], "tie")
+    verdict = np.select([significant & (lower > 0), significant & (upper < 0)], ["better", "worse"], "tie")
     columns = (
         names[first],
         names[second],
@@ -63,7 +63,7 @@ def paired_tests(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score
 
 
 def _holm(p_values: Floats) -> Floats:
-    """Return adjusted p-values; where one is missing all are, since the same periods stand behind all."""
+    """Return Holm-adjusted p-values; all are NaN where one is, since all use the same periods."""
     if not len(p_values) or np.isnan(p_values).any():
         return np.full(len(p_values), np.nan)
     return np.asarray(multipletests(p_values, method="holm")[1])

@@ -1,4 +1,4 @@
-"""The scores of a backtest, every forecaster on the same units."""
+"""Scoring settings, and the scores of all forecasters of a backtest on the same cells and periods."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
-from ilp_models.scoring.comparability import check
+from ilp_models.scoring.comparability import check_comparable
 from ilp_models.scoring.counts import distribution_scores, mean_scores, noise_floor_deviance
 from ilp_models.scoring.harm import HARM_PREFIX, harm_scores
 from ilp_models.scoring.hot_spots import (
@@ -34,28 +34,32 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scoring:
-    """How stored forecasts are scored.
+    """Settings for scoring stored forecasts.
 
     Parameters
     ----------
     land_shares : sequence of float
-        Shares of the active land at which hit rate, PAI, PEI, recapture and displacement are taken, above 0 and up
-        to 1.
+        Shares of the active land for hit rate, PAI, PEI, recapture rate and displacement, above 0 and at most 1.
     curve_land_share : float, default 0.20
-        Share of the active land up to which the area under the hit-rate curve is taken, above 0 and up to 1.
+        Share of the active land up to which the hit-rate curve is integrated (``pai_area``), above 0 and at most 1.
     harm : mapping of str to float, optional
-        Harm of one event of each crime type; gives the scores ``harm_...``.
+        Harm of one event of each crime type; adds the scores ``harm_...``.
     floor : float, default 0.005
-        Smaller forecasts are read as this many events by the deviance, the log score and the tests of consistency.
+        Deviance, log score and consistency tests raise smaller forecasts to this many events.
     bootstrap : Bootstrap, optional
         Resampling of periods for intervals, and the seed of the counts that consistency tests draw.
     baseline : str, default "ewma"
-        The forecaster that skill is measured against.
+        Name of the forecaster that skill is relative to.
 
     Raises
     ------
     InputError
-        If a setting is out of its range.
+        If a setting is out of range.
+
+    Examples
+    --------
+    >>> Scoring(land_shares=[0.05, 0.1], baseline="moving_average").bootstrap.draws
+    2000
     """
 
     land_shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
@@ -66,12 +70,12 @@ class Scoring:
     baseline: str = "ewma"
 
     def __post_init__(self) -> None:
-        """Refuse shares and floors that make no score."""
+        """Check the settings."""
         if not self.land_shares or not all(0 < share <= 1 for share in self.land_shares):
             msg = f"scoring.land_shares={list(self.land_shares)} must be above 0 and at most 1, such as 0.05."
             raise InputError(msg)
         if len({share_label(share) for share in self.land_shares}) < len(self.land_shares):
-            msg = f"scoring.land_shares={list(self.land_shares)} names a share twice; name each once."
+            msg = f"scoring.land_shares={list(self.land_shares)} lists a share twice. List each once."
             raise InputError(msg)
         if not 0 < self.curve_land_share <= 1:
             msg = f"scoring.curve_land_share={self.curve_land_share} must be above 0 and at most 1, such as 0.2."
@@ -85,7 +89,7 @@ class Scoring:
             raise InputError(msg)
 
     def check_score(self, score: str, setting: str) -> None:
-        """Return nothing if a score is one of those made here of which one way is better, before any work is done."""
+        """Raise InputError if a score is unknown with these settings or has no better direction."""
         direction(score)
         stems = [stem for stem in LARGER_IS_BETTER if self.harm is not None or not stem.startswith(HARM_PREFIX)]
         labels = [share_label(share) for share in self.land_shares]
@@ -100,14 +104,13 @@ class Scoring:
             raise InputError(msg)
 
     def run(self, replays: Sequence[Replay], area_m2: npt.NDArray[np.generic]) -> ScoreTable:
-        """Return the scores of all replays, and of the bounds.
+        """Return the scores of all replays and of two bounds.
 
-        The rows ``oracle`` forecast the counts themselves; the rows ``floor (...)`` show what the forecaster
-        with the smallest deviance is expected to score if its rates are the truth and counts Poisson, with
-        ``observed_total`` as expected.
+        Rows named ``oracle`` score a forecast of the counts themselves. Rows named ``floor (...)`` hold the expected
+        score of the forecaster with the smallest deviance if its rates are true and counts are Poisson.
         """
         land = np.asarray(area_m2, dtype=float)
-        check(replays, land)
+        check_comparable(replays, land)
         parts: list[pd.DataFrame] = []
         best: dict[int, Floats] = {}
         deviance: dict[str, list[float]] = {}
@@ -135,7 +138,7 @@ class Scoring:
         return mean_scores(observed, observed, self.floor) | self._places(replay, observed, area_m2, best)
 
     def _places(self, replay: Replay, rank_by: Floats, area_m2: Floats, best: Floats) -> dict[str, Floats]:
-        """Return the scores of land that is flagged by some expected counts."""
+        """Return hot spot scores of the land that ranks highest by some counts."""
         observed, _ = _counts(replay)
         rankings = rank_cells(rank_by, area_m2)
         caught = flagged_events(rankings, observed, self.land_shares)
@@ -157,7 +160,7 @@ class Scoring:
         return harm_scores(rank_by, counts, area_m2, weights, self.land_shares, self.curve_land_share)
 
     def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
-        """Return what is expected of forecasts whose rates are the truth, of counts with Poisson noise."""
+        """Return the expected scores of true rates with Poisson counts."""
         _, expected = _counts(replay)
         total, rankings = expected.sum(axis=1), rank_cells(expected, area_m2)
         scores = {
@@ -174,13 +177,13 @@ class Scoring:
 
 
 def _counts(replay: Replay) -> tuple[Floats, Floats]:
-    """Return events and expected events, each (types, cells, periods)."""
+    """Return recorded and expected counts, each (types, cells, periods)."""
     observed, expected = (np.asarray(cube.values, dtype=float) for cube in (replay.observed, replay.expected))
     return observed, expected
 
 
 def _rows(forecaster: str, replay: Replay, scores: Mapping[str, Floats]) -> pd.DataFrame:
-    """Return the long table of scores, without those that are not defined."""
+    """Return the long table of scores; undefined scores have no row."""
     values = np.stack(list(scores.values()))
     count, kinds, periods = values.shape
     starts = replay.periods.start_time.strftime("%Y-%m-%d").to_numpy(dtype=object)

@@ -1,1 +1,1 @@
-"""Mathematics without nouns: distributions, bootstrap, ranking, calibration, rank statistics, filters, pooling."""
+"""Mathematics on plain arrays: distributions, bootstrap, ranking, calibration, rank statistics, filters, pooling."""

@@ -1,4 +1,4 @@
-"""How far a score would move in other weeks: whole periods drawn again in blocks, and a paired test."""
+"""Confidence intervals from a block bootstrap of periods, and the Diebold-Mariano test of paired scores."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,13 +16,7 @@ _FEWEST_BLOCKS: Final = 3  # from two blocks a 95 % interval covers 80 %
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Values with the ends of their intervals.
-
-    Parameters
-    ----------
-    value, low, high : ndarray of float64
-        Of one shape; NaN where there is too little evidence.
-    """
+    """Values and the ends of their confidence intervals, in arrays of one shape; NaN with too little evidence."""
 
     value: Floats
     low: Floats
@@ -33,14 +27,14 @@ class Estimate:
 class Bootstrap:
     """A circular block bootstrap of periods (Politis and Romano 1992).
 
-    Whole periods are drawn, all cells and crime types together, so dependence between places is kept; blocks of
-    consecutive periods keep dependence in time. The same seed gives the same draws, so that every forecaster is
-    judged on the same resampled weeks.
+    Whole periods are drawn with all cells and crime types, which keeps dependence between places. Blocks of
+    consecutive periods keep dependence in time. The same seed gives the same draws, so all forecasters are compared on
+    the same resampled periods.
 
     Parameters
     ----------
     block : int, default 4
-        Consecutive periods drawn together.
+        Consecutive periods that are drawn together.
     draws : int, default 2000
         Resampled sets of periods.
     confidence : float, default 0.95
@@ -51,7 +45,15 @@ class Bootstrap:
     Raises
     ------
     InputError
-        If a setting is out of its range.
+        If a setting is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> events, periods = np.arange(20.0), np.ones(20)
+    >>> mean = Bootstrap(draws=500).ratio(events, periods)
+    >>> bool(mean.low < mean.value < mean.high)
+    True
     """
 
     block: int = 4
@@ -60,7 +62,7 @@ class Bootstrap:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no interval."""
+        """Check the settings."""
         if self.block < 1 or self.draws < 1 or not 0 < self.confidence < 1:
             msg = (
                 f"bootstrap needs block >= 1, draws >= 1 and 0 < confidence < 1, not block={self.block}, "
@@ -69,24 +71,23 @@ class Bootstrap:
             raise InputError(msg)
 
     def for_lead(self, lead: int) -> "Bootstrap":
-        """Return how periods are resampled for scores of forecasts some periods ahead of the last known one.
+        """Return a bootstrap whose blocks are at least ``lead`` periods long.
 
-        Forecasts ``lead`` periods ahead share their surprises with the ``lead - 1`` next ones; shorter blocks would
-        tear these apart and make intervals too narrow.
+        Errors of forecasts ``lead`` periods ahead are correlated over ``lead - 1`` periods. Shorter blocks make
+        intervals too narrow.
         """
         return replace(self, block=max(self.block, lead))
 
     def lags(self, lead: int) -> int:
-        """Return how many autocovariances :func:`paired_p_value` counts for forecasts some periods ahead.
+        """Return the number of autocovariances in :func:`paired_p_value` for forecasts ``lead`` periods ahead.
 
-        Scores ``lead`` periods ahead are correlated up to ``lead - 1`` periods apart, and Bartlett's weights (Newey
-        and West 1987) count the last of these by a small part only; twice as many lags count each by half or more.
-        With many more the periods would seldom suffice.
+        Scores are correlated up to ``lead - 1`` periods apart. Bartlett weights (Newey and West 1987) shrink the last
+        lags, so twice as many are used. More lags would need more periods than most backtests have.
         """
         return max(self.block - 1, 2 * (lead - 1))
 
     def weights(self, periods: int) -> Floats:
-        """Return how often each period is drawn."""
+        """Return how often each period is drawn, shape (draws, periods)."""
         generator = np.random.default_rng(self.seed)
         starts = generator.integers(periods, size=(self.draws, -(-periods // self.block)))
         drawn = (starts[:, :, None] + np.arange(self.block)) % periods
@@ -96,15 +97,15 @@ class Bootstrap:
         return counts.reshape(self.draws, periods).astype(float)
 
     def enough(self, periods: int) -> bool:
-        """Return whether there are enough periods for an interval: at least three blocks."""
+        """Return whether there are at least three blocks of periods, the minimum for an interval."""
         return periods >= _FEWEST_BLOCKS * self.block
 
     def interval(self, drawn: Floats, periods: int) -> tuple[Floats, Floats]:
         """Return the ends of the expanded percentile interval of resampled values (Hesterberg 2015).
 
-        Plain percentiles of few periods are too narrow: blocks vary less around their own mean than around the
-        truth, by ``1 - block / periods``, and that spread is itself estimated, with about ``1.5 * periods /
-        block`` degrees of freedom (Kuensch 1989). Percentiles further out make up for both.
+        Plain percentiles of few periods are too narrow. Blocks vary less around their own mean than around the true
+        mean, by ``1 - block / periods``. The spread itself is estimated, with about ``1.5 * periods / block`` degrees
+        of freedom (Kuensch 1989). The expanded percentiles correct for both.
         """
         freedom = min(periods - 1.0, 1.5 * periods / self.block)
         normal = special.stdtrit(freedom, (1 - self.confidence) / 2) / np.sqrt(1 - self.block / periods)
@@ -114,9 +115,9 @@ class Bootstrap:
         return low, high
 
     def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
-        """Return ratios of sums over periods with their intervals.
+        """Return ratios of sums over periods (axis 0) with their intervals.
 
-        A mean is the ratio of summed values to summed ones; a pooled hit rate that of hits to events.
+        A mean is the ratio of summed values to summed ones; a pooled hit rate is the ratio of hits to events.
         """
         top, bottom = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
         value = _divide(top.sum(axis=0), bottom.sum(axis=0))
@@ -129,7 +130,7 @@ class Bootstrap:
 
 
 def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:
-    """Return the p-value of no difference in mean score between two forecasters.
+    """Return the p-value of equal mean scores of two forecasters, from their score differences by period.
 
     The test of Diebold and Mariano (1995) with a Bartlett-weighted long-run variance (Newey and West 1987) and
     the small-sample correction of Harvey, Leybourne and Newbold (1997), against Student's t.

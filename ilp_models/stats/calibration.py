@@ -1,4 +1,4 @@
-"""Whether expected counts mean what they say: the slope and intercept of counts against them."""
+"""Calibration slope and intercept: a Poisson regression of recorded counts on the log of the forecasts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,23 +19,16 @@ _LARGEST_STEP: Final = 1.0
 class CalibrationLine:
     """A fit of log(mean count) = intercept + slope * log(expected count).
 
-    A slope below 1 means that high forecasts are too high and low ones too low; with a slope of 1 the forecasts
-    are off by the factor exp(intercept). Calibrated forecasts have slope 1 and intercept 0.
-
-    Parameters
-    ----------
-    slope, intercept : float
-        Maximum-likelihood Poisson estimates.
-    influence : ndarray of float64
-        What each period moves (intercept, slope) by, to first order, shape (periods, 2).
+    Calibrated forecasts have slope 1 and intercept 0. A slope below 1 means that high forecasts are too high and low
+    forecasts too low. With a slope of 1, forecasts are wrong by the factor exp(intercept).
     """
 
     slope: float
     intercept: float
-    influence: Floats
+    influence: Floats  # (periods, 2): first-order effect of each period on (intercept, slope)
 
     def intervals(self, resampling: Bootstrap) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return the intervals of the slope and of the intercept."""
+        """Return the confidence intervals of the slope and of the intercept, from resampled influences."""
         periods = len(self.influence)
         if not resampling.enough(periods):
             return (np.nan, np.nan), (np.nan, np.nan)
@@ -55,7 +48,7 @@ def calibration_line(
     y, x = y.reshape(shape), np.log(np.maximum(p, floor)).reshape(shape)
     events = float((w * y).sum())
     if not events > 0 or np.ptp(x[w > 0]) < 1e-9:
-        msg = "A calibration line needs events and forecasts that differ between units; there are none."
+        msg = "A calibration line needs events and forecasts that differ between cells or periods. Add periods."
         raise NotRunError(msg)
     line = np.array([np.log(events / float((w * np.exp(x)).sum())), 1.0])
     for _ in range(_STEPS):
@@ -68,14 +61,14 @@ def calibration_line(
         if np.abs(step).max() < 1e-9:
             return CalibrationLine(float(line[1]), float(line[0]), influence)
         line = line + step * min(1.0, _LARGEST_STEP / np.abs(step).max())
-    msg = f"The calibration line did not settle in {_STEPS} steps; too few events ({events:.0f}) for it."
+    msg = f"The calibration line did not converge in {_STEPS} steps: {events:.0f} events are too few. Add periods."
     raise NotRunError(msg)
 
 
 def _check(observed: Floats, expected: Floats, floor: float) -> None:
     if observed.shape != expected.shape or observed.ndim == 0:
-        msg = f"Calibration compares counts and forecasts of one shape, not {observed.shape} and {expected.shape}."
+        msg = f"Counts have shape {observed.shape} and forecasts {expected.shape}. Pass arrays of one shape."
         raise InputError(msg)
     if not ((observed >= 0).all() and (expected >= 0).all() and floor > 0):
-        msg = "Calibration needs counts and forecasts that are not NaN or negative, and a floor above 0."
+        msg = f"Calibration needs counts and forecasts without NaN or negative values, and floor={floor} above 0."
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Count distributions in the mean-dispersion form: variance = mean + dispersion * mean**2 (0: Poisson)."""
+"""Poisson and negative binomial counts, where variance = mean + dispersion * mean**2 (dispersion 0: Poisson)."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ LEVELS: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 Floats = npt.NDArray[np.float64]
 
 _SMALLEST_DISPERSION: Final = 1e-8
-_SERIES_DISPERSION: Final = 0.005  # below it the hypergeometric series is slow, and fails in the end
+_SERIES_DISPERSION: Final = 0.005  # the hypergeometric series is slow below this value and fails for much smaller ones
 _DISPERSIONS: Final = (1e-4, 50.0)
 
 
 def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: float) -> Floats:
-    """Return the Poisson deviance of each unit, 0 for a forecast of the count itself; smaller is better."""
+    """Return the Poisson deviance of each unit; 0 for a forecast equal to the count, smaller is better."""
     y, mean = np.asarray(observed, dtype=float), np.maximum(np.asarray(expected, dtype=float), floor)
     return np.asarray(2.0 * (special.xlogy(y, y / mean) - y + mean))
 
@@ -38,7 +38,7 @@ def log_probability(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.A
 
 
 def cumulative(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
-    """Return the probability of at most so many events under a negative binomial distribution."""
+    """Return the negative binomial probability of at most ``count`` events."""
     arrays = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (count, mean, dispersion)))
     y, mu, alpha = (np.atleast_1d(one) for one in arrays)
     result, wide = np.zeros(y.shape), alpha > _SMALLEST_DISPERSION
@@ -52,9 +52,9 @@ def cumulative(count: npt.ArrayLike, mean: npt.ArrayLike, dispersion: npt.ArrayL
 
 
 def half_mean_difference(mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floats:
-    """Return half the mean absolute difference between two independent counts of a negative binomial distribution.
+    """Return half the mean absolute difference between two independent negative binomial counts.
 
-    It is the CRPS to expect of a right distribution, and in closed form (Wei and Held 2014).
+    This is the expected CRPS of a correct forecast distribution, in closed form (Wei and Held 2014).
     """
     mu, alpha = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(dispersion, dtype=float))
     spread = np.maximum(alpha, _SERIES_DISPERSION)
@@ -65,7 +65,7 @@ def half_mean_difference(mean: npt.ArrayLike, dispersion: npt.ArrayLike) -> Floa
     if low.any():
         mu, alpha, spread = mu[low], alpha[low], spread[low]
         ratio = result[low] / _poisson_half_difference(mu * (1 + spread * mu))
-        nearly = 1 + (ratio - 1) * alpha / spread  # the ratio is almost linear in a dispersion so small
+        nearly = 1 + (ratio - 1) * alpha / spread  # for so small a dispersion the ratio is almost linear in it
         result[low] = _poisson_half_difference(mu * (1 + alpha * mu)) * nearly
     return result
 
@@ -76,7 +76,7 @@ def _half_difference(mu: Floats, alpha: Floats) -> Floats:
     if np.isfinite(exact).all():
         return np.asarray(exact)
     rates = mu * special.poch(1 / alpha + 1, -0.5) / np.sqrt(np.pi)
-    thousands = np.hypot(rates, np.sqrt(mu / np.pi))  # gamma-distributed rates, and the noise around them
+    thousands = np.hypot(rates, np.sqrt(mu / np.pi))  # gamma-distributed rates plus Poisson noise
     return np.asarray(np.where(np.isfinite(exact), exact, thousands))
 
 
@@ -86,7 +86,7 @@ def _poisson_half_difference(mean: Floats) -> Floats:
 
 
 def quantiles(mean: npt.ArrayLike, dispersion: npt.ArrayLike, levels: tuple[float, ...] = LEVELS) -> Floats:
-    """Return the smallest counts whose cumulative probability reaches each level."""
+    """Return the quantiles of negative binomial counts: the smallest counts that reach each level."""
     mu, alpha = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(dispersion, dtype=float))
     result = np.empty((len(levels), *mu.shape))
     for value in np.unique(alpha):
@@ -96,7 +96,7 @@ def quantiles(mean: npt.ArrayLike, dispersion: npt.ArrayLike, levels: tuple[floa
 
 
 def _quantiles_of_one_dispersion(mu: Floats, alpha: float, levels: tuple[float, ...]) -> Floats:
-    """Look quantiles up by the means at which they step, which is exact and costs a sort, not a solver a cell."""
+    """Look quantiles up in the means at which they step: exact, and a sort instead of a solver for each cell."""
     top = int(_ppf(np.array(max(levels)), np.array(mu.max(initial=0.0) + 1e-9), alpha)) + 1
     counts = np.arange(top, dtype=float)
     return np.stack([np.searchsorted(_step_means(counts, alpha, p), mu, side="left") for p in levels]).astype(float)
@@ -110,7 +110,7 @@ def _ppf(level: Floats, mu: Floats, alpha: float) -> Floats:
 
 
 def _step_means(counts: Floats, alpha: float, level: float) -> Floats:
-    """Return the largest mean at which each count is still the quantile, by inverting the distribution in the mean."""
+    """Return the largest mean at which each count is the quantile, by inverting the distribution in the mean."""
     if alpha <= _SMALLEST_DISPERSION:
         return np.asarray(special.gammainccinv(counts + 1, level))
     size = 1.0 / alpha
@@ -119,7 +119,7 @@ def _step_means(counts: Floats, alpha: float, level: float) -> Floats:
 
 
 def fit_dispersion(count: npt.NDArray[np.generic], mean: npt.NDArray[np.generic]) -> float:
-    """Return the maximum-likelihood dispersion of counts around forecasts made before they were seen."""
+    """Return the maximum-likelihood dispersion of counts around out-of-sample forecasts."""
     y = np.asarray(count, dtype=float).ravel()
     mu = np.maximum(np.asarray(mean, dtype=float).ravel(), 1e-9)
     hit = y > 0
@@ -128,7 +128,7 @@ def fit_dispersion(count: npt.NDArray[np.generic], mean: npt.NDArray[np.generic]
 
     def loss(log_alpha: float) -> float:
         alpha = float(np.exp(log_alpha))
-        empty = -np.log1p(alpha * zeros).sum() / alpha  # most units are empty, and need no gamma function
+        empty = -np.log1p(alpha * zeros).sum() / alpha  # most units are empty and need no gamma function
         return -float(log_probability(counts, means, alpha).sum() + empty)
 
     found = optimize.minimize_scalar(loss, bounds=np.log(_DISPERSIONS), method="bounded", options={"xatol": 1e-3})

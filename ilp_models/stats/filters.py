@@ -1,4 +1,4 @@
-"""Recursive means of counts: one pass over the periods, one state in memory."""
+"""Exponentially weighted moving averages (EWMA) of counts, in one pass over the periods."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ Floats = npt.NDArray[np.floating[Any]]
 def exponential_means(
     counts: Floats, half_life: float, seen: npt.NDArray[np.integer[Any]], out: Floats | None = None
 ) -> Floats:
-    """Return exponentially weighted means of the counts, each after some number of periods.
+    """Return exponentially weighted means of the first ``seen`` periods of counts, for each value of ``seen``.
 
-    Weights of the past are scaled to sum to 1, so that a short history is not read as a low rate.
+    Weights are scaled to sum to 1, so a short history does not give a low rate. ``counts`` has periods on axis 0.
     """
     if not half_life > 0:
         msg = f"A half-life of {half_life:g} periods must be above 0."

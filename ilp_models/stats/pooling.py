@@ -1,4 +1,4 @@
-"""How each score is pooled, as the ratio of which two sums, and which way of it is better."""
+"""Pool scores as ratios of sums, and know whether larger or smaller values are better."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -22,26 +22,26 @@ LARGER_IS_BETTER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai"
 
 
 def direction(score: str) -> int:
-    """Return which way of a score is better."""
+    """Return 1 where larger values of a score are better and -1 where smaller ones are."""
     if score in SMALLER_IS_BETTER:
         return -1
     if score.rpartition("_")[0] in LARGER_IS_BETTER:
         return 1
     msg = (
-        f"Forecasters cannot be told apart by {score!r}: no way of it is better. "
+        f"Cannot rank by {score!r}: it has no better direction. "
         f"Choose one of {', '.join(SMALLER_IS_BETTER)} or {', '.join(f'{name}_05' for name in LARGER_IS_BETTER)}."
     )
     raise InputError(msg)
 
 
 def required_scores(score: str, names: Sequence[str]) -> list[str]:
-    """Return those of the stored scores that the pool of one score is made from."""
+    """Return the stored scores that are needed to pool one score."""
     wanted = {score, score.replace("pei_", "hit_rate_")}
     return [name for name in names if name in wanted or _is_sum(name)]
 
 
 def pooling_ratios(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
-    """Yield each score with the numerator and the denominator of its pooled value."""
+    """Yield each score with the numerators and denominators whose sums give its pooled value."""
     for name in names:
         values = wide[name]
         stem, _, label = name.rpartition("_")

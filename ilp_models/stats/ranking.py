@@ -1,4 +1,4 @@
-"""Which land is flagged when only a share of it can be: the most expected events per square metre first."""
+"""Rank cells by expected events per square metre, and flag the top share of the land."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,27 +10,17 @@ from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 
-_TIE: Final = 1e-9  # relative; rounding in a recursive filter must not decide which street is flagged
-_ALIKE: Final = 5e-3  # relative; squares of one size differ on the ground by the scale of the projection, no more
+_TIE: Final = 1e-9  # relative; rounding in a recursive filter must not decide which cell is flagged
+_EQUAL_AREAS: Final = 5e-3  # relative; the projection makes ground areas of equal squares differ by less than this
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The order of cells by expected events per square metre, for each period; make one with :meth:`of` or :meth:`by`.
+    """The order of cells for each period; create it with :meth:`from_expected` or :meth:`from_values`."""
 
-    Parameters
-    ----------
-    before_m2 : ndarray of float64
-        Land that ranks strictly before each cell, shape (cells, periods), square metres.
-    through_m2 : ndarray of float64
-        The same land, and that of the cell and of all cells tied with it, shape (cells, periods), square metres.
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-    """
-
-    before_m2: Floats
-    through_m2: Floats
-    area_m2: Floats
+    before_m2: Floats  # (cells, periods): land ranked strictly before each cell
+    through_m2: Floats  # (cells, periods): that land plus the cell and all cells tied with it
+    area_m2: Floats  # (cells,): ground area
 
     @classmethod
     def from_expected(cls, expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
@@ -41,7 +31,7 @@ class Ranking:
 
     @classmethod
     def from_values(cls, key: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic]) -> Self:
-        """Return the ranking of cells by some key."""
+        """Return the ranking of cells by any key, highest first."""
         density, land = np.asarray(key, dtype=float), np.asarray(area_m2, dtype=float)
         _check(density, land)
         order = np.argsort(-density, axis=0, kind="stable")
@@ -60,12 +50,12 @@ class Ranking:
         return cls(placed[0], placed[1], land)
 
     def flagged(self, share: float) -> Floats:
-        """Return the fraction of each cell that is flagged, so that exactly a share of the land is."""
+        """Return the flagged fraction of each cell; together they are exactly the share of the land."""
         budget = _budget(share, self.area_m2)
         return np.clip((budget - self.before_m2) / (self.through_m2 - self.before_m2), 0.0, 1.0)
 
     def whole(self, share: float) -> npt.NDArray[np.bool_]:
-        """Return the whole cells that are flagged on a map, never more land than the share allows."""
+        """Return the whole cells to flag on a map; their land is at most the share."""
         budget = _budget(share, self.area_m2) * (1 + _TIE)
         order = np.argsort(self.before_m2, axis=0, kind="stable")
         result = np.empty(self.before_m2.shape, dtype=bool)
@@ -74,18 +64,16 @@ class Ranking:
 
 
 def areas_for_density(area_m2: Floats) -> Floats:
-    """Return areas to divide by: one for all where they differ only by the scale of a projection."""
+    """Return the areas for densities: their mean where they differ only by the scale of the projection."""
     mean = area_m2.mean()
-    return np.full_like(area_m2, mean) if np.ptp(area_m2) < _ALIKE * mean else area_m2
+    return np.full_like(area_m2, mean) if np.ptp(area_m2) < _EQUAL_AREAS * mean else area_m2
 
 
 def flag_top_share(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.generic], share: float) -> Floats:
-    """Return the fraction of each cell that is flagged when exactly a share of the active land can be.
+    """Return the flagged fraction of each cell when exactly a share of the active land is flagged.
 
-    Cells are taken by expected count per square metre; cells tied at the edge share what is left in proportion
-    to their area, so the last cell may be flagged in part. On equal squares the events caught are then the
-    linear interpolation between the whole numbers of cells next to the share. For several shares of one
-    forecast make a :class:`Ranking` once.
+    Cells rank by expected count per square metre. Cells tied at the edge share the rest in proportion to their area,
+    so the last cell may be flagged in part. For several shares of one forecast, create one :class:`Ranking`.
     """
     return Ranking.from_expected(expected, area_m2).flagged(share)
 
@@ -93,20 +81,20 @@ def flag_top_share(expected: npt.NDArray[np.generic], area_m2: npt.NDArray[np.ge
 def _check(expected: Floats, area_m2: Floats) -> None:
     if expected.ndim != 2 or area_m2.shape != expected.shape[:1]:
         msg = (
-            f"Ranking takes expected counts (cells, periods) and an area a cell, not shapes {expected.shape} and "
-            f"{area_m2.shape}; pass one crime type and the areas of the same grid."
+            f"Expected counts of shape {expected.shape} and areas of shape {area_m2.shape} do not fit. Pass "
+            "(cells, periods) of one crime type and the areas of the same grid."
         )
         raise InputError(msg)
     if not (np.isfinite(area_m2) & (area_m2 > 0)).all():
-        msg = "Every cell needs a ground area above 0 m2 to be ranked; check area_m2 of the grid."
+        msg = "A cell has no ground area above 0 m2. Check area_m2 of the grid."
         raise InputError(msg)
     if not (np.isfinite(expected) & (expected >= 0)).all():
-        msg = "Expected counts to rank must be finite and not negative; the forecast holds others."
+        msg = "Expected counts must be finite and not negative. Check the forecast."
         raise InputError(msg)
 
 
 def _budget(share: float, area_m2: Floats) -> float:
     if not 0 <= share <= 1:
-        msg = f"A share of land lies between 0 and 1, not {share}; write 5 % as 0.05."
+        msg = f"The share of land {share} must be between 0 and 1. Write 5 % as 0.05."
         raise InputError(msg)
     return share * float(area_m2.sum())

@@ -1,1 +1,1 @@
-"""Search of settings by past forecasts; Optuna is imported nowhere else."""
+"""Hyperparameter search with Optuna, on periods before the test periods."""

@@ -1,4 +1,4 @@
-"""The search itself: Optuna asks, past forecasts answer, and every answer is kept in a file."""
+"""Optuna search of a forecaster's settings; every trial is stored in SQLite and a search can be resumed."""
 
 import logging
 import warnings
@@ -22,30 +22,35 @@ from ilp_models.tuning.trials import Trials
 
 @dataclass(frozen=True)
 class OptunaSearch:
-    """A search by the tree-structured Parzen estimator (Bergstra et al. 2011), judged by forecasts of past periods.
+    """A search by the tree-structured Parzen estimator (Bergstra et al. 2011), scored by a backtest of past periods.
 
     Parameters
     ----------
     trials : int, default 30
-        Settings to judge in all, those of an earlier run of the same study included.
+        Number of settings to try, including those of an earlier run of the same study.
     periods : int, default 26
         Test periods of the search: the last ones before the first test period of ``backtest``.
     refit_every : int, default 13
         Cutoffs between two fits.
     score : str, default "deviance"
-        The score to make better, pooled over crime types, leads and periods.
+        The score to optimise, pooled over crime types, leads and periods.
     startup : int, default 10
-        Trials drawn at random before the estimator learns from them.
+        Random trials before the estimator is used.
     seed : int, default 0
         Seed of all draws.
     space : mapping, optional
-        Settings and their values, read once it is known whose they are; see
-        :func:`ilp_models.tuning.space.read_space`.
+        Settings and their ranges or choices; see :func:`ilp_models.tuning.space.read_space`.
 
     Raises
     ------
     InputError
-        If a number is below 1 or no way of the score is better.
+        If a number is below 1 or the score has no better direction.
+
+    Examples
+    --------
+    >>> search = OptunaSearch(trials=20, space={"window": {"low": 4, "high": 104}})
+    >>> [str(setting) for setting in search.settings]
+    ['4 to 104']
     """
 
     trials: int = 30
@@ -57,7 +62,7 @@ class OptunaSearch:
     space: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse a search that could not be made, before the records are read."""
+        """Check the settings before any data are read."""
         for name in ("trials", "periods", "refit_every", "startup"):
             if getattr(self, name) < 1:
                 msg = f"tuning.{name}={getattr(self, name)} must be at least 1."
@@ -71,14 +76,14 @@ class OptunaSearch:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides the course of the search: everything but the number of trials, which may grow later."""
+        """The settings that identify a study: all except the number of trials, which may grow."""
         names = ("periods", "refit_every", "score", "startup", "seed")
         space = {one.name: [one.low, one.high, one.log, one.choices] for one in self.settings}
         return {**{name: getattr(self, name) for name in names}, "space": space}
 
     @contextmanager
-    def opened(self, folder: Path, key: str) -> Iterator[Trials]:
-        """Hold the trials of a study, made now or continued."""
+    def open_trials(self, folder: Path, key: str) -> Iterator[Trials]:
+        """Create or resume a study and lock it; yields its trials."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / f"{key}.lock", timeout=0):
@@ -89,26 +94,24 @@ class OptunaSearch:
                     storage.remove_session()
                     storage.engine.dispose()
         except filelock.Timeout as error:
-            msg = (
-                f"Another run is working on the study {folder / key}.db; wait for it, or choose another output=FOLDER."
-            )
+            msg = f"Another run uses the study {folder / key}.db. Wait until it ends, or set another output=FOLDER."
             raise StorageError(msg) from error
 
     def _study(self, storage: RDBStorage, key: str) -> optuna.Study:
-        way = StudyDirection.MAXIMIZE if direction(self.score) > 0 else StudyDirection.MINIMIZE
-        study = optuna.create_study(storage=storage, study_name=key, direction=way, load_if_exists=True)
+        better = StudyDirection.MAXIMIZE if direction(self.score) > 0 else StudyDirection.MINIMIZE
+        study = optuna.create_study(storage=storage, study_name=key, direction=better, load_if_exists=True)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            study.tell(trial.number, state=TrialState.FAIL)  # the lock is ours: a run that was killed left it
+            study.tell(trial.number, state=TrialState.FAIL)  # this run holds the lock, so a killed run left the trial
         return study
 
 
 def _open_storage(path: Path) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     root, handler = logging.getLogger(), logging.NullHandler()
-    root.addHandler(handler)  # where there is none, Optuna's migrations set logging anew and silence every logger
+    root.addHandler(handler)  # without a handler, Optuna's migrations reset logging and silence all loggers
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of the libraries below Optuna
+            warnings.simplefilter("ignore", DeprecationWarning)  # raised by dependencies of Optuna
             return RDBStorage(f"sqlite:///{path.resolve().as_posix()}")
     finally:
         root.removeHandler(handler)

@@ -1,4 +1,4 @@
-"""Settings that were judged, one after the other."""
+"""Trials of a search: settings, scores, reasons of failure and importance of settings."""
 
 import json
 import math
@@ -25,20 +25,14 @@ from ilp_models.tuning.space import SearchSetting
 _SUMS: Final = "sums"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
-_FEWEST: Final = 4  # judged settings from which their importance is estimated
+_FEWEST: Final = 4  # smallest number of scored trials for an importance
 
 
 @dataclass(frozen=True)
 class ScoreSums:
-    """A score as the ratio of two sums over periods.
+    """A score as the ratio of two sums over periods."""
 
-    Parameters
-    ----------
-    numerator, denominator : tuple of float
-        The part of each period, in order.
-    """
-
-    numerator: tuple[float, ...]
+    numerator: tuple[float, ...]  # by period, in order
     denominator: tuple[float, ...]
 
     @property
@@ -48,36 +42,22 @@ class ScoreSums:
         return math.fsum(self.numerator) / total if total else math.nan
 
 
-Judge = Callable[[Mapping[str, Any]], ScoreSums]
+Evaluate = Callable[[Mapping[str, Any]], ScoreSums]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings with what became of them.
+    """Settings with their score, or with the reason why they failed."""
 
-    Parameters
-    ----------
-    number : int
-        Place in the study, from 0: the settings of the configuration.
-    settings : mapping of str to object
-        Value by name.
-    sums : Sums or None
-        What the score is made of; None where the forecaster refused the settings.
-    reason : str
-        Why it refused them, else empty.
-    seconds : float
-        By the clock; 0 for settings judged before.
-    """
-
-    number: int
+    number: int  # from 0, the configured settings
     settings: Mapping[str, Any]
-    sums: ScoreSums | None
-    reason: str
-    seconds: float
+    sums: ScoreSums | None  # None where the settings failed
+    reason: str  # of the failure, otherwise empty
+    seconds: float  # wall time; 0 for settings that were scored before
 
     @property
     def value(self) -> float:
-        """The score; NaN where there is none."""
+        """The score; NaN for failed settings."""
         return self.sums.value if self.sums else math.nan
 
 
@@ -85,99 +65,88 @@ class Trial:
 class Trials:
     """The trials of one study.
 
-    Each is drawn from a seed of its own and from those judged before, so that a search that was killed and continued
-    gives the trials that it would have given in one go.
-
-    Parameters
-    ----------
-    study : optuna.Study
-        Where they are kept.
-    space : tuple of Setting
-        What is searched.
-    seed : int
-        Seed of all draws.
-    startup : int
-        Trials drawn at random first.
+    Each trial has its own seed and depends on the trials before it only. A search that is interrupted and resumed
+    gives the same trials as an uninterrupted one.
     """
 
     study: optuna.Study
     space: tuple[SearchSetting, ...]
     seed: int
-    startup: int
+    startup: int  # random trials at the start
 
     @property
-    def judged(self) -> tuple[Trial, ...]:
-        """The trials so far, oldest first, refused ones included."""
-        kept = (one for one in self.study.get_trials(deepcopy=False) if _is_judged(one))
-        return tuple(_read_trial(number, one) for number, one in enumerate(kept))
+    def finished(self) -> tuple[Trial, ...]:
+        """The finished trials, oldest first, including failed ones."""
+        finished = (one for one in self.study.get_trials(deepcopy=False) if _is_finished(one))
+        return tuple(_read_trial(number, one) for number, one in enumerate(finished))
 
     @property
     def best(self) -> Trial:
         """The trial with the best score, the oldest among equals."""
-        judged = self.judged
-        scored = [one for one in judged if one.sums]
+        finished = self.finished
+        scored = [one for one in finished if one.sums]
         if not scored:
-            msg = f"All {len(judged)} settings tried were refused; the first: {judged[0].reason}"
+            msg = f"All {len(finished)} trials failed. First reason: {finished[0].reason}"
             raise NotRunError(msg)
         sign = -1 if self.study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
         return min(scored, key=lambda one: sign * one.value)
 
-    def run(self, until: int, start: Mapping[str, Any], judge: Judge) -> Iterator[Trial]:
-        """Yield new trials, each kept before the next is begun."""
-        for number in range(len(self.judged), until):
-            asked = self._ask(number, start)
-            self._settle(asked, judge, dict(start) if number == 0 else _decode(asked.params))
-            yield self.judged[-1]
+    def run(self, until: int, start: Mapping[str, Any], evaluate: Evaluate) -> Iterator[Trial]:
+        """Yield new trials up to a number; each is stored before the next one starts."""
+        for number in range(len(self.finished), until):
+            trial = self._propose(number, start)
+            self._score(trial, evaluate, dict(start) if number == 0 else _decode(trial.params))
+            yield self.finished[-1]
 
     def importance(self) -> dict[str, float]:
         """Return each setting's share in the variance of the score over the space, by functional ANOVA."""
-        values = [one.value for one in self.judged if one.sums]
+        values = [one.value for one in self.finished if one.sums]
         if len(values) < _FEWEST or max(values) == min(values):
             return {}
         try:
             return dict(get_param_importances(self.study, evaluator=FanovaImportanceEvaluator(seed=self.seed)))
-        except RuntimeError:  # the forest saw no variance
+        except RuntimeError:  # the forest found no variance
             return {}
 
-    def _ask(self, number: int, start: Mapping[str, Any]) -> optuna.Trial:
+    def _propose(self, number: int, start: Mapping[str, Any]) -> optuna.Trial:
         if number == 0 and not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             self.study.enqueue_trial({one.name: _encode(one, start[one.name]) for one in self.space})
         own = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
         self.study.sampler = TPESampler(n_startup_trials=self.startup, constant_liar=False, seed=own)
         return self.study.ask({one.name: _distribution(one) for one in self.space})
 
-    def _settle(self, asked: optuna.Trial, judge: Judge, settings: Mapping[str, Any]) -> None:
-        before = next((one for one in self.judged if one.settings == settings), None)
-        began = time.monotonic()
-        sums, reason = (before.sums, before.reason) if before else _ask_judge(judge, settings)
-        asked.set_user_attr(_SECONDS, 0.0 if before else time.monotonic() - began)
+    def _score(self, trial: optuna.Trial, evaluate: Evaluate, settings: Mapping[str, Any]) -> None:
+        before = next((one for one in self.finished if one.settings == settings), None)
+        start = time.monotonic()
+        sums, reason = (before.sums, before.reason) if before else _try_settings(evaluate, settings)
+        trial.set_user_attr(_SECONDS, 0.0 if before else time.monotonic() - start)
         if sums is None:
-            asked.set_user_attr(_REASON, reason)
-            self.study.tell(asked, state=TrialState.FAIL)
+            trial.set_user_attr(_REASON, reason)
+            self.study.tell(trial, state=TrialState.FAIL)
         else:
-            asked.set_user_attr(_SUMS, [sums.numerator, sums.denominator])
-            self.study.tell(asked, sums.value)
+            trial.set_user_attr(_SUMS, [sums.numerator, sums.denominator])
+            self.study.tell(trial, sums.value)
 
 
-def _ask_judge(judge: Judge, settings: Mapping[str, Any]) -> tuple[ScoreSums | None, str]:
+def _try_settings(evaluate: Evaluate, settings: Mapping[str, Any]) -> tuple[ScoreSums | None, str]:
     try:
-        sums = judge(settings)
+        sums = evaluate(settings)
     except (StorageError, OSError, MemoryError):
         raise
-    except Exception as error:  # libraries refuse values in classes of their own
+    except Exception as error:  # libraries raise their own error classes
         return None, " ".join(str(error).split()) or type(error).__name__
     if not math.isfinite(sums.value):
         return None, "The score is not defined for these forecasts."
     return sums, ""
 
 
-def _is_judged(trial: FrozenTrial) -> bool:
+def _is_finished(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE or _REASON in trial.user_attrs
 
 
 def _read_trial(number: int, trial: FrozenTrial) -> Trial:
-    kept = trial.user_attrs.get(_SUMS)
-    sums = ScoreSums(*(tuple(part) for part in kept)) if kept else None
+    stored = trial.user_attrs.get(_SUMS)
+    sums = ScoreSums(*(tuple(part) for part in stored)) if stored else None
     seconds = float(trial.user_attrs.get(_SECONDS, math.nan))
     return Trial(number, _decode(trial.params), sums, trial.user_attrs.get(_REASON, ""), seconds)
 
@@ -185,16 +154,16 @@ def _read_trial(number: int, trial: FrozenTrial) -> Trial:
 def _distribution(setting: SearchSetting) -> BaseDistribution:
     if setting.low is None or setting.high is None:
         return CategoricalDistribution([json.dumps(choice) for choice in setting.choices])
-    if setting.whole:
+    if setting.is_integer:
         return IntDistribution(int(setting.low), int(setting.high), log=setting.log)
     return FloatDistribution(float(setting.low), float(setting.high), log=setting.log)
 
 
 def _encode(setting: SearchSetting, value: Any) -> Any:
-    """Return a value as Optuna keeps it: choices as JSON, since lists are none of its values."""
+    """Return a value for Optuna; choices as JSON, since Optuna does not accept lists."""
     if setting.low is None:
         return json.dumps(value)
-    return int(value) if setting.whole else float(value)
+    return int(value) if setting.is_integer else float(value)
 
 
 def _decode(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.allocation.budget import Budget
+from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.proportional import Proportional
 from ilp_models.allocation.top_areas import Capped, TopAreas
 from ilp_models.domain.errors import InputError
@@ -63,8 +66,6 @@ def test_explored_cells_are_seen_as_often_as_their_probability_says():
 
 
 def test_draws_repeat_by_seed_and_differ_by_draw():
-    from dataclasses import replace
-
     ground, worth = town(10, 10), values(town(10, 10))
     rule = TopAreas(Budget(amount=10), exploration=0.5)
     once, again = (rule.allocate(worth, ground).amount for _ in range(2))
@@ -73,8 +74,6 @@ def test_draws_repeat_by_seed_and_differ_by_draw():
 
 
 def test_exploration_needs_cells_of_equal_need():
-    from dataclasses import replace
-
     uneven = replace(town(), area_m2=np.linspace(1e5, 2e5, 12))
     rule = TopAreas(Budget(amount=5, budget_unit="hours", per_cell=1, per_km2=9), exploration=0.1)
     with pytest.raises(InputError, match="equal need"):
@@ -95,3 +94,21 @@ def test_exploration_needs_cells_of_equal_need():
 def test_settings_out_of_range_are_refused(make):
     with pytest.raises(InputError, match="allocation"):
         make()
+
+
+@pytest.mark.parametrize("rule", [TopAreas, Capped])
+def test_cells_are_ranked_by_value_per_hour_of_need(rule):
+    # full coverage takes 1 + 4 hours in the large cell and 1 + 1 hours in each small one
+    ground = replace(town(1, 3), area_m2=np.array([4e6, 1e6, 1e6]), districts=np.array(["a", "b", "c"], dtype=object))
+    budget = Budget(amount=4, budget_unit="hours", per_cell=1, per_km2=1)
+    settings = {"most": 1.0} if rule is Capped else {}
+    effort = rule(budget, **settings).allocate(np.array([[4.0], [3.0], [2.0]]), ground)
+    np.testing.assert_allclose(effort.amount[:, 0], [0.0, 2.0, 2.0])
+
+
+@pytest.mark.parametrize("rule", [TopAreas, Capped, Proportional, Constrained])
+def test_a_share_is_a_short_form_of_a_budget(rule):
+    assert rule(share=0.2) == rule(budget=Budget(budget_share=0.2)) != rule()
+    assert replace(rule(share=0.2), budget=Budget(amount=3)).budget == Budget(amount=3)
+    with pytest.raises(InputError, match=r"share=0\.2 or a budget, not both"):
+        rule(Budget(amount=3), share=0.2)

@@ -23,7 +23,7 @@ def test_seconds_are_charged_to_what_took_them():
         time.sleep(0.03)
     with meter.forecasting():
         burn(0.01)
-    cost = meter.take()
+    cost = meter.take_cost()
     assert (cost.fits, cost.forecasts) == (1, 1)
     assert cost.fit_cpu_seconds >= 0.03
     assert cost.forecast_cpu_seconds >= 0.01
@@ -35,10 +35,10 @@ def test_what_was_taken_is_not_charged_again():
     meter = Profiler()
     with meter.fitting():
         burn(0.01)
-    meter.take()
+    meter.take_cost()
     with meter.forecasting():
         pass
-    cost = meter.take()
+    cost = meter.take_cost()
     assert (cost.fits, cost.forecasts, cost.fit_seconds, cost.fit_cpu_seconds) == (0, 1, 0.0, 0.0)
 
 
@@ -46,7 +46,7 @@ def test_a_fit_that_fails_is_no_fit():
     meter = Profiler()
     with pytest.raises(ZeroDivisionError), meter.fitting():
         raise ZeroDivisionError
-    assert meter.take().fits == 0
+    assert meter.take_cost().fits == 0
 
 
 IN_A_SMALL_PROCESS = """
@@ -74,7 +74,7 @@ def test_memory_that_was_given_back_counts_and_earlier_peaks_do_not():
 def test_without_a_mark_to_reset_growth_beyond_the_highest_is_a_lower_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_CLEAR", tmp_path / "no" / "such")
     marks = iter([100.0, 130.0, 100.0])
-    monkeypatch.setattr(module, "_mark", lambda: next(marks))
+    monkeypatch.setattr(module, "_high_water_mark", lambda: next(marks))
     assert PeakMemory().megabytes() == 30.0
 
 

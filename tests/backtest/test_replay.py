@@ -224,7 +224,7 @@ def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path
     whole = run({"mean": MovingAverage()}, world, tmp_path)
     path = sorted(tmp_path.rglob("*.parquet"))[2]
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(StorageError, match=r"is damaged .* Delete that file and run again\.") as told:
+    with pytest.raises(StorageError, match=r"is damaged .* Delete the file and run again\.") as told:
         run({"mean": MovingAverage()}, world, tmp_path)
     assert str(path) in str(told.value)
     path.unlink()

@@ -71,7 +71,7 @@ def test_weeks_may_start_on_another_day_and_periods_may_be_months():
 
 def test_something_must_be_left_to_learn_from():
     assert len(RollingOrigin(test_periods=11).folds(records(), WEEKS)) == 11
-    told = r"^backtest\.test_periods=12 leaves nothing to learn from: the data hold 12 whole week\(s\) \(2021-01-01 to"
+    told = r"^backtest\.test_periods=12 leaves no training data: the records cover 12 whole week\(s\) \(2021-01-01 to"
     with pytest.raises(InputError, match=told):
         RollingOrigin(test_periods=12).folds(records(), WEEKS)
 
@@ -83,7 +83,7 @@ def test_numbers_below_one_are_refused(name):
 
 
 def test_an_end_that_is_no_date_is_refused():
-    with pytest.raises(InputError, match=r"backtest\.end='soon' is no date; write it as 2021-12-26"):
+    with pytest.raises(InputError, match=r"backtest\.end='soon' is not a date\. Write it as 2021-12-26"):
         RollingOrigin(end="soon")
 
 

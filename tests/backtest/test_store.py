@@ -94,7 +94,7 @@ def test_a_truncated_partition_is_told_with_the_way_out(left, store, forecast, o
     path = store.path(RECIPE, "ewma", CUTOFF)
     content = path.read_bytes()
     path.write_bytes(content[: int(left * len(content)) if isinstance(left, float) else left])
-    with pytest.raises(StorageError, match=r"is damaged \(\w+\)\. Delete that file and run again\.$") as told:
+    with pytest.raises(StorageError, match=r"is damaged \(\w+\)\. Delete the file and run again\.$") as told:
         read(store)
     assert str(path) in str(told.value)
     assert "\n" not in str(told.value)
@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(store, forecast, observ
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
 
     monkeypatch.setattr("ilp_models.backtest.store.pq.write_table", half)
-    with pytest.raises(StorageError, match=r"No space left on device\. Free space or choose output="):
+    with pytest.raises(StorageError, match=r"No space left on device\. Free disk space or set output="):
         store.write(forecast, observed)
     assert not [path for path in store.root.rglob("*") if path.is_file()]
     monkeypatch.undo()
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, forecast, observed):
     with pytest.raises(StorageError, match=r"Cannot store the forecast .*Not a directory"):
         store.write(forecast, observed)
     with (
-        pytest.raises(StorageError, match=r"Cannot write forecasts to .*Choose another folder: output="),
+        pytest.raises(StorageError, match=r"Cannot write forecasts to .*Set another folder: output="),
         store.writing([RECIPE]),
     ):
         pass
@@ -165,7 +165,7 @@ def test_a_recipe_is_written_by_one_run_at_a_time_and_a_killed_one_holds_nothing
             sys.stdin.read()
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(store.root), RECIPE]
-    told = r"^Another run is writing the forecasts in .*\. Wait until it has ended .*output=<folder>\.$"
+    told = r"^Another run is writing the forecasts in .*\. Wait until it ends .*output=<folder>\.$"
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(StorageError, match=told) as error, store.writing(["f" * 16, RECIPE]):
@@ -238,5 +238,5 @@ def test_what_is_kept_under_a_recipe_is_listed(store, forecast, observed):
         forecast.named("x", "f" * 16),
     ):
         store.write(one, observed)
-    assert store.kept(RECIPE) == {"ewma": [CUTOFF, later], "glm": [CUTOFF]}
-    assert store.kept("0" * 16) == {}
+    assert store.stored_cutoffs(RECIPE) == {"ewma": [CUTOFF, later], "glm": [CUTOFF]}
+    assert store.stored_cutoffs("0" * 16) == {}

@@ -134,7 +134,7 @@ def test_a_damaged_partition_is_named_and_made_again_once_deleted(ilp, desk):
         answer = ilp(*BACKTEST)
         assert answer.code == 1
         assert answer.line.startswith(f"ilp: The stored forecast {victim} is damaged")
-        assert answer.line.endswith("Delete that file and run again.")
+        assert answer.line.endswith("Delete the file and run again.")
     assert (desk / "outputs/backtest/latest").resolve() == first
     victim.unlink()
     assert ilp(*BACKTEST).code == 0

@@ -74,17 +74,17 @@ CASES = {
     "one week": (
         kept(until("2019-01-14")),
         (),
-        r"backtest.test_periods=4 leaves nothing to learn from: the data hold 1 whole week\(s\) .* give more.",
+        r"backtest.test_periods=4 leaves no training data: the records cover 1 whole week\(s\) .* Set fewer\.",
     ),
     "three days": (
         kept(until("2019-01-10")),
         (),
-        r"backtest.test_periods=4 leaves nothing to learn from: the data hold 0 whole week\(s\) .* give more.",
+        r"backtest.test_periods=4 leaves no training data: the records cover 0 whole week\(s\) .* Set fewer\.",
     ),
     "tests longer than the data": (
         kept(incidents()),
         ("backtest.test_periods=200",),
-        r"backtest.test_periods=200 leaves nothing to learn from: the data hold 60 whole week\(s\) .*",
+        r"backtest.test_periods=200 leaves no training data: the records cover 60 whole week\(s\) .*",
     ),
     "no such file": (
         kept(incidents()),

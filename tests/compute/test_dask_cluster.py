@@ -31,4 +31,4 @@ def test_a_cluster_gives_the_same_results_and_errors(cluster):
 
 def test_a_cluster_that_is_away_is_one_clear_error():
     with pytest.raises(StorageError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        DaskCluster("tcp://127.0.0.1:9", patience=0.2).map(double, [1], "doubling")
+        DaskCluster("tcp://127.0.0.1:9", timeout_s=0.2).map(double, [1], "doubling")

@@ -58,7 +58,7 @@ def test_an_error_of_a_task_arrives_as_it_is(jobs):
 
 
 def test_a_killed_process_is_one_clear_error():
-    with pytest.raises(NotRunError, match=r"want of memory: lower compute\.jobs"):
+    with pytest.raises(NotRunError, match=r"memory ran out\. Lower compute\.jobs"):
         LocalProcesses(2).map(die, range(2), "dying")
 
 

@@ -141,5 +141,20 @@ def test_a_type_without_events_is_tested_too():
 
 @pytest.mark.parametrize("wrong", [{"tests": ("magnitude",)}, {"draws": 0}, {"floor": 0.0}, {"tests": ()}])
 def test_settings_that_make_no_test_are_refused(wrong):
-    with pytest.raises(InputError, match="Consistency needs"):
+    with pytest.raises(InputError, match="Consistency tests need"):
         consistency(city(0), **wrong)
+
+
+@pytest.mark.parametrize("test", ["space", "likelihood"])
+def test_quantile_low_of_simulations_is_one_sided_at_the_confidence(test):
+    generator = np.random.default_rng(4)
+    expected = generator.gamma(1.0, 1.0, (1, 30, 4))
+    replay = replay_of(expected, generator.poisson(expected))
+    # 20 draws: the 10 % quantile is the second smallest, the 4 % quantile the smallest
+    tenth, smallest = (
+        one_row(consistency(replay, (test,), draws=20, confidence=level), test)["quantile_low"] for level in (0.9, 0.96)
+    )
+    assert smallest < tenth
+    median = one_row(consistency(replay, (test,), draws=20, confidence=0.5), test)
+    assert median["quantile_low"] > tenth
+    assert tested._simulation_test(50.0, np.arange(100.0), 0.9)[1] == 9.0  # not 4.0, the two-sided quantile

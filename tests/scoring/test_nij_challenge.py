@@ -139,7 +139,7 @@ def test_unequal_cells_are_refused_by_name():
     grid = grid_30()
     shapes = grid.geometry.copy()
     shapes[7] = shapely.box(*(shapes[7].bounds + np.array([0, 0, 1.0, 0])))
-    with pytest.raises(InputError, match="equal cells; r1c1 has 361,969 sq ft and most have 360,000"):
+    with pytest.raises(InputError, match="equal cells: r1c1 has 361,969 sq ft, most have 360,000"):
         cell_square_feet(replace(grid, geometry=shapes))
 
 
@@ -181,10 +181,10 @@ def test_a_difference_is_paired_and_none_from_itself():
     events = generator.poisson(50, 40).astype(float)
     caught = generator.binomial(50, 0.4, 40) + events * generator.normal(0, 0.2, 40)
     how = Bootstrap(block=2)
-    more = pooled_ratio(caught + 2, events, how, less=(caught, events))
+    more = pooled_ratio(caught + 2, events, how, minus=(caught, events))
     assert more.value == pytest.approx(80 / events.sum())
     assert more.error < pooled_ratio(caught, events, how).error / 5
-    same = pooled_ratio(caught, events, how, less=(caught, events))
+    same = pooled_ratio(caught, events, how, minus=(caught, events))
     assert (same.value, same.error, same.low, same.high) == (0, 0, 0, 0)
 
 

@@ -64,7 +64,7 @@ def test_long_leads_are_resampled_in_blocks_as_long():
 
 
 def test_a_score_without_a_better_way_is_refused():
-    with pytest.raises(InputError, match="no way of it is better"):
+    with pytest.raises(InputError, match="it has no better direction"):
         paired_tests(table_of(LOSSES, "coverage_90"), score="coverage_90")
 
 

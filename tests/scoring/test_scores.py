@@ -290,14 +290,14 @@ def spoiled(name, value):
 @pytest.mark.parametrize(
     ("replays", "message"),
     [
-        ([], "run a backtest first"),
-        ([city(), city(1)], "comes twice at lead 1"),
-        ([city(forecaster="oracle")], "may not be called 'oracle'"),
+        ([], "Run a backtest first"),
+        ([city(), city(1)], "listed twice at lead 1"),
+        ([city(forecaster="oracle")], "name 'oracle' is reserved"),
         ([city(), city(forecaster="kde", cells=7)], "differ in their cells"),
         ([city(), city(forecaster="kde", kinds=1)], "differ in their crime types"),
         ([city(), city(forecaster="kde", start="2021-01-11")], "differ in their periods"),
         ([city(), city(forecaster="kde", counts_seed=1)], "differ in their counts of"),
-        ([city(), city(lead=2), city(forecaster="kde")], r"kde forecast leads \[1\] and ewma \[1, 2\]"),
+        ([city(), city(lead=2), city(forecaster="kde")], r"kde has leads \[1\] and ewma has \[1, 2\]"),
         ([spoiled("expected", np.nan)], "expected values of ewma"),
         ([spoiled("observed", np.nan)], "observed values of ewma"),
         ([spoiled("quantiles", -1.0)], "quantiles values of ewma"),
@@ -314,7 +314,7 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
     replay = city()
     with pytest.raises(InputError, match="8 cells and the grid 7 areas"):
         SCORING.run([replay], area(7))
-    with pytest.raises(InputError, match="must give the quantiles"):
+    with pytest.raises(InputError, match="Forecast the quantiles"):
         SCORING.run([replace(replay, quantiles=replay.quantiles.isel(quantile=[0, 2, 4]))], area())
     with pytest.raises(InputError, match="quantiles of ewma do not cover"):
         SCORING.run([replace(replay, quantiles=replay.quantiles.isel(cell=[0, 1]))], area())
@@ -345,7 +345,7 @@ def test_settings_that_make_no_score_are_refused(settings, message):
         ("hit_rate_foo", r"Did you mean hit_rate_\d\d\?"),
         ("pei_area", r"Did you mean p[ae]i_\w+\?"),
         ("harm_pai_05", "Set scoring.harm, a weight for every crime type"),
-        ("coverage_90", "no way of it is better"),
+        ("coverage_90", "it has no better direction"),
     ],
 )
 def test_a_score_that_will_not_be_made_is_refused_with_the_nearest_one(score, hint):

@@ -18,5 +18,5 @@ def test_of_events_caught_more_is_better(score):
     "score", ["sum_ratio", "coverage_90", "displacement_05", "rri_05", "observed_total", "below_q05"]
 )
 def test_scores_that_say_something_else_tell_nobody_apart(score):
-    with pytest.raises(InputError, match="no way of it is better"):
+    with pytest.raises(InputError, match="it has no better direction"):
         direction(score)

@@ -21,9 +21,9 @@ def bowl(settings):
 
 def search(folder, trials, judge=bowl, start=START, **settings):
     found = OptunaSearch(trials=trials, space=SPACE, **{"startup": 5, **settings})
-    with found.opened(folder, "study") as kept:
+    with found.open_trials(folder, "study") as kept:
         list(kept.run(trials, start, judge))
-        return kept.judged, kept.best, kept.importance()
+        return kept.finished, kept.best, kept.importance()
 
 
 def plain(trials):
@@ -92,7 +92,7 @@ def test_refused_settings_are_kept_with_the_reason_and_the_search_goes_on(tmp_pa
 
 @pytest.mark.parametrize("score", [ScoreSums((1.0,), (0.0,)), ScoreSums((math.inf,), (1.0,))])
 def test_a_search_that_gave_no_score_at_all_is_an_error(tmp_path, score):
-    with pytest.raises(NotRunError, match="All 3 settings tried were refused; the first: The score is not defined"):
+    with pytest.raises(NotRunError, match=r"All 3 trials failed\. First reason: The score is not defined"):
         search(tmp_path, 3, lambda _: score)
 
 
@@ -112,9 +112,9 @@ def test_a_score_of_which_more_is_better_is_made_larger(tmp_path):
 
 def test_the_same_settings_are_judged_once(tmp_path):
     asked, space = [], {"way": {"choices": ["yes", "no"]}}
-    with OptunaSearch(space=space).opened(tmp_path, "two") as kept:
+    with OptunaSearch(space=space).open_trials(tmp_path, "two") as kept:
         list(kept.run(8, {"way": "no"}, lambda settings: asked.append(settings["way"]) or ScoreSums((1.0,), (1.0,))))
-        assert len(kept.judged) == 8
+        assert len(kept.finished) == 8
         assert kept.best.number == 0
         assert kept.importance() == {}
     assert sorted(asked) == ["no", "yes"]
@@ -123,9 +123,9 @@ def test_the_same_settings_are_judged_once(tmp_path):
 def test_two_runs_do_not_share_a_study_at_once(tmp_path):
     one = OptunaSearch(space=SPACE)
     with (
-        one.opened(tmp_path, "study"),
+        one.open_trials(tmp_path, "study"),
         pytest.raises(StorageError, match=r"Another run .* output=FOLDER"),
-        one.opened(tmp_path, "study"),
+        one.open_trials(tmp_path, "study"),
     ):
         pass
 
@@ -137,7 +137,7 @@ def test_numbers_below_one_are_refused(name):
 
 
 def test_a_score_without_a_better_way_is_refused():
-    with pytest.raises(InputError, match="no way of it is better"):
+    with pytest.raises(InputError, match="it has no better direction"):
         OptunaSearch(score="coverage_90")
 
 
@@ -152,7 +152,7 @@ def test_the_number_of_trials_is_no_part_of_a_study_and_all_else_is():
 def test_a_new_study_silences_no_logger(tmp_path, monkeypatch):
     logger = logging.getLogger("ilp_models.somewhere")
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    with OptunaSearch(trials=1, space=SPACE).opened(tmp_path, "key"):
+    with OptunaSearch(trials=1, space=SPACE).open_trials(tmp_path, "key"):
         pass
     assert not logger.disabled
     assert logging.getLogger().handlers == []

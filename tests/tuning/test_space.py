@@ -13,7 +13,7 @@ def test_ranges_and_choices_are_read_in_one_order_however_nesting_is_written():
     dotted = read_space({"offset.half_life": {"low": 20, "high": 200}, **LEAVES})
     nested = read_space({**LEAVES, "offset": {"half_life": {"low": 20, "high": 200}}})
     assert dotted == nested
-    assert [(one.name, one.whole, one.log) for one in dotted] == [
+    assert [(one.name, one.is_integer, one.log) for one in dotted] == [
         ("num_leaves", True, True),
         ("offset.half_life", True, False),
     ]
@@ -29,7 +29,7 @@ def test_ranges_and_choices_are_read_in_one_order_however_nesting_is_written():
 )
 def test_a_setting_knows_its_values(entry, held, not_held):
     (setting,) = read_space({"one": entry})
-    assert [setting.holds(value) for value in (*held, *not_held)] == [True] * len(held) + [False] * len(not_held)
+    assert [setting.contains(value) for value in (*held, *not_held)] == [True] * len(held) + [False] * len(not_held)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_a_setting_knows_its_values(entry, held, not_held):
         ({"low": 7, "high": 7}, "low=7 must be a number below high=7"),
         ({"low": "few", "high": 7}, "low=few must be a number below high=7"),
         ({"low": 0, "high": 7, "log": True}, "low=0 must be above 0 with log=true"),
-        ({"low": 7}, "num_leaves has low: give low and high"),
+        ({"low": 7}, "num_leaves has low. Set low and high"),
         ({"low": 7, "high": 9, "choices": [1]}, "num_leaves has choices, high, low"),
         ({"choices": []}, "two or more different plain values"),
         ({"choices": [1, 1]}, "two or more different plain values"),
         ({"choices": [{"a": 1}, 2]}, "two or more different plain values"),
-        (15, "num_leaves=15: give low and high, or choices"),
-        ({}, "give low and high, or choices"),
+        (15, "num_leaves=15 is not a range. Set low and high, or choices"),
+        ({}, "Set low and high, or choices"),
     ],
 )
 def test_a_space_with_nothing_to_search_is_refused(entry, line):
@@ -62,11 +62,11 @@ def test_the_present_settings_are_found_in_nested_forecasters_too():
 @pytest.mark.parametrize(
     ("space", "line"),
     [
-        ({}, "tuning.space is empty: name settings of lightgbm"),
+        ({}, "tuning.space is empty. Name settings of lightgbm"),
         ({"num_leafs": LEAVES["num_leaves"]}, "lightgbm has no setting num_leafs. Did you mean num_leaves?"),
         ({"offset.halflife": {"low": 1, "high": 2}}, "Did you mean offset.half_life?"),
-        ({"zzzz": {"low": 1, "high": 2}}, "what is inside lists is out of reach"),
-        ({"zzzz": {"low": 1, "high": 2}}, "To search settings of lightgbm only, give tuning=optuna 'tuning.space={"),
+        ({"zzzz": {"low": 1, "high": 2}}, "settings inside lists cannot be searched"),
+        ({"zzzz": {"low": 1, "high": 2}}, "To search settings of lightgbm only, set tuning=optuna 'tuning.space={"),
         (
             {"num_leaves": {"low": 20, "high": 63}},
             "model.lightgbm.num_leaves=15 is outside tuning.space.num_leaves (20",
