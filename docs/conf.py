@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 from ilp_models import __version__  # noqa: E402 - the package is found through the line above
 
@@ -34,7 +34,8 @@ sphinx_gallery_conf = {
     "examples_dirs": [str(ROOT / "docs" / "gallery")],
     "gallery_dirs": ["docs/gallery"],
     "filename_pattern": "/",
-    "image_scrapers": ("matplotlib",),
+    "image_scrapers": ("matplotlib", "figure_scraper"),
+    "ignore_repr_types": "matplotlib",
     "reset_modules": ("matplotlib",),
     "download_all_examples": False,
     "only_warn_on_example_error": True,  # a warning fails the build, and the message names the script
