@@ -1,4 +1,4 @@
-"""A fitted forecaster as a self-contained folder of text: nothing in it runs code when it is read."""
+"""Write and read a fitted forecaster as a folder of text files; reading one never runs code."""
 
 import json
 from collections.abc import Mapping
@@ -11,23 +11,24 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
-from ilp_models.model.wrappers.risk_groups import RiskGroups
+from ilp_models.model.wrappers.intervals import RiskGroups
 from ilp_models.model.wrappers.wrapper import Wrapper
 
-_LARGEST: Final = 1000
+_LARGEST: Final = 1000  # values of an array that is written
 
 
 def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any]) -> Path:
-    """Return the folder of a fitted forecaster, written as text."""
+    """Write a fitted forecaster and some facts about it as text; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, Any] = {**facts, "class": f"{type(forecaster).__module__}.{type(forecaster).__qualname__}"}
     content["cutoff"] = str(forecaster.history_.cutoff)
     content["crime_types"] = list(forecaster.history_.events.crime_types)
-    content["learned"] = _learned(forecaster)
+    content["learned"] = _learned_arrays(forecaster)
     if isinstance(forecaster, RegressionForecaster):
         content["columns"] = [vars(column) for column in forecaster.columns_]
         if forecaster.offset is not None:
-            content["offset"] = {"class": type(forecaster.offset_).__name__, "learned": _learned(forecaster.offset_)}
+            learned = _learned_arrays(forecaster.offset_)
+            content["offset"] = {"class": type(forecaster.offset_).__name__, "learned": learned}
     if isinstance(forecaster, LightGBM):
         texts = forecaster.texts()
         content["trees"] = sorted(texts)
@@ -40,18 +41,18 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
 
 
 def read_bundle(folder: Path) -> dict[str, Any] | None:
-    """Return the facts that :func:`write_bundle` kept of a fitted forecaster."""
+    """Return the facts in a bundle, None if the folder has none."""
     path = folder / "bundle.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, RecursionError, TypeError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}); ask for a whole copy of the run."
+        msg = f"{path} cannot be read ({error}). Use a complete copy of the run folder."
         raise StorageError(msg) from error
 
 
-def _learned(forecaster: Forecaster) -> dict[str, Any]:
+def _learned_arrays(forecaster: Forecaster) -> dict[str, Any]:
     """Return the small learned arrays, such as half-lives and dispersions."""
     learned: dict[str, Any] = {}
     for name, value in sorted(vars(forecaster).items()):

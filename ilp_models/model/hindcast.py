@@ -1,4 +1,4 @@
-"""Methods whose forecast of any period, past or future, is a function of the counts before it."""
+"""Forecasters that can compute the forecast of any past period from the counts before it (hindcasts)."""
 
 from abc import abstractmethod
 from typing import Any, Final
@@ -18,16 +18,17 @@ _BURN_IN: Final = 4
 
 
 class HindcastForecaster(Forecaster):
-    """A forecaster that can also say what it would have forecast at any earlier moment.
+    """A forecaster whose forecast of any period, past or future, is a function of the counts before it.
 
-    Its dispersions are fitted on such earlier forecasts of the latest periods, so they are out of sample.
+    A subclass writes `hindcast`, and `_tune` if it learns settings. Dispersions are fitted on the hindcasts of the
+    latest year, so they are out of sample.
     """
 
     dispersion_: npt.NDArray[np.float64]
 
     @abstractmethod
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return the forecasts of some periods, each from the counts up to ``step`` periods before it."""
+        """Return forecasts (periods, crime types, cells), each from the counts up to `step` periods before it."""
 
     def _tune(self, history: History) -> None:
         """Learn settings from the past; nothing by default."""
@@ -41,29 +42,30 @@ class HindcastForecaster(Forecaster):
         self.dispersion_ = np.array([fit_dispersion(observed[:, k], forecasts[:, k]) for k in kinds])
 
     def _update(self, history: History) -> None:
-        """Only look at the newer counts: ``trace`` reads them from the history."""
+        """Do nothing: `hindcast` reads the newer counts from the history."""
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
-        ahead = [self.hindcast(self.history_, periods[[i]], int(step))[0] for i, step in enumerate(steps)]
-        return np.stack(ahead, axis=2), self.dispersion_
+        forecasts = [self.hindcast(self.history_, periods[[i]], int(step))[0] for i, step in enumerate(steps)]
+        return np.stack(forecasts, axis=2), self.dispersion_
 
 
 def recent_periods(history: History) -> pd.PeriodIndex:
-    """Return the latest periods on which settings and dispersions are judged: a year, or less of a short past."""
+    """Return the latest periods, on which settings and dispersions are fitted: a year, or half of a shorter past."""
     known = history.panel.periods
     burn_in = _BURN_IN + history.first_step
     count = min(history.calendar.per_year, (len(known) - burn_in + 1) // 2)
     if count < 1:
+        unit = history.calendar.period_unit
         msg = (
-            f"{len(known)} whole {history.calendar.period_unit}(s) are known at {history.cutoff}; at least "
-            f"{burn_in + 1} are needed. Give more data or a shorter calendar.period_unit."
+            f"{len(known)} whole {unit}(s) are known at {history.cutoff}; at least {burn_in + 1} are needed. "
+            "Give more data or a shorter calendar.period_unit."
         )
         raise NotRunError(msg)
     return known[-count:]
 
 
 def deviance_by_type(observed: npt.NDArray[Any], expected: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the summed Poisson deviance of each crime type."""
+    """Return the summed Poisson deviance of each crime type, from arrays (periods, crime types, cells)."""
     rate = np.maximum(expected, SMALLEST_RATE)
     total = rate.sum(axis=(0, 2), dtype=np.float64) - observed.sum(axis=(0, 2), dtype=np.float64)
     hit = np.nonzero(observed)

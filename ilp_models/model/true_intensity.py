@@ -1,4 +1,4 @@
-"""The truth of a simulated city as a forecaster: what no method can beat on average."""
+"""The true expected counts of a simulated city as a forecaster: the ceiling that no method beats on average."""
 
 from typing import Protocol, runtime_checkable
 
@@ -13,23 +13,29 @@ from ilp_models.domain.history import History
 
 @runtime_checkable
 class KnownIntensity(Protocol):
-    """Something that knows the expected counts, as only a simulated city can."""
+    """A city whose true expected counts are known, such as a simulated city."""
 
     def expected(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
-        """Return the true expected recorded counts, given what was known at a cutoff."""
+        """Return the true expected recorded counts (crime types, cells, periods), given the events at a cutoff."""
         ...
 
 
 class TrueIntensity(Forecaster):
-    """The true expected counts of a simulated city; it learns nothing and reads the known events only.
+    """The true expected counts of a simulated city, given the known events. It learns nothing.
 
-    Its quantiles are those of a Poisson distribution. Near repeats within a period make the true counts a little
-    more variable than that.
+    Its quantiles are those of a Poisson distribution. Near repeats within a period make the true counts slightly more
+    variable than that.
 
     Parameters
     ----------
     city : KnownIntensity
         The simulated city that the events come from.
+
+    Examples
+    --------
+    >>> from ilp_models.data.simulated.city import SimulatedCity
+    >>> TrueIntensity(SimulatedCity()).city.seed
+    0
     """
 
     def __init__(self, city: KnownIntensity) -> None:
@@ -37,7 +43,9 @@ class TrueIntensity(Forecaster):
 
     def _fit(self, history: History) -> None:  # noqa: ARG002 - there is nothing to learn
         if not isinstance(self.city, KnownIntensity):
-            msg = "true_intensity needs records whose truth is known; use data=simulated or leave the model out."
+            msg = (
+                "true_intensity needs a simulated city. Set data=simulated, or take true_intensity out of model=[...]."
+            )
             raise InputError(msg)
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:  # noqa: ARG002

@@ -1,1 +1,1 @@
-"""Kernel densities and prospective hot spots, integrated over cells."""
+"""Kernel density estimation and prospective hot spots, integrated over cells."""

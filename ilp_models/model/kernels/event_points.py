@@ -1,4 +1,4 @@
-"""Where events of a crime type happened: each distinct point once, with its counts by period."""
+"""The distinct points of the events of a crime type, with their counts by period."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,35 +14,25 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class EventPoints:
-    """Distinct places of the events of one crime type, those that a panel counts.
+    """Distinct points of the events that a panel counts, of one crime type."""
 
-    Parameters
-    ----------
-    xy : ndarray of float64
-        Coordinates, metres, shape (points, 2).
-    cell : ndarray of int64
-        Position of the cell that each point is counted in.
-    counts : csr_matrix
-        Events by point and period, shape (points, periods).
-    """
-
-    xy: Floats
-    cell: npt.NDArray[np.int64]
-    counts: csr_matrix
+    xy: Floats  # (points, 2), metres
+    cell: npt.NDArray[np.int64]  # position of the cell that counts each point
+    counts: csr_matrix  # (points, periods)
 
     def weighted(self, spread: csr_matrix, weights: Floats) -> Floats:
-        """Return weighted sums of what all events spread over the cells."""
+        """Return weighted sums (cells, targets) of the events, spread over cells, with a weight per period."""
         if len(self.xy) * weights.shape[1] <= self.counts.nnz:
             return np.asarray(spread.T @ (self.counts @ weights))
         return np.asarray(self.by_cell(spread) @ weights)
 
     def by_cell(self, spread: csr_matrix) -> Floats:
-        """Return what the events of each period spread over the cells."""
+        """Return the events of each period spread over cells, shape (cells, periods)."""
         return np.asarray((spread.T @ self.counts).toarray(), dtype=np.float64)
 
 
 def event_points(history: History, first: int, stop: int) -> Iterator[EventPoints]:
-    """Yield the points of each crime type, in the order of the types."""
+    """Yield the points of each crime type in the periods from `first` to before `stop`."""
     first, stop = max(first, 0), max(stop, first, 0)
     starts = [(history.panel.periods[0] + period).start_time for period in (first, stop)]
     when = history.events.table["occurred_at"]
@@ -53,10 +43,12 @@ def event_points(history: History, first: int, stop: int) -> Iterator[EventPoint
     xy = table[["x", "y"]].to_numpy(dtype=np.float64)
     for code in range(len(history.events.crime_types)):
         chosen = (kind == code) & (place >= 0)
-        yield _distinct(xy[chosen], place[chosen], period[chosen], stop - first)
+        yield _distinct_points(xy[chosen], place[chosen], period[chosen], stop - first)
 
 
-def _distinct(xy: Floats, place: npt.NDArray[np.int64], period: npt.NDArray[np.int64], periods: int) -> EventPoints:
+def _distinct_points(
+    xy: Floats, place: npt.NDArray[np.int64], period: npt.NDArray[np.int64], periods: int
+) -> EventPoints:
     order = np.lexsort((place, xy[:, 1], xy[:, 0]))
     xy, place, period = xy[order], place[order], period[order]
     new = np.ones(len(xy), dtype=bool)

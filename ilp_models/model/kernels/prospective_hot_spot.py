@@ -1,4 +1,4 @@
-"""Prospective hot spots: recent events near a cell raise its risk (Bowers, Johnson and Pease 2004)."""
+"""Prospective hot spots: recent events near a cell raise its risk."""
 
 from collections.abc import Sequence
 
@@ -13,44 +13,49 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
-from ilp_models.model.kernels.city_shares import CityShares, Judge
+from ilp_models.model.kernels.city_shares import CityShareForecaster, Ints, ShareLikelihood
 from ilp_models.model.kernels.event_points import event_points
 
 Floats = npt.NDArray[np.float64]
 
 
-class ProspectiveHotSpot(CityShares):
+class ProspectiveHotSpot(CityShareForecaster):
     """Sum over recent events near a cell's centre of 1 / (1 + distance) times 1 / (1 + weeks elapsed).
 
-    Distances count in whole steps of half a cell's width, weeks as whole weeks between the end of an event's period
-    and the end of the last period known. The intensity at the centre times the cell's area gives the map; nothing
-    corrects for the edge of the city, as in the paper. The paper ranks cells; expected counts come from the city's
-    level and from an even background, which is the one under which the places of the latest year's events were
-    most likely.
+    Distances count in whole steps of half a cell width. Weeks count as whole weeks from the end of an event's period
+    to the end of the last known period. The intensity at the centre times the cell area gives the map, without edge
+    correction, as in Bowers, Johnson and Pease (2004), British Journal of Criminology 44, 641-658. The paper ranks
+    cells; here the city level and a uniform background give expected counts. The background maximises the likelihood
+    of the locations of the latest year's events.
 
     Parameters
     ----------
-    reach : float, default 400
+    reach_m : float, default 400
         Distance from a cell's centre within which events count, metres.
     weeks : int, default 8
         Latest weeks whose events count.
     distance_step : float, optional
-        Metres that count as one step; by default half the width (square root of the area) of the median cell.
+        Length of a distance step, metres; by default half the width (square root of the area) of the median cell.
     background : sequence of float
-        Weights of the even map to choose from, above 0 and at most 1.
+        Candidate weights of the uniform map, above 0 and at most 1.
     level_half_lives : sequence of float
-        Half-lives of the level to choose from, in periods.
+        Candidate half-lives of the level, periods.
+
+    Examples
+    --------
+    >>> ProspectiveHotSpot(reach_m=600).fit(history).predict(next_week).expected.shape
+    (2, 12, 1)
     """
 
     def __init__(
         self,
-        reach: float = 400.0,
+        reach_m: float = 400.0,
         weeks: int = 8,
         distance_step: float | None = None,
         background: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0),
         level_half_lives: Sequence[float] = (2, 4, 8, 16, 52, 208),
     ) -> None:
-        self.reach = reach
+        self.reach_m = reach_m
         self.weeks = weeks
         self.distance_step = distance_step
         self.background = background
@@ -58,35 +63,35 @@ class ProspectiveHotSpot(CityShares):
 
     def _check(self) -> None:
         super()._check()
-        if not self.reach > 0 or self.weeks < 1 or not (self.distance_step is None or self.distance_step > 0):
+        if not self.reach_m > 0 or self.weeks < 1 or not (self.distance_step is None or self.distance_step > 0):
             msg = (
-                f"reach={self.reach:g} m, weeks={self.weeks} and distance_step={self.distance_step} must be above 0; "
-                "the paper takes 400 m and 8 weeks."
+                f"reach_m={self.reach_m:g}, weeks={self.weeks} and distance_step={self.distance_step} must be above 0; "
+                "the paper uses 400 m and 8 weeks."
             )
             raise InputError(msg)
 
-    def _tune_maps(self, history: History, judge: Judge) -> None:
+    def _tune_maps(self, history: History, likelihood: ShareLikelihood) -> None:
         widest = float(shapely.minimum_bounding_radius(history.grid.geometry).max())
-        if self.reach < widest:
+        if self.reach_m < widest:
             msg = (
-                f"reach={self.reach:g} m leaves out events of a cell's own: cells reach up to {widest:.0f} m from "
-                "their middle. Take smaller cells, or a larger reach than the paper's."
+                f"reach_m={self.reach_m:g} is smaller than the largest cell radius ({widest:.0f} m), so that a cell "
+                "would lose events of its own. Set smaller cells or a larger reach_m."
             )
             raise NotRunError(msg)
-        maps = self._maps(history, judge.seen)
-        chosen = [judge.best(maps[:, kind], kind)[1] for kind in range(maps.shape[1])]
+        maps = self._maps(history, likelihood.usable)
+        chosen = [likelihood.best_background(maps[:, kind], kind)[1] for kind in range(maps.shape[1])]
         self.background_ = np.array(chosen)
 
-    def _maps(self, history: History, seen: npt.NDArray[np.int64]) -> Cube:
-        weights = self._weights(history, seen)
+    def _maps(self, history: History, usable: Ints) -> Cube:
+        weights = self._weights(history, usable)
         used = np.flatnonzero(weights.any(axis=1))
         first, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
-        out = np.empty((len(seen), len(history.events.crime_types), len(history.grid)))
+        out = np.empty((len(usable), len(history.events.crime_types), len(history.grid)))
         for kind, points in enumerate(event_points(history, first, stop)):
-            out[:, kind] = points.weighted(self._nearness(history.grid, points.xy), weights[first:stop]).T
+            out[:, kind] = points.weighted(self._proximity(history.grid, points.xy), weights[first:stop]).T
         return out * history.grid.area_m2
 
-    def _weights(self, history: History, seen: npt.NDArray[np.int64]) -> Floats:
+    def _weights(self, history: History, usable: Ints) -> Floats:
         """Return the weight of an event of each period for each target, shape (periods, targets)."""
         periods = history.panel.periods
         starts = (
@@ -95,14 +100,14 @@ class ProspectiveHotSpot(CityShares):
             .astype("datetime64[D]")
             .astype(np.int64)
         )
-        elapsed = (starts[np.clip(seen, 0, None)] - starts[1:, None]) // 7
-        counted = (np.arange(len(periods))[:, None] < seen) & (elapsed < self.weeks)
+        elapsed = (starts[np.clip(usable, 0, None)] - starts[1:, None]) // 7
+        counted = (np.arange(len(periods))[:, None] < usable) & (elapsed < self.weeks)
         return np.where(counted, 1.0 / (1 + np.maximum(elapsed, 0)), 0.0)
 
-    def _nearness(self, grid: Grid, xy: Floats) -> csr_matrix:
+    def _proximity(self, grid: Grid, xy: Floats) -> csr_matrix:
         """Return 1 / (1 + whole steps) from each point to the centre of each cell within reach."""
         step = self.distance_step or float(np.sqrt(np.median(shapely.area(grid.geometry)))) / 2
         centres = shapely.get_coordinates(shapely.centroid(grid.geometry))
-        found = KDTree(xy).sparse_distance_matrix(KDTree(centres), self.reach, output_type="ndarray")
-        near = 1.0 / (1.0 + np.floor(found["v"] / step))
-        return csr_matrix((near, (found["i"], found["j"])), shape=(len(xy), len(grid)))
+        pairs = KDTree(xy).sparse_distance_matrix(KDTree(centres), self.reach_m, output_type="ndarray")
+        near = 1.0 / (1.0 + np.floor(pairs["v"] / step))
+        return csr_matrix((near, (pairs["i"], pairs["j"])), shape=(len(xy), len(grid)))

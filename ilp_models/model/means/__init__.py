@@ -1,1 +1,1 @@
-"""Means of the past: plain, seasonal, exponentially weighted, level times share, empirical Bayes."""
+"""Means of the past: moving average, seasonal mean, EWMA, level times share, empirical Bayes."""

@@ -1,4 +1,4 @@
-"""Empirical Bayes: a gamma-Poisson model of each cell whose prior comes from the places around it."""
+"""Empirical Bayes: gamma-Poisson rates of each cell, shrunk towards its neighbours and its parent area."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,32 +22,38 @@ from ilp_models.stats.filters import exponential_means
 Floats = npt.NDArray[np.float64]
 
 _STRENGTHS: Final = (1e-2, 1e4)
-_TOLERANCE: Final = 0.05  # of the logarithm of the strength, which moves forecasts by far less
-_CITY_EVENTS: Final = 0.5  # added to the city's count, so that no prior mean is 0
+_TOLERANCE: Final = 0.05  # of the log prior strength; it changes forecasts far less
+_CITY_EVENTS: Final = 0.5  # added to the city count, so that no prior mean is 0
 
 
 class EmpiricalBayes(HindcastForecaster):
     """Discounted gamma-Poisson rates, shrunk towards the neighbours and the parent area of each cell.
 
-    A count that lies k periods before the period to forecast weighs 0.5 ** (k / half-life), and so does the time it
-    was collected in. Given the weighted count S and the weighted time N, the rate of a cell has the posterior
-    Gamma(a + S, a / m + N), where m is the prior mean and a the prior strength, and the count to come is negative
-    binomial with mean (a + S) / (a / m + N) and dispersion 1 / (a + S). Half-life, weight of the neighbours and a
-    of each crime type are those with the largest likelihood of one-step-ahead forecasts over the latest year.
+    A count of k periods before the target has the weight 0.5 ** (k / half-life), and so has its exposure time. With
+    the weighted count S and the weighted time N, the rate of a cell has the posterior Gamma(a + S, a / m + N), where m
+    is the prior mean and a the prior strength. The next count is negative binomial with mean (a + S) / (a / m + N) and
+    dispersion 1 / (a + S). Half-life, weight of the neighbours and a of each crime type have the largest likelihood of
+    one-step-ahead forecasts over the latest year.
 
-    Clayton & Kaldor (1987), Biometrics 43, 671-681; West & Harrison (1997), Bayesian Forecasting and Dynamic
+    Clayton and Kaldor (1987), Biometrics 43, 671-681; West and Harrison (1997), Bayesian Forecasting and Dynamic
     Models, on discounting.
 
     Parameters
     ----------
     half_lives : sequence of float
-        Half-lives to choose from, in periods.
+        Candidate half-lives, periods.
     neighbours : sequence of float
-        Weights of the neighbours in the prior mean to choose from, 0 to below 1; the rest is the parent area's.
-    reach : float, default 1.0
-        Extent of the neighbourhood, in steps between neighbours (see ``Grid.smoothed``).
-    level : str, optional
-        Level of parent areas; by default the first. Without parent areas the city takes their place.
+        Candidate weights of the neighbours in the prior mean, from 0 to below 1. The parent area has the rest.
+    reach_cells : float, default 1.0
+        Width of the Gaussian neighbourhood, in steps between neighbouring cells (see ``Grid.smoothed``).
+    area_level : str, optional
+        Level of parent areas; by default the first. Without parent areas the city is used.
+
+    Examples
+    --------
+    >>> model = EmpiricalBayes(half_lives=(32, 128)).fit(history)
+    >>> model.strengths_.shape
+    (2,)
     """
 
     share_column = OWN_PAST
@@ -59,13 +65,13 @@ class EmpiricalBayes(HindcastForecaster):
         self,
         half_lives: Sequence[float] = (16, 32, 64, 128, 256),
         neighbours: Sequence[float] = (0.0, 0.3, 0.6, 0.9),
-        reach: float = 1.0,
-        level: str | None = None,
+        reach_cells: float = 1.0,
+        area_level: str | None = None,
     ) -> None:
         self.half_lives = half_lives
         self.neighbours = neighbours
-        self.reach = reach
-        self.level = level
+        self.reach_cells = reach_cells
+        self.area_level = area_level
 
     def _tune(self, history: History) -> None:
         self._check(history)
@@ -75,38 +81,41 @@ class EmpiricalBayes(HindcastForecaster):
         best = np.full(kinds, np.inf)
         self.half_lives_, self.neighbours_, self.strengths_ = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
         for half_life in self.half_lives:
-            past = self._past(history, targets, history.first_step, half_life)
+            means = self._discounted_means(history, targets, history.first_step, half_life)
             for weight in self.neighbours:
                 for kind in range(kinds):
-                    loss, strength = _strongest(observed[:, kind], past.of(kind), past.prior(weight, kind))
+                    prior = means.prior_mean(weight, kind)
+                    loss, strength = _fit_strength(observed[:, kind], means.count_and_time(kind), prior)
                     if loss < best[kind]:
                         best[kind] = loss
                         chosen = half_life, weight, strength
                         self.half_lives_[kind], self.neighbours_[kind], self.strengths_[kind] = chosen
 
     def _fit(self, history: History) -> None:
-        self._tune(history)  # the predictive distribution is exact, there is no dispersion to fit
+        self._tune(history)  # the predictive distribution is exact: there is no dispersion to fit
 
     def _check(self, history: History) -> None:
         if not (self.half_lives and self.neighbours):
             msg = f"half_lives={list(self.half_lives)} and neighbours={list(self.neighbours)} need at least one value."
             raise InputError(msg)
-        if not all(0 <= weight < 1 for weight in self.neighbours):  # at 1 a quiet corner could never have an event
+        if not all(0 <= weight < 1 for weight in self.neighbours):  # with 1, a quiet corner gets a rate of 0
             msg = f"neighbours={list(self.neighbours)} must be at least 0 and below 1."
             raise InputError(msg)
         levels = list(history.grid.parents.columns)
-        if self.level is not None and self.level not in levels:
-            msg = f"level={self.level!r} is no level of parent areas of this grid; it has {levels or 'none'}."
+        if self.area_level is not None and self.area_level not in levels:
+            msg = f"area_level={self.area_level!r} is not a level of parent areas of this grid ({levels or 'none'})."
             raise InputError(msg)
 
-    def _past(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> "_Past":
-        seen = history.usable_periods(periods, step)
-        own = exponential_means(history.panel.by_period, half_life, seen)
-        around = history.grid.smoothed(own, self.reach)
+    def _discounted_means(
+        self, history: History, periods: pd.PeriodIndex, step: int, half_life: float
+    ) -> "DiscountedMeans":
+        usable = history.usable_periods(periods, step)
+        cell = exponential_means(history.panel.by_period, half_life, usable)
+        around = history.grid.smoothed(cell, self.reach_cells)
         decay = 0.5 ** (np.arange(len(history.panel.periods)) / half_life)
-        time = np.append(0.0, np.cumsum(decay))[np.clip(seen, 0, None)]  # as of the last period seen
-        areas = _area_means(history, own, time, self.level)
-        return _Past(own, around, areas, time * 0.5 ** (step / half_life))
+        time = np.append(0.0, np.cumsum(decay))[np.clip(usable, 0, None)]  # as of the last usable period
+        areas = _area_means(history, cell, time, self.area_level)
+        return DiscountedMeans(cell, around, areas, time * 0.5 ** (step / half_life))
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the posterior mean of each rate."""
@@ -117,69 +126,69 @@ class EmpiricalBayes(HindcastForecaster):
         shape = len(periods), len(self.strengths_), len(history.grid)
         mean, size = np.empty(shape), np.empty(shape)
         for half_life in np.unique(self.half_lives_):
-            past = self._past(history, periods, step, float(half_life))
+            means = self._discounted_means(history, periods, step, float(half_life))
             for kind in map(int, np.flatnonzero(self.half_lives_ == half_life)):
-                prior = past.prior(self.neighbours_[kind], kind)
+                prior = means.prior_mean(self.neighbours_[kind], kind)
                 strength = self.strengths_[kind]
-                count, time = past.of(kind)
+                count, time = means.count_and_time(kind)
                 size[:, kind] = strength + count
                 mean[:, kind] = size[:, kind] / (strength / prior + time)
         return mean, size
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
-        ahead = [self._posterior(self.history_, periods[[i]], int(step)) for i, step in enumerate(steps)]
-        means, sizes = (np.concatenate(parts).transpose(1, 2, 0) for parts in zip(*ahead, strict=True))
+        posteriors = [self._posterior(self.history_, periods[[i]], int(step)) for i, step in enumerate(steps)]
+        means, sizes = (np.concatenate(parts).transpose(1, 2, 0) for parts in zip(*posteriors, strict=True))
         return means, 1.0 / sizes
 
 
 @dataclass(frozen=True, eq=False)
-class _Past:
-    """Weighted means of the counts before each target: of cells, around them and of their areas; weighted times."""
+class DiscountedMeans:
+    """Discounted means of the counts before each target, and the discounted exposure time."""
 
-    own: Cube
-    around: Cube
-    area: Floats
-    time: Floats
+    cell: Cube  # (periods, crime types, cells)
+    around: Cube  # of the neighbourhood of each cell
+    area: Floats  # of the parent area of each cell
+    time: Floats  # (periods,)
 
-    def of(self, kind: int) -> tuple[Floats, Floats]:
-        """Return the weighted counts (periods, cells) and times (periods, 1) of a crime type."""
+    def count_and_time(self, kind: int) -> tuple[Floats, Floats]:
+        """Return the discounted counts (periods, cells) and times (periods, 1) of a crime type."""
         time = self.time[:, None]
-        return self.own[:, kind] * time, time
+        return self.cell[:, kind] * time, time
 
-    def prior(self, weight: float, kind: int) -> Floats:
+    def prior_mean(self, weight: float, kind: int) -> Floats:
         """Return the prior means (periods, cells) of a crime type for a weight of the neighbours."""
         area = self.area[:, kind]
         return np.asarray(area + weight * (self.around[:, kind] - area))
 
 
-def _area_means(history: History, own: Cube, time: Floats, level: str | None) -> Floats:
-    """Return the mean of each cell's area, in which one more cell has the city's mean; the city's where it has none."""
-    labels, place = np.unique(parent_labels(history.grid, level).astype(str), return_inverse=True)
+def _area_means(history: History, means: Cube, time: Floats, area_level: str | None) -> Floats:
+    """Return the mean of each cell's area, which includes one more cell with the city mean; that mean without area."""
+    labels, place = np.unique(parent_labels(history.grid, area_level).astype(str), return_inverse=True)
     cells = len(place)
     belongs = csr_matrix((np.ones(cells), (np.arange(cells), place)), shape=(cells, len(labels)))
-    sums = own.reshape(-1, cells).astype(np.float64) @ belongs
+    sums = means.reshape(-1, cells).astype(np.float64) @ belongs
     extra = _CITY_EVENTS / np.maximum(time, 1.0)
-    city = (sums.reshape(*own.shape[:2], -1).sum(axis=2, keepdims=True) + extra[:, None, None]) / cells
+    city = (sums.reshape(*means.shape[:2], -1).sum(axis=2, keepdims=True) + extra[:, None, None]) / cells
     size = np.bincount(place)
-    means = (sums.reshape(*own.shape[:2], -1) + city) / (size + 1)
-    means[..., labels == ""] = city
-    return np.asarray(means[..., place])
+    areas = (sums.reshape(*means.shape[:2], -1) + city) / (size + 1)
+    areas[..., labels == ""] = city
+    return np.asarray(areas[..., place])
 
 
-def _strongest(observed: Cube, past: tuple[Floats, Floats], prior: Floats) -> tuple[float, float]:
-    """Return the least negative log likelihood of forecasts (periods, cells) and the prior strength that gives it."""
-    count, time = past
+def _fit_strength(observed: Cube, count_and_time: tuple[Floats, Floats], prior: Floats) -> tuple[float, float]:
+    """Return the smallest negative log likelihood of the counts (periods, cells), and its prior strength."""
+    count, time = count_and_time
     hit = observed > 0
-    counts, some, hit_prior = observed[hit], count[hit], prior[hit]
+    counts, hit_count, hit_prior = observed[hit], count[hit], prior[hit]
     hit_time = np.broadcast_to(time, prior.shape)[hit]
-    empty, none, exposed = prior[~hit], count[~hit], (time * prior)[~hit]
+    empty_prior, empty_count, exposed = prior[~hit], count[~hit], (time * prior)[~hit]
 
     def loss(log_strength: float) -> float:
         strength = float(np.exp(log_strength))
-        size = strength + some
+        size = strength + hit_count
         mean = size / (strength / hit_prior + hit_time)
-        # Most units are empty, and need no gamma function.
-        surprise = (strength + none) * np.log1p(empty / (strength + exposed))
+        # Most units are empty and need no gamma function.
+        surprise = (strength + empty_count) * np.log1p(empty_prior / (strength + exposed))
         return float(surprise.sum() - log_probability(counts, mean, 1.0 / size).sum())
 
     found = optimize.minimize_scalar(loss, bounds=np.log(_STRENGTHS), method="bounded", options={"xatol": _TOLERANCE})

@@ -1,4 +1,4 @@
-"""Exponentially weighted means: the strong simple baseline."""
+"""Exponentially weighted moving average (EWMA): the strong simple baseline."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,27 @@ from ilp_models.stats.filters import exponential_means
 
 
 class EWMA(HindcastForecaster):
-    """Exponentially weighted mean of each cell, partly replaced by the mean around it.
+    """Exponentially weighted mean of each cell, smoothed over its neighbours.
 
-    Half-life and smoothing of each crime type are those with the least Poisson deviance of one-step-ahead
-    forecasts over the latest year before the cutoff.
+    Half-life and smoothing of each crime type have the smallest Poisson deviance of one-step-ahead forecasts over the
+    latest year before the cutoff.
 
     Parameters
     ----------
     half_lives : sequence of float
-        Half-lives to choose from, in periods.
+        Candidate half-lives, periods.
     smoothing : sequence of float
-        Weights of the surroundings to choose from, 0 to 1.
-    reach : float, default 1.0
-        Extent of the surroundings, in steps between neighbours (see ``Grid.smoothed``).
+        Candidate weights of the neighbourhood mean, 0 to 1.
+    reach_cells : float, default 1.0
+        Width of the Gaussian neighbourhood, in steps between neighbouring cells (see ``Grid.smoothed``).
+
+    Examples
+    --------
+    >>> model = EWMA(half_lives=(8, 26, 52)).fit(history)
+    >>> model.half_lives_.shape
+    (2,)
+    >>> model.predict(next_week).expected.shape
+    (2, 12, 1)
     """
 
     share_column = OWN_PAST
@@ -37,35 +45,35 @@ class EWMA(HindcastForecaster):
         self,
         half_lives: Sequence[float] = (8, 16, 26, 40, 52, 80, 104, 156, 208),
         smoothing: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4),
-        reach: float = 1.0,
+        reach_cells: float = 1.0,
     ) -> None:
         self.half_lives = half_lives
         self.smoothing = smoothing
-        self.reach = reach
+        self.reach_cells = reach_cells
 
     def _tune(self, history: History) -> None:
         targets = recent_periods(history)
-        seen = history.usable_periods(targets, history.first_step)
+        usable = history.usable_periods(targets, history.first_step)
         observed = history.panel.by_period[-len(targets) :]
         best = np.full(observed.shape[1], np.inf)
         self.half_lives_, self.smoothing_ = np.zeros(len(best)), np.zeros(len(best))
         for half_life in self.half_lives:
-            own = exponential_means(history.panel.by_period, half_life, seen)
-            around = history.grid.smoothed(own, self.reach)
+            means = exponential_means(history.panel.by_period, half_life, usable)
+            around = history.grid.smoothed(means, self.reach_cells)
             for weight in self.smoothing:
-                loss = deviance_by_type(observed, own + np.float32(weight) * (around - own))
+                loss = deviance_by_type(observed, means + np.float32(weight) * (around - means))
                 better = loss < best
                 best[better] = loss[better]
                 self.half_lives_[better], self.smoothing_[better] = half_life, weight
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return each type's weighted mean with the settings chosen for it."""
+        """Return the smoothed means of each crime type with its settings."""
         counts = history.panel.by_period
-        seen = history.usable_periods(periods, step)
+        usable = history.usable_periods(periods, step)
         out = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32)
         for half_life in np.unique(self.half_lives_):
             chosen = np.flatnonzero(self.half_lives_ == half_life)
-            own = exponential_means(counts[:, chosen], float(half_life), seen)
+            means = exponential_means(counts[:, chosen], float(half_life), usable)
             weight = self.smoothing_[chosen].astype(np.float32)[:, None]
-            out[:, chosen] = own + weight * (history.grid.smoothed(own, self.reach) - own)
+            out[:, chosen] = means + weight * (history.grid.smoothed(means, self.reach_cells) - means)
         return out

@@ -1,4 +1,4 @@
-"""The mean of the latest periods: the baseline that every method must beat."""
+"""Moving average of the latest periods: the baseline that every method must beat."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,18 @@ from ilp_models.model.hindcast import HindcastForecaster
 
 
 class MovingAverage(HindcastForecaster):
-    """The mean count of each cell and crime type over the latest periods.
+    """Mean count of each cell and crime type over the latest periods.
 
     Parameters
     ----------
     window : int or None, default 52
-        Periods averaged, fewer where the past is shorter; 1 repeats the last period, None averages all of the past.
+        Number of periods; fewer if the past is shorter. 1 repeats the last period. None takes the whole past.
+
+    Examples
+    --------
+    >>> forecast = MovingAverage(window=26).fit(history).predict(next_week)
+    >>> float(forecast.expected[0, 0, 0]) == history.panel.values[0, 0, -26:].mean()
+    True
     """
 
     share_column = OWN_PAST
@@ -31,12 +37,12 @@ class MovingAverage(HindcastForecaster):
             raise InputError(msg)
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return the mean of the ``window`` periods that end ``step`` periods before each target."""
+        """Return the means of the ``window`` periods that end ``step`` periods before each target."""
         counts = history.panel.by_period
-        seen = np.clip(history.usable_periods(periods, step), 0, None)
-        first = np.zeros_like(seen) if self.window is None else np.clip(seen - self.window, 0, None)
-        start, stop = int(first[0]), int(seen[-1])
-        totals = np.zeros((stop - start + 1, *counts.shape[1:]), dtype=np.float64)
-        np.cumsum(counts[start:stop], axis=0, dtype=np.float64, out=totals[1:])
-        length = np.maximum(seen - first, 1)[:, None, None]
-        return np.asarray((totals[seen - start] - totals[first - start]) / length)
+        stop = np.clip(history.usable_periods(periods, step), 0, None)
+        start = np.zeros_like(stop) if self.window is None else np.clip(stop - self.window, 0, None)
+        first, last = int(start[0]), int(stop[-1])
+        totals = np.zeros((last - first + 1, *counts.shape[1:]), dtype=np.float64)
+        np.cumsum(counts[first:last], axis=0, dtype=np.float64, out=totals[1:])
+        length = np.maximum(stop - start, 1)[:, None, None]
+        return np.asarray((totals[stop - first] - totals[start - first]) / length)

@@ -1,4 +1,4 @@
-"""The mean of the same time of earlier years."""
+"""Seasonal mean: the mean of the same time of earlier years."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,19 @@ Ints = npt.NDArray[np.int64]
 
 
 class SeasonalMean(HindcastForecaster):
-    """The mean count of each cell and crime type at the same time of all earlier years.
+    """Mean count of each cell and crime type at the same time of all earlier years.
 
-    A period that has no such past yet is forecast by the mean of all its past.
+    A period without an earlier year gets the mean of its whole past.
 
     Parameters
     ----------
     width : int, default 2
-        Periods taken in before and after the one that holds the same day a year, two years, ... before.
+        Periods before and after the period that holds the same day one, two, ... years ago.
+
+    Examples
+    --------
+    >>> SeasonalMean(width=3).fit(history).predict(next_week).expected.shape
+    (2, 12, 1)
     """
 
     share_column = OWN_PAST
@@ -36,26 +41,26 @@ class SeasonalMean(HindcastForecaster):
             raise InputError(msg)
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
-        """Return the means of the same time of earlier years, of counts up to ``step`` periods before each target."""
+        """Return the means of the same season of earlier years, from counts up to ``step`` periods before each."""
         counts = history.panel.by_period
-        seen = np.clip(history.usable_periods(periods, step), 0, None)
-        totals = np.zeros((int(seen[-1]) + 1, *counts.shape[1:]), dtype=np.float64)
-        np.cumsum(counts[: seen[-1]], axis=0, dtype=np.float64, out=totals[1:])
-        first, last = self._seasons(history, periods, seen)
+        usable = np.clip(history.usable_periods(periods, step), 0, None)
+        totals = np.zeros((int(usable[-1]) + 1, *counts.shape[1:]), dtype=np.float64)
+        np.cumsum(counts[: usable[-1]], axis=0, dtype=np.float64, out=totals[1:])
+        first, last = self._seasons(history, periods, usable)
         season = np.zeros((len(periods), *counts.shape[1:]))
         for start, stop in zip(first, last, strict=True):
             season += totals[stop] - totals[start]
         length = (last - first).sum(axis=0)
         none = length == 0
-        season[none], length[none] = totals[seen[none]], np.maximum(seen[none], 1)
+        season[none], length[none] = totals[usable[none]], np.maximum(usable[none], 1)
         return np.asarray(season / length[:, None, None])
 
-    def _seasons(self, history: History, periods: pd.PeriodIndex, seen: Ints) -> tuple[Ints, Ints]:
-        """Return where the known seasons of each target start and end, shape (years, periods); equal if unknown."""
+    def _seasons(self, history: History, periods: pd.PeriodIndex, usable: Ints) -> tuple[Ints, Ints]:
+        """Return the start and end of the known seasons of each target, shape (years, periods); equal if unknown."""
         known = history.panel.periods
         middle = periods.start_time + (periods.end_time - periods.start_time) / 2
         years = range(1, max(periods[-1].year - known[0].year, 0) + 2)
         places = [(middle - pd.DateOffset(years=year)).to_period(known.freqstr).asi8 - known.asi8[0] for year in years]
         centre = np.stack(places)
-        first = np.clip(centre - self.width, 0, seen)
-        return first, np.clip(centre + self.width + 1, first, seen)
+        first = np.clip(centre - self.width, 0, usable)
+        return first, np.clip(centre + self.width + 1, first, usable)

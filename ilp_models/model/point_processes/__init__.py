@@ -1,1 +1,1 @@
-"""Self-exciting point processes: by expectation-maximisation, by maximum likelihood, and in cells."""
+"""Self-exciting point processes: by expectation-maximisation, by maximum likelihood (ETAS), and in cells."""

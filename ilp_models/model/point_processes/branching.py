@@ -1,8 +1,8 @@
-"""Incidents still to be expected from those known: repeats, their repeats in turn, and those of the background.
+"""Expected incidents of a branching process: background, repeats of known incidents, and repeats of those.
 
-The mean of a self-exciting process over its own future solves a linear recursion (Hawkes and Oakes, 1974, Journal of
-Applied Probability 11, 493-503): what is expected is background, repeats of known incidents, and repeats of what is
-expected.
+The mean of a self-exciting process over its future solves a linear recursion (Hawkes and Oakes, 1974, Journal of
+Applied Probability 11, 493-503): expected incidents are background, repeats of known incidents, and repeats of expected
+incidents.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _STEPS_A_DAY: Final = {"day": 24, "week": 4, "month": 1}
 
 
 class Delays(Protocol):
-    """How many repeats of one incident are expected by some time after it."""
+    """The expected number of repeats of one incident by the time after it."""
 
     def cumulative(self, days: Floats) -> Floats:
         """Return the expected repeats within some days; 0 for negative days."""
@@ -34,22 +34,12 @@ class Delays(Protocol):
 
 @dataclass(frozen=True)
 class ForecastBins:
-    """The time to be forecast, cut into equal steps from the last moment known.
-
-    Parameters
-    ----------
-    steps : int
-        Number of steps.
-    days : float
-        Length of a step, days.
-    first, last : ndarray of int64
-        Half-open span of steps of each period to forecast.
-    """
+    """The time to forecast in equal steps, from the last known moment on."""
 
     steps: int
-    days: float
-    first: npt.NDArray[np.int64]
-    last: npt.NDArray[np.int64]
+    days: float  # length of a step
+    first: npt.NDArray[np.int64]  # first step of each period
+    last: npt.NDArray[np.int64]  # step after the last one of each period
 
     @classmethod
     def from_periods(cls, known_until: pd.Timestamp, periods: pd.PeriodIndex, calendar: Calendar) -> "ForecastBins":
@@ -67,26 +57,26 @@ class ForecastBins:
         return np.asarray(total[..., self.last] - total[..., self.first])
 
 
-def repeats_of(delays: Delays, ages: Floats, ahead: ForecastBins) -> Floats:
-    """Return the direct repeats still expected of each known incident."""
-    return np.diff(delays.cumulative(ages[:, None] + ahead.days * np.arange(ahead.steps + 1)), axis=1)
+def expected_repeats(delays: Delays, ages: Floats, bins: ForecastBins) -> Floats:
+    """Return the expected direct repeats of each known incident in each step, from its age in days."""
+    return np.diff(delays.cumulative(ages[:, None] + bins.days * np.arange(bins.steps + 1)), axis=1)
 
 
-def step_repeats(delays: Delays, ahead: ForecastBins) -> Floats:
-    """Return the direct repeats that an incident of a step sets off in that step and in each later one."""
-    area = delays.area(ahead.days * np.arange(-1.0, ahead.steps + 1))
-    return np.asarray(np.diff(area, 2) / ahead.days)
+def step_repeats(delays: Delays, bins: ForecastBins) -> Floats:
+    """Return the expected direct repeats of an incident in its own step and in each later step."""
+    area = delays.area(bins.days * np.arange(-1.0, bins.steps + 1))
+    return np.asarray(np.diff(area, 2) / bins.days)
 
 
 def next_generation(parents: Floats, step: Floats) -> Floats:
-    """Return the direct repeats of expected incidents."""
+    """Return the direct repeats of expected incidents, shape (incidents, steps)."""
     lag = np.subtract.outer(np.arange(len(step)), np.arange(len(step)))
-    onto = np.where(lag >= 0, step[np.abs(lag)], 0.0)
-    return np.asarray(parents @ onto.T)
+    kernel = np.where(lag >= 0, step[np.abs(lag)], 0.0)
+    return np.asarray(parents @ kernel.T)
 
 
 def all_generations(first: Floats, step: Floats) -> Floats:
-    """Return expected incidents together with their repeats, the repeats of these, and so on."""
+    """Return expected incidents with their repeats of all generations."""
     kernel = -step
     kernel[0] += 1.0
     nothing = np.zeros_like(kernel)

@@ -1,4 +1,4 @@
-"""The ground of a point process: small squares that carry the background and integrate Gaussian kernels exactly."""
+"""Raster of small squares for the background of ETAS, with exact integrals of Gaussian kernels."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -17,84 +17,72 @@ Keys = npt.NDArray[np.int64]
 
 _MOST_SQUARES: Final = 4_000_000
 _KNOTS: Final = 5  # along each side of a square
-_WHOLE: Final = 1e-6  # what rounding leaves of a square that a cell only touches
+_SMALLEST: Final = 1e-6  # smaller shares of a square are rounding errors
 
 
 @dataclass(frozen=True, eq=False)
 class EtasRaster:
-    """Squares over the cells of a grid and a margin around them.
+    """Squares over the cells of a grid and a margin around them."""
 
-    Parameters
-    ----------
-    side : float
-        Side of a square, metres.
-    west, south : float
-        South-west corner, metres.
-    inside : ndarray of float64
-        Share of each square that lies in a cell, shape (rows, columns): rows from the south, columns from the west.
-    shares : csr_matrix
-        Share of each square that lies in each cell, shape (cells, rows * columns).
-    """
-
-    side: float
-    west: float
+    side: float  # metres
+    west: float  # south-west corner, metres
     south: float
-    inside: Floats
-    shares: csr_matrix
+    inside: Floats  # (rows from the south, columns from the west): share of each square within the cells
+    shares: csr_matrix  # (cells, rows * columns): share of each square in each cell
 
     @classmethod
     def from_grid(cls, grid: Grid, side: float, margin: float) -> Self:
-        """Return the squares under a grid, whatever the shape of its cells."""
+        """Return the raster under a grid with cells of any shape."""
         low_x, low_y, high_x, high_y = shapely.total_bounds(grid.geometry)
         west, south = (float(np.floor((low - margin) / side) * side) for low in (low_x, low_y))
         columns = int(np.ceil((high_x + margin - west) / side))
         rows = int(np.ceil((high_y + margin - south) / side))
         if rows * columns > _MOST_SQUARES:
-            msg = f"background_metres={side:g} makes {rows} x {columns} squares of background; give a longer side."
+            msg = f"background_metres={side:g} gives {rows} x {columns} squares, over {_MOST_SQUARES:,}; set a longer side."
             raise InputError(msg)
         row, column = (index.ravel() for index in np.indices((rows, columns)))
         left, bottom = west + column * side, south + row * side
         boxes = shapely.box(left, bottom, left + side, bottom + side)
         cell, square = shapely.STRtree(boxes).query(grid.geometry, predicate="intersects")
         share = shapely.area(shapely.intersection(grid.geometry[cell], boxes[square])) / side**2
-        share = np.round(share, 9)  # the same whatever the order of the cells
-        kept = share > _WHOLE
-        shares = csr_matrix((share[kept], (cell[kept], square[kept])), shape=(len(grid), rows * columns))
+        share = np.round(share, 9)  # the same for any order of the cells
+        overlap = share > _SMALLEST
+        shares = csr_matrix((share[overlap], (cell[overlap], square[overlap])), shape=(len(grid), rows * columns))
         inside = np.round(np.asarray(shares.sum(axis=0)).reshape(rows, columns), 9)
         return cls(side, west, south, inside, shares)
 
     def square_of(self, x: Floats, y: Floats) -> Keys:
-        """Return the square of each point."""
+        """Return the square of each point, -1 outside the raster."""
         rows, columns = self.inside.shape
         column = np.floor((x - self.west) / self.side).astype(np.int64)
         row = np.floor((y - self.south) / self.side).astype(np.int64)
-        known = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-        return np.where(known, row * columns + column, -1)
+        within = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+        return np.where(within, row * columns + column, -1)
 
     def masses(self, x: Floats, y: Floats, metres: float) -> tuple[Floats, Floats]:
-        """Return the Gaussian mass that each row and each column receives from points."""
+        """Return the Gaussian mass of each point in each row and each column."""
         rows, columns = (low + self.side * np.arange(size + 1) for low, size in self._axes())
         below_y = ndtr((rows[None, :] - y[:, None]) / metres)
         below_x = ndtr((columns[None, :] - x[:, None]) / metres)
         return np.diff(below_y, axis=1), np.diff(below_x, axis=1)
 
     def spread(self, metres: float) -> tuple[Floats, Floats]:
-        """Return the Gaussian mass that rows and columns receive from points spread evenly over each other one."""
-        rows, columns = (self._between(size, metres) for size in self.inside.shape)
+        """Return the Gaussian mass in each row and column of points uniformly distributed over another one."""
+        rows, columns = (self._uniform_mass(size, metres) for size in self.inside.shape)
         return rows, columns
 
-    def kept(self, metres: float) -> tuple[Floats, Floats]:
-        """Return how much of a Gaussian kernel stays in the study area, by the knot that it is centred on.
+    def mass_inside(self, metres: float) -> tuple[Floats, Floats]:
+        """Return the mass of a Gaussian kernel inside the study area by the knot at its centre, and its slope.
 
-        Knots divide each side of a square in five: the likelihood is so sensitive to what leaves the area that coarser
-        ones let long delays pass for background.
+        Knots divide each side of a square by five. With coarser knots the likelihood confuses long delays with
+        background.
         """
         (mass_y, slope_y), (mass_x, slope_x) = (self._at_knots(size, metres) for size in self.inside.shape)
         across = self.inside @ mass_x.T
         return mass_y @ across, slope_y @ across + mass_y @ self.inside @ slope_x.T
 
     def knots(self, x: Floats, y: Floats) -> csr_matrix:
-        """Return the weights that interpolate between knots, linear along each axis."""
+        """Return the weights (points, knots) of bilinear interpolation between knots."""
         rows, columns = (_KNOTS * size for size in self.inside.shape)
         across, along = (_KNOTS * one / self.side for one in (x - self.west, y - self.south))
         column = np.clip(np.floor(across).astype(np.int64), 0, columns - 1)
@@ -109,8 +97,8 @@ class EtasRaster:
     def _axes(self) -> tuple[tuple[float, int], tuple[float, int]]:
         return (self.south, self.inside.shape[0]), (self.west, self.inside.shape[1])
 
-    def _between(self, size: int, metres: float) -> Floats:
-        """Average over the even spread in closed form: the mass is the second difference of an antiderivative."""
+    def _uniform_mass(self, size: int, metres: float) -> Floats:
+        """Return the mean mass in closed form: the second difference of an antiderivative."""
         z = self.side * np.arange(-size, size + 1) / metres
         antiderivative = metres * (z * ndtr(z) + np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi))
         by_distance = np.diff(antiderivative, 2) / self.side

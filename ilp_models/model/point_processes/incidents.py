@@ -1,4 +1,4 @@
-"""Incidents of one crime type in order of time, records of one incident taken together."""
+"""Incidents of one crime type in order of time; records of the same time and place are one incident."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -17,43 +17,31 @@ DAY: Final = pd.Timedelta(days=1)
 
 @dataclass(frozen=True, eq=False)
 class Incidents:
-    """When and where incidents happened, and how many records told of them.
+    """Times and places of incidents, with the number of records of each."""
 
-    Parameters
-    ----------
-    day : ndarray of float64
-        Days since the start of observation, not decreasing; negative before it.
-    x, y : ndarray of float64
-        Places, metres.
-    cell : ndarray of int64
-        Cell of each incident, -1 in none.
-    records : ndarray of int64
-        Records of the same time and place that were taken as one incident, >= 1.
-    """
-
-    day: Floats
-    x: Floats
+    day: Floats  # days since the start of observation, not decreasing; negative before it
+    x: Floats  # metres
     y: Floats
-    cell: npt.NDArray[np.int64]
-    records: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.int64]  # -1 outside all cells
+    records: npt.NDArray[np.int64]  # records of the same time and place, >= 1
 
     def __len__(self) -> int:
         """Return the number of incidents."""
         return len(self.day)
 
     @property
-    def records_each(self) -> float:
-        """The mean number of records of an incident; 1 without incidents."""
+    def records_per_incident(self) -> float:
+        """The mean number of records per incident; 1 without incidents."""
         return float(self.records.mean()) if len(self) else 1.0
 
     @property
-    def repeats(self) -> int:
-        """The number of records that told of an incident already told of."""
+    def repeated_records(self) -> int:
+        """The number of records that repeat another one."""
         return int(self.records.sum()) - len(self)
 
     @classmethod
     def from_arrays(cls, day: Floats, x: Floats, y: Floats, cell: npt.NDArray[np.int64] | None = None) -> Self:
-        """Return incidents in order of time, then place; records of the same moment and place become one."""
+        """Return incidents in order of time, then place; records of the same time and place become one."""
         where = np.zeros(len(day), dtype=np.int64) if cell is None else cell
         order = np.lexsort((where, y, x, day))
         day, x, y, where = day[order], x[order], y[order], where[order]
@@ -63,17 +51,17 @@ class Incidents:
         return cls(day[new], x[new], y[new], where[new], records.astype(np.int64))
 
     def between(self, first: float, last: float) -> Self:
-        """Return the incidents of a span."""
+        """Return the incidents from a day to before another."""
         part = slice(*np.searchsorted(self.day, (first, last), side="left"))
         return type(self)(self.day[part], self.x[part], self.y[part], self.cell[part], self.records[part])
 
-    def counted_from(self, day: float) -> Self:
-        """Return the same incidents with days counted from another."""
+    def shifted(self, day: float) -> Self:
+        """Return the same incidents with `day` as day 0."""
         return replace(self, day=self.day - day)
 
 
-def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere: bool = False) -> list[Incidents]:
-    """Return the incidents of each crime type that the panel counts, and those that may have set them off."""
+def incidents_by_type(history: History, *, earlier_days: float = 0.0, outside_cells: bool = False) -> list[Incidents]:
+    """Return the incidents of each crime type in the settled periods, or also earlier and outside all cells."""
     first, last = settled_span(history)
     earliest = first - earlier_days * DAY
     table = history.events.table
@@ -82,8 +70,8 @@ def incidents_by_type(history: History, *, earlier_days: float = 0.0, everywhere
     day = ((table["occurred_at"] - first) / DAY).to_numpy(dtype=float)
     x, y = (table[name].to_numpy(dtype=float) for name in ("x", "y"))
     kind = table["crime_type"].cat.codes.to_numpy()
-    chosen = [(kind == code) & (everywhere | (cell >= 0)) for code in range(len(history.events.crime_types))]
-    return [Incidents.from_arrays(day[some], x[some], y[some], cell[some]) for some in chosen]
+    selected = [(kind == code) & (outside_cells | (cell >= 0)) for code in range(len(history.events.crime_types))]
+    return [Incidents.from_arrays(day[some], x[some], y[some], cell[some]) for some in selected]
 
 
 def settled_span(history: History) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -93,11 +81,11 @@ def settled_span(history: History) -> tuple[pd.Timestamp, pd.Timestamp]:
 
 
 def days_of(delay: str, setting: str) -> float:
-    """Return a length of time in days."""
+    """Return a duration such as ``1 day`` in days."""
     try:
         days = pd.Timedelta(delay) / DAY
     except ValueError as error:
-        msg = f"{setting}={delay!r} is no length of time; write it as '1 hour' or '1 day'."
+        msg = f"{setting}={delay!r} is not a duration; write it as '1 hour' or '1 day'."
         raise InputError(msg) from error
     if not days >= 0:
         msg = f"{setting}={delay!r} must not be negative."

@@ -1,1 +1,1 @@
-"""Regressions on a design matrix: linear models, trees, and one forecaster a crime type."""
+"""Regressions on a design matrix: generalised linear models, tree ensembles, one model per crime type."""

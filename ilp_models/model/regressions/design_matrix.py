@@ -1,4 +1,4 @@
-"""Writing a design matrix: every column of every family once, in float32, rates as logarithms."""
+"""Write a design matrix: each column of each feature family once, in float32, rates as logarithms."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ _ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
 
 @dataclass(frozen=True)
 class Lead:
-    """How far ahead of the last usable period a row's target lies: the column of a regression of several leads."""
+    """The number of periods between the last usable period and the target; one column."""
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return the one column."""
@@ -38,28 +38,18 @@ class Lead:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Planes) -> None:
-        """Fill the column with the distance."""
+        """Fill the column with the step."""
         del history, periods
         out[...] = step
 
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """Families of columns, and two more of the offset where there is one.
-
-    Parameters
-    ----------
-    families : sequence of FeatureFamily
-        In order.
-    rate_floor : float
-        Added to rates before logarithms, events per cell and period.
-    with_offset : bool
-        Whether rates are relative to an offset, whose own value becomes two columns.
-    """
+    """The columns of some feature families, and two columns of the offset if there is one."""
 
     families: Sequence[FeatureFamily]
-    rate_floor: float
-    with_offset: bool
+    rate_floor: float  # added to rates before logarithms, events per cell and period
+    with_offset: bool  # rates are then relative to the offset
 
     def columns(self, history: History) -> tuple[Column, ...]:
         """Return all columns in order."""
@@ -68,7 +58,7 @@ class DesignMatrix:
     def write(
         self, history: History, periods: pd.PeriodIndex, step: int, start: Cube | None, *, shown: bool = False
     ) -> Design:
-        """Return the matrix of some target periods, each column written once."""
+        """Return the design matrix of some target periods; `start` is the offset's forecast of them."""
         columns = self.columns(history)
         shape = len(periods), len(history.events.crime_types), len(history.grid)
         cube = np.empty((*shape, len(columns)), dtype=np.float32)
@@ -78,9 +68,9 @@ class DesignMatrix:
             level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, SMALLEST_OFFSET, out=start)
         references = self._references(offset)
 
-        def enter(family: FeatureFamily | None, place: slice) -> None:
-            """Write columns one after the other in memory first: arithmetic on the matrix itself is slow."""
-            # Room for all columns, though few are touched: only so large a block goes back to the system when freed.
+        def write_family(family: FeatureFamily | None, place: slice) -> None:
+            """Write the columns one after the other in memory first: arithmetic on the matrix itself is slow."""
+            # The block has room for all columns, though few are used: only large blocks go back to the system.
             planes = np.empty((len(columns), *shape), dtype=np.float32)[: place.stop - place.start]
             if family is not None:
                 family.write(history, periods, step, np.moveaxis(planes, 0, -1))
@@ -91,16 +81,16 @@ class DesignMatrix:
             self._to_logarithms(planes, columns[place], references)
             cube[..., place] = np.moveaxis(planes, 0, -1)
 
-        # Most of the time goes into memory that is touched for the first time, which threads share.
+        # Most of the time is spent on the first access to new memory, which threads share.
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-            tuple(threads.map(enter, *zip(*self._places(history), strict=True)))
+            tuple(threads.map(write_family, *zip(*self._slices(history), strict=True)))
         log_offset = np.zeros(shape) if offset is None else np.log(offset, out=offset)
         rows = (-1, len(columns))
         shown_values = None if plain is None else plain.reshape(rows)
         return Design(cube.reshape(rows), columns, log_offset.reshape(-1), periods, shown_values, level)
 
-    def _places(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
-        """Yield each family with its columns; None stands for the offset's."""
+    def _slices(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
+        """Yield each family with the positions of its columns; None is the offset."""
         first = 0
         for family in self.families:
             last = first + len(family.columns(history))
@@ -110,7 +100,7 @@ class DesignMatrix:
             yield None, slice(first, first + len(_OFFSET_COLUMNS))
 
     def _references(self, offset: Cube | None) -> dict[str, Planes]:
-        """Return the log rates that those of each kind are relative to; none without an offset."""
+        """Return the log rates of the offset by kind of rate; empty without an offset."""
         if offset is None:
             return {}
         floor = np.float32(self.rate_floor)
@@ -118,7 +108,7 @@ class DesignMatrix:
         return {kind: np.log(np.add(rates, floor, dtype=np.float32)) for kind, rates in kinds.items()}
 
     def _to_logarithms(self, planes: Planes, columns: tuple[Column, ...], references: dict[str, Planes]) -> None:
-        """Turn rates into log rates in place, relative to the offset of the same kind."""
+        """Replace rates by log rates in place, relative to the offset of the same kind."""
         floor = np.float32(self.rate_floor)
         for values, column in zip(planes, columns, strict=True):
             if column.rate:
@@ -129,27 +119,27 @@ class DesignMatrix:
 
 
 def interleave_leads(write: Callable[[int], Design], steps: Sequence[int]) -> Design:
-    """Return the rows of some target periods, each period seen from one of several distances in turn."""
+    """Return the rows of some target periods, where each period takes one of several steps in turn."""
     pooled = write(steps[0])
     index = np.arange(len(pooled.periods))
-    turn = (index + index // len(steps)) % len(steps)  # moves on each round, so that no distance keeps to one season
+    turn = (index + index // len(steps)) % len(steps)  # shifts each round, so that no step always meets one season
     for place, step in enumerate(steps[1:], start=1):
         other = write(step)
-        for kept, new in zip(_arrays(pooled), _arrays(other), strict=True):
-            kept[turn == place] = new[turn == place]
+        for target, source in zip(_step_arrays(pooled), _step_arrays(other), strict=True):
+            target[turn == place] = source[turn == place]
     return pooled
 
 
-def _arrays(design: Design) -> tuple[npt.NDArray[Any], ...]:
-    """Return views of what depends on the distance, one row a period."""
+def _step_arrays(design: Design) -> tuple[npt.NDArray[Any], ...]:
+    """Return views of the arrays that depend on the step, one row per period."""
     arrays = (design.values, design.log_offset, design.level)
     return tuple(one.reshape(len(design.periods), -1) for one in arrays if one is not None)
 
 
 def row_order(grid: Grid, rows: int) -> npt.NDArray[np.int64] | None:
-    """Return the rows of a design ordered by where cells lie, whatever order the grid gives them.
+    """Return the rows of a design ordered by the location of the cells, None if they are in this order.
 
-    Learners that draw rows then draw the same units for any order of cells.
+    Learners that sample rows then sample the same units for any order of the cells.
     """
     x, y = shapely.get_coordinates(shapely.centroid(grid.geometry)).T.round(1)
     order = np.lexsort((y, x))

@@ -1,7 +1,7 @@
-"""Gradient-boosted trees with a Poisson or Tweedie likelihood (Ke et al. 2017, LightGBM)."""
+"""LightGBM: gradient-boosted trees with a Poisson or Tweedie likelihood."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,54 +10,74 @@ from lightgbm import LGBMRegressor
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.features import FeatureFamily
 from ilp_models.domain.history import History
+from ilp_models.features.calendar import TypeIndicators
+from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.regressions.regression import RegressionForecaster
+
+_OFFSET: Final = LevelShare()
+_FEATURES: Final[Sequence[FeatureFamily]] = (
+    TypeIndicators(),
+    ExponentialMeans((2, 4, 8, 16, 32, 64, 128)),
+    ExponentialMeans((4, 16, 64), reach_cells=1.0),
+    ExponentialMeans((8, 32, 128), reach_cells=2.5),
+    ExponentialMeans((4, 16, 64, 128), all_types=True),
+    ExponentialMeans((32,), reach_cells=1.0, all_types=True),
+)
 
 
 class LightGBM(RegressionForecaster):
-    """The regression forecaster with LightGBM as its learner and LightGBM's settings as its own.
+    """Gradient-boosted trees (LightGBM) that correct the forecast of `LevelShare` in each cell.
 
-    Row-wise histograms and the deterministic mode make two fits on the same data equal to the bit, whatever the
-    number of threads.
+    One model for all crime types. Two fits on the same data are equal to the bit for any number of threads, because
+    LightGBM runs in its deterministic mode with row-wise histograms. Ke et al. (2017), LightGBM, NeurIPS 30.
 
     Parameters
     ----------
     features : sequence of FeatureFamily
-        Families of columns, in order.
-    offset : TracedForecaster, optional
-        A forecaster to start from.
-    keep_level : bool, default True
-        Scale each crime type and period to the offset's city total.
+        Families of columns, in order. By default exponential means of the cell, its surroundings and all crime types.
+    offset : HindcastForecaster or None, default LevelShare()
+        Forecaster to start from.
+    match_city_total : bool, default True
+        Scale each crime type and period to the city total of the offset.
     train_periods, holdout, leads, rate_floor, lead_strategy
-        See :class:`RegressionForecaster`.
+        See :class:`~ilp_models.model.regressions.regression.RegressionForecaster`.
     num_leaves : int, default 15
-        Leaves of a tree.
+        Leaves per tree.
     n_estimators : int, default 80
         Number of trees.
     learning_rate : float, default 0.1
         Shrinkage of each tree.
     min_child_samples : int, default 2000
-        Least rows in a leaf.
+        Smallest number of rows in a leaf.
     feature_fraction : float, default 1.0
-        Share of columns offered to each tree.
+        Share of the columns offered to each tree.
     reg_lambda : float, default 1.0
-        Squared penalty on leaf values.
+        L2 penalty on leaf values.
     max_bin : int, default 127
-        Histogram bins a column.
+        Histogram bins per column.
     seed : int, default 0
-        Seed of whatever is drawn.
+        Seed of the column sampling.
     variance_power : float, default 1.0
-        Power of the mean that the variance of a count follows: 1 is Poisson; above 1 and below 2 is Tweedie
-        (Jorgensen 1987), which weighs errors on high counts less.
+        Power of the mean that the variance follows. 1 is Poisson; between 1 and 2 is Tweedie (Jorgensen 1987), which
+        gives less weight to errors on high counts.
+
+    Examples
+    --------
+    >>> model = LightGBM(n_estimators=20, min_child_samples=50).fit(history)
+    >>> forecast = model.predict(next_week)
+    >>> forecast.expected.dims
+    ('crime_type', 'cell', 'period')
     """
 
-    _precision = np.float32  # trees bin their columns
+    _precision = np.float32  # trees use bins of the columns
 
     def __init__(
         self,
-        features: Sequence[FeatureFamily],
-        offset: HindcastForecaster | None = None,
-        keep_level: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params wants plain arguments
+        features: Sequence[FeatureFamily] = _FEATURES,
+        offset: HindcastForecaster | None = _OFFSET,
+        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
         train_periods: int = 208,
         holdout: int = 26,
         leads: int = 1,
@@ -73,14 +93,9 @@ class LightGBM(RegressionForecaster):
         seed: int = 0,
         variance_power: float = 1.0,
     ) -> None:
-        self.features = features
-        self.offset = offset
-        self.keep_level = keep_level
-        self.train_periods = train_periods
-        self.holdout = holdout
-        self.leads = leads
-        self.rate_floor = rate_floor
-        self.lead_strategy = lead_strategy
+        super().__init__(
+            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+        )
         self.num_leaves = num_leaves
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
@@ -116,12 +131,12 @@ class LightGBM(RegressionForecaster):
             random_state=self.seed,
             deterministic=True,
             force_row_wise=True,
-            n_jobs=0,  # as many threads as OpenMP was given, so that parallel processes do not crowd each other
+            n_jobs=0,  # as many threads as OpenMP allows, so that parallel processes do not compete
             verbosity=-1,
         )
 
     def texts(self) -> dict[str, str]:
-        """Return the fitted trees in LightGBM's own text format, one text a lead."""
+        """Return the fitted trees in LightGBM's text format, one text per lead, by file name."""
         return {
             f"lead-{lead}.txt": self.estimators_[step].booster_.model_to_string()
             for lead, step in enumerate(sorted(self.estimators_), start=1)

@@ -1,4 +1,4 @@
-"""Regression on a design matrix: LightGBM, generalised linear models and any scikit-learn regressor."""
+"""Regression on a design matrix, with any scikit-learn regressor."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,50 +23,58 @@ _STRATEGIES: Final = ("direct", "shared")
 
 
 class RegressionForecaster(Forecaster):
-    """One regression for all crime types and cells, on what the past of each unit looked like.
+    """One regression for all crime types and cells, on columns computed from the past of each unit.
 
-    The regressor is fitted on count / offset with the offset as weight. For a Poisson likelihood that is exactly
-    the regression with log(offset) as a fixed term, for any learner and without its knowing. Rates enter as
-    logarithms, relative to the offset where there is one. Dispersions come from the latest periods, forecast by
-    a fit that did not see them; the regressor is then fitted on all periods.
+    With an offset, the regressor is fitted on count / offset with the offset as weight. For a Poisson likelihood this
+    is exactly the regression with log(offset) as a fixed term, for any learner. Rates enter as logarithms, relative
+    to the offset if there is one. The dispersions are fitted out of sample, on the latest ``holdout`` periods. The
+    regressor is then fitted again on all periods.
 
     Parameters
     ----------
     regressor : estimator
-        Anything with scikit-learn's ``fit(X, y, sample_weight)`` and ``predict(X)``; predictions must be >= 0.
+        Any regressor with scikit-learn's ``fit(X, y, sample_weight)`` and ``predict(X)``. Predictions must be >= 0.
     features : sequence of FeatureFamily
         Families of columns, in order.
-    offset : TracedForecaster, optional
-        A forecaster to start from.
-    keep_level : bool, default True
-        Scale each crime type and period to the offset's city total, so that the regression only moves risk
-        between cells; ignored without an offset.
+    offset : HindcastForecaster, optional
+        A forecaster to start from. The regression then learns by which factor to change its forecast.
+    match_city_total : bool, default True
+        Scale each crime type and period to the city total of the offset. The regression then only moves risk between
+        cells. Ignored without an offset.
     train_periods : int, default 208
-        Latest periods to learn from; fewer where the past is shorter.
+        Latest periods to learn from; fewer if the past is shorter.
     holdout : int, default 26
-        Latest periods kept back for fitting the dispersions.
+        Latest periods on which the dispersions are fitted, out of sample.
     leads : int, default 1
-        Leads to learn.
+        Number of leads to learn, from 1 on.
     rate_floor : float, default 0.01
         Added to rates before logarithms, events per cell and period.
     lead_strategy : {"direct", "shared"}, default "direct"
-        ``direct``: one regression a lead. ``shared``: one regression for all leads, with the lead as a column; it
-        learns from as many rows as one of the direct ones, the periods taking turns in how far ahead they are seen.
+        ``direct``: one regression per lead. ``shared``: one regression for all leads, with the lead as a column. It
+        learns from as many rows as one direct regression, because each period takes one of the leads in turn.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import PoissonRegressor
+    >>> from ilp_models.features.means import ExponentialMeans
+    >>> model = RegressionForecaster(PoissonRegressor(alpha=1e-6), [ExponentialMeans((8, 52))], train_periods=60)
+    >>> model.fit(history).predict(next_week).expected.shape
+    (2, 12, 1)
     """
 
-    _precision: ClassVar[type[np.floating[Any]]] = np.float64  # linear solvers go astray in single precision
+    _precision: ClassVar[type[np.floating[Any]]] = np.float64  # linear solvers need double precision
 
     estimators_: dict[int, Any]
     dispersion_: npt.NDArray[np.float64]
     columns_: tuple[Column, ...]
-    learned_from_: History
+    training_history_: History
 
     def __init__(
         self,
         regressor: Any,
         features: Sequence[FeatureFamily],
         offset: HindcastForecaster | None = None,
-        keep_level: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params wants plain arguments
+        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
         train_periods: int = 208,
         holdout: int = 26,
         leads: int = 1,
@@ -76,7 +84,7 @@ class RegressionForecaster(Forecaster):
         self.regressor = regressor
         self.features = features
         self.offset = offset
-        self.keep_level = keep_level
+        self.match_city_total = match_city_total
         self.train_periods = train_periods
         self.holdout = holdout
         self.leads = leads
@@ -97,8 +105,8 @@ class RegressionForecaster(Forecaster):
             self.offset_ = clone(self.offset).fit(history)
         self.columns_ = self._matrix().columns(history)
         self.estimators_ = {}
-        self.learned_from_ = history
-        self._learn_leads(history.first_step)
+        self.training_history_ = history
+        self._fit_missing_leads(history.first_step)
 
     def _check_settings(self) -> None:
         if min(self.holdout, self.leads) < 1:
@@ -110,84 +118,88 @@ class RegressionForecaster(Forecaster):
         if self.offset is not None:
             regressor = self._new_regressor()
             if not has_fit_parameter(regressor, "sample_weight"):
-                msg = f"{type(regressor).__name__} takes no sample_weight, so it cannot start from an offset."
+                msg = (
+                    f"{type(regressor).__name__} takes no sample_weight and cannot start from an offset. "
+                    "Set offset=null or choose another regressor."
+                )
                 raise InputError(msg)
 
-    def _learn_leads(self, first_step: int) -> None:
-        """Learn the distances of all leads that are not learned yet; later ones alone, whatever came in between."""
+    def _fit_missing_leads(self, first_step: int) -> None:
+        """Fit the steps of all leads that have no regression yet."""
         steps = [step for step in range(first_step, first_step + self.leads) if step not in self.estimators_]
         shared = self.lead_strategy == "shared" and not self.estimators_
-        for together in [steps] if shared else [[step] for step in steps]:
-            self._learn(together)
+        for group in [steps] if shared else [[step] for step in steps]:
+            self._fit_steps(group)
 
-    def _targets(self, history: History, step: int) -> pd.PeriodIndex:
-        """Return the periods to learn from, leaving a past before the first of them."""
+    def _training_periods(self, history: History, step: int) -> pd.PeriodIndex:
+        """Return the periods to learn from; the periods before the first of them are the past of its features."""
         known = history.panel.periods
         past = min(history.calendar.per_year, len(known) // 3) + step
         targets = known[max(past, len(known) - self.train_periods) :]
         if len(targets) <= self.holdout:
             msg = (
                 f"{len(known)} known {history.calendar.period_unit}s leave {len(targets)} to learn from, not more than "
-                f"the holdout of {self.holdout}. Give more data or set a smaller holdout."
+                f"holdout={self.holdout}. Give more data or set a smaller holdout."
             )
             raise NotRunError(msg)
         return targets
 
-    def _learn(self, steps: Sequence[int]) -> None:
-        """Learn one regression for some distances."""
-        history = self.learned_from_
-        design, counts = self._rows(steps)
-        observed, first_held = counts.reshape(-1), counts[: -self.holdout].size
-        if not observed[:first_held].any():
+    def _fit_steps(self, steps: Sequence[int]) -> None:
+        """Fit one regression for some steps; the first one also fits the dispersions."""
+        history = self.training_history_
+        design, counts = self._training_rows(steps)
+        observed, first_held_out = counts.reshape(-1), counts[: -self.holdout].size
+        if not observed[:first_held_out].any():
             learned = len(counts) - self.holdout
-            msg = f"The {learned} {history.calendar.period_unit}s to learn from hold no event at all. Give more data."
+            msg = f"The {learned} {history.calendar.period_unit}s to learn from contain no event. Give more data."
             raise NotRunError(msg)
         if not self.estimators_:
-            early = self._regress(design, observed, slice(None, first_held))
-            held = design.latest(self.holdout)
-            expected = self._expected(held, early)
-            expected = (expected * self._level_factor(held, expected)).reshape(self.holdout, *counts.shape[1:])
+            early = self._regress(design, observed, slice(None, first_held_out))
+            held_out = design.latest(self.holdout)
+            expected = self._expected(held_out, early)
+            expected = (expected * self._total_factor(held_out, expected)).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
         estimator = self._regress(design, observed, slice(None))
         self.estimators_.update(dict.fromkeys(steps, estimator))
 
-    def _rows(self, steps: Sequence[int]) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return the design to learn some distances from, and the counts (periods, crime types, cells)."""
-        history = self.learned_from_
-        targets = self._targets(history, max(steps))
+    def _training_rows(self, steps: Sequence[int]) -> tuple[Design, npt.NDArray[np.float32]]:
+        """Return the training design of some steps, and the counts (periods, crime types, cells)."""
+        history = self.training_history_
+        targets = self._training_periods(history, max(steps))
         design = interleave_leads(lambda step: self._design(history, targets, step), steps)
         return design, history.panel.by_period[-len(targets) :]
 
     def training_data(self) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return what the regression of lead 1 was learned from, written anew."""
+        """Return the design and the counts from which the regression of lead 1 was fitted."""
         estimator = self.estimator_
         together = [step for step, one in self.estimators_.items() if one is estimator]
-        return self._rows(together)
+        return self._training_rows(together)
 
-    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor fitted anew to some of the periods it learned from."""
-        return self._regress(design, counts.reshape(-1), np.flatnonzero(np.repeat(kept, counts[0].size)))
+    def refit_on(self, design: Design, counts: npt.NDArray[np.float32], selected_periods: npt.NDArray[np.bool_]) -> Any:
+        """Return a new regressor, fitted to some of the training periods."""
+        rows = np.flatnonzero(np.repeat(selected_periods, counts[0].size))
+        return self._regress(design, counts.reshape(-1), rows)
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
-        order = row_order(self.learned_from_.grid, len(observed))
-        taken = rows if order is None else order[rows]  # parts of the rows end with a period
+        order = row_order(self.training_history_.grid, len(observed))
+        taken = rows if order is None else order[rows]  # each part of the rows ends with a period
         values = np.asarray(design.values[taken], dtype=self._precision)
         if self.offset is None:
-            return self._fitted(values, observed[taken])
+            return self._fit_regressor(values, observed[taken])
         start = np.exp(design.log_offset[taken])
         rates = (observed[taken] / start).astype(self._precision)
         weights = self._weights(start).astype(self._precision)
-        del start  # the wider copy goes before the regressor needs its own memory
-        return self._fitted(values, rates, sample_weight=weights)
+        del start  # free the wider copy before the regressor allocates its own memory
+        return self._fit_regressor(values, rates, sample_weight=weights)
 
-    def _fitted(self, *data: npt.NDArray[Any], **weights: npt.NDArray[Any]) -> Any:
+    def _fit_regressor(self, *data: npt.NDArray[Any], **weights: npt.NDArray[Any]) -> Any:
         regressor = self._new_regressor()
-        with _told("fit", regressor):
+        with _learner_errors("fit", regressor):
             return regressor.fit(*data, **weights)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the weights that make a fit to count / start one with log(start) as a fixed term."""
+        """Return the weights for which a fit to count / start has log(start) as a fixed term."""
         return start
 
     def _matrix(self) -> DesignMatrix:
@@ -199,62 +211,62 @@ class RegressionForecaster(Forecaster):
         return self._matrix().write(history, periods, step, start, shown=shown)
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
-        with _told("predict", estimator):
+        with _learner_errors("predict", estimator):
             rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
         return np.asarray(np.exp(design.log_offset) * rate)
 
-    def _level_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return what brings each period and crime type back to the offset's city total, one value a row."""
-        if design.level is None or not self.keep_level:
+    def _total_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the factor from each forecast to the city total of the offset, one value per row."""
+        if design.level is None or not self.match_city_total:
             return np.ones_like(expected)
-        moved = expected.reshape(*design.level.shape, -1)
+        forecast = expected.reshape(*design.level.shape, -1)
         level = np.maximum(design.level, SMALLEST_OFFSET)
-        factor = (level / np.maximum(moved.sum(axis=2), 1e-12))[..., None]
-        return np.asarray(np.broadcast_to(factor, moved.shape)).reshape(-1)
+        factor = (level / np.maximum(forecast.sum(axis=2), 1e-12))[..., None]
+        return np.asarray(np.broadcast_to(factor, forecast.shape)).reshape(-1)
 
     def design(self, periods: pd.PeriodIndex) -> Design:
-        """Return the design matrix of one period after the cutoff, as ``predict`` uses it."""
+        """Return the design matrix that `predict` uses for one period after the cutoff."""
         if len(periods) != 1:
-            msg = "A design is made for one period at a time, since each lead has its own regression."
+            msg = f"A design holds one period, not {len(periods)}, because each lead has its own regression."
             raise InputError(msg)
         step = int(periods.asi8[0] - self.history_.panel.periods.asi8[-1])
         design = self._design(self.history_, periods, step, shown=True)
-        factor = self._level_factor(design, self._expected(design, self._estimator(step)))
+        factor = self._total_factor(design, self._expected(design, self._estimator(step)))
         return replace(design, log_offset=design.log_offset + np.log(factor))
 
     def _estimator(self, step: int) -> Any:
         if step not in self.estimators_:
-            asked = step - self.history_.first_step + 1
-            msg = f"Lead {asked} was not learned; set leads to at least {asked}."
+            lead = step - self.history_.first_step + 1
+            msg = f"Lead {lead} was not learned; set leads to at least {lead}."
             raise InputError(msg)
         return self.estimators_[step]
 
     def _update(self, history: History) -> None:
         if self.offset is not None:
             self.offset_.update(history)
-        # After a delay counted in days the distance changes from month to month. What it lacks is learned from the
-        # past of the fit, so that it does not matter which cutoffs came in between.
-        self._learn_leads(history.first_step)
+        # With a reporting delay in days, the step of lead 1 differs between months. Missing steps are learned from
+        # the history of the fit, so that the result does not depend on which updates were made.
+        self._fit_missing_leads(history.first_step)
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
         shape = len(self.history_.events.crime_types), len(self.history_.grid)
-        ahead = []
+        forecasts = []
         for index, step in enumerate(steps):
             estimator = self._estimator(int(step))
             design = self._design(self.history_, periods[[index]], int(step))
             expected = self._expected(design, estimator)
-            ahead.append((expected * self._level_factor(design, expected)).reshape(shape))
-        return np.stack(ahead, axis=2), self.dispersion_
+            forecasts.append((expected * self._total_factor(design, expected)).reshape(shape))
+        return np.stack(forecasts, axis=2), self.dispersion_
 
 
 @contextmanager
-def _told(doing: str, regressor: Any) -> Iterator[None]:
-    """Turn an error of a learner's own kind into a reason of this method alone: any learner may be configured."""
+def _learner_errors(action: str, regressor: Any) -> Iterator[None]:
+    """Convert the exceptions of a learner to `NotRunError`, so that the other models continue."""
     try:
         yield
-    except (IlpError, MemoryError, Warning):  # no fault of the learner, or told already
+    except (IlpError, MemoryError, Warning):
         raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "").rstrip(".") or type(error).__name__
-        msg = f"{type(regressor).__name__} could not {doing}: {reason}. Change its settings, or leave this method out."
+        msg = f"{type(regressor).__name__} could not {action}: {reason}. Change its settings, or leave this method out."
         raise NotRunError(msg) from error

@@ -1,1 +1,1 @@
-"""Forecasters around another one: level, intervals and coherent sums mended by its past forecasts."""
+"""Wrappers that correct the level, the intervals or the city total of another forecaster."""

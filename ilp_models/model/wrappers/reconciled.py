@@ -1,4 +1,7 @@
-"""Cells, parent areas and the city forecast separately and brought to agree."""
+"""Reconciliation (MinT): forecasts of cells, parent areas and the city made to agree."""
+
+import warnings
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -6,46 +9,60 @@ from scipy.sparse import csr_matrix, identity, vstack
 from sklearn.base import clone
 
 from ilp_models.domain.aggregate import AreaLevel, area_levels
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
-from ilp_models.model.wrappers.mint import COVARIANCES, reconcile
-from ilp_models.model.wrappers.past_performance import Floats, PastPerformance, PastWeights
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance
+from ilp_models.model.regressions.lightgbm import LightGBM
+
+_FORECASTER: Final = LightGBM()
+_AREAS_FORECASTER: Final = LevelShare()
+COVARIANCES: Final = ("expected_count", "error_variance", "shrunk")
+_ROUNDING: Final = 1e-9  # events
 
 
 class Reconciled(Forecaster):
-    """Forecasts of the cells, moved as little as agreement with separate forecasts of larger areas asks for.
+    """Forecasts of the cells, moved as little as possible to agree with separate forecasts of larger areas.
 
-    One method forecasts the cells, another the city and each level of parent areas, on counts of these areas. Minimum
-    trace reconciliation then finds the cells whose sums are nearest to all of them, series that erred more giving way
-    more. Dispersions are those of the cells' method.
+    One method forecasts the cells, another the city and each level of parent areas, on the counts of these areas.
+    Minimum trace reconciliation (MinT; Wickramasuriya, Athanasopoulos and Hyndman 2019) finds the cells whose sums are
+    nearest to all forecasts; series with larger errors move more. Dispersions are those of the method for the cells.
 
     Parameters
     ----------
-    forecaster : Forecaster
-        The method for the cells; copies of it are fitted.
-    areas_forecaster : Forecaster
-        The method for parent areas and the city; copies of it are fitted to each level.
+    forecaster : Forecaster, default LightGBM()
+        The method for the cells; clones of it are fitted.
+    areas_forecaster : Forecaster, default LevelShare()
+        The method for parent areas and the city; a clone of it is fitted to each level.
     covariance : {"expected_count", "error_variance", "shrunk"}, default "expected_count"
-        How far a series may move: by its expected count times the ratio of squared errors to expected counts in its
-        level; by the mean of its own squared errors; or by these and how errors of different series go together,
-        shrunk towards no relation. The latter two need many events a cell.
+        Covariance of the errors. ``expected_count``: diagonal, the expected count of a series times the ratio of
+        squared errors to expected counts in its level. ``error_variance``: diagonal, the mean squared error of each
+        series. ``shrunk``: the covariance of the errors, shrunk to its diagonal. The latter two need many events per
+        cell.
     past_periods : int, default 26
         Latest periods whose errors count.
     refit_every : int, default 26
-        Periods between two fits of the copies that forecast these periods.
+        Periods between two fits of the clones that forecast these periods.
+
+    Examples
+    --------
+    >>> from ilp_models.model.means.ewma import EWMA
+    >>> model = Reconciled(EWMA(), areas_forecaster=EWMA(), past_periods=8).fit(history)
+    >>> model.predict(next_week).expected.shape
+    (2, 12, 1)
     """
 
     levels_: tuple[AreaLevel, ...]
     grids_: tuple[Grid, ...]
-    records_: tuple[PastPerformance, ...]
+    performances_: tuple[PastPerformance, ...]
     errors_: Floats
 
     def __init__(
         self,
-        forecaster: Forecaster,
-        areas_forecaster: Forecaster,
+        forecaster: Forecaster = _FORECASTER,
+        areas_forecaster: Forecaster = _AREAS_FORECASTER,
         covariance: str = "expected_count",
         past_periods: int = 26,
         refit_every: int = 26,
@@ -63,50 +80,92 @@ class Reconciled(Forecaster):
         self.levels_ = area_levels(history.grid)
         self.grids_ = tuple(level.grid(history.grid) for level in self.levels_)
         methods = [self.areas_forecaster] * len(self.levels_) + [self.forecaster]
-        self.records_ = tuple(
+        self.performances_ = tuple(
             PastPerformance.from_history(clone(method), part, self.past_periods, self.refit_every)
-            for method, part in zip(methods, self._parts(history), strict=True)
+            for method, part in zip(methods, self._histories(history), strict=True)
         )
         self._learn(history)
 
     def _update(self, history: History) -> None:
-        for record, part in zip(self.records_, self._parts(history), strict=True):
-            record.advance(part)
+        for performance, part in zip(self.performances_, self._histories(history), strict=True):
+            performance.advance(part)
         self._learn(history)
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
         del steps
-        said = [record.forecaster.predict(periods) for record in self.records_]
-        series = np.concatenate([one.expected.values for one in said], axis=1)
+        forecasts = [performance.forecaster.predict(periods) for performance in self.performances_]
+        series = np.concatenate([one.expected.values for one in forecasts], axis=1)
         covariance = "error_variance" if self.covariance == "expected_count" else self.covariance
         cells = [
             reconcile(self._matrix(), one, errors, covariance) for one, errors in zip(series, self.errors_, strict=True)
         ]
-        return np.stack(cells), said[-1].dispersion.values
+        return np.stack(cells), forecasts[-1].dispersion.values
 
-    def _parts(self, history: History) -> list[History]:
-        """Return what is known of each level, the cells last."""
+    def _histories(self, history: History) -> list[History]:
+        """Return the history of each level of areas, the cells last."""
         known = (history.cutoff, history.events)
         return [History.from_events(*known, grid, history.calendar, history.layers) for grid in self.grids_] + [history]
 
     def _matrix(self) -> csr_matrix:
-        """Return which cells each series is the sum of."""
+        """Return the summing matrix (series, cells)."""
         cells = len(self.levels_[0].codes)
         return vstack([*(level.matrix for level in self.levels_), identity(cells)]).tocsr()
 
     def _learn(self, history: History) -> None:
-        """Keep the past errors of each crime type, shape (crime types, series, past periods)."""
+        """Compute the past errors of each crime type, shape (crime types, series, past periods)."""
         errors = _typical_errors if self.covariance == "expected_count" else _errors
-        parts = zip(self.records_, self._parts(history), strict=True)
-        self.errors_ = np.concatenate([errors(record.past(part)) for record, part in parts], axis=1)
+        parts = zip(self.performances_, self._histories(history), strict=True)
+        self.errors_ = np.concatenate([errors(performance.settled(part)) for performance, part in parts], axis=1)
 
 
-def _errors(past: PastWeights) -> Floats:
+def _errors(past: PastForecasts) -> Floats:
     return np.moveaxis(past.observed - past.expected, 0, 2)
 
 
-def _typical_errors(past: PastWeights) -> Floats:
-    """Return one error a series that is as large as its expected count and the errors of its level let expect."""
+def _typical_errors(past: PastForecasts) -> Floats:
+    """Return one error per series: the root of its expected count times the error ratio of its level."""
     expected = past.expected.mean(axis=0)
     ratio = np.square(past.observed - past.expected).mean(axis=(0, 2)) / np.maximum(expected.mean(axis=1), 1e-12)
     return np.asarray(np.sqrt(expected * ratio[:, None])[..., None])
+
+
+def reconcile(matrix: csr_matrix, forecasts: Floats, errors: Floats, covariance: str) -> Floats:
+    """Return forecasts of the cells whose sums are nearest to the forecasts of all series (series, periods).
+
+    Minimum trace reconciliation (Wickramasuriya, Athanasopoulos and Hyndman 2019). If a cell would be negative, the
+    nearest non-negative forecasts (Wickramasuriya, Turlach and Hyndman 2020).
+    """
+    typical = np.sqrt(np.square(errors).mean(axis=1, keepdims=True))
+    if covariance != "shrunk":
+        errors = typical  # only its square is used
+    scaled = errors / typical.max() if typical.max() > 0 else np.ones_like(typical)  # only ratios matter
+    cells = _solve(matrix, forecasts, scaled, covariance, nonnegative=False)
+    below = (cells < -_ROUNDING).any(axis=0)
+    if below.any():
+        cells[:, below] = _solve(matrix, forecasts[:, below], scaled, covariance, nonnegative=True)
+    return np.maximum(cells, 0.0)
+
+
+def _solve(matrix: csr_matrix, forecasts: Floats, errors: Floats, covariance: str, *, nonnegative: bool) -> Floats:
+    from hierarchicalforecast.methods import MinTrace, MinTraceSparse  # noqa: PLC0415 - slow to import
+
+    if covariance == "shrunk":
+        method, summing = MinTrace("mint_shrink", nonnegative=nonnegative), matrix.toarray()
+    elif nonnegative:
+        method, summing = MinTraceSparse("wls_var", nonnegative=True), matrix
+        errors = np.concatenate((errors, -errors), axis=1)  # it subtracts the mean before it squares
+    else:
+        method, summing = MinTrace("wls_var"), matrix.toarray()
+    cells = matrix.shape[1]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Converted matrix 'P'", UserWarning)  # the input is dense
+            fitted: Any = method.fit(summing, forecasts, errors, np.zeros_like(errors))
+    except Exception as error:  # the library has its own class of error
+        msg = f"Forecasts cannot be reconciled: {error} Set covariance=expected_count, or give more data."
+        raise NotRunError(msg) from error
+    found = np.asarray(fitted.y_hat[-cells:] if nonnegative else fitted.P @ forecasts, dtype=np.float64)
+    if not np.isfinite(found).all():
+        msg = f"{errors.shape[1]} past periods are too few to reconcile forecasts. Set covariance=expected_count."
+        raise NotRunError(msg)
+    return found

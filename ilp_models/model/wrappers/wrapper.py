@@ -1,4 +1,4 @@
-"""Wrappers: a forecaster inside another that mends what it says by its latest out-of-sample forecasts."""
+"""Wrapper: a forecaster that corrects another one by its latest out-of-sample forecasts."""
 
 from abc import abstractmethod
 from typing import Any
@@ -8,62 +8,62 @@ import pandas as pd
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
-from ilp_models.model.wrappers.past_performance import Floats, PastPerformance, PastWeights
+from ilp_models.model.past_forecasts import Floats, PastForecasts, PastPerformance
 
 
 class Wrapper(Forecaster):
-    """A forecaster fitted twice: on an earlier past, to be judged on what came after it, and on all, to forecast.
+    """A forecaster that is fitted twice: on an earlier past, for its out-of-sample forecasts, and on the whole past.
 
-    A subclass learns from the past forecasts, anew with each update, and changes the forecasts of the future.
+    A subclass learns a correction from the past forecasts, again with each update, and applies it to new forecasts.
     """
 
     forecaster: Forecaster
     past_periods: int
     refit_every: int
 
-    record_: PastPerformance
+    performance_: PastPerformance
 
     @property
     def forecaster_(self) -> Forecaster:
         """The wrapped forecaster, fitted."""
-        return self.record_.forecaster
+        return self.performance_.forecaster
 
     @abstractmethod
-    def _learn(self, past: PastWeights) -> None:
-        """Learn from forecasts of the past beside what was then counted."""
+    def _learn(self, past: PastForecasts) -> None:
+        """Learn the correction from past forecasts and their counts."""
 
     @abstractmethod
-    def _change(self, expected: Cube, dispersion: Floats) -> tuple[Cube, Floats]:
-        """Return expected counts (types, cells, periods) and dispersions in place of those of the forecaster."""
+    def _correct(self, expected: Cube, dispersion: Floats) -> tuple[Cube, Floats]:
+        """Return corrected expected counts (types, cells, periods) and dispersions."""
 
     def _fit(self, history: History) -> None:
-        self.record_ = PastPerformance.from_history(self.forecaster, history, self.past_periods, self.refit_every)
-        self._learn(self.record_.past(history))
+        self.performance_ = PastPerformance.from_history(self.forecaster, history, self.past_periods, self.refit_every)
+        self._learn(self.performance_.settled(history))
 
     def _update(self, history: History) -> None:
-        self.record_.advance(history)
-        self._learn(self.record_.past(history))
+        self.performance_.advance(history)
+        self._learn(self.performance_.settled(history))
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
         del steps
-        said = self.forecaster_.predict(periods)
-        return self._change(said.expected.values, said.dispersion.values)
+        forecast = self.forecaster_.predict(periods)
+        return self._correct(forecast.expected.values, forecast.dispersion.values)
 
 
 class IntervalWrapper(Wrapper):
-    """A wrapper that keeps expected counts, so that what explains those of the forecaster explains its own."""
+    """A wrapper that does not change expected counts: explanations of the wrapped forecaster are valid for it."""
 
     @property
     def design(self) -> Any:
-        """The function that returns the forecaster's design matrix; there is none where the forecaster has none."""
+        """The function that returns the design matrix of the wrapped forecaster, if it has one."""
         return self.forecaster_.design
 
     @property
     def share_column(self) -> Column | None:
-        """That of the forecaster."""
+        """The share column of the wrapped forecaster."""
         return self.forecaster_.share_column
 
     @property
     def estimator_(self) -> Any:
-        """The forecaster's fitted regressor; there is none where the forecaster has none."""
+        """The fitted regressor of the wrapped forecaster, if it has one."""
         return self.forecaster_.estimator_

@@ -1,4 +1,4 @@
-"""Which risk factors explain counts: a penalised Poisson regression chooses, a stepwise one decides."""
+"""Select risk factors: an elastic-net Poisson regression, then stepwise regression by BIC."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,75 +22,51 @@ Z95: Final = 1.959964
 
 _PENALTIES: Final = 15
 _WEAKEST: Final = 0.01
-_SETTLED: Final = 1e-3
+_TOLERANCE: Final = 1e-3
 _ROUNDS: Final = 10
-_LARGEST: Final = 10.0  # a log relative risk beyond it is a fit that ran away
+_LARGEST: Final = 10.0  # a larger log relative risk means that the fit diverged
 
 
 @dataclass(frozen=True, eq=False)
 class RiskData:
-    """Counts of one crime type by cell, with what may explain them.
+    """Counts of one crime type by cell, with candidate factors."""
 
-    Parameters
-    ----------
-    counts : ndarray of float64
-        Events of each cell.
-    exposure : ndarray of float64
-        Ground of each cell; without factors, counts are expected in proportion to it.
-    factors : ndarray of float64
-        Shape (cells, candidates).
-    blocks : ndarray of int64
-        Which stretch of ground each cell belongs to; cells of one block are not taken as independent.
-    folds : int
-        Parts of the blocks for cross-validation.
-    """
-
-    counts: Floats
-    exposure: Floats
-    factors: Floats
-    blocks: Places
-    folds: int
+    counts: Floats  # (cells,)
+    exposure: Floats  # (cells,): area; without factors, expected counts are proportional to it
+    factors: Floats  # (cells, candidates)
+    blocks: Places  # (cells,): spatial block; cells of one block are not independent
+    folds: int  # of the cross-validation over blocks
 
     @cached_property
     def scaled(self) -> Floats:
-        """The factors, each divided by its standard deviation, so that a penalty means the same for all."""
+        """The factors divided by their standard deviations, so that one penalty fits all."""
         return np.asarray(self.factors / self.factors.std(axis=0))
 
-    def parts(self) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yield, for each fold, which cells are held back, where both sides have events."""
+    def held_out_cells(self) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yield the held-out cells of each fold in which both parts have events."""
         for fold in range(self.folds):
-            held = self.blocks % self.folds == fold
-            if self.counts[held].any() and self.counts[~held].any():
-                yield held
+            held_out = self.blocks % self.folds == fold
+            if self.counts[held_out].any() and self.counts[~held_out].any():
+                yield held_out
 
 
 @dataclass(frozen=True, eq=False)
 class RiskFit:
-    """The final regression of one crime type.
+    """The final regression of one crime type; standard errors are clustered by block and ignore the selection."""
 
-    Parameters
-    ----------
-    chosen : tuple of int
-        Which candidates.
-    log_risk : ndarray of float64
-        Their coefficients: logarithms of relative risks.
-    standard_error : ndarray of float64
-        Of the coefficients, robust to whatever the cells of one block share; knows nothing of the selection.
-    """
-
-    chosen: tuple[int, ...]
-    log_risk: Floats
+    chosen: tuple[int, ...]  # positions of the candidates
+    log_risk: Floats  # coefficients: logarithms of relative risks
     standard_error: Floats
 
     @property
     def weakest(self) -> tuple[int, float]:
-        """The candidate whose coefficient is the fewest standard errors from 0, and how many; there must be one."""
+        """The candidate with the smallest z-score, and the score."""
         distance = np.abs(self.log_risk) / self.standard_error
         return self.chosen[int(np.argmin(distance))], float(distance.min())
 
 
 def penalised(data: RiskData, rows: npt.NDArray[np.bool_], penalty: float, l1_share: float, sign: str) -> Floats:
-    """Return the elastic-net Poisson regression on the scaled factors (Zou & Hastie 2005), by L-BFGS-B.
+    """Return intercept and coefficients of the elastic-net Poisson regression (Zou and Hastie 2005), by L-BFGS-B.
 
     The coefficients are split into positive and negative parts, both >= 0, which makes the penalty smooth.
     """
@@ -116,8 +92,8 @@ def penalised(data: RiskData, rows: npt.NDArray[np.bool_], penalty: float, l1_sh
 
 
 def choose_by_penalty(data: RiskData, l1_share: float, sign: str) -> tuple[int, ...]:
-    """Return the candidates that a penalised regression keeps, its penalty chosen by cross-validation over blocks."""
-    everywhere, parts = np.ones(len(data.counts), dtype=bool), list(data.parts())
+    """Return the candidates selected by the elastic net, with the penalty of least loss in held-out blocks."""
+    everywhere, parts = np.ones(len(data.counts), dtype=bool), list(data.held_out_cells())
     if data.factors.shape[1] == 0 or not parts:
         return ()
     surprise = data.counts - data.exposure * data.counts.sum() / data.exposure.sum()
@@ -126,34 +102,41 @@ def choose_by_penalty(data: RiskData, l1_share: float, sign: str) -> tuple[int, 
     if strongest <= 0:
         return ()
     penalties = strongest * np.geomspace(1.0, _WEAKEST, _PENALTIES)
-    losses = [sum(_held_out_loss(data, held, one, l1_share, sign) for held in parts) for one in penalties]
-    kept = penalised(data, everywhere, penalties[np.argmin(losses)], l1_share, sign)[1:]
-    return tuple(int(index) for index in np.flatnonzero(np.abs(kept) > _SETTLED * np.abs(kept).max(initial=0.0)))
+    losses = [sum(_held_out_loss(data, held_out, one, l1_share, sign) for held_out in parts) for one in penalties]
+    coefficients = penalised(data, everywhere, penalties[np.argmin(losses)], l1_share, sign)[1:]
+    return tuple(
+        int(index)
+        for index in np.flatnonzero(np.abs(coefficients) > _TOLERANCE * np.abs(coefficients).max(initial=0.0))
+    )
 
 
-def _held_out_loss(data: RiskData, held: npt.NDArray[np.bool_], penalty: float, l1_share: float, sign: str) -> float:
-    point = penalised(data, ~held, penalty, l1_share, sign)
-    eta = np.log(data.exposure[held]) + point[0] + data.scaled[held] @ point[1:]
-    return float((np.exp(eta) - data.counts[held] * eta).sum())
+def _held_out_loss(
+    data: RiskData, held_out: npt.NDArray[np.bool_], penalty: float, l1_share: float, sign: str
+) -> float:
+    point = penalised(data, ~held_out, penalty, l1_share, sign)
+    eta = np.log(data.exposure[held_out]) + point[0] + data.scaled[held_out] @ point[1:]
+    return float((np.exp(eta) - data.counts[held_out] * eta).sum())
 
 
-def choose_stepwise(data: RiskData, offered: Sequence[int], layers: Sequence[str], sign: str) -> RiskFit:
-    """Return the regression with the least Bayesian information criterion, at most one factor of each layer in it.
+def choose_stepwise(data: RiskData, candidates: Sequence[int], layers: Sequence[str], sign: str) -> RiskFit:
+    """Return the regression with the smallest Bayesian information criterion and at most one factor per layer.
 
-    Factors are added, exchanged and dropped one at a time. The distribution is negative binomial, and Poisson where
-    counts vary no more than that. What has no 95 % interval above or below no risk, once cells of one block are not
-    taken as independent, is dropped at last: the criterion takes each cell as news of its own.
+    Factors are added, exchanged and dropped one at a time. The distribution is negative binomial, or Poisson if counts
+    are not overdispersed. The criterion takes all cells as independent. Factors whose 95 % interval includes no effect
+    with standard errors clustered by block are therefore dropped at the end.
     """
-    alpha = fit_dispersion(data.counts, _regress(data, offered, 0.0).fittedvalues if offered else _flat(data))
-    fit = _remembered(data, alpha, sign)
+    alpha = fit_dispersion(
+        data.counts, _regress(data, candidates, 0.0).fittedvalues if candidates else _uniform_counts(data)
+    )
+    fit = _criterion(data, alpha, sign)
     chosen: tuple[int, ...] = ()
     for _ in range(2 * len(set(layers)) + 1):
         taken = {layers[index] for index in chosen}
-        wider = [(*chosen, index) for index in offered if layers[index] not in taken]
+        wider = [(*chosen, index) for index in candidates if layers[index] not in taken]
         narrower = [tuple(other for other in chosen if other != index) for index in chosen]
         swapped = [
             (*(other for other in chosen if layers[other] != layers[index]), index)
-            for index in offered
+            for index in candidates
             if layers[index] in taken and index not in chosen
         ]
         best = min([*wider, *narrower, *swapped], key=fit, default=chosen)
@@ -166,8 +149,8 @@ def choose_stepwise(data: RiskData, offered: Sequence[int], layers: Sequence[str
     return final
 
 
-def _remembered(data: RiskData, alpha: float, sign: str) -> Callable[[tuple[int, ...]], float]:
-    """Return a function that gives the criterion of a set of factors, infinite where a risk has the wrong sign."""
+def _criterion(data: RiskData, alpha: float, sign: str) -> Callable[[tuple[int, ...]], float]:
+    """Return the criterion as a cached function of a set of factors; infinite if a risk has the wrong sign."""
     known: dict[tuple[int, ...], float] = {}
     low, high = SIGNS[sign]
 
@@ -189,9 +172,9 @@ def _final(data: RiskData, chosen: tuple[int, ...], alpha: float) -> RiskFit:
         return RiskFit((), np.zeros(0), np.zeros(0))
     for _ in range(_ROUNDS):
         newer = fit_dispersion(data.counts, _regress(data, chosen, alpha).fittedvalues)
-        settled = abs(newer - alpha) <= _SETTLED * max(alpha, _SETTLED)
+        converged = abs(newer - alpha) <= _TOLERANCE * max(alpha, _TOLERANCE)
         alpha = newer
-        if settled:
+        if converged:
             break
     robust = len(np.unique(data.blocks)) > len(chosen) + 1
     groups = {"cov_type": "cluster", "cov_kwds": {"groups": data.blocks}} if robust else {}
@@ -200,24 +183,24 @@ def _final(data: RiskData, chosen: tuple[int, ...], alpha: float) -> RiskFit:
 
 
 def _regress(data: RiskData, chosen: Sequence[int], alpha: float, **covariance: Any) -> Any:
-    """Return the fit of statsmodels; its warnings are told by coefficients that did not settle."""
+    """Return the fit of statsmodels without its warnings; callers check convergence."""
     family = sm.families.NegativeBinomial(alpha=alpha) if alpha > 0 else sm.families.Poisson()
     design = np.column_stack([np.ones(len(data.counts)), data.factors[:, list(chosen)]])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = sm.GLM(data.counts, design, family=family, offset=np.log(data.exposure))
-        return model.fit(start_params=_start(data, len(chosen)), **covariance)
+        return model.fit(start_params=_start_params(data, len(chosen)), **covariance)
 
 
-def _start(data: RiskData, size: int) -> Floats:
+def _start_params(data: RiskData, size: int) -> Floats:
     return np.append(np.log(data.counts.sum() / data.exposure.sum()), np.zeros(size))
 
 
-def _flat(data: RiskData) -> Floats:
+def _uniform_counts(data: RiskData) -> Floats:
     return np.asarray(data.exposure * data.counts.sum() / data.exposure.sum())
 
 
 def _sides(sign: str) -> Floats:
-    """Return 1, -1 or both: the directions in which coefficients may go."""
+    """Return the allowed signs of coefficients: 1, -1 or both."""
     low, high = SIGNS[sign]
     return np.array([1.0] * (high > 0) + [-1.0] * (low < 0))

@@ -1,1 +1,0 @@
-"""Forecasts put together by what they were worth in the past."""

@@ -1,1 +1,0 @@
-"""Risk terrain: relative risks of what stands around a place."""
