@@ -14,7 +14,7 @@ def measure(*, quick: bool) -> list[Figure]:
     say("first fit")
     model = parts["model"]["lightgbm"].fit(history)
     step = history.first_step
-    periods = model._targets(history, step)
+    periods = model._training_periods(history, step)
     design = model._design(history, periods, step)
     offset = np.exp(design.log_offset)
     target = history.panel.by_period[-len(periods) :].reshape(-1) / offset

@@ -19,7 +19,7 @@ def measure(*, quick: bool) -> list[Figure]:
     forget_peak()
     model = parts["model"]["lightgbm"].fit(history)
     growth = peak_bytes() - before
-    matrix = model._design(history, model._targets(history, history.first_step), history.first_step).values
+    matrix = model._design(history, model._training_periods(history, history.first_step), history.first_step).values
     return [
         Figure(
             name="memory of a fit",

@@ -50,7 +50,7 @@ class Points(NamedTuple):
     def latest(self, days: float) -> "Points":
         """Return the records of the latest days."""
         first = self.days - days
-        return Points(self.incidents.between(first, self.days).counted_from(first), days, self.area)
+        return Points(self.incidents.between(first, self.days).shifted(first), days, self.area)
 
 
 def measure(*, quick: bool) -> list[Figure]:

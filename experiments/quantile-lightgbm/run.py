@@ -83,7 +83,7 @@ def direct_quantiles(at: int, forecaster: LightGBM, known: History, later: Histo
     matrix = DesignMatrix(forecaster.features, forecaster.rate_floor, with_offset=True)
     counts = known.panel.by_period[-LEARN:, at].ravel()
     learn, ahead = (
-        matrix.write(history, periods, 1, forecaster.offset_.trace(history, periods, 1)).values.reshape(
+        matrix.write(history, periods, 1, forecaster.offset_.hindcast(history, periods, 1)).values.reshape(
             len(periods), len(history.events.crime_types), len(history.grid), -1
         )[:, at]
         for history, periods in ((known, known.panel.periods[-LEARN:]), (later, later.panel.periods[-TEST:]))

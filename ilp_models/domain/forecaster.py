@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from ilp_models.domain.errors import InputError, NotFittedError
 from ilp_models.domain.features import Column
@@ -37,6 +37,14 @@ class Forecaster(BaseEstimator, ABC):
         None unless a method says so: an explanation that left out what was looked at would hide it from the audit.
         """
         return None
+
+    def set_params(self, **params: Any) -> Self:
+        """Set settings, such as ``offset__half_life=40``; nested estimators are cloned, so that defaults stay as is."""
+        for name in sorted({key.partition("__")[0] for key in params if "__" in key}):
+            if isinstance(nested := getattr(self, name, None), BaseEstimator):
+                setattr(self, name, clone(nested))
+        super().set_params(**params)
+        return self
 
     def fit(self, history: History) -> Self:
         """Return the forecaster, having learned from a history.

@@ -34,8 +34,8 @@ class TrueIntensity(Forecaster):
     Examples
     --------
     >>> from ilp_models.data.simulated.city import SimulatedCity
-    >>> TrueIntensity(SimulatedCity()).city.seed
-    0
+    >>> TrueIntensity(SimulatedCity(seed=5)).city.seed
+    5
     """
 
     def __init__(self, city: KnownIntensity) -> None:

@@ -11,7 +11,9 @@ from ilp_models.domain.errors import InputError
 
 _RANGE: Final = {"low", "high", "log"}
 _CHOICES: Final = {"choices"}
-_EXAMPLE: Final = "'tuning.space={num_leaves: {low: 7, high: 63, log: true}, keep_level: {choices: [true, false]}}'"
+_EXAMPLE: Final = (
+    "'tuning.space={num_leaves: {low: 7, high: 63, log: true}, match_city_total: {choices: [true, false]}}'"
+)
 
 
 @dataclass(frozen=True)

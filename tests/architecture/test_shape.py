@@ -20,7 +20,6 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "explain": {"forecasters"},
     "export": {"formats"},
     "features": {"calendar_columns"},
-    "model": {"settings"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"accessibility"},
     "scoring": {"bounds", "calibration_bins", "reliability", "stability"},

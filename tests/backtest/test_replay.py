@@ -14,7 +14,7 @@ from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
 from ilp_models.domain.terms import ReplayTerms
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.model.ensembles.ensemble import Stacked
+from ilp_models.model.ensembles import Stacked
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.regressions.lightgbm import LightGBM

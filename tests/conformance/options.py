@@ -1,4 +1,4 @@
-"""Every option of configs/model, built as Hydra would, small enough for a test."""
+"""Forecasters from the options of configs/model, as Hydra builds them, or with small settings for fast tests."""
 
 import copy
 from functools import cache
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 FOLDER = Path(__file__).parents[2] / "configs" / "model"
 CITY_ONLY = "true_intensity"  # it knows one simulated city, and forecasts no other records
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != CITY_ONLY)
-WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # put together of others, and as slow as all of them
+WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # they fit other options, and take as long as these
 MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in WHOLE else name for name in NAMES]
 
 _SMALL = {
@@ -21,7 +21,7 @@ _SMALL = {
     "train_periods": 60,
     "holdout": 13,
     "half_lives": [8, 52],
-    "background_reaches": [400],
+    "background_reaches_m": [400],
     "rounds": 3,
     "level_half_lives": [4, 52],
     "bandwidths": [150, 500],
@@ -34,24 +34,29 @@ _SMALL = {
     "max_samples": 500,
 }
 _SMALLER = {
-    # So few rows of one type are parted alike by several columns, and rounding would choose between them.
+    # With so few rows of one type, several columns give the same split, and rounding would choose between them.
     "lightgbm_per_type": {"n_estimators": 5},
-    "hist_gradient_boosting": {"max_bins": 15},  # finding where they end takes longer than the trees
+    "hist_gradient_boosting": {"max_bins": 15},  # binning takes longer than the trees
 }
-_AROUND = ("+seed=0", "+data.country=CA", "+data.subdivision=ON", "+backtest.horizon=2")
+_TWO_LEADS = ("+seed=0", "+backtest.horizon=2")
 
 
 def forecaster(name, **settings):
-    """Return the unfitted forecaster of an option; ``settings`` override those of the same key at any depth."""
-    plain = copy.deepcopy(_composed(name))
+    """Return the small unfitted forecaster of an option; ``settings`` override keys of the same name at any depth."""
+    plain = copy.deepcopy(_composed(name, _TWO_LEADS))
     _shrink(plain, _SMALL | _SMALLER.get(name, {}) | settings)
     return instantiate(plain, _convert_="all")
 
 
+def shipped_forecaster(name):
+    """Return the unfitted forecaster of an option, with its own settings."""
+    return instantiate(_composed(name), _convert_="all")
+
+
 @cache
-def _composed(name):
+def _composed(name, overrides=()):
     with initialize_config_dir(config_dir=str(FOLDER.parent), version_base="1.3"):
-        config = compose(overrides=[f"+model=[{name}]", *_AROUND])
+        config = compose(overrides=[f"+model=[{name}]", *overrides])
     return OmegaConf.to_container(config, resolve=True)["model"][name]
 
 

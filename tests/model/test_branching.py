@@ -7,12 +7,12 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.model.point_processes.branching import (
     ForecastBins,
     all_generations,
+    expected_repeats,
     next_generation,
-    repeats_of,
     step_repeats,
 )
-from ilp_models.model.point_processes.grid_hawkes_em import GridProcess
-from ilp_models.model.point_processes.triggering import Triggering
+from ilp_models.model.point_processes.grid_hawkes import GridProcess
+from ilp_models.model.point_processes.self_exciting_em import Triggering
 
 WEEKS = ForecastBins.from_periods(
     pd.Timestamp("2021-01-04"), pd.period_range("2021-01-04", periods=3, freq="W-SUN"), Calendar()
@@ -48,7 +48,7 @@ def test_the_area_is_the_integral_of_the_expected_repeats(kernel):
 
 def test_the_repeats_of_a_known_incident_are_its_kernel_from_its_age_on():
     kernel = KERNELS[0]
-    counts = repeats_of(kernel, np.array([0.0, 5.0, 9.0]), WEEKS)
+    counts = expected_repeats(kernel, np.array([0.0, 5.0, 9.0]), WEEKS)
     np.testing.assert_allclose(counts.sum(axis=1), [0.6, 0.2 * 4 / 5, 0.0], atol=1e-12)
     assert counts[0, :4].sum() == pytest.approx(0.1)
 

@@ -68,5 +68,5 @@ def test_what_was_kept_is_read_again(tmp_path, history):
     assert read_bundle(folder)["recipe"] == FACTS["recipe"]
     assert read_bundle(tmp_path / "nowhere") is None
     (folder / "bundle.json").write_text("{")
-    with pytest.raises(StorageError, match="ask for a whole copy"):
+    with pytest.raises(StorageError, match="Use a complete copy"):
         read_bundle(folder)

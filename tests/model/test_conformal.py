@@ -11,9 +11,8 @@ from ilp_models.domain.history import History
 from ilp_models.domain.replay import Replay
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.wrappers.conformal import ConformalIntervals
-from ilp_models.model.wrappers.past_performance import PastWeights
-from ilp_models.model.wrappers.uniform_mixture import UniformMixture
+from ilp_models.model.past_forecasts import PastForecasts
+from ilp_models.model.wrappers.conformal import ConformalIntervals, UniformMixture
 from ilp_models.scoring.calibration import coverage_by_decile
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import LEVELS, cumulative
@@ -52,7 +51,7 @@ def test_levels_by_hand():
     forecast = one.predict(pd.period_range("2019-01-07", periods=1, freq="W-SUN") + 100)
     assert forecast.quantiles.values.ravel().tolist() == [0, 0, 0, 1, 1]  # plain: 0, 0, 0, 1, 4
     lent = UniformMixture(np.array([0.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.75]), np.ones(3))
-    lent = lent.joined(UniformMixture.uniform(1.0))
+    lent = lent.joined(UniformMixture.calibrated(1.0))
     np.testing.assert_allclose(lent.levels((2.5 / 4, 3.75 / 4)), [0.5, 0.75])
 
 
@@ -132,8 +131,8 @@ def levels_learned(rates, counts, **settings):
     def levels_at(week):
         observed = np.moveaxis(counts[..., week - one.past_periods : week], 2, 0).astype(float)
         expected = np.broadcast_to(rates, observed.shape)
-        one._learn(PastWeights(expected, np.full_like(observed, SAID), observed))
-        return one.levels_[0, one.groups_.of(rates[0], 0)]
+        one._learn(PastForecasts(expected, np.full_like(observed, SAID), observed))
+        return one.levels_[0, one.groups_.group_index(rates[0], 0)]
 
     return levels_at
 
@@ -159,7 +158,7 @@ mixtures = st.lists(pieces, min_size=1, max_size=12).map(mixture_of)
 @settings(deadline=None)
 @given(mixtures)
 def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
-    whole = mixture.joined(UniformMixture.uniform(0.5))
+    whole = mixture.joined(UniformMixture.calibrated(0.5))
     points = whole.levels(LEVELS)
     parts = np.clip((points[:, None] - whole.low) / (whole.high - whole.low), 0, 1)
     np.testing.assert_allclose(parts @ whole.weight / whole.weight.sum(), LEVELS, atol=1e-7)
@@ -168,7 +167,7 @@ def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
 @settings(deadline=None)
 @given(mixtures)
 def test_a_condensed_mixture_is_almost_the_same_and_weighs_what_is_asked(mixture):
-    whole = mixture.joined(UniformMixture.uniform(0.5))
+    whole = mixture.joined(UniformMixture.calibrated(0.5))
     condensed = whole.condensed(3.0)
     assert condensed.weight.sum() == pytest.approx(3.0)
     assert len(condensed.weight) <= 200
@@ -186,7 +185,7 @@ def test_settings_out_of_range_are_told():
     history = history_of(poisson_counts((1, 4, 40)))
     for setting, told in (
         ({"shrinkage": 0}, r"^shrinkage=0 must be above 0\.$"),
-        ({"half_life": -1}, r"^half_life=-1 must be above 0; give \.inf for equal weights\.$"),
+        ({"half_life": -1}, r"^half_life=-1 must be above 0; set \.inf for equal weights\.$"),
         ({"groups": 0}, r"^groups=0 must be at least 1\.$"),
     ):
         with pytest.raises(InputError, match=told):

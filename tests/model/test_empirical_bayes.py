@@ -121,7 +121,7 @@ def test_an_empty_cell_is_shrunk_to_its_area_and_one_without_an_area_to_the_city
     grid = city(4, 6)
     parents = grid.parents.assign(none=None, neighbourhood=grid.parents["neighbourhood"].where(np.arange(24) != 6, ""))
     history = history_of(counts, replace(grid, parents=parents))
-    forecasters = [EmpiricalBayes((32,), (0.0,), level=level).fit(history) for level in ("neighbourhood", "none")]
+    forecasters = [EmpiricalBayes((32,), (0.0,), area_level=level).fit(history) for level in ("neighbourhood", "none")]
     for one in forecasters:
         one.strengths_[:] = 20.0
     apart, flat = (ahead(one, history).expected.values[0, [0, 5, 6], 0] for one in forecasters)
@@ -168,7 +168,7 @@ def test_the_dispersion_of_every_cell_comes_through_a_backtest(tmp_path):
     ("settings", "message"),
     [
         ({"neighbours": (0.0, 1.0)}, r"neighbours=\[0.0, 1.0\] must be at least 0 and below 1"),
-        ({"level": "beat"}, r"level='beat' is no level .* it has \['neighbourhood'\]"),
+        ({"area_level": "beat"}, r"area_level='beat' is not a level .* \(\['neighbourhood'\]\)"),
         ({"half_lives": (0,)}, "half-life of 0 periods must be above 0"),
         ({"half_lives": ()}, "half_lives=.* at least one"),
     ],

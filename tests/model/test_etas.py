@@ -12,12 +12,9 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.grid.square import SquareGrid
-from ilp_models.model.point_processes.etas import ETAS
-from ilp_models.model.point_processes.etas_assumptions import EtasBounds, EtasPrior
+from ilp_models.model.point_processes.etas import ETAS, expected_counts, known_excitation
 from ilp_models.model.point_processes.etas_fit import background_shape, gamma_shape
-from ilp_models.model.point_processes.etas_forecast import expected_counts, known_excitation
-from ilp_models.model.point_processes.etas_likelihood import EtasLikelihood
-from ilp_models.model.point_processes.etas_pairs import Pairs
+from ilp_models.model.point_processes.etas_likelihood import EtasBounds, EtasLikelihood, EtasPrior, Pairs
 from ilp_models.model.point_processes.etas_raster import EtasRaster
 from ilp_models.model.point_processes.incidents import Incidents
 from tests.builders import city, events_at, history_of, poisson_counts, square_grid
@@ -50,12 +47,12 @@ def incidents_of(day, x, y):
 def small():
     """Return a likelihood of 60 incidents on 1.5 by 2 km, and a point to look at it from."""
     rng = np.random.default_rng(3)
-    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
+    raster = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
     day, x, y = rng.uniform(-20, 90, 60), WEST + rng.uniform(-300, 2300, 60), SOUTH + rng.uniform(-300, 1800, 60)
     incidents = incidents_of(day, x, y)
     terms = np.column_stack([np.ones(90), rng.normal(size=(90, 2))])
-    likelihood = EtasLikelihood.from_incidents(ground, incidents, terms, EtasBounds(0.5, 30.0, 700.0))
-    shape = rng.gamma(2.0, 1.0, ground.inside.shape) * ground.inside
+    likelihood = EtasLikelihood.from_incidents(raster, incidents, terms, EtasBounds(0.5, 30.0, 700.0))
+    shape = rng.gamma(2.0, 1.0, raster.inside.shape) * raster.inside
     prior = EtasPrior(
         (shape / shape.sum()).ravel(),
         3.0,
@@ -63,21 +60,21 @@ def small():
         rng.uniform(0.8, 1, 60)[: len(likelihood.targets)],
     )
     parameters = np.array([np.log(0.4), np.log(0.1), np.log(180.0), -0.3, 0.2, -0.1])
-    return likelihood, parameters, rng.normal(0, 0.4, ground.inside.size), prior
+    return likelihood, parameters, rng.normal(0, 0.4, raster.inside.size), prior
 
 
 def test_the_likelihood_is_that_of_its_definition(small):
-    likelihood, parameters, unevenness, prior = small
+    likelihood, parameters, log_factors, prior = small
     share, rate, metres = np.exp(parameters[:3])
-    one, ground = likelihood.incidents, likelihood.ground
+    one, raster = likelihood.incidents, likelihood.raster
     level = np.exp(likelihood.terms @ parameters[3:])
-    density = (prior.shape * np.exp(unevenness)).reshape(ground.inside.shape) / 250.0**2
+    density = (prior.shape * np.exp(log_factors)).reshape(raster.inside.shape) / 250.0**2
     logs = 0.0
     for place, i in enumerate(likelihood.targets):
         assert WEST <= one.x[i] < WEST + 2000
         assert SOUTH <= one.y[i] < SOUTH + 1500
-        row, column = int((one.y[i] - ground.south) // 250), int((one.x[i] - ground.west) // 250)
-        value = prior.alone[place] * level[int(one.day[i])] * density[row, column]
+        row, column = int((one.y[i] - raster.south) // 250), int((one.x[i] - raster.west) // 250)
+        value = prior.without_itself[place] * level[int(one.day[i])] * density[row, column]
         for j in range(i):
             delay, away = one.day[i] - one.day[j], np.hypot(one.x[i] - one.x[j], one.y[i] - one.y[j])
             if 0.5 < delay <= 30 and away <= 700:
@@ -93,26 +90,26 @@ def test_the_likelihood_is_that_of_its_definition(small):
         inside = np.diff(stats.norm.cdf([WEST, WEST + 2000], x, metres))[0]
         inside *= np.diff(stats.norm.cdf([SOUTH, SOUTH + 1500], y, metres))[0]
         expected += time * inside
-    penalty = 3.0 * (unevenness - np.exp(unevenness)).sum() - (4 * 0.2**2 + 0.1**2) / 2
-    whole, _, _ = likelihood.value(parameters, unevenness, prior)
+    penalty = 3.0 * (log_factors - np.exp(log_factors)).sum() - (4 * 0.2**2 + 0.1**2) / 2
+    whole, _, _ = likelihood.value(parameters, log_factors, prior)
     assert whole - penalty == pytest.approx(logs - expected, abs=0.01)  # what stays inside is interpolated
 
 
 def test_gradient_and_information_are_those_of_the_value(small):
-    likelihood, parameters, unevenness, prior = small
-    _, by_parameter, by_square = likelihood.value(parameters, unevenness, prior)
-    slope = optimize.approx_fprime(parameters, lambda p: likelihood.value(p, unevenness, prior)[0], 1e-6)
+    likelihood, parameters, log_factors, prior = small
+    _, by_parameter, by_square = likelihood.value(parameters, log_factors, prior)
+    slope = optimize.approx_fprime(parameters, lambda p: likelihood.value(p, log_factors, prior)[0], 1e-6)
     np.testing.assert_allclose(by_parameter, slope, rtol=1e-4, atol=1e-3)
     squares = np.unique(likelihood.squares)[:3]
     for square in squares:
-        step = np.zeros(len(unevenness))
+        step = np.zeros(len(log_factors))
         step[square] = 1e-5
-        high, low = (likelihood.value(parameters, unevenness + sign * step, prior)[0] for sign in (1, -1))
+        high, low = (likelihood.value(parameters, log_factors + sign * step, prior)[0] for sign in (1, -1))
         assert by_square[square] == pytest.approx((high - low) / 2e-5, rel=1e-4, abs=1e-4)
 
 
 def test_information_takes_off_what_the_background_costs(small):
-    likelihood, parameters, unevenness, prior = small
+    likelihood, parameters, log_factors, prior = small
 
     def profile(log_share):
         moved = parameters.copy()
@@ -123,13 +120,13 @@ def test_information_takes_off_what_the_background_costs(small):
             return -value, -slope
 
         return -optimize.minimize(
-            loss, unevenness, jac=True, method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-8}
+            loss, log_factors, jac=True, method="L-BFGS-B", options={"ftol": 1e-14, "gtol": 1e-8}
         ).fun
 
     at = parameters[0]
     best = optimize.minimize(
         lambda free: tuple(-part for part in likelihood.value(parameters, free, prior)[::2]),
-        unevenness,
+        log_factors,
         jac=True,
         method="L-BFGS-B",
         options={"ftol": 1e-14, "gtol": 1e-8},
@@ -158,41 +155,41 @@ def test_pairs_are_all_within_the_limits_and_no_others(seed, least, most):
 
 def test_the_ground_has_the_areas_of_cells_of_any_shape():
     grid = square_grid(2, 2, size=330.0, corner=(WEST + 70, SOUTH + 40))
-    ground = EtasRaster.from_grid(grid, 100.0, 400.0)
-    area = np.asarray(ground.shares.sum(axis=1)).ravel() * 100.0**2
+    raster = EtasRaster.from_grid(grid, 100.0, 400.0)
+    area = np.asarray(raster.shares.sum(axis=1)).ravel() * 100.0**2
     np.testing.assert_allclose(area, shapely.area(grid.geometry), rtol=1e-6)
-    assert ground.inside.max() == 1.0
-    assert (ground.square_of(np.array([WEST - 1e5]), np.array([SOUTH])) == -1).all()
+    assert raster.inside.max() == 1.0
+    assert (raster.square_of(np.array([WEST - 1e5]), np.array([SOUTH])) == -1).all()
 
 
 def test_what_stays_in_the_study_area_is_the_gaussian_mass_of_it():
-    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
-    kept, slope = ground.kept(150.0)
+    raster = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
+    kept, slope = raster.mass_inside(150.0)
     x, y = np.array([WEST, WEST + 1000, WEST - 250]), np.array([SOUTH, SOUTH + 750, SOUTH + 750])
     exact = stats.norm.cdf(WEST + 2000, x, 150) - stats.norm.cdf(WEST, x, 150)
     exact *= stats.norm.cdf(SOUTH + 1500, y, 150) - stats.norm.cdf(SOUTH, y, 150)
-    np.testing.assert_allclose(ground.knots(x, y) @ kept.ravel(), exact, rtol=1e-6)
-    moved = (ground.kept(150.0 * np.exp(1e-5))[0] - ground.kept(150.0 * np.exp(-1e-5))[0]) / 2e-5
+    np.testing.assert_allclose(raster.knots(x, y) @ kept.ravel(), exact, rtol=1e-6)
+    moved = (raster.mass_inside(150.0 * np.exp(1e-5))[0] - raster.mass_inside(150.0 * np.exp(-1e-5))[0]) / 2e-5
     np.testing.assert_allclose(slope, moved, atol=1e-6)
 
 
 def test_spread_is_the_mean_of_the_mass_over_the_square_it_comes_from():
-    ground = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
-    rows, _ = ground.spread(120.0)
+    raster = EtasRaster.from_grid(square_grid(3, 4), 250.0, 800.0)
+    rows, _ = raster.spread(120.0)
     from_square, to_square = 5, 6
-    points = ground.south + 250 * (from_square + (np.arange(2000) + 0.5) / 2000)
-    mass, _ = ground.masses(np.full(2000, WEST), points, 120.0)
+    points = raster.south + 250 * (from_square + (np.arange(2000) + 0.5) / 2000)
+    mass, _ = raster.masses(np.full(2000, WEST), points, 120.0)
     assert rows[to_square, from_square] == pytest.approx(mass[:, to_square].mean(), rel=1e-6)
     np.testing.assert_allclose(rows, rows.T, atol=1e-12)
 
 
 def test_expected_counts_follow_the_equation_of_the_mean():
     """Where nothing leaves the study area, the total obeys a scalar equation with a solution in closed form."""
-    ground = EtasRaster.from_grid(city(8, 8), 250.0, 400.0)
+    raster = EtasRaster.from_grid(city(8, 8), 250.0, 400.0)
     share, rate, metres = 0.4, 0.3, 30.0
-    middle = np.zeros(ground.inside.shape)
-    middle[ground.inside.shape[0] // 2, ground.inside.shape[1] // 2] = 1.0
-    daily = expected_counts(ground, 2.0 * middle, np.ones(20), 5.0 * middle, (share, rate, metres))
+    middle = np.zeros(raster.inside.shape)
+    middle[raster.inside.shape[0] // 2, raster.inside.shape[1] // 2] = 1.0
+    daily = expected_counts(raster, 2.0 * middle, np.ones(20), 5.0 * middle, (share, rate, metres))
     steady, pace = share * 2.0 / (1 - share), rate * (1 - share)
     edges = np.arange(21)
     integral = steady * edges + (5.0 - steady) * (1 - np.exp(-pace * edges)) / pace
@@ -201,13 +198,13 @@ def test_expected_counts_follow_the_equation_of_the_mean():
 
 def test_expected_counts_are_the_mean_of_simulated_continuations():
     """Branch known incidents and background by chance: the mean of many continuations, lost offspring left out."""
-    ground = EtasRaster.from_grid(square_grid(2, 2), 100.0, 600.0)
+    raster = EtasRaster.from_grid(square_grid(2, 2), 100.0, 600.0)
     share, rate, metres = trigger = (0.5, 0.4, 140.0)
     one = incidents_of([-3.0, -1.0, -0.5], [WEST + 80, WEST + 450, WEST + 460], [SOUTH + 500, SOUTH + 480, SOUTH + 20])
-    background = np.where(ground.inside > 0, 0.002, 0.0)
-    excitation = known_excitation(ground, one, trigger, 0.0, 60.0)
-    expected = expected_counts(ground, background, np.ones(14), excitation, trigger)[7:].sum(axis=0).ravel()
-    cells = ground.shares @ expected
+    background = np.where(raster.inside > 0, 0.002, 0.0)
+    excitation = known_excitation(raster, one, trigger, 0.0, 60.0)
+    expected = expected_counts(raster, background, np.ones(14), excitation, trigger)[7:].sum(axis=0).ravel()
+    cells = raster.shares @ expected
     rng, runs, found = np.random.default_rng(1), 6000, np.zeros(4)
     square = []
     for _ in range(runs):
@@ -234,25 +231,25 @@ def test_expected_counts_are_the_mean_of_simulated_continuations():
 
 
 def test_the_background_is_nowhere_nothing_and_knows_what_each_incident_adds():
-    ground = EtasRaster.from_grid(square_grid(6, 6), 250.0, 800.0)
-    squares = ground.square_of(np.array([WEST + 300.0, WEST + 2600.0]), np.array([SOUTH + 300.0, SOUTH + 2600.0]))
-    shape, own, mixture = background_shape(ground, squares, np.ones(2), [400.0], 5.0)
+    raster = EtasRaster.from_grid(square_grid(6, 6), 250.0, 800.0)
+    squares = raster.square_of(np.array([WEST + 300.0, WEST + 2600.0]), np.array([SOUTH + 300.0, SOUTH + 2600.0]))
+    shape, own, mixture = background_shape(raster, squares, np.ones(2), [400.0], 5.0)
     assert shape.sum() == pytest.approx(1.0)
-    assert (shape[ground.inside.ravel() > 0] > 0).all()
-    assert (shape[ground.inside.ravel() == 0] == 0).all()
+    assert (shape[raster.inside.ravel() > 0] > 0).all()
+    assert (shape[raster.inside.ravel() == 0] == 0).all()
     assert mixture[0] > 0.9  # one incident says nothing of where the other falls
     np.testing.assert_allclose((1 - own) * shape[squares], mixture[0] / 144, rtol=0.05)
 
 
 def test_the_background_is_as_smooth_as_the_incidents_are():
     rng = np.random.default_rng(0)
-    ground = EtasRaster.from_grid(square_grid(12, 12), 100.0, 800.0)
+    raster = EtasRaster.from_grid(square_grid(12, 12), 100.0, 800.0)
     centre = rng.uniform(1000, 5000, (12, 2))[rng.integers(0, 12, 6000)]
     mixtures = []
     for width in (150, 900):
         x, y = np.clip(centre + rng.normal(0, width, (6000, 2)), 1, 5999).T
-        squares = ground.square_of(WEST + x, SOUTH + y)
-        mixtures.append(background_shape(ground, squares, np.ones(6000), [100.0, 400.0], 50.0)[2])
+        squares = raster.square_of(WEST + x, SOUTH + y)
+        mixtures.append(background_shape(raster, squares, np.ones(6000), [100.0, 400.0], 50.0)[2])
     assert mixtures[0][1] > 0.6 > mixtures[1][1]
 
 
@@ -299,8 +296,8 @@ def test_exact_repeats_are_not_read_as_near_repeats(records):
         doubled, **{k: getattr(history.events, k) for k in ("crs", "time_zone", "start", "end")}
     )
     again = ETAS(least_delay=0.0, holdout=4).fit(known(events, history.grid))
-    assert model.repeats_ == {"a": 0}
-    assert again.repeats_ == {"a": 300}
+    assert model.repeated_records_ == {"a": 0}
+    assert again.repeated_records_ == {"a": 300}
     np.testing.assert_allclose(triggering(again)[0], triggering(model)[0])
     ahead = history.calendar.ahead(history.cutoff, 1)
     ratio = again.predict(ahead).expected.values / model.predict(ahead).expected.values
@@ -368,7 +365,7 @@ def test_days_and_months_are_forecast_like_weeks(records):
     ("changes", "words"),
     [
         ({"background_metres": 0}, "background_metres=0 must be above 0"),
-        ({"background_reaches": []}, "must hold metres above 0"),
+        ({"background_reaches_m": []}, "one or more distances above 0"),
         ({"least_delay": -1}, "least_delay=-1 must be 0 or more"),
         ({"least_delay": 30}, "below a third of longest_delay"),
         ({"background_metres": 500}, "at most half of farthest"),

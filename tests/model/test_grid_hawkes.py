@@ -3,8 +3,7 @@ import pytest
 from scipy import optimize
 
 from ilp_models.domain.errors import InputError
-from ilp_models.model.point_processes.grid_hawkes import GridHawkes
-from ilp_models.model.point_processes.grid_hawkes_em import GridEm, Occurrences, _earlier
+from ilp_models.model.point_processes.grid_hawkes import GridEm, GridHawkes, Occurrences, _earlier
 from tests.model.point_makers import exponential, history_of_points, with_all_repeats
 
 DAYS = 1500.0
@@ -27,7 +26,7 @@ def test_a_known_process_is_recovered(least):
     assert 15_000 < len(known.day) < 30_000
     found = GridEm(least, 7.0, 300, 1e-7).fit(known, DAYS, 1)
     assert found.offspring == pytest.approx(0.3, rel=0.1)
-    assert 1 / found.fading == pytest.approx(5.0, rel=0.1)
+    assert 1 / found.decay == pytest.approx(5.0, rel=0.1)
     assert found.background.sum() == pytest.approx(rates.sum(), rel=0.1)
     assert np.corrcoef(found.background, rates)[0, 1] > 0.95
 
@@ -37,19 +36,19 @@ def test_the_fit_is_the_largest_likelihood_in_one_busy_row():
     found = GridEm(0.0, 1e-9, 1000, 1e-9).fit(known, DAYS, 1)
 
     def loss(logs):
-        rate, offspring, fading = np.exp(logs)
+        rate, offspring, decay = np.exp(logs)
         excited, total, last = 0.0, 0.0, 0.0
         for day in known.day:
-            excited *= np.exp(-fading * (day - last))
+            excited *= np.exp(-decay * (day - last))
             total += np.log(rate + excited)
-            excited, last = excited + offspring * fading, day
-        return rate * DAYS + offspring * (1 - np.exp(-fading * (DAYS - known.day))).sum() - total
+            excited, last = excited + offspring * decay, day
+        return rate * DAYS + offspring * (1 - np.exp(-decay * (DAYS - known.day))).sum() - total
 
     best = optimize.minimize(
         loss, np.log([3.0, 0.3, 0.2]), method="Nelder-Mead", options={"xatol": 3e-3, "fatol": 1e-3}
     )
     truth = np.exp(best.x)
-    np.testing.assert_allclose([found.background[0], found.offspring, found.fading], truth, rtol=0.03)
+    np.testing.assert_allclose([found.background[0], found.offspring, found.decay], truth, rtol=0.03)
 
 
 @pytest.mark.parametrize("least", [0.0, 0.5])
@@ -64,7 +63,7 @@ def test_running_sums_are_those_over_all_pairs(least):
             if known.row[now] == known.row[before] and (apart >= least if least else apart > 0):
                 sums[now] += np.exp(-0.7 * (apart - least))
                 delays[now] += (apart - least) * np.exp(-0.7 * (apart - least))
-    found = _earlier(known, known.before(least), 0.7, least)
+    found = _earlier(known, known.latest_before(least), 0.7, least)
     np.testing.assert_allclose(found[0], sums, rtol=1e-7, atol=1e-12)
     np.testing.assert_allclose(found[1], delays, rtol=1e-7, atol=1e-12)
 
@@ -78,8 +77,8 @@ def test_exact_repeats_shorten_the_delay_and_are_left_out_by_the_least_delay():
     )
     clean, misled = (GridEm(0.0, 7.0, 200, 1e-6).fit(one, DAYS + 1, 1) for one in (known, planted))
     heeded = GridEm(1 / 24, 7.0, 200, 1e-6).fit(planted, DAYS + 1, 1)
-    assert 1 / misled.fading < 0.7 / clean.fading
-    assert 1 / heeded.fading > 0.9 / clean.fading
+    assert 1 / misled.decay < 0.7 / clean.decay
+    assert 1 / heeded.decay > 0.9 / clean.decay
 
 
 def points(count=1_200, seed=4):

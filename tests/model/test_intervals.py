@@ -5,7 +5,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.regressions.lightgbm import LightGBM
-from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals, pulled_dispersion
+from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals, RiskGroups, shrunk_dispersion
 from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, history_of, poisson_counts
 
@@ -40,22 +40,22 @@ def test_each_risk_group_gets_the_dispersion_it_has(history):
 
 def test_one_group_without_a_pull_is_the_dispersion_of_the_type(history):
     one = NegativeBinomialIntervals(MovingAverage(104), groups=1, shrinkage=0).fit(history)
-    past = one.record_.past(history)
+    past = one.performance_.settled(history)
     assert one.dispersions_.shape == (1, 1)
     assert one.dispersions_[0, 0] == pytest.approx(fit_dispersion(past.observed, past.expected), rel=2e-3)
 
 
 def test_a_strong_pull_gives_all_groups_the_dispersion_of_the_type(history):
     one = NegativeBinomialIntervals(MovingAverage(104), groups=5, shrinkage=1e9).fit(history)
-    past = one.record_.past(history)
+    past = one.performance_.settled(history)
     np.testing.assert_allclose(one.dispersions_, fit_dispersion(past.observed, past.expected), rtol=1e-3)
 
 
 def test_few_units_stay_near_the_dispersion_they_are_pulled_to():
-    few = pulled_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 5.0)
+    few = shrunk_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 5.0)
     assert 0.5 < few < 1.0
-    assert pulled_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 0.0) > 1.5
-    assert pulled_dispersion(np.zeros(0), np.zeros(0), 0.5, 5.0) == pytest.approx(0.5, rel=1e-3)
+    assert shrunk_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 0.0) > 1.5
+    assert shrunk_dispersion(np.zeros(0), np.zeros(0), 0.5, 5.0) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_settings_out_of_range_are_told():
@@ -70,3 +70,17 @@ def test_what_explains_the_method_inside_explains_its_intervals(history):
     np.testing.assert_array_equal(one.design(ahead).values, one.forecaster_.design(ahead).values)
     assert one.estimator_ is one.forecaster_.estimator_
     assert not hasattr(NegativeBinomialIntervals(MovingAverage(104)).fit(history), "design")
+
+
+def test_groups_hold_equally_many_units_and_equal_forecasts_stay_together():
+    expected = np.arange(1.0, 41.0).reshape(2, 1, 20)
+    groups = RiskGroups.from_expected(expected, 4)
+    assert np.bincount(groups.group_index(expected, 0).ravel()).tolist() == [10, 10, 10, 10]
+    assert groups.group_index(np.array([0.0, 1000.0]), 0).tolist() == [0, 3]
+    tied = np.array([[[0.1, 0.1, 0.1, 0.1, 0.1, 0.5, 0.7, 0.9]]])
+    groups = RiskGroups.from_expected(tied, 4)
+    assert len(set(groups.group_index(tied, 0).ravel()[:5])) == 1
+    same = groups.group_index(tied * (1 + 1e-9), 0)
+    np.testing.assert_array_equal(same, groups.group_index(tied, 0))
+    with pytest.raises(InputError, match=r"groups=0 must be at least 1"):
+        RiskGroups.from_expected(tied, 0)

@@ -9,7 +9,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import recent_periods
-from ilp_models.model.kernels.city_shares import Judge, as_shares, even_shares
+from ilp_models.model.kernels.city_shares import ShareLikelihood, normalise_maps, uniform_shares
 from ilp_models.model.kernels.kernel_density import KDE, local_factors
 from tests.builders import Rows, city, events_at, events_of, history_of, poisson_counts, square_grid
 
@@ -121,21 +121,21 @@ def test_settings_are_those_of_the_largest_likelihood_of_past_places():
 
 def test_the_likelihood_is_that_of_the_places_given_how_many():
     observed = np.array([[[2, 0, 1]], [[0, 0, 4]]])
-    judge = Judge(observed, np.array([1, 2]), np.full(3, 1 / 3), (0.3, 0.6))
+    judge = ShareLikelihood(observed, np.array([1, 2]), np.full(3, 1 / 3), (0.3, 0.6))
     maps = np.array([[4.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
     tried = [
         2 * np.log(0.5 + b * (1 / 3 - 0.5)) + np.log(0.5 + b * (1 / 3 - 0.5)) + 4 * np.log(1 / 3) for b in (0.3, 0.6)
     ]
-    likelihood, background = judge.best(maps, 0)
+    likelihood, background = judge.best_background(maps, 0)
     assert likelihood == pytest.approx(max(tried))
     assert background == 0.3
 
 
 def test_the_even_map_is_by_area():
     grid = replace(square_grid(1, 3), area_m2=np.array([1.0, 1.0, 2.0]))
-    np.testing.assert_allclose(even_shares(grid), [0.25, 0.25, 0.5])
+    np.testing.assert_allclose(uniform_shares(grid), [0.25, 0.25, 0.5])
     maps = np.array([[0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
-    np.testing.assert_allclose(as_shares(maps, even_shares(grid)), [[0.25, 0.25, 0.5], [0.25, 0.75, 0]])
+    np.testing.assert_allclose(normalise_maps(maps, uniform_shares(grid)), [[0.25, 0.25, 0.5], [0.25, 0.75, 0]])
 
 
 @pytest.mark.parametrize(

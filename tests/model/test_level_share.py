@@ -42,6 +42,18 @@ def test_shares_mix_own_and_all_types_by_hand():
     np.testing.assert_allclose(forecast, 4 * np.stack([of_a, of_b]), rtol=1e-6)
 
 
+def test_smoothing_acts_on_the_mixed_shares():
+    counts = np.zeros((2, 3, 10), dtype=int)
+    counts[0, 0], counts[1, 1], counts[1, 2] = 6, 1, 1
+    history = history_of(counts)
+    forecaster = LevelShare(mix=0.5, smoothing=1.0, level_half_lives=(4,)).fit(history)
+    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[..., 0]
+    own, both = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]), np.array([0.75, 0.125, 0.125])
+    smoothed = history.grid.smoothed(0.5 * own + 0.5 * both, 1.0)
+    shares = smoothed / smoothed.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(forecast, np.array([[6.0], [2.0]]) * shares, rtol=1e-6)
+
+
 def test_a_jump_of_the_city_is_followed_sooner_than_by_cell_means():
     counts = jumping(60, 30)
     errors = {}

@@ -42,7 +42,7 @@ def test_the_same_bits_with_one_and_two_threads(history):
 
 
 def test_the_text_of_each_lead_loads_in_lightgbm_and_forecasts_the_same(history):
-    fitted = LightGBM(FAMILIES, MovingAverage(26), keep_level=False, leads=2, **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, MovingAverage(26), match_city_total=False, leads=2, **SMALL).fit(history)
     texts = fitted.texts()
     assert sorted(texts) == ["lead-1.txt", "lead-2.txt"]
     assert texts["lead-1.txt"] != texts["lead-2.txt"]
@@ -82,7 +82,9 @@ def test_each_setting_reaches_lightgbm(setting, name, value, history):
 
 def test_places_are_told_apart_only_by_what_the_past_shows(history):
     """A hot cell stays hot, and risk moves from cold to hot cells where the offset knows no places at all."""
-    fitted = LightGBM(FAMILIES, LevelShare(half_life=1e6, mix=1.0, smoothing=1.0, reach=9.0), **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, LevelShare(half_life=1e6, mix=1.0, smoothing=1.0, reach_cells=9.0), **SMALL).fit(
+        history
+    )
     expected = next_week(fitted, history).expected.values[..., 0]
     truth = np.random.default_rng(6).gamma(1.0, 0.5, (2, 60, 1))[..., 0]
     for kind in range(2):
@@ -97,7 +99,7 @@ def test_another_seed_draws_other_columns(history):
 def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(history):
     """Of a count y around an offset o the deviance is o^(2 - p) times that of y / o."""
     power = 1.4
-    fitted = LightGBM(FAMILIES, MovingAverage(26), keep_level=False, variance_power=power, **SMALL).fit(history)
+    fitted = LightGBM(FAMILIES, MovingAverage(26), match_city_total=False, variance_power=power, **SMALL).fit(history)
     assert "[objective: tweedie]" in fitted.texts()["lead-1.txt"]
     assert f"[tweedie_variance_power: {power}]" in fitted.texts()["lead-1.txt"]
     design = fitted._design(history, history.panel.periods[-60:], 1)

@@ -56,7 +56,7 @@ def test_a_type_that_leaves_too_little_to_learn_from_is_named():
     counts = COUNTS.copy()
     counts[2, :, 1:] = 0
     counts[2, 0, 0] = 1
-    with pytest.raises(NotRunError, match=r"^c cannot be fitted: The 52 weeks to learn from hold no event at all\."):
+    with pytest.raises(NotRunError, match=r"^c cannot be fitted: The 52 weeks to learn from contain no event\."):
         PerType(TREES).fit(history_of(counts, GRID))
 
 

@@ -50,7 +50,7 @@ def test_whole_steps_and_weeks_add_up_by_hand():
 
 def test_the_declared_bandwidths_and_the_step_can_be_changed():
     history = history_of(counted([(0, 0), (3, 2)]), small_city())
-    row = row_of(history, reach=250.0, weeks=2, distance_step=200.0)
+    row = row_of(history, reach_m=250.0, weeks=2, distance_step=200.0)
     np.testing.assert_allclose(row, [1, 1 / 2, 0, 0, 0], atol=1e-6)
 
 
@@ -99,11 +99,11 @@ def test_more_is_left_to_the_background_where_places_do_not_repeat():
 
 def test_cells_wider_than_the_reach_are_not_run():
     history = history_of(poisson_counts((1, 12, 30)), city(3, 4))
-    with pytest.raises(NotRunError, match="reach=300 m leaves out events of a cell's own: cells reach up to 354 m"):
-        ProspectiveHotSpot(reach=300.0).fit(history)
+    with pytest.raises(NotRunError, match="reach_m=300 is smaller than the largest cell radius \\(354 m\\)"):
+        ProspectiveHotSpot(reach_m=300.0).fit(history)
 
 
-@pytest.mark.parametrize("setting", [{"reach": 0.0}, {"weeks": 0}, {"distance_step": -1.0}])
+@pytest.mark.parametrize("setting", [{"reach_m": 0.0}, {"weeks": 0}, {"distance_step": -1.0}])
 def test_bandwidths_must_be_above_0(setting):
-    with pytest.raises(InputError, match="must be above 0; the paper takes 400 m and 8 weeks"):
+    with pytest.raises(InputError, match="must be above 0; the paper uses 400 m and 8 weeks"):
         ProspectiveHotSpot(**setting).fit(history_of(poisson_counts((1, 3, 30))))

@@ -12,8 +12,7 @@ from ilp_models.domain.aggregate import area_levels
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.wrappers.mint import COVARIANCES, reconcile
-from ilp_models.model.wrappers.reconciled import Reconciled
+from ilp_models.model.wrappers.reconciled import COVARIANCES, Reconciled, reconcile
 from tests.builders import city, history_of, poisson_counts
 
 GRID = city(3, 4)
@@ -84,9 +83,9 @@ def test_errors_that_go_together_are_taken_into_account():
 
 
 def test_what_cannot_be_reconciled_is_told():
-    with pytest.raises(NotRunError, match=r"^Forecasts cannot be reconciled by 1 past periods\. Choose covariance="):
+    with pytest.raises(NotRunError, match=r"^1 past periods are too few to reconcile forecasts\. Set covariance="):
         reconcile(CITY_OF_TWO, np.ones((3, 1)), np.ones((3, 1)), "shrunk")
-    with pytest.raises(NotRunError, match=r"^Forecasts cannot be reconciled: .* Choose covariance=expected_count"):
+    with pytest.raises(NotRunError, match=r"^Forecasts cannot be reconciled: .* Set covariance=expected_count"):
         reconcile(CITY_OF_TWO, np.ones((3, 1)), np.array([[1.0, -1.0]] * 3), "shrunk")
 
 
@@ -117,7 +116,9 @@ def test_cells_too_low_are_lifted_towards_what_is_said_of_their_areas(history):
     assert (lifted > 0.7 * totals).all()
     assert (lifted < 1.01 * totals).all()
     added = mended.expected.values[..., 0] - low.expected.values[..., 0]
-    typical = Reconciled(Share(), MovingAverage(60)).fit(history).records_[-1].past(history).expected.mean(axis=0)
+    typical = (
+        Reconciled(Share(), MovingAverage(60)).fit(history).performances_[-1].settled(history).expected.mean(axis=0)
+    )
     west = np.array([label == "West" for label in GRID.parents["neighbourhood"]])
     for part in (west, ~west):  # inside a district, cells move as much as they usually expect
         shares = added[:, part] / added[:, part].sum(axis=1, keepdims=True)
@@ -128,19 +129,19 @@ def test_without_parent_areas_city_and_cells_are_brought_to_agree():
     grid = replace(GRID, parents=pd.DataFrame())
     history = history_of(poisson_counts((2, 12, 90), RATES), grid)
     one = Reconciled(Share(), MovingAverage(60)).fit(history)
-    assert len(one.records_) == 2
+    assert len(one.performances_) == 2
     assert ahead(one, history).expected.values.sum() > 1.3 * ahead(Share().fit(history), history).expected.values.sum()
 
 
 def test_each_level_is_forecast_on_its_own_counts(history):
     one = Reconciled(MovingAverage(20), MovingAverage(30)).fit(history)
     levels = area_levels(GRID)
-    for level, record in zip(levels, one.records_, strict=False):
+    for level, record in zip(levels, one.performances_, strict=False):
         known = record.forecaster.history_
         np.testing.assert_array_equal(known.panel.values, level.sums(history.panel.values))
         assert known.grid.cells.tolist() == level.areas.tolist()
-    assert isinstance(one.records_[-1].forecaster, MovingAverage)
-    assert [record.forecaster.window for record in one.records_] == [30, 30, 20]
+    assert isinstance(one.performances_[-1].forecaster, MovingAverage)
+    assert [record.forecaster.window for record in one.performances_] == [30, 30, 20]
 
 
 def test_settings_out_of_range_are_told(history):

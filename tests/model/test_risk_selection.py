@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from ilp_models.model.terrain.risk_selection import RiskData, choose_by_penalty, choose_stepwise, penalised
+from ilp_models.model.risk_selection import RiskData, choose_by_penalty, choose_stepwise, penalised
 
 
 def data_of(seed=0, cells=400, log_risk=(0.8, 0.0, 0.0, -0.6), spread=0.0):

@@ -9,7 +9,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
-from ilp_models.model.terrain.risk_terrain import RiskTerrain
+from ilp_models.model.risk_terrain import RiskTerrain, candidate_factors
 from ilp_models.stats.distributions import fit_dispersion
 from ilp_models.stats.filters import exponential_means
 from tests.builders import Rows, city, events_of, history_of, layers_on, poisson_counts, square_grid
@@ -101,7 +101,7 @@ def test_few_events_give_a_plain_surface_and_none_no_forecast():
     quiet = History.from_events(
         events.end, replace(events, table=events.table.iloc[:0]), grid, Calendar(), layers_on(grid)
     )
-    with pytest.raises(NotRunError, match=r"hold no event at all\. Give more data"):
+    with pytest.raises(NotRunError, match=r"contain no event\. Give more data"):
         RiskTerrain().fit(quiet)
 
 
@@ -129,3 +129,54 @@ def test_settings_that_say_nothing_are_refused(settings):
     known, _ = invented(0)
     with pytest.raises(InputError, match=f"{next(iter(settings))}="):
         RiskTerrain(**settings).fit(known)
+
+
+ROW = square_grid(1, 6)  # centres 500 m apart
+ROW_CENTRES = shapely.get_coordinates(shapely.centroid(ROW.geometry))
+BAR = Layer("bars", shapely.points(ROW_CENTRES[:1] + np.array([[0.0, 100.0]])), ROW.crs)
+TWO = Layer("pubs", shapely.points(ROW_CENTRES[[5, 5]] + np.array([[0.0, 10.0], [0.0, 20.0]])), ROW.crs)
+
+
+def factors_of(layers, ranges_m=(600,), kinds=("proximity", "density"), form="binary"):
+    found = candidate_factors(layers, ROW, ranges_m, kinds, form)
+    return {(factor.layer, factor.kind, factor.range_m): factor.values.round(3).tolist() for factor in found}
+
+
+def test_near_is_nearer_than_the_range():
+    found = factors_of([BAR], (200, 600), ("proximity",))
+    assert found == {
+        ("bars", "proximity", 200.0): [1, 0, 0, 0, 0, 0],
+        ("bars", "proximity", 600.0): [1, 1, 0, 0, 0, 0],
+    }
+
+
+def test_dense_is_two_deviations_above_the_mean():
+    found = factors_of([TWO], (200,), ("density",))
+    amount = np.array([0, 0, 0, 0, 0, 2])
+    assert amount[5] > amount.mean() + 2 * amount.std()
+    assert found == {("pubs", "density", 200.0): [0, 0, 0, 0, 0, 1]}
+    assert factors_of([TWO], (600,), ("density",)) == {}  # 2 and 2 of six cells are not that far above the mean
+
+
+def test_continuous_factors_fade_and_grow():
+    found = factors_of([BAR], (200, 1000), form="continuous")
+    np.testing.assert_allclose(found["bars", "proximity", 200.0], [0.5, 0, 0, 0, 0, 0])
+    far = np.hypot(500, 100)
+    np.testing.assert_allclose(found["bars", "proximity", 1000.0], [0.9, 1 - far / 1000, 0, 0, 0, 0], atol=1e-3)
+    amount = np.array([1.0, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(found["bars", "density", 200.0], amount / amount.std(), atol=1e-3)
+
+
+def test_factors_that_are_alike_are_offered_once():
+    assert [key[2] for key in factors_of([BAR], (450, 200, 300), ("proximity",))] == [200.0]
+
+
+def test_what_cannot_be_offered_is_told():
+    with pytest.raises(InputError, match=r"kinds=\['nearness'\] must be some of proximity, density"):
+        factors_of([BAR], kinds=("nearness",))
+    with pytest.raises(InputError, match="form='round' one of binary, continuous"):
+        factors_of([BAR], form="round")
+    with pytest.raises(InputError, match=r"ranges_m=\[\] at least one"):
+        factors_of([BAR], ())
+    with pytest.raises(NotRunError, match="pubs has no feature within 300 m"):
+        candidate_factors([TWO], ROW.subset(np.arange(6) < 3), (300,), ("proximity",), "binary")

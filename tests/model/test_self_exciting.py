@@ -7,10 +7,8 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.incidents import Incidents
-from ilp_models.model.point_processes.self_exciting import SelfExciting
-from ilp_models.model.point_processes.self_exciting_em import Declustering, decluster
-from ilp_models.model.point_processes.self_exciting_forecast import CellProcess
-from ilp_models.model.point_processes.triggering import Triggering
+from ilp_models.model.point_processes.self_exciting import CellProcess, SelfExciting
+from ilp_models.model.point_processes.self_exciting_em import Declustering, Triggering, decluster
 from tests.builders import square_grid
 from tests.model.point_makers import CORNER, exponential, history_of_points, process, repeats
 
@@ -75,7 +73,7 @@ def test_repeated_records_of_one_incident_are_not_read_as_triggering():
     late = again + np.outer(hours / 24, [1.0, 0.0, 0.0])
     planted = np.concatenate([points, late[late[:, 0] < 1400]])
     known = Incidents.from_arrays(*planted.T)
-    assert known.repeats == len(planted) - len(known) > 200
+    assert known.repeated_records == len(planted) - len(known) > 200
     clean = found_in(points, 1400.0, steps=60).triggering
     misled = found_in(planted, 1400.0, steps=60).triggering
     heeded = found_in(planted, 1400.0, steps=60, edges=np.array([1.0, 2, 4, 7, 14, 28, 56])).triggering
@@ -142,7 +140,7 @@ def history():
 
 def test_records_are_forecast_and_incidents_learned_from(history):
     model = SelfExciting(steps=5, holdout=2, level_half_life=None, trend=None, half_life=None).fit(history)
-    assert model.repeats_ == {"a": 100}
+    assert model.repeated_records_ == {"a": 100}
     facts = model.parameters_.loc["a"]
     assert facts["records_per_incident"] == pytest.approx(1 + 100 / (len(history.events) - 101))
     weekly = model.predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum()
@@ -195,12 +193,12 @@ def test_dispersion_is_fitted_on_forecasts_that_had_not_seen_their_periods(histo
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"delays": [0.5, 2]}, "delays must rise"),
-        ({"delays": []}, "delays must rise"),
+        ({"delays": [0.5, 2]}, "delays must increase"),
+        ({"delays": []}, "delays must increase"),
         ({"scales": [0, 50]}, "scales must be above 0"),
         ({"least_bandwidth": 0}, "least_bandwidth must be above 0"),
-        ({"neighbours": [-1]}, "must name neighbours"),
-        ({"least_delay": "soon"}, "no length of time"),
+        ({"neighbours": [-1]}, "must be ranks of neighbours"),
+        ({"least_delay": "soon"}, "is not a duration"),
         ({"least_delay": "-1 day"}, "must not be negative"),
         ({"half_life": 0}, "half_life must be above 0"),
         ({"level_half_life": -1}, "level_half_life=-1 must be above 0"),

@@ -170,7 +170,7 @@ def test_one_forecaster_alone_is_shown_without_pairs(tmp_path):
 
 
 def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
-    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach=2.0")
+    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
     perform("backtest", tmp_path, *REPLAY, "model=[moving_average,ewma]", "backtest.horizon=2")
     done = perform("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=2", f"runs=[{tmp_path}]")
     names = list(pd.read_csv(done.folder / "cost.csv")["forecaster"])
@@ -181,7 +181,7 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
     page = (done.folder / "comparison.html").read_text()
     assert f"stored as moving_average in {tmp_path}" in page
     board = pd.read_csv(done.folder / "leaderboard.csv").set_index(["lead", "forecaster"])
-    mine = perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach=2.0")
+    mine = perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
     stored = pd.read_csv(mine.folder / "summary.csv").query("lead == 1 and crime_type == 'all' and score == 'deviance'")
     wanted = stored.set_index("forecaster").loc["ewma", "value"]
     assert board.loc[(1, other), "deviance"] == pytest.approx(wanted)

@@ -68,7 +68,7 @@ def test_another_forecaster_is_made_beside_those_stored(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    ["data.seed=2", "grid.size=1000", "model.ewma.reach=2.0", "calendar.week_start=sunday", "backtest.horizon=2"],
+    ["data.seed=2", "grid.size=1000", "model.ewma.reach_cells=2.0", "calendar.week_start=sunday", "backtest.horizon=2"],
 )
 def test_a_changed_recipe_uses_nothing_stored(change, stored):
     counted = Counted()

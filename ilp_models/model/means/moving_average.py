@@ -21,7 +21,7 @@ class MovingAverage(HindcastForecaster):
     Examples
     --------
     >>> forecast = MovingAverage(window=26).fit(history).predict(next_week)
-    >>> float(forecast.expected[0, 0, 0]) == history.panel.values[0, 0, -26:].mean()
+    >>> bool(forecast.expected[0, 0, 0] == history.panel.values[0, 0, -26:].mean())
     True
     """
 

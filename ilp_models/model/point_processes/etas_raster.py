@@ -38,7 +38,8 @@ class EtasRaster:
         columns = int(np.ceil((high_x + margin - west) / side))
         rows = int(np.ceil((high_y + margin - south) / side))
         if rows * columns > _MOST_SQUARES:
-            msg = f"background_metres={side:g} gives {rows} x {columns} squares, over {_MOST_SQUARES:,}; set a longer side."
+            squares = f"{rows * columns:,} squares, over {_MOST_SQUARES:,}"
+            msg = f"background_metres={side:g} gives {squares}; set a longer side."
             raise InputError(msg)
         row, column = (index.ravel() for index in np.indices((rows, columns)))
         left, bottom = west + column * side, south + row * side

@@ -50,8 +50,8 @@ class Reconciled(Forecaster):
     --------
     >>> from ilp_models.model.means.ewma import EWMA
     >>> model = Reconciled(EWMA(), areas_forecaster=EWMA(), past_periods=8).fit(history)
-    >>> model.predict(next_week).expected.shape
-    (2, 12, 1)
+    >>> [level.name for level in model.levels_]
+    ['city', 'neighbourhood']
     """
 
     levels_: tuple[AreaLevel, ...]

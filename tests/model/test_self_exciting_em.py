@@ -3,9 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.model.point_processes.background import BackgroundPoints
 from ilp_models.model.point_processes.incidents import Incidents
-from ilp_models.model.point_processes.triggering import REACH, Triggering, earlier_neighbours
+from ilp_models.model.point_processes.self_exciting_em import (
+    PAIR_REACH,
+    BackgroundPoints,
+    Triggering,
+    earlier_neighbours,
+)
 
 EDGES, SCALES = np.array([1 / 24, 1.0, 3.0, 10.0]), np.array([50.0, 120.0])
 
@@ -22,7 +26,7 @@ def test_a_kernel_tells_its_number_delay_and_distance():
     assert one.mean_delay == pytest.approx((0.1 * 1 + 0.3 * 4) / 0.4)
     assert one.spread == pytest.approx(np.sqrt(0.25 * 900 + 0.75 * 1600))
     assert one.cumulative(np.array([-1.0, 1.0, 4.0, 9.0])).tolist() == pytest.approx([0.0, 0.05, 0.25, 0.4])
-    shares, scales = one.twice()
+    shares, scales = one.second_generation()
     assert dict(zip(scales.round(6).tolist(), shares.tolist(), strict=True)) == pytest.approx(
         {round(30 * 2**0.5, 6): 0.0625, 50.0: 0.375, round(40 * 2**0.5, 6): 0.5625}
     )
@@ -38,7 +42,7 @@ def test_sums_over_neighbours_are_those_over_all_pairs(count):
             delay = round((known.day[now] - known.day[before]) * 24)
             square = (known.x[now] - known.x[before]) ** 2 + (known.y[now] - known.y[before]) ** 2
             span = sum(delay >= edge for edge in (1, 24, 72)) - 1
-            if 1 <= delay < 240 and square <= (REACH * 120.0) ** 2:
+            if 1 <= delay < 240 and square <= (PAIR_REACH * 120.0) ** 2:
                 truth[now, span] += np.exp(-square / (2 * SCALES**2)) / (2 * np.pi * SCALES**2) / np.diff(EDGES)[span]
     found = earlier_neighbours(known, EDGES, SCALES)
     np.testing.assert_allclose(found, truth.reshape(len(known), -1), rtol=1e-5)
@@ -51,7 +55,7 @@ def test_records_of_one_moment_and_place_are_one_incident(rows):
     hours, places = np.array(rows, dtype=float).T
     once = Incidents.from_arrays(hours / 24, places, np.zeros(len(rows)))
     assert len(once) == len(set(rows))
-    assert once.repeats == len(rows) - len(set(rows))
+    assert once.repeated_records == len(rows) - len(set(rows))
     assert once.records.sum() == len(rows)
     assert (np.diff(once.day) >= 0).all()
     back = Incidents.from_arrays(hours[::-1] / 24, places[::-1], np.zeros(len(rows)))

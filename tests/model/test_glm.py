@@ -10,7 +10,7 @@ from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.negative_binomial import NegativeBinomialRegressor
+from ilp_models.model.regressions.glm import NegativeBinomialRegressor
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_and_fits_that_do_not_settle_are_told_in_one_lin
     ):
         with pytest.raises(InputError, match="needs a regressor with sample_weight"):
             unusable.fit(x, y)
-    with pytest.raises(NotRunError, match="did not settle in 1 rounds"):
+    with pytest.raises(NotRunError, match="did not converge in 1 rounds"):
         NegativeBinomialRegressor(poisson(), max_rounds=1).fit(x, y)
 
 

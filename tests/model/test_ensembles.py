@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
 
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
-from ilp_models.model.ensembles.ensemble import BestPast, Stacked
+from ilp_models.model.ensembles import BestPast, OpinionPool, Stacked
 from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.past_forecasts import past_forecasts
+from ilp_models.model.past_forecasts import forecast_past
 from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
 
@@ -41,7 +44,7 @@ def test_past_forecasts_are_those_made_at_the_time():
     history = History.from_events(
         events.start + 500 * 24 * (events.end - events.start) / (560 * 24), events, GRID, calendar
     )
-    past = past_forecasts(MEMBERS, history, 5, 2)
+    past = forecast_past(MEMBERS, history, 5, 2)
     assert past.expected.shape == (2, 5, 2, 12)
     np.testing.assert_array_equal(past.observed, history.panel.by_period[-5:])
     for place, member in enumerate(MEMBERS.values()):
@@ -58,7 +61,7 @@ def test_members_are_refitted_as_often_as_asked(history):
         def _tune(self, known):
             fits.append(len(known.panel.periods))
 
-    past_forecasts({"one": Counting(4)}, history, 6, 4)
+    forecast_past({"one": Counting(4)}, history, 6, 4)
     assert fits == [114, 118]
 
 
@@ -82,7 +85,7 @@ def test_the_better_member_gets_the_weight_and_only_what_has_weight_is_kept(hist
 @pytest.mark.parametrize("scale", ["count", "log"])
 def test_the_dispersion_is_that_around_the_pooled_past(scale, history):
     stack = Stacked(MEMBERS, scale=scale, past_periods=20).fit(history)
-    past = past_forecasts(MEMBERS, history, 20, 26)
+    past = forecast_past(MEMBERS, history, 20, 26)
     for kind in range(2):
         pooled = stack._combine(past.expected[:, :, kind], stack.weights_[kind])
         assert stack.dispersion_[kind] == fit_dispersion(past.observed[:, kind], pooled)
@@ -102,14 +105,14 @@ def test_what_was_reported_after_a_past_cutoff_does_not_reach_its_forecasts():
     counts = poisson_counts((2, 12, 80), RATES)
     late = counts.copy()
     late[:, :, -1] += 30  # a wave in the last week: it is known now, and was not when that week was forecast
-    one, other = (past_forecasts(MEMBERS, history_of(c, GRID), 5, 5) for c in (counts, late))
+    one, other = (forecast_past(MEMBERS, history_of(c, GRID), 5, 5) for c in (counts, late))
     np.testing.assert_array_equal(one.expected, other.expected)
     assert (other.observed[-1] == one.observed[-1] + 30).all()
 
 
 def test_the_best_of_the_past_is_the_one_with_the_least_deviance(history):
     best = BestPast(MEMBERS, past_periods=30).fit(history)
-    past = past_forecasts(MEMBERS, history, 30, 26)
+    past = forecast_past(MEMBERS, history, 30, 26)
     losses = np.stack([deviance_by_type(past.observed, one) for one in past.expected])
     assert best.chosen_ == tuple(list(MEMBERS)[index] for index in losses.argmin(axis=0)) == ("long", "long")
     np.testing.assert_allclose(ahead(best, history), ahead(MovingAverage(60).fit(history), history))
@@ -145,7 +148,7 @@ def test_a_member_that_cannot_run_is_named():
 
 
 def test_a_past_shorter_than_asked_is_told(history):
-    told = r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set fewer\.$"
+    told = r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set a smaller .*$"
     with pytest.raises(NotRunError, match=told):
         BestPast(MEMBERS, past_periods=120).fit(history)
 
@@ -153,9 +156,9 @@ def test_a_past_shorter_than_asked_is_told(history):
 @pytest.mark.parametrize(
     ("ensemble", "words"),
     [
-        (Stacked({}), "An ensemble needs members"),
-        (Stacked(MEMBERS, past_periods=0), "past_periods=0 and refit_every=26 of at least 1"),
-        (BestPast(MEMBERS, refit_every=0), "past_periods=26 and refit_every=0 of at least 1"),
+        (Stacked({}), "An ensemble of 0 members"),
+        (Stacked(MEMBERS, past_periods=0), "past_periods=0 and refit_every=26 cannot learn"),
+        (BestPast(MEMBERS, refit_every=0), "past_periods=26 and refit_every=0 cannot learn"),
         (Stacked(MEMBERS, shrinkage=-1.0, past_periods=5), r"shrinkage=-1.0 must be at least 0\."),
         (Stacked(MEMBERS, scale="root", past_periods=5), "scale='root' is unknown"),
     ],
@@ -182,7 +185,7 @@ def test_a_member_whose_forecasts_are_no_counts_stops_the_ensemble_by_name(ensem
 def test_a_stack_that_no_member_has_weight_in_cannot_run():
     silent = poisson_counts((2, 12, 120), RATES)
     silent[..., -26:] = 0
-    with pytest.raises(NotRunError, match=r"^No member kept any weight over the latest 26 periods"):
+    with pytest.raises(NotRunError, match=r"^All members have a weight of 0 over the latest 26 periods"):
         Stacked({"flat": Flat(50.0)}, sum_to_one=False).fit(history_of(silent, GRID))
 
 
@@ -193,3 +196,115 @@ def test_a_type_without_weights_takes_the_mean_of_the_others():
     stack = Stacked(members, sum_to_one=False, shrinkage=0).fit(history_of(counts, GRID))
     assert (stack.weights_[:2].sum(axis=1) > 0.5).all()
     np.testing.assert_array_equal(stack.weights_[2], stack.weights_[:2].mean(axis=0))
+
+
+LINEAR, LOGARITHMIC = OpinionPool("count", sum_to_one=True), OpinionPool("log", sum_to_one=True)
+EQUAL = np.full(2, 0.5)
+
+
+def two_members(periods=60, cells=30, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.gamma(2.0, 0.5, (2, periods, cells))
+
+
+def draw(mean, seed=1):
+    return np.random.default_rng(seed).poisson(mean)
+
+
+def test_the_count_pool_is_the_weighted_sum():
+    expected = np.array([[[1.0, 2.0]], [[3.0, 6.0]]])
+    np.testing.assert_allclose(LINEAR.combine(expected, np.array([0.25, 0.75])), [[2.5, 5.0]])
+
+
+def test_the_log_pool_is_the_geometric_mean_of_shares_at_the_geometric_mean_of_totals():
+    expected = np.array([[[1.0, 3.0]], [[8.0, 8.0]]])  # totals 4 and 16, shares (1/4, 3/4) and (1/2, 1/2)
+    shares = np.sqrt([1 / 8, 3 / 8])
+    np.testing.assert_allclose(LOGARITHMIC.combine(expected, EQUAL), [8.0 * shares / shares.sum()])
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from(["count", "log"]))
+def test_a_pool_of_copies_is_the_copy(seed, weight, scale):
+    one = two_members(3, 5, seed)[0] + 0.01
+    weights = np.array([weight, 1.0 - weight])
+    np.testing.assert_allclose(
+        OpinionPool(scale, sum_to_one=True).combine(np.stack([one, one]), weights), one, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    "pool", [LINEAR, LOGARITHMIC, OpinionPool("count", sum_to_one=False), OpinionPool("log", sum_to_one=False)]
+)
+def test_weights_of_a_known_pool_are_recovered(pool):
+    expected = two_members(200, 60)
+    truth = np.array([0.7, 0.3])
+    counts = draw(pool.combine(expected, truth))
+    np.testing.assert_allclose(pool.learn(expected, counts, EQUAL, 1e-6), truth, atol=0.04)
+
+
+@pytest.mark.parametrize("scale", ["count", "log"])
+def test_free_weights_learn_what_weights_that_sum_to_one_cannot(scale):
+    """On counts the level, on logarithms how sharp the map is."""
+    expected = two_members(200, 60)
+    truth = np.array([0.9, 0.5])
+    free = OpinionPool(scale, sum_to_one=False)
+    counts = draw(free.combine(expected, truth))
+    np.testing.assert_allclose(free.learn(expected, counts, EQUAL, 1e-6), truth, atol=0.06)
+    assert OpinionPool(scale, sum_to_one=True).learn(expected, counts, EQUAL, 1e-6).sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scale", ["count", "log"])
+def test_a_member_that_knows_nothing_gets_no_weight(scale):
+    expected = two_members()
+    counts = draw(expected[0])
+    expected[1] = expected[0][:, ::-1]
+    weights = OpinionPool(scale, sum_to_one=True).learn(expected, counts, EQUAL, 0.0)
+    assert weights[1] < 0.02
+    upside_down = np.stack([expected[0], 1.0 / expected[0]])
+    assert OpinionPool(scale, sum_to_one=True).learn(upside_down, counts, EQUAL, 0.0)[1] == 0.0  # a bound, exactly
+
+
+def test_the_weights_are_those_of_a_solver_of_another_kind():
+    expected = two_members()
+    counts = draw(0.6 * expected[0] + 0.4 * expected[1])
+
+    def loss(weight):
+        mean = weight * expected[0] + (1 - weight) * expected[1]
+        return (mean - counts * np.log(mean)).sum() + 5.0 * 2 * (weight - 0.5) ** 2 / 2
+
+    oracle = optimize.minimize_scalar(loss, bounds=(0, 1), method="bounded", options={"xatol": 1e-8}).x
+    assert LINEAR.learn(expected, counts, EQUAL, 5.0)[0] == pytest.approx(oracle, abs=1e-3)
+
+
+def test_a_strong_pull_brings_weights_to_where_they_are_pulled():
+    expected = two_members()
+    counts = draw(expected[0])
+    far, near = (LINEAR.learn(expected, counts, EQUAL, pull) for pull in (1.0, 1e6))
+    assert far[0] > 0.9
+    np.testing.assert_allclose(near, EQUAL, atol=1e-2)
+
+
+def test_types_learn_for_themselves_or_together():
+    expected = np.stack([two_members(120, 40, seed) for seed in (0, 1)], axis=2)  # members, periods, types, cells
+    counts = np.stack([draw(expected[0, :, 0]), draw(expected[1, :, 1])], axis=1)
+    alone = LINEAR.learn_by_type(expected, counts, 0.0)
+    together = LINEAR.learn_by_type(expected, counts, np.inf)
+    between = LINEAR.learn_by_type(expected, counts, 3000.0)
+    np.testing.assert_allclose(alone, np.eye(2), atol=0.06)
+    np.testing.assert_array_equal(together[0], together[1])
+    assert together[0, 0] < between[0, 0] < alone[0, 0]
+
+
+@pytest.mark.parametrize("scale", ["count", "log"])
+def test_no_event_and_no_expectation_leave_finite_weights(scale):
+    expected = np.zeros((2, 5, 4))
+    weights = OpinionPool(scale, sum_to_one=True).learn(expected, np.zeros((5, 4)), EQUAL, 1.0)
+    np.testing.assert_allclose(weights, EQUAL, atol=1e-6)
+    pooled = OpinionPool(scale, sum_to_one=True).combine(expected, weights)
+    assert np.isfinite(pooled).all()
+    assert pooled.sum() < 0.01
+
+
+def test_an_unknown_scale_is_refused():
+    with pytest.raises(InputError, match=r"^scale='square' is unknown; choose one of count, log\.$"):
+        OpinionPool("square", sum_to_one=True)

@@ -8,9 +8,8 @@ from ilp_models.domain.history import History
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.wrappers.past_performance import PastPerformance
+from ilp_models.model.past_forecasts import PastPerformance
 from ilp_models.model.wrappers.recalibrated import Recalibrated
-from ilp_models.model.wrappers.risk_groups import RiskGroups
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(3, 4)
@@ -29,7 +28,7 @@ def said_at_the_time(forecaster, period):
 
 def test_the_record_is_what_would_have_been_said_at_the_time():
     history = known(80)
-    past = PastPerformance.from_history(MovingAverage(20), history, 6, 3).past(history)
+    past = PastPerformance.from_history(MovingAverage(20), history, 6, 3).settled(history)
     assert past.expected.shape == past.dispersion.shape == past.observed.shape == (6, 2, 12)
     np.testing.assert_array_equal(past.observed, history.panel.by_period[-6:])
     for index, period in enumerate(history.panel.periods[-6:]):
@@ -44,7 +43,7 @@ def test_the_record_does_not_depend_on_which_updates_were_made(cutoffs):
     for weeks, days in cutoffs:
         history = known(weeks, days)
         record.advance(history)
-    past, forecaster = record.past(history), LevelShare().fit(known(80))
+    past, forecaster = record.settled(history), LevelShare().fit(known(80))
     np.testing.assert_array_equal(past.observed, history.panel.by_period[-6:])
     for index, period in enumerate(history.panel.periods[-4:], start=2):  # these began at the fit or after it
         assert period.start_time >= known(80).cutoff
@@ -56,17 +55,17 @@ def test_the_record_does_not_depend_on_which_updates_were_made(cutoffs):
 def test_periods_that_have_not_settled_wait_for_their_counts():
     early, late = known(80), known(82)
     record = PastPerformance.from_history(MovingAverage(20), early, 4, 4)
-    before = record.past(early)
+    before = record.settled(early)
     assert early.first_step == 3  # two weeks that have begun are open
     record.advance(late)
-    after = record.past(late)
+    after = record.settled(late)
     np.testing.assert_array_equal(after.expected[:2], before.expected[2:])
     np.testing.assert_array_equal(after.observed, late.panel.by_period[-4:])
 
 
 def test_weights_halve_with_age():
     history = known(80)
-    past = PastPerformance.from_history(MovingAverage(20), history, 5, 5).past(history)
+    past = PastPerformance.from_history(MovingAverage(20), history, 5, 5).settled(history)
     assert past.weights(2.0).tolist() == pytest.approx([0.25, 2**-1.5, 0.5, 2**-0.5, 1.0])
     assert past.weights(np.inf).tolist() == [1.0] * 5
     with pytest.raises(InputError, match=r"half_life=0 must be above 0"):
@@ -77,24 +76,12 @@ def test_a_past_too_short_is_told_with_the_name_of_the_method():
     short = history_of(poisson_counts((2, 12, 12)), GRID)
     with pytest.raises(NotRunError, match=r"^EWMA cannot be fitted: .*Give more data"):
         Recalibrated(EWMA(), past_periods=10).fit(short)
-    with pytest.raises(NotRunError, match=r"not more than past_periods=12\. Give more data or set fewer"):
+    with pytest.raises(
+        NotRunError, match=r"not more than past_periods=12\. Give more data or set a smaller past_periods"
+    ):
         Recalibrated(EWMA(), past_periods=12).fit(short)
     with pytest.raises(InputError, match=r"past_periods=0 and refit_every=26 must be at least 1"):
         Recalibrated(EWMA(), past_periods=0).fit(short)
-
-
-def test_groups_hold_equally_many_units_and_equal_forecasts_stay_together():
-    expected = np.arange(1.0, 41.0).reshape(2, 1, 20)
-    groups = RiskGroups.from_expected(expected, 4)
-    assert np.bincount(groups.of(expected, 0).ravel()).tolist() == [10, 10, 10, 10]
-    assert groups.of(np.array([0.0, 1000.0]), 0).tolist() == [0, 3]
-    tied = np.array([[[0.1, 0.1, 0.1, 0.1, 0.1, 0.5, 0.7, 0.9]]])
-    groups = RiskGroups.from_expected(tied, 4)
-    assert len(set(groups.of(tied, 0).ravel()[:5])) == 1
-    same = groups.of(tied * (1 + 1e-9), 0)
-    np.testing.assert_array_equal(same, groups.of(tied, 0))
-    with pytest.raises(InputError, match=r"groups=0 must be at least 1"):
-        RiskGroups.from_expected(tied, 0)
 
 
 class Falling(MovingAverage):

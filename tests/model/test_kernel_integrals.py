@@ -9,8 +9,7 @@ from scipy import stats
 
 from ilp_models.grid.hexagon import HexGrid
 from ilp_models.model.kernels.event_points import EventPoints, event_points
-from ilp_models.model.kernels.kernel import KERNELS
-from ilp_models.model.kernels.kernel_cells import CellLattice
+from ilp_models.model.kernels.kernel_integrals import KERNELS, CellLattice
 from tests.builders import Nowhere, city, events_at, history_of, poisson_counts, square_grid
 
 DENSITIES = {

@@ -1,0 +1,20 @@
+"""Names that the examples in docstrings use."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.history import History
+from tests.builders import city, events_of, layers_on, poisson_counts
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _example_names(doctest_namespace):
+    """Give examples `history`, what is known of a small city after 110 weeks, and `next_week`."""
+    grid = city(3, 4)
+    rates = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
+    events = events_of(poisson_counts((2, 12, 110), rates), grid)
+    history = History.from_events(events.end, events, grid, Calendar(), layers_on(grid))
+    doctest_namespace |= {"np": np, "pd": pd, "history": history}
+    doctest_namespace["next_week"] = history.calendar.ahead(history.cutoff, 1)
