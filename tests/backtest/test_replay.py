@@ -240,7 +240,7 @@ def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
 
 
 def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_path):
-    short = LightGBM([ExponentialMeans((4,))], holdout=60)
+    short = LightGBM([ExponentialMeans((4,))], offset=None, holdout=60)
     outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert set(outcome.not_run) == {"trees", "ewma"}

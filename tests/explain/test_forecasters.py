@@ -60,7 +60,7 @@ def history():
 
 
 def trees(features=FAMILIES, **settings):
-    return LightGBM(features, **({"min_child_samples": 100, "n_estimators": 15} | PAST | settings))
+    return LightGBM(features, **({"offset": None, "min_child_samples": 100, "n_estimators": 15} | PAST | settings))
 
 
 def ahead(history):

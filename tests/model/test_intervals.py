@@ -64,7 +64,7 @@ def test_settings_out_of_range_are_told():
 
 
 def test_what_explains_the_method_inside_explains_its_intervals(history):
-    trees = LightGBM([ExponentialMeans((4, 16))], n_estimators=3, min_child_samples=50, holdout=8)
+    trees = LightGBM([ExponentialMeans((4, 16))], offset=None, n_estimators=3, min_child_samples=50, holdout=8)
     one = NegativeBinomialIntervals(trees, past_periods=4).fit(history)
     ahead = history.calendar.ahead(history.cutoff, 1)
     np.testing.assert_array_equal(one.design(ahead).values, one.forecaster_.design(ahead).values)

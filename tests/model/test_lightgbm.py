@@ -75,7 +75,7 @@ def test_it_is_the_regression_forecaster_with_lightgbm_as_its_learner(history):
     ],
 )
 def test_each_setting_reaches_lightgbm(setting, name, value, history):
-    fitted = LightGBM(FAMILIES, **(SMALL | {setting: value})).fit(history)
+    fitted = LightGBM(FAMILIES, None, **(SMALL | {setting: value})).fit(history)
     assert f"[{name}: {value}]" in fitted.texts()["lead-1.txt"]
     assert "[objective: poisson]" in fitted.texts()["lead-1.txt"]
 
@@ -92,7 +92,7 @@ def test_places_are_told_apart_only_by_what_the_past_shows(history):
 
 
 def test_another_seed_draws_other_columns(history):
-    one, two = (LightGBM(FAMILIES, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
+    one, two = (LightGBM(FAMILIES, None, feature_fraction=0.4, seed=seed, **SMALL).fit(history) for seed in (0, 1))
     assert next_week(one, history).digest() != next_week(two, history).digest()
 
 
@@ -124,4 +124,4 @@ def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(h
 @pytest.mark.parametrize("power", [0.9, 2.0])
 def test_powers_that_are_neither_poisson_nor_tweedie_are_refused(power, history):
     with pytest.raises(InputError, match=rf"^variance_power={power} must be 1 \(Poisson\) or between 1 and 2"):
-        LightGBM(FAMILIES, variance_power=power, **SMALL).fit(history)
+        LightGBM(FAMILIES, None, variance_power=power, **SMALL).fit(history)

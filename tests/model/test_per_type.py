@@ -10,7 +10,9 @@ from tests.builders import city, history_of, poisson_counts
 
 GRID = city(3, 4)
 COUNTS = poisson_counts((3, 12, 100), np.random.default_rng(3).gamma(1.0, 0.6, (3, 12, 1)))
-TREES = LightGBM([ExponentialMeans((4, 16))], n_estimators=5, min_child_samples=40, train_periods=60, holdout=8)
+TREES = LightGBM(
+    [ExponentialMeans((4, 16))], offset=None, n_estimators=5, min_child_samples=40, train_periods=60, holdout=8
+)
 
 
 def next_week(forecaster, history):
