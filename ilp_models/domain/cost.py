@@ -1,4 +1,4 @@
-"""What forecasts cost to make: seconds and memory, kept beside them and never part of what they are."""
+"""Cost of forecasts: seconds and memory. They are stored with the forecasts, but are not part of their recipe."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,18 +10,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds and memory of some fits and forecasts, as measured when they were made.
+    """Measured seconds and memory of some fits and forecasts.
 
     Parameters
     ----------
     fits, forecasts : int
-        How many of each.
+        Number of each.
     fit_seconds, fit_cpu_seconds : float
-        Spent in fits: by the clock, and by the processor in all threads of the process.
+        Time of the fits: wall-clock, and CPU in all threads of the process.
     forecast_seconds, forecast_cpu_seconds : float
-        Spent in forecasts and in the updates before them.
+        Time of the forecasts and the updates before them.
     peak_mb : float
-        Most resident memory above what the process held before, megabytes; NaN where it cannot be measured.
+        Peak resident memory above that before the fits, megabytes; NaN if it cannot be measured.
     """
 
     fits: int = 0
@@ -34,7 +34,7 @@ class Cost:
 
     @classmethod
     def total(cls, costs: Iterable[Optional["Cost"]]) -> Self | None:
-        """Return what several things cost together."""
+        """Return the summed cost, with the largest peak memory; None if any is unknown."""
         parts: Sequence[Cost | None] = list(costs)
         known = [asdict(part) for part in parts if part is not None]
         if len(known) < len(parts) or not known:
@@ -43,14 +43,14 @@ class Cost:
         return cls(**{**sums, "peak_mb": float(np.max([part["peak_mb"] for part in known]))})
 
     def to_dict(self) -> dict[str, float]:
-        """Return the cost as plain numbers."""
+        """Return the cost as a dict of numbers."""
         return asdict(self)
 
     def to_json(self) -> str:
-        """Return the text in which a cost is kept beside a forecast."""
+        """Return the cost as JSON, as stored with a forecast."""
         return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the cost that :meth:`to_json` wrote."""
+        """Read the cost from the JSON of `to_json`."""
         return cls(**json.loads(text))

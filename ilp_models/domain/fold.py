@@ -1,4 +1,4 @@
-"""One step of a replayed history."""
+"""Folds: the steps of a backtest."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Fold:
     periods : tuple of Period
         The periods to forecast, leads 1, 2, ...; the first starts at or after the cutoff.
     refit : bool
-        Whether the forecaster learns anew here or keeps what it learned and only sees the newer counts.
+        Whether the forecaster is refitted here, or only updated with the newer counts.
 
     Raises
     ------
@@ -33,5 +33,5 @@ class Fold:
     def __post_init__(self) -> None:
         """Refuse to forecast the past."""
         if not self.periods or self.periods[0].start_time < self.cutoff:
-            msg = f"A fold at {self.cutoff} must forecast periods that start at or after it."
+            msg = f"A fold at {self.cutoff} must have periods that start at or after its cutoff."
             raise InputError(msg)

@@ -1,4 +1,4 @@
-"""Forecasts: expected counts and quantiles for every crime type, cell and period asked for."""
+"""Risk forecasts: expected counts and quantiles for every crime type, cell and period."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class RiskForecast:
-    """Expected counts and quantiles made at a cutoff.
+    """Expected counts and quantiles, forecast at a cutoff.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ class RiskForecast:
     quantiles : DataArray
         Quantiles of the counts, dims (quantile, crime_type, cell, period), levels 0.05, 0.25, 0.5, 0.75, 0.95.
     dispersion : DataArray
-        Extra variance of the counts as a multiple of the squared mean, over any of the forecast's dimensions.
+        Extra variance of the counts as a multiple of the squared mean, with any of the dimensions of ``expected``.
     cutoff : Timestamp
-        What happened or was reported at or after this moment was unknown.
+        Moment of the forecast; later events and reports were unknown.
     forecaster : str, default ""
         Name under which the forecaster was configured.
     recipe : str, default ""
-        Fingerprint of the recipe that made it.
+        Fingerprint of its recipe.
 
     Raises
     ------
     InputError
-        If an expected count is NaN, infinite or negative; the first such unit is named.
+        If an expected count is NaN, infinite or negative; the message names the first unit.
     """
 
     expected: xr.DataArray
@@ -60,7 +60,7 @@ class RiskForecast:
     recipe: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse values that are no counts."""
+        """Refuse values that are not expected counts."""
         if self.expected.dims != DIMS or self.quantiles.dims != ("quantile", *DIMS):
             msg = f"A forecast has the dimensions {DIMS}, not {self.expected.dims}."
             raise InputError(msg)
@@ -76,26 +76,26 @@ class RiskForecast:
 
     @property
     def periods(self) -> pd.PeriodIndex:
-        """The periods forecast, in order."""
+        """The forecast periods, in order."""
         return pd.PeriodIndex(self.expected.indexes["period"])
 
     @classmethod
     def negative_binomial(cls, expected: xr.DataArray, dispersion: xr.DataArray, cutoff: pd.Timestamp) -> Self:
-        """Return a forecast whose quantiles follow from means and dispersions.
+        """Return a forecast with negative-binomial quantiles from means and dispersions.
 
         Parameters
         ----------
         expected : DataArray
             Expected counts, dims (crime_type, cell, period).
         dispersion : DataArray
-            One value a crime type, or over more of the dimensions.
+            One value per crime type, or with more of the dimensions.
         cutoff : Timestamp
             The moment of the forecast.
 
         Returns
         -------
         RiskForecast
-            With negative-binomial (or, where the dispersion is 0, Poisson) quantiles.
+            With negative-binomial quantiles; Poisson if the dispersion is 0.
         """
         spread = dispersion.broadcast_like(expected).transpose(*DIMS)
         finite = np.nan_to_num(expected.values, nan=0.0, posinf=0.0).clip(0)
@@ -104,7 +104,7 @@ class RiskForecast:
         return cls(expected, xr.DataArray(values, dims=("quantile", *DIMS), coords=coords), dispersion, cutoff)
 
     def named(self, forecaster: str, recipe: str) -> Self:
-        """Return the same forecast under a forecaster's name and a recipe's fingerprint.
+        """Return a copy with the forecaster's name and the recipe's fingerprint.
 
         Parameters
         ----------
@@ -126,12 +126,12 @@ class RiskForecast:
         Parameters
         ----------
         observed : ndarray, optional
-            What happened, shape of ``expected``; by default unknown, stored as null.
+            Recorded counts with the shape of ``expected``; by default unknown, stored as null.
 
         Returns
         -------
         DataFrame
-            One row a unit, the columns of ``COLUMNS``; counts in events per cell and period.
+            One row per unit with the columns of ``COLUMNS``; counts in events per cell and period.
         """
         types, cells, periods = self.expected.shape
         size = self.expected.size
@@ -160,7 +160,7 @@ class RiskForecast:
         return pd.DataFrame(columns)
 
     def digest(self) -> str:
-        """Return a SHA-256 over units, values and cutoff, the same for the same forecast.
+        """Return a SHA-256 of units, values and cutoff; equal forecasts have equal digests.
 
         Returns
         -------

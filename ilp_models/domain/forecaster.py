@@ -1,4 +1,4 @@
-"""The shape of every forecasting method."""
+"""The base class of all forecasting methods, in the scikit-learn idiom."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Self
@@ -22,19 +22,18 @@ Cube = npt.NDArray[np.floating[Any]]
 class Forecaster(BaseEstimator, ABC):
     """A method that learns from a history and forecasts the periods after its cutoff.
 
-    The scikit-learn idiom: ``__init__`` only stores its arguments, learned names end in an underscore,
-    ``get_params`` and ``clone`` work. No method receives data of the future: ``predict`` is given periods only.
-    A subclass writes ``_fit``, ``_predict`` and, where keeping what was learned is cheaper than learning
-    anew, ``_update``.
+    As in scikit-learn, ``__init__`` only stores its arguments, learned names end in an underscore, and ``get_params``
+    and ``clone`` work. No method receives data of the future: ``predict`` only gets periods. A subclass writes
+    ``_fit`` and ``_predict``, and ``_update`` if an update is cheaper than a refit.
     """
 
     history_: History
 
     @property
     def share_column(self) -> Column | None:
-        """What alone the share of a cell in its city follows, in words: it explains a method without design matrix.
+        """The feature that drives each cell's share of the city total, for methods without design matrix.
 
-        None unless a method says so: an explanation that left out what was looked at would hide it from the audit.
+        None by default: the audit must not miss a feature that the explanation leaves out.
         """
         return None
 
@@ -47,7 +46,7 @@ class Forecaster(BaseEstimator, ABC):
         return self
 
     def fit(self, history: History) -> Self:
-        """Return the forecaster, having learned from a history.
+        """Fit the forecaster to a history and return it.
 
         Parameters
         ----------
@@ -57,7 +56,7 @@ class Forecaster(BaseEstimator, ABC):
         Returns
         -------
         Forecaster
-            Itself.
+            The same object.
 
         Raises
         ------
@@ -65,11 +64,11 @@ class Forecaster(BaseEstimator, ABC):
             If the method cannot run on these data.
         """
         self._fit(history)
-        self.history_ = history  # last, so that one that could not learn counts as not fitted
+        self.history_ = history  # last, so that a failed fit counts as not fitted
         return self
 
     def update(self, history: History) -> Self:
-        """Return the forecaster with newer counts in view and what it learned kept.
+        """Read newer counts without a refit, and return the forecaster.
 
         Parameters
         ----------
@@ -79,21 +78,23 @@ class Forecaster(BaseEstimator, ABC):
         Returns
         -------
         Forecaster
-            Itself.
+            The same object.
 
         Raises
         ------
         NotFittedError
             If it was not fitted before.
         InputError
-            If the history is older than the one seen last, or of other cells.
+            If the history is older than the last one, or has other cells.
         """
         self._check_fitted()
         if not history.grid.cells.equals(self.history_.grid.cells):
-            msg = "Cannot update on other cells than those learned on. Fit anew."
+            msg = "The history has other cells than the fit. Call fit to learn on these cells."
             raise InputError(msg)
         if history.cutoff < self.history_.cutoff:
-            msg = f"Cannot update to {history.cutoff}: {self.history_.cutoff} was seen already. Fit anew."
+            msg = (
+                f"Cannot update to {history.cutoff}, because {self.history_.cutoff} was seen already. Call fit instead."
+            )
             raise InputError(msg)
         self.history_ = history
         self._update(history)
@@ -105,19 +106,19 @@ class Forecaster(BaseEstimator, ABC):
         Parameters
         ----------
         periods : PeriodIndex
-            Consecutive periods of the history's calendar that start at or after the cutoff.
+            Consecutive periods of the history's calendar, starting at or after the cutoff.
 
         Returns
         -------
         RiskForecast
-            Expected counts and quantiles for every crime type and cell.
+            Expected counts and quantiles of every crime type, cell and period.
 
         Raises
         ------
         NotFittedError
             If it was not fitted before.
         InputError
-            If a period starts before the cutoff, or is of another length than the history's.
+            If a period starts before the cutoff, or has another length than those of the history.
         """
         self._check_fitted()
         history = self.history_
@@ -133,7 +134,7 @@ class Forecaster(BaseEstimator, ABC):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "history_"):
-            msg = f"{type(self).__name__} has not seen a history; call fit first."
+            msg = f"{type(self).__name__} is not fitted; call fit first."
             raise NotFittedError(msg)
 
     @abstractmethod
@@ -141,12 +142,12 @@ class Forecaster(BaseEstimator, ABC):
         """Learn from a history."""
 
     def _update(self, history: History) -> None:
-        """Take newer counts in; by default by learning anew."""
+        """Read newer counts; by default refit."""
         self._fit(history)
 
     @abstractmethod
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
         """Return expected counts (types, cells, periods) and dispersions (types[, cells[, periods]]).
 
-        ``steps`` counts each period from the last settled one: 1 is the period right after it.
+        ``steps`` has the distance of each period from the last settled one: 1 is the period right after it.
         """

@@ -1,4 +1,4 @@
-"""A forecaster that breaks: it could not run, and is told where and by what."""
+"""Conversion of unexpected exceptions of a forecaster to `NotRunError`."""
 
 import os
 import traceback
@@ -9,25 +9,25 @@ from typing import Final
 
 from ilp_models.domain.errors import IlpError, NotRunError
 
-DEBUG: Final = "ILP_DEBUG"  # an environment variable, so that worker processes know of it
+DEBUG: Final = "ILP_DEBUG"  # an environment variable, so that worker processes inherit it
 
 
 @contextmanager
 def convert_errors(cutoff: datetime) -> Iterator[None]:
-    """Turn whatever a forecaster breaks by into an error that lets the others go on."""
+    """Convert unexpected exceptions to NotRunError so that the other models continue."""
     try:
         yield
-    except (IlpError, MemoryError):  # these say what they are
+    except (IlpError, MemoryError):
         raise
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        said = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        msg = f"failed at cutoff {cutoff.date()}: {said} (--debug shows the trace)"
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        msg = f"failed at cutoff {cutoff.date()}: {reason} (--debug shows the trace)"
         raise NotRunError(msg) from error
 
 
 def trace_of(error: NotRunError) -> str:
-    """Return the trace of what a forecaster broke by."""
+    """Return the traceback of the unexpected exception, empty for a known error."""
     cause = error.__cause__
     return "" if cause is None or isinstance(cause, IlpError) else "".join(traceback.format_exception(cause))

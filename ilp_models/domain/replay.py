@@ -1,4 +1,4 @@
-"""Stored forecasts beside what then happened: the only thing that is ever scored or audited."""
+"""Stored forecasts with the recorded counts: what scores and audits are computed from."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ from ilp_models.domain.terms import ReplayTerms
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """One forecaster's forecasts at one lead over consecutive test periods, and the counts observed.
+    """Forecasts of one forecaster at one lead over consecutive test periods, with the recorded counts.
 
     Parameters
     ----------
     forecaster : str
         Name under which the forecaster was configured.
     recipe : str
-        Fingerprint of the recipe that made the forecasts.
+        Fingerprint of the recipe of the forecasts.
     lead : int
         Periods ahead of the cutoff, 1 for the next period.
     expected : DataArray
@@ -31,11 +31,11 @@ class Replay:
     dispersion : DataArray
         Extra variance as a multiple of the squared mean, dims (crime_type, period) or those of ``expected``.
     observed : DataArray
-        Events that happened, dims of ``expected``.
+        Recorded events, dims of ``expected``.
     cost : Cost, optional
-        What the forecasts of all leads together cost to make; None where it was not kept.
-    terms : Terms, optional
-        What the forecaster could learn from; None where it was not kept.
+        Seconds and memory of the forecasts of all leads together; None if unknown.
+    terms : ReplayTerms, optional
+        Reporting delay and refit interval; None if unknown.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class Replay:
     terms: ReplayTerms | None = None
 
     def __post_init__(self) -> None:
-        """Refuse to pair forecasts with counts of other units."""
+        """Refuse forecasts and counts of different units."""
         if self.expected.dims != DIMS or self.observed.dims != DIMS:
             msg = f"A replay has the dimensions {DIMS}."
             raise InputError(msg)
@@ -65,7 +65,7 @@ class Replay:
 
     @property
     def delay(self) -> int:
-        """The periods before each cutoff that were not known; 0 where that was not kept."""
+        """The unknown periods before each cutoff; 0 if not stored."""
         return 0 if self.terms is None else self.terms.delay
 
     @property
@@ -79,18 +79,18 @@ class Replay:
         return tuple(str(name) for name in self.expected.indexes["crime_type"])
 
     def difference(self, other: "Replay") -> str:
-        """Return in which crime types, cells, periods or counts two replays of one lead differ, and how.
+        """Describe how the crime types, cells, periods or counts of two replays of one lead differ.
 
         Parameters
         ----------
         other : Replay
-            What to compare it with.
+            The replay to compare with.
 
         Returns
         -------
         str
-            Such as ``differ in their cells: 12 and 13, 12 of them in both; first c12 of ewma alone``; empty where
-            they are of the same units and counts.
+            Such as ``differ in their cells: 12 and 13, 12 of them in both; first c12 of ewma alone``; empty if
+            units and counts are equal.
         """
         for dim in DIMS:
             mine, theirs = self.expected.indexes[dim], other.expected.indexes[dim]
@@ -105,7 +105,7 @@ class Replay:
         return f"differ in their counts of {len(unlike):,} units: first {counts[0]} and {counts[1]} at {unit}"
 
     def _unlike(self, other: "Replay", mine: pd.Index, theirs: pd.Index) -> str:
-        """Return how two lists of labels differ: their lengths, what is common, and the first that one lacks."""
+        """Describe how two lists of labels differ: lengths, common labels, and the first one that is missing."""
         sizes = f"{len(mine):,} and {len(theirs):,}, {len(mine.intersection(theirs)):,} of them in both"
         for one, own, others in ((self, mine, theirs), (other, theirs, mine)):
             alone = own[~own.isin(others)]

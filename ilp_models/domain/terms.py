@@ -1,4 +1,4 @@
-"""What a stored forecast could learn from: how old the newest counts were, and how often its method learned anew."""
+"""Conditions of a backtest: the age of the newest known counts and the refit interval."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class ReplayTerms:
-    """What a forecaster could learn from in a backtest; scores on other terms are no comparison of methods.
+    """Conditions of a backtest; scores under different conditions do not compare methods.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ class ReplayTerms:
         Periods before the cutoff that had not settled by then: the first forecast is ``1 + delay`` periods from the
         last known one.
     refit_every : int or None, default None
-        Cutoffs between two fits; None where it was not kept.
+        Cutoffs between two fits; None if unknown.
     """
 
     delay: int
@@ -24,7 +24,7 @@ class ReplayTerms:
 
     @classmethod
     def joint(cls, terms: Iterable["ReplayTerms | None"]) -> "ReplayTerms | None":
-        """Return the terms of several forecasts of one recipe."""
+        """Return the common terms of several forecasts of one recipe; None if any is unknown."""
         parts: Sequence[ReplayTerms | None] = list(terms)
         known = [part for part in parts if part is not None]
         if len(known) < len(parts) or not known:
@@ -32,10 +32,10 @@ class ReplayTerms:
         return max(known, key=lambda one: one.delay)
 
     def to_json(self) -> str:
-        """Return the text in which terms are kept beside a forecast."""
+        """Return the terms as JSON, as stored with a forecast."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Return the terms that :meth:`to_json` wrote."""
+        """Read the terms from the JSON of `to_json`."""
         return cls(**json.loads(text))
