@@ -30,7 +30,7 @@ from ilp_models.audit.register.approvals import approve, record_decision
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
-from ilp_models.domain.checks import demanded
+from ilp_models.domain.checks import required_keys
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.features import Column
@@ -45,7 +45,7 @@ MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTA
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 GOVERNANCE = Governance(
     **dict.fromkeys(("purpose", "legal_basis", "owner", "complaints"), "an experiment"),
-    **{"level": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
+    **{"tier": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
     **dict.fromkeys(("review_date", "retention_until"), "2099-12-31"),
 )
 TESTED = 52
@@ -70,10 +70,8 @@ class Outcome:
     def alone(self, *checks: str) -> Decision:
         """Return what the gate would decide if every other demand were met."""
         kept = [one for one in self.report.findings if one.check in checks]
-        keys = demanded(self.report.crime_types, self.report.groups)
-        others = [
-            Finding(key[0], key[0], State.PASS, "", 0, 0, 0, HOLDS, *key[1:]) for name in keys for key in keys[name]
-        ]
+        keys = required_keys(self.report.crime_types, self.report.groups)
+        others = [Finding(key[0], State.PASS, 0, 0, 0, HOLDS, *key[1:]) for name in keys for key in keys[name]]
         met = tuple(one for one in others if one.check not in checks)
         return decide(replace(self.report, findings=(*kept, *met)), self.forecast, NOW)
 
@@ -183,8 +181,8 @@ def numbers_of(
     audit: Audit, subject: AuditInput, report: AuditReport
 ) -> dict[tuple[str, str], tuple[float, float, float]]:
     """Return estimates and intervals by measure and group; those that no finding holds have no interval."""
-    numbers = {(one.check, one.group): (one.estimate, one.low, one.high) for one in report.findings}
-    evidence, nan = audit.evidence(subject), float("nan")
+    numbers = {(one.check, one.group): (one.value, one.low, one.high) for one in report.findings}
+    evidence, nan = audit.context(subject), float("nan")
     (people,) = evidence.residents
     for name, replay in (("deviance", subject.replay), ("deviance of the baseline", subject.baseline)):
         numbers[name, ""] = (float(evidence.deviance_of(replay).mean()), nan, nan)
@@ -230,7 +228,7 @@ def against(outcomes: dict[str, Outcome]) -> pd.DataFrame:
         | {"state": one.state.value, "limit": one.limit.words()}
         for name, outcome in outcomes.items()
         for one in outcome.report.findings
-        if one.required and one.limit is not None and np.isfinite(one.estimate) and not one.holds
+        if one.required and one.limit is not None and np.isfinite(one.value) and not one.holds
     ]
     return pd.DataFrame(rows)
 
@@ -269,8 +267,8 @@ def gate_table(outcomes: dict[str, Outcome]) -> list[str]:
             found = [one for one in outcome.report.findings if one.check == check]
             tally = Counter(one.state.value for one in found)
             counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.items()))
-            one = max(found, key=lambda one: (one.state is State.FAIL, abs(one.estimate - one.limit.neutral)))
-            number = f"{one.group + ' ' if one.group else ''}{one.estimate:.3f} [{one.low:.3f}, {one.high:.3f}]"
+            one = max(found, key=lambda one: (one.state is State.FAIL, abs(one.value - one.limit.neutral)))
+            number = f"{one.group + ' ' if one.group else ''}{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
             lone = outcome.alone(check)
             allowed = "not needed" if lone.admitted else "refused" if refusal(lone) else "a reviewer may sign"
             stated = "fail" if check in outcome.case.must_fail else "-"
@@ -280,7 +278,7 @@ def gate_table(outcomes: dict[str, Outcome]) -> list[str]:
 
 def speaking(findings: Sequence[Finding]) -> list[str]:
     """Return the demanded checks that were measured and do not pass, in order."""
-    bad = (one for one in findings if one.required and one.limit and np.isfinite(one.estimate) and not one.holds)
+    bad = (one for one in findings if one.required and one.limit and np.isfinite(one.value) and not one.holds)
     return list(dict.fromkeys(one.check for one in bad))
 
 

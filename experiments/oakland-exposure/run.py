@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.audit.residents import Residents
 from ilp_models.stats.bootstrap import Bootstrap

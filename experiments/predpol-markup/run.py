@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.residents import Residents
 
 FOLDER = Path(__file__).resolve().parent

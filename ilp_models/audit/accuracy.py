@@ -1,76 +1,78 @@
-"""Checks of accuracy and level: skill against the baseline, sums, calibration."""
+"""Checks of accuracy: skill against the baseline, expected to recorded ratio, calibration."""
 
 import numpy as np
 import numpy.typing as npt
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.errors import IlpError
-from ilp_models.domain.finding import ALL, Finding
+from ilp_models.domain.finding import ALL, Finding, Shortfall
 from ilp_models.stats.bootstrap import Estimate
 from ilp_models.stats.calibration import calibration_line
 
 Floats = npt.NDArray[np.float64]
 
 
-def check_baseline(evidence: CheckContext) -> list[Finding]:
-    """Return whether the forecaster beats the baseline, in Poisson deviance and in PAI on the flagged land."""
-    periods, least = len(evidence.replay.periods), evidence.minimum.periods
-    thin = f"{periods} test periods of the {least} asked for" if periods < least else ""
-    loss = evidence.resampling.ratio(*(_pooled(evidence.deviance_of(r)) for r in (evidence.replay, evidence.baseline)))
+def check_baseline(context: CheckContext) -> list[Finding]:
+    """Return the skill in Poisson deviance and the PAI ratio on flagged land, both against the baseline."""
+    periods, needed, name = len(context.replay.periods), context.minimum.periods, context.baseline.forecaster
+    shortfall = (Shortfall("test periods", periods, needed),) if periods < needed else ()
+    loss = context.resampling.ratio(*(_pooled(context.deviance_of(r)) for r in (context.replay, context.baseline)))
     skill = Estimate(1 - loss.value, 1 - loss.high, 1 - loss.low)
-    hits = (_pooled(evidence.flags_of(r) * evidence.observed) for r in (evidence.replay, evidence.baseline))
-    name = evidence.baseline.forecaster
-    beaten = f"Improve the forecaster, or use another: it must beat {name}."
-    advice = "Test more periods." if thin else beaten
+    hits = (_pooled(context.flags_of(r) * context.observed) for r in (context.replay, context.baseline))
+    captured = context.resampling.ratio(*hits)
+    advice = "Test more periods." if shortfall else f"Improve the forecaster or use another: it must beat {name}."
     return [
-        *_by_type(evidence, "deviance_skill", f"skill in deviance against {name}", skill, thin=thin, advice=advice),
-        *_by_type(
-            evidence,
-            "pai_ratio",
-            f"PAI on {evidence.share:.0%} of the land over that of {name}",
-            evidence.resampling.ratio(*hits),
-            thin=thin,
-            advice=advice,
-        ),
+        *_by_type(context, "deviance_skill", skill, shortfall, advice),
+        *_by_type(context, "pai_ratio", captured, shortfall, advice),
     ]
 
 
-def check_sums(evidence: CheckContext) -> list[Finding]:
-    """Return whether as many events happened as were expected."""
-    expected = _pooled(np.asarray(evidence.replay.expected.values, dtype=float))
-    ratio = evidence.resampling.ratio(expected, _pooled(evidence.observed))
-    advice = "Look for a break in level or in recording practice, and refit."
-    return _by_type(evidence, "sum_ratio", "expected over recorded events", ratio, advice=advice)
+def check_sums(context: CheckContext) -> list[Finding]:
+    """Return the ratio of expected to recorded events."""
+    expected = _pooled(np.asarray(context.replay.expected.values, dtype=float))
+    return _by_type(context, "sum_ratio", context.resampling.ratio(expected, _pooled(context.observed)))
 
 
-def check_calibration(evidence: CheckContext) -> list[Finding]:
-    """Return whether high and low forecasts mean what they say."""
-    expected = np.asarray(evidence.replay.expected.values, dtype=float)
-    advice = "Below 1, high forecasts are too high: smooth more; above 1, they are too low: smooth less."
+def check_calibration(context: CheckContext) -> list[Finding]:
+    """Return the slope and intercept of the Poisson calibration regression."""
+    expected = np.asarray(context.replay.expected.values, dtype=float)
     findings = []
-    for index, name in enumerate(evidence.scopes):
+    for index, name in enumerate(context.scopes):
         part = slice(None) if name == ALL else slice(index, index + 1)
-        thin, numbers = "", np.full((2, 3), np.nan)
+        shortfall, numbers = "", np.full((2, 3), np.nan)
         try:
-            line = calibration_line(evidence.observed[part], expected[part], floor=evidence.floor)
+            line = calibration_line(context.observed[part], expected[part], floor=context.floor)
             numbers[:, 0] = line.slope, line.intercept
-            numbers[:, 1:] = line.intervals(evidence.resampling)
+            numbers[:, 1:] = line.intervals(context.resampling)
         except IlpError as error:
-            thin = str(error).rstrip(".")
-        events = float(evidence.observed[part].sum())
-        for check, row in zip(("calibration_slope", "calibration_intercept"), numbers.tolist(), strict=True):
-            title = check.replace("_", " ")
-            where = {"crime_type": name, "evidence": events, "thin": thin, "advice": advice}
-            findings.append(evidence.judged(check, title, (row[0], row[1], row[2]), **where))
+            shortfall = str(error).rstrip(".")
+        events = float(context.observed[part].sum())
+        findings += [
+            context.finding(check, (row[0], row[1], row[2]), crime_type=name, evidence=events, shortfall=shortfall)
+            for check, row in zip(("calibration_slope", "calibration_intercept"), numbers.tolist(), strict=True)
+        ]
     return findings
 
 
-def _by_type(evidence: CheckContext, check: str, title: str, estimate: Estimate, **words: str) -> list[Finding]:
-    events = _pooled(evidence.observed).sum(axis=0)
+def _by_type(
+    context: CheckContext,
+    check: str,
+    estimate: Estimate,
+    shortfall: tuple[Shortfall, ...] = (),
+    advice: str | None = None,
+) -> list[Finding]:
+    events = _pooled(context.observed).sum(axis=0)
     rows = np.stack([estimate.value, estimate.low, estimate.high], axis=1).tolist()
     return [
-        evidence.judged(check, title, (row[0], row[1], row[2]), crime_type=name, evidence=float(count), **words)
-        for name, row, count in zip(evidence.scopes, rows, events, strict=True)
+        context.finding(
+            check,
+            (row[0], row[1], row[2]),
+            crime_type=name,
+            evidence=float(count),
+            shortfall=shortfall,
+            advice=advice,
+        )
+        for name, row, count in zip(context.scopes, rows, events, strict=True)
     ]
 
 

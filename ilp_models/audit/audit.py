@@ -1,89 +1,92 @@
-"""The audit of one forecaster: every check, its findings, and nothing that can skip one."""
+"""The audit of one forecaster: settings, the checks of the catalogue, and the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pkgutil import resolve_name
 from typing import Any, Final, Self
 
-from ilp_models.audit import defaults as usual
 from ilp_models.audit.audit_input import AuditInput
-from ilp_models.audit.check_context import CheckContext, MinEvidence
-from ilp_models.audit.checks import CheckOptions, crashed, findings_of
+from ilp_models.audit.check_context import CheckContext, CheckOptions, MinEvidence
+from ilp_models.audit.defaults import FAMILIES, REFUSED, changed_settings
 from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.header import header_of
-from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT
 from ilp_models.audit.sensitivity.rates import ReportingRates
-from ilp_models.domain.audit import AuditReport, Finding, Limit
-from ilp_models.domain.checks import REQUIRED
+from ilp_models.domain.audit import AuditReport, Finding, Limit, State
+from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance
 from ilp_models.stats.bootstrap import Bootstrap
 
-CONFIGURED: Final = frozenset(usual.LIMITS)
 _DEPRIVED: Final = ("dimension", "group")
-_DAYS: Final = 366  # a decision is on one forecast, and needs another look each year at the least
-_BUILT: Final = ("_target_", "groups", "reporting_rates")  # what a subject holds already
+_MAX_VALID_DAYS: Final = 366  # a decision is on one forecast
+_NOT_STORED: Final = ("_target_", "groups", "reporting_rates")  # an AuditInput has what was read with these
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What is measured of a forecaster before anyone may act on it, and the limits it is held against.
+    """What is measured of a forecaster before anyone may act on it, and the limits of each check.
 
     Parameters
     ----------
     limits : mapping of str to mapping, optional
-        For each check the bounds of :class:`ilp_models.domain.finding.Limit`; the checks of ``CONFIGURED``, no more
-        and no fewer. A check that the gate demands needs a bound.
+        Bounds of each check, as in :class:`ilp_models.domain.check_definition.Limit`. All checks of
+        ``ilp_models.domain.checks.DEFAULT_LIMITS`` must be named, and no others. A required check needs a bound.
     families : sequence of str, optional
         Feature families that a model may use.
     refused : sequence of str, optional
-        Words that no column may carry.
+        Words that no column may be named after.
     groups : GroupTable
-        Residents by area and group; a table without a path or a source is none, and the gate withholds.
+        Residents by area and group. Without a path or a source there are no groups, and the gate withholds.
     baseline : str, default "moving_average"
         Name of the forecaster to beat.
     share : float, default 0.05
         Share of the active land that is flagged in each period, for each crime type.
     unit : str, default "count"
-        What cells are ranked by: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
+        Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
-        What the share is one of: ``land``, or ``cells`` where every cell counts alike.
+        ``land``, or ``cells`` where every cell counts the same.
     harm : mapping of str to float, optional
-        Harm of one event of each crime type, for the unit ``harm``.
+        Harm of one event of each crime type, for ``harm``.
     minimum : mapping, optional
-        The least evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.check_context.MinEvidence`.
+        Minimum evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.check_context.MinEvidence`.
     block, draws, level, seed : int, int, float, int
         Resampling of periods; see :class:`ilp_models.stats.bootstrap.Bootstrap`.
     floor : float, default 0.005
-        Smaller forecasts are read as this many events where logarithms are taken.
+        Smaller forecasts are read as this many events in logarithms.
     valid_days : float, default 8
-        Days until a decision expires; earlier where ``governance`` sets an earlier date.
+        Days until a decision expires; earlier if ``governance`` has an earlier date.
     governance : Governance
-        Who answers for the use of the forecast, and until when; an empty field withholds.
+        Who answers for the use of the forecast, and until when. An empty field withholds.
     feedback : Feedback
-        How records that follow the forecaster's own maps are simulated.
+        Simulation of records that follow the forecaster's own maps.
     reporting_rates : ReportingRates
-        How many events are reported where; a band of assumed rates without a table.
+        Share of events reported, by area. Without a table a range of rates is assumed.
     deprived : sequence of str, optional
-        Dimension and group whose places are taken to report less; every group in turn by default.
+        Dimension and group whose areas are assumed to report less; every group in turn by default.
     enforcement_types : sequence of str, optional
-        Kinds of crime types that depend on where police look, and are not forecast for allocation.
+        Kinds of crime types that are recorded where police patrol. They must not be forecast for allocation.
     definitions : mapping, optional
-        Other definitions of the groups to be tried in the report, by name: for each dimension the groups that become
-        one, by its name. They decide on nothing.
+        Other groupings to try in the report, by name: for each dimension, the groups that are merged, by the new name.
+        They do not affect the decision.
 
     Raises
     ------
     InputError
         If a setting is out of its range, or a limit is missing or unknown.
+
+    Examples
+    --------
+    >>> Audit(share=0.1).limits["coverage_ratio"]["fail_below"]
+    0.8
     """
 
-    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: usual.LIMITS)
-    families: Sequence[str] = usual.FAMILIES
-    refused: Sequence[str] = usual.REFUSED
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: DEFAULT_LIMITS)
+    families: Sequence[str] = FAMILIES
+    refused: Sequence[str] = REFUSED
     groups: GroupTable = field(default_factory=GroupTable)
     baseline: str = "moving_average"
     share: float = 0.05
@@ -106,24 +109,11 @@ class Audit:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the audit that some settings make, without a group table.
+        """Return the audit of stored settings, as in ``configs/audit/default.yaml``.
 
-        Parameters
-        ----------
-        settings : mapping
-            Plain settings, as in ``configs/audit/default.yaml``; what builds parts is left out.
-
-        Returns
-        -------
-        Audit
-            For a subject whose residents are known.
-
-        Raises
-        ------
-        InputError
-            If a setting is unknown or out of its range.
+        Group table and reporting rates are left out: the stored audit input has what was read from them.
         """
-        plain = {name: value for name, value in settings.items() if name not in _BUILT}
+        plain = {name: value for name, value in settings.items() if name not in _NOT_STORED}
         parts = {"governance": Governance, "feedback": Feedback}
         try:
             for name, part in parts.items():
@@ -131,30 +121,29 @@ class Audit:
                 plain[name] = part(**own)
             return cls(**plain)
         except (AttributeError, TypeError) as error:
-            msg = (
-                f"The audit was made with settings that this version does not know ({error}); use the version it names."
-            )
+            msg = f"The stored audit has settings that this version does not know ({error}). Use the version it names."
             raise InputError(msg) from error
 
     def __post_init__(self) -> None:
         """Refuse settings that would weaken the audit by mistake."""
-        odd = sorted(CONFIGURED.symmetric_difference(self.limits or {}))
+        odd = sorted(set(DEFAULT_LIMITS).symmetric_difference(self.limits or {}))
         if odd:
-            msg = f"audit.limits must name {sorted(CONFIGURED)}; missing or unknown: {odd}."
+            msg = f"audit.limits must name {sorted(DEFAULT_LIMITS)}; missing or unknown: {odd}."
             raise InputError(msg)
         for part in ("governance", "feedback", "reporting_rates", "groups"):
             if getattr(self, part) is None:
-                msg = f"audit.{part}=null leaves out a part of the audit; leave its settings as they are, or set them."
+                msg = f"audit.{part}=null removes a part of the audit. Leave its defaults, or set its fields."
                 raise InputError(msg)
         if self.deprived is not None and (isinstance(self.deprived, str) or len(self.deprived) != len(_DEPRIVED)):
-            msg = f"audit.deprived={self.deprived} must name a dimension and a group of it, such as [income,low]."
+            msg = f"audit.deprived={self.deprived} must be a dimension and a group, such as [income,low]."
             raise InputError(msg)
         units = (*UNITS, *([HARM] if self.harm else []))
         known = self.unit in units and self.share_of in SHARES_OF
-        if not known or not 0 < self.share < 1 or not 0 < self.floor < 1 or not 0 < self.valid_days <= _DAYS:
+        in_range = 0 < self.share < 1 and 0 < self.floor < 1 and 0 < self.valid_days <= _MAX_VALID_DAYS
+        if not known or not in_range:
             msg = (
                 f"audit needs 0 < share < 1, unit in {units} (or {HARM} with audit.harm), share_of in {SHARES_OF}, "
-                f"0 < floor < 1 and 0 < valid_days <= {_DAYS}, not share={self.share}, unit={self.unit}, "
+                f"0 < floor < 1 and 0 < valid_days <= {_MAX_VALID_DAYS}, not share={self.share}, unit={self.unit}, "
                 f"share_of={self.share_of}, floor={self.floor}, valid_days={self.valid_days}."
             )
             raise InputError(msg)
@@ -164,75 +153,36 @@ class Audit:
             msg = f"audit.limits or audit.minimum has an unknown setting ({error}); see docs/audit.md."
             raise InputError(msg) from error
         self._resampling()
-        boundless = [check for check, limit in self._limits().items() if check in REQUIRED and not limit.words()]
-        if boundless:
-            msg = f"audit.limits.{boundless[0]} has no bound, so nothing could fail; give one, such as fail_below."
+        unbounded = [check for check, limit in self._limits().items() if check in REQUIRED and not limit.bounded]
+        if unbounded:
+            msg = f"audit.limits.{unbounded[0]} has no bound, so every value would pass. Give one, such as fail_below."
             raise InputError(msg)
 
     def run(self, subject: AuditInput, now: datetime | None = None) -> AuditReport:
-        """Return what every check found.
+        """Return the findings of every check of the catalogue, as the gate decides on them.
 
-        A check that crashes becomes a finding in state ``insufficient`` with the error as its reason.
-
-        Parameters
-        ----------
-        subject : Subject
-            Replays, cells and explanation of one forecaster.
-        now : datetime, optional
-            The moment at which the dates of ``governance`` must lie ahead; by default the present.
-
-        Returns
-        -------
-        AuditReport
-            Findings in the order of the checks.
-
-        Raises
-        ------
-        InputError
-            If the replays and the grid are not of the same units, or the baseline is not the configured one.
+        A check that crashes gives findings in state ``insufficient`` with the error. The dates of ``governance`` must
+        lie after ``now``, by default the present.
         """
-        residents, table, problem = self._residents(subject)
-        evidence = self.evidence(subject)
-        questions = CheckOptions(
-            families=self.families,
-            refused=self.refused,
-            enforcement_types=self.enforcement_types,
-            deprived=None if self.deprived is None else (self.deprived[0], self.deprived[1]),
-            governance=self.governance,
-            now=now or datetime.now(UTC),
-        )
+        subject = self.with_residents(subject)
+        context = self.context(subject, now)
         return AuditReport(
-            findings=tuple(findings_of(questions, subject, evidence, problem)),
+            findings=tuple(_findings(context)),
             forecaster=subject.replay.forecaster,
             recipe=subject.replay.recipe,
-            crime_types=evidence.scopes,
-            groups=tuple((one.dimension, group) for one in residents for group in one.groups),
-            header=header_of(evidence, self.feedback, self.governance) | {"data": subject.data, "group_table": table},
-            changed=tuple(usual.changes(self._settings(), Audit()._settings())),
+            crime_types=context.scopes,
+            groups=tuple((one.dimension, group) for one in context.residents for group in one.groups),
+            header=self._header(context, subject),
+            changed=(*changed_settings(self._settings(), Audit()._settings()), *subject.settings_changed),
         )
 
-    def evidence(self, subject: AuditInput) -> CheckContext:
-        """Return what the checks work on.
-
-        Parameters
-        ----------
-        subject : Subject
-            Replays, cells and explanation of one forecaster.
-
-        Returns
-        -------
-        Evidence
-            Without residents where no group table can be read.
-
-        Raises
-        ------
-        InputError
-            If the replays and the grid are not of the same units, or the baseline is not the configured one.
-        """
+    def context(self, subject: AuditInput, now: datetime | None = None) -> CheckContext:
+        """Return what the checks read; without residents if the group table cannot be read."""
         if subject.baseline.forecaster != self.baseline:
             other = subject.baseline.forecaster
-            msg = f"The audit compares with {self.baseline!r}, not with {other!r}; replay the former."
+            msg = f"The audit compares with {self.baseline!r}, and {other!r} was given. Backtest {self.baseline!r}."
             raise InputError(msg)
+        subject = self.with_residents(subject)
         return CheckContext(
             replay=subject.replay,
             baseline=subject.baseline,
@@ -245,34 +195,65 @@ class Audit:
             share=self.share,
             unit=self.unit,
             floor=self.floor,
-            residents=self._residents(subject)[0],
+            residents=subject.residents or (),
             harm=self.harm or {},
             share_of=self.share_of,
+            options=CheckOptions(
+                families=self.families,
+                refused=self.refused,
+                enforcement_types=self.enforcement_types,
+                deprived=None if self.deprived is None else (self.deprived[0], self.deprived[1]),
+                governance=self.governance,
+                now=now or datetime.now(UTC),
+                trained=subject.trained,
+                reporting_rates=subject.reporting_rates,
+                feedback=subject.feedback,
+                no_feedback=subject.no_feedback,
+                no_groups=subject.no_groups,
+            ),
         )
 
     def with_residents(self, subject: AuditInput) -> AuditInput:
-        """Return a subject with the residents that this audit's group table knows on its cells.
+        """Return an audit input with the residents of its cells, or with the reason why they are unknown.
 
-        Parameters
-        ----------
-        subject : Subject
-            Replays, cells and explanation.
-
-        Returns
-        -------
-        Subject
-            Unchanged where no table can be read; the audit itself then says why.
+        It then also names the settings of group table and reporting rates that differ from the defaults. An input that
+        has residents already keeps them.
         """
-        residents, table, problem = self._residents(subject)
-        return subject if problem else replace(subject, residents=residents, group_table=table)
-
-    def _residents(self, subject: AuditInput) -> tuple[tuple[Residents, ...], str, Finding | None]:
-        if subject.residents is not None:
-            return subject.residents, subject.group_table, None
+        changed = changed_settings(self._read_settings(), Audit()._read_settings())
+        subject = replace(subject, settings_changed=tuple(dict.fromkeys((*subject.settings_changed, *changed))))
+        if subject.residents is not None or subject.no_groups:
+            return subject
         try:
-            return self.groups.to_cells(subject.grid), self.groups.digest(), None
-        except Exception as error:  # any failure to know the groups must reach the gate as a finding
-            return (), "", crashed("group_table", error)
+            residents, digest = self.groups.to_cells(subject.grid), self.groups.digest()
+        except Exception as error:  # the gate must see every failure to read the groups as a finding
+            return replace(subject, no_groups=_error_text(error))
+        return replace(subject, residents=residents, group_table=digest, no_groups="")
+
+    def _header(self, context: CheckContext, subject: AuditInput) -> dict[str, Any]:
+        """Return how the audit measured, as plain values that the decision binds."""
+        starts = context.replay.periods.start_time
+        return {
+            "baseline": context.baseline.forecaster,
+            "baseline_recipe": context.baseline.recipe,
+            "unit": context.unit,
+            "share": context.share,
+            "share_of": context.share_of,
+            "harm": dict(context.harm),
+            "lead": context.replay.lead,
+            "first_period": starts[0].isoformat(),
+            "last_period": starts[-1].isoformat(),
+            "periods": len(starts),
+            "grid": context.grid.digest(),
+            "minimum": asdict(context.minimum),
+            "resampling": asdict(context.resampling),
+            "floor": context.floor,
+            "feedback": asdict(self.feedback),
+            "governance": self.governance.to_dict(),
+            "data": subject.data,
+            "group_table": subject.group_table,
+            "places": subject.places,
+            "decision_code": subject.decision_code,
+        }
 
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
@@ -281,18 +262,47 @@ class Audit:
         return MinEvidence(**self.minimum)  # type: ignore[arg-type]
 
     def _settings(self) -> dict[str, Any]:
-        """Return what decides on states, for a comparison with the usual audit."""
+        """Return the settings that states depend on, to compare them with the defaults."""
         names = [*("families", "refused", "enforcement_types", "deprived", "baseline", "share", "unit", "share_of")]
         names += ["block", "draws", "level", "seed", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "minimum": asdict(self._minimum()),
-            "groups": {name: getattr(self.groups, name) for name in ("tolerance", "unmatched", "outside")},
-            # what is known of a city's reports and patrols is asked for, and no change of the audit
+            # facts about the city, such as its reporting rate, have no default and are not a change of the audit
             "feedback": asdict(replace(self.feedback, reporting=None, exploration=0.0)),
-            "reporting_rates": asdict(self.reporting_rates),
             **{name: getattr(self, name) for name in names},
+        }
+
+    def _read_settings(self) -> dict[str, Any]:
+        """Return the settings by which group table and reporting rates are read."""
+        return {
+            "groups": {name: getattr(self.groups, name) for name in ("tolerance", "unmatched", "outside")},
+            "reporting_rates": asdict(self.reporting_rates),
         }
 
     def _resampling(self) -> Bootstrap:
         return Bootstrap(self.block, self.draws, self.level, self.seed)
+
+
+def _findings(context: CheckContext) -> list[Finding]:
+    """Return the findings of every check of the catalogue; a function of several checks runs once."""
+    functions: dict[str, list[str]] = {}
+    for check in CATALOGUE.values():
+        functions.setdefault(check.function, []).append(check.name)
+    return [finding for name, checks in functions.items() for finding in _run_check(name, checks, context)]
+
+
+def _run_check(function: str, checks: Sequence[str], context: CheckContext) -> list[Finding]:
+    """Return the findings of one function; if it crashes, one finding with the error for each required check."""
+    module, _, name = function.rpartition(".")
+    check: Callable[[CheckContext], list[Finding]] = resolve_name(f"ilp_models.audit.{module}:{name}")
+    try:
+        return check(context)
+    except Exception as error:  # a check that crashes must not be skipped
+        required, lacking = [one for one in checks if one in REQUIRED], (Shortfall(_error_text(error)),)
+        return [Finding(one, State.INSUFFICIENT, shortfall=lacking) for one in required or checks]
+
+
+def _error_text(error: Exception) -> str:
+    text = str(error) if isinstance(error, InputError) else f"the check stopped with {type(error).__name__}: {error}"
+    return text.rstrip(".")

@@ -1,4 +1,4 @@
-"""What an audit is made of: everything that is looked at, so that it can be kept and looked at again."""
+"""Input of an audit: everything that its checks read, so that it can be stored and audited again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,55 +17,29 @@ from ilp_models.domain.replay import Replay
 
 @dataclass(frozen=True, eq=False)
 class AuditInput:
-    """One forecaster as an audit sees it.
+    """Forecasts, records, cells and explanation of one forecaster."""
 
-    Parameters
-    ----------
-    replay : Replay
-        Stored forecasts of the forecaster beside what happened.
-    baseline : Replay
-        The same of the baseline.
-    grid : Grid
-        The cells of both.
-    explanation : Explanation, optional
-        Attributions of the forecaster.
-    features : sequence of Column, optional
-        Columns that the forecaster uses; by default those of the explanation.
-    data : str, default ""
-        Digest of the records.
-    residents : tuple of Residents, optional
-        Residents of the cells, one a dimension; by default those of the audit's own group table.
-    residents_ahead : tuple of Residents, optional
-        The same on the cells of the next forecast, where cells became active since.
-    group_table : str, default ""
-        Digest of the table they come from.
-    trained : tuple of Timestamp, optional
-        The half-open span [start, end) of the records that the model learned from.
-    reporting_rates : ndarray of float64, optional
-        Share of events reported in each cell, where that is known.
-    feedback : FeedbackOutcome, optional
-        What the forecaster would learn from records that follow its own maps.
-    no_feedback : str, optional
-        Why that is not known, and what to do.
-    """
-
-    replay: Replay
+    replay: Replay  # stored forecasts with the recorded events
     baseline: Replay
     grid: Grid
     explanation: Explanation | None = None
-    features: Sequence[Column] | None = None
-    data: str = ""
-    residents: tuple[Residents, ...] | None = None
-    residents_ahead: tuple[Residents, ...] | None = None
-    group_table: str = ""
-    trained: tuple[pd.Timestamp, pd.Timestamp] | None = None
-    reporting_rates: npt.NDArray[np.float64] | None = None
+    features: Sequence[Column] | None = None  # columns that the forecaster uses; by default those of the explanation
+    data: str = ""  # digest of the records
+    residents: tuple[Residents, ...] | None = None  # one a dimension; by default read from the audit's group table
+    residents_ahead: tuple[Residents, ...] | None = None  # on the cells of the next forecast, if these differ
+    group_table: str = ""  # digest of the group table
+    trained: tuple[pd.Timestamp, pd.Timestamp] | None = None  # half-open span of the training records
+    reporting_rates: npt.NDArray[np.float64] | None = None  # share of events reported, by cell
     feedback: FeedbackOutcome | None = None
-    no_feedback: str = "It was not simulated."
+    no_feedback: str = "it was not simulated"  # why there is no outcome, and what to do
+    no_groups: str = ""  # why the group table cannot be read
+    places: str = ""  # digest of where the cells of the next forecast lie
+    settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
+    decision_code: str = ""  # digest of the code that explains, audits and decides
 
     @property
     def columns(self) -> tuple[Column, ...] | None:
-        """Columns that the forecaster uses, or None where they are not known."""
+        """Columns that the forecaster uses; None where unknown."""
         used = self.features
         if used is None and self.explanation is not None:
             used = self.explanation.columns

@@ -1,20 +1,24 @@
-"""What the checks of an audit work on."""
+"""Context of the checks: forecasts, records, residents, explanation, settings and limits of one audit."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ilp_models.audit.flagging import HARM, FlaggingRule
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.features import Column
-from ilp_models.domain.finding import ALL, Finding, Limit, State
+from ilp_models.domain.finding import ALL, Finding, Limit, Shortfall, State
+from ilp_models.domain.governance import Governance
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.panel import DIMS
@@ -22,29 +26,34 @@ from ilp_models.domain.replay import Replay
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from ilp_models.audit.feedback.feedback import FeedbackOutcome
 
-NO_LIMIT: Final = Limit()
-NONE_ALLOWED: Final = Limit(fail_above=0, neutral=0)
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class MinEvidence:
-    """The least evidence that a number may rest on; with less it is shown but its state is insufficient.
+    """Minimum evidence of a finding. With less, the value is shown but its state is insufficient.
 
     Parameters
     ----------
     periods : int, default 52
         Test periods for a comparison with the baseline.
     events : float, default 200
-        Recorded events weighted by a group's share of residents.
+        Recorded events where a group lives, weighted by its share of residents.
     areas : int, default 10
-        Areas that hold half of a group.
+        Smallest number of areas that together hold half of a group.
 
     Raises
     ------
     InputError
         If one is not a number >= 0.
+
+    Examples
+    --------
+    >>> MinEvidence(events=100).events
+    100
     """
 
     periods: int = 52
@@ -52,72 +61,55 @@ class MinEvidence:
     areas: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse a minimum that nothing falls short of, such as NaN."""
+        """Refuse negative numbers and NaN."""
         if not all(number >= 0 for number in vars(self).values()):
             msg = f"audit.minimum needs numbers >= 0, not {vars(self)}."
             raise InputError(msg)
 
     def met(self, events: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return which groups have enough events and areas."""
+        """Return whether each group has enough events and areas."""
         return (events >= self.events) & (areas >= self.areas)
 
 
 @dataclass(frozen=True, eq=False)
+class CheckOptions:
+    """Settings of single checks, and inputs of them that are not numbers of the replays."""
+
+    families: Sequence[str] = ()  # feature families that a model may use
+    refused: Sequence[str] = ()  # words that no column may be named after
+    enforcement_types: Sequence[str] = ()  # kinds of crime types that are recorded where police patrol
+    deprived: tuple[str, str] | None = None  # dimension and group that reports less; every group in turn without it
+    governance: Governance = field(default_factory=Governance)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    trained: tuple[pd.Timestamp, pd.Timestamp] | None = None  # half-open span of the training records
+    reporting_rates: Floats | None = None  # share of events reported, by cell
+    feedback: "FeedbackOutcome | None" = None
+    no_feedback: str = "it was not simulated"  # why there is no feedback outcome
+    no_groups: str = ""  # why the group table cannot be read
+
+
+@dataclass(frozen=True, eq=False)
 class CheckContext:
-    """Replays, residents and explanation of one forecaster, with the limits it is held against.
+    """Everything that a check reads. Every check is a function of it and returns findings."""
 
-    Parameters
-    ----------
-    replay, baseline : Replay
-        The forecaster audited, and the baseline, over the same units.
-    grid : Grid
-        The cells of both.
-    explanation : Explanation or None
-        Attributions of the forecaster, where it can be explained.
-    features : tuple of Column or None
-        Columns that the forecaster uses; none known where it is None.
-    limits : mapping of str to Limit
-        By check.
-    minimum : Minimum
-        The least evidence.
-    resampling : Resampling
-        Draws of periods.
-    share : float
-        Share of the active land that is flagged.
-    unit : str
-        What cells are ranked by.
-    floor : float
-        Smaller forecasts are read as this many events where logarithms are taken.
-    residents : tuple of Residents, optional
-        One a dimension of the group table; empty without one.
-    harm : mapping of str to float, optional
-        Harm of one event by crime type, for the unit ``harm``.
-    share_of : str, default "land"
-        What a share is a share of: ``land`` or ``cells``.
-
-    Raises
-    ------
-    InputError
-        If the replays and the grid are not of the same units.
-    """
-
-    replay: Replay
-    baseline: Replay
+    replay: Replay  # of the forecaster audited
+    baseline: Replay  # over the same units
     grid: Grid
     explanation: Explanation | None
-    features: tuple[Column, ...] | None
-    limits: Mapping[str, Limit]
+    features: tuple[Column, ...] | None  # columns that the forecaster uses; None where unknown
+    limits: Mapping[str, Limit]  # by check; the catalogue's default without an entry
     minimum: MinEvidence
     resampling: Bootstrap
-    share: float
-    unit: str
-    floor: float
-    residents: tuple[Residents, ...] = ()
-    harm: Mapping[str, float] = field(default_factory=dict)
-    share_of: str = "land"
+    share: float  # share of the active land that is flagged
+    unit: str  # what cells are ranked by
+    floor: float  # smaller forecasts are read as this many events in logarithms
+    residents: tuple[Residents, ...] = ()  # one a dimension
+    harm: Mapping[str, float] = field(default_factory=dict)  # of one event, by crime type
+    share_of: str = "land"  # or "cells"
+    options: CheckOptions = field(default_factory=CheckOptions)
 
     def __post_init__(self) -> None:
-        """Refuse to compare unlike with unlike."""
+        """Refuse replays of different units."""
         ours, theirs = self.replay.expected.indexes, self.baseline.expected.indexes
         differing = [name for name in DIMS if not ours[name].equals(theirs[name])]
         if differing or self.replay.lead != self.baseline.lead:
@@ -159,44 +151,43 @@ class CheckContext:
         return poisson_deviance(self.observed, replay.expected.values, self.floor)
 
     def flags_of(self, replay: Replay) -> Floats:
-        """Return the flagged fraction of each cell by a forecaster, in the audited unit and share."""
-        return self.cut().flagged(np.asarray(replay.expected.values, dtype=float), self.share)[0]
+        """Return the flagged fraction of each cell by a forecaster, with the audited ranking and share."""
+        return self.flagging_rule().flagged(np.asarray(replay.expected.values, dtype=float), self.share)[0]
 
-    def cut(self, unit: str | None = None) -> FlaggingRule:
-        """Return how maps are cut."""
+    def flagging_rule(self, unit: str | None = None) -> FlaggingRule:
+        """Return how cells are ranked and flagged, in the audited ranking or another."""
         people, ranked = self.residents[0].total if self.residents else None, unit or self.unit
         harm = self.harms if ranked == HARM else None
         return FlaggingRule(self.grid.area_m2, ranked, self.share_of, people, harm)
 
-    def judged(self, check: str, title: str, numbers: tuple[float, float, float], **where: Any) -> Finding:
-        """Return a finding judged by the limit of its check."""
-        thin, advice = where.pop("thin", ""), where.pop("advice", "")
-        limit = self.limits.get(check, NO_LIMIT)
-        state = State.INSUFFICIENT if thin else limit.judge(*numbers)
-        subject = ", ".join(filter(None, (where.get("crime_type"), where.get("dimension"), where.get("group"))))
-        reason = f"{subject + ': ' if subject else ''}{title} {_spoken(*numbers, limit)}"
-        reason += f" ({limit.words() or 'reported only'})."
-        if state is State.INSUFFICIENT:
-            if not thin and math.isfinite(numbers[0]):
-                thin, advice = "too few test periods for an interval", "Test more periods."
-            reason += f" Too little evidence: {thin or 'a number cannot be worked out'}."
-        if state is not State.PASS and advice:
-            reason += f" {advice}"
-        return Finding(check, title, state, reason, *numbers, limit=limit, **where)
+    def finding(
+        self,
+        check: str,
+        numbers: tuple[float, float, float],
+        *,
+        shortfall: str | Sequence[Shortfall] = (),
+        advice: str | None = None,
+        **fields: Any,
+    ) -> Finding:
+        """Return a finding on value, low and high, judged by the limit of its check; more fields as of a Finding.
 
+        The advice is the catalogue's unless one is given. A shortfall makes the state insufficient.
+        """
+        entry = CATALOGUE[check]
+        limit = self.limits.get(check, entry.limit) if entry.adjustable else entry.limit
+        lacking = tuple(shortfall) if not isinstance(shortfall, str) else (Shortfall(shortfall),) if shortfall else ()
+        state = State.INSUFFICIENT if lacking else limit.judge(*numbers)
+        if state is State.INSUFFICIENT and not lacking:
+            if math.isfinite(numbers[0]):
+                lacking, advice = (Shortfall("too few test periods for an interval"),), "Test more periods."
+            else:
+                lacking = (Shortfall("the value cannot be calculated"),)
+        if state is State.PASS:
+            advice = ""
+        elif advice is None:
+            advice = entry.advice
+        return Finding(check, state, *numbers, limit, shortfall=lacking, advice=advice, **fields)
 
-def none_allowed(check: str, title: str, count: float, reason: str, evidence: float = math.nan) -> Finding:
-    """Return a finding on a count of which more than none fails, whatever the settings."""
-    state = NONE_ALLOWED.judge(count, count, count)
-    return Finding(check, title, state, reason, count, count, count, NONE_ALLOWED, evidence=evidence)
-
-
-def _spoken(estimate: float, low: float, high: float, limit: Limit) -> str:
-    if not math.isfinite(estimate):
-        return "has no value"
-    bounds = (limit.fail_below, limit.warn_below, limit.warn_above, limit.fail_above)
-    # a number just beyond a bound would read as the bound itself
-    digits = next((count for count in range(3, 9) if float(f"{estimate:.{count}g}") not in bounds), 3)
-    exact = low == estimate == high
-    interval = "" if exact else f" [{low:.3g}, {high:.3g}]" if math.isfinite(low + high) else " without an interval"
-    return f"is {estimate:.{digits}g}{interval}"
+    def count_finding(self, check: str, count: float, detail: str, evidence: float = math.nan) -> Finding:
+        """Return a finding on an exact count, such as columns that are not allowed."""
+        return self.finding(check, (count,) * 3, detail=detail, evidence=evidence)

@@ -1,4 +1,4 @@
-"""Which land is flagged: cells ranked in a stated unit and cut at shares of the active land."""
+"""Flagged land: cells are ranked, and the highest are flagged up to a share of the active land."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,31 +13,37 @@ Floats = npt.NDArray[np.float64]
 
 UNITS: Final = ("count", "per_km2", "per_resident")
 SHARES_OF: Final = ("land", "cells")
-HARM: Final = "harm"  # apart from the others, as it needs weights that only the deployer can give
+HARM: Final = "harm"  # needs weights that only the user can give
 
 
 @dataclass(frozen=True, eq=False)
 class FlaggingRule:
-    """How a map is cut: what cells are ranked by, and a share of what is flagged.
+    """How cells are ranked and how a share of them is flagged.
 
     Parameters
     ----------
     area_m2 : ndarray of float64
         Ground area of each cell, square metres.
     unit : str, default "count"
-        ``count``, ``per_km2``, ``per_resident`` or ``harm``: what cells are ranked by.
+        Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
-        ``land``: a share is one of the ground, and the last cell may be flagged in part. ``cells``: every cell counts
-        alike, as where a fixed number of beats or neighbourhoods is chosen.
+        ``land``: a share of the ground area; the last cell may be flagged in part. ``cells``: a share of the cells,
+        as where a fixed number of beats or neighbourhoods is chosen.
     residents : ndarray of float64, optional
-        Residents of each cell, for ``per_resident``; cells without residents rank last.
+        Residents of each cell, for ``per_resident``. Cells without residents rank last.
     harm : ndarray of float64, optional
-        Harm of one event of each crime type, for ``harm``: all types then share the one map of summed harm.
+        Harm of one event of each crime type, for ``harm``. All types then share one map of summed harm.
 
     Raises
     ------
     InputError
-        If the unit or what is shared is unknown, or residents or weights that it needs are not given.
+        If the ranking or ``share_of`` is unknown, or residents or harm are missing.
+
+    Examples
+    --------
+    >>> rule = FlaggingRule(np.array([1.0, 1.0, 2.0]))
+    >>> rule.flagged(np.array([[[3.0], [1.0], [2.0]]]), 0.5)[0][0, :, 0]
+    array([1. , 0. , 0.5])
     """
 
     area_m2: Floats
@@ -47,27 +53,27 @@ class FlaggingRule:
     harm: Floats | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a cut that cannot be made."""
+        """Refuse unknown rankings and missing inputs."""
         if self.unit not in (*UNITS, HARM):
-            msg = f"audit.unit={self.unit!r} is unknown; choose one of {', '.join((*UNITS, HARM))}."
+            msg = f"audit.unit={self.unit!r} is unknown. Choose one of {', '.join((*UNITS, HARM))}."
         elif self.share_of not in SHARES_OF:
-            msg = f"audit.share_of={self.share_of!r} is unknown; choose one of {', '.join(SHARES_OF)}."
+            msg = f"audit.share_of={self.share_of!r} is unknown. Choose one of {', '.join(SHARES_OF)}."
         elif self.unit == "per_resident" and self.residents is None:
-            msg = "audit.unit=per_resident needs a group table with residents; set audit.groups.path=FILE."
+            msg = "audit.unit=per_resident needs a group table with residents. Set audit.groups.path=FILE."
         elif self.unit == HARM and self.harm is None:
-            msg = "audit.unit=harm needs the harm of one event of each crime type; set audit.harm."
+            msg = "audit.unit=harm needs the harm of one event of each crime type. Set audit.harm."
         else:
             return
         raise InputError(msg)
 
     def flagged(self, expected: Floats, *shares: float) -> list[Floats]:
-        """Return which fraction of each cell is flagged at each of some shares, from one ranking."""
+        """Return the flagged fraction of each cell at each share, from one ranking; shape of ``expected``."""
         ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
         ranked = [Ranking.from_values(key, ground) for key in self._keys(expected)]
         return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]
 
     def _keys(self, expected: Floats) -> Floats:
-        """Return what cells are ranked by, for each map."""
+        """Return the values that cells are ranked by, for each map."""
         if self.unit == "per_km2":
             return expected / areas_for_density(self.area_m2)[:, None]
         if self.unit == "per_resident" and self.residents is not None:

@@ -1,4 +1,4 @@
-"""The gate: the one place that makes decisions."""
+"""The gate: the only place that makes decisions."""
 
 from datetime import datetime, timedelta
 
@@ -10,13 +10,13 @@ from ilp_models.domain.governance import Governance
 
 
 def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_days: float = 8) -> Decision:
-    """Return the decision on one forecast that follows from an audit of its forecaster.
+    """Return the decision on one forecast that follows from the audit of its forecaster.
 
-    It fails closed: a required check that is missing, not passed, without a number or short of evidence withholds,
-    as does an audit of another recipe, forecaster or set of crime types, and a forecast of more periods.
+    It fails closed. A required check withholds if it is missing, did not pass, has no value or lacks evidence. So do an
+    audit of another recipe, forecaster or set of crime types, and a forecast of more than one period.
     """
     if not 0 < valid_days < float("inf"):
-        msg = f"audit.valid_days={valid_days} must be a number of days above 0."
+        msg = f"audit.valid_days={valid_days} must be a finite number of days above 0."
         raise InputError(msg)
     until = now + timedelta(days=valid_days)
     ends = Governance.from_dict(report.header.get("governance") or {}).ends

@@ -1,96 +1,98 @@
-"""Checks of what went into a model and of its explanation."""
+"""Checks of the model's columns, of its attributions, of governance and of the group table."""
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
-from ilp_models.audit.check_context import NONE_ALLOWED, CheckContext, none_allowed
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.features import Column
-from ilp_models.domain.finding import Finding, Limit, State
-from ilp_models.domain.governance import Governance
+from ilp_models.domain.finding import Finding
 
-_AT_LEAST_ONE: Final = Limit(fail_below=1, neutral=1)
+_NO_VALUE: Final = (float("nan"),) * 3
 _ORDINARY: Final = frozenset({("other",), ("rest",), ("all",), ("not",), ("total",)})
-_TYPES: Final = "crime_type"
+_CRIME_TYPE_FAMILY: Final = "crime_type"
+_SHOWN: Final = 5
 
 
-def check_features(evidence: CheckContext, families: Sequence[str], refused: Sequence[str]) -> list[Finding]:
-    """Return whether the forecaster uses only columns of known families, none of a person or a group."""
-    title = "columns that may not be used"
-    columns = evidence.features
+def check_features(context: CheckContext) -> list[Finding]:
+    """Return how many columns are of a family that is not allowed, or named after persons or groups."""
+    columns, allowed = context.features, context.options.families
     if columns is None:
-        reason = "The columns that the forecaster uses are not known; audit a forecaster that can be explained."
-        return [Finding("feature_allow_list", title, State.INSUFFICIENT, reason, limit=NONE_ALLOWED)]
-    groups = [name for dimension in evidence.residents for name in (dimension.dimension, *dimension.groups)]
-    words = [phrase for phrase in map(_tokens, (*refused, *groups)) if phrase and phrase not in _ORDINARY]
-    bad = [column.name for column in columns if column.family not in families or _carries(column, words)]
-    reason = (
-        f"Columns of an unknown family, or named after persons or groups: {', '.join(bad[:5])}. Leave them out."
-        if bad
-        else f"All {len(columns)} columns belong to known families of past counts, place and season."
+        return [
+            context.finding(
+                "feature_allow_list",
+                _NO_VALUE,
+                shortfall="the columns of the forecaster are unknown",
+                advice="Audit a forecaster that can be explained.",
+            )
+        ]
+    groups = [name for dimension in context.residents for name in (dimension.dimension, *dimension.groups)]
+    terms = [term for term in map(_tokens, (*context.options.refused, *groups)) if term and term not in _ORDINARY]
+    refused = [one.name for one in columns if one.family not in allowed or _contains_term(one, terms)]
+    detail = (
+        f"Columns of a family that is not allowed, or named after persons or groups: {_first_of(refused)}."
+        if refused
+        else f"All {len(columns)} columns belong to the allowed families."
     )
-    return [none_allowed("feature_allow_list", title, len(bad), reason, evidence=len(columns))]
+    return [context.count_finding("feature_allow_list", len(refused), detail, evidence=len(columns))]
 
 
-def check_shap(evidence: CheckContext) -> list[Finding]:
-    """Return whether the attributions add up to the forecast."""
-    explanation, name = evidence.explanation, evidence.replay.forecaster
-    title = "largest gap between attributions and the log expected count"
+def check_shap(context: CheckContext) -> list[Finding]:
+    """Return the largest gap between the sum of attributions and the log expected count."""
+    explanation, name = context.explanation, context.replay.forecaster
     if explanation is None or explanation.forecaster != name:
-        whose = "no explanation" if explanation is None else f"an explanation of {explanation.forecaster!r} only"
-        reason = f"There is {whose}; give one of {name!r}: this forecaster cannot be divided among columns."
-        limit = evidence.limits["shap_additivity"]
-        return [Finding("shap_additivity", title, State.INSUFFICIENT, reason, limit=limit)]
+        shortfall = (
+            "there is no explanation"
+            if explanation is None
+            else f"there is an explanation of {explanation.forecaster!r} only"
+        )
+        advice = f"Explain {name!r}, or use a forecaster that can be explained."
+        return [context.finding("shap_additivity", _NO_VALUE, shortfall=shortfall, advice=advice)]
     error, units = explanation.additivity_error, float(explanation.log_expected.size)
-    return [evidence.judged("shap_additivity", title, (error, error, error), evidence=units)]
+    return [context.finding("shap_additivity", (error, error, error), evidence=units)]
 
 
-def check_governance(evidence: CheckContext, governance: Governance, now: datetime) -> list[Finding]:
-    """Return whether people have settled what must be settled before anyone acts on a forecast."""
-    del evidence
-    title, faults = "fields of governance that are empty, past or in conflict", governance.faults(now)
-    reason = (
-        f"{'; '.join(faults)}. Set audit.governance.* to what was settled." if faults else "All fields are settled."
-    )
-    return [none_allowed("governance", title, len(faults), reason)]
+def check_governance(context: CheckContext) -> list[Finding]:
+    """Return how many governance fields are empty, past or in conflict."""
+    faults = context.options.governance.faults(context.options.now)
+    detail = f"Not settled: {'; '.join(faults)}." if faults else "All fields are settled."
+    return [context.count_finding("governance", len(faults), detail)]
 
 
-def check_group_table(evidence: CheckContext) -> list[Finding]:
-    """Return whether groups of residents are known, and for how many residents they are not."""
-    title = "groups of residents that can be audited"
-    count = float(sum(len(dimension.groups) for dimension in evidence.residents))
-    state = _AT_LEAST_ONE.judge(count, count, count)
-    reason = f"{count:.0f} groups in {len(evidence.residents)} dimension(s)."
+def check_group_table(context: CheckContext) -> list[Finding]:
+    """Return how many groups can be audited, and the share of residents in no group or no cell."""
+    if context.options.no_groups:
+        return [context.finding("group_table", _NO_VALUE, shortfall=context.options.no_groups, advice="")]
+    count = float(sum(len(dimension.groups) for dimension in context.residents))
     return [
-        Finding("group_table", title, state, reason, count, count, count, _AT_LEAST_ONE),
+        context.count_finding("group_table", count, f"{count:.0f} groups in {len(context.residents)} dimension(s)."),
         *(
-            evidence.judged(
+            context.finding(
                 "missing_population",
-                "share of residents without a group or a cell",
                 (dimension.missing,) * 3,
                 dimension=dimension.dimension,
                 evidence=float(dimension.total.sum()),
-                advice=_mend(dimension.unmatched),
+                detail=f"Areas without a match: {_first_of(dimension.unmatched)}." if dimension.unmatched else "",
             )
-            for dimension in evidence.residents
+            for dimension in context.residents
         ),
     ]
 
 
-def _mend(unmatched: Sequence[str]) -> str:
-    named = f" Without a partner: {', '.join(unmatched[:5])}." if unmatched else ""
-    return f"Complete the group table, or cut it to the study area.{named}"
+def _first_of(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _carries(column: Column, words: Sequence[tuple[str, ...]]) -> bool:
-    if column.family == _TYPES:
+def _contains_term(column: Column, terms: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether the name of a column contains one of the terms; names of crime types may."""
+    if column.family == _CRIME_TYPE_FAMILY:
         return False
     tokens = _tokens(column.name)
-    return any(tokens[at : at + len(word)] == word for word in words for at in range(len(tokens)))
+    return any(tokens[at : at + len(term)] == term for term in terms for at in range(len(tokens)))
 
 
 def _tokens(name: str) -> tuple[str, ...]:
-    """Return the words of a name; a lone number or letter is none, or ``lag_1`` would be taken for a group ``1``."""
+    """Return the words of a name; none for a single number or letter, so that group ``1`` does not match ``lag_1``."""
     words = tuple(re.findall(r"[^\W_]+", name.casefold()))
     return () if len(words) == 1 and (words[0].isdigit() or len(words[0]) == 1) else words

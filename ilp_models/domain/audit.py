@@ -1,4 +1,4 @@
-"""Audit reports: what an audit of one forecaster found."""
+"""The report of an audit: the findings on one forecaster and how they were measured."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,52 +14,25 @@ __all__ = ["ALL", "AuditReport", "Finding", "Limit", "State"]
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What an audit of one forecaster found.
+    """The findings of an audit of one forecaster."""
 
-    Parameters
-    ----------
-    findings : tuple of Finding
-        At most one for each check, crime type, dimension and group.
-    forecaster, recipe : str
-        The forecaster audited and the fingerprint of its recipe.
-    crime_types : tuple of str
-        Crime types audited, ``all`` last where there are several.
-    groups : tuple of (str, str), optional
-        (dimension, group) pairs of the group table; empty without one.
-    header : mapping, optional
-        How it was measured: baseline, ranking unit, share of land, periods, digests; plain JSON values.
-    changed : tuple of str, optional
-        Settings of the audit that are not the usual ones, in words.
-
-    Raises
-    ------
-    InputError
-        If two findings are about the same thing.
-    """
-
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...]  # at most one for each check, crime type, dimension and group
     forecaster: str
-    recipe: str
-    crime_types: tuple[str, ...]
-    groups: tuple[tuple[str, str], ...] = ()
-    header: Mapping[str, Any] = field(default_factory=dict)
-    changed: tuple[str, ...] = ()
+    recipe: str  # fingerprint of its recipe
+    crime_types: tuple[str, ...]  # "all" last where there are several
+    groups: tuple[tuple[str, str], ...] = ()  # (dimension, group) pairs of the group table
+    header: Mapping[str, Any] = field(default_factory=dict)  # how it was measured; plain JSON values
+    changed: tuple[str, ...] = ()  # audit settings that differ from the defaults, in words
 
     def __post_init__(self) -> None:
-        """Refuse two answers to one question."""
+        """Refuse two findings with one key."""
         twice = [key for key, count in Counter(finding.key for finding in self.findings).items() if count > 1]
         if twice:
-            msg = f"An audit report holds two findings on {' / '.join(filter(None, twice[0]))}; keep one."
+            msg = f"An audit report has two findings on {' / '.join(filter(None, twice[0]))}. Keep one."
             raise InputError(msg)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain JSON values.
-
-        Returns
-        -------
-        dict
-            With the caveat that every report carries.
-        """
+        """Return plain JSON values, with the disclaimer that every report carries."""
         return {
             "forecaster": self.forecaster,
             "recipe": self.recipe,
@@ -73,23 +46,7 @@ class AuditReport:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the report that :meth:`to_dict` wrote.
-
-        Parameters
-        ----------
-        plain : mapping
-            JSON values.
-
-        Returns
-        -------
-        AuditReport
-            Equal to the one written.
-
-        Raises
-        ------
-        InputError
-            If a part is missing or is not one of a report.
-        """
+        """Return the report that :meth:`to_dict` wrote; InputError if a part is missing or wrong."""
         try:
             return cls(
                 findings=tuple(Finding.from_dict(finding) for finding in plain["findings"]),
@@ -101,5 +58,7 @@ class AuditReport:
                 changed=tuple(map(str, plain["changed"])),
             )
         except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             msg = f"A stored audit report cannot be read ({error!r}); run the audit again."
             raise InputError(msg) from error

@@ -1,140 +1,210 @@
-"""The decision that follows from an audit for one forecast."""
+"""The decision on one forecast: the objections that follow from its audit, and a reviewer's approval."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
-from ilp_models.domain.approval import Approval
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.checks import REQUIRED
+from ilp_models.domain.checks import REQUIRED, label_of, required_keys
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.finding import Finding
+from ilp_models.domain.finding import (
+    Finding,
+    State,
+    numbers_text,
+    predicate_text,
+    remarks_text,
+    subject_text,
+    verdict_text,
+)
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.domain.objection import Objection, objections
+from ilp_models.domain.governance import is_blank
 
-_TOLD: Final = 2  # reasons in a line; the page and the file have all
+_SHOWN: Final = 2  # reasons in a line; the page and decision.json have all
+_WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A reviewer's acceptance of one decision."""
+
+    decision: str  # seal of the decision
+    reviewer: str
+    reason: str
+    reviews: tuple[str, ...]  # checks in state review that the reviewer accepts
+    moment: datetime  # with a time zone
+    key: str = ""  # fingerprint of the public key of the signature; empty without a signature
+
+    def __post_init__(self) -> None:
+        """Refuse an approval without a name, a reason or a time zone."""
+        if not self.decision or is_blank(self.reviewer) or is_blank(self.reason):
+            msg = "An approval needs a decision, a reviewer and a reason. Give reviewer=NAME and reason='...'."
+        elif self.moment.tzinfo is None:
+            msg = f"The time {self.moment} of an approval has no zone. Write it as 2026-01-05T08:00:00+00:00."
+        else:
+            return
+        raise InputError(msg)
+
+
+@dataclass(frozen=True)
+class Objection:
+    """One reason to withhold: the findings of one check that do not pass, or a fault of the decision as a whole."""
+
+    check: str = ""  # empty for the decision as a whole
+    findings: tuple[Finding, ...] = ()  # those that do not pass, the worst first
+    missing: int = 0  # required findings that do not exist
+    total: int = 0  # findings of the check, with the missing ones
+    fault: str = ""  # what is wrong where no finding says it
+
+    @property
+    def reviewable(self) -> bool:
+        """Whether a reviewer may accept it: only reviews that may be signed."""
+        return bool(self.findings) and not self.missing and all(one.reviewable for one in self.findings)
+
+    @property
+    def label(self) -> str:
+        """Label of the check; empty for the decision as a whole."""
+        return label_of(self.check) if self.check else ""
+
+    def short_text(self) -> str:
+        """Return what is wrong without the label of the check and without single findings of many."""
+        if self.fault:
+            return self.fault
+        if self.total == 1 and self.findings:
+            return predicate_text(self.findings[0])
+        counts = Counter(one.state.value for one in self.findings)
+        tally = ", ".join(f"{count} {state}" for state, count in [*counts.items(), ("missing", self.missing)] if count)
+        verdict = verdict_text(self.findings[0]) if self.findings else "did not run"
+        return f"{verdict}: {len(self.findings) + self.missing} of {self.total} findings do not pass ({tally})."
+
+    def as_text(self) -> str:
+        """Return the reason as one line, with the worst finding."""
+        text = f"{self.label} {self.short_text()}".strip() if not self.fault else self.fault
+        if self.fault or self.total == 1 or not self.findings:
+            return text
+        worst = self.findings[0]
+        about, numbers = subject_text(worst), numbers_text(worst)
+        example = f"Worst: {', '.join(filter(None, (about, numbers)))}. " if about or numbers else ""
+        return f"{text} {example}{remarks_text(worst)}".rstrip()
+
+
+def objections(
+    findings: Sequence[Finding], crime_types: Sequence[str], groups: Sequence[tuple[str, str]]
+) -> Iterator[Objection]:
+    """Yield an objection for each requirement of the gate that the findings do not meet."""
+    found = {finding.key: finding for finding in findings}
+    table, known = found.get(("group_table", "", "", "")), len(set(groups))
+    if table is not None and table.holds and not known:
+        fault = "No group of residents was audited. Give a group table with audit.groups.path=FILE."
+        yield Objection("group_table", fault=fault)
+    elif table is not None and table.holds and table.value > known:
+        fault = f"The group table has {table.value:g} groups and {known} were audited. Audit all of them."
+        yield Objection("group_table", fault=fault)
+    for check, keys in required_keys(crime_types, groups).items():
+        crashed = found.get((check, "", "", ""))
+        stand_in = None if crashed is None or crashed.holds else crashed
+        # a finding that does not pass counts, even where it is not required
+        used = stand_in if any(key not in found for key in keys) else None
+        stray = [one for one in findings if one.check == check and one.key not in keys and one is not used]
+        yield from _objection_to(check, [*(found.get(key, stand_in) for key in keys), *stray])
+
+
+def _objection_to(check: str, findings: list[Finding | None]) -> Iterator[Objection]:
+    """Yield one objection to a check unless all its findings hold."""
+    bad = [finding for finding in findings if finding is None or not finding.holds]
+    if bad:
+        known = sorted((one for one in bad if one is not None), key=lambda one: _WORST_FIRST.index(one.state))
+        yield Objection(check, tuple(known), len(bad) - len(known), len(findings))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether one forecast may be used for resource allocation; made by the gate, and never admitting by a flag.
+    """Whether one forecast may be used for resource allocation.
 
-    ``admitted`` is worked out from the findings whenever it is asked for.
-
-    Parameters
-    ----------
-    report : AuditReport
-        The audit it rests on.
-    forecaster, recipe : str
-        Forecaster of the forecast decided on, and fingerprint of its recipe.
-    forecast : str
-        Digest of that very forecast.
-    crime_types : tuple of str
-        Crime types of that forecast; each must have been audited.
-    cutoff : str
-        Cutoff of that forecast, ISO 8601.
-    periods : int
-        Number of periods of that forecast; audits speak of the first after a cutoff only.
-    issued, valid_until : datetime
-        The decision's time span, with their zone.
-    approval : Approval, optional
-        A reviewer's signature, which is not part of what the decision says: it lies in the register.
-
-    Raises
-    ------
-    InputError
-        If a moment has no zone.
+    The gate makes it. ``admitted`` always follows from the findings: there is no flag to set.
     """
 
     report: AuditReport
     forecaster: str
-    recipe: str
-    forecast: str
-    crime_types: tuple[str, ...]
-    cutoff: str
-    periods: int
-    issued: datetime
-    valid_until: datetime
-    approval: Approval | None = field(default=None, compare=False)
+    recipe: str  # fingerprint of the recipe of the forecast
+    forecast: str  # digest of the forecast
+    crime_types: tuple[str, ...]  # of the forecast; each must have been audited
+    cutoff: str  # ISO 8601
+    periods: int  # of the forecast; an audit covers the first after a cutoff only
+    issued: datetime  # with a time zone
+    valid_until: datetime  # with a time zone
+    approval: Approval | None = field(default=None, compare=False)  # stored in the register, not in the decision
 
     def __post_init__(self) -> None:
-        """Refuse moments that could be read in two ways."""
+        """Refuse times without a zone."""
         if self.issued.tzinfo is None or self.valid_until.tzinfo is None:
-            msg = "A decision needs times with a zone, such as 2026-01-05T08:00:00+00:00."
+            msg = f"A decision from {self.issued} to {self.valid_until} needs times with a zone; run the audit again."
             raise InputError(msg)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """The findings it rests on."""
+        """The findings of its audit."""
         return self.report.findings
 
     @property
     def admitted(self) -> bool:
-        """Whether every demand of the gate is met."""
+        """Whether every requirement of the gate is met."""
         return next(self._objections(), None) is None
 
     @property
+    def objections(self) -> tuple[Objection, ...]:
+        """Every reason to withhold, as data; empty if admitted."""
+        return tuple(self._objections())
+
+    @property
     def seal(self) -> str:
-        """SHA-256 of everything the decision says: its name in files and in the register."""
+        """SHA-256 of the content: the name of the decision in files and in the register."""
         return str(self.to_dict()["seal"])
 
     @property
     def short(self) -> str:
-        """The first 16 digits of the seal, under which people are told of the decision."""
+        """The first 16 digits of the seal, as shown to people."""
         return self.seal[:16]
 
     @property
     def reviews(self) -> tuple[str, ...]:
-        """Checks that a reviewer may accept with a reason, if these are all that speaks against the forecast."""
-        against = tuple(self._objections())
+        """Checks that the reviewer may accept with a reason, if there is no other objection."""
+        against = self.objections
         return tuple(one.check for one in against) if all(one.reviewable for one in against) else ()
 
     @property
     def approved(self) -> bool:
-        """Whether a reviewer's approval covers this decision and everything that speaks against the forecast."""
+        """Whether the approval is of this decision and covers every objection."""
         if self.approval is None or self.approval.decision != self.seal:
             return False
         return self.admitted or (bool(self.reviews) and set(self.reviews) <= set(self.approval.reviews))
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it is withheld, one line a check, or that every required check passed; and what was changed in them."""
+        """Why it is withheld or admitted, one line a check, and which audit settings differ from the defaults."""
         passed = f"All {len(REQUIRED)} required checks passed for every crime type and group."
-        changed = f"The audit was not the usual one: {'; '.join(self.report.changed)}."
-        against = tuple(one.line for one in self._objections())
+        changed = f"Audit settings differ from the defaults: {'; '.join(self.report.changed)}."
+        against = tuple(one.as_text() for one in self._objections())
         return (*(against or (passed,)), *([changed] if self.report.changed else []))
 
     @property
     def summary(self) -> str:
         """The first reasons in one line, and how many more there are."""
-        more = len(self.reasons) - _TOLD
-        return " ".join([*self.reasons[:_TOLD], *([f"And {more} more in decision.json."] if more > 0 else [])])
+        more = len(self.reasons) - _SHOWN
+        return " ".join([*self.reasons[:_SHOWN], *([f"And {more} more in decision.json."] if more > 0 else [])])
 
     def require_permission(self, forecast: RiskForecast, now: datetime) -> None:
-        """Return nothing if the decision admits a forecast at a moment, and refuse otherwise.
-
-        Parameters
-        ----------
-        forecast : RiskForecast
-            What is about to be used for resource allocation.
-        now : datetime
-            The present, with its zone.
-
-        Raises
-        ------
-        WithheldError
-            If the decision withholds, has expired or is not yet issued, or is on another forecast.
-        """
+        """Raise WithheldError unless the decision covers this forecast at this time and permits allocation."""
         if not self.admitted and not self.approved:
-            way_out = " A reviewer may accept this with `ilp approve`." if self.reviews else ""
-            msg = f"The model is withheld from resource allocation: {self.summary}{way_out}"
+            remedy = " A reviewer may accept this with `ilp approve`." if self.reviews else ""
+            msg = f"The model is withheld from resource allocation: {self.summary}{remedy}"
         elif self.forecast != forecast.digest() or self.recipe != forecast.recipe:
             msg = (
-                f"The decision admits forecast {self.forecast[:12]} of recipe {self.recipe}, not this one of recipe "
-                f"{forecast.recipe}; run the audit on this forecast."
+                f"The decision covers forecast {self.forecast[:12]} of recipe {self.recipe}, not this one of recipe "
+                f"{forecast.recipe}. Run the audit on this forecast."
             )
         elif not self.issued <= now < self.valid_until:
             msg = f"The decision is valid from {self.issued} to {self.valid_until}, not at {now}; run the audit again."
@@ -142,36 +212,19 @@ class Decision:
             return
         raise WithheldError(msg)
 
-    def require_same_settings(self, asked: Mapping[str, object]) -> None:
-        """Return nothing if what is asked for is what was audited, and refuse otherwise.
-
-        Parameters
-        ----------
-        asked : mapping of str to object
-            Any of the report's header, such as ``unit``, ``share``, ``grid`` or ``group_table``.
-
-        Raises
-        ------
-        WithheldError
-            If one differs from what was audited.
-        """
+    def require_same_settings(self, required: Mapping[str, object]) -> None:
+        """Raise WithheldError if a setting, such as ``rank_by`` or ``land_share``, differs from the audited one."""
         audited = self.report.header
-        for name, value in asked.items():
+        for name, value in required.items():
             if name not in audited or audited[name] != value:
                 msg = (
-                    f"The audit was made with {name}={audited.get(name, 'nothing known')}, not {value}; use what was "
-                    "audited, or audit again."
+                    f"The audit was made with {name}={audited.get(name, 'unknown')}, not {value}. Use the audited "
+                    "setting, or audit again."
                 )
                 raise WithheldError(msg)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``decision.json``.
-
-        Returns
-        -------
-        dict
-            Plain JSON values; ``seal`` is a SHA-256 of the rest, which shows an edit but is no signature.
-        """
+        """Return the content of ``decision.json``; ``seal`` is its SHA-256, a checksum and no signature."""
         report = self.report.to_dict()
         plain = {
             "admitted": self.admitted,
@@ -188,24 +241,10 @@ class Decision:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the decision that :meth:`to_dict` wrote, worked out anew.
+        """Return the decision of ``decision.json``, derived from its findings again.
 
-        Parameters
-        ----------
-        plain : mapping
-            Content of ``decision.json``.
-
-        Returns
-        -------
-        Decision
-            Admitted only if its findings say so.
-
-        Raises
-        ------
-        WithheldError
-            If it cannot be read, was edited, or claims what its findings do not bear out.
+        Raises WithheldError if it cannot be read, was edited, or was made by an older version.
         """
-        way_out = "the decision is not valid; run the audit again."
         try:
             decision = cls(
                 report=AuditReport.from_dict({**plain["audit"], "findings": plain["findings"]}),
@@ -218,27 +257,31 @@ class Decision:
                 issued=datetime.fromisoformat(plain["issued"]),
                 valid_until=datetime.fromisoformat(plain["valid_until"]),
             )
-        except (InputError, AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            msg = f"decision.json cannot be read ({str(error).partition(';')[0]}): {way_out}"
+        except InputError as error:
+            msg = f"decision.json is not valid. {error}"
+            raise WithheldError(msg) from error
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            msg = f"decision.json is not valid and cannot be read ({error!r}); run the audit again."
             raise WithheldError(msg) from error
         if plain.get("admitted") is not decision.admitted or dict(plain) != decision.to_dict():
-            msg = f"decision.json was edited or does not follow from its findings: {way_out}"
+            msg = "decision.json is not valid: it was edited or does not follow from its findings; run the audit again."
             raise WithheldError(msg)
         return decision
 
     def _objections(self) -> Iterator[Objection]:
-        """Yield every reason to withhold; the gate admits when there is none."""
+        """Yield every reason to withhold; the gate admits if there is none."""
         if (self.recipe, self.forecaster) != (self.report.recipe, self.report.forecaster):
-            line = (
+            fault = (
                 f"The audit is of {self.report.forecaster} ({self.report.recipe}) and the forecast of "
-                f"{self.forecaster} ({self.recipe}); audit the forecaster that made the forecast."
+                f"{self.forecaster} ({self.recipe}). Audit the forecaster that made the forecast."
             )
-            yield Objection("", line)
-        if (unseen := sorted(set(self.crime_types) - set(self.report.crime_types))) or not self.crime_types:
-            yield Objection("", f"No audit covers the crime types {unseen}; audit every type that is forecast.")
+            yield Objection(fault=fault)
+        missing = sorted(set(self.crime_types) - set(self.report.crime_types))
+        if missing or not self.crime_types:
+            yield Objection(fault=f"The crime types {missing} were not audited. Audit every type that is forecast.")
         if self.periods != 1:
-            line = f"The audit is of one period ahead and the forecast of {self.periods}; set backtest.horizon=1."
-            yield Objection("", line)
+            fault = f"The audit covers one period ahead and the forecast {self.periods}. Set backtest.horizon=1."
+            yield Objection(fault=fault)
         yield from objections(self.findings, self.crime_types, self.report.groups)
 
 

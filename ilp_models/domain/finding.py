@@ -1,221 +1,183 @@
-"""Findings: what one check of an audit measured, the limit it was held against, and the state that follows."""
+"""Findings of an audit as data, and the sentences that are made from them."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from ilp_models.domain.checks import ALL, REQUIRED, Key
+from ilp_models.domain.check_definition import ALL, REVIEWER, Limit, State
+from ilp_models.domain.checks import CATALOGUE, REQUIRED, Key, label_of
 from ilp_models.domain.errors import InputError
 
-__all__ = ["ALL", "Finding", "Key", "Limit", "State"]
+__all__ = ["ALL", "Finding", "Key", "Limit", "Shortfall", "State"]
 
-
-class State(StrEnum):
-    """What a check came to; only ``pass`` speaks for a model."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a secret
-    REVIEW = "review"
-    INSUFFICIENT = "insufficient"
-    FAIL = "fail"
+_NUMBERS: Final = ("value", "low", "high", "evidence")
+_VERDICTS: Final[Mapping[State, str]] = {
+    State.PASS: "passes",
+    State.REVIEW: "needs review",
+    State.INSUFFICIENT: "lacks evidence",
+    State.FAIL: "fails",
+}
 
 
 @dataclass(frozen=True)
-class Limit:
-    """The bounds that an estimate is held against.
+class Shortfall:
+    """Evidence that a finding lacks: an amount found and needed, or a short text where it is not an amount."""
 
-    Parameters
-    ----------
-    fail_below, warn_below, warn_above, fail_above : float, optional
-        Bounds in the unit of the estimate; an estimate on a bound has not crossed it.
-    neutral : float, default 1
-        The value that means no difference: 1 for a ratio, 0 for a difference or a skill.
-    decisive : bool, default False
-        Whether a pass needs the whole interval above the neutral value, so that a tie is no pass.
+    what: str
+    found: float = math.nan
+    needed: float = math.nan
 
-    Raises
-    ------
-    InputError
-        If a bound or the neutral value is not finite, or the bounds are out of order.
-    """
-
-    fail_below: float | None = None
-    warn_below: float | None = None
-    warn_above: float | None = None
-    fail_above: float | None = None
-    neutral: float = 1.0
-    decisive: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse bounds that could let everything through."""
-        bounds = [b for b in (self.fail_below, self.warn_below, self.warn_above, self.fail_above) if b is not None]
-        if not all(map(math.isfinite, (*bounds, self.neutral))) or bounds != sorted(bounds):
-            msg = (
-                f"Bounds of a limit must rise from fail_below to fail_above and be finite, not {bounds} with neutral "
-                f"{self.neutral}; mend audit."
-            )
-            raise InputError(msg)
-
-    def judge(self, estimate: float, low: float, high: float) -> State:
-        """Return the state of an estimate.
-
-        Parameters
-        ----------
-        estimate : float
-            The point estimate.
-        low, high : float
-            Ends of its interval; both equal to the estimate where it is exact.
-
-        Returns
-        -------
-        State
-            ``insufficient`` if a number is not finite; ``fail`` beyond a fail bound with an interval that excludes
-            the neutral value; ``review`` beyond a fail bound otherwise, beyond a warn bound, or where a decisive
-            pass is asked for and the interval reaches the neutral value; else ``pass``.
-        """
-        if not all(map(math.isfinite, (estimate, low, high))):
-            return State.INSUFFICIENT
-        if _beyond(estimate, self.fail_below, self.fail_above):
-            return State.REVIEW if low <= self.neutral <= high else State.FAIL
-        if _beyond(estimate, self.warn_below, self.warn_above) or (self.decisive and low <= self.neutral):
-            return State.REVIEW
-        return State.PASS
-
-    def words(self) -> str:
-        """Return the bounds in words.
-
-        Returns
-        -------
-        str
-            Such as ``review beyond 0.95 to 1.05, fail beyond 0.9 to 1.1``.
-        """
-        parts = [
-            f"{word} {side} {bound:g}"
-            for word, side, bound in (
-                ("fail", "below", self.fail_below),
-                ("review", "below", self.warn_below),
-                ("review", "above", self.warn_above),
-                ("fail", "above", self.fail_above),
-            )
-            if bound is not None
-        ]
-        return ", ".join([*parts, *([f"review unless the whole interval lies above {self.neutral:g}"] * self.decisive)])
+    def as_text(self) -> str:
+        """Return such as ``150 weighted events, 200 needed``."""
+        if math.isnan(self.needed):
+            return self.what
+        return f"{self.found:.0f} {self.what}, {self.needed:g} needed"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One number of an audit with its state.
-
-    Parameters
-    ----------
-    check : str
-        Name of the check, such as ``sum_ratio``.
-    title : str
-        What was measured, in words for a reviewer.
-    state : State
-        As judged when the finding was made; :attr:`holds` judges again.
-    reason : str
-        Why the state is what it is and, where it is not pass, what to do.
-    estimate, low, high : float, default NaN
-        Point estimate and interval, both ends equal to the estimate where it is exact.
-    limit : Limit, optional
-        The bounds it was held against; none where it is only reported.
-    crime_type : str, default ""
-        The crime type, ``all`` for their pool, or empty.
-    dimension, group : str, default ""
-        Dimension of the group table, and the group in it, or empty.
-    evidence : float, default NaN
-        What the number rests on: events for scores, weighted events for groups, rows or areas otherwise.
-    """
+    """The value of one check for one crime type or group, with its state."""
 
     check: str
-    title: str
-    state: State
-    reason: str
-    estimate: float = math.nan
-    low: float = math.nan
+    state: State  # as judged when the finding was made; `holds` judges again
+    value: float = math.nan
+    low: float = math.nan  # ends of the interval, equal to the value where it is exact
     high: float = math.nan
     limit: Limit | None = None
-    crime_type: str = ""
+    crime_type: str = ""  # "all" for the pool
     dimension: str = ""
     group: str = ""
-    evidence: float = math.nan
+    evidence: float = math.nan  # events, rows or areas that the value rests on
+    shortfall: tuple[Shortfall, ...] = ()
+    detail: str = ""  # a sentence that only the check knows
+    advice: str = ""  # what to do; empty for a pass
 
     @property
     def key(self) -> Key:
-        """Check, crime type, dimension and group: what the finding is about."""
+        """Check, crime type, dimension and group."""
         return self.check, self.crime_type, self.dimension, self.group
 
     @property
     def required(self) -> bool:
-        """Whether the gate demands this check."""
+        """Whether the gate requires this check."""
         return self.check in REQUIRED
 
     @property
-    def overridable(self) -> bool:
-        """Whether a person may sign a review of it with a reason."""
-        return self.required and REQUIRED[self.check].overridable
+    def signable(self) -> bool:
+        """Whether the reviewer may accept a review of this check with a reason."""
+        return self.required and REQUIRED[self.check].signer == REVIEWER
+
+    @property
+    def judged(self) -> bool:
+        """Whether it has a limit; otherwise the value is reported only."""
+        return self.limit is not None and self.limit.bounded
 
     @property
     def holds(self) -> bool:
-        """Whether the check passed and its numbers, judged again by bounds that are there, say so too."""
-        if self.state is not State.PASS or self.limit is None or not self.limit.words():
+        """Whether the check passed, and judging its numbers by its limit again confirms it."""
+        if self.state is not State.PASS or self.limit is None or not self.limit.bounded:
             return False
-        return self.limit.judge(self.estimate, self.low, self.high) is State.PASS
+        return self.limit.judge(self.value, self.low, self.high) is State.PASS
 
     @property
     def reviewable(self) -> bool:
-        """Whether it is a review, by its numbers judged again too, that a person may accept with a reason."""
-        if self.state is not State.REVIEW or self.limit is None or not self.overridable:
+        """Whether it is a review, also when its numbers are judged again, that the reviewer may accept."""
+        if self.state is not State.REVIEW or self.limit is None or not self.signable:
             return False
-        return self.limit.judge(self.estimate, self.low, self.high) is State.REVIEW
+        return self.limit.judge(self.value, self.low, self.high) is State.REVIEW
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as plain JSON values.
-
-        Returns
-        -------
-        dict
-            NaN becomes None; ``required`` and ``overridable`` are added for readers.
-        """
+        """Return plain JSON values; NaN becomes None, ``required`` and ``signable`` are added for readers."""
         plain: dict[str, Any] = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
         limit = None if self.limit is None else dict(vars(self.limit))
-        return plain | {"limit": limit, "required": self.required, "overridable": self.overridable}
+        lacking = [{name: _plain(value) for name, value in vars(one).items()} for one in self.shortfall]
+        return plain | {
+            "limit": limit,
+            "shortfall": lacking,
+            "required": self.required,
+            "signable": self.signable,
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the finding that :meth:`to_dict` wrote.
-
-        Parameters
-        ----------
-        plain : mapping
-            JSON values.
-
-        Returns
-        -------
-        Finding
-            None becomes NaN again.
-
-        Raises
-        ------
-        InputError
-            If a name or a value is not one of a finding.
-        """
-        values = {name: value for name, value in plain.items() if name not in ("required", "overridable")}
+        """Return the finding that :meth:`to_dict` wrote; InputError if it is not one of this version."""
+        if "reason" in plain and "value" not in plain:
+            msg = "The findings were made by an older version; run the audit again."
+            raise InputError(msg)
+        values = {name: value for name, value in plain.items() if name not in ("required", "signable")}
         try:
-            for name in ("estimate", "low", "high", "evidence"):
-                values[name] = math.nan if values[name] is None else float(values[name])
+            values |= {name: _number(values[name]) for name in _NUMBERS}
             values["state"] = State(values["state"])
             values["limit"] = None if values["limit"] is None else Limit(**values["limit"])
+            values["shortfall"] = tuple(
+                Shortfall(one["what"], _number(one["found"]), _number(one["needed"])) for one in values["shortfall"]
+            )
             return cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             msg = f"A stored finding cannot be read ({error!r}); run the audit again."
             raise InputError(msg) from error
 
 
-def _beyond(estimate: float, below: float | None, above: float | None) -> bool:
-    return (below is not None and estimate < below) or (above is not None and estimate > above)
+def subject_text(finding: Finding) -> str:
+    """Return what a finding is about, such as ``Robbery, income low``; empty for the model as a whole."""
+    kind = "all crime types" if finding.crime_type == ALL else finding.crime_type
+    return ", ".join(filter(None, (kind, " ".join(filter(None, (finding.dimension, finding.group))))))
+
+
+def verdict_text(finding: Finding) -> str:
+    """Return the state as a verb, such as ``needs review``."""
+    return "is reported" if finding.state is State.PASS and not finding.judged else _VERDICTS[finding.state]
+
+
+def numbers_text(finding: Finding) -> str:
+    """Return such as ``1.14 (interval 1.1 to 1.18; acceptable: 0.9 to 1.1)``; empty without a value."""
+    if not math.isfinite(finding.value):
+        return ""
+    limit, notes = finding.limit or Limit(), []
+    if math.isfinite(finding.low + finding.high):
+        if finding.low != finding.high:
+            notes.append(f"interval {finding.low:.3g} to {finding.high:.3g}")
+    else:
+        notes.append("no interval")
+    if finding.judged:
+        notes.append(f"acceptable: {limit.acceptable()}")
+    bounds = (limit.fail_below, limit.warn_below, limit.warn_above, limit.fail_above)
+    # a value just beyond a bound must not be printed as the bound itself
+    digits = next((count for count in range(3, 9) if float(f"{finding.value:.{count}g}") not in bounds), 3)
+    remarks = f" ({'; '.join(notes)})" if notes else ""
+    return f"{finding.value:.{digits}g}{remarks}"
+
+
+def remarks_text(finding: Finding) -> str:
+    """Return the shortfall, the detail, how to read the value and the advice, as sentences."""
+    lacking = " and ".join(one.as_text() for one in finding.shortfall)
+    entry = CATALOGUE.get(finding.check)
+    missed = entry is not None and finding.state in (State.FAIL, State.REVIEW) and math.isfinite(finding.value)
+    parts = [
+        f"{lacking[:1].upper()}{lacking[1:]}.".replace("..", ".") if lacking else "",
+        finding.detail,
+        entry.reading if entry is not None and missed and entry.adjustable else "",  # the detail explains a count
+        finding.advice,
+        "The reviewer may accept it with a reason." if finding.reviewable else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def predicate_text(finding: Finding) -> str:
+    """Return the sentence on a finding without the label of its check."""
+    about, numbers = subject_text(finding), numbers_text(finding)
+    subject, values = f" for {about}" if about else "", f": {numbers}" if numbers else ""
+    return f"{verdict_text(finding)}{subject}{values}. {remarks_text(finding)}".rstrip()
+
+
+def sentence(finding: Finding) -> str:
+    """Return a finding in words: conclusion, number, interval, acceptable range, and what to do."""
+    return f"{label_of(finding.check)} {predicate_text(finding)}"
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _plain(value: object) -> object:

@@ -116,11 +116,11 @@ def _again(source: str, page: AuditPage, compute: Compute, config: Mapping[str, 
 def _told(decision: Decision, *more: str) -> str:
     """Return the findings as a table, the decision, and more lines."""
     wide = 1 + max(len(name) for name in ("check", *(finding.check for finding in decision.findings)))
-    lines = [f"{'check':<{wide}}{'about':<34}{'state':<14}{'estimate':>10}{'interval':>22}"]
+    lines = [f"{'check':<{wide}}{'about':<34}{'state':<14}{'value':>10}{'interval':>22}"]
     for finding in decision.findings:
         about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
         interval = f"[{finding.low:.3f}, {finding.high:.3f}]"
         lines.append(
-            f"{finding.check:<{wide}}{about[:33]:<34}{finding.state.value:<14}{finding.estimate:>10.3f}{interval:>22}"
+            f"{finding.check:<{wide}}{about[:33]:<34}{finding.state.value:<14}{finding.value:>10.3f}{interval:>22}"
         )
     return "\n".join([*lines, "", *decision_lines(decision), *more])

@@ -30,6 +30,7 @@ from ilp_models.pipeline.archive_tables import (
 
 RESIDENTS: Final = "residents.npz"
 AHEAD: Final = "residents_ahead.npz"
+_TEXTS: Final = ("no_feedback", "no_groups", "places", "decision_code")  # fields of an AuditInput
 
 
 def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any]) -> Path:
@@ -67,7 +68,8 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         "residents": {name: [_words(one) for one in there] for name, there in people.items() if there is not None},
         "group_table": subject.group_table,
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
-        "no_feedback": subject.no_feedback,
+        **{name: getattr(subject, name) for name in _TEXTS},
+        "settings_changed": list(subject.settings_changed),
         "feedback": None
         if subject.feedback is None
         else {"settings": asdict(subject.feedback.settings), "areas": subject.feedback.areas},
@@ -124,7 +126,11 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         trained=None if span is None else (pd.Timestamp(span[0]), pd.Timestamp(span[1])),
         reporting_rates=None if rates is None else rates["rate"].to_numpy(),
         feedback=_feedback(tables, plain["feedback"]),
-        no_feedback=plain["no_feedback"],
+        settings_changed=tuple(map(str, plain["settings_changed"])),
+        no_feedback=str(plain["no_feedback"]),
+        no_groups=str(plain["no_groups"]),
+        places=str(plain["places"]),
+        decision_code=str(plain["decision_code"]),
     )
 
 

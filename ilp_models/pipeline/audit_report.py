@@ -79,7 +79,7 @@ def gather_record(
 
     A part that cannot be worked out is left out, and the reason kept: the findings have decided already.
     """
-    evidence, absent = audit.evidence(subject), dict(around.absent)
+    evidence, absent = audit.context(subject), dict(around.absent)
     if subject.feedback is None:
         absent["feedback"] = subject.no_feedback.rstrip(".")
     parts = {
@@ -110,7 +110,7 @@ def gather_record(
 def _parts(
     subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, evidence: CheckContext
 ) -> list[tuple[str, Callable[[], pd.DataFrame]]]:
-    others = {name: audit.evidence(one) for name, one in around.other_grids.items()}
+    others = {name: audit.context(one) for name, one in around.other_grids.items()}
     deprived = None if audit.deprived is None else (audit.deprived[0], audit.deprived[1])
     return [
         ("measures", lambda: measure_groups(evidence)),

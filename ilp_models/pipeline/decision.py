@@ -8,7 +8,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
-from ilp_models.audit.defaults import BASELINE, changes
+from ilp_models.audit.defaults import BASELINE, changed_settings
 from ilp_models.audit.feedback.feedback import PatrolRule
 from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.audit.flagging import HARM
@@ -17,12 +17,12 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.recipe import decision_digest
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import CellTable
 from ilp_models.pipeline.backtesting import Comparison
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast
-from ilp_models.pipeline.run_folder import PLACES
 from ilp_models.pipeline.study import Study
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +54,12 @@ def judge(study: Study, ahead: NextForecast, comparison: Comparison, explain: Ex
     """Return the decision on a forecast, from the replays of its forecaster."""
     name, moment = ahead.forecast.forecaster, now()
     explanation = _explain(ahead, explain)
+    # a weak baseline is easily beaten, and an explanation with few refits passes easily: changes of both are reported
+    baseline = {**BASELINE, **study.config["model"][audit.baseline]}
+    changed = [
+        *changed_settings(baseline, BASELINE, f"model.{audit.baseline}"),
+        *changed_settings(asdict(explain), asdict(Explain()), "explain"),
+    ]
     subject = AuditInput(
         comparison.replay_of(name),
         comparison.replay_of(audit.baseline),
@@ -62,6 +68,9 @@ def judge(study: Study, ahead: NextForecast, comparison: Comparison, explain: Ex
         data=study.events.digest(),
         trained=(study.events.start, study.cutoff),
         reporting_rates=audit.reporting_rates.to_cells(comparison.grid),
+        places=CellTable.from_grid(ahead.grid).digest(),
+        settings_changed=tuple(changed),
+        decision_code=decision_digest(),
     )
     subject = audit.with_residents(subject)
     if subject.residents is not None and not ahead.grid.cells.equals(subject.grid.cells):
@@ -69,12 +78,6 @@ def judge(study: Study, ahead: NextForecast, comparison: Comparison, explain: Ex
     subject = _with_feedback(subject, ahead, audit)
     report = audit.run(subject, moment)
     reasons = None if explanation is None else explain.top_reasons(explanation, ahead.grid.area_m2)
-    # the digest of a forecast says nothing of where its cells lie
-    header = {**report.header, PLACES: CellTable.from_grid(ahead.grid).digest()}
-    # a weak baseline is easily beaten, and an explanation that was hardly tried holds easily: both are told
-    tried = changes(asdict(explain), asdict(Explain()), "explain")
-    weaker = changes({**BASELINE, **study.config["model"][audit.baseline]}, BASELINE, f"model.{audit.baseline}")
-    report = replace(report, header=header, changed=(*report.changed, *weaker, *tried))
     decision = decide(report, ahead.forecast, moment, audit.valid_days)
     return Judgement(decision, subject, explanation, reasons)
 

@@ -76,9 +76,9 @@ def record_decision(run: TrackedRun, decision: Decision) -> None:
     run.tags(words | {"audit.decision": decision.seal})
     run.metrics(
         {
-            "/".join(filter(None, ("audit", *finding.key))): finding.estimate
+            "/".join(filter(None, ("audit", *finding.key))): finding.value
             for finding in decision.findings
-            if np.isfinite(finding.estimate)
+            if np.isfinite(finding.value)
         }
     )
 

@@ -17,8 +17,7 @@ from ilp_models.pipeline.run_folder import RunFolder
 
 _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _SHOWN: Final = 120
-_READ: Final = ("audit.groups.", "audit.reporting_rates.", "model.")
-_NUMBERS: Final = ("estimate", "low", "high", "evidence")
+_NUMBERS: Final = ("value", "low", "high", "evidence")
 _FOLLOWED: Final = ("from", "report", "output", "name", "tracking", "compute")
 
 
@@ -57,9 +56,7 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
         if one.limit != other.limit:
             lines.append(f"{_words(key)}: another limit then ({_bounds(one)}) than now ({_bounds(other)})")
         if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
-            lines.append(
-                f"{_words(key)}: {one.estimate:.6g} ({one.state}) then, {other.estimate:.6g} ({other.state}) now"
-            )
+            lines.append(f"{_words(key)}: {one.value:.6g} ({one.state}) then, {other.value:.6g} ({other.state}) now")
     then, today = _terms(before), _terms(again)
     lines += [
         f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"
@@ -70,14 +67,18 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
 
 
 def _terms(report: AuditReport) -> dict[str, Any]:
-    """Return what an audit says of how it was made, but for tables that were read into its subject."""
-    changed = [one for one in report.changed if not one.startswith(_READ)]
-    said = {"crime types": report.crime_types, "groups": report.groups, "changed settings": changed, **report.header}
-    return dict(json.loads(json.dumps(said, default=str)))
+    """Return how an audit was made, as plain values."""
+    terms = {
+        "crime types": report.crime_types,
+        "groups": report.groups,
+        "changed settings": report.changed,
+        **report.header,
+    }
+    return dict(json.loads(json.dumps(terms, default=str)))
 
 
 def _bounds(finding: Finding) -> str:
-    return "none" if finding.limit is None else finding.limit.words() or "none"
+    return "none" if finding.limit is None else finding.limit.as_text() or "none"
 
 
 def _close(one: Finding, other: Finding, name: str) -> bool:

@@ -1,31 +1,36 @@
-"""What each number of an audit means: definition, what it is divided by, whom it is compared with, and its interval."""
+"""Definitions of the numbers of an audit: formula, denominator, reference and interval.
 
-from typing import Final
+The definitions of checks come from :mod:`ilp_models.domain.checks`; here are the measures that are no checks.
+"""
 
-from ilp_models.report.audit.check_definitions import CHECKS, EXACT, NONE, Definition
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from ilp_models.domain.check_definition import BY_PERIOD, EXACT, NONE, Check
+from ilp_models.domain.checks import CATALOGUE
 
 NOTATION: Final = (
     "Cell i, period t, group g; residents n_ig, n_i in all, N_g of the group; s_ig = n_ig / n_i; recorded events y_it; "
-    "expected events p_it; a_it the flagged part of a cell; T test periods."
+    "expected events p_it; a_it the flagged fraction of a cell; T test periods."
 )
+SHORT: Final = ("exposure", "exposure_ratio", "need_adjusted_ratio", "coverage", "coverage_ratio")
 _REST: Final = "all other residents"
-_EVENTS: Final = "recorded events weighted by the group's share of residents"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """Meaning of a number."""
+
+    label: str
+    formula: str
+    denominator: str
+    reference: str
+    reading: str
+    interval: str = BY_PERIOD
+    question: str = ""
+
 
 MEASURES: Final[dict[str, Definition]] = {
-    "exposure": Definition(
-        "Exposure",
-        "E_g = sum a_it n_ig / (T N_g)",
-        "residents of the group times test periods",
-        NONE,
-        "Share of the group's resident-periods that lie on flagged land.",
-    ),
-    "exposure_ratio": Definition(
-        "Exposure ratio",
-        "ER_g = E_g / E of the reference",
-        "exposure of the reference",
-        _REST,
-        "Above 1: the group's areas are flagged more of the time than those of others.",
-    ),
     "patrol_share": Definition(
         "Share of flags",
         "sum a_it s_ig / sum a_it",
@@ -39,69 +44,6 @@ MEASURES: Final[dict[str, Definition]] = {
         "recorded events where somebody lives",
         NONE,
         "Share of the recorded events that falls on the group's areas.",
-    ),
-    "need_adjusted_ratio": Definition(
-        "Need-adjusted ratio",
-        "NAR_g = (sum a s / sum a) / (sum y s / sum y)",
-        "the group's share of recorded events",
-        "recorded events",
-        "Above 1: flags fall on the group's areas more than recorded events do.",
-    ),
-    "coverage": Definition(
-        "Coverage",
-        "C_g = sum a_it y_it s_ig / sum y_it s_ig",
-        _EVENTS,
-        NONE,
-        "Share of the recorded events where the group lives that happened on flagged land.",
-    ),
-    "coverage_ratio": Definition(
-        "Coverage ratio",
-        "CR = min C_g / max C_g",
-        "the highest coverage of a group",
-        "the best covered group",
-        "Below 1: recorded events where one group lives are less often on flagged land.",
-    ),
-    "baseline_exposure_ratio": Definition(
-        "Exposure ratio against the baseline",
-        "AR_g = ER_g of the forecaster / ER_g of the baseline",
-        "the exposure ratio under the baseline's map",
-        "the baseline, with the same share and ranking unit",
-        "Above 1: the forecaster exposes the group more, against others, than the baseline does.",
-    ),
-    "bias_ratio": Definition(
-        "Bias ratio",
-        "largest R_g = sum p_it s_ig / sum y_it s_ig of a group / the smallest",
-        "the smallest sum ratio of a group",
-        "the group with the smallest",
-        "Above 1: the forecaster is off by more where one group lives than where another does.",
-    ),
-    "over_prediction": Definition(
-        "Over-prediction",
-        "sum s_ig (p - y)+ / sum s_ig y",
-        _EVENTS,
-        NONE,
-        "Events forecast and not recorded, for each event recorded.",
-    ),
-    "under_prediction": Definition(
-        "Under-prediction",
-        "sum s_ig (y - p)+ / sum s_ig y",
-        _EVENTS,
-        NONE,
-        "Events recorded and not forecast, for each event recorded.",
-    ),
-    "d2": Definition(
-        "Deviance saved",
-        "D2_g = 1 - deviance of the forecaster / deviance of the baseline, weighted by n_ig",
-        "the baseline's deviance where the group lives",
-        "the baseline",
-        "Above 0: the forecaster is closer than the baseline where the group lives.",
-    ),
-    "sum_ratio": Definition(
-        "Sum ratio",
-        "sum p / sum y; for a group R_g = sum p_it s_ig / sum y_it s_ig",
-        "recorded events, for a group weighted by its share of residents",
-        "recorded events",
-        "Above 1: more events are expected than were recorded.",
     ),
     "population_share": Definition(
         "Population share", "m_g = N_g / N", "all residents", NONE, "Share of the residents.", EXACT
@@ -134,20 +76,24 @@ MEASURES: Final[dict[str, Definition]] = {
         _REST,
         "Above 1: the group lives more where land is flagged most of the time.",
     ),
-    "permanently_flagged": Definition(
-        "Permanently flagged",
-        "highest share of a group in cells flagged in more than half of the periods, over that of the others",
-        "the same share of the reference",
-        _REST,
-        "Above 1: the group lives more where land is flagged most of the time.",
-    ),
 }
-
-SHORT: Final = ("exposure", "exposure_ratio", "need_adjusted_ratio", "coverage", "coverage_ratio")
 
 
 def defined(name: str) -> Definition:
-    """Return what a number means."""
+    """Return the meaning of a measure or check."""
+    if name in CATALOGUE:
+        return _of_check(CATALOGUE[name])
     words = name.replace("_", " ")
     other = Definition(words[:1].upper() + words[1:], "see docs/audit.md", "see there", "see there", "", "see there")
-    return MEASURES.get(name) or CHECKS.get(name) or other
+    return MEASURES.get(name, other)
+
+
+def definition_row(name: str) -> dict[str, Any]:
+    """Return the definition of a measure or check as plain values."""
+    return {key: value for key, value in asdict(defined(name)).items() if key != "question"}
+
+
+def _of_check(check: Check) -> Definition:
+    return Definition(
+        check.label, check.formula, check.denominator, check.reference, check.reading, check.interval, check.question
+    )

@@ -8,7 +8,6 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import Finding, State
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
@@ -92,15 +91,14 @@ def comparison_table(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.Dat
 
 def finding_rows(report: AuditReport) -> pd.DataFrame:
     """Return one row per finding of an audit; a number without a limit has the state ``reported``."""
-    columns = ["check", "title", "state", "reason", "about", "estimate", "low", "high", "limit", "required"]
+    columns = ["check", "state", "remarks", "about", "estimate", "low", "high", "limit", "required"]
     rows = [
         (
             finding.check,
-            finding.title,
-            str(finding.state) if finding.required or _limit(finding) or finding.state != State.PASS else REPORTED,
-            finding.reason,
+            str(finding.state) if finding.required or finding.judged or finding.state != State.PASS else REPORTED,
+            remarks_text(finding),
             finding_scope(finding.crime_type, finding.dimension, finding.group),
-            finding.estimate,
+            finding.value,
             finding.low,
             finding.high,
             _limit(finding) or ("" if finding.required else "none"),
@@ -118,16 +116,7 @@ def finding_scope(crime_type: str, dimension: str = "", group: str = "") -> str:
 
 
 def _limit(finding: Finding) -> str:
-    return finding.limit.words() if finding.limit else ""
-
-
-def full_reasons(decision: Decision) -> tuple[str, ...]:
-    """Return the reasons of a decision with the titles of checks instead of their setting names."""
-    titles = {f"{finding.check}: ": f"{finding.title}: " for finding in decision.findings}
-    return tuple(
-        next((title + reason.removeprefix(name) for name, title in titles.items() if reason.startswith(name)), reason)
-        for reason in decision.reasons
-    )
+    return finding.limit.as_text() if finding.limit else ""
 
 
 def audit_protocol(report: AuditReport) -> str:

@@ -155,7 +155,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
     verdict = Verdict(
         decision.admitted,
         short_reasons(decision),
-        tables.full_reasons(decision),
+        decision.reasons,
         f"{decision.valid_until:%-d %B %Y, %H:%M %Z}",
     )
     return WeeklyContent(

@@ -27,7 +27,7 @@ TRAINED = (pd.Timestamp("2018-01-01"), pd.Timestamp("2022-01-03"))
 GOVERNANCE = {
     "purpose": "tests",
     "legal_basis": "none is needed",
-    "level": "middle",
+    "tier": "middle",
     "owner": "O. Wner",
     "trainer": "T. Rainer",
     "reviewer": "R. Viewer",

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit import defaults as usual
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.gate import decide
 from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.checks import DEFAULT_LIMITS
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -72,7 +72,7 @@ def test_a_forecast_of_more_periods_than_were_audited_is_withheld():
     longer = forecast_on(cases.grid(), types=cases.TYPES, periods=2).named(FORECAST.forecaster, FORECAST.recipe)
     decision = decide(REPORT, longer, NOW)
     assert not decision.admitted
-    assert decision.reasons == ("The audit is of one period ahead and the forecast of 2; set backtest.horizon=1.",)
+    assert decision.reasons == ("The audit covers one period ahead and the forecast 2. Set backtest.horizon=1.",)
 
 
 def test_a_decision_without_an_end_is_refused():
@@ -90,7 +90,7 @@ def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     decision = decide(report, FORECAST, NOW)
     assert decision.admitted
     told = decision.reasons[-1]
-    assert told.startswith("The audit was not the usual one: ")
+    assert told.startswith("Audit settings differ from the defaults: ")
     for change in ("share=0.1 (default 0.05)", "minimum.events=0 (default 200)", "refused without", "groups.outside="):
         assert f"audit.{change}" in told
     assert decision.to_dict()["audit"]["changed"] == list(report.changed)
@@ -109,10 +109,10 @@ def test_the_settings_on_file_are_the_usual_audit():
 def test_a_demanded_check_cannot_be_left_without_a_bound():
     nothing = {"coverage_ratio": {"fail_below": None, "warn_below": None}}
     with pytest.raises(InputError, match="coverage_ratio has no bound"):
-        Audit(limits=usual.LIMITS | nothing)
+        Audit(limits=DEFAULT_LIMITS | nothing)
     with pytest.raises(InputError, match="be finite"):
-        Audit(limits=usual.LIMITS | {"coverage_ratio": {"fail_below": float("-inf")}})
-    Audit(limits=usual.LIMITS | {"exposure_ratio": {}})
+        Audit(limits=DEFAULT_LIMITS | {"coverage_ratio": {"fail_below": float("-inf")}})
+    Audit(limits=DEFAULT_LIMITS | {"exposure_ratio": {}})
 
 
 @pytest.mark.parametrize("minimum", [{"periods": float("nan")}, {"events": -1}])
@@ -158,7 +158,7 @@ def test_a_group_that_was_left_out_of_the_list_is_missed():
         findings=without(lambda f: (f.dimension, f.group) != REPORT.groups[-1]).findings,
     )
     (reason,) = decide(fewer, FORECAST, NOW).reasons
-    assert "group_table" in reason
+    assert "group table" in reason
 
 
 @pytest.mark.parametrize(

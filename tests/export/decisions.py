@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.checks import demanded
+from ilp_models.domain.checks import required_keys
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.export.marking import Provenance
@@ -25,9 +25,9 @@ def provenance_of(forecast):
 def decision_on(forecast, /, groups=GROUPS, **change):
     """Return the decision on a forecast whose audit found nothing amiss; without groups it is withheld."""
     types = tuple(str(kind) for kind in forecast.expected.indexes["crime_type"])
-    keys = [key for keys in demanded(types, groups).values() for key in keys]
+    keys = [key for keys in required_keys(types, groups).values() for key in keys]
     findings = tuple(
-        Finding(check, check, State.PASS, "", 1.0, 0.9, 1.1, Limit(0.5, None, None, 2.0), kind, dimension, group)
+        Finding(check, State.PASS, 1.0, 0.9, 1.1, Limit(0.5, None, None, 2.0), kind, dimension, group)
         for check, kind, dimension, group in keys
     )
     facts = {

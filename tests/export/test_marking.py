@@ -62,7 +62,7 @@ def test_research_does_not_quote_a_decision_on_another_forecast(forecast):
     ("change", "words"),
     [
         ({"groups": ()}, "withheld from resource allocation"),
-        ({"forecast": "0" * 64}, "admits forecast 000000000000"),
+        ({"forecast": "0" * 64}, "covers forecast 000000000000"),
         ({"valid_until": NOW}, "is valid from"),
         ({"issued": NOW + timedelta(seconds=1)}, "is valid from"),
     ],

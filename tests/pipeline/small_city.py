@@ -54,7 +54,7 @@ LENIENT = (
         for name, word in {
             "purpose": "tests",
             "legal_basis": "none is needed",
-            "level": "middle",
+            "tier": "middle",
             "owner": "O. Wner",
             "trainer": "T. Rainer",
             "reviewer": "R. Viewer",

@@ -22,7 +22,7 @@ def gathered(**groups):
 def test_the_error_that_a_census_states_stands_beside_the_findings(tmp_path):
     dossier = gathered(rounding=5.0)
     rows = report_content(dossier)["tables"]["sensitivity.census_error"]
-    ours = {(f.check, f.crime_type, f.dimension, f.group): f.estimate for f in dossier.decision.findings}
+    ours = {(f.check, f.crime_type, f.dimension, f.group): f.value for f in dossier.decision.findings}
     assert all(row["value"] == ours[row["measure"], row["crime_type"], row["dimension"], row["group"]] for row in rows)
     exposure = next(row for row in rows if row["measure"] == "exposure_ratio")
     assert exposure["census_low"] < exposure["value"] < exposure["census_high"]

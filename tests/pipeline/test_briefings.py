@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ilp_models.domain.approval import Approval
+from ilp_models.domain.decision import Approval
 from ilp_models.domain.finding import State
 from ilp_models.pipeline.briefings import verdict
 from tests.builders import forecast_on, square_grid

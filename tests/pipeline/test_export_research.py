@@ -71,9 +71,9 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     words = words_for(tmp_path)
     record_decision(Register(tmp_path / "register.jsonl"), softer, "t.ester")
     told = run(grade="allocation", **words)
-    assert "The audit was not the usual one: audit.share=0.1 (default 0.05)." in told
+    assert "Audit settings differ from the defaults: audit.share=0.1 (default 0.05)." in told
     _, line = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
     assert (line["act"], line["decision"]) == ("exported", softer.to_dict()["seal"])
     assert line["content"]["files"] == ["grid-allocation.csv"]
     assert line["content"]["cells"] == len(grid.cells)
-    assert "not the usual one" not in run(grade="research", **words)
+    assert "differ from the defaults" not in run(grade="research", **words)

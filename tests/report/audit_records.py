@@ -15,8 +15,8 @@ from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.gate import decide
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.sensitivity.variants import vary_areas, vary_unit
-from ilp_models.domain.approval import Approval
-from ilp_models.domain.checks import demanded
+from ilp_models.domain.checks import required_keys
+from ilp_models.domain.decision import Approval
 from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report.audit.audit_record import AuditRecord
@@ -47,16 +47,14 @@ def admitted(review=()):
     """Return a decision on findings that all pass, except reviews of some checks."""
     report = withheld().report
     limit = Limit(fail_below=0.5, warn_above=1.5)
-    keys = [key for keys in demanded(cases.TYPES, report.groups).values() for key in keys]
+    keys = [key for keys in required_keys(cases.TYPES, report.groups).values() for key in keys]
     findings = []
     for check, kind, dimension, group in keys:
         odd = check in review
         state, value = (State.REVIEW, 1.6) if odd else (State.PASS, 1.0)
         numbers = (value, value - 0.1, value + 0.1)
         where = {"crime_type": kind, "dimension": dimension, "group": group}
-        findings.append(
-            Finding(check, check.replace("_", " "), state, f"{check} is {value}.", *numbers, limit, **where)
-        )
+        findings.append(Finding(check, state, *numbers, limit, **where))
     return decide(replace(report, findings=tuple(findings)), cases.forecast(), NOW, 8)
 
 

@@ -1,17 +1,18 @@
 import pytest
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.finding import Finding, Limit, State
+from ilp_models.domain.checks import CATALOGUE
+from ilp_models.domain.finding import Finding, Limit, Shortfall, State
 from ilp_models.report.audit.check_summaries import short_reasons, summarise_checks, unresolved_findings
 from tests.report import audit_records as records
 
 LIMIT = Limit(fail_below=0.8, warn_above=1.15)
 
 
-def finding(state, group, check="need_adjusted_ratio", title="flags over events", estimate=1.0, limit=LIMIT):
-    reason = f"Assault, origin, {group}: {title} is {estimate} ({limit.words() or 'reported only'}). Try another unit."
-    numbers = (estimate, estimate - 0.1, estimate + 0.1)
-    return Finding(check, title, State(state), reason, *numbers, limit, "Assault", "origin", group)
+def finding(state, group, check="need_adjusted_ratio", limit=LIMIT, detail=""):
+    numbers, advice = (1.0, 0.9, 1.1), "Try another ranking."
+    where = ("Assault", "origin", group)
+    return Finding(check, State(state), *numbers, limit, *where, detail=detail, advice=advice)
 
 
 def report_of(*findings):
@@ -37,7 +38,8 @@ def test_findings_against_the_model_come_first_and_the_others_are_folded(one):
 
 
 def test_the_advice_repeats_no_numbers_and_no_limit(one):
-    assert one.parts[0][2][0]["advice"] == "Try another unit."
+    reading = "Above 1: the group's share of flagged land exceeds its share of recorded events."
+    assert one.parts[0][2][0]["advice"] == f"{reading} Try another ranking."
     assert one.limit == "fail below 0.8, review above 1.15"
 
 
@@ -46,21 +48,21 @@ def test_few_findings_are_not_folded():
     assert not any(folded for _, folded, _ in few.parts)
 
 
-def test_different_titles_and_limits_are_in_the_rows():
+def test_different_details_and_limits_are_in_the_rows():
     mixed = summarise_checks(
-        report_of(finding("fail", "a", title="one"), finding("fail", "b", title="two", limit=Limit(0.5)))
+        report_of(finding("fail", "a", detail="One."), finding("fail", "b", detail="Two.", limit=Limit(0.5)))
     )[0]
-    assert (mixed.title, mixed.limit) == ("", "")
-    assert [row["advice"] for row in mixed.parts[0][2]] == ["one. Try another unit.", "two. Try another unit."]
+    assert (mixed.question, mixed.limit) == (CATALOGUE["need_adjusted_ratio"].question, "")
+    assert [row["advice"][:4] for row in mixed.parts[0][2]] == ["One.", "Two."]
     assert [row["limit"] for row in mixed.parts[0][2]] == ["fail below 0.8, review above 1.15", "fail below 0.5"]
 
 
 def test_an_interval_without_width_is_exact_and_a_missing_one_is_none():
-    exact = Finding("governance", "fields", State.FAIL, "purpose is empty", 9.0, 9.0, 9.0, Limit(fail_above=0))
-    nothing = Finding("group_table", "groups", State.INSUFFICIENT, "no table")
+    exact = Finding("governance", State.FAIL, 9.0, 9.0, 9.0, Limit(fail_above=0), detail="Purpose is empty.")
+    nothing = Finding("group_table", State.INSUFFICIENT, shortfall=(Shortfall("no table"),))
     rows = [check.parts[0][2][0] for check in summarise_checks(report_of(exact, nothing))]
     assert [row["interval"] for row in rows] == ["exact", "none"]
-    assert [row["advice"] for row in rows] == ["purpose is empty", "no table"]
+    assert [row["advice"] for row in rows] == ["Purpose is empty.", "No table."]
 
 
 def test_required_checks_come_first_and_the_worst_state_first():
@@ -83,7 +85,7 @@ def test_required_checks_come_first_and_the_worst_state_first():
 def test_short_reasons_have_the_label_of_their_check():
     reasons = dict(short_reasons(records.reviewed()))
     assert list(reasons) == ["Need-adjusted ratio"]
-    assert reasons["Need-adjusted ratio"] == "6 of 6 findings do not pass (6 review)."
+    assert reasons["Need-adjusted ratio"] == "needs review: 6 of 6 findings do not pass (6 review)."
     assert short_reasons(records.admitted())[0][0] == ""
 
 

@@ -43,7 +43,7 @@ def test_admitted_and_approved_reports_are_valid():
 
 BROKEN = {
     "no version": lambda one: one.pop("schema_version"),
-    "a version to come": lambda one: one.update(schema_version="2.0"),
+    "a version to come": lambda one: one.update(schema_version="3.0"),
     "admitted, yet withheld": lambda one: one["decision"].update(admitted=True),
     "no seal": lambda one: one["decision"].update(seal="abc"),
     "a share in percent": lambda one: one["measures"][0].update(share=5),
@@ -78,7 +78,7 @@ def test_nan_is_null_and_a_number_with_a_finding_has_its_state(content):
     assert judged == {(0.05, "count")}
     row = next(row for row in content["measures"] if row["check"] == "need_adjusted_ratio" and row["group"] == "Upland")
     assert row["state"] == "insufficient"
-    assert "Too little evidence" in row["reason"]
+    assert "lacks evidence" in row["reason"]
 
 
 def test_the_header_states_how_it_was_measured_and_what_is_missing(content):

@@ -58,11 +58,11 @@ def test_comparison_is_sorted_by_deviance_with_bounds_last():
 def test_findings_have_their_scope_state_and_limit():
     limit = Limit(fail_below=0.5)
     findings = (
-        Finding("sum_ratio", "Sum ratio", State.PASS, "ok", 1.0, 0.9, 1.1, limit, "all"),
-        Finding("need_adjusted_ratio", "Need", State.FAIL, "low", 0.2, 0.1, 0.3, limit, "Assault", "income", "low"),
-        Finding("shap_additivity", "Adds up", State.INSUFFICIENT, "not run"),
-        Finding("exposure", "Exposure", State.PASS, "", 0.05, 0.04, 0.06, Limit(), "Assault", "income", "low"),
-        Finding("exposure_ratio", "Ratio", State.PASS, "", 1.0, 0.9, 1.1, limit, "Assault", "income", "low"),
+        Finding("sum_ratio", State.PASS, 1.0, 0.9, 1.1, limit, "all"),
+        Finding("need_adjusted_ratio", State.FAIL, 0.2, 0.1, 0.3, limit, "Assault", "income", "low"),
+        Finding("shap_additivity", State.INSUFFICIENT),
+        Finding("exposure", State.PASS, 0.05, 0.04, 0.06, Limit(), "Assault", "income", "low"),
+        Finding("exposure_ratio", State.PASS, 1.0, 0.9, 1.1, limit, "Assault", "income", "low"),
     )
     table = tables.finding_rows(AuditReport(findings, "ewma", "r", ("Assault",)))
     assert table["about"].tolist() == [

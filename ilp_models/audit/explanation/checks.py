@@ -1,6 +1,6 @@
-"""Checks of an explanation: whether it holds, and whether columns or errors stand in for groups of residents."""
+"""Checks of the explanation: stability, and whether columns or errors are proxies for groups of residents."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -8,105 +8,106 @@ import pandas as pd
 from scipy import special
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.explanation.proxies import AreaProfiles, column_correlations, predictable, residual_correlations
+from ilp_models.audit.explanation.proxies import (
+    AreaProfiles,
+    column_correlations,
+    joint_proxy_r2,
+    residual_correlations,
+)
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.explanation import LEVEL_AND_SHARE, Explanation
-from ilp_models.domain.finding import ALL, Finding
+from ilp_models.domain.finding import ALL, Finding, Shortfall
 from ilp_models.domain.grid import Grid
 
 Floats = npt.NDArray[np.float64]
 
-_NAN3: Final = (float("nan"),) * 3
+_NO_VALUE: Final = (float("nan"),) * 3
+_FEWEST_COLUMNS: Final = 4  # of the table of refits: feature, family and two refits
+_LEAST_FOR_FISHER: Final = 4  # areas
 
 
-def check_stability(evidence: CheckContext) -> list[Finding]:
-    """Return whether the same columns, or cells, matter where a forecaster is learned from other halves of the past."""
-    explanation = _own(evidence)
-    tried = None if explanation is None else explanation.robustness
-    shares = explanation is not None and explanation.method == LEVEL_AND_SHARE
-    title = f"rank correlation of {'the shares of cells' if shares else 'importances'} between forecasts learned from "
-    title += f"other halves of the {'events' if shares else 'periods'}"
-    advice = "Use fewer columns that say the same, or more periods."
-    if shares:
-        advice = "The map hangs on chance more than on place: use larger cells, a longer memory, or more records."
-    if tried is None or tried.refits.shape[1] < 4:
-        thin = "nothing was learned anew; set explain.refits to 2 or more"
-        return [evidence.judged("explanation_stability", title, _NAN3, thin=thin)]
-    count = float(tried.refits.shape[1] - 2)
-    found = [evidence.judged("explanation_stability", title, tried.stability, evidence=count, advice=advice)]
-    if not tried.perturbations.empty:
-        title = "rank correlation of importances under path-dependent and interventional perturbation"
-        advice = "Correlated columns share credit arbitrarily: read families, not columns."
-        numbers = (tried.agreement,) * 3
-        found.append(
-            evidence.judged("perturbation_agreement", title, numbers, evidence=float(tried.rows), advice=advice)
+def check_stability(context: CheckContext) -> list[Finding]:
+    """Return the rank correlation of importances between refits, and between two perturbations."""
+    explanation = _own_explanation(context)
+    robustness = None if explanation is None else explanation.robustness
+    if robustness is None or robustness.refits.shape[1] < _FEWEST_COLUMNS:
+        shortfall = "there are no refits to compare"
+        advice = "Set explain.refits to 2 or more, for a forecaster that can be explained."
+        return [context.finding("explanation_stability", _NO_VALUE, shortfall=shortfall, advice=advice)]
+    of_shares = explanation is not None and explanation.method == LEVEL_AND_SHARE
+    findings = [
+        context.finding(
+            "explanation_stability",
+            robustness.stability,
+            evidence=float(robustness.refits.shape[1] - 2),
+            detail="Refits on random halves of the events; the shares of cells are compared." if of_shares else "",
+            advice="Use larger cells, a longer memory, or more records." if of_shares else None,
         )
-    return found
+    ]
+    if not robustness.perturbations.empty:
+        rows, numbers = float(robustness.rows), (robustness.agreement,) * 3
+        findings.append(context.finding("perturbation_agreement", numbers, evidence=rows))
+    return findings
 
 
-def check_proxies(evidence: CheckContext) -> list[Finding]:
-    """Return whether a column, or all columns together, tell the share of a group among an area's residents."""
-    return [finding for residents in evidence.residents for finding in _proxies_of(evidence, residents)]
+def check_proxies(context: CheckContext) -> list[Finding]:
+    """Return how well one column, and all columns together, predict a group's share of an area's residents."""
+    return [finding for residents in context.residents for finding in _proxies_of(context, residents)]
 
 
-def _proxies_of(evidence: CheckContext, residents: Residents) -> list[Finding]:
-    explanation = _own(evidence)
+def _proxies_of(context: CheckContext, residents: Residents) -> list[Finding]:
+    explanation = _own_explanation(context)
     areas = AreaProfiles.from_residents(residents)
-    count, thin, level = len(areas.people), _too_few(evidence, areas), evidence.resampling.confidence
+    count, shortfall, confidence = len(areas.people), _too_few(context, areas), context.resampling.confidence
     if explanation is None:
-        thin, table, told = "what the model saw is not known", pd.DataFrame(), np.full(len(residents.groups), np.nan)
+        shortfall = (Shortfall("the columns of the forecaster are unknown"),)
+        table, joint = pd.DataFrame(), np.full(len(residents.groups), np.nan)
     else:
-        areas = areas.at(evidence.grid, explanation.log_expected.indexes["cell"])
+        areas = areas.at(context.grid, explanation.log_expected.indexes["cell"])
         table = column_correlations(explanation, areas, residents)
-        told = predictable(explanation, areas, evidence.resampling.seed)
-    found = []
+        joint = joint_proxy_r2(explanation, areas, context.resampling.seed)
+    findings = []
     for place, group in enumerate(residents.groups):
-        where = {"dimension": residents.dimension, "group": group, "evidence": float(count), "thin": thin}
+        where: dict[str, Any] = {
+            "dimension": residents.dimension,
+            "group": group,
+            "evidence": float(count),
+            "shortfall": shortfall,
+        }
         first = table[table["group"] == group].head(1) if len(table) else table
         strongest = float(first["correlation"].abs().iloc[0]) if len(first) else float("nan")
-        name = f" ({first['feature'].iloc[0]}, {first['crime_type'].iloc[0]})" if len(first) else ""
-        title = f"strongest correlation of one column{name} with the share of residents, over areas"
-        advice = "A column that goes with a group's share this closely stands in for it: leave it out."
-        found += [
-            evidence.judged("proxy_probe", title, _fisher(strongest, count, level), advice=advice, **where),
-            evidence.judged(
-                "proxy_strength",
-                "cross-validated R2 of the share of residents from all columns together",
-                (float(told[place]),) * 3,
-                advice="The columns together tell who lives in an area: look which, and leave them out.",
-                **where,
-            ),
+        detail = f"Strongest column: {first['feature'].iloc[0]} ({first['crime_type'].iloc[0]})." if len(first) else ""
+        findings += [
+            context.finding("proxy_probe", _fisher(strongest, count, confidence), detail=detail, **where),
+            context.finding("proxy_strength", (float(joint[place]),) * 3, **where),
         ]
-    return found
+    return findings
 
 
-def check_residual_proxies(evidence: CheckContext) -> list[Finding]:
-    """Return whether the forecast errs with the share of a group."""
-    found = []
-    for residents in evidence.residents:
+def check_residual_proxies(context: CheckContext) -> list[Finding]:
+    """Return the correlation of recorded minus expected events with the share of each group."""
+    findings = []
+    for residents in context.residents:
         areas = AreaProfiles.from_residents(residents)
-        thin = _too_few(evidence, areas)
-        for name, estimate in residual_correlations(evidence, areas):
-            for place, group in enumerate(residents.groups):
-                found.append(
-                    evidence.judged(
-                        "proxy_residual",
-                        "correlation of recorded less expected events with the share of residents",
-                        (float(estimate.value[place]), float(estimate.low[place]), float(estimate.high[place])),
-                        crime_type=name,
-                        dimension=residents.dimension,
-                        group=group,
-                        evidence=float(len(areas.people)),
-                        thin=thin,
-                        advice="Events are missed or expected in excess where the group lives: look for what is left "
-                        "out, or at how recording changed.",
-                    )
+        shortfall = _too_few(context, areas)
+        for name, estimate in residual_correlations(context, areas):
+            findings += [
+                context.finding(
+                    "proxy_residual",
+                    (float(estimate.value[place]), float(estimate.low[place]), float(estimate.high[place])),
+                    crime_type=name,
+                    dimension=residents.dimension,
+                    group=group,
+                    evidence=float(len(areas.people)),
+                    shortfall=shortfall,
                 )
-    return found
+                for place, group in enumerate(residents.groups)
+            ]
+    return findings
 
 
 def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents, by: str = "feature") -> pd.DataFrame:
-    """Return what each feature or family adds to the log risk of a group's residents beyond that of all others."""
+    """Return the attribution gaps: mean attribution of each feature or family for a group minus all others."""
     weights = explanation.shares[..., None]
     phi = np.where(weights > 0, explanation.attributions.values, 0.0)
     position = grid.cells.get_indexer(explanation.log_expected.indexes["cell"])
@@ -129,16 +130,16 @@ def attribution_gaps(explanation: Explanation, grid: Grid, residents: Residents,
     return table
 
 
-def _own(evidence: CheckContext) -> Explanation | None:
-    """Return the explanation if it is one of the forecaster audited."""
-    explanation = evidence.explanation
-    return explanation if explanation is not None and explanation.forecaster == evidence.replay.forecaster else None
+def _own_explanation(context: CheckContext) -> Explanation | None:
+    """Return the explanation if it is of the forecaster audited."""
+    explanation = context.explanation
+    return explanation if explanation is not None and explanation.forecaster == context.replay.forecaster else None
 
 
-def _too_few(evidence: CheckContext, areas: AreaProfiles) -> str:
-    """Return in words that chance alone makes columns and shares go together over so few areas."""
-    count, least = len(areas.people), evidence.minimum.areas
-    return f"{count} areas with residents, fewer than {least:g}" if count < least else ""
+def _too_few(context: CheckContext, areas: AreaProfiles) -> tuple[Shortfall, ...]:
+    """Return the shortfall of areas: over few areas, columns and shares correlate by chance."""
+    count, needed = len(areas.people), context.minimum.areas
+    return (Shortfall("areas with residents", count, needed),) if count < needed else ()
 
 
 def _weighted_means(phi: Floats, weights: Floats, people: Floats) -> Floats:
@@ -151,8 +152,8 @@ def _weighted_means(phi: Floats, weights: Floats, people: Floats) -> Floats:
 
 
 def _fisher(correlation: float, count: int, level: float) -> tuple[float, float, float]:
-    """Return a correlation with the ends of its interval by Fisher's transformation."""
-    if count < 4 or not np.isfinite(correlation):
+    """Return a correlation with its interval by Fisher's transformation."""
+    if count < _LEAST_FOR_FISHER or not np.isfinite(correlation):
         return correlation, float("nan"), float("nan")
     middle = np.arctanh(min(correlation, 1 - 1e-12))
     half = special.ndtri((1 + level) / 2) / np.sqrt(count - 3)

@@ -1,4 +1,4 @@
-"""Whether columns, or errors of the forecast, stand in for who lives in an area; areas are the unit."""
+"""Proxies: correlation of columns, or of forecast errors, with a group's share of residents, over areas."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,25 +25,15 @@ _PENALTIES: Final = np.logspace(-1, 5, 13)
 
 @dataclass(frozen=True, eq=False)
 class AreaProfiles:
-    """Areas of a grid in which somebody lives, with the groups' shares of residents.
+    """Areas with residents, and the groups' shares of their residents."""
 
-    Parameters
-    ----------
-    place : ndarray of int64
-        Area of each cell, -1 where nobody is known to live.
-    shares : ndarray of float64
-        Shares of the groups, shape (areas, groups).
-    people : ndarray of float64
-        Residents, shape (areas,).
-    """
-
-    place: npt.NDArray[np.int64]
-    shares: Floats
-    people: Floats
+    place: npt.NDArray[np.int64]  # area of each cell, -1 without residents
+    shares: Floats  # (areas, groups)
+    people: Floats  # residents, (areas,)
 
     @classmethod
     def from_residents(cls, residents: Residents) -> "AreaProfiles":
-        """Return the areas of the group table, or each cell where the residents do not tell their areas."""
+        """Return the areas of the group table, or each cell if the areas of the residents are unknown."""
         known = (residents.area >= 0).any()
         labels = residents.area if known else np.arange(len(residents.total))
         settled = (residents.total > 0) & (labels >= 0)
@@ -73,7 +63,7 @@ class AreaProfiles:
 
 
 def column_correlations(explanation: Explanation, areas: AreaProfiles, residents: Residents) -> pd.DataFrame:
-    """Return how each column goes with each group's share of residents, from area to area."""
+    """Return the correlation of each column with each group's share of residents, over areas, strongest first."""
     means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
     kinds = [str(kind) for kind in explanation.log_expected.indexes["crime_type"]]
     rows: list[pd.DataFrame] = []
@@ -99,11 +89,11 @@ def column_correlations(explanation: Explanation, areas: AreaProfiles, residents
     return table.loc[order].sort_values("group", kind="stable", ignore_index=True)
 
 
-def predictable(explanation: Explanation, areas: AreaProfiles, seed: int) -> Floats:
+def joint_proxy_r2(explanation: Explanation, areas: AreaProfiles, seed: int) -> Floats:
     """Return the cross-validated R2 of predicting each group's share of residents from all columns together.
 
-    Ridge regression of the shares on the area means of all columns, in logarithms; the penalty is chosen within the
-    areas learned from, and every area is predicted by a regression that did not see it.
+    Ridge regression of the shares on the log area means of all columns. The penalty is chosen within the training
+    areas, and every area is predicted out of sample.
     """
     means = areas.means(explanation.values.values.mean(axis=2).transpose(1, 0, 2))
     values = np.sign(means) * np.log1p(np.abs(means))
@@ -113,29 +103,29 @@ def predictable(explanation: Explanation, areas: AreaProfiles, seed: int) -> Flo
         return np.full(areas.shares.shape[1], np.nan)
     weights = areas.people / areas.people.mean()
     error, spread = np.zeros(areas.shares.shape[1]), np.zeros(areas.shares.shape[1])
-    for known, new in KFold(_FOLDS, shuffle=True, random_state=seed).split(values):
-        centre, scale = values[known].mean(axis=0), values[known].std(axis=0)
-        told = (values - centre) / np.where(scale > 0, scale, 1.0)
-        usual = np.average(areas.shares[known], axis=0, weights=weights[known])
+    for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(values):
+        centre, scale = values[train].mean(axis=0), values[train].std(axis=0)
+        scaled = (values - centre) / np.where(scale > 0, scale, 1.0)
+        mean = np.average(areas.shares[train], axis=0, weights=weights[train])
         ridge = RidgeCV(_PENALTIES, alpha_per_target=True)
-        ridge.fit(told[known], areas.shares[known], sample_weight=weights[known])
-        said = ridge.predict(told[new]).reshape(len(new), -1)
-        error += weights[new] @ (areas.shares[new] - said) ** 2
-        spread += weights[new] @ (areas.shares[new] - usual) ** 2
+        ridge.fit(scaled[train], areas.shares[train], sample_weight=weights[train])
+        predicted = ridge.predict(scaled[test]).reshape(len(test), -1)
+        error += weights[test] @ (areas.shares[test] - predicted) ** 2
+        spread += weights[test] @ (areas.shares[test] - mean) ** 2
     result = np.full(len(error), np.nan)
     np.divide(error, spread, out=result, where=_varies(areas.shares))
     return np.asarray(1 - result)
 
 
-def residual_correlations(evidence: CheckContext, areas: AreaProfiles) -> Iterator[tuple[str, Estimate]]:
-    """Yield how recorded less expected events go with each group's share, over areas and periods."""
-    surprise = evidence.observed - np.asarray(evidence.replay.expected.values, dtype=float)
-    by_area = areas.sums(surprise.transpose(1, 0, 2))
-    generator = np.random.default_rng(evidence.resampling.seed)
+def residual_correlations(context: CheckContext, areas: AreaProfiles) -> Iterator[tuple[str, Estimate]]:
+    """Yield the correlation of recorded minus expected events with each group's share, over areas and periods."""
+    residuals = context.observed - np.asarray(context.replay.expected.values, dtype=float)
+    by_area = areas.sums(residuals.transpose(1, 0, 2))
+    generator = np.random.default_rng(context.resampling.seed)
     count = len(areas.people)
-    draws = generator.multinomial(count, np.full(count, 1 / count), size=evidence.resampling.draws).astype(float)
-    tail = (1 - evidence.resampling.confidence) / 2
-    for row, name in enumerate(evidence.scopes):
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=context.resampling.draws).astype(float)
+    tail = (1 - context.resampling.confidence) / 2
+    for row, name in enumerate(context.scopes):
         residual = by_area.sum(axis=1) if name == ALL else by_area[:, row]
         value = _weighted_correlation(np.ones((1, count)), residual, areas.shares)[0]
         drawn = _weighted_correlation(draws, residual, areas.shares)
@@ -144,20 +134,20 @@ def residual_correlations(evidence: CheckContext, areas: AreaProfiles) -> Iterat
 
 
 def _weighted_correlation(weights: Floats, residual: Floats, shares: Floats) -> Floats:
-    """Return correlations over area-periods with each area as often as drawn, shape (draws, groups)."""
+    """Return correlations over area-periods, areas weighted by their draws, shape (draws, groups)."""
     periods = residual.shape[1]
     total, squares = residual.sum(axis=1), (residual**2).sum(axis=1)
     size = weights.sum(axis=1, keepdims=True) * periods
-    mean, usual = (weights @ total)[:, None] / size, weights @ shares * periods / size
-    together = weights @ (shares * total[:, None]) / size - mean * usual
-    variances = ((weights @ squares)[:, None] / size - mean**2) * (weights @ shares**2 * periods / size - usual**2)
+    mean, mean_share = (weights @ total)[:, None] / size, weights @ shares * periods / size
+    together = weights @ (shares * total[:, None]) / size - mean * mean_share
+    variances = ((weights @ squares)[:, None] / size - mean**2) * (weights @ shares**2 * periods / size - mean_share**2)
     result = np.full(together.shape, np.nan)
     np.divide(together, np.sqrt(np.maximum(variances, 0)), out=result, where=variances > 1e-18)
     return result
 
 
 def _strongest(values: Floats, shares: Floats) -> Floats:
-    """Return Pearson's or Spearman's correlation of each column with each share, whichever is further from 0."""
+    """Return the stronger of Pearson's and Spearman's correlation of each column with each share."""
     plain = _correlations(values, shares)
     ranked = _correlations(*(pd.DataFrame(one).rank().to_numpy() for one in (values, shares)))
     return np.where(np.abs(ranked) > np.abs(plain), ranked, plain)

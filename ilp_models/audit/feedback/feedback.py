@@ -172,31 +172,29 @@ class FeedbackOutcome:
         return mean, mean - float(reach), mean + float(reach)
 
 
-def check_feedback(
-    evidence: CheckContext, outcome: FeedbackOutcome | None, problem: str = "It was not simulated."
-) -> list[Finding]:
-    """Return how far records that follow its own maps would lead the forecaster from the truth."""
-    return [finding for name in evidence.scopes for finding in _of_type(evidence, outcome, problem, name)]
+def check_feedback(context: CheckContext) -> list[Finding]:
+    """Return how far records that follow its own maps would move the forecaster from the true rates."""
+    return [finding for name in context.scopes for finding in _of_type(context, name)]
 
 
-def _of_type(evidence: CheckContext, outcome: FeedbackOutcome | None, problem: str, name: str) -> list[Finding]:
-    distance = "distance from the true shares of areas that feedback adds"
-    observed = "share of areas patrolled or with reports"
+def _of_type(context: CheckContext, name: str) -> list[Finding]:
+    outcome = context.options.feedback
     if outcome is None:
-        none = float("nan"), float("nan"), float("nan")
-        checks, thin = {"feedback_distance": distance, "feedback_observed": observed}, problem.rstrip(".")
-        return [evidence.judged(check, title, none, crime_type=name, thin=thin) for check, title in checks.items()]
+        none, shortfall = (float("nan"),) * 3, context.options.no_feedback.rstrip(".")
+        checks = ("feedback_distance", "feedback_observed")
+        return [context.finding(one, none, crime_type=name, shortfall=shortfall, advice="") for one in checks]
     row = outcome.observed[outcome.observed["crime_type"] == name].iloc[0]
-    seen, areas, thin = float(row["observed"]), float(row["areas"]), ""
+    observed, areas = float(row["observed"]), float(row["areas"])
+    where: dict[str, Any] = {"crime_type": name}
     if np.isnan(float(row["reporting"])):
-        thin = "how many events are reported where nobody patrols is unknown, and none was taken to be"
-    where: dict[str, Any] = {"crime_type": name, "evidence": float(outcome.settings.replicates), "thin": thin}
-    where["advice"] = "Set audit.feedback.reporting." if thin else "Weight records, or patrol more land by lot."
+        where["shortfall"] = "the share of events reported off patrolled land is unknown"
+        where["advice"] = "Set audit.feedback.reporting."
+    replicates = float(outcome.settings.replicates)
     findings = [
-        evidence.judged("feedback_distance", distance, outcome.excess(name), **where),
-        evidence.judged("feedback_observed", observed, (seen,) * 3, **{**where, "evidence": areas}),
+        context.finding("feedback_distance", outcome.excess(name), evidence=replicates, **where),
+        context.finding("feedback_observed", (observed,) * 3, evidence=areas, **where),
     ]
     if len(outcome.final(name, WEIGHTED)):
-        title = "the same distance with records weighted by their chance"
-        findings.append(evidence.judged("feedback_corrected", title, outcome.excess(name, WEIGHTED), **where))
+        excess = outcome.excess(name, WEIGHTED)
+        findings.append(context.finding("feedback_corrected", excess, evidence=replicates, **where))
     return findings

@@ -1,123 +1,140 @@
-"""Checks of what forecasts and flagged land mean for groups: exposure, need, coverage, errors, permanence."""
+"""Checks of what forecasts and flagged land mean for groups of residents."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.closed_form import largest_difference, largest_error_difference
 from ilp_models.audit.measures.concentration import Permanence, permanent_cells
-from ilp_models.audit.measures.dimension import tally_flags, tally_replays
-from ilp_models.audit.measures.findings import GroupFindings
-from ilp_models.audit.measures.group_gaps import highest, pair
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.formulas import group_ratio, highest_group
+from ilp_models.audit.measures.group_sums import Basis, tally_flags, tally_replays
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.finding import Finding, Limit
+from ilp_models.domain.finding import Finding, Shortfall
+from ilp_models.stats.bootstrap import Estimate
 
-_EQUAL: Final = Limit(fail_above=1e-12, neutral=0)
-_RANKING: Final = "Try another ranking unit or share of land."
+Floats = npt.NDArray[np.float64]
+
+_MORE_EVIDENCE: Final = "Merge small groups or test more periods."
 
 
-def check_groups(evidence: CheckContext) -> list[Finding]:
-    """Return what forecasts and flagged land mean for every group, dimension by dimension.
+def check_groups(context: CheckContext) -> list[Finding]:
+    """Return exposure, need, coverage, errors and permanence of every group, dimension by dimension.
 
-    All intervals are over blocks of periods, plain: they hold for this city and this map, as a gate needs them.
+    All intervals are over blocks of periods, without adjustment: they hold for this city and this map.
     """
-    return [finding for residents in evidence.residents for finding in _dimension(evidence, residents)]
+    return [finding for residents in context.residents for finding in _dimension(context, residents)]
 
 
-def _dimension(evidence: CheckContext, residents: Residents) -> list[Finding]:
+def _dimension(context: CheckContext, residents: Residents) -> list[Finding]:
     basis = Basis.from_residents(residents)
     flags = Drawn.from_weeks(
-        tally_flags(basis, evidence.flags, evidence.observed, evidence.baseline_flags), evidence.resampling
+        tally_flags(basis, context.flags, context.observed, context.baseline_flags), context.resampling
     )
-    errors = Drawn.from_weeks(tally_replays(basis, evidence), evidence.resampling)
-    about = GroupFindings(evidence, residents, flags.whole["burdened"][..., :-1])
+    errors = Drawn.from_weeks(tally_replays(basis, context), context.resampling)
+    permanence = Drawn.from_weeks(Permanence.from_flags(basis, context.flags), context.resampling)
+    findings = GroupFindings(context, residents, flags.whole["burdened"][..., :-1])
     return [
-        *_of_flags(about, flags),
-        *_of_permanence(about, Drawn.from_weeks(Permanence.from_flags(basis, evidence.flags), evidence.resampling)),
-        *_of_errors(about, errors),
-        _cross_check(evidence, residents, flags.whole, errors.whole),
+        *_of_flags(findings, flags),
+        *_of_permanence(findings, permanence),
+        *_of_errors(findings, errors),
     ]
 
 
-def _of_flags(about: GroupFindings, flags: Drawn) -> list[Finding]:
-    baseline = about.evidence.baseline.forecaster
-    measures = {
-        "exposure": ("share of residents' time on flagged land", formulas.exposure),
-        "exposure_ratio": ("exposure over that of all other residents", formulas.exposure_ratio),
-        "baseline_exposure_ratio": (
-            f"exposure ratio over that on the map of {baseline}",
-            formulas.baseline_exposure_ratio,
-        ),
-        "need_adjusted_ratio": ("share of flags over share of recorded events", formulas.need_adjusted_ratio),
-        "coverage": ("share of recorded events on flagged land", formulas.coverage),
-    }
-    findings = [
-        finding
-        for check, (title, formula) in measures.items()
-        for finding in about.by_group(check, title, flags.estimate(formula), _RANKING)
-    ]
-    return findings + about.by_dimension(
-        "coverage_ratio",
-        ["lowest coverage of a group over the highest"] * len(about.events),
-        flags.estimate(formulas.coverage, partial(pair, enough=about.enough, lowest=True)),
-        "Give the group with least cover more.",
-    )
+@dataclass(frozen=True, eq=False)
+class GroupFindings:
+    """Makes findings on the groups of one dimension."""
 
+    context: CheckContext
+    residents: Residents
+    events: Floats  # recorded events weighted by shares of residents, (crime types and their pool, groups)
 
-def _of_permanence(about: GroupFindings, lasting: Drawn) -> list[Finding]:
-    title = (
-        "share of residents on land flagged in more than half of the periods, "
-        "of the group where it is highest over that of all others"
-    )
-    none = f"{title} (there is no such cell)"
-    cells = permanent_cells(about.evidence.flags).sum(axis=1)
-    return about.by_dimension(
-        "permanently_flagged",
-        [title if some else none for some in cells],
-        lasting.estimate(formulas.permanent_ratio, partial(highest, enough=about.enough)),
-        "Rotate effort between near-equal cells, or try another ranking unit.",
-    )
+    @property
+    def enough(self) -> npt.NDArray[np.bool_]:
+        """Groups with enough events and areas, shape (crime types and their pool, groups)."""
+        return self.context.minimum.met(self.events, self.residents.areas_of_half)
 
+    def by_group(self, check: str, estimate: Estimate) -> list[Finding]:
+        """Return a finding on each crime type and group."""
+        return [
+            self.context.finding(
+                check,
+                (float(estimate.value[at]), float(estimate.low[at]), float(estimate.high[at])),
+                crime_type=self.context.scopes[at[0]],
+                dimension=self.residents.dimension,
+                group=self.residents.groups[at[1]],
+                evidence=float(self.events[at]),
+                shortfall=(shortfall := self._shortfall(at)),
+                advice=_MORE_EVIDENCE if shortfall else None,
+            )
+            for at in np.ndindex(*self.events.shape)
+        ]
 
-def _of_errors(about: GroupFindings, errors: Drawn) -> list[Finding]:
-    baseline = about.evidence.baseline.forecaster
-    measures = {
-        "d2": (f"skill in deviance against {baseline}", formulas.d2),
-        "over_prediction": ("expected beyond recorded events over recorded", formulas.over_prediction),
-        "under_prediction": ("recorded beyond expected events over recorded", formulas.under_prediction),
-    }
-    findings = [
-        finding
-        for check, (title, formula) in measures.items()
-        for finding in about.by_group(check, title, errors.estimate(formula), "")
-    ]
-    return findings + about.by_dimension(
-        "bias_ratio",
-        ["expected over recorded events, of the group where it is highest over the lowest"] * len(about.events),
-        errors.estimate(formulas.sum_ratio, partial(pair, enough=about.enough)),
-        "Look for areas where the level changed or recording did, and refit.",
-    )
+    def by_dimension(self, check: str, estimate: Estimate, details: Sequence[str] = ()) -> list[Finding]:
+        """Return a finding on each crime type."""
+        findings = []
+        for row, name in enumerate(self.context.scopes):
+            enough = self.enough[row]
+            lacking = [group for group, known in zip(self.residents.groups, enough, strict=True) if not known]
+            shortfall = f"too few events or areas for {', '.join(lacking)}" if lacking else ""
+            findings.append(
+                self.context.finding(
+                    check,
+                    (float(estimate.value[row]), float(estimate.low[row]), float(estimate.high[row])),
+                    crime_type=name,
+                    dimension=self.residents.dimension,
+                    evidence=float(enough.sum()),
+                    shortfall=shortfall,
+                    detail=details[row] if details else "",
+                    advice=_MORE_EVIDENCE if lacking else None,
+                )
+            )
+        return findings
 
-
-def _cross_check(
-    evidence: CheckContext, residents: Residents, flags: formulas.Totals, errors: formulas.Totals
-) -> Finding:
-    expected, loss = np.asarray(evidence.replay.expected.values, dtype=float), evidence.deviance_of(evidence.replay)
-    gap = float(
-        np.max(
-            [
-                largest_difference(evidence.flags, evidence.observed, residents, flags),
-                largest_error_difference(expected, evidence.observed, loss, residents, errors),
-            ]
+    def _shortfall(self, at: tuple[int, ...]) -> tuple[Shortfall, ...]:
+        needed, areas = self.context.minimum, int(self.residents.areas_of_half[at[1]])
+        events = float(self.events[at])
+        return (
+            *([Shortfall("weighted events", events, needed.events)] if events < needed.events else []),
+            *([Shortfall("areas that hold half of the group", areas, needed.areas)] if areas < needed.areas else []),
         )
-    )
-    state = _EQUAL.judge(gap, gap, gap)
-    what = "exposure, coverage and weighted mean errors"
-    reason = f"{residents.dimension}: {what} differ from fairlearn's MetricFrame by at most {gap:.1e}."
-    title = f"largest difference of {what} from fairlearn's MetricFrame"
-    return Finding("closed_form", title, state, reason, gap, gap, gap, _EQUAL, dimension=residents.dimension)
+
+
+def _of_flags(findings: GroupFindings, flags: Drawn) -> list[Finding]:
+    measures = {
+        "exposure": formulas.exposure,
+        "exposure_ratio": formulas.exposure_ratio,
+        "baseline_exposure_ratio": formulas.baseline_exposure_ratio,
+        "need_adjusted_ratio": formulas.need_adjusted_ratio,
+        "coverage": formulas.coverage,
+    }
+    by_group = [
+        finding for check, formula in measures.items() for finding in findings.by_group(check, flags.estimate(formula))
+    ]
+    lowest = partial(group_ratio, enough=findings.enough, lowest=True)
+    return by_group + findings.by_dimension("coverage_ratio", flags.estimate(formulas.coverage, lowest))
+
+
+def _of_permanence(findings: GroupFindings, permanence: Drawn) -> list[Finding]:
+    cells = permanent_cells(findings.context.flags).sum(axis=1)
+    details = ["" if some else "No cell is flagged in more than half of the periods." for some in cells]
+    ratio = permanence.estimate(formulas.permanent_ratio, partial(highest_group, enough=findings.enough))
+    return findings.by_dimension("permanently_flagged", ratio, details)
+
+
+def _of_errors(findings: GroupFindings, errors: Drawn) -> list[Finding]:
+    measures = {
+        "d2": formulas.d2,
+        "over_prediction": formulas.over_prediction,
+        "under_prediction": formulas.under_prediction,
+    }
+    by_group = [
+        finding for check, formula in measures.items() for finding in findings.by_group(check, errors.estimate(formula))
+    ]
+    ratio = errors.estimate(formulas.sum_ratio, partial(group_ratio, enough=findings.enough))
+    return by_group + findings.by_dimension("bias_ratio", ratio)

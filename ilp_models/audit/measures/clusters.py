@@ -1,4 +1,4 @@
-"""Areas as the units of chance: cells by area, areas drawn again, and residents exchanged between areas."""
+"""Areas as clusters: bootstrap of areas, and exchange of residents between areas of similar population."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,26 +15,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _FEWEST: Final = 3
-_STRATUM: Final = 20  # fewer areas could be exchanged in too few ways for a p-value of a few per cent
+_STRATUM: Final = 20  # fewer areas allow too few permutations for a p-value of a few per cent
 _MOST_STRATA: Final = 10
-_DRAWN_AT_ONCE: Final = 4_000_000
-_EXCHANGED_AT_ONCE: Final = 500_000  # more would not stay in the cache
+_AREA_BATCH: Final = 4_000_000
+_EXCHANGE_BATCH: Final = 500_000  # fits in the processor cache
 
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """The areas of one dimension where somebody lives.
+    """The areas with residents of one dimension."""
 
-    Parameters
-    ----------
-    matrix : csr_matrix
-        1 where a cell (column) belongs to an area (row).
-    people : ndarray of float64
-        Residents of each area.
-    """
-
-    matrix: csr_matrix
-    people: Floats
+    matrix: csr_matrix  # 1 where a cell (column) belongs to an area (row)
+    people: Floats  # residents of each area
 
     @classmethod
     def from_residents(cls, residents: Residents) -> Self:
@@ -47,12 +39,12 @@ class Clusters:
         return cls(matrix, matrix @ residents.total)
 
     def __len__(self) -> int:
-        """Return how many areas there are."""
+        """Return the number of areas."""
         return len(self.people)
 
     @property
     def enough(self) -> bool:
-        """Whether there are enough areas to be drawn or exchanged."""
+        """Whether there are enough areas to draw or exchange."""
         return len(self) >= _FEWEST
 
     def sums(self, values: Floats, weights: Floats) -> Floats:
@@ -62,15 +54,15 @@ class Clusters:
     def drawn(self, resampling: Bootstrap) -> Iterator[Floats]:
         """Yield how often each area is drawn, with replacement."""
         generator, size = np.random.default_rng([resampling.seed, 1]), len(self)
-        for draws in _parts(resampling.draws, _DRAWN_AT_ONCE // size):
+        for draws in _parts(resampling.draws, _AREA_BATCH // size):
             flat = generator.integers(size, size=(draws, size)) + size * np.arange(draws)[:, None]
             yield np.bincount(flat.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
 
     def exchanged(self, resampling: Bootstrap, width: int) -> Iterator[Ints]:
-        """Yield which area's residents each area gets when areas of similar population exchange theirs."""
+        """Yield the area whose residents each area gets, permuted within strata of similar population."""
         generator, strata = np.random.default_rng([resampling.seed, 2]), self.strata
         members = [np.flatnonzero(strata == one) for one in range(strata.max() + 1)]
-        for draws in _parts(resampling.draws, _EXCHANGED_AT_ONCE // (len(self) * width)):
+        for draws in _parts(resampling.draws, _EXCHANGE_BATCH // (len(self) * width)):
             result = np.empty((draws, len(self)), dtype=np.int64)
             for own in members:
                 result[:, own] = generator.permuted(np.broadcast_to(own, (draws, len(own))), axis=1)
@@ -86,6 +78,6 @@ class Clusters:
 
 
 def _parts(draws: int, step: int) -> Iterator[int]:
-    """Yield how many draws to make at once, so that memory stays small; the draws do not depend on it."""
+    """Yield the number of draws of each batch; batches limit memory and do not change the draws."""
     for start in range(0, draws, max(1, step)):
         yield min(max(1, step), draws - start)

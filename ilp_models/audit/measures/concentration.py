@@ -1,4 +1,4 @@
-"""How flagged time is concentrated: Gini, and cells that are flagged in more than half of the periods."""
+"""Concentration of flagged time: Gini coefficient, and cells that are flagged in more than half of the periods."""
 
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -15,11 +15,11 @@ Floats = npt.NDArray[np.float64]
 
 _HALF: Final = 0.5
 _ROUNDING: Final = 1e-9
-_VALUES_AT_ONCE: Final = 500_000  # more would not stay in the cache
+_BATCH: Final = 500_000  # fits in the processor cache
 
 
 def gini(flags: Floats, resampling: Bootstrap) -> Estimate:
-    """Return the Gini coefficient of flagged time over cells: 0 if all share it alike, near 1 if few have it."""
+    """Return the Gini coefficient of flagged time over cells: 0 if all are equal, near 1 if few cells have all."""
     maps = _with_pool(flags)
     cells = maps.shape[1]
     order = np.stack([2 * rankdata(time) - cells - 1 for time in maps.sum(axis=2)]) / cells
@@ -33,20 +33,11 @@ def permanent_cells(flags: Floats) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Permanence(GroupSums):
-    """Residents of permanently flagged cells: in other weeks other cells are so.
+    """Residents of cells that are flagged in more than half of the periods; other weeks give other cells."""
 
-    Parameters
-    ----------
-    basis, periods, by_period, by_area, over, pooled
-        As of any :class:`~ilp_models.audit.measures.group_sums.GroupSums`; make one with :meth:`of_flags`.
-    always : ndarray of float64
-        Residents of cells that are permanently flagged whatever weeks are drawn, shape (crime types and their pool,
-        groups + 1).
-    doubtful : tuple of (ndarray of int64, ndarray of float64)
-        For each crime type and the pool, the cells that may be so or not, and their flagged fractions (cells, periods).
-    """
-
+    # residents of cells that are flagged permanently in every draw: (crime types and their pool, groups + 1)
     always: Floats = field(default_factory=lambda: np.empty(0))
+    # by crime type: cells that are so in some draws only, and their flagged fractions (cells, periods)
     doubtful: tuple[tuple[npt.NDArray[np.int64], Floats], ...] = ()
 
     @classmethod
@@ -62,10 +53,10 @@ class Permanence(GroupSums):
         return cls(basis, flags.shape[2], *sums, pooled=True, always=sure @ basis.people, doubtful=rows)
 
     def of_periods(self, weights: Floats) -> Totals:
-        """Return residents of cells that are flagged in more than half of drawn periods."""
+        """Return the residents of cells that are flagged in more than half of the periods of each draw."""
         share = weights / weights.sum(axis=1, keepdims=True)
         result = np.repeat(self.always[None], len(weights), axis=0)
-        step = max(1, _VALUES_AT_ONCE // len(weights))
+        step = max(1, _BATCH // len(weights))
         for row, (cells, time) in enumerate(self.doubtful):
             for start in range(0, len(cells), step):
                 part = slice(start, start + step)

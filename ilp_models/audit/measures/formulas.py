@@ -1,8 +1,8 @@
-"""Measures of groups of residents as formulas over sums, whatever the sums were drawn from.
+"""Formulas of group measures over sums, and gaps between groups.
 
-Sums come as a mapping of names to arrays whose last two axes are (crime types, groups and, last, everyone); any axes
-before them are draws. With a_it the flagged fraction of cell i in period t, n_ig residents of group g and n_i in all,
-s_ig = n_ig / n_i, y_it recorded and p_it expected events, L the Poisson deviance:
+Sums are a mapping of names to arrays. Their last two axes are (crime types, groups and, last, all residents); axes
+before them are draws. Notation: a_it the flagged fraction of cell i in period t, n_ig residents of group g and n_i in
+all, s_ig = n_ig / n_i, y_it recorded and p_it expected events, L the Poisson deviance:
 
 ==================  ==========================================================================
 ``exposed``         sum of a_it n_ig; ``other_exposed`` the same on the map of the baseline
@@ -11,9 +11,10 @@ s_ig = n_ig / n_i, y_it recorded and p_it expected events, L the Poisson devianc
 ``covered``         sum of a_it y_it s_ig
 ``permanent``       sum of n_ig over cells that are flagged in more than half of the periods
 ``people``          sum of n_ig
-``maps``            maps (periods times types) that were added up
-``predicted``       sum of p_it s_ig, and ``happened`` the sum of y_it s_ig beside it
-``over, under``     sum of s_ig times what p_it exceeds y_it by, and y_it exceeds p_it by
+``maps``            number of maps (periods times types) in the sums
+``predicted``       sum of p_it s_ig
+``recorded``        sum of y_it s_ig
+``over, under``     sum of s_ig max(p_it - y_it, 0), and of s_ig max(y_it - p_it, 0)
 ``loss``            sum of n_ig L_it; ``other_loss`` the same of the baseline
 ==================  ==========================================================================
 """
@@ -27,6 +28,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Totals = Mapping[str, Floats]
 Formula = Callable[[Totals], Floats]
+Pick = Callable[[Floats], Callable[[Floats], Floats]]
 
 _ROUNDING: Final = 1e-12
 
@@ -37,7 +39,7 @@ def exposure(sums: Totals) -> Floats:
 
 
 def exposure_ratio(sums: Totals, reference: int | None = None, term: str = "exposed") -> Floats:
-    """Return ER_g: the exposure of a group over that of the rest of the residents or of a named group."""
+    """Return ER_g: the exposure of a group over that of all other residents, or of a reference group."""
     return _over_others(sums[term], sums["people"], reference)
 
 
@@ -52,17 +54,17 @@ def population_share(sums: Totals) -> Floats:
 
 
 def patrol_share(sums: Totals) -> Floats:
-    """Return pi_g: the share of flagged cells that falls to a group."""
+    """Return pi_g: the share of flagged cells, weighted by the group's share of residents."""
     return _share(sums["patrolled"])
 
 
 def burden_share(sums: Totals, term: str = "burdened") -> Floats:
-    """Return beta_g: the share of recorded events that falls to a group."""
+    """Return beta_g: the share of recorded events, weighted by the group's share of residents."""
     return _share(sums[term])
 
 
 def need_adjusted_ratio(sums: Totals) -> Floats:
-    """Return NAR_g = pi_g / beta_g: 1 where flags follow recorded events."""
+    """Return the need-adjusted ratio NAR_g = pi_g / beta_g: 1 if flags follow recorded events."""
     return patrol_share(sums) / burden_share(sums)
 
 
@@ -77,28 +79,56 @@ def permanent(sums: Totals) -> Floats:
 
 
 def permanent_ratio(sums: Totals) -> Floats:
-    """Return the permanently flagged share of a group over that of all other residents, 1 where there is nobody."""
+    """Return the permanently flagged share of a group over that of all others; 1 if both are 0."""
     return np.where(sums["permanent"][..., -1:] > 0, _over_others(sums["permanent"], sums["people"]), 1.0)
 
 
 def sum_ratio(sums: Totals) -> Floats:
-    """Return R_g: expected over recorded events by who lives there."""
-    return _own(sums["predicted"]) / _own(sums["happened"])
+    """Return R_g: expected over recorded events where a group lives."""
+    return _own(sums["predicted"]) / _own(sums["recorded"])
 
 
 def over_prediction(sums: Totals) -> Floats:
-    """Return O_g: what was expected beyond what happened, over what happened."""
-    return _own(sums["over"]) / _own(sums["happened"])
+    """Return O_g: events expected beyond those recorded, over recorded events."""
+    return _own(sums["over"]) / _own(sums["recorded"])
 
 
 def under_prediction(sums: Totals) -> Floats:
-    """Return U_g: what happened beyond what was expected, over what happened."""
-    return _own(sums["under"]) / _own(sums["happened"])
+    """Return U_g: events recorded beyond those expected, over recorded events."""
+    return _own(sums["under"]) / _own(sums["recorded"])
 
 
 def d2(sums: Totals) -> Floats:
-    """Return D2_g: 1 - deviance / deviance of the baseline where the group lives."""
+    """Return D2_g: 1 - deviance / deviance of the baseline, weighted by residents."""
     return 1 - _own(sums["loss"]) / _own(sums["other_loss"])
+
+
+def group_ratio(values: Floats, enough: npt.NDArray[np.bool_], *, lowest: bool = False) -> Callable[[Floats], Floats]:
+    """Return the ratio of the highest to the lowest group value, or its inverse, as a function of draws.
+
+    The two groups are fixed by ``values``; 1 means that both have the same value in a draw.
+    """
+    bottom = np.where(enough, values, np.inf).argmin(axis=-1)
+    top = np.where(enough, values, -np.inf).argmax(axis=-1)
+    comparable = np.where(enough.sum(axis=-1) > 1, 1.0, np.nan)
+
+    def ratio(drawn: Floats) -> Floats:
+        low, high = _at_group(drawn, bottom), _at_group(drawn, top)
+        return np.asarray(comparable * (low / high if lowest else high / low))
+
+    return ratio
+
+
+def highest_group(values: Floats, enough: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:
+    """Return the value of the group that is highest in ``values``, as a function of draws."""
+    top = np.where(enough, values, -np.inf).argmax(axis=-1)
+    comparable = np.where(enough.sum(axis=-1) > 1, 1.0, np.nan)
+    return lambda drawn: np.asarray(comparable * _at_group(drawn, top))
+
+
+def per_draw(values: Floats, pick: Pick) -> Floats:
+    """Return the pick of each draw, the groups chosen in each draw separately."""
+    return pick(values)(values)
 
 
 def _own(sums: Floats) -> Floats:
@@ -110,7 +140,7 @@ def _share(sums: Floats) -> Floats:
 
 
 def _over_others(sums: Floats, people: Floats, reference: int | None = None) -> Floats:
-    """Return sums a resident of each group over sums a resident of all others, NaN where there are no others."""
+    """Return sums per resident of each group over sums per resident of all others; NaN without others."""
     own = _own(sums) / _own(people)
     if reference is not None:
         return own / own[..., [reference]]
@@ -118,3 +148,8 @@ def _over_others(sums: Floats, people: Floats, reference: int | None = None) -> 
     others = np.where(others > _ROUNDING * people[..., -1:], others, np.nan)
     remaining = sums[..., -1:] - _own(sums)
     return own / (np.where(remaining > _ROUNDING * sums[..., -1:], remaining, 0.0) / others)
+
+
+def _at_group(values: Floats, place: npt.NDArray[np.int64]) -> Floats:
+    index = np.broadcast_to(place[..., None], (*values.shape[:-1], 1))
+    return np.take_along_axis(values, index, axis=-1)[..., 0]

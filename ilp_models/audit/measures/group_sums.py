@@ -1,4 +1,7 @@
-"""Sums of one set of maps by group, laid out so that one draw of periods, areas or residents is a matrix product."""
+"""Sums by group of flags, forecasts and events, arranged so that a draw is one matrix product.
+
+Draws are of periods, of areas, or of exchanged residents.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures.clusters import Clusters
 from ilp_models.audit.measures.formulas import Totals
 from ilp_models.audit.residents import Residents
@@ -18,20 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """What cells are weighted by when a measure is summed over them, and the areas they form.
+    """Weights of the cells of one dimension, and the areas that they form."""
 
-    Parameters
-    ----------
-    people : ndarray of float64
-        Residents n_ig and, last, n_i; shape (cells, groups + 1).
-    cells : ndarray of float64
-        Shares s_ig of residents and, last, 1 where somebody lives; shape (cells, groups + 1).
-    clusters : Clusters
-        The areas.
-    """
-
-    people: Floats
-    cells: Floats
+    people: Floats  # residents n_ig and, last, n_i; (cells, groups + 1)
+    cells: Floats  # shares s_ig and, last, 1 where residents live; (cells, groups + 1)
     clusters: Clusters
 
     @classmethod
@@ -51,50 +45,27 @@ class Basis:
 
 
 class Cube(NamedTuple):
-    """What is summed over cells.
+    """Values to sum over cells, with their weights.
 
-    Parameters
-    ----------
-    values : ndarray of float64
-        Shape (crime types, cells, periods).
-    weights : str
-        By what: ``people`` or ``cells`` of a :class:`Basis`.
-    over : str, default ""
-        What the sum is a rate over when residents are exchanged between areas: by default its weights, else the name
-        of a sum that residents take along with them. A sum over itself is one that they take along.
+    ``over`` is the denominator of the rate that stays in an area when residents are exchanged: the weights by default,
+    else the name of a sum that moves with the residents. A sum over itself is such a sum.
     """
 
-    values: Floats
-    weights: str
+    values: Floats  # (crime types, cells, periods)
+    weights: str  # "people" or "cells" of a Basis
     over: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class GroupSums:
-    """Sums by group of cubes (crime types, cells, periods): over each period, and over each area.
-
-    Parameters
-    ----------
-    basis : Basis
-        Weights of the cells.
-    periods : int
-        Number of periods.
-    by_period : mapping of str to ndarray
-        Shape (crime types, periods, groups + 1).
-    by_area : mapping of str to ndarray
-        Shape (areas, crime types, groups + 1).
-    over : mapping of str to str
-        What each sum is a rate over; see :class:`Cube`.
-    pooled : bool, default False
-        Whether the last of the crime types is their pool already.
-    """
+    """Sums by group of cubes (crime types, cells, periods), for each period and for each area."""
 
     basis: Basis
     periods: int
-    by_period: Mapping[str, Floats]
-    by_area: Mapping[str, Floats]
-    over: Mapping[str, str]
-    pooled: bool = False
+    by_period: Mapping[str, Floats]  # (crime types, periods, groups + 1)
+    by_area: Mapping[str, Floats]  # (areas, crime types, groups + 1)
+    over: Mapping[str, str]  # denominator of each rate; see Cube
+    pooled: bool = False  # whether the last crime type is the pool already
 
     @classmethod
     def from_cubes(cls, basis: Basis, cubes: Mapping[str, Cube]) -> Self:
@@ -109,7 +80,7 @@ class GroupSums:
 
     @cached_property
     def whole(self) -> Totals:
-        """Sums over everything."""
+        """Sums over all periods and areas."""
         sums = {name: self.pool(one.sum(axis=1)) for name, one in self.by_period.items()}
         return sums | {"people": self.basis.people.sum(axis=0)[None], "maps": self._maps}
 
@@ -132,16 +103,53 @@ class GroupSums:
         return self.pool(np.full((kinds, 1), float(self.periods)))
 
     def pool(self, sums: Floats) -> Floats:
-        """Return sums of crime types and, last, of all of them where there are several."""
+        """Append the sum of all crime types if there are several."""
         if self.pooled or sums.shape[-2] == 1:
             return sums
         return np.concatenate((sums, sums.sum(axis=-2, keepdims=True)), axis=-2)
 
 
-def exchanged(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Totals]:
-    """Return sums of several sets of maps after residents of areas are exchanged, the same way for all.
+def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> GroupSums:
+    """Return the sums for formulas of flagged land; ``others`` are the flags of the baseline."""
+    return GroupSums.from_cubes(basis, flag_cubes(flags, observed, others))
 
-    What is flagged, forecast and recorded in an area stays there as a rate, and other residents live in it.
+
+def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) -> dict[str, Cube]:
+    """Return the cubes of :func:`tally_flags`."""
+    return {
+        "exposed": Cube(flags, "people"),
+        **({} if others is None else {"other_exposed": Cube(others, "people")}),
+        "patrolled": Cube(flags, "cells"),
+        "burdened": Cube(observed, "cells", over="burdened"),
+        "covered": Cube(flags * observed, "cells", over="burdened"),
+    }
+
+
+def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> GroupSums:
+    """Return the sums for formulas of forecast errors; losses are of the forecaster and of the baseline."""
+    cubes = {
+        "predicted": Cube(expected, "cells"),
+        "recorded": Cube(observed, "cells"),
+        "over": Cube(np.maximum(expected - observed, 0), "cells"),
+        "under": Cube(np.maximum(observed - expected, 0), "cells"),
+    }
+    losing = {name: Cube(loss, "people") for name, loss in zip(("loss", "other_loss"), losses, strict=True)}
+    return GroupSums.from_cubes(basis, cubes | losing)
+
+
+def tally_replays(basis: Basis, context: CheckContext, *, of_baseline: bool = False) -> GroupSums:
+    """Return the sums for formulas of forecast errors of the forecaster audited, or of the baseline."""
+    other_loss = context.deviance_of(context.baseline)
+    replay = context.baseline if of_baseline else context.replay
+    expected = np.asarray(replay.expected.values, dtype=float)
+    loss = other_loss if of_baseline else context.deviance_of(replay)
+    return tally_errors(basis, expected, context.observed, (loss, other_loss))
+
+
+def exchanged(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Totals]:
+    """Return sums of several sets of maps after residents of areas are exchanged, with the same draws for all.
+
+    Flags, forecasts and records of an area stay there as rates; other residents move in.
     """
     basis = tallies[0].basis
     areas, width = basis.by_area["people"].shape
@@ -173,7 +181,7 @@ def exchanged(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Total
 
 @dataclass(frozen=True, eq=False)
 class _Rates:
-    """Rates of areas over one table of residents: ``rows`` name the tally, the sum and the crime type of each."""
+    """Rates of areas over one table of residents; ``rows`` has the tally, the sum and the crime type of each."""
 
     table: Floats
     rates: Floats
@@ -194,7 +202,7 @@ class _Rates:
 
 
 def _tables(tallies: Sequence[GroupSums]) -> dict[str, Floats]:
-    """Return what rates are over: residents, cells by share, and sums that residents take along, by crime type."""
+    """Return the denominators of rates: residents, cells by share, and sums that move with residents, by crime type."""
     used = {over for tally in tallies for name, over in tally.over.items() if over != name}
     carried = {
         f"{name} {kind}": np.ascontiguousarray(tally.by_area[name][:, kind])

@@ -1,8 +1,9 @@
-"""Three intervals of a group measure: other weeks, other areas, and what chance gives.
+"""Intervals of a group measure over weeks, over areas and under chance, and p-values.
 
-Week intervals (periods drawn in blocks) hold for this city and this map: the gate judges by them, plain. Area intervals
-(areas drawn with their residents) and chance (residents exchanged between areas of similar population) tell whether a
-method relates to who lives where: claims need these, and of many groups and crime types at once the adjusted p-value.
+Week intervals (periods drawn in blocks) hold for this city and this map; the gate uses them without adjustment. Area
+intervals (areas drawn with their residents) and chance (residents exchanged between areas of similar population) show
+whether a method relates to where groups live. Claims about a method need these, and the adjusted p-value where there
+are many groups and crime types.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,49 +12,31 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from ilp_models.audit.measures.formulas import Floats, Formula, Totals
-from ilp_models.audit.measures.group_gaps import Pick, per_draw
+from ilp_models.audit.measures.formulas import Floats, Formula, Pick, Totals, per_draw
 from ilp_models.audit.measures.group_sums import GroupSums, exchanged
-from ilp_models.audit.measures.multiplicity import p_values
 from ilp_models.stats.bootstrap import Bootstrap, Estimate
 
-_AXES: Final = 3  # of sums that were drawn; those of two axes are the same in all draws
+_AXES: Final = 3  # of sums that vary between draws; those of two axes are the same in all draws
+_TIE: Final = 1e-9  # relative; exchanges that give the same value must not differ by rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A measure with its intervals and p-values, all of one shape; NaN where there is too little evidence.
-
-    Parameters
-    ----------
-    value : ndarray of float64
-        The measure.
-    week_low, week_high : ndarray of float64
-        Interval over blocks of periods.
-    area_low, area_high : ndarray of float64
-        Interval over areas.
-    chance_low, chance_high : ndarray of float64
-        Where the measure lies when residents are exchanged between areas.
-    p_chance : ndarray of float64
-        Two-sided p-value of that exchange.
-    p_adjusted : ndarray of float64
-        The same for all groups and crime types of the measure together: the largest studentised difference from
-        chance in each exchange (max-T, Westfall and Young 1993), by Bonferroni where exchanges change nothing.
-    """
+    """A measure with its intervals and p-values, all of one shape; NaN with too little evidence."""
 
     value: Floats
-    week_low: Floats
+    week_low: Floats  # over blocks of periods
     week_high: Floats
-    area_low: Floats
+    area_low: Floats  # over areas
     area_high: Floats
-    chance_low: Floats
+    chance_low: Floats  # of the measure when residents are exchanged between areas
     chance_high: Floats
-    p_chance: Floats
-    p_adjusted: Floats
+    p_chance: Floats  # two-sided, of that exchange
+    p_adjusted: Floats  # for all groups and crime types of the measure together; see p_values
 
     @classmethod
     def from_weeks(cls, estimate: Estimate) -> Self:
-        """Return a measure of which only the interval over weeks is known."""
+        """Return a measure with an interval over weeks only."""
         nothing = np.full(np.shape(estimate.value), np.nan)
         known = {"value": estimate.value, "week_low": estimate.low, "week_high": estimate.high}
         return cls(**{one.name: np.asarray(known.get(one.name, nothing)) for one in fields(cls)})
@@ -69,32 +52,19 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Sums of one set of maps as they are and as drawn in three ways.
-
-    Parameters
-    ----------
-    whole : mapping of str to ndarray
-        Sums over everything.
-    weeks, areas, chance : mapping of str to ndarray or None
-        Draws along the first axis; the first of ``chance`` is of nobody having moved. None where there are too few
-        periods or areas.
-    periods, places : int
-        Number of periods and of areas.
-    resampling : Resampling
-        How periods were drawn.
-    """
+    """Sums of one set of maps, without draws and with three kinds of draws along the first axis."""
 
     whole: Totals
-    weeks: Totals | None
-    areas: Totals | None
-    chance: Totals | None
+    weeks: Totals | None  # None with too few periods
+    areas: Totals | None  # None with too few areas
+    chance: Totals | None  # the first draw has no exchange
     periods: int
-    places: int
+    places: int  # number of areas
     resampling: Bootstrap
 
     @classmethod
     def from_weeks(cls, tally: GroupSums, resampling: Bootstrap) -> Self:
-        """Return sums as they are and as drawn from periods, which is all that a gate looks at."""
+        """Return sums with draws of periods only, which is what the gate uses."""
         enough = resampling.enough(tally.periods)
         weeks = tally.of_periods(resampling.weights(tally.periods)) if enough else None
         return cls(tally.whole, weeks, None, None, tally.periods, len(tally.basis.clusters), resampling)
@@ -109,10 +79,10 @@ class Drawn:
         return self._measured(formula, formula)
 
     def extreme(self, formula: Formula, pick: Pick) -> Measured:
-        """Return what is picked from a measure's groups, such as the ratio of the highest to the lowest.
+        """Return a gap between groups, such as the ratio of the highest to the lowest.
 
-        In other weeks and areas the same groups are compared, so that an interval can reach 1; under chance they
-        are picked anew each time, as they were here.
+        Draws of weeks and areas compare the same two groups, so that an interval can include 1. Under chance the
+        groups are chosen in each draw, as they are in the data.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             fixed = pick(formula(self.whole))
@@ -136,7 +106,7 @@ class Drawn:
         return Measured(value, *week, *area, *chance, plain, adjusted)
 
     def _area_interval(self, drawn: Floats) -> tuple[Floats, Floats]:
-        """Return the interval; where nothing is flagged in the areas drawn, the draw counts as beyond either end."""
+        """Return the interval over areas; a draw without any flagged area counts as beyond both ends."""
         independent, undefined = replace(self.resampling, block=1), np.isnan(drawn)
         if not undefined.any():
             return independent.interval(drawn, self.places)
@@ -146,7 +116,7 @@ class Drawn:
 
 
 def draw(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Drawn]:
-    """Return the sums of several sets of maps as drawn in three ways, the same draws for all."""
+    """Return the sums of several sets of maps with three kinds of draws, the same draws for all."""
     clusters, periods = tallies[0].basis.clusters, tallies[0].periods
     weeks: list[Totals | None] = [None] * len(tallies)
     areas, chance = list(weeks), list(weeks)
@@ -164,8 +134,32 @@ def draw(tallies: Sequence[GroupSums], resampling: Bootstrap) -> list[Drawn]:
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> Totals:
-    """Return the draws of several parts one after another; what does not vary stands once."""
+    """Concatenate the draws of several parts; sums that do not vary are taken once."""
     return {
         name: one if one.ndim < _AXES else np.concatenate([part[name] for part in parts])
         for name, one in parts[0].items()
     }
+
+
+def p_values(drawn: Floats) -> tuple[Floats, Floats]:
+    """Return two-sided p-values of the first draw among all draws, plain and adjusted for multiplicity.
+
+    Adjusted: the largest studentised difference from chance in each draw (max-T, Westfall and Young 1993); Bonferroni
+    for values that do not vary between draws.
+    """
+    scale = np.log(drawn) if (drawn > 0).all() else drawn
+    flat = scale.reshape(len(scale), -1)
+    edge = _TIE * np.maximum(np.abs(flat[0]), 1.0)
+    known = np.isfinite(flat).all(axis=0)
+    below, above = (flat <= flat[0] + edge).mean(axis=0), (flat >= flat[0] - edge).mean(axis=0)
+    plain = np.minimum(1.0, 2 * np.minimum(below, above))
+    spread = np.where(known, flat.std(axis=0), 0.0)
+    varied = spread > edge
+    adjusted = np.minimum(1.0, known.sum() * plain)
+    if varied.any():
+        distance = np.abs(flat[:, varied] - flat[:, varied].mean(axis=0)) / spread[varied]
+        largest = np.sort(distance.max(axis=1))
+        together = 1 - np.searchsorted(largest, distance[0] * (1 - _TIE)) / len(flat)
+        adjusted[varied] = np.maximum(plain[varied], together)
+    shape = drawn.shape[1:]
+    return tuple(np.where(known, one, np.nan).reshape(shape) for one in (plain, adjusted))  # type: ignore[return-value]

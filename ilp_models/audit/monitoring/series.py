@@ -12,9 +12,8 @@ import pandas as pd
 from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.flagging import HARM, FlaggingRule
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_gaps import pair, per_draw
-from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
+from ilp_models.audit.measures.formulas import group_ratio, per_draw
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, tally_flags
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
@@ -107,7 +106,7 @@ def _group_measures(
     enough = options.min_evidence.met(events, residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         by_group = {name: _finite(formula(sums)) for name, formula in _OF_GROUPS.items()}
-        coverage = per_draw(by_group["coverage"], partial(pair, enough=enough, lowest=True))
+        coverage = per_draw(by_group["coverage"], partial(group_ratio, enough=enough, lowest=True))
     rows, values = [], []
     for measure, cube in by_group.items():
         for row, scope in enumerate(scopes):
@@ -144,7 +143,7 @@ def _sums_by_period(residents: Residents, flags: Floats, expected: Floats, obser
     """Return sums by period, shape (periods, crime types and their pool, groups and all residents)."""
     basis = Basis.from_residents(residents)
     of_flags = tally_flags(basis, flags, observed)
-    of_events = GroupSums.from_cubes(basis, {"predicted": Cube(expected, "cells"), "happened": Cube(observed, "cells")})
+    of_events = GroupSums.from_cubes(basis, {"predicted": Cube(expected, "cells"), "recorded": Cube(observed, "cells")})
     each = np.eye(of_flags.periods)
     sums = {**of_flags.of_periods(each), **of_events.of_periods(each)}
     return sums | {"maps": sums["maps"] / of_flags.periods}  # one map per crime type in a period

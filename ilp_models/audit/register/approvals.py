@@ -10,10 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ilp_models.audit.register.register import CLOCK_HINT, CLOCK_TOLERANCE, Register, RegisterEntry, RegisterState
 from ilp_models.audit.register.signatures import ReviewerSignature, sign, verify_signature
-from ilp_models.domain.approval import Approval
-from ilp_models.domain.decision import Decision
+from ilp_models.domain.decision import Approval, Decision
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.governance import Governance, same_person, says_nothing
+from ilp_models.domain.governance import Governance, is_blank, is_same_person
 
 HEADER_FIELDS: Final = (
     "unit",
@@ -73,7 +72,7 @@ def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime
 
     def check(state: RegisterState) -> None:
         entries = state.entries_of(seal)
-        if says_nothing(reason):
+        if is_blank(reason):
             msg = f"A withdrawal needs a reason, not {reason!r}. Give reason='...'."
         elif not any(entry.act == "decided" for entry in entries):
             msg = f"The register {register.path} knows no decision {seal[:16]}. Set register to the file that has it."
@@ -161,9 +160,9 @@ def _check_reviewer(decision: Decision, signature: ReviewerSignature) -> None:
         msg = f"This decision cannot be approved: {decision.summary}"
     elif not decision.issued <= signature.now < decision.valid_until:
         msg = f"The decision is valid from {decision.issued} to {decision.valid_until}. Run the audit again."
-    elif same_person(signature.reviewer, governance.trainer or ""):
+    elif is_same_person(signature.reviewer, governance.trainer or ""):
         msg = f"{signature.reviewer} trained the model and cannot approve it. Ask another reviewer."
-    elif not same_person(signature.reviewer, governance.reviewer or ""):
+    elif not is_same_person(signature.reviewer, governance.reviewer or ""):
         named = governance.reviewer or "no one"
         msg = (
             f"The audit names {named} as reviewer, not {signature.reviewer}. Set audit.governance.reviewer and audit "

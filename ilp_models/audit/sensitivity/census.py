@@ -10,9 +10,9 @@ import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import OF_FLAGS, flag_cubes
-from ilp_models.audit.measures.group_gaps import pair
-from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
+from ilp_models.audit.measures.formulas import group_ratio
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, flag_cubes
+from ilp_models.audit.measures.table import OF_FLAGS
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import Finding, Key, State
 
@@ -55,7 +55,7 @@ def _ends(
     enough = evidence.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         measures = {name: (residents.groups, formula(sums)) for name, formula in OF_FLAGS.items()}
-        lowest = pair(formulas.coverage(published), enough, lowest=True)
+        lowest = group_ratio(formulas.coverage(published), enough, lowest=True)
         measures["coverage_ratio"] = (("",), lowest(formulas.coverage(sums))[..., None])
         ends = {name: np.quantile(values, (tail, 1 - tail), axis=0) for name, (_, values) in measures.items()}
     return {
@@ -67,8 +67,8 @@ def _ends(
 
 
 def _row(finding: Finding, low: float, high: float) -> dict[str, object]:
-    states = [_state_at(finding, end) for end in (finding.estimate, low, high)]
-    numbers = (finding.estimate, finding.low, finding.high, low, high)
+    states = [_state_at(finding, end) for end in (finding.value, low, high)]
+    numbers = (finding.value, finding.low, finding.high, low, high)
     about = (finding.crime_type, finding.dimension, finding.group, finding.check)
     return dict(zip(COLUMNS, (*about, *numbers, *states, len(set(states)) > 1), strict=True))
 
@@ -78,5 +78,5 @@ def _state_at(finding: Finding, end: float) -> str:
         return _REPORTED
     if finding.state is State.INSUFFICIENT:
         return str(finding.state)
-    moved = end - finding.estimate
+    moved = end - finding.value
     return str(finding.limit.judge(end, finding.low + moved, finding.high + moved))

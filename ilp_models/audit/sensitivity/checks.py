@@ -1,24 +1,24 @@
 """Checks of what a model was made from and on: tainted records, and areal units that change the findings."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from ilp_models.audit.check_context import CheckContext, none_allowed
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.audit.sensitivity.flagging import AREAL_UNIT, TAINTED_PERIODS, FlaggedMap
 from ilp_models.audit.sensitivity.variants import areal_units
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
-from ilp_models.domain.governance import TaintedPeriod
 
 
-def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp, end: pd.Timestamp) -> list[Finding]:
-    """Return whether the model was trained on records of a period that is declared tainted."""
-    title = "days of training inside a tainted period"
+def check_tainted_periods(context: CheckContext) -> list[Finding]:
+    """Return the days of training inside a period that governance declares tainted."""
+    if context.options.trained is None:
+        msg = "The span of the training records is unknown. Audit a run that states it."
+        raise InputError(msg)
+    tainted, (start, end) = context.options.governance.tainted, context.options.trained
     inside, named = set[pd.Timestamp](), []
     for one in tainted:
         first = max(pd.Timestamp(one.start), start.normalize())
@@ -27,34 +27,35 @@ def check_tainted_periods(tainted: Sequence[TaintedPeriod], start: pd.Timestamp,
         inside.update(days)
         named += [f"{one.start} to {one.end} ({one.why})"] if len(days) else []
     span = float(np.ceil((end - start) / pd.Timedelta(days=1)))
-    reason = (
-        f"Trained on records of {'; '.join(named)}. Start the records later, or leave the period out and train again."
+    detail = (
+        f"Trained on records of {'; '.join(named)}."
         if named
-        else f"None of {len(tainted)} tainted periods declared lies in the records from {start.date()} to {end.date()}."
+        else f"None of the {len(tainted)} declared periods is in the records from {start.date()} to {end.date()}."
     )
-    return [none_allowed(TAINTED_PERIODS, title, len(inside), reason, evidence=span)]
+    return [context.count_finding(TAINTED_PERIODS, len(inside), detail, evidence=span)]
 
 
-def check_areal_unit(evidence: CheckContext) -> list[Finding]:
+def check_areal_unit(context: CheckContext) -> list[Finding]:
     """Return how many exposure ratios change sides of 1 on other areal units."""
-    title = "exposure ratios that change sides of 1 on other areal units"
-    units = areal_units(evidence)
-    changed, compared_pairs = [], 0
-    audited = _sides(FlaggedMap.from_context(evidence), evidence)
-    for name, flagging in units:
-        for key, side in _sides(flagging, evidence).items():
+    changed, pairs = [], 0
+    audited = _sides(FlaggedMap.from_context(context), context)
+    for name, flagging in areal_units(context):
+        for key, side in _sides(flagging, context).items():
             if key in audited:
-                compared_pairs += 1
-                mine, ours = side, audited[key]
-                known = bool(mine[1] or ours[1])
-                changed += [f"{'/'.join(key)} on {name}"] if known and mine[0] * ours[0] < 0 else []
-    count = float(len(changed)) if compared_pairs else float("nan")
-    subject = f"{title} ({', '.join(changed[:5])})" if changed else title
-    lacking = "the grid areas above its cells (grid.parents)" if evidence.residents else "a group table (audit.groups)"
-    thin = "" if compared_pairs else f"there is no other unit to compare with; give {lacking}"
-    advice = "Say on which unit the allocation is made, and report both."
-    numbers = (count, count, count)
-    return [evidence.judged(AREAL_UNIT, subject, numbers, thin=thin, advice=advice, evidence=float(compared_pairs))]
+                pairs += 1
+                clear = bool(side[1] or audited[key][1])
+                changed += [f"{'/'.join(key)} on {name}"] if clear and side[0] * audited[key][0] < 0 else []
+    count = float(len(changed)) if pairs else float("nan")
+    lacking = "areas above the cells (grid.parents)" if context.residents else "a group table (audit.groups)"
+    return [
+        context.finding(
+            AREAL_UNIT,
+            (count, count, count),
+            evidence=float(pairs),
+            shortfall="" if pairs else f"there is no other areal unit; give {lacking}",
+            detail=f"Changed: {', '.join(changed[:5])}." if changed else "",
+        )
+    ]
 
 
 def _sides(flagging: FlaggedMap, evidence: CheckContext) -> dict[tuple[str, str, str], tuple[float, bool]]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from ilp_models.audit.check_context import CheckContext, none_allowed
+from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.sensitivity.flagging import COLUMNS, ENFORCEMENT_TYPES, FlaggedMap, compared
 from ilp_models.domain.finding import ALL, Finding
 
@@ -64,22 +64,21 @@ def enforcement_kind(crime_type: str, kinds: Sequence[str] = ENFORCEMENT) -> str
     return ""
 
 
-def check_enforcement_types(evidence: CheckContext, kinds: Sequence[str] = ENFORCEMENT) -> list[Finding]:
-    """Return whether crime types are forecast whose records depend on where police look.
+def check_enforcement_types(context: CheckContext) -> list[Finding]:
+    """Return how many crime types are recorded where police patrol rather than where crime happens.
 
-    Such records tell of patrols and stops as much as of crime; a map learned from them sends patrols where patrols
-    were (Lum and Isaac 2016). It goes by names, so that a type under a name of its own is not found.
+    A map learned from such records sends patrols to where patrols were (Lum and Isaac 2016). Types are recognised by
+    their names; a type with an unusual name is not found.
     """
-    title = "crime types that depend on where police look"
-    types = evidence.replay.crime_types
+    types, kinds = context.replay.crime_types, context.options.enforcement_types
     found = {name: kind for name in types if (kind := enforcement_kind(name, kinds))}
     named = ", ".join(f"{name} ({kind})" for name, kind in found.items())
-    reason = (
-        f"Records of {named} depend on where police look. Leave them out of a model for allocation."
+    detail = (
+        f"Recorded by police activity: {named}."
         if found
-        else f"None of {len(types)} crime types is named after what only police activity records."
+        else f"None of {len(types)} crime types is named after police activity."
     )
-    return [none_allowed("enforcement_types", title, len(found), reason, evidence=len(types))]
+    return [context.count_finding("enforcement_types", len(found), detail, evidence=len(types))]
 
 
 def vary_types(evidence: CheckContext, kinds: Sequence[str] = ENFORCEMENT) -> pd.DataFrame:

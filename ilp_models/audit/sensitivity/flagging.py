@@ -10,9 +10,8 @@ import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_gaps import pair, per_draw
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.formulas import group_ratio, per_draw
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.aggregate import AreaLevel
 
@@ -59,7 +58,7 @@ class FlaggedMap:
             for one in evidence.residents
         )
         expected, land = level.sums(evidence.replay.expected.values), add @ evidence.grid.area_m2
-        cut = replace(evidence.cut(), area_m2=land, residents=people[0].total if people else None)
+        cut = replace(evidence.flagging_rule(), area_m2=land, residents=people[0].total if people else None)
         flags = cut.flagged(expected, evidence.share)[0]
         return cls(flags, level.sums(evidence.observed), land, people, evidence.scopes)
 
@@ -73,7 +72,7 @@ class FlaggedMap:
                     "exposure_ratio": formulas.exposure_ratio(sums),
                     "need_adjusted_ratio": formulas.need_adjusted_ratio(sums),
                 }
-                everyone = partial(pair, enough=sums["burdened"][..., :-1] > 0, lowest=True)
+                everyone = partial(group_ratio, enough=sums["burdened"][..., :-1] > 0, lowest=True)
                 coverage = per_draw(formulas.coverage(sums), everyone)
             for row, scope in enumerate(self.scopes):
                 for measure, values in ratios.items():

@@ -58,36 +58,26 @@ def vary_reporting(
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
 
-def check_reporting(
-    evidence: CheckContext,
-    rates: Floats | None = None,
-    deprived: tuple[str, str] | None = None,
-) -> list[Finding]:
+def check_reporting(context: CheckContext) -> list[Finding]:
     """Return how much of the flagged land stays flagged if reporting differs between places."""
-    title = "overlap of the flagged land with that ranked by events corrected for reporting"
-    cases = _assumed(evidence, rates, deprived, GATED)
+    cases = _assumed(context, context.options.reporting_rates, context.options.deprived, GATED)
     if not cases:
-        thin = "without a group table or reporting rates nothing is known of who might report less"
+        shortfall = "there is neither a group table nor a table of reporting rates"
         none = (float("nan"),) * 3
         return [
-            evidence.judged("reporting_sensitivity", title, none, crime_type=name, thin=thin, advice=_ADVICE)
-            for name in evidence.scopes
+            context.finding("reporting_sensitivity", none, crime_type=name, shortfall=shortfall)
+            for name in context.scopes
         ]
     names = [name for name, _ in cases]
-    overlaps = [_overlap(evidence, shares) for _, shares in cases]
+    overlaps = [_overlap(context, shares) for _, shares in cases]
     findings = []
-    for row, scope in enumerate(evidence.scopes):
+    for row, scope in enumerate(context.scopes):
         worst = min(range(len(cases)), key=lambda at: _rank(overlaps[at].value[row]))
-        one = overlaps[worst]
-        assumed = f", if places of {names[worst]} report less (delta {GATED:g})" if names[worst] else ", as given"
+        one, name = overlaps[worst], names[worst]
+        detail = f"Assumed: areas of {name} report less (delta {GATED:g})." if name else "With the given rates."
         numbers = float(one.value[row]), float(one.low[row]), float(one.high[row])
-        findings.append(
-            evidence.judged("reporting_sensitivity", title + assumed, numbers, crime_type=scope, advice=_ADVICE)
-        )
+        findings.append(context.finding("reporting_sensitivity", numbers, crime_type=scope, detail=detail))
     return findings
-
-
-_ADVICE: Final = "Give audit.reporting_rates, such as from a survey of victims, or flag a larger share of the land."
 
 
 def _rank(value: float) -> float:

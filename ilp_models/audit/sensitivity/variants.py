@@ -28,7 +28,7 @@ def vary_unit(evidence: CheckContext) -> pd.DataFrame:
     expected = np.asarray(evidence.replay.expected.values, dtype=float)
     units = [unit for unit in UNITS if evidence.residents or unit != "per_resident"]
     units += [HARM] if evidence.harm else []
-    maps = {unit: evidence.cut(unit).flagged(expected, evidence.share)[0] for unit in units}
+    maps = {unit: evidence.flagging_rule(unit).flagged(expected, evidence.share)[0] for unit in units}
     return pd.concat(
         [compared(audited, replace(audited, flags=flags), RANKING_UNIT, unit) for unit, flags in maps.items()],
         ignore_index=True,

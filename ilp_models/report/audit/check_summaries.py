@@ -19,7 +19,6 @@ _ROW_ORDER: Final = (*map(str, (State.FAIL, State.REVIEW, State.INSUFFICIENT, St
 _FOLDED: Final = _ROW_ORDER[2:]
 _NO_NUMBERS: Final = dict.fromkeys(("estimate", "low", "high"), float("nan"))
 _FEW_ROWS: Final = 4  # no folding up to here
-_FIRST: Final = " First: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +27,7 @@ class CheckSummary:
 
     check: str  # name in the settings
     label: str
-    title: str  # what was measured; empty if it differs between findings
+    question: str  # what the check asks, in plain words
     state: str  # the worst
     required: bool
     count: str  # such as ``2 of 6 pass``
@@ -49,18 +48,18 @@ def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
 
 def _summary(check: str, rows: pd.DataFrame) -> CheckSummary:
     states = [str(state) for state in rows["state"]]
-    limits, titles = set(rows["limit"]), list(dict.fromkeys(rows["title"]))
+    limits, definition = set(rows["limit"]), defined(check)
     parts = []
     for state in _ROW_ORDER:
-        found = [_row(row, one_title=len(titles) == 1) for row in rows[rows["state"] == state].to_dict("records")]
+        found = [_row(row) for row in rows[rows["state"] == state].to_dict("records")]
         if found:
             parts.append((state, state in _FOLDED and len(rows) > _FEW_ROWS, found))
     passes = states.count(str(State.PASS))
     count = f"{len(states)} without a limit" if set(states) == {REPORTED} else f"{passes} of {len(states)} pass"
     return CheckSummary(
         check=check,
-        label=defined(check).label,
-        title=titles[0] if len(titles) == 1 else "",
+        label=definition.label,
+        question=definition.question,
         state=min(states, key=_WORST_FIRST.index),
         required=bool(rows["required"].iloc[0]),
         count=count,
@@ -69,28 +68,18 @@ def _summary(check: str, rows: pd.DataFrame) -> CheckSummary:
     )
 
 
-def _row(row: Mapping[Any, Any], *, one_title: bool) -> dict[str, Any]:
-    """Return a finding with its interval as text and the part of its reason that the numbers do not show."""
-    limit = row["limit"] if row["limit"] not in ("", "none") else "reported only"
-    before, found, after = str(row["reason"]).partition(f"({limit}).")
-    advice = after.strip() if found else before
-    if not one_title:
-        advice = f"{row['title']}. {advice}".strip()
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a finding with its interval as text."""
     exact = row["low"] == row["high"] == row["estimate"]
-    return {**row} | {"advice": advice, "interval": "exact" if exact else interval(row["low"], row["high"]) or "none"}
+    ends = "exact" if exact else interval(row["low"], row["high"]) or "none"
+    return {**row} | {"advice": row["remarks"], "interval": ends}
 
 
 def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return each reason of a decision as the label of its check and how many findings are affected."""
-    names = {finding.check for finding in decision.findings}
-    reasons = []
-    for reason in decision.reasons:
-        check, found, rest = reason.partition(": ")
-        if not found or check not in names:
-            reasons.append(("", reason))
-        else:
-            reasons.append((defined(check).label, rest.partition(_FIRST)[0]))
-    return tuple(reasons)
+    """Return each reason of a decision as the label of its check and a short text, without single findings of many."""
+    objections = decision.objections
+    texts = tuple((one.label, one.short_text()) for one in objections)
+    return (*texts, *(("", reason) for reason in decision.reasons[len(objections) :]))
 
 
 def unresolved_findings(report: AuditReport) -> list[dict[str, Any]]:

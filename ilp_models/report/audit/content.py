@@ -15,8 +15,7 @@ from ilp_models.domain.finding import ALL
 from ilp_models.report.audit import figures as plot
 from ilp_models.report.audit import tables
 from ilp_models.report.audit.audit_record import AuditRecord
-from ilp_models.report.audit.check_definitions import Definition
-from ilp_models.report.definitions import defined
+from ilp_models.report.definitions import Definition, defined
 from ilp_models.report.formatting import MISSING, crime_type_label, interval, number, percent, percent_interval
 from ilp_models.report.maps import MapGeometry, plot_flagged_time
 from ilp_models.report.page import FigureFile, HtmlTable, KeyNumber
@@ -105,7 +104,7 @@ def _key_numbers(record: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ..
             baseline = record.header.get("baseline", "the baseline")
             label = f"forecast error removed, compared with {baseline} (skill)"
             note = f"{ends}; {crime_type_label(scope)}; 0: no better".lstrip("; ")
-            numbers.append(KeyNumber(percent(one.estimate, 2, sign=True), label, note))
+            numbers.append(KeyNumber(percent(one.value, 2, sign=True), label, note))
     for measure in ("need_adjusted_ratio", "exposure_ratio", "coverage_ratio"):
         row = tables.furthest_ratio(own, measure)
         if row is not None:

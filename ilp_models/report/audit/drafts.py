@@ -140,7 +140,7 @@ class DraftFacts:
             valid_until=f"{decision.valid_until:%Y-%m-%d %H:%M %Z}",
             periods=decision.periods,
             crime_types=record.crime_types,
-            reasons=tables.full_reasons(decision),
+            reasons=decision.reasons,
             changed="; ".join(decision.report.changed),
             groups=_groups(record),
             areal_unit=_areal_unit(record),
@@ -199,7 +199,7 @@ def _missing_population(record: AuditRecord) -> str:
     found = [one for one in record.decision.findings if one.check == "missing_population" and one.dimension]
     if not found:
         return "not available: there is no group table"
-    return "; ".join(f"{one.dimension}: {percent(one.estimate, 2)}" for one in found)
+    return "; ".join(f"{one.dimension}: {percent(one.value, 2)}" for one in found)
 
 
 def _tainted(record: AuditRecord) -> str:
@@ -229,7 +229,7 @@ def _accuracy(record: AuditRecord) -> str:
             ends = " to ".join(percent(end, 2, sign=True) for end in (one.low, one.high))
             first, last = (str(record.header.get(name, ""))[:10] for name in ("first_period", "last_period"))
             return (
-                f"{one.state}: skill {percent(one.estimate, 2, sign=True)} ({ends}) compared with "
+                f"{one.state}: skill {percent(one.value, 2, sign=True)} ({ends}) compared with "
                 f"{record.header.get('baseline', 'the baseline')}, periods from {first} to the one of {last}"
             )
     return "not available: the comparison with the baseline did not run"

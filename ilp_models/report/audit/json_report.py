@@ -10,13 +10,14 @@ from typing import Any, Final
 import numpy as np
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
+from ilp_models.domain.finding import sentence
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 from ilp_models.report.audit.tables import COUNTS, KEYS, NUMBERS, measure_rows
-from ilp_models.report.definitions import NOTATION, defined
+from ilp_models.report.definitions import NOTATION, definition_row
 from ilp_models.report.page import write_text_file
 
-SCHEMA_VERSION: Final = "1.0"
-_SCHEMA: Final = "schema/audit-report-1.json"
+SCHEMA_VERSION: Final = "2.0"
+_SCHEMA: Final = "schema/audit-report-2.json"
 _TABLES: Final = ("feedback", "gaps", "proxies", "frontier")
 _DECISION_FIELDS: Final = ("forecaster", "recipe", "forecast", "cutoff", "periods", "seal")
 
@@ -59,9 +60,9 @@ def report_content(record: AuditRecord) -> dict[str, Any]:
             "provenance": dict(record.provenance),
             "settings": dict(record.settings),
         },
-        "definitions": {"notation": NOTATION} | {name: vars(defined(name)) for name in dict.fromkeys(rows["measure"])},
+        "definitions": {"notation": NOTATION} | {name: definition_row(name) for name in dict.fromkeys(rows["measure"])},
         "measures": [_measure(row) for row in rows.to_dict("records")],
-        "findings": [finding.to_dict() for finding in decision.findings],
+        "findings": [one.to_dict() | {"text": sentence(one)} for one in decision.findings],
         "tables": {name: table.to_dict("records") for name, table in tables.items() if table is not None},
         "absent": {name: record.missing_reason(name) for name in missing},
         "caveat": CAVEAT,

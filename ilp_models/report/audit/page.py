@@ -38,7 +38,7 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         record=record,
         decision=decision,
         content=content,
-        reasons=tables.full_reasons(decision),
+        reasons=decision.reasons,
         accepted=[defined(check).label.lower() for check in accepted] or ["the decision without changes"],
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),

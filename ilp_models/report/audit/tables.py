@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.finding import ALL, Finding, State
+from ilp_models.domain.check_definition import BY_PERIOD
+from ilp_models.domain.finding import ALL, Finding, State, sentence
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 from ilp_models.report.definitions import defined
@@ -50,7 +51,7 @@ def measure_rows(record: AuditRecord) -> pd.DataFrame:
     matches = [findings.get(key) if own else None for key, own in zip(keys, audited, strict=True)]
     table["state"] = ["" if one is None else str(one.state) for one in matches]
     table["check"] = ["" if one is None else one.check for one in matches]
-    table["reason"] = ["" if one is None else one.reason for one in matches]
+    table["reason"] = ["" if one is None else sentence(one) for one in matches]
     return table.reset_index(drop=True)
 
 
@@ -71,12 +72,12 @@ def _finding_measures(record: AuditRecord) -> pd.DataFrame:
             "dimension": finding.dimension,
             "group": finding.group,
             "measure": finding.check,
-            "value": finding.estimate,
+            "value": finding.value,
             "week_low": finding.low,
             "week_high": finding.high,
         }
         for finding in record.decision.findings
-        if finding.dimension and finding.crime_type and defined(finding.check).interval.startswith("blocks")
+        if finding.dimension and finding.crime_type and defined(finding.check).interval == BY_PERIOD
     ]
     return pd.DataFrame(rows, columns=[*KEYS, "value", "week_low", "week_high"])
 

@@ -17,7 +17,7 @@ from ilp_models.audit.explanation.checks import (
 from ilp_models.audit.explanation.proxies import AreaProfiles
 from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
-from ilp_models.domain.finding import Limit, State
+from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.domain.panel import DIMS
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
@@ -101,7 +101,7 @@ def share_of(people, group="Upland"):
 def test_columns_that_keep_their_order_are_stable():
     tried = robustness([4.0, 3, 2, 1], [5.0, 3, 2, 1], [4.0, 3, 2, 0])
     stable, agreed = check_stability(evidence(explanation(robustness=tried)))
-    assert (stable.check, stable.state, stable.estimate, stable.evidence) == ("explanation_stability", State.PASS, 1, 3)
+    assert (stable.check, stable.state, stable.value, stable.evidence) == ("explanation_stability", State.PASS, 1, 3)
     assert (agreed.check, agreed.state) == ("perturbation_agreement", State.PASS)
 
 
@@ -109,9 +109,9 @@ def test_columns_that_change_their_order_fail_and_disagreeing_perturbations_are_
     tried = robustness([4.0, 3, 2, 1], [1.0, 2, 3, 4], [4.0, 1, 3, 2], agreement=-1.0)
     stable, agreed = check_stability(evidence(explanation(robustness=tried)))
     assert stable.state is State.FAIL
-    assert stable.low < stable.estimate < stable.high
+    assert stable.low < stable.value < stable.high
     assert agreed.state is State.REVIEW
-    assert "read families, not columns" in agreed.reason
+    assert "families, not of single columns" in agreed.advice
 
 
 @pytest.mark.parametrize("tried", [None, robustness(), robustness([4.0, 3, 2, 1])])
@@ -148,8 +148,8 @@ def test_a_share_under_another_name_fails_however_it_is_written(disguise):
     found = check_proxies(evidence(explanation(("lighting_index", disguise(share_of(people)))), people))
     assert state_of(found, "proxy_probe") is State.FAIL
     (probe,) = [one for one in found if one.check == "proxy_probe" and one.group == "Upland"]
-    assert "lighting_index" in probe.reason
-    assert "stands in for it" in probe.reason
+    assert "lighting_index" in probe.detail
+    assert "proxy for the share" in probe.advice
 
 
 def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_all_together():
@@ -191,7 +191,7 @@ def test_with_few_areas_chance_alone_makes_proxies_so_nothing_is_said():
         *check_residual_proxies(evidence(explanation(), minimum=few)),
     ]
     assert {one.state for one in found} == {State.INSUFFICIENT}
-    assert "25 areas with residents, fewer than 26" in found[0].reason
+    assert "25 areas with residents, 26 needed" in sentence(found[0])
 
 
 def test_an_explanation_on_other_cells_of_the_city_is_matched_by_name():
@@ -218,8 +218,8 @@ def test_errors_that_go_with_a_group_fail_and_others_do_not():
     assert {one.crime_type for one in good} == {"Assault", "Robbery", "all"}
     upland = [one for one in bad if one.group == "Upland"]
     assert {one.state for one in upland} == {State.FAIL}
-    assert min(one.estimate for one in upland) > 0.2  # more is recorded than expected where the group lives
-    assert all(one.low <= one.estimate <= one.high for one in bad)
+    assert min(one.value for one in upland) > 0.2  # more is recorded than expected where the group lives
+    assert all(one.low <= one.value <= one.high for one in bad)
 
 
 def test_the_residual_correlation_is_that_of_areas_and_weeks():
@@ -232,7 +232,7 @@ def test_the_residual_correlation_is_that_of_areas_and_weeks():
     (found,) = [
         one for one in check_residual_proxies(asked) if one.group == people[0].groups[1] and one.crime_type == "Assault"
     ]
-    assert found.estimate == pytest.approx(np.corrcoef(rows.ravel(), shares.ravel())[0, 1])
+    assert found.value == pytest.approx(np.corrcoef(rows.ravel(), shares.ravel())[0, 1])
 
 
 @settings(max_examples=20, deadline=None)

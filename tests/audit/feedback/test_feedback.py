@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.check_context import CheckContext, CheckOptions, MinEvidence
 from ilp_models.audit.feedback.city import FeedbackCity, areas_for
 from ilp_models.audit.feedback.feedback import FOLLOWED, WEIGHTED, Feedback, PatrolRule, check_feedback
 from ilp_models.audit.feedback.simulation import simulate_feedback
@@ -16,7 +16,7 @@ from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.finding import Limit, State
+from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
 from ilp_models.grid.parents import ByLabel
@@ -193,29 +193,33 @@ def test_events_of_an_area_lie_in_its_cells_in_proportion_to_their_rates():
     assert cells[2] / cells.sum() == pytest.approx(0.75, abs=0.02)
 
 
+def findings(result, **options):
+    return check_feedback(replace(evidence(), options=CheckOptions(feedback=result, **options)))
+
+
 def test_the_gate_hears_of_distance_and_of_areas_never_seen():
-    found = {one.key[:2]: one for one in check_feedback(evidence(), outcome(reporting=0.0, replicates=3))}
+    found = {one.key[:2]: one for one in findings(outcome(reporting=0.0, replicates=3))}
     assert found["feedback_distance", "a"].state is State.FAIL
     assert found["feedback_observed", "a"].state is State.FAIL
     assert set(found) == {(name, kind) for name in LIMITS for kind in ("a", "b", "all")}
-    good = check_feedback(evidence(), outcome(reporting=0.9, replicates=3))
+    good = findings(outcome(reporting=0.9, replicates=3))
     assert {one.state for one in good} == {State.PASS}
     assert {one.check for one in good} == {*LIMITS, "feedback_corrected"}
-    assert all(one.limit is None or not one.limit.words() for one in good if one.check == "feedback_corrected")
+    assert all(one.limit is None or not one.limit.bounded for one in good if one.check == "feedback_corrected")
 
 
 def test_unknown_reports_are_too_little_evidence_even_where_the_worst_case_is_simulated():
-    worst = check_feedback(evidence(), outcome(share=0.5, exploration=0.5))
+    worst = findings(outcome(share=0.5, exploration=0.5))
     assert {one.state for one in worst} == {State.INSUFFICIENT}
-    assert all("Set audit.feedback.reporting" in one.reason for one in worst)
-    assert np.isfinite(worst[0].estimate)
-    none = check_feedback(evidence(), None, "The policy cannot be bounded; set audit.feedback.reporting.")
+    assert all("Set audit.feedback.reporting" in one.advice for one in worst)
+    assert np.isfinite(worst[0].value)
+    none = findings(None, no_feedback="the policy cannot be bounded; set audit.feedback.reporting.")
     assert {(one.check, one.state) for one in none} == {(name, State.INSUFFICIENT) for name in LIMITS}
-    assert all("set audit.feedback.reporting" in one.reason for one in none)
+    assert all("set audit.feedback.reporting" in sentence(one) for one in none)
 
 
 def test_one_replicate_has_no_interval_and_so_no_pass():
-    found = check_feedback(evidence(), outcome(reporting=0.9, replicates=1))
+    found = findings(outcome(reporting=0.9, replicates=1))
     assert found[0].state is State.INSUFFICIENT
 
 

@@ -6,9 +6,8 @@ from scipy import special
 
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence, gini, permanent_cells
-from ilp_models.audit.measures.dimension import OF_ERRORS, OF_FLAGS, tally_flags
-from ilp_models.audit.measures.errors import calibration, tally_errors
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_errors, tally_flags
+from ilp_models.audit.measures.table import OF_ERRORS, OF_FLAGS, group_calibration
 from ilp_models.audit.residents import Residents
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.calibration import calibration_line
@@ -171,9 +170,9 @@ def test_without_other_residents_there_is_nothing_to_compare_with():
 
 def test_calibration_inside_a_group_is_the_line_of_its_cells():
     _, _, observed, expected, _, people = random_case(2, cells=30, periods=20)
-    slope, intercept = calibration(expected, observed, people, FEW, 0.005)
+    slope, intercept = group_calibration(expected, observed, people, FEW, 0.005)
     line = calibration_line(observed[0], expected[0], people.shares[:, [1]], 0.005)
     assert (slope.value[0, 1], intercept.value[0, 1]) == pytest.approx((line.slope, line.intercept))
     assert (slope.low[0, 1], slope.high[0, 1]) == pytest.approx(line.intervals(FEW)[0])
     assert slope.value.shape == (3, 3)
-    assert np.isnan(calibration(expected, observed * 0, people, FEW, 0.005)[0].value).all()
+    assert np.isnan(group_calibration(expected, observed * 0, people, FEW, 0.005)[0].value).all()

@@ -7,11 +7,9 @@ import pytest
 
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.clusters import Clusters
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_gaps import pair
-from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, exchanged
-from ilp_models.audit.measures.intervals import Drawn, draw
-from ilp_models.audit.measures.multiplicity import p_values
+from ilp_models.audit.measures.formulas import group_ratio
+from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, exchanged, tally_flags
+from ilp_models.audit.measures.intervals import Drawn, draw, p_values
 from ilp_models.audit.residents import Residents
 from ilp_models.stats.bootstrap import Bootstrap
 
@@ -174,12 +172,12 @@ def test_the_two_groups_furthest_apart_stay_the_same_in_other_weeks_and_are_foun
     flags = (rng.random((1, 40, 52)) < 0.2).astype(float)
     tally = tally_flags(Basis.from_residents(people), flags, rng.poisson(1.0, flags.shape).astype(float), flags)
     drawn = draw([tally], Bootstrap(draws=300))[0]
-    ratio = drawn.extreme(formulas.coverage, partial(pair, enough=np.ones((1, 4), dtype=bool), lowest=True))
+    ratio = drawn.extreme(formulas.coverage, partial(group_ratio, enough=np.ones((1, 4), dtype=bool), lowest=True))
     coverage = formulas.coverage(tally.whole)
     assert ratio.value == pytest.approx(coverage.min() / coverage.max())
     assert ratio.week_high > 1  # no group stands out here, so another pair would often be further apart
     assert ratio.chance_high <= 1
-    one = drawn.extreme(formulas.coverage, partial(pair, enough=np.array([[True, False, False, False]])))
+    one = drawn.extreme(formulas.coverage, partial(group_ratio, enough=np.array([[True, False, False, False]])))
     assert np.isnan(one.value).all()
 
 

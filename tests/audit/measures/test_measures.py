@@ -8,14 +8,13 @@ from hypothesis import strategies as st
 
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.closed_form import largest_difference
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_gaps import pair
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.formulas import group_ratio
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
 from ilp_models.stats.bootstrap import Bootstrap
+from tests.audit.measures.fairlearn_comparison import largest_difference
 
 FEW = Bootstrap(block=2, draws=50)
 
@@ -64,7 +63,7 @@ def test_measures_by_hand():
     assert coverage == pytest.approx([(6 * 0.75 + 2 * 0.25) / 7, (6 * 0.25 + 2 * 0.75) / 5])
     sums = drawn(flags, observed, people)
     for enough, ratio in ([True, True], (3 / 5) / (5 / 7)), ([True, False], np.nan):
-        lowest = partial(pair, enough=np.array([enough]), lowest=True)
+        lowest = partial(group_ratio, enough=np.array([enough]), lowest=True)
         assert sums.estimate(formulas.coverage, lowest).value == pytest.approx(ratio, nan_ok=True)
 
 

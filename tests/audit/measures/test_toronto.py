@@ -11,13 +11,12 @@ import pytest
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.closed_form import largest_difference
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.domain.calendar import Calendar
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit.cases import Table
+from tests.audit.measures.fairlearn_comparison import largest_difference
 from tests.builders import square_grid
 
 DATA = Path(os.environ.get("ILP_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))

@@ -13,6 +13,7 @@ from ilp_models.audit.gate import decide
 from ilp_models.audit.register.approvals import approve, record_decision, registered_decision, withdraw
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.audit.register.signatures import ReviewerSignature, read_public_keys
+from ilp_models.domain.checks import label_of
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import cases
@@ -31,7 +32,7 @@ def decision(*changed, **governance):
         number = findings[place].limit.fail_above or findings[place].limit.fail_below
         bad = number * 1.01 if findings[place].limit.fail_above else number * 0.99
         ends = (0.5, 1.5) if state is State.REVIEW else (bad, bad)
-        one = replace(findings[place], state=state, estimate=bad, low=ends[0], high=ends[1])
+        one = replace(findings[place], state=state, value=bad, low=ends[0], high=ends[1])
         findings = (*findings[:place], one, *findings[place + 1 :])
     return decide(replace(report, findings=findings), cases.forecast(), NOW)
 
@@ -98,7 +99,7 @@ def test_a_failed_or_required_check_cannot_be_approved(tmp_path, check, state):
     bad = decision((check, state)) if check == "sum_ratio" else with_required_review(check)
     register = Register(tmp_path / "register.jsonl")
     record_decision(register, bad, "t.rainer")
-    with pytest.raises(WithheldError, match=f"cannot be approved: {check}"):
+    with pytest.raises(WithheldError, match=f"cannot be approved: {label_of(check)}"):
         approve(register, bad, signing(), FILES)
     assert register.verify().entries == 1
 
@@ -128,7 +129,7 @@ def test_an_unauthorised_reviewer_is_refused(register, passed, changed, said):
 
 
 def test_an_approval_without_a_reason_is_refused(register, passed):
-    with pytest.raises(InputError, match="why"):
+    with pytest.raises(InputError, match="and a reason"):
         approve(register, passed, signing(reason=" "), FILES)
 
 
@@ -228,19 +229,19 @@ def test_a_decision_expires_on_its_review_date():
 
 @pytest.mark.parametrize(
     "fault",
-    [{"owner": " "}, {"legal_basis": None}, {"review_date": "2026-01-05"}, {"reviewer": "T.  rainer"}, {"level": None}],
+    [{"owner": " "}, {"legal_basis": None}, {"review_date": "2026-01-05"}, {"reviewer": "T.  rainer"}, {"tier": None}],
 )
 def test_incomplete_governance_withholds_the_forecast(fault):
     bad = decision(**fault)
     assert not bad.admitted
     assert bad.reviews == ()
-    assert bad.reasons[0].startswith("governance: fail.")
+    assert bad.reasons[0].startswith("Governance fails: ")
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"level": "boss"},
+        {"tier": "boss"},
         {"review_date": "soon"},
         {"tainted_periods": [{"start": "2020-01-01", "end": "2019-01-01", "why": "x"}]},
         {"tainted_periods": [{"start": "2020-01-01", "end": "2020-02-01", "why": ""}]},
@@ -270,7 +271,7 @@ def test_another_spelling_of_the_trainer_is_recognised(spelling):
 @pytest.mark.parametrize("nothing", [".", "\u200b", " - "])
 def test_empty_words_are_refused(register, passed, nothing):
     assert not decision(owner=nothing).admitted
-    with pytest.raises(InputError, match="why"):
+    with pytest.raises(InputError, match="and a reason"):
         approve(register, passed, signing(reason=nothing), FILES)
     with pytest.raises(WithheldError, match="needs a reason"):
         withdraw(register, passed.seal, nothing, "rv", NOW)
@@ -283,7 +284,7 @@ def test_a_number_as_name_is_read_as_text():
 
 @pytest.mark.parametrize("periods", ["none", {"start": "2020-01-01"}, [["2020-01-01", "2020-01-02", "x"]]])
 def test_invalid_tainted_periods_are_refused(periods):
-    with pytest.raises(InputError, match="list with start, end and why"):
+    with pytest.raises(InputError, match="list of entries with start, end and why"):
         decision(tainted_periods=periods)
 
 

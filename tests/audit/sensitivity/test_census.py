@@ -57,7 +57,7 @@ def test_the_interval_is_that_of_the_measure_on_every_table_that_could_have_been
     table = vary_census(made, [(one,) for one in drawn], check_groups(made))
     found = [check_groups(replace(made, residents=(one,))) for one in drawn]
     for measure in MEASURES - {"coverage_ratio"}:
-        values = [next(f.estimate for f in findings if f.check == measure) for findings in found]
+        values = [next(f.value for f in findings if f.check == measure) for findings in found]
         row = table[table["measure"] == measure].iloc[0]
         assert [row["census_low"], row["census_high"]] == pytest.approx(np.quantile(values, (0.025, 0.975))), measure
         if measure != "baseline_exposure_ratio":  # of maps alike it is 1, whoever lives there
@@ -68,7 +68,7 @@ def test_a_finding_whose_state_hangs_on_the_census_is_told():
     made = evidence()
     findings = check_groups(made)
     one = next(f for f in findings if f.check == "need_adjusted_ratio" and f.state is State.PASS)
-    near = Limit(warn_above=one.estimate + 1e-6)
+    near = Limit(warn_above=one.value + 1e-6)
     findings = [replace(f, limit=near) if f is one else f for f in findings]
     people = made.residents[0]
     rng = np.random.default_rng(1)

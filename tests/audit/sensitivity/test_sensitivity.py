@@ -11,20 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ilp_models.audit.check_context import CheckContext, MinEvidence
+from ilp_models.audit.check_context import CheckContext, CheckOptions, MinEvidence
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.measures import formulas
-from ilp_models.audit.measures.dimension import tally_flags
-from ilp_models.audit.measures.group_sums import Basis
+from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.checks import check_areal_unit, check_tainted_periods
-from ilp_models.audit.sensitivity.enforcement_types import check_enforcement_types, enforcement_kind, vary_types
+from ilp_models.audit.sensitivity.enforcement_types import (
+    ENFORCEMENT,
+    check_enforcement_types,
+    enforcement_kind,
+    vary_types,
+)
 from ilp_models.audit.sensitivity.flagging import COLUMNS, FlaggedMap, overlap
 from ilp_models.audit.sensitivity.reporting import band, check_reporting, vary_reporting
 from ilp_models.audit.sensitivity.variants import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.finding import Limit, State
-from ilp_models.domain.governance import TaintedPeriod
+from ilp_models.domain.finding import Limit, State, sentence
+from ilp_models.domain.governance import Governance
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of, square_grid
 
@@ -97,6 +101,15 @@ def evidence(expected=None, observed=None, residents=None, **settings):
         replay=replay, baseline=replay, grid=replace(grid, cells=cells, parents=parents), explanation=None,
         features=None, minimum=MinEvidence(), resampling=Bootstrap(draws=200), residents=people, **given,
     )  # fmt: skip
+
+
+def with_options(context, **options):
+    return replace(context, options=CheckOptions(**options))
+
+
+def tainted_finding(periods, start, end):
+    options = {"governance": Governance(tainted_periods=periods), "trained": (start, end)}
+    return check_tainted_periods(with_options(evidence(), **options))[0]
 
 
 def value(table, setting, measure, crime_type="all", group="", column="value"):
@@ -189,8 +202,8 @@ def test_a_finding_that_rests_on_the_areal_unit_is_sent_to_review():
     assert value(table, "beat", "exposure_ratio", "a", "low", "against") < 0.2
     assert value(table, "beat", "exposure_ratio", "a", "low") > 1.1
     found = check_areal_unit(one)[0]
-    assert (found.state, found.estimate, found.evidence) == (State.REVIEW, 2.0, 2.0)
-    assert "a/income/low on beat" in found.reason
+    assert (found.state, found.value, found.evidence) == (State.REVIEW, 2.0, 2.0)
+    assert "a/income/low on beat" in found.detail
 
 
 def test_units_that_agree_pass_and_without_a_second_unit_nothing_is_known():
@@ -198,11 +211,11 @@ def test_units_that_agree_pass_and_without_a_second_unit_nothing_is_known():
     agreeing = evidence(expected, residents=(lives(0.2 + 0.6 * (ROWS == 0)),))
     assert check_areal_unit(agreeing)[0].state is State.PASS
     alone = evidence(parents=pd.DataFrame())
-    for lacking, words in (alone, "give the grid areas above its cells"), (evidence(residents=()), "a group table"):
+    for lacking, words in (alone, "give areas above the cells"), (evidence(residents=()), "a group table"):
         found = check_areal_unit(lacking)[0]
         assert found.state is State.INSUFFICIENT
-        assert words in found.reason
-        assert "second grid" not in found.reason  # it is replayed for the report, after the findings
+        assert words in sentence(found)
+        assert "second grid" not in sentence(found)  # it is replayed for the report, after the findings
     assert vary_areas(alone).empty
     second = vary_areas(alone, {"the same again": alone})
     assert second["value"].to_numpy() == pytest.approx(second["against"].to_numpy(), nan_ok=True)
@@ -225,8 +238,8 @@ def test_a_band_runs_from_more_to_less_where_the_group_lives_and_its_mean_is_one
 def test_a_rate_that_is_the_same_everywhere_changes_nothing(rate, seed):
     expected = np.random.default_rng(seed).gamma(1, 1, (2, 36, 16))
     one = evidence(expected)
-    found = check_reporting(one, rates=np.full(36, rate))
-    assert [item.estimate for item in found] == pytest.approx([1.0] * 3)
+    found = check_reporting(with_options(one, reporting_rates=np.full(36, rate)))
+    assert [item.value for item in found] == pytest.approx([1.0] * 3)
 
 
 def test_places_that_report_less_are_found_to_be_left_out():
@@ -234,8 +247,8 @@ def test_places_that_report_less_are_found_to_be_left_out():
     happened[0, 30:] = 2.0  # most happens in the last row, of which half is reported
     rates = np.where(np.arange(36) < 30, 1.0, 0.4)
     one = evidence(happened * rates[None, :, None], share=6 / 36, unit="per_km2")
-    found = check_reporting(one, rates)[0]
-    assert (found.estimate, found.state) == (0.0, State.FAIL)
+    found = check_reporting(with_options(one, reporting_rates=rates))[0]
+    assert (found.value, found.state) == (0.0, State.FAIL)
     table = vary_reporting(one, rates)
     assert [value(table, "given", measure, "a") for measure in ("jaccard", "left_out")] == [0, 1]
 
@@ -245,13 +258,13 @@ def test_the_worst_group_counts_unless_one_is_named():
     share = rng.random(36)
     expected = np.exp(0.4 * (share - 0.5) + 0.05 * rng.normal(size=36))[None, :, None] * np.ones((1, 1, 16))
     one = evidence(expected, residents=(lives(share),))
-    named = [check_reporting(one, deprived=("income", group))[0].estimate for group in ("low", "rest")]
+    named = [check_reporting(with_options(one, deprived=("income", group)))[0].value for group in ("low", "rest")]
     assert named[0] > named[1]  # if low places report less, the map that flags them is right all the more
     worst = check_reporting(one)[0]
-    assert worst.estimate == min(named)
-    assert "income rest report less" in worst.reason
+    assert worst.value == min(named)
+    assert "income rest report less" in worst.detail
     with pytest.raises(InputError, match="no group income/none"):
-        check_reporting(one, deprived=("income", "none"))
+        check_reporting(with_options(one, deprived=("income", "none")))
 
 
 def test_a_wider_band_moves_more_of_the_map():
@@ -271,7 +284,7 @@ def test_with_neither_groups_nor_rates_reporting_is_too_little_evidence():
 @pytest.mark.parametrize("rates", [np.zeros(36), np.ones(3), np.full(36, np.nan)])
 def test_rates_that_cannot_be_divided_by_are_refused(rates):
     with pytest.raises(InputError, match="Reporting rates are one a cell"):
-        check_reporting(evidence(), rates)
+        check_reporting(with_options(evidence(), reporting_rates=rates))
 
 
 def test_training_on_other_records_is_compared_over_the_same_units_only():
@@ -288,16 +301,16 @@ def test_training_on_other_records_is_compared_over_the_same_units_only():
 
 def test_tainted_days_of_training_are_counted_once_and_fail():
     tainted = [
-        TaintedPeriod("2016-01-01", "2016-12-31", "consent decree"),
-        TaintedPeriod("2016-12-01", "2017-01-10", "x"),
+        {"start": "2016-01-01", "end": "2016-12-31", "why": "consent decree"},
+        {"start": "2016-12-01", "end": "2017-01-10", "why": "x"},
     ]
     start, end = pd.Timestamp("2016-06-01"), pd.Timestamp("2017-01-03 12:00")
-    found = check_tainted_periods(tainted, start, end)[0]
-    assert (found.state, found.estimate, found.evidence) == (State.FAIL, 217.0, 217.0)
-    assert "consent decree" in found.reason
-    later = check_tainted_periods(tainted, pd.Timestamp("2017-01-11"), pd.Timestamp("2018-01-01"))[0]
-    assert (later.state, later.estimate) == (State.PASS, 0.0)
-    assert check_tainted_periods([], start, end)[0].state is State.PASS
+    found = tainted_finding(tainted, start, end)
+    assert (found.state, found.value, found.evidence) == (State.FAIL, 217.0, 217.0)
+    assert "consent decree" in found.detail
+    later = tainted_finding(tainted, pd.Timestamp("2017-01-11"), pd.Timestamp("2018-01-01"))
+    assert (later.state, later.value) == (State.PASS, 0.0)
+    assert tainted_finding([], start, end).state is State.PASS
 
 
 @pytest.mark.parametrize(
@@ -321,10 +334,10 @@ def test_no_type_of_the_ready_settings_is_named_after_enforcement():
 
 def test_one_enforcement_type_fails_the_audit_and_nobody_can_lift_the_limit():
     one = evidence(limits={"enforcement_types": Limit(fail_above=99, neutral=0)})
-    assert check_enforcement_types(one)[0].state is State.PASS
-    found = check_enforcement_types(one, kinds=["b"])[0]
-    assert (found.state, found.estimate) == (State.FAIL, 1.0)
-    assert "Records of b (b)" in found.reason
+    assert check_enforcement_types(with_options(one, enforcement_types=ENFORCEMENT))[0].state is State.PASS
+    found = check_enforcement_types(with_options(one, enforcement_types=["b"]))[0]
+    assert (found.state, found.value) == (State.FAIL, 1.0)
+    assert "Recorded by police activity: b (b)." in found.detail
 
 
 def test_the_pool_without_enforcement_types_is_that_of_the_others():

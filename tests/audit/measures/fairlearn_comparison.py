@@ -1,4 +1,4 @@
-"""The same measures through fairlearn, as a check of the closed form."""
+"""Group measures through fairlearn's MetricFrame, to compare with the closed form."""
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ def largest_error_difference(
     shape = kinds, len(residents.groups)
     lives = residents.shares.sum(axis=0) * periods
     misses = sums["over"] + sums["under"]
-    by_share = ((expected, sums["predicted"]), (observed, sums["happened"]), (np.abs(expected - observed), misses))
+    by_share = ((expected, sums["predicted"]), (observed, sums["recorded"]), (np.abs(expected - observed), misses))
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = [
             _by_group(kind, cube.mean(axis=2).ravel(), residents.shares[cell], shape) - own[:kinds, :-1] / lives
