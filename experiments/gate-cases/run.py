@@ -224,8 +224,8 @@ def results(outcomes: dict[str, Outcome]) -> pd.DataFrame:
 def against(outcomes: dict[str, Outcome]) -> pd.DataFrame:
     """Return every demanded finding that was measured and does not pass."""
     rows = [
-        {"case": name, **{key: getattr(one, key) for key in ("check", "group", "estimate", "low", "high")}}
-        | {"state": one.state.value, "limit": one.limit.words()}
+        {"case": name, "check": one.check, "group": one.group, "estimate": one.value, "low": one.low, "high": one.high}
+        | {"state": one.state.value, "limit": one.limit.as_text()}
         for name, outcome in outcomes.items()
         for one in outcome.report.findings
         if one.required and one.limit is not None and np.isfinite(one.value) and not one.holds

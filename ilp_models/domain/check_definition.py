@@ -108,7 +108,7 @@ class Limit:
             )
             if bound is not None
         ]
-        return ", ".join([*parts, *([f"review unless the whole interval is above {self.neutral:g}"] * self.decisive)])
+        return ", ".join([*parts, *([f"review unless the whole interval lies above {self.neutral:g}"] * self.decisive)])
 
     def acceptable(self) -> str:
         """Return the values that pass, such as ``0.9 to 1.1`` or ``at most 0``; empty without a bound."""

@@ -90,7 +90,7 @@ def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make
         found[name] = [one for one in check_proxies(evidence) if one.check == "proxy_probe"]
     assert {one.state for one in found["honest"]} == {State.PASS}
     assert {one.state for one in found["smuggled"]} == {State.FAIL}
-    assert all("lamp_density" in one.reason for one in found["smuggled"])
+    assert all("lamp_density" in one.detail for one in found["smuggled"])
 
 
 def test_what_was_learned_is_written_anew_and_learned_alike(history):

@@ -91,7 +91,7 @@ def test_a_store_that_is_away_stops_no_approval(place):
 @pytest.mark.parametrize("asked", [{"share": 0.05}, {"unit": "per_km2"}, {"grid": "0" * 64}])
 def test_other_terms_than_audited_are_refused(place, asked):
     approve(place)
-    with pytest.raises(WithheldError, match="use what was audited"):
+    with pytest.raises(WithheldError, match="Use the audited setting"):
         load(place, asked=asked)
 
 
