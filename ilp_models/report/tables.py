@@ -8,7 +8,7 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.finding import Finding, State
+from ilp_models.domain.finding import Finding, State, remarks_text
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditPage, AuditRecord
-from ilp_models.domain.checks import CATALOGUE
 from ilp_models.report.audit.json_report import schema
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.report.definitions import MEASURES
