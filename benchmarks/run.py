@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from ilp_models.pipeline.code_version import git_commit
+from ilp_models.pipeline.study import git_commit
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 CASES: Final = {

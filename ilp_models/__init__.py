@@ -1,3 +1,100 @@
-"""Place-based crime risk forecasts that are backtested, explained and audited before use."""
+"""Forecast recorded crime by place and crime type, audit the forecasts, and plan patrol effort.
+
+`import ilp_models as ilp`: every public name is loaded on first use, so that the import takes milliseconds.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+# Public name: the module that defines it, below this package.
+_PUBLIC = {
+    # read
+    "read_events": "pipeline.events_reader",
+    "load_toronto": "pipeline.events_reader",
+    "SimulatedCity": "data.simulated.city",
+    "Events": "domain.events",
+    # cut space and time
+    "SquareGrid": "grid.square",
+    "HexGrid": "grid.hexagon",
+    "AreaGrid": "grid.areas",
+    "RectangleGrid": "grid.rectangle",
+    "RandomSearchGrid": "grid.random_search",
+    "Calendar": "domain.calendar",
+    # run
+    "run_backtest": "pipeline.backtesting",
+    "compare_forecasts": "pipeline.comparison",
+    "make_forecast": "pipeline.forecasting",
+    "explain_forecast": "pipeline.forecasting",
+    "audit_plan": "pipeline.auditing",
+    "decide": "pipeline.auditing",
+    "allocate_effort": "pipeline.plan",
+    "read_forecast": "export.geoparquet",
+    "load_approved": "pipeline.run_folder",
+    # settings
+    "Scoring": "scoring.scores",
+    "Bootstrap": "stats.bootstrap",
+    "Explain": "explain.explain",
+    "Audit": "audit.audit",
+    "Governance": "domain.governance",
+    "GroupTable": "audit.groups.table",
+    "TopAreas": "allocation.top_areas",
+    "Capped": "allocation.top_areas",
+    "Proportional": "allocation.proportional",
+    "Constrained": "allocation.constrained",
+    "Budget": "allocation.budget",
+    "Frontier": "allocation.frontier",
+    "LocalProcesses": "compute.local",
+    "DaskCluster": "compute.dask_cluster",
+    # errors
+    "IlpError": "domain.errors",
+    "InputError": "domain.errors",
+    "NotRunError": "domain.errors",
+    "StorageError": "domain.errors",
+    "WithheldError": "domain.errors",
+}
+# Forecasters: the module that defines each, below `ilp_models.model`.
+_FORECASTERS = {
+    "MovingAverage": "means.moving_average",
+    "SeasonalMean": "means.seasonal_mean",
+    "EWMA": "means.ewma",
+    "LevelShare": "means.level_share",
+    "EmpiricalBayes": "means.empirical_bayes",
+    "KDE": "kernels.kernel_density",
+    "ProspectiveHotSpot": "kernels.prospective_hot_spot",
+    "SelfExciting": "point_processes.self_exciting",
+    "ETAS": "point_processes.etas",
+    "GridHawkes": "point_processes.grid_hawkes",
+    "RiskTerrain": "risk_terrain",
+    "PoissonGLM": "regressions.glm",
+    "NegativeBinomialGLM": "regressions.glm",
+    "ExplainableBoosting": "regressions.tree_ensembles",
+    "LightGBM": "regressions.lightgbm",
+    "LightGBMPerType": "regressions.per_type",
+    "HistGradientBoosting": "regressions.tree_ensembles",
+    "RandomForest": "regressions.tree_ensembles",
+    "Stacked": "ensembles",
+    "BestPast": "ensembles",
+    "Recalibrated": "wrappers.recalibrated",
+    "NegativeBinomialIntervals": "wrappers.intervals",
+    "ConformalIntervals": "wrappers.conformal",
+    "Reconciled": "wrappers.reconciled",
+    "TrueIntensity": "true_intensity",
+}
+_PUBLIC.update({name: f"model.{module}" for name, module in _FORECASTERS.items()})
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -77,7 +77,7 @@ def measure(*, quick: bool) -> list[Figure]:
 def run(world: BacktestData, parts: dict[str, Any]) -> None:
     """Replay the city in this process, with an empty store of forecasts."""
     with tempfile.TemporaryDirectory() as folder:
-        replay(parts["model"], {"lightgbm": "0" * 16}, parts["backtest"], world, Path(folder), LocalProcesses(1))
+        replay(parts["model"], parts["backtest"], world, Path(folder), LocalProcesses(1))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.code_version import git_commit
+from ilp_models.pipeline.study import git_commit
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)

@@ -22,7 +22,7 @@ from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
-from ilp_models.pipeline.monitoring_replay import events_of
+from ilp_models.pipeline.monitoring_replay import located_events
 from ilp_models.pipeline.study import open_study
 
 FOLDER = Path(__file__).resolve().parent
@@ -46,26 +46,21 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
     """Return one row a watched year and least spread."""
     words = [f"output={place}", "model=[ewma]", "forecaster=ewma", "data=toronto", "tracking=memory", "compute.jobs=1"]
     with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
-        config = resolve(compose(config_name="monitor", overrides=words))
-    parts = build_parts(config)
+        parts = build_parts(resolve(compose(config_name="monitor", overrides=words)))
     census(people).to_csv(place / "residents.csv", index=False)
     table = GroupTable(path=str(place / "residents.csv"))
-    study = open_study(parts["data"], parts["calendar"], parts["grid"], config, place)
+    study = open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"])
     rows = []
     for end in ENDS:
         plan = replace(parts["backtest"], test_periods=2 * WEEKS, horizon=1, end=end)
         grid = study.grid_at(plan.folds(study.events, study.calendar)[0].cutoff)
-        planned = {**config["backtest"], "test_periods": plan.test_periods, "horizon": 1, "end": end}
-        known = replace(study, config={**config, "backtest": planned})
         world = BacktestData(study.events, grid, study.calendar)
-        (one,) = replay(
-            parts["model"], known.recipes(["ewma"]), plan, world, place / "forecasts", parts["compute"]
-        ).replays
+        (one,) = replay(parts["model"], plan, world, place / "forecasts", parts["compute"]).replays
         series = MeasureSeries.from_replay(
             one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence())
         )
         ordinals = [period.ordinal for period in one.periods]
-        drift = composition_shifts(events_of(study, grid, one.periods), ordinals, WEEKS, study.intake.resolution)
+        drift = composition_shifts(located_events(study, grid, one.periods), ordinals, WEEKS, study.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]
     return pd.DataFrame(rows)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 import ilp_models
 from ilp_models.domain.recipe import code_digest
-from ilp_models.pipeline.code_version import git_commit
+from ilp_models.pipeline.study import git_commit
 from ilp_models.scoring.nij_challenge import COUNTS, HORIZONS, PooledScore, pai, pei, pooled_ratio
 from ilp_models.stats.bootstrap import Bootstrap
 

@@ -23,6 +23,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.not_run import convert_errors, trace_of
 from ilp_models.domain.panel import Panel
+from ilp_models.domain.recipe import make_recipe
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.terms import ReplayTerms
 
@@ -66,14 +67,10 @@ class ReplayOutcome:
 
 
 def replay(
-    forecasters: Mapping[str, Forecaster],
-    recipes: Mapping[str, str],
-    plan: RollingOrigin,
-    data: BacktestData,
-    store: Path,
-    compute: Compute,
+    forecasters: Mapping[str, Forecaster], plan: RollingOrigin, data: BacktestData, store: Path, compute: Compute
 ) -> ReplayOutcome:
-    """Return the forecasts of every forecaster at every cutoff; stored forecasts are reused."""
+    """Return the forecasts of every forecaster at every cutoff; those that the same recipe stored are reused."""
+    recipes = storage_recipes(forecasters, plan, data)
     folds = plan.folds(data.events, data.calendar)
     cutoffs = [fold.cutoff for fold in folds]
     stored = ForecastStore(store)
@@ -98,6 +95,20 @@ def replay(
         for one in stored.replays(recipes[name], name, cutoffs, data.calendar.freq)
     ]
     return ReplayOutcome(tuple(replays), not_run, _outside(data, folds))
+
+
+def storage_recipes(forecasters: Mapping[str, Forecaster], plan: RollingOrigin, data: BacktestData) -> dict[str, str]:
+    """Return the fingerprint under which the forecasts of each forecaster are stored.
+
+    It follows the settings of the forecaster, not its name, and everything else that its forecasts depend on.
+    """
+    shared = {"plan": plan, "calendar": data.calendar, "cells": data.grid.digest()}
+    if data.layers.known:
+        shared["layers"] = data.layers.digests()
+    return {
+        name: make_recipe(data.events, model=forecaster, **shared).fingerprint
+        for name, forecaster in forecasters.items()
+    }
 
 
 def run_chain(task: ChainTask) -> tuple[str, str]:

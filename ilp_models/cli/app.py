@@ -1,4 +1,4 @@
-"""The door itself: ``ilp <task> [settings]``."""
+"""The command line: `ilp <task> [setting=value ...]`."""
 
 import difflib
 import importlib
@@ -22,10 +22,9 @@ from omegaconf import DictConfig
 import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
-from ilp_models.cli.instantiate import build_parts, narrowed, resolve
-from ilp_models.cli.quoting import as_typed
-from ilp_models.cli.run_folder import point_latest, unfinished
-from ilp_models.cli.settings import Settings, find_keys
+from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
+from ilp_models.cli.settings import Settings, as_typed, find_keys
+from ilp_models.domain.errors import StorageError
 from ilp_models.domain.not_run import DEBUG
 
 # Set before any heavy import: nothing phones home, no thread spins while it waits, no figure needs a screen.
@@ -158,6 +157,7 @@ class App:
                 _close_log()
 
         try:
+            settings.check_renamed()
             if asked.help:
                 return _say(settings.explain())
             settings.check_kinds()
@@ -183,12 +183,13 @@ class App:
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
             accepted = inspect.signature(pipeline.run).parameters
             methods = find_options([self.configs]).get("model", ())
-            config = narrowed(resolve(cfg), accepted, find_keys(self.configs), methods)
+            config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), methods)
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
-            told = pipeline.run(**build_parts(config), config={**config, "command": command}, folder=folder)
+            parts = {"command": command} if "command" in accepted else {}
+            summary = pipeline.run(**build_parts(config), **parts, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
-        _say(f"{told}\n" if told else "")
+        _say(f"{summary}\n" if summary else "")
 
 
 def _close_log() -> None:
@@ -241,3 +242,32 @@ def _refuse(message: str) -> NoReturn:
 def _say(text: str) -> int:
     sys.stdout.write(text)
     return 0
+
+
+UNFINISHED = "UNFINISHED"
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Hold a run folder for one run, and mark it as unfinished until that run succeeds."""
+    mark = folder / UNFINISHED
+    try:
+        with mark.open("x", encoding="utf-8") as file:
+            file.write("This run has not finished: its files may be missing or cut short.\n")
+    except FileExistsError as error:
+        msg = f"{folder} belongs to a run that has not finished; choose another folder or delete this one."
+        raise StorageError(msg) from error
+    yield
+    mark.unlink()
+
+
+def point_latest(folder: Path, latest: Path) -> None:
+    """Point the link to the latest finished run at a folder, in one step."""
+    aim = os.path.relpath(folder, latest.parent)
+    fresh = latest.with_name(f".{latest.name}-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        fresh.symlink_to(aim, target_is_directory=True)
+    except (OSError, NotImplementedError):
+        fresh.write_text(f"{aim}\n", encoding="utf-8")
+    fresh.replace(latest)

@@ -1,6 +1,5 @@
-"""From composed settings to the objects that a task is given."""
+"""Build the objects of a task from its composed settings."""
 
-import keyword
 import os
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -10,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 
-DOOR_KEYS = ("output", "name", "seed", "bootstrap")  # only referred to by other settings
+SHARED_KEYS = ("output", "name", "seed", "bootstrap")  # only referred to by other settings
 _ALLOWED = ("ilp_models.", "sklearn.", "lightgbm.", "interpret.glassbox.")
 _ALLOW_MORE = "ILP_TARGETS"
 
@@ -28,29 +27,24 @@ def build_parts(config: dict[str, Any]) -> dict[str, Any]:
     """Return the keyword arguments of a task, built from its settings."""
     for where, target in _find_targets(config, ""):
         _check_target(where, target)
-    wanted = {key: value for key, value in config.items() if key not in DOOR_KEYS}
+    wanted = {key: value for key, value in config.items() if key not in SHARED_KEYS}
     parts: dict[str, Any] = instantiate(wanted, _convert_="all")
-    return {argument(key): part for key, part in parts.items()}
+    return parts
 
 
-def narrowed(
-    config: dict[str, Any], accepted: Collection[str], elsewhere: Collection[str], methods: Collection[str]
+def drop_unused(
+    config: dict[str, Any], accepted: Collection[str], known: Collection[str], models: Collection[str]
 ) -> dict[str, Any]:
-    """Return the settings without what an experiment says of parts and methods that this run has not.
+    """Return the settings without those of an experiment for other tasks and for models that were not chosen.
 
-    An experiment serves several tasks and any choice of methods. What nobody knows stays, and is refused as ever.
+    A key that no task knows stays, so that it is refused.
     """
-    taken = (*accepted, *DOOR_KEYS)
-    kept = {key: value for key, value in config.items() if argument(key) in taken or key not in elsewhere}
-    if "model" in kept:
-        chosen = {name: one for name, one in kept["model"].items() if name not in methods or "_target_" in one}
-        kept["model"] = chosen
-    return kept
-
-
-def argument(setting: str) -> str:
-    """Return the name under which a task is given a setting."""
-    return f"{setting}_" if keyword.iskeyword(setting) else setting
+    used = (*accepted, *SHARED_KEYS)
+    settings = {key: value for key, value in config.items() if key in used or key not in known}
+    if "model" in settings:
+        chosen = {name: one for name, one in settings["model"].items() if name not in models or "_target_" in one}
+        settings["model"] = chosen
+    return settings
 
 
 def _find_targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
@@ -64,7 +58,7 @@ def _find_targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_target(where: str, target: str) -> None:
-    """Refuse what lies outside the allowed packages, under its own name or under a borrowed one."""
+    """Raise UsageError for a target outside the allowed packages, also where it is re-exported by an allowed one."""
     more = tuple(word.strip() for word in os.environ.get(_ALLOW_MORE, "").split(",") if word.strip())
     allowed = _ALLOWED + more
     home = target
@@ -72,5 +66,8 @@ def _check_target(where: str, target: str) -> None:
         home = f"{getattr(get_object(target), '__module__', target)}."
     if not home.startswith(allowed):
         names = ", ".join(allowed)
-        msg = f"{where}._target_={target} is outside the packages allowed ({names}); add a prefix to {_ALLOW_MORE}."
+        msg = (
+            f"{where}._target_={target} is outside the allowed packages ({names}). Add its prefix to the environment "
+            f"variable {_ALLOW_MORE}."
+        )
         raise UsageError(msg)

@@ -1,12 +1,12 @@
-"""The settings of a task: composed, explained, and searched for the one that was meant."""
+"""Compose the settings of a task, explain them, and suggest the one that was meant."""
 
 import difflib
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_help, read_meanings
+from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 
 _FLAGS = """\
 Flags
@@ -57,7 +58,7 @@ class Settings:
         page += [manual.text, ""] if manual.text else []
         page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
         page += ["Choices and settings: type choice=option (* marks the present one) or setting=value", ""]
-        page += self._describe(cfg, self.configs / "_door.yaml", "")
+        page += self._describe(cfg, self.configs / "_terminal.yaml", "")
         page += self._describe(cfg, primary, "")
         options = self._options()
         first = [group for group in _groups(primary) if group in options]
@@ -98,6 +99,28 @@ class Settings:
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
         return ""
+
+    def check_renamed(self) -> None:
+        """Raise UsageError for a setting or option that was renamed, in a command or in a file of the user's own."""
+        for word in self.overrides:
+            if word in OPTIONS:
+                msg = f"{word} was renamed. Use {OPTIONS[word]}."
+                raise UsageError(msg)
+        found = first_renamed(word.key_or_group for word in self._parsed())
+        where = "the command"
+        if found is None and self.extra is not None:
+            where, found = next(self._renamed_in_files(self.extra), ("", None))
+        if found is not None:
+            msg = f"The setting {found[0]} in {where} was renamed. Use {found[1]}."
+            raise UsageError(msg)
+
+    def _renamed_in_files(self, folder: Path) -> Iterator[tuple[str, tuple[str, str]]]:
+        for group, options in find_options([folder]).items():
+            for path in options.values():
+                plain, package = OmegaConf.load(path), find_package(path, group)
+                found = first_renamed(f"{package}.{key}".lstrip(".") for key in _flatten(plain, ""))
+                if found is not None:
+                    yield str(path), found
 
     def check_kinds(self) -> None:
         """Return nothing if no word stands where the setting holds a number."""
@@ -239,3 +262,29 @@ def _flatten(node: Any, where: str) -> Iterator[str]:
         path = f"{where}.{key}".lstrip(".")
         yield path
         yield from _flatten(node._get_node(key), path)
+
+
+_MARKED: Final = ("'", '"', "[", "{", "$")  # whoever begins so speaks the grammar of settings
+
+
+def as_typed(words: Sequence[str]) -> tuple[str, ...]:
+    """Return settings with every sentence in quotes that would be read as a list of values, or not at all."""
+    parser = OverridesParser.create()
+    return tuple(_quoted(word) if _is_sentence(word, parser) else word for word in words)
+
+
+def _is_sentence(word: str, parser: OverridesParser) -> bool:
+    _, _, value = word.partition("=")
+    if " " not in value.strip() or value.lstrip().startswith(_MARKED):
+        return False
+    try:
+        read = parser.parse_override(word).value()
+    except HydraException:
+        return True
+    return isinstance(read, ChoiceSweep) and read.simple_form
+
+
+def _quoted(word: str) -> str:
+    name, _, value = word.partition("=")
+    escaped = value.rstrip("\\").replace("'", "\\'")  # a last backslash would escape the quote
+    return f"{name}='{escaped}'"

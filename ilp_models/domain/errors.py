@@ -1,25 +1,21 @@
-"""The errors a user can meet: each message says what is wrong, where, and how to mend it."""
+"""The errors that users meet: each message says what is wrong, where, and how to fix it."""
 
 
 class IlpError(Exception):
-    """Root of every error that the command line shows as one line, without a trace."""
+    """Base of every error that the command line shows as one line, without a trace."""
 
 
-class InputError(IlpError):
-    """Records, files or settings that cannot be used as they are."""
-
-
-class NotFittedError(IlpError):
-    """A forecaster was asked to predict before it saw a history."""
+class InputError(IlpError, ValueError):
+    """Records, files or settings that cannot be used."""
 
 
 class NotRunError(IlpError):
-    """A method cannot run on these data (too few events, a singular fit): it keeps its row and says why."""
+    """A forecaster cannot run on these records, for example because there are too few events."""
 
 
 class StorageError(IlpError):
-    """A folder, a cached partition or the tracking store cannot be read or written."""
+    """A folder, a stored forecast or the tracking store cannot be read or written."""
 
 
 class WithheldError(IlpError):
-    """Something needs an admitting decision and there is none that covers it."""
+    """An action needs an admitting decision, and no decision covers it."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from ilp_models.domain.errors import InputError
+from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.features import Column
 from ilp_models.domain.panel import DIMS
 from ilp_models.stats.rank_statistics import rank_correlation
@@ -125,6 +125,8 @@ class Robustness:
             return cls(
                 **tables, interventional_error=np.nan if error is None else float(error), rows=int(plain["rows"])
             )
+        except IlpError:
+            raise
         except (KeyError, TypeError, ValueError) as wrong:
             msg = f"What was tried on an explanation cannot be read ({wrong!r}); explain the forecaster again."
             raise InputError(msg) from wrong

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from sklearn import exceptions
 from sklearn.base import BaseEstimator, clone
 
-from ilp_models.domain.errors import InputError, NotFittedError
+from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.history import History
@@ -17,6 +18,10 @@ from ilp_models.domain.panel import DIMS
 
 Steps = npt.NDArray[np.int64]
 Cube = npt.NDArray[np.floating[Any]]
+
+
+class NotFittedError(IlpError, exceptions.NotFittedError):
+    """A forecaster was asked to predict before it was fitted."""
 
 
 class Forecaster(BaseEstimator, ABC):

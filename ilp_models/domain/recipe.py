@@ -1,20 +1,29 @@
-"""What a result was made from: settings, data and code, and the fingerprint of all three."""
+"""Recipes: the settings, data and code that a result was computed from, and the fingerprint of all three."""
 
 import ast
+import contextlib
 import hashlib
 import inspect
 import io
 import json
+import math
 import sys
 import tokenize
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date, timedelta
+from enum import Enum
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from pkgutil import resolve_name
 from platform import python_version
 from typing import Any, Final
+
+import numpy as np
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
 
 _SCIENCE: Final = ("domain", "stats", "data", "grid", "features", "model", "backtest")
 _DECIDES: Final = ("domain", "stats", "explain", "audit", "allocation", "pipeline")
@@ -35,27 +44,77 @@ _LIBRARIES: Final = (
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the numbers, and nothing that does not.
+    """Everything that decides the numbers of a forecast: settings, data and code."""
 
-    Parameters
-    ----------
-    config : mapping
-        Resolved scientific settings (data, calendar, grid, model, backtest); plain JSON values.
-    data : str
-        Digest of the events.
-    code : str
-        Digest of the code that turns events into forecasts; see :func:`code_digest`.
-    """
-
-    config: Mapping[str, Any]
-    data: str
-    code: str
+    settings: Mapping[str, Any]  # plain JSON values, see `describe`
+    data: str  # digest of the events
+    code: str  # see `code_digest`
 
     @property
     def fingerprint(self) -> str:
-        """The first 16 hexadecimal digits of a SHA-256 over all three; the key of caches and approvals."""
-        text = json.dumps([self.config, self.data, self.code], sort_keys=True, default=str)
+        """The first 16 hexadecimal digits of the SHA-256 of settings, data and code."""
+        text = json.dumps([self.settings, self.data, self.code], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make_recipe(events: Events, **parts: Any) -> Recipe:
+    """Return the recipe of what is computed from some events by some objects, such as a forecaster and a calendar."""
+    settings = describe(parts) | {"holidays": [events.country, events.subdivision]}
+    return Recipe(settings | {"external": external_code(settings)}, events.digest(), code_digest())
+
+
+def describe(value: Any) -> Any:
+    """Return an object as plain JSON values: the name of its class and its constructor arguments, nested.
+
+    Estimators answer `get_params`, dataclasses list their fields, and containers, dates and paths are converted.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): describe(part) for key, part in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return describe(value.tolist())
+    if isinstance(value, Sequence | Set) and not isinstance(value, str):
+        return [describe(part) for part in value]
+    if value is None or isinstance(value, _PLAIN):
+        return _plain(value)
+    return {"class": _plain(type(value)), **describe(_arguments(value))}
+
+
+def without_classes(description: Any) -> Any:
+    """Return a description without the names of classes: the settings alone."""
+    if isinstance(description, Mapping):
+        return {key: without_classes(part) for key, part in description.items() if key != "class"}
+    return [without_classes(part) for part in description] if isinstance(description, list) else description
+
+
+_PLAIN: Final = (bool, int, float, str, date, timedelta, Path, BaseException, type)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, BaseException):
+        return repr(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, date | timedelta | Path) else value
+
+
+def _arguments(value: Any) -> dict[str, Any]:
+    if hasattr(value, "get_params"):
+        return dict(value.get_params(deep=False))
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
+    with contextlib.suppress(ValueError):  # a builtin type without a signature
+        names = list(inspect.signature(type(value)).parameters)
+        if names and all(hasattr(value, name) for name in names):
+            return {name: getattr(value, name) for name in names}
+    msg = (
+        f"{type(value).__name__} cannot be described, so nothing computed with it could be stored. "
+        "Make it a dataclass or a scikit-learn estimator."
+    )
+    raise InputError(msg)
 
 
 @cache
@@ -136,11 +195,14 @@ def _docstring(
         yield first.lineno, first.col_offset, first.end_lineno or first.lineno, first.end_col_offset or 0
 
 
-def borrowed_code(settings: Any) -> dict[str, str]:
-    """Return versions or digests of the code outside this package that settings build things from."""
+def external_code(settings: Any) -> dict[str, str]:
+    """Return versions or digests of the code outside this package that described objects come from.
+
+    By package the versions of its distributions; by class, where no distribution holds it, the SHA-256 of its file.
+    """
     known = {}
-    for target in sorted(set(_targets(settings))):
-        package = target.partition(".")[0]
+    for name in sorted(set(_classes(settings))):
+        package = name.partition(".")[0]
         if package == __name__.partition(".")[0]:
             continue  # see code_digest
         if package in sys.stdlib_module_names:
@@ -148,19 +210,33 @@ def borrowed_code(settings: Any) -> dict[str, str]:
         elif package in _distributions():
             known[package] = ", ".join(f"{name}=={version(name)}" for name in sorted(set(_distributions()[package])))
         else:
-            source = Path(inspect.getfile(resolve_name(target)))
-            known[target] = hashlib.sha256(source.read_bytes()).hexdigest()
+            known[name] = hashlib.sha256(_source_of(name)).hexdigest()
     return known
 
 
-def _targets(settings: Any) -> Iterator[str]:
+def _source_of(name: str) -> bytes:
+    """Return the file that defines a class, or its source where it was typed into a notebook."""
+    found = resolve_name(name) if not name.startswith("__main__.") else None
+    try:
+        if found is not None:
+            return Path(inspect.getfile(found)).read_bytes()
+        return inspect.getsource(getattr(sys.modules["__main__"], name.partition(".")[2])).encode()
+    except (AttributeError, OSError, TypeError) as error:
+        msg = (
+            f"{name} has no source file, so a change of it would not be noticed and stored forecasts would be wrong. "
+            "Put it into a module."
+        )
+        raise InputError(msg) from error
+
+
+def _classes(settings: Any) -> Iterator[str]:
     if isinstance(settings, Mapping):
-        if "_target_" in settings:
-            yield str(settings["_target_"])
+        if "class" in settings:
+            yield str(settings["class"])
         settings = list(settings.values())
     if isinstance(settings, list | tuple):
         for one in settings:
-            yield from _targets(one)
+            yield from _classes(one)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a tracker keeps of a run, whatever store is behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,43 @@ class TrackedRun(Protocol):
             Number by name; NaN is kept as NaN.
         step : int
             Place of these numbers in a series, for instance of periods.
+        """
+
+    def history(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Record series of numbers, such as the score of each test period.
+
+        Parameters
+        ----------
+        values : mapping
+            Series by name; a NaN leaves its step out.
+        """
+
+    def dataset(self, name: str, digest: str, source: str, profile: Mapping[str, Any]) -> None:
+        """Record the data that the run used.
+
+        Parameters
+        ----------
+        name : str
+            Name of the data.
+        digest : str
+            SHA-256 of the events.
+        source : str
+            Files or publisher.
+        profile : mapping
+            Facts such as the number of events and the span of time; plain JSON values.
+        """
+
+    def model(self, name: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Record a fitted forecaster with the signature of its forecasts.
+
+        Parameters
+        ----------
+        name : str
+            Name of the forecaster.
+        folder : Path
+            Its bundle: text files, nothing of which runs when it is read.
+        settings : mapping
+            Plain values; nested mappings are flattened.
         """
 
     def tags(self, values: Mapping[str, str]) -> None:
@@ -80,7 +117,9 @@ class Tracker(Protocol):
             If it cannot be reached or written.
         """
 
-    def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> AbstractContextManager[TrackedRun]:
+    def run(
+        self, task: str, tags: Mapping[str, str], settings: Mapping[str, Any]
+    ) -> AbstractContextManager[TrackedRun]:
         """Return a run of a task.
 
         Parameters
@@ -89,8 +128,8 @@ class Tracker(Protocol):
             Name of the task.
         tags : mapping
             Words by which it is found again.
-        config : mapping
-            Resolved settings of the whole task: kept as flat parameters, and whole as ``config.json``.
+        settings : mapping
+            Settings of the task: recorded as flat parameters, and complete in ``settings.json``.
 
         Returns
         -------

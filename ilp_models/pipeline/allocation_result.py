@@ -1,7 +1,8 @@
-"""An allocation with all that its files and products are made from."""
+"""The result of an allocation: effort, impact on groups, and what its files and briefings are made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,59 +17,37 @@ from ilp_models.report.formatting import period_label
 
 Floats = npt.NDArray[np.float64]
 
-NOWHERE: Final = "(no area)"
+NO_AREA: Final = "(no area)"
 
 
 @dataclass(frozen=True, eq=False)
 class CapChoice:
-    """Who chose a point of the frontier and why.
+    """Who chose an exposure cap, and why."""
 
-    Parameters
-    ----------
-    who, why : str
-        In words.
-    cap : float
-        The cap on the exposure ratio in force, infinity without one.
-    """
-
-    who: str
-    why: str
-    cap: float = float("inf")
+    chosen_by: str
+    reason: str
+    cap: float = float("inf")  # on the exposure ratio
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AllocationResult:
-    """An allocation with all that its products are made from.
+    """An allocation of patrol effort, and what it means for groups of residents.
 
-    Parameters
+    Attributes
     ----------
-    left : Left
-        The forecast and its places.
-    decision : Decision
-        The decision that permits it.
     allocation : Allocation
-        What is given.
-    share : ndarray of float64
-        Covered part of each cell and period, in expectation over draws.
-    gap : ndarray of float64
-        How far each period may lie below the best allocation, relative.
-    territory : Territory
-        The cells.
-    grid : Grid
-        The same cells as a grid.
+        Effort by cell and period.
+    share : ndarray of float64, shape (cells, periods)
+        Covered part of each cell, in expectation over draws.
+    gap : ndarray of float64, shape (periods,)
+        How far the value of each period may lie below the best allocation, relative.
     groups : DataFrame
-        Consequences by group; empty without a group table.
+        Exposure and coverage by group; empty without a group table.
     frontier : DataFrame
-        Price against equity; empty without a group table.
-    choice : Choice
-        The point chosen.
-    past : Replay or None
-        Past forecasts of the forecaster beside what was recorded, where the audit kept them.
-    reasons : DataFrame or None
-        ``crime_type, cell, period, words``, where there is an explanation.
+        Events covered under each exposure cap; empty without a group table.
     """
 
-    left: RunFolder
+    run: RunFolder
     decision: Decision
     allocation: Allocation
     share: Floats
@@ -78,28 +57,46 @@ class AllocationResult:
     groups: pd.DataFrame
     frontier: pd.DataFrame
     choice: CapChoice
-    past: Replay | None
-    reasons: pd.DataFrame | None
+    past: Replay | None  # past forecasts beside what was recorded, where the audit archived them
+    reasons: pd.DataFrame | None  # `crime_type, cell, period, words`, where there is an explanation
+    settings: Mapping[str, Any]  # of rule, objective, ranking, frontier and groups
 
     @property
     def expected(self) -> Floats:
-        """Expected events of all crime types, shape (cells, periods)."""
-        return np.asarray(self.left.forecast.expected.values.sum(axis=0))
+        """Expected events of all crime types together, shape (cells, periods)."""
+        return np.asarray(self.run.forecast.expected.values.sum(axis=0))
 
     @property
     def areas(self) -> npt.NDArray[np.object_]:
-        """Parent area of each cell, in words where there is none."""
-        named = [area or NOWHERE for area in self.left.places.area]
+        """Parent area of each cell, or a text where there is none."""
+        named = [area or NO_AREA for area in self.run.places.area]
         return np.array(named, dtype=object)
 
     @property
-    def words(self) -> str:
-        """The periods allocated, in words."""
+    def period_text(self) -> str:
+        """The periods allocated, as text."""
         first, last = (period_label(self.allocation.periods[at]) for at in (0, -1))
         return first if first == last else f"{first}, until {last}"
 
-    def of_past(self, values: Floats) -> Floats:
-        """Return values of the cells of the past in the order of these cells, NaN where a cell has no past."""
+    @property
+    def covered_events(self) -> float:
+        """Expected events on covered land, over all periods."""
+        return float((self.share * self.expected).sum())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return effort, inclusion probability and expected events by cell and period."""
+        parts = {"effort": self.allocation.effort, "inclusion": self.allocation.inclusion}
+        table = pd.DataFrame({name: cube.to_series() for name, cube in parts.items()}).reset_index()
+        return table.assign(expected=self.expected.ravel())
+
+    def __repr__(self) -> str:
+        """Return rule, budget and coverage."""
+        one, whole = self.allocation, float(self.expected.sum())
+        share = self.covered_events / whole if whole else 0.0
+        return f"Allocation of {one.budget:g} {one.unit} by {one.allocator}: {share:.1%} of expected events covered"
+
+    def align_past(self, values: Floats) -> Floats:
+        """Return values of past cells in the order of these cells, NaN where a cell has no past."""
         if self.past is None:
             return np.full((len(self.areas), *values.shape[1:]), np.nan)
         at = self.past.expected.indexes["cell"].astype(str).get_indexer(self.grid.cells.astype(str))

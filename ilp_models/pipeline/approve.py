@@ -1,42 +1,37 @@
-"""The task ``approve``: a reviewer takes responsibility for a decision."""
+"""The task `approve`: a reviewer takes responsibility for a decision."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ilp_models.audit.register.approvals import approve
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.run_folder import RunFolder, as_text, digests, user
-from ilp_models.pipeline.tracking import mirror
+from ilp_models.pipeline.registration import user
+from ilp_models.pipeline.run_folder import RunFolder, digests
+from ilp_models.pipeline.terminal_text import as_text
+from ilp_models.pipeline.tracking import point_alias
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
-    *,
-    source: str,
-    reviewer: str,
-    reason: str,
-    key: str | None,
-    register: str,
-    tracking: Tracker,
-    config: Mapping[str, Any],
-    folder: Path,
+    *, source: str, reviewer: str, reason: str, key: str | None, register: str, tracking: Tracker, folder: Path
 ) -> str:
-    """Return what was approved, having added its line to the register."""
-    del config, folder
-    left = RunFolder.from_path(source)
-    decision, moment = left.decision(), now()
-    left.check_forecast(decision)
-    signing = ReviewerSignature(as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key))
-    approval = approve(Register(Path(register)), decision, signing, digests(left.folder))
-    told = [
+    """Add the approval to the register and return what was approved."""
+    del folder
+    earlier = RunFolder.from_path(source)
+    decision, moment = earlier.decision(), now()
+    earlier.check_forecast(decision)
+    signature = ReviewerSignature(
+        as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key)
+    )
+    approval = approve(Register(Path(register)), decision, signature, digests(earlier.folder))
+    unsigned = "no: anyone who can write to the register could have added this line"
+    lines = [
         f"Decision {decision.short} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
         f"  reviewer  {approval.reviewer}",
         f"  reason    {approval.reason}",
         f"  accepted  {', '.join(approval.reviews) or 'every check passed'}",
-        f"  signed    {f'by key {approval.key[:16]}' if approval.key else 'no: anybody could have written this line'}",
-        *mirror(tracking, "approved", decision, left.folder),
+        f"  signed    {f'by key {approval.key[:16]}' if approval.key else unsigned}",
+        *point_alias(tracking, "approved", decision, earlier.folder),
     ]
-    return "\n".join(told)
+    return "\n".join(lines)

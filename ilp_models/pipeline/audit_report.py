@@ -23,13 +23,14 @@ from ilp_models.audit.sensitivity.census import DRAWS, vary_census
 from ilp_models.audit.sensitivity.enforcement_types import vary_types
 from ilp_models.audit.sensitivity.reporting import vary_reporting
 from ilp_models.audit.sensitivity.variants import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.allocation_inputs import territory_of
+from ilp_models.pipeline.plan import territory_of
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
@@ -73,7 +74,7 @@ class ReportContext:
 
 
 def gather_record(
-    subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, compute: Compute
+    subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, compute: Compute | None = None
 ) -> AuditRecord:
     """Return everything that the reports of an audit are made from.
 
@@ -97,7 +98,7 @@ def gather_record(
         explanation=subject.explanation,
         gaps=parts["gaps"],
         frontier_protocol=_priced(evidence),
-        frontier=_tried("frontier", lambda: _frontier(evidence, compute), evidence, absent),
+        frontier=_tried("frontier", lambda: _frontier(evidence, compute or LocalProcesses()), evidence, absent),
         proxies=parts["proxies"],
         intake=around.intake,
         provenance=_provenance(subject, decision, audit, around.code),

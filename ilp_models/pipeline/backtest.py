@@ -1,4 +1,4 @@
-"""The task ``backtest``: replay forecasters over the latest past and score what they said."""
+"""The task `backtest`: compare forecasting methods on past periods."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +11,11 @@ from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.backtesting import compare
-from ilp_models.pipeline.outputs import record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.backtesting import run_backtest
+from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
+from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.terminal_text import score_lines
+from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
 from ilp_models.scoring.scores import Scoring
 
 
@@ -26,20 +28,36 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     model: Mapping[str, Forecaster],
     backtest: RollingOrigin,
     scoring: Scoring,
+    store: str,
     compute: Compute,
     tracking: Tracker,
-    config: Mapping[str, Any],
     folder: Path,
+    command: str = "",
 ) -> str:
-    """Return the comparison as text, having written scores, summary and skills."""
+    """Write scores, summary and skill, and return the comparison as text."""
     check_names(model, scoring__baseline=scoring.baseline)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers, backtest)
-    with tracking.run("backtest", study.tags(), config) as tracked:
-        comparison = compare(study, model, backtest, scoring, compute)
-        files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
-        record_scores(tracked, comparison.scores, scoring.baseline, study.recipes(model), config["model"])
-        for path in (*files, folder / "intake.json"):
-            tracked.artifact(path)
-    table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
-    return f"{table}\n\n{comparison.protocol}\nFiles: {folder}"
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
+    parts: dict[str, Any] = {
+        "data": data,
+        "grid": grid,
+        "calendar": calendar,
+        "model": model,
+        "backtest": backtest,
+        "scoring": scoring,
+    }
+    with tracked_run(tracking, "backtest", study, command=command, **parts) as tracked:
+        result = run_backtest(
+            model,
+            study.events,
+            grid,
+            calendar=calendar,
+            layers=study.layers,
+            scoring=scoring,
+            compute=compute,
+            store=store,
+            **vars(backtest),
+        )
+        record_backtest(tracked, result)
+        record_files(tracked, [*write_scores(result, folder), folder / INTAKE])
+    return f"{score_lines(result)}\n\n{result.protocol}\nFiles: {folder}"

@@ -1,53 +1,118 @@
-"""Replaying several forecasters over the same past and scoring what they said."""
+"""Backtest forecasters: replay them over past periods, reuse stored forecasts, and score all of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.replay import BacktestData, replay, storage_recipes
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.domain.grid import Grid
+from ilp_models.domain.grid import Grid, GridSpec
+from ilp_models.domain.layer import Layers
 from ilp_models.domain.replay import Replay
-from ilp_models.domain.scores import ScoreTable
-from ilp_models.pipeline.stored_forecasts import StoredForecasts
-from ilp_models.pipeline.study import Study, forecasts_folder
+from ilp_models.domain.scores import ScoreTable, is_bound
+from ilp_models.pipeline.stored_forecasts import StoredForecasts, find_stored, select_stored
+from ilp_models.pipeline.study import Study, check_names, open_study
+from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
 
+STORE = "outputs/forecasts"
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Forecasters on the same cells, periods and cutoffs, with their scores.
 
-    Parameters
+@dataclass(frozen=True, eq=False, repr=False)
+class Backtest:
+    """Past forecasts of several forecasters beside what was recorded, and their scores.
+
+    Attributes
     ----------
+    study : Study
+        Events, calendar, grid and layers; `study.events` are the events that every forecaster was tested on.
+    models : mapping of str to Forecaster
+        The unfitted forecasters by name.
+    plan : RollingOrigin
+        Which periods were forecast from which cutoffs.
+    scoring : Scoring
+        How the forecasts were scored.
     grid : Grid
-        Cells active before the first cutoff.
+        The cells that were active before the first cutoff.
     replays : tuple of Replay
-        Stored forecasts beside what happened.
+        Forecasts and recorded counts, one for each forecaster and lead.
     scores : ScoreTable
-        Scores by period.
+        Scores of each forecaster, crime type, period and lead.
     not_run : mapping of str to str
-        Why a forecaster could not run on these data.
-    outside : int
-        Events of the test periods in no active cell; nobody is scored on them.
+        Why a forecaster could not run.
     protocol : str
-        How all this was done, in one line.
+        What every score depends on, in one line.
     """
 
+    study: Study
+    models: Mapping[str, Forecaster]
+    plan: RollingOrigin
+    scoring: Scoring
     grid: Grid
     replays: tuple[Replay, ...]
     scores: ScoreTable
     not_run: Mapping[str, str]
-    outside: int
+    outside: int  # recorded events of the test periods that lie in no active cell; they are scored for no forecaster
     protocol: str
+    recipes: Mapping[str, str] = field(default_factory=dict)  # by name, those of stored forecasts included
+    storage: Mapping[str, str] = field(default_factory=dict)  # by name, the folder of the stored forecasts
+    stored: StoredForecasts = field(default_factory=StoredForecasts)
+
+    @property
+    def events(self) -> Events:
+        """The events that the forecasters were tested on."""
+        return self.study.events
+
+    def skill(self, baseline: str | None = None) -> pd.DataFrame:
+        """Return the skill of every forecaster over a baseline, with intervals and verdicts.
+
+        Skill is 1 minus the Poisson deviance of the forecaster divided by that of the baseline. The last rows are
+        bounds that no forecaster can reach.
+
+        Parameters
+        ----------
+        baseline : str, optional
+            Name of a forecaster; by default the one that the scores were made with.
+
+        Returns
+        -------
+        DataFrame
+            One row for each forecaster, crime type and lead: ``skill, low, high, p_value, verdict`` and more.
+        """
+        return all_skills(self.scores, self.scoring.baseline if baseline is None else baseline)
+
+    def summary(self) -> pd.DataFrame:
+        """Return all scores pooled over the test periods, with intervals."""
+        return self.scores.summarise()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all forecasts as one long table, with the recorded counts."""
+        parts = [
+            pd.DataFrame({"expected": one.expected.to_series(), "observed": one.observed.to_series()})
+            .reset_index()
+            .assign(forecaster=one.forecaster, lead=one.lead)
+            for one in self.replays
+        ]
+        table = pd.concat(parts, ignore_index=True)
+        return table[["forecaster", "lead", "crime_type", "cell", "period", "expected", "observed"]]
+
+    def plot(self, baseline: str | None = None) -> Figure:
+        """Return a figure of the skill of every forecaster with its interval."""
+        return plot_skill(self.skill(baseline), baseline or self.scoring.baseline)
 
     def replay_of(self, name: str) -> Replay:
-        """Return the lead-1 replay of a forecaster."""
+        """Return the forecasts of one forecaster one period ahead."""
         for one in self.replays:
             if one.forecaster == name and one.lead == 1:
                 return one
@@ -55,73 +120,167 @@ class Comparison:
             msg = f"{name} could not run: {self.not_run[name]}"
             raise NotRunError(msg)
         known = sorted({one.forecaster for one in self.replays})
-        msg = f"{name} is not among the forecasters {known}; add it: 'model=[{','.join([*known, name])}]'."
+        msg = f"{name} is not among the forecasters {known}. Add it: 'model=[{','.join([*known, name])}]'."
         raise InputError(msg)
 
     def hit_curves(self) -> pd.DataFrame:
-        """Return the hit curves of all forecasters."""
+        """Return the share of crime captured by the share of the area, for every forecaster."""
         return pd.concat([hit_curve(one, self.grid.area_m2) for one in self.replays], ignore_index=True)
 
+    def __repr__(self) -> str:
+        """Return forecasters and protocol."""
+        names = ", ".join(name for name in self.scores.forecasters if not is_bound(name))
+        return f"Backtest of {names}\n{self.protocol}"
 
-def compare(
-    study: Study,
+    def _repr_html_(self) -> str:
+        skill = self.skill()
+        first = skill[skill["lead"] == skill["lead"].min()]
+        columns = [name for name in ("forecaster", "crime_type", "skill", "low", "high", "verdict") if name in first]
+        return f"<p>{escape(self.protocol)}</p>{first[columns].to_html(index=False, float_format='{:+.4f}'.format)}"
+
+
+def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a default
     models: Mapping[str, Forecaster],
-    plan: RollingOrigin,
-    scoring: Scoring,
-    compute: Compute,
-    guests: StoredForecasts | None = None,
-) -> Comparison:
-    """Return the scores of forecasters over the latest past, reusing forecasts already stored."""
-    folds = plan.folds(study.events, study.calendar)
-    cutoffs = [fold.cutoff for fold in folds]
-    present = guests.present if guests else ()
+    events: Events,
+    grid: GridSpec,
+    *,
+    calendar: Calendar | None = None,
+    layers: Layers | Mapping[str, Any] | None = None,
+    test_periods: int = 52,
+    horizon: int = 1,
+    refit_every: int = 13,
+    end: str | None = None,
+    baseline: str | None = None,
+    scoring: Scoring | None = None,
+    stored: str | Sequence[str] = (),
+    compute: Compute | None = None,
+    store: str | Path = STORE,
+) -> Backtest:
+    """Backtest forecasters on the latest past, each forecast made from what was known at its cutoff.
+
+    Forecasts are stored as they are made. The same call again reuses them, and a call that was interrupted goes on
+    where it stopped. Other settings, records or code never reuse them.
+
+    Parameters
+    ----------
+    models : mapping of str to Forecaster
+        Forecasters by a name of your choice.
+    events : Events
+        All events, those of the test periods included.
+    grid : GridSpec
+        How space is cut into cells, such as ``SquareGrid(500)``.
+    calendar : Calendar, optional
+        How time is cut into periods; by default weeks from Monday.
+    layers : Layers or mapping, optional
+        Context layers, or their settings by name.
+    test_periods : int, default 52
+        How many of the latest whole periods are forecast.
+    horizon : int, default 1
+        How many periods ahead.
+    refit_every : int, default 13
+        Cutoffs between two fits; in between the forecasters only take in new counts.
+    end : str, optional
+        Last day of the last test period, such as ``"2021-12-26"``.
+    baseline : str, optional
+        The forecaster that skill is measured against; by default `ewma`, or else the first.
+    scoring : Scoring, optional
+        Which scores, with which bootstrap.
+    stored : str or sequence of str, optional
+        Folders of results whose stored forecasts join the comparison.
+    compute : Compute, optional
+        Where the work runs; by default in local processes.
+    store : str or Path, default "outputs/forecasts"
+        Folder of the stored forecasts.
+
+    Returns
+    -------
+    Backtest
+        Forecasts, recorded counts and scores.
+
+    Raises
+    ------
+    InputError
+        If the records are too short, a name is unknown, or stored forecasts are not comparable.
+    NotRunError
+        If the baseline, or every forecaster, could not run.
+    """
+    scoring = _scoring_of(scoring, baseline, models)
+    check_names(models, scoring__baseline=scoring.baseline)
+    entries, compute = find_stored(stored), compute or LocalProcesses()
+    plan = RollingOrigin(test_periods, horizon, refit_every, end)
+    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff=plan)
+    cutoffs = [fold.cutoff for fold in plan.folds(study.events, study.calendar)]
+    data = BacktestData(study.events, study.grid_at(cutoffs[0]), study.calendar, study.layers)
+    storage = storage_recipes(models, plan, data)
+    selected = select_stored(entries, storage, cutoffs)
     delay = plan.delay(study.events, study.calendar)
-    invited = [one for guest in present for one in guest.replays(cutoffs, study.calendar.freq, delay)]
-    grid = study.grid_at(folds[0].cutoff)
-    world = BacktestData(study.events, grid, study.calendar, study.layers)
-    outcome = replay(models, study.recipes(models), plan, world, forecasts_folder(study.config), compute)
+    joined = [replay for one in selected.present for replay in one.replays(cutoffs, study.calendar.freq, delay)]
+    outcome = replay(models, plan, data, Path(store).absolute(), compute)
     if scoring.baseline in outcome.not_run or not outcome.replays:
         name, why = next((n, w) for n, w in outcome.not_run.items() if n == scoring.baseline or not outcome.replays)
         msg = f"{name} could not run: {why}"
         raise NotRunError(msg)
-    replays = (*outcome.replays, *invited)
-    scores = scoring.run(replays, grid.area_m2)
-    protocol = _protocol(study, grid, plan, scoring, replays)
-    if guests and guests.note:
-        protocol = f"{protocol} {guests.note}"
-    return Comparison(grid, replays, scores, outcome.not_run, outcome.outside, protocol)
-
-
-def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, replays: Sequence[Replay]) -> str:
-    """Say in one line what every score rests on."""
-    one, unit = replays[0], study.calendar.period_unit
-    first, last = one.periods[0].start_time, one.periods[-1].end_time
-    events, land = int(one.observed.sum()), grid.area_m2.sum() / 1e6
-    draws = scoring.bootstrap
-    return (
-        f"{len(grid):,} cells active before {first:%Y-%m-%d} ({land:,.0f} km2), {len(one.crime_types)} crime types; "
-        f"{plan.test_periods} {unit}s, {first:%Y-%m-%d} to {last:%Y-%m-%d}, {events:,} events; one cutoff at the start "
-        f"of each {unit}{_unknown(one.delay, unit)}, refitted every {plan.refit_every}{_otherwise(plan, replays)}, "
-        f"leads 1 to {plan.horizon}; intervals {draws.confidence:.0%} from resampling blocks of {draws.block} {unit}s"
-        f"{_longer(plan.horizon, one.delay, draws.block)} {draws.draws:,} times; skill = 1 - Poisson deviance / "
-        f"that of {scoring.baseline}."
+    recipes = {name: study.recipe(model) for name, model in models.items()}
+    own = [replace(one, recipe=recipes[one.forecaster]) for one in outcome.replays]
+    replays = (*own, *joined)
+    return Backtest(
+        study=study,
+        models=dict(models),
+        plan=plan,
+        scoring=scoring,
+        grid=data.grid,
+        replays=replays,
+        scores=scoring.run(replays, data.grid.area_m2),
+        not_run=outcome.not_run,
+        outside=outcome.outside,
+        protocol=" ".join(filter(None, (_protocol(study, data.grid, plan, scoring, replays), selected.note))),
+        recipes={**recipes, **{one.name: one.recipe for one in selected.present}},
+        storage=storage,
+        stored=selected,
     )
 
 
-def _unknown(delay: int, unit: str) -> str:
+def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
+    """Return the skill of every forecaster, then that of the bounds that no forecaster can reach."""
+    return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
+
+
+def _scoring_of(scoring: Scoring | None, baseline: str | None, models: Mapping[str, Forecaster]) -> Scoring:
+    if baseline is None and scoring is None and Scoring().baseline not in models:
+        baseline = next(iter(models), None)
+    scoring = scoring or Scoring()
+    return scoring if baseline is None else replace(scoring, baseline=baseline)
+
+
+def _protocol(study: Study, grid: Grid, plan: RollingOrigin, scoring: Scoring, replays: Sequence[Replay]) -> str:
+    """Return what every score depends on, in one line."""
+    one, unit, bootstrap = replays[0], study.calendar.period_unit, scoring.bootstrap
+    first, last = one.periods[0].start_time, one.periods[-1].end_time
+    events, land = int(one.observed.sum()), grid.area_m2.sum() / 1e6
+    return (
+        f"{len(grid):,} cells active before {first:%Y-%m-%d} ({land:,.0f} km2), {len(one.crime_types)} crime types; "
+        f"{plan.test_periods} {unit}s, {first:%Y-%m-%d} to {last:%Y-%m-%d}, {events:,} events; one cutoff at the start "
+        f"of each {unit}{_delay_words(one.delay, unit)}, refitted every {plan.refit_every}"
+        f"{_other_refits(plan, replays)}, leads 1 to {plan.horizon}; intervals {bootstrap.confidence:.0%} from "
+        f"resampling blocks of {bootstrap.block} {unit}s{_block_words(plan.horizon, one.delay, bootstrap.block)} "
+        f"{bootstrap.draws:,} times; skill = 1 - Poisson deviance / that of {scoring.baseline}."
+    )
+
+
+def _delay_words(delay: int, unit: str) -> str:
     span = f"last {delay} {unit}s were" if delay > 1 else f"last {unit} was"
     return f", when the {span} not yet known" if delay else ""
 
 
-def _otherwise(plan: RollingOrigin, replays: Sequence[Replay]) -> str:
-    """Name those that learned anew at other times, or of whom it was not kept."""
+def _other_refits(plan: RollingOrigin, replays: Sequence[Replay]) -> str:
+    """List models whose refit interval differs or is unknown."""
     every = {one.forecaster: one.terms.refit_every if one.terms else None for one in replays}
     unknown = "unknown, as is its delay"
     other = [f"{name}: {often or unknown}" for name, often in sorted(every.items()) if often != plan.refit_every]
     return f" ({'; '.join(other)})" if other else ""
 
 
-def _longer(horizon: int, delay: int, block: int) -> str:
+def _block_words(horizon: int, delay: int, block: int) -> str:
     if horizon + delay <= block:
         return ""
     return f", or of lead plus {delay} where longer," if delay else ", or of the lead where longer,"

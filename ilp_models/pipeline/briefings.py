@@ -1,19 +1,22 @@
-"""One page and one table for each level of decision."""
+"""Write one briefing for each audience; those of shift leaders and community officers are composed here."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import pandas as pd
+
 from ilp_models.domain.decision import Decision
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.export.delimited import write_rows
 from ilp_models.export.marking import Marking
-from ilp_models.pipeline.allocation_record import grounds
 from ilp_models.pipeline.allocation_result import AllocationResult
-from ilp_models.pipeline.field_briefings import community, shift
 from ilp_models.pipeline.plan_briefings import management, middle
-from ilp_models.report.briefing import Briefing, write_briefing
+from ilp_models.pipeline.terminal_text import ground_lines
+from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
 
-LEVELS: Final = ("management", "middle", "shift", "community")
+AUDIENCES: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
     "management": "Resource plan by district",
     "middle": "Weekly grid with effort",
@@ -22,26 +25,26 @@ _TITLES: Final = {
 }
 
 
-def write_products(made: AllocationResult, marking: Marking, levels: Sequence[str], folder: Path) -> list[Path]:
-    """Return the files of the products, two pages and a file of facts each."""
+def write_briefings(result: AllocationResult, marking: Marking, audiences: Sequence[str], folder: Path) -> list[Path]:
+    """Write the briefings of some audiences and return their files."""
     files = []
-    for level in levels:
+    for audience in audiences:
         figures = folder / ".figures"
-        if level in ("management", "middle"):
-            sections, table = (management if level == "management" else middle)(made, figures)
+        if audience in ("management", "middle"):
+            sections, table = (management if audience == "management" else middle)(result, figures)
         else:
-            sections, table = (shift if level == "shift" else community)(made)
-        allocation = made.allocation
-        product = Briefing(
-            audience=level,
-            title=_TITLES[level],
-            period=made.words,
+            sections, table = (shift if audience == "shift" else community)(result)
+        allocation = result.allocation
+        briefing = Briefing(
+            audience=audience,
+            title=_TITLES[audience],
+            period=result.period_text,
             summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
-            f"{allocation.objective}. Chosen by {made.choice.who}: {made.choice.why}",
-            verdict=verdict(made.decision),
-            until=f"{made.decision.valid_until:%-d %B %Y, %H:%M %Z}",
+            f"{allocation.objective}. Chosen by {result.choice.chosen_by}: {result.choice.reason}",
+            verdict=verdict(result.decision),
+            until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
-            reasons=tuple(grounds(made.decision)),
+            reasons=tuple(ground_lines(result.decision)),
             sections=sections,
             facts={
                 name: marking.facts[name]
@@ -59,13 +62,178 @@ def write_products(made: AllocationResult, marking: Marking, levels: Sequence[st
             }
             | {"attribution": marking.facts["attribution"]},
         )
-        files.append(write_briefing(folder / f"{level}.html", product))
-        files += write_rows(table, marking.facts, folder / f"{level}.csv")
+        files.append(write_briefing(folder / f"{audience}.html", briefing))
+        files += write_rows(table, marking.facts, folder / f"{audience}.csv")
     return files
 
 
 def verdict(decision: Decision) -> str:
-    """Return what a page calls its forecast: a reviewer who accepts what was withheld makes nothing admitted."""
+    """Return the verdict on a page; a reviewer's acceptance does not turn *withheld* into *admitted*."""
     if not decision.admitted:
         return "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER"
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
+
+
+_CELLS: Final = 10  # and no more than rows that print on one sheet
+_ROWS: Final = 24
+_AREAS: Final = 20
+_REASONS: Final = 3  # of a cell in the CSV
+_SHOWN: Final = 2  # and on the page
+_RECENT: Final = 13  # periods: a quarter of a year of weeks
+_BURDENED: Final = 0.75  # quantile of recorded events per 1,000 residents
+_LITTLE: Final = 0.5  # of the coverage of the whole city
+_Z: Final = 1.96
+_SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime_type", "expected", *QUANTILE_COLUMNS)
+
+
+def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the areas of the shift with what is expected there, how sure that is and why."""
+    table = shift_table(result)
+    cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
+    most = max(1, min(_CELLS, _ROWS // table["crime_type"].nunique())) if len(table) else 0
+    first = set(cells[:most])
+    shown = table[[pair in first for pair in zip(table["cell"], table["period"], strict=True)]]
+    columns = (
+        BriefingColumn("cell", "Cell", "short"),
+        BriefingColumn("area", "Area", "text"),
+        BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
+        BriefingColumn("crime_type", "Crime type", "short"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("interval", "90 % interval", "short"),
+        BriefingColumn("reasons", "Strongest reasons in the model", "text"),
+    )
+    shown = shown.assign(
+        reasons=_reasons(result, shown, _SHOWN),
+        interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
+    )
+    told: tuple[str, ...] = (
+        f"{len(cells)} cell-periods get effort; those that cover most come first"
+        f"{f', the first {most} are listed' if len(cells) > most else ''}. Most intervals begin at no event: "
+        "a cell on this list is no place where something will happen.",
+        "Reasons explain the model and not crime. The CSV has empty columns for what was done instead, by whom, why: "
+        "fill them in where this list was not followed.",
+    )
+    return (Section("Areas of the shift", told, shown, columns),), table.assign(
+        instead_effort="", instead_by="", instead_reason=""
+    )
+
+
+def shift_table(result: AllocationResult) -> pd.DataFrame:
+    """Return one row for each cell and period with effort and each crime type, those that cover most first."""
+    effort, forecast = result.allocation.effort.values, result.run.forecast
+    kinds = list(map(str, forecast.expected.indexes["crime_type"]))
+    where, when = np.nonzero(effort > 0)
+    order = np.argsort(-result.allocation.covered.values[where, when], kind="stable")
+    where, when = where[order], when[order]
+    starts = result.allocation.periods.start_time.strftime("%Y-%m-%d").to_numpy()
+    rows = {
+        "cell": np.repeat(result.grid.cells.to_numpy()[where], len(kinds)),
+        "area": np.repeat(result.areas[where], len(kinds)),
+        "period": np.repeat(starts[when], len(kinds)),
+        "effort": np.repeat(effort[where, when], len(kinds)),
+        "inclusion": np.repeat(result.allocation.inclusion.values[where, when], len(kinds)),
+        "crime_type": np.tile(np.array(kinds, dtype=object), len(where)),
+        "expected": forecast.expected.values[:, where, when].T.ravel(),
+    }
+    for level, name in enumerate(QUANTILE_COLUMNS):
+        rows[name] = forecast.quantiles.values[level][:, where, when].T.ravel()
+    table = pd.DataFrame(rows)[list(_SHIFT_COLUMNS)]
+    return table.assign(reasons=_reasons(result, table, _REASONS))
+
+
+def _reasons(result: AllocationResult, table: pd.DataFrame, most: int) -> list[str]:
+    if result.reasons is None or result.reasons.empty:
+        return ["no explanation for this forecast"] * len(table)
+    known = result.reasons.assign(period=result.reasons["period"].dt.strftime("%Y-%m-%d"))
+    keys = ["crime_type", "cell", "period"]
+    known[keys] = known[keys].astype(str)
+    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))
+    found = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
+    return list(found.fillna("not among the cells explained"))
+
+
+def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the sheet of each area: trend, victims' side, and who may be left without protection."""
+    table = area_sheet(result)
+    columns = (
+        BriefingColumn("area", "Area", "text"),
+        BriefingColumn("residents", "Residents"),
+        BriefingColumn("recorded", "Recorded events"),
+        BriefingColumn("recorded_per_1000", "per 1,000 residents"),
+        BriefingColumn("trend", "Trend"),
+        BriefingColumn("trend_words", "reads as", "text"),
+        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("coverage", "Expected events covered", "percent"),
+    )
+    periods = 0 if result.past is None else len(result.past.periods)
+    complaints = (result.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
+    told: tuple[str, ...] = (
+        f"Recorded events are those of the {periods} periods of the audit, inside its cells; what is not reported is "
+        "not in them. Residents stand for victims, who may live elsewhere."
+        if periods
+        else "The audit of this run kept no past: recorded events and trends are not known.",
+        f"Trend: recorded events of the last {_RECENT} periods over those of the {_RECENT} before; it reads as a "
+        "change only where an interval for counts excludes 1. With many areas some will by chance.",
+    )
+    burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
+    listed, first = burden[burden["under_protected"]].head(_AREAS), burden.head(_AREAS)
+    if len(first) < len(table):
+        told = (
+            f"The {_AREAS} of {len(table)} areas with most recorded events per resident; all are in the CSV.",
+            *told,
+        )
+    why = (
+        f"Areas in the highest quarter by recorded events per 1,000 residents of which the plan covers less than "
+        f"{_LITTLE:.0%} of what it covers of the whole city's expected events. Being on the list is a question, not a "
+        "finding: ask the people there, and look for help other than patrols.",
+    )
+    options = (
+        "Lighting and design, outreach, help for victims, repair and upkeep, work with owners of places where events "
+        "repeat: what fits is for the people of the area and its officers to say.",
+        f"Complaints about this plan: {complaints}.",
+    )
+    sections = (
+        Section("High burden, low coverage", why, listed, columns),
+        Section("Areas", told, first, columns),
+        Section("What else may help", options),
+    )
+    return sections, table.drop(columns="trend_words")
+
+
+def area_sheet(result: AllocationResult) -> pd.DataFrame:
+    """Return one row an area."""
+    people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
+    counts = np.full((len(result.areas), 2 * _RECENT), np.nan)
+    recorded = np.full(len(result.areas), np.nan)
+    if result.past is not None:
+        past = result.align_past(result.past.observed.values.sum(axis=0))
+        recorded = past.sum(axis=1)
+        counts = past[:, -2 * _RECENT :] if past.shape[1] >= 2 * _RECENT else counts
+    cells = pd.DataFrame(
+        {
+            "area": result.areas,
+            "residents": people,
+            "recorded": recorded,
+            "recent": counts[:, _RECENT:].sum(axis=1),
+            "before": counts[:, :_RECENT].sum(axis=1),
+            "expected": result.expected.sum(axis=1),
+            "effort": result.allocation.effort.values.sum(axis=1),
+            "covered": (result.share * result.expected).sum(axis=1),
+        }
+    )
+    table = cells.groupby("area", sort=True).sum(min_count=1).reset_index()
+    table["recorded_per_1000"] = 1000 * table["recorded"] / table["residents"].where(table["residents"] > 0)
+    table["trend"] = table["recent"] / table["before"].where(table["before"] > 0)
+    spread = np.exp(_Z * np.sqrt(1 / table["recent"].where(table["recent"] > 0) + 1 / table["before"]))
+    table["trend_low"], table["trend_high"] = table["trend"] / spread, table["trend"] * spread
+    table["trend_words"] = np.select(
+        [table["trend_low"] > 1, table["trend_high"] < 1, table["trend_low"].notna()],
+        ["rising", "falling", "no change shown"],
+        "not known",
+    )
+    table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
+    city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
+    burdened = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_BURDENED)
+    table["under_protected"] = burdened & (table["coverage"].fillna(0) < _LITTLE * city)
+    order = ["area", "residents", "recorded", "recorded_per_1000", "trend", "trend_low", "trend_high", "trend_words"]
+    return table[[*order, "expected", "effort", "coverage", "under_protected"]]

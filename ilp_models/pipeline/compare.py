@@ -1,4 +1,4 @@
-"""The task ``compare``: forecasters of this and other runs, compared as a referee would accept it."""
+"""The task `compare`: compare forecasters of this and other runs, with paired tests, calibration and cost."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +11,13 @@ from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.backtesting import compare
-from ilp_models.pipeline.comparison_page import evidence_of
-from ilp_models.pipeline.comparison_statistics import examine, field_of
-from ilp_models.pipeline.outputs import record_scores, table_of_scores, write_scores
-from ilp_models.pipeline.stored_forecasts import find_stored, select_stored
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.backtesting import run_backtest
+from ilp_models.pipeline.comparison import compare_forecasts, comparison_evidence
+from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
+from ilp_models.pipeline.stored_forecasts import find_stored
+from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.terminal_text import score_lines
+from ilp_models.pipeline.tracking import record_backtest, record_files, tracked_run
 from ilp_models.report.comparison.page import ComparisonReport, summary
 from ilp_models.scoring.scores import Scoring
 
@@ -32,31 +33,43 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     backtest: RollingOrigin,
     scoring: Scoring,
     report: ComparisonReport,
+    store: str,
     compute: Compute,
     tracking: Tracker,
-    config: Mapping[str, Any],
     folder: Path,
+    command: str = "",
 ) -> str:
-    """Return the comparison as text, having written its page, tables and figures."""
+    """Write page, tables and figures of a comparison, and return it as text."""
     check_names(model, scoring__baseline=scoring.baseline)
-    stored = find_stored(runs)
+    find_stored(runs)  # a wrong folder is reported before any work is done
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers, backtest)
-    recipes = study.recipes(model)
-    cutoffs = [fold.cutoff for fold in backtest.folds(study.events, study.calendar)]
-    guests = select_stored(stored, recipes, cutoffs)
-    with tracking.run("compare", study.tags(), config) as tracked:
-        comparison = compare(study, model, backtest, scoring, compute, guests)
-        field = field_of(comparison, model, recipes, guests.present, scoring.baseline)
-        contest = examine(comparison, field, scoring.floor, compute)
-        files = write_scores(comparison.scores, scoring.baseline, folder, comparison.not_run)
-        files += contest.write(folder)
-        evidence = evidence_of(contest, study, model, guests, scoring.floor)
-        files += report.write(folder, evidence)
-        record_scores(tracked, comparison.scores, scoring.baseline, field.recipes, config["model"], field.costs)
-        for path in (*files, folder / "intake.json"):
-            tracked.artifact(path)
-    table = table_of_scores(comparison.scores, scoring.baseline, comparison.not_run)
-    left_out = [f"  {line}" for line in guests.left_out]
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
+    parts: dict[str, Any] = {
+        "data": data,
+        "grid": grid,
+        "calendar": calendar,
+        "model": model,
+        "backtest": backtest,
+        "scoring": scoring,
+    }
+    with tracked_run(tracking, "compare", study, command=command, runs=runs, **parts) as tracked:
+        tested = run_backtest(
+            model,
+            study.events,
+            grid,
+            calendar=calendar,
+            layers=study.layers,
+            scoring=scoring,
+            stored=runs,
+            compute=compute,
+            store=store,
+            **vars(backtest),
+        )
+        result = compare_forecasts(tested, compute=compute)
+        evidence = comparison_evidence(result, command)
+        files = [*write_scores(tested, folder), *result.write(folder), *report.write(folder, evidence)]
+        record_backtest(tracked, tested)
+        record_files(tracked, [*files, folder / INTAKE])
+    excluded = [f"  {line}" for line in tested.stored.excluded]
     page = f"Page: {folder / report.file_name}"
-    return "\n".join([table, "", *summary(evidence), "", comparison.protocol, *left_out, page])
+    return "\n".join([score_lines(tested), "", *summary(evidence), "", tested.protocol, *excluded, page])

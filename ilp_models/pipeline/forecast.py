@@ -1,4 +1,4 @@
-"""The task ``forecast``: fit one forecaster and write the grid of the next period, without replay or audit."""
+"""The task `forecast`: fit one forecaster and write the grid of the next periods, without backtest or audit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +11,10 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.forecasting import next_forecast, write_relative_risks
-from ilp_models.pipeline.publishing import provenance, publish_areas
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.forecasting import make_forecast
+from ilp_models.pipeline.outputs import INTAKE, read_study, write_forecast
+from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.tracking import record_files, tracked_run
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -27,23 +28,32 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     horizon: int,
     export: Export,
     tracking: Tracker,
-    config: Mapping[str, Any],
     folder: Path,
+    command: str = "",
 ) -> str:
-    """Return a summary for the terminal, having written the grid, marked as research."""
+    """Write the grid, marked as research, and return a summary."""
     check_names(model, forecaster=forecaster)
     tracking.check()
-    study = open_study(data, calendar, grid, config, folder, layers)
-    study = study.known_from(study.cutoff, folder)
-    with tracking.run("forecast", study.tags(), config) as tracked:
-        ahead = next_forecast(study, model, forecaster, horizon)
-        source = provenance(study, ahead, "not scored: made by the task forecast")
-        files = replace(export, grade="research").write(ahead.forecast, ahead.grid, source, None, folder)
-        files += publish_areas(ahead, source, "research", folder)
-        for path in (folder / "intake.json", *files, *write_relative_risks(ahead, folder)):
-            tracked.artifact(path)
-    totals = ahead.forecast.expected.sum(("cell", "period"))
-    lines = [f"  {kind:<24}{float(totals.sel(crime_type=kind)):>10.1f} events" for kind in study.events.crime_types]
-    first, last = ahead.periods[0].start_time.date(), ahead.periods[-1].end_time.date()
-    head = f"{forecaster} expects from {first} to {last}, over {len(ahead.grid):,} cells:"
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next")
+    parts: dict[str, Any] = {
+        "data": data,
+        "grid": grid,
+        "calendar": calendar,
+        "model": {forecaster: model[forecaster]},
+    }
+    with tracked_run(tracking, "forecast", study, command=command, horizon=horizon, **parts) as tracked:
+        forecast = make_forecast(
+            model[forecaster],
+            study.events,
+            grid,
+            calendar=calendar,
+            layers=study.layers,
+            horizon=horizon,
+            name=forecaster,
+        )
+        files = write_forecast(forecast, replace(export, grade="research"), folder)
+        record_files(tracked, [folder / INTAKE, *files])
+    first, last = forecast.periods[0].start_time.date(), forecast.periods[-1].end_time.date()
+    lines = [f"  {kind:<24}{total:>10.1f} expected crimes" for kind, total in forecast.totals().items()]
+    head = f"Forecast by {forecaster} for {first} to {last}, {len(forecast.grid):,} cells:"
     return "\n".join([head, *lines, "Research only - not for resource allocation: no audit was made.", f"{folder}"])

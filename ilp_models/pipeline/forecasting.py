@@ -1,64 +1,232 @@
-"""The next forecast: fitted on everything known, for the periods after it."""
+"""Forecast the next periods with one forecaster, explain the forecast, and write it to files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import xarray as xr
 from sklearn.base import clone
 
-from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.events import Events
+from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.forecaster import Forecaster
-from ilp_models.domain.grid import Grid
+from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
+from ilp_models.domain.layer import Layers
 from ilp_models.domain.not_run import convert_errors
-from ilp_models.pipeline.study import Study
+from ilp_models.explain.explain import Explain
+from ilp_models.export.marking import Provenance, mark
+from ilp_models.export.table import CellTable, risk_table
+from ilp_models.export.writers import PLAIN_NAMES, Export
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.registration import REGISTER, release
+from ilp_models.pipeline.study import Study, open_study
+from ilp_models.report.maps import plot_forecast
+from ilp_models.report.plots import Figure
+
+_NOT_SCORED = "not scored: made without a backtest"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NextForecast:
-    """A forecast of the periods after the records, and the forecaster that made it.
+    """The forecast of the periods after the records, with the fitted forecaster and the cells.
 
-    Parameters
+    Attributes
     ----------
     forecast : RiskForecast
-        Named, with its recipe.
+        Expected counts and quantiles by crime type, cell and period.
     forecaster : Forecaster
-        Fitted on all that was known.
+        Fitted on everything that was known at the cutoff.
     grid : Grid
-        Cells active in all that was known.
-    periods : PeriodIndex
-        The periods forecast.
+        The cells active in everything that was known.
+    study : Study
+        Events, calendar, grid and layers that it was made from.
     """
 
     forecast: RiskForecast
     forecaster: Forecaster
     grid: Grid
-    periods: pd.PeriodIndex
+    study: Study
+
+    @property
+    def name(self) -> str:
+        """The name of the forecaster."""
+        return self.forecast.forecaster
+
+    @property
+    def periods(self) -> pd.PeriodIndex:
+        """The periods that are forecast."""
+        return self.forecast.periods
+
+    def renamed(self, name: str) -> "NextForecast":
+        """Return the same forecast under another name of its forecaster."""
+        return replace(self, forecast=self.forecast.named(name, self.forecast.recipe))
+
+    def provenance(self, protocol: str = _NOT_SCORED) -> Provenance:
+        """Return where the forecast came from, in plain text."""
+        return Provenance(
+            recipe=self.forecast.recipe,
+            data=self.study.events.digest(),
+            code=self.study.code,
+            created=now().isoformat(),
+            attribution=self.study.attribution,
+            protocol=protocol,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the risk grid as a table: one row for each crime type, cell and period."""
+        marking = mark(self.forecast, self.provenance(), None, "research")
+        return pd.DataFrame(risk_table(self.forecast, CellTable.from_grid(self.grid), marking)).drop(columns="geometry")
+
+    def to_xarray(self) -> xr.DataArray:
+        """Return the expected counts as an array with the dimensions crime type, cell and period."""
+        return self.forecast.expected.copy()
+
+    def to_file(self, path: str | Path, *, decision: Decision | None = None, register: str | Path = REGISTER) -> Path:
+        """Write the risk grid to one file, marked with the highest grade that a decision allows.
+
+        Without an admitting decision on this very forecast the file is marked *research only*. With one, the decision
+        is recorded in the register before the file appears, and the file may be used for resource allocation.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file that ends in ``.gpkg``, ``.geojson``, ``.csv``, ``.tif`` or ``.parquet``.
+        decision : Decision, optional
+            The decision on this forecast.
+        register : str or Path, default "outputs/register.jsonl"
+            The register of decisions.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            If the ending names no format.
+        StorageError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        endings = {Path(name).suffix: form for form, name in PLAIN_NAMES.items()}
+        form = endings.get(path.suffix.lower())
+        if form is None:
+            msg = f"{path} ends in no known format. Use one of {', '.join(endings)}."
+            raise InputError(msg)
+        cells, grade = CellTable.from_grid(self.grid), "research"
+        if decision is not None:
+            grade = release(self.forecast, cells.area, decision, path.name, Path(register))
+        export = Export((form,), grade)
+        export.write(self.forecast, self.grid, self.provenance(), decision, path.parent, {form: path.name})
+        return path
+
+    def plot(self, crime_type: str | None = None) -> Figure:
+        """Return a map of the expected counts of one crime type, the first by default."""
+        return plot_forecast(
+            self.forecast, self.grid, crime_type or str(self.forecast.expected.indexes["crime_type"][0])
+        )
+
+    def totals(self) -> pd.Series:
+        """Return the expected count of each crime type over all cells and periods."""
+        sums = self.forecast.expected.sum(("cell", "period"))
+        return pd.Series(sums.values, index=list(map(str, sums.indexes["crime_type"])), name="expected")
+
+    def __repr__(self) -> str:
+        """Return forecaster, periods and expected totals."""
+        first, last = self.periods[0].start_time.date(), self.periods[-1].end_time.date()
+        lines = [f"  {kind:<24}{total:>10.1f} expected" for kind, total in self.totals().items()]
+        return "\n".join([f"Forecast by {self.name}, {first} to {last}, {len(self.grid):,} cells", *lines])
+
+    def _repr_html_(self) -> str:
+        first, last = self.periods[0].start_time.date(), self.periods[-1].end_time.date()
+        head = (
+            f"<p>Forecast by {self.name}, {first} to {last}, {len(self.grid):,} cells. Research only until decided.</p>"
+        )
+        return head + self.totals().to_frame().to_html(float_format="{:.1f}".format)
 
 
-def next_forecast(study: Study, models: Mapping[str, Forecaster], name: str, horizon: int) -> NextForecast:
-    """Return the forecast of the first periods after the whole periods of the records."""
+def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a default
+    model: Forecaster,
+    events: Events,
+    grid: GridSpec,
+    *,
+    calendar: Calendar | None = None,
+    layers: Layers | Mapping[str, Any] | None = None,
+    horizon: int = 1,
+    name: str | None = None,
+) -> NextForecast:
+    """Fit a forecaster on all that is known and forecast the next periods.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Unfitted; a copy is fitted.
+    events : Events
+        All events; the cutoff is the end of their last whole period.
+    grid : GridSpec
+        How space is cut into cells.
+    calendar : Calendar, optional
+        How time is cut into periods; by default weeks from Monday.
+    layers : Layers or mapping, optional
+        Context layers, or their settings by name.
+    horizon : int, default 1
+        How many periods to forecast.
+    name : str, optional
+        Name of the forecaster in files and reports; by default that of its class.
+
+    Returns
+    -------
+    NextForecast
+        The forecast with the fitted forecaster.
+
+    Raises
+    ------
+    InputError
+        If the records do not cover one whole period.
+    NotRunError
+        If the forecaster cannot run on these records.
+    """
+    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff="next")
     cutoff = study.cutoff
-    grid = study.grid_at(cutoff)
-    history = History.from_events(cutoff, study.events, grid, study.calendar, study.layers)
-    periods = study.calendar.ahead(cutoff, horizon)
+    cells = study.grid_at(cutoff)
+    history = History.from_events(cutoff, study.events, cells, study.calendar, study.layers)
+    name = type(model).__name__ if name is None else name
     try:
         with convert_errors(cutoff):
-            fitted = clone(models[name]).fit(history)
-            forecast = fitted.predict(periods)
+            fitted = clone(model).fit(history)
+            forecast = fitted.predict(study.calendar.ahead(cutoff, horizon))
     except NotRunError as error:
         msg = f"{name} could not run: {error}"
         raise NotRunError(msg) from error
-    return NextForecast(forecast.named(name, study.recipes([name])[name]), fitted, grid, periods)
+    return NextForecast(forecast.named(name, study.recipe(model)), fitted, cells, study)
 
 
-def write_relative_risks(ahead: NextForecast, folder: Path) -> list[Path]:
-    """Return the table of relative risks of a method that learns them, written to a folder."""
-    table = getattr(ahead.forecaster, "relative_risks_", None)
-    if table is None:
-        return []
-    path = folder / "relative_risks.csv"
-    table.to_csv(path, index=False)
-    return [path]
+def explain_forecast(forecast: NextForecast, *, explain: Explain | None = None) -> Explanation:
+    """Explain why each cell has its forecast, by additive attributions to features (SHAP where trees are used).
+
+    Parameters
+    ----------
+    forecast : NextForecast
+        Its first period is explained.
+    explain : Explain, optional
+        How many units are sampled, and how often the forecaster is refitted to test the explanation.
+
+    Returns
+    -------
+    Explanation
+        Attributions on the logarithm of the expected count.
+
+    Raises
+    ------
+    InputError
+        If the forecaster cannot be explained, as those that combine several others.
+    """
+    return (explain or Explain()).run(forecast.forecaster, forecast.periods[:1], forecast.name)

@@ -1,4 +1,4 @@
-"""The task ``monitor``: an admitted forecaster measured again in every period since its audit."""
+"""The task `monitor`: measure an admitted forecaster again in every period since its audit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,9 +16,11 @@ from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
-from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, watched_replay
+from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, replay_since_audit
 from ilp_models.pipeline.monitoring_results import MonitoringResults
-from ilp_models.pipeline.study import check_names, open_study
+from ilp_models.pipeline.outputs import read_study
+from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.tracking import record_files, tracked_run
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -34,28 +36,32 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     monitor: Monitoring,
     source: str,
     register: str,
+    store: str,
     compute: Compute,
     tracking: Tracker,
-    config: Mapping[str, Any],
     folder: Path,
+    command: str = "",
 ) -> str:
-    """Return what monitoring found, and the command of a withdrawal where one is proposed."""
+    """Write what monitoring found, and return it with the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
     tracking.check()
     decision = active_decision(source, register)
-    notes = check_terms(decision, source, forecaster, audit, config["model"][forecaster])
-    study = open_study(data, calendar, grid, config, folder, layers)
-    study = study.known_from(pd.Timestamp(decision.report.header["first_period"]), folder)
-    with tracking.run("monitor", study.tags(), config) as tracked:
-        since = watched_replay(study, source, decision, model[forecaster], backtest, audit, compute)
-        since = replace(since, notes=(*notes, *since.notes))
-        found = MonitoringResults.from_replay(since, decision, study, audit, monitor)
-        for path in found.write(source, folder):
-            tracked.artifact(path)
-        tracked.metrics(
-            {
-                "periods_with_breach": len(found.watch.breached_periods),
-                "proposes": float(found.watch.proposes_withdrawal),
-            }
-        )
-    return "\n".join([*found.lines(source), f"Files: {folder}"])
+    notes = check_terms(decision, source, forecaster, model[forecaster], audit)
+    first = pd.Timestamp(decision.report.header["first_period"])
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
+    parts: dict[str, Any] = {
+        "data": data,
+        "grid": grid,
+        "model": {forecaster: model[forecaster]},
+        "monitor": monitor,
+        "source": source,
+    }
+    with tracked_run(tracking, "monitor", study, command=command, **parts) as tracked:
+        replayed = replay_since_audit(study, source, decision, model[forecaster], backtest, audit, Path(store), compute)
+        replayed = replace(replayed, notes=(*notes, *replayed.notes))
+        results = MonitoringResults.from_replay(replayed, decision, study, audit, monitor)
+        record_files(tracked, results.write(source, folder))
+        watch = results.watch
+        breaches = len(watch.breached_periods)
+        tracked.metrics({"periods_with_breach": breaches, "proposes": float(watch.proposes_withdrawal)})
+    return "\n".join([*results.lines(source), f"Files: {folder}"])

@@ -21,7 +21,7 @@ from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.monitoring_replay import MonitoringReplay, events_of
+from ilp_models.pipeline.monitoring_replay import MonitoringReplay, located_events
 from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import Study
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
@@ -74,9 +74,9 @@ class MonitoringResults:
         watch = monitor.evaluate(
             MeasureSeries.from_replay(since.replay, since.grid, since.residents, terms), study.calendar.per_year
         )
-        events = events_of(study, since.grid, periods)
+        events = located_events(study, since.grid, periods)
         ordinals = [period.ordinal for period in periods]
-        drift = composition_shifts(events, ordinals, since.audited, study.intake.resolution)
+        drift = composition_shifts(events, ordinals, since.audited, study.resolution)
         unplaced, why = _unplaced(study, audit, periods)
         starts = [period.start_time.date().isoformat() for period in periods]
         if len(unplaced):
@@ -174,8 +174,8 @@ class MonitoringResults:
 
 
 def _unplaced(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return records without coordinates by period, type, area and group, and what could not be told."""
-    lost = study.intake.unplaced
+    """Return records without coordinates by period, type, area and group, and what is unknown."""
+    lost = None if study.events.intake is None else study.events.intake.unplaced
     if lost is None:
         return pd.DataFrame(), ("This source keeps no account of records without coordinates.",)
     events = study.events.table

@@ -1,21 +1,72 @@
-"""Writing a run's small files, and telling the tracker."""
+"""Write the files of a run: intake report, scores, risk grids, decision, explanation, model and report page."""
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.cost import Cost
+from ilp_models.domain.aggregate import area_table
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.scores import ALL, ScoreTable, is_bound
-from ilp_models.domain.tracking import TrackedRun
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import EventSource
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.intake import IntakeError, IntakeReport
+from ilp_models.domain.recipe import describe, without_classes
+from ilp_models.domain.replay import Replay
+from ilp_models.domain.scores import ALL
+from ilp_models.export.areas import write_areas
+from ilp_models.export.marking import Provenance, mark
+from ilp_models.export.writers import Export
+from ilp_models.model.bundle import write_bundle
+from ilp_models.pipeline.audit_archive import write_audit_input
+from ilp_models.pipeline.auditing import AuditResult
+from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.forecasting import NextForecast
+from ilp_models.pipeline.registration import register_decision
+from ilp_models.pipeline.study import Study, open_study
+from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
+from ilp_models.scoring.calibration import calibration_table
+
+_LOG = logging.getLogger(__name__)
+INTAKE = "intake.json"
+
+
+def read_study(source: EventSource, grid: GridSpec, folder: Path, *, calendar: Calendar, **options: Any) -> Study:
+    """Return the study of the events of a source, and write the report of their intake.
+
+    The report is written once, with the notes on layers and crime types, and also where reading fails.
+    """
+    try:
+        events = source.read()
+    except IntakeError as error:
+        path = write_json(folder / INTAKE, error.report.to_dict())
+        msg = f"{error} Full intake report: {path}"
+        raise IntakeError(msg, error.report) from error
+    intake = events.intake
+    if intake is not None:
+        _LOG.info("%s\n", intake.to_text())
+    try:
+        study = open_study(events, grid, calendar=calendar, **options)
+        intake = study.events.intake
+        return study
+    finally:
+        _write_intake(intake, folder)
+
+
+def _write_intake(intake: IntakeReport | None, folder: Path) -> None:
+    if intake is not None:
+        write_json(folder / INTAKE, intake.to_dict())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> Path:
-    """Return the path of a JSON file."""
+    """Write a JSON file and return its path."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     return path
 
@@ -27,15 +78,14 @@ def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
-def write_scores(
-    scores: ScoreTable, baseline: str, folder: Path, not_run: Mapping[str, str] | None = None
-) -> list[Path]:
-    """Return the files of a score table: the scores by period, their summary, and the skills."""
-    skills = all_skills(scores, baseline)
-    if not_run:
-        lead, verdicts = scores.table["lead"].min(), [f"did not run: {why}" for why in not_run.values()]
+def write_scores(backtest: Backtest, folder: Path) -> list[Path]:
+    """Write the scores by period, their summary and the skill of every forecaster, and return the files."""
+    scores, skills = backtest.scores, backtest.skill()
+    if backtest.not_run:
+        lead = scores.table["lead"].min()
+        verdicts = [f"did not run: {why}" for why in backtest.not_run.values()]
         absent = pd.DataFrame(
-            {"forecaster": list(not_run), "lead": lead, "crime_type": ALL, "verdict": verdicts, "n": 0}
+            {"forecaster": list(backtest.not_run), "lead": lead, "crime_type": ALL, "verdict": verdicts, "n": 0}
         )
         skills = pd.concat([skills, absent], ignore_index=True)
     tables = {"scores.csv": scores.table, "summary.csv": scores.summarise(), "skill.csv": skills}
@@ -44,95 +94,97 @@ def write_scores(
     return [folder / name for name in tables]
 
 
-def all_skills(scores: ScoreTable, baseline: str) -> pd.DataFrame:
-    """Return the skills of the forecasters, then those of the bounds that nobody can reach."""
-    return pd.concat([scores.skill(baseline), scores.skill(baseline, bounds=True)], ignore_index=True)
+def write_forecast(
+    forecast: NextForecast,
+    export: Export,
+    folder: Path,
+    *,
+    source: Provenance | None = None,
+    decision: Decision | None = None,
+    past: Replay | None = None,
+) -> list[Path]:
+    """Write the risk grid in all formats, the sums over areas, and relative risks where they were learned."""
+    source = source or forecast.provenance()
+    files = export.write(forecast.forecast, forecast.grid, source, decision, folder)
+    areas = area_table(forecast.forecast, forecast.grid, past)
+    files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
+    risks = getattr(forecast.forecaster, "relative_risks_", None)
+    if risks is not None:
+        risks.to_csv(folder / "relative_risks.csv", index=False)
+        files.append(folder / "relative_risks.csv")
+    return files
 
 
-def record_scores(
-    run: TrackedRun,
-    scores: ScoreTable,
-    baseline: str,
-    recipes: Mapping[str, str],
-    models: Mapping[str, Any],
-    costs: Mapping[str, Cost | None] | None = None,
-) -> None:
-    """Record one child run a forecaster with its pooled scores."""
-    summary, skills = scores.summarise(), scores.skill(baseline)
-    for name in scores.forecasters:
-        if is_bound(name):
-            continue
-        with run.child(name, {"recipe": recipes[name], "forecaster": name}, models.get(name, {})) as child:
-            child.metrics(_metrics(summary[summary["forecaster"] == name], ["score"], "value"))
-            own = skills[skills["forecaster"] == name].assign(score="skill")
-            child.metrics(_metrics(own, ["score"], "skill"))
-            cost = (costs or {}).get(name)
-            child.metrics({f"cost/{key}": value for key, value in cost.to_dict().items()} if cost else {})
+def write_outputs(
+    audit: AuditResult, decision: Decision, backtest: Backtest, export: Export, register: Path, folder: Path
+) -> list[Path]:
+    """Write the files of a decided forecast, marked with the highest grade that its decision allows.
 
-
-def record_decision(run: TrackedRun, decision: Decision) -> None:
-    """Record what the gate decided, and the number of every finding."""
-    words = {"decision": "admitted" if decision.admitted else "withheld", "recipe": decision.recipe}
-    run.tags(words | {"audit.decision": decision.seal})
-    run.metrics(
-        {
-            "/".join(filter(None, ("audit", *finding.key))): finding.value
-            for finding in decision.findings
-            if np.isfinite(finding.value)
-        }
+    The decision is in the register before any file appears, and `decision.json` comes last: without it nothing can
+    be acted on, and everything that it rests on is there.
+    """
+    forecast = audit.forecast
+    grade = register_decision(decision, register)
+    files = write_forecast(
+        forecast,
+        replace(export, grade=grade),
+        folder,
+        source=forecast.provenance(backtest.protocol),
+        decision=decision,
+        past=backtest.replay_of(forecast.name),
     )
+    reasons = audit.reasons()
+    if reasons is not None:
+        reasons.to_parquet(folder / "explanation.parquet", index=False)
+        files.append(folder / "explanation.parquet")
+    facts = {"settings": without_classes(describe(audit.settings)), "moment": decision.issued.isoformat()}
+    write_audit_input(audit.audit_input, folder / "audit", facts)
+    files.append(write_model(forecast, backtest, folder / "model"))
+    return [*files, write_json(folder / "decision.json", decision.to_dict())]
 
 
-def _metrics(rows: pd.DataFrame, labels: list[str], value: str) -> dict[str, float]:
-    """Name numbers like ``all/deviance`` and, beyond lead 1, ``all/deviance/lead_2``."""
-    named = {}
-    for row in rows.to_dict("records"):
-        lead = "" if row["lead"] == 1 else f"/lead_{row['lead']}"
-        named[f"{row['crime_type']}/{'/'.join(str(row[label]) for label in labels)}{lead}"] = float(row[value])
-    return named
+def write_model(forecast: NextForecast, backtest: Backtest, folder: Path) -> Path:
+    """Write the fitted forecaster as text, with its settings and digests, and return its folder."""
+    facts: Mapping[str, Any] = {
+        "name": forecast.name,
+        "recipe": forecast.forecast.recipe,
+        "data": forecast.study.events.digest(),
+        "settings": describe(backtest.models[forecast.name]),
+        **forecast.study.tags(),
+    }
+    return write_bundle(forecast.forecaster, folder, facts)
 
 
-def table_of_scores(scores: ScoreTable, baseline: str, not_run: Mapping[str, str]) -> str:
-    """Return the comparison as a short table for the terminal."""
-    summary = scores.summarise()
-    pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
-    values = pooled.pivot_table(index="forecaster", columns="score", values="value")
-    skills = all_skills(scores, baseline)
-    skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
-    skill = skills.set_index("forecaster")
-    lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]
-    for name in _best_first(values):
-        row = values.loc[name]
-        known = skill.loc[name] if name in skill.index else None
-        lines.append(
-            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}"
-            f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
-        )
-    lines.extend(f"{name:<22}did not run: {why}" for name, why in not_run.items())
-    return "\n".join(lines)
-
-
-def _pool(summary: pd.DataFrame) -> str:
-    kinds = set(summary["crime_type"])
-    return ALL if ALL in kinds else str(next(iter(kinds)))
-
-
-def _best_first(values: pd.DataFrame) -> Iterable[str]:
-    order = values["deviance"].fillna(np.inf).sort_values(kind="stable").index
-    return sorted(map(str, order), key=is_bound)
-
-
-def _cell(row: pd.Series, name: str, form: str) -> str:
-    value = row.get(name, np.nan)
-    return format(value, form) if np.isfinite(value) else "-"
-
-
-def _skill(row: pd.Series | None, name: str, baseline: str) -> str:
-    if name == baseline:
-        return "baseline"
-    if row is None or not np.isfinite(row["skill"]):
-        return "-"
-    if not np.isfinite(row["low"]):
-        return f"{row['skill']:+.2%} without interval"
-    interval = f"{row['skill']:+.2%} [{row['low']:+.2%}, {row['high']:+.2%}]"
-    return interval if is_bound(name) else f"{interval} {row['verdict']}"
+def write_page(
+    audit: AuditResult, decision: Decision, backtest: Backtest, report: WeeklyReport, folder: Path, command: str = ""
+) -> Path:
+    """Write the weekly report, its figures beside it, and return its path."""
+    forecast, study, scores = audit.forecast, backtest.study, backtest.scores
+    if study.events.intake is None:
+        msg = "The report needs the intake report of the events. Read them from a source, such as with read_events."
+        raise InputError(msg)
+    explanation, past = audit.audit_input.explanation, backtest.replay_of(audit.forecast.name)
+    evidence = WeeklyEvidence(
+        city=study.city,
+        forecast=forecast.forecast,
+        grid=forecast.grid,
+        scores=scores,
+        baseline=backtest.scoring.baseline,
+        protocol=backtest.protocol,
+        hit_curves=backtest.hit_curves(),
+        calibration=calibration_table(past, scores.resampling.for_lead(1 + scores.delay)),
+        decision=decision,
+        intake=study.events.intake,
+        provenance={
+            "Recipe": forecast.forecast.recipe,
+            "Forecast digest": forecast.forecast.digest(),
+            "Data digest": study.events.digest(),
+            "Code": study.code,
+            "Cutoff": str(forecast.forecast.cutoff),
+            "Made": now().isoformat(),
+        },
+        command=command,
+        importance=None if explanation is None else explanation.importance(),
+        reasons=audit.reasons(),
+    )
+    return report.write(folder, compose_weekly(report, evidence, folder / "figures"))

@@ -1,11 +1,16 @@
-"""From an admitted forecast to an allocation on the terms audited, with what it means."""
+"""Allocate patrol effort from an approved forecast, under the rule and share that were audited."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import shapely
 import xarray as xr
+from scipy.sparse import csr_matrix
 
 from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
@@ -18,98 +23,171 @@ from ilp_models.allocation.frontier import (
     group_impact,
 )
 from ilp_models.allocation.objective import Objective
+from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.residents import Residents
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
-from ilp_models.domain.allocation import Allocation, Allocator, Effort, Override
+from ilp_models.domain.allocation import Allocation, AllocationInput, Allocator, Effort, Override
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
-from ilp_models.pipeline.allocation_inputs import grid_of, require_audited_terms, territory_of, value_per_unit
+from ilp_models.domain.errors import IlpError, InputError, WithheldError
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.recipe import describe
+from ilp_models.export.table import CellTable
+from ilp_models.grid.adjacency import adjacency
 from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
-from ilp_models.pipeline.archive_lookup import explained_by, load_audit_input, residents_of
-from ilp_models.pipeline.overrides import changed
-from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.audit_archive import NullLocator
+from ilp_models.pipeline.registration import REGISTER
+from ilp_models.pipeline.run_folder import RunFolder, archived_residents
+
+
+def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
+    source: str | Path,
+    *,
+    chosen_by: str,
+    reason: str,
+    rule: Allocator | None = None,
+    rank_by: str = "count",
+    groups: GroupTable | None = None,
+    objective: Objective | None = None,
+    frontier: Frontier | None = None,
+    overrides: str | Sequence[Override] | None = None,
+    register: str | Path = REGISTER,
+    trusted_keys: str | None = None,
+    compute: Compute | None = None,
+) -> AllocationResult:
+    """Allocate patrol effort from a forecast that was admitted or approved.
+
+    The register and the decision are checked first. Rule, share and ranking must be those that were audited.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder of the run of `weekly` or `audit` whose forecast is allocated.
+    chosen_by, reason : str
+        Who chose this allocation, and why; both are written into every file.
+    rule : Allocator, optional
+        Such as ``TopAreas(share=0.05)``, the default.
+    rank_by : str, default "count"
+        What cells are ranked by: ``count``, ``per_km2`` or ``per_resident``.
+    groups : GroupTable, optional
+        Residents by group; by default those that the audit of the run archived.
+    objective : Objective, optional
+        What is to be covered; by default the number of events.
+    frontier : Frontier, optional
+        Exposure caps to evaluate.
+    overrides : str or sequence of Override, optional
+        Changes made by hand, or the CSV file that lists them.
+    register : str or Path, default "outputs/register.jsonl"
+        The register of decisions.
+    trusted_keys : str, optional
+        File or folder with public keys of reviewers.
+    compute : Compute, optional
+        Where the work runs.
+
+    Returns
+    -------
+    AllocationResult
+        Effort by cell and period, and what it means for groups of residents.
+
+    Raises
+    ------
+    WithheldError
+        If no valid decision allows the forecast to be used, or the terms differ from those audited.
+    InputError
+        If a setting or an override cannot be used.
+    """
+    if not str(chosen_by or "").strip() or not str(reason or "").strip():
+        msg = "An allocation needs a person and a reason. Set chosen_by and reason."
+        raise InputError(msg)
+    rule, frontier = rule or TopAreas(), frontier or Frontier()
+    run = RunFolder.from_path(source)
+    decision = run.permitted_decision(str(register), trusted_keys)
+    changes = read_overrides(overrides) if overrides is None or isinstance(overrides, str) else tuple(overrides)
+    task = PlanTask(
+        run,
+        decision,
+        rank_by,
+        groups or GroupTable(),
+        objective or Objective(),
+        rule,
+        frontier,
+        compute or LocalProcesses(),
+    )
+    return task.allocate(CapChoice(str(chosen_by), str(reason), cap_of(rule, frontier)), changes)
 
 
 @dataclass(frozen=True, eq=False)
 class PlanTask:
-    """What an allocation is made from.
+    """An allocation to be made: forecast, decision, rule, and the residents and caps to evaluate."""
 
-    Parameters
-    ----------
-    left : Left
-        The forecast and its places.
-    decision : Decision
-        The decision that permits it.
-    unit : str
-        What cells are ranked by.
-    groups : GroupTable
-        Residents by group; without a path and a source, those that the audit kept are taken.
-    objective : Objective
-        What is to be covered.
-    allocator : Allocator
-        The rule, with its budget.
-    frontier : Frontier
-        Caps whose price is told.
-    compute : Compute
-        Where the work runs.
-    """
-
-    left: RunFolder
+    run: RunFolder
     decision: Decision
-    unit: str
-    groups: GroupTable
+    rank_by: str
+    groups: GroupTable  # without a path and a source, the residents of the audit archive are used
     objective: Objective
     allocator: Allocator
     frontier: Frontier
     compute: Compute
 
-    def made(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
-        """Return the allocation with what it means, on the terms audited."""
-        forecast, places = self.left.forecast, self.left.places
+    def allocate(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
+        """Return the allocation and what it means for groups, on the terms that were audited."""
+        forecast, places = self.run.forecast, self.run.places
         grid = grid_of(places, self.groups.area_level)
-        known = self.groups.path is not None or self.groups.source is not None
-        kept = load_audit_input(self.left.folder)
-        residents = self.groups.to_cells(grid) if known else residents_of(kept, self.decision, grid.cells)
+        own_groups = self.groups.path is not None or self.groups.source is not None
+        archive = self.run.audit_input()
+        residents = self.groups.to_cells(grid) if own_groups else archived_residents(archive, self.decision, grid.cells)
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)
         share = budget.budget_share if budget.amount is None else available / float(need.sum())
-        asked = {"unit": self.unit, "share": share, "group_table": self.groups.digest() if known else ""}
+        terms = {
+            "rank_by": self.rank_by,
+            "land_share": share,
+            "group_table": self.groups.digest() if own_groups else "",
+        }
         slack = 1e-9 if budget.amount is None else float(need.max() / need.sum())
-        require_audited_terms(asked, dict(self.decision.report.header), slack)
+        require_audited_terms(terms, dict(self.decision.report.header), slack)
         expected = np.asarray(forecast.expected.values, dtype=float)
         value = self.objective.value(expected, list(map(str, forecast.expected.indexes["crime_type"])))
-        ranked = value_per_unit(value, self.unit, territory)
+        ranked = value_per_unit(value, self.rank_by, territory)
         counts = expected.sum(axis=0)
         territory = replace(territory, expected=counts)
         effort = allocate_periods(self.allocator, ranked, territory, self.compute)
-        effort = changed(effort, changes, grid.cells, forecast.periods)
-        allocation = self._noun(effort, value, (need, available), changes)
+        effort = apply_overrides(effort, changes, grid.cells, forecast.periods)
         part = expected_share(effort, need)
-        means = [group_impact(part, counts, one, self._reference(one.dimension)) for one in residents]
-        priced = pd.DataFrame(columns=list(FRONTIER_COLUMNS))
+        impact = [group_impact(part, counts, one, self._reference(one.dimension)) for one in residents]
+        caps_evaluated = pd.DataFrame(columns=list(FRONTIER_COLUMNS))
         if residents:
             caps = tuple({*map(float, self.frontier.caps), choice.cap})
             base = self.allocator if isinstance(self.allocator, Constrained) else Constrained(budget=budget)
-            tried = replace(self.frontier, caps=caps, reference=self._reference(self._dimension(residents)))
-            priced = tried.run(base, ranked, territory, self.compute)
+            dimension = str(self.frontier.dimension or residents[0].dimension)
+            frontier = replace(self.frontier, caps=caps, reference=self._reference(dimension))
+            caps_evaluated = frontier.run(base, ranked, territory, self.compute)
         return AllocationResult(
-            left=self.left,
+            run=self.run,
             decision=self.decision,
-            allocation=allocation,
+            allocation=self._allocation(effort, value, need, available, changes),
             share=part,
             gap=effort.gap,
             territory=territory,
             grid=grid,
-            groups=pd.concat(means, ignore_index=True) if means else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
-            frontier=priced,
+            groups=pd.concat(impact, ignore_index=True) if impact else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
+            frontier=caps_evaluated,
             choice=choice,
-            past=None if kept is None else kept.replay,
-            reasons=explained_by(self.left.folder),
+            past=None if archive is None else archive.replay,
+            reasons=self.run.reasons(),
+            settings=describe(
+                {
+                    "allocation": self.allocator,
+                    "objective": self.objective,
+                    "rank_by": self.rank_by,
+                    "frontier": self.frontier,
+                    "groups": self.groups,
+                }
+            ),
         )
-
-    def _dimension(self, residents: Any) -> str:
-        return str(self.frontier.dimension or residents[0].dimension)
 
     def _reference(self, dimension: str) -> str | None:
         """Return the group that a dimension is compared with: that of its cap, else that of the frontier."""
@@ -119,10 +197,10 @@ class PlanTask:
             return reference
         return self.frontier.reference if dimension == self.frontier.dimension else None
 
-    def _noun(
-        self, effort: Effort, value: np.ndarray[Any, Any], budget: tuple[Any, float], changes: tuple[Override, ...]
+    def _allocation(
+        self, effort: Effort, value: Any, need: Any, available: float, changes: tuple[Override, ...]
     ) -> Allocation:
-        forecast, (need, available) = self.left.forecast, budget
+        forecast = self.run.forecast
         coords = {"cell": forecast.expected.indexes["cell"], "period": forecast.periods}
 
         def cube(values: Any) -> xr.DataArray:
@@ -139,3 +217,119 @@ class PlanTask:
             decision=self.decision.seal,
             overrides=changes,
         )
+
+
+Floats = npt.NDArray[np.float64]
+
+_REACH_M: Final = 1.0  # borders of given areas may leave slivers
+_SHARED_M2: Final = 5.0  # cells that meet in a corner only are no neighbours on foot
+
+
+def grid_of(places: CellTable, area_level: str | None = None) -> Grid:
+    """Return the grid of stored places, to spread residents over."""
+    geometry = np.asarray(places.geometry.array, dtype=object)
+    labelled = any(bool(area) for area in places.area)
+    return Grid(
+        cells=places.cells,
+        geometry=geometry,
+        area_m2=shapely.area(geometry),
+        crs=str(places.geometry.crs),
+        neighbours=_neighbours(geometry),
+        locator=NullLocator(),
+        kept=np.arange(len(geometry)),
+        parents=pd.DataFrame({area_level or "area": places.area}) if labelled else pd.DataFrame(),
+    )
+
+
+def territory_of(grid: Grid, areas: npt.NDArray[np.object_], residents: tuple[Residents, ...]) -> AllocationInput:
+    """Return what an allocator may know of the cells."""
+    centres = shapely.get_coordinates(shapely.centroid(grid.geometry))
+    return AllocationInput(grid.area_m2, centres, grid.neighbours, areas, residents)
+
+
+def value_per_unit(value: Floats, rank_by: str, territory: AllocationInput) -> Floats:
+    """Return the value of covering a cell in the unit that cells are ranked by."""
+    if rank_by == "count":
+        return value
+    if rank_by == "per_km2":
+        return np.asarray(value / (territory.area_m2 / 1e6)[:, None])
+    if rank_by == "per_resident" and territory.residents:
+        people = territory.residents[0].total
+        return np.asarray(value / np.where(people > 0, people, np.inf)[:, None])
+    msg = (
+        f"rank_by={rank_by} cannot rank cells for an allocation. Use count, per_km2 or, with groups.path=FILE, "
+        "per_resident."
+    )
+    raise InputError(msg)
+
+
+def require_audited_terms(terms: dict[str, object], audited: dict[str, object], slack: float) -> None:
+    """Raise WithheldError where an allocation differs from what was audited."""
+    share, ours = float(str(audited.get("share", "nan"))), float(str(terms["land_share"]))
+    if terms["rank_by"] != audited.get("unit"):
+        msg = (
+            f"The audit used rank_by={audited.get('unit')}, not rank_by={terms['rank_by']}. "
+            "Use the audited one, or audit the other."
+        )
+    elif not abs(ours - share) <= slack:
+        msg = (
+            f"The audit used {share:.4g} of the land, and this allocation {ours:.4g} of the cells. Set "
+            f"allocation.budget.budget_share={share:.4g}, or audit with audit.land_share={ours:.4g}."
+        )
+    elif terms["group_table"] and terms["group_table"] != audited.get("group_table"):
+        msg = "The group table differs from the audited one. Pass the audited table in groups, or audit with this one."
+    else:
+        return
+    raise WithheldError(msg)
+
+
+def _neighbours(geometry: npt.NDArray[np.object_]) -> csr_matrix:
+    left, right = shapely.STRtree(geometry).query(geometry, predicate="dwithin", distance=_REACH_M)
+    once = left < right
+    left, right = left[once], right[once]
+    reach = shapely.buffer(geometry, _REACH_M)
+    shared = shapely.area(shapely.intersection(geometry[left], reach[right]))
+    long_enough = shared > _SHARED_M2
+    return adjacency(left[long_enough], right[long_enough], len(geometry))
+
+
+_OVERRIDES: Final = ("cell", "period", "effort", "who", "reason")
+
+
+def cap_of(allocation: Allocator, frontier: Frontier) -> float:
+    """Return the exposure cap of a rule on the dimension of the frontier; infinity for none."""
+    caps = getattr(allocation, "exposure", None) or {}
+    dimension = frontier.dimension or next(iter(caps), None)
+    cap = caps.get(dimension, {}).get("cap", np.inf)
+    return float(max(cap.values(), default=np.inf) if isinstance(cap, Mapping) else cap)
+
+
+def read_overrides(path: str | None) -> tuple[Override, ...]:
+    """Return the overrides listed in a CSV file."""
+    if path is None:
+        return ()
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(("cell", "period", "who", "reason"), str), keep_default_na=False)
+        efforts = pd.to_numeric(table["effort"])
+        rows = zip(table["cell"], table["period"], efforts, table["who"], table["reason"], strict=True)
+        return tuple(Override(cell, period, float(effort), who, reason) for cell, period, effort, who, reason in rows)
+    except IlpError:
+        raise
+    except (OSError, KeyError, ValueError) as error:
+        msg = f"overrides={path} cannot be read ({error}). Provide a CSV file with the columns {', '.join(_OVERRIDES)}."
+        raise InputError(msg) from error
+
+
+def apply_overrides(effort: Effort, changes: tuple[Override, ...], cells: pd.Index, periods: pd.PeriodIndex) -> Effort:
+    """Return the effort with the overrides applied; overridden cells are no longer drawn at random."""
+    amount, inclusion = effort.amount.copy(), effort.inclusion.copy()
+    starts = pd.Index(periods.start_time.strftime("%Y-%m-%d"))
+    for one in changes:
+        if one.cell not in cells or one.period not in starts:
+            msg = (
+                f"An override names {one.cell} in {one.period}; the plan holds cells such as {cells[0]} in {starts[0]}."
+            )
+            raise InputError(msg)
+        at = cells.get_loc(one.cell), starts.get_loc(one.period)
+        amount[at], inclusion[at] = one.effort, float(one.effort > 0)
+    return Effort(amount, inclusion, effort.gap)

@@ -22,10 +22,10 @@ _ON_PAGE: Final = 20
 _DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one sheet
 
 
-def management(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+def management(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """Return effort by district and month, what it means for groups, and the price of equity."""
-    table = plan_by_district(made)
-    unit = made.allocation.unit
+    table = plan_by_district(result)
+    unit = result.allocation.unit
     columns = (
         BriefingColumn("district", "District", "short"),
         BriefingColumn("month", "Month", "short"),
@@ -43,21 +43,21 @@ def management(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ..
     first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_DISTRICTS)
     if len(first) < len(table):
         told = (*told, f"The {len(first)} rows with most effort of {len(table)}; all are in the CSV.")
-    sections = [Section("Plan by district and month", told, first, columns), *equity(made, figures)]
+    sections = [Section("Plan by district and month", told, first, columns), *equity(result, figures)]
     return tuple(sections), table
 
 
-def plan_by_district(made: AllocationResult) -> pd.DataFrame:
+def plan_by_district(result: AllocationResult) -> pd.DataFrame:
     """Return effort and expected events by district and month."""
-    cells, periods = made.allocation.effort.shape
+    cells, periods = result.allocation.effort.shape
     long = pd.DataFrame(
         {
-            "district": np.repeat(made.areas, periods),
-            "month": np.tile(made.allocation.periods.start_time.strftime("%Y-%m").to_numpy(), cells),
+            "district": np.repeat(result.areas, periods),
+            "month": np.tile(result.allocation.periods.start_time.strftime("%Y-%m").to_numpy(), cells),
             "period": np.tile(np.arange(periods), cells),
-            "effort": made.allocation.effort.values.ravel(),
-            "expected": made.expected.ravel(),
-            "covered": (made.share * made.expected).ravel(),
+            "effort": result.allocation.effort.values.ravel(),
+            "expected": result.expected.ravel(),
+            "covered": (result.share * result.expected).ravel(),
         }
     )
     gathered = long.groupby(["district", "month"], sort=True)
@@ -71,10 +71,10 @@ def plan_by_district(made: AllocationResult) -> pd.DataFrame:
     return table.drop(columns="covered").reset_index()
 
 
-def equity(made: AllocationResult, figures: Path) -> list[Section]:
+def equity(result: AllocationResult, figures: Path) -> list[Section]:
     """Return what the plan means for groups of residents, and the frontier of price against equity."""
-    chosen = f"Chosen by {made.choice.who}: {made.choice.why}"
-    if made.groups.empty:
+    chosen = f"Chosen by {result.choice.chosen_by}: {result.choice.reason}"
+    if result.groups.empty:
         return [Section("Groups of residents", ("No group was audited: exposure and coverage are not known.", chosen))]
     columns = (
         BriefingColumn("group", "Group", "text"),
@@ -84,9 +84,9 @@ def equity(made: AllocationResult, figures: Path) -> list[Section]:
         BriefingColumn("need_adjusted_ratio", "Need-adjusted ratio"),
         BriefingColumn("coverage", "Expected events covered", "percent"),
     )
-    points = made.frontier.drop_duplicates("cap").assign(
+    points = result.frontier.drop_duplicates("cap").assign(
         word=lambda rows: ["none" if np.isinf(cap) else f"{cap:g}" for cap in rows["cap"]],
-        mark=lambda rows: ["chosen" if cap == made.choice.cap else "" for cap in rows["cap"]],
+        mark=lambda rows: ["chosen" if cap == result.choice.cap else "" for cap in rows["cap"]],
     )
     priced = (
         BriefingColumn("word", "Cap on the exposure ratio", "text"),
@@ -96,32 +96,32 @@ def equity(made: AllocationResult, figures: Path) -> list[Section]:
         BriefingColumn("note", "Note", "text"),
     )
     figure = FigureFile(
-        save_figure(plot_frontier(made.frontier, made.choice.cap), figures / "frontier.png", "Exposure caps"),
-        frontier_text(made.frontier),
+        save_figure(plot_frontier(result.frontier, result.choice.cap), figures / "frontier.png", "Exposure caps"),
+        frontier_text(result.frontier),
         "Price, exposure and coverage under caps on the exposure ratio, on expected events. The wide line is the cap "
         "chosen.",
     )
-    about = f"Dimension {made.frontier['dimension'].iloc[0]}, reference {made.frontier['reference'].iloc[0]}."
+    about = f"Dimension {result.frontier['dimension'].iloc[0]}, reference {result.frontier['reference'].iloc[0]}."
     return [
         Section(
             "Groups of residents",
             ("Exposure and coverage belong together: a group rarely covered may be one whose victims are not.",),
-            made.groups,
+            result.groups,
             columns,
         ),
         Section("Price against equity", (about, chosen), points, priced, figure),
     ]
 
 
-def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """Return the grid of the week: every cell with effort, expected events and how often it was flagged before."""
-    table = grid_table(made)
+    table = grid_table(result)
     given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
         BriefingColumn("cell", "Cell", "short"),
         BriefingColumn("area", "Area", "short"),
         BriefingColumn("period", "Period", "short"),
-        BriefingColumn("effort", f"Effort, {made.allocation.unit}"),
+        BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
         BriefingColumn("inclusion", "Chance of effort", "percent"),
         BriefingColumn("expected", "Expected events"),
         BriefingColumn("flagged_before", "Flagged in the audit's periods", "percent"),
@@ -129,9 +129,9 @@ def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], 
     first = table[table["period"] == table["period"].iloc[0]].reset_index(drop=True)
     top = first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_ON_MAP].to_numpy()
     path = figures / "middle-map.png"
-    title = f"All types: {period_label(made.allocation.periods[0])}"
-    geometry = MapGeometry.from_cells(made.grid.geometry, made.areas)
-    save_figure(plot_cells(geometry, made.expected[:, 0], top, title), path)
+    title = f"All types: {period_label(result.allocation.periods[0])}"
+    geometry = MapGeometry.from_cells(result.grid.geometry, result.areas)
+    save_figure(plot_cells(geometry, result.expected[:, 0], top, title), path)
     figure = FigureFile(
         path,
         f"Map of expected events; outlined are the {len(top)} cells with effort that cover most.",
@@ -146,19 +146,19 @@ def middle(made: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], 
     return (Section("Weekly grid", told, given.head(_ON_PAGE), columns, figure),), table
 
 
-def grid_table(made: AllocationResult) -> pd.DataFrame:
+def grid_table(result: AllocationResult) -> pd.DataFrame:
     """Return one row a cell and period."""
-    cells, periods = made.allocation.effort.shape
-    forecast = made.left.forecast
+    cells, periods = result.allocation.effort.shape
+    forecast = result.run.forecast
     columns: dict[str, Any] = {
-        "cell": np.repeat(made.grid.cells.to_numpy(), periods),
-        "area": np.repeat(made.areas, periods),
-        "period": np.tile(made.allocation.periods.start_time.strftime("%Y-%m-%d").to_numpy(), cells),
-        "effort": made.allocation.effort.values.ravel(),
-        "inclusion": made.allocation.inclusion.values.ravel(),
-        "expected": made.expected.ravel(),
-        "covered": made.allocation.covered.values.ravel(),
-        "flagged_before": np.repeat(flagged_before(made), periods),
+        "cell": np.repeat(result.grid.cells.to_numpy(), periods),
+        "area": np.repeat(result.areas, periods),
+        "period": np.tile(result.allocation.periods.start_time.strftime("%Y-%m-%d").to_numpy(), cells),
+        "effort": result.allocation.effort.values.ravel(),
+        "inclusion": result.allocation.inclusion.values.ravel(),
+        "expected": result.expected.ravel(),
+        "covered": result.allocation.covered.values.ravel(),
+        "flagged_before": np.repeat(flagged_before(result), periods),
     }
     for number, kind in enumerate(map(str, forecast.expected.indexes["crime_type"])):
         for level, name in ((0, "q05"), (4, "q95")):
@@ -166,16 +166,16 @@ def grid_table(made: AllocationResult) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def flagged_before(made: AllocationResult) -> Floats:
+def flagged_before(result: AllocationResult) -> Floats:
     """Return the share of the audit's periods in which each cell was on flagged land for some crime type."""
-    header = made.decision.report.header
-    if made.past is None or header["unit"] not in ("count", "per_km2"):
-        return np.full(len(made.areas), np.nan)
-    area = made.of_past(np.ones(made.past.expected.sizes["cell"])) * made.territory.area_m2
-    expected = np.stack([made.of_past(one) for one in made.past.expected.values])
+    header = result.decision.report.header
+    if result.past is None or header["unit"] not in ("count", "per_km2"):
+        return np.full(len(result.areas), np.nan)
+    area = result.align_past(np.ones(result.past.expected.sizes["cell"])) * result.territory.area_m2
+    expected = np.stack([result.align_past(one) for one in result.past.expected.values])
     known = np.isfinite(area)
-    cut = FlaggingRule(area[known], str(header["unit"]), str(header["share_of"]))
-    flags = cut.flagged(expected[:, known], float(header["share"]))[0]
-    result = np.full(len(area), np.nan)
-    result[known] = (flags.max(axis=0) > 0).mean(axis=1)
-    return result
+    rule = FlaggingRule(area[known], str(header["unit"]), str(header["share_of"]))
+    flags = rule.flagged(expected[:, known], float(header["share"]))[0]
+    shares = np.full(len(area), np.nan)
+    shares[known] = (flags.max(axis=0) > 0).mean(axis=1)
+    return shares

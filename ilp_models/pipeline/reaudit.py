@@ -1,4 +1,4 @@
-"""Auditing again from what a run kept, without its records: the same numbers, or a list of those that differ."""
+"""Repeat an audit from the archive of a run, without its records, and list the findings that differ."""
 
 import json
 import math
@@ -10,45 +10,70 @@ from typing import Any, Final
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.domain.audit import AuditReport, Finding
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.pipeline.audit_archive import read_audit_input
+from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.terminal_text import finding_lines
+from ilp_models.report.audit.audit_record import AuditPage
+from ilp_models.report.audit.page import write_audit_report
 
 _CLOSE: Final = 1e-9  # relative: another processor may add in another order
 _SHOWN: Final = 120
 _NUMBERS: Final = ("value", "low", "high", "evidence")
-_FOLLOWED: Final = ("from", "report", "output", "name", "tracking", "compute")
+_USED: Final = ("rerun", "report", "output", "name", "tracking", "compute")
+
+
+def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, folder: Path) -> str:
+    """Repeat the audit of an earlier run from its archive, write its reports, and return the findings as text.
+
+    Raises StorageError with the findings that differ today.
+    """
+    refuse_other_settings(command)
+    decision, report, subject, settings = rerun_archived(source)
+    if differing := differences(decision.report, report):
+        lines = "\n".join(f"  {line}" for line in differing)
+        msg = f"{len(differing)} findings of {source} differ when the audit is repeated today:\n{lines}"
+        raise StorageError(msg)
+    count = len(report.findings)
+    same = f"Repeated from {source}/audit: all {count} findings of decision {decision.short} are the same."
+    why = "this audit was repeated from the folder of an earlier run, without its records"
+    absent = dict.fromkeys(("intake", "census_error"), why)
+    context = ReportContext(settings=settings, command=command, absent=absent)
+    write_audit_report(page, gather_record(subject, decision, Audit.from_settings(settings), context, compute), folder)
+    return "\n".join([*finding_lines(decision), same, f"Report: {folder / page.file_name}"])
 
 
 def refuse_other_settings(command: str) -> None:
-    """Refuse settings given to an audit that is made again by the settings it kept."""
+    """Raise InputError for settings that a repeated audit would ignore."""
     words = [word for word in shlex.split(command)[2:] if not word.startswith("--")]
-    other = [word for word in words if re.split(r"[=./@]", word.lstrip("+~"))[0] not in _FOLLOWED]
+    other = [word for word in words if re.split(r"[=./@]", word.lstrip("+~"))[0] not in _USED]
     if other:
         msg = (
-            f"{', '.join(other)} cannot stand beside from=, which makes an audit again by the settings that it kept; "
-            "leave it out, or run a new `ilp audit` with the data for other settings."
+            f"{', '.join(other)} cannot be combined with rerun=, which repeats an audit with its archived settings. "
+            "Leave it out, or run a new `ilp audit` with the data for other settings."
         )
         raise InputError(msg)
 
 
-def reaudit(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:
+def rerun_archived(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:
     """Return the decision of an earlier run, its audit repeated today, the audit input, and the settings."""
     decision = RunFolder.from_path(source).decision()
     subject, facts = read_audit_input(Path(source, "audit"))
     if (subject.replay.forecaster, subject.replay.recipe) != (decision.report.forecaster, decision.report.recipe):
-        msg = f"{source}/audit is of {subject.replay.forecaster} and the decision of {decision.report.forecaster}."
+        msg = f"{source}/audit is of {subject.replay.forecaster}, but the decision is on {decision.report.forecaster}."
         raise StorageError(msg)
     settings = facts.get("settings")
     if not isinstance(settings, dict):
-        msg = f"{source}/audit/subject.json keeps no settings of the audit; ask for a whole copy."
+        msg = f"{source}/audit/subject.json has no settings of the audit. Ask for a complete copy of the run."
         raise StorageError(msg)
     return decision, Audit.from_settings(settings).run(subject, decision.issued), subject, settings
 
 
 def differences(before: AuditReport, again: AuditReport) -> list[str]:
-    """Return which findings and terms of two audits differ, and in what."""
+    """Return which findings and settings of two audits differ, and how."""
     first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
     lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
     for key in first.keys() & second.keys():

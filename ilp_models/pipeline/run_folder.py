@@ -1,45 +1,37 @@
-"""Asking for what an earlier run left: its forecast, and the decision that the register bears out."""
+"""Read the folder of an earlier run, and load a forecast that a reviewer approved."""
 
-import getpass
 import hashlib
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.register.approvals import decision_in_state, registered_decision
 from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.audit.register.signatures import read_public_keys
+from ilp_models.audit.residents import Residents
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.tracking import Tracker
 from ilp_models.export.geoparquet import read_stored
 from ilp_models.export.marking import Provenance
 from ilp_models.export.table import CellTable
+from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.registration import REGISTER
 
 PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 
 
 @dataclass(frozen=True, eq=False)
 class RunFolder:
-    """What a run left.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the run.
-    forecast : RiskForecast
-        Its forecast.
-    places : Places
-        Cells with their geometry.
-    provenance : Provenance
-        Where the forecast came from.
-    """
+    """The folder of an earlier run, with its forecast."""
 
     folder: Path
     forecast: RiskForecast
@@ -47,31 +39,42 @@ class RunFolder:
     provenance: Provenance
 
     @classmethod
-    def from_path(cls, source: str) -> "RunFolder":
-        """Return what a run of ``weekly``, ``audit`` or ``forecast`` left in its folder."""
+    def from_path(cls, source: str | Path) -> "RunFolder":
+        """Read the folder of a run of `weekly`, `audit` or `forecast`."""
         path = Path(source, "forecast.parquet")
         if not path.is_file():
-            way_out = "run `ilp weekly` first, or name a run's folder with source=FOLDER"
-            msg = f"{source} holds no forecast.parquet; {way_out}."
+            msg = (
+                f"{source} has no forecast.parquet. Run `ilp weekly` first, or name a run's folder with source=FOLDER."
+            )
             raise InputError(msg)
         return cls(Path(source), *read_stored(path))
 
+    def audit_input(self) -> AuditInput | None:
+        """Return what the audit of the run looked at, or None where there was no audit."""
+        archive = self.folder / "audit"
+        return read_audit_input(archive)[0] if (archive / "subject.json").is_file() else None
+
+    def reasons(self) -> pd.DataFrame | None:
+        """Return the strongest reasons of the highest cells, or None without an explanation."""
+        path = self.folder / "explanation.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
     def decision(self) -> Decision:
-        """Return the decision beside the forecast, worked out anew from its findings; the register is not asked."""
+        """Return the decision on the forecast, recomputed from its findings; the register is not consulted."""
         path = self.folder / "decision.json"
         try:
             return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            msg = "This needs a decision and there is none; run the audit, or export with grade=research."
+            msg = f"{self.folder} has no decision.json. Run the audit, or export with grade=research."
             raise WithheldError(msg) from error
         except (OSError, RecursionError, ValueError) as error:
-            msg = f"{path} cannot be read ({error}); run the audit again."
+            msg = f"{path} cannot be read ({error}). Run the audit again."
             raise WithheldError(msg) from error
 
-    def permitted_decision(self, register: str, trusted: str | None = None) -> Decision:
-        """Return the decision if it permits this very forecast now, by its findings and by the register."""
-        keys = _keys(trusted)
-        # its own findings first: who may not act at all need not be told about registers
+    def permitted_decision(self, register: str, trusted_keys: str | None = None) -> Decision:
+        """Return the decision if its findings and the register allow this forecast to be used now."""
+        keys = _keys(trusted_keys)
+        # its own findings first: a withheld forecast needs no message about registers
         decision, moment = self.decision(), now()
         if not decision.admitted and not decision.reviews:
             decision.require_permission(self.forecast, moment)
@@ -83,23 +86,23 @@ class RunFolder:
         return known
 
     def check_forecast(self, decision: Decision) -> None:
-        """Return nothing if the forecast and its places are those decided on, and refuse otherwise."""
+        """Raise WithheldError unless the forecast and its cells are those that were decided on."""
         path = self.folder / "forecast.parquet"
         if decision.forecast != self.forecast.digest():
-            msg = f"{path} is another forecast than the one decided on; restore that file, or audit again."
+            msg = f"{path} is not the forecast that was decided on. Restore that file, or run the audit again."
         elif decision.report.header.get(PLACES) != self.places.digest():
-            msg = f"{path} shows its cells elsewhere than they were audited; restore that file, or audit again."
+            msg = f"{path} shows its cells in other places than audited. Restore that file, or run the audit again."
         else:
             return
         raise WithheldError(msg)
 
-    def asked_again(self, decision: Decision, trusted: str | None = None) -> Callable[[RegisterState], None]:
-        """Return what to ask the register while the line of an act is written, as it may know more by then."""
+    def recheck(self, decision: Decision, trusted_keys: str | None = None) -> Callable[[RegisterState], None]:
+        """Return the check to repeat while a line is written: the register may have changed since."""
 
-        def ask(standing: RegisterState) -> None:
-            decision_in_state(standing, decision, now(), _keys(trusted)).require_permission(self.forecast, now())
+        def check(state: RegisterState) -> None:
+            decision_in_state(state, decision, now(), _keys(trusted_keys)).require_permission(self.forecast, now())
 
-        return ask
+        return check
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -118,6 +121,23 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def archived_residents(archive: AuditInput | None, decision: Decision, cells: pd.Index) -> tuple[Residents, ...]:
+    """Return the residents that were audited on the cells of the forecast, from the archive of the run."""
+    if not decision.report.groups:
+        return ()
+    header, found = decision.report.header, None
+    if archive is not None:
+        same = {**header, "grid": archive.grid.digest(), "group_table": archive.group_table} == dict(header)
+        on_cells = archive.residents if archive.grid.cells.equals(cells) else archive.residents_ahead
+        found = on_cells if same else None
+    if found is None or len(found[0].total) != len(cells):
+        msg = (
+            "The residents that this decision depends on are missing from the run. Ask for a complete copy of the run."
+        )
+        raise WithheldError(msg)
+    return found
+
+
 def _check_files(folder: Path, decision: Decision, register: Register) -> None:
     approval = decision.approval
     lines = [one for one in register.verify().entries_of(decision.seal) if one.act == "approved"]
@@ -125,24 +145,74 @@ def _check_files(folder: Path, decision: Decision, register: Register) -> None:
     then, today = line.content.get("files") or {}, digests(folder)
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     if changed:
-        msg = f"{changed[0]} is not what was approved: it was changed, added or removed since; run the audit again."
+        msg = f"{changed[0]} was changed, added or removed since the approval. Run the audit again."
         raise WithheldError(msg)
 
 
-def _keys(trusted: str | None) -> list[Ed25519PublicKey]:
-    # an empty name, as of a variable that was not set, is no wish to do without keys
-    return [] if trusted is None else read_public_keys(Path(trusted))
+def _keys(trusted_keys: str | None) -> list[Ed25519PublicKey]:
+    # an empty name, as of an unset variable, must not switch the keys off
+    return [] if trusted_keys is None else read_public_keys(Path(trusted_keys))
 
 
-def as_text(word: object) -> str:
-    """Return what was typed as text, as a setting that looks like a number or null comes as one."""
-    return "" if word is None else str(word)
+@dataclass(frozen=True, eq=False)
+class Approved:
+    """A forecast that a reviewer approved for resource allocation, every part of it verified."""
+
+    forecast: RiskForecast
+    decision: Decision
+    folder: Path
 
 
-def user() -> str:
-    """Return the user's name on the machine, for lines of the register."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # a container may run under a number that has no name
-        return f"user {os.getuid()}"
+def load_approved(
+    source: str | Path,
+    *,
+    register: str | Path = REGISTER,
+    settings: Mapping[str, object] | None = None,
+    trusted_keys: str | None = None,
+    tracking: Tracker | None = None,
+) -> Approved:
+    """Load an approved forecast and verify every part of it again.
+
+    It must be in the register, approved, not withdrawn, still valid, and the same to the last byte as when it was
+    approved. An alias of the tracking store only says where to look.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder of the run, or ``name@alias`` of the tracking store.
+    register : str or Path, default "outputs/register.jsonl"
+        The register of decisions.
+    settings : mapping, optional
+        Settings that the audit must have had, such as ``{"land_share": 0.05}``.
+    trusted_keys : str, optional
+        File or folder with public keys of reviewers; the approval must then be signed by one of them.
+    tracking : Tracker, optional
+        The tracking store that knows the alias.
+
+    Returns
+    -------
+    Approved
+        Forecast, decision and folder.
+
+    Raises
+    ------
+    WithheldError
+        If any of this does not hold.
+    """
+    earlier = RunFolder.from_path(_folder(str(source), tracking))
+    decision = earlier.permitted_decision(str(register), trusted_keys)
+    if decision.approval is None:
+        msg = f"Decision {decision.short} was not approved by a reviewer. See `ilp approve`."
+        raise WithheldError(msg)
+    decision.require_same_settings(settings or {})
+    return Approved(earlier.forecast, decision, earlier.folder)
+
+
+def _folder(source: str, tracking: Tracker | None) -> str:
+    name, at, alias = source.rpartition("@")
+    if not at or Path(source).exists():
+        return source
+    if tracking is None:
+        msg = f"{source} is an alias. Pass the tracking store that knows it, or the folder of the run."
+        raise InputError(msg)
+    return tracking.promoted(name, alias)

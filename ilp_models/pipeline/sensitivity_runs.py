@@ -1,7 +1,5 @@
-"""The same forecaster otherwise: on another grid, or trained without tainted records."""
+"""Run the audited forecaster under other choices: on another grid, or without tainted records."""
 
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,82 +8,81 @@ import pandas as pd
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.backtest.replay import BacktestData, replay
-from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import IlpError, InputError
-from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.recipe import describe, without_classes
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.backtesting import Comparison, compare
-from ilp_models.pipeline.study import Study
-from ilp_models.scoring.scores import Scoring
+from ilp_models.pipeline.audit_report import ReportContext
+from ilp_models.pipeline.backtesting import Backtest, run_backtest
 
 
 @dataclass(frozen=True, eq=False)
 class SensitivityRuns:
-    """How the audited forecaster is tried otherwise.
+    """Backtests of the audited forecaster under other choices."""
 
-    Parameters
-    ----------
-    study : Study
-        Records, cells and periods as audited.
-    models : mapping of str to Forecaster
-        Forecasters by name.
-    forecaster : str
-        The one audited.
-    plan : RollingOrigin
-        Which cutoffs are replayed.
-    scoring : Scoring
-        Its baseline is replayed on other grids, too.
-    compute : Compute
-        Where the work runs.
-    """
-
-    study: Study
-    models: Mapping[str, Forecaster]
+    backtest: Backtest
     forecaster: str
-    plan: RollingOrigin
-    scoring: Scoring
+    audit: Audit
     compute: Compute
+    store: Path
 
-    def on_grid(self, second: GridSpec, audit: Audit) -> AuditInput:
+    def report_context(self, second_grid: GridSpec | None, command: str) -> ReportContext:
+        """Return what the report shows besides the audit itself."""
+        study = self.backtest.study
+        retrained, why = self.without_tainted()
+        return ReportContext(
+            city=study.city,
+            intake=study.events.intake,
+            code=study.code,
+            settings=without_classes(describe(self.audit)),
+            command=command,
+            other_grids={} if second_grid is None else {"second grid": self.on_grid(second_grid)},
+            retrained=retrained,
+            absent={"tainted_periods": why} if why else {},
+        )
+
+    def on_grid(self, grid: GridSpec) -> AuditInput:
         """Return the forecaster and the baseline on another grid."""
-        config = {**self.study.config, "grid": self.study.config["second_grid"]}
-        study = replace(self.study, places=second, config=config)
-        names = {self.forecaster, audit.baseline, self.scoring.baseline}
-        models = {name: model for name, model in self.models.items() if name in names}
-        other = compare(study, models, self.plan, self.scoring, self.compute)
-        replays = other.replay_of(self.forecaster), other.replay_of(audit.baseline)
-        return audit.with_residents(AuditInput(*replays, other.grid, data=study.events.digest()))
+        tested, study = self.backtest, self.backtest.study
+        names = {self.forecaster, self.audit.baseline, tested.scoring.baseline}
+        other = run_backtest(
+            {name: model for name, model in tested.models.items() if name in names},
+            study.events,
+            grid,
+            calendar=study.calendar,
+            layers=study.layers,
+            scoring=tested.scoring,
+            compute=self.compute,
+            store=self.store,
+            **vars(tested.plan),
+        )
+        replays = other.replay_of(self.forecaster), other.replay_of(self.audit.baseline)
+        return self.audit.with_residents(AuditInput(*replays, other.grid, data=study.events.digest()))
 
-    def untainted(self, audit: Audit, comparison: Comparison) -> tuple[dict[str, Replay], str]:
-        """Return the forecaster trained on records after the last tainted period, or why there is none.
-
-        Leaving a span out would read as a span without crime, so the records start after it.
-        """
-        events, tainted = self.study.events, audit.governance.tainted
+    def without_tainted(self) -> tuple[dict[str, Replay], str]:
+        """Return the forecaster trained on records after the last tainted period, or why there is none."""
+        events, tainted = self.backtest.events, self.audit.governance.tainted
         inside = [one for one in tainted if pd.Timestamp(one.end) >= events.start]
         if not inside:
             return {}, ""
         start = max(pd.Timestamp(one.end) for one in inside) + pd.Timedelta(days=1)
         try:
-            return {f"records from {start.date()} on": self._from(start, comparison)}, ""
+            return {f"records from {start.date()} on": self._trained_from(start)}, ""
         except IlpError as error:
-            return {}, f"trained on records from {start.date()} on it could not be replayed: {error}"
+            return {}, f"trained on records from {start.date()} on it could not be backtested: {error}"
 
-    def _from(self, start: pd.Timestamp, comparison: Comparison) -> Replay:
-        events = self.study.events
+    def _trained_from(self, start: pd.Timestamp) -> Replay:
+        tested, events = self.backtest, self.backtest.events
         if start >= events.end:
             msg = "no record is left."
             raise InputError(msg)
         table = events.table[events.table["occurred_at"] >= start].reset_index(drop=True)
-        study = replace(self.study, events=replace(events, table=table, start=start))
-        recipes = study.recipes([self.forecaster])
-        models = {self.forecaster: self.models[self.forecaster]}
-        world = BacktestData(study.events, comparison.grid, study.calendar, study.layers)
-        with tempfile.TemporaryDirectory() as store:  # these cells are not those of the recipe: never to be reused
-            outcome = replay(models, recipes, self.plan, world, Path(store), self.compute)
+        study = replace(tested.study, events=replace(events, table=table, start=start))
+        data = BacktestData(study.events, tested.grid, study.calendar, study.layers)
+        models = {self.forecaster: tested.models[self.forecaster]}
+        outcome = replay(models, tested.plan, data, self.store.absolute(), self.compute)
         found = next((one for one in outcome.replays if one.lead == 1), None)
         if found is None:
             raise InputError(outcome.not_run.get(self.forecaster, "it could not run."))
-        return found
+        return replace(found, recipe=study.recipe(models[self.forecaster]))

@@ -1,13 +1,11 @@
-"""The task that writes a simulated city, with its truth, as files."""
+"""The task `simulate`: write a simulated city, with its truth, as files."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.recipe import describe
 
 _README = """\
 A simulated city: invented incidents of an invented place. It shows nothing about any real one.
@@ -30,10 +28,10 @@ To have the truth as a forecaster beside the others, let the package make the ci
 """
 
 
-def run(*, data: SimulatedCity, folder: Path, config: Mapping[str, Any]) -> str:
-    """Return a line on the simulated city that was written."""
+def run(*, data: SimulatedCity, folder: Path) -> str:
+    """Write a simulated city as files and return a line on it."""
     if not isinstance(data, SimulatedCity):
-        msg = "Only a simulated city can be simulated; use data=simulated."
+        msg = "Only a simulated city can be simulated. Use data=simulated."
         raise InputError(msg)
     events = data.read()
     truth = data.truth()
@@ -42,13 +40,8 @@ def run(*, data: SimulatedCity, folder: Path, config: Mapping[str, Any]) -> str:
     data.groups().to_csv(folder / "groups.csv", index=False)
     data.reporting_rates().to_csv(folder / "reporting_rates.csv", index=False)
     truth.to_csv(folder / "truth.csv", index=False)
-    _write_words(folder, data, events, config)
-    occurred = int(truth["occurred"].sum())
-    return f"{events.city}: {occurred:,} incidents, {len(events):,} of them recorded. Files: {folder}"
-
-
-def _write_words(folder: Path, data: SimulatedCity, events: Events, config: Mapping[str, Any]) -> None:
-    words = _README.format(time_zone=events.time_zone, crs=events.crs, seed=data.seed)
-    (folder / "README.txt").write_text(words, encoding="utf-8")
-    settings = json.dumps(dict(config), indent=2, default=str)
-    (folder / "settings.json").write_text(settings + "\n", encoding="utf-8")
+    readme = _README.format(time_zone=events.time_zone, crs=events.crs, seed=data.seed)
+    (folder / "README.txt").write_text(readme, encoding="utf-8")
+    (folder / "settings.json").write_text(json.dumps(describe(data), indent=2) + "\n", encoding="utf-8")
+    occurred, source = int(truth["occurred"].sum()), events.city if events.intake is None else events.intake.source
+    return f"{source}: {occurred:,} incidents, {len(events):,} of them recorded. Files: {folder}"

@@ -1,4 +1,4 @@
-"""Stored forecasts of other runs, which join a comparison by name."""
+"""Stored forecasts of other runs, which join a comparison under their name."""
 
 import re
 from collections import Counter
@@ -20,49 +20,37 @@ _SHORT: Final = 8
 
 @dataclass(frozen=True)
 class StoredForecast:
-    """One forecaster whose forecasts are stored by another run.
+    """The forecasts of one forecaster, stored by another run."""
 
-    Parameters
-    ----------
-    name : str
-        Name in this comparison: its own, followed by digits of its recipe where that name is taken.
-    stored_as : str
-        Name under which it was stored.
-    recipe : str
-        Fingerprint of its recipe.
-    root : Path
-        Folder of all recipes of that run.
-    """
-
-    name: str
+    name: str  # in this comparison: its own, followed by digits of its recipe where that name is taken
     stored_as: str
     recipe: str
-    root: Path
+    root: Path  # folder of all recipes of that run
 
     @property
-    def place(self) -> Path:
+    def folder(self) -> Path:
         """The folder of its recipe."""
         return self.root / self.recipe
 
     def replays(self, cutoffs: Sequence[pd.Timestamp], freq: str, delay: int) -> list[Replay]:
-        """Return its stored forecasts."""
+        """Return its forecasts at some cutoffs, or raise InputError where they are not comparable."""
         store = ForecastStore(self.root)
-        kept = store.stored_cutoffs(self.recipe)[self.stored_as]
-        lacking = store.missing(self.recipe, self.stored_as, cutoffs)
-        if lacking:
+        present = store.stored_cutoffs(self.recipe)[self.stored_as]
+        missing = store.missing(self.recipe, self.stored_as, cutoffs)
+        if missing:
             msg = (
-                f"runs: {self.stored_as} in {self.place} was not replayed over the same periods: it lacks "
-                f"{len(lacking)} of {len(cutoffs)} cutoffs, first {lacking[0].date()}; it has {len(kept)}, "
-                f"{kept[0].date()} to {kept[-1].date()}. Set backtest.end and backtest.test_periods, or name others."
+                f"runs: {self.stored_as} in {self.folder} was not backtested on the same periods. It lacks "
+                f"{len(missing)} of {len(cutoffs)} cutoffs, first {missing[0].date()}; it has {len(present)}, "
+                f"{present[0].date()} to {present[-1].date()}. Set backtest.end and backtest.test_periods."
             )
             raise InputError(msg)
         replays = store.replays(self.recipe, self.stored_as, cutoffs, freq)
         terms = replays[0].terms or ReplayTerms(delay)
         if terms.delay != delay:
             msg = (
-                f"runs: {self.stored_as} in {self.place} did not know the last {terms.delay} period(s) before each "
-                f"cutoff, and this run's own forecasters not the last {delay}: one of them knew more. Set "
-                "data.reporting_delay alike, or name others."
+                f"runs: {self.stored_as} in {self.folder} did not know the last {terms.delay} period(s) before each "
+                f"cutoff; the forecasters of this run did not know the last {delay}. One of them knew more, so they "
+                "cannot be compared. Set the same data.reporting_delay, or name others."
             )
             raise InputError(msg)
         return [replace(one, forecaster=self.name, terms=terms) for one in replays]
@@ -70,84 +58,66 @@ class StoredForecast:
 
 @dataclass(frozen=True)
 class StoredForecasts:
-    """Forecasters of other runs that take part, and those that a folder of results holds besides.
-
-    Parameters
-    ----------
-    present : tuple of Guest, optional
-        Those who take part, each under a name of its own.
-    left_out : tuple of str, optional
-        Who does not, where it is stored and why, one sentence each.
-    """
+    """Stored forecasts that take part in a comparison, and why others in the same folders do not."""
 
     present: tuple[StoredForecast, ...] = ()
-    left_out: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
-        """One line on both, empty where there is neither."""
-        names, count = ", ".join(sorted(guest.name for guest in self.present)), len(self.left_out)
-        told = [f"Stored forecasts of other runs: {names}."] if names else []
-        told += [f"Left out of runs for want of cutoffs: {count} stored forecaster(s)."] if count else []
-        return " ".join(told)
+        """One line on both; empty where there is neither."""
+        names = ", ".join(sorted(one.name for one in self.present))
+        lines = [f"Stored forecasts of other runs: {names}."] if names else []
+        lines += [f"{len(self.excluded)} stored forecaster(s) excluded: cutoffs missing."] if self.excluded else []
+        return " ".join(lines)
 
 
 @dataclass(frozen=True)
 class StoredEntry:
-    """One forecaster in a folder of results.
+    """One forecaster found in a folder of results."""
 
-    Parameters
-    ----------
-    place : Path
-        The folder of its recipe.
-    name : str
-        Name under which it was stored.
-    asked : bool
-        Whether its recipe was named itself, not only a folder with many.
-    """
-
-    place: Path
+    folder: Path
     name: str
-    asked: bool
+    required: bool  # its recipe was named, so that it cannot be excluded
 
 
 def find_stored(runs: str | Sequence[str]) -> tuple[StoredEntry, ...]:
-    """Return the forecasters whose forecasts other runs have stored, before any work is done."""
-    return tuple(one for run in ([runs] if isinstance(runs, str) else runs) for one in _stored(Path(run)))
+    """Return the forecasters whose forecasts are stored in some folders of results."""
+    return tuple(one for run in ([runs] if isinstance(runs, str) else runs) for one in _entries(Path(run)))
 
 
 def select_stored(
-    stored: Sequence[StoredEntry], hosts: Mapping[str, str], cutoffs: Sequence[pd.Timestamp]
+    entries: Sequence[StoredEntry], recipes: Mapping[str, str], cutoffs: Sequence[pd.Timestamp]
 ) -> StoredForecasts:
-    """Return those stored forecasters that take part in a comparison, and why the others do not."""
-    new = [one for one in stored if hosts.get(one.name) != one.place.name]
-    lacks = {one: len(ForecastStore(one.place.parent).missing(one.place.name, one.name, cutoffs)) for one in new}
-    able = [one for one in new if one.asked or not lacks[one]]
-    once = {(one.place.name, one.name): one.place.parent for one in reversed(able)}
-    used = Counter([*hosts, *(name for _, name in once)])
+    """Return the stored forecasters that have all cutoffs and are not among those of this run."""
+    new = [one for one in entries if recipes.get(one.name) != one.folder.name]
+    missing = {one: len(ForecastStore(one.folder.parent).missing(one.folder.name, one.name, cutoffs)) for one in new}
+    usable = [one for one in new if one.required or not missing[one]]
+    unique = {(one.folder.name, one.name): one.folder.parent for one in reversed(usable)}
+    used = Counter([*recipes, *(name for _, name in unique)])
     present = tuple(
         StoredForecast(name if used[name] == 1 else f"{name} ({recipe[:_SHORT]})", name, recipe, root)
-        for (recipe, name), root in reversed(once.items())
+        for (recipe, name), root in reversed(unique.items())
     )
-    left_out = (
-        f"{one.name} in {one.place} lacks {count} of {len(cutoffs)} cutoffs."
-        for one, count in lacks.items()
-        if one not in able
+    excluded = (
+        f"{one.name} in {one.folder} lacks {count} of {len(cutoffs)} cutoffs."
+        for one, count in missing.items()
+        if one not in usable
     )
-    return StoredForecasts(present, tuple(left_out))
+    return StoredForecasts(present, tuple(excluded))
 
 
-def _stored(run: Path) -> Iterator[StoredEntry]:
+def _entries(run: Path) -> Iterator[StoredEntry]:
     """Yield the forecasters in a folder of results, or under one recipe."""
     root = run / "forecasts" if (run / "forecasts").is_dir() else run
-    asked = bool(_FINGERPRINT.fullmatch(root.name))
-    recipes = [root] if asked else sorted(root.glob("[0-9a-f]" * 16))
+    required = bool(_FINGERPRINT.fullmatch(root.name))
+    recipes = [root] if required else sorted(root.glob("[0-9a-f]" * 16))
     found = [
-        StoredEntry(path, name, asked)
+        StoredEntry(path, name, required)
         for path in recipes
         for name in ForecastStore(path.parent).stored_cutoffs(path.name)
     ]
     if not found:
-        msg = f"runs: {run} holds no stored forecasts; name a folder of results, or forecasts/<fingerprint> in one."
+        msg = f"runs: {run} has no stored forecasts. Name a folder of results, or forecasts/<fingerprint> in one."
         raise InputError(msg)
     yield from found

@@ -1,11 +1,13 @@
-"""What a task studies: the records, how they are cut into places and periods, and what identifies the results."""
+"""The study of a run: events, calendar, grid and context layers, and what identifies results computed from them."""
 
 import logging
-from collections.abc import Iterable, Mapping
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pandas as pd
 
@@ -14,73 +16,59 @@ from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events, EventSource
+from ilp_models.domain.events import Events
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
-from ilp_models.domain.intake import RESOLUTIONS, IntakeError, IntakeReport
+from ilp_models.domain.intake import RESOLUTIONS, IntakeFinding, IntakeReport
 from ilp_models.domain.layer import Layers
-from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest
+from ilp_models.domain.recipe import code_digest, make_recipe
 from ilp_models.domain.scores import ALL
-from ilp_models.pipeline.code_version import git_commit
-from ilp_models.pipeline.known_types import of_known_types
-from ilp_models.pipeline.outputs import write_json
 
 _LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
+_EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Records and how they are counted.
-
-    Parameters
-    ----------
-    events : Events
-        All events.
-    calendar : Calendar
-        How time is cut into periods.
-    places : GridSpec
-        How space is cut into cells.
-    config : mapping
-        Resolved settings of the task.
-    layers : Layers, optional
-        Context layers in the CRS of the events.
-    """
+    """Events, how time is cut into periods and space into cells, and context layers."""
 
     events: Events
-    calendar: Calendar
-    places: GridSpec
-    config: Mapping[str, Any]
+    grid: GridSpec
+    calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
 
     @property
     def cutoff(self) -> pd.Timestamp:
-        """The start of the first period after the whole periods of the records: the moment of the next forecast."""
+        """The start of the first period after the whole periods of the records: the cutoff of the next forecast."""
         whole = self.calendar.whole(self.events.start, self.events.end)
         if len(whole) == 0:
             msg = (
-                f"The records ({self.events.start.date()} to {self.events.end.date()}) hold no whole "
-                f"{self.calendar.period_unit}; give more data or a shorter calendar.period_unit."
+                f"The records ({self.events.start.date()} to {self.events.end.date()}) do not cover one whole "
+                f"{self.calendar.period_unit}. Give more records or set a shorter calendar.period_unit."
             )
             raise InputError(msg)
         return pd.Timestamp((whole[-1] + 1).start_time)
 
     @property
     def city(self) -> str:
-        """Name of the study area."""
-        return self.events.city
+        """The name of the study area, or else the source of the records."""
+        intake = self.events.intake
+        return self.events.city or ("" if intake is None else intake.source)
 
     @property
-    def intake(self) -> IntakeReport:
-        """The report of how the records were read."""
-        if self.events.intake is None:
-            msg = "These events have no intake report; read them with an event source, such as DelimitedFiles."
-            raise InputError(msg)
-        return self.events.intake
+    def resolution(self) -> str:
+        """How exact the times of the events are: `moment`, `day` or `month`."""
+        return "moment" if self.events.intake is None else self.events.intake.resolution
+
+    @property
+    def attribution(self) -> str:
+        """The attribution that the publisher's licence asks for."""
+        return "" if self.events.intake is None else self.events.intake.attribution
 
     @property
     def code(self) -> str:
-        """Version, commit and digest of the program in a line."""
+        """Version, commit and digest of the program in one line."""
         tags = self.tags()
         return f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}"
 
@@ -90,36 +78,21 @@ class Study:
         if len(known) == 0:
             msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
             raise InputError(msg)
-        return self.places.build(known)
+        return self.grid.build(known)
 
-    def known_from(self, cutoff: pd.Timestamp, folder: Path) -> Self:
-        """Return the study of the crime types that could be forecast at a cutoff, saying which could not."""
-        study = replace(self, events=of_known_types(self.events, self.intake, cutoff))
-        for note in study.intake.notes[len(self.intake.notes) :]:
-            _LOG.info(note)
-        write_json(folder / "intake.json", study.intake.to_dict())
-        return study
-
-    def recipes(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the fingerprint of each forecaster's recipe: settings, data, cells, layers and code."""
-        shared = {key: self.config[key] for key in ("calendar", "grid", "backtest") if key in self.config}
-        shared["cells"] = self._cells
-        if self.layers.known:
-            shared["layers"] = self.layers.digests()
-        data, code = self.events.digest(), code_digest()
-        recipes = {}
-        for name in names:
-            settings = {**shared, "model": self.config["model"][name]}
-            recipes[name] = Recipe({**settings, "borrowed": borrowed_code(settings)}, data, code).fingerprint
-        return recipes
+    def recipe(self, forecaster: Forecaster) -> str:
+        """Return the fingerprint of a forecaster on this study: settings, data, cells, layers and code."""
+        return make_recipe(self.events, model=forecaster, **self._identity).fingerprint
 
     @cached_property
-    def _cells(self) -> str:
-        """Digest of the cells of all records: the settings of a grid name a file, and the file may change."""
-        return self.places.build(self.events).digest()
+    def _identity(self) -> dict[str, Any]:
+        # the settings of a grid may name a file whose content changes: the digest of the cells does not miss that
+        cells = self.grid.build(self.events).digest()
+        layers = {"layers": self.layers.digests()} if self.layers.known else {}
+        return {"calendar": self.calendar, "grid": self.grid, "cells": cells, **layers}
 
     def tags(self) -> dict[str, str]:
-        """Return the words by which runs on these records are found again."""
+        """Return data digest, code digest, version and git commit, by which runs are found."""
         return {
             "data": self.events.digest()[:16],
             "code": code_digest()[:16],
@@ -128,61 +101,113 @@ class Study:
         }
 
 
+def open_study(
+    events: Events,
+    grid: GridSpec,
+    *,
+    calendar: Calendar | None = None,
+    layers: Layers | Mapping[str, Any] | None = None,
+    first_cutoff: RollingOrigin | pd.Timestamp | str | Callable[[Events, Calendar], pd.Timestamp] | None = None,
+) -> Study:
+    """Return a checked study of the crime types that were known at the first cutoff.
+
+    The first cutoff is a time, that of a backtest plan, a function that computes it, or "next" for that of the next
+    forecast. Raises InputError if the calendar is finer than the times of the events, or a
+    crime type has a reserved name.
+    """
+    calendar = calendar or Calendar()
+    if ALL in events.crime_types:
+        msg = f"The crime type {ALL!r} has the name of the pool over all types. Rename it in data.crime_types."
+        raise InputError(msg)
+    resolution, finest = Study(events, grid).resolution, _FINEST[calendar.period_unit]
+    if RESOLUTIONS.index(resolution) > RESOLUTIONS.index(finest):
+        msg = (
+            f"The times of these records are exact to the {resolution} only, and "
+            f"calendar.period_unit={calendar.period_unit} is finer. Set calendar.period_unit={resolution}."
+        )
+        raise InputError(msg)
+    if isinstance(first_cutoff, RollingOrigin):
+        first_cutoff = first_cutoff.folds(events, calendar)[0].cutoff
+    elif first_cutoff == "next":
+        first_cutoff = Study(events, grid, calendar).cutoff
+    elif callable(first_cutoff):
+        first_cutoff = first_cutoff(events, calendar)
+    if first_cutoff is not None:
+        events = of_known_types(events, pd.Timestamp(first_cutoff))
+    if isinstance(layers, Layers):
+        return Study(events, grid, calendar, layers)
+    read = read_layers(layers or {}, events)
+    notes = [layer.note for layer in read.known]
+    return Study(_with_notes(events, notes), grid, calendar, read)
+
+
+def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:
+    """Return the events of the crime types that are declared or were recorded by a cutoff.
+
+    The intake report lists the crime types that are left out: nobody could have forecast them at the cutoff.
+    """
+    known = events.types_at(cutoff)
+    later = [name for name in events.crime_types if name not in known]
+    if not later or not known:
+        return events
+    selected, sizes = events.of_types(known), events.table["crime_type"].value_counts()
+    left_out = [f"{name} ({sizes[name]:,} records)" for name in later]
+    note = (
+        f"Crime types left out because no record was known at the first cutoff, {cutoff:%Y-%m-%d}: "
+        f"{', '.join(left_out)}. To include them, name them in data.crime_types, such as "
+        f"{{{later[0]}: {later[0]}}}, with data.unmapped=keep."
+    )
+    if events.intake is None:
+        _LOG.info(note)
+        return selected
+    intake = _without_types(events.intake, selected, later, tuple(left_out[:_EXAMPLES]), len(events) - len(selected))
+    return _with_notes(replace(selected, intake=intake), [note])
+
+
+def _without_types(
+    intake: IntakeReport, selected: Events, later: list[str], examples: tuple[str, ...], count: int
+) -> IntakeReport:
+    rule, lost = "crime types not recorded by the first cutoff", intake.unplaced
+    found = [IntakeFinding(rule, "left out", count, count / intake.rows_read, examples)] if count else []
+    return replace(
+        intake,
+        rows_kept=intake.rows_kept - count,
+        findings=(*intake.findings, *found),
+        crime_types={name: size for name, size in intake.crime_types.items() if name not in later},
+        digest=selected.digest(),
+        unplaced=None if lost is None else lost[~lost["crime_type"].isin(later)].reset_index(drop=True),
+    )
+
+
+def _with_notes(events: Events, notes: list[str]) -> Events:
+    for note in notes:
+        _LOG.info(note)
+    if events.intake is None or not notes:
+        return events
+    return replace(events, intake=replace(events.intake, notes=(*events.intake.notes, *notes)))
+
+
 def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
-    """Return nothing if every forecaster that the settings name is there, before any work is done."""
+    """Raise InputError unless every forecaster that a setting names is among the models (`__` stands for a dot)."""
     for setting, name in wanted.items():
         if name not in models:
             msg = (
-                f"{setting.replace('__', '.')}={name} is not among the models {sorted(models)}; "
-                f"add it, 'model=[{','.join([*models, name])}]', or name another."
+                f"{setting.replace('__', '.')}={name} is not among the models {sorted(models)}. "
+                f"Add it, 'model=[{','.join([*models, name])}]', or name another."
             )
             raise InputError(msg)
 
 
-def open_study(  # noqa: PLR0913 - the parts of a task that make a study
-    source: EventSource,
-    calendar: Calendar,
-    grid: GridSpec,
-    config: Mapping[str, Any],
-    folder: Path,
-    layers: Mapping[str, Any] | None = None,
-    plan: RollingOrigin | None = None,
-) -> Study:
-    """Return the study of a source, having read and checked its records and written ``intake.json``."""
-    try:
-        events = source.read()
-    except IntakeError as error:
-        account = write_json(folder / "intake.json", error.report.to_dict())
-        msg = f"{error} The whole account: {account}"
-        raise IntakeError(msg, error.report) from error
-    study = Study(events, calendar, grid, config)
-    intake = study.intake
-    write_json(folder / "intake.json", intake.to_dict())
-    _LOG.info("%s\n", intake.to_text())
-    if ALL in events.crime_types:
-        msg = f"The crime type {ALL!r} bears the name of the pool over all types; rename it in data.crime_types."
-        raise InputError(msg)
-    finest = _FINEST[calendar.period_unit]
-    if RESOLUTIONS.index(intake.resolution) > RESOLUTIONS.index(finest):
-        msg = (
-            f"The times of these records are known to the {intake.resolution} only, and "
-            f"calendar.period_unit={calendar.period_unit} is finer. Set calendar.period_unit={intake.resolution}."
-        )
-        raise InputError(msg)
-    if plan is not None:
-        study = study.known_from(plan.folds(events, calendar)[0].cutoff, folder)
-    return study if not layers else _with_layers(study, layers, folder)
+@cache
+def git_commit() -> str:
+    """Return the commit of the checkout, with `+changes` where tracked files differ; `none` outside a checkout."""
+    git, folder = shutil.which("git"), Path(ilp_models.__file__).resolve().parent
+    if git is None or not (folder.parent / ".git").exists():
+        return "none"
 
+    def run_git(*words: str) -> str:
+        command = [git, "-C", str(folder), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
 
-def _with_layers(study: Study, layers: Mapping[str, Any], folder: Path) -> Study:
-    known = read_layers(layers, study.events)
-    intake = replace(study.intake, notes=(*study.intake.notes, *(layer.note for layer in known.known)))
-    write_json(folder / "intake.json", intake.to_dict())
-    for layer in known.known:
-        _LOG.info(layer.note)
-    return replace(study, events=replace(study.events, intake=intake), layers=known)
-
-
-def forecasts_folder(config: Mapping[str, Any]) -> Path:
-    """Return where the task's forecasts are stored and found again."""
-    return Path(str(config["output"])).absolute() / "forecasts"
+    commit = run_git("rev-parse", "HEAD")
+    return f"{commit}{'+changes' if run_git('status', '--porcelain', '-uno') else ''}" if commit else "none"

@@ -53,7 +53,7 @@ def gain_of(best: ScoreSums, present: ScoreSums, score: str, resampling: Bootstr
 
 
 @dataclass(frozen=True, eq=False)
-class Tuned:
+class TuningReport:
     """The trials of a study, and the best of them.
 
     Parameters

@@ -13,14 +13,13 @@ import numpy.typing as npt
 import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.report.formatting import period_label
-from ilp_models.report.plots import INK, RED, TEAL, escape_math
+from ilp_models.report.plots import INK, RED, TEAL, Figure, escape_math
 
 CLASS_QUANTILES: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
 PERMANENT: Final = 0.5  # share of periods; a cell flagged more often counts as permanently flagged

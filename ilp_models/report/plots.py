@@ -4,15 +4,16 @@ Each ``plot_*`` function returns a :class:`matplotlib.figure.Figure`; :func:`sav
 Maps are in :mod:`ilp_models.report.maps`.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from matplotlib import figure as mpl_figure
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from ilp_models.domain.errors import StorageError
@@ -31,11 +32,21 @@ TEAL: Final = "#00a3a3"  # marks on maps and the selected cap
 _LABELLED_CURVES: Final = 8  # a legend with more entries hides the curves
 _LABEL_LENGTH: Final = 26  # characters of a name on an axis
 _DPI: Final = 140
+_SCREEN_DPI: Final = 96  # in notebooks
 _VERDICTS: Final = {"better": (COLOURS[0], "o"), "worse": (COLOURS[1], "s"), "tie": (GREY, "D"), "": (INK, "|")}
 _SKILL_RANGE: Final = 5.0  # times the best skill; the axis ends there
 _GROUP_MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 _TRIAL_COLUMNS: Final = ("trial", "best", "seconds", "reason")
 _PANELS_PER_ROW: Final = 3
+
+
+class Figure(mpl_figure.Figure):
+    """A matplotlib figure that shows itself in a notebook, whether pyplot is loaded or not."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=_SCREEN_DPI)
+        return picture.getvalue()
 
 
 def escape_math(text: str) -> str:
@@ -49,7 +60,7 @@ def short_label(name: str) -> str:
     return escape_math(name if fits else f"{name[: _LABEL_LENGTH - 1]}\N{HORIZONTAL ELLIPSIS}")
 
 
-def save_figure(figure: Figure, path: Path, description: str = "") -> Path:
+def save_figure(figure: mpl_figure.Figure, path: Path, description: str = "") -> Path:
     """Write a figure as PNG with a description in its metadata; return the path."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """A tracker that keeps everything in memory: for tests and notebooks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,9 @@ class MemoryRun:
     recorded_params: dict[str, str] = field(default_factory=dict)
     recorded_metrics: dict[str, float] = field(default_factory=dict)
     recorded_tags: dict[str, str] = field(default_factory=dict)
+    recorded_history: dict[str, list[float]] = field(default_factory=dict)
+    datasets: list[dict[str, Any]] = field(default_factory=list)
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
     artifacts: list[str] = field(default_factory=list)
     children: list["MemoryRun"] = field(default_factory=list)
 
@@ -48,6 +51,20 @@ class MemoryRun:
         """Record numbers."""
         del step
         self.recorded_metrics.update({clean_name(name): float(value) for name, value in values.items()})
+
+    def history(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Record series of numbers."""
+        self.recorded_history.update({clean_name(name): list(map(float, series)) for name, series in values.items()})
+
+    def dataset(self, name: str, digest: str, source: str, profile: Mapping[str, Any]) -> None:
+        """Record the data that the run used."""
+        self.datasets.append({"name": name, "digest": digest, "source": source, "profile": dict(profile)})
+
+    def model(self, name: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Record a fitted forecaster."""
+        if not folder.is_dir():
+            raise FileNotFoundError(folder)
+        self.models[name] = flatten(settings)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Record words by which the run is found again."""
@@ -89,12 +106,12 @@ class InMemoryTracker:
         """Do nothing: memory is always ready."""
 
     @contextmanager
-    def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[MemoryRun]:
+    def run(self, task: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[MemoryRun]:
         """Hold a run of a task."""
         run = MemoryRun(task)
         self.runs.append(run)
         run.tags(tags)
-        run.params(config)
+        run.params(settings)
         with _closing(run):
             yield run
 

@@ -1,10 +1,13 @@
 """Runs in MLflow: an embedded SQLite store beside the outputs, or any server."""
 
 import json
+import math
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -13,15 +16,24 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
 from ilp_models.domain.errors import StorageError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.tracking import registry
 from ilp_models.tracking.entries import clean_name, flatten, in_batches, shorten
 
 _METRICS_AT_ONCE, _WORDS_AT_ONCE = 1000, 100
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "crime_type"), ColSpec("string", "cell"), ColSpec("datetime", "period")]),
+    outputs=Schema([ColSpec("double", name) for name in ("expected", *QUANTILE_COLUMNS)]),
+)
+_COMMIT_TAG = "mlflow.source.git.commit"
+_DIGEST_LENGTH = 36  # the longest digest of a dataset that the store accepts
 _WAY_OUT = "close what holds it (an open MLflow page, a stopped run), or choose another store with output=FOLDER"
 
 
@@ -58,6 +70,40 @@ class MlflowRun:
             with _storing(self.uri):
                 _client(self.uri).log_batch(self.identity, metrics=batch)
 
+    def history(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Record series of numbers; the store draws them as curves over their steps."""
+        now = int(time.time() * 1000)
+        entries = [
+            Metric(clean_name(name), float(value), now, step)
+            for name, series in values.items()
+            for step, value in enumerate(series)
+            if math.isfinite(value)
+        ]
+        for batch in in_batches(entries, _METRICS_AT_ONCE):
+            with _storing(self.uri):
+                _client(self.uri).log_batch(self.identity, metrics=batch)
+
+    def dataset(self, name: str, digest: str, source: str, profile: Mapping[str, Any]) -> None:
+        """Record the data that the run used as an MLflow dataset."""
+        origin = json.dumps({"source": source, "sha256": digest})
+        entity = Dataset(name, digest[:_DIGEST_LENGTH], "local", origin, profile=json.dumps(dict(profile)))
+        tag = InputTag("mlflow.data.context", "training and test")
+        with _storing(self.uri):
+            _client(self.uri).log_inputs(self.identity, [DatasetInput(entity, [tag])])
+
+    def model(self, name: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Record a fitted forecaster as an MLflow model: its bundle of text, settings and signature."""
+        client, params = _client(self.uri), flatten(settings)
+        with _storing(self.uri), tempfile.TemporaryDirectory() as place:
+            model = client.create_logged_model(
+                self.experiment, clean_name(name), self.identity, params=params, model_type="forecaster"
+            )
+            bundle = Path(shutil.copytree(folder, Path(place, "model")))
+            Model(signature=_SIGNATURE, run_id=self.identity, model_id=model.model_id).save(bundle / "MLmodel")
+            client.log_model_artifacts(model.model_id, str(bundle))
+            client.finalize_logged_model(model.model_id, "READY")
+            client.log_outputs(self.identity, [LoggedModelOutput(model.model_id, 0)])
+
     def tags(self, values: Mapping[str, str]) -> None:
         """Record words by which the run is found again."""
         entries = [RunTag(clean_name(name), shorten(str(value))) for name, value in values.items()]
@@ -92,7 +138,7 @@ class MlflowTracker:
     uri : str or None
         Another store, such as a server's address; by default ``MLFLOW_TRACKING_URI`` if set, else the embedded one.
     experiment : str
-        Name under which runs are grouped.
+        Prefix of the experiments: runs of the task `weekly` are grouped under ``ilp-weekly``.
     patience : float
         Seconds to wait for a store that another program holds.
     """
@@ -104,29 +150,16 @@ class MlflowTracker:
 
     def check(self) -> None:
         """Make the store ready, before any other work."""
-        uri, root = self._store()
-        with _storing(uri):
-            if root is None:
-                self._open(uri, None)
-                return
-            if "?" in str(root):
-                msg = "a folder with a question mark in its path cannot hold it"
-                raise OSError(msg)
-            root.mkdir(parents=True, exist_ok=True)
-            # Two programs that make the same new database at once break it.
-            with FileLock(root / "mlflow.lock", timeout=self.patience):
-                _probe(root / "mlflow.db", self.patience)
-                self._open(uri, (root / "mlartifacts").as_uri())
+        self._experiment_id(None)
 
     @contextmanager
-    def run(self, task: str, tags: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[MlflowRun]:
-        """Hold a run of a task."""
-        self.check()
-        uri, _ = self._store()
-        with _hold(uri, self._open(uri, None), task, {**tags, "task": task}) as run:
-            run.params(config)
+    def run(self, task: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[MlflowRun]:
+        """Hold a run of a task, in the experiment of that task."""
+        uri, experiment = self._experiment_id(f"{self.experiment}-{task}")
+        with _hold(uri, experiment, task, {**tags, "task": task, _COMMIT_TAG: tags.get("git_commit", "none")}) as run:
+            run.params(settings)
             with _storing(uri):
-                _client(uri).log_text(run.identity, json.dumps(config, indent=2, default=str), "config.json")
+                _client(uri).log_text(run.identity, json.dumps(settings, indent=2, default=str), "settings.json")
             yield run
 
     def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
@@ -150,13 +183,28 @@ class MlflowTracker:
         root = Path(self.folder).resolve()
         return f"sqlite:///{(root / 'mlflow.db').as_posix()}", root
 
-    def _open(self, uri: str, artifacts: str | None) -> str:
-        """Return the identity of the experiment, made where it is missing."""
-        client = _client(uri)
-        found = client.get_experiment_by_name(self.experiment)
-        if found is None:
-            return str(client.create_experiment(self.experiment, artifact_location=artifacts))
+    def _experiment_id(self, name: str | None) -> tuple[str, str]:
+        """Return the address of the store and the identity of an experiment; both are created where missing."""
+        uri, root = self._store()
+        with _storing(uri):
+            if root is None:
+                return uri, _open_experiment(uri, name, None)
+            if "?" in str(root):
+                msg = "a folder with a question mark in its path cannot hold it"
+                raise OSError(msg)
+            root.mkdir(parents=True, exist_ok=True)
+            # Two programs that create the same database at once break it.
+            with FileLock(root / "mlflow.lock", timeout=self.patience):
+                _probe(root / "mlflow.db", self.patience)
+                return uri, _open_experiment(uri, name, (root / "mlartifacts").as_uri())
+
+
+def _open_experiment(uri: str, name: str | None, artifacts: str | None) -> str:
+    client = _client(uri)
+    found = client.get_experiment_by_name(name or "Default")
+    if found is not None:
         return str(found.experiment_id)
+    return "" if name is None else str(client.create_experiment(name, artifact_location=artifacts))
 
 
 @cache

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.help import find_options, find_tasks, read_help
-from ilp_models.cli.instantiate import DOOR_KEYS, argument, build_parts, resolve
+from ilp_models.cli.instantiate import SHARED_KEYS, argument, build_parts, resolve
 
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
@@ -76,7 +76,7 @@ def test_settings_of_a_task_are_arguments_of_its_function(task):
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
     cfg = composed(task)
-    given = {*map(argument, cfg), "config", "folder"} - set(DOOR_KEYS)
+    given = {*map(argument, cfg), "config", "folder"} - set(SHARED_KEYS)
     assert given <= set(arguments)
     assert {name for name in set(arguments) - given if arguments[name].default is not None} == set()
 
@@ -97,6 +97,6 @@ def test_every_option_has_a_summary(group, option):
 def test_task_configs_come_before_experiments():
     for task in TASKS:
         entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml"))["defaults"]
-        assert entries[0] == "_door"
+        assert entries[0] == "_terminal"
         rest = entries[entries.index("_self_") + 1 :]
         assert rest in ([], [{"experiment": None}])

@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import replace
 
 import filelock
@@ -6,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.replay import BacktestData, replay, storage_recipes
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
@@ -24,9 +25,6 @@ from tests.builders import city, events_of, poisson_counts
 PLAN = RollingOrigin(test_periods=7, horizon=2, refit_every=3)
 
 COUNTS = poisson_counts((2, 12, 80), np.random.default_rng(2).gamma(1.0, 0.8, (2, 12, 1)))
-
-RECIPES = {name: name[:2] * 8 for name in ("mean", "ewma", "trees", "watched")}
-
 CALLS = []
 
 
@@ -96,8 +94,8 @@ def nothing_called_yet():
     Watched.dies_at = None
 
 
-def run(forecasters, world, store, plan=PLAN, jobs=1, recipes=RECIPES):
-    return replay(forecasters, {name: recipes[name] for name in forecasters}, plan, world, store, LocalProcesses(jobs))
+def run(forecasters, world, store, plan=PLAN, jobs=1):
+    return replay(forecasters, plan, world, store, LocalProcesses(jobs))
 
 
 def trees():
@@ -132,12 +130,14 @@ def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, 
 
 
 def test_a_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(world, tmp_path):
-    outcome = run({"ewma": EWMA((8,)), "mean": MovingAverage(20)}, world, tmp_path)
+    models = {"ewma": EWMA((8,)), "mean": MovingAverage(20)}
+    recipes = storage_recipes(models, PLAN, world)
+    outcome = run(models, world, tmp_path)
     assert [(one.forecaster, one.lead, one.recipe) for one in outcome.replays] == [
-        ("ewma", 1, "ew" * 8),
-        ("ewma", 2, "ew" * 8),
-        ("mean", 1, "me" * 8),
-        ("mean", 2, "me" * 8),
+        ("ewma", 1, recipes["ewma"]),
+        ("ewma", 2, recipes["ewma"]),
+        ("mean", 1, recipes["mean"]),
+        ("mean", 2, recipes["mean"]),
     ]
     weeks = pd.period_range("2018-01-01", periods=80, freq="W-SUN")
     for one in outcome.replays:
@@ -212,12 +212,38 @@ def test_trees_resume_to_the_bit_too(world, tmp_path):
 def test_another_recipe_reuses_nothing_and_disturbs_nothing(world, tmp_path):
     first = run({"watched": Watched((8,))}, world, tmp_path)
     CALLS.clear()
-    other = run({"watched": Watched((32,))}, world, tmp_path, recipes={"watched": "f" * 16})
+    other = run({"watched": Watched((32,))}, world, tmp_path)
     assert sum(verb == "predict" for verb, _ in CALLS) == PLAN.test_periods
     assert not np.array_equal(other.replays[0].expected.values, first.replays[0].expected.values)
     CALLS.clear()
     same(run({"watched": Watched((8,))}, world, tmp_path).replays, first.replays)
     assert CALLS == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": RollingOrigin(test_periods=PLAN.test_periods, horizon=PLAN.horizon, refit_every=1)},
+        {"calendar": Calendar(week_start="tuesday")},
+        {"country": "CA"},
+        {"events": -1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_plans_calendars_holidays_and_records_never_share_stored_forecasts(world, change):
+    events = world.events
+    if "country" in change:
+        events = dataclasses.replace(events, country=change["country"])
+    if "events" in change:
+        events = dataclasses.replace(events, table=events.table.iloc[: change["events"]])
+    other = BacktestData(events, world.grid, change.get("calendar", world.calendar))
+    models = {"mean": MovingAverage()}
+    assert storage_recipes(models, change.get("plan", PLAN), other) != storage_recipes(models, PLAN, world)
+
+
+def test_the_name_of_a_forecaster_is_no_part_of_its_recipe(world):
+    recipes = storage_recipes({"a": MovingAverage(), "b": MovingAverage(), "c": MovingAverage(window=3)}, PLAN, world)
+    assert recipes["a"] == recipes["b"] != recipes["c"]
 
 
 def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path):
@@ -232,7 +258,7 @@ def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path
 
 
 def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
-    folder = tmp_path / RECIPES["watched"]
+    folder = tmp_path / storage_recipes({"watched": Watched()}, PLAN, world)["watched"]
     folder.mkdir()
     with filelock.FileLock(folder / ".lock"), pytest.raises(StorageError, match="Another run is writing"):
         run({"watched": Watched()}, world, tmp_path)

@@ -1,4 +1,4 @@
-"""A door onto a small task of its own, so that the door is tested apart from what lies behind it."""
+"""A command line with a small task, so that it is tested apart from the real tasks."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ _PRIMARY = """\
 #   ilp count flock.size=12
 #   ilp count -m flock=small,large
 defaults:
-  - _door
+  - _terminal
   - flock: small
   - shepherd: [ann, bob]
   - _self_
@@ -26,7 +26,7 @@ fail: null
 """
 _FILES = {
     "count.yaml": _PRIMARY,
-    "tally.yaml": "# Tally what was counted.\ndefaults:\n  - _door\n  - _self_\nruled: true\n",
+    "tally.yaml": "# Tally what was counted.\ndefaults:\n  - _terminal\n  - _self_\nruled: true\n",
     "flock/small.yaml": "# A few sheep\n_target_: fractions.Fraction\nnumerator: 3 # Head of sheep\ndenominator: 1\n",
     "flock/large.yaml": "# Many sheep\n_target_: fractions.Fraction\n# Head of sheep,\n# lambs too\nnumerator: 400\n",
     "flock/missing.yaml": "_target_: fractions.Fraction\nnumerator: ???\n",
@@ -44,9 +44,9 @@ import errno, logging, warnings
 from pathlib import Path
 from ilp_models.domain.errors import InputError
 
-def run(*, flock, shepherd, tired, fail, config, folder):
+def run(*, flock, shepherd, tired, fail, folder, command):
     assert Path(folder).is_absolute() and (Path(folder) / "UNFINISHED").exists()
-    assert type(shepherd) is dict and type(config) is dict
+    assert type(shepherd) is dict and command.startswith("ilp count")
     logging.getLogger("ilp_models.count").info("counting")
     warnings.warn("a wolf")
     (folder / "count.txt").write_text(str(flock))
@@ -58,7 +58,8 @@ def run(*, flock, shepherd, tired, fail, config, folder):
         raise OSError(errno.ENOSPC, "No space left on device", str(folder / "count.txt"))
     if fail == "stop":
         raise KeyboardInterrupt
-    return f"{flock} sheep, {len(shepherd)} shepherds, {config['name']}"
+    name = next(part.name.rpartition("-")[2] for part in (folder, *folder.parents) if "-" in part.name)
+    return f"{flock} sheep, {len(shepherd)} shepherds, {name}"
 """
 
 
@@ -70,7 +71,7 @@ def configs(tmp_path, monkeypatch):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (folder / "_door.yaml").write_text((find_configs() / "_door.yaml").read_text())
+    (folder / "_terminal.yaml").write_text((find_configs() / "_terminal.yaml").read_text())
     pipelines = tmp_path / "sheep_pipelines"
     pipelines.mkdir()
     (pipelines / "__init__.py").touch()

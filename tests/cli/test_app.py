@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ilp_models.cli.app import App, find_configs
-from ilp_models.cli.instantiate import narrowed
+from ilp_models.cli.instantiate import drop_unused
 
 pytestmark = pytest.mark.filterwarnings("default:a wolf")
 
@@ -26,7 +26,7 @@ def test_tasks_are_listed_in_plain_words(ilp, words):
     code, out, err = ilp(*words)
     assert (code, err) == (0, "")
     assert re.search(r"^  count  Count sheep, and say how many$", out, re.MULTILINE)
-    assert "_door" not in out
+    assert "_terminal" not in out
 
 
 def test_a_task_is_given_built_parts_plain_settings_and_its_folder(ilp, run_folder):
@@ -34,6 +34,33 @@ def test_a_task_is_given_built_parts_plain_settings_and_its_folder(ilp, run_fold
     assert (code, out, err) == (0, "5 sheep, 2 shepherds, trial\n", "counting\n")
     assert run_folder().name.endswith("-trial")
     assert (run_folder() / "count.txt").read_text() == "5"
+
+
+@pytest.mark.parametrize(
+    ("word", "new"),
+    [
+        ("audit.share=0.1", "audit.land_share"),
+        ("audit.minimum={periods:8}", "audit.min_evidence"),
+        ("model.lightgbm.keep_level=false", "model.lightgbm.match_city_total"),
+        ("++model.mine.offset.reach=2", "model.mine.offset.reach_cells"),
+        ("scoring.level=0.9", "bootstrap.confidence"),
+        ("from=outputs/run", "rerun"),
+        ("grid=searched", "grid=random_search"),
+    ],
+)
+def test_a_renamed_setting_is_refused_with_the_new_name(ilp, word, new):
+    code, out, err = ilp("count", word)
+    assert (code, out) == (2, "")
+    assert "was renamed. Use " + new in err.replace("\n", " ")
+
+
+def test_a_renamed_setting_in_a_file_of_ones_own_is_refused_with_the_file(ilp, tmp_path):
+    own = tmp_path / "mine" / "experiment"
+    own.mkdir(parents=True)
+    (own / "old.yaml").write_text("# @package _global_\n# Mine\naudit:\n  governance: {level: middle}\n")
+    code, _, err = ilp("count", "--config-dir", str(tmp_path / "mine"), "experiment=old")
+    assert code == 2
+    assert f"audit.governance.level in {own / 'old.yaml'} was renamed. Use audit.governance.tier." in err
 
 
 def test_the_log_file_is_closed_after_the_run(ilp):
@@ -160,7 +187,7 @@ def test_an_experiment_may_set_parts_of_other_tasks_and_nothing_that_no_task_has
 def test_settings_of_methods_not_chosen_are_left_out_and_misspelt_ones_stay():
     chosen = {"ewma": {"_target_": "ilp_models.model.means.ewma.EWMA"}}
     given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
-    assert narrowed(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
+    assert drop_unused(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
 
 
 def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
@@ -181,7 +208,7 @@ def test_the_command_of_a_run_keeps_the_folder_of_own_options(ilp, tmp_path, mon
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
     seen = []
-    monkeypatch.setattr("sheep_pipelines.count.run", lambda *, config, **_: seen.append(config["command"]))
+    monkeypatch.setattr("sheep_pipelines.count.run", lambda *, command, **_: seen.append(command))
     assert ilp("count", *flag, "flock=mine", "-m", "name=a,b")[0] == 0
     words = shlex.split(seen[0])
     assert words == ["ilp", "count", "flock=mine", "name=a", "--config-dir=my own"]
@@ -251,4 +278,4 @@ def test_the_first_help_is_quick_and_light():
 
 
 def test_configs_are_found_in_a_checkout():
-    assert (find_configs() / "_door.yaml").is_file()
+    assert (find_configs() / "_terminal.yaml").is_file()

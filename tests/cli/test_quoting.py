@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ilp_models.cli.quoting import as_typed
+from ilp_models.cli.settings import as_typed
 
 
 @pytest.mark.parametrize(

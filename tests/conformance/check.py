@@ -12,8 +12,9 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.errors import InputError, NotFittedError, NotRunError
+from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
+from ilp_models.domain.forecaster import NotFittedError
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers

@@ -28,7 +28,7 @@ def world():
 
 def best_skill(name, one, world, folder):
     """Return the mean skill over the true rate and its upper bound, the larger of the two leads."""
-    outcome = replay({name: one}, {name: name}, PLAN, world, folder, LocalProcesses(jobs=1))
+    outcome = replay({name: one}, PLAN, world, folder, LocalProcesses(jobs=1))
     assert not outcome.not_run
     bounds = []
     for part in outcome.replays:

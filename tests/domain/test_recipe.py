@@ -1,4 +1,5 @@
 import inspect
+import json
 import os
 import re
 import shutil
@@ -9,10 +10,17 @@ from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 import ilp_models.domain.recipe as recipe_module
-from ilp_models.domain.recipe import Recipe, borrowed_code, code_digest, code_only, decision_digest
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.recipe import Recipe, code_digest, code_only, decision_digest, describe, external_code
+from ilp_models.model.means.ewma import EWMA
+from ilp_models.model.means.moving_average import MovingAverage
 
 RECIPE = Recipe({"model": {"window": 52, "name": "mean"}, "grid": {"size": 500}}, "d" * 64, "c" * 64)
 
@@ -25,9 +33,9 @@ def test_the_fingerprint_is_short_and_the_same_for_the_same_recipe():
 
 def test_settings_data_and_code_all_change_the_fingerprint():
     others = [
-        replace(RECIPE, config={"model": {"window": 51, "name": "mean"}, "grid": {"size": 500}}),
-        replace(RECIPE, config={"model": {"window": 52, "name": "mean"}, "grid": {"size": 250}}),
-        replace(RECIPE, config={"model": {"window": "52", "name": "mean"}, "grid": {"size": 500}}),
+        replace(RECIPE, settings={"model": {"window": 51, "name": "mean"}, "grid": {"size": 500}}),
+        replace(RECIPE, settings={"model": {"window": 52, "name": "mean"}, "grid": {"size": 250}}),
+        replace(RECIPE, settings={"model": {"window": "52", "name": "mean"}, "grid": {"size": 500}}),
         replace(RECIPE, data="e" * 64),
         replace(RECIPE, code="b" * 64),
         replace(RECIPE, data="c" * 64, code="d" * 64),
@@ -75,25 +83,53 @@ def test_the_code_digest_follows_the_libraries_that_decide_numbers(library, pack
     assert digest_of(package, monkeypatch) != before
 
 
-def test_borrowed_code_is_told_by_the_version_of_its_distribution(monkeypatch):
-    trees = {"_target_": "sklearn.ensemble.HistGradientBoostingRegressor", "max_iter": 5}
-    settings = {"model": {"_target_": "ilp_models.model.regressions.per_type.PerType", "members": [{"inner": trees}]}}
-    assert borrowed_code(settings) == {"sklearn": f"scikit-learn=={version('scikit-learn')}"}
+def test_external_code_is_known_by_the_version_of_its_distribution(monkeypatch):
+    trees = HistGradientBoostingRegressor(max_iter=5)
+    settings = describe({"model": MovingAverage(), "members": [{"inner": trees}]})
+    assert external_code(settings) == {"sklearn": f"scikit-learn=={version('scikit-learn')}"}
     monkeypatch.setattr(recipe_module, "version", lambda _: "99.0")
-    assert borrowed_code(settings) == {"sklearn": "scikit-learn==99.0"}
-    assert borrowed_code({"_target_": "fractions.Fraction"}) == {"python": python_version()}
-    assert borrowed_code({"model": {"_target_": "ilp_models.model.means.ewma.EWMA"}, "horizon": 1}) == {}
+    assert external_code(settings) == {"sklearn": "scikit-learn==99.0"}
+    assert external_code({"class": "fractions.Fraction"}) == {"python": python_version()}
+    assert external_code(describe({"model": EWMA(), "horizon": 1})) == {}
 
 
-def test_code_of_no_distribution_is_told_by_its_file(tmp_path, monkeypatch):
+def test_code_without_a_distribution_is_known_by_its_file(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "my_own_method.py"
     path.write_text("class Mine:\n    pass\n")
-    settings = {"model": {"_target_": "my_own_method.Mine"}}
-    before = borrowed_code(settings)
+    settings = {"model": {"class": "my_own_method.Mine"}}
+    before = external_code(settings)
     assert before.keys() == {"my_own_method.Mine"}
     path.write_text("class Mine:\n    other = 1\n")
-    assert borrowed_code(settings) != before
+    assert external_code(settings) != before
+
+
+def test_a_class_without_source_is_refused():
+    mine = type("Mine", (MovingAverage,), {"__module__": "__main__"})
+    with pytest.raises(InputError, match=r"__main__\.Mine has no source file.*Put it into a module"):
+        external_code(describe(mine()))
+
+
+def test_objects_are_described_by_class_and_arguments():
+    told = describe({"model": EWMA(half_lives=(8, 16)), "calendar": Calendar(), "when": pd.Timestamp("2021-01-04")})
+    assert told["model"]["class"] == "ilp_models.model.means.ewma.EWMA"
+    assert told["model"]["half_lives"] == [8, 16]
+    assert told["calendar"] == {
+        "class": "ilp_models.domain.calendar.Calendar",
+        "period_unit": "week",
+        "week_start": "monday",
+    }
+    assert told["when"] == "2021-01-04 00:00:00"
+    assert json.loads(json.dumps(describe({"cap": np.inf, "seed": np.int64(3), "shares": np.array([0.5])}))) == {
+        "cap": "inf",
+        "seed": 3,
+        "shares": [0.5],
+    }
+
+
+def test_what_cannot_be_described_is_refused():
+    with pytest.raises(InputError, match="object cannot be described"):
+        describe({"model": object()})
 
 
 PLAIN = '''import os
@@ -183,7 +219,7 @@ def test_every_supported_python_sees_the_same_code(python, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["audit/gate.py", "explain/explain.py", "allocation/budget.py", "pipeline/decision.py"]
+    "name", ["audit/gate.py", "explain/explain.py", "allocation/budget.py", "pipeline/auditing.py"]
 )
 def test_the_decision_digest_follows_the_code_that_explains_audits_allocates_and_decides(name, package, monkeypatch):
     monkeypatch.setattr(recipe_module, "__file__", str(package / "domain" / "recipe.py"))

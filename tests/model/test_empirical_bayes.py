@@ -154,7 +154,7 @@ def test_the_dispersion_of_every_cell_comes_through_a_backtest(tmp_path):
     events = events_of(counts, grid)
     plan, forecaster = RollingOrigin(test_periods=3, horizon=2, refit_every=2), EmpiricalBayes((32,))
     world = BacktestData(events, grid, Calendar())
-    outcome = replay({"eb": forecaster}, {"eb": "eb"}, plan, world, tmp_path, LocalProcesses(jobs=1))
+    outcome = replay({"eb": forecaster}, plan, world, tmp_path, LocalProcesses(jobs=1))
     fold = plan.folds(events, Calendar())[0]
     history = history_of(counts[..., : int((fold.cutoff - events.start).days / 7)], grid)
     fresh = forecaster.fit(history).predict(pd.PeriodIndex(list(fold.periods)))

@@ -7,7 +7,8 @@ from sklearn.metrics import mean_poisson_deviance
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.data.simulated.rates import SimulatedType
 from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.errors import InputError, NotFittedError
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecaster import NotFittedError
 from ilp_models.domain.history import History
 from ilp_models.domain.panel import Panel
 from ilp_models.grid.square import SquareGrid

@@ -133,7 +133,7 @@ def perform(task, folder, *overrides, **instead):
     made.mkdir(parents=True)
     logging.captureWarnings(capture=True)
     try:
-        told = importlib.import_module(f"ilp_models.pipeline.{task}").run(**parts, config=config, folder=made)
+        told = importlib.import_module(f"ilp_models.pipeline.{task}").run(**parts, folder=made)
     finally:
         logging.captureWarnings(capture=False)
     return Done(told, parts, config, made)

@@ -8,7 +8,7 @@ import shapely
 
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.table import CellTable
-from ilp_models.pipeline.allocation_inputs import grid_of, require_audited_terms, territory_of, value_per_unit
+from ilp_models.pipeline.plan import grid_of, require_audited_terms, territory_of, value_per_unit
 from tests.allocation.allocation_inputs import town
 from tests.builders import square_grid
 

@@ -15,8 +15,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet
 from ilp_models.export.writers import Export
 from ilp_models.pipeline import publishing as publish
-from ilp_models.pipeline.approved import load_approved
-from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.run_folder import RunFolder, load_approved
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
 

@@ -14,8 +14,8 @@ from ilp_models.audit.gate import decide
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.terms import ReplayTerms
-from ilp_models.pipeline.archive_lookup import residents_of
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
+from ilp_models.pipeline.run_folder import archived_residents
 from tests.audit import cases
 
 
@@ -41,11 +41,11 @@ def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_bes
     np.testing.assert_array_equal(again.residents[0].total, known.residents[0].total)
     report = cases.audit(cases.group_table()).run(known)
     decision = decide(report, cases.forecast(), datetime(2026, 1, 5, tzinfo=UTC))
-    assert residents_of(again, decision, known.grid.cells) is again.residents
+    assert archived_residents(again, decision, known.grid.cells) is again.residents
     grown = known.grid.cells.delete(0).append(pd.Index(["another"]))
-    assert residents_of(again, decision, grown) is again.residents_ahead
+    assert archived_residents(again, decision, grown) is again.residents_ahead
     with pytest.raises(WithheldError, match="not beside it"):
-        residents_of(again, decision, known.grid.cells[1:])
+        archived_residents(again, decision, known.grid.cells[1:])
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_seasons_are_skills_of_their_periods_alone(done, table):
     scores = pd.read_csv(done.folder / "scores.csv")
     assert list(dict.fromkeys(seasons["season"])) == ["January to March", "April to June"]
     spring = pd.to_datetime(scores["period"]).dt.month >= 4
-    ours = ScoreTable(scores[spring], done.parts["scoring"].resampling).skill("ewma").reset_index(drop=True)
+    ours = ScoreTable(scores[spring], done.parts["scoring"].bootstrap).skill("ewma").reset_index(drop=True)
     theirs = seasons[seasons["season"] == "April to June"].drop(columns="season").reset_index(drop=True)
     pd.testing.assert_frame_equal(theirs, ours, check_dtype=False)
 
@@ -196,7 +196,7 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
             r"differ in their crime types: 1 and 2, 1 of them in both; first burglary of ewma",
         ),
         ("data.seed=2", r"differ in their (counts of [\d,]+ units: first \d+ and \d+ at assault / E|cells)"),
-        ("backtest.end=2021-03-01", r"was not replayed over the same periods: it lacks \d+ of 8 cutoffs, first 2021-"),
+        ("backtest.end=2021-03-01", r"was not backtested on the same periods. It lacks \d+ of 8 cutoffs, first 2021-"),
         ("calendar.week_start=sunday", r"lacks 8 of 8 cutoffs, first 2021-"),
         ("backtest.horizon=2", r"forecast leads \[1, 2\] and ewma \[1\]; replay both with one backtest.horizon"),
     ],
@@ -231,7 +231,10 @@ def test_forecasts_that_knew_more_are_refused_and_a_delay_is_told(place, tmp_pat
     late = ("data.reporting_delay_days=7", "backtest.end=2021-03-28", "model=[ewma]")
     perform("backtest", tmp_path, *REPLAY, *late[1:])
     (recipe,) = (path for path in (tmp_path / "forecasts").iterdir() if path.is_dir())
-    told = r"ewma in \S+ did not know the last 0 period\(s\) .* own forecasters not the last 1: one of them knew more"
+    told = (
+        r"ewma in \S+ did not know the last 0 period\(s\) .* "
+        r"forecasters of this run did not know the last 1\. One of them knew more"
+    )
     with pytest.raises(InputError, match=told):
         perform("compare", place, *REPLAY, *late, f"runs=[{recipe}]")
     alone = perform("compare", tmp_path, *REPLAY, *late, "backtest.horizon=2")
@@ -244,11 +247,11 @@ def test_of_a_folder_of_results_those_with_the_same_cutoffs_take_part_and_the_ot
     perform("backtest", tmp_path, *REPLAY, *means)
     perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.end=2021-03-01")
     partial = perform("backtest", tmp_path, *REPLAY, *means, "model.moving_average.window=20")
-    recipe = partial.run.children[0].recorded_tags["recipe"]
+    recipe = partial.run.children[0].recorded_tags["stored_as"]
     next((tmp_path / "forecasts" / recipe).rglob("*.parquet")).unlink()
     done = perform("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}")
     assert list(pd.read_csv(done.folder / "cost.csv")["forecaster"]) == ["ewma", "moving_average"]
-    assert "Left out of runs for want of cutoffs: 2 stored forecaster(s)." in done.told
+    assert "2 stored forecaster(s) excluded: cutoffs missing." in done.told
     page = (done.folder / "comparison.html").read_text()
     for line in (rf"moving_average in \S*{recipe} lacks 1 of 8 cutoffs\.", r"ewma in \S* lacks \d of 8 cutoffs\."):
         assert re.search(line, done.told)
@@ -257,5 +260,5 @@ def test_of_a_folder_of_results_those_with_the_same_cutoffs_take_part_and_the_ot
 
 @pytest.mark.parametrize("runs", ["runs={}", "runs=[{}]"])
 def test_a_folder_without_stored_forecasts_is_named_before_the_records_are_read(tmp_path, runs):
-    with pytest.raises(InputError, match=rf"runs: {tmp_path} holds no stored forecasts; name a folder of results"):
+    with pytest.raises(InputError, match=rf"runs: {tmp_path} has no stored forecasts. Name a folder of results"):
         perform("compare", tmp_path / "out", *REPLAY, "model=[ewma]", runs.format(tmp_path), data=None)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from ilp_models.pipeline.comparison_statistics import calibrations
+from ilp_models.pipeline.comparison import calibrations
 from ilp_models.scoring.consistency import consistency
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of

@@ -20,7 +20,7 @@ from tests.export.decisions import decision_on, provenance_of
 
 
 def words_for(folder):
-    words = {"source": str(folder), "formats": ["csv"], "trusted": None, "config": {}, "folder": folder / "out"}
+    words = {"source": str(folder), "formats": ["csv"], "trusted_keys": None, "folder": folder / "out"}
     return words | {"register": str(folder / "register.jsonl")}
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.pipeline.backtesting import compare
+from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import perform, settle
 
@@ -44,19 +44,24 @@ def test_without_a_layer_the_reason_is_told(tmp_path):
 
 
 def studied(folder, *overrides):
-    config, parts = settle("backtest", f"output={folder}", *REPLAY, *overrides)
-    return open_study(*(parts[name] for name in ("data", "calendar", "grid")), config, folder, parts["layers"]), parts
+    parts = settle("backtest", f"output={folder}", *REPLAY, *overrides)[1]
+    study = open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"], layers=parts["layers"])
+    return study, parts
+
+
+def recipe_of(folder, *overrides):
+    study, parts = studied(folder, *overrides)
+    return study.recipe(parts["model"]["risk_terrain"])
 
 
 def test_a_changed_layer_makes_another_recipe(bars, tmp_path):
     copy = shutil.copy(bars, tmp_path / "moved.gpkg")
     prints = [
-        studied(tmp_path, *words)[0].recipes(["risk_terrain"])["risk_terrain"]
-        for words in ([], [f"++layers.bars.path={bars}"], [f"++layers.bars.path={copy}"])
+        recipe_of(tmp_path, *words) for words in ([], [f"++layers.bars.path={bars}"], [f"++layers.bars.path={copy}"])
     ]
     frame = gpd.read_file(copy)
     frame.translate(10).to_file(copy, layer="bars")
-    prints.append(studied(tmp_path, f"++layers.bars.path={copy}")[0].recipes(["risk_terrain"])["risk_terrain"])
+    prints.append(recipe_of(tmp_path, f"++layers.bars.path={copy}"))
     assert prints[1] == prints[2]  # the same places under another name of the file
     assert len(set(prints)) == 3
 
@@ -65,7 +70,9 @@ def test_a_replay_before_a_layer_was_known_is_not_run(bars, tmp_path):
     def outcome(known_from):
         words = (f"++layers.bars.path={bars}", f"++layers.bars.known_from={known_from}")
         study, parts = studied(tmp_path, *words)
-        return compare(study, parts["model"], parts["backtest"], parts["scoring"], parts["compute"])
+        cut = {"calendar": study.calendar, "layers": study.layers, "store": parts["store"]}
+        options = {"scoring": parts["scoring"], "compute": parts["compute"], **vars(parts["backtest"])}
+        return run_backtest(parts["model"], study.events, study.grid, **cut, **options)
 
     late = outcome(studied(tmp_path)[0].cutoff.date())
     assert late.not_run.keys() == {"risk_terrain"}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import WithheldError
-from ilp_models.pipeline.archive_tables import cell_tables
+from ilp_models.pipeline.audit_archive import cell_tables
 from ilp_models.pipeline.monitoring_replay import audited_grid
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import settle
@@ -27,9 +27,9 @@ class Decision:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    config, parts = settle("forecast", "grid.size=200")
-    return open_study(parts["data"], parts["calendar"], parts["grid"], config, tmp_path_factory.mktemp("study"))
+def study():
+    parts = settle("forecast", "grid.size=200")[1]
+    return open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"])
 
 
 @pytest.fixture

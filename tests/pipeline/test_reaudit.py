@@ -39,14 +39,14 @@ def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
 )
 def test_a_setting_that_would_not_be_followed_is_refused(given):
     with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot stand beside from="):
-        refuse_other_settings(f"ilp audit from=run {given} report.title=Again name=again --config-dir=mine")
+        refuse_other_settings(f"ilp audit rerun=run {given} report.title=Again name=again --config-dir=mine")
     refuse_other_settings("ilp audit 'from=a run' 'report.title=Made again' output=out tracking=none")
 
 
 def test_an_audit_made_again_looks_at_its_command(tmp_path):
-    config, parts = settle("audit", f"output={tmp_path}", "from=run", "audit.share=0.1")
+    config, parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.share=0.1")
     with pytest.raises(InputError, match=r"audit\.share=0\.1 cannot stand beside from="):
-        run(**parts, config={**config, "command": "ilp audit from=run audit.share=0.1"}, folder=tmp_path)
+        run(**parts, config={**config, "command": "ilp audit rerun=run audit.share=0.1"}, folder=tmp_path)
 
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):

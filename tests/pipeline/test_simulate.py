@@ -14,7 +14,7 @@ CITY = SimulatedCity(seed=3, size_km=3, districts=2, weeks=20, population=1000)
 
 def test_the_files_hold_the_city(tmp_path):
     folder = tmp_path / "new" / "city"
-    told = run(data=CITY, folder=folder, config={"data": {"seed": 3}})
+    told = run(data=CITY, folder=folder)
     events = CITY.read()
     table = pd.read_parquet(folder / "events.parquet")
     again = Events(table, events.crs, events.time_zone, events.start, events.end)
@@ -25,11 +25,12 @@ def test_the_files_hold_the_city(tmp_path):
     assert list(truth.columns) == ["area", "crime_type", "occurred", "recorded", "rate"]
     assert truth["recorded"].sum() == len(events)
     assert f"{truth['occurred'].sum():,} incidents, {len(events):,} of them recorded" in told
-    assert json.loads((folder / "settings.json").read_text()) == {"data": {"seed": 3}}
+    settings = json.loads((folder / "settings.json").read_text())
+    assert (settings["seed"], settings["size_km"]) == (3, 3)
 
 
 def test_the_readme_names_every_file(tmp_path):
-    run(data=CITY, folder=tmp_path, config={})
+    run(data=CITY, folder=tmp_path)
     words = (tmp_path / "README.txt").read_text()
     for path in tmp_path.iterdir():
         assert path.name == "README.txt" or path.name in words
@@ -38,7 +39,7 @@ def test_the_readme_names_every_file(tmp_path):
 
 def test_other_data_are_refused(tmp_path):
     with pytest.raises(InputError, match="data=simulated"):
-        run(data=object(), folder=tmp_path, config={})
+        run(data=object(), folder=tmp_path)
 
 
 def test_the_door_opens_onto_it(tmp_path, monkeypatch, capfd):

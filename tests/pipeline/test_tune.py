@@ -141,9 +141,9 @@ def test_both_commands_for_the_test_compose_to_the_best_settings(done):
 
 def test_the_command_keeps_the_words_on_records_and_cells(shelf, tmp_path):
     words = (*TUNE, f"tuning.trials={FAR}", "name=x")
-    config, parts = settle("tune", f"output={shelf}", *words)
+    parts = settle("tune", f"output={shelf}", *words)[1]
     command = shlex.join(["ilp", "tune", *words, "grid.size=500", "experiment=mine", "model.moving_average.window=52"])
-    told = run(**parts, config={**config, "command": command}, folder=tmp_path)
+    told = run(**parts, command=command, folder=tmp_path)
     (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
     kept = ["scoring.baseline=moving_average", "grid.size=500", "experiment=mine"]
     assert shlex.split(line)[2:-1] == ["model=[moving_average]", *kept]
@@ -155,11 +155,11 @@ def test_the_command_finds_options_of_ones_own(shelf, tmp_path, monkeypatch):
     (own / "mine.yaml").write_text("# Mine\ndefaults: [squares, _self_]\nsize: 640\n")
     monkeypatch.chdir(tmp_path)
     words = (*TUNE, f"tuning.trials={FAR}", "name=x")
-    config, parts = settle("tune", f"output={shelf}", *words)
+    parts = settle("tune", f"output={shelf}", *words)[1]
     command = shlex.join(["ilp", "tune", *words, "grid=mine", "--config-dir=tuning"])
     made = tmp_path / "made"
     made.mkdir()
-    told = run(**parts, config={**config, "command": command}, folder=made)
+    told = run(**parts, command=command, folder=made)
     (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
     assert composed(shlex.split(line))["grid"]["size"] == 640
 
@@ -182,7 +182,7 @@ def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("tuning.periods=200", "tuning.periods=200 leaves nothing to learn from: 110 week"),
+        ("tuning.periods=200", "tuning.periods=200 leaves no period to learn from: only 110 week"),
         ("++tuning.space={windw:{low:1,high:2}}", "Did you mean window?"),
         ("++tuning.space={windw:{low:1}}", "Did you mean window?"),
         ("++tuning.space={window:{low:99}}", "tuning.space.window: low=99 must be a number below high=60"),

@@ -12,8 +12,7 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.geoparquet import read_forecast
 from ilp_models.pipeline import publishing as publish
-from ilp_models.pipeline.forecasting import next_forecast
-from ilp_models.pipeline.study import open_study
+from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
 
@@ -173,9 +172,9 @@ def test_reasons_are_given_for_the_highest_cells(withheld):
     assert table["words"].str.len().min() > 10
 
 
-def test_the_bundle_gives_the_forecast_back(withheld, tmp_path):
-    study = open_study(*(withheld.parts[name] for name in ("data", "calendar", "grid")), withheld.config, tmp_path)
-    ahead = next_forecast(study, withheld.parts["model"], "lightgbm", 1)
+def test_the_bundle_gives_the_forecast_back(withheld):
+    parts = withheld.parts
+    ahead = make_forecast(parts["model"]["lightgbm"], parts["data"].read(), parts["grid"], calendar=parts["calendar"])
     design = ahead.forecaster.design(ahead.periods)
     trees = Booster(model_file=str(withheld.folder / "model" / "lead-1.txt"))
     facts = json.loads((withheld.folder / "model" / "bundle.json").read_text())
@@ -191,7 +190,7 @@ def test_the_intake_is_on_file(withheld):
     events = withheld.parts["data"].read()
     assert intake["rows_kept"] == len(events)
     assert intake["crime_types"] == events.table["crime_type"].value_counts().to_dict()
-    assert f"{len(events):,} of {len(events):,} records kept" in withheld.told
+    assert f"{len(events):,} of {len(events):,} records used" in withheld.told
 
 
 def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):

@@ -20,7 +20,8 @@ def client_of(tracker):
 
 def runs_of(tracker):
     client = client_of(tracker)
-    found = client.search_runs([client.get_experiment_by_name("ilp").experiment_id])
+    names = (one for one in client.search_experiments() if one.name.startswith("ilp-"))
+    found = client.search_runs([one.experiment_id for one in names])
     return {run.info.run_name: run for run in found}
 
 
@@ -53,9 +54,39 @@ def test_a_run_keeps_settings_scores_words_and_files(tracker, tmp_path):
     assert ewma.data.tags["mlflow.parentRunId"] == weekly.info.run_id
     assert ewma.data.tags["decision"] == "withheld"
     client = client_of(tracker)
-    assert {item.path for item in client.list_artifacts(weekly.info.run_id)} == {"config.json", "figures", "map.png"}
-    stored = client.download_artifacts(weekly.info.run_id, "config.json", str(tmp_path))
+    assert {item.path for item in client.list_artifacts(weekly.info.run_id)} == {"settings.json", "figures", "map.png"}
+    stored = client.download_artifacts(weekly.info.run_id, "settings.json", str(tmp_path))
     assert json.loads(Path(stored).read_text()) == config
+
+
+def test_dataset_history_and_model_are_recorded_as_the_store_shows_them(tracker, tmp_path):
+    bundle = tmp_path / "model"
+    bundle.mkdir()
+    (bundle / "bundle.json").write_text("{}")
+    with tracker.run("weekly", {"git_commit": "abc"}, {}) as run:
+        run.dataset("Toronto", "d" * 64, "crimes.csv", {"events": 10})
+        run.history({"by_period/deviance": [1.0, math.nan, 0.5]})
+        run.model("lightgbm", bundle, {"num_leaves": 15, "offset": {"half_life": 80}})
+    client, kept = client_of(tracker), runs_of(tracker)["weekly"]
+    (used,) = kept.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("Toronto", "d" * 36)
+    assert json.loads(used.dataset.source) == {"source": "crimes.csv", "sha256": "d" * 64}
+    steps = client.get_metric_history(kept.info.run_id, "by_period/deviance")
+    assert [(one.step, one.value) for one in steps] == [(0, 1.0), (2, 0.5)]
+    assert kept.data.tags["mlflow.source.git.commit"] == "abc"
+    (output,) = kept.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert (model.name, model.status) == ("lightgbm", "READY")
+    assert model.params == {"num_leaves": "15", "offset.half_life": "80"}
+    names = {item.path for item in client.list_logged_model_artifacts(output.model_id)}
+    assert names == {"MLmodel", "bundle.json"}
+
+
+def test_each_task_has_an_experiment(tracker):
+    for task in ("weekly", "backtest", "weekly"):
+        with tracker.run(task, {}, {}):
+            pass
+    assert {one.name for one in client_of(tracker).search_experiments()} == {"Default", "ilp-weekly", "ilp-backtest"}
 
 
 def test_more_than_one_batch_is_recorded_whole(tracker):

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from fairlearn.metrics import MetricFrame
+from fairlearn.metrics import MetricFrame as MetricFrame
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.errors import InputError

@@ -1,0 +1,164 @@
+"""Write the files of an allocation: effort, groups, caps, briefings and `allocation.json`, recorded in the register."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ilp_models.audit.register.register import Register, RegisterEntry
+from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.export.allocated import allocation_table, marked, write_allocation
+from ilp_models.export.delimited import write_rows
+from ilp_models.export.marking import Marking, mark
+from ilp_models.export.writers import FAILURES
+from ilp_models.pipeline.allocation_result import AllocationResult
+from ilp_models.pipeline.briefings import AUDIENCES, write_briefings
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.outputs import plain_rows, write_json
+from ilp_models.pipeline.registration import user
+from ilp_models.pipeline.terminal_text import ground_lines
+from ilp_models.report.plots import plot_frontier, save_figure
+
+
+def check_audience(audience: str) -> None:
+    """Raise InputError unless an audience is known."""
+    if audience not in (*AUDIENCES, "all"):
+        msg = f"audience={audience} is unknown. Use one of {', '.join(AUDIENCES)}, all."
+        raise InputError(msg)
+
+
+def write_allocation_files(
+    result: AllocationResult, audience: str, register: str, trusted_keys: str | None, folder: Path
+) -> list[Path]:
+    """Write every file of an allocation and return them.
+
+    All files are complete before the register gets its line, and none is in the folder before that.
+    """
+    check_audience(audience)
+    marking = marking_of(result)
+    with _staging_folder(folder) as staging:
+        files = _write_to(Path(staging), result, marking, audience)
+        entry = register_entry(result, files, staging)
+        Register(Path(register)).append(entry, result.run.recheck(result.decision, trusted_keys))
+        targets = [folder / path.relative_to(staging) for path in files]
+        for path, target in zip(files, targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    return targets
+
+
+def _staging_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=".allocation-", dir=folder, ignore_cleanup_errors=True)
+    except OSError as error:
+        msg = f"The allocation cannot be written to {folder} ({error.strerror}). Choose another folder."
+        raise StorageError(msg) from error
+
+
+def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience: str) -> list[Path]:
+    try:
+        table = allocation_table(result.allocation, result.run.places, marking)
+        files = write_allocation(table, marking, folder)
+        if not result.frontier.empty:
+            files += write_rows(result.frontier, marking.facts, folder / "frontier.csv")
+            figure = plot_frontier(result.frontier, result.choice.cap)
+            files.append(save_figure(figure, folder / "frontier.png", "Exposure caps"))
+            files += write_rows(result.groups, marking.facts, folder / "groups.csv")
+        files += write_briefings(result, marking, AUDIENCES if audience == "all" else (audience,), folder)
+        files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))
+    except FAILURES as error:
+        msg = f"The allocation was not written ({error}). Free space there, or choose another folder: output=..."
+        raise StorageError(msg) from error
+    return files
+
+
+def marking_of(result: AllocationResult) -> Marking:
+    """Return the marking of an allocation's files, after checking the decision once more."""
+    marking = mark(result.run.forecast, result.run.provenance, result.decision, "allocation", now())
+    choice = result.choice
+    more = {
+        "chosen_by": choice.chosen_by,
+        "chosen_why": choice.reason,
+        "exposure_cap": "none" if np.isinf(choice.cap) else f"{choice.cap:g}",
+        "seed": result.settings["allocation"].get("seed", "none"),
+    }
+    return marked(marking, result.allocation, more)
+
+
+def allocation_content(result: AllocationResult, marking: Marking, files: list[Path]) -> dict[str, Any]:
+    """Return the content of `allocation.json`."""
+    allocation, choice = result.allocation, result.choice
+    whole = float(result.expected.sum())
+    return {
+        "decision": result.decision.seal,
+        "grounds": ground_lines(result.decision),
+        "forecast": result.decision.forecast,
+        "settings": dict(result.settings),
+        "allocator": allocation.allocator,
+        "objective": allocation.objective,
+        "budget": {"amount": allocation.budget, "unit": allocation.unit},
+        "periods": [str(period) for period in allocation.periods],
+        "spent": allocation.spent.tolist(),
+        "gap": result.gap.tolist(),
+        "expected_events_covered": result.covered_events,
+        "coverage": result.covered_events / whole if whole else None,
+        "chosen": {
+            "who": choice.chosen_by,
+            "why": choice.reason,
+            "exposure_cap": None if np.isinf(choice.cap) else choice.cap,
+        },
+        "overrides": [vars(one) for one in allocation.overrides],
+        "groups": plain_rows(result.groups),
+        "frontier": plain_rows(result.frontier),
+        "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "facts": dict(marking.facts),
+    }
+
+
+def register_entry(result: AllocationResult, files: list[Path], staging: str) -> RegisterEntry:
+    """Return the line of the register on an allocation."""
+    with_effort = result.allocation.effort.values.sum(axis=1) > 0
+    content = {
+        "forecast": result.decision.forecast,
+        "allocator": result.allocation.allocator,
+        "objective": result.allocation.objective,
+        "budget": f"{result.allocation.budget:g} {result.allocation.unit}",
+        "periods": [str(period) for period in result.allocation.periods],
+        "cells": int(with_effort.sum()),
+        "areas": sorted(set(result.areas[with_effort])),
+        "chosen_by": result.choice.chosen_by,
+        "chosen_why": result.choice.reason,
+        "overrides": [vars(one) for one in result.allocation.overrides],
+        "files": [file.relative_to(staging).as_posix() for file in files],
+    }
+    return RegisterEntry("allocated", user(), result.decision.seal, now(), content)
+
+
+def summary_lines(result: AllocationResult) -> list[str]:
+    """Return the summary of an allocation for the terminal."""
+    allocation, whole, covered = result.allocation, float(result.expected.sum()), result.covered_events
+    with_effort = allocation.effort.values > 0
+    lines = [
+        f"Allocated by {allocation.allocator}, {allocation.objective}, on decision {result.decision.short}:",
+        f"  {allocation.spent.max():g} of {allocation.budget:g} {allocation.unit} in a period, "
+        f"{int(with_effort.any(axis=1).sum())} of {len(with_effort)} cells, "
+        f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",
+        f"  chosen by {result.choice.chosen_by}: {result.choice.reason}",
+        *([f"  up to {result.gap.max():.2%} below the best allocation"] if result.gap.max() > 5e-5 else []),
+    ]
+    for row in result.groups.to_dict("records"):
+        lines.append(
+            f"  {row['dimension']}/{row['group']}: exposure ratio {row['exposure_ratio']:.2f}, need-adjusted ratio "
+            f"{row['need_adjusted_ratio']:.2f}, coverage {row['coverage']:.1%}"
+        )
+    for row in result.frontier.drop_duplicates("cap").to_dict("records"):
+        cap = "no cap" if np.isinf(row["cap"]) else f"cap {row['cap']:g}"
+        compared = f"{row['of_uncapped']:.1%} of what is covered without a cap"
+        lines.append(f"  {cap}: {row['note'] or compared}")
+    lines += [f"  {ground}" for ground in ground_lines(result.decision)]
+    if result.groups.empty:
+        lines.append("  No group was audited: exposure and coverage of groups are unknown, and no cap was evaluated.")
+    return lines

@@ -1,0 +1,308 @@
+"""Audit a forecast under the allocation rule that will be applied, and decide whether it may be acted on."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.allocation.top_areas import TopAreas
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.defaults import changed_settings
+from ilp_models.audit.feedback.feedback import PatrolRule
+from ilp_models.audit.feedback.simulation import simulate_feedback
+from ilp_models.audit.flagging import HARM
+from ilp_models.audit.gate import decide as make_decision
+from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
+from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import IlpError, InputError
+from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.governance import Governance
+from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.recipe import decision_digest, describe
+from ilp_models.explain.explain import Explain
+from ilp_models.export.table import CellTable
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.pipeline.audit_report import ReportContext, gather_record
+from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
+from ilp_models.pipeline.study import Study
+from ilp_models.report.audit.audit_record import AuditPage
+from ilp_models.report.audit.page import write_audit_report
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditResult:
+    """What an audit found on one forecast.
+
+    Attributes
+    ----------
+    report : AuditReport
+        The findings.
+    audit_input : AuditInput
+        Everything that was looked at, so that the audit can be repeated.
+    settings : Audit
+        Checks and limits.
+    forecast : NextForecast
+        The forecast that a decision will be made on.
+    made_at : datetime
+        When the audit was made; a decision is valid from then on.
+    """
+
+    report: AuditReport
+    audit_input: AuditInput
+    settings: Audit
+    forecast: NextForecast
+    made_at: datetime
+    explain: Explain
+    city: str = ""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the findings as a table, one row each."""
+        return pd.DataFrame([finding.to_dict() for finding in self.report.findings]).drop(columns="limit")
+
+    def metric_frame(self, crime_type: str, dimension: str | None = None) -> MetricFrame:
+        """Return exposure, coverage and error of each group of residents as a fairlearn MetricFrame.
+
+        Parameters
+        ----------
+        crime_type : str
+            One of the crime types of the forecast.
+        dimension : str, optional
+            Such as ``income``; by default the first of the group table.
+
+        Returns
+        -------
+        MetricFrame
+            With ``.by_group``, ``.difference()`` and ``.ratio()``.
+
+        Raises
+        ------
+        InputError
+            If there is no group table, or it lacks the dimension.
+        """
+        context = self.settings.context(self.audit_input)
+        first = context.residents[0].dimension if context.residents else ""
+        return metric_frame(context, dimension or first, crime_type)
+
+    def reasons(self) -> pd.DataFrame | None:
+        """Return the strongest reasons of the highest cells, or None without an explanation."""
+        explanation = self.audit_input.explanation
+        return None if explanation is None else self.explain.top_reasons(explanation, self.forecast.grid.area_m2)
+
+    def with_governance(self, governance: Governance) -> "AuditResult":
+        """Return the audit with another statement of who answers for the forecast."""
+        settings = replace(self.settings, governance=governance)
+        return replace(self, settings=settings, report=settings.run(self.audit_input, self.made_at))
+
+    def to_html(self, path: str | Path, *, page: AuditPage | None = None) -> Path:
+        """Write the audit report as one HTML page, its figures in a folder beside it, and return its path."""
+        path = Path(path)
+        page = replace(page or AuditPage(), file_name=path.name)
+        context = ReportContext(city=self.city, intake=self.forecast.study.events.intake, code=self.forecast.study.code)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_audit_report(page, gather_record(self.audit_input, decide(self), self.settings, context), path.parent)
+        return path
+
+    def __repr__(self) -> str:
+        """Return the number of findings by state and the findings that do not pass."""
+        states = pd.Series([finding.state.value for finding in self.report.findings]).value_counts()
+        tally = ", ".join(f"{count} {state}" for state, count in states.items())
+        return f"Audit of {self.report.forecaster}: {len(self.report.findings)} findings ({tally})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.to_frame().to_html(index=False)}"
+
+
+def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer knows
+    backtest: Backtest,
+    forecast: NextForecast,
+    explanation: Explanation | None = None,
+    *,
+    rule: TopAreas | None = None,
+    baseline: str | None = None,
+    residents: str | Path | pd.DataFrame | GroupTable | None = None,
+    governance: Governance | Mapping[str, Any] | None = None,
+    audit: Audit | None = None,
+    explain: Explain | None = None,
+) -> AuditResult:
+    """Audit a forecast: skill, calibration, explanation, and what acting on it means for groups of residents.
+
+    Parameters
+    ----------
+    backtest : Backtest
+        Past forecasts of the same forecaster and of the baseline.
+    forecast : NextForecast
+        The forecast to decide on, made from the same events with the same settings.
+    explanation : Explanation, optional
+        Without one the explanation checks have too little evidence, and the gate withholds.
+    rule : TopAreas, optional
+        The allocation rule that will be applied; its share replaces ``audit.land_share``.
+    baseline : str, optional
+        The forecaster to beat; it replaces ``audit.baseline``.
+    residents : str, Path or GroupTable, optional
+        Residents by area and group; it replaces ``audit.groups``.
+    governance : Governance or mapping, optional
+        Who answers for the forecast; it replaces ``audit.governance``.
+    audit : Audit, optional
+        All other settings.
+    explain : Explain, optional
+        The settings that the explanation was made with, for the record.
+
+    Returns
+    -------
+    AuditResult
+        The findings, and what they rest on.
+
+    Raises
+    ------
+    InputError
+        If the forecast does not belong to the backtest, or a setting is unknown.
+    """
+    settings = _settings(audit or Audit(), rule, baseline, residents, governance)
+    name, explain = _name_in(backtest, forecast), explain or Explain()
+    forecast = forecast if forecast.name == name else forecast.renamed(name)
+    subject = AuditInput(
+        backtest.replay_of(name),
+        backtest.replay_of(settings.baseline),
+        backtest.grid,
+        explanation,
+        data=backtest.events.digest(),
+        trained=(backtest.events.start, forecast.study.cutoff),
+        reporting_rates=settings.reporting_rates.to_cells(backtest.grid),
+        # the digest of a forecast says nothing of where its cells lie
+        places=CellTable.from_grid(forecast.grid).digest(),
+        settings_changed=tuple(_weakening_changes(backtest, settings, explain)),
+        decision_code=decision_digest(),
+    )
+    subject = settings.with_residents(subject)
+    if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
+        subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
+    subject = _with_feedback(subject, forecast, settings)
+    moment = now()
+    report = settings.run(subject, moment)
+    return AuditResult(report, subject, settings, forecast, moment, explain, backtest.study.city)
+
+
+def decide(
+    audit: AuditResult,
+    *,
+    governance: Governance | Mapping[str, Any] | None = None,
+    valid_days: float | None = None,
+) -> Decision:
+    """Decide whether a forecast may be used for resource allocation.
+
+    It is admitted if every required check passed for every crime type and group; everything else withholds it.
+
+    Parameters
+    ----------
+    audit : AuditResult
+        The audit of the forecast.
+    governance : Governance or mapping, optional
+        Who answers for the forecast; it replaces what the audit was given.
+    valid_days : float, optional
+        Days until the decision expires; by default ``audit.settings.valid_days``.
+
+    Returns
+    -------
+    Decision
+        Admitted or withheld, with the reasons.
+    """
+    if governance is not None:
+        audit = audit.with_governance(_governance(governance))
+    days = audit.settings.valid_days if valid_days is None else valid_days
+    return make_decision(audit.report, audit.forecast.forecast, audit.made_at, days)
+
+
+def explanation_or_none(forecast: NextForecast, explain: Explain) -> Explanation | None:
+    """Return the explanation of a forecast, or None with a warning where its forecaster cannot be explained."""
+    try:
+        return explain_forecast(forecast, explain=explain)
+    except InputError as error:
+        _LOG.warning("No explanation: %s", error)
+        return None
+
+
+def check_reporting_rates(audit: Audit, study: Study) -> None:
+    """Raise InputError where the table of reporting rates has a gap, before hours of backtest."""
+    if audit.reporting_rates.path is not None:
+        audit.reporting_rates.to_cells(study.grid_at(study.cutoff))
+
+
+def _settings(
+    audit: Audit,
+    rule: TopAreas | None,
+    baseline: str | None,
+    residents: str | Path | pd.DataFrame | GroupTable | None,
+    governance: Governance | Mapping[str, Any] | None,
+) -> Audit:
+    changed: dict[str, Any] = {}
+    if rule is not None:
+        if not isinstance(rule, TopAreas) or rule.exploration or rule.budget.amount is not None:
+            msg = f"Only the rule TopAreas(share=...) can be audited at present, not {rule!r}."
+            raise InputError(msg)
+        changed["share"] = rule.budget.budget_share
+    if baseline is not None:
+        changed["baseline"] = baseline
+    if residents is not None:
+        changed["groups"] = residents if hasattr(residents, "to_cells") else GroupTable(str(residents))
+    if governance is not None:
+        changed["governance"] = _governance(governance)
+    return replace(audit, **changed)
+
+
+def _governance(given: Governance | Mapping[str, Any]) -> Governance:
+    return given if isinstance(given, Governance) else Governance(**given)
+
+
+def _name_in(backtest: Backtest, forecast: NextForecast) -> str:
+    """Return the name of the forecast's forecaster in the backtest, found by its recipe."""
+    names = [name for name, recipe in backtest.recipes.items() if recipe == forecast.forecast.recipe]
+    if forecast.name in names:
+        return forecast.name
+    if names:
+        return names[0]
+    same = {name for name, model in backtest.models.items() if describe(model) == describe(forecast.forecaster)}
+    if same:
+        why = "was made from other events, or with another grid, calendar or layers. Pass events=backtest.events"
+    else:
+        why = f"is by a forecaster that was not backtested ({', '.join(backtest.recipes)} were). Add it to the models"
+    msg = f"The forecast by {forecast.name} {why}."
+    raise InputError(msg)
+
+
+def _weakening_changes(backtest: Backtest, settings: Audit, explain: Explain) -> list[str]:
+    """Return changes that make checks easier to pass: a weak baseline, an explanation that was hardly tested."""
+    given = describe(backtest.models[settings.baseline]) if settings.baseline in backtest.models else {}
+    default = describe(MovingAverage())
+    return [
+        *changed_settings({**default, **given}, default, f"model.{settings.baseline}"),
+        *changed_settings(asdict(explain), asdict(Explain()), "explain"),
+    ]
+
+
+def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit) -> AuditInput:
+    """Return the input with a simulation of records that follow the forecaster's own maps, or why there is none."""
+    people = None
+    if subject.residents:
+        place = subject.grid.cells.get_indexer(forecast.grid.cells)
+        people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
+    try:
+        types = subject.replay.crime_types
+        harm = harm_weights(settings.harm, types, "audit.harm") if settings.unit == HARM else None
+        patrols = PatrolRule(settings.share, settings.unit, people, settings.share_of, harm)
+        outcome = simulate_feedback(forecast.forecaster, forecast.forecaster.history_, patrols, settings.feedback)
+    except IlpError as error:
+        return replace(subject, no_feedback=str(error))
+    return replace(subject, feedback=outcome)

@@ -1,0 +1,101 @@
+"""Texts of tasks for the terminal: scores, intake and decision."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.scores import ALL, is_bound
+from ilp_models.pipeline.backtesting import Backtest
+
+
+def as_text(word: object) -> str:
+    """Return a setting as text; one that looks like a number or null arrives as one."""
+    return "" if word is None else str(word)
+
+
+def intake_line(intake: IntakeReport) -> str:
+    """Return how many records were read and kept, in one line."""
+    flagged = sum(finding.action == "flagged" for finding in intake.findings)
+    rows = f"{intake.rows_kept:,} of {intake.rows_read:,} records used"
+    return f"{intake.source}: {rows}; {flagged} data quality warnings (intake.json)"
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    """Return the decision in one line, and one line for each reason."""
+    if decision.admitted:
+        head = f"ADMITTED for resource allocation until {decision.valid_until:%Y-%m-%d %H:%M %Z}"
+    else:
+        head = f"WITHHELD: {RESEARCH_ONLY}"
+    return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
+
+
+def score_lines(backtest: Backtest) -> str:
+    """Return the pooled scores of all forecasters as a short table, the best first."""
+    baseline, summary, skills = backtest.scoring.baseline, backtest.summary(), backtest.skill()
+    pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
+    values = pooled.pivot_table(index="forecaster", columns="score", values="value")
+    skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
+    skill = skills.set_index("forecaster")
+    lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]
+    for name in _best_first(values):
+        row = values.loc[name]
+        known = skill.loc[name] if name in skill.index else None
+        lines.append(
+            f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}"
+            f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"
+        )
+    lines.extend(_not_run_lines(backtest.not_run))
+    return "\n".join(lines)
+
+
+def _not_run_lines(not_run: Mapping[str, str]) -> list[str]:
+    return [f"{name:<22}did not run: {why}" for name, why in not_run.items()]
+
+
+def _pool(summary: pd.DataFrame) -> str:
+    kinds = set(summary["crime_type"])
+    return ALL if ALL in kinds else str(next(iter(kinds)))
+
+
+def _best_first(values: pd.DataFrame) -> Iterable[str]:
+    order = values["deviance"].fillna(np.inf).sort_values(kind="stable").index
+    return sorted(map(str, order), key=is_bound)
+
+
+def _cell(row: pd.Series, name: str, form: str) -> str:
+    value = row.get(name, np.nan)
+    return format(value, form) if np.isfinite(value) else "-"
+
+
+def _skill(row: pd.Series | None, name: str, baseline: str) -> str:
+    if name == baseline:
+        return "baseline"
+    if row is None or not np.isfinite(row["skill"]):
+        return "-"
+    if not np.isfinite(row["low"]):
+        return f"{row['skill']:+.2%} without interval"
+    interval = f"{row['skill']:+.2%} [{row['low']:+.2%}, {row['high']:+.2%}]"
+    return interval if is_bound(name) else f"{interval} {row['verdict']}"
+
+
+def finding_lines(decision: Decision) -> list[str]:
+    """Return the findings of an audit as a table, and the decision with its reasons."""
+    wide = 1 + max(len(name) for name in ("check", *(finding.check for finding in decision.findings)))
+    lines = [f"{'check':<{wide}}{'about':<34}{'state':<14}{'value':>10}{'interval':>22}"]
+    for finding in decision.findings:
+        about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
+        interval = f"[{finding.low:.3f}, {finding.high:.3f}]"
+        lines.append(
+            f"{finding.check:<{wide}}{about[:33]:<34}{finding.state.value:<14}{finding.value:>10.3f}{interval:>22}"
+        )
+    return [*lines, "", *decision_lines(decision)]
+
+
+def ground_lines(decision: Decision) -> list[str]:
+    """Return what a decision rests on, and who approved it."""
+    approval = decision.approval
+    return [*decision.reasons, *([f"Approved by {approval.reviewer}: {approval.reason}"] if approval else [])]
