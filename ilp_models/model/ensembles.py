@@ -243,8 +243,8 @@ class OpinionPool:
     """Linear or logarithmic opinion pool of forecasts, with weights of largest Poisson likelihood.
 
     The linear pool (``count``) is sum(w_j m_j). The logarithmic pool (``log``) is proportional to
-    exp(sum(w_j log m_j)) over the cells of a period, with the geometric mean of the members' city totals as total, so
-    that the weights only move risk between cells (Genest and Zidek 1986, Statistical Science 1, 114-135). Without
+    exp(sum(w_j log m_j)) over the cells of a period. Its total is the geometric mean of the members' city totals. The
+    weights then only move risk between cells (Genest and Zidek 1986, Statistical Science 1, 114-135). Without
     ``sum_to_one`` the weights also learn the level (count) or the sharpness of the map (log).
     """
 

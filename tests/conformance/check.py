@@ -1,6 +1,6 @@
-"""What every forecaster keeps to, whatever its method.
+"""Conformance checks of forecasters.
 
-``check_forecaster(forecaster, case)`` runs all of it on an unfitted forecaster; use it on methods of your own.
+``check_forecaster(forecaster, case)`` runs all checks on an unfitted forecaster; use it for your own methods.
 """
 
 import pickle
@@ -24,7 +24,7 @@ from ilp_models.model.hindcast import HindcastForecaster
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Records that go on after a cutoff, some of them reported late."""
+    """Records from before and after a cutoff, some of them reported late."""
 
     events: Events
     grid: Grid
@@ -32,10 +32,10 @@ class Case:
     leads: int = 2
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
-    usual: dict = field(default_factory=dict, repr=False)  # what several checks look at, by forecaster
+    cached_fit: dict = field(default_factory=dict, repr=False)  # by forecaster
 
     def known(self, cutoff=None, **changes):
-        """Return what is known at the cutoff (or another), of these events and cells or others."""
+        """Return the history at the cutoff (or another), with these events and cells or others."""
         events, grid = changes.get("events", self.events), changes.get("grid", self.grid)
         return History.from_events(cutoff or self.cutoff, events, grid, self.calendar, self.layers)
 
@@ -46,33 +46,33 @@ class Case:
         return replace(self.events, table=table)
 
 
-def described(thing):
-    """Return the settings of an estimator and of all inside it as plain values that can be compared."""
+def settings_of(thing):
+    """Return the settings of an estimator, nested, as plain values."""
     if isinstance(thing, BaseEstimator):
         params = thing.get_params(deep=False)
-        return type(thing), {name: described(value) for name, value in params.items()}
+        return type(thing), {name: settings_of(value) for name, value in params.items()}
     if isinstance(thing, (list, tuple)):
-        return [described(one) for one in thing]
+        return [settings_of(one) for one in thing]
     if isinstance(thing, dict):
-        return {name: described(one) for name, one in thing.items()}
+        return {name: settings_of(one) for name, one in thing.items()}
     return thing
 
 
-def answer(forecaster, history, periods):
-    """Return the forecast of a fresh copy."""
+def forecast_of_clone(forecaster, history, periods):
+    """Return the forecast of a new clone."""
     return clone(forecaster).fit(history).predict(periods)
 
 
-def usual(forecaster, case):
-    """Return a fresh copy fitted on what is known at the cutoff, and its forecast; both are made once for a case."""
+def cached_fit(forecaster, case):
+    """Return a clone fitted at the cutoff and its forecast, both cached in the case."""
     key = pickle.dumps(forecaster)
-    if key not in case.usual:
+    if key not in case.cached_fit:
         fitted = clone(forecaster).fit(case.known())
-        case.usual[key] = fitted, fitted.predict(case.ahead())
-    return case.usual[key]
+        case.cached_fit[key] = fitted, fitted.predict(case.ahead())
+    return case.cached_fit[key]
 
 
-def same(one, other):
+def assert_equal_forecasts(one, other):
     np.testing.assert_array_equal(one.expected.values, other.expected.values)
     np.testing.assert_array_equal(one.quantiles.values, other.quantiles.values)
     np.testing.assert_array_equal(one.dispersion.values, other.dispersion.values)
@@ -83,13 +83,13 @@ def settings_are_stored_and_cloned(forecaster, case):
     assert all(getattr(forecaster, name) is value for name, value in params.items())
     copy = clone(forecaster)
     assert copy is not forecaster
-    assert described(copy) == described(forecaster)
-    assert described(type(forecaster)(**params)) == described(forecaster)
+    assert settings_of(copy) == settings_of(forecaster)
+    assert settings_of(type(forecaster)(**params)) == settings_of(forecaster)
 
 
-def fitting_returns_itself_and_leaves_the_rest_alone(forecaster, case):
+def fit_returns_itself_and_changes_nothing_else(forecaster, case):
     history, fitted = case.known(), clone(forecaster)
-    facts = [history.events.digest(), history.grid.digest(), history.panel.values.tobytes(), described(fitted)]
+    facts = [history.events.digest(), history.grid.digest(), history.panel.values.tobytes(), settings_of(fitted)]
     counts = history.panel.by_period.copy()
     assert fitted.fit(history) is fitted
     fitted.predict(case.ahead())
@@ -97,13 +97,13 @@ def fitting_returns_itself_and_leaves_the_rest_alone(forecaster, case):
         history.events.digest(),
         history.grid.digest(),
         history.panel.values.tobytes(),
-        described(fitted),
+        settings_of(fitted),
     ]
     assert (history.panel.by_period == counts).all()
     assert not [name for name in vars(forecaster) if name.endswith("_")]
 
 
-def nothing_is_forecast_before_a_fit(forecaster, case):
+def predict_before_fit_is_refused(forecaster, case):
     with pytest.raises(NotFittedError, match="call fit first"):
         clone(forecaster).predict(case.ahead())
     with pytest.raises(NotFittedError, match="call fit first"):
@@ -111,7 +111,7 @@ def nothing_is_forecast_before_a_fit(forecaster, case):
 
 
 def forecasts_are_complete_counts(forecaster, case):
-    _, forecast = usual(forecaster, case)
+    _, forecast = cached_fit(forecaster, case)
     assert forecast.expected.indexes["crime_type"].tolist() == list(case.events.crime_types)
     assert forecast.expected.indexes["cell"].equals(case.grid.cells)
     assert forecast.periods.equals(case.ahead())
@@ -123,27 +123,27 @@ def forecasts_are_complete_counts(forecaster, case):
     assert forecast.expected.values.sum() > 0
 
 
-def the_same_twice_is_the_same_to_the_bit(forecaster, case):
+def fits_repeat_to_the_bit(forecaster, case):
     fitted = clone(forecaster).fit(case.known())
     first = fitted.predict(case.ahead())
-    same(fitted.predict(case.ahead()), first)
-    same(fitted.fit(case.known()).predict(case.ahead()), first)
-    same(usual(forecaster, case)[1], first)
+    assert_equal_forecasts(fitted.predict(case.ahead()), first)
+    assert_equal_forecasts(fitted.fit(case.known()).predict(case.ahead()), first)
+    assert_equal_forecasts(cached_fit(forecaster, case)[1], first)
 
 
-def leads_do_not_depend_on_those_asked_for_beside_them(forecaster, case):
-    fitted, forecast = usual(forecaster, case)
+def leads_do_not_depend_on_other_leads(forecaster, case):
+    fitted, forecast = cached_fit(forecaster, case)
     together = forecast.expected.values
     for lead in range(case.leads):
         alone = fitted.predict(case.ahead()[[lead]]).expected.values
         np.testing.assert_allclose(alone[..., 0], together[..., lead], rtol=1e-6)
 
 
-def an_update_is_a_look_at_newer_counts(forecaster, case):
+def an_update_reads_newer_counts(forecaster, case):
     later = case.cutoff + pd.Timedelta(weeks=3)
     fitted = clone(forecaster).fit(case.known())
     before = fitted.predict(case.ahead())
-    same(fitted.update(case.known()).predict(case.ahead()), before)
+    assert_equal_forecasts(fitted.update(case.known()).predict(case.ahead()), before)
     history, periods = case.known(later), case.ahead(later)
     forecast = fitted.update(history).predict(periods)
     assert forecast.cutoff == later
@@ -156,7 +156,7 @@ def an_update_is_a_look_at_newer_counts(forecaster, case):
         fitted.update(case.known())
 
 
-def what_is_reported_after_the_cutoff_changes_nothing(forecaster, case):
+def reports_after_the_cutoff_change_nothing(forecaster, case):
     table = case.events.table
     later = table["reported_at"] >= case.cutoff
     assert later.sum() > 20
@@ -166,30 +166,32 @@ def what_is_reported_after_the_cutoff_changes_nothing(forecaster, case):
         other.loc[later, name] = rng.permutation(other.loc[later, name].to_numpy())
     wave = table[later].assign(x=table["x"].iloc[0], y=table["y"].iloc[0])
     more = pd.concat([other, *[wave] * 20], ignore_index=True)
-    _, known = usual(forecaster, case)
+    _, known = cached_fit(forecaster, case)
     for changed in (more, table[~later]):
-        same(answer(forecaster, case.known(events=case.with_table(changed)), case.ahead()), known)
+        assert_equal_forecasts(
+            forecast_of_clone(forecaster, case.known(events=case.with_table(changed)), case.ahead()), known
+        )
 
 
-def a_late_report_is_seen_only_once_it_has_come(forecaster, case):
+def a_late_report_counts_only_after_it_arrived(forecaster, case):
     one = case.events.table.iloc[:1]
-    days = case.known().panel.periods[-60:].start_time + pd.Timedelta(days=1)  # some read last year alone
+    days = case.known().panel.periods[-60:].start_time + pd.Timedelta(days=1)  # some use only the last year
     wave = pd.concat(
         [one.assign(occurred_at=day, reported_at=case.cutoff) for day in days.append(days[-1:].repeat(200))]
     )
-    _, known = usual(forecaster, case)
+    _, known = cached_fit(forecaster, case)
     late = case.with_table(pd.concat([case.events.table, wave], ignore_index=True))
-    same(answer(forecaster, case.known(events=late), case.ahead()), known)
+    assert_equal_forecasts(forecast_of_clone(forecaster, case.known(events=late), case.ahead()), known)
     in_time = wave.assign(reported_at=case.cutoff - pd.Timedelta(seconds=1))
     early = case.with_table(pd.concat([case.events.table, in_time], ignore_index=True))
-    seen = answer(forecaster, case.known(events=early), case.ahead())
-    assert not np.array_equal(seen.expected.values, known.expected.values)
+    later = forecast_of_clone(forecaster, case.known(events=early), case.ahead())
+    assert not np.array_equal(later.expected.values, known.expected.values)
 
 
 def the_order_of_events_does_not_matter(forecaster, case):
     shuffled = case.events.table.sample(frac=1.0, random_state=0)
     mixed = case.known(events=case.with_table(shuffled))
-    same(answer(forecaster, mixed, case.ahead()), usual(forecaster, case)[1])
+    assert_equal_forecasts(forecast_of_clone(forecaster, mixed, case.ahead()), cached_fit(forecaster, case)[1])
 
 
 def names_and_order_of_cells_do_not_matter(forecaster, case):
@@ -204,72 +206,72 @@ def names_and_order_of_cells_do_not_matter(forecaster, case):
         kept=grid.kept[order],
         parents=grid.parents if grid.parents.empty else grid.parents.iloc[order],
     )
-    _, known = usual(forecaster, case)
-    other = answer(forecaster, case.known(grid=turned), case.ahead())
+    _, known = cached_fit(forecaster, case)
+    other = forecast_of_clone(forecaster, case.known(grid=turned), case.ahead())
     np.testing.assert_allclose(other.expected.values, known.expected.values[:, order], rtol=1e-4, atol=1e-6)
     spreads = [one.dispersion.broadcast_like(one.expected).transpose(*DIMS).values for one in (other, known)]
     np.testing.assert_allclose(spreads[0], spreads[1][:, order], rtol=1e-2, atol=1e-3)
 
 
 def the_past_is_not_forecast(forecaster, case):
-    fitted, _ = usual(forecaster, case)
+    fitted, _ = cached_fit(forecaster, case)
     for periods in (case.ahead() - 1, pd.period_range(case.cutoff, periods=1, freq="D")):
         with pytest.raises(InputError, match=r"must be W-SUN and start at or after"):
             fitted.predict(periods)
 
 
-def a_fitted_one_can_be_sent_elsewhere(forecaster, case):
-    fitted, forecast = usual(forecaster, case)
+def a_fitted_forecaster_can_be_pickled(forecaster, case):
+    fitted, forecast = cached_fit(forecaster, case)
     copy = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - our own bytes
-    same(copy.predict(case.ahead()), forecast)
+    assert_equal_forecasts(copy.predict(case.ahead()), forecast)
 
 
-def too_short_a_past_is_told_in_one_line(forecaster, case):
+def too_short_a_past_is_not_run(forecaster, case):
     soon = case.events.start + pd.Timedelta(case.events.settles_after) + pd.Timedelta(weeks=2)
     unfitted = clone(forecaster)
-    with pytest.raises(NotRunError, match="Give more data") as told:
+    with pytest.raises(NotRunError, match="Give more data") as error:
         unfitted.fit(case.known(soon))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     with pytest.raises(NotFittedError):
         unfitted.predict(case.ahead(soon))
 
 
-def a_type_without_events_gets_a_forecast_too(forecaster, case):
+def a_type_without_events_gets_a_forecast(forecaster, case):
     table = case.events.table
     quiet = case.events.crime_types[-1]
     history = case.known(events=case.with_table(table[table["crime_type"] != quiet]))
-    forecast = answer(forecaster, history, case.ahead())
+    forecast = forecast_of_clone(forecaster, history, case.ahead())
     assert forecast.expected.sel(crime_type=quiet).values.max() < 0.05
     assert forecast.expected.values.sum() > 0
 
 
 def one_cell_is_enough(forecaster, case):
     grid = case.grid.subset(np.arange(len(case.grid)) == 3)
-    forecast = answer(forecaster, case.known(grid=grid), case.ahead())
+    forecast = forecast_of_clone(forecaster, case.known(grid=grid), case.ahead())
     assert forecast.expected.shape == (len(case.events.crime_types), 1, case.leads)
 
 
 CHECKS = (
     settings_are_stored_and_cloned,
-    fitting_returns_itself_and_leaves_the_rest_alone,
-    nothing_is_forecast_before_a_fit,
+    fit_returns_itself_and_changes_nothing_else,
+    predict_before_fit_is_refused,
     forecasts_are_complete_counts,
-    the_same_twice_is_the_same_to_the_bit,
-    leads_do_not_depend_on_those_asked_for_beside_them,
-    an_update_is_a_look_at_newer_counts,
-    what_is_reported_after_the_cutoff_changes_nothing,
-    a_late_report_is_seen_only_once_it_has_come,
+    fits_repeat_to_the_bit,
+    leads_do_not_depend_on_other_leads,
+    an_update_reads_newer_counts,
+    reports_after_the_cutoff_change_nothing,
+    a_late_report_counts_only_after_it_arrived,
     the_order_of_events_does_not_matter,
     names_and_order_of_cells_do_not_matter,
     the_past_is_not_forecast,
-    a_fitted_one_can_be_sent_elsewhere,
-    too_short_a_past_is_told_in_one_line,
-    a_type_without_events_gets_a_forecast_too,
+    a_fitted_forecaster_can_be_pickled,
+    too_short_a_past_is_not_run,
+    a_type_without_events_gets_a_forecast,
     one_cell_is_enough,
 )
 
 
 def check_forecaster(forecaster, case):
-    """Raise an AssertionError where an unfitted forecaster breaks what all keep to."""
+    """Raise AssertionError if an unfitted forecaster fails a check."""
     for check in CHECKS:
         check(forecaster, case)

@@ -1,4 +1,4 @@
-"""The examples of the pages on models, features and backtests do what the pages say."""
+"""The examples on the pages about models, features and backtests work."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tests.conformance.check import (
     Case,
     check_forecaster,
     forecasts_are_complete_counts,
-    what_is_reported_after_the_cutoff_changes_nothing,
+    reports_after_the_cutoff_change_nothing,
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,7 +43,7 @@ def defined(page, word, **given):
     return scope
 
 
-def test_the_class_of_the_page_keeps_to_what_all_keep_to(case, monkeypatch):
+def test_the_class_of_the_page_is_a_forecaster(case, monkeypatch):
     scope = defined("models", "class PulledMeans")
     PulledMeans = scope["PulledMeans"]  # noqa: N806
     PulledMeans.__module__ = __name__
@@ -51,15 +51,15 @@ def test_the_class_of_the_page_keeps_to_what_all_keep_to(case, monkeypatch):
     check_forecaster(PulledMeans(), case)
 
 
-@pytest.mark.parametrize("check", [forecasts_are_complete_counts, what_is_reported_after_the_cutoff_changes_nothing])
-def test_the_regressor_of_the_page_keeps_to_what_all_keep_to(check, case):
+@pytest.mark.parametrize("check", [forecasts_are_complete_counts, reports_after_the_cutoff_change_nothing])
+def test_the_regressor_of_the_page_is_a_forecaster(check, case):
     config = OmegaConf.create({"model": OmegaConf.create(block("models", "yaml", "@package model.boosting"))})
     plain = OmegaConf.to_container(config, resolve=True)["model"]
     plain["regressor"]["max_iter"] = 10
     check(instantiate(plain, _convert_="all"), case)
 
 
-def test_the_family_of_the_page_says_whether_anything_happened(case):
+def test_the_feature_family_of_the_page_works(case):
     family = defined("features", "class Streak", dataclass=dataclass, Column=Column, np=np)["Streak"]()
     history = case.known()
     out = np.full((len(history.panel.periods), 2, 12, 1), np.nan, dtype=np.float32)

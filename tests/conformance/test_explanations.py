@@ -1,4 +1,4 @@
-"""Every option of the model group is explained, or says why not."""
+"""Every option of the model group is explained, or refused with a reason."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def history():
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - WHOLE))
-def test_attributions_add_up_and_the_past_was_learned_anew(name, history):
+def test_attributions_add_up_and_refits_are_explained(name, history):
     fitted = forecaster(name).fit(history)
     explanation = Explain(refits=2, sample=12, background=10).run(
         fitted, history.calendar.ahead(history.cutoff, 1), name
@@ -34,8 +34,8 @@ def test_attributions_add_up_and_the_past_was_learned_anew(name, history):
     assert {column.family for column in explanation.columns}
 
 
-@pytest.mark.parametrize("name", sorted(WHOLE))  # of others, whose columns would be hidden
-def test_what_hides_the_columns_of_others_is_not_explained(name, history):
+@pytest.mark.parametrize("name", sorted(WHOLE))  # they combine others, whose columns would be hidden
+def test_methods_that_hide_columns_are_not_explained(name, history):
     fitted = forecaster(name).fit(history)
     with pytest.raises(InputError, match="does not say what the share of a cell follows"):
         Explain().run(fitted, history.calendar.ahead(history.cutoff, 1), name)

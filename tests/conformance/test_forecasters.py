@@ -11,9 +11,9 @@ from tests.builders import city, events_of, layers_on, poisson_counts
 from tests.conformance.check import (
     CHECKS,
     Case,
-    a_type_without_events_gets_a_forecast_too,
+    a_type_without_events_gets_a_forecast,
     check_forecaster,
-    too_short_a_past_is_told_in_one_line,
+    too_short_a_past_is_not_run,
 )
 from tests.conformance.options import MARKED, NAMES, forecaster
 
@@ -47,17 +47,17 @@ def simulated():
     return city, Case(events, SquareGrid(1000).build(events), events.start + pd.Timedelta(weeks=26))
 
 
-LEARNS = (too_short_a_past_is_told_in_one_line, a_type_without_events_gets_a_forecast_too)
+LEARNS = (too_short_a_past_is_not_run, a_type_without_events_gets_a_forecast)
 
 
 @pytest.mark.parametrize("check", [check for check in CHECKS if check not in LEARNS], ids=lambda check: check.__name__)
-def test_the_truth_of_a_simulated_city_keeps_to_all_but_what_is_about_learning(check, simulated):
+def test_the_truth_of_a_simulated_city_is_a_forecaster(check, simulated):
     city, case = simulated
     check(TrueIntensity(city), case)
 
 
 class Forgetful(MovingAverage):
-    """A mean that leaves the history other than it found it."""
+    """A mean that changes the history."""
 
     def hindcast(self, history, periods, step):
         history.panel.values[0, 0, 0] += 1
@@ -65,21 +65,21 @@ class Forgetful(MovingAverage):
 
 
 class Wandering(MovingAverage):
-    """A mean that draws on numbers without a seed."""
+    """A mean with random numbers without a seed."""
 
     def hindcast(self, history, periods, step):
         return super().hindcast(history, periods, step) + np.random.default_rng().uniform()
 
 
 class Ordered(MovingAverage):
-    """A mean that depends on which event comes first in the table."""
+    """A mean that depends on the order of events."""
 
     def hindcast(self, history, periods, step):
         return super().hindcast(history, periods, step) + history.events.table["x"].iloc[0] / 1e6
 
 
 class Naming(MovingAverage):
-    """A mean that reads something into the order of cells."""
+    """A mean that depends on the order of cells."""
 
     def hindcast(self, history, periods, step):
         return super().hindcast(history, periods, step) + np.arange(len(history.grid)) / 100
@@ -91,5 +91,5 @@ def test_a_forecaster_that_breaks_the_rules_is_caught(broken, case):
         check_forecaster(broken, case)
 
 
-def test_one_that_keeps_the_rules_passes(case):
+def test_a_correct_forecaster_passes(case):
     check_forecaster(MovingAverage(20), case)

@@ -1,4 +1,4 @@
-"""On a city of one constant rate there is nothing to learn: whoever beats that rate has seen the future."""
+"""In a city of one constant rate, a method that beats this rate has used the future."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ from tests.conformance.options import MARKED, forecaster
 
 RATES = np.array([0.3, 0.8])[:, None, None]
 PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)
-TOLERANCE = 0.005  # of the deviance; 26 weeks leave so much to chance
-LOWEST = {"last_period": -3.0}  # one count is a poor guess of a rate
+TOLERANCE = 0.005  # of the deviance, for the random error of 26 weeks
+LOWEST = {"last_period": -3.0}  # one count is a poor estimate of a rate
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def best_skill(name, one, world, folder):
 
 
 @pytest.mark.parametrize("name", MARKED)
-def test_nobody_beats_the_true_rate(name, world, tmp_path):
+def test_no_method_beats_the_true_rate(name, world, tmp_path):
     one = forecaster(name, n_estimators=25, min_child_samples=400)
     skill, upper = best_skill(name, one, world, tmp_path)
     assert LOWEST.get(name, -0.2) < skill < 0.001
@@ -48,7 +48,7 @@ def test_nobody_beats_the_true_rate(name, world, tmp_path):
 
 
 class Peeking(MovingAverage):
-    """A mean that knows a little of what will happen."""
+    """A mean with a share of the future counts."""
 
     def __init__(self, window=52, share=0.01, events=None):
         self.window = window
@@ -61,6 +61,6 @@ class Peeking(MovingAverage):
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3])
-def test_a_peek_at_the_future_shows(share, world, tmp_path):
+def test_a_use_of_the_future_shows(share, world, tmp_path):
     skill, _ = best_skill("peeking", Peeking(150, share, world.events), world, tmp_path)
     assert skill > TOLERANCE

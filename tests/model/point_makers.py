@@ -1,4 +1,4 @@
-"""Simulated self-exciting processes, drawn as trees of generations."""
+"""Simulated self-exciting processes, generation by generation."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def exponential(mean, least=0.0):
 
 
 def process(rng, count, days, side, offspring=0.3, mean_delay=5.0, metres=100.0):
-    """Return about ``count`` incidents (day, x, y) of an even background on a square and all they set off."""
+    """Return about ``count`` incidents (day, x, y) of a uniform background on a square, with all repeats."""
     own = rng.poisson(count * (1 - offspring))
     first = rng.random((own, 3)) * [days, side, side]
     every = with_all_repeats(rng, first, offspring, exponential(mean_delay), metres)
@@ -40,7 +40,7 @@ def process(rng, count, days, side, offspring=0.3, mean_delay=5.0, metres=100.0)
 
 
 class Anywhere:
-    """A locator over 500 m squares, row by row as ``square_grid`` lays them."""
+    """A locator over the 500 m squares of ``square_grid``, row by row."""
 
     def __init__(self, rows, columns):
         self.rows, self.columns = rows, columns
@@ -52,7 +52,7 @@ class Anywhere:
 
 
 def history_of_points(points, rows, columns, weeks, kinds=None, start="2018-01-01"):
-    """Return what is known of points (day, x, y from the corner) when the last week is over."""
+    """Return the history of points (day, x, y from the corner) at the end of the last week."""
     names = np.zeros(len(points), dtype=int) if kinds is None else np.asarray(kinds)
     when = pd.Timestamp(start) + pd.to_timedelta(np.round(points[:, 0] * 86_400), unit="s")
     table = pd.DataFrame(

@@ -46,7 +46,7 @@ def test_the_area_is_the_integral_of_the_expected_repeats(kernel):
     assert (kernel.area(np.array([-1.0, 0.0])) == 0).all()
 
 
-def test_the_repeats_of_a_known_incident_are_its_kernel_from_its_age_on():
+def test_repeats_of_a_known_incident_follow_its_kernel_from_its_age_on():
     kernel = KERNELS[0]
     counts = expected_repeats(kernel, np.array([0.0, 5.0, 9.0]), WEEKS)
     np.testing.assert_allclose(counts.sum(axis=1), [0.6, 0.2 * 4 / 5, 0.0], atol=1e-12)
@@ -54,7 +54,7 @@ def test_the_repeats_of_a_known_incident_are_its_kernel_from_its_age_on():
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=["histogram", "exponential"])
-def test_the_repeats_of_a_step_are_those_of_moments_spread_over_it(kernel):
+def test_repeats_of_a_step_equal_the_mean_over_its_moments(kernel):
     step = step_repeats(kernel, WEEKS)
     moments = (np.arange(4000) + 0.5) / 4000 * WEEKS.days
     lines = WEEKS.days * np.arange(WEEKS.steps + 1)

@@ -51,7 +51,7 @@ def test_a_bundle_of_means_holds_what_was_learned(tmp_path, history):
     assert "columns" not in content
 
 
-def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, history):
+def test_the_bundle_of_a_wrapper_contains_the_wrapped_forecaster(tmp_path, history):
     families = [ExponentialMeans((4, 16))]
     inside = LightGBM(families, LevelShare(), n_estimators=5, min_child_samples=30, holdout=8)
     fitted = ConformalIntervals(inside, groups=3, past_periods=5).fit(history)
@@ -63,7 +63,7 @@ def test_the_bundle_of_a_wrapper_holds_that_of_the_method_inside(tmp_path, histo
     assert "columns" in json.loads((folder / "forecaster" / "bundle.json").read_text())
 
 
-def test_what_was_kept_is_read_again(tmp_path, history):
+def test_a_bundle_is_read_back(tmp_path, history):
     folder = write_bundle(EWMA().fit(history), tmp_path, FACTS)
     assert read_bundle(folder)["recipe"] == FACTS["recipe"]
     assert read_bundle(tmp_path / "nowhere") is None

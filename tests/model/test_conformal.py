@@ -19,11 +19,11 @@ from ilp_models.stats.distributions import LEVELS, cumulative
 from tests.builders import city, events_of, history_of, poisson_counts
 
 WEEKS, FIRST = 140, 114
-SAID = 0.2  # the dispersion that the forecaster believes in
+GIVEN_DISPERSION = 0.2  # the dispersion that the forecaster believes in
 
 
-class Told(HindcastForecaster):
-    """The rates it was told, with one dispersion."""
+class GivenRates(HindcastForecaster):
+    """Forecasts given rates with one dispersion."""
 
     def __init__(self, rates, dispersion=0.0):
         self.rates = rates
@@ -45,7 +45,7 @@ def test_levels_by_hand():
     counts = np.zeros((1, 1, 12), dtype=int)
     counts[0, 0, -1] = 1
     settings = {"groups": 1, "half_life": np.inf, "shrinkage": 1e-9, "past_periods": 3}
-    one = ConformalIntervals(Told([[1.0]], 1.0), **settings).fit(history_of(counts))
+    one = ConformalIntervals(GivenRates([[1.0]], 1.0), **settings).fit(history_of(counts))
     expected = [0.05 * 3 / 4, 0.25 * 3 / 4, 0.5 * 3 / 4, 0.5 + (0.75 - 2 / 3) * 3 / 4, 0.5 + (0.95 - 2 / 3) * 3 / 4]
     np.testing.assert_allclose(one.levels_[0, 0], expected, rtol=1e-6)
     forecast = one.predict(pd.period_range("2019-01-07", periods=1, freq="W-SUN") + 100)
@@ -66,12 +66,12 @@ def test_expected_counts_dispersions_and_labels_are_those_of_the_forecaster():
     xr.testing.assert_equal(forecast.quantiles.coords.to_dataset(), plain.quantiles.coords.to_dataset())
 
 
-def test_right_intervals_are_left_almost_alone():
+def test_calibrated_intervals_hardly_change():
     rates = np.random.default_rng(0).gamma(2.0, 1.0, (1, 72))
     history = history_of(poisson_counts((1, 72, 90), rates[..., None]), city(8, 9))
-    one = ConformalIntervals(Told(rates)).fit(history)
+    one = ConformalIntervals(GivenRates(rates)).fit(history)
     assert np.abs(one.levels_ - np.array(LEVELS)).max() < 0.09  # 190 units a group
-    strong = ConformalIntervals(Told(rates), shrinkage=1e9).fit(history)
+    strong = ConformalIntervals(GivenRates(rates), shrinkage=1e9).fit(history)
     assert np.abs(strong.levels_ - np.array(LEVELS)).max() < 0.001
 
 
@@ -79,21 +79,21 @@ def drifting(cells, seed=7):
     """Return rates (types, cells) and counts whose dispersion rises from 0.2 to 1.2 while the rates stay."""
     generator = np.random.default_rng(seed)
     rates = generator.gamma(1.5, 1.0, (1, cells)) + 0.1
-    spread = np.linspace(SAID, 1.2, WEEKS)
+    spread = np.linspace(GIVEN_DISPERSION, 1.2, WEEKS)
     return rates, generator.poisson(rates[..., None] * generator.gamma(1 / spread, spread, (1, cells, WEEKS)))
 
 
 def replayed(forecaster, grid, counts):
     """Return the replay of a forecaster that is fitted once and updated week by week."""
-    events, said = events_of(counts, grid), []
+    events, forecasts = events_of(counts, grid), []
     for week in range(FIRST, WEEKS):
         known = History.from_events(events.start + pd.Timedelta(weeks=week), events, grid, Calendar())
-        forecaster = forecaster.update(known) if said else forecaster.fit(known)
-        said.append(forecaster.predict(known.calendar.ahead(known.cutoff, 1)))
-    expected = xr.concat([one.expected for one in said], "period")
-    quantiles = xr.concat([one.quantiles for one in said], "period")
+        forecaster = forecaster.update(known) if forecasts else forecaster.fit(known)
+        forecasts.append(forecaster.predict(known.calendar.ahead(known.cutoff, 1)))
+    expected = xr.concat([one.expected for one in forecasts], "period")
+    quantiles = xr.concat([one.quantiles for one in forecasts], "period")
     observed = expected.copy(data=counts[..., FIRST:])
-    return Replay("one", "", 1, expected, quantiles, said[0].dispersion, observed)
+    return Replay("one", "", 1, expected, quantiles, forecasts[0].dispersion, observed)
 
 
 def missed(replay):
@@ -105,9 +105,9 @@ def missed(replay):
 @pytest.mark.slow
 def test_quantiles_cover_in_every_decile_while_the_dispersion_drifts():
     rates, counts = drifting(400)
-    told, grid = Told(rates, SAID), city(20, 20)
-    assert missed(replayed(told, grid, counts)) > 0.04
-    assert missed(replayed(ConformalIntervals(told, half_life=6.0), grid, counts)) < 0.02
+    given, grid = GivenRates(rates, GIVEN_DISPERSION), city(20, 20)
+    assert missed(replayed(given, grid, counts)) > 0.04
+    assert missed(replayed(ConformalIntervals(given, half_life=6.0), grid, counts)) < 0.02
 
 
 def missed_by_transforms(rates, counts, levels_at):
@@ -119,26 +119,26 @@ def missed_by_transforms(rates, counts, levels_at):
     reached = np.zeros((10, len(LEVELS)))
     for week in range(FIRST, WEEKS):
         observed, levels = counts[0, :, week], levels_at(week)
-        fewer, most = (cumulative(count, rates[0], SAID)[:, None] for count in (observed - 1, observed))
+        fewer, most = (cumulative(count, rates[0], GIVEN_DISPERSION)[:, None] for count in (observed - 1, observed))
         below = np.clip((levels - fewer) / (most - fewer), 0, 1)
         reached += [below[cells].mean(axis=0) for cells in deciles]
     return np.abs(reached / (WEEKS - FIRST) - LEVELS).max()
 
 
 def levels_learned(rates, counts, **settings):
-    one = ConformalIntervals(Told(rates, SAID), **settings)
+    one = ConformalIntervals(GivenRates(rates, GIVEN_DISPERSION), **settings)
 
     def levels_at(week):
         observed = np.moveaxis(counts[..., week - one.past_periods : week], 2, 0).astype(float)
         expected = np.broadcast_to(rates, observed.shape)
-        one._learn(PastForecasts(expected, np.full_like(observed, SAID), observed))
+        one._learn(PastForecasts(expected, np.full_like(observed, GIVEN_DISPERSION), observed))
         return one.levels_[0, one.groups_.group_index(rates[0], 0)]
 
     return levels_at
 
 
 @pytest.mark.slow
-def test_levels_follow_the_drift_if_recent_units_weigh_more():
+def test_levels_follow_the_drift_with_more_weight_on_recent_units():
     rates, counts = drifting(1500)
     assert missed_by_transforms(rates, counts, lambda _: np.array(LEVELS)) > 0.08
     assert missed_by_transforms(rates, counts, levels_learned(rates, counts, half_life=6.0)) < 0.02
@@ -166,7 +166,7 @@ def test_levels_are_the_inverse_of_the_mean_distribution(mixture):
 
 @settings(deadline=None)
 @given(mixtures)
-def test_a_condensed_mixture_is_almost_the_same_and_weighs_what_is_asked(mixture):
+def test_a_condensed_mixture_has_almost_the_same_levels_and_the_given_weight(mixture):
     whole = mixture.joined(UniformMixture.calibrated(0.5))
     condensed = whole.condensed(3.0)
     assert condensed.weight.sum() == pytest.approx(3.0)
@@ -174,19 +174,19 @@ def test_a_condensed_mixture_is_almost_the_same_and_weighs_what_is_asked(mixture
     assert np.abs(condensed.levels(LEVELS) - whole.levels(LEVELS)).max() <= 1 / 200 + 1e-9
 
 
-def test_a_count_that_could_not_happen_is_taken():
+def test_an_impossible_count_is_accepted():
     rates = np.zeros((1, 12))
     history = history_of(poisson_counts((1, 12, 60), 0.2), city(3, 4))
-    forecast = ConformalIntervals(Told(rates)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = ConformalIntervals(GivenRates(rates)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
     assert (forecast.quantiles.values == 0).all()
 
 
-def test_settings_out_of_range_are_told():
+def test_settings_out_of_range_are_refused():
     history = history_of(poisson_counts((1, 4, 40)))
-    for setting, told in (
+    for setting, message in (
         ({"shrinkage": 0}, r"^shrinkage=0 must be above 0\.$"),
         ({"half_life": -1}, r"^half_life=-1 must be above 0; set \.inf for equal weights\.$"),
         ({"groups": 0}, r"^groups=0 must be at least 1\.$"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             ConformalIntervals(MovingAverage(4), **setting).fit(history)

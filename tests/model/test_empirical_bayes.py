@@ -29,7 +29,7 @@ def gamma_counts(shape, cells, weeks, mean=1.0, step=0.0, seed=0):
 
 
 def inside(forecast, observed, share=0.9):
-    """Return how often the counts lie in the central share of the distribution, ties shared out at random."""
+    """Return the share of counts in the central part of the distribution, with ties broken at random."""
     size = 1 / np.broadcast_to(forecast.dispersion.values, forecast.expected.shape)
     law = stats.nbinom(size, size / (size + forecast.expected.values))
     below = law.cdf(observed - 1) + np.random.default_rng(0).uniform(size=observed.shape) * law.pmf(observed)
@@ -103,7 +103,7 @@ def test_the_strength_is_that_of_the_largest_likelihood():
     assert max(likelihood, key=likelihood.__getitem__) == pytest.approx(found)
 
 
-def test_half_life_and_neighbours_are_those_that_forecast_best():
+def test_half_life_and_neighbours_have_the_largest_likelihood():
     fast, slow = (gamma_counts(4.0, 100, 260, 4.0, step, seed=3) for step in (0.12, 0.0))
     forecaster = EmpiricalBayes((4, 16, 256)).fit(history_of(np.concatenate([fast, slow]), city(10, 10)))
     assert forecaster.half_lives_.tolist() == [4, 256]
@@ -114,7 +114,7 @@ def test_half_life_and_neighbours_are_those_that_forecast_best():
     assert forecaster.neighbours_.tolist() == [0.9, 0.0]
 
 
-def test_an_empty_cell_is_shrunk_to_its_area_and_one_without_an_area_to_the_city():
+def test_an_empty_cell_is_shrunk_to_its_area_or_to_the_city():
     rate = np.where(np.arange(24) % 6 < 3, 3.0, 0.1)[None, :, None]  # West, then East
     counts = poisson_counts((1, 24, 60), rate)
     counts[0, [0, 5, 6]] = 0
@@ -129,7 +129,7 @@ def test_an_empty_cell_is_shrunk_to_its_area_and_one_without_an_area_to_the_city
     np.testing.assert_allclose(flat, apart[2])
 
 
-def test_the_distribution_covers_what_it_says_where_rates_are_steady_and_less_where_they_drift():
+def test_coverage_is_nominal_for_constant_rates_and_lower_for_drifting_rates():
     shares = {}
     for step in (0.0, 0.1):
         counts = gamma_counts(1.0, 625, 122, 3.0, step, seed=4)
@@ -140,7 +140,7 @@ def test_the_distribution_covers_what_it_says_where_rates_are_steady_and_less_wh
     assert shares[0.1] < 0.85
 
 
-def test_more_of_the_past_narrows_and_a_longer_lead_widens():
+def test_a_longer_past_narrows_and_a_longer_lead_widens_the_distribution():
     history = history_of(gamma_counts(1.0, 12, 80, 2.0), city(3, 4))
     spread = ahead(EmpiricalBayes((16,)).fit(history), history, 6).dispersion.values[0]
     assert (np.diff(spread, axis=1) > 0).all()
@@ -148,7 +148,7 @@ def test_more_of_the_past_narrows_and_a_longer_lead_widens():
     assert spread[totals.argmax(), 0] < spread[totals.argmin(), 0] / 2
 
 
-def test_the_dispersion_of_every_cell_comes_through_a_backtest(tmp_path):
+def test_a_backtest_stores_the_dispersion_of_every_cell(tmp_path):
     counts = gamma_counts(1.0, 12, 70, 2.0)
     grid = city(3, 4)
     events = events_of(counts, grid)
@@ -173,6 +173,6 @@ def test_the_dispersion_of_every_cell_comes_through_a_backtest(tmp_path):
         ({"half_lives": ()}, "half_lives=.* at least one"),
     ],
 )
-def test_settings_that_cannot_be_are_refused_in_one_line(settings, message):
+def test_unusable_settings_are_refused_in_one_line(settings, message):
     with pytest.raises(InputError, match=message):
         EmpiricalBayes(**settings).fit(history_of(gamma_counts(1.0, 12, 30), city(3, 4)))

@@ -29,7 +29,7 @@ def ahead(forecaster, history, leads=1):
 
 
 class Flat(HindcastForecaster):
-    """One rate for all."""
+    """One rate for all cells."""
 
     def __init__(self, rate=0.5):
         self.rate = rate
@@ -38,7 +38,7 @@ class Flat(HindcastForecaster):
         return np.full((len(periods), *history.panel.by_period.shape[1:]), self.rate)
 
 
-def test_past_forecasts_are_those_made_at_the_time():
+def test_past_forecasts_equal_those_made_at_the_time():
     events = events_of(poisson_counts((2, 12, 80), RATES), GRID, delay_days=20, settles_after="7D")
     calendar = history_of(poisson_counts((1, 12, 9))).calendar
     history = History.from_events(
@@ -54,7 +54,7 @@ def test_past_forecasts_are_those_made_at_the_time():
             np.testing.assert_allclose(past.expected[place, index], oracle, rtol=1e-6)
 
 
-def test_members_are_refitted_as_often_as_asked(history):
+def test_members_are_refitted_at_the_set_interval(history):
     fits = []
 
     class Counting(MovingAverage):
@@ -73,7 +73,7 @@ def test_a_stack_is_the_weighted_sum_of_members_fitted_on_all_that_is_known(hist
     np.testing.assert_allclose(ahead(stack, history, 2), np.einsum("km,mkct->kct", stack.weights_, alone), rtol=1e-9)
 
 
-def test_the_better_member_gets_the_weight_and_only_what_has_weight_is_kept(history):
+def test_the_better_member_gets_the_weight_and_others_are_not_fitted(history):
     stack = Stacked({"flat": Flat(5.0), **MEMBERS}, shrinkage=np.inf, past_periods=40).fit(history)
     assert (stack.weights_[:, 2] > 0.8).all()
     assert stack.weights_[0, 0] == 0
@@ -83,7 +83,7 @@ def test_the_better_member_gets_the_weight_and_only_what_has_weight_is_kept(hist
 
 
 @pytest.mark.parametrize("scale", ["count", "log"])
-def test_the_dispersion_is_that_around_the_pooled_past(scale, history):
+def test_the_dispersion_is_fitted_around_the_pooled_past(scale, history):
     stack = Stacked(MEMBERS, scale=scale, past_periods=20).fit(history)
     past = forecast_past(MEMBERS, history, 20, 26)
     for kind in range(2):
@@ -91,7 +91,7 @@ def test_the_dispersion_is_that_around_the_pooled_past(scale, history):
         assert stack.dispersion_[kind] == fit_dispersion(past.observed[:, kind], pooled)
 
 
-def test_an_update_keeps_the_weights_and_moves_the_members_on(history):
+def test_an_update_keeps_the_weights_and_updates_the_members(history):
     before = history_of(history.panel.values[..., :-3], GRID)
     stack = Stacked(MEMBERS, past_periods=20).fit(before)
     weights = stack.weights_.copy()
@@ -101,7 +101,7 @@ def test_an_update_keeps_the_weights_and_moves_the_members_on(history):
     np.testing.assert_allclose(moved, np.einsum("km,mkct->kct", weights, alone), rtol=1e-6)
 
 
-def test_what_was_reported_after_a_past_cutoff_does_not_reach_its_forecasts():
+def test_reports_after_a_past_cutoff_do_not_change_its_forecasts():
     counts = poisson_counts((2, 12, 80), RATES)
     late = counts.copy()
     late[:, :, -1] += 30  # a wave in the last week: it is known now, and was not when that week was forecast
@@ -110,7 +110,7 @@ def test_what_was_reported_after_a_past_cutoff_does_not_reach_its_forecasts():
     assert (other.observed[-1] == one.observed[-1] + 30).all()
 
 
-def test_the_best_of_the_past_is_the_one_with_the_least_deviance(history):
+def test_the_best_past_has_the_smallest_deviance(history):
     best = BestPast(MEMBERS, past_periods=30).fit(history)
     past = forecast_past(MEMBERS, history, 30, 26)
     losses = np.stack([deviance_by_type(past.observed, one) for one in past.expected])
@@ -119,7 +119,7 @@ def test_the_best_of_the_past_is_the_one_with_the_least_deviance(history):
     assert list(best.members_) == ["long"]
 
 
-def test_types_choose_for_themselves_or_all_together():
+def test_types_choose_separately_or_together():
     weeks = np.arange(120)
     jumping = np.where(weeks % 30 < 15, 1.0, 6.0)[None, :]
     rates = np.stack([np.full((12, 120), 0.6), np.broadcast_to(jumping, (12, 120))])
@@ -128,15 +128,15 @@ def test_types_choose_for_themselves_or_all_together():
     assert len(set(BestPast(MEMBERS, by_type=False, past_periods=30).fit(history).chosen_)) == 1
 
 
-def test_the_regret_is_what_following_the_leader_lost():
-    """Counts of 1 in two weeks, then 4 in two weeks; members say 1 and 4 all along."""
+def test_the_regret_is_the_loss_of_following_the_leader():
+    """Counts of 1 in two weeks, then 4 in two weeks; members forecast 1 and 4."""
     counts = np.ones((1, 12, 20), dtype=int)
     counts[..., -2:] = 4
     best = BestPast({"one": Flat(1.0), "four": Flat(4.0)}, past_periods=4).fit(history_of(counts, GRID))
-    low = 2 * (4 * np.log(4) - 3)  # deviance of a cell with 4 where 1 was said
-    high = 2 * (np.log(1 / 4) + 3)  # and of one with 1 where 4 was said
+    low = 2 * (4 * np.log(4) - 3)  # deviance of a cell with 4 and a forecast of 1
+    high = 2 * (np.log(1 / 4) + 3)  # and of one with 1 and a forecast of 4
     assert best.chosen_ == ("four",)  # 2 high < 2 low
-    # followed: one, one, one, then whoever leads after (0, 0, low) against (high, high, 0)
+    # followed: one, one, one, then the leader after (0, 0, low) against (high, high, 0)
     last = low if low < 2 * high else 0.0
     assert best.regret_[0] == pytest.approx((low + last - 2 * high) / (2 * high), rel=1e-6)
 
@@ -147,9 +147,11 @@ def test_a_member_that_cannot_run_is_named():
         Stacked({"tuned": EWMA(), **MEMBERS}, past_periods=10).fit(short)
 
 
-def test_a_past_shorter_than_asked_is_told(history):
-    told = r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set a smaller .*$"
-    with pytest.raises(NotRunError, match=told):
+def test_too_short_a_past_is_not_run(history):
+    message = (
+        r"^120 whole week\(s\) are known at .*, not more than past_periods=120\. Give more data or set a smaller .*$"
+    )
+    with pytest.raises(NotRunError, match=message):
         BestPast(MEMBERS, past_periods=120).fit(history)
 
 
@@ -163,13 +165,13 @@ def test_a_past_shorter_than_asked_is_told(history):
         (Stacked(MEMBERS, scale="root", past_periods=5), "scale='root' is unknown"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(ensemble, words, history):
+def test_unusable_settings_are_refused(ensemble, words, history):
     with pytest.raises(InputError, match=words):
         ensemble.fit(history)
 
 
 class Sick(MovingAverage):
-    """A mean that gives no counts."""
+    """A mean with invalid forecasts."""
 
     def _predict(self, periods, steps):
         expected, dispersion = super()._predict(periods, steps)
@@ -177,12 +179,12 @@ class Sick(MovingAverage):
 
 
 @pytest.mark.parametrize("ensemble", [Stacked, BestPast])
-def test_a_member_whose_forecasts_are_no_counts_stops_the_ensemble_by_name(ensemble, history):
+def test_a_member_with_invalid_forecasts_stops_the_ensemble_and_is_named(ensemble, history):
     with pytest.raises(NotRunError, match=r"^ill cannot forecast 2020-02-10: .* gave nan as an expected count"):
         ensemble({"ill": Sick(), **MEMBERS}, past_periods=10).fit(history)
 
 
-def test_a_stack_that_no_member_has_weight_in_cannot_run():
+def test_a_stack_without_any_weight_is_not_run():
     silent = poisson_counts((2, 12, 120), RATES)
     silent[..., -26:] = 0
     with pytest.raises(NotRunError, match=r"^All members have a weight of 0 over the latest 26 periods"):
@@ -243,8 +245,8 @@ def test_weights_of_a_known_pool_are_recovered(pool):
 
 
 @pytest.mark.parametrize("scale", ["count", "log"])
-def test_free_weights_learn_what_weights_that_sum_to_one_cannot(scale):
-    """On counts the level, on logarithms how sharp the map is."""
+def test_free_weights_learn_level_and_sharpness(scale):
+    """The count scale learns the level, the log scale the sharpness of the map."""
     expected = two_members(200, 60)
     truth = np.array([0.9, 0.5])
     free = OpinionPool(scale, sum_to_one=False)
@@ -254,7 +256,7 @@ def test_free_weights_learn_what_weights_that_sum_to_one_cannot(scale):
 
 
 @pytest.mark.parametrize("scale", ["count", "log"])
-def test_a_member_that_knows_nothing_gets_no_weight(scale):
+def test_an_uninformative_member_gets_no_weight(scale):
     expected = two_members()
     counts = draw(expected[0])
     expected[1] = expected[0][:, ::-1]
@@ -264,7 +266,7 @@ def test_a_member_that_knows_nothing_gets_no_weight(scale):
     assert OpinionPool(scale, sum_to_one=True).learn(upside_down, counts, EQUAL, 0.0)[1] == 0.0  # a bound, exactly
 
 
-def test_the_weights_are_those_of_a_solver_of_another_kind():
+def test_the_weights_equal_those_of_another_solver():
     expected = two_members()
     counts = draw(0.6 * expected[0] + 0.4 * expected[1])
 
@@ -276,7 +278,7 @@ def test_the_weights_are_those_of_a_solver_of_another_kind():
     assert LINEAR.learn(expected, counts, EQUAL, 5.0)[0] == pytest.approx(oracle, abs=1e-3)
 
 
-def test_a_strong_pull_brings_weights_to_where_they_are_pulled():
+def test_a_strong_pull_fixes_the_weights():
     expected = two_members()
     counts = draw(expected[0])
     far, near = (LINEAR.learn(expected, counts, EQUAL, pull) for pull in (1.0, 1e6))
@@ -284,7 +286,7 @@ def test_a_strong_pull_brings_weights_to_where_they_are_pulled():
     np.testing.assert_allclose(near, EQUAL, atol=1e-2)
 
 
-def test_types_learn_for_themselves_or_together():
+def test_types_learn_separately_or_together():
     expected = np.stack([two_members(120, 40, seed) for seed in (0, 1)], axis=2)  # members, periods, types, cells
     counts = np.stack([draw(expected[0, :, 0]), draw(expected[1, :, 1])], axis=1)
     alone = LINEAR.learn_by_type(expected, counts, 0.0)
@@ -296,7 +298,7 @@ def test_types_learn_for_themselves_or_together():
 
 
 @pytest.mark.parametrize("scale", ["count", "log"])
-def test_no_event_and_no_expectation_leave_finite_weights(scale):
+def test_weights_are_finite_without_events_and_expectations(scale):
     expected = np.zeros((2, 5, 4))
     weights = OpinionPool(scale, sum_to_one=True).learn(expected, np.zeros((5, 4)), EQUAL, 1.0)
     np.testing.assert_allclose(weights, EQUAL, atol=1e-6)

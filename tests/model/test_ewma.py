@@ -31,7 +31,7 @@ def test_the_half_life_of_each_type_is_the_best_known_one():
     assert forecaster.half_lives_.tolist() == [2, 128]
 
 
-def test_smoothing_is_taken_where_neighbours_share_a_rate_and_left_where_they_do_not():
+def test_smoothing_is_chosen_only_if_neighbours_share_a_rate():
     rng = np.random.default_rng(0)
     alike = np.full((100, 1), 0.05)
     apart = np.where(np.add(*np.indices((10, 10))).ravel() % 2, 4.0, 0.0)[:, None]
@@ -51,7 +51,7 @@ def test_the_forecast_is_the_weighted_mean_and_its_surroundings():
     np.testing.assert_allclose(forecast.expected.values[0, :, 0], 0.75 * own + 0.25 * around, rtol=1e-5)
 
 
-def test_settings_are_those_of_least_past_deviance():
+def test_settings_have_the_smallest_past_deviance():
     counts = poisson_counts((2, 12, 90), np.random.default_rng(8).gamma(1.0, 1.0, (2, 12, 1)))
     history = history_of(counts, city(3, 4))
     forecaster = EWMA(HALF_LIVES, smoothing=(0.0, 0.3)).fit(history)

@@ -39,7 +39,7 @@ def test_known_coefficients_and_dispersion_are_recovered():
 
 
 @pytest.mark.parametrize("dispersion", [0.3, 2.0])
-def test_it_is_the_maximum_likelihood_of_statsmodels(dispersion):
+def test_the_fit_equals_the_maximum_likelihood_of_statsmodels(dispersion):
     x, exposure, y = rows(dispersion)
     fitted = NegativeBinomialRegressor(poisson()).fit(x, y / exposure, sample_weight=exposure)
     oracle = NegativeBinomial(y, x, exposure=exposure).fit(disp=0, start_params=[*TRUTH, dispersion])
@@ -48,7 +48,7 @@ def test_it_is_the_maximum_likelihood_of_statsmodels(dispersion):
     assert fitted.dispersion_ == pytest.approx(oracle.params[3], rel=2e-3)
 
 
-def test_without_weights_it_is_the_generalised_linear_model():
+def test_without_weights_the_fit_equals_the_glm_of_statsmodels():
     x, _, y = rows(1.0)
     fitted = NegativeBinomialRegressor(poisson(warm_start=True)).fit(x, y)
     oracle = GLM(y, x, family=NegativeBinomialFamily(alpha=fitted.dispersion_)).fit()
@@ -64,7 +64,7 @@ def test_counts_no_more_variable_than_poisson_give_the_poisson_regression():
     np.testing.assert_array_equal(fitted.regressor_.coef_, poisson().fit(x, y).coef_)
 
 
-def test_settings_that_cannot_be_and_fits_that_do_not_settle_are_told_in_one_line():
+def test_unusable_settings_and_fits_without_convergence_are_reported_in_one_line():
     x, _, y = rows(1.0, 500)
     for unusable in (
         NegativeBinomialRegressor(KNeighborsRegressor()),
@@ -76,7 +76,7 @@ def test_settings_that_cannot_be_and_fits_that_do_not_settle_are_told_in_one_lin
         NegativeBinomialRegressor(poisson(), max_rounds=1).fit(x, y)
 
 
-def test_as_the_regressor_of_a_forecaster_with_an_offset_the_offset_is_an_exposure():
+def test_an_offset_is_an_exposure_of_the_regressor():
     rates = np.random.default_rng(1).gamma(1.0, 1.0, (2, 20, 130))
     history = history_of(poisson_counts((2, 20, 130), rates), city(4, 5))
     families = (TypeIndicators(), ExponentialMeans((8, 52)))

@@ -52,7 +52,7 @@ def test_the_fit_is_the_largest_likelihood_in_one_busy_row():
 
 
 @pytest.mark.parametrize("least", [0.0, 0.5])
-def test_running_sums_are_those_over_all_pairs(least):
+def test_running_sums_equal_sums_over_all_pairs(least):
     rng = np.random.default_rng(2)
     day = np.round(rng.random(200) * 30 * 4) / 4  # many at one moment
     known = Occurrences.from_days(day, rng.integers(0, 6, 200), 7)
@@ -68,17 +68,17 @@ def test_running_sums_are_those_over_all_pairs(least):
     np.testing.assert_allclose(found[1], delays, rtol=1e-7, atol=1e-12)
 
 
-def test_exact_repeats_shorten_the_delay_and_are_left_out_by_the_least_delay():
+def test_repeated_records_shorten_the_delay_unless_below_the_least_delay():
     rng = np.random.default_rng(3)
     known = in_rows(rng, rng.gamma(2.0, 0.02, 100))
     again = rng.random(len(known.day)) < 0.1
     planted = Occurrences.from_days(
         np.append(known.day, known.day[again] + 0.5 / 24), np.append(known.row, known.row[again]), 100
     )
-    clean, misled = (GridEm(0.0, 7.0, 200, 1e-6).fit(one, DAYS + 1, 1) for one in (known, planted))
-    heeded = GridEm(1 / 24, 7.0, 200, 1e-6).fit(planted, DAYS + 1, 1)
-    assert 1 / misled.decay < 0.7 / clean.decay
-    assert 1 / heeded.decay > 0.9 / clean.decay
+    clean, without_delay = (GridEm(0.0, 7.0, 200, 1e-6).fit(one, DAYS + 1, 1) for one in (known, planted))
+    with_delay = GridEm(1 / 24, 7.0, 200, 1e-6).fit(planted, DAYS + 1, 1)
+    assert 1 / without_delay.decay < 0.7 / clean.decay
+    assert 1 / with_delay.decay > 0.9 / clean.decay
 
 
 def points(count=1_200, seed=4):
@@ -87,7 +87,7 @@ def points(count=1_200, seed=4):
     return np.column_stack([rng.random(count) * 280, where])
 
 
-def test_types_share_what_is_learned_if_pooled():
+def test_pooled_types_share_parameters():
     history = history_of_points(points(), 3, 3, 40, kinds=np.arange(1_200) % 2)
     pooled = GridHawkes(steps=10, holdout=2).fit(history).parameters_
     alone = GridHawkes(steps=10, holdout=2, pooled=False).fit(history).parameters_
@@ -95,7 +95,7 @@ def test_types_share_what_is_learned_if_pooled():
     assert alone["offspring"].nunique() == 2
 
 
-def test_without_a_level_the_forecast_is_that_of_the_process():
+def test_without_a_level_the_forecast_equals_the_process():
     history = history_of_points(points(), 3, 3, 40)
     model = GridHawkes(steps=10, holdout=2, level_half_life=None).fit(history)
     forecast = model.predict(history.calendar.ahead(history.cutoff, 4)).expected.values[0].sum(axis=0)
@@ -105,7 +105,7 @@ def test_without_a_level_the_forecast_is_that_of_the_process():
     assert settled == pytest.approx(1_200 / 40, rel=0.05)
 
 
-def test_a_cell_without_incidents_leans_on_the_mean_cell():
+def test_a_cell_without_incidents_is_shrunk_to_the_mean_cell():
     history = history_of_points(points(), 4, 3, 40)
     model = GridHawkes(steps=10, holdout=2, prior_periods=10.0).fit(history)
     background = model.processes_[0].background
@@ -113,7 +113,7 @@ def test_a_cell_without_incidents_leans_on_the_mean_cell():
     assert background[9:] == pytest.approx(mean * 10 / 50, rel=0.01)
 
 
-def test_settings_that_mean_nothing_are_refused():
+def test_unusable_settings_are_refused():
     history = history_of_points(points(), 3, 3, 40)
     with pytest.raises(InputError, match=r"grid_hawkes\.prior_periods=0 must be above 0"):
         GridHawkes(prior_periods=0).fit(history)

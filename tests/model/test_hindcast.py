@@ -14,13 +14,13 @@ from tests.builders import city, history_of, poisson_counts
 
 
 @pytest.mark.parametrize(("weeks", "judged"), [(200, 52), (108, 52), (107, 51), (20, 8), (6, 1)])
-def test_a_year_is_judged_on_or_half_of_what_is_left_of_a_short_past(weeks, judged):
+def test_recent_periods_are_a_year_or_half_of_a_short_past(weeks, judged):
     history = history_of(np.ones((1, 2, weeks), dtype=int))
     assert recent_periods(history).equals(history.panel.periods[-judged:])
 
 
 @pytest.mark.parametrize(("weeks", "delay", "needed"), [(4, "0D", 6), (1, "0D", 6), (5, "7D", 7)])
-def test_a_past_with_nothing_to_judge_on_is_refused(weeks, delay, needed):
+def test_too_short_a_past_is_not_run(weeks, delay, needed):
     history = history_of(np.ones((1, 2, weeks + (delay != "0D")), dtype=int), settles_after=delay)
     with pytest.raises(NotRunError, match=rf"^{weeks} whole week\(s\) are known at .*; at least {needed} are needed"):
         recent_periods(history)
@@ -28,7 +28,7 @@ def test_a_past_with_nothing_to_judge_on_is_refused(weeks, delay, needed):
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10**6))
-def test_the_deviance_of_a_type_is_the_one_of_sklearn(seed):
+def test_the_deviance_of_a_type_equals_that_of_sklearn(seed):
     rng = np.random.default_rng(seed)
     observed = rng.poisson(0.7, (5, 2, 6)).astype(np.float32)
     expected = rng.gamma(1.0, 0.7, observed.shape)
@@ -37,7 +37,7 @@ def test_the_deviance_of_a_type_is_the_one_of_sklearn(seed):
         assert found == pytest.approx(30 * mean_poisson_deviance(observed[:, kind].ravel(), floored), rel=1e-5)
 
 
-def test_dispersions_are_fitted_on_forecasts_that_did_not_see_their_week():
+def test_dispersions_are_fitted_out_of_sample():
     counts = poisson_counts((2, 12, 150), np.random.default_rng(1).gamma(2.0, 0.5, (2, 12, 150)))
     history = history_of(counts, city(3, 4))
     forecaster = MovingAverage(10).fit(history)
@@ -53,7 +53,7 @@ def test_dispersion_of_overdispersed_counts_is_recovered():
     assert MovingAverage(104).fit(history).dispersion_[0] == pytest.approx(0.5, abs=0.06)
 
 
-def test_counts_of_a_steady_rate_have_next_to_no_dispersion():
+def test_counts_of_a_constant_rate_have_almost_no_dispersion():
     history = history_of(poisson_counts((1, 60, 160), 2.0), city(6, 10))
     assert MovingAverage(104).fit(history).dispersion_[0] < 0.03
 
@@ -66,7 +66,7 @@ def test_counts_of_a_steady_rate_have_next_to_no_dispersion():
         (LevelShare(half_life=-1), "half-life of -1 periods must be above 0"),
     ],
 )
-def test_a_memory_of_nothing_is_refused(forecaster, words):
+def test_an_empty_window_is_refused(forecaster, words):
     with pytest.raises(InputError, match=words):
         forecaster.fit(history_of(poisson_counts((2, 12, 80))))
 

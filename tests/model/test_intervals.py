@@ -15,7 +15,7 @@ SPREADS = (0.3, 1.5)
 
 @pytest.fixture(scope="module")
 def history():
-    """A city whose quiet half is dispersed as 0.3 and whose busy half as 1.5."""
+    """A city with a dispersion of 0.3 in its quiet half and 1.5 in its busy half."""
     generator = np.random.default_rng(1)
     rates = np.broadcast_to(np.repeat([0.4, 3.0], 50)[None, :, None], (1, 100, 130))
     spread = np.where(rates < 1, *SPREADS)
@@ -38,32 +38,32 @@ def test_each_risk_group_gets_the_dispersion_it_has(history):
     assert (forecast.dispersion.values[~busy] == one.dispersions_[0, 0]).all()
 
 
-def test_one_group_without_a_pull_is_the_dispersion_of_the_type(history):
+def test_one_group_without_shrinkage_has_the_dispersion_of_the_type(history):
     one = NegativeBinomialIntervals(MovingAverage(104), groups=1, shrinkage=0).fit(history)
     past = one.performance_.settled(history)
     assert one.dispersions_.shape == (1, 1)
     assert one.dispersions_[0, 0] == pytest.approx(fit_dispersion(past.observed, past.expected), rel=2e-3)
 
 
-def test_a_strong_pull_gives_all_groups_the_dispersion_of_the_type(history):
+def test_strong_shrinkage_gives_all_groups_the_dispersion_of_the_type(history):
     one = NegativeBinomialIntervals(MovingAverage(104), groups=5, shrinkage=1e9).fit(history)
     past = one.performance_.settled(history)
     np.testing.assert_allclose(one.dispersions_, fit_dispersion(past.observed, past.expected), rtol=1e-3)
 
 
-def test_few_units_stay_near_the_dispersion_they_are_pulled_to():
+def test_few_units_stay_near_the_common_dispersion():
     few = shrunk_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 5.0)
     assert 0.5 < few < 1.0
     assert shrunk_dispersion(np.array([0.0, 6.0]), np.array([1.0, 1.0]), 0.5, 0.0) > 1.5
     assert shrunk_dispersion(np.zeros(0), np.zeros(0), 0.5, 5.0) == pytest.approx(0.5, rel=1e-3)
 
 
-def test_settings_out_of_range_are_told():
+def test_settings_out_of_range_are_refused():
     with pytest.raises(InputError, match=r"^shrinkage=-1 must be at least 0\.$"):
         NegativeBinomialIntervals(MovingAverage(4), shrinkage=-1).fit(history_of(poisson_counts((1, 4, 60))))
 
 
-def test_what_explains_the_method_inside_explains_its_intervals(history):
+def test_explanations_of_the_wrapped_method_are_valid_for_the_wrapper(history):
     trees = LightGBM([ExponentialMeans((4, 16))], offset=None, n_estimators=3, min_child_samples=50, holdout=8)
     one = NegativeBinomialIntervals(trees, past_periods=4).fit(history)
     ahead = history.calendar.ahead(history.cutoff, 1)
@@ -72,7 +72,7 @@ def test_what_explains_the_method_inside_explains_its_intervals(history):
     assert not hasattr(NegativeBinomialIntervals(MovingAverage(104)).fit(history), "design")
 
 
-def test_groups_hold_equally_many_units_and_equal_forecasts_stay_together():
+def test_groups_have_equal_size_and_equal_forecasts_share_a_group():
     expected = np.arange(1.0, 41.0).reshape(2, 1, 20)
     groups = RiskGroups.from_expected(expected, 4)
     assert np.bincount(groups.group_index(expected, 0).ravel()).tolist() == [10, 10, 10, 10]

@@ -9,7 +9,6 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import recent_periods
-from ilp_models.model.kernels.city_shares import ShareLikelihood, normalise_maps, uniform_shares
 from ilp_models.model.kernels.kernel_density import KDE, local_factors
 from tests.builders import Rows, city, events_at, events_of, history_of, poisson_counts, square_grid
 
@@ -55,7 +54,7 @@ def split_of(history, **settings):
     return values[0] / values[19]
 
 
-def test_events_fade_by_their_half_life_and_leave_by_the_window():
+def test_events_decay_by_half_life_and_end_with_the_window():
     history = history_of_two_cells(([9, 1], [6]))
     assert split_of(history, half_lives=(3,)) == pytest.approx((1 + 0.5 ** (8 / 3)) / 0.5, rel=1e-3)
     assert split_of(history) == pytest.approx(2, rel=1e-3)
@@ -73,7 +72,7 @@ def test_the_forecast_sums_to_the_level_of_the_city():
 
 
 @pytest.mark.parametrize("sensitivity", [0.0, 0.5])
-def test_a_past_forecast_is_the_one_that_was_possible_then(sensitivity):
+def test_a_past_forecast_uses_only_earlier_events(sensitivity):
     grid = city(3, 4)
     events = events_of(poisson_counts((2, 12, 90), 0.4), grid)
     now, then = (History.from_events(events.start + pd.Timedelta(weeks=w), events, grid, Calendar()) for w in (90, 70))
@@ -83,7 +82,7 @@ def test_a_past_forecast_is_the_one_that_was_possible_then(sensitivity):
 
 
 def scattered(seed=4, weeks=80):
-    """Return a history of two types: one anywhere in the city, one at a dozen addresses."""
+    """Return a history of two types: one uniform in the city, one at a dozen addresses."""
     rng = np.random.default_rng(seed)
     size = 1500
     anywhere = rng.uniform(0, 5000, (size, 2))
@@ -97,12 +96,12 @@ def scattered(seed=4, weeks=80):
     return History.from_events(events.end, events, grid, Calendar())
 
 
-def test_the_bandwidth_is_wide_where_events_are_scattered_and_narrow_where_places_repeat():
+def test_the_bandwidth_is_wide_for_scattered_events_and_narrow_for_repeated_places():
     kernel = KDE(bandwidths=(80, 250, 800, 2500), half_lives=(1000,), background=(0.01,)).fit(scattered())
     assert kernel.bandwidths_.tolist() == [2500, 80]
 
 
-def test_settings_are_those_of_the_largest_likelihood_of_past_places():
+def test_settings_have_the_largest_likelihood_of_past_places():
     history = scattered(seed=5)
     grid = {(h, a, b) for h in (150, 450, 1400) for a in (13, 200) for b in (0.02, 0.4)}
     kernel = KDE(bandwidths=(150, 450, 1400), half_lives=(13, 200), background=(0.02, 0.4)).fit(history)
@@ -119,25 +118,6 @@ def test_settings_are_those_of_the_largest_likelihood_of_past_places():
         assert (kernel.bandwidths_[kind], kernel.half_lives_[kind], kernel.background_[kind]) == best
 
 
-def test_the_likelihood_is_that_of_the_places_given_how_many():
-    observed = np.array([[[2, 0, 1]], [[0, 0, 4]]])
-    judge = ShareLikelihood(observed, np.array([1, 2]), np.full(3, 1 / 3), (0.3, 0.6))
-    maps = np.array([[4.0, 0.0, 4.0], [0.0, 0.0, 0.0]])
-    tried = [
-        2 * np.log(0.5 + b * (1 / 3 - 0.5)) + np.log(0.5 + b * (1 / 3 - 0.5)) + 4 * np.log(1 / 3) for b in (0.3, 0.6)
-    ]
-    likelihood, background = judge.best_background(maps, 0)
-    assert likelihood == pytest.approx(max(tried))
-    assert background == 0.3
-
-
-def test_the_even_map_is_by_area():
-    grid = replace(square_grid(1, 3), area_m2=np.array([1.0, 1.0, 2.0]))
-    np.testing.assert_allclose(uniform_shares(grid), [0.25, 0.25, 0.5])
-    maps = np.array([[0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
-    np.testing.assert_allclose(normalise_maps(maps, uniform_shares(grid)), [[0.25, 0.25, 0.5], [0.25, 0.75, 0]])
-
-
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -150,6 +130,6 @@ def test_the_even_map_is_by_area():
         ({"background": (0.0,)}, "background=.* above 0 and at most 1"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(setting, words):
+def test_unusable_settings_are_refused(setting, words):
     with pytest.raises(InputError, match=words):
         KDE(**setting).fit(history_of(poisson_counts((1, 3, 30))))

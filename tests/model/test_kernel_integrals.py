@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ilp_models.grid.hexagon import HexGrid
-from ilp_models.model.kernels.event_points import EventPoints, event_points
+from ilp_models.model.kernels.event_points import EventPoints
 from ilp_models.model.kernels.kernel_integrals import KERNELS, CellLattice
-from tests.builders import Nowhere, city, events_at, history_of, poisson_counts, square_grid
+from tests.builders import Nowhere, events_at, square_grid
 
 DENSITIES = {
     "gaussian": lambda x, y: np.exp(-(x**2 + y**2) / 2) / (2 * np.pi),
@@ -43,7 +43,7 @@ def spread_of(grid, points, bandwidth, kernel="gaussian"):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_masses_are_those_of_fine_sampling(name):
+def test_masses_equal_fine_sampling(name):
     rng = np.random.default_rng(3)
     for low, high in ((-1.1, 1.1), (-0.3, 0.4), (-0.9, -0.1), (0.2, 1.4)):
         x, y = np.sort(rng.uniform(low, high, 4)), np.sort(rng.uniform(low, high, 3))
@@ -69,7 +69,7 @@ def test_the_whole_mass_is_one_and_mirrors_itself(name, x, y):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_the_deviation_is_that_of_the_masses(name):
+def test_the_standard_deviation_equals_that_of_the_masses(name):
     edges = np.linspace(-6, 6, 1201)[None]
     masses = KERNELS[name].masses(edges, np.array([[-6.0, 6.0]]))[0, :, 0]
     middle = (edges[0, 1:] + edges[0, :-1]) / 2
@@ -111,7 +111,7 @@ def test_hexagons_get_the_integrals_of_fine_sampling(kernel, bandwidth, error):
     assert want.max() / want.sum() > 0.15
 
 
-def test_turned_squares_get_what_squares_get():
+def test_rotated_squares_get_the_same_masses_as_squares():
     grid = square_grid(6, 6)
     middle = np.array(CORNER) + 1500.0
     turned = replace(
@@ -132,7 +132,7 @@ def _turn(shape, middle):
     return shapely.Polygon(around @ np.array([[cos, sin], [-sin, cos]]) + middle)
 
 
-def test_what_falls_off_the_cells_is_given_back_in_proportion():
+def test_mass_outside_the_cells_is_returned_in_proportion():
     grid = square_grid(1, 2)
     ours = spread_of(grid, points_at(CORNER[0] + 250, CORNER[1] + 250), 500.0)
     own = stats.norm.cdf(0.5) - stats.norm.cdf(-0.5)
@@ -140,7 +140,7 @@ def test_what_falls_off_the_cells_is_given_back_in_proportion():
     np.testing.assert_allclose(ours, [[own / (own + next_door), next_door / (own + next_door)]], rtol=1e-12)
 
 
-def test_a_point_beyond_reach_of_all_cells_stays_in_its_own():
+def test_a_point_that_reaches_no_cell_stays_in_its_own_cell():
     ours = spread_of(square_grid(1, 3), points_at([0.0, CORNER[0] + 50], [0.0, CORNER[1] + 50], [2, 0]), 50.0)
     np.testing.assert_array_equal(ours[0], [0, 0, 1])
     assert ours[1, 0] > 0.99
@@ -148,7 +148,7 @@ def test_a_point_beyond_reach_of_all_cells_stays_in_its_own():
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_every_event_counts_as_one_whatever_its_bandwidth(seed):
+def test_every_event_counts_as_one_for_any_bandwidth(seed):
     rng = np.random.default_rng(seed)
     grid = square_grid(4, 5).subset(rng.random(20) < 0.7) if seed % 2 else square_grid(4, 5)
     x, y = CORNER[0] + rng.uniform(-50, 2550, 30), CORNER[1] + rng.uniform(-50, 2050, 30)
@@ -159,24 +159,3 @@ def test_every_event_counts_as_one_whatever_its_bandwidth(seed):
     for place in range(0, 30, 7):
         alone = spread_of(grid, points_at(x[place], y[place], [points.cell[place]]), widths[place], "quartic")
         np.testing.assert_allclose(together[[place]], alone, atol=1e-12)
-
-
-def test_distinct_points_hold_the_counts_of_the_panel():
-    counts = poisson_counts((2, 12, 30), 0.7)
-    grid = city(3, 4)
-    history = history_of(counts, grid, outside=25)
-    for kind, points in enumerate(event_points(history, 4, 30)):
-        assert len(points.xy) == len(np.unique(points.xy, axis=0)) == 12
-        by_cell = np.zeros((12, 26))
-        np.add.at(by_cell, points.cell, points.counts.toarray())
-        np.testing.assert_array_equal(by_cell, counts[kind, :, 4:])
-
-
-def test_both_orders_of_summing_agree():
-    history = history_of(poisson_counts((1, 12, 30), 0.7), city(3, 4))
-    (points,) = event_points(history, 0, 30)
-    spread = CellLattice.from_grid(history.grid, 400.0).spread(points, np.full(12, 400.0), KERNELS["gaussian"])
-    weights = np.random.default_rng(0).random((30, 200))
-    many, few = points.weighted(spread, weights), points.weighted(spread, weights[:, :1])
-    np.testing.assert_allclose(many, points.by_cell(spread) @ weights, rtol=1e-12)
-    np.testing.assert_allclose(few, many[:, :1], rtol=1e-12)

@@ -21,7 +21,7 @@ def jumping(before, after, weeks=160, since=100, seed=1):
 
 @settings(deadline=None, max_examples=15)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(2, 200), st.integers(0, 10**5))
-def test_cells_share_out_the_level_and_nothing_else(mix, smoothing, half_life, seed):
+def test_cells_sum_to_the_level(mix, smoothing, half_life, seed):
     counts = poisson_counts((2, 30, 40), 0.6, seed)
     history = history_of(counts, GRID)
     forecaster = LevelShare(half_life, mix, smoothing, level_half_lives=(4,)).fit(history)
@@ -76,7 +76,7 @@ def test_the_level_s_half_life_is_short_after_a_jump_and_long_without():
     assert forecaster.level_half_lives_.tolist() == [208, 1]
 
 
-def test_a_season_is_learned_and_looked_ahead_to():
+def test_a_season_is_learned_and_forecast():
     weeks = 4 * 52 + 20
     history = history_of(np.zeros((1, 30, weeks), dtype=int), GRID)
     terms = CalendarTerms(country=None)
@@ -101,7 +101,7 @@ def test_a_holiday_is_learned():
     assert forecaster.calendar_[column, 0] == pytest.approx(0.3, abs=0.05)
 
 
-def test_days_learn_their_weekdays_before_there_is_a_season_to_learn():
+def test_days_learn_weekdays_in_less_than_a_year():
     terms = CalendarTerms(country=None)
     names = terms.names(Calendar(period_unit="day"))
     saturday = names.index("weekday_5")
@@ -117,7 +117,7 @@ def test_days_learn_their_weekdays_before_there_is_a_season_to_learn():
     np.testing.assert_allclose(expected, 300 * np.exp(0.5 * (week.day_of_week == 5)), rtol=0.07)
 
 
-def test_a_type_never_seen_gets_equal_shares_of_nothing():
+def test_a_type_without_events_is_forecast_at_zero():
     counts = np.zeros((1, 30, 20), dtype=int)
     history = history_of(counts, GRID)
     forecast = LevelShare().fit(history).predict(history.calendar.ahead(history.cutoff, 1))

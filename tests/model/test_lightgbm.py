@@ -30,7 +30,7 @@ def next_week(forecaster, history, ahead=1):
 
 
 def test_the_same_bits_with_one_and_two_threads(history):
-    """The setting n_jobs=0 takes the threads that OpenMP is given, so these two fits do differ in threads."""
+    """n_jobs=0 uses the threads that OpenMP allows, so that these two fits use different numbers of threads."""
     forecasts, texts = [], []
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="openmp"):
@@ -54,7 +54,7 @@ def test_the_text_of_each_lead_loads_in_lightgbm_and_forecasts_the_same(history)
         np.testing.assert_allclose(np.exp(design.log_offset) * rate, expected[..., lead].ravel(), rtol=1e-12)
 
 
-def test_it_is_the_regression_forecaster_with_lightgbm_as_its_learner(history):
+def test_it_equals_the_regression_forecaster_with_the_same_learner(history):
     settings = {"features": FAMILIES, "offset": MovingAverage(26), "train_periods": 60, "holdout": 8}
     fitted = LightGBM(**settings, n_estimators=15, min_child_samples=60).fit(history)
     other = RegressionForecaster(clone(fitted.estimator_), **settings).fit(history)
@@ -80,8 +80,8 @@ def test_each_setting_reaches_lightgbm(setting, name, value, history):
     assert "[objective: poisson]" in fitted.texts()["lead-1.txt"]
 
 
-def test_places_are_told_apart_only_by_what_the_past_shows(history):
-    """A hot cell stays hot, and risk moves from cold to hot cells where the offset knows no places at all."""
+def test_places_differ_only_by_their_past(history):
+    """A hot cell stays hot, and risk moves from cold to hot cells with an offset that is equal in all cells."""
     fitted = LightGBM(FAMILIES, LevelShare(half_life=1e6, mix=1.0, smoothing=1.0, reach_cells=9.0), **SMALL).fit(
         history
     )
@@ -96,8 +96,8 @@ def test_another_seed_draws_other_columns(history):
     assert next_week(one, history).digest() != next_week(two, history).digest()
 
 
-def test_a_tweedie_fit_with_an_offset_is_the_one_that_knows_it_as_a_fixed_term(history):
-    """Of a count y around an offset o the deviance is o^(2 - p) times that of y / o."""
+def test_a_tweedie_fit_with_an_offset_equals_one_with_a_fixed_term(history):
+    """The deviance of a count y around an offset o is o^(2 - p) times that of y / o."""
     power = 1.4
     fitted = LightGBM(FAMILIES, MovingAverage(26), match_city_total=False, variance_power=power, **SMALL).fit(history)
     assert "[objective: tweedie]" in fitted.texts()["lead-1.txt"]

@@ -15,14 +15,14 @@ def test_the_mean_of_the_latest_weeks_by_hand():
     assert forecast.expected.values[0].tolist() == [[2.75] * 3, [1.0] * 3]
 
 
-def test_a_short_past_gives_the_mean_of_what_there_is():
+def test_a_short_past_is_averaged_as_a_whole():
     history = history_of(np.array([[[1, 2, 3, 4, 5, 6]]]))
     forecast = MovingAverage(52).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
     assert forecast.expected.values.item() == pytest.approx(3.5)
 
 
 @pytest.mark.parametrize("step", [1, 3])
-def test_the_trace_is_a_window_of_sql(step):
+def test_the_hindcast_equals_a_window_of_sql(step):
     counts = poisson_counts((2, 4, 30))
     history = history_of(counts, city(2, 2))
     rows = [(k, c, w, int(counts[k, c, w])) for k in range(2) for c in range(4) for w in range(30)]
@@ -40,7 +40,7 @@ def test_the_trace_is_a_window_of_sql(step):
     np.testing.assert_allclose(forecaster.hindcast(history, history.panel.periods[some], step), oracle[some])
 
 
-def test_counts_that_have_not_settled_are_waited_for():
+def test_unsettled_counts_are_not_used():
     counts = np.arange(1, 21).reshape(1, 1, 20)
     history = history_of(counts, settles_after="14D")
     assert history.first_step == 3
@@ -48,7 +48,7 @@ def test_counts_that_have_not_settled_are_waited_for():
     assert forecast.expected.values.item() == 18
 
 
-def test_a_window_of_one_repeats_the_last_period_and_one_of_none_averages_all():
+def test_a_window_of_one_repeats_the_last_period_and_none_averages_all():
     counts = poisson_counts((2, 3, 40))
     history = history_of(counts)
     ahead = history.calendar.ahead(history.cutoff, 1)

@@ -21,23 +21,23 @@ def known(weeks, days=0):
     return History.from_events(EVENTS.start + pd.Timedelta(weeks=weeks, days=days), EVENTS, GRID, Calendar())
 
 
-def said_at_the_time(forecaster, period):
+def forecast_at_the_time(forecaster, period):
     then = History.from_events(period.start_time, EVENTS, GRID, Calendar())
     return forecaster.fit(then).predict(pd.PeriodIndex([period]))
 
 
-def test_the_record_is_what_would_have_been_said_at_the_time():
+def test_past_performance_equals_forecasts_made_at_the_time():
     history = known(80)
     past = PastPerformance.from_history(MovingAverage(20), history, 6, 3).settled(history)
     assert past.expected.shape == past.dispersion.shape == past.observed.shape == (6, 2, 12)
     np.testing.assert_array_equal(past.observed, history.panel.by_period[-6:])
     for index, period in enumerate(history.panel.periods[-6:]):
-        oracle = said_at_the_time(MovingAverage(20), period)
+        oracle = forecast_at_the_time(MovingAverage(20), period)
         np.testing.assert_allclose(past.expected[index], oracle.expected.values[..., 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("cutoffs", [[(86, 0)], [(81, 0), (82, 0), (85, 0), (86, 0)], [(80, 3), (83, 5), (86, 0)]])
-def test_the_record_does_not_depend_on_which_updates_were_made(cutoffs):
+def test_past_performance_does_not_depend_on_updates(cutoffs):
     history = known(80)
     record = PastPerformance.from_history(LevelShare(), history, 6, 6)
     for weeks, days in cutoffs:
@@ -72,7 +72,7 @@ def test_weights_halve_with_age():
         past.weights(0)
 
 
-def test_a_past_too_short_is_told_with_the_name_of_the_method():
+def test_too_short_a_past_names_the_method():
     short = history_of(poisson_counts((2, 12, 12)), GRID)
     with pytest.raises(NotRunError, match=r"^EWMA cannot be fitted: .*Give more data"):
         Recalibrated(EWMA(), past_periods=10).fit(short)
@@ -85,7 +85,7 @@ def test_a_past_too_short_is_told_with_the_name_of_the_method():
 
 
 class Falling(MovingAverage):
-    """A mean that gives no counts from some week on."""
+    """A mean with NaN forecasts from some week on."""
 
     def _predict(self, periods, steps):
         expected, dispersion = super()._predict(periods, steps)
@@ -93,10 +93,10 @@ class Falling(MovingAverage):
         return np.full_like(expected, np.nan) if late else expected, dispersion
 
 
-def test_a_forecast_that_is_none_of_counts_names_its_forecaster_in_a_fit_and_in_an_update():
-    said = r"^Falling cannot forecast 2019-07-29: The forecaster gave nan as an expected count"
-    with pytest.raises(NotRunError, match=said):
+def test_an_invalid_forecast_names_its_forecaster_in_fit_and_update():
+    message = r"^Falling cannot forecast 2019-07-29: The forecaster gave nan as an expected count"
+    with pytest.raises(NotRunError, match=message):
         PastPerformance.from_history(Falling(20), known(86), 6, 6)
     record = PastPerformance.from_history(Falling(20), known(80), 6, 6)
-    with pytest.raises(NotRunError, match=said):
+    with pytest.raises(NotRunError, match=message):
         record.advance(known(86))

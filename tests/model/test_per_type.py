@@ -20,7 +20,7 @@ def next_week(forecaster, history):
 
 
 @pytest.mark.parametrize("method", [EWMA((4, 16)), TREES], ids=["ewma", "lightgbm"])
-def test_each_type_is_forecast_as_if_there_were_no_other(method):
+def test_each_type_is_forecast_from_its_events_only(method):
     history = history_of(COUNTS, GRID)
     forecast = next_week(PerType(method).fit(history), history)
     for index, kind in enumerate(history.events.crime_types):
@@ -38,7 +38,7 @@ def test_other_types_change_nothing():
     np.testing.assert_array_equal(one.expected.values[0], two.expected.values[0])
 
 
-def test_an_update_moves_every_type_on():
+def test_an_update_reaches_every_type():
     history, before = history_of(COUNTS, GRID), history_of(COUNTS[..., :-2], GRID)
     moved = next_week(PerType(EWMA((8,))).fit(before).update(history), history).expected.values
     fresh = next_week(PerType(EWMA((8,), (0.0,))).fit(history), history).expected.values
@@ -46,7 +46,7 @@ def test_an_update_moves_every_type_on():
     assert not np.array_equal(moved, next_week(PerType(EWMA((8,))).fit(before), before).expected.values)
 
 
-def test_a_type_without_events_is_expected_at_half_an_event_over_the_whole_past():
+def test_a_type_without_events_is_forecast_at_half_an_event():
     counts = COUNTS.copy()
     counts[1] = 0
     forecast = next_week(PerType(TREES).fit(history_of(counts, GRID)), history_of(counts, GRID))
@@ -54,7 +54,7 @@ def test_a_type_without_events_is_expected_at_half_an_event_over_the_whole_past(
     assert forecast.dispersion.values[1] == 0
 
 
-def test_a_type_that_leaves_too_little_to_learn_from_is_named():
+def test_a_type_with_too_few_events_is_named():
     counts = COUNTS.copy()
     counts[2, :, 1:] = 0
     counts[2, 0, 0] = 1
@@ -62,6 +62,6 @@ def test_a_type_that_leaves_too_little_to_learn_from_is_named():
         PerType(TREES).fit(history_of(counts, GRID))
 
 
-def test_no_event_at_all_is_told():
+def test_no_event_at_all_is_not_run():
     with pytest.raises(NotRunError, match=r"^No event of any crime type is known\. Give more data\.$"):
         PerType(EWMA()).fit(history_of(np.zeros((2, 12, 60), dtype=int), GRID))

@@ -19,7 +19,7 @@ def small_city(columns=5):
 
 
 def row_of(history, **settings):
-    """Return the forecast of the first type without the even background, scaled to its first cell."""
+    """Return the forecast of the first type without the uniform background, scaled to its first cell."""
     method = ProspectiveHotSpot(background=(1e-9,), **settings).fit(history)
     values = method.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
     return values / values[0]
@@ -75,7 +75,7 @@ def test_days_are_counted_in_whole_weeks():
     assert row[4] == pytest.approx((1 / 2) / 2)
 
 
-def test_the_even_background_keeps_the_order_and_the_level():
+def test_the_uniform_background_keeps_the_order_and_the_level():
     history = history_of(poisson_counts((1, 12, 60), np.linspace(0.1, 3.0, 12)[None, :, None]), city(3, 4))
     periods = history.calendar.ahead(history.cutoff, 2)
     bare, even, mixed = (
@@ -86,7 +86,7 @@ def test_the_even_background_keeps_the_order_and_the_level():
     np.testing.assert_array_equal(np.argsort(mixed, axis=0, kind="stable"), np.argsort(bare, axis=0, kind="stable"))
 
 
-def test_more_is_left_to_the_background_where_places_do_not_repeat():
+def test_the_background_is_larger_if_places_do_not_repeat():
     rng = np.random.default_rng(2)
     alike = np.full((12, 1), 0.4)
     apart = np.zeros((12, 1))
@@ -97,13 +97,13 @@ def test_more_is_left_to_the_background_where_places_do_not_repeat():
     assert found[1] == 0.05
 
 
-def test_cells_wider_than_the_reach_are_not_run():
+def test_cells_wider_than_reach_m_are_not_run():
     history = history_of(poisson_counts((1, 12, 30)), city(3, 4))
     with pytest.raises(NotRunError, match="reach_m=300 is smaller than the largest cell radius \\(354 m\\)"):
         ProspectiveHotSpot(reach_m=300.0).fit(history)
 
 
 @pytest.mark.parametrize("setting", [{"reach_m": 0.0}, {"weeks": 0}, {"distance_step": -1.0}])
-def test_bandwidths_must_be_above_0(setting):
+def test_settings_must_be_above_0(setting):
     with pytest.raises(InputError, match="must be above 0; the paper uses 400 m and 8 weeks"):
         ProspectiveHotSpot(**setting).fit(history_of(poisson_counts((1, 3, 30))))

@@ -1,11 +1,9 @@
-from dataclasses import replace
-
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 from hydra.utils import instantiate
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import GammaRegressor, LinearRegression, PoissonRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -15,10 +13,8 @@ from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
-from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.design_matrix import interleave_leads, row_order
 from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
@@ -43,7 +39,7 @@ def next_week(forecaster, history, ahead=1):
 
 
 class Planted:
-    """A family whose two columns are known numbers of each unit, whatever the counts."""
+    """A family whose two columns are known numbers of each unit, for any counts."""
 
     def columns(self, history):  # noqa: ARG002
         return (Column("one", "planted", "{value}"), Column("two", "planted", "{value}"))
@@ -80,7 +76,7 @@ def test_a_known_dispersion_is_recovered():
     assert forecaster.dispersion_[0] == pytest.approx(0.4, abs=0.08)
 
 
-def test_the_dispersion_comes_from_periods_the_fit_had_not_seen(history):
+def test_the_dispersion_is_fitted_out_of_sample(history):
     known = history.panel.values[..., :-13]
     early = regression(PoissonRegressor(alpha=1e-6), holdout=13).fit(history_of(known, GRID))
     forecaster = regression(PoissonRegressor(alpha=1e-6), train_periods=83).fit(history)
@@ -102,7 +98,7 @@ def test_weighted_rates_are_the_regression_with_a_log_offset(history):
     targets = history.panel.periods[-70:]
     design = forecaster._design(history, targets, 1)
     counts = history.panel.by_period[-70:].ravel()
-    # LightGBM starts from the mean of its labels unless told what to start from
+    # LightGBM starts from the mean of its labels without a start value
     mean = np.log(counts.sum() / np.exp(design.log_offset).sum())
     data = lightgbm.Dataset(design.values, counts, init_score=design.log_offset + mean)
     params = {"objective": "poisson", "min_data_in_leaf": 30, "min_sum_hessian_in_leaf": 0, **settings, **exact}
@@ -113,7 +109,7 @@ def test_weighted_rates_are_the_regression_with_a_log_offset(history):
     np.testing.assert_allclose(next_week(forecaster, history).ravel(), expected, rtol=1e-6)
 
 
-def test_a_linear_regression_with_an_offset_is_that_of_an_exposure(history):
+def test_an_offset_of_a_linear_regression_is_an_exposure(history):
     forecaster = regression(
         PoissonRegressor(alpha=0, fit_intercept=False, solver="newton-cholesky", tol=1e-10),
         offset=MovingAverage(26),
@@ -128,7 +124,7 @@ def test_a_linear_regression_with_an_offset_is_that_of_an_exposure(history):
 
 
 @pytest.mark.parametrize("leads", [1, 2])
-def test_keeping_the_level_keeps_the_offset_s_city_totals(history, leads):
+def test_match_city_total_keeps_the_totals_of_the_offset(history, leads):
     offset = EWMA((8,), (0.1,))
     kept = next_week(regression(TREES, offset=offset, leads=leads).fit(history), history, leads)
     free = next_week(regression(TREES, offset=offset, leads=leads, match_city_total=False).fit(history), history, leads)
@@ -157,14 +153,14 @@ def test_any_regressor_of_scikit_learn_enters_by_yaml(regressor, offset, history
     assert expected.sum() == pytest.approx(truth.sum(), rel=0.15)
 
 
-def test_a_regressor_that_takes_no_weights_cannot_start_from_an_offset(history):
-    told = r"^KNeighborsRegressor takes no sample_weight and cannot start from an offset\. Set offset=null .*$"
-    with pytest.raises(InputError, match=told):
+def test_a_regressor_without_sample_weight_cannot_have_an_offset(history):
+    message = r"^KNeighborsRegressor takes no sample_weight and cannot start from an offset\. Set offset=null .*$"
+    with pytest.raises(InputError, match=message):
         regression(KNeighborsRegressor(), offset=MovingAverage(26)).fit(history)
     assert (next_week(regression(KNeighborsRegressor()).fit(history), history) >= 0).all()
 
 
-def test_a_regressor_that_goes_below_zero_is_refused_with_its_unit():
+def test_negative_predictions_are_refused_with_their_unit():
     planted = planted_history((-2.0, 1.5, -1.5))
     below = regression(LinearRegression(), [Planted()]).fit(planted)
     with pytest.raises(
@@ -174,27 +170,27 @@ def test_a_regressor_that_goes_below_zero_is_refused_with_its_unit():
 
 
 @pytest.mark.parametrize(("weeks", "left"), [(20, 13), (10, 6)])
-def test_too_little_to_learn_from_is_told(weeks, left):
+def test_too_few_periods_are_not_run(weeks, left):
     short = history_of(poisson_counts((2, 20, weeks), 0.5), GRID)
-    told = rf"^{weeks} known weeks leave {left} to learn from, not more than holdout=13\. Give more data"
-    with pytest.raises(NotRunError, match=told):
+    message = rf"^{weeks} known weeks leave {left} to learn from, not more than holdout=13\. Give more data"
+    with pytest.raises(NotRunError, match=message):
         regression(TREES).fit(short)
 
 
 @pytest.mark.parametrize("regressor", [TREES, PoissonRegressor(), lightgbm.LGBMRegressor(objective="poisson")])
-def test_a_past_without_a_single_event_is_told(regressor):
+def test_a_past_without_events_is_not_run(regressor):
     empty = history_of(np.zeros((1, 20, 80), dtype=int), GRID)
     with pytest.raises(NotRunError, match=r"^The 40 weeks to learn from contain no event\. Give more data\.$"):
         regression(regressor).fit(empty)
 
 
 @pytest.mark.parametrize("setting", ["holdout", "leads"])
-def test_numbers_that_mean_nothing_are_refused(setting, history):
+def test_unusable_numbers_are_refused(setting, history):
     with pytest.raises(InputError, match=rf"{setting}=0 .*must both be at least 1\."):
         regression(TREES, **{setting: 0}).fit(history)
 
 
-def test_each_lead_has_its_own_regression_and_no_other_can_be_asked_for(history):
+def test_each_lead_has_its_own_regression_and_others_are_refused(history):
     forecaster = regression(PoissonRegressor(alpha=1e-6), leads=2).fit(history)
     assert sorted(forecaster.estimators_) == [1, 2]
     assert not np.array_equal(forecaster.estimators_[1].coef_, forecaster.estimators_[2].coef_)
@@ -205,7 +201,7 @@ def test_each_lead_has_its_own_regression_and_no_other_can_be_asked_for(history)
         forecaster.design(history.calendar.ahead(history.cutoff, 2))
 
 
-def test_a_reporting_delay_moves_what_is_learned_and_seen_together():
+def test_a_reporting_delay_shifts_training_and_forecasts():
     counts = poisson_counts((2, 20, 130), RATES)
     late = history_of(counts, GRID, settles_after="7D")
     assert late.first_step == 2
@@ -215,8 +211,8 @@ def test_a_reporting_delay_moves_what_is_learned_and_seen_together():
     np.testing.assert_allclose(next_week(forecaster, late)[..., 0], next_week(direct, late, 1)[..., 0], rtol=1e-6)
 
 
-def test_a_fit_learns_from_targets_seen_from_as_far_as_they_are_forecast():
-    """A regression on the last count learns the memory of a process as it is over the step."""
+def test_training_targets_have_the_distance_of_forecasts():
+    """A regression on the last count learns the autocorrelation of a process over the step."""
     rng = np.random.default_rng(0)
     weeks = 400
     counts = np.zeros((1, 20, weeks), dtype=int)
@@ -251,14 +247,14 @@ def test_rates_enter_as_logarithms_relative_to_the_offset(history):
 
 
 @pytest.mark.parametrize("match_city_total", [True, False])
-def test_a_design_is_what_the_forecast_is_made_of(match_city_total, history):
+def test_the_forecast_is_computed_from_the_design(match_city_total, history):
     forecaster = regression(TREES, offset=MovingAverage(26), match_city_total=match_city_total).fit(history)
     design = forecaster.design(history.calendar.ahead(history.cutoff, 1))
     made = np.exp(design.log_offset) * forecaster.estimator_.predict(design.values)
     np.testing.assert_allclose(made, next_week(forecaster, history).ravel(), rtol=1e-9)
 
 
-def test_an_update_moves_the_offset_on_too(history):
+def test_an_update_reaches_the_offset(history):
     before = history_of(history.panel.values[..., :-1], GRID)
     forecaster = regression(TREES, offset=MovingAverage(4)).fit(before).update(history)
     kept = next_week(forecaster, history)
@@ -274,10 +270,10 @@ def test_quiet_cells_add_nothing_to_the_level_of_the_offset():
     forecaster = regression(TREES, offset=MovingAverage()).fit(history)
     level = MovingAverage().fit(history).predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum(axis=1)
     np.testing.assert_allclose(next_week(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
-    assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # where nothing was seen, 20 floors are no forecast
+    assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # without events, 20 floors are no forecast
 
 
-def test_dispersions_are_those_of_forecasts_at_the_level_of_the_offset():
+def test_dispersions_are_fitted_at_the_level_of_the_offset():
     weeks = np.arange(130)
     counts = poisson_counts((1, 20, 130), np.where(weeks < 110, 0.5, 3.0)[None, None, :])
     history = history_of(counts, GRID)
@@ -302,7 +298,7 @@ def months():
 
 
 @pytest.mark.parametrize("offset", [None, MovingAverage(12)])
-def test_a_delay_of_days_is_another_number_of_months_after_february(offset, months):
+def test_a_delay_in_days_changes_the_step_after_february(offset, months):
     fitted, skipped = (
         regression(TREES, offset=offset, train_periods=30, holdout=6).fit(months("2019-02-01")) for _ in range(2)
     )
@@ -329,7 +325,7 @@ def test_one_regression_for_all_leads_has_the_lead_as_a_column(history):
 
 
 def test_a_shared_regression_learns_what_each_lead_needs():
-    """The memory of a process fades with the distance; a tree can part the leads by their column."""
+    """The autocorrelation of a process falls with the distance; a tree can separate the leads by their column."""
     rng = np.random.default_rng(0)
     counts = np.zeros((1, 20, 400), dtype=int)
     for week in range(1, 400):
@@ -344,44 +340,13 @@ def test_a_shared_regression_learns_what_each_lead_needs():
     assert slopes[1] == pytest.approx(0.8**6, abs=0.15)
 
 
-def test_periods_take_turns_in_how_far_ahead_they_are_seen(history):
-    forecaster = regression(TREES, [Lags((1,))], offset=MovingAverage(26), leads=3, lead_strategy="shared").fit(history)
-    targets = history.panel.periods[-70:]
-    pooled = interleave_leads(lambda step: forecaster._design(history, targets, step), (1, 2, 3))
-    steps = pooled.values.reshape(70, -1, 4)[..., 1].astype(int)  # columns: lag, lead, two of the offset
-    assert (steps == steps[:, :1]).all()
-    assert steps[:9, 0].tolist() == [1, 2, 3, 2, 3, 1, 3, 1, 2]
-    for index, step in enumerate(steps[:, 0]):
-        alone = forecaster._design(history, targets[[index]], int(step))
-        np.testing.assert_array_equal(pooled.values.reshape(70, 40, -1)[index], alone.values)
-        np.testing.assert_array_equal(pooled.log_offset.reshape(70, -1)[index], alone.log_offset)
-        np.testing.assert_array_equal(pooled.level[index], alone.level[0])
-
-
-def test_an_unknown_way_with_leads_is_refused(history):
+def test_an_unknown_lead_strategy_is_refused(history):
     with pytest.raises(InputError, match=r"^lead_strategy='recursive' is unknown; choose one of direct, shared\.$"):
         regression(TREES, lead_strategy="recursive").fit(history)
 
 
-def test_learners_that_draw_rows_draw_the_same_units_for_any_order_of_cells(history):
-    order = np.random.default_rng(4).permutation(20)
-    turned = replace(
-        GRID,
-        cells=GRID.cells[order],
-        geometry=GRID.geometry[order],
-        kept=GRID.kept[order],
-        neighbours=GRID.neighbours[order][:, order].tocsr(),
-        parents=GRID.parents.iloc[order],
-    )
-    forest = RandomForestRegressor(n_estimators=4, max_samples=0.2, min_samples_leaf=20, random_state=0)
-    other = History.from_events(history.cutoff, history.events, turned, history.calendar)
-    known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
-    np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
-    assert row_order(SquareGrid(500).build(history.events), 1000) is None
-
-
 class Moody(LinearRegression):
-    """A learner with errors of its own, in fitting or in predicting."""
+    """A learner with its own class of errors in fit or predict."""
 
     def __init__(self, fits=None, predicts=None):
         super().__init__()
@@ -400,7 +365,7 @@ class Moody(LinearRegression):
 
 
 @pytest.mark.parametrize(
-    ("regressor", "said"),
+    ("regressor", "reason"),
     [
         (GammaRegressor(), r"GammaRegressor could not fit: Some value\(s\) of y are out of the valid range of the"),
         (lightgbm.LGBMRegressor(num_leaves=1, verbosity=-1), "LGBMRegressor could not fit: .*num_leaves"),
@@ -412,13 +377,13 @@ class Moody(LinearRegression):
     ],
     ids=["gamma", "lightgbm", "fit", "predict"],
 )
-def test_an_error_of_the_learner_stops_its_method_alone_and_names_the_learner(regressor, said, history):
-    with pytest.raises(NotRunError, match=f"^{said}") as told:
+def test_an_error_of_the_learner_stops_only_its_method_and_names_it(regressor, reason, history):
+    with pytest.raises(NotRunError, match=f"^{reason}") as error:
         regression(regressor).fit(history)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), UserWarning("odd"), InputError("No such loss.")])
-def test_what_is_no_fault_of_the_learner_passes(error, history):
+def test_other_errors_are_not_converted(error, history):
     with pytest.raises(type(error)):
         regression(Moody(fits=error)).fit(history)

@@ -18,7 +18,7 @@ def data_of(seed=0, cells=400, log_risk=(0.8, 0.0, 0.0, -0.6), spread=0.0):
 EVERYWHERE = np.ones(400, dtype=bool)
 
 
-def test_without_a_penalty_it_is_poisson_regression():
+def test_without_a_penalty_the_fit_equals_poisson_regression():
     data = data_of()
     design = sm.add_constant(data.scaled)
     oracle = sm.GLM(data.counts, design, family=sm.families.Poisson(), offset=np.log(data.exposure)).fit()
@@ -26,7 +26,7 @@ def test_without_a_penalty_it_is_poisson_regression():
 
 
 @pytest.mark.parametrize("l1_share", [1.0, 0.5])
-def test_with_a_penalty_it_is_the_elastic_net_of_statsmodels(l1_share):
+def test_with_a_penalty_the_fit_equals_the_elastic_net_of_statsmodels(l1_share):
     data = data_of()
     model = sm.GLM(
         data.counts, sm.add_constant(data.scaled), family=sm.families.Poisson(), offset=np.log(data.exposure)
@@ -49,7 +49,7 @@ def test_signs_bound_the_coefficients():
     assert choose_stepwise(data, (0, 1, 2, 3), "abcd", "both").chosen == (0, 3)
 
 
-def test_the_penalty_keeps_what_helps_elsewhere():
+def test_cross_validation_selects_useful_factors():
     assert {0, 3} <= set(choose_by_penalty(data_of(), 0.9, "both"))
     assert 0 in choose_by_penalty(data_of(), 0.9, "aggravating")
     nothing = [choose_by_penalty(data_of(seed, log_risk=(0.0,) * 4), 0.9, "both") for seed in range(4)]
@@ -58,13 +58,13 @@ def test_the_penalty_keeps_what_helps_elsewhere():
     assert choose_by_penalty(lone, 0.9, "both") == ()
 
 
-def test_one_factor_of_a_layer_at_most():
+def test_at_most_one_factor_per_layer_is_selected():
     data = data_of(log_risk=(0.8, 0.7, 0.0, 0.5))
     assert choose_stepwise(data, (0, 1, 2, 3), "aabb", "aggravating").chosen == (0, 3)
     assert choose_stepwise(data, (), "aabb", "aggravating").chosen == ()
 
 
-def test_counts_that_vary_more_than_poisson_do_not_make_factors():
+def test_overdispersion_does_not_select_factors():
     false = {"poisson": 0, "here": 0}
     for seed in range(8):
         data = data_of(seed, log_risk=(0.0,) * 4, spread=1.5)
@@ -74,7 +74,7 @@ def test_counts_that_vary_more_than_poisson_do_not_make_factors():
     assert false["here"] <= 2 < 8 < false["poisson"]
 
 
-def test_errors_are_robust_to_what_a_block_shares():
+def test_standard_errors_are_clustered_by_block():
     data = data_of()
     fit = choose_stepwise(data, (0,), "abcd", "aggravating")
     design = sm.add_constant(data.factors[:, 0])

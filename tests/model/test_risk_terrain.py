@@ -22,7 +22,7 @@ RANGES = (150, 300, 450, 600)
 
 
 def invented(seed, spread=0.2):
-    """Return what is known of a city where risk is twice as high within 300 m of bars, and of a layer of nothing."""
+    """Return the history of a city with twice the risk within 300 m of bars, and with an irrelevant layer."""
     rng = np.random.default_rng(seed)
     bars, trees = (rng.uniform(CENTRES.min(axis=0), CENTRES.max(axis=0), (18, 2)) for _ in range(2))
     near = np.hypot(*(CENTRES[:, None] - bars).transpose(2, 0, 1)).min(axis=1) < 300
@@ -67,7 +67,7 @@ def test_the_surface_times_the_level_is_the_forecast():
     np.testing.assert_allclose(np.unique(risk.round(9)), [1, bars])
 
 
-def test_dispersions_are_fitted_on_a_surface_that_had_not_seen_the_counts():
+def test_dispersions_use_a_surface_learned_before_the_counts():
     known, _ = invented(1)
     fitted = RiskTerrain(ranges_m=RANGES).fit(known)
     judged = 18  # of 40 weeks: half of those after the first few
@@ -87,7 +87,7 @@ def test_continuous_factors_and_both_signs_work():
     assert found["low"].item() > 1
 
 
-def test_few_events_give_a_plain_surface_and_none_no_forecast():
+def test_few_events_give_a_uniform_surface_and_none_is_not_run():
     counts = np.zeros((2, 12, 40), dtype=int)
     counts[0, 2, ::10] = 1
     grid = city()
@@ -125,7 +125,7 @@ def test_without_a_layer_it_does_not_run():
 @pytest.mark.parametrize(
     "settings", [{"sign": "up"}, {"l1_share": 0.0}, {"folds": 1}, {"train_periods": 0}, {"form": "x"}, {"kinds": []}]
 )
-def test_settings_that_say_nothing_are_refused(settings):
+def test_unknown_settings_are_refused(settings):
     known, _ = invented(0)
     with pytest.raises(InputError, match=f"{next(iter(settings))}="):
         RiskTerrain(**settings).fit(known)
@@ -142,7 +142,7 @@ def factors_of(layers, ranges_m=(600,), kinds=("proximity", "density"), form="bi
     return {(factor.layer, factor.kind, factor.range_m): factor.values.round(3).tolist() for factor in found}
 
 
-def test_near_is_nearer_than_the_range():
+def test_proximity_is_below_the_range():
     found = factors_of([BAR], (200, 600), ("proximity",))
     assert found == {
         ("bars", "proximity", 200.0): [1, 0, 0, 0, 0, 0],
@@ -150,7 +150,7 @@ def test_near_is_nearer_than_the_range():
     }
 
 
-def test_dense_is_two_deviations_above_the_mean():
+def test_density_is_two_deviations_above_the_mean():
     found = factors_of([TWO], (200,), ("density",))
     amount = np.array([0, 0, 0, 0, 0, 2])
     assert amount[5] > amount.mean() + 2 * amount.std()
@@ -158,7 +158,7 @@ def test_dense_is_two_deviations_above_the_mean():
     assert factors_of([TWO], (600,), ("density",)) == {}  # 2 and 2 of six cells are not that far above the mean
 
 
-def test_continuous_factors_fade_and_grow():
+def test_continuous_factors_fall_with_distance_and_grow_with_density():
     found = factors_of([BAR], (200, 1000), form="continuous")
     np.testing.assert_allclose(found["bars", "proximity", 200.0], [0.5, 0, 0, 0, 0, 0])
     far = np.hypot(500, 100)
@@ -167,11 +167,11 @@ def test_continuous_factors_fade_and_grow():
     np.testing.assert_allclose(found["bars", "density", 200.0], amount / amount.std(), atol=1e-3)
 
 
-def test_factors_that_are_alike_are_offered_once():
+def test_identical_factors_are_offered_once():
     assert [key[2] for key in factors_of([BAR], (450, 200, 300), ("proximity",))] == [200.0]
 
 
-def test_what_cannot_be_offered_is_told():
+def test_unusable_candidates_are_refused():
     with pytest.raises(InputError, match=r"kinds=\['nearness'\] must be some of proximity, density"):
         factors_of([BAR], kinds=("nearness",))
     with pytest.raises(InputError, match="form='round' one of binary, continuous"):

@@ -9,21 +9,21 @@ from ilp_models.model.means.seasonal_mean import SeasonalMean
 from tests.builders import city, events_of, history_of, poisson_counts
 
 
-def by_hand(counts, periods, target, seen, width):
-    """Return the mean of a target by walking through the years, one period at a time."""
+def by_hand(counts, periods, target, known, width):
+    """Return the mean of a target by a loop over years and periods."""
     chosen = []
     for year in range(1, 20):
         day = target.start_time + (target.end_time - target.start_time) / 2 - pd.DateOffset(years=year)
         if day < periods[0].start_time - pd.Timedelta(weeks=60):
             break
         centre = int((day.to_period(periods.freqstr) - periods[0]).n)
-        chosen += [at for at in range(centre - width, centre + width + 1) if 0 <= at < seen]
-    return counts[..., chosen].mean(axis=-1) if chosen else counts[..., :seen].mean(axis=-1)
+        chosen += [at for at in range(centre - width, centre + width + 1) if 0 <= at < known]
+    return counts[..., chosen].mean(axis=-1) if chosen else counts[..., :known].mean(axis=-1)
 
 
 @pytest.mark.parametrize("width", [0, 2])
 @pytest.mark.parametrize("step", [1, 4])
-def test_the_trace_is_the_mean_over_the_same_weeks_of_earlier_years(width, step):
+def test_the_hindcast_is_the_mean_of_the_same_weeks_of_earlier_years(width, step):
     counts = poisson_counts((2, 4, 230), 2.0)
     history = history_of(counts, city(2, 2))
     traced = SeasonalMean(width).hindcast(history, history.panel.periods, step)

@@ -48,7 +48,7 @@ def test_a_known_process_is_recovered_from_a_hundred_thousand_incidents():
     assert_recovered(found_in(points, 7000.0), rate=10.0)
 
 
-def test_nothing_is_read_as_repeats_where_incidents_know_nothing_of_each_other():
+def test_independent_incidents_have_few_repeats():
     points = process(np.random.default_rng(2), 5_000, 1400.0, SIDE, offspring=0.0)
     found = found_in(points, 1400.0, steps=60)
     assert found.triggering.offspring < 0.05
@@ -64,8 +64,8 @@ def test_a_known_density_of_places_is_recovered():
     assert found.shares[1] > 0.99
 
 
-def test_repeated_records_of_one_incident_are_not_read_as_triggering():
-    """Planted: one record in eight once more at the same place, half of them at the same moment, half within hours."""
+def test_repeated_records_do_not_count_as_triggering():
+    """One record in eight is repeated at the same place: half of them at the same time, half within hours."""
     rng = np.random.default_rng(4)
     points = process(rng, 6_000, 1400.0, SIDE)
     again = points[rng.random(len(points)) < 0.125]
@@ -75,15 +75,15 @@ def test_repeated_records_of_one_incident_are_not_read_as_triggering():
     known = Incidents.from_arrays(*planted.T)
     assert known.repeated_records == len(planted) - len(known) > 200
     clean = found_in(points, 1400.0, steps=60).triggering
-    misled = found_in(planted, 1400.0, steps=60).triggering
-    heeded = found_in(planted, 1400.0, steps=60, edges=np.array([1.0, 2, 4, 7, 14, 28, 56])).triggering
-    assert misled.mean_delay < 0.85 * clean.mean_delay
-    assert misled.offspring > clean.offspring + 0.015
-    assert heeded.mean_delay > clean.mean_delay > misled.mean_delay
+    without_delay = found_in(planted, 1400.0, steps=60).triggering
+    with_delay = found_in(planted, 1400.0, steps=60, edges=np.array([1.0, 2, 4, 7, 14, 28, 56])).triggering
+    assert without_delay.mean_delay < 0.85 * clean.mean_delay
+    assert without_delay.offspring > clean.offspring + 0.015
+    assert with_delay.mean_delay > clean.mean_delay > without_delay.mean_delay
 
 
-def test_what_is_expected_is_the_mean_of_many_continuations():
-    """Known incidents, two weeks ahead, repeats of repeats and of new background incidents included."""
+def test_expected_counts_equal_the_mean_of_simulated_continuations():
+    """Two weeks ahead from known incidents, with repeats of repeats and of new background incidents."""
     rng = np.random.default_rng(5)
     grid = square_grid(4, 4)
     kernel = Triggering(np.array([0.0, 2.0, 12.0]), np.array([0.3, 0.3]), np.array([60.0, 250.0]), np.array([0.6, 0.4]))
@@ -138,7 +138,7 @@ def history():
     return history_of_points(points, 4, 4, 40)
 
 
-def test_records_are_forecast_and_incidents_learned_from(history):
+def test_forecasts_are_of_records_and_fits_of_incidents(history):
     model = SelfExciting(steps=5, holdout=2, level_half_life=None, trend=None, half_life=None).fit(history)
     assert model.repeated_records_ == {"a": 100}
     facts = model.parameters_.loc["a"]
@@ -156,7 +156,7 @@ def test_the_level_is_the_mean_of_the_citys_latest_counts(history):
     np.testing.assert_allclose(forecast.sum(axis=(0, 1)), totals @ weight / weight.sum(), rtol=1e-6)
 
 
-def test_a_fresh_incident_raises_the_risk_around_it_after_an_update_without_learning_anew(history):
+def test_a_new_incident_raises_the_risk_around_it_after_an_update(history):
     before = history.cutoff - pd.Timedelta(weeks=1)
     model = SelfExciting(steps=10, holdout=2).fit(
         History.from_events(before, history.events, history.grid, history.calendar)
@@ -180,18 +180,18 @@ def test_a_fresh_incident_raises_the_risk_around_it_after_an_update_without_lear
     assert change[9] > 0
 
 
-def test_dispersion_is_fitted_on_forecasts_that_had_not_seen_their_periods(history, monkeypatch):
-    seen = []
+def test_dispersions_are_fitted_out_of_sample(history, monkeypatch):
+    spans = []
     learn = SelfExciting._learn
     monkeypatch.setattr(
-        SelfExciting, "_learn", lambda self, h, some, days: (seen.append(days), learn(self, h, some, days))
+        SelfExciting, "_learn", lambda self, h, some, days: (spans.append(days), learn(self, h, some, days))
     )
     SelfExciting(steps=2, holdout=5).fit(history)
-    assert seen == [35 * 7.0, 40 * 7.0]
+    assert spans == [35 * 7.0, 40 * 7.0]
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"delays": [0.5, 2]}, "delays must increase"),
         ({"delays": []}, "delays must increase"),
@@ -205,19 +205,19 @@ def test_dispersion_is_fitted_on_forecasts_that_had_not_seen_their_periods(histo
         ({"holdout": 0}, "holdout=0 must be above 0"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused_in_one_line(history, settings, said):
-    with pytest.raises(InputError, match=said) as told:
+def test_unusable_settings_are_refused_in_one_line(history, settings, message):
+    with pytest.raises(InputError, match=message) as error:
         SelfExciting(**settings).fit(history)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
-def test_a_past_too_short_to_judge_on_is_told():
+def test_too_short_a_past_is_not_run():
     points = process(np.random.default_rng(8), 60, 14.0, 2_000.0)
     with pytest.raises(NotRunError, match=r"2 whole week\(s\) are known"):
         SelfExciting().fit(history_of_points(points, 4, 4, 2))
 
 
-def test_simulated_children_are_those_asked_for():
+def test_simulated_repeats_have_the_given_parameters():
     parents = np.zeros((50_000, 3))
     born = repeats(np.random.default_rng(7), parents, 0.3, exponential(5.0), 100.0)
     assert len(born) / 50_000 == pytest.approx(0.3, rel=0.03)

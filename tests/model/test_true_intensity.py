@@ -27,7 +27,7 @@ def records():
     return events, grid, Panel.count(events, grid, WEEKS)
 
 
-def test_no_mean_of_the_past_comes_as_close_to_the_counts(records):
+def test_the_truth_scores_better_than_means_of_the_past(records):
     events, grid, full = records
     truth, mean, observed = [], [], []
     for week in range(60, 140, 2):
@@ -41,7 +41,7 @@ def test_no_mean_of_the_past_comes_as_close_to_the_counts(records):
     assert 0.02 < skill < 0.2
 
 
-def test_it_is_a_forecaster_like_any_other(records):
+def test_the_truth_is_a_forecaster(records):
     events, grid, _ = records
     history = History.from_events(pd.Timestamp("2020-06-01"), events, grid, WEEKS)
     forecaster = clone(TrueIntensity(CITY))

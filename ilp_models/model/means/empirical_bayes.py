@@ -29,9 +29,9 @@ _CITY_EVENTS: Final = 0.5  # added to the city count, so that no prior mean is 0
 class EmpiricalBayes(HindcastForecaster):
     """Discounted gamma-Poisson rates, shrunk towards the neighbours and the parent area of each cell.
 
-    A count of k periods before the target has the weight 0.5 ** (k / half-life), and so has its exposure time. With
-    the weighted count S and the weighted time N, the rate of a cell has the posterior Gamma(a + S, a / m + N), where m
-    is the prior mean and a the prior strength. The next count is negative binomial with mean (a + S) / (a / m + N) and
+    A count of k periods before the target has the weight 0.5 ** (k / half-life), and so has its exposure time. The
+    weighted sums are S and N, the prior mean is m and the prior strength a. The rate of a cell then has the posterior
+    Gamma(a + S, a / m + N). The next count is negative binomial with mean (a + S) / (a / m + N) and
     dispersion 1 / (a + S). Half-life, weight of the neighbours and a of each crime type have the largest likelihood of
     one-step-ahead forecasts over the latest year.
 

@@ -1,8 +1,7 @@
 """Expected incidents of a branching process: background, repeats of known incidents, and repeats of those.
 
 The mean of a self-exciting process over its future solves a linear recursion (Hawkes and Oakes, 1974, Journal of
-Applied Probability 11, 493-503): expected incidents are background, repeats of known incidents, and repeats of expected
-incidents.
+Applied Probability 11, 493-503).
 """
 
 from dataclasses import dataclass

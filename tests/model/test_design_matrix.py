@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+
+from ilp_models.domain.history import History
+from ilp_models.features.calendar import TypeIndicators
+from ilp_models.features.means import ExponentialMeans, Lags
+from ilp_models.grid.square import SquareGrid
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.design_matrix import interleave_leads, row_order
+from ilp_models.model.regressions.regression import RegressionForecaster
+from tests.builders import city, history_of, poisson_counts
+
+GRID = city(4, 5)
+RATES = np.random.default_rng(6).gamma(1.0, 0.5, (2, 20, 1))
+FAMILIES = (TypeIndicators(), ExponentialMeans((8, 52)))
+TREES = HistGradientBoostingRegressor(loss="poisson", max_iter=15, min_samples_leaf=50)
+
+
+@pytest.fixture(scope="module")
+def history():
+    return history_of(poisson_counts((2, 20, 130), RATES), GRID)
+
+
+def regression(regressor, features=FAMILIES, **settings):
+    return RegressionForecaster(regressor, features, **({"train_periods": 70, "holdout": 13} | settings))
+
+
+def next_week(forecaster, history, ahead=1):
+    return forecaster.predict(history.calendar.ahead(history.cutoff, ahead)).expected.values
+
+
+def test_periods_take_the_leads_in_turn(history):
+    forecaster = regression(TREES, [Lags((1,))], offset=MovingAverage(26), leads=3, lead_strategy="shared").fit(history)
+    targets = history.panel.periods[-70:]
+    pooled = interleave_leads(lambda step: forecaster._design(history, targets, step), (1, 2, 3))
+    steps = pooled.values.reshape(70, -1, 4)[..., 1].astype(int)  # columns: lag, lead, two of the offset
+    assert (steps == steps[:, :1]).all()
+    assert steps[:9, 0].tolist() == [1, 2, 3, 2, 3, 1, 3, 1, 2]
+    for index, step in enumerate(steps[:, 0]):
+        alone = forecaster._design(history, targets[[index]], int(step))
+        np.testing.assert_array_equal(pooled.values.reshape(70, 40, -1)[index], alone.values)
+        np.testing.assert_array_equal(pooled.log_offset.reshape(70, -1)[index], alone.log_offset)
+        np.testing.assert_array_equal(pooled.level[index], alone.level[0])
+
+
+def test_row_sampling_does_not_depend_on_the_order_of_cells(history):
+    order = np.random.default_rng(4).permutation(20)
+    turned = replace(
+        GRID,
+        cells=GRID.cells[order],
+        geometry=GRID.geometry[order],
+        kept=GRID.kept[order],
+        neighbours=GRID.neighbours[order][:, order].tocsr(),
+        parents=GRID.parents.iloc[order],
+    )
+    forest = RandomForestRegressor(n_estimators=4, max_samples=0.2, min_samples_leaf=20, random_state=0)
+    other = History.from_events(history.cutoff, history.events, turned, history.calendar)
+    known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
+    np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
+    assert row_order(SquareGrid(500).build(history.events), 1000) is None
