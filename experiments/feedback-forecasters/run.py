@@ -37,7 +37,7 @@ def main() -> None:
             model = instantiate(config.model[name], _convert_="all")
             for reporting, exploration in SETTINGS:
                 started = time.process_time()
-                settings = Feedback(reporting=reporting, exploration=exploration)
+                settings = Feedback(unpatrolled_reporting_rate=reporting, exploration=exploration)
                 outcome = simulate_feedback(model, history, PatrolRule(SHARE), settings, truth)
                 print(city, name, reporting, exploration, f"{time.process_time() - started:.1f} CPU s", flush=True)  # noqa: T201
                 parts.append(
@@ -75,7 +75,7 @@ def rows(outcome) -> pd.DataFrame:
     found = []
     for _, own in outcome.observed.iterrows():
         for records in (COMPLETE, FOLLOWED, WEIGHTED):
-            ends = outcome.final(own["crime_type"], records)
+            ends = outcome.final_distances(own["crime_type"], records)
             if len(ends):
                 found.append(
                     [

@@ -12,8 +12,8 @@ from ilp_models.audit.defaults import FAMILIES, REFUSED, changed_settings
 from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
-from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT
-from ilp_models.audit.sensitivity.rates import ReportingRates
+from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT_KINDS
+from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED
 from ilp_models.domain.errors import InputError
@@ -104,7 +104,7 @@ class Audit:
     feedback: Feedback = field(default_factory=Feedback)
     reporting_rates: ReportingRates = field(default_factory=ReportingRates)
     deprived: Sequence[str] | None = None
-    enforcement_types: Sequence[str] = ENFORCEMENT
+    enforcement_types: Sequence[str] = ENFORCEMENT_KINDS
     definitions: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 
     @classmethod
@@ -269,7 +269,7 @@ class Audit:
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "minimum": asdict(self._minimum()),
             # facts about the city, such as its reporting rate, have no default and are not a change of the audit
-            "feedback": asdict(replace(self.feedback, reporting=None, exploration=0.0)),
+            "feedback": asdict(replace(self.feedback, unpatrolled_reporting_rate=None, exploration=0.0)),
             **{name: getattr(self, name) for name in names},
         }
 

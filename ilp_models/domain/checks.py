@@ -57,7 +57,7 @@ MODEL_CHECKS: Final = (
         limit=_NONE_ALLOWED,
         adjustable=False,
         advice="Start the records later, or leave the period out, and train again.",
-        function="sensitivity.checks.check_tainted_periods",
+        function="sensitivity.variants.check_tainted_periods",
     ),
     Check(
         name="group_table",

@@ -167,7 +167,7 @@ GROUP_CHECKS: Final = (
         limit=Limit(warn_above=0, neutral=0),
         required=False,
         advice="State the areal unit of the allocation, and report both results.",
-        function="sensitivity.checks.check_areal_unit",
+        function="sensitivity.variants.check_areal_unit",
     ),
     Check(
         name="reporting_sensitivity",
@@ -181,7 +181,7 @@ GROUP_CHECKS: Final = (
         limit=Limit(fail_below=0.6, warn_below=0.8),
         signer=REVIEWER,
         advice="Give audit.reporting_rates, such as from a victim survey, or flag a larger share of the land.",
-        function="sensitivity.reporting.check_reporting",
+        function="sensitivity.reporting_rates.check_reporting_rates",
     ),
     Check(
         name="feedback_distance",

@@ -20,9 +20,9 @@ from ilp_models.audit.explanation.proxies import AreaProfiles, column_correlatio
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.census import DRAWS, vary_census
-from ilp_models.audit.sensitivity.enforcement_types import vary_types
-from ilp_models.audit.sensitivity.reporting import vary_reporting
-from ilp_models.audit.sensitivity.variants import merge_groups, vary_areas, vary_groups, vary_training, vary_unit
+from ilp_models.audit.sensitivity.enforcement_types import vary_enforcement_types
+from ilp_models.audit.sensitivity.reporting_rates import vary_reporting_rates
+from ilp_models.audit.sensitivity.variants import merge_groups, vary_areal_units, vary_group_definitions, vary_training, vary_ranking_unit
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
@@ -115,13 +115,13 @@ def _parts(
     deprived = None if audit.deprived is None else (audit.deprived[0], audit.deprived[1])
     return [
         ("measures", lambda: measure_groups(evidence)),
-        ("ranking_unit", lambda: vary_unit(evidence)),
+        ("ranking_unit", lambda: vary_ranking_unit(evidence)),
         ("group_definition", lambda: _other_groups(evidence, audit)),
         ("census_error", lambda: _other_residents(evidence, audit, decision)),
-        ("areal_unit", lambda: vary_areas(evidence, others)),
-        ("reporting_rates", lambda: vary_reporting(evidence, subject.reporting_rates, deprived)),
+        ("areal_unit", lambda: vary_areal_units(evidence, others)),
+        ("reporting_rates", lambda: vary_reporting_rates(evidence, subject.reporting_rates, deprived)),
         ("tainted_periods", lambda: _other_training(evidence, around.retrained)),
-        ("enforcement_types", lambda: vary_types(evidence, audit.enforcement_types)),
+        ("enforcement_types", lambda: vary_enforcement_types(evidence, audit.enforcement_types)),
         ("gaps", lambda: _gaps(evidence, _known(subject))),
         ("proxies", lambda: _proxies(evidence, _known(subject))),
     ]
@@ -163,7 +163,7 @@ def _other_groups(evidence: CheckContext, audit: Audit) -> pd.DataFrame:
             msg = f"audit.definitions.{name} names {unknown[0]!r}; the dimensions are {', '.join(by_name)}."
             raise InputError(msg)
         defined[name] = [merge_groups(by_name[dimension], merged) for dimension, merged in dimensions.items()]
-    return vary_groups(evidence, defined)
+    return vary_group_definitions(evidence, defined)
 
 
 def _other_residents(evidence: CheckContext, audit: Audit, decision: Decision) -> pd.DataFrame:

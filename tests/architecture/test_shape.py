@@ -14,7 +14,7 @@ OTHER_TESTS = {"architecture", "bad_input", "benchmarks", "conformance", "docs",
 THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published"},
     "audit": {
-        *("group_measures", "published", "real_cases", "real_cities", "reporting_rates", "urns"),
+        *("group_measures", "published", "real_cases", "real_cities", "urns"),
     },
     "data": {"ready"},
     "explain": {"forecasters"},

@@ -60,7 +60,7 @@ def audit(groups=None, **settings):
     for key in ("_target_", "defaults"):
         stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
-    stored["feedback"] = Feedback(reporting=1.0)
+    stored["feedback"] = Feedback(unpatrolled_reporting_rate=1.0)
     stored.pop("reporting_rates")
     table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())
     table.pop("_target_")
@@ -84,7 +84,9 @@ def feedback(added=0.01, observed=1.0):
         for name in names
     ]
     seen = pd.DataFrame({"crime_type": names, "areas": 25, "patrolled": 0.2, "observed": observed, "reporting": 1.0})
-    return FeedbackOutcome(Feedback(reporting=1.0), "district", pd.DataFrame(rows, columns=list(TRAJECTORY)), seen)
+    return FeedbackOutcome(
+        Feedback(unpatrolled_reporting_rate=1.0), "district", pd.DataFrame(rows, columns=list(TRAJECTORY)), seen
+    )
 
 
 @cache

@@ -65,7 +65,7 @@ LENIENT = (
     ),
     *(f"audit.limits.{check}.fail_below=-9" for check in ("deviance_skill", "pai_ratio")),
     "audit.limits.deviance_skill.neutral=-9",
-    "audit.feedback={periods:8,every:8,replicates:2,memory:60,reporting:1.0}",
+    "audit.feedback={periods:8,refit_every:8,replicates:2,training_periods:60,unpatrolled_reporting_rate:1.0}",
     "audit.reporting_rates.everywhere=1.0",
     "audit.limits.feedback_distance={warn_above:9,fail_above:9}",
     *(

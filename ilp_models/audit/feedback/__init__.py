@@ -1,1 +1,1 @@
-"""What records become when patrols follow them."""
+"""Feedback: a forecaster that learns from records which depend on patrols of its own maps."""

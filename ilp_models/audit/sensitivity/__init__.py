@@ -1,1 +1,1 @@
-"""What hangs on choices and on what is not known."""
+"""Sensitivity of an audit to choices (ranking, groups, areal units) and unknowns (reporting rates, census errors)."""

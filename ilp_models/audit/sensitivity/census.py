@@ -1,4 +1,4 @@
-"""How much measures of groups hang on the error of the census: residents drawn again, flags and events as they are."""
+"""Sensitivity to census errors: measures of groups for tables of residents drawn from the sampling error."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -27,32 +27,32 @@ _REPORTED: Final = "reported"
 
 
 def vary_census(
-    evidence: CheckContext, drawn: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
+    context: CheckContext, samples: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
 ) -> pd.DataFrame:
-    """Return the findings on flagged land with the interval that the error of the census gives them."""
-    cubes = flag_cubes(evidence.flags, evidence.observed, evidence.baseline_flags)
-    periods = evidence.observed.shape[2]
-    once = {name: cube._replace(values=cube.values.sum(axis=2, keepdims=True)) for name, cube in cubes.items()}
-    totals = [[_whole(one, once, periods) for one in table] for table in drawn]
+    """Return the findings on flagged land with their census intervals, and their states at both ends."""
+    cubes = flag_cubes(context.flags, context.observed, context.baseline_flags)
+    periods = context.observed.shape[2]
+    summed = {name: cube._replace(values=cube.values.sum(axis=2, keepdims=True)) for name, cube in cubes.items()}
+    totals = [[_period_sums(one, summed, periods) for one in table] for table in samples]
     ends: dict[Key, tuple[float, float]] = {}
-    for residents, wholes in zip(evidence.residents, zip(*totals, strict=True), strict=True):
-        sums = {name: np.stack([whole[name] for whole in wholes]) for name in wholes[0]}
-        ends |= _ends(evidence, residents, _whole(residents, once, periods), sums)
+    for residents, sums_by_draw in zip(context.residents, zip(*totals, strict=True), strict=True):
+        sums = {name: np.stack([draw[name] for draw in sums_by_draw]) for name in sums_by_draw[0]}
+        ends |= _intervals(context, residents, _period_sums(residents, summed, periods), sums)
     rows = [_row(finding, *ends[finding.key]) for finding in findings if finding.key in ends]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _whole(residents: Residents, once: dict[str, Cube], periods: int) -> formulas.Totals:
-    """Return sums of cubes that were added up over the periods before, so that a draw costs one product."""
-    return replace(GroupSums.from_cubes(Basis.from_residents(residents), once), periods=periods).whole
+def _period_sums(residents: Residents, summed: dict[str, Cube], periods: int) -> formulas.Totals:
+    """Return sums over all periods. Cubes are summed over periods before, so that a draw is one matrix product."""
+    return replace(GroupSums.from_cubes(Basis.from_residents(residents), summed), periods=periods).whole
 
 
-def _ends(
-    evidence: CheckContext, residents: Residents, published: formulas.Totals, sums: formulas.Totals
+def _intervals(
+    context: CheckContext, residents: Residents, published: formulas.Totals, sums: formulas.Totals
 ) -> dict[Key, tuple[float, float]]:
-    """Return the ends of the interval of each measure over draws, by what a finding is about."""
-    tail = (1 - evidence.resampling.confidence) / 2
-    enough = evidence.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
+    """Return the census interval of each measure, by the key of its finding."""
+    tail = (1 - context.resampling.confidence) / 2
+    enough = context.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         measures = {name: (residents.groups, formula(sums)) for name, formula in OF_FLAGS.items()}
         lowest = group_ratio(formulas.coverage(published), enough, lowest=True)
@@ -61,7 +61,7 @@ def _ends(
     return {
         (name, scope, residents.dimension, group): (float(low[row, at]), float(high[row, at]))
         for name, (low, high) in ends.items()
-        for row, scope in enumerate(evidence.scopes)
+        for row, scope in enumerate(context.scopes)
         for at, group in enumerate(measures[name][0])
     }
 

@@ -1,4 +1,4 @@
-"""Crime types that depend on where police look, known by their names."""
+"""Enforcement-driven crime types, recognised by their names: their records depend on where police patrol."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Final
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.sensitivity.flagging import COLUMNS, ENFORCEMENT_TYPES, FlaggedMap, compared
+from ilp_models.audit.sensitivity.flagged_map import COLUMNS, ENFORCEMENT_TYPES, FlaggedMap, compare_maps
 from ilp_models.domain.finding import ALL, Finding
 
-ENFORCEMENT: Final = ("drug", "weapon_possession", "disorder", "prostitution", "traffic", "stop_derived")
-# What publishers call these kinds. A phrase is found among the words of a name; after "=" it must be the whole name,
-# as an assault with a weapon is no possession.
+ENFORCEMENT_KINDS: Final = ("drug", "weapon_possession", "disorder", "prostitution", "traffic", "stop_derived")
+# Names of these kinds in published data. A phrase matches consecutive words of a name. After "=" it must be the whole
+# name: an assault with a weapon is not a possession.
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "drug": (
         *("drug", "narcotic", "controlled substance", "controlled drug", "cannabis", "marijuana", "marihuana"),
@@ -51,24 +51,26 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def enforcement_kind(crime_type: str, kinds: Sequence[str] = ENFORCEMENT) -> str:
-    """Return which kind of enforcement a crime type is recorded by, by its name."""
+def enforcement_kind(crime_type: str, kinds: Sequence[str] = ENFORCEMENT_KINDS) -> str:
+    """Return the kind of enforcement that the name of a crime type implies; empty if none."""
     words = _words(crime_type)
     for kind in kinds:
         for phrase in (kind, *SYNONYMS.get(kind, ())):
-            wanted = _words(phrase)
+            phrase_words = _words(phrase)
             whole = phrase.startswith("=")
-            places = range(1 if whole else len(words) - len(wanted) + 1)
-            if wanted and any(words[at : None if whole else at + len(wanted)] == wanted for at in places):
+            starts = range(1 if whole else len(words) - len(phrase_words) + 1)
+            if phrase_words and any(
+                words[at : None if whole else at + len(phrase_words)] == phrase_words for at in starts
+            ):
                 return kind
     return ""
 
 
 def check_enforcement_types(context: CheckContext) -> list[Finding]:
-    """Return how many crime types are recorded where police patrol rather than where crime happens.
+    """Return the number of enforcement-driven crime types in the forecast; none are allowed.
 
-    A map learned from such records sends patrols to where patrols were (Lum and Isaac 2016). Types are recognised by
-    their names; a type with an unusual name is not found.
+    Their records reflect patrols and stops as much as crime, so a map of them repeats earlier patrols (Lum and Isaac
+    2016). Crime types are recognised by name: a type with an unusual name is not found.
     """
     types, kinds = context.replay.crime_types, context.options.enforcement_types
     found = {name: kind for name in types if (kind := enforcement_kind(name, kinds))}
@@ -81,24 +83,26 @@ def check_enforcement_types(context: CheckContext) -> list[Finding]:
     return [context.count_finding("enforcement_types", len(found), detail, evidence=len(types))]
 
 
-def vary_types(evidence: CheckContext, kinds: Sequence[str] = ENFORCEMENT) -> pd.DataFrame:
-    """Return the measures of the pool of crime types without those that depend on where police look.
+def vary_enforcement_types(context: CheckContext, kinds: Sequence[str] = ENFORCEMENT_KINDS) -> pd.DataFrame:
+    """Return the measures of all crime types together without the enforcement-driven ones.
 
-    The other types' own maps stay as they are: a type's map is learned anew only by a new run without the rest.
+    The maps of the other types are unchanged: only a new run refits them without the excluded types.
     """
-    types = evidence.replay.crime_types
-    kept = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds)]
-    if len(kept) in (0, len(types)):
+    types = context.replay.crime_types
+    other_types = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds)]
+    if len(other_types) in (0, len(types)):
         return pd.DataFrame(columns=list(COLUMNS))
-    audited = FlaggedMap.from_context(evidence)
-    scopes = (*(types[at] for at in kept), ALL) if len(kept) > 1 else (ALL,)  # one type alone is its own pool
-    without = replace(audited, flags=audited.flags[kept], observed=audited.observed[kept], scopes=scopes)
-    left = ", ".join(name for at, name in enumerate(types) if at not in kept)
-    table = compared(audited, without, ENFORCEMENT_TYPES, f"without {left}")
+    audited = FlaggedMap.from_context(context)
+    scopes = (
+        (*(types[at] for at in other_types), ALL) if len(other_types) > 1 else (ALL,)
+    )  # a single type is its own pool
+    without = replace(audited, flags=audited.flags[other_types], observed=audited.observed[other_types], scopes=scopes)
+    excluded = ", ".join(name for at, name in enumerate(types) if at not in other_types)
+    table = compare_maps(audited, without, ENFORCEMENT_TYPES, f"without {excluded}")
     return table[table["crime_type"] == ALL].reset_index(drop=True)
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a name without case and plural."""
+    """Return the words of a name in lower case and singular."""
     found = re.findall(r"[^\W_]+", name.casefold())
     return [word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word for word in found]

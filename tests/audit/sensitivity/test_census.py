@@ -1,4 +1,4 @@
-"""The error of the census carried through to findings."""
+"""Census errors and the states of findings."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def scaled(residents, factors):
     return replace(residents, by_group=by_group, total=by_group.sum(axis=1))
 
 
-def test_a_table_without_error_gives_the_findings_themselves():
+def test_a_table_without_error_gives_the_same_findings():
     made = evidence()
     findings = check_groups(made)
     table = vary_census(made, [made.residents] * 3, findings)
@@ -50,7 +50,7 @@ def test_a_table_without_error_gives_the_findings_themselves():
     assert rows["state"].to_dict() == needed
 
 
-def test_the_interval_is_that_of_the_measure_on_every_table_that_could_have_been_published():
+def test_the_interval_is_that_of_the_measure_over_samples():
     made, rng = evidence(), np.random.default_rng(0)
     (people,) = made.residents
     drawn = [scaled(people, rng.gamma(25, 1 / 25, people.by_group.shape)) for _ in range(40)]
@@ -60,11 +60,11 @@ def test_the_interval_is_that_of_the_measure_on_every_table_that_could_have_been
         values = [next(f.value for f in findings if f.check == measure) for findings in found]
         row = table[table["measure"] == measure].iloc[0]
         assert [row["census_low"], row["census_high"]] == pytest.approx(np.quantile(values, (0.025, 0.975))), measure
-        if measure != "baseline_exposure_ratio":  # of maps alike it is 1, whoever lives there
+        if measure != "baseline_exposure_ratio":  # equal maps have ratio 1
             assert row["census_low"] < row["value"] < row["census_high"]
 
 
-def test_a_finding_whose_state_hangs_on_the_census_is_told():
+def test_a_state_that_changes_at_an_end_is_marked():
     made = evidence()
     findings = check_groups(made)
     one = next(f for f in findings if f.check == "need_adjusted_ratio" and f.state is State.PASS)
@@ -79,7 +79,7 @@ def test_a_finding_whose_state_hangs_on_the_census_is_told():
     assert row["changes"]
 
 
-def test_what_rests_on_too_little_stays_insufficient_whatever_the_census():
+def test_insufficient_findings_stay_insufficient():
     made = evidence(minimum=MinEvidence(areas=1000))
     table = vary_census(made, [made.residents] * 3, check_groups(made))
     judged = table[table["state"] != "reported"]

@@ -1,4 +1,4 @@
-"""What changes when something that had to be chosen is chosen otherwise: the same measures, side by side."""
+"""Compare the measures of two flagged maps: the audited one and one with another setting."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,46 +24,34 @@ REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainte
 
 @dataclass(frozen=True, eq=False)
 class FlaggedMap:
-    """Flagged land, recorded events and residents on one set of places.
+    """Flagged land, recorded events and residents of one set of places (cells or areas)."""
 
-    Parameters
-    ----------
-    flags, observed : ndarray of float64
-        Flagged fractions and recorded events, shape (crime types, places, periods).
-    area_m2 : ndarray of float64
-        Ground of each place.
-    residents : tuple of Residents
-        Residents of the places, one a dimension.
-    scopes : tuple of str
-        Crime types and, where there are several, ``all``.
-    """
-
-    flags: Floats
-    observed: Floats
-    area_m2: Floats
-    residents: tuple[Residents, ...]
-    scopes: tuple[str, ...]
+    flags: Floats  # flagged fraction of each place, shape (crime types, places, periods)
+    observed: Floats  # recorded events, same shape
+    area_m2: Floats  # ground area of each place
+    residents: tuple[Residents, ...]  # one per dimension
+    scopes: tuple[str, ...]  # the crime types and, if there are several, "all"
 
     @classmethod
-    def from_context(cls, evidence: CheckContext) -> Self:
-        """Return the flagging that is audited."""
-        return cls(evidence.flags, evidence.observed, evidence.grid.area_m2, evidence.residents, evidence.scopes)
+    def from_context(cls, context: CheckContext) -> Self:
+        """Return the audited map."""
+        return cls(context.flags, context.observed, context.grid.area_m2, context.residents, context.scopes)
 
     @classmethod
-    def from_area_level(cls, evidence: CheckContext, level: AreaLevel) -> Self:
-        """Return the flagging of areas that cells roll up to, ranked by the sums of the same forecasts."""
+    def from_area_level(cls, context: CheckContext, level: AreaLevel) -> Self:
+        """Return the flagged map of parent areas, ranked by the sums of the cells' forecasts."""
         add = level.matrix
         people = tuple(
             replace(one, by_group=add @ one.by_group, total=add @ one.total, area=np.arange(len(level.areas)))
-            for one in evidence.residents
+            for one in context.residents
         )
-        expected, land = level.sums(evidence.replay.expected.values), add @ evidence.grid.area_m2
-        cut = replace(evidence.flagging_rule(), area_m2=land, residents=people[0].total if people else None)
-        flags = cut.flagged(expected, evidence.share)[0]
-        return cls(flags, level.sums(evidence.observed), land, people, evidence.scopes)
+        expected, land = level.sums(context.replay.expected.values), add @ context.grid.area_m2
+        rule = replace(context.flagging_rule(), area_m2=land, residents=people[0].total if people else None)
+        flags = rule.flagged(expected, context.share)[0]
+        return cls(flags, level.sums(context.observed), land, people, context.scopes)
 
     def measures(self) -> pd.DataFrame:
-        """Return exposure ratio and need-adjusted ratio of every group, and coverage ratio of every dimension."""
+        """Return the exposure ratio and need-adjusted ratio of each group, and the coverage ratio of each dimension."""
         rows: list[tuple[str, str, str, str, float]] = []
         for one in self.residents:
             sums = tally_flags(Basis.from_residents(one), self.flags, self.observed).whole
@@ -72,8 +60,8 @@ class FlaggedMap:
                     "exposure_ratio": formulas.exposure_ratio(sums),
                     "need_adjusted_ratio": formulas.need_adjusted_ratio(sums),
                 }
-                everyone = partial(group_ratio, enough=sums["burdened"][..., :-1] > 0, lowest=True)
-                coverage = per_draw(formulas.coverage(sums), everyone)
+                coverage_ratio = partial(group_ratio, enough=sums["burdened"][..., :-1] > 0, lowest=True)
+                coverage = per_draw(formulas.coverage(sums), coverage_ratio)
             for row, scope in enumerate(self.scopes):
                 for measure, values in ratios.items():
                     pairs = zip(one.groups, values[row], strict=True)
@@ -82,11 +70,10 @@ class FlaggedMap:
         return pd.DataFrame(rows, columns=[*COLUMNS[2:6], "value"])
 
 
-def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Floats]:
-    """Return the land flagged on both of two sets of maps, and on either, period by period.
+def flagged_overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Floats]:
+    """Return the land flagged in both maps and the land flagged in either map, by period and crime type.
 
-    Their ratio is Jaccard's overlap of the flagged land; of cells flagged in part the smaller and the larger part
-    count.
+    Their ratio is the Jaccard index. For a partly flagged cell, the smaller and the larger fraction count.
     """
     sums = []
     for bound in (np.minimum(first, second), np.maximum(first, second)):
@@ -95,14 +82,14 @@ def overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Flo
     return sums[0], sums[1]
 
 
-def compared(audited: FlaggedMap, other: FlaggedMap, varied: str, setting: str) -> pd.DataFrame:
-    """Return the measures under another choice beside those audited."""
+def compare_maps(audited: FlaggedMap, other: FlaggedMap, varied: str, setting: str) -> pd.DataFrame:
+    """Return the measures of another map (column value) and of the audited map (column against)."""
     keys = list(COLUMNS[2:6])
     against = audited.measures().rename(columns={"value": "against"})
     table = other.measures().merge(against, on=keys, how="left") if other.residents else against.iloc[:0]
-    if other.area_m2 is audited.area_m2:  # the same places, not only as many
-        both, either = (one.sum(axis=0) for one in overlap(audited.flags, other.flags, audited.area_m2))
-        flagged = overlap(other.flags, other.flags, audited.area_m2)[0].sum(axis=0)
+    if other.area_m2 is audited.area_m2:  # identity, not equality: only maps of the same places overlap
+        both, either = (one.sum(axis=0) for one in flagged_overlap(audited.flags, other.flags, audited.area_m2))
+        flagged = flagged_overlap(other.flags, other.flags, audited.area_m2)[0].sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             values = {"jaccard": (both / either, 1.0), "left_out": ((flagged - both) / flagged, 0.0)}
         rows = [
