@@ -16,7 +16,6 @@ from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.residents import Residents
-from ilp_models.audit.sensitivity.variants import check_areal_unit, check_tainted_periods
 from ilp_models.audit.sensitivity.enforcement_types import (
     ENFORCEMENT_KINDS,
     check_enforcement_types,
@@ -24,8 +23,16 @@ from ilp_models.audit.sensitivity.enforcement_types import (
     vary_enforcement_types,
 )
 from ilp_models.audit.sensitivity.flagged_map import COLUMNS, FlaggedMap, flagged_overlap
-from ilp_models.audit.sensitivity.reporting_rates import reporting_band, check_reporting_rates, vary_reporting_rates
-from ilp_models.audit.sensitivity.variants import merge_groups, vary_areal_units, vary_group_definitions, vary_training, vary_ranking_unit
+from ilp_models.audit.sensitivity.reporting_rates import check_reporting_rates, reporting_band, vary_reporting_rates
+from ilp_models.audit.sensitivity.variants import (
+    check_areal_unit,
+    check_tainted_periods,
+    merge_groups,
+    vary_areal_units,
+    vary_group_definitions,
+    vary_ranking_unit,
+    vary_training,
+)
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.domain.governance import Governance
@@ -128,7 +135,9 @@ flags = arrays(float, (2, 5, 3), elements=st.floats(0, 1))
 @given(flags, flags, arrays(float, 5, elements=st.floats(0.5, 9)))
 def test_overlap_is_symmetric_and_sums_over_crime_types(first, second, area):
     both, either = flagged_overlap(first, second, area)
-    assert all(np.allclose(one, other) for one, other in zip((both, either), flagged_overlap(second, first, area), strict=True))
+    assert all(
+        np.allclose(one, other) for one, other in zip((both, either), flagged_overlap(second, first, area), strict=True)
+    )
     assert (both <= either + 1e-12).all()
     assert both[:, -1] == pytest.approx(both[:, :2].sum(axis=1))
     again = flagged_overlap(first, first, area)
@@ -372,12 +381,17 @@ def test_toronto_assaults_change_as_published_if_poorer_places_report_less():
     replay = replay_of(np.repeat(year, 12, axis=2), np.repeat(year, 12, axis=2))
     grid = replace(square_grid(10, 14), cells=replay.expected.indexes["cell"], parents=pd.DataFrame())
     one = replace(evidence(), replay=replay, baseline=replay, grid=grid, residents=dimensions, share=0.1)
-    for underreporting_group, exposure, kept in ((("income", "low"), 1.88, 12), (("median income", "poorer"), 2.04, 11)):
+    for underreporting_group, exposure, kept in (
+        (("income", "low"), 1.88, 12),
+        (("median income", "poorer"), 2.04, 11),
+    ):
         table = vary_reporting_rates(one, underreporting_group=underreporting_group)
         table = table[table["setting"].str.startswith("delta 0.3,")]
         table = table[table["dimension"].isin(["", "origin"])].set_index(["measure", "group"])
         basis = Basis.from_residents(dimensions[0])
-        sums = [tally_flags(basis, flags, one.observed).whole for flags in (one.flags, _flags(one, underreporting_group))]
+        sums = [
+            tally_flags(basis, flags, one.observed).whole for flags in (one.flags, _flags(one, underreporting_group))
+        ]
         before, after = (formulas.exposure_ratio(one_sum, reference=1)[0, 0] for one_sum in sums)
         assert (before, after) == pytest.approx((1.37, exposure), abs=0.005)
         assert table.loc["jaccard", "value"].item() == pytest.approx(kept / (28 - kept))
