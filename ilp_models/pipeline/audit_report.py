@@ -22,7 +22,13 @@ from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.census import DRAWS, vary_census
 from ilp_models.audit.sensitivity.enforcement_types import vary_enforcement_types
 from ilp_models.audit.sensitivity.reporting_rates import vary_reporting_rates
-from ilp_models.audit.sensitivity.variants import merge_groups, vary_areal_units, vary_group_definitions, vary_training, vary_ranking_unit
+from ilp_models.audit.sensitivity.variants import (
+    merge_groups,
+    vary_areal_units,
+    vary_group_definitions,
+    vary_ranking_unit,
+    vary_training,
+)
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision

@@ -267,13 +267,13 @@ def test_the_worst_group_counts_unless_a_group_is_set():
     share = rng.random(36)
     expected = np.exp(0.4 * (share - 0.5) + 0.05 * rng.normal(size=36))[None, :, None] * np.ones((1, 1, 16))
     one = evidence(expected, residents=(lives(share),))
-    named = [check_reporting_rates(with_options(one, underreporting_group=("income", group)))[0].value for group in ("low", "rest")]
+    named = [check_reporting_rates(with_options(one, deprived=("income", group)))[0].value for group in ("low", "rest")]
     assert named[0] > named[1]  # if low places report less, the map that flags them is right all the more
     worst = check_reporting_rates(one)[0]
     assert worst.value == min(named)
     assert "income rest report less" in worst.detail
     with pytest.raises(InputError, match="underreporting_group=income/none is not in the group table"):
-        check_reporting_rates(with_options(one, underreporting_group=("income", "none")))
+        check_reporting_rates(with_options(one, deprived=("income", "none")))
 
 
 def test_a_wider_band_changes_more_of_the_map():
