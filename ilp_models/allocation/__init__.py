@@ -1,1 +1,1 @@
-"""Effort for cells and periods under a budget: what to cover when not all can be."""
+"""Allocate patrol effort to cells and periods under a budget and constraints."""

@@ -1,4 +1,4 @@
-"""What may be spent in each period, and what covering a cell in full takes of it."""
+"""The budget of each period, the effort that full coverage of a cell needs, and random exploration."""
 
 import math
 from dataclasses import dataclass
@@ -19,20 +19,25 @@ class Budget:
     Parameters
     ----------
     budget_share : float, default 0.05
-        Share of what covering every cell in full would take; read where ``amount`` is not given.
+        Share of the effort that full coverage of all cells needs; used where ``amount`` is not set.
     amount : float, optional
-        Cells (a whole number) or hours for each period.
+        Cells (a whole number) or hours in each period.
     budget_unit : str, default "cells"
         ``cells`` or ``hours``.
     per_cell : float, default 1
-        Hours in a period that cover one cell in full, and the most that a cell gets; 1 for cells.
+        Hours in a period that cover one cell in full, also the maximum for a cell; 1 with cells.
     per_km2 : float, default 0
-        Hours more for each square kilometre of the cell; 0 for cells.
+        Additional hours for each square kilometre of the cell; 0 with cells.
 
     Raises
     ------
     InputError
-        If a number is out of its range.
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> Budget(amount=40, budget_unit="hours", per_cell=2).per_km2
+    0.0
     """
 
     budget_share: float = 0.05
@@ -42,7 +47,7 @@ class Budget:
     per_km2: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse a budget that cannot be spent."""
+        """Check the settings."""
         if self.budget_unit not in UNITS or not 0 < (self.budget_share or 0.0) <= 1:
             msg = (
                 f"budget needs budget_unit in {UNITS} and 0 < budget_share <= 1, not budget_unit={self.budget_unit}, "
@@ -63,31 +68,31 @@ class Budget:
             return
         raise InputError(msg)
 
-    def need(self, territory: AllocationInput) -> Floats:
-        """Return what covering each cell in full takes."""
-        return np.asarray(self.per_cell + self.per_km2 * territory.area_m2 / 1e6, dtype=float)
+    def need(self, inputs: AllocationInput) -> Floats:
+        """Return the effort that covers each cell in full."""
+        return np.asarray(self.per_cell + self.per_km2 * inputs.area_m2 / 1e6, dtype=float)
 
-    def available(self, territory: AllocationInput) -> float:
-        """Return what may be spent in each period."""
-        whole = float(self.need(territory).sum())
+    def available(self, inputs: AllocationInput) -> float:
+        """Return the budget of each period in cells or hours."""
+        whole = float(self.need(inputs).sum())
         if self.amount is None:
-            given = self.budget_share * whole
-            return max(1.0, float(round(given))) if self.budget_unit == "cells" else given
+            amount = self.budget_share * whole
+            return max(1.0, float(round(amount))) if self.budget_unit == "cells" else amount
         if self.amount > whole * (1 + 1e-9):
-            msg = f"budget.amount={self.amount:g} is more than covering every cell takes ({whole:g}); lower it."
+            msg = f"budget.amount={self.amount:g} exceeds the effort that covers every cell ({whole:g}). Lower it."
             raise InputError(msg)
         return float(self.amount)
 
-    def parts(self, expected_value: Floats, territory: AllocationInput) -> tuple[Floats, Floats, float]:
-        """Return the checked values with what the cells need and what there is."""
+    def check_values(self, expected_value: Floats, inputs: AllocationInput) -> tuple[Floats, Floats, float]:
+        """Return the checked values, the need of each cell and the budget of a period."""
         values = np.asarray(expected_value, dtype=float)
-        if values.ndim != 2 or len(values) != len(territory.area_m2):
-            msg = f"Expected values need the shape ({len(territory.area_m2)}, periods), not {values.shape}."
+        if values.ndim != 2 or len(values) != len(inputs.area_m2):
+            msg = f"Expected values have shape {values.shape}. Pass ({len(inputs.area_m2)} cells, periods)."
             raise InputError(msg)
         if not (np.isfinite(values) & (values >= 0)).all():
-            msg = "Expected values must be finite and not negative; check the forecast and the objective."
+            msg = "Expected values must be finite and not negative. Check the forecast and the objective."
             raise InputError(msg)
-        return values, self.need(territory), self.available(territory)
+        return values, self.need(inputs), self.available(inputs)
 
 
 Flags = npt.NDArray[np.bool_]
@@ -104,31 +109,31 @@ def budget_from_share(budget: Budget, share: float | None) -> Budget:
 
 
 def check_sampling(share: float) -> None:
-    """Refuse a share that is none."""
+    """Check the share of random exploration."""
     if not 0 <= share < 1:
-        msg = f"allocation.exploration={share} must lie in [0, 1); write 10 % as 0.1."
+        msg = f"allocation.exploration={share} must be in [0, 1). Write 10 % as 0.1."
         raise InputError(msg)
 
 
 def sampled_cells(share: float, need: Floats, available: float) -> tuple[int, int]:
-    """Return how many whole cells the budget covers, and how many of them are drawn at random."""
+    """Return the number of cells that the budget covers, and how many of them are drawn at random."""
     if np.ptp(need) > 1e-9 * need.max():
-        msg = "allocation.exploration draws whole cells of equal need; set budget.per_km2=0, or exploration=0."
+        msg = "allocation.exploration draws whole cells of equal need. Set budget.per_km2=0, or exploration=0."
         raise InputError(msg)
     cells = math.floor(available / need[0] * (1 + 1e-9))
     if cells < 1:
-        msg = f"A budget of {available:g} does not cover one cell ({need[0]:g}); raise it, or set exploration=0."
+        msg = f"The budget {available:g} does not cover one cell ({need[0]:g}). Raise it, or set exploration=0."
         raise InputError(msg)
     return cells, min(cells, max(1, round(share * cells)))
 
 
 def inclusion_probability(cells: int, covered: int, drawn: int) -> float:
-    """Return the probability with which a cell that was not chosen is drawn."""
+    """Return the probability that a cell that was not chosen is drawn."""
     return drawn / (cells - (covered - drawn))
 
 
 def sample_cells(chosen: Flags, drawn: int, rng: np.random.Generator) -> tuple[Flags, Floats]:
-    """Return the cells covered after a draw among those not chosen, and the probability that each had."""
+    """Draw from the cells not chosen; return the covered cells and their inclusion probabilities."""
     others = np.flatnonzero(~chosen)
     covered = chosen.copy()
     covered[rng.choice(others, size=drawn, replace=False)] = True

@@ -1,4 +1,4 @@
-"""The most valuable allocation that keeps stated constraints: one mixed-integer linear programme a period."""
+"""Constrained allocation: the best choice of cells under constraints, one mixed-integer program for each period."""
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
@@ -34,43 +34,43 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Constrained:
-    """Covers what is worth most among all choices that keep the constraints.
+    """Cover the highest expected value among all choices that meet the constraints.
 
     Parameters
     ----------
     budget : Budget, optional
-        What may be spent.
+        Budget of each period.
     exposure : mapping of str to mapping, optional
-        By dimension of groups: ``cap`` (a number, or numbers by group) and ``reference``; see
+        For each dimension of groups: ``cap`` (a number, or numbers by group) and ``reference``; see
         :class:`ilp_models.allocation.constraints.ExposureCap`.
     coverage : mapping of str to float or mapping, optional
-        By dimension of groups: the least share of the expected events of a group on covered land.
+        For each dimension of groups: the minimum share of the expected events of a group on covered land.
     districts : float or mapping of str to float, optional
-        Least effort for every district, or for some by name.
+        Minimum effort for every district, or for some by name.
     spacing : float, default 0
-        Least distance between the centres of chosen cells, metres.
+        Minimum distance between the centres of chosen cells, metres.
     patrol_areas : int, optional
-        Chosen cells form at most so many connected areas; without it anything goes.
+        Maximum number of connected areas that the chosen cells form; no limit by default.
     exploration : float, default 0
-        Share of the budget that goes to whole cells drawn at random among those not chosen. Exposure and coverage
-        hold in expectation over the draw; spacing, patrol areas and districts hold for the chosen cells.
+        Share of the budget for whole cells drawn at random from those not chosen. Exposure and coverage hold in
+        expectation over the draw; spacing, patrol areas and districts hold for the chosen cells.
     whole : bool, default True
-        Whether a cell is covered in full or not at all; hours may also be split.
+        Whether a cell is covered in full or not at all; with hours, False allows parts of a cell.
     spend_all : bool, default True
-        Whether the whole budget must be spent, where cells need the same or may be split.
+        Whether the whole budget must be spent, where all cells need the same or may be split.
     gap : float, default 0.001
-        Relative gap to the best allocation at which the solver may stop; the proven one is recorded.
+        Relative gap to the optimum at which the solver may stop; the proven gap is recorded.
     time_limit_s : float, default 60
-        Time for one period.
+        Time limit of the solver for one period, seconds.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draws.
     share : float, optional
         Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
     InputError
-        If a setting is out of its range, or settings contradict each other.
+        If a setting is out of range, or settings contradict each other.
 
     References
     ----------
@@ -92,7 +92,7 @@ class Constrained:
     share: InitVar[float | None] = field(default=None, kw_only=True)
 
     def __post_init__(self, share: float | None) -> None:
-        """Refuse settings that no allocation could keep."""
+        """Check the settings."""
         object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         check_sampling(self.exploration)
         self._caps()
@@ -100,21 +100,21 @@ class Constrained:
             values = f"spacing={self.spacing}, gap={self.gap}, time_limit_s={self.time_limit_s}"
             msg = f"allocation needs spacing >= 0, 0 <= gap < 1 and time_limit_s > 0, not {values}."
         elif self.patrol_areas is not None and not self.patrol_areas >= 1:
-            msg = f"allocation.patrol_areas={self.patrol_areas} must be at least 1, or null for no such constraint."
+            msg = f"allocation.patrol_areas={self.patrol_areas} must be at least 1, or null for no limit."
         elif self.patrol_areas is not None and self.spacing:
-            msg = "allocation.spacing keeps chosen cells apart and patrol_areas joins them; set one of them only."
+            msg = "allocation.spacing separates cells and patrol_areas joins them. Set only one of them."
         elif not self.whole and (
             self.budget.budget_unit == "cells" or self.exploration or self.spacing or self.patrol_areas
         ):
-            msg = "allocation.whole=false splits hours, without exploration, spacing or patrol areas; set whole=true."
+            msg = "allocation.whole=false needs hours, and no exploration, spacing or patrol areas. Set whole=true."
         else:
             return
         raise InputError(msg)
 
     @property
     def name(self) -> str:
-        """The rule in words, with every constraint."""
-        kept = [
+        """The rule and its constraints as text."""
+        constraints = [
             *(
                 f"exposure of {dimension} at most {cap.cap} of {cap.reference or 'the rest'}"
                 for dimension, cap in self._caps().items()
@@ -125,24 +125,24 @@ class Constrained:
             *([f"at most {self.patrol_areas} patrol area(s)"] if self.patrol_areas is not None else []),
             *([f"{self.exploration:.0%} of the budget drawn at random"] if self.exploration else []),
         ]
-        return f"constrained: {'; '.join(kept) or 'the budget only'}"
+        return f"constrained: {'; '.join(constraints) or 'the budget only'}"
 
-    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
+    def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
-        values, need, available = self.budget.parts(expected_value, territory)
-        expected = values if territory.expected is None else np.asarray(territory.expected, dtype=float)
+        values, need, available = self.budget.check_values(expected_value, inputs)
+        expected = values if inputs.expected is None else np.asarray(inputs.expected, dtype=float)
         covered, drawn = sampled_cells(self.exploration, need, available) if self.exploration else (0, 0)
-        likely = inclusion_probability(len(need), covered, drawn) if drawn else 0.0
-        fixed = self._fixed_rules(territory, need, available, drawn, likely)
+        chance = inclusion_probability(len(need), covered, drawn) if drawn else 0.0
+        fixed = self._period_free_constraints(inputs, need, available, drawn, chance)
         amount, inclusion = np.zeros_like(values), np.zeros_like(values)
         gaps = np.zeros(values.shape[1])
         for period in range(values.shape[1]):
-            floors = self._floors(territory, expected[:, period], likely)
-            program = MixedIntegerProgram(values[:, period], (*fixed, *floors), self.whole, self.gap, self.time_limit_s)
+            constraints = (*fixed, *self._coverage(inputs, expected[:, period], chance))
+            program = MixedIntegerProgram(values[:, period], constraints, self.whole, self.gap, self.time_limit_s)
             chosen, gaps[period] = program.solve(f"Period {period + 1}")
             flags, inclusion[:, period] = chosen, chosen > 0
             if drawn:
-                rng = np.random.default_rng((self.seed, territory.draw, period))
+                rng = np.random.default_rng((self.seed, inputs.draw, period))
                 covered_now, inclusion[:, period] = sample_cells(chosen > 0, drawn, rng)
                 flags = covered_now.astype(float)
             amount[:, period] = flags * need
@@ -152,41 +152,41 @@ class Constrained:
         try:
             return {dimension: ExposureCap(**cap) for dimension, cap in (self.exposure or {}).items()}
         except TypeError as error:
-            msg = f"allocation.exposure needs cap, and may have reference, for each dimension ({error})."
+            msg = f"allocation.exposure={self.exposure} needs cap, and may have reference, by dimension ({error})."
             raise InputError(msg) from error
 
-    def _fixed_rules(
-        self, territory: AllocationInput, need: Floats, available: float, drawn: int, likely: float
+    def _period_free_constraints(
+        self, inputs: AllocationInput, need: Floats, available: float, drawn: int, chance: float
     ) -> list[Constraint]:
-        """Return the rules that are the same in every period."""
-        rules = self._spending(need, available - drawn * need[0] if drawn else available)
+        """Return the constraints that are the same in every period."""
+        constraints = self._budget_constraints(need, available - drawn * need[0] if drawn else available)
         for dimension, cap in self._caps().items():
-            rules += cap.rules(territory.groups_of(dimension), likely)
+            constraints += cap.constraints(inputs.groups_of(dimension), chance)
         if self.districts is not None:
-            rules += district_constraints(territory, need, self.districts)
+            constraints += district_constraints(inputs, need, self.districts)
         if self.spacing:
-            rules += spacing_constraints(territory, self.spacing)
+            constraints += spacing_constraints(inputs, self.spacing)
         if self.patrol_areas is not None:
             most = int(np.searchsorted(np.cumsum(np.sort(need)), available * (1 + 1e-9), side="right"))
-            rules.append(contiguity_constraint(territory, self.patrol_areas, max(most, 1)))
-        return rules
+            constraints.append(contiguity_constraint(inputs, self.patrol_areas, max(most, 1)))
+        return constraints
 
-    def _spending(self, need: Floats, available: float) -> list[Constraint]:
+    def _budget_constraints(self, need: Floats, available: float) -> list[Constraint]:
         even = np.ptp(need) <= 1e-9 * need.max()
         row, most = csr_matrix(need / need.max()), available / need.max()
-        if even and self.whole:  # a number of whole cells
+        if even and self.whole:  # whole cells
             most = np.floor(most + 1e-9)
         words = f"{most * need.max():g} {self.budget.budget_unit}"
         high = np.array([most])
-        rules = [Constraint(f"a budget of {words}", "raise the budget", row, -np.inf * np.ones(1), high)]
+        constraints = [Constraint(f"a budget of {words}", "raise the budget", row, -np.inf * np.ones(1), high)]
         if self.spend_all and (even or not self.whole):
-            way_out = "set allocation.spend_all=false"
-            rules.append(Constraint(f"spending all {words}", way_out, row, high, np.array([np.inf])))
-        return rules
+            remedy = "set allocation.spend_all=false"
+            constraints.append(Constraint(f"spending all {words}", remedy, row, high, np.array([np.inf])))
+        return constraints
 
-    def _floors(self, territory: AllocationInput, expected: Floats, likely: float) -> list[Constraint]:
+    def _coverage(self, inputs: AllocationInput, expected: Floats, chance: float) -> list[Constraint]:
         return [
-            rule
+            constraint
             for dimension, floor in (self.coverage or {}).items()
-            for rule in coverage_constraints(territory.groups_of(dimension), floor, expected, likely)
+            for constraint in coverage_constraints(inputs.groups_of(dimension), floor, expected, chance)
         ]

@@ -1,4 +1,4 @@
-"""Constraints of an allocation as rows of a linear programme, each with its name and how to mend it."""
+"""Allocation constraints as rows of a linear program: exposure, coverage, districts, spacing and contiguity."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,62 +18,50 @@ Bounds = float | Mapping[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """Some rows low <= A x <= high over the cells chosen.
-
-    Parameters
-    ----------
-    name : str
-        What is asked, in words.
-    mend : str
-        What to change where it cannot be met.
-    matrix : csr_matrix
-        A, shape (rows, variables).
-    low, high : ndarray of float64
-        Bounds, shape (rows,).
-    """
+    """Rows low <= A x <= high over the chosen cells."""
 
     name: str
-    mend: str
-    matrix: csr_matrix
+    remedy: str  # what to change where the constraint cannot be met
+    matrix: csr_matrix  # A, (rows, variables)
     low: Floats
     high: Floats
 
 
 @dataclass(frozen=True)
 class ExposureCap:
-    """The most that a group's residents may be exposed to effort, compared with others.
+    """A cap on the exposure of a group's residents to effort, relative to others.
 
     Parameters
     ----------
     cap : float or mapping of str to float
-        Rho: largest ratio of a group's exposure to that of the reference, for all groups or by name.
+        Maximum ratio of a group's exposure to that of the reference, for all groups or by name.
     reference : str, optional
-        The group that others are compared with; by default each is compared with all other residents.
+        The group to compare with; by default each group is compared with all other residents.
 
     Raises
     ------
     InputError
-        If a cap is no number above 0.
+        If a cap is not a number of 0 or more.
     """
 
     cap: Bounds
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a cap that is none."""
+        """Check the caps."""
         _check_bounds("exposure", self.cap, np.inf)
 
-    def rules(self, groups: GroupsOfCells, chance: float) -> Iterator[Constraint]:
-        """Yield one rule a group."""
+    def constraints(self, groups: GroupsOfCells, chance: float) -> Iterator[Constraint]:
+        """Yield one constraint for each group."""
         people = groups.by_group
-        for place, group, cap in _named(groups, self.cap, without=self.reference):
+        for place, group, cap in _bounds_by_group(groups, self.cap, without=self.reference):
             others = groups.total - people[:, place]
             if self.reference is not None:
                 others = people[:, groups.groups.index(self.reference)]
             if not (np.isfinite(cap) and others.sum() > 0 and people[:, place].sum() > 0):
                 continue
             weights = people[:, place] / people[:, place].sum() - cap * others / others.sum()
-            weights = weights / np.abs(weights).max()  # a solver's tolerance is absolute
+            weights = weights / np.abs(weights).max()  # solver tolerances are absolute
             yield expectation_constraint(
                 f"exposure of {groups.dimension}/{group} at most {cap:g} times that of {self.reference or 'the rest'}",
                 f"raise allocation.exposure.{groups.dimension}.cap",
@@ -84,9 +72,9 @@ class ExposureCap:
 
 
 def coverage_constraints(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
-    """Yield one rule a group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw."""
+    """Yield one constraint for each group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw."""
     _check_bounds("coverage", floor, 1.0)
-    for place, group, least in _named(groups, floor):
+    for place, group, least in _bounds_by_group(groups, floor):
         events = expected * groups.shares[:, place]
         if events.sum() > 0:
             yield expectation_constraint(
@@ -98,10 +86,10 @@ def coverage_constraints(groups: GroupsOfCells, floor: Bounds, expected: Floats,
             )
 
 
-def district_constraints(territory: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
-    """Yield that the effort of the chosen cells of a district is at least a minimum, whatever the draw."""
+def district_constraints(inputs: AllocationInput, need: Floats, minimum: Bounds) -> Iterator[Constraint]:
+    """Yield the minimum effort of the chosen cells in each district; random cells are not counted."""
     _check_bounds("districts", minimum, np.inf)
-    names = territory.districts.astype(str)
+    names = inputs.districts.astype(str)
     known = [name for name in np.unique(names) if name]
     if not isinstance(minimum, Mapping):
         if known:
@@ -112,20 +100,21 @@ def district_constraints(territory: AllocationInput, need: Floats, minimum: Boun
         return
     for district, least in minimum.items():
         if district not in known:
-            msg = f"allocation.districts names {district!r}, which is no district here; known: {', '.join(known[:5])}."
+            first = ", ".join(known[:5])
+            msg = f"allocation.districts: {district!r} is not a district of this grid; the first ones are {first}."
             raise InputError(msg)
         row = np.where(names == district, need, 0.0)
         bounds = np.array([float(least)]), np.array([np.inf])
-        mend = f"lower allocation.districts for {district}"
-        yield Constraint(f"at least {least:g} for district {district}", mend, csr_matrix(row), *bounds)
+        remedy = f"lower allocation.districts for {district}"
+        yield Constraint(f"at least {least:g} for district {district}", remedy, csr_matrix(row), *bounds)
 
 
-def spacing_constraints(territory: AllocationInput, metres: float) -> Iterator[Constraint]:
-    """Yield the rule that no two chosen cells have centres closer than a distance."""
-    pairs = cKDTree(territory.centres).query_pairs(metres * (1 - 1e-9), output_type="ndarray")
+def spacing_constraints(inputs: AllocationInput, metres: float) -> Iterator[Constraint]:
+    """Yield the constraint that centres of chosen cells are at least a distance apart."""
+    pairs = cKDTree(inputs.centres).query_pairs(metres * (1 - 1e-9), output_type="ndarray")
     if len(pairs) == 0:
         return
-    close: list[set[int]] = [set() for _ in territory.area_m2]
+    close: list[set[int]] = [set() for _ in inputs.area_m2]
     for left, right in pairs:
         close[left].add(int(right))
         close[right].add(int(left))
@@ -137,7 +126,7 @@ def spacing_constraints(territory: AllocationInput, metres: float) -> Iterator[C
         members = [left, right]
         shared = close[left] & close[right]
         while shared:
-            # the one that leaves most candidates, the first in order among equals
+            # the member that leaves most candidates; the first among equals
             member = max(sorted(shared), key=lambda cell: len(shared & close[cell]))
             members.append(member)
             shared = shared & close[member]
@@ -146,7 +135,7 @@ def spacing_constraints(territory: AllocationInput, metres: float) -> Iterator[C
         sets.append(members)
     rows = np.repeat(np.arange(len(sets)), [len(members) for members in sets])
     columns = np.concatenate([np.array(members) for members in sets])
-    shape = (len(sets), len(territory.area_m2))
+    shape = (len(sets), len(inputs.area_m2))
     matrix = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=shape)
     high = np.ones(len(sets))
     yield Constraint(
@@ -155,20 +144,22 @@ def spacing_constraints(territory: AllocationInput, metres: float) -> Iterator[C
 
 
 def expectation_constraint(
-    name: str, mend: str, weights: Floats, bounds: tuple[float, float], chance: float
+    name: str, remedy: str, weights: Floats, bounds: tuple[float, float], chance: float
 ) -> Constraint:
-    """Return the rule low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a chance for the others."""
+    """Return low <= sum w_i a_i <= high, where a_i is 1 for chosen cells and a probability for the others."""
     shift = chance * float(weights.sum())
     low, high = (np.array([bound - shift]) for bound in bounds)
-    return Constraint(name, mend, csr_matrix((1 - chance) * weights), low, high)
+    return Constraint(name, remedy, csr_matrix((1 - chance) * weights), low, high)
 
 
-def _named(groups: GroupsOfCells, bounds: Bounds, without: str | None = None) -> Iterator[tuple[int, str, float]]:
-    """Yield position, name and bound of the groups that a bound speaks of."""
-    asked = list(bounds) if isinstance(bounds, Mapping) else []
-    unknown = [name for name in (*asked, *filter(None, [without])) if name not in groups.groups]
+def _bounds_by_group(
+    groups: GroupsOfCells, bounds: Bounds, without: str | None = None
+) -> Iterator[tuple[int, str, float]]:
+    """Yield position, name and bound of each group that has a bound."""
+    names = list(bounds) if isinstance(bounds, Mapping) else []
+    unknown = [name for name in (*names, *filter(None, [without])) if name not in groups.groups]
     if unknown:
-        msg = f"{groups.dimension} has no group {unknown[0]!r}; its groups are {', '.join(groups.groups)}."
+        msg = f"{groups.dimension} has no group {unknown[0]!r}. Its groups are {', '.join(groups.groups)}."
         raise InputError(msg)
     for place, group in enumerate(groups.groups):
         bound: Any = bounds.get(group) if isinstance(bounds, Mapping) else bounds
@@ -176,22 +167,22 @@ def _named(groups: GroupsOfCells, bounds: Bounds, without: str | None = None) ->
             yield place, group, float(bound)
 
 
-def _check_bounds(what: str, bounds: Bounds, most: float) -> None:
+def _check_bounds(setting: str, bounds: Bounds, maximum: float) -> None:
     numbers = list(bounds.values()) if isinstance(bounds, Mapping) else [bounds]
-    if not all(0 <= float(number) <= most for number in numbers):
-        msg = f"allocation.{what} needs numbers from 0 to {most:g}, not {numbers}."
+    if not all(0 <= float(number) <= maximum for number in numbers):
+        msg = f"allocation.{setting}={numbers} must be numbers from 0 to {maximum:g}."
         raise InputError(msg)
 
 
-def contiguity_constraint(territory: AllocationInput, areas: int, most: int) -> Constraint:
-    """Return the rule that the chosen cells are at most so many sets of touching cells.
+def contiguity_constraint(inputs: AllocationInput, areas: int, most: int) -> Constraint:
+    """Return the constraint that the chosen cells form at most ``areas`` connected patrol areas.
 
-    A single commodity flows from the root of a patrol area through chosen cells that touch, and every chosen cell
-    keeps one unit of it: a cell that no root reaches through chosen cells cannot be chosen. The variables after the
-    cells are the roots (one a cell), what enters at each root, and the flow along each pair of neighbours, both ways.
+    A single commodity flows from the root of an area through adjacent chosen cells. Each chosen cell consumes one unit,
+    so a cell that no root reaches cannot be chosen. After the cells, the variables are the roots, the inflow at each
+    root, and the flow along each pair of neighbours in both directions.
     """
-    size = len(territory.area_m2)
-    links = territory.neighbours.tocoo()
+    size = len(inputs.area_m2)
+    links = inputs.neighbours.tocoo()
     start, end = links.row, links.col
     arcs = len(start)
     cells, number = eye_array(size), np.arange(arcs)
@@ -199,13 +190,13 @@ def contiguity_constraint(territory: AllocationInput, areas: int, most: int) -> 
     leaving = coo_array((ones, (start, number)), shape=(size, arcs))
     arriving = coo_array((ones, (end, number)), shape=(size, arcs))
     rows = [
-        [-cells, None, cells, arriving - leaving],  # what comes in less what goes out is kept by a chosen cell
+        [-cells, None, cells, arriving - leaving],  # inflow minus outflow is what a chosen cell consumes
         [None, -most * cells, cells, None],  # flow enters at roots only
         [-cells, cells, None, None],  # a root is a chosen cell
         [-(most - 1) * leaving.T, None, None, eye_array(arcs)],  # flow leaves chosen cells only
         [-(most - 1) * arriving.T, None, None, eye_array(arcs)],  # and reaches chosen cells only
-        [cells - territory.neighbours, -cells, None, None],  # follows from the others, and speeds up the solver
-        [None, coo_array(np.ones((1, size))), None, None],  # at most so many roots
+        [cells - inputs.neighbours, -cells, None, None],  # follows from the others; speeds up the solver
+        [None, coo_array(np.ones((1, size))), None, None],  # at most this number of roots
     ]
     matrix = csr_matrix(block_array(rows))
     high = np.concatenate([np.zeros(4 * size + 2 * arcs), [float(areas)]])

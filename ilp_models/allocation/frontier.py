@@ -1,4 +1,4 @@
-"""The price of a cap on exposure: what is still covered, and who is exposed and covered, from no cap to parity."""
+"""Equity-efficiency frontier: events covered, exposure and coverage of groups for a range of exposure caps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,36 +24,36 @@ FRONTIER_COLUMNS: Final = (
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
-    """One period under one cap."""
+class _PeriodTask:
+    """One period of an allocation."""
 
     allocator: Allocator
     value: Floats
-    territory: AllocationInput
+    inputs: AllocationInput
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """Which caps are tried, on the exposure of whom.
+    """The exposure caps to evaluate, and the groups that they apply to.
 
     Parameters
     ----------
     dimension : str, optional
-        Dimension of the groups; by default the first that there is.
+        Dimension of the groups; by default the first one.
     reference : str, optional
-        Group that exposures are compared with; by default each is compared with all other residents.
+        Group to compare exposure with; by default each group is compared with all other residents.
     caps : sequence of float, optional
-        Largest ratios of exposure, infinity for no cap, which is always among them.
+        Maximum exposure ratios; infinity (no cap) is always included.
     time_limit_s : float, default 10
-        Time for one period under one cap.
+        Time limit of the solver for one period under one cap, seconds.
     parity : float, default 0.005
-        How far exposure ratios may exceed a cap of 1 or less where each group is compared with all others: together
-        such caps demand equality, which whole cells never meet to the last digit.
+        Tolerance of exposure ratios above a cap of 1 or less where each group is compared with all others. Together
+        such caps mean equality, which whole cells cannot meet exactly.
 
     Raises
     ------
     InputError
-        If a cap or the time is no number above 0.
+        If a cap or the time limit is not above 0.
     """
 
     dimension: str | None = None
@@ -63,34 +63,34 @@ class Frontier:
     parity: float = 0.005
 
     def __post_init__(self) -> None:
-        """Refuse caps that are none."""
+        """Check the settings."""
         if not (all(float(cap) > 0 for cap in self.caps) and self.time_limit_s > 0 and self.parity >= 0):
-            msg = f"frontier.caps={list(self.caps)} must be above 0, .inf for no cap; time_limit_s > 0, parity >= 0."
+            msg = f"frontier.caps={list(self.caps)} must be above 0 (.inf: no cap); time_limit_s > 0 and parity >= 0."
             raise InputError(msg)
 
     def run(
         self,
         allocator: Constrained,
         value: Floats,
-        territory: AllocationInput,
+        inputs: AllocationInput,
         compute: Compute,
         recorded: Floats | None = None,
     ) -> pd.DataFrame:
-        """Return the price and the consequences of each cap.
+        """Return the captured value and the impact on groups under each cap.
 
-        What keeps a tighter cap also keeps a looser one: the better of the two is taken, so that solver gaps do not
-        make a looser cap seem dearer.
+        A solution for a tighter cap also meets a looser one. The better of the two is used, so that solver gaps do not
+        make a looser cap look worse.
         """
-        if not territory.residents:
-            msg = "A frontier needs residents by group; give groups.path=FILE."
+        if not inputs.residents:
+            msg = "A frontier needs residents by group. Set groups.path=FILE."
             raise InputError(msg)
-        groups = territory.groups_of(self.dimension or territory.residents[0].dimension)
+        groups = inputs.groups_of(self.dimension or inputs.residents[0].dimension)
         caps = sorted({np.inf, *map(float, self.caps)}, reverse=True)
-        found = self._solved(allocator, groups.dimension, caps, value, (territory, compute))
+        found = self._solve_caps(allocator, groups.dimension, caps, value, (inputs, compute))
         events = recorded
         if events is None:
-            events = value if territory.expected is None else territory.expected
-        total, need = float((value if recorded is None else recorded).sum()), allocator.budget.need(territory)
+            events = value if inputs.expected is None else inputs.expected
+        total, need = float((value if recorded is None else recorded).sum()), allocator.budget.need(inputs)
         rows, uncapped = [], np.nan
         for cap in caps:
             effort, note = found[cap]
@@ -103,17 +103,17 @@ class Frontier:
                 capture, gap = np.nan, np.nan
                 means = group_impact(np.zeros_like(value), events, groups, self.reference)
                 means.iloc[:, 2:] = np.nan
-            told: dict[str, Any] = {
+            columns: dict[str, Any] = {
                 "cap": cap,
                 "capture": capture,
                 "of_uncapped": capture / uncapped,
                 "gap": gap,
                 "note": note,
             }
-            rows.append(means.assign(reference=self.reference or "rest", **told))
+            rows.append(means.assign(reference=self.reference or "rest", **columns))
         return pd.concat(rows, ignore_index=True)[list(FRONTIER_COLUMNS)]
 
-    def _solved(
+    def _solve_caps(
         self,
         allocator: Constrained,
         dimension: str,
@@ -121,77 +121,77 @@ class Frontier:
         value: Floats,
         where: tuple[AllocationInput, Compute],
     ) -> dict[float, tuple[Effort | None, str]]:
-        territory, compute = where
+        inputs, compute = where
         solved: dict[float, tuple[Effort | None, str]] = {}
         best: Effort | None = None
         for cap in reversed(caps):
-            asked = cap * (1 + self.parity) if cap <= 1 and self.reference is None else cap
-            capped = {**(allocator.exposure or {}), dimension: {"cap": asked, "reference": self.reference}}
-            ruled = replace(allocator, exposure=capped, time_limit_s=self.time_limit_s)
+            limit = cap * (1 + self.parity) if cap <= 1 and self.reference is None else cap
+            capped = {**(allocator.exposure or {}), dimension: {"cap": limit, "reference": self.reference}}
+            rule = replace(allocator, exposure=capped, time_limit_s=self.time_limit_s)
             try:
-                effort = allocate_periods(ruled, value, territory, compute)
+                effort = allocate_periods(rule, value, inputs, compute)
             except (InputError, NotRunError) as error:
                 if cap == np.inf:
                     raise
                 solved[cap] = None, str(error)
                 continue
-            best = effort if best is None else _better(best, effort, value, allocator.budget.need(territory))
+            best = effort if best is None else _better_by_period(best, effort, value, allocator.budget.need(inputs))
             solved[cap] = best, ""
         return solved
 
 
-def allocate_periods(allocator: Allocator, value: Floats, territory: AllocationInput, compute: Compute) -> Effort:
-    """Return the effort of all periods, each solved on its own where the work runs."""
+def allocate_periods(allocator: Allocator, value: Floats, inputs: AllocationInput, compute: Compute) -> Effort:
+    """Allocate each period as a separate task and return the effort of all periods."""
     tasks = [
-        _Task(
+        _PeriodTask(
             allocator,
             value[:, [period]],
             replace(
-                territory,
-                draw=territory.draw + period,
-                expected=None if territory.expected is None else territory.expected[:, [period]],
+                inputs,
+                draw=inputs.draw + period,
+                expected=None if inputs.expected is None else inputs.expected[:, [period]],
             ),
         )
         for period in range(value.shape[1])
     ]
-    return Effort.join(compute.map(_allocated, tasks, "Allocating"))
+    return Effort.join(compute.map(_allocate_period, tasks, "Allocating"))
 
 
-def _allocated(task: _Task) -> Effort:
-    return task.allocator.allocate(task.value, task.territory)
+def _allocate_period(task: _PeriodTask) -> Effort:
+    return task.allocator.allocate(task.value, task.inputs)
 
 
-def _better(tight: Effort, loose: Effort, value: Floats, need: Floats) -> Effort:
-    """Return, period by period, the effort that covers more."""
-    worth = [(expected_share(effort, need) * value).sum(axis=0) for effort in (tight, loose)]
-    kept = worth[0] > worth[1]
+def _better_by_period(tight: Effort, loose: Effort, value: Floats, need: Floats) -> Effort:
+    """Return for each period the effort that covers more value."""
+    covered = [(expected_share(effort, need) * value).sum(axis=0) for effort in (tight, loose)]
+    tight_is_better = covered[0] > covered[1]
     return Effort(
-        np.where(kept, tight.amount, loose.amount),
-        np.where(kept, tight.inclusion, loose.inclusion),
+        np.where(tight_is_better, tight.amount, loose.amount),
+        np.where(tight_is_better, tight.inclusion, loose.inclusion),
         loose.gap,
     )
 
 
 def expected_share(effort: Effort, need: Floats) -> Floats:
-    """Return the part of each cell that is covered, in expectation where a lottery decides."""
+    """Return the covered share of each cell, in expectation where cells are drawn at random."""
     by_chance = (effort.inclusion > 0) & (effort.inclusion < 1)
     return np.where(by_chance, effort.inclusion, effort.amount / need[:, None])
 
 
 def group_impact(share: Floats, events: Floats, groups: GroupsOfCells, reference: str | None = None) -> pd.DataFrame:
-    """Return exposure and coverage of each group under an allocation."""
+    """Return exposure, exposure ratio, need-adjusted ratio and coverage of each group under an allocation."""
     people = groups.by_group
     time = share.sum(axis=1)
     others = groups.total[:, None] - people
     if reference is not None:
         others = np.repeat(people[:, [groups.groups.index(reference)]], people.shape[1], axis=1)
-    alive = groups.total > 0
+    inhabited = groups.total > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         exposure = time @ people / (share.shape[1] * people.sum(axis=0))
         ratio = exposure / (time @ others / (share.shape[1] * others.sum(axis=0)))
         burden = events.sum(axis=1) @ groups.shares
-        patrol = time @ groups.shares / time[alive].sum()
+        patrol = time @ groups.shares / time[inhabited].sum()
         coverage = (share * events).sum(axis=1) @ groups.shares / burden
-        need = patrol / (burden / events[alive].sum())
+        need = patrol / (burden / events[inhabited].sum())
     columns = (groups.dimension, list(groups.groups), exposure, ratio, need, coverage)
     return pd.DataFrame(dict(zip(IMPACT_COLUMNS, columns, strict=True)))

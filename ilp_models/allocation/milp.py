@@ -1,8 +1,8 @@
-"""One mixed-integer linear programme: solved by HiGHS, and, where it has no solution, told which rule is in the way.
+"""Solve a mixed-integer linear program with HiGHS; if it is infeasible, report the constraints that conflict.
 
-A knapsack with m constraints has a relaxation in which at most m cells are split, and its value bounds the best choice.
-So the cells that the relaxation is sure of are kept, and only those near its margin are chosen anew. Where the value of
-that choice comes within the gap of the bound, it is proven to be good enough; else the whole programme is solved.
+The linear relaxation of a knapsack with m constraints splits at most m cells, and its value is an upper bound. Cells
+that are clearly in or out of the relaxation are fixed, and only cells near its margin are optimised. If the value is
+within the gap of the bound, the choice is proven good enough. Otherwise the full program is solved.
 """
 
 from collections.abc import Sequence
@@ -20,56 +20,42 @@ from ilp_models.domain.errors import InputError, NotRunError
 Floats = npt.NDArray[np.float64]
 
 _INFEASIBLE: Final = 2
-_CORE: Final = 60  # cells near the margin that are chosen anew
+_CORE: Final = 60  # cells near the margin of the relaxation that are optimised
 _SURE: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class MixedIntegerProgram:
-    """The most valuable choice of cells that keeps some rules.
+    """The choice of cells with the highest value under constraints."""
 
-    Parameters
-    ----------
-    value : ndarray of float64
-        Value of each cell chosen, shape (cells,).
-    rules : tuple of Rule
-        What must hold; their matrices have at least as many columns as there are cells.
-    whole : bool
-        Whether cells are chosen whole or in part.
-    gap : float
-        Relative gap at which a solver may stop.
-    time_limit_s : float
-        Time after which it must.
-    """
-
-    value: Floats
-    rules: tuple[Constraint, ...]
-    whole: bool
-    gap: float
+    value: Floats  # (cells,)
+    constraints: tuple[Constraint, ...]  # matrices with at least one column for each cell
+    whole: bool  # whether cells are chosen whole or in part
+    gap: float  # relative gap at which the solver may stop
     time_limit_s: float
 
-    def solve(self, about: str) -> tuple[Floats, float]:
-        """Return the choice and how far its value may lie below the best, relative."""
-        if (near := self._near_the_bound()) is not None:
+    def solve(self, label: str) -> tuple[Floats, float]:
+        """Return the choice and its relative gap to the optimum."""
+        if (near := self._solve_near_bound()) is not None:
             return near
-        found = self._ask(self.rules, self.value)
+        found = self._run_highs(self.constraints, self.value)
         if found.status == _INFEASIBLE:
-            raise InputError(self._explained(about))
+            raise InputError(self._explain_infeasible(label))
         if found.x is None:
             msg = (
-                f"{about}: the solver found no allocation in {self.time_limit_s:g} s. Raise allocation.time_limit_s or "
+                f"{label}: the solver found no allocation in {self.time_limit_s:g} s. Raise allocation.time_limit_s or "
                 "allocation.gap, or relax a constraint."
             )
             raise NotRunError(msg)
         chosen = np.clip(found.x[: len(self.value)], 0.0, 1.0)
         return (np.round(chosen) if self.whole else chosen) + 0.0, float(found.mip_gap or 0.0)  # 0 and not -0
 
-    def _near_the_bound(self) -> tuple[Floats, float] | None:
-        """Return a choice proven to be within the gap of the relaxation's bound, if one is easily found."""
+    def _solve_near_bound(self) -> tuple[Floats, float] | None:
+        """Return a choice within the gap of the relaxation bound, or None where the heuristic finds none."""
         cells = len(self.value)
-        if not self.whole or cells <= 2 * _CORE or any(rule.matrix.shape[1] > cells for rule in self.rules):
+        if not self.whole or cells <= 2 * _CORE or any(rule.matrix.shape[1] > cells for rule in self.constraints):
             return None
-        matrix, low, high = _stacked(self.rules, cells)
+        matrix, low, high = _stacked(self.constraints, cells)
         below, above = np.isfinite(high), np.isfinite(low)
         relaxed = linprog(
             -self.value,
@@ -80,48 +66,54 @@ class MixedIntegerProgram:
         )
         if relaxed.x is None or relaxed.fun >= 0:
             return None
-        loss = np.abs(relaxed.lower.marginals) + np.abs(relaxed.upper.marginals)  # of moving a cell off its bound
+        loss = np.abs(relaxed.lower.marginals) + np.abs(relaxed.upper.marginals)  # of moving a cell from its bound
         split = (relaxed.x > _SURE) & (relaxed.x < 1 - _SURE)
         core = np.argsort(np.where(split, -1.0, loss), kind="stable")[: max(_CORE, 2 * int(split.sum()))]
-        kept = np.round(relaxed.x)
-        kept[core] = 0.0
-        shift = matrix @ kept
+        choice = np.round(relaxed.x)
+        choice[core] = 0.0
+        shift = matrix @ choice
         rules = [Constraint("", "", matrix[:, core], low - shift, high - shift)]
-        found = self._ask(rules, self.value[core])
+        found = self._run_highs(rules, self.value[core])
         if found.x is None:
             return None
-        kept[core] = np.round(found.x)
-        kept += 0.0
-        reached, bound = float(self.value @ kept), -float(relaxed.fun)
+        choice[core] = np.round(found.x)
+        choice += 0.0
+        reached, bound = float(self.value @ choice), -float(relaxed.fun)
         gap = max(0.0, (bound - reached) / reached) if reached > 0 else np.inf
-        return (kept, gap) if gap <= self.gap else None
+        return (choice, gap) if gap <= self.gap else None
 
-    def _explained(self, about: str) -> str:
-        """Leave out one rule at a time: those without which there is an allocation are in the way."""
-        asked: dict[str, list[Constraint]] = {}
-        for rule in self.rules:
-            asked.setdefault(rule.mend, []).append(rule)
-        told = {mend: f"'{' and '.join(rule.name for rule in rules)}' ({mend})" for mend, rules in asked.items()}
-        start = f"{about}: no allocation keeps every constraint"
-        guilty = [mend for mend in asked if self._possible([rule for rule in self.rules if rule.mend != mend])]
-        if guilty:
-            return f"{start}. There is one without {'; or without '.join(told[mend] for mend in guilty)}."
-        alone = [mend for mend, rules in asked.items() if not self._possible(rules)]
+    def _explain_infeasible(self, label: str) -> str:
+        """Return a message with the constraints whose removal makes the program feasible."""
+        by_remedy: dict[str, list[Constraint]] = {}
+        for rule in self.constraints:
+            by_remedy.setdefault(rule.remedy, []).append(rule)
+        names = {
+            remedy: f"'{' and '.join(rule.name for rule in rules)}' ({remedy})" for remedy, rules in by_remedy.items()
+        }
+        start = f"{label}: no allocation meets all constraints"
+        conflicts = [
+            remedy
+            for remedy in by_remedy
+            if self._is_feasible([rule for rule in self.constraints if rule.remedy != remedy])
+        ]
+        if conflicts:
+            return f"{start}. It is feasible without {'; or without '.join(names[remedy] for remedy in conflicts)}."
+        alone = [remedy for remedy, rules in by_remedy.items() if not self._is_feasible(rules)]
         if alone:
-            return f"{start}. Not even alone can be kept: {'; '.join(told[mend] for mend in alone)}."
-        return f"{start}, nor all but one; mend at least two of: {'; '.join(told.values())}."
+            return f"{start}. Infeasible even alone: {'; '.join(names[remedy] for remedy in alone)}."
+        return f"{start}. Change at least two of: {'; '.join(names.values())}."
 
-    def _possible(self, rules: Sequence[Constraint]) -> bool:
-        return self._ask(rules, np.zeros_like(self.value)).x is not None
+    def _is_feasible(self, rules: Sequence[Constraint]) -> bool:
+        return self._run_highs(rules, np.zeros_like(self.value)).x is not None
 
-    def _ask(self, rules: Sequence[Constraint], value: Floats) -> Any:
-        """Return what HiGHS found."""
+    def _run_highs(self, rules: Sequence[Constraint], value: Floats) -> Any:
+        """Return the result of HiGHS."""
         cells = len(value)
         width = max([cells, *(rule.matrix.shape[1] for rule in rules)])
         upper, kind, cost = np.full(width, np.inf), np.zeros(width), np.zeros(width)
         cost[:cells] = -value
         if value.any():
-            cost /= value.max()  # expected counts may be small beside a solver's tolerances
+            cost /= value.max()  # expected counts can be small compared with solver tolerances
         upper[:cells], kind[:cells] = 1.0, float(self.whole)
         if width > cells:  # roots of patrol areas
             upper[cells : 2 * cells], kind[cells : 2 * cells] = 1.0, 1.0
@@ -133,7 +125,7 @@ class MixedIntegerProgram:
 
 
 def _stacked(rules: Sequence[Constraint], width: int) -> tuple[csr_matrix, Floats, Floats]:
-    """Return the rows of all rules over so many variables, and their bounds."""
+    """Return the stacked rows of all constraints, widened to all variables, and their bounds."""
     matrix = vstack([_widened(rule.matrix, width) for rule in rules], format="csr")
     return matrix, np.concatenate([rule.low for rule in rules]), np.concatenate([rule.high for rule in rules])
 

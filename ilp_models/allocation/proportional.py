@@ -1,4 +1,4 @@
-"""Effort in proportion to a power of the value, no cell getting more than it can take."""
+"""Proportional allocation: effort in proportion to a power of the value, up to full coverage of a cell."""
 
 from dataclasses import InitVar, dataclass, field
 
@@ -14,29 +14,28 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Proportional:
-    """Gives each cell effort in proportion to its value raised to an exponent.
+    """Give each cell effort in proportion to its value to the power of an exponent.
 
-    What a cell cannot take goes to the others in the same proportion. Exponent 0 spreads evenly, 1 follows the value,
-    and the larger it is the closer the effort comes to that of the top areas.
+    Effort above full coverage of a cell goes to the others in the same proportion. Exponent 0 gives all cells the same
+    effort, 1 follows the value, and large exponents approach the top areas.
 
     Parameters
     ----------
     budget : Budget, optional
-        What may be spent.
+        Budget of each period.
     exponent : float, default 1
-        Gamma, >= 0.
+        The exponent, >= 0.
     lottery : bool, default False
-        Draw whole cells with these shares as probabilities instead of giving each cell its share of the time; for
-        budgets in cells.
+        Draw whole cells with these shares as probabilities instead of splitting the effort; for budgets in cells.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draws.
     share : float, optional
         Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
     InputError
-        If the exponent is negative or no number, or hours are to be drawn.
+        If the exponent is negative or not a number, or a lottery is combined with hours.
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -46,37 +45,37 @@ class Proportional:
     share: InitVar[float | None] = field(default=None, kw_only=True)
 
     def __post_init__(self, share: float | None) -> None:
-        """Refuse what gives no proportion."""
+        """Check the settings."""
         object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         if not 0 <= self.exponent < np.inf:
             msg = f"allocation.exponent={self.exponent} must be a number >= 0."
             raise InputError(msg)
         if self.lottery and self.budget.budget_unit != "cells":
-            msg = "allocation.lottery draws whole cells; set budget.budget_unit=cells, or lottery=false."
+            msg = "allocation.lottery draws whole cells. Set budget.budget_unit=cells, or lottery=false."
             raise InputError(msg)
 
     @property
     def name(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         return f"proportional to value^{self.exponent:g}{', drawn by lottery' if self.lottery else ''}"
 
-    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
+    def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
-        values, need, available = self.budget.parts(expected_value, territory)
+        values, need, available = self.budget.check_values(expected_value, inputs)
         scale = np.maximum(values.max(axis=0, keepdims=True), np.finfo(float).tiny)
-        weights = (values / scale) ** self.exponent  # scaled first: a large power of a small count would be lost
-        amount = np.stack([_poured(column, need, available) for column in weights.T], axis=1)
+        weights = (values / scale) ** self.exponent  # scaled first, since a large power of a small count underflows
+        amount = np.stack([_fill_by_weight(column, need, available) for column in weights.T], axis=1)
         if not self.lottery:
             return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
         drawn = [
-            systematic(column, np.random.default_rng((self.seed, territory.draw, period)))
+            systematic_sample(column, np.random.default_rng((self.seed, inputs.draw, period)))
             for period, column in enumerate(amount.T)
         ]
         return Effort(np.stack(drawn, axis=1), amount, np.zeros(values.shape[1]))
 
 
-def _poured(weights: Floats, need: Floats, available: float) -> Floats:
-    """Return effort in proportion to weights, filled up to the need; cells without weight get what is then left."""
+def _fill_by_weight(weights: Floats, need: Floats, available: float) -> Floats:
+    """Return effort in proportion to weights, at most the need; cells with weight 0 share the rest."""
     amount = np.zeros_like(need)
     some = weights > 0
     if some.any():
@@ -88,8 +87,8 @@ def _poured(weights: Floats, need: Floats, available: float) -> Floats:
 
 
 def water_fill(weights: Floats, need: Floats, available: float) -> Floats:
-    """Return effort c w_i, cut at the need of each cell, with c such that all is spent."""
-    order = np.argsort(need / weights, kind="stable")  # in this order cells are full, as c grows
+    """Return effort c w_i, capped at the need of each cell, with c such that the whole budget is spent."""
+    order = np.argsort(need / weights, kind="stable")  # the order in which cells become full as c grows
     full = np.concatenate(([0.0], np.cumsum(need[order])))[:-1]
     rest = np.cumsum(weights[order][::-1])[::-1]
     levels = (available - full) / rest
@@ -98,14 +97,14 @@ def water_fill(weights: Floats, need: Floats, available: float) -> Floats:
     return np.minimum(level * weights, need)
 
 
-def systematic(probabilities: Floats, rng: np.random.Generator) -> Floats:
-    """Return a draw of whole cells in which each has exactly its probability."""
+def systematic_sample(probabilities: Floats, rng: np.random.Generator) -> Floats:
+    """Return a systematic sample of whole cells with exactly these inclusion probabilities."""
     order = rng.permutation(len(probabilities))
     total = round(float(probabilities.sum()))
     ends = np.cumsum(probabilities[order])
     ends *= total / ends[-1]
     ends[-1] = total
     ticks = np.floor(ends - rng.random())
-    drawn = np.zeros(len(probabilities))
-    drawn[order] = np.diff(np.concatenate(([-1.0], ticks)))
-    return drawn
+    sample = np.zeros(len(probabilities))
+    sample[order] = np.diff(np.concatenate(([-1.0], ticks)))
+    return sample

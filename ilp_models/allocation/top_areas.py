@@ -1,4 +1,4 @@
-"""The cells of highest value, and the same with no district getting more than its part."""
+"""Top areas: cover the cells with the highest value, optionally with a cap for each district."""
 
 from dataclasses import InitVar, dataclass, field
 
@@ -14,26 +14,31 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TopAreas:
-    """Covers the cells of highest value for their need, until the budget is spent.
+    """Cover the cells with the highest value per need until the budget is spent.
 
-    The best choice there is where nothing but the budget counts. Ties are broken in the order of the cells. Of hours,
-    the last cell gets what is left.
+    This is optimal where the budget is the only constraint. Ties are resolved in the order of the cells. With hours,
+    the last cell gets the remaining hours.
 
     Parameters
     ----------
     budget : Budget, optional
-        What may be spent.
+        Budget of each period.
     exploration : float, default 0
-        Share of the budget that goes to cells drawn at random among all others; above 0 only whole cells are covered.
+        Share of the budget for cells drawn at random from all others; above 0 only whole cells are covered.
     seed : int, default 0
-        Of the draw.
+        Seed of the random draws.
     share : float, optional
         Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
     InputError
-        If the share lies outside [0, 1).
+        If a setting is out of range.
+
+    Examples
+    --------
+    >>> TopAreas(share=0.05).name
+    'top areas'
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -42,29 +47,29 @@ class TopAreas:
     share: InitVar[float | None] = field(default=None, kw_only=True)
 
     def __post_init__(self, share: float | None) -> None:
-        """Refuse a share that is none."""
+        """Check the settings."""
         object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         check_sampling(self.exploration)
 
     @property
     def name(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         drawn = f", {self.exploration:.0%} of the budget drawn at random" if self.exploration else ""
         return f"top areas{drawn}"
 
-    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
+    def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
-        values, need, available = self.budget.parts(expected_value, territory)
+        values, need, available = self.budget.check_values(expected_value, inputs)
         order = np.argsort(-values / need[:, None], axis=0, kind="stable")
         if self.exploration:
-            return self._explored(order, need, available, territory.draw)
+            return self._with_exploration(order, need, available, inputs.draw)
         amount = np.zeros_like(values)
         needed = need[order]
         before = np.cumsum(needed, axis=0) - needed
         np.put_along_axis(amount, order, np.clip(available - before, 0.0, needed), axis=0)
         return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
 
-    def _explored(self, order: npt.NDArray[np.int64], need: Floats, available: float, draw: int) -> Effort:
+    def _with_exploration(self, order: npt.NDArray[np.int64], need: Floats, available: float, draw: int) -> Effort:
         covered, drawn = sampled_cells(self.exploration, need, available)
         amount, inclusion = np.zeros(order.shape), np.zeros(order.shape)
         for period in range(order.shape[1]):
@@ -78,21 +83,21 @@ class TopAreas:
 
 @dataclass(frozen=True)
 class Capped:
-    """Covers the cells of highest value, but no district gets more than a share of the budget.
+    """Cover the cells with the highest value, but give no district more than a share of the budget.
 
     Parameters
     ----------
     budget : Budget, optional
-        What may be spent.
+        Budget of each period.
     most : float, default 0.25
-        Largest share of the budget for one district; cells without a district count as one of their own.
+        Maximum share of the budget for one district; cells without a district count as one district.
     share : float, optional
         Short form of ``budget=Budget(budget_share=share)``.
 
     Raises
     ------
     InputError
-        If the share lies outside (0, 1].
+        If ``most`` is not in (0, 1].
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -100,21 +105,21 @@ class Capped:
     share: InitVar[float | None] = field(default=None, kw_only=True)
 
     def __post_init__(self, share: float | None) -> None:
-        """Refuse a share that is none."""
+        """Check the settings."""
         object.__setattr__(self, "budget", budget_from_share(self.budget, share))
         if not 0 < self.most <= 1:
-            msg = f"allocation.most={self.most} must lie in (0, 1]; write a quarter as 0.25."
+            msg = f"allocation.most={self.most} must be in (0, 1]. Write a quarter as 0.25."
             raise InputError(msg)
 
     @property
     def name(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         return f"top areas, at most {self.most:.0%} of the budget for a district"
 
-    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
+    def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
-        values, need, available = self.budget.parts(expected_value, territory)
-        names, district = np.unique(territory.districts.astype(str), return_inverse=True)
+        values, need, available = self.budget.check_values(expected_value, inputs)
+        names, district = np.unique(inputs.districts.astype(str), return_inverse=True)
         cap = self.most * available
         if self.budget.budget_unit == "cells":
             cap = float(np.floor(cap + 1e-9))
@@ -130,10 +135,10 @@ class Capped:
         for period in range(values.shape[1]):
             left, of_district = available, np.full(len(names), cap)
             for cell in order[:, period]:
-                given = min(need[cell], left, of_district[district[cell]])
-                amount[cell, period] = given
-                left -= given
-                of_district[district[cell]] -= given
+                amount_here = min(need[cell], left, of_district[district[cell]])
+                amount[cell, period] = amount_here
+                left -= amount_here
+                of_district[district[cell]] -= amount_here
                 if left <= 0:
                     break
         return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))

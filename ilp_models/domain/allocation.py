@@ -1,7 +1,8 @@
-"""Allocations: how much effort each cell gets in each period, under a budget, and on which decision that rests."""
+"""Allocations: the effort of each cell and period, its budget and rule, and the inputs of allocation rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 UNITS: Final = ("cells", "hours")
 DIMS: Final = ("cell", "period")
-_SLACK: Final = 1e-6  # relative: a solver keeps its constraints within this
+_SLACK: Final = 1e-6  # relative tolerance of solvers
 
 
 class GroupsOfCells(Protocol):
@@ -24,7 +25,7 @@ class GroupsOfCells(Protocol):
 
     @property
     def dimension(self) -> str:
-        """Such as ``income``."""
+        """Name of the dimension, such as ``income``."""
         ...
 
     @property
@@ -44,47 +45,24 @@ class GroupsOfCells(Protocol):
 
     @property
     def shares(self) -> Floats:
-        """Share of each group among the residents of a cell, 0 where nobody is known to live."""
+        """Share of each group among the residents of a cell; 0 in cells without residents."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class AllocationInput:
-    """What an allocator may know of the cells; it never sees an event.
+    """Cells and residents as allocation rules see them; rules never see events."""
 
-    Parameters
-    ----------
-    area_m2 : ndarray of float64
-        Ground area of each cell, square metres.
-    centres : ndarray of float64
-        Centre of each cell, shape (cells, 2), metres.
-    neighbours : csr_matrix
-        Symmetric 0/1 matrix (cells x cells): 1 where two cells touch.
-    districts : ndarray of str
-        Parent area of each cell, empty text where there is none.
-    residents : tuple of GroupsOfCells, optional
-        One a dimension; without them no constraint can speak of groups.
-    expected : ndarray of float64, optional
-        Expected counts of each cell and period, shape (cells, periods), for coverage; by default the expected value.
-    draw : int, default 0
-        Number of the draw: repeated lotteries of one allocator differ by it.
-
-    Raises
-    ------
-    InputError
-        If the parts are not of the same cells.
-    """
-
-    area_m2: Floats
-    centres: Floats
-    neighbours: csr_matrix
-    districts: npt.NDArray[np.object_]
-    residents: tuple[GroupsOfCells, ...] = ()
-    expected: Floats | None = None
-    draw: int = 0
+    area_m2: Floats  # (cells,): ground area
+    centres: Floats  # (cells, 2), metres
+    neighbours: csr_matrix  # symmetric 0/1 matrix (cells x cells): 1 where two cells touch
+    districts: npt.NDArray[np.object_]  # parent area of each cell, empty text where there is none
+    residents: tuple[GroupsOfCells, ...] = ()  # one for each dimension; needed by constraints on groups
+    expected: Floats | None = None  # (cells, periods): expected counts for coverage; default: the expected value
+    draw: int = 0  # number of the draw; repeated lotteries differ by it
 
     def __post_init__(self) -> None:
-        """Refuse parts of different cells."""
+        """Check that all parts have the same number of cells."""
         size = len(self.area_m2)
         lengths = {
             "centres": len(self.centres),
@@ -95,7 +73,7 @@ class AllocationInput:
         }
         wrong = {name: length for name, length in lengths.items() if length != size}
         if wrong:
-            msg = f"A territory of {size} cells has parts of another length: {wrong}; give one value a cell."
+            msg = f"An allocation of {size} cells has inputs of other lengths: {wrong}. Pass one value for each cell."
             raise InputError(msg)
 
     def groups_of(self, dimension: str) -> GroupsOfCells:
@@ -104,35 +82,21 @@ class AllocationInput:
             if one.dimension == dimension:
                 return one
         known = ", ".join(one.dimension for one in self.residents) or "none"
-        msg = (
-            f"No residents by {dimension} are known (known: {known}); give groups.path=FILE or name another dimension."
-        )
+        msg = f"No residents by {dimension} (dimensions: {known}). Set groups.path=FILE, or another dimension."
         raise InputError(msg)
 
 
 @dataclass(frozen=True, eq=False)
 class Effort:
-    """What an allocator gives.
+    """The result of an allocation rule."""
 
-    Parameters
-    ----------
-    amount : ndarray of float64
-        Effort of each cell and period in the unit of the budget, shape (cells, periods).
-    inclusion : ndarray of float64
-        Probability with which a cell gets effort in a period, from 0 to 1, shape (cells, periods): 1 where it was
-        chosen, 0 where it was not and could not have been, between where a lottery decided.
-    gap : ndarray of float64
-        How far the value covered may lie below the best possible one, relative, shape (periods,); 0 where it is the
-        best or none was sought.
-    """
-
-    amount: Floats
-    inclusion: Floats
-    gap: Floats
+    amount: Floats  # (cells, periods): effort in the unit of the budget
+    inclusion: Floats  # (cells, periods): probability that a cell gets effort; between 0 and 1 in lotteries
+    gap: Floats  # (periods,): relative gap to the optimal value; 0 where optimal or not optimised
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Return the effort of several spans of periods as one."""
+        """Join the effort of consecutive spans of periods."""
         return cls(
             np.concatenate([part.amount for part in parts], axis=1),
             np.concatenate([part.inclusion for part in parts], axis=1),
@@ -141,114 +105,96 @@ class Effort:
 
 
 class Allocator(Protocol):
-    """A rule that turns expected values into effort under a budget."""
+    """An allocation rule: it turns expected values into effort under a budget."""
 
     @property
     def name(self) -> str:
-        """What files call the rule."""
+        """Name of the rule in output files."""
         ...
 
     @property
     def budget(self) -> Any:
-        """What may be spent, a :class:`ilp_models.allocation.budget.Budget`."""
+        """The :class:`ilp_models.allocation.budget.Budget` of each period."""
         ...
 
-    def allocate(self, expected_value: Floats, territory: AllocationInput) -> Effort:
+    def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
         ...
 
 
 @dataclass(frozen=True)
 class Override:
-    """A person's change of the effort of one cell and period.
+    """A manual change of the effort of one cell and period.
 
-    Parameters
-    ----------
-    cell, period : str
-        Where and when; the period by its first day, ISO 8601.
-    effort : float
-        What the cell gets instead, in the unit of the budget.
-    who, reason : str
-        Who changed it and why.
-
-    Raises
-    ------
-    InputError
-        If nobody is named or no reason is given.
+    Raises InputError where the person or the reason is missing.
     """
 
     cell: str
-    period: str
-    effort: float
+    period: str  # first day, ISO 8601
+    effort: float  # new effort, in the unit of the budget
     who: str
     reason: str
 
     def __post_init__(self) -> None:
-        """Refuse a change that nobody answers for."""
+        """Check that person and reason are given."""
         if not self.who.strip() or not self.reason.strip():
-            msg = f"The override of {self.cell} in {self.period} needs who made it and why; fill in who and reason."
+            msg = f"The override of {self.cell} in {self.period} has no person or no reason. Fill in who and reason."
             raise InputError(msg)
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """Effort for each cell and period under a budget, and the decision that it rests on.
+    """Effort for each cell and period under a budget, with the decision that permits it.
 
-    Parameters
-    ----------
-    effort : DataArray
-        Effort per (cell, period), finite and >= 0; ``period`` is a PeriodIndex.
-    budget : float
-        What may be spent in each period.
-    unit : str
-        ``cells`` or ``hours``: the unit of effort and budget.
-    objective : str
-        What was to be covered, such as ``expected count covered``.
-    allocator : str
-        The rule that gave it.
-    covered : DataArray
-        Expected value covered per (cell, period), in the unit of the objective, assuming that it grows in proportion
-        to effort up to the whole of a cell.
-    inclusion : DataArray
-        Probability with which each (cell, period) gets effort.
-    decision : str
-        Seal of the decision that it rests on; empty for an experiment.
-    overrides : tuple of Override, optional
-        Changes made by hand, already part of ``effort``.
-
-    Raises
-    ------
-    InputError
-        If an effort is NaN, infinite or negative, a period spends more than the budget, the unit is unknown, or a
-        cell has effort that it had no chance to get.
+    Raises InputError where an effort is NaN, infinite or negative, a period exceeds the budget, the unit is unknown, or
+    a cell has effort with inclusion probability 0.
     """
 
-    effort: xr.DataArray
-    budget: float
-    unit: str
-    objective: str
-    allocator: str
-    covered: xr.DataArray
-    inclusion: xr.DataArray
-    decision: str = ""
-    overrides: tuple[Override, ...] = field(default=())
+    effort: xr.DataArray  # (cell, period), finite and >= 0; period is a PeriodIndex
+    budget: float  # of each period
+    unit: str  # cells or hours
+    objective: str  # such as "expected count covered"
+    allocator: str  # name of the rule
+    covered: xr.DataArray  # (cell, period): covered value, assumed proportional to effort up to full coverage
+    inclusion: xr.DataArray  # (cell, period): probability of getting effort
+    decision: str = ""  # seal of the decision; empty in experiments
+    overrides: tuple[Override, ...] = field(default=())  # manual changes, already part of effort
 
     def __post_init__(self) -> None:
-        """Refuse what nobody could carry out."""
+        """Check that the effort is feasible."""
         if self.unit not in UNITS:
-            msg = f"The unit of effort {self.unit!r} is unknown; choose one of {', '.join(UNITS)}."
+            msg = f"The unit of effort {self.unit!r} is unknown. Choose one of {', '.join(UNITS)}."
             raise InputError(msg)
         for name, cube in (("effort", self.effort), ("covered", self.covered), ("inclusion", self.inclusion)):
             if cube.dims != DIMS or cube.shape != self.effort.shape:
-                msg = f"The {name} of an allocation has the dimensions {DIMS} of its effort, not {cube.dims}."
+                msg = f"The {name} of an allocation has dimensions {cube.dims}. Pass {DIMS} in the shape of the effort."
                 raise InputError(msg)
-            self._refuse(~(np.isfinite(cube.values) & (cube.values >= 0)), name, "is no number >= 0; give one")
+            self._refuse(~(np.isfinite(cube.values) & (cube.values >= 0)), name, "is not a number >= 0")
         most = 1.0 if self.unit == "cells" else np.inf
-        self._refuse(self.effort.values > most * (1 + _SLACK), "effort", "is more than the whole cell; give 1 at most")
-        self._refuse(self.inclusion.values > 1 + _SLACK, "inclusion", "is no probability; give 1 at most")
+        self._refuse(self.effort.values > most * (1 + _SLACK), "effort", "exceeds full coverage (1)")
+        self._refuse(self.inclusion.values > 1 + _SLACK, "inclusion", "exceeds 1")
         unlikely = (self.effort.values > 0) & (self.inclusion.values <= 0)
-        self._refuse(unlikely, "inclusion", "is 0 although the cell has effort; give the chance that it had")
+        self._refuse(unlikely, "inclusion", "is 0 although the cell has effort")
         self._refuse_overspending()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each cell and period: ``cell, period, effort, inclusion, covered``."""
+        cubes = {"effort": self.effort, "inclusion": self.inclusion, "covered": self.covered}
+        return pd.DataFrame({name: cube.to_series() for name, cube in cubes.items()}).reset_index()
+
+    def __repr__(self) -> str:
+        """Return rule, budget and size in one line."""
+        cells, periods = self.effort.shape
+        used = int((self.effort.values > 0).any(axis=1).sum())
+        return (
+            f"<Allocation by {self.allocator}: {self.budget:g} {self.unit} in each of {periods} period(s), "
+            f"{used} of {cells} cells>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the summary line and the cells with the most effort, for notebooks."""
+        rows = self.to_frame().sort_values("effort", ascending=False, kind="stable").head(10)
+        return f"<p>{escape(repr(self))}</p>{rows.to_html(index=False, float_format='{:.3g}'.format)}"
 
     @property
     def periods(self) -> pd.PeriodIndex:
@@ -257,7 +203,7 @@ class Allocation:
 
     @property
     def spent(self) -> Floats:
-        """Effort given in each period, shape (periods,)."""
+        """Total effort in each period, shape (periods,)."""
         return np.asarray(self.effort.values.sum(axis=0))
 
     def _refuse(self, bad: npt.NDArray[np.bool_], name: str, why: str) -> None:
@@ -265,18 +211,19 @@ class Allocation:
             cell, period = (int(index[0]) for index in np.nonzero(bad))
             value = {"effort": self.effort, "covered": self.covered, "inclusion": self.inclusion}[name]
             where = f"{self.effort.indexes['cell'][cell]} / {self.effort.indexes['period'][period]}"
-            msg = f"The {name} {value.values[cell, period]} of {where} {why}; {int(bad.sum())} such in all."
+            count = int(bad.sum())
+            msg = f"The {name} {value.values[cell, period]} of {where} {why} ({count} such values). Correct it."
             raise InputError(msg)
 
     def _refuse_overspending(self) -> None:
         if not (np.isfinite(self.budget) and self.budget > 0):
-            msg = f"A budget of {self.budget} {self.unit} allocates nothing; give a number above 0."
+            msg = f"The budget {self.budget} {self.unit} must be above 0."
             raise InputError(msg)
         over = self.spent > self.budget * (1 + _SLACK)
         if over.any():
             first = int(np.flatnonzero(over)[0])
             msg = (
                 f"Period {self.effort.indexes['period'][first]} spends {self.spent[first]:g} of {self.budget:g} "
-                f"{self.unit}; take effort away elsewhere, or raise the budget."
+                f"{self.unit}. Reduce effort in other cells, or raise the budget."
             )
             raise InputError(msg)

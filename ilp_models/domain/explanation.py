@@ -1,7 +1,8 @@
-"""Why a forecast says what it says: contributions that add up to the logarithm of the expected count."""
+"""Explanations: additive attributions of the log expected count, their robustness, and reasons in words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from itertools import combinations
 from typing import Any, Final, Self
 
@@ -29,35 +30,23 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class Robustness:
-    """What was tried on an explanation, over a sample of the units that its regression learned from.
+    """Results of the robustness tests of an explanation, on a sample of training units.
 
-    Parameters
-    ----------
-    perturbations : DataFrame
-        ``feature, family, path, interventional``: mean absolute attribution (natural logarithm) when unknown columns
-        follow the trees' own rows, and when they are drawn from a background without regard to the known ones.
-        Empty where there is one way only.
-    interventional_error : float
-        The largest gap of the interventional attributions from the log rate; NaN without them.
-    refits : DataFrame
-        ``feature, family``, then the mean absolute attributions of each regression learned anew from another half of
-        the periods, one column each. Empty where nothing was learned anew.
-    interactions : DataFrame
-        ``first, second, first_family, second_family, strength``: mean absolute SHAP interaction value of each pair of
-        columns, both halves together; a column with itself is what it adds alone. Empty where there are none.
-    rows : int
-        Units in the sample.
+    ``perturbations`` has ``feature, family, path, interventional``: mean absolute attributions of path-dependent and
+    interventional TreeSHAP. ``refits`` has ``feature, family`` and one column of mean absolute attributions for each
+    refit. ``interactions`` has ``first, second, first_family, second_family, strength``: the mean absolute SHAP
+    interaction value of each pair of columns. Tables are empty where a test does not apply.
     """
 
     perturbations: pd.DataFrame
-    interventional_error: float
+    interventional_error: float  # largest additivity error of the interventional attributions; NaN without them
     refits: pd.DataFrame
     interactions: pd.DataFrame
-    rows: int
+    rows: int  # units in the sample
 
     @property
     def agreement(self) -> float:
-        """Rank correlation (Spearman) of the importances under both perturbations; NaN without them."""
+        """Spearman rank correlation of path-dependent and interventional importances; NaN without them."""
         if self.perturbations.empty:
             return float("nan")
         path, interventional = (self.perturbations[name].to_numpy() for name in ("path", "interventional"))
@@ -65,7 +54,7 @@ class Robustness:
 
     @property
     def stability(self) -> tuple[float, float, float]:
-        """Mean, lowest and highest rank correlation of the importances of any two refits; NaN without them."""
+        """Mean, lowest and highest rank correlation of importances between two refits; NaN without refits."""
         columns = [self.refits[name].to_numpy() for name in self.refits.columns[2:]]
         pairs = [float(rank_correlation(one, other)) for one, other in combinations(columns, 2)]
         if not pairs:
@@ -73,7 +62,7 @@ class Robustness:
         return float(np.mean(pairs)), float(np.min(pairs)), float(np.max(pairs))
 
     def interactions_by_kind(self) -> pd.DataFrame:
-        """Return how strongly kinds of columns act together: place, time, place in season, crime type."""
+        """Return the interaction strength between kinds of columns: place, time, place in season, crime type."""
         pairs = self.interactions[self.interactions["first"] != self.interactions["second"]]
         kinds = [
             sorted((_KINDS.get(one, PLACE), _KINDS.get(other, PLACE)))
@@ -87,7 +76,7 @@ class Robustness:
 
     @property
     def place_with_time(self) -> float:
-        """Strength of the interactions of place with time, as a share of all that columns do; NaN without any."""
+        """Share of place-time interactions in the strength of all columns; NaN without interactions."""
         total = float(self.interactions["strength"].sum()) if len(self.interactions) else 0.0
         if not total:
             return float("nan")
@@ -96,19 +85,19 @@ class Robustness:
         return float(table.loc[both, "strength"].sum()) / total
 
     def describe_interactions(self) -> str:
-        """Return in one sentence what the interactions say of permanent labels of places."""
+        """Return one sentence on whether places keep their rank through the year."""
         share = self.place_with_time
         if not np.isfinite(share):
-            return "Interactions of place with time were not worked out."
+            return "Interactions of place with time were not computed."
         families = set(self.interactions["first_family"])
         if not any(_KINDS.get(family) == TIME for family in families):
             return (
-                "The regression has no column of time: season and city level move all places of a crime type alike, "
-                "so that a place changes its rank only when the counts there and around it do."
+                "The regression has no time feature: season and city level change all places of a crime type alike. "
+                "A place changes its rank only when counts there and nearby change."
             )
         return (
-            f"{share:.1%} of what columns add is an interaction of place with time: the smaller it is, the more a "
-            "place keeps its rank through the year whatever happens elsewhere."
+            f"{share:.1%} of the total effect of columns is an interaction of place with time. The smaller the share, "
+            "the more constant the rank of a place is through the year."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +107,7 @@ class Robustness:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Return what :meth:`to_dict` wrote."""
+        """Read the output of :meth:`to_dict`."""
         try:
             tables = {name: pd.DataFrame(plain[name]) for name in _TABLES}
             error = plain["interventional_error"]
@@ -128,7 +117,7 @@ class Robustness:
         except IlpError:
             raise
         except (KeyError, TypeError, ValueError) as wrong:
-            msg = f"What was tried on an explanation cannot be read ({wrong!r}); explain the forecaster again."
+            msg = f"The robustness results of an explanation cannot be read ({wrong!r}). Explain the forecaster again."
             raise InputError(msg) from wrong
 
 
@@ -138,43 +127,43 @@ def _plain(value: float) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Additive attributions of a forecast on its logarithmic scale.
+    """Additive attributions of a forecast on the log scale.
 
-    For each unit, log expected count = base of its crime type + the sum of its attributions. An attribution of
-    0.3 multiplies the expected count by exp(0.3) = 1.35 against the base. The base is the mean of the logarithms,
-    so its exponential is not the average risk. An explanation is of the model, not of crime.
+    For each unit, log expected count = base of its crime type + sum of its attributions. An attribution of 0.3
+    multiplies the expected count by exp(0.3) = 1.35. The base is the mean of the logarithms, so exp(base) is not the
+    average risk. An explanation describes the model, not the causes of crime.
 
-    Where explaining a unit is costly, only some units are explained: those of the highest risk and a random sample
-    of the others. Means over units then count each explained unit as often as it stands for others.
+    Slow methods explain only the units of highest risk and a random sample of the others. Means over units then weight
+    each explained unit by the number of units that it represents.
 
     Parameters
     ----------
     attributions : DataArray
         Natural logarithms of multipliers, dims (crime_type, cell, period, feature).
     values : DataArray
-        What the model saw, in the units of the columns' words; dims and labels of ``attributions``.
+        Feature values; dims and labels of ``attributions``.
     base : DataArray
-        Where the sums start from, dims (crime_type,), natural logarithm of an expected count.
+        Base value of each crime type (natural logarithm of an expected count), dims (crime_type,).
     log_expected : DataArray
-        Natural logarithm of what the forecaster itself predicts, dims (crime_type, cell, period).
+        Natural logarithm of the forecast, dims (crime_type, cell, period).
     columns : tuple of Column
         Name, family and words of each feature, in order.
     forecaster : str
         Name under which the forecaster was configured.
     cutoff : Timestamp
-        The moment of the forecast.
+        Cutoff of the forecast.
     method : str, default "tree path"
-        How it was worked out, such as ``exact additive`` or ``permutation``.
+        Attribution method, such as ``exact additive`` or ``permutation``.
     weights : DataArray, optional
-        How many units each explained unit stands for, 0 where a unit is not explained; dims of ``log_expected``.
-        By default every unit is explained.
+        Number of units that each explained unit represents, 0 for units without explanation; dims of
+        ``log_expected``. By default every unit is explained.
     robustness : Robustness, optional
-        What was tried on it.
+        Results of the robustness tests.
 
     Raises
     ------
     InputError
-        If the parts do not describe the same units and features.
+        If the parts have different units or features.
     """
 
     attributions: xr.DataArray
@@ -189,24 +178,24 @@ class Explanation:
     robustness: Robustness | None = None
 
     def __post_init__(self) -> None:
-        """Refuse parts that do not fit together."""
+        """Check that the parts fit together."""
         dims = (*DIMS, "feature")
         shapes = self.values.shape, (*self.log_expected.shape, len(self.columns))
         if self.attributions.dims != dims or self.log_expected.dims != DIMS or set(shapes) != {self.attributions.shape}:
             msg = f"An explanation needs attributions and values over {dims} of its forecast and columns."
             raise InputError(msg)
         if self.base.dims != DIMS[:1] or self.base.shape != self.attributions.shape[:1]:
-            msg = "An explanation needs one base a crime_type."
+            msg = "An explanation needs one base value for each crime type."
             raise InputError(msg)
         if self.weights is not None and (
             self.weights.shape != self.log_expected.shape or not self.weights.values.any() or (self.weights < 0).any()
         ):
-            msg = "An explanation needs weights >= 0 of its units, and at least one unit that is explained."
+            msg = "An explanation needs weights >= 0 for its units, and at least one explained unit."
             raise InputError(msg)
 
     @property
     def shares(self) -> npt.NDArray[np.float64]:
-        """How many units each unit stands for, shape (crime types, cells, periods); 0 where it is not explained."""
+        """Number of units that each unit represents, shape (crime types, cells, periods); 0 if not explained."""
         if self.weights is None:
             return np.ones(self.log_expected.shape)
         return np.asarray(self.weights.values, dtype=float)
@@ -216,16 +205,35 @@ class Explanation:
         """Which units are explained, shape (crime types, cells, periods)."""
         return self.shares > 0
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each explained unit and feature: labels, ``feature, value, attribution``."""
+        cubes = {"value": self.values, "attribution": self.attributions}
+        return pd.DataFrame({name: cube.to_series() for name, cube in cubes.items()})[self._rows()].reset_index()
+
+    def _rows(self) -> npt.NDArray[np.bool_]:
+        return np.repeat(self.explained.ravel(), len(self.columns))
+
+    def __repr__(self) -> str:
+        """Return forecaster, method and size in one line."""
+        count, cutoff = int(self.explained.sum()), f"{self.cutoff:%Y-%m-%d}"
+        name = self.forecaster or "a forecast"
+        return f"<Explanation of {name} at {cutoff} by {self.method}: {count:,} units, {len(self.columns)} features>"
+
+    def _repr_html_(self) -> str:
+        """Return the summary line and the strongest features, for notebooks."""
+        table = self.importance().head(10).to_html(index=False, float_format="{:.3f}".format)
+        return f"<p>{escape(repr(self))}</p>{table}"
+
     @property
     def additivity_error(self) -> float:
-        """The largest absolute difference of base + attributions from the log expected count; NaN if any is."""
+        """Largest absolute difference between base + attributions and the log expected count; NaN if any is NaN."""
         explained = self.explained
         start = np.broadcast_to(self.base.values[:, None, None], explained.shape)[explained]
         total = self.attributions.values[explained].sum(axis=1) + start
         return float(np.abs(total - self.log_expected.values[explained]).max())
 
     def importance(self, by: str = "feature") -> pd.DataFrame:
-        """Return how strongly each feature or family moves the forecast, over all units.
+        """Return the mean absolute attribution of each feature or family over all units, strongest first.
 
         Parameters
         ----------
@@ -236,12 +244,12 @@ class Explanation:
         -------
         DataFrame
             ``feature`` (with ``by="feature"``), ``family``, ``attribution`` (mean absolute, natural logarithm) and
-            ``multiplier`` (its exponential: the typical factor up or down), strongest first.
+            ``multiplier`` (its exponential: the typical factor up or down).
 
         Raises
         ------
         InputError
-            If ``by`` is another word.
+            If ``by`` is another value.
         """
         families = [column.family for column in self.columns]
         explained = self.explained
@@ -253,26 +261,26 @@ class Explanation:
             flat = flat @ np.eye(len(names))[codes]
             labels = {"family": list(names)}
         else:
-            msg = f"Importance is by feature or by family, not by {by!r}."
+            msg = f"by={by!r} is unknown. Choose feature or family."
             raise InputError(msg)
         table = pd.DataFrame({**labels, "attribution": np.average(np.abs(flat), axis=0, weights=weights)})
         table["multiplier"] = np.exp(table["attribution"])
         return table.sort_values("attribution", ascending=False, kind="stable", ignore_index=True)
 
     def reasons(self, units: npt.NDArray[np.bool_], count: int = 5) -> pd.DataFrame:
-        """Return the strongest reasons of some units, in words.
+        """Return the strongest reasons of some units as text.
 
         Parameters
         ----------
         units : ndarray of bool
-            Shape (crime types, cells, periods), True where reasons are wanted; units not explained have none.
+            Shape (crime types, cells, periods), True for the requested units; units without explanation are omitted.
         count : int, default 5
-            Reasons a unit, strongest first.
+            Reasons for each unit, strongest first.
 
         Returns
         -------
         DataFrame
-            One row a reason, the columns of ``REASON_COLUMNS``; ``period`` is its first day, ``rank`` starts at 1.
+            One row for each reason with the columns of ``REASON_COLUMNS``; ``period`` is its first day.
 
         Raises
         ------
@@ -280,14 +288,14 @@ class Explanation:
             If the shape is not that of the forecast.
         """
         if units.shape != self.log_expected.shape:
-            msg = f"Reasons were asked for units of shape {units.shape}; the forecast has {self.log_expected.shape}."
+            msg = f"units has shape {units.shape}. Pass the shape of the forecast, {self.log_expected.shape}."
             raise InputError(msg)
         where = np.nonzero(units & self.explained)
-        phi, seen = self.attributions.values[where], self.values.values[where]
+        phi, values = self.attributions.values[where], self.values.values[where]
         order = np.argsort(-np.abs(phi), axis=1, kind="stable")[:, :count]
         feature, each = order.ravel(), order.shape[1]
         labels = {dim: np.repeat(self._labels(dim)[at], each) for dim, at in zip(DIMS, where, strict=True)}
-        value = np.take_along_axis(seen, order, axis=1).ravel().astype(float)
+        value = np.take_along_axis(values, order, axis=1).ravel().astype(float)
         attribution = np.take_along_axis(phi, order, axis=1).ravel()
         multiplier = np.exp(attribution)
         columns = [self.columns[position] for position in feature]
@@ -310,19 +318,19 @@ class Explanation:
         )
 
     def sentences(self, units: npt.NDArray[np.bool_], count: int = 5) -> pd.DataFrame:
-        """Return one plain sentence a unit, with where it starts from and its strongest multipliers.
+        """Return one sentence for each unit: expected events, reference and strongest multipliers.
 
         Parameters
         ----------
         units : ndarray of bool
             As in :meth:`reasons`.
         count : int, default 5
-            Multipliers named.
+            Number of multipliers.
 
         Returns
         -------
         DataFrame
-            ``crime_type, cell, period, expected, base`` (the reference, events) and ``sentence``.
+            ``crime_type, cell, period, expected, base`` (reference, events) and ``sentence``.
         """
         where = np.nonzero(units & self.explained)
         table = self.reasons(units, count)
@@ -343,12 +351,12 @@ class Explanation:
 def _sentence(
     expected: float, base: float, words: npt.NDArray[np.object_], multipliers: npt.NDArray[np.float64], rest: float
 ) -> str:
-    """Return what is expected of a unit and why, what raises it first."""
-    told = [" (x".join(str(one).rsplit(": x", 1)) + ")" for one in words]
+    """Return the sentence of one unit; factors that raise the expected count come first."""
+    factors = [" (x".join(str(one).rsplit(": x", 1)) + ")" for one in words]
     parts = [
-        f"what {verb} it: {', '.join(one for one, fits in zip(told, side, strict=True) if fits)}"
-        for verb, side in (("raises", multipliers >= 1), ("lowers", multipliers < 1))
+        f"{verb} by: {', '.join(one for one, fits in zip(factors, side, strict=True) if fits)}"
+        for verb, side in (("raised", multipliers >= 1), ("lowered", multipliers < 1))
         if side.any()
     ]
     start = f"{expected:.2f} events are expected, {expected / base:.2f} times the reference of {base:.2f}"
-    return "; ".join([start, *parts, f"all else x{rest:.2f}"]) + "."
+    return "; ".join([start, *parts, f"other features x{rest:.2f}"]) + "."

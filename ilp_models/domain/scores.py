@@ -1,7 +1,8 @@
-"""Scores as they were measured, period by period, and every summary that can be made of them."""
+"""Score tables by period, their pooled summaries with intervals, and skill relative to a baseline."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Final
 
 import numpy as np
@@ -21,59 +22,43 @@ ORACLE: Final = "oracle"
 
 
 def floor_of(forecaster: str) -> str:
-    """Return the name of the row that shows what a forecaster would score if its rates were the truth."""
+    """Return the name of the noise-floor row of a forecaster: its expected score if its rates are true."""
     return f"floor ({forecaster})"
 
 
 def is_bound(forecaster: str) -> bool:
-    """Return whether a name stands for a bound (the oracle or a floor) instead of a forecaster."""
+    """Return whether a name is a bound (the oracle or a noise floor) instead of a forecaster."""
     return forecaster == ORACLE or forecaster.startswith("floor (")
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
-    """Tidy scores, one row for each forecaster, crime type, lead, period and score.
+    """Tidy scores: one row for each forecaster, crime type, lead, period and score.
 
-    Pooled scores are computed from the parts and are exact: see :meth:`summarise`. The crime type ``all`` is
-    the pool over all types; it is made by the summaries and never stored.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The columns of ``COLUMNS``; ``period`` is the ISO date on which it starts. A score that is not defined
-        (a hit rate in a period without events) has no row.
-    resampling : Resampling, optional
-        How intervals are made.
-    delay : int, default 0
-        Periods before each cutoff that were not known: forecasts of lead 1 look ``1 + delay`` periods ahead of the last
-        known one, and share their surprises with as many.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or unknown, a row repeats, a value is not finite, or forecasters were scored on
-        different units.
+    Summaries pool exact sums (see :meth:`summarise`) and add the crime type ``all``, the pool over all types.
+    Undefined scores (a hit rate in a period without events) have no row. Raises InputError where a column is missing,
+    a row is duplicated, a value is not finite, or forecasters were scored on different cells or periods.
     """
 
-    table: pd.DataFrame
+    table: pd.DataFrame  # columns of COLUMNS; period is the ISO date of its first day
     resampling: Bootstrap = field(default_factory=Bootstrap)
-    delay: int = 0
+    delay: int = 0  # periods before each cutoff that were not known yet; forecasts then look 1 + delay periods ahead
 
     def __post_init__(self) -> None:
-        """Refuse rows that cannot be pooled or compared."""
+        """Check that the rows can be pooled and compared."""
         if tuple(self.table.columns) != COLUMNS or self.table.empty:
             msg = f"Scores need rows and the columns {', '.join(COLUMNS)}, not {', '.join(self.table.columns)}."
             raise InputError(msg)
         twice = self.table.duplicated(list(COLUMNS[:-1]))
         if twice.any():
             row = " / ".join(map(str, self.table.loc[twice, list(COLUMNS[:-1])].iloc[0]))
-            msg = f"{int(twice.sum())} scores stand there twice, first {row}; score each forecaster once."
+            msg = f"{int(twice.sum())} scores are duplicated, first {row}. Score each forecaster once."
             raise InputError(msg)
         if not np.isfinite(self.table["value"].to_numpy(dtype=float)).all():
-            msg = "A score is NaN or infinite; leave out the row of a score that is not defined."
+            msg = "A score is NaN or infinite. Omit the rows of undefined scores."
             raise InputError(msg)
         if (self.table["crime_type"] == ALL).any():
-            msg = f"The crime type {ALL!r} is the pool over all types; rename the type of that name."
+            msg = f"The crime type {ALL!r} is reserved for the pool over all types. Rename that type."
             raise InputError(msg)
         self._check_same_units()
 
@@ -82,8 +67,24 @@ class ScoreTable:
         wide = deviance.pivot_table(index=list(UNIT[1:]), columns="forecaster", values="value", observed=True)
         for name in self.table["forecaster"].unique():
             if name not in wide.columns or wide[name].isna().any():
-                msg = f"{name} was not scored on all periods and types of the others; forecast the same ones."
+                msg = f"{name} lacks scores for some periods or types of the others. Backtest all on the same periods."
                 raise InputError(msg)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the tidy scores by period."""
+        return self.table.copy()
+
+    def __repr__(self) -> str:
+        """Return forecasters, scores and periods in one line."""
+        scores, periods = self.table["score"].nunique(), self.table["period"].nunique()
+        return f"<ScoreTable of {', '.join(self.forecasters)}: {scores} scores, {periods} periods>"
+
+    def _repr_html_(self) -> str:
+        """Return the summary line and the pooled scores of all types by forecaster, for notebooks."""
+        summary = self.summarise()
+        summary = summary[summary["crime_type"] == ALL]
+        wide = summary.pivot_table(index="score", columns=["lead", "forecaster"], values="value", sort=False)
+        return f"<p>{escape(repr(self))}</p>{wide.to_html(float_format='{:.4g}'.format)}"
 
     @property
     def forecasters(self) -> tuple[str, ...]:
@@ -92,32 +93,32 @@ class ScoreTable:
 
     @property
     def bounds(self) -> tuple[str, ...]:
-        """The floor and oracle rows, in order."""
+        """The names of the floor and oracle rows, in order."""
         return tuple(name for name in self.table["forecaster"].unique() if is_bound(name))
 
     def summarise(self, by: Sequence[str] = ("forecaster", "lead", "crime_type")) -> pd.DataFrame:
-        """Return pooled scores with intervals from resampling whole periods, blocks at least as long as lead and delay.
+        """Return pooled scores with bootstrap intervals; blocks are at least as long as lead and delay.
 
-        Means over units are pooled as means, hit rates and PAI as events caught over events, PEI as events
-        caught over events an oracle catches, sum ratios as sum over sum, RMSE from squared errors, recapture
-        rates as Mantel and Haenszel pool rate ratios; harm-weighted scores likewise, events counted by harm.
+        Means are pooled as means, hit rates and PAI as captured events / events, PEI as captured events / events of the
+        oracle. Sum ratios are sum / sum, RMSE comes from squared errors, recapture rates are pooled as Mantel and
+        Haenszel pool rate ratios. Harm-weighted scores count events by harm.
 
         Parameters
         ----------
         by : sequence of str
-            Columns to keep, any of forecaster, crime_type, lead, period; where ``crime_type`` is one, its pool
-            ``all`` is added.
+            Columns to group by: any of forecaster, crime_type, lead, period. With ``crime_type``, the pool ``all`` is
+            added.
 
         Returns
         -------
         DataFrame
-            ``by``, then ``score``, ``value``, ``low``, ``high`` and ``n`` (periods pooled). The ends are NaN
-            with fewer than three blocks of periods.
+            ``by``, then ``score``, ``value``, ``low``, ``high`` and ``n`` (pooled periods). ``low`` and ``high`` are
+            NaN with fewer than three blocks of periods.
 
         Raises
         ------
         InputError
-            If a name in ``by`` is not one of these columns.
+            If ``by`` has another column.
         """
         if not set(by) <= set(UNIT) or not by:
             msg = f"Scores are summarised by any of {', '.join(UNIT)}, not {', '.join(by) or 'nothing'}."
@@ -147,43 +148,27 @@ class ScoreTable:
             yield frame.assign(n=(scored > 0).sum(axis=0))[~np.isnan(estimate.value)]
 
     def _estimate(self, top: Floats, bottom: Floats, leads: npt.NDArray[np.int_]) -> Estimate:
-        """Return the ratio of each column, its periods resampled as its lead asks."""
+        """Return the ratio of each column; the lead decides the block length."""
         found = np.full((3, len(leads)), np.nan)
         blocks = np.maximum(leads + self.delay, self.resampling.block)
         for block in np.unique(blocks):
             at = blocks == block
-            columns = (np.compress(at, part, axis=1) for part in (top, bottom))  # in the order that sums were added in
+            # compress keeps the order of floating-point sums
+            columns = (np.compress(at, part, axis=1) for part in (top, bottom))
             estimate = self.resampling.for_lead(int(block)).ratio(*columns)
             found[:, at] = estimate.value, estimate.low, estimate.high
         return Estimate(*found)
 
     def by_period(self, score: str, lead: int = 1, crime_type: str = ALL) -> tuple[pd.DataFrame, pd.Series]:
-        """Return the sums that the pooled score of each forecaster is made from, period by period.
+        """Return the numerators (periods x forecasters) and the common denominators of a pooled score.
 
-        Parameters
-        ----------
-        score : str
-            Name from the column ``score``.
-        lead : int, default 1
-            Periods ahead.
-        crime_type : str, default "all"
-            A crime type, or their pool.
-
-        Returns
-        -------
-        tuple of (DataFrame, Series)
-            Numerators, periods (rows, in order) x forecasters, and denominators, which are the same for all; a
-            pooled score is ``numerators.sum() / denominators.sum()``.
-
-        Raises
-        ------
-        InputError
-            If there are no such scores, or not of every forecaster.
+        The pooled score is ``numerators.sum() / denominators.sum()``. Raises InputError where a forecaster lacks the
+        score.
         """
         rows = self.table[(self.table["lead"] == lead) & self.table["forecaster"].isin(self.forecasters)]
         rows = rows if crime_type == ALL else rows[rows["crime_type"] == crime_type]
         if not (rows["score"] == score).any():
-            msg = f"There is no score {score!r} of {crime_type!r} at lead {lead}; see the columns of scores.csv."
+            msg = f"There is no score {score!r} of {crime_type!r} at lead {lead}. See the column score of scores.csv."
             raise InputError(msg)
         rows = rows[rows["score"].isin(required_scores(score, list(rows["score"].unique())))]
         wide = rows.pivot_table(index=list(UNIT), columns="score", values="value", sort=False, observed=True)
@@ -198,36 +183,29 @@ class ScoreTable:
             for part in sums
         )
         if not np.allclose(denominators.to_numpy(), denominators.to_numpy()[:, :1], rtol=1e-9, atol=0.0):
-            msg = f"Not every forecaster has the score {score!r} in the same periods; score all on the same ones."
+            msg = f"Forecasters have the score {score!r} in different periods. Backtest all on the same periods."
             raise InputError(msg)
         return numerators, denominators.iloc[:, 0]
 
     def skill(self, against: str, *, bounds: bool = False) -> pd.DataFrame:
-        """Return the share of a baseline's Poisson deviance that each forecaster saves.
+        """Return the skill of each forecaster: 1 - Poisson deviance / deviance of the baseline.
 
         Parameters
         ----------
         against : str
             Name of the baseline.
         bounds : bool, default False
-            Give the skill of the floor and the oracle instead of the forecasters'; what nobody can reach is
-            not ranked among them.
+            Return the skill of the noise floor and the oracle instead of the forecasters.
 
         Returns
         -------
         DataFrame
-            ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``: skill is 1 - deviance /
-            deviance of the baseline, the interval is of resampled blocks of periods at least as long as lead and
-            delay, the p-value of :func:`paired_p_value` on the mean deviance of each of ``n`` periods. The verdict is
-            ``better`` or ``worse`` where interval and test both say so, else ``tie``: no difference was shown.
-
-        Raises
-        ------
-        InputError
-            If the baseline has no scores.
+            ``forecaster, lead, crime_type, skill, low, high, p_value, verdict, n``. The interval is from the block
+            bootstrap, the p-value from :func:`paired_p_value` on the deviance of ``n`` periods. The verdict is
+            ``better`` or ``worse`` where interval and test agree, otherwise ``tie``.
         """
         if against not in self.forecasters:
-            msg = f"No scores of the baseline {against!r}; add it to model=[...] or choose one of {self.forecasters}."
+            msg = f"The baseline {against!r} has no scores. Add it to model=[...], or choose one of {self.forecasters}."
             raise InputError(msg)
         names = self.bounds if bounds else self.forecasters
         rows = [row for name in names for row in self._skill_of(name, against)]

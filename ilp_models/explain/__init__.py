@@ -1,1 +1,1 @@
-"""Why forecasts say what they say."""
+"""Explain forecasts: SHAP values of regressions and trees, level and share, robustness of explanations."""

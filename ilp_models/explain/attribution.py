@@ -1,4 +1,4 @@
-"""Ways to attribute the logarithm of a regression's rate to the columns of its design matrix."""
+"""Attribution methods: path-dependent TreeSHAP, exact additive terms and permutation SHAP of a log rate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,72 +14,59 @@ from ilp_models.explain.trees import has_log_booster, log_rate, path_values, sha
 Floats = npt.NDArray[np.floating[Any]]
 
 _EXACT: Final = 1e-7
-_PROBED: Final = 64
+_SAMPLE_ROWS: Final = 64
 
 
 class AttributionMethod(Protocol):
-    """A way to attribute."""
+    """A method that attributes the log rate of a regressor to its columns."""
 
     @property
     def name(self) -> str:
-        """What the way is called."""
+        """Name of the method."""
         ...
 
     @property
     def estimator(self) -> Any:
-        """The regressor explained."""
+        """The explained regressor."""
         ...
 
     @property
     def costly(self) -> bool:
-        """Whether only a sample of units can be explained in reasonable time."""
+        """Whether the method is so slow that only a sample of units is explained."""
         ...
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from."""
+        """Return attributions (rows, columns) and the base value."""
         ...
 
     def for_estimator(self, estimator: Any) -> "AttributionMethod":
-        """Return the same way for another regressor fitted to the same columns."""
+        """Return the same method for another regressor with the same columns."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class TreePathShap:
-    """Path-dependent TreeSHAP of trees with a logarithmic link (Lundberg et al. 2020).
-
-    Parameters
-    ----------
-    estimator : estimator
-        LightGBM with a Poisson, Tweedie or gamma likelihood, or trees that SHAP reads on the logarithmic scale.
-    """
+    """Path-dependent TreeSHAP of trees with a log link (Lundberg et al. 2020)."""
 
     estimator: Any
     name: ClassVar[str] = "tree path"
     costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from."""
+        """Return attributions (rows, columns) and the base value."""
         return path_values(self.estimator, values)
 
     def for_estimator(self, estimator: Any) -> "TreePathShap":
-        """Return the same way for another regressor."""
+        """Return the same method for another regressor."""
         return TreePathShap(estimator)
 
 
 @dataclass(frozen=True, eq=False)
 class ExactAdditive:
-    """Exact Shapley values of a regression whose logarithm is a sum of one function a column, whatever its form.
+    """Exact Shapley values of an additive regression: its log rate is a sum of one function for each column.
 
-    Each function is read off by moving one column alone; its attribution is its value less its mean over the
-    background, as for the coefficients of a generalised linear model.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A generalised linear or additive model.
-    background : ndarray
-        Rows of a design matrix that say what is usual.
+    Each function is measured by changing one column alone. Its attribution is its value minus its mean over the
+    background rows, as for the coefficients of a generalised linear model.
     """
 
     estimator: Any
@@ -88,23 +75,23 @@ class ExactAdditive:
     costly: ClassVar[bool] = False
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from."""
+        """Return attributions (rows, columns) and the base value."""
         reference = self.background[:1]
         start = float(log_rate(self.estimator, reference)[0])
         phi = np.empty(values.shape, dtype=np.float64)
-        for column, usual in enumerate(self._moved(self.background, reference)):
-            start += float((usual - usual[0]).mean())
-            phi[:, column] = -usual.mean()
-        for column, moved in enumerate(self._moved(values, reference)):
-            phi[:, column] += moved
+        for column, background in enumerate(self._change_columns(self.background, reference)):
+            start += float((background - background[0]).mean())
+            phi[:, column] = -background.mean()
+        for column, changed in enumerate(self._change_columns(values, reference)):
+            phi[:, column] += changed
         return phi, start
 
     def for_estimator(self, estimator: Any) -> "ExactAdditive":
-        """Return the same way for another regressor."""
+        """Return the same method for another regressor."""
         return ExactAdditive(estimator, self.background)
 
-    def _moved(self, values: Floats, reference: Floats) -> Iterator[Floats]:
-        """Yield the log rate of a reference row with one column after the other taken from the values."""
+    def _change_columns(self, values: Floats, reference: Floats) -> Iterator[Floats]:
+        """Yield the log rate of a reference row with one column at a time taken from the values."""
         for column in range(values.shape[1]):
             distinct, where = np.unique(values[:, column], return_inverse=True)
             rows = np.repeat(reference, len(distinct), axis=0)
@@ -114,17 +101,7 @@ class ExactAdditive:
 
 @dataclass(frozen=True, eq=False)
 class PermutationShap:
-    """SHAP values of any regression by permuting columns against a background (Strumbelj and Kononenko 2014).
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any regressor that predicts rates above 0.
-    background : ndarray
-        Rows of a design matrix that say what is usual.
-    seed : int
-        Seed of the permutations.
-    """
+    """Permutation SHAP of any regressor with positive rates against background rows (Strumbelj and Kononenko 2014)."""
 
     estimator: Any
     background: Floats
@@ -133,42 +110,42 @@ class PermutationShap:
     costly: ClassVar[bool] = True
 
     def attribute(self, values: Floats) -> tuple[Floats, float]:
-        """Return attributions and what they start from."""
+        """Return attributions (rows, columns) and the base value."""
         return permutation_values(self.estimator, values, self.background, self.seed)
 
     def for_estimator(self, estimator: Any) -> "PermutationShap":
-        """Return the same way for another regressor."""
+        """Return the same method for another regressor."""
         return PermutationShap(estimator, self.background, self.seed)
 
 
-def method_for(estimator: Any, values: Floats, background: Floats, seed: int) -> AttributionMethod:
-    """Return the first way whose attributions add up to what a regression says of some rows."""
+def choose_method(estimator: Any, values: Floats, background: Floats, seed: int) -> AttributionMethod:
+    """Return the first method whose attributions add up to the log rates of a regressor on a sample of rows."""
     if has_log_booster(estimator):
         return TreePathShap(estimator)
-    rows = values[np.random.default_rng(seed).permutation(len(values))[:_PROBED]]
-    said = log_rate(estimator, rows)
-    if not np.isfinite(said).all():
-        msg = f"{type(estimator).__name__} expects no event at all in some cells, and 0 has no logarithm to explain."
+    rows = values[np.random.default_rng(seed).permutation(len(values))[:_SAMPLE_ROWS]]
+    expected = log_rate(estimator, rows)
+    if not np.isfinite(expected).all():
+        msg = f"{type(estimator).__name__} expects 0 events in some cells, and log(0) cannot be explained. Set a floor."
         raise InputError(msg)
     exact: tuple[AttributionMethod, ...] = (ExactAdditive(estimator, background), TreePathShap(estimator))
     for method in exact:
-        if _adds_up(method, rows, said):
+        if _adds_up(method, rows, expected):
             return method
     return PermutationShap(estimator, background, seed)
 
 
-def _adds_up(method: AttributionMethod, rows: Floats, said: Floats) -> bool:
+def _adds_up(method: AttributionMethod, rows: Floats, expected: Floats) -> bool:
     try:
         phi, start = method.attribute(rows)
     except InputError:
         return False
-    return bool(np.abs(phi.sum(axis=1) + start - said).max() <= _EXACT)
+    return bool(np.abs(phi.sum(axis=1) + start - expected).max() <= _EXACT)
 
 
 def permutation_values(estimator: Any, values: Floats, background: Floats, seed: int) -> tuple[Floats, float]:
-    """Return SHAP values of the logarithm of a regression's rate, each row by one permutation forth and back.
+    """Return SHAP values of the log rate of a regressor, with one forward and backward permutation for each row.
 
-    They add up by construction; the seed decides how correlated columns share credit.
+    They add up by construction. The seed decides how correlated columns share credit.
     """
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.PermutationExplainer(partial(log_rate, estimator), masker, seed=seed)

@@ -1,4 +1,4 @@
-"""Explaining a forecaster by the way that fits it."""
+"""Explain a forecaster with the attribution method that fits it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
-from ilp_models.explain.attribution import AttributionMethod, method_for
+from ilp_models.explain.attribution import AttributionMethod, choose_method
 from ilp_models.explain.level_share import level_and_share
 from ilp_models.explain.robustness import PerturbationTrial
 from ilp_models.stats.ranking import Ranking
@@ -26,38 +26,41 @@ OFFSET: Final = Column("offset", "offset", "the level and share forecast alone g
 
 @dataclass(frozen=True)
 class Explain:
-    """Attributions on the logarithm of the expected count, by the first way that adds up for the forecaster.
+    """Explain forecasts by attributions on the log of the expected count.
 
-    Trees with a logarithmic link: path-dependent TreeSHAP. Additive regressions such as generalised linear models:
-    their own terms. Other regressions: permutations, for the highest cells and a sample. Methods without a regression:
-    what is expected in the city, times the share of each cell in it.
-    One forecaster a crime type: each by itself.
-    The forecast that a regression starts from is a feature of its own, ``offset``: its attribution is the logarithm
-    of the offset less its mean over the units of the same crime type.
+    Trees with a log link use path-dependent TreeSHAP, additive regressions their exact terms. Other regressions use
+    permutation SHAP for the top cells and a sample. Forecasters without a regression are split into city level and
+    cell share. Forecasters with one model for each crime type are explained one type at a time. The offset of a
+    regression is a feature, ``offset``: its attribution is log(offset) minus the mean for the crime type.
 
     Parameters
     ----------
     land_share : float, default 0.05
-        Share of the active land, by expected count per m2, whose cells are given reasons.
+        Share of the active land, ranked by expected count per m2, whose cells get reasons.
     reasons : int, default 5
-        Reasons given for each of these cells.
+        Number of reasons for each of these cells.
     sample : int, default 500
-        Units on which perturbations, refits and interactions are tried; also those explained by permutations beside
-        the highest cells.
+        Units for the robustness tests (perturbations, refits, interactions), and for permutation SHAP in addition to
+        the top cells.
     background : int, default 100
-        Units that say what is usual where a column is taken as unknown.
+        Background units that replace unknown columns.
     refits : int, default 5
-        Regressions learned anew from halves of the periods, to see whether the same columns matter (other methods: from
-        halves of the events, to see whether the same cells do); 0 for none, and the gate withholds.
+        Refits on random halves of the periods (forecasters without a regression: halves of the events). They measure
+        the stability of the explanation. With 0 refits the gate withholds.
     block : int, default 4
-        Consecutive periods kept or left out together in a refit.
+        Consecutive periods that are kept or left out together in a refit.
     seed : int, default 0
         Seed of all draws.
 
     Raises
     ------
     InputError
-        If a setting explains nothing.
+        If a setting is out of range.
+
+    Examples
+    --------
+    >>> Explain(land_share=0.1, reasons=3).refits
+    5
     """
 
     land_share: float = 0.05
@@ -69,7 +72,7 @@ class Explain:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that explain nothing."""
+        """Check the settings."""
         if not 0 < self.land_share <= 1 or self.reasons < 1:
             msg = (
                 f"explain.land_share={self.land_share} must be above 0 and at most 1; "
@@ -84,49 +87,49 @@ class Explain:
             raise InputError(msg)
 
     def run(self, forecaster: Any, periods: pd.PeriodIndex, name: str = "") -> Explanation:
-        """Return the attributions of the units of some periods."""
+        """Return the explanation of a fitted forecaster for some periods."""
         forecast = forecaster.predict(periods)
         if hasattr(forecaster, "forecasters_"):
             each = {kind: self.run(one, periods, name) for kind, one in forecaster.forecasters_.items()}
-            return joined(each, forecast, name)
+            return _join_types(each, forecast, name)
         if not hasattr(forecaster, "design"):
-            return self._as_share(forecaster, forecast, name)
+            return self._explain_share(forecaster, forecast, name)
         design, estimator = forecaster.design(periods), forecaster.estimator_
         trial = self._trial
         learner = getattr(forecaster, "forecaster_", forecaster)
-        learned, counts = learner.training_data() if hasattr(learner, "training_data") else (design, None)
-        tried = trial.rows(learned)
-        method = method_for(estimator, design.values, tried[1], self.seed)
+        training, counts = learner.training_data() if hasattr(learner, "training_data") else (design, None)
+        sample = trial.sample_rows(training)
+        method = choose_method(estimator, design.values, sample[1], self.seed)
         weights = self._weights(forecast, forecaster.history_.grid.area_m2) if method.costly else None
-        explanation = _assembled(method, design, forecast, weights, name)
+        explanation = _build_explanation(method, design, forecast, weights, name)
         if counts is None:
             return explanation
-        return replace(explanation, robustness=trial.run(learner, learned, counts, method, tried))
+        return replace(explanation, robustness=trial.run(learner, training, counts, method, sample))
 
-    def _as_share(self, forecaster: Any, forecast: RiskForecast, name: str) -> Explanation:
+    def _explain_share(self, forecaster: Any, forecast: RiskForecast, name: str) -> Explanation:
         column = getattr(forecaster, "share_column", None)
         if column is None:
             msg = (
-                f"{type(forecaster).__name__} has no design matrix and does not say what the share of a cell follows, "
-                "so its forecast is not divided among columns. Audit another, such as lightgbm, poisson_glm or ewma."
+                f"{type(forecaster).__name__} cannot be explained: it has no design matrix and no share_column. "
+                "Use another forecaster, such as lightgbm, poisson_glm or ewma."
             )
             raise InputError(msg)
-        tried = self._trial.shares(forecaster, forecast, column)
-        return replace(level_and_share(forecast, column, name), robustness=tried)
+        robustness = self._trial.refit_shares(forecaster, forecast, column)
+        return replace(level_and_share(forecast, column, name), robustness=robustness)
 
     @property
     def _trial(self) -> PerturbationTrial:
         return PerturbationTrial(self.sample, self.background, self.refits, self.block, self.seed)
 
     def top_reasons(self, explanation: Explanation, area_m2: npt.NDArray[np.float64]) -> pd.DataFrame:
-        """Return the reasons of the cells on the top share of the active land."""
+        """Return the strongest reasons of the cells on the top share of the active land."""
         return explanation.reasons(self._top(np.exp(explanation.log_expected.values), area_m2), self.reasons)
 
     def _top(self, expected: npt.NDArray[np.float64], area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         return np.stack([Ranking.from_expected(one_type, area_m2).whole(self.land_share) for one_type in expected])
 
     def _weights(self, forecast: RiskForecast, area_m2: npt.NDArray[np.float64]) -> xr.DataArray:
-        """Return 1 for the highest cells, and for a sample of the others how many each stands for."""
+        """Return 1 for the top cells, and for sampled other cells the number of cells that each represents."""
         highest = self._top(forecast.expected.values, area_m2).ravel()
         others = np.flatnonzero(~highest)
         drawn = np.random.default_rng(self.seed).permutation(others)[: self.sample]
@@ -135,10 +138,10 @@ class Explain:
         return forecast.expected.copy(data=weights.reshape(forecast.expected.shape))
 
 
-def _assembled(
+def _build_explanation(
     method: AttributionMethod, design: Design, forecast: RiskForecast, weights: xr.DataArray | None, name: str
 ) -> Explanation:
-    """Return the attributions of the design's rows as cubes, with the offset as a column."""
+    """Return the attributions of design rows as cubes, with the offset as a feature."""
     shape = tuple(forecast.expected.sizes[dim] for dim in ("period", "crime_type", "cell"))
     with np.errstate(divide="ignore"):
         log_expected = forecast.expected.copy(data=np.log(forecast.expected.values))
@@ -175,13 +178,14 @@ def _cube(rows: Floats, shape: tuple[int, ...]) -> Floats:
     return np.ascontiguousarray(rows.reshape(*shape, -1).transpose(1, 2, 0, 3), dtype=np.float64)
 
 
-def joined(parts: Mapping[str, Explanation], forecast: RiskForecast, name: str) -> Explanation:
-    """Return one explanation of the forecasts of several regressions."""
+def _join_types(parts: Mapping[str, Explanation], forecast: RiskForecast, name: str) -> Explanation:
+    """Join the explanations of regressions that forecast one crime type each."""
     one = next(iter(parts.values()))
     names = [column.name for column in one.columns]
     for kind, part in parts.items():
         if [column.name for column in part.columns] != names:
-            msg = f"The regression of {kind} has other columns than that of {next(iter(parts))}; give all the same."
+            first = next(iter(parts))
+            msg = f"The regressions of {kind} and {first} have different columns. Give all types the same features."
             raise InputError(msg)
     with np.errstate(divide="ignore"):
         log_expected = forecast.expected.copy(data=np.log(forecast.expected.values))
@@ -207,14 +211,14 @@ def joined(parts: Mapping[str, Explanation], forecast: RiskForecast, name: str) 
         cutoff=forecast.cutoff,
         method=", ".join(dict.fromkeys(part.method for part in parts.values())),
         weights=None if whole else log_expected.copy(data=shares),
-        robustness=_mean([part.robustness for part in parts.values()]),
+        robustness=_mean_robustness([part.robustness for part in parts.values()]),
     )
 
 
-def _mean(tried: Sequence[Robustness | None]) -> Robustness | None:
-    """Return the mean importances and interactions of several regressions; None where one was not tried."""
-    known = [one for one in tried if one is not None]
-    if len(known) < len(tried):
+def _mean_robustness(results: Sequence[Robustness | None]) -> Robustness | None:
+    """Return mean importances and interactions of several regressions; None where one has no result."""
+    known = [one for one in results if one is not None]
+    if len(known) < len(results):
         return None
     return Robustness(
         perturbations=_mean_table([one.perturbations for one in known], ["feature", "family"]),

@@ -1,4 +1,4 @@
-"""TreeSHAP of LightGBM, faster than its own: rows on the same side of every split of a tree are explained once."""
+"""Fast TreeSHAP for LightGBM: rows on the same side of every split of a tree are explained once."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -8,17 +8,16 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_TABLE_SPLITS: Final = 16  # a table of all patterns is quicker than sorting up to here
-_MOST_SPLITS: Final = 62  # bits of a whole number
-_WORTH_IT: Final = 0.5  # share of rows that differ from each other above which nothing is saved
+_TABLE_SPLITS: Final = 16  # up to here a table of all patterns is faster than sorting
+_MOST_SPLITS: Final = 62  # bits of an int64
+_MAX_DISTINCT: Final = 0.5  # larger shares of distinct rows save no time
 
 
 def tree_contributions(booster: Any, values: Floats) -> npt.NDArray[np.float64]:
-    """Return what LightGBM's ``predict(values, pred_contrib=True)`` returns, up to the rounding of sums.
+    """Return the same as LightGBM's ``predict(values, pred_contrib=True)``, up to rounding.
 
-    Path-dependent TreeSHAP (Lundberg et al. 2020) asks of a row only on which side of each split it lies. A tree of
-    15 leaves has 14 splits and sorts any number of rows into a few hundred such patterns; LightGBM explains one row
-    of each, tree by tree, and the others take over its attributions.
+    Path-dependent TreeSHAP (Lundberg et al. 2020) depends only on the side of each split where a row lies. A tree with
+    14 splits sorts any number of rows into a few hundred such patterns. LightGBM explains one row of each pattern.
     """
     dump = booster.dump_model()
     trees = [list(_splits(tree["tree_structure"])) for tree in dump["tree_info"]]
@@ -30,7 +29,7 @@ def tree_contributions(booster: Any, values: Floats) -> npt.NDArray[np.float64]:
     for place, splits in enumerate(trees):
         first, pattern = _patterns(columns, splits)
         one_tree = {"pred_contrib": True, "start_iteration": place, "num_iteration": 1}
-        if len(first) > _WORTH_IT * len(values):
+        if len(first) > _MAX_DISTINCT * len(values):
             total += booster.predict(values, **one_tree).T
             continue
         phi = np.ascontiguousarray(booster.predict(values[first], **one_tree).T)
@@ -48,7 +47,7 @@ def _splits(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _patterns(columns: Floats, splits: list[Mapping[str, Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return a row of each pattern of sides, and the pattern of each row."""
+    """Return one row index for each pattern of sides, and the pattern of each row."""
     rows = len(columns)
     if len(splits) > _MOST_SPLITS:
         return np.arange(rows), np.arange(rows)

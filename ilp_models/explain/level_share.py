@@ -1,4 +1,4 @@
-"""Explaining a forecast without any regression: what is expected in the city, times the share of each cell in it."""
+"""Explain forecasters without a regression: expected events in the city times the share of the cell."""
 
 from typing import Final
 
@@ -14,15 +14,15 @@ LEVEL: Final = Column("city_level", "city_level", "{value:.1f} events expected i
 
 
 def level_and_share(forecast: RiskForecast, share_column: Column, name: str) -> Explanation:
-    """Return the attributions of level and share: exact, since their logarithms add up."""
+    """Return attributions to city level and cell share; exact, since log count = log level + log share."""
     expected, columns = forecast.expected.values, (LEVEL, share_column)
     level = expected.sum(axis=1, keepdims=True)
-    there = expected > 0  # where no event is expected at all, there is no logarithm and nothing to explain
+    positive = expected > 0  # log(0) cannot be explained
     with np.errstate(divide="ignore", invalid="ignore"):
         share = expected / level
         logs = np.stack(np.broadcast_arrays(np.log(level), np.log(share)), axis=3)
         log_expected = forecast.expected.copy(data=np.log(expected))
-    means = logs.mean(axis=(1, 2), keepdims=True, where=there[..., None])
+    means = logs.mean(axis=(1, 2), keepdims=True, where=positive[..., None])
     coords = {dim: forecast.expected.indexes[dim] for dim in DIMS}
     labels = {**coords, "feature": [column.name for column in columns]}
     shown = np.stack(np.broadcast_arrays(level, share), axis=3)
@@ -35,5 +35,5 @@ def level_and_share(forecast: RiskForecast, share_column: Column, name: str) -> 
         forecaster=name,
         cutoff=forecast.cutoff,
         method=LEVEL_AND_SHARE,
-        weights=None if there.all() else forecast.expected.copy(data=there.astype(float)),
+        weights=None if positive.all() else forecast.expected.copy(data=positive.astype(float)),
     )

@@ -1,4 +1,4 @@
-"""Trying an explanation: another perturbation, other halves of the periods, columns two at a time."""
+"""Test the robustness of explanations: interventional SHAP, refits on half of the periods, interactions."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -19,56 +19,42 @@ from ilp_models.explain.trees import interaction_values, interventional_values, 
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_CHEAPER: Final = 10  # a costly method is tried on as many times fewer units
+_CHEAPER: Final = 10  # divides the sample of slow methods
 
 
 class RefitLearner(Protocol):
-    """A forecaster that can say what its regression learned from, and learn it anew."""
+    """A forecaster with a regression that can be refitted on part of its training periods."""
 
     def training_data(self) -> tuple[Design, npt.NDArray[np.float32]]:
-        """Return what the regression was learned from."""
+        """Return the design matrix and counts that the regression was fitted to."""
         ...
 
     def refit_on(self, design: Design, counts: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]) -> Any:
-        """Return the regressor fitted anew to some of the periods."""
+        """Return the regressor refitted on the kept periods."""
         ...
 
 
 @dataclass(frozen=True)
 class PerturbationTrial:
-    """How much an explanation is tried.
+    """Settings of the robustness tests; see :class:`ilp_models.explain.explain.Explain`."""
 
-    Parameters
-    ----------
-    sample : int
-        Units that the trials are made on.
-    background : int
-        Units whose values stand in for columns that are not known.
-    refits : int
-        Regressions learned anew, each from another half of the periods; 0 for none.
-    block : int
-        Consecutive periods that are kept or left out together.
-    seed : int
-        Seed of all draws.
-    """
-
-    sample: int
-    background: int
-    refits: int
-    block: int
+    sample: int  # units
+    background: int  # units that replace unknown columns
+    refits: int  # each on another half of the periods
+    block: int  # consecutive periods that are kept or left out together
     seed: int
 
-    def rows(self, design: Design) -> tuple[Floats, Floats]:
-        """Return the units to try and those of the background, drawn from what was learned from."""
+    def sample_rows(self, design: Design) -> tuple[Floats, Floats]:
+        """Return random sample and background rows of the training data."""
         usual = min(self.background, len(design.values) // 2)
         drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + usual]
         return design.values[drawn[usual:]], design.values[drawn[:usual]]
 
-    def halves(self, periods: int) -> npt.NDArray[np.bool_]:
-        """Return which periods each refit learns from: half of the blocks.
+    def half_samples(self, periods: int) -> npt.NDArray[np.bool_]:
+        """Return the periods of each refit, shape (refits, periods): a random half of the blocks.
 
-        Halves drawn without replacement differ from each other as much as fresh periods of the whole length would
-        (the delete-half jackknife of Shao and Wu 1989), at half the cost of a bootstrap.
+        Halves without replacement vary as much as new data of the full length would (delete-half jackknife, Shao and
+        Wu 1989), at half the cost of a bootstrap.
         """
         blocks = np.arange(periods) // self.block
         count = blocks[-1] + 1
@@ -76,18 +62,18 @@ class PerturbationTrial:
         halves = [generator.permutation(count)[: (count + 1) // 2] for _ in range(self.refits)]
         return np.array([np.isin(blocks, half) for half in halves], dtype=bool).reshape(self.refits, periods)
 
-    def shares(self, forecaster: Forecaster, forecast: RiskForecast, column: Column) -> Robustness:
-        """Return whether a method without a regression finds the same places from other halves of the events.
+    def refit_shares(self, forecaster: Forecaster, forecast: RiskForecast, column: Column) -> Robustness:
+        """Return the cell shares of refits on random halves of the events, for forecasters without a regression.
 
-        Each event is kept with probability one half: what remains of counts that scatter about rates scatters about
-        half of these, in every period, which leaving periods out would not leave to a method that reads time.
+        Each event is kept with probability one half. The thinned counts scatter around half the rates in every period,
+        so time-dependent forecasters can be refitted too.
         """
         history, periods = forecaster.history_, forecast.expected.indexes["period"]
         generator = np.random.default_rng(self.seed)
         units = generator.permutation(forecast.expected[..., 0].size)[: self.sample]
         kinds, cells = np.unravel_index(units, forecast.expected.shape[:2])
-        named, placed = (forecast.expected.indexes[dim] for dim in ("crime_type", "cell"))
-        names = named[kinds].astype(str) + ", " + placed[cells].astype(str)
+        kind_names, cell_names = (forecast.expected.indexes[dim] for dim in ("crime_type", "cell"))
+        names = kind_names[kinds].astype(str) + ", " + cell_names[cells].astype(str)
         labels = pd.DataFrame({"feature": names, "family": column.family})
         refits = labels.copy()
         for number in range(1, self.refits + 1):
@@ -109,25 +95,25 @@ class PerturbationTrial:
         method: AttributionMethod,
         values: tuple[Floats, Floats],
     ) -> Robustness:
-        """Return what an explanation stands, and what it does not."""
+        """Return importances under refits and interventional SHAP, and interactions, on a sample of units."""
         sample, background = values
         labels = _labels(design.columns)
         if method.costly:
             sample = sample[: max(1, self.sample // _CHEAPER)]
-        halves = self.halves(len(design.periods)) if len(design.periods) >= 2 * self.block else ()
+        halves = self.half_samples(len(design.periods)) if len(design.periods) >= 2 * self.block else ()
         refits = labels.copy()
-        for number, kept in enumerate(halves, start=1):
-            refitted = method.for_estimator(learner.refit_on(design, counts, kept))
+        for number, half in enumerate(halves, start=1):
+            refitted = method.for_estimator(learner.refit_on(design, counts, half))
             refits[f"refit_{number}"] = _importance(refitted.attribute(sample)[0])
-        perturbed, error, pairs = labels.head(0), float("nan"), pd.DataFrame()
+        perturbations, error, interactions = labels.head(0), float("nan"), pd.DataFrame()
         if isinstance(method, TreePathShap):
             other, start = interventional_values(method.estimator, sample, background)
             error = float(np.abs(other.sum(axis=1) + start - log_rate(method.estimator, sample)).max())
             both = {"path": _importance(method.attribute(sample)[0]), "interventional": _importance(other)}
-            perturbed = labels.assign(**both)
-            pairs = _pairs(interaction_values(method.estimator, sample), labels)
-        done = refits if len(halves) else labels.head(0)
-        return Robustness(perturbed, error, done, pairs, len(sample))
+            perturbations = labels.assign(**both)
+            interactions = _interaction_table(interaction_values(method.estimator, sample), labels)
+        refits = refits if len(halves) else labels.head(0)
+        return Robustness(perturbations, error, refits, interactions, len(sample))
 
 
 def _labels(columns: tuple[Column, ...]) -> pd.DataFrame:
@@ -138,8 +124,8 @@ def _importance(phi: Floats) -> Floats:
     return np.asarray(np.abs(phi).mean(axis=0))
 
 
-def _pairs(interactions: Floats, labels: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean absolute interaction of each pair, strongest first; a pair's two equal halves are added."""
+def _interaction_table(interactions: Floats, labels: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean absolute interaction of each pair of columns, strongest first; both halves are added."""
     strength = np.abs(interactions).mean(axis=0)
     first, second = np.triu_indices(len(labels))
     doubled = np.where(first == second, 1.0, 2.0) * strength[first, second]

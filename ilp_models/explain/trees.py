@@ -1,4 +1,4 @@
-"""Attributions of trees: path-dependent and interventional TreeSHAP, and interactions of two columns."""
+"""TreeSHAP of tree models: path-dependent, interventional, and SHAP interaction values."""
 
 import warnings
 from typing import Any, Final
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ilp_models.domain.errors import InputError
 from ilp_models.explain.fast_tree_shap import tree_contributions
 
-with warnings.catch_warnings():  # its plots, which are not used here, warn about matplotlib on import
+with warnings.catch_warnings():  # unused plots of shap warn about matplotlib on import
     warnings.simplefilter("ignore", PendingDeprecationWarning)
     import shap
 
@@ -21,19 +21,19 @@ _LOG_LINKS: Final = frozenset({"poisson", "tweedie", "gamma"})
 
 
 def has_log_booster(estimator: Any) -> bool:
-    """Return whether a regressor is LightGBM whose trees add up to the logarithm of a rate."""
+    """Return whether a regressor is LightGBM with a log link."""
     return hasattr(estimator, "booster_") and getattr(estimator, "objective_", "") in _LOG_LINKS
 
 
 def log_rate(estimator: Any, values: Floats) -> Floats:
-    """Return the natural logarithm of what a regressor predicts."""
+    """Return the natural logarithm of the predictions of a regressor."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        # in double precision, or a sum of single terms would not be the whole to the digits that the audit asks for
+        # double precision, since the audit checks additivity to many digits
         return np.asarray(np.log(np.asarray(estimator.predict(np.asarray(values, dtype=np.float64)), dtype=np.float64)))
 
 
 def path_values(estimator: Any, values: Floats) -> tuple[Floats, float]:
-    """Return path-dependent TreeSHAP values and what they start from."""
+    """Return path-dependent TreeSHAP values and the base value."""
     if hasattr(estimator, "booster_"):
         phi = tree_contributions(estimator.booster_, values)
         return phi[:, :-1], float(phi[0, -1])
@@ -41,30 +41,30 @@ def path_values(estimator: Any, values: Floats) -> tuple[Floats, float]:
     try:
         found = np.asarray(explainer.shap_values(values, check_additivity=False), dtype=np.float64)
     except Exception as error:
-        raise _unread(estimator, error) from error
+        raise _unsupported(estimator, error) from error
     return found, float(np.ravel(explainer.expected_value)[0])
 
 
 def interventional_values(estimator: Any, values: Floats, background: Floats) -> tuple[Floats, float]:
-    """Return interventional TreeSHAP values, which break the correlations between columns, and their start."""
+    """Return interventional TreeSHAP values, which ignore correlations between columns, and the base value."""
     explainer = _explainer(estimator, np.asarray(background, dtype=np.float64))
     found = explainer.shap_values(np.asarray(values, dtype=np.float64), check_additivity=False)
     return np.asarray(found, dtype=np.float64), float(np.ravel(explainer.expected_value)[0])
 
 
 def interaction_values(estimator: Any, values: Floats) -> Floats:
-    """Return SHAP interaction values: what two columns add together beyond what each adds alone."""
+    """Return SHAP interaction values: the joint effect of two columns beyond their single effects."""
     return np.asarray(_explainer(estimator).shap_interaction_values(np.asarray(values)), dtype=np.float64)
 
 
 def _explainer(estimator: Any, background: Floats | None = None) -> Any:
-    way = "tree_path_dependent" if background is None else "interventional"
+    perturbation = "tree_path_dependent" if background is None else "interventional"
     try:
-        return shap.TreeExplainer(estimator, data=background, feature_perturbation=way)
-    except Exception as error:  # SHAP raises bare Exceptions for models it does not know
-        raise _unread(estimator, error) from error
+        return shap.TreeExplainer(estimator, data=background, feature_perturbation=perturbation)
+    except Exception as error:  # SHAP raises bare Exceptions for unsupported models
+        raise _unsupported(estimator, error) from error
 
 
-def _unread(estimator: Any, error: Exception) -> InputError:
+def _unsupported(estimator: Any, error: Exception) -> InputError:
     name = type(estimator).__name__
-    return InputError(f"SHAP cannot explain {name}: {error}. Explain a regression made of trees, such as lightgbm.")
+    return InputError(f"SHAP cannot explain {name}: {error}. Use a tree model, such as lightgbm.")

@@ -38,11 +38,11 @@ def test_a_budget_that_cannot_be_spent_is_refused(settings, words):
 
 
 def test_more_than_all_cells_take_is_refused():
-    with pytest.raises(InputError, match=r"more than covering every cell takes \(12\)"):
+    with pytest.raises(InputError, match=r"exceeds the effort that covers every cell \(12\)"):
         Budget(amount=13).available(town())
 
 
 @pytest.mark.parametrize("values", [np.ones(12), np.ones((11, 1)), np.full((12, 1), np.nan), -np.ones((12, 1))])
 def test_values_of_other_cells_or_no_numbers_are_refused(values):
     with pytest.raises(InputError, match="Expected values"):
-        Budget(amount=1).parts(values, town())
+        Budget(amount=1).check_values(values, town())

@@ -27,5 +27,5 @@ def test_no_weights_are_made_up(weights):
 def test_nameless_weights_and_types_without_a_weight_are_refused():
     with pytest.raises(InputError, match=r"objective\.source"):
         Objective({"a": 1})
-    with pytest.raises(InputError, match="gives no weight to b"):
+    with pytest.raises(InputError, match="has no weight for b"):
         Objective({"a": 1}, "a court").value(EXPECTED, ("a", "b"))

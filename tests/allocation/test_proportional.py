@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.proportional import Proportional, systematic
+from ilp_models.allocation.proportional import Proportional, systematic_sample
 from ilp_models.allocation.top_areas import TopAreas
 from tests.allocation.allocation_inputs import town, values
 
@@ -50,7 +50,7 @@ def test_a_lottery_draws_whole_cells_with_the_stated_probabilities():
 def test_systematic_draws_have_as_many_cells_as_the_probabilities_sum_to(seed):
     rng = np.random.default_rng(seed)
     shares = Proportional(Budget(amount=4)).allocate(values(town(), 1, seed), town()).amount[:, 0]
-    drawn = systematic(shares, rng)
+    drawn = systematic_sample(shares, rng)
     assert drawn.sum() == 4
     assert drawn[shares >= 1 - 1e-12].all()
     assert not drawn[shares <= 0].any()

@@ -1,5 +1,7 @@
+import dataclasses
 import importlib
 import inspect
+import json
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -100,3 +102,30 @@ def test_task_configs_come_before_experiments():
         assert entries[0] == "_terminal"
         rest = entries[entries.index("_self_") + 1 :]
         assert rest in ([], [{"experiment": None}])
+
+
+OPTIONS_OF_DEFAULTS = [
+    *((group, option) for group, option in CHOICES if group in {"allocation", "backtest", "bootstrap", "scoring"}),
+    *(("compute", "local"), ("explain", "shap"), ("tuning", "optuna")),
+]
+
+
+def as_plain(built):
+    return json.loads(json.dumps(dataclasses.asdict(built)))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS_OF_DEFAULTS)
+def test_option_equals_the_defaults_of_its_constructor(group, option):
+    task = next(task for task in TASKS if group in defaults_of(task))
+    cfg = composed(task, f"{group}={option}")
+    fill_missing(cfg)
+    built = build_parts({"part": resolve(cfg)[group]})["part"]
+    assert as_plain(built) == as_plain(type(built)())
+
+
+@pytest.mark.parametrize("part", ["frontier", "objective"])
+def test_parts_of_an_allocation_equal_the_defaults_of_their_constructors(part):
+    cfg = composed("allocate")
+    fill_missing(cfg)
+    built = build_parts({"part": resolve(cfg)[part]})["part"]
+    assert as_plain(built) == as_plain(type(built)())

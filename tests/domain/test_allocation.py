@@ -36,7 +36,7 @@ def test_it_tells_what_is_spent():
 def test_effort_that_is_no_number_is_refused_with_its_place(value):
     effort = EFFORT.copy()
     effort[1, 1] = value
-    with pytest.raises(InputError, match="of b / 2022-01-10/2022-01-16 is no number >= 0"):
+    with pytest.raises(InputError, match="of b / 2022-01-10/2022-01-16 is not a number >= 0"):
         allocation(effort)
 
 
@@ -48,11 +48,11 @@ def test_a_period_over_the_budget_is_named():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"unit": "cars"}, "choose one of cells, hours"),
+        ({"unit": "cars"}, "Choose one of cells, hours"),
         ({"budget": 0.0}, "above 0"),
         ({"budget": float("nan")}, "above 0"),
         ({"covered": cube(np.full((3, 2), -1.0))}, "The covered -1.0 of a"),
-        ({"inclusion": cube(np.full((3, 2), 2.0))}, "is no probability"),
+        ({"inclusion": cube(np.full((3, 2), 2.0))}, "exceeds 1"),
         ({"inclusion": cube(np.zeros((3, 2)))}, "is 0 although the cell has effort"),
         ({"inclusion": cube(np.ones((3, 1)))}, "dimensions"),
     ],
@@ -64,12 +64,21 @@ def test_what_nobody_could_carry_out_is_refused(changes, words):
 
 def test_a_cell_is_covered_once_but_may_take_many_hours():
     double = np.array([[1.2, 0.0], [0.0, 0.0], [0.0, 0.0]])
-    with pytest.raises(InputError, match="more than the whole cell"):
+    with pytest.raises(InputError, match="exceeds full coverage"):
         allocation(double)
     assert allocation(double, unit="hours").spent[0] == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize(("who", "reason"), [("", "a festival"), ("A. Planner", " ")])
 def test_nobody_changes_anything_without_a_name_and_a_reason(who, reason):
-    with pytest.raises(InputError, match="needs who made it and why"):
+    with pytest.raises(InputError, match="has no person or no reason"):
         Override("a", "2022-01-03", 1.0, who, reason)
+
+
+def test_repr_and_frame_show_rule_budget_and_effort():
+    made = allocation()
+    assert repr(made) == "<Allocation by top areas: 1.5 cells in each of 2 period(s), 2 of 3 cells>"
+    assert "&lt;Allocation by top areas" in made._repr_html_()
+    table = made.to_frame()
+    assert list(table.columns) == ["cell", "period", "effort", "inclusion", "covered"]
+    assert table.loc[(table["cell"] == "b") & (table["period"] == made.periods[0]), "effort"].item() == 0.5

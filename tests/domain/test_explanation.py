@@ -53,7 +53,7 @@ def test_importance_by_family_lets_features_of_a_family_cancel_out():
     table = explanation(PHI).importance(by="family")
     assert list(table["family"]) == ["means", "calendar"]
     assert table["attribution"].to_numpy() == pytest.approx([(0.2 + np.log(2)) / 2, 0.15])
-    with pytest.raises(InputError, match="by feature or by family"):
+    with pytest.raises(InputError, match="Choose feature or family"):
         explanation(PHI).importance(by="cell")
 
 
@@ -82,13 +82,13 @@ def test_a_sentence_names_the_reference_what_raises_and_what_lowers():
     table = explanation(PHI, base=(0.0,)).sentences(np.array([False, True]).reshape(1, 2, 1), count=2)
     assert list(table.columns) == [*DIMS, "expected", "base", "sentence"]
     assert table["sentence"].tolist() == [
-        "1.81 events are expected, 1.81 times the reference of 1.00; what raises it: 4.00 events a week around here "
-        "(x2.00); what lowers it: the time of the year (x0.90); all else x1.00."
+        "1.81 events are expected, 1.81 times the reference of 1.00; raised by: 4.00 events a week around here "
+        "(x2.00); lowered by: the time of the year (x0.90); other features x1.00."
     ]
     assert table["expected"].to_numpy() == pytest.approx([2 * np.exp(-0.1)])
 
 
-def test_a_sample_counts_as_many_units_as_it_stands_for_and_the_others_are_not_asked():
+def test_sampled_units_are_weighted_and_the_others_have_no_reasons():
     whole = explanation([[0.1, -0.3, 0.2], [np.nan] * 3])
     weights = xr.DataArray(np.array([2.0, 0.0]).reshape(1, 2, 1), dims=DIMS)
     sample = replace(whole, weights=weights)
@@ -96,6 +96,16 @@ def test_a_sample_counts_as_many_units_as_it_stands_for_and_the_others_are_not_a
     assert sample.importance()["attribution"].tolist() == pytest.approx([0.3, 0.2, 0.1])
     assert set(sample.reasons(np.ones((1, 2, 1), dtype=bool))["cell"]) == {"a"}
     assert len(sample.sentences(np.ones((1, 2, 1), dtype=bool))) == 1
-    with pytest.raises(InputError, match="at least one unit"):
+    with pytest.raises(InputError, match="at least one explained unit"):
         replace(whole, weights=weights * 0)
     assert np.isnan(replace(whole, weights=weights * 0 + 1).additivity_error)
+
+
+def test_repr_and_frame_show_forecaster_method_and_attributions():
+    made = explanation(PHI)
+    assert repr(made) == "<Explanation of lightgbm at 2022-01-03 by tree path: 2 units, 3 features>"
+    assert "<td>far</td>" in made._repr_html_()
+    table = made.to_frame()
+    assert list(table["attribution"]) == pytest.approx(np.ravel(PHI))
+    half = replace(made, weights=made.log_expected.copy(data=np.array([[[0.0], [2.0]]])))
+    assert set(half.to_frame()["cell"]) == {"b"}

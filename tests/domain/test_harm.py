@@ -10,13 +10,13 @@ def test_weights_come_in_the_order_of_the_types():
 
 @pytest.mark.parametrize("setting", ["audit.harm", "scoring.harm", "objective.harm"])
 def test_types_without_a_weight_are_named_with_the_setting(setting):
-    with pytest.raises(InputError, match=rf"{setting} gives no weight to c; name every crime type"):
+    with pytest.raises(InputError, match=rf"{setting} has no weight for c\. List every crime type"):
         harm_weights({"a": 1}, ("a", "c"), setting)
 
 
 @pytest.mark.parametrize("weights", [{"a": 0, "b": 0}, {"a": -1, "b": 1}, {"a": float("nan"), "b": 1}])
 def test_weights_that_are_none_are_refused(weights):
-    with pytest.raises(InputError, match="must be finite weights of 0 or more, one of them above 0"):
+    with pytest.raises(InputError, match="must be finite weights >= 0, at least one of them above 0"):
         harm_weights(weights, ("a", "b"), "audit.harm")
 
 

@@ -99,7 +99,7 @@ def test_scores_that_are_not_there_are_named(asked):
 def test_scores_that_a_forecaster_lacks_are_not_compared():
     table = two_forecasters().table
     table = table[~((table["forecaster"] == "kde") & (table["score"] == "pei_05"))]
-    with pytest.raises(InputError, match="Not every forecaster has the score 'pei_05'"):
+    with pytest.raises(InputError, match="have the score 'pei_05' in different periods"):
         ScoreTable(table.reset_index(drop=True)).by_period("pei_05")
 
 
@@ -254,11 +254,11 @@ def test_leads_are_compared_with_their_own():
     [
         (by_hand().rename(columns={"score": "metric"}), "the columns forecaster"),
         (by_hand().iloc[:0], "need rows"),
-        (pd.concat([by_hand(), by_hand().tail(1)]), "1 scores stand there twice, first ewma / b / 1"),
+        (pd.concat([by_hand(), by_hand().tail(1)]), "1 scores are duplicated, first ewma / b / 1"),
         (by_hand().assign(value=np.nan), "NaN"),
-        (by_hand().replace({"crime_type": {"a": "all"}}), "rename the type"),
-        (pd.concat([by_hand(), deviances(lightgbm=1.0)]), "was not scored on all"),
-        (pd.concat([by_hand(), table_of(("x", "a", 1, WEEKS[0], "rmse", 1.0))]), "x was not scored"),
+        (by_hand().replace({"crime_type": {"a": "all"}}), "Rename that type"),
+        (pd.concat([by_hand(), deviances(lightgbm=1.0)]), "lacks scores for some periods"),
+        (pd.concat([by_hand(), table_of(("x", "a", 1, WEEKS[0], "rmse", 1.0))]), "x lacks scores"),
     ],
 )
 def test_tables_that_cannot_be_compared_are_refused(table, message):
@@ -270,3 +270,10 @@ def test_tables_that_cannot_be_compared_are_refused(table, message):
 def test_summaries_are_by_columns_of_the_table(by):
     with pytest.raises(InputError, match="summarised by"):
         ScoreTable(by_hand()).summarise(by)
+
+
+def test_repr_and_frame_show_forecasters_and_pooled_scores():
+    scores = ScoreTable(by_hand())
+    assert repr(scores).startswith(f"<ScoreTable of {', '.join(scores.forecasters)}: ")
+    assert "<th>deviance</th>" in scores._repr_html_()
+    assert scores.to_frame().equals(scores.table)

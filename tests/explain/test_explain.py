@@ -66,7 +66,7 @@ def test_top_cells_get_their_reasons_with_values_before_logarithms():
     offset = table[table["feature"] == "offset"].iloc[0]
     assert offset["words"].startswith(f"the level and share forecast alone gives {offset['value']:.2f} events: x")
     sentences = explanation.sentences(explanation.explained)
-    assert sentences["sentence"].str.match(r"\d+\.\d\d events are expected, .*; all else x1\.00\.$").all()
+    assert sentences["sentence"].str.match(r"\d+\.\d\d events are expected, .*; other features x1\.00\.$").all()
 
 
 def test_the_terms_of_a_generalised_linear_model_are_its_coefficients():
@@ -105,7 +105,7 @@ def test_any_other_regression_is_explained_by_permutations_for_a_sample_that_sta
 def test_a_regression_that_expects_nothing_somewhere_is_refused_in_one_line():
     one = learner(lambda: PoissonRegressor(alpha=0))
     one.estimator_ = Hurdle()
-    with pytest.raises(InputError, match="Hurdle expects no event at all in some cells"):
+    with pytest.raises(InputError, match="Hurdle expects 0 events in some cells"):
         Explain().run(one, WEEK)
 
 
@@ -166,9 +166,7 @@ def test_where_nothing_is_expected_nothing_is_explained():
 
 
 def test_a_forecaster_that_cannot_be_explained_says_why():
-    with pytest.raises(
-        InputError, match="Plain has no design matrix and does not say what the share of a cell follows"
-    ):
+    with pytest.raises(InputError, match="Plain cannot be explained: it has no design matrix"):
         Explain().run(Plain(), WEEK)
 
 
@@ -184,7 +182,7 @@ def test_settings_that_explain_nothing_are_refused():
 def test_units_without_values_are_no_part_of_a_sample_explanation():
     explanation = Explain().run(fitted(), WEEK)
     weights = xr.zeros_like(explanation.log_expected)
-    with pytest.raises(InputError, match="at least one unit"):
+    with pytest.raises(InputError, match="at least one explained unit"):
         type(explanation)(**{**vars(explanation), "weights": weights})
 
 

@@ -152,5 +152,5 @@ def test_one_forecaster_a_crime_type_is_explained_type_by_type():
     assert explanation.robustness.refits.shape == (3, 2 + 3)
     assert explanation.robustness.rows == 2 * 50
     named = PerType(trees()).fit(history)  # its columns are named after the type
-    with pytest.raises(InputError, match="has other columns than that of a"):
+    with pytest.raises(InputError, match="regressions of b and a have different columns"):
         spec.run(named, ahead(history))

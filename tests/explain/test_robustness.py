@@ -46,7 +46,7 @@ def test_refits_of_clear_columns_are_stable_and_those_of_noise_are_not():
 
 
 def test_refits_learn_from_different_halves_in_whole_blocks():
-    halves = PerturbationTrial(10, 10, 5, 4, 0).halves(42)
+    halves = PerturbationTrial(10, 10, 5, 4, 0).half_samples(42)
     assert halves.shape == (5, 42)
     assert len({tuple(half) for half in halves}) == 5
     blocks = halves[:, :40].reshape(5, 10, 4)
@@ -78,7 +78,7 @@ def test_places_whose_rank_changes_with_the_season_show_as_interaction():
         for w in (False, True)
     )
     assert together.place_with_time > 2 * apart.place_with_time
-    assert together.describe_interactions().startswith(f"{together.place_with_time:.1%} of what columns add")
+    assert together.describe_interactions().startswith(f"{together.place_with_time:.1%} of the total effect of columns")
     kinds = together.interactions_by_kind()
     assert kinds["share"].sum() == pytest.approx(1)
     assert tuple(kinds.loc[0, ["first", "second"]]) == ("place", "time")
@@ -86,9 +86,9 @@ def test_places_whose_rank_changes_with_the_season_show_as_interaction():
 
 def test_without_a_column_of_time_the_words_say_so():
     tried = Explain(refits=0, sample=20, background=10).run(learner(strength=(1.0,)), WEEK).robustness
-    assert tried.describe_interactions().startswith("The regression has no column of time")
+    assert tried.describe_interactions().startswith("The regression has no time feature")
     linear = Explain(refits=0).run(learner(lambda: PoissonRegressor(alpha=0)), WEEK).robustness
-    assert linear.describe_interactions() == "Interactions of place with time were not worked out."
+    assert linear.describe_interactions() == "Interactions of place with time were not computed."
 
 
 def test_what_was_tried_is_the_same_after_a_journey_through_json():

@@ -97,7 +97,7 @@ def test_the_scores_are_long_and_give_the_summary_back(withheld):
     assert list(scores.columns) == ["forecaster", "crime_type", "lead", "period", "score", "value"]
     assert set(scores["forecaster"]) == {*MODELS, "oracle", "floor (lightgbm)"}
     assert scores["period"].nunique() == WEEKS
-    again = ScoreTable(scores, withheld.parts["scoring"].resampling)
+    again = ScoreTable(scores, withheld.parts["scoring"].bootstrap)
     summary = pd.read_csv(withheld.folder / "summary.csv")
     assert list(summary.columns) == ["forecaster", "lead", "crime_type", "score", "value", "low", "high", "n"]
     pd.testing.assert_frame_equal(again.summarise(), summary, check_dtype=False, check_names=False)

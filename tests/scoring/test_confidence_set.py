@@ -62,5 +62,5 @@ def test_the_best_is_inside_as_often_as_the_size_says():
 
 
 def test_a_size_outside_its_range_is_refused():
-    with pytest.raises(InputError, match="not 10"):
+    with pytest.raises(InputError, match="size=10"):
         confidence_set(table_of(LOSSES), size=10)

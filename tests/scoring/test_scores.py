@@ -198,7 +198,7 @@ def test_without_weights_there_are_no_harm_scores():
 
 
 def test_every_type_needs_a_weight():
-    with pytest.raises(InputError, match=r"scoring\.harm gives no weight to b"):
+    with pytest.raises(InputError, match=r"scoring\.harm has no weight for b"):
         replace(SCORING, harm={"a": 1.0}).run([city()], area())
     with pytest.raises(InputError, match="one of them above 0"):
         replace(SCORING, harm={"a": 0.0, "b": 0.0}).run([city()], area())

@@ -122,7 +122,7 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
         value(only, "exposure", "Upland", "Robbery", unit="count")
     )
     for weights, words in (
-        ({"Assault": 1.0}, "gives no weight to Robbery"),
+        ({"Assault": 1.0}, "has no weight for Robbery"),
         ({"Assault": 1.0, "Robbery": -1.0}, "finite weights of 0 or more"),
         ({"Assault": 0.0, "Robbery": 0.0}, "one of them above 0"),
     ):
