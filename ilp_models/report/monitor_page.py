@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from ilp_models.domain.disclaimers import CAVEAT
@@ -97,7 +98,9 @@ def plot_measure(rows: pd.DataFrame, title: str, start: str, limit: float) -> Fi
         right.axhline(0, color=PALE, linewidth=0.8)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
-            axes.tick_params(axis="x", rotation=30)
+            locator = AutoDateLocator(minticks=3, maxticks=6)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     panels[0, 0].set_title(escape_math(title), loc="left", fontsize=10)
     panels[0, 1].set_title("CUSUM (dashed: limit)", loc="left", fontsize=10)
     handles, labels = panels[0, 0].get_legend_handles_labels()

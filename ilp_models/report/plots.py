@@ -186,7 +186,7 @@ def plot_skill(skill: pd.DataFrame, baseline: str) -> Figure:
         rows = rows[rows["lead"] == rows["lead"].min()]
     if "crime_type" in rows:
         rows = rows[rows["crime_type"] == ALL]
-    figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6.4, max(2.2, 0.9 + 0.3 * len(rows))), layout="constrained")
     axes = figure.add_subplot()
     axes.axvline(0, c=GREY, lw=1)
     high = 100 * max(float(rows[["skill", "high"]].max().max()), 0.001)
