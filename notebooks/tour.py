@@ -17,7 +17,7 @@ import pandas as pd
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.export.geoparquet import read_forecast
+from ilp_models.export.reader import read_forecast
 
 RUN = Path(os.environ.get("ILP_RUN", "../outputs/weekly/latest"))
 BASELINE = "ewma"

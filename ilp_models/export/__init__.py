@@ -1,1 +1,1 @@
-"""Risk grids as files, each with its provenance, caveat and grade inside."""
+"""Export forecasts and allocations as files; each file contains its grade, provenance and caveats."""

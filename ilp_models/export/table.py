@@ -1,4 +1,4 @@
-"""The long table of a risk grid: one row a crime type, cell and period."""
+"""The long table of a risk grid: one row per crime type, cell and period."""
 
 import hashlib
 import json
@@ -33,48 +33,38 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class CellTable:
-    """The part of a grid that a file can hold: names, shapes and parent areas of cells.
-
-    Parameters
-    ----------
-    cells : Index of str
-        Names of the cells.
-    geometry : GeoSeries
-        One polygon a cell, metres in a projected CRS.
-    area : ndarray of str
-        Label of the parent area of each cell, empty text where there is none.
-    """
+    """Names, shapes and parent areas of the cells of a grid."""
 
     cells: pd.Index
-    geometry: gpd.GeoSeries
-    area: npt.NDArray[np.object_]
+    geometry: gpd.GeoSeries  # one polygon per cell, projected CRS (metres)
+    area: npt.NDArray[np.object_]  # label of the parent area, or empty text
 
     @classmethod
     def from_grid(cls, grid: Grid) -> Self:
-        """Return the places of a grid, with the first level of its parent areas."""
+        """Return the cells of a grid with the first level of its parent areas."""
         return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid))
 
     def digest(self) -> str:
-        """Return a SHA-256 over names, shapes, their CRS and parent areas: where a forecast says that something is."""
+        """Return a SHA-256 over names, shapes, CRS and parent areas."""
         crs = "" if self.geometry.crs is None else self.geometry.crs.to_json()
-        known = hashlib.sha256(json.dumps([crs, list(map(str, self.cells)), list(map(str, self.area))]).encode())
+        checksum = hashlib.sha256(json.dumps([crs, list(map(str, self.cells)), list(map(str, self.area))]).encode())
         for shape in shapely.to_wkb(self.geometry.to_numpy()):
-            known.update(shape)
-        return known.hexdigest()
+            checksum.update(shape)
+        return checksum.hexdigest()
 
 
-def risk_table(forecast: RiskForecast, places: CellTable, marking: Marking) -> gpd.GeoDataFrame:
+def risk_table(forecast: RiskForecast, cell_table: CellTable, marking: Marking) -> gpd.GeoDataFrame:
     """Return the risk grid that every format writes."""
-    if not forecast.expected.indexes["cell"].equals(places.cells):
-        sizes = f"{forecast.expected.sizes['cell']} and {len(places.cells)}"
-        msg = f"Forecast and grid hold different cells ({sizes}); use the grid that the forecast was made on."
+    if not forecast.expected.indexes["cell"].equals(cell_table.cells):
+        sizes = f"{forecast.expected.sizes['cell']} and {len(cell_table.cells)}"
+        msg = f"Forecast and grid have different cells ({sizes}). Use the grid of the forecast."
         raise InputError(msg)
     types, cells, periods = forecast.expected.shape
     expected = forecast.expected.values
     row = np.tile(np.repeat(np.arange(cells), periods), types)
     columns: dict[str, object] = {
-        "cell": places.cells.to_numpy()[row],
-        "area": places.area[row],
+        "cell": cell_table.cells.to_numpy()[row],
+        "area": cell_table.area[row],
         "crime_type": np.repeat(forecast.expected.indexes["crime_type"].to_numpy(), cells * periods),
         "period": np.tile(forecast.periods.start_time.strftime("%Y-%m-%d").to_numpy(), types * cells),
         "expected": expected.ravel(),
@@ -83,14 +73,14 @@ def risk_table(forecast: RiskForecast, places: CellTable, marking: Marking) -> g
         columns[name] = forecast.quantiles.values[level].ravel()
     columns["rank"] = _ranks(expected).ravel()
     columns["share"] = _shares(expected).ravel()
-    columns["geometry"] = places.geometry.array[row]
+    columns["geometry"] = cell_table.geometry.array[row]
     columns["grade"] = marking.grade
     columns["decision"] = marking.decision
-    return gpd.GeoDataFrame(columns, geometry="geometry", crs=places.geometry.crs)
+    return gpd.GeoDataFrame(columns, geometry="geometry", crs=cell_table.geometry.crs)
 
 
 def _ranks(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Return ranks over cells, 1 the highest, shape (types, cells, periods)."""
+    """Return ranks over cells (1 is the highest), shape (types, cells, periods)."""
     types, cells, periods = expected.shape
     flat = pd.DataFrame(expected.transpose(1, 0, 2).reshape(cells, types * periods))
     ranks = flat.rank(ascending=False, method="min").to_numpy().astype(np.int32)
@@ -98,11 +88,11 @@ def _ranks(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
 
 
 def _shares(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return each cell's part of the sum over cells, 0 where the sum is 0."""
+    """Return the share of each cell in the sum over cells; 0 if the sum is 0."""
     total = expected.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(expected, total, out=np.zeros_like(expected), where=total > 0))
 
 
-def significant(values: pd.Series, digits: int = 6) -> pd.Series:
-    """Return numbers rounded to significant digits, for formats of text."""
+def round_significant(values: pd.Series, digits: int = 6) -> pd.Series:
+    """Return numbers rounded to significant digits, for text formats."""
     return values.map(lambda value: float(f"{value:.{digits}g}"))

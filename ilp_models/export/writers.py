@@ -1,4 +1,4 @@
-"""Which formats to write, under which grade: all files appear whole, or none does."""
+"""Write a forecast in several formats under one grade; all files are written, or none."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,18 +15,20 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
-from ilp_models.export import delimited, geojson, geopackage, geoparquet, geotiff
+from ilp_models.export.csv_tables import write_csv
+from ilp_models.export.geoparquet import write_geoparquet
+from ilp_models.export.gis_formats import write_geojson, write_geopackage, write_geotiff
 from ilp_models.export.marking import GRADES, Marking, Provenance, mark
 from ilp_models.export.table import CellTable, risk_table
 
-PLAIN_NAMES: Final[Mapping[str, str]] = {
+FILE_NAMES: Final[Mapping[str, str]] = {
     "parquet": "forecast.parquet",
     "gpkg": "grid.gpkg",
     "geojson": "grid.geojson",
     "csv": "grid.csv",
     "geotiff": "grid.tif",
 }
-FAILURES: Final = (
+WRITE_ERRORS: Final = (
     OSError,
     ArrowException,
     pyogrio.errors.DataSourceError,
@@ -36,22 +38,22 @@ FAILURES: Final = (
 _Write = Callable[[gpd.GeoDataFrame, Marking, Path], None]
 
 
-def marked_names(grade: str) -> dict[str, str]:
-    """Return file names that show the grade, for files that leave the folder of their run."""
-    word = "research-only" if grade == "research" else grade
-    return {form: "{0}-{2}.{1}".format(*name.split("."), word) for form, name in PLAIN_NAMES.items()}
+def graded_file_names(grade: str) -> dict[str, str]:
+    """Return file names that include the grade, for exports outside the run folder."""
+    suffix = "research-only" if grade == "research" else grade
+    return {form: "{0}-{2}.{1}".format(*name.split("."), suffix) for form, name in FILE_NAMES.items()}
 
 
 @dataclass(frozen=True)
 class Export:
-    """Formats and grade of an export.
+    """Write the forecast grid in several file formats under one grade.
 
     Parameters
     ----------
-    formats : tuple of str
+    formats : tuple of str, default ("parquet", "gpkg", "geojson", "csv")
         Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
     grade : str, default "research"
-        ``research`` is always given and marked; ``allocation`` demands a decision that admits that very forecast.
+        ``research`` is always permitted. ``allocation`` needs a decision that permits this forecast.
 
     Raises
     ------
@@ -63,14 +65,14 @@ class Export:
     grade: str = "research"
 
     def __post_init__(self) -> None:
-        """Refuse words that name no format or grade."""
+        """Check formats and grade."""
         object.__setattr__(self, "formats", tuple(self.formats))
-        unknown = [name for name in self.formats if name not in PLAIN_NAMES]
+        unknown = [name for name in self.formats if name not in FILE_NAMES]
         if unknown or not self.formats:
-            msg = f"export.formats={list(self.formats)} must be some of {', '.join(PLAIN_NAMES)}."
+            msg = f"export.formats={list(self.formats)} is not valid. Choose from {', '.join(FILE_NAMES)}."
             raise InputError(msg)
         if self.grade not in GRADES:
-            msg = f"export.grade={self.grade!r} is unknown; choose one of {', '.join(GRADES)}."
+            msg = f"export.grade={self.grade!r} is unknown. Choose one of {', '.join(GRADES)}."
             raise InputError(msg)
 
     def write(
@@ -80,25 +82,25 @@ class Export:
         provenance: Provenance,
         decision: Decision | None,
         folder: Path,
-        names: Mapping[str, str] = PLAIN_NAMES,
+        names: Mapping[str, str] = FILE_NAMES,
     ) -> list[Path]:
-        """Return the files written, after all of them are whole."""
+        """Write the files atomically and return their paths."""
         marking = mark(forecast, provenance, decision, self.grade)
         table = risk_table(forecast, grid if isinstance(grid, CellTable) else CellTable.from_grid(grid), marking)
         writers: dict[str, _Write] = {
-            "parquet": partial(geoparquet.write, forecast),
-            "gpkg": geopackage.write,
-            "geojson": geojson.write,
-            "csv": delimited.write,
-            "geotiff": geotiff.write,
+            "parquet": partial(write_geoparquet, forecast),
+            "gpkg": write_geopackage,
+            "geojson": write_geojson,
+            "csv": write_csv,
+            "geotiff": write_geotiff,
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".export-", dir=folder, ignore_cleanup_errors=True) as unfinished:
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=folder, ignore_cleanup_errors=True) as temporary:
                 for name in self.formats:
-                    writers[name](table, marking, Path(unfinished, names[name]))
-                return [path.replace(folder / path.name) for path in sorted(Path(unfinished).iterdir())]
-        except FAILURES as error:
+                    writers[name](table, marking, Path(temporary, names[name]))
+                return [path.replace(folder / path.name) for path in sorted(Path(temporary).iterdir())]
+        except WRITE_ERRORS as error:
             reason = str(error).partition("\n")[0]
-            msg = f"The export to {folder} failed ({reason}); free space there or choose another folder."
+            msg = f"The export to {folder} failed ({reason}). Free disk space or choose another folder."
             raise StorageError(msg) from error

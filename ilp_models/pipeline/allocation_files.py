@@ -9,10 +9,10 @@ import numpy as np
 
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.domain.errors import InputError, StorageError
-from ilp_models.export.allocated import allocation_table, marked, write_allocation
-from ilp_models.export.delimited import write_rows
+from ilp_models.export.allocation import allocation_marking, allocation_table, write_allocation
+from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking, mark
-from ilp_models.export.writers import FAILURES
+from ilp_models.export.writers import WRITE_ERRORS
 from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.briefings import AUDIENCES, write_briefings
 from ilp_models.pipeline.clock import now
@@ -69,7 +69,7 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
             files += write_rows(result.groups, marking.facts, folder / "groups.csv")
         files += write_briefings(result, marking, AUDIENCES if audience == "all" else (audience,), folder)
         files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))
-    except FAILURES as error:
+    except WRITE_ERRORS as error:
         msg = f"The allocation was not written ({error}). Free space there, or choose another folder: output=..."
         raise StorageError(msg) from error
     return files
@@ -85,7 +85,7 @@ def marking_of(result: AllocationResult) -> Marking:
         "exposure_cap": "none" if np.isinf(choice.cap) else f"{choice.cap:g}",
         "seed": result.settings["allocation"].get("seed", "none"),
     }
-    return marked(marking, result.allocation, more)
+    return allocation_marking(marking, result.allocation, more)
 
 
 def allocation_content(result: AllocationResult, marking: Marking, files: list[Path]) -> dict[str, Any]:

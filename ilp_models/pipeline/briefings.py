@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
-from ilp_models.export.delimited import write_rows
+from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.plan_briefings import management, middle

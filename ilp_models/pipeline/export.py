@@ -6,7 +6,7 @@ from pathlib import Path
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import WithheldError
-from ilp_models.export.writers import Export, marked_names
+from ilp_models.export.writers import Export, graded_file_names
 from ilp_models.pipeline.registration import export_entry
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.pipeline.terminal_text import ground_lines
@@ -17,7 +17,7 @@ def run(
 ) -> str:
     """Write the files under names that show their grade, and return where they are."""
     export, earlier = Export(tuple(formats), grade), RunFolder.from_path(source)
-    names, allocation = marked_names(export.grade), grade == "allocation"
+    names, allocation = graded_file_names(export.grade), grade == "allocation"
     if allocation:
         decision = earlier.permitted_decision(register, trusted_keys)
         entry = export_entry(earlier.forecast, earlier.places.area, decision, [names[form] for form in export.formats])

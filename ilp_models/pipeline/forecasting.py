@@ -23,7 +23,7 @@ from ilp_models.domain.not_run import convert_errors
 from ilp_models.explain.explain import Explain
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.table import CellTable, risk_table
-from ilp_models.export.writers import PLAIN_NAMES, Export
+from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER, release
 from ilp_models.pipeline.study import Study, open_study
@@ -116,7 +116,7 @@ class NextForecast:
             If the file cannot be written.
         """
         path = Path(path)
-        endings = {Path(name).suffix: form for form, name in PLAIN_NAMES.items()}
+        endings = {Path(name).suffix: form for form, name in FILE_NAMES.items()}
         form = endings.get(path.suffix.lower())
         if form is None:
             msg = f"{path} ends in no known format. Use one of {', '.join(endings)}."

@@ -20,7 +20,7 @@ from ilp_models.domain.intake import IntakeError, IntakeReport
 from ilp_models.domain.recipe import describe, without_classes
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
-from ilp_models.export.areas import write_areas
+from ilp_models.export.csv_tables import write_areas
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle

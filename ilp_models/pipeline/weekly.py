@@ -13,7 +13,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
-from ilp_models.export.writers import PLAIN_NAMES, Export
+from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.auditing import audit_plan, check_reporting_rates, decide, explanation_or_none
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.forecasting import make_forecast
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         record_model(tracked, forecast, folder / "model")
         record_files(tracked, [*files, page, folder / "figures"])
     warnings = point_alias(tracking, alias_of(decision), decision, folder)
-    grids = ", ".join(path.name for path in files if path.name in PLAIN_NAMES.values())
+    grids = ", ".join(path.name for path in files if path.name in FILE_NAMES.values())
     where = [f"Report: {page}", f"Grids:  {grids} in {folder}"]
     intake = [] if study.events.intake is None else [intake_line(study.events.intake), ""]
     return "\n".join([*intake, score_lines(tested), "", *decision_lines(decision), "", *warnings, *where])

@@ -1,4 +1,4 @@
-"""Decisions and provenance for exports."""
+"""Make decisions and provenance for tests of exports."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ def provenance_of(forecast):
 
 
 def decision_on(forecast, /, groups=GROUPS, **change):
-    """Return the decision on a forecast whose audit found nothing amiss; without groups it is withheld."""
+    """Return a decision whose findings all pass; without groups it withholds the forecast."""
     types = tuple(str(kind) for kind in forecast.expected.indexes["crime_type"])
     keys = [key for keys in required_keys(types, groups).values() for key in keys]
     findings = tuple(

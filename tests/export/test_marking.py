@@ -17,7 +17,7 @@ def forecast():
     return forecast_on(square_grid())
 
 
-def test_research_needs_no_decision_and_says_so(forecast):
+def test_research_needs_no_decision_and_is_marked(forecast):
     marking = mark(forecast, provenance_of(forecast), None, "research", NOW)
     assert marking.grade == "research"
     assert marking.decision == "none"
@@ -28,7 +28,7 @@ def test_research_needs_no_decision_and_says_so(forecast):
     assert marking.facts["forecast"] == forecast.digest()
 
 
-def test_allocation_is_given_to_the_forecast_that_was_admitted(forecast):
+def test_an_admitted_forecast_can_have_the_grade_allocation(forecast):
     decision = decision_on(forecast)
     marking = mark(forecast, provenance_of(forecast), decision, "allocation", NOW)
     assert marking.grade == "allocation"
@@ -36,24 +36,22 @@ def test_allocation_is_given_to_the_forecast_that_was_admitted(forecast):
     assert RESEARCH_ONLY not in str(marking.facts)
 
 
-def test_a_changed_audit_is_named_in_every_file(forecast):
+def test_changed_audit_settings_are_named(forecast):
     decision = decision_on(forecast)
-    assert mark(forecast, provenance_of(forecast), decision, "allocation", NOW).facts["audit_settings"] == (
-        "the usual ones"
-    )
+    assert mark(forecast, provenance_of(forecast), decision, "allocation", NOW).facts["audit_settings"] == ("defaults")
     softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
     facts = mark(forecast, provenance_of(forecast), softer, "allocation", NOW).facts
     assert facts["audit_settings"] == "audit.share=0.1 (default 0.05)"
     assert mark(forecast, provenance_of(forecast), None, "research", NOW).facts["audit_settings"] == "none"
 
 
-def test_a_withheld_forecast_leaves_as_research_with_its_decision_named(forecast):
+def test_a_withheld_forecast_is_research_and_has_the_id_of_its_decision(forecast):
     decision = decision_on(forecast, groups=())
     marking = mark(forecast, provenance_of(forecast), decision, "research", NOW)
     assert marking.decision == decision.short
 
 
-def test_research_does_not_quote_a_decision_on_another_forecast(forecast):
+def test_a_decision_on_another_forecast_is_not_named(forecast):
     other = forecast_on(square_grid(), seed=1)
     assert mark(forecast, provenance_of(forecast), decision_on(other), "research", NOW).decision == "none"
 
@@ -67,13 +65,13 @@ def test_research_does_not_quote_a_decision_on_another_forecast(forecast):
         ({"issued": NOW + timedelta(seconds=1)}, "is valid from"),
     ],
 )
-def test_allocation_is_refused(forecast, change, words):
+def test_allocation_without_permission_is_an_error(forecast, change, words):
     with pytest.raises(WithheldError, match=words) as refusal:
         mark(forecast, provenance_of(forecast), decision_on(forecast, **change), "allocation", NOW)
     assert "\n" not in str(refusal.value)
 
 
-def test_a_decision_on_one_value_less_is_refused(forecast):
+def test_a_decision_on_a_slightly_different_forecast_is_an_error(forecast):
     expected = forecast.expected.copy()
     expected[0, 0, 0] += 1e-12
     almost = replace(forecast, expected=expected)
@@ -81,11 +79,11 @@ def test_a_decision_on_one_value_less_is_refused(forecast):
         mark(almost, provenance_of(almost), decision_on(forecast), "allocation", NOW)
 
 
-def test_allocation_is_refused_without_a_decision(forecast):
-    with pytest.raises(WithheldError, match="there is none"):
+def test_allocation_without_a_decision_is_an_error(forecast):
+    with pytest.raises(WithheldError, match="this forecast has none"):
         mark(forecast, provenance_of(forecast), None, "allocation", NOW)
 
 
-def test_provenance_of_another_recipe_is_refused(forecast):
-    with pytest.raises(InputError, match="cannot go with"):
+def test_provenance_of_another_recipe_is_an_error(forecast):
+    with pytest.raises(InputError, match="Use the provenance of this forecast"):
         mark(forecast, provenance_of(forecast.named("ewma", "other")), None, "research", NOW)

@@ -33,7 +33,7 @@ def test_one_cell_by_hand():
     assert (row["grade"], row["decision"]) == ("research", "none")
 
 
-def test_ties_share_the_better_rank():
+def test_ties_have_the_better_rank():
     table = table_of(forecast_on(GRID, types=("Assault",), expected=[0.1, 0.4, 0.4, 0.2]))
     assert table["rank"].tolist() == [4, 1, 1, 3]
 
@@ -59,7 +59,7 @@ def test_every_unit_has_its_own_value():
         )
 
 
-def test_a_grid_of_other_cells_is_refused():
+def test_a_grid_of_other_cells_is_an_error():
     with pytest.raises(InputError, match="different cells"):
         table_of(forecast_on(GRID), square_grid(2, 3))
 

@@ -11,7 +11,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
-from ilp_models.export.geoparquet import read_forecast
+from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import clock as present
 from tests.pipeline.small_city import LENIENT, copied, perform
 

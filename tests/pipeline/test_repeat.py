@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.export.geoparquet import read_forecast
+from ilp_models.export.reader import read_forecast
 from tests.pipeline.small_city import MODELS, WEEKS, perform
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -10,7 +10,7 @@ from lightgbm import Booster
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
-from ilp_models.export.geoparquet import read_forecast
+from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import publishing as publish
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker

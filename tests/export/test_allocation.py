@@ -1,5 +1,3 @@
-"""Allocations as files that carry their decision."""
-
 import json
 
 import geopandas as gpd
@@ -13,8 +11,8 @@ import xarray as xr
 from ilp_models.domain.allocation import Allocation, Override
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError
-from ilp_models.export.allocated import allocation_table, marked, write_allocation
-from ilp_models.export.delimited import write_rows
+from ilp_models.export.allocation import allocation_marking, allocation_table, write_allocation
+from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import mark
 from ilp_models.export.table import CellTable
 from tests.builders import forecast_on, square_grid
@@ -23,22 +21,26 @@ from tests.export.decisions import provenance_of
 
 @pytest.fixture
 def plan():
-    """Return an allocation of two cells of twelve, its places and its marking."""
+    """Return an allocation of two of twelve cells, its cell table and its marking."""
     grid = square_grid()
     forecast = forecast_on(grid)
     coords = {"cell": grid.cells, "period": forecast.periods}
     effort = np.zeros((12, 1))
     effort[[3, 7]] = 1.0
     cube = xr.DataArray(effort, dims=("cell", "period"), coords=coords)
-    by_hand = (Override(str(grid.cells[3]), "2022-01-03", 1.0, "S. Ergeant", "a fair"),)
-    made = Allocation(cube, 2.0, "cells", "expected count covered", "top areas", cube * 0.3, cube, "f" * 64, by_hand)
-    marking = marked(mark(forecast, provenance_of(forecast), None, "research"), made, {"chosen_by": "A. Planner"})
-    return made, CellTable.from_grid(grid), marking
+    overrides = (Override(str(grid.cells[3]), "2022-01-03", 1.0, "S. Ergeant", "a fair"),)
+    allocation = Allocation(
+        cube, 2.0, "cells", "expected count covered", "top areas", cube * 0.3, cube, "f" * 64, overrides
+    )
+    marking = allocation_marking(
+        mark(forecast, provenance_of(forecast), None, "research"), allocation, {"chosen_by": "A. Planner"}
+    )
+    return allocation, CellTable.from_grid(grid), marking
 
 
-def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
-    made, places, marking = plan
-    files = write_allocation(allocation_table(made, places, marking), marking, tmp_path)
+def test_every_format_has_every_cell_and_the_facts(plan, tmp_path):
+    allocation, cell_table, marking = plan
+    files = write_allocation(allocation_table(allocation, cell_table, marking), marking, tmp_path)
     assert [path.name for path in files] == [f"allocation.{form}" for form in ("parquet", "gpkg", "csv", "csv.json")]
     frames = gpd.read_parquet(files[0]), pyogrio.read_dataframe(files[1], layer="allocation"), pd.read_csv(files[2])
     for frame in frames:
@@ -46,7 +48,7 @@ def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
         assert frame.loc[frame["effort"] > 0, "cell"].tolist() == ["r0c3", "r1c3"]
         np.testing.assert_allclose(frame["covered"].sum(), 0.6)
     assert set(frames[2]["caveat"]) == {SCOPE}
-    centres = places.geometry.centroid.to_crs("EPSG:4326")
+    centres = cell_table.geometry.centroid.to_crs("EPSG:4326")
     np.testing.assert_allclose(frames[2][["lon", "lat"]], np.c_[centres.x, centres.y], rtol=0, atol=1e-6)
     stored = json.loads(pq.read_schema(files[0]).metadata[b"ilp_models"])["facts"]
     for facts in (stored, json.loads(files[3].read_text()), pyogrio.read_info(files[1])["layer_metadata"]):
@@ -55,21 +57,21 @@ def test_every_format_holds_every_cell_and_the_facts(plan, tmp_path):
         assert facts["chosen_by"] == "A. Planner"
 
 
-def test_a_layer_that_lost_rows_on_its_way_is_noticed(plan, tmp_path, monkeypatch):
-    made, places, marking = plan
+def test_a_layer_with_missing_rows_is_an_error(plan, tmp_path, monkeypatch):
+    allocation, cell_table, marking = plan
     write = pyogrio.write_dataframe
     monkeypatch.setattr(pyogrio, "write_dataframe", lambda rows, *rest, **more: write(rows.iloc[1:], *rest, **more))
-    with pytest.raises(OSError, match=r"layer allocation of allocation\.gpkg arrived incomplete"):
-        write_allocation(allocation_table(made, places, marking), marking, tmp_path)
+    with pytest.raises(OSError, match=r"layer allocation of allocation\.gpkg is incomplete"):
+        write_allocation(allocation_table(allocation, cell_table, marking), marking, tmp_path)
 
 
-def test_places_of_other_cells_are_refused(plan):
-    made, _, marking = plan
+def test_other_cells_are_an_error(plan):
+    allocation, _, marking = plan
     with pytest.raises(InputError, match="different cells"):
-        allocation_table(made, CellTable.from_grid(square_grid(2, 2)), marking)
+        allocation_table(allocation, CellTable.from_grid(square_grid(2, 2)), marking)
 
 
-def test_words_in_a_table_start_no_formula(plan, tmp_path):
+def test_labels_are_not_formulas(plan, tmp_path):
     _, _, marking = plan
     rows = pd.DataFrame({"area": ["=1+1", None], "effort": [1 / 3, 2.0], "under": [True, False]})
     table = pd.read_csv(write_rows(rows, marking.facts, tmp_path / "rows.csv")[0])

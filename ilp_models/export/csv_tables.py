@@ -1,0 +1,68 @@
+"""Write CSV tables for spreadsheets; a JSON file next to each contains its provenance and caveats."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import geopandas as gpd
+import pandas as pd
+
+from ilp_models.domain.disclaimers import SCOPE
+from ilp_models.domain.errors import StorageError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.export.marking import Marking
+from ilp_models.export.table import round_significant
+
+AREAS: Final = "areas.csv"
+
+
+def write_csv(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+    """Write a risk grid as CSV (UTF-8, comma, decimal point) and its facts as ``.csv.json``."""
+    write_rows(table, marking.facts, path)
+
+
+def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list[Path]:
+    """Write a table as CSV and its facts as ``.csv.json``; return both paths."""
+    columns = {
+        name: _text_column(column) for name, column in rows.items() if name not in ("geometry", "grade", "decision")
+    }
+    if isinstance(rows, gpd.GeoDataFrame):
+        centres = rows.geometry.centroid.to_crs("EPSG:4326")
+        columns |= {"lat": centres.y.round(6), "lon": centres.x.round(6)}
+    table = pd.DataFrame(columns).assign(caveat=SCOPE, grade=facts["grade"], decision=facts["decision"])
+    table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    facts_path(path).write_text(json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [path, facts_path(path)]
+
+
+def write_areas(table: pd.DataFrame, marking: Marking, folder: Path) -> list[Path]:
+    """Write the totals per area as ``areas.csv``: one row per level, area, crime type and period."""
+    rows = table.astype(dict.fromkeys(QUANTILE_COLUMNS, "Int64"))  # whole counts, or empty
+    units = "expected and q05 to q95: crimes per area and period; empty: not available"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".areas-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            files = write_rows(rows, {**marking.facts, "units": units}, Path(temporary, AREAS))
+            return [one.replace(folder / one.name) for one in files]
+    except OSError as error:
+        msg = f"{AREAS} was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
+        raise StorageError(msg) from error
+
+
+def _text_column(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_float_dtype(column):
+        return round_significant(column)
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    return column.fillna("").astype(str).map(escape_formula)
+
+
+def escape_formula(label: str) -> str:
+    """Return a label that a spreadsheet does not read as a formula."""
+    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) else label
+
+
+def facts_path(path: Path) -> Path:
+    """Return the path of the JSON file with the facts of a CSV file."""
+    return path.with_name(f"{path.name}.json")

@@ -1,0 +1,145 @@
+"""Write risk grids for GIS software: GeoPackage, GeoJSON (RFC 7946) and GeoTIFF."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import shapely
+from rasterio import Affine
+from rasterio.io import MemoryFile
+
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.export.marking import Marking
+from ilp_models.export.table import round_significant
+
+MAX_GEOJSON_CELLS: Final = 50_000  # browsers are slow with more
+NO_DATA: Final = -9999.0
+_DECIMALS: Final = 6  # of WGS84 degrees
+_TOLERANCE: Final = 1e-3  # share of the cell size
+
+
+def write_geopackage(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+    """Write a risk grid as GeoPackage in its projected CRS, one layer per crime type."""
+    for number, (crime_type, rows) in enumerate(table.groupby("crime_type", sort=False, observed=True)):
+        write_layer(rows, marking, path, str(crime_type), append=number > 0)
+
+
+def write_layer(rows: gpd.GeoDataFrame, marking: Marking, path: Path, layer: str, *, append: bool = False) -> None:
+    """Write one layer of a GeoPackage and check it, because GDAL reports some failures only on the terminal."""
+    facts = dict(marking.facts)
+    pyogrio.write_dataframe(
+        rows,
+        path,
+        layer=layer,
+        driver="GPKG",
+        append=append,
+        dataset_metadata=None if append else facts,
+        layer_metadata=facts,
+        layer_options={"IDENTIFIER": f"{layer}: {marking.headline}", "DESCRIPTION": facts["caveat"]},
+    )
+    info = pyogrio.read_info(path, layer=layer)
+    indexed = info["capabilities"]["fast_spatial_filter"]
+    if info["features"] != len(rows) or not indexed or not info["layer_metadata"]:
+        msg = f"layer {layer} of {path.name} is incomplete"
+        raise OSError(msg)
+
+
+def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+    """Write a risk grid as GeoJSON feature collection in WGS84, with the facts as foreign members."""
+    cells = table["cell"].nunique()
+    if cells > MAX_GEOJSON_CELLS:
+        msg = (
+            f"GeoJSON is limited to {MAX_GEOJSON_CELLS} cells and the grid has {cells}. Use formats parquet, gpkg or "
+            "geotiff."
+        )
+        raise InputError(msg)
+    text = table.assign(**{name: round_significant(table[name]) for name in ("expected", *QUANTILE_COLUMNS, "share")})
+    shapes = _wgs84_shapes(table)
+    names = [name for name in text.columns if name != "geometry"]
+    rows = zip(*(text[name].tolist() for name in names), strict=True)
+    features = [
+        {"type": "Feature", "geometry": shape, "properties": dict(zip(names, row, strict=True))}
+        for shape, row in zip(shapes, rows, strict=True)
+    ]
+    collection = {
+        "type": "FeatureCollection",
+        "title": marking.headline,
+        "provenance": dict(marking.facts),
+        "features": features,
+    }
+    path.write_text(json.dumps(collection, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def _wgs84_shapes(table: gpd.GeoDataFrame) -> list[dict[str, object]]:
+    """Return the geometry of each row in WGS84; each cell is converted once."""
+    cells = table.drop_duplicates("cell")
+    degrees = cells.geometry.to_crs("EPSG:4326").to_numpy()
+    rounded = shapely.transform(degrees, lambda xy: np.round(xy, _DECIMALS))
+    ordered = shapely.orient_polygons(rounded, exterior_cw=False)
+    by_cell = dict(zip(cells["cell"], (shapely.geometry.mapping(shape) for shape in ordered), strict=True))
+    return [by_cell[cell] for cell in table["cell"]]
+
+
+@dataclass(frozen=True, eq=False)
+class _SquareLattice:
+    """Rows and columns of square cells, their size and the upper left corner (metres)."""
+
+    row: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    size: float
+    left: float
+    top: float
+
+
+def write_geotiff(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+    """Write the expected counts of a square grid as GeoTIFF, one band per crime type and period."""
+    units = table.groupby(["crime_type", "period"], sort=False, observed=True)
+    cells = table.drop_duplicates("cell")
+    lattice = _square_lattice(cells)
+    position = cells.assign(row=lattice.row, column=lattice.column).set_index("cell")[["row", "column"]]
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "height": int(lattice.row.max()) + 1,
+        "width": int(lattice.column.max()) + 1,
+        "count": units.ngroups,
+        "dtype": "float32",
+        "crs": table.crs.to_wkt(),
+        "transform": Affine(lattice.size, 0.0, lattice.left, 0.0, -lattice.size, lattice.top),
+        "nodata": NO_DATA,
+        "compress": "deflate",
+    }
+    with MemoryFile() as memory:
+        with memory.open(**profile) as raster:
+            raster.update_tags(TIFFTAG_IMAGEDESCRIPTION=marking.headline, **marking.facts)
+            for band, ((crime_type, period), rows) in enumerate(units, start=1):
+                image = np.full((profile["height"], profile["width"]), NO_DATA, dtype=np.float32)
+                where = position.loc[rows["cell"]].to_numpy()
+                image[where[:, 0], where[:, 1]] = rows["expected"].to_numpy()
+                raster.write(image, band)
+                raster.set_band_description(band, f"{crime_type} {period}")
+                raster.update_tags(band, units="expected crimes per cell and period")
+        path.write_bytes(memory.read())  # GDAL does not raise an error if the disk is full
+
+
+def _square_lattice(cells: gpd.GeoDataFrame) -> _SquareLattice:
+    """Return the lattice of square cells, or raise an error if the cells have another shape."""
+    bounds = cells.bounds.to_numpy()
+    width, height = bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1]
+    size = float(width[0])
+    left, top = float(bounds[:, 0].min()), float(bounds[:, 3].max())
+    column, row = (bounds[:, 0] - left) / size, (top - bounds[:, 3]) / size
+    offsets = np.concatenate([width - size, height - size, cells.area.to_numpy() / size - size])
+    offsets = np.concatenate([offsets, size * (column - column.round()), size * (row - row.round())])
+    if np.abs(offsets).max() > _TOLERANCE * size:
+        msg = (
+            "GeoTIFF needs square cells of one size, and this grid has other cells. Use formats parquet, gpkg, geojson "
+            "or csv."
+        )
+        raise InputError(msg)
+    return _SquareLattice(row.round().astype(np.int64), column.round().astype(np.int64), size, left, top)

@@ -1,0 +1,79 @@
+"""Read a stored forecast (``forecast.parquet``) and check that the file was not changed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import xarray as xr
+from pyarrow import ArrowException
+
+from ilp_models.domain.errors import StorageError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
+from ilp_models.domain.panel import DIMS
+from ilp_models.export.geoparquet import METADATA_KEY, table_checksum
+from ilp_models.export.marking import Provenance
+from ilp_models.export.table import CellTable
+from ilp_models.stats.distributions import LEVELS
+
+
+def read_forecast(path: Path) -> RiskForecast:
+    """Return the forecast that was written to a GeoParquet file, equal to the last bit."""
+    return read_stored(path)[0]
+
+
+def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance]:
+    """Return a stored forecast, its cells with shapes and parent areas, and its provenance."""
+    table, record = _read(path)
+    forecast = _forecast(table, record)
+    if forecast.digest() != record["digest"]:
+        raise StorageError(_changed_message(path))
+    cells = table.drop_duplicates("cell")
+    geometry = gpd.GeoSeries(cells.geometry.array, crs=table.crs)
+    cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, cells["area"].astype(object).to_numpy())
+    facts = {name: record["facts"][name] for name in Provenance.__dataclass_fields__}
+    return forecast, cell_table, Provenance(**facts)
+
+
+def _forecast(table: gpd.GeoDataFrame, record: dict[str, Any]) -> RiskForecast:
+    periods = pd.PeriodIndex(pd.to_datetime(table["period"].unique()), freq=record["freq"])
+    coords = {"crime_type": table["crime_type"].unique(), "cell": pd.Index(table["cell"].unique()), "period": periods}
+    shape = tuple(len(coords[name]) for name in DIMS)
+    expected = xr.DataArray(table["expected"].to_numpy().reshape(shape), dims=DIMS, coords=coords, name="expected")
+    levels = np.stack([table[name].to_numpy().reshape(shape) for name in QUANTILE_COLUMNS])
+    quantiles = xr.DataArray(levels, dims=("quantile", *DIMS), coords={"quantile": list(LEVELS), **coords})
+    stored = record["dispersion"]
+    dispersion = xr.DataArray(
+        np.array(stored["values"], dtype=float),
+        dims=stored["dims"],
+        coords={name: coords[name] for name in stored["dims"]},
+    )
+    cutoff = pd.Timestamp(record["cutoff"])
+    return RiskForecast(expected, quantiles, dispersion, cutoff, record["forecaster"], record["recipe"])
+
+
+def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """Return the table and the metadata record of a file whose checksum is right."""
+    if not path.is_file():
+        msg = f"{path} does not exist. Name the folder of a run that wrote forecast.parquet."
+        raise StorageError(msg)
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        table = gpd.read_parquet(path) if METADATA_KEY in metadata else None
+    except (ArrowException, OSError, ValueError) as error:
+        msg = f"{path} cannot be read as GeoParquet ({str(error).partition(chr(10))[0]}). Run the forecast again."
+        raise StorageError(msg) from error
+    if table is None:
+        msg = f"{path} was not written by ilp, or has lost its metadata. Run the forecast again."
+        raise StorageError(msg)
+    record: dict[str, Any] = json.loads(metadata[METADATA_KEY])
+    if record.pop("seal", None) != table_checksum(table, record):
+        raise StorageError(_changed_message(path))
+    return table, record
+
+
+def _changed_message(path: Path) -> str:
+    return f"{path} was changed after it was written: its content does not match its digest. Run the forecast again."

@@ -1,0 +1,115 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyproj
+import pytest
+
+from ilp_models.domain.aggregate import area_table
+from ilp_models.domain.disclaimers import CAVEAT, SCOPE
+from ilp_models.domain.errors import StorageError
+from ilp_models.export import csv_tables
+from ilp_models.export.csv_tables import write_areas
+from ilp_models.export.marking import mark
+from ilp_models.export.writers import Export
+from tests.builders import forecast_on, square_grid
+from tests.export.decisions import decision_on, provenance_of
+
+GRID = square_grid()
+
+
+def written(folder, grade="research", types=("Assault", "=1+1")):
+    forecast = forecast_on(GRID, types=types)
+    marking = mark(forecast, provenance_of(forecast), decision_on(forecast), grade)
+    return write_areas(area_table(forecast, GRID), marking, folder), forecast
+
+
+def test_area_totals_are_marked_in_each_row_and_have_a_facts_file(tmp_path):
+    paths, forecast = written(tmp_path)
+    assert [path.name for path in paths] == ["areas.csv", "areas.csv.json"]
+    table = pd.read_csv(paths[0])
+    assert set(table["grade"]) == {"research"}
+    assert len(set(table["decision"])) == 1
+    assert table["caveat"].str.len().min() > 10
+    assert "'=1+1" in set(table["crime_type"])
+    facts = json.loads(paths[1].read_text(encoding="utf-8"))
+    assert facts["forecast"] == forecast.digest()
+    assert facts["units"].startswith("expected and q05 to q95: crimes per area and period")
+
+
+def test_missing_quantiles_of_areas_are_empty(tmp_path):
+    written(tmp_path)
+    lines = (tmp_path / "areas.csv").read_text(encoding="utf-8").splitlines()
+    assert ",,,,,," in lines[1]
+    assert pd.read_csv(tmp_path / "areas.csv")[["q05", "q50", "q95"]].isna().all(axis=None)
+
+
+def test_area_totals_have_the_grade_of_the_forecast(tmp_path):
+    written(tmp_path, "allocation")
+    assert set(pd.read_csv(tmp_path / "areas.csv")["grade"]) == {"allocation"}
+
+
+def test_a_failed_write_leaves_the_old_files(tmp_path, monkeypatch):
+    written(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(csv_tables, "facts_path", fail)
+    with pytest.raises(StorageError, match=r"^areas\.csv was not written to .* \(No space left on device\)"):
+        written(tmp_path, types=("Assault", "Robbery"))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_csv_has_centres_and_marks_in_each_row(tmp_path):
+    forecast = forecast_on(GRID, types=("Assault", 'Break, "Enter" <b>'))
+    path = Export(("csv",)).write(forecast, GRID, provenance_of(forecast), None, tmp_path)[0]
+    table = pd.read_csv(path)
+    assert list(table.columns) == (
+        [
+            "cell",
+            "area",
+            "crime_type",
+            "period",
+            "expected",
+            "q05",
+            "q25",
+            "q50",
+            "q75",
+            "q95",
+            "rank",
+            "share",
+            "lat",
+            "lon",
+            "caveat",
+            "grade",
+            "decision",
+        ]
+    )
+    longitude, latitude = pyproj.Transformer.from_crs("EPSG:32617", "EPSG:4326", always_xy=True).transform(
+        630_250.0, 4_834_250.0
+    )
+    assert table.loc[0, "lat"] == pytest.approx(latitude, abs=1e-6)
+    assert table.loc[0, "lon"] == pytest.approx(longitude, abs=1e-6)
+    assert set(table["grade"]) == {"research"}
+    assert set(table["decision"]) == {"none"}
+    assert set(table["caveat"]) == {SCOPE}
+    np.testing.assert_allclose(table["expected"], forecast.expected.values.ravel(), rtol=1e-5)
+    facts = json.loads((tmp_path / "grid.csv.json").read_text(encoding="utf-8"))
+    assert facts["caveat"] == CAVEAT
+    assert facts["attribution"].endswith("Ontario.")
+
+
+def test_labels_are_not_formulas_in_a_spreadsheet(tmp_path):
+    grid = square_grid()
+    names = ["=HYPERLINK(1)", "+A2", "-B3", "@SUM(A1)"] * 3
+    grid = replace(grid, parents=pd.DataFrame({"beat": names}))
+    forecast = forecast_on(grid, types=("=1+1",))
+    Export(("csv", "geojson")).write(forecast, grid, provenance_of(forecast), None, tmp_path)
+    table = pd.read_csv(tmp_path / "grid.csv")
+    assert table["area"].unique().tolist() == [f"'{name}" for name in names[:4]]
+    assert set(table["crime_type"]) == {"'=1+1"}
+    features = json.loads((tmp_path / "grid.geojson").read_text())["features"]
+    assert features[0]["properties"]["area"] == names[0]

@@ -1,0 +1,103 @@
+import json
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xarray as xr
+
+from ilp_models.domain.errors import StorageError
+from ilp_models.domain.forecast import RiskForecast
+from ilp_models.export.reader import read_forecast, read_stored
+from ilp_models.export.writers import Export
+from tests.builders import forecast_on, square_grid
+from tests.export.decisions import provenance_of
+
+GRID = square_grid()
+
+
+def stored(folder, forecast):
+    return Export(("parquet",)).write(forecast, GRID, provenance_of(forecast), None, folder)[0]
+
+
+@pytest.mark.parametrize("periods", [1, 3])
+def test_the_forecast_is_restored_exactly(tmp_path, periods):
+    forecast = forecast_on(GRID, periods=periods)
+    again = read_forecast(stored(tmp_path, forecast))
+    assert again.digest() == forecast.digest()
+    assert again.dispersion.equals(forecast.dispersion)
+    assert again.periods.equals(forecast.periods)
+    assert (again.cutoff, again.forecaster, again.recipe) == (forecast.cutoff, "ewma", forecast.recipe)
+
+
+@pytest.mark.parametrize("freq", ["D", "M", "W-TUE"])
+def test_other_calendars_and_unit_dispersion_are_restored(tmp_path, freq):
+    weekly = forecast_on(GRID, periods=2)
+    periods = pd.period_range("2022-02-01", periods=2, freq=freq)
+    expected = weekly.expected.assign_coords(period=periods)
+    spread = xr.full_like(expected, 0.1)
+    forecast = RiskForecast.negative_binomial(expected, spread, pd.Timestamp("2022-01-31 06:30:00.123456"))
+    again = read_forecast(stored(tmp_path, forecast))
+    assert again.digest() == forecast.digest()
+    assert again.dispersion.equals(spread)
+
+
+def test_cells_and_provenance_are_restored(tmp_path):
+    forecast = forecast_on(GRID, periods=2)
+    _, cells, provenance = read_stored(stored(tmp_path, forecast))
+    assert cells.cells.equals(GRID.cells)
+    assert cells.area.tolist() == GRID.parents["neighbourhood"].tolist()
+    assert cells.geometry.geom_equals(gpd.GeoSeries(list(GRID.geometry), crs=GRID.crs)).all()
+    assert cells.geometry.crs == GRID.crs
+    assert provenance == provenance_of(forecast)
+
+
+def edit(path, column, change):
+    table = pq.read_table(path)
+    values = change(table[column].to_pandas())
+    position = table.column_names.index(column)
+    pq.write_table(table.set_column(position, column, pa.array(values, table.schema.field(column).type)), path)
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("expected", lambda values: values + np.where(values.index == 3, 1e-12, 0)),
+        ("rank", lambda values: values[::-1]),
+        ("area", lambda values: values.replace("West", "North")),
+        ("grade", lambda values: values.replace("research", "allocation")),
+        ("geometry", lambda values: values[::-1]),
+    ],
+)
+def test_a_changed_column_is_an_error(tmp_path, column, change):
+    path = stored(tmp_path, forecast_on(GRID))
+    edit(path, column, change)
+    with pytest.raises(StorageError, match="changed after it was written"):
+        read_forecast(path)
+
+
+def test_changed_facts_are_an_error(tmp_path):
+    path = stored(tmp_path, forecast_on(GRID))
+    table = pq.read_table(path)
+    record = json.loads(table.schema.metadata[b"ilp_models"])
+    record["facts"]["grade"] = "allocation"
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"ilp_models": json.dumps(record)}), path)
+    with pytest.raises(StorageError, match="changed after it was written"):
+        read_forecast(path)
+
+
+def test_other_files_are_errors(tmp_path):
+    with pytest.raises(StorageError, match="does not exist"):
+        read_forecast(tmp_path / "forecast.parquet")
+    (tmp_path / "text.parquet").write_text("no parquet")
+    with pytest.raises(StorageError, match="cannot be read"):
+        read_forecast(tmp_path / "text.parquet")
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "plain.parquet")
+    with pytest.raises(StorageError, match="not written by ilp"):
+        read_forecast(tmp_path / "plain.parquet")
+    whole = stored(tmp_path, forecast_on(GRID))
+    (tmp_path / "half.parquet").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(StorageError, match="cannot be read"):
+        read_forecast(tmp_path / "half.parquet")
