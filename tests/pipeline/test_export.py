@@ -114,7 +114,7 @@ def test_a_changed_forecast_is_noticed(admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     table = gpd.read_parquet(place / "forecast.parquet")
     table.assign(expected=table["expected"] * 2).to_parquet(place / "forecast.parquet")
-    assert "run the forecast again" in refused(tmp_path, place, StorageError)
+    assert "Run the forecast again" in refused(tmp_path, place, StorageError)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_page_says_what_it_rests_on_for_whom_and_what_it_does_not_show(page):
 def test_a_page_escapes_names_and_shows_numbers_as_people_write_them(page):
     assert "<b>Annex" not in page
     assert "&lt;b&gt;Annex" in page
-    assert re.search(r'<td class="n">25\.0\s%</td>', page)
+    assert re.search(r'<td class="n" data-label="Share">25\.0\s%</td>', page)
     assert ">nan" not in page
 
 
