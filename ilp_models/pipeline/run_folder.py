@@ -19,8 +19,8 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.tracking import Tracker
-from ilp_models.export.reader import read_stored
 from ilp_models.export.marking import Provenance
+from ilp_models.export.reader import read_stored
 from ilp_models.export.table import CellTable
 from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.clock import now
