@@ -1,4 +1,4 @@
-"""Settings and numbers in the shape that a tracking store accepts."""
+"""Convert settings and metric names to the form that a tracking store accepts."""
 
 import json
 import re
@@ -6,38 +6,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-LONGEST_NAME = 250
-LONGEST_VALUE = 500
+MAX_NAME_LENGTH = 250
+MAX_VALUE_LENGTH = 500
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 _PATH_STEPS = re.compile(r"(?:^|(?<=/))\.*(?:/|$)")
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return nested settings as one level of short strings."""
+    """Flatten nested settings to dotted names with short text values."""
     return {clean_name(name): shorten(_text(value)) for name, value in _leaves(values, "")}
 
 
 def clean_name(name: str) -> str:
-    """Return a name with only the characters that a store accepts."""
+    """Replace the characters of a name that a store does not accept, and cut it to 250 characters."""
     cleaned = _PATH_STEPS.sub("", _FORBIDDEN.sub("_", name)) or "_"
-    return cleaned.removesuffix("/")[:LONGEST_NAME]
+    return cleaned.removesuffix("/")[:MAX_NAME_LENGTH]
 
 
 def shorten(text: str) -> str:
-    """Return a text of at most 500 characters."""
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+    """Cut a text to 500 characters."""
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 3]}..."
 
 
 def in_batches(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """Yield the values in lists of at most a given size."""
-    left = iter(values)
-    while batch := list(islice(left, size)):
+    """Yield the values in lists of at most ``size`` values."""
+    remaining = iter(values)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 
-def _leaves(node: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
-        name = f"{where}.{key}" if where else str(key)
+        name = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, name)
         else:

@@ -1,4 +1,4 @@
-"""Runs in MLflow: an embedded SQLite store beside the outputs, or any server."""
+"""Track runs in MLflow: in an embedded SQLite store in the output folder, or on a server."""
 
 import json
 import math
@@ -27,51 +27,41 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.tracking import registry
 from ilp_models.tracking.entries import clean_name, flatten, in_batches, shorten
 
-_METRICS_AT_ONCE, _WORDS_AT_ONCE = 1000, 100
+_METRIC_BATCH, _PARAM_BATCH = 1000, 100  # limits of the MLflow REST API
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "crime_type"), ColSpec("string", "cell"), ColSpec("datetime", "period")]),
     outputs=Schema([ColSpec("double", name) for name in ("expected", *QUANTILE_COLUMNS)]),
 )
 _COMMIT_TAG = "mlflow.source.git.commit"
 _DIGEST_LENGTH = 36  # the longest digest of a dataset that the store accepts
-_WAY_OUT = "close what holds it (an open MLflow page, a stopped run), or choose another store with output=FOLDER"
+_ADVICE = "close the program that uses it (an MLflow page, another run), or choose another store with output=FOLDER"
 
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """One run of a store; small enough to be handed to another process.
+    """One run of an MLflow store. It can be pickled and sent to another process."""
 
-    Parameters
-    ----------
-    uri : str
-        The store.
-    experiment : str
-        Identity of the experiment in it.
-    identity : str
-        Identity of the run in it.
-    """
-
-    uri: str
-    experiment: str
-    identity: str
+    uri: str  # of the store
+    experiment: str  # ID of the experiment
+    identity: str  # ID of the run
 
     def params(self, values: Mapping[str, Any]) -> None:
-        """Record settings; see :class:`ilp_models.domain.tracking.TrackedRun`."""
+        """Record settings."""
         entries = [Param(name, value) for name, value in flatten(values).items()]
-        for batch in in_batches(entries, _WORDS_AT_ONCE):
-            with _storing(self.uri):
+        for batch in in_batches(entries, _PARAM_BATCH):
+            with _store_errors(self.uri):
                 _client(self.uri).log_batch(self.identity, params=batch)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Record numbers."""
+        """Record metrics."""
         now = int(time.time() * 1000)
         entries = [Metric(clean_name(name), float(value), now, step) for name, value in values.items()]
-        for batch in in_batches(entries, _METRICS_AT_ONCE):
-            with _storing(self.uri):
+        for batch in in_batches(entries, _METRIC_BATCH):
+            with _store_errors(self.uri):
                 _client(self.uri).log_batch(self.identity, metrics=batch)
 
     def history(self, values: Mapping[str, Sequence[float]]) -> None:
-        """Record series of numbers; the store draws them as curves over their steps."""
+        """Record metric series; MLflow draws them as curves over the steps."""
         now = int(time.time() * 1000)
         entries = [
             Metric(clean_name(name), float(value), now, step)
@@ -79,8 +69,8 @@ class MlflowRun:
             for step, value in enumerate(series)
             if math.isfinite(value)
         ]
-        for batch in in_batches(entries, _METRICS_AT_ONCE):
-            with _storing(self.uri):
+        for batch in in_batches(entries, _METRIC_BATCH):
+            with _store_errors(self.uri):
                 _client(self.uri).log_batch(self.identity, metrics=batch)
 
     def dataset(self, name: str, digest: str, source: str, profile: Mapping[str, Any]) -> None:
@@ -88,32 +78,32 @@ class MlflowRun:
         origin = json.dumps({"source": source, "sha256": digest})
         entity = Dataset(name, digest[:_DIGEST_LENGTH], "local", origin, profile=json.dumps(dict(profile)))
         tag = InputTag("mlflow.data.context", "training and test")
-        with _storing(self.uri):
+        with _store_errors(self.uri):
             _client(self.uri).log_inputs(self.identity, [DatasetInput(entity, [tag])])
 
     def model(self, name: str, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Record a fitted forecaster as an MLflow model: its bundle of text, settings and signature."""
+        """Record a fitted forecaster as an MLflow model: its files, settings and signature."""
         client, params = _client(self.uri), flatten(settings)
-        with _storing(self.uri), tempfile.TemporaryDirectory() as place:
+        with _store_errors(self.uri), tempfile.TemporaryDirectory() as temporary:
             model = client.create_logged_model(
                 self.experiment, clean_name(name), self.identity, params=params, model_type="forecaster"
             )
-            bundle = Path(shutil.copytree(folder, Path(place, "model")))
+            bundle = Path(shutil.copytree(folder, Path(temporary, "model")))
             Model(signature=_SIGNATURE, run_id=self.identity, model_id=model.model_id).save(bundle / "MLmodel")
             client.log_model_artifacts(model.model_id, str(bundle))
             client.finalize_logged_model(model.model_id, "READY")
             client.log_outputs(self.identity, [LoggedModelOutput(model.model_id, 0)])
 
     def tags(self, values: Mapping[str, str]) -> None:
-        """Record words by which the run is found again."""
+        """Record tags to search the run by."""
         entries = [RunTag(clean_name(name), shorten(str(value))) for name, value in values.items()]
-        for batch in in_batches(entries, _WORDS_AT_ONCE):
-            with _storing(self.uri):
+        for batch in in_batches(entries, _PARAM_BATCH):
+            with _store_errors(self.uri):
                 _client(self.uri).log_batch(self.identity, tags=batch)
 
     def artifact(self, path: Path) -> None:
-        """Keep a copy of a file, or of a folder with all in it."""
-        with _storing(self.uri):
+        """Store a copy of a file or folder."""
+        with _store_errors(self.uri):
             if path.is_dir():
                 _client(self.uri).log_artifacts(self.identity, str(path), path.name)
             else:
@@ -121,26 +111,27 @@ class MlflowRun:
 
     @contextmanager
     def child(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> Iterator["MlflowRun"]:
-        """Hold a run below this one."""
-        with _hold(self.uri, self.experiment, name, {**tags, "mlflow.parentRunId": self.identity}) as below:
-            below.params(params)
-            yield below
+        """Start a child run; it ends with the context."""
+        with _started_run(self.uri, self.experiment, name, {**tags, "mlflow.parentRunId": self.identity}) as child:
+            child.params(params)
+            yield child
 
 
 @dataclass(frozen=True)
 class MlflowTracker:
-    """Runs in MLflow.
+    """Track runs in MLflow.
 
     Parameters
     ----------
     folder : str
-        Where the embedded store lies: ``mlflow.db`` and ``mlartifacts`` in this folder.
+        Folder of the embedded store: ``mlflow.db`` and ``mlartifacts``.
     uri : str or None
-        Another store, such as a server's address; by default ``MLFLOW_TRACKING_URI`` if set, else the embedded one.
+        Another store, such as the address of a server. By default ``MLFLOW_TRACKING_URI`` if set, else the embedded
+        store.
     experiment : str
         Prefix of the experiments: runs of the task `weekly` are grouped under ``ilp-weekly``.
     patience : float
-        Seconds to wait for a store that another program holds.
+        Seconds to wait for a store that another program has locked.
     """
 
     folder: str = "outputs"
@@ -149,51 +140,53 @@ class MlflowTracker:
     patience: float = 10.0
 
     def check(self) -> None:
-        """Make the store ready, before any other work."""
+        """Create the store if it is missing; raise StorageError if it cannot be used."""
         self._experiment_id(None)
 
     @contextmanager
     def run(self, task: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[MlflowRun]:
-        """Hold a run of a task, in the experiment of that task."""
+        """Start a run in the experiment of the task; it ends with the context."""
         uri, experiment = self._experiment_id(f"{self.experiment}-{task}")
-        with _hold(uri, experiment, task, {**tags, "task": task, _COMMIT_TAG: tags.get("git_commit", "none")}) as run:
+        with _started_run(
+            uri, experiment, task, {**tags, "task": task, _COMMIT_TAG: tags.get("git_commit", "none")}
+        ) as run:
             run.params(settings)
-            with _storing(uri):
+            with _store_errors(uri):
                 _client(uri).log_text(run.identity, json.dumps(settings, indent=2, default=str), "settings.json")
             yield run
 
     def promote(self, name: str, alias: str, source: Path, tags: Mapping[str, str]) -> None:
-        """Point an alias of a registered model at the folder of a run."""
+        """Set an alias of a registered model to the folder of a run."""
         self.check()
         uri, _ = self._store()
-        with _storing(uri):
+        with _store_errors(uri):
             registry.promote(_client(uri), name, alias, str(source.resolve()), tags)
 
     def promoted(self, name: str, alias: str) -> str:
-        """Return the folder of the run that an alias points at."""
+        """Return the run folder of an alias."""
         uri, _ = self._store()
-        with _storing(uri):
+        with _store_errors(uri):
             return registry.promoted(_client(uri), name, alias)
 
     def _store(self) -> tuple[str, Path | None]:
-        """Return the store's address, and the folder that holds it where it is embedded."""
-        chosen = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
-        if chosen:
-            return chosen, None
+        """Return the URI of the store, and its folder if it is embedded."""
+        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        if uri:
+            return uri, None
         root = Path(self.folder).resolve()
         return f"sqlite:///{(root / 'mlflow.db').as_posix()}", root
 
     def _experiment_id(self, name: str | None) -> tuple[str, str]:
-        """Return the address of the store and the identity of an experiment; both are created where missing."""
+        """Return the URI of the store and the ID of an experiment; create both if they are missing."""
         uri, root = self._store()
-        with _storing(uri):
+        with _store_errors(uri):
             if root is None:
                 return uri, _open_experiment(uri, name, None)
             if "?" in str(root):
                 msg = "a folder with a question mark in its path cannot hold it"
                 raise OSError(msg)
             root.mkdir(parents=True, exist_ok=True)
-            # Two programs that create the same database at once break it.
+            # Two programs that create the same database at the same time corrupt it.
             with FileLock(root / "mlflow.lock", timeout=self.patience):
                 _probe(root / "mlflow.db", self.patience)
                 return uri, _open_experiment(uri, name, (root / "mlartifacts").as_uri())
@@ -213,10 +206,10 @@ def _client(uri: str) -> MlflowClient:
 
 
 @contextmanager
-def _hold(uri: str, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[MlflowRun]:
-    with _storing(uri):
-        made = _client(uri).create_run(experiment, run_name=name)
-    run = MlflowRun(uri, experiment, made.info.run_id)
+def _started_run(uri: str, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[MlflowRun]:
+    with _store_errors(uri):
+        created = _client(uri).create_run(experiment, run_name=name)
+    run = MlflowRun(uri, experiment, created.info.run_id)
     state = "FAILED"
     try:
         run.tags(tags)
@@ -226,12 +219,12 @@ def _hold(uri: str, experiment: str, name: str, tags: Mapping[str, str]) -> Iter
         state = "KILLED"
         raise
     finally:
-        with _storing(uri):
+        with _store_errors(uri):
             _client(uri).set_terminated(run.identity, state)
 
 
 def _probe(database: Path, patience: float) -> None:
-    """Fail early, and in a moment, where the database is held, broken or read-only."""
+    """Raise an error early if the database is locked, corrupt or read-only."""
     connection = sqlite3.connect(database, timeout=patience)
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -241,11 +234,11 @@ def _probe(database: Path, patience: float) -> None:
 
 
 @contextmanager
-def _storing(uri: str) -> Iterator[None]:
-    """Turn the many errors of a store into one that says which store and what to do."""
+def _store_errors(uri: str) -> Iterator[None]:
+    """Convert the errors of a store to StorageError with the URI of the store and advice."""
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, Timeout, OSError) as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        msg = f"Cannot use the tracking store {uri}: {first.rstrip('.')}; {_WAY_OUT}."
+        msg = f"Cannot use the tracking store {uri}: {first.rstrip('.')}; {_ADVICE}."
         raise StorageError(msg) from error

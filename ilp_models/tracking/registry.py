@@ -1,4 +1,4 @@
-"""Registered models in MLflow: a mirror of the register of decisions that anybody can edit, and nothing relies on."""
+"""Registered models in MLflow: a copy of the register of decisions for display. No decision depends on it."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ _SEAL = "audit.decision"
 
 
 def promote(client: MlflowClient, name: str, alias: str, source: str, tags: Mapping[str, str]) -> None:
-    """Point an alias at the version that holds a decision, made where it is missing."""
+    """Set an alias to the model version of a decision; create the version if it is missing."""
     version = _version(client, name, source, tags)
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, value)
@@ -21,7 +21,7 @@ def promote(client: MlflowClient, name: str, alias: str, source: str, tags: Mapp
 
 
 def promoted(client: MlflowClient, name: str, alias: str) -> str:
-    """Return the folder that an alias points at."""
+    """Return the run folder of an alias."""
     return str(client.get_model_version_by_alias(name, alias).source)
 
 

@@ -129,7 +129,9 @@ def test_three_programs_may_make_the_store_at_once(tmp_path):
 def test_a_store_held_by_another_program_is_one_clear_error(tracker):
     holder = sqlite3.connect(tracker._store()[1] / "mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StorageError, match=r"mlflow.db: database is locked; close what holds it .*output=FOLDER"):
+    with pytest.raises(
+        StorageError, match=r"mlflow.db: database is locked; close the program that uses it .*output=FOLDER"
+    ):
         tracker.check()
     holder.close()
     tracker.check()
