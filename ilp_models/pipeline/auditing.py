@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from html import escape
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,9 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         The allocation rule that will be applied; its share replaces ``audit.land_share``.
     baseline : str, optional
         The forecaster to beat; it replaces ``audit.baseline``.
-    residents : str, Path or GroupTable, optional
-        Residents by area and group; it replaces ``audit.groups``.
+    residents : str, Path, DataFrame or GroupTable, optional
+        Residents by area and group, with the columns ``area, dimension, group, population``; it replaces
+        ``audit.groups``.
     governance : Governance or mapping, optional
         Who answers for the forecast; it replaces ``audit.governance``.
     audit : Audit, optional
@@ -172,6 +174,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     """
     settings = _settings(audit or Audit(), rule, baseline, residents, governance)
     name, explain = _name_in(backtest, forecast), explain or Explain()
+    if explanation is not None and explanation.forecaster == forecast.name:
+        explanation = replace(explanation, forecaster=name)
     forecast = forecast if forecast.name == name else forecast.renamed(name)
     subject = AuditInput(
         backtest.replay_of(name),
@@ -256,10 +260,27 @@ def _settings(
     if baseline is not None:
         changed["baseline"] = baseline
     if residents is not None:
-        changed["groups"] = residents if hasattr(residents, "to_cells") else GroupTable(str(residents))
+        changed["groups"] = _group_table(residents)
     if governance is not None:
         changed["governance"] = _governance(governance)
     return replace(audit, **changed)
+
+
+@dataclass(frozen=True)
+class ResidentsInMemory:
+    """Residents by area and group that no file has, as the text of a CSV file."""
+
+    csv: str
+
+    def groups(self) -> pd.DataFrame:
+        """Return the table."""
+        return pd.read_csv(StringIO(self.csv), dtype=str, keep_default_na=False)
+
+
+def _group_table(residents: str | Path | pd.DataFrame | GroupTable) -> GroupTable:
+    if isinstance(residents, pd.DataFrame):
+        return GroupTable(source=ResidentsInMemory(residents.to_csv(index=False)))
+    return residents if hasattr(residents, "to_cells") else GroupTable(str(residents))
 
 
 def _governance(given: Governance | Mapping[str, Any]) -> Governance:

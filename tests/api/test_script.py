@@ -115,6 +115,18 @@ def test_an_audit_finds_the_forecaster_by_its_recipe(audit, forecast):
     assert audit.settings.land_share == 0.05
 
 
+def test_the_explanation_of_a_forecast_belongs_to_the_audit(audit):
+    assert audit.audit_input.explanation.forecaster == "lightgbm"
+    states = audit.to_frame().set_index("check")["state"]
+    assert states["shap_additivity"] != "insufficient"
+
+
+def test_residents_in_memory_are_those_of_a_file(audit, backtest, forecast, residents):
+    table = pd.read_csv(residents)
+    again = ilp.audit_plan(backtest, forecast, baseline="mean", residents=table)
+    assert again.settings.groups.digest() == audit.settings.groups.digest()
+
+
 def test_the_metric_frame_of_an_audit_is_that_of_fairlearn(audit):
     frame = audit.metric_frame("Assault")
     assert isinstance(frame, MetricFrame)
