@@ -12,7 +12,7 @@ import pytest
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
-from ilp_models.pipeline.briefings import LEVELS
+from ilp_models.pipeline.briefings import AUDIENCES
 from tests.pipeline.small_city import copied, perform, settle
 
 CHOSEN = ("chosen.who=A. Planner", "chosen.why=to see what it does")
@@ -80,7 +80,7 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
         "allocation.json",
     } <= names
     assert {"frontier.csv", "frontier.png", "groups.csv"} <= names
-    assert {f"{level}.{form}" for level in LEVELS for form in ("html", "csv", "csv.json")} <= names
+    assert {f"{level}.{form}" for level in AUDIENCES for form in ("html", "csv", "csv.json")} <= names
     assert not [name for name in names if name.startswith(".")]
     seal = admitted.decision["seal"]
     for path in plan.folder.glob("*.csv"):
@@ -91,7 +91,7 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
         assert (facts["caveat"], facts["scope"], facts["chosen_by"]) == (CAVEAT, SCOPE, "A. Planner")
     described = pyogrio.read_info(plan.folder / "allocation.gpkg", layer="allocation")["layer_metadata"]
     assert described["caveat"] == CAVEAT
-    for level in LEVELS:
+    for level in AUDIENCES:
         text = (plan.folder / f"{level}.html").read_text()
         assert seal[:16] in text
         assert CAVEAT[:40] in text

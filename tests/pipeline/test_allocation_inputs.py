@@ -47,7 +47,7 @@ def test_cells_are_ranked_in_the_unit_asked_for():
     np.testing.assert_allclose(value_per_unit(value, "count", ground), 1)
     np.testing.assert_allclose(value_per_unit(value, "per_km2", ground), 4)
     np.testing.assert_allclose(value_per_unit(value, "per_resident", ground)[:, 0], 1 / ground.residents[0].total)
-    with pytest.raises(InputError, match="choose count"):
+    with pytest.raises(InputError, match="Use count"):
         value_per_unit(value, "per_crime", ground)
 
 
@@ -62,7 +62,7 @@ def test_the_terms_audited_are_allowed():
         ({"unit": "per_km2"}, "unit=count"),
         ({"share": 0.2}, r"share of 0\.1 of the land"),
         ({"share": float("nan")}, "share"),
-        ({"group_table": "b" * 64}, "not the one audited"),
+        ({"group_table": "b" * 64}, "differs from the audited one"),
     ],
 )
 def test_other_terms_are_refused(other, words):

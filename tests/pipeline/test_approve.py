@@ -14,7 +14,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import geoparquet
 from ilp_models.export.writers import Export
-from ilp_models.pipeline import publishing as publish
+from ilp_models.pipeline import outputs, registration
 from ilp_models.pipeline.run_folder import RunFolder, load_approved
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import LENIENT, copied, perform
@@ -152,7 +152,7 @@ def test_a_register_without_the_line_of_approval_is_noticed(place):
 
 def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, monkeypatch):
     said = []
-    monkeypatch.setattr(publish._LOG, "warning", lambda words, *parts: said.append(words % parts))
+    monkeypatch.setattr(registration._LOG, "warning", lambda words, *parts: said.append(words % parts))
     broken = tmp_path / "register.jsonl"
     broken.write_text("{}\n")
     done = perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
@@ -172,11 +172,9 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize(
-    "place", ["record_decision", "write_audit_input", "write_bundle", "write_relative_risks", "write_json"]
-)
+@pytest.mark.parametrize("place", ["register_decision", "write_areas", "write_audit_input", "write_model"])
 def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tmp_path, monkeypatch):
-    monkeypatch.setattr(publish, place, crash)  # before the line stands, and after it but before decision.json
+    monkeypatch.setattr(outputs, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
     with pytest.raises(Crash):
         perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")

@@ -44,7 +44,7 @@ def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_bes
     assert archived_residents(again, decision, known.grid.cells) is again.residents
     grown = known.grid.cells.delete(0).append(pd.Index(["another"]))
     assert archived_residents(again, decision, grown) is again.residents_ahead
-    with pytest.raises(WithheldError, match="not beside it"):
+    with pytest.raises(WithheldError, match="are missing from the run"):
         archived_residents(again, decision, known.grid.cells[1:])
 
 

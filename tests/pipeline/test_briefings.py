@@ -20,7 +20,7 @@ from tests.export.decisions import decision_on
 )
 def test_what_a_reviewer_accepted_in_spite_of_reviews_is_not_called_admitted(state, words):
     made = decision_on(forecast_on(square_grid()))
-    changes = {} if state is State.PASS else {"state": state, "estimate": 2.1, "high": 2.2}
+    changes = {} if state is State.PASS else {"state": state, "value": 2.1, "high": 2.2}
     findings = tuple(replace(one, **changes) if one.check == "sum_ratio" else one for one in made.findings)
     made = replace(made, report=replace(made.report, findings=findings))
     approval = Approval(made.seal, "R. Viewer", "discussed", made.reviews, made.issued)

@@ -91,7 +91,7 @@ def test_the_leaderboard_holds_everybody_with_the_scores_of_the_summary(done, ta
 
 
 def test_who_cannot_run_keeps_a_row_everywhere(done, table):
-    why = "holdout of 500"
+    why = "holdout=500"
     row = table["leaderboard"].set_index(["lead", "forecaster"]).loc[(1, "lightgbm")]
     assert why in row["did_not_run"]
     assert pd.isna(row["deviance"])
@@ -198,7 +198,7 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
         ("data.seed=2", r"differ in their (counts of [\d,]+ units: first \d+ and \d+ at assault / E|cells)"),
         ("backtest.end=2021-03-01", r"was not backtested on the same periods. It lacks \d+ of 8 cutoffs, first 2021-"),
         ("calendar.week_start=sunday", r"lacks 8 of 8 cutoffs, first 2021-"),
-        ("backtest.horizon=2", r"forecast leads \[1, 2\] and ewma \[1\]; replay both with one backtest.horizon"),
+        ("backtest.horizon=2", r"has leads \[1, 2\] and ewma has \[1\]\. Set one backtest.horizon"),
     ],
 )
 def test_forecasts_of_other_cells_types_periods_and_records_are_refused(change, told, place, tmp_path):

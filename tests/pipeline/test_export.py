@@ -89,7 +89,7 @@ def test_research_always_works_and_is_marked_on_its_face(run, request, tmp_path)
 def test_without_a_decision_there_is_no_allocation(admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     (place / "decision.json").unlink()
-    assert "needs a decision" in refused(tmp_path, place)
+    assert "has no decision.json" in refused(tmp_path, place)
     assert "Exported as research" in export(tmp_path, place, "research").told
 
 
@@ -98,7 +98,7 @@ def test_a_forecast_of_the_task_forecast_is_research(tmp_path):
     assert "no audit was made" in done.told
     assert not (done.folder / "decision.json").exists()
     assert set(gpd.read_parquet(done.folder / "forecast.parquet")["grade"]) == {"research"}
-    assert "run the audit" in refused(tmp_path, done.folder)
+    assert "Run the audit" in refused(tmp_path, done.folder)
 
 
 def test_a_decision_covers_the_very_forecast_only(admitted, withheld, shelf, tmp_path):
@@ -131,14 +131,14 @@ def test_a_changed_forecast_is_noticed(admitted, tmp_path):
 def test_an_edited_decision_is_refused(edit, withheld, tmp_path):
     place = copied(withheld, tmp_path / "run")
     (place / "decision.json").write_text(json.dumps({**withheld.decision, **edit}))
-    assert "run the audit again" in refused(tmp_path, place)
+    assert "run the audit again" in refused(tmp_path, place).lower()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}"])
 def test_a_decision_that_is_none_is_refused(text, admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     (place / "decision.json").write_text(text)
-    assert "run the audit again" in refused(tmp_path, place)
+    assert "run the audit again" in refused(tmp_path, place).lower()
 
 
 def test_a_decision_expires(admitted, tmp_path, monkeypatch):
@@ -154,7 +154,7 @@ def test_a_decision_expires(admitted, tmp_path, monkeypatch):
 
 
 def test_a_folder_without_a_forecast_says_what_to_run(tmp_path):
-    with pytest.raises(InputError, match=r"holds no forecast.parquet; run `ilp weekly` first"):
+    with pytest.raises(InputError, match=r"has no forecast.parquet. Run `ilp weekly` first"):
         export(tmp_path, tmp_path / "nowhere", "research")
 
 

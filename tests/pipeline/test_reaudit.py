@@ -19,17 +19,17 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def again(tmp_path, source):
-    return perform("audit", tmp_path, f"from='{source}'").told
+    return perform("audit", tmp_path, f"rerun='{source}'").told
 
 
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
 def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     done = request.getfixturevalue(run)
-    again = perform("audit", tmp_path, f"from='{copied(done, tmp_path / 'run')}'", "report.file_name=paper.html")
+    again = perform("audit", tmp_path, f"rerun='{copied(done, tmp_path / 'run')}'", "report.file_name=paper.html")
     told = again.told
     assert told.endswith(f"Report: {again.folder / 'paper.html'}")
     assert f"all {len(done.decision['findings'])} findings" in told
-    assert "come out the same" in told
+    assert "are the same" in told
     assert all(f"{one['check']} " in told for one in done.decision["findings"])  # names end before the next column
     assert done.decision["seal"][:16] in told
 
@@ -38,15 +38,15 @@ def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     "given", ["audit.share=0.05", "+audit.unit=per_resident", "model=ewma", "grid@second_grid=hexagons"]
 )
 def test_a_setting_that_would_not_be_followed_is_refused(given):
-    with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot stand beside from="):
+    with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot be combined with rerun="):
         refuse_other_settings(f"ilp audit rerun=run {given} report.title=Again name=again --config-dir=mine")
     refuse_other_settings("ilp audit 'from=a run' 'report.title=Made again' output=out tracking=none")
 
 
 def test_an_audit_made_again_looks_at_its_command(tmp_path):
-    config, parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.share=0.1")
-    with pytest.raises(InputError, match=r"audit\.share=0\.1 cannot stand beside from="):
-        run(**parts, config={**config, "command": "ilp audit rerun=run audit.share=0.1"}, folder=tmp_path)
+    parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.share=0.1")[1]
+    with pytest.raises(InputError, match=r"audit\.share=0\.1 cannot be combined with rerun="):
+        run(**parts, command="ilp audit rerun=run audit.share=0.1", folder=tmp_path)
 
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
@@ -54,7 +54,9 @@ def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
     subject, facts = read_audit_input(place / "audit")
     subject = replace(subject, replay=replace(subject.replay, expected=subject.replay.expected * 1.2))
     write_audit_input(subject, place / "audit", {name: facts[name] for name in ("settings", "moment")})
-    with pytest.raises(StorageError, match=r"(?s)findings of .* come out differently.*sum_ratio / all"):
+    with pytest.raises(
+        StorageError, match=r"(?s)findings of .* differ when the audit is repeated today.*sum_ratio / all"
+    ):
         again(tmp_path, place)
 
 
@@ -72,19 +74,19 @@ def test_settings_softened_in_the_folder_do_not_help(admitted, tmp_path):
     plain = json.loads(path.read_text())
     plain["settings"]["share"] = 0.2
     path.write_text(json.dumps(plain))
-    with pytest.raises(StorageError, match="come out differently"):
+    with pytest.raises(StorageError, match="differ when the audit is repeated today"):
         again(tmp_path, place)
 
 
 def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
-    with pytest.raises(InputError, match="holds no forecast"):
+    with pytest.raises(InputError, match="has no forecast"):
         again(tmp_path, tmp_path)
     place = copied(admitted, tmp_path / "run")
     (place / "audit" / "subject.json").unlink()
     with pytest.raises(InputError, match="holds no audit"):
         again(tmp_path, place)
     (place / "decision.json").unlink()
-    with pytest.raises(WithheldError, match="needs a decision"):
+    with pytest.raises(WithheldError, match="has no decision.json"):
         again(tmp_path, place)
 
 
@@ -94,7 +96,7 @@ def test_settings_that_are_none_are_answered_in_one_line(admitted, tmp_path, set
     path = place / "audit" / "subject.json"
     plain = json.loads(path.read_text()) | {"settings": settings}
     path.write_text(json.dumps({name: value for name, value in plain.items() if value is not ...}))
-    with pytest.raises((InputError, StorageError), match=r"whole copy|does not know"):
+    with pytest.raises((InputError, StorageError), match=r"complete copy|does not know"):
         again(tmp_path, place)
 
 
@@ -129,7 +131,7 @@ def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
     told = "model.moving_average.window=2 (default 52)"
     assert told in done.decision["audit"]["changed"]
     assert told in done.decision["reasons"][-1]
-    assert "come out the same" in again(tmp_path, done.folder)
+    assert "are the same" in again(tmp_path, done.folder)
 
 
 def test_the_settings_of_the_usual_baseline_are_those_on_file(admitted):

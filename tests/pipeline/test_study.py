@@ -97,7 +97,7 @@ def forecasts(folder, cutoffs):
     found = {
         name: store.replays(path.name, name, cutoffs, "W-SUN")[0]
         for path in root.iterdir()
-        for name in store.kept(path.name)
+        for name in store.stored_cutoffs(path.name)
     }
     return dict(sorted(found.items()))
 

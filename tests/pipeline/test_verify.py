@@ -21,7 +21,7 @@ def test_a_whole_register_is_told_with_its_last_digest(register, tmp_path, capsy
     digest = register.verify().digest
     assert verify(tmp_path, f"last='{digest}'") == 0
     told = capsys.readouterr().out
-    assert "whole, 3 entries" in told
+    assert "intact, 3 entries" in told
     assert digest in told
     assert "2026-01-05T10:00:00" in told
 
@@ -34,4 +34,4 @@ def test_the_first_bad_line_is_named_and_the_task_fails(register, tmp_path, caps
 
 def test_a_missing_register_is_not_called_whole(tmp_path, capsys):
     assert verify(tmp_path) != 0
-    assert "is no register" in capsys.readouterr().err
+    assert "is not a register" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from lightgbm import Booster
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.reader import read_forecast
-from ilp_models.pipeline import publishing as publish
+from ilp_models.pipeline import outputs
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
@@ -212,8 +212,8 @@ def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
-    shown, compose = [], publish.compose
-    monkeypatch.setattr(publish, "compose", lambda *parts: shown.append(parts[1]) or compose(*parts))
+    shown, compose = [], outputs.compose_weekly
+    monkeypatch.setattr(outputs, "compose_weekly", lambda *parts: shown.append(parts[1]) or compose(*parts))
     words = ("backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]", "bootstrap.block=1")
     done = perform("weekly", tmp_path, *words)
     assert shown[0].calibration["low"].notna().all()  # three blocks make an interval, if they are those of the scores
