@@ -149,6 +149,7 @@ def write_model(forecast: NextForecast, backtest: Backtest, folder: Path) -> Pat
         "name": forecast.name,
         "recipe": forecast.forecast.recipe,
         "data": forecast.study.events.digest(),
+        "stored_forecasts": backtest.storage[forecast.name],
         "settings": describe(backtest.models[forecast.name]),
         **forecast.study.tags(),
     }

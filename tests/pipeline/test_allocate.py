@@ -15,7 +15,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
 from tests.pipeline.small_city import copied, perform, settle
 
-CHOSEN = ("chosen.who=A. Planner", "chosen.why=to see what it does")
+CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
 # The share is that of the small city's audit; parity of two groups is left out, as it takes a solver long to give up.
 SHARE = ("allocation.budget.budget_share=0.1", "frontier.caps=[2,1.5,1.25]")
 
@@ -161,11 +161,11 @@ def test_community_sheets_name_both_sides(plan):
 
 
 def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, admitted, groups):
-    done = allocate(shelf, admitted.folder, "level=shift")
+    done = allocate(shelf, admitted.folder, "audience=shift")
     names = {path.name for path in done.folder.iterdir()}
     assert {"shift.html", "frontier.csv"} <= names
     assert "management.html" not in names
-    given = allocate(shelf, admitted.folder, "level=shift", groups[0])
+    given = allocate(shelf, admitted.folder, "audience=shift", groups[0])
     ours, theirs = (pd.read_csv(one.folder / "groups.csv") for one in (done, given))
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5)
 
@@ -186,7 +186,7 @@ def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
 
 @pytest.mark.parametrize("rule", ["proportional", "capped"])
 def test_other_rules_leave_plans_too(rule, shelf, admitted, groups):
-    done = allocate(shelf, admitted.folder, f"allocation={rule}", "level=management", groups[0])
+    done = allocate(shelf, admitted.folder, f"allocation={rule}", "audience=management", groups[0])
     cells = len(gpd.read_parquet(done.folder / "allocation.parquet"))
     stored = json.loads((done.folder / "allocation.json").read_text())
     assert stored["spent"] == pytest.approx([round(0.1 * cells)])
@@ -195,7 +195,7 @@ def test_other_rules_leave_plans_too(rule, shelf, admitted, groups):
 
 def test_hours_and_exploration_tell_the_chance_of_each_cell(shelf, admitted):
     hours = ("allocation.budget.budget_unit=hours", "allocation.budget.per_cell=4", "allocation.exploration=0.25")
-    done = allocate(shelf, admitted.folder, "level=middle", *hours)
+    done = allocate(shelf, admitted.folder, "audience=middle", *hours)
     table = gpd.read_parquet(done.folder / "allocation.parquet")
     assert ((table["inclusion"] > 0) & (table["inclusion"] <= 1)).all()
     assert (table["inclusion"] < 1).sum() > len(table) / 2
@@ -203,13 +203,13 @@ def test_hours_and_exploration_tell_the_chance_of_each_cell(shelf, admitted):
 
 
 def test_changes_by_hand_are_made_recorded_and_kept_within_the_budget(shelf, admitted, tmp_path):
-    first = gpd.read_parquet(allocate(shelf, admitted.folder, "level=shift").folder / "allocation.parquet")
+    first = gpd.read_parquet(allocate(shelf, admitted.folder, "audience=shift").folder / "allocation.parquet")
     taken, given = first.loc[first["effort"] > 0, "cell"].iloc[0], first.loc[first["effort"] == 0, "cell"].iloc[0]
     period = first["period"].iloc[0]
     rows = [[taken, period, 0, "S. Ergeant", "road works"], [given, period, 1, "S. Ergeant", "a fair in the park"]]
     path = tmp_path / "changes.csv"
     pd.DataFrame(rows, columns=["cell", "period", "effort", "who", "reason"]).to_csv(path, index=False)
-    done = allocate(shelf, admitted.folder, "level=shift", f"overrides='{path}'")
+    done = allocate(shelf, admitted.folder, "audience=shift", f"overrides='{path}'")
     table = gpd.read_parquet(done.folder / "allocation.parquet").set_index("cell")["effort"]
     assert (table[taken], table[given]) == (0, 1)
     line = json.loads(Path(shelf, "register.jsonl").read_text().splitlines()[-1])
@@ -223,7 +223,7 @@ def test_a_layer_that_cannot_be_written_leaves_nothing_and_is_told_in_a_line(she
         raise pyogrio.errors.DataSourceError("disk I/O error")
 
     monkeypatch.setattr(pyogrio, "write_dataframe", fail)
-    line = refused(shelf, tmp_path, admitted.folder, "level=shift", error=StorageError)
+    line = refused(shelf, tmp_path, admitted.folder, "audience=shift", error=StorageError)
     assert "The allocation was not written (disk I/O error)" in line
 
 
@@ -234,7 +234,7 @@ def test_a_withheld_forecast_gets_nothing(shelf, withheld, tmp_path):
 def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     (place / "decision.json").unlink()
-    assert "needs a decision" in refused(shelf, tmp_path, place)
+    assert "has no decision.json" in refused(shelf, tmp_path, place)
     with pytest.raises((WithheldError, StorageError)):
         perform("allocate", tmp_path, f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN)
 
@@ -242,9 +242,9 @@ def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["unit=per_km2"], "Audited was unit=count, not unit=per_km2"),
-        (["allocation.budget.budget_share=0.2"], "Audited was a share of 0.1 of the land"),
-        (["allocation.budget.amount=2"], "Audited was a share of 0.1"),
+        (["rank_by=per_km2"], "The audit used rank_by=count, not rank_by=per_km2"),
+        (["allocation.budget.budget_share=0.2"], "The audit used 0.1 of the land"),
+        (["allocation.budget.amount=2"], "The audit used 0.1 of the land"),
     ],
 )
 def test_other_terms_than_those_audited_are_refused(words, said, shelf, admitted, tmp_path):
@@ -257,7 +257,7 @@ def test_another_group_table_is_refused(shelf, admitted, residents, tmp_path):
     path = tmp_path / "other.csv"
     table.to_csv(path, index=False)
     words = f"groups.path='{path}'"
-    assert "not the one audited" in refused(shelf, tmp_path, admitted.folder, words)
+    assert "differs from the audited one" in refused(shelf, tmp_path, admitted.folder, words)
 
 
 def test_impossible_constraints_leave_nothing_and_say_what_to_mend(shelf, admitted, groups, tmp_path):
@@ -269,7 +269,7 @@ def test_impossible_constraints_leave_nothing_and_say_what_to_mend(shelf, admitt
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["level=district"], "choose one of management"), (["chosen.who=' '"], "set chosen.who and chosen.why")],
+    [(["audience=district"], "Use one of management"), (["chosen_by=' '"], "Set chosen_by and reason")],
 )
 def test_words_that_mean_nothing_are_refused(words, said, shelf, admitted, tmp_path):
     assert said in refused(shelf, tmp_path, admitted.folder, *words, error=InputError)

@@ -69,7 +69,7 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
 
 def test_a_withheld_forecast_is_refused_for_allocation(withheld, tmp_path):
     line = refused(tmp_path, withheld.folder)
-    assert line.startswith("The model is withheld from resource allocation: group_table")
+    assert line.startswith("The model is withheld from resource allocation: Group table lacks evidence")
     assert "audit.groups.path=FILE" in line
 
 

@@ -40,7 +40,7 @@ def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
 def test_a_setting_that_would_not_be_followed_is_refused(given):
     with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot be combined with rerun="):
         refuse_other_settings(f"ilp audit rerun=run {given} report.title=Again name=again --config-dir=mine")
-    refuse_other_settings("ilp audit 'from=a run' 'report.title=Made again' output=out tracking=none")
+    refuse_other_settings("ilp audit 'rerun=a run' 'report.title=Made again' output=out tracking=none")
 
 
 def test_an_audit_made_again_looks_at_its_command(tmp_path):

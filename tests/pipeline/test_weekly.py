@@ -104,7 +104,8 @@ def test_the_scores_are_long_and_give_the_summary_back(withheld):
 
 
 def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
-    folder = next(shelf.glob(f"forecasts/{withheld.decision['recipe']}/forecaster=lightgbm"))
+    bundle = json.loads((withheld.folder / "model" / "bundle.json").read_text())
+    folder = shelf / "forecasts" / bundle["stored_forecasts"] / "forecaster=lightgbm"
     stored = pd.read_parquet(folder)
     assert stored["cutoff"].nunique() == WEEKS
     scores = pd.read_csv(withheld.folder / "scores.csv").query("forecaster == 'lightgbm' and crime_type == 'burglary'")
@@ -119,7 +120,7 @@ def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
 def test_without_a_group_table_the_decision_is_withheld_and_says_what_to_provide(withheld):
     decision = withheld.decision
     assert decision["admitted"] is False
-    (reason,) = [line for line in decision["reasons"] if line.startswith("group_table")]
+    (reason,) = [line for line in decision["reasons"] if line.startswith("Group table")]
     assert "columns area, dimension, group, population" in reason
     assert "audit.groups.path=FILE" in reason
     for page in (withheld.told, (withheld.folder / "report.html").read_text()):
@@ -239,6 +240,6 @@ def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
     assert "nan" not in done.told.partition("Decision")[0]
     assert "without interval" in done.told
     assert done.told.endswith(f"Report: {done.folder / 'week.html'}\nGrids:  grid.csv in {done.folder}")
-    assert "The tracking store was not told: it is away" in done.told
+    assert "The tracking store was not updated: it is away" in done.told
     words = re.sub(r"<[^>]*>", " ", (done.folder / "week.html").read_text())
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)
