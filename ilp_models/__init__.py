@@ -30,7 +30,7 @@ _PUBLIC = {
     "audit_plan": "pipeline.auditing",
     "decide": "pipeline.auditing",
     "allocate_effort": "pipeline.plan",
-    "read_forecast": "export.geoparquet",
+    "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
     # settings
     "Scoring": "scoring.scores",

@@ -19,7 +19,7 @@ from ilp_models.domain.errors import WithheldError as WithheldError
 from ilp_models.domain.events import Events as Events
 from ilp_models.domain.governance import Governance as Governance
 from ilp_models.explain.explain import Explain as Explain
-from ilp_models.export.geoparquet import read_forecast as read_forecast
+from ilp_models.export.reader import read_forecast as read_forecast
 from ilp_models.grid.areas import AreaGrid as AreaGrid
 from ilp_models.grid.hexagon import HexGrid as HexGrid
 from ilp_models.grid.random_search import RandomSearchGrid as RandomSearchGrid
