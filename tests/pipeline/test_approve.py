@@ -264,7 +264,7 @@ def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, ch
     metadata = {**stored.schema.metadata, b"ilp_models": json.dumps(account).encode()}
     pq.write_table(stored.replace_schema_metadata(metadata), path)
     assert RunFolder.from_path(str(place)).forecast.digest() == RunFolder.from_path(str(place)).decision().forecast
-    with pytest.raises(WithheldError, match="in other places than audited|in other places than those audited"):
+    with pytest.raises(WithheldError, match="in other places than"):
         perform("export", place.parent, *words(place)[:2], "grade=allocation")
 
 

@@ -86,7 +86,7 @@ def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
     with pytest.raises(InputError, match="holds no audit"):
         again(tmp_path, place)
     (place / "decision.json").unlink()
-    with pytest.raises(WithheldError, match="has no decision.json"):
+    with pytest.raises(WithheldError, match=r"has no decision\.json"):
         again(tmp_path, place)
 
 
