@@ -1,4 +1,4 @@
-"""The door under another name: ``python -m ilp_models``."""
+"""Run the command line as ``python -m ilp_models``."""
 
 import sys
 

@@ -10,7 +10,7 @@ from benchmarks.timing import in_turn
 
 _HEAVY: Final = ("mlflow", "shap", "matplotlib", "lightgbm")
 _IMPORT: Final = "import ilp_models"
-_HELP: Final = "import sys; from ilp_models.cli.app import App, find_configs; App(find_configs()).open(['--help'])"
+_HELP: Final = "import sys; from ilp_models.cli.app import App, find_configs; App(find_configs()).run(['--help'])"
 
 
 def measure(*, quick: bool) -> list[Figure]:

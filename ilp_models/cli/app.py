@@ -23,11 +23,11 @@ import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
-from ilp_models.cli.settings import Settings, as_typed, find_keys
+from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.not_run import DEBUG
 
-# Set before any heavy import: nothing phones home, no thread spins while it waits, no figure needs a screen.
+# Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -39,12 +39,12 @@ _COMPLETION = ("-sc", "--shell-completion")
 
 
 def main() -> int:
-    """Return the exit code of the command line."""
-    return App(find_configs()).open(sys.argv[1:])
+    """Run the command line and return its exit code."""
+    return App(find_configs()).run(sys.argv[1:])
 
 
 def find_configs() -> Path:
-    """Return the folder of configuration: beside the package in a checkout, inside it once installed."""
+    """Return the configuration folder: next to the package in a checkout, inside the installed package."""
     package = Path(ilp_models.__file__).resolve().parent
     places = (package / "configs", package.parent / "configs")
     return next((place for place in places if place.is_dir()), places[0])
@@ -52,27 +52,19 @@ def find_configs() -> Path:
 
 @dataclass(frozen=True)
 class App:
-    """From words in the terminal to a task.
+    """The command line: parse the arguments, compose the settings with Hydra and run the task."""
 
-    Parameters
-    ----------
-    configs : Path
-        Folder of configuration; each ``<task>.yaml`` at its top is a task.
-    pipelines : str
-        Package with one module for each task, each with a function ``run``.
-    """
+    configs: Path  # configuration folder; each <task>.yaml at its top is a task
+    pipelines: str = "ilp_models.pipeline"  # package with one module for each task; each has a function `run`
 
-    configs: Path
-    pipelines: str = "ilp_models.pipeline"
-
-    def open(self, words: list[str]) -> int:
-        """Return the exit code of a command; what stops it is said in one line on stderr."""
+    def run(self, words: list[str]) -> int:
+        """Run a command and return its exit code; an error is one line on stderr."""
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         debug = "--debug" in words or os.environ.get("HYDRA_FULL_ERROR") == "1"
         os.environ[DEBUG] = "1" if debug else ""
         try:
-            return self._answer([word for word in words if word != "--debug"])
+            return self._dispatch([word for word in words if word != "--debug"])
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 raise
@@ -82,15 +74,15 @@ class App:
         finally:
             del os.environ[DEBUG]
 
-    def _answer(self, words: list[str]) -> int:
+    def _dispatch(self, words: list[str]) -> int:
         if "--version" in words:
-            return _say(f"ilp {ilp_models.__version__}\n")
+            return _print(f"ilp {ilp_models.__version__}\n")
         if not words or words[0] in ("-h", "--help"):
-            return _say(self._overview())
+            return _print(self._overview())
         if words[0] in _COMPLETION:
             return self._complete(words)
         self._check_task(words[0])
-        return self._start(words[0], words[1:])
+        return self._run_hydra(words[0], words[1:])
 
     def _overview(self) -> str:
         tasks = find_tasks(self.configs)
@@ -98,14 +90,17 @@ class App:
         lines = [f"  {name:<{width}}  {summary}" for name, summary in tasks.items()]
         return "\n".join(
             [
-                "Forecast crime by place and type, never by person; compare, explain and audit the forecasts.",
+                "Forecast how many crimes will be recorded in each area. Backtest, explain and audit the forecasts.",
+                "The models use places, times and crime types, and no personal data.",
                 "",
                 "Usage: ilp <task> [setting=value ...]",
                 "",
                 "Tasks",
                 *lines,
                 "",
-                "`ilp <task> --help` explains a task. `ilp -sc install=bash` prints tab completion: eval its output.",
+                "First run:          ilp weekly experiment=simulated-city",
+                "Help on a task:     ilp <task> --help",
+                'Tab completion:     eval "$(ilp -sc install=bash)"',
                 "",
             ]
         )
@@ -122,7 +117,7 @@ class App:
             raise UsageError(msg)
 
     def _complete(self, words: list[str]) -> int:
-        """Complete the task itself, or hand the rest of the line to Hydra under that task."""
+        """Complete the name of the task, or let Hydra complete the settings of the task."""
         tasks = list(find_tasks(self.configs))
         if not any(word.startswith("query=") for word in words):
             self._call_hydra(tasks[0], words, lambda _: None)
@@ -130,27 +125,27 @@ class App:
         program, _, rest = os.environ.get("COMP_LINE", "").lstrip().partition(" ")
         task, typed, rest = rest.lstrip().partition(" ")
         if not typed:
-            return _say(" ".join(name for name in tasks if name.startswith(task)) + "\n")
+            return _print(" ".join(name for name in tasks if name.startswith(task)) + "\n")
         if task in tasks:
             os.environ["COMP_LINE"] = f"{Path(program).name} {rest}"
             self._call_hydra(task, words, lambda _: None)
         return 0
 
-    def _start(self, task: str, words: list[str]) -> int:
+    def _run_hydra(self, task: str, words: list[str]) -> int:
         parser = get_args_parser()
-        parser.error = _refuse  # type: ignore[method-assign]
-        asked = parser.parse_intermixed_args(words)
-        flags = [word for word in words if word not in asked.overrides]
-        extra = Path(asked.config_dir) if asked.config_dir else None
-        overrides = tuple(asked.overrides) if asked.multirun else as_typed(asked.overrides)
-        settings = Settings(self.configs, task, overrides, extra).opened()
+        parser.error = _usage_error  # type: ignore[method-assign]
+        arguments = parser.parse_intermixed_args(words)
+        flags = [word for word in words if word not in arguments.overrides]
+        extra = Path(arguments.config_dir) if arguments.config_dir else None
+        overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
+        settings = Settings(self.configs, task, overrides, extra).with_additions()
         failures: list[Exception] = []
 
         def job(cfg: DictConfig) -> None:
             try:
-                self._run(task, cfg, [f"--config-dir={asked.config_dir}"] if asked.config_dir else [])
+                self._run_task(task, cfg, [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else [])
             except Exception as error:
-                # raised again below: Hydra would print it at length
+                # raised again below, because Hydra would print the whole trace
                 _TRACE.exception("The run stopped.")
                 failures.append(error)
             finally:
@@ -158,10 +153,10 @@ class App:
 
         try:
             settings.check_renamed()
-            if asked.help:
-                return _say(settings.explain())
+            if arguments.help:
+                return _print(settings.explain())
             settings.check_kinds()
-            # argparse wants the settings in one row, wherever the flags stood among them
+            # argparse requires the settings in one sequence, without flags between them
             self._call_hydra(task, [*settings.overrides, *flags], job)
         except ValueError as error:
             raise UsageError(str(error)) from error
@@ -173,10 +168,10 @@ class App:
         return 0
 
     def _call_hydra(self, task: str, words: list[str], job: Any) -> None:
-        with _borrowed(words):
+        with _hydra_arguments(words):
             hydra.main(version_base="1.3", config_path=str(self.configs), config_name=task)(job)()
 
-    def _run(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
+    def _run_task(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
         chosen = HydraConfig.get()
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings():
@@ -189,11 +184,11 @@ class App:
             summary = pipeline.run(**build_parts(config), **parts, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
-        _say(f"{summary}\n" if summary else "")
+        _print(f"{summary}\n" if summary else "")
 
 
 def _close_log() -> None:
-    """Close the log file of the run, which Hydra opens for each job and leaves open."""
+    """Close the log file of the run; Hydra opens it for each job and does not close it."""
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, logging.FileHandler)]:
         root.removeHandler(handler)
@@ -202,7 +197,7 @@ def _close_log() -> None:
 
 @contextmanager
 def _quiet_warnings() -> Iterator[None]:
-    """Send the warnings of libraries to the log file of the run."""
+    """Write warnings of libraries to the log file of the run."""
     logging.captureWarnings(capture=True)
     try:
         yield
@@ -211,8 +206,8 @@ def _quiet_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _borrowed(words: list[str]) -> Iterator[None]:
-    """Let Hydra read its arguments from where it looks for them, and raise its errors instead of printing them."""
+def _hydra_arguments(words: list[str]) -> Iterator[None]:
+    """Give Hydra its arguments in sys.argv, and let it raise its errors instead of printing them."""
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = [argv[0], *words]
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -230,16 +225,16 @@ def _suggest(settings: Settings) -> str:
     try:
         return settings.suggest()
     except Exception:
-        # a hint must never hide the error it is for
+        # a failing hint must not hide the error
         return ""
 
 
-def _refuse(message: str) -> NoReturn:
+def _usage_error(message: str) -> NoReturn:
     msg = f"{message[:1].upper()}{message[1:]}; `ilp <task> --help` lists the flags."
     raise UsageError(msg)
 
 
-def _say(text: str) -> int:
+def _print(text: str) -> int:
     sys.stdout.write(text)
     return 0
 
@@ -249,25 +244,25 @@ UNFINISHED = "UNFINISHED"
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[None]:
-    """Hold a run folder for one run, and mark it as unfinished until that run succeeds."""
+    """Reserve a run folder, and mark it as unfinished until the run succeeds."""
     mark = folder / UNFINISHED
     try:
         with mark.open("x", encoding="utf-8") as file:
-            file.write("This run has not finished: its files may be missing or cut short.\n")
+            file.write("This run has not finished. Files may be missing or incomplete.\n")
     except FileExistsError as error:
-        msg = f"{folder} belongs to a run that has not finished; choose another folder or delete this one."
+        msg = f"{folder} belongs to a run that has not finished. Choose another folder or delete this one."
         raise StorageError(msg) from error
     yield
     mark.unlink()
 
 
 def point_latest(folder: Path, latest: Path) -> None:
-    """Point the link to the latest finished run at a folder, in one step."""
-    aim = os.path.relpath(folder, latest.parent)
-    fresh = latest.with_name(f".{latest.name}-{os.getpid()}")
-    fresh.unlink(missing_ok=True)
+    """Replace the link to the latest finished run, in one atomic step."""
+    target = os.path.relpath(folder, latest.parent)
+    temporary = latest.with_name(f".{latest.name}-{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
-        fresh.symlink_to(aim, target_is_directory=True)
+        temporary.symlink_to(target, target_is_directory=True)
     except (OSError, NotImplementedError):
-        fresh.write_text(f"{aim}\n", encoding="utf-8")
-    fresh.replace(latest)
+        temporary.write_text(f"{target}\n", encoding="utf-8")
+    temporary.replace(latest)

@@ -1,4 +1,4 @@
-"""One clear line for everything that can stop a run."""
+"""Convert the errors of a run to one line for the terminal and an exit code."""
 
 import errno
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from ilp_models.domain.errors import IlpError
 
 FAILURE, USAGE, INTERRUPT = 1, 2, 130
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 class UsageError(Exception):
-    """The command line asks for something that does not exist."""
+    """A command with an unknown task, setting or option, or with a wrong value."""
 
 
 def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
     """Return the line to show for an error and the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return (
-            "Interrupted; the run folder stays marked UNFINISHED. The same command takes up what is stored.",
+            "Interrupted. The run folder is marked UNFINISHED. The same command reuses the stored forecasts.",
             INTERRUPT,
         )
     chain = tuple(_causes(error))
@@ -37,7 +37,7 @@ def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
             )
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _configuration(error, chain[-1], hint), USAGE
-    return f"{type(error).__name__}: {_one_line(error)} Run it again with --debug for the trace.", FAILURE
+    return f"{type(error).__name__}: {_one_line(error)} Run the command again with --debug for the trace.", FAILURE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -48,7 +48,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _setting(error: BaseException) -> str:
-    """Return where in the settings an object could not be built, in brackets."""
+    """Return the setting whose object could not be created, in brackets."""
     _, found, key = str(error).rpartition("full_key: ")
     return f" (setting: {key.split()[0]})" if found and isinstance(error, InstantiationException) else ""
 
@@ -60,22 +60,22 @@ def _one_line(error: BaseException, suffix: str = "") -> str:
 
 def _storage(error: OSError) -> str:
     what = f" {error.filename}" if error.filename else ""
-    if error.errno in _FULL:
+    if error.errno in _DISK_FULL:
         return f"The disk is full: could not write{what}. Free some space, or choose another folder with output=FOLDER."
-    if error.errno in _BARRED:
+    if error.errno in _NO_ACCESS:
         return f"Cannot use{what}: {error.strerror}. Choose a folder you may write to with output=FOLDER."
     return f"Cannot use{what}: {error.strerror}." if error.strerror else _one_line(error)
 
 
 def _configuration(error: Exception, root: BaseException, hint: str) -> str:
-    """Return the sentence of Hydra's message that says what is wrong, without its advice on Hydra itself."""
+    """Return the first line of a message of Hydra, without its advice on Hydra itself."""
     if isinstance(error, InstantiationException):
         return f"{_one_line(root).removesuffix('.')}{_setting(error)}. {hint}".strip()
     if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} must be given: type {error.full_key}=VALUE."
+        return f"The setting {error.full_key} is required. Add {error.full_key}=VALUE."
     if isinstance(error, OverrideParseException):
         key, given, value = str(error.override).partition("=")
         word = f"{key}='{value}'" if given else f"{key}=VALUE"
-        return f'Cannot read the setting {error.override!r}: put quotes around value and word, as in "{word}".'
+        return f'Cannot read the setting {error.override!r}. Put quotes around it, as in "{word}".'
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return f"{first.rstrip('.:')}. {hint}".strip()

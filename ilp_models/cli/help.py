@@ -1,4 +1,4 @@
-"""What the configuration files say about themselves in their comments."""
+"""Read help texts from the comments of the configuration files."""
 
 import re
 from collections.abc import Iterator
@@ -13,35 +13,24 @@ _EXAMPLES = "Examples:"
 
 @dataclass(frozen=True)
 class HelpText:
-    """The comment at the head of a configuration file.
+    """The comment at the top of a configuration file."""
 
-    Parameters
-    ----------
-    summary : str
-        Its first line, without the final stop.
-    text : str
-        The lines after it.
-    examples : tuple of str
-        The lines under ``# Examples:``.
-    """
-
-    summary: str
-    text: str
-    examples: tuple[str, ...]
+    summary: str  # first line, without the full stop
+    text: str  # lines after it
+    examples: tuple[str, ...]  # lines after `# Examples:`
 
 
 def read_help(path: Path) -> HelpText:
-    """Return the comment at the head of a configuration file."""
+    """Return the comment at the top of a configuration file."""
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break
         if not _PACKAGE.match(line):
             lines.append(line.removeprefix("#").removeprefix(" "))
-    said = "\n".join(lines).strip()
-    said, _, shown = said.partition(_EXAMPLES)
-    summary, _, text = said.partition("\n")
-    examples = tuple(line.strip() for line in shown.splitlines() if line.strip())
+    text, _, example_lines = "\n".join(lines).strip().partition(_EXAMPLES)
+    summary, _, text = text.partition("\n")
+    examples = tuple(line.strip() for line in example_lines.splitlines() if line.strip())
     return HelpText(summary=summary.strip().removesuffix("."), text=text.strip(), examples=examples)
 
 
@@ -62,7 +51,7 @@ def find_options(folders: list[Path]) -> dict[str, dict[str, Path]]:
 
 
 def find_package(path: Path, group: str) -> str:
-    """Return the place of a file's settings in the whole configuration."""
+    """Return the config key under which Hydra puts the settings of a file."""
     found = _PACKAGE.search(path.read_text(encoding="utf-8"))
     if found is None:
         return group.replace("/", ".")
@@ -70,12 +59,12 @@ def find_package(path: Path, group: str) -> str:
     return package.removeprefix("_global_").strip(".")
 
 
-def read_meanings(path: Path) -> dict[str, str]:
-    """Return what the comments say of each setting: behind it, or on the lines right above it."""
-    return dict(_walk(path.read_text(encoding="utf-8").splitlines()))
+def read_comments(path: Path) -> dict[str, str]:
+    """Return the comment of each setting: at the end of its line, or on the lines directly above it."""
+    return dict(_comments(path.read_text(encoding="utf-8").splitlines()))
 
 
-def _walk(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _comments(lines: list[str]) -> Iterator[tuple[str, str]]:
     parents: list[tuple[int, str]] = []
     above: list[str] = []
     head = True
@@ -90,6 +79,6 @@ def _walk(lines: list[str]) -> Iterator[tuple[str, str]]:
         parents = [(indent, key) for indent, key in parents if indent < depth]
         parents.append((depth, found["key"]))
         trailing = _TRAILING.search(found["rest"])
-        meaning = trailing["comment"] if trailing else " ".join(above)
+        comment = trailing["comment"] if trailing else " ".join(above)
         above = []
-        yield ".".join(key for _, key in parents), meaning.strip()
+        yield ".".join(key for _, key in parents), comment.strip()

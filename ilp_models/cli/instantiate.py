@@ -9,13 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 
-SHARED_KEYS = ("output", "name", "seed", "bootstrap")  # only referred to by other settings
+SHARED_KEYS = ("output", "name", "seed", "bootstrap")  # only other settings refer to them
 _ALLOWED = ("ilp_models.", "sklearn.", "lightgbm.", "interpret.glassbox.")
 _ALLOW_MORE = "ILP_TARGETS"
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """Return settings as plain values, with every reference followed."""
+    """Return the settings as plain values with all references resolved."""
     plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     if not isinstance(plain, dict):
         msg = "The settings of a task must be a mapping."
@@ -24,20 +24,20 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def build_parts(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of a task, built from its settings."""
+    """Create the keyword arguments of a task from its settings."""
     for where, target in _find_targets(config, ""):
         _check_target(where, target)
-    wanted = {key: value for key, value in config.items() if key not in SHARED_KEYS}
-    parts: dict[str, Any] = instantiate(wanted, _convert_="all")
+    needed = {key: value for key, value in config.items() if key not in SHARED_KEYS}
+    parts: dict[str, Any] = instantiate(needed, _convert_="all")
     return parts
 
 
 def drop_unused(
     config: dict[str, Any], accepted: Collection[str], known: Collection[str], models: Collection[str]
 ) -> dict[str, Any]:
-    """Return the settings without those of an experiment for other tasks and for models that were not chosen.
+    """Remove settings that an experiment has for other tasks and for models that are not chosen.
 
-    A key that no task knows stays, so that it is refused.
+    Keys that no task knows stay, so that the task refuses them.
     """
     used = (*accepted, *SHARED_KEYS)
     settings = {key: value for key, value in config.items() if key in used or key not in known}

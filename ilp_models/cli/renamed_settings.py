@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-# Old key: new key; `*` stands for one name, such as that of a model.
+# Old key: new key; `*` is one name, such as that of a model.
 SETTINGS: Final[Mapping[str, str]] = {
     "allocation.budget.share": "allocation.budget.budget_share",
     "allocation.budget.unit": "allocation.budget.budget_unit",
@@ -65,7 +65,7 @@ OPTIONS: Final[Mapping[str, str]] = {"grid=searched": "grid=random_search"}
 
 
 def renamed_key(key: str) -> str | None:
-    """Return the new name of a setting, or None where the key was not renamed."""
+    """Return the new name of a setting, or None if it was not renamed."""
     words = key.split(".")
     for old, new in SETTINGS.items():
         pattern = old.split(".")

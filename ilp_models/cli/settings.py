@@ -1,4 +1,4 @@
-"""Compose the settings of a task, explain them, and suggest the one that was meant."""
+"""Compose the settings of a task with Hydra, describe them for --help, and suggest corrections of misspelt ones."""
 
 import difflib
 import json
@@ -15,49 +15,40 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
-from ilp_models.cli.help import find_options, find_package, find_tasks, read_help, read_meanings
+from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 
 _FLAGS = """\
 Flags
   -m, --multirun     run once for each value: ilp {task} -m 'name=first,second'
-  --cfg job          show the settings that would be used, and stop
-  --config-dir DIR   add options of your own from DIR/<group>/<option>.yaml
-  --info             show where each setting comes from
-  --debug            show the trace of an error
+  --cfg job          print the settings and stop
+  --config-dir DIR   add your own options from DIR/<group>/<option>.yaml
+  --info             print where each setting comes from
+  --debug            print the full trace of an error
 """
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line chose, and what it could have chosen.
+    """The settings of a command and the options that it could choose."""
 
-    Parameters
-    ----------
-    configs : Path
-        The packaged folder of configuration.
-    task : str
-        Name of the primary config.
-    overrides : tuple of str
-        Words of the command line such as ``model=ewma``.
-    extra : Path or None
-        The folder given by ``--config-dir``.
-    """
-
-    configs: Path
+    configs: Path  # configuration folder of the package
     task: str
-    overrides: tuple[str, ...] = ()
-    extra: Path | None = None
+    overrides: tuple[str, ...] = ()  # such as `model=ewma`
+    extra: Path | None = None  # folder of --config-dir
 
     def explain(self) -> str:
-        """Return the manual page of the task under the current choices."""
+        """Return the help page of the task with the chosen options."""
         cfg = self._compose(self.overrides)
         primary = self.configs / f"{self.task}.yaml"
         manual = read_help(primary)
         page = [f"ilp {self.task}: {manual.summary}.", ""]
         page += [manual.text, ""] if manual.text else []
         page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
-        page += ["Choices and settings: type choice=option (* marks the present one) or setting=value", ""]
+        page += [
+            "Choose an option with group=option (* marks the chosen ones), change a setting with key=value",
+            "",
+        ]
         page += self._describe(cfg, self.configs / "_terminal.yaml", "")
         page += self._describe(cfg, primary, "")
         options = self._options()
@@ -68,11 +59,10 @@ class Settings:
         page += ["", _FLAGS.format(task=self.task)]
         return "\n".join(page)
 
-    def opened(self) -> "Settings":
-        """Return the settings with words that name entries of the user's own turned into additions.
+    def with_additions(self) -> "Settings":
+        """Return the settings with ``++`` before overrides that add names, as Hydra requires.
 
-        A task or an option leaves a setting such as ``layers: {}`` empty for names that only the user knows; Hydra
-        takes new names only where a word says ``++``, which people should not have to know.
+        In a setting such as ``layers: {}``, the user chooses the names: ``layers.bars.path=bars.geojson``.
         """
         heads, options = {word.partition(".")[0] for word in self.overrides}, self._options()
         files = [(path, find_package(path, group)) for group in heads for path in options.get(group, {}).values()]
@@ -83,7 +73,7 @@ class Settings:
         return replace(self, overrides=words)
 
     def suggest(self) -> str:
-        """Return what was meant by the first word that names nothing."""
+        """Return a hint for the first override with an unknown option or setting."""
         words = list(self._parsed())
         options = self._options()
         for word in words:
@@ -101,7 +91,7 @@ class Settings:
         return ""
 
     def check_renamed(self) -> None:
-        """Raise UsageError for a setting or option that was renamed, in a command or in a file of the user's own."""
+        """Raise UsageError for a renamed setting or option in the command or in a file of the user."""
         for word in self.overrides:
             if word in OPTIONS:
                 msg = f"{word} was renamed. Use {OPTIONS[word]}."
@@ -123,17 +113,17 @@ class Settings:
                     yield str(path), found
 
     def check_kinds(self) -> None:
-        """Return nothing if no word stands where the setting holds a number."""
+        """Raise UsageError for text in place of a number or of true and false."""
         words = [word for word in self._parsed() if isinstance(word.value(), str) and not word.is_delete()]
         if not words:
             return
         plain = OmegaConf.to_container(self._compose(self._choices()))
         for word in words:
-            usual = _select(plain, word.key_or_group)
-            own = not word.key_or_group.startswith("hydra.") and "${" not in str(word.value())
-            if own and isinstance(usual, int | float):
-                kind = "true or false" if isinstance(usual, bool) else "a number"
-                msg = f"{word.key_or_group}={word.value()} must be {kind}, such as {_shown(usual)}."
+            default = _select(plain, word.key_or_group)
+            checked = not word.key_or_group.startswith("hydra.") and "${" not in str(word.value())
+            if checked and isinstance(default, int | float):
+                kind = "true or false" if isinstance(default, bool) else "a number"
+                msg = f"{word.key_or_group}={word.value()} must be {kind}, such as {_as_text(default)}."
                 raise UsageError(msg)
 
     def _parsed(self) -> Iterator[Override]:
@@ -145,7 +135,7 @@ class Settings:
                 continue
 
     def _choices(self) -> tuple[str, ...]:
-        """Return the words that choose one option of a group."""
+        """Return the overrides that choose an option of a group."""
         options = self._options()
         chosen = [word for word in self._parsed() if word.key_or_group in options and not word.is_sweep_override()]
         return tuple(str(word.input_line) for word in chosen)
@@ -172,19 +162,19 @@ class Settings:
         return page
 
     def _describe(self, cfg: DictConfig, path: Path, group: str) -> list[str]:
-        """Return an entry for each setting of a file that carries a comment, and one for all others."""
+        """Return a help entry for each setting with a comment, and one entry for all other settings."""
         lines, bare = [], []
         package = find_package(path, group)
         plain = OmegaConf.to_container(cfg)
-        for key, meaning in read_meanings(path).items():
+        for key, comment in read_comments(path).items():
             full = f"{package}.{key}".strip(".")
             value = _select(plain, full)
             if value is _ABSENT or full.startswith(("hydra", "defaults")):
                 continue
-            if meaning:
-                lines.append(_entry(f"{full}={_shown(value)}", meaning))
+            if comment:
+                lines.append(_entry(f"{full}={_as_text(value)}", comment))
             elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
-                bare.append(f"{key}={_shown(value)}")
+                bare.append(f"{key}={_as_text(value)}")
         if bare:
             lines.append(
                 textwrap.fill(f"{package}. {', '.join(bare)}", 112, initial_indent=_IN, subsequent_indent=_IN * 2)
@@ -200,16 +190,16 @@ def find_keys(configs: Path) -> set[str]:
 
 _ABSENT = object()
 _IN = " " * 6
-_MEANING = " " * 48
+_COMMENT_INDENT = " " * 48
 
 
-def _entry(setting: str, meaning: str) -> str:
-    wrapped = f"\n{_MEANING}".join(textwrap.wrap(meaning, 70))
+def _entry(setting: str, comment: str) -> str:
+    wrapped = f"\n{_COMMENT_INDENT}".join(textwrap.wrap(comment, 70))
     start = f"{_IN}{setting}"
-    return f"{start:<48}{wrapped}" if len(start) < len(_MEANING) - 1 else f"{start}\n{_MEANING}{wrapped}"
+    return f"{start:<48}{wrapped}" if len(start) < len(_COMMENT_INDENT) - 1 else f"{start}\n{_COMMENT_INDENT}{wrapped}"
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, dict):
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
@@ -217,7 +207,7 @@ def _shown(value: Any) -> str:
 
 
 def _groups(primary: Path) -> list[str]:
-    """Return the groups of a task in the order of its defaults; Hydra names no choice for those that take several."""
+    """Return the groups of a task in the order of its defaults, also those that take several options."""
     defaults = OmegaConf.to_container(OmegaConf.load(primary)).get("defaults", [])  # type: ignore[union-attr]
     return [group for entry in defaults if isinstance(entry, dict) for group in entry]
 
@@ -231,13 +221,13 @@ def _select(plain: Any, key: str) -> Any:
 
 
 def _is_chosen(plain: Any, path: Path, group: str) -> bool:
-    """Return whether an option is there whole: an experiment may leave settings of one that was not chosen."""
+    """Return whether an option is chosen; an experiment may set single settings of options that are not."""
     node = _select(plain, find_package(path, group))
     return isinstance(node, dict) and ("_target_" in node or "_target_" not in OmegaConf.load(path))
 
 
 def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:
-    """Return the values of a choice that are not among its options."""
+    """Return the chosen values that are not options of the group."""
     if word.key_or_group not in options or word.is_delete():
         return []
     value = word.value()
@@ -246,7 +236,7 @@ def _unknown(word: Override, options: dict[str, dict[str, Path]]) -> list[str]:
 
 
 def _find_empty(node: Any, where: str) -> Iterator[str]:
-    """Yield the dotted key of each setting that a file leaves empty."""
+    """Yield the dotted key of each empty mapping in a file."""
     for key, value in node.items() if isinstance(node, dict) else ():
         path = f"{where}.{key}".lstrip(".")
         if value == {}:
@@ -264,24 +254,24 @@ def _flatten(node: Any, where: str) -> Iterator[str]:
         yield from _flatten(node._get_node(key), path)
 
 
-_MARKED: Final = ("'", '"', "[", "{", "$")  # whoever begins so speaks the grammar of settings
+_HYDRA_STARTS: Final = ("'", '"', "[", "{", "$")  # a value that starts so has Hydra's syntax already
 
 
-def as_typed(words: Sequence[str]) -> tuple[str, ...]:
-    """Return settings with every sentence in quotes that would be read as a list of values, or not at all."""
+def quote_sentences(words: Sequence[str]) -> tuple[str, ...]:
+    """Put quotes around values with spaces that Hydra would reject, or read as a list of values."""
     parser = OverridesParser.create()
     return tuple(_quoted(word) if _is_sentence(word, parser) else word for word in words)
 
 
 def _is_sentence(word: str, parser: OverridesParser) -> bool:
     _, _, value = word.partition("=")
-    if " " not in value.strip() or value.lstrip().startswith(_MARKED):
+    if " " not in value.strip() or value.lstrip().startswith(_HYDRA_STARTS):
         return False
     try:
-        read = parser.parse_override(word).value()
+        parsed = parser.parse_override(word).value()
     except HydraException:
         return True
-    return isinstance(read, ChoiceSweep) and read.simple_form
+    return isinstance(parsed, ChoiceSweep) and parsed.simple_form
 
 
 def _quoted(word: str) -> str:

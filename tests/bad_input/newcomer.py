@@ -99,4 +99,4 @@ def finish(process):
 
 def open_door(*words):
     """Return the exit code of a command in this process."""
-    return App(find_configs()).open(list(words))
+    return App(find_configs()).run(list(words))

@@ -38,7 +38,7 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         ("audit.share=2", 1, r"audit needs 0 < share < 1.*"),
         ("export.formats=[shapefile]", 1, r"export.formats=\['shapefile'\] must be some of parquet, gpkg, .*"),
         ("data.separator=;", 2, r"Cannot read the setting .*, as in \"data.separator=';'\"."),
-        ("data.path=???", 2, r"data.path must be given: type data.path=VALUE."),
+        ("data.path=???", 2, r"The setting data.path is required. Add data.path=VALUE."),
     ],
 )
 def test_a_misspelt_setting_is_answered_with_what_was_meant(ilp, desk, word, code, line):

@@ -1,4 +1,4 @@
-"""A command line with a small task, so that it is tested apart from the real tasks."""
+"""A command line with a small task, to test it without the real tasks."""
 
 import sys
 from pathlib import Path
@@ -65,7 +65,7 @@ def run(*, flock, shepherd, tired, fail, folder, command):
 
 @pytest.fixture
 def configs(tmp_path, monkeypatch):
-    """A folder of configuration with the shared part of the real one."""
+    """Return a configuration folder with a small task and the shared settings of the real one."""
     folder = tmp_path / "the configs"
     for name, text in _FILES.items():
         path = folder / name
@@ -90,7 +90,7 @@ def ilp(configs, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["ilp"])
 
     def call(*words: str) -> tuple[int, str, str]:
-        code = App(configs, "sheep_pipelines").open(list(words))
+        code = App(configs, "sheep_pipelines").run(list(words))
         out, err = capfd.readouterr()
         return code, out, err
 

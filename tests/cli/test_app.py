@@ -22,14 +22,14 @@ def complete(ilp, monkeypatch, line):
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
-def test_tasks_are_listed_in_plain_words(ilp, words):
+def test_help_lists_the_tasks(ilp, words):
     code, out, err = ilp(*words)
     assert (code, err) == (0, "")
     assert re.search(r"^  count  Count sheep, and say how many$", out, re.MULTILINE)
     assert "_terminal" not in out
 
 
-def test_a_task_is_given_built_parts_plain_settings_and_its_folder(ilp, run_folder):
+def test_a_task_gets_objects_settings_and_its_folder(ilp, run_folder):
     code, out, err = ilp("count", "flock.numerator=5", "name=trial")
     assert (code, out, err) == (0, "5 sheep, 2 shepherds, trial\n", "counting\n")
     assert run_folder().name.endswith("-trial")
@@ -54,7 +54,7 @@ def test_a_renamed_setting_is_refused_with_the_new_name(ilp, word, new):
     assert "was renamed. Use " + new in err.replace("\n", " ")
 
 
-def test_a_renamed_setting_in_a_file_of_ones_own_is_refused_with_the_file(ilp, tmp_path):
+def test_a_renamed_setting_in_a_file_of_the_user_is_refused(ilp, tmp_path):
     own = tmp_path / "mine" / "experiment"
     own.mkdir(parents=True)
     (own / "old.yaml").write_text("# @package _global_\n# Mine\naudit:\n  governance: {level: middle}\n")
@@ -69,7 +69,7 @@ def test_the_log_file_is_closed_after_the_run(ilp):
         assert not [one for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
 
 
-def test_latest_follows_success_only_and_failure_leaves_its_mark(ilp, tmp_path):
+def test_latest_points_at_the_last_success_and_a_failure_stays_marked(ilp, tmp_path):
     latest = tmp_path / "outputs" / "count" / "latest"
     ilp("count", "flock.numerator=5")
     ilp("count", "flock.numerator=6")
@@ -81,7 +81,7 @@ def test_latest_follows_success_only_and_failure_leaves_its_mark(ilp, tmp_path):
     assert [(path / "UNFINISHED").exists() for path in sorted(folders)] == [False, False, True]
 
 
-def test_the_log_of_the_run_keeps_warnings_and_the_trace(ilp, run_folder):
+def test_the_log_contains_warnings_and_the_trace(ilp, run_folder):
     ilp("count", "fail=bug")
     log = (run_folder() / "count.log").read_text()
     assert "a wolf" in log
@@ -92,21 +92,21 @@ def test_the_log_of_the_run_keeps_warnings_and_the_trace(ilp, run_folder):
     ("words", "code", "line"),
     [
         (["count", "fail=input"], 1, "The flock has no sheep: give flock.numerator."),
-        (["count", "fail=bug"], 1, "KeyError: 'wolf'. Run it again with --debug for the trace."),
+        (["count", "fail=bug"], 1, "KeyError: 'wolf'. Run the command again with --debug for the trace."),
         (["count", "fail=full"], 1, "The disk is full: .*output=FOLDER."),
-        (["count", "fail=stop"], 130, "Interrupted; .*"),
+        (["count", "fail=stop"], 130, "Interrupted[.] .*"),
         (["count", "flock.numertor=4"], 2, "Could not override 'flock.numertor'. Did you mean flock.numerator[?]"),
         (["count", "flock=large", "flock.numratr=4"], 2, ".*Did you mean flock.numerator[?]"),
         (["count", "shepherd=[ann,bobb]"], 2, ".*'shepherd/bobb'. Did you mean shepherd=bob[?]"),
         (["count", "flock=larg"], 2, ".*Did you mean flock=large[?]"),
         (["count", "flock=xyz"], 2, ".*Options of flock: borrowed, large, .*"),
         (["count", "flok=large"], 2, ".*Did you mean flock[?]"),
-        (["count", "flock=missing"], 2, "flock.numerator must be given: type flock.numerator=VALUE."),
+        (["count", "flock=missing"], 2, "The setting flock.numerator is required. Add flock.numerator=VALUE."),
         (["count", "flock=strange"], 2, "flock._target_=os.path.basename is outside .* ILP_TARGETS."),
         (["count", "flock=borrowed"], 2, "flock._target_=fractions.math.factorial is outside .*"),
         (["count", "flock=refused"], 2, "Fraction[(]1, 0[)] [(]setting: flock[)]."),
         (["count", "+flock.bogus=3"], 2, ".*unexpected keyword argument 'bogus' [(]setting: flock[)]."),
-        (["count", "tired=("], 2, "Cannot read the setting 'tired=[(]': put quotes around .*"),
+        (["count", "tired=("], 2, "Cannot read the setting 'tired=[(]'[.] Put quotes around .*"),
         (["count", "--bogus"], 2, "Unrecognized arguments: --bogus; .*"),
         (["count", "-m", "--cfg", "job"], 2, "Only one of --run, --multirun, .*"),
         (["count", "--config-dir", "nowhere"], 2, "Additional config directory .*nowhere' not found."),
@@ -115,30 +115,30 @@ def test_the_log_of_the_run_keeps_warnings_and_the_trace(ilp, run_folder):
         (["count", "output=count.yaml"], 1, "Cannot use .*count.yaml.*: Not a directory. .*output=FOLDER."),
     ],
 )
-def test_each_failure_is_one_line_with_the_way_out(ilp, tmp_path, words, code, line):
+def test_each_error_is_one_line_with_advice(ilp, tmp_path, words, code, line):
     (tmp_path / "count.yaml").touch()
     got, _, err = ilp(*words)
     assert got == code
-    said = [text for text in err.splitlines() if text != "counting"]
-    assert len(said) == 1
-    assert re.fullmatch(f"ilp: {line}", said[0])
+    lines = [text for text in err.splitlines() if text != "counting"]
+    assert len(lines) == 1
+    assert re.fullmatch(f"ilp: {line}", lines[0])
 
 
 @pytest.mark.parametrize("by", ["flag", "variable"])
-def test_the_trace_is_there_for_the_asking(configs, monkeypatch, by):
+def test_debug_raises_the_error_with_its_trace(configs, monkeypatch, by):
     monkeypatch.setattr(sys, "argv", ["ilp"])
     if by == "variable":
         monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(KeyError, match="wolf"):
-        App(configs, "sheep_pipelines").open(["count", "fail=bug", *(["--debug"] if by == "flag" else [])])
+        App(configs, "sheep_pipelines").run(["count", "fail=bug", *(["--debug"] if by == "flag" else [])])
 
 
-@pytest.mark.parametrize(("flags", "told"), [((), ""), (("--debug",), "1")])
-def test_working_processes_are_told_of_debug(ilp, monkeypatch, flags, told):
+@pytest.mark.parametrize(("flags", "value"), [((), ""), (("--debug",), "1")])
+def test_debug_is_passed_to_worker_processes(ilp, monkeypatch, flags, value):
     seen = []
-    monkeypatch.setattr(App, "_answer", lambda *_: seen.append(os.environ["ILP_DEBUG"]) or 0)
+    monkeypatch.setattr(App, "_dispatch", lambda *_: seen.append(os.environ["ILP_DEBUG"]) or 0)
     ilp("count", *flags)
-    assert seen == [told]
+    assert seen == [value]
     assert "ILP_DEBUG" not in os.environ
 
 
@@ -157,7 +157,7 @@ def test_multirun_runs_every_value_with_flags_anywhere(ilp, tmp_path):
     assert not (tmp_path / "outputs/count/latest").exists()
 
 
-def test_multirun_goes_on_after_a_failure_and_reports_it(ilp, tmp_path):
+def test_multirun_continues_after_an_error_and_reports_it(ilp, tmp_path):
     code, out, err = ilp("count", "-m", "fail=input,null")
     assert code == 1
     assert out == "3 sheep, 2 shepherds, run\n"
@@ -172,25 +172,25 @@ def test_settings_can_be_shown_without_running(ilp, tmp_path):
     assert "Defaults" in ilp("count", "--info", "defaults")[1]
 
 
-def test_an_experiment_beats_the_defaults_and_the_command_line_beats_both(ilp):
+def test_experiments_override_defaults_and_the_command_overrides_both(ilp):
     assert ilp("count", "experiment=early")[1] == "7 sheep, 2 shepherds, early\n"
     assert ilp("count", "experiment=early", "flock.numerator=9", "name=mine")[1] == "9 sheep, 2 shepherds, mine\n"
 
 
-def test_an_experiment_may_set_parts_of_other_tasks_and_nothing_that_no_task_has(ilp):
+def test_an_experiment_may_set_keys_of_other_tasks_but_no_unknown_key(ilp):
     assert ilp("count", "experiment=wide")[:2] == (0, "3 sheep, 2 shepherds, wide\n")
     code, _, err = ilp("count", "experiment=wrong")
     assert code == 1
     assert "unexpected keyword argument 'rulled'" in err
 
 
-def test_settings_of_methods_not_chosen_are_left_out_and_misspelt_ones_stay():
+def test_settings_of_models_not_chosen_are_dropped_and_misspelt_models_stay():
     chosen = {"ewma": {"_target_": "ilp_models.model.means.ewma.EWMA"}}
     given = {"model": {**chosen, "kde": {"window": 3}, "kdee": {"window": 3}}}
     assert drop_unused(given, ["model"], [], ["ewma", "kde"]) == {"model": {**chosen, "kdee": {"window": 3}}}
 
 
-def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
+def test_config_dir_adds_options_and_replaces_none(ilp, tmp_path):
     own = tmp_path / "my own" / "flock"
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
@@ -203,7 +203,7 @@ def test_config_dir_adds_options_and_shadows_none(ilp, tmp_path):
 
 
 @pytest.mark.parametrize("flag", [("--config-dir", "my own"), ("--config-dir=my own",)])
-def test_the_command_of_a_run_keeps_the_folder_of_own_options(ilp, tmp_path, monkeypatch, flag):
+def test_the_recorded_command_includes_config_dir(ilp, tmp_path, monkeypatch, flag):
     own = tmp_path / "my own" / "flock"
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text("# My sheep\n_target_: fractions.Fraction\nnumerator: 11\n")
@@ -261,13 +261,13 @@ def test_environment_is_set_before_heavy_imports_and_respects_the_user(ilp, monk
     assert os.environ["MPLBACKEND"] == "svg"
 
 
-def test_module_and_script_are_one_door():
+def test_python_m_runs_the_command_line():
     command = [sys.executable, "-m", "ilp_models", "--version"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert re.fullmatch(r"ilp \d+\.\d+\.\d+\n", said.stdout)
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert re.fullmatch(r"ilp \d+\.\d+\.\d+\n", result.stdout)
 
 
-def test_the_first_help_is_quick_and_light():
+def test_help_is_fast_and_imports_no_heavy_package():
     script = (
         "import sys, time; start = time.process_time(); from ilp_models.cli.app import main;"
         "sys.argv = ['ilp', '--help']; main(); spent = time.process_time() - start;"

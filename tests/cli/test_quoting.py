@@ -1,13 +1,13 @@
-"""Reasons as people type them reach the task as they were typed."""
+"""Sentences reach the task unchanged."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from ilp_models.cli.settings import as_typed
+from ilp_models.cli.settings import quote_sentences
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sentence",
     [
         "all checks passed, read on 3 May",
         "coverage differs by 14 %, discussed on 3 May with the panel",
@@ -17,9 +17,9 @@ from ilp_models.cli.settings import as_typed
         "a sentence without marks",
     ],
 )
-def test_a_sentence_arrives_as_it_was_typed(said):
-    (word,) = as_typed([f"reason={said}"])
-    assert OverridesParser.create().parse_override(word).value() == said
+def test_a_sentence_is_not_changed(sentence):
+    (word,) = quote_sentences([f"reason={sentence}"])
+    assert OverridesParser.create().parse_override(word).value() == sentence
 
 
 @pytest.mark.parametrize(
@@ -33,5 +33,5 @@ def test_a_sentence_arrives_as_it_was_typed(said):
         "x=1",
     ],
 )
-def test_what_speaks_the_grammar_of_settings_stays(word):
-    assert as_typed([word]) == (word,)
+def test_hydra_syntax_is_not_changed(word):
+    assert quote_sentences([word]) == (word,)

@@ -18,5 +18,5 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr("sys.argv", ["ilp"])
-        assert App(find_configs()).open(["weekly", "experiment=simulated-city", *SMALL]) == 0
+        assert App(find_configs()).run(["weekly", "experiment=simulated-city", *SMALL]) == 0
     return folder / "outputs" / "weekly" / "latest"

@@ -65,7 +65,7 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
     words = list(first_of_sweep(words))
     is_help = {"--help", "--cfg", "-sc"} & set(words) or not words
-    code = App(find_configs()).open([*words, *([] if is_help else ["--cfg", "job"])])
+    code = App(find_configs()).run([*words, *([] if is_help else ["--cfg", "job"])])
     out, err = capfd.readouterr()
     assert (code, err) == (0, "")
     if not is_help:

@@ -21,7 +21,7 @@ def monthly(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["ilp"])
 
     def done(task, *words):
-        assert App(find_configs()).open([task, "experiment=monthly", *CITY, *words]) == 0
+        assert App(find_configs()).run([task, "experiment=monthly", *CITY, *words]) == 0
         return tmp_path / "outputs" / task / "latest"
 
     return done

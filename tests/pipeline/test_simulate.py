@@ -46,7 +46,7 @@ def test_the_door_opens_onto_it(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ilp"])
     settings = ["data.size_km=3", "data.districts=2", "data.weeks=20", "data.population=1000", "data.seed=3"]
-    assert App(find_configs()).open(["simulate", *settings]) == 0
+    assert App(find_configs()).run(["simulate", *settings]) == 0
     assert "seed 3" in capfd.readouterr().out
     table = pd.read_parquet(tmp_path / "outputs" / "simulate" / "latest" / "events.parquet")
     assert len(table) == len(CITY.read())

@@ -14,7 +14,7 @@ def register(tmp_path):
 
 
 def verify(folder, *words):
-    return App(find_configs()).open(["verify", f"output='{folder}'", *words])
+    return App(find_configs()).run(["verify", f"output='{folder}'", *words])
 
 
 def test_a_whole_register_is_told_with_its_last_digest(register, tmp_path, capsys):
