@@ -17,4 +17,4 @@ def _example_names(doctest_namespace):
     events = events_of(poisson_counts((2, 12, 110), rates), grid)
     history = History.from_events(events.end, events, grid, Calendar(), layers_on(grid))
     doctest_namespace |= {"np": np, "pd": pd, "history": history}
-    doctest_namespace["next_week"] = history.calendar.ahead(history.cutoff, 1)
+    doctest_namespace["next_week"] = history.calendar.next_periods(history.cutoff, 1)

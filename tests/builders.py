@@ -46,7 +46,7 @@ def square_grid(rows=3, columns=4, size=500.0, corner=(630_000.0, 4_834_000.0), 
         crs=crs,
         neighbours=csr_matrix(np.array(touching, dtype=float)),
         locator=Nowhere(),
-        kept=np.arange(count),
+        locator_cells=np.arange(count),
         parents=pd.DataFrame({"neighbourhood": ["West" if column < columns / 2 else "East" for _, column in place]}),
     )
 

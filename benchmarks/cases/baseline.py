@@ -23,7 +23,7 @@ def measure(*, quick: bool) -> list[Figure]:
     say("making the records")
     history = synthetic_history(side, weeks, kinds)
     model = configured("data=simulated", "model=[ewma]")["model"]["ewma"]
-    periods = history.calendar.ahead(history.cutoff, 1)
+    periods = history.calendar.next_periods(history.cutoff, 1)
     wide = pd.DataFrame(history.panel.by_period.reshape(weeks, -1))
     _check_same(history, wide, model.half_lives[0])
     model.fit(history)

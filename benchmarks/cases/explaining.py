@@ -38,7 +38,7 @@ def measure(*, quick: bool) -> list[Figure]:
         lightgbm=lambda: booster.predict(values, pred_contrib=True),
     )
     say("a whole explanation")
-    periods = history.calendar.ahead(history.cutoff, 1)
+    periods = history.calendar.next_periods(history.cutoff, 1)
     whole = wall_seconds(lambda: Explain().run(forecaster, periods))
     return [
         Figure(

@@ -101,7 +101,7 @@ def _grid(cells: int) -> Grid:
         crs="EPSG:32617",
         neighbours=csr_matrix((cells, cells)),
         locator=_Nowhere(),
-        kept=np.arange(cells),
+        locator_cells=np.arange(cells),
     )
 
 

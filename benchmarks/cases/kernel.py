@@ -26,7 +26,7 @@ def measure(*, quick: bool) -> list[Figure]:
     world, parts = study(quick=quick)
     cutoff = parts["backtest"].folds(world.events, world.calendar)[0].cutoff if quick else _CUTOFF
     history = History.from_events(cutoff, world.events, world.grid, world.calendar)
-    periods = history.calendar.ahead(cutoff, 1)
+    periods = history.calendar.next_periods(cutoff, 1)
     kde = KDE(bandwidths=(_BANDWIDTH_M,), half_lives=(np.inf,), window=_YEAR, background=(0.01,))
     prospective = ProspectiveHotSpot()
     say("fitting")

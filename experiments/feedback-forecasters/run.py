@@ -62,7 +62,7 @@ def read(config) -> tuple[History, np.ndarray | None]:
     source, calendar, places = (instantiate(config[part], _convert_="all") for part in ("data", "calendar", "grid"))
     events = source.read()
     grid = places.build(events)
-    cutoff = (calendar.whole(events.start, events.end)[-1] + 1).start_time
+    cutoff = (calendar.whole_periods(events.start, events.end)[-1] + 1).start_time
     history = History.from_events(cutoff, events, grid, calendar)
     if not hasattr(source, "reporting_rates"):
         return history, None

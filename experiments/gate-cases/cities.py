@@ -93,7 +93,7 @@ def grid_of(cells: pd.Index, areas: geopandas.GeoDataFrame, crs: str, area_m2: n
     shapes = areas.geometry.to_crs(crs).to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="touches")
     touching = csr_matrix((np.ones(len(one)), (one, other)), shape=(len(cells),) * 2)
-    return Grid(cells, shapes, area_m2, crs, touching, locator=None, kept=np.arange(len(cells)))
+    return Grid(cells, shapes, area_m2, crs, touching, locator=None, locator_cells=np.arange(len(cells)))
 
 
 def long_table(cells: pd.Index, groups: pd.DataFrame, residents: np.ndarray | None = None) -> pd.DataFrame:

@@ -103,7 +103,10 @@ def toronto(data: Path) -> City:
     )
     events = pd.read_parquet(data / "toronto_mci" / "events_2014_2021.parquet")
     calendar = Calendar()
-    years = [calendar.whole(pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01")) for year in (2018, 2019)]
+    years = [
+        calendar.whole_periods(pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01"))
+        for year in (2018, 2019)
+    ]
     weeks = pd.Index(np.concatenate([year.asi8 for year in years])).get_indexer(
         calendar.ordinals(events["occurred_at"])
     )

@@ -76,7 +76,7 @@ def weekly(events: Path, names: pd.Index) -> np.ndarray:
     table = pd.read_parquet(events, columns=["occurred_at", "crime_type", "neighbourhood"])
     table = table[table["crime_type"] == "Robbery"]
     calendar = Calendar()
-    weeks = calendar.whole(pd.Timestamp("2014-01-01"), pd.Timestamp("2019-12-30"))
+    weeks = calendar.whole_periods(pd.Timestamp("2014-01-01"), pd.Timestamp("2019-12-30"))
     week = pd.Index(weeks.asi8).get_indexer(calendar.ordinals(table["occurred_at"]))
     place = names.get_indexer(table["neighbourhood"])
     known = (week >= 0) & (place >= 0)

@@ -142,7 +142,7 @@ def _forecast_fold(forecaster: Forecaster, fold: Fold, task: ChainTask, profiler
     events, calendar = task.data.events, task.data.calendar
     observed = Panel.count(events, task.data.grid, calendar, periods)
     named = forecast.named(task.name, task.recipe)
-    terms = ReplayTerms(calendar.unsettled(fold.cutoff, events.settles_after), task.refit_every)
+    terms = ReplayTerms(calendar.unsettled_periods(fold.cutoff, events.settles_after), task.refit_every)
     ForecastStore(task.store).write(named, np.ascontiguousarray(observed.values), profiler.take_cost(), terms)
 
 

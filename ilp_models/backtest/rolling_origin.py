@@ -56,7 +56,7 @@ class RollingOrigin:
 
         Raises InputError where no period is left for training.
         """
-        whole = calendar.whole(events.start, events.end - events.settles_after)
+        whole = calendar.whole_periods(events.start, events.end - events.settles_after)
         if self.end is not None:
             whole = whole[whole.end_time <= pd.Timestamp(self.end) + pd.Timedelta(days=1)]
         if len(whole) <= self.test_periods:
@@ -74,7 +74,7 @@ class RollingOrigin:
     def delay(self, events: Events, calendar: Calendar) -> int:
         """Return the largest number of periods before a cutoff whose counts were not yet complete."""
         folds = self.folds(events, calendar)
-        return max(calendar.unsettled(fold.cutoff, events.settles_after) for fold in folds)
+        return max(calendar.unsettled_periods(fold.cutoff, events.settles_after) for fold in folds)
 
     def chains(self, folds: tuple[Fold, ...]) -> tuple[tuple[Fold, ...], ...]:
         """Split folds into chains that start with a fit and can run in parallel."""

@@ -1,1 +1,1 @@
-"""Event sources: published and own records, the bundled Toronto set, the simulated city."""
+"""Event sources: own and published records, the bundled Toronto set and the simulated city; context layers."""

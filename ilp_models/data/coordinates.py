@@ -1,4 +1,4 @@
-"""Published coordinates in one projected CRS, with those that cannot be right told apart."""
+"""Project coordinates to metres and find missing, zero, swapped and distant ones."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -29,21 +29,11 @@ _SWAP_TO_KM: Final = 1500.0
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Where the incidents were, and which coordinates cannot be used.
+    """Projected coordinates, and masks of those that cannot be used: at most one mask is true per row."""
 
-    Parameters
-    ----------
-    x, y : ndarray of float64
-        Metres in ``crs``; meaningless where a mask below is set.
-    crs : str
-        Projected CRS in metres.
-    missing, zero, swapped, outside : ndarray of bool
-        One reason at most for each row.
-    """
-
-    x: Floats
+    x: Floats  # metres in crs; meaningless where a mask is true
     y: Floats
-    crs: str
+    crs: str  # projected, in metres
     missing: Mask
     zero: Mask
     swapped: Mask
@@ -52,31 +42,17 @@ class Coordinates:
 
 @dataclass(frozen=True)
 class CoordinateReader:
-    """How coordinates are published and where they must lie.
+    """Projects published coordinates and checks where they lie."""
 
-    Parameters
-    ----------
-    roles : tuple of str
-        ``("lon", "lat")`` or ``("x", "y")``, for messages.
-    input_crs : str
-        CRS of the coordinates in the files.
-    crs : str
-        CRS of the result, or ``auto`` for the UTM zone of the median point.
-    bounds : tuple of float or None
-        West, south, east, north of the study area in ``input_crs``.
-    time_zone : str
-        Zone of the records; it tells roughly where on Earth they should lie.
-    """
-
-    roles: tuple[str, str]
-    input_crs: str
-    crs: str
-    bounds: tuple[float, float, float, float] | None
-    time_zone: str
+    roles: tuple[str, str]  # ("lon", "lat") or ("x", "y"), for messages
+    input_crs: str  # of the coordinates in the files
+    crs: str  # of the result, or auto for the UTM zone of the median point
+    bounds: tuple[float, float, float, float] | None  # west, south, east, north of the study area in input_crs
+    time_zone: str  # of the records; its main city shows roughly where they should lie
 
     def locate(self, first: pd.Series, second: pd.Series) -> Coordinates:
-        """Return the places of published coordinates."""
-        a, b = (pd.to_numeric(one, errors="coerce").to_numpy(dtype=float, na_value=np.nan) for one in (first, second))
+        """Return the projected coordinates; refuse them if most cannot be right."""
+        a, b = (pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan) for values in (first, second))
         missing = ~(np.isfinite(a) & np.isfinite(b))
         zero = ~missing & (a == 0) & (b == 0)
         usable = np.flatnonzero(~(missing | zero))
@@ -97,74 +73,76 @@ class CoordinateReader:
         return Coordinates(x, y, crs, missing, zero, **masks)
 
     def _degrees(self, a: Floats, b: Floats) -> tuple[Floats, Floats]:
-        """Return longitude and latitude; infinite where the projection has no such point."""
+        """Return longitude and latitude; infinite where the projection is not defined."""
         if CRS.from_user_input(self.input_crs).is_geographic:
             return a, b
         lon, lat = Transformer.from_crs(self.input_crs, "EPSG:4326", always_xy=True).transform(a, b)
         return np.asarray(lon), np.asarray(lat)
 
-    def _inside(self, a: Floats, b: Floats, crs: str, everyone: tuple[Floats, Floats]) -> dict[str, Mask]:
-        """Return, for each condition in words, which points meet it."""
-        met = self._inside_input(a, b)
+    def _inside(self, a: Floats, b: Floats, crs: str, all_points: tuple[Floats, Floats]) -> dict[str, Mask]:
+        """Return which points pass each check; the key names the failure."""
+        passed = self._inside_input(a, b)
         lon, lat = self._degrees(a, b)
         if self.crs != AUTO:
-            met |= _in_use(lon, lat, "crs", crs)
+            passed |= _in_area_of_use(lon, lat, "crs", crs)
         elif self.bounds is None:
-            met["far from all others"] = self._near(lon, lat, *self._degrees(*everyone))
-        return met
+            passed["far from all others"] = self._near(lon, lat, *self._degrees(*all_points))
+        return passed
 
     def _inside_input(self, a: Floats, b: Floats) -> dict[str, Mask]:
-        """Return the conditions that hold whatever the CRS of the result."""
+        """Return the checks that do not depend on the CRS of the result."""
         lon, lat = self._degrees(a, b)
-        met = {"no degrees": (np.abs(lon) <= 180) & (np.abs(lat) <= 90)}
+        passed = {"not degrees": (np.abs(lon) <= 180) & (np.abs(lat) <= 90)}
         if self.bounds is not None:
             west, south, east, north = self.bounds
-            met["outside data.bounds"] = (a >= west) & (a <= east) & (b >= south) & (b <= north)
-        return met | _in_use(lon, lat, "input_crs", self.input_crs)
+            passed["outside data.bounds"] = (a >= west) & (a <= east) & (b >= south) & (b <= north)
+        return passed | _in_area_of_use(lon, lat, "input_crs", self.input_crs)
 
     @staticmethod
     def _near(lon: Floats, lat: Floats, all_lon: Floats, all_lat: Floats) -> Mask:
-        """Tell points near the main body: within ten times the distance that holds three quarters of all, and 25 km."""
-        middle = float(np.median(all_lon)), float(np.median(all_lat))
-        reach = _FAR_TIMES * float(np.quantile(_kilometres(all_lon, all_lat, *middle), 0.75)) + _FAR_KM
-        return np.asarray(_kilometres(lon, lat, *middle) <= reach)
+        """Return which points lie within 25 km plus ten times the upper quartile of distances from the median point."""
+        median = float(np.median(all_lon)), float(np.median(all_lat))
+        limit = _FAR_TIMES * float(np.quantile(_kilometres(all_lon, all_lat, *median), 0.75)) + _FAR_KM
+        return np.asarray(_kilometres(lon, lat, *median) <= limit)
 
     def _utm(self, a: Floats, b: Floats) -> str:
-        lon, lat = (float(np.median(one)) for one in self._degrees(a, b))
+        lon, lat = (float(np.median(values)) for values in self._degrees(a, b))
         found = (
             query_utm_crs_info("WGS 84", AreaOfInterest(lon, lat, lon, lat)) if np.isfinite([lon, lat]).all() else []
         )
         if not found:
             msg = (
                 f"The median point ({self.roles[0]} {np.median(a):g}, {self.roles[1]} {np.median(b):g} in "
-                f"{self.input_crs}) lies in no UTM zone; check data.columns and data.input_crs, or set data.crs."
+                f"{self.input_crs}) lies in no UTM zone. Check data.columns and data.input_crs, or set data.crs."
             )
             raise InputError(msg)
         return f"EPSG:{found[0].code}"
 
     def _refuse_all_swapped(self, a: Floats, b: Floats) -> None:
-        """Refuse pairs of which only the exchange is possible, or only the exchange lies near the time zone."""
-        as_given, exchanged = (
+        """Refuse coordinates that are possible, or near the city of the time zone, only when swapped."""
+        as_given, swapped = (
             np.logical_and.reduce(list(self._inside_input(*pair).values())).mean() for pair in ((a, b), (b, a))
         )
-        if (as_given < _HALF <= exchanged) or self._nearer_when_exchanged(float(np.median(a)), float(np.median(b))):
+        if (as_given < _HALF <= swapped) or self._nearer_when_swapped(float(np.median(a)), float(np.median(b))):
             raise InputError(self._swapped())
 
-    def _nearer_when_exchanged(self, lon: float, lat: float) -> bool:
+    def _nearer_when_swapped(self, lon: float, lat: float) -> bool:
         city = _zone_city(self.time_zone)
         if city is None or not CRS.from_user_input(self.input_crs).is_geographic:
             return False
-        here, there = (_kilometres(np.array(pair[0]), np.array(pair[1]), *city) for pair in ((lon, lat), (lat, lon)))
-        return bool(here > _SWAP_FROM_KM and there < _SWAP_TO_KM)
+        given_km, swapped_km = (
+            _kilometres(np.array(pair[0]), np.array(pair[1]), *city) for pair in ((lon, lat), (lat, lon))
+        )
+        return bool(given_km > _SWAP_FROM_KM and swapped_km < _SWAP_TO_KM)
 
     def _refuse_most(self, inside: dict[str, Mask], swapped: int, count: int) -> None:
         if swapped >= _HALF * count:
             raise InputError(self._swapped())
-        for words, met in inside.items():
-            if met.mean() <= _HALF:
+        for failure, passed in inside.items():
+            if passed.mean() <= _HALF:
                 msg = (
-                    f"{1 - met.mean():.0%} of the coordinates are {words}; check data.input_crs={self.input_crs} and "
-                    f"data.crs={self.crs} against what the publisher says, and data.bounds."
+                    f"{1 - passed.mean():.0%} of the coordinates are {failure}. Check data.input_crs={self.input_crs} "
+                    f"and data.crs={self.crs} in the publisher's documentation, and data.bounds."
                 )
                 raise InputError(msg)
 
@@ -173,34 +151,34 @@ class CoordinateReader:
         return f"{first} and {second} look swapped: exchange data.columns.{first} and data.columns.{second}."
 
 
-def _in_use(lon: Floats, lat: Floats, setting: str, crs: str) -> dict[str, Mask]:
-    """Return which points lie where a CRS is used; empty if it does not say where that is."""
+def _in_area_of_use(lon: Floats, lat: Floats, setting: str, crs: str) -> dict[str, Mask]:
+    """Return which points lie in the area of use of a CRS; empty if the CRS does not define one."""
     area = CRS.from_user_input(crs).area_of_use
     if area is None:
         return {}
     box = f"{area.west:g} to {area.east:g} degrees east, {area.south:g} to {area.north:g} north"
-    words = f"outside the area of use of data.{setting}={crs} ({box})"
-    return {words: _in_box(lon, lat, (area.west, area.south, area.east, area.north))}
+    failure = f"outside the area of use of data.{setting}={crs} ({box})"
+    return {failure: _in_box(lon, lat, (area.west, area.south, area.east, area.north))}
 
 
 def _in_box(lon: Floats, lat: Floats, box: tuple[float, float, float, float]) -> Mask:
     west, south, east, north = box
     if west > east:  # across the date line
-        beside = (lon >= west - _MARGIN_DEGREES) | (lon <= east + _MARGIN_DEGREES)
+        between = (lon >= west - _MARGIN_DEGREES) | (lon <= east + _MARGIN_DEGREES)
     else:
-        beside = (lon >= west - _MARGIN_DEGREES) & (lon <= east + _MARGIN_DEGREES)
-    return np.asarray(beside & (lat >= south - _MARGIN_DEGREES) & (lat <= north + _MARGIN_DEGREES))
+        between = (lon >= west - _MARGIN_DEGREES) & (lon <= east + _MARGIN_DEGREES)
+    return np.asarray(between & (lat >= south - _MARGIN_DEGREES) & (lat <= north + _MARGIN_DEGREES))
 
 
 def _kilometres(lon: Floats, lat: Floats, to_lon: float, to_lat: float) -> Floats:
-    """Return distances on a flat map, true nearby and good enough to tell continents apart."""
+    """Return approximate distances: accurate nearby, good enough to distinguish continents."""
     east = np.abs(lon - to_lon)
     east = np.minimum(east, np.abs(360.0 - east)) * np.cos(np.radians(to_lat))
     return np.asarray(_KM_PER_DEGREE * np.hypot(east, lat - to_lat))
 
 
 def _zone_city(time_zone: str) -> tuple[float, float] | None:
-    """Return longitude and latitude of the city that names a time zone, None for zones without a city."""
+    """Return longitude and latitude of the main city of a time zone, None for zones without a city."""
     table = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8")
     for line in table.splitlines():
         fields = line.split("\t")

@@ -1,4 +1,4 @@
-"""Publishers' labels of offences and areas as the package's crime types and areas."""
+"""Map publishers' offence labels to crime types, clean labels and filter rows by value."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,106 +15,93 @@ UNMAPPED: Final = ("refuse", "set_aside", "keep")
 
 Mask = npt.NDArray[np.bool_]
 
-_WHOLE: Final = re.compile(r"(-?\d+)\.0")
-_MOST_TYPES: Final = 200
+_WHOLE_NUMBER: Final = re.compile(r"(-?\d+)\.0")
+_MAX_TYPES: Final = 200
 _EXAMPLES: Final = 5
 
 
 def clean_labels(values: pd.Series) -> pd.Series:
-    """Return labels as clean text."""
+    """Return labels as stripped text; whole numbers lose a trailing ``.0``, empty text is missing."""
     codes, distinct = pd.factorize(values.astype("str"))
-    clean = [_WHOLE.sub(r"\1", text) if _WHOLE.fullmatch(text) else text for text in (str(v).strip() for v in distinct)]
+    clean = [
+        _WHOLE_NUMBER.sub(r"\1", text) if _WHOLE_NUMBER.fullmatch(text) else text
+        for text in (str(v).strip() for v in distinct)
+    ]
     table = pd.Series([*(text or None for text in clean), None], dtype="str")
     return pd.Series(table.to_numpy()[codes], index=values.index, dtype="str")
 
 
 @dataclass(frozen=True, eq=False)
 class CrimeTypeLabels:
-    """The crime type of each record.
+    """The crime type of each record, and masks of records without one."""
 
-    Parameters
-    ----------
-    names : Series of str
-        Crime types; missing where a mask below is set.
-    missing : ndarray of bool
-        The publisher gave no label.
-    unwanted : ndarray of bool
-        The label is mapped to nothing on purpose.
-    unmapped : ndarray of bool
-        The map does not know the label.
-    respelt : ndarray of bool
-        The label is kept under another spelling of itself: case and blanks tell no crime types apart.
-    declared : tuple of str
-        Crime types of the map in its order, with or without records.
-    """
+    names: pd.Series  # crime types; missing where missing, excluded or unmapped labels have none
+    missing: Mask  # the publisher gave no label
+    excluded: Mask  # the settings map the label to null
+    unmapped: Mask  # the settings do not name the label
+    respelled: Mask  # the label differs from its crime type only in case or blanks
+    declared: tuple[str, ...]  # crime types that the settings name, in their order, with or without records
 
-    names: pd.Series
-    missing: Mask
-    unwanted: Mask
-    unmapped: Mask
-    respelt: Mask
-    declared: tuple[str, ...]
-
-    def categories(self, kept: Mask) -> list[str]:
-        """Return the crime types of the events: those of the map in its order, then others by the alphabet."""
-        found = set(self.names[kept].dropna().unique())
+    def categories(self, remaining: Mask) -> list[str]:
+        """Return the crime types of the remaining rows: declared ones in their order, then others alphabetically."""
+        found = set(self.names[remaining].dropna().unique())
         return [*self.declared, *sorted(found.difference(self.declared), key=str.casefold)]
 
 
-def crime_types_of(values: pd.Series, mapping: Mapping[str, str | None], unmapped: str) -> CrimeTypeLabels:
-    """Return the crime types of publishers' labels."""
+def map_crime_types(values: pd.Series, mapping: Mapping[str, str | None], unmapped: str) -> CrimeTypeLabels:
+    """Return the crime type of each label; ``unmapped`` is refuse, set_aside or keep."""
     text = clean_labels(values)
     codes, distinct = pd.factorize(text)
     known = {_key(label): target for label, target in mapping.items()}
     declared = tuple(dict.fromkeys(target for target in mapping.values() if target is not None))
     keys = [_key(label) for label in distinct]
-    own = _spellings(declared, text) if unmapped == "keep" or not known else {}
-    targets = [known.get(key, own.get(key)) for key in keys]
-    strange = np.array([bool(known) and key not in known for key in keys] + [False])[codes]
-    unwanted = np.array([key in known and known[key] is None for key in keys] + [False])
+    spellings = _spellings(declared, text) if unmapped == "keep" or not known else {}
+    targets = [known.get(key, spellings.get(key)) for key in keys]
+    unknown = np.array([bool(known) and key not in known for key in keys] + [False])[codes]
+    excluded = np.array([key in known and known[key] is None for key in keys] + [False])
     pairs = zip(keys, distinct, strict=True)
-    respelt = np.array([key not in known and own.get(key, label) != label for key, label in pairs] + [False])
-    if strange.any() and unmapped == "refuse":
-        raise InputError(_unknown_labels(text[strange]))
+    respelled = np.array([key not in known and spellings.get(key, label) != label for key, label in pairs] + [False])
+    if unknown.any() and unmapped == "refuse":
+        raise InputError(_unknown_labels(text[unknown]))
     _refuse_too_many({target for target in targets if target is not None})
     names = pd.Series(np.array([*targets, None], dtype=object)[codes], index=values.index, dtype="str")
-    return CrimeTypeLabels(names, codes < 0, unwanted[codes], strange, respelt[codes], declared)
+    return CrimeTypeLabels(names, codes < 0, excluded[codes], unknown, respelled[codes], declared)
 
 
-def rows_selected(table: pd.DataFrame, where: Mapping[str, Sequence[object]]) -> Mask:
-    """Return which rows have one of the wanted values in every filtered column."""
+def matching_rows(table: pd.DataFrame, filters: Mapping[str, Sequence[object]]) -> Mask:
+    """Return which rows have one of the wanted values in every filtered column; case is ignored."""
     wanted = np.ones(len(table), dtype=bool)
-    for column, values in where.items():
+    for column, values in filters.items():
         allowed = {str(value).strip().casefold() for value in values}
         wanted &= clean_labels(table[column]).str.casefold().isin(allowed).to_numpy(dtype=bool)
     return wanted
 
 
 def _key(label: str) -> str:
-    """Return what labels have in common that differ in case or blanks only."""
+    """Return the label without differences in case and blanks."""
     return " ".join(label.split()).casefold()
 
 
 def _spellings(declared: Sequence[str], text: pd.Series) -> dict[str, str]:
-    """Return the spelling of each label by its key: the declared one, else the most frequent, else by the alphabet."""
+    """Return the spelling of each label by key: the declared one, else the most frequent, else the first by name."""
     ranked = text.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     return {_key(label): label for label in reversed([*declared, *ranked.index])}
 
 
-def _unknown_labels(strange: pd.Series) -> str:
-    counts = strange.value_counts()
+def _unknown_labels(unknown: pd.Series) -> str:
+    counts = unknown.value_counts()
     shown = ", ".join(f"{label!r} ({count:,})" for label, count in counts.head(_EXAMPLES).items())
     more = f" and {len(counts) - _EXAMPLES} more" if len(counts) > _EXAMPLES else ""
     return (
-        f"data.crime_types does not map the labels {shown}{more}; add them (null leaves them out), or set "
+        f"data.crime_types does not map the labels {shown}{more}; add them (null excludes a label), or set "
         "data.unmapped=set_aside or keep."
     )
 
 
 def _refuse_too_many(types: set[str]) -> None:
-    if len(types) > _MOST_TYPES:
+    if len(types) > _MAX_TYPES:
         msg = (
-            f"data.columns.crime_type holds {len(types):,} different labels; the limit is {_MOST_TYPES} crime types; "
-            "is it the right column? Else map its labels in data.crime_types."
+            f"The column data.columns.crime_type has {len(types):,} different labels; the limit is {_MAX_TYPES}. "
+            "Set data.columns.crime_type to another column, or map its labels in data.crime_types."
         )
         raise InputError(msg)

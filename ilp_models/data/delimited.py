@@ -1,4 +1,4 @@
-"""Incident records in delimited text and Parquet: everything about a publisher's files is declared."""
+"""Event source for delimited text (CSV) and Parquet files, described by column names and formats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,9 +8,8 @@ from typing import Final
 from ilp_models.data import validation as settings
 from ilp_models.data.coordinates import CoordinateReader
 from ilp_models.data.crime_types import UNMAPPED
-from ilp_models.data.file_format import AUTO
-from ilp_models.data.files import find_files
-from ilp_models.data.intake import Intake, IntakeRules
+from ilp_models.data.file_format import AUTO, find_files
+from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.reader import read_records
 from ilp_models.data.schema import ColumnMapping, refuse_person_column
 from ilp_models.data.timestamps import ISO, TimestampParser
@@ -25,63 +24,70 @@ _SIDES: Final = 4
 
 @dataclass(frozen=True)
 class DelimitedFiles:
-    """Incident records in delimited text (any encoding and separator, gzipped or not) and Parquet.
+    """Incident records in delimited text (any encoding and separator, gzipped or not) or Parquet.
 
     Parameters
     ----------
     path : str or sequence of str
         A file, a folder with its sub-folders, a glob, ``bundled:<name>``, or several of these.
     columns : mapping of str to str
-        What the publisher's columns hold; the keys are the parameters of :class:`ilp_models.data.schema.ColumnMapping`.
+        Column of each role; the roles are the parameters of `ilp_models.data.schema.ColumnMapping`.
     time_zone : str
-        IANA name of the zone whose wall clock the events shall show.
+        IANA name of the time zone of the events.
     source : str, optional
-        The publisher and the set, in words; by default the path.
+        Publisher and data set; by default the path.
     attribution : str, optional
-        The words the publisher's licence asks for.
+        The text that the publisher's licence requires.
     city : str, optional
-        The study area, as reports name it.
+        Name of the study area in reports; by default ``source``.
     country, subdivision : str, optional
-        ISO 3166 codes of whose public holidays the calendar terms of the models count, such as ``CA`` and ``ON``.
+        ISO 3166 codes of the country and state whose public holidays count, such as ``CA`` and ``ON``.
     pattern : str, optional
         Which files of a folder to read, such as ``*-street.csv``.
     encoding, separator : str, default "auto"
-        Of delimited text; ``auto`` finds them or says why it cannot.
+        Encoding and separator of delimited text; ``auto`` detects them.
     time_formats : sequence of str, default ("ISO8601",)
-        ``strptime`` formats of dates and times, tried in turn; with ``%z`` the offset counts.
+        ``strptime`` formats of dates and times, tried in order. With ``%z`` the offset in the text is used.
     input_time_zone : str, optional
-        Zone of times written without an offset, such as ``UTC``; by default ``time_zone``.
+        Time zone of times without an offset, such as ``UTC``; by default ``time_zone``.
     input_crs : str, optional
         CRS of the coordinates in the files; by default EPSG:4326 for lat and lon, and ``crs`` for x and y.
     crs : str, default "auto"
         CRS of the events, projected in metres; ``auto`` takes the UTM zone of the median point.
     bounds : sequence of four numbers, optional
-        West, south, east and north of the study area in ``input_crs``; what lies outside is set aside.
+        West, south, east and north of the study area in ``input_crs``. Records outside are set aside.
     crime_types : mapping of str to str or None, optional
-        Publisher's label to crime type, upper and lower case alike; null leaves a label out. Without it each label
-        is a crime type.
+        Publisher's label to crime type; case is ignored. None excludes a label. Without a mapping each label is a
+        crime type.
     unmapped : str, default "refuse"
-        What to do with labels that ``crime_types`` does not know: ``refuse``, ``set_aside`` or ``keep``.
+        What to do with labels that ``crime_types`` does not name: ``refuse``, ``set_aside`` or ``keep``.
     filters : mapping of str to sequence, optional
-        Column to wanted values; all other rows are left out.
+        Column to wanted values; all other rows are excluded.
     record_columns : sequence of str, optional
-        Further columns that tell records apart, such as a case number: read to find repeats, then left behind.
+        Further columns that distinguish records, such as a case number. They are read to find duplicates and dropped.
     start, end : str, optional
-        The half-open span [start, end) that the records cover; by default from the first day to the day after the last.
+        Keep records in [start, end); by default from the first day to the day after the last.
     reporting_delay : str, default "0 days"
-        How long after a period its counts are complete; where there is no report date, an event counts as known
-        this long after it occurred.
+        Time after a period until its counts are complete. Without a report column, an event counts as known this long
+        after it occurred.
     duplicates : str, default "flag"
-        Exact repeats of a record: ``flag`` keeps them, ``drop`` keeps the first.
+        Exact duplicates of a record: ``flag`` keeps them, ``drop`` keeps the first.
     max_rejected_share : float, default 0.05
         Largest share of rows, 0 to 1, that may be set aside.
     rejects : str, optional
-        CSV file to which every row not kept is written with its rule.
+        CSV file for the rows that are not kept, with the rule that removed them.
 
     Raises
     ------
     InputError
-        If a setting is misspelt, impossible or speaks of persons.
+        If a setting is misspelled, impossible or names a column of personal data.
+
+    Examples
+    --------
+    >>> columns = {"occurred_at": "occurred_at", "crime_type": "crime_type", "lat": "lat", "lon": "lon"}
+    >>> source = DelimitedFiles("bundled:toronto_mci_2014_2021.parquet", columns, "America/Toronto")
+    >>> source.read()
+    <Events: 239,935 events, 5 crime types, 2014-01-01 to 2022-01-01, bundled:toronto_mci_2014_2021.parquet, EPSG:32617>
     """
 
     path: str | Sequence[str]
@@ -112,7 +118,7 @@ class DelimitedFiles:
     rejects: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse single settings that cannot be right; how they fit together is looked at by :meth:`read`."""
+        """Refuse settings that are wrong on their own; `read` checks how they fit together."""
         for role, column in self.columns.items():
             refuse_person_column(column or "", f"data.columns.{role}")
         for column in (*self.record_columns, *(self.filters or {})):
@@ -121,7 +127,7 @@ class DelimitedFiles:
         settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
         settings.encoding("data.encoding", self.encoding)
         settings.delay("data.reporting_delay", self.reporting_delay)
-        self._check_text()
+        self._check_lists()
         self._check_numbers()
 
     def read(self) -> Events:
@@ -131,10 +137,9 @@ class DelimitedFiles:
         others = (*self.record_columns, *(self.filters or {}))
         wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
         records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
-        draft = Intake(records, columns, rules)
-        rejects = None if self.rejects is None else Path(self.rejects)
         source = self.source or str(self.path)
-        events = draft.finish(source, self.attribution, rejects)
+        rejects = None if self.rejects is None else Path(self.rejects)
+        events = read_events(records, rules, source, self.attribution, rejects)
         return replace(events, country=self.country, subdivision=self.subdivision, city=self.city or source)
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
@@ -142,28 +147,30 @@ class DelimitedFiles:
         settings.time_zone("data.input_time_zone", self.input_time_zone)
         self._check_crs(columns)
         bounds = None if self.bounds is None else tuple(float(side) for side in self.bounds)
+        input_crs = self._input_crs(columns)
         return IntakeRules(
-            clock=TimestampParser(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
-            survey=CoordinateReader(columns.place, self._published_crs(columns), self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
+            columns=columns,
+            timestamps=TimestampParser(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
+            coordinates=CoordinateReader(columns.coordinates, input_crs, self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
             crime_types=self.crime_types or {},
             unmapped=self.unmapped,
             filters=self.filters or {},
             start=settings.moment("data.start", self.start),
             end=settings.moment("data.end", self.end),
             reporting_delay=settings.delay("data.reporting_delay", self.reporting_delay),
-            drop_repeats=self.duplicates == "drop",
+            drop_duplicates=self.duplicates == "drop",
             max_rejected_share=self.max_rejected_share,
         )
 
-    def _published_crs(self, columns: ColumnMapping) -> str:
+    def _input_crs(self, columns: ColumnMapping) -> str:
         if self.input_crs is not None:
             return self.input_crs
         return _WGS84 if columns.lat is not None else self.crs
 
-    def _check_text(self) -> None:
-        """Refuse formats, separators and lists that are none; a single word is not a list."""
+    def _check_lists(self) -> None:
+        """Refuse separators, lists and time formats of the wrong form; a single word is not a list."""
         if self.separator != AUTO and len(self.separator) != 1:
-            msg = f'data.separator={self.separator!r} must be one character or auto; a tabulator is written "\\t".'
+            msg = f'data.separator={self.separator!r} must be one character or auto; write a tabulator as "\\t".'
             raise InputError(msg)
         lists = {name: getattr(self, name) for name in ("time_formats", "record_columns")}
         lists |= {f"filters.{column}": values for column, values in (self.filters or {}).items()}
@@ -171,29 +178,29 @@ class DelimitedFiles:
             if isinstance(values, str) or not isinstance(values, Sequence):
                 msg = f"data.{name}={values!r} must be a list; write it [{values}]."
                 raise InputError(msg)
-        for one in self.time_formats:
-            if one != ISO and "%" not in one:
-                msg = f"data.time_formats={one!r} is no format; write one like '%m/%d/%Y %H:%M', or {ISO}."
+        for time_format in self.time_formats:
+            if time_format != ISO and "%" not in time_format:
+                msg = f"data.time_formats={time_format!r} is not a format; write it as '%m/%d/%Y %H:%M', or {ISO}."
                 raise InputError(msg)
 
     def _check_crs(self, columns: ColumnMapping) -> None:
         if self.crs != AUTO:
             unit = settings.crs("data.crs", self.crs).axis_info[0].unit_name
             if unit != "metre":
-                msg = f"data.crs={self.crs} counts in {unit}; set auto or a projected CRS in metres such as a UTM zone."
+                msg = f"data.crs={self.crs} has the unit {unit}; set auto or a projected CRS in metres."
                 raise InputError(msg)
-        published = self._published_crs(columns)
-        if published == AUTO:
-            msg = "data.input_crs is missing: x and y mean nothing without it; give the CRS the publisher names."
+        input_crs = self._input_crs(columns)
+        if input_crs == AUTO:
+            msg = "data.input_crs is missing: x and y need a CRS; set the CRS that the publisher states."
             raise InputError(msg)
-        if columns.lat is not None and not settings.crs("data.input_crs", published).is_geographic:
-            msg = f"data.input_crs={published} is projected: declare data.columns.x and y instead of lat and lon."
+        if columns.lat is not None and not settings.crs("data.input_crs", input_crs).is_geographic:
+            msg = f"data.input_crs={input_crs} is projected; set data.columns.x and y instead of lat and lon."
             raise InputError(msg)
 
     def _check_numbers(self) -> None:
         start, end = settings.moment("data.start", self.start), settings.moment("data.end", self.end)
         if start is not None and end is not None and start >= end:
-            msg = f"data.start={self.start} does not lie before data.end={self.end}; exchange or widen them."
+            msg = f"data.start={self.start} must lie before data.end={self.end}; exchange or widen them."
             raise InputError(msg)
         if not 0 <= self.max_rejected_share <= 1:
             msg = f"data.max_rejected_share={self.max_rejected_share} must lie between 0 and 1, such as 0.05."

@@ -1,8 +1,7 @@
-"""From records as published to events, every step of it on the account."""
+"""Intake: turn raw records into events, step by step, and report every row that is rejected or flagged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.data.coordinates import CoordinateReader, Coordinates
-from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, crime_types_of, rows_selected
-from ilp_models.data.missing_coordinates import count_missing_coordinates
+from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
 from ilp_models.data.personal_data import looks_personal, personal_contents
-from ilp_models.data.quality import events_by_type, quality_findings
+from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
-from ilp_models.data.row_filter import RowFilter
+from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.timestamps import TimestampParser
 from ilp_models.domain.errors import InputError
@@ -25,258 +23,286 @@ from ilp_models.domain.intake import IntakeError, IntakeReport
 
 @dataclass(frozen=True, eq=False)
 class IntakeRules:
-    """What is asked of records.
+    """What the columns hold, how to read them, and which records to keep."""
 
-    Parameters
-    ----------
-    clock : Clock
-        How times are written.
-    survey : Survey
-        How coordinates are written and where they must lie.
-    crime_types : mapping of str to str or None
-        Publisher's label to crime type.
-    unmapped : str
-        Policy for other labels.
-    filters : mapping of str to sequence
-        Column to wanted values.
-    start, end : Timestamp or None
-        The declared span [start, end).
-    reporting_delay : Timedelta
-        When an event counts as known if no report date says so.
-    drop_repeats : bool
-        Whether exact repeats are left out.
-    max_rejected_share : float
-        Largest share of rows that may be set aside, 0 to 1.
-    """
-
-    clock: TimestampParser
-    survey: CoordinateReader
-    crime_types: Mapping[str, str | None]
-    unmapped: str
-    filters: Mapping[str, Sequence[object]]
-    start: pd.Timestamp | None
+    columns: ColumnMapping
+    timestamps: TimestampParser
+    coordinates: CoordinateReader
+    crime_types: Mapping[str, str | None]  # publisher's label to crime type; None excludes the label
+    unmapped: str  # what to do with other labels: refuse, set_aside or keep
+    filters: Mapping[str, Sequence[object]]  # column to wanted values
+    start: pd.Timestamp | None  # keep [start, end)
     end: pd.Timestamp | None
-    reporting_delay: pd.Timedelta
-    drop_repeats: bool
-    max_rejected_share: float
+    reporting_delay: pd.Timedelta  # from occurrence to report, where no report time is given
+    drop_duplicates: bool
+    max_rejected_share: float  # 0 to 1
 
 
-class Intake:
-    """Records being sifted into events.
+@dataclass(frozen=True, eq=False)
+class ParsedRecords:
+    """The records after parsing; each series has one value per row of the files."""
 
-    Parameters
-    ----------
-    records : Records
-        As published.
-    columns : Columns
-        What their columns hold.
-    rules : Rules
-        What is asked of them.
+    rows: RowFilter
+    crime_types: CrimeTypeLabels
+    occurred: pd.Series
+    coordinates: Coordinates
+    areas: pd.Series | None
+    without_coordinates: npt.NDArray[np.int64]  # rows rejected only for missing or zero coordinates
 
-    Raises
-    ------
-    InputError
-        If a column of labels holds personal data, most coordinates cannot be right, or a label is unknown.
-    """
 
-    def __init__(self, records: RawRecords, columns: ColumnMapping, rules: IntakeRules) -> None:
-        self._records, self._columns, self._rules = records, columns, rules
-        self._refuse_personal_contents()
-        self._sieve = RowFilter(records)
-        self._types = self._sift_types()
-        self._occurred = self._sift_times()
-        self._places = self._sift_places()
-        self._sift_repeats()
+def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:
+    """Return the events of the records with their intake report; raise `IntakeError` if too many are rejected."""
+    parsed = parse_records(records, rules)
+    if rejects is not None:
+        parsed.rows.write_rejects(rejects)
+    report = build_report(parsed, rules, source, attribution)
+    _refuse_too_few(report, rules)
+    parsed, reported = parse_reports(parsed, rules)
+    events = build_events(parsed, reported, rules)
+    return replace(events, intake=add_events(build_report(parsed, rules, source, attribution), events))
 
-    def finish(self, source: str, attribution: str, rejects: Path | None) -> Events:
-        """Return the events with the report of their intake."""
-        if rejects is not None:
-            self._sieve.write_rejects(rejects)
-        account = self._account(source, attribution, None)
-        self._refuse_too_few(account)
-        events = self._events()
-        return replace(events, intake=self._account(source, attribution, events))
 
-    def _refuse_personal_contents(self) -> None:
-        for role in ("crime_type", "area"):
-            column = getattr(self._columns, role)
-            found = personal_contents(self._records.table[column]) if column is not None else None
-            if found:
-                msg = (
-                    f"data.columns.{role}={column!r} holds what looks like {found} and is refused: only places, times "
-                    "and crime types may enter; name another column."
-                )
-                raise InputError(msg)
+def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
+    """Return crime types, times and coordinates, with the rows that each rule removes or flags."""
+    refuse_personal_labels(records, rules.columns)
+    rows = RowFilter.from_records(records)
+    rows, crime_types = select_crime_types(rows, rules)
+    rows, occurred = parse_times(rows, rules)
+    rows, coordinates, without_coordinates = locate(rows, rules)
+    rows, areas = read_areas(rows, rules)
+    rows = flag_duplicates(rows, rules)
+    return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates)
 
-    def _sift_types(self) -> CrimeTypeLabels:
-        column = self._columns.crime_type
-        wanted = rows_selected(self._records.table, self._rules.filters)
-        self._sieve.take_out("does not match data.filters", "left out", ~wanted, list(self._rules.filters))
-        values = self._records.table[column].astype("str").where(wanted)
-        types = crime_types_of(values, self._rules.crime_types, self._rules.unmapped)
-        self._sieve.take_out("crime type not asked for", "left out", types.unwanted, [column])
-        self._sieve.take_out("crime type missing", "set aside", types.missing, [column])
-        if self._rules.unmapped == "set_aside":
-            note = "add these labels to data.crime_types."
-            self._sieve.take_out("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
-        self._sieve.flag("crime type kept under its own label", types.unmapped, [column])
-        self._sieve.flag("crime type counted under another spelling", types.respelt, [column])
-        return types
 
-    def _sift_times(self) -> pd.Series:
-        declared, rules = self._columns.declared(), self._rules
-        shown = [column for role, column in declared.items() if role.startswith("occurred_")]
-        occurred = rules.clock.occurred(self._records.table, self._columns)
-        note = f"data.time_formats={list(rules.clock.formats)} reads none of these."
-        self._sieve.take_out("time missing or unreadable", "set aside", _mask(occurred.isna()), shown, note)
-        now = pd.Timestamp.now(tz=rules.clock.time_zone).tz_localize(None)
-        self._sieve.take_out("time in the future", "set aside", _mask(occurred > now), shown)
-        if rules.start is not None:
-            before = _mask(occurred < rules.start)
-            self._sieve.take_out(f"before the start {rules.start:%Y-%m-%d}", "left out", before, shown)
-        if rules.end is not None:
-            after = _mask(occurred >= rules.end)
-            self._sieve.take_out(f"at or after the end {rules.end:%Y-%m-%d}", "left out", after, shown)
-        return occurred
-
-    def _sift_places(self) -> Coordinates:
-        shown = [self._columns.declared()[role] for role in self._columns.place]
-        first, second = (self._records.table[column].where(self._sieve.kept) for column in shown)
-        places = self._rules.survey.locate(first, second)
-        self._unplaced = np.flatnonzero(self._sieve.kept & (places.missing | places.zero))
-        self._sieve.take_out("coordinates missing or no numbers", "set aside", places.missing, shown)
-        self._sieve.take_out("coordinates are zero", "set aside", places.zero, shown)
-        self._sieve.take_out("coordinates look swapped", "set aside", places.swapped, shown)
-        note = "outside data.bounds, the area of use of a CRS, or far from all others."
-        self._sieve.take_out("coordinates outside the area", "set aside", places.outside, shown, note)
-        if (areas := self._areas) is not None:
-            self._sieve.flag("area missing", _mask(areas.isna()))
-        return places
-
-    @cached_property
-    def _areas(self) -> pd.Series | None:
-        column = self._columns.area
-        return None if column is None else clean_labels(self._records.table[column])
-
-    def _sift_repeats(self) -> None:
-        kept = np.flatnonzero(self._sieve.kept)
-        repeated = np.zeros(len(self._records.table), dtype=bool)
-        repeated[kept] = self._records.table.iloc[kept].duplicated().to_numpy()
-        shown, compared = [self._columns.crime_type], ", ".join(self._records.table.columns)
-        if self._rules.drop_repeats:
-            self._sieve.take_out("exact repeats", "left out", repeated, shown, f"alike in {compared}.")
-        else:
-            note = f"alike in {compared}; kept, since one incident can have several records."
-            self._sieve.flag("exact repeats", repeated, shown, note)
-
-    def _events(self) -> Events:
-        """Return the events, ordered by time; the sort is stable, so that the same files give the same digest."""
-        kept = self._sieve.kept
-        occurred = self._occurred[kept].reset_index(drop=True)
-        table = pd.DataFrame(
-            {
-                "occurred_at": occurred,
-                "reported_at": self._reported(kept, occurred),
-                "crime_type": pd.Categorical(self._types.names[kept], categories=self._types.categories(kept)),
-                "x": self._places.x[kept],
-                "y": self._places.y[kept],
-            }
-        )
-        if (areas := self._areas) is not None:
-            table["area"] = areas[kept].astype("category").array
-        start, end = self._span(occurred)
-        return Events(
-            table=table.sort_values("occurred_at", kind="stable", ignore_index=True),
-            crs=self._places.crs,
-            time_zone=self._rules.clock.time_zone,
-            start=start,
-            end=end,
-            settles_after=self._rules.reporting_delay,
-            declared=self._types.declared,
-        )
-
-    def _reported(self, kept: npt.NDArray[np.bool_], occurred: pd.Series) -> pd.Series:
-        latest = occurred if self._columns.occurred_month is None else occurred + pd.offsets.MonthEnd(1)
-        assumed: pd.Series = (latest + self._rules.reporting_delay).astype("datetime64[us]")
-        told = self._rules.clock.reported(self._records.table, self._columns)
-        if told is None:
-            return assumed
-        column = self._columns.reported_at or self._columns.reported_date
-        note = "counted as known data.reporting_delay after they occurred."
-        self._sieve.flag("report time missing or unreadable", _mask(told.isna()), [str(column)], note)
-        early = _mask(told < self._occurred)
-        self._sieve.flag("reported before it occurred", early, [str(column)], "counted as known when they occurred.")
-        told = told[kept].reset_index(drop=True).fillna(assumed)
-        return told.where(told >= occurred, occurred)
-
-    def _span(self, occurred: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp]:
-        after_last = occurred.max().normalize() + pd.Timedelta(days=1)
-        if self._columns.occurred_month is not None:
-            after_last = occurred.max() + pd.offsets.MonthBegin(1)
-        return self._rules.start or occurred.min().normalize(), self._rules.end or after_last
-
-    def _account(self, source: str, attribution: str, events: Events | None) -> IntakeReport:
-        left = self._records.columns_left
-        resolution = self._resolution()
-        return IntakeReport(
-            source=source,
-            files=tuple(file.name for file in self._records.files),
-            rows_read=self._sieve.rows_read,
-            rows_kept=int(self._sieve.kept.sum()),
-            start=None if events is None else events.start,
-            end=None if events is None else events.end,
-            time_zone=self._rules.clock.time_zone,
-            crs=self._places.crs,
-            resolution=resolution,
-            findings=(*self._sieve.findings, *(() if events is None else quality_findings(events, resolution))),
-            crime_types={} if events is None else events_by_type(events),
-            columns_left=left,
-            person_columns_left=tuple(column for column in left if looks_personal(column)),
-            notes=self._notes(resolution),
-            attribution=attribution,
-            digest="" if events is None else events.digest(),
-            unplaced=count_missing_coordinates(self._unplaced, self._occurred, self._types.names, self._areas),
-        )
-
-    def _resolution(self) -> str:
-        if self._columns.occurred_month is not None:
-            return "month"
-        known = self._occurred[self._sieve.kept]
-        return "day" if len(known) and bool((known == known.dt.normalize()).all()) else "moment"
-
-    def _notes(self, resolution: str) -> tuple[str, ...]:
-        notes = list(self._records.notes)
-        if resolution == "month":
-            notes.append(
-                "Only months are known: events stand at the start of their month; set calendar.period_unit=month."
-            )
-        if self._columns.reported_at is None and self._columns.reported_date is None:
-            delay = str(self._rules.reporting_delay).removesuffix(" 00:00:00")
-            since = "the last day of its month" if resolution == "month" else "it occurred"
-            notes.append(f"No report times: an event counts as known {delay} after {since}.")
-        return tuple(notes)
-
-    def _refuse_too_few(self, account: IntakeReport) -> None:
-        read, limit = account.rows_read, self._rules.max_rejected_share
-        if account.rows_kept == 0:
-            causes = _causes(account, ("set aside", "left out"))
-            msg = f"{account.source}: none of {read:,} rows can be kept: {causes}. Mend these data settings."
-            raise IntakeError(msg, account)
-        if account.rejected_share > limit:
-            causes = _causes(account, ("set aside",))
+def refuse_personal_labels(records: RawRecords, columns: ColumnMapping) -> None:
+    """Raise if the column of crime types or areas holds personal data, such as names or phone numbers."""
+    for role in ("crime_type", "area"):
+        column = getattr(columns, role)
+        found = personal_contents(records.table[column]) if column is not None else None
+        if found:
             msg = (
-                f"{account.source}: {account.rejected_share:.1%} of the rows were set aside, more than "
-                f"data.max_rejected_share={limit:g}: {causes}. Mend the settings or raise it; "
-                "data.rejects=FILE writes these rows out."
+                f"Column {column!r} (data.columns.{role}) holds what looks like {found} and cannot be used. Only "
+                f"places, times and crime types may be read; set data.columns.{role} to another column."
             )
-            raise IntakeError(msg, account)
+            raise InputError(msg)
 
 
-def _causes(account: IntakeReport, actions: tuple[str, ...]) -> str:
-    """Return the three rules that took most rows, in words."""
-    lost = sorted((one for one in account.findings if one.action in actions), key=lambda one: -one.count)
-    return ", ".join(f"{one.rule} ({one.count:,})" for one in lost[:3])
+def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, CrimeTypeLabels]:
+    """Apply ``data.filters``, then map the publisher's labels to crime types."""
+    table, column = rows.records.table, rules.columns.crime_type
+    wanted = matching_rows(table, rules.filters)
+    rows = rows.remove("does not match data.filters", "left out", ~wanted, list(rules.filters))
+    values = table[column].astype("str").where(wanted)
+    types = map_crime_types(values, rules.crime_types, rules.unmapped)
+    rows = rows.remove("crime type excluded by data.crime_types", "left out", types.excluded, [column])
+    rows = rows.remove("crime type missing", "set aside", types.missing, [column])
+    if rules.unmapped == "set_aside":
+        note = "add these labels to data.crime_types."
+        rows = rows.remove("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
+    rows = rows.flag("crime type not in data.crime_types, label kept", types.unmapped, [column])
+    rows = rows.flag("crime type in another spelling", types.respelled, [column])
+    return rows, types
 
 
-def _mask(values: pd.Series) -> npt.NDArray[np.bool_]:
+def parse_times(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, pd.Series]:
+    """Parse the times of occurrence; remove unreadable and future times and those outside the declared span."""
+    parser = rules.timestamps
+    shown = [column for role, column in rules.columns.declared().items() if role.startswith("occurred_")]
+    occurred = parser.occurred(rows.records.table, rules.columns)
+    note = f"data.time_formats={list(parser.formats)} reads none of these."
+    rows = rows.remove("time missing or unreadable", "set aside", _mask(occurred.isna()), shown, note)
+    now = pd.Timestamp.now(tz=parser.time_zone).tz_localize(None)
+    rows = rows.remove("time in the future", "set aside", _mask(occurred > now), shown)
+    if rules.start is not None:
+        before = _mask(occurred < rules.start)
+        rows = rows.remove(f"before the start {rules.start:%Y-%m-%d}", "left out", before, shown)
+    if rules.end is not None:
+        after = _mask(occurred >= rules.end)
+        rows = rows.remove(f"at or after the end {rules.end:%Y-%m-%d}", "left out", after, shown)
+    return rows, occurred
+
+
+def locate(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, Coordinates, npt.NDArray[np.int64]]:
+    """Project the coordinates; remove missing, zero, swapped and distant ones, and return the rows without any."""
+    shown = [rules.columns.declared()[role] for role in rules.columns.coordinates]
+    first, second = (rows.records.table[column].where(rows.remaining) for column in shown)
+    found = rules.coordinates.locate(first, second)
+    without_coordinates = np.flatnonzero(rows.remaining & (found.missing | found.zero))
+    rows = rows.remove("coordinates missing or not numeric", "set aside", found.missing, shown)
+    rows = rows.remove("coordinates are zero", "set aside", found.zero, shown)
+    rows = rows.remove("coordinates look swapped", "set aside", found.swapped, shown)
+    note = "outside data.bounds, outside the area of use of a CRS, or far from all other records."
+    rows = rows.remove("coordinates outside the study area", "set aside", found.outside, shown, note)
+    return rows, found, without_coordinates
+
+
+def read_areas(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, pd.Series | None]:
+    """Return the publisher's area labels and flag records without one."""
+    column = rules.columns.area
+    if column is None:
+        return rows, None
+    areas = clean_labels(rows.records.table[column])
+    return rows.flag("area missing", _mask(areas.isna())), areas
+
+
+def flag_duplicates(rows: RowFilter, rules: IntakeRules) -> RowFilter:
+    """Flag or remove records that repeat an earlier record in every column that is read."""
+    table = rows.records.table
+    remaining = np.flatnonzero(rows.remaining)
+    repeated = np.zeros(len(table), dtype=bool)
+    repeated[remaining] = table.iloc[remaining].duplicated().to_numpy()
+    shown, compared = [rules.columns.crime_type], ", ".join(table.columns)
+    if rules.drop_duplicates:
+        return rows.remove("exact duplicates", "left out", repeated, shown, f"equal in {compared}.")
+    note = f"equal in {compared}; kept, because one incident can have several records."
+    return rows.flag("exact duplicates", repeated, shown, note)
+
+
+def parse_reports(parsed: ParsedRecords, rules: IntakeRules) -> tuple[ParsedRecords, pd.Series]:
+    """Return the report time of each remaining row; flag missing report times and those before the incident.
+
+    Without a report time, the event counts as reported ``data.reporting_delay`` after it occurred.
+    """
+    rows, columns = parsed.rows, rules.columns
+    occurred = parsed.occurred[rows.remaining].reset_index(drop=True)
+    latest = occurred if columns.occurred_month is None else occurred + pd.offsets.MonthEnd(1)
+    assumed: pd.Series = (latest + rules.reporting_delay).astype("datetime64[us]")
+    reported = rules.timestamps.reported(rows.records.table, columns)
+    if reported is None:
+        return parsed, assumed
+    column = str(columns.reported_at or columns.reported_date)
+    note = "counted as known data.reporting_delay after they occurred."
+    flagged = rows.flag("report time missing or unreadable", _mask(reported.isna()), [column], note)
+    early = _mask(reported < parsed.occurred)
+    flagged = flagged.flag("reported before it occurred", early, [column], "counted as known when they occurred.")
+    reported = reported[rows.remaining].reset_index(drop=True).fillna(assumed)
+    return replace(parsed, rows=flagged), reported.where(reported >= occurred, occurred)
+
+
+def build_events(parsed: ParsedRecords, reported: pd.Series, rules: IntakeRules) -> Events:
+    """Return the remaining rows as events in the order of time.
+
+    The sort is stable, so the same files always give the same digest.
+    """
+    remaining = parsed.rows.remaining
+    occurred = parsed.occurred[remaining].reset_index(drop=True)
+    crime_types = parsed.crime_types
+    table = pd.DataFrame(
+        {
+            "occurred_at": occurred,
+            "reported_at": reported,
+            "crime_type": pd.Categorical(crime_types.names[remaining], categories=crime_types.categories(remaining)),
+            "x": parsed.coordinates.x[remaining],
+            "y": parsed.coordinates.y[remaining],
+        }
+    )
+    if parsed.areas is not None:
+        table["area"] = parsed.areas[remaining].astype("category").array
+    start, end = _span(occurred, rules)
+    return Events(
+        table=table.sort_values("occurred_at", kind="stable", ignore_index=True),
+        crs=parsed.coordinates.crs,
+        time_zone=rules.timestamps.time_zone,
+        start=start,
+        end=end,
+        settles_after=rules.reporting_delay,
+        declared_types=crime_types.declared,
+    )
+
+
+def build_report(parsed: ParsedRecords, rules: IntakeRules, source: str, attribution: str) -> IntakeReport:
+    """Return the intake report of the parsed records, without the facts about events."""
+    rows, unread = parsed.rows, parsed.rows.records.columns_left
+    resolution = _resolution(parsed, rules)
+    return IntakeReport(
+        source=source,
+        files=tuple(file.name for file in rows.records.files),
+        rows_read=rows.rows_read,
+        rows_kept=int(rows.remaining.sum()),
+        start=None,
+        end=None,
+        time_zone=rules.timestamps.time_zone,
+        crs=parsed.coordinates.crs,
+        resolution=resolution,
+        findings=rows.findings,
+        columns_left=unread,
+        person_columns_left=tuple(column for column in unread if looks_personal(column)),
+        notes=_notes(rows.records, rules, resolution),
+        attribution=attribution,
+        missing_coordinates=count_missing_coordinates(parsed),
+    )
+
+
+def add_events(report: IntakeReport, events: Events) -> IntakeReport:
+    """Return the report with the span, the counts, the digest and the quality findings of the events."""
+    return replace(
+        report,
+        start=events.start,
+        end=events.end,
+        findings=(*report.findings, *quality_findings(events, report.resolution)),
+        crime_types=count_by_type(events),
+        digest=events.digest(),
+    )
+
+
+def count_missing_coordinates(parsed: ParsedRecords) -> pd.DataFrame:
+    """Return the number of records without coordinates by day, crime type and area."""
+    rows, areas = parsed.without_coordinates, parsed.areas
+    labels = [""] * len(rows) if areas is None else areas.iloc[rows].fillna("").astype(str).tolist()
+    table = pd.DataFrame(
+        {
+            "day": parsed.occurred.iloc[rows].dt.normalize().to_numpy(),
+            "crime_type": parsed.crime_types.names.iloc[rows].astype(str).to_numpy(dtype=object),
+            "area": np.array(labels, dtype=object),
+        }
+    )
+    return table.value_counts(sort=False).rename("count").reset_index()
+
+
+def _span(occurred: pd.Series, rules: IntakeRules) -> tuple[pd.Timestamp, pd.Timestamp]:
+    after_last = occurred.max().normalize() + pd.Timedelta(days=1)
+    if rules.columns.occurred_month is not None:
+        after_last = occurred.max() + pd.offsets.MonthBegin(1)
+    return rules.start or occurred.min().normalize(), rules.end or after_last
+
+
+def _resolution(parsed: ParsedRecords, rules: IntakeRules) -> str:
+    if rules.columns.occurred_month is not None:
+        return "month"
+    known = parsed.occurred[parsed.rows.remaining]
+    return "day" if len(known) and bool((known == known.dt.normalize()).all()) else "moment"
+
+
+def _notes(records: RawRecords, rules: IntakeRules, resolution: str) -> tuple[str, ...]:
+    notes = list(records.notes)
+    if resolution == "month":
+        notes.append("Only months are known. Each event is dated to the first day; set calendar.period_unit=month.")
+    if rules.columns.reported_at is None and rules.columns.reported_date is None:
+        delay = str(rules.reporting_delay).removesuffix(" 00:00:00")
+        origin = "the last day of its month" if resolution == "month" else "it occurred"
+        notes.append(f"No report times: an event counts as known {delay} after {origin}.")
+    return tuple(notes)
+
+
+def _refuse_too_few(report: IntakeReport, rules: IntakeRules) -> None:
+    if report.rows_kept == 0:
+        causes = _main_causes(report, ("set aside", "left out"))
+        msg = f"{report.source}: none of {report.rows_read:,} rows can be kept: {causes}. Correct these data settings."
+        raise IntakeError(msg, report)
+    if report.rejected_share > rules.max_rejected_share:
+        msg = (
+            f"{report.source}: {report.rejected_share:.1%} of the rows were set aside, more than "
+            f"data.max_rejected_share={rules.max_rejected_share:g}: {_main_causes(report, ('set aside',))}. Correct "
+            "the settings or raise the limit; data.rejects=FILE writes these rows to a file."
+        )
+        raise IntakeError(msg, report)
+
+
+def _main_causes(report: IntakeReport, actions: tuple[str, ...]) -> str:
+    """Return the three rules that removed most rows."""
+    found = sorted((one for one in report.findings if one.action in actions), key=lambda one: -one.count)
+    return ", ".join(f"{one.rule} ({one.count:,})" for one in found[:3])
+
+
+def _mask(values: pd.Series) -> Mask:
     return values.to_numpy(dtype=bool)

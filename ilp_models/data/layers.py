@@ -1,5 +1,6 @@
-"""Context layers from files: points, lines and polygons, filtered, repaired and brought to the CRS of the events."""
+"""Read context layers from geographic files: filter and repair features and project them to the CRS of the events."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -10,11 +11,16 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
 import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from ilp_models.data.layer_files import Wanted, read_features
+from ilp_models.data.file_format import PARQUET, TEXT, SourceFile
+from ilp_models.data.reader import read_records
 from ilp_models.data.schema import closest, refuse_person_column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -22,40 +28,44 @@ from ilp_models.domain.layer import REACH_M, Layer, Layers
 
 Geometry = npt.NDArray[np.object_]
 
-_DENSE: Final = 21  # points on each edge of a rectangle when it is projected
+_EDGE_POINTS: Final = 21  # points on each edge of a rectangle when it is projected
+_DEGREES: Final = "EPSG:4326"
+_PAIRS: Final = (("lon", "lat"), ("x", "y"))
+_OSM_ENDINGS: Final = (".osm", ".pbf", ".osm.gz", ".osm.bz2")
+_OTHER_TAGS: Final = "other_tags"  # field of GDAL's OpenStreetMap driver for tags without their own field
 
 
 @dataclass(frozen=True)
 class LayerFile:
-    """A file of features, and which of them make a layer.
+    """A context layer from a file of features.
 
-    Only geometry and the columns of ``filters`` are read; a column that speaks of persons is refused.
+    Only geometry and the columns of ``filters`` are read. A column that looks like personal data is refused.
 
     Parameters
     ----------
     name : str
-        Of the layer: lower-case letters, digits and underscores.
+        Name of the layer: lower-case letters, digits and underscores.
     path : str
         GeoJSON, GeoPackage, Shapefile, FlatGeobuf, GeoParquet, delimited text with coordinates, or an OpenStreetMap
         extract (``.osm``, ``.osm.pbf``).
     filters : mapping of str to str or sequence of str, optional
-        Wanted values by column, such as ``{amenity: [bar, pub]}``; all other features are left out.
+        Wanted values by column, such as ``{amenity: [bar, pub]}``; all other features are excluded.
     sublayer : str or sequence of str, optional
-        Layer or layers within the file; of an OpenStreetMap extract ``points``, ``lines`` or ``multipolygons``.
+        One or more layers within the file; of an OpenStreetMap extract ``points``, ``lines`` or ``multipolygons``.
     columns : mapping of str to str, optional
-        Of delimited text: ``lon`` and ``lat``, or ``x`` and ``y``, as the file calls them.
+        For delimited text: the columns of ``lon`` and ``lat``, or of ``x`` and ``y``.
     crs : str, optional
-        CRS of the coordinates; by default what the file says.
+        CRS of the coordinates; by default the CRS in the file.
     as_points : bool, default False
-        Stand each line or polygon for by one point on it, so that a bar drawn as a building counts like one drawn
-        as a point.
+        Replace each line or polygon by one point on it, so that a bar mapped as a building counts like one mapped as a
+        point.
     known_from : str or date, optional
-        The day from which on the layer is known, text as ``2019-01-31``; without it, it counts as known all along.
+        Day from which the layer is known, such as ``2019-01-31``. Without it the layer counts as known at all times.
 
     Raises
     ------
     InputError
-        If a column speaks of persons, or the day or the CRS cannot be read.
+        If a column looks like personal data, or the day or the CRS cannot be read.
     """
 
     name: str
@@ -68,108 +78,112 @@ class LayerFile:
     known_from: str | date | None = None
 
     def __post_init__(self) -> None:
-        """Refuse person columns before a file is opened, and settings that say nothing."""
+        """Refuse columns of personal data and unusable settings before a file is opened."""
         for column in self.filters:
             refuse_person_column(column, f"{self.setting}.filters")
         if self.crs is not None:
             try:
                 CRS.from_user_input(self.crs)
             except CRSError as error:
-                msg = f"{self.setting}.crs={self.crs} names no coordinate reference system; use a code like EPSG:4326."
+                msg = (
+                    f"{self.setting}.crs={self.crs} is not a coordinate reference system; use a code such as EPSG:4326."
+                )
                 raise InputError(msg) from error
-        self._moment()
+        self._known_from()
 
     @property
     def setting(self) -> str:
-        """How messages call the layer."""
+        """Name of the layer's settings in messages, such as ``layers.bars``."""
         return f"layers.{self.name}"
 
     @classmethod
     def from_settings(cls, name: str, settings: Any) -> Self:
-        """Return the file that a layer's settings describe."""
+        """Return the layer file of a settings mapping; unknown settings are refused."""
         known = [one.name for one in fields(cls) if one.name != "name"]
-        stated = settings if isinstance(settings, Mapping) else {}
-        strange = [key for key in stated if key not in known]  # first: it may be the path, misspelt
-        if strange:
-            hint = closest(str(strange[0]), known)
-            msg = f"layers.{name}.{strange[0]} is no setting of a layer{hint}; there are {', '.join(known)}."
+        given = settings if isinstance(settings, Mapping) else {}
+        unknown = [key for key in given if key not in known]  # checked first: it may be a misspelled path
+        if unknown:
+            hint = closest(str(unknown[0]), known)
+            msg = f"layers.{name}.{unknown[0]} is not a setting of a layer{hint}; choose one of {', '.join(known)}."
             raise InputError(msg)
-        if "path" not in stated:
-            msg = f"layers.{name} needs a file: layers.{name}.path=FILE."
+        if "path" not in given:
+            msg = f"layers.{name} needs a file; set layers.{name}.path=FILE."
             raise InputError(msg)
-        return cls(name, **stated)
+        return cls(name, **given)
 
     def read(self, events: Events) -> Layer:
-        """Return the layer."""
+        """Return the features near the events as a layer in their CRS."""
         names = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
-        wanted = Wanted(self.setting, tuple(self.filters), names, dict(self.columns))
+        wanted = FeatureQuery(self.setting, tuple(self.filters), names, dict(self.columns))
         frame = read_features(Path(self.path).expanduser(), wanted, self.crs)
-        chosen = self._chosen(frame)
-        placed = self._placed(chosen)
-        near = self._near(placed, events)
+        selected = self._selected(frame)
+        located = self._located(selected)
+        near = self._near(located, events)
         repaired = int((~shapely.is_valid(near.geometry.to_numpy())).sum())
         parts = self._parts(near.to_crs(events.crs), near.index)
-        facts = [f"{len(near):,} features of {Path(self.path).name}"]
-        facts += [f"{len(placed) - len(near):,} farther than {REACH_M / 1000:g} km left out"] * (
-            len(placed) > len(near)
-        )
-        facts += [f"{repaired:,} invalid outlines repaired"] * (repaired > 0)
-        facts += [f"{len(chosen) - len(placed):,} without a place left out"] * (len(chosen) > len(placed))
-        facts += [f"{len(frame) - len(chosen):,} excluded by filters"] * (len(frame) > len(chosen))
-        moment = self._moment()
-        since = "taken as known all along" if moment is None else f"known from {moment:%Y-%m-%d}"
-        return Layer(self.name, parts, events.crs, moment, f"Layer {self.name}: {', '.join(facts)}; {since}.")
+        counts = {
+            f"farther than {REACH_M / 1000:g} km excluded": len(located) - len(near),
+            "invalid outlines repaired": repaired,
+            "without geometry excluded": len(selected) - len(located),
+            "excluded by filters": len(frame) - len(selected),
+        }
+        facts = [f"{count:,} {fact}" for fact, count in counts.items() if count > 0]
+        facts = [f"{len(near):,} features of {Path(self.path).name}", *facts]
+        start = self._known_from()
+        validity = "counts as known at all times" if start is None else f"known from {start:%Y-%m-%d}"
+        return Layer(self.name, parts, events.crs, start, f"Layer {self.name}: {', '.join(facts)}; {validity}.")
 
-    def _moment(self) -> pd.Timestamp | None:
+    def _known_from(self) -> pd.Timestamp | None:
         if self.known_from is None:
             return None
-        said = str(self.known_from) if isinstance(self.known_from, str | date) else ""  # no number: 2030 is no day
+        text = str(self.known_from) if isinstance(self.known_from, str | date) else ""  # refuse numbers such as 2030
         try:
-            moment = pd.Timestamp(datetime.fromisoformat(said))
+            start = pd.Timestamp(datetime.fromisoformat(text))
         except ValueError as error:
-            msg = f"{self.setting}.known_from={self.known_from!r} is no day; write it in quotes, like '2019-01-31'."
+            msg = f"{self.setting}.known_from={self.known_from!r} is not a day; write it in quotes, as '2019-01-31'."
             raise InputError(msg) from error
-        if moment.tzinfo is not None:
-            msg = f"{self.setting}.known_from={self.known_from!r} has a zone; give the local day, like 2019-01-31."
+        if start.tzinfo is not None:
+            msg = f"{self.setting}.known_from={self.known_from!r} has a time zone; set the local day, as '2019-01-31'."
             raise InputError(msg)
-        return moment
+        return start
 
-    def _chosen(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        keep = np.ones(len(frame), dtype=bool)
+    def _selected(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        wanted = np.ones(len(frame), dtype=bool)
         for column, value in self.filters.items():
             values = [value] if isinstance(value, str) or not isinstance(value, Sequence) else value
-            keep &= frame[column].astype("str").isin([str(one) for one in values]).to_numpy()
-            if not keep.any():
-                msg = f"{self.setting}.filters: no feature of {self.path} has {column} {', '.join(map(str, values))}."
+            wanted &= frame[column].astype("str").isin([str(one) for one in values]).to_numpy()
+            if not wanted.any():
+                shown = ", ".join(map(str, values))
+                msg = f"{self.setting}.filters: no feature of {self.path} has {column} {shown}; correct the values."
                 raise InputError(msg)
-        return frame.loc[keep]
+        return frame.loc[wanted]
 
-    def _placed(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-        here = ~(frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
-        if not here.any():
+    def _located(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        located = ~(frame.geometry.isna() | frame.geometry.is_empty).to_numpy()
+        if not located.any():
             msg = f"{self.setting}: {self.path} holds no feature with a geometry; export the layer again."
             raise InputError(msg)
-        return frame.loc[here]
+        return frame.loc[located]
 
     def _near(self, frame: gpd.GeoDataFrame, events: Events) -> gpd.GeoDataFrame:
-        """Keep what can matter, told in the CRS of the file: what is far away may have no place in the other one."""
+        """Return the features near the events, selected in the CRS of the file: distant ones may not be projectable."""
         x, y = (events.table[name] for name in ("x", "y"))
         corners = (x.min() - REACH_M, y.min() - REACH_M, x.max() + REACH_M, y.max() + REACH_M)
         to_file = Transformer.from_crs(events.crs, frame.crs, always_xy=True)
-        study = shapely.box(*to_file.transform_bounds(*corners, densify_pts=_DENSE))
+        study = shapely.box(*to_file.transform_bounds(*corners, densify_pts=_EDGE_POINTS))
         bounds = shapely.bounds(frame.geometry.to_numpy())
         near = shapely.intersects(shapely.box(*bounds.T), study)
         if not near.any():
-            said = ", ".join(f"{value:g}" for value in frame.total_bounds)
+            extent = ", ".join(f"{value:g}" for value in frame.total_bounds)
             msg = (
                 f"{self.setting}: no feature of {self.path} lies within {REACH_M / 1000:g} km of the study area; they "
-                f"span {said} in {frame.crs.name}. Check the file, and {self.setting}.crs."
+                f"span {extent} in {frame.crs.name}. Check the file, and {self.setting}.crs."
             )
             raise InputError(msg)
         return frame.loc[near]
 
     def _parts(self, frame: gpd.GeoDataFrame, numbers: pd.Index) -> Geometry:
-        """Return single valid parts of one kind."""
+        """Return valid single geometries of one kind."""
         flat = shapely.force_2d(frame.geometry.to_numpy())
         invalid = ~shapely.is_valid(flat)
         before = shapely.get_dimensions(flat)
@@ -177,7 +191,10 @@ class LayerFile:
         lost = shapely.is_empty(flat) | (shapely.get_dimensions(flat) != before)
         if lost.any():
             number = int(numbers[int(np.argmax(lost))]) + 1
-            msg = f"{self.setting}: the geometry of feature {number} of {self.path} is invalid and cannot be repaired."
+            msg = (
+                f"{self.setting}: the geometry of feature {number} of {self.path} is invalid and cannot be repaired; "
+                "correct it in the file."
+            )
             raise InputError(msg)
         if self.as_points:
             return np.asarray(shapely.point_on_surface(flat), dtype=object)
@@ -185,13 +202,130 @@ class LayerFile:
         if len(kinds) > 1:
             msg = (
                 f"{self.setting}: {self.path} mixes {' and '.join(kinds)}; set {self.setting}.as_points=true, "
-                "or make a layer of each with sublayer or filters."
+                "or define one layer per kind with sublayer or filters."
             )
             raise InputError(msg)
         return np.asarray(shapely.get_parts(flat), dtype=object)
 
 
 def read_layers(settings: Mapping[str, Any], events: Events) -> Layers:
-    """Return the layers that the settings of a task describe."""
+    """Return the layers of the setting ``layers``: a mapping of name to settings."""
     files = [LayerFile.from_settings(str(name), entry) for name, entry in settings.items()]
     return Layers(tuple(file.read(events) for file in files))
+
+
+@dataclass(frozen=True)
+class FeatureQuery:
+    """What to read of a file of features."""
+
+    setting: str  # name in messages, such as layers.bars
+    attributes: tuple[str, ...]  # columns of the filter
+    sublayers: tuple[str, ...]  # layers within the file; may be empty if it has one
+    columns: dict[str, str]  # of delimited text: columns of lon and lat, or of x and y
+
+
+def read_features(path: Path, wanted: FeatureQuery, crs: str | None) -> gpd.GeoDataFrame:
+    """Return the features of a file with the wanted attributes, in the order of the file."""
+    if not path.exists():
+        msg = f"{wanted.setting}.path={path}: there is no such file in {Path.cwd()}; check the spelling."
+        raise InputError(msg)
+    name = path.name.lower()
+    try:
+        frame = _read(path, name, wanted)
+    except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, UnicodeError, OSError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        msg = f"{wanted.setting}.path={path} cannot be read ({first}); convert it to GeoPackage."
+        raise InputError(msg) from error
+    if crs is not None:
+        frame = frame.set_crs(crs, allow_override=True)
+    if frame.crs is None:
+        msg = f"{wanted.setting}: {path} has no CRS; set it, such as {wanted.setting}.crs=EPSG:4326."
+        raise InputError(msg)
+    return frame
+
+
+def _read(path: Path, name: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    if name.endswith(TEXT):
+        return _text(path, wanted)
+    if wanted.columns:
+        msg = f"{wanted.setting}.columns is for delimited text; {path} has its own geometry, so remove it."
+        raise InputError(msg)
+    if name.endswith(PARQUET):
+        return _parquet(path, wanted)
+    parts = [_sublayer(path, sublayer, wanted) for sublayer in _sublayers(path, wanted)]
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs)
+
+
+def _sublayers(path: Path, wanted: FeatureQuery) -> Sequence[str]:
+    found = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    if not wanted.sublayers and len(found) == 1:
+        return found
+    unknown = [name for name in wanted.sublayers if name not in found]
+    if unknown or not wanted.sublayers:
+        problem = f"has no layer {unknown[0]!r}" if unknown else "holds several layers"
+        msg = f"{wanted.setting}: {path} {problem}; set {wanted.setting}.sublayer to one or more of {', '.join(found)}."
+        raise InputError(msg)
+    return wanted.sublayers
+
+
+def _sublayer(path: Path, sublayer: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    fields = [str(field) for field in pyogrio.read_info(path, layer=sublayer)["fields"]]
+    tags = [name for name in wanted.attributes if name not in fields]
+    if tags and path.name.lower().endswith(_OSM_ENDINGS) and _OTHER_TAGS in fields:
+        columns = [_tag(name) if name in tags else _quoted(name) for name in wanted.attributes]
+        query = f"SELECT {', '.join(columns)}, geometry FROM {_quoted(sublayer)}"  # noqa: S608 - names are quoted
+        return _with_geometry(pyogrio.read_dataframe(path, sql=query, sql_dialect="SQLITE"), path, wanted)
+    _refuse_missing(tags, fields, path, wanted)
+    return _with_geometry(pyogrio.read_dataframe(path, layer=sublayer, columns=list(wanted.attributes)), path, wanted)
+
+
+def _with_geometry(frame: Any, path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    if not isinstance(frame, gpd.GeoDataFrame):
+        msg = f"{wanted.setting}: {path} holds a table without geometry; export it with geometry."
+        raise InputError(msg)
+    return frame
+
+
+def _tag(name: str) -> str:
+    text = name.replace("'", "''")
+    return f"hstore_get_value({_OTHER_TAGS}, '{text}') AS {_quoted(name)}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _parquet(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    schema = pq.read_schema(path)
+    if b"geo" not in (schema.metadata or {}):
+        msg = f"{wanted.setting}: {path} is Parquet without geometry; write it as GeoParquet, or as CSV with columns."
+        raise InputError(msg)
+    _refuse_missing([name for name in wanted.attributes if name not in schema.names], schema.names, path, wanted)
+    geometry = json.loads(schema.metadata[b"geo"])["primary_column"]
+    return gpd.read_parquet(path, columns=[geometry, *wanted.attributes])
+
+
+def _text(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    pair = next((pair for pair in _PAIRS if set(pair) == set(wanted.columns)), None)
+    if pair is None:
+        msg = (
+            f"{wanted.setting}: {path} is delimited text; name its coordinate columns, such as "
+            f"'{wanted.setting}.columns={{lon: Longitude, lat: Latitude}}', or x and y with crs."
+        )
+        raise InputError(msg)
+    names = tuple(dict.fromkeys([wanted.columns[role] for role in pair] + list(wanted.attributes)))
+    table = read_records((SourceFile(path, str(path)),), names, "auto", "auto").table
+    first, second = (pd.to_numeric(table[wanted.columns[role]], errors="coerce") for role in pair)
+    points = shapely.points(first.to_numpy(dtype=float), second.to_numpy(dtype=float))
+    points[(first.isna() | second.isna()).to_numpy()] = None
+    return gpd.GeoDataFrame(
+        table[list(wanted.attributes)], geometry=points, crs=_DEGREES if pair == _PAIRS[0] else None
+    )
+
+
+def _refuse_missing(missing: Sequence[str], found: Sequence[str], path: Path, wanted: FeatureQuery) -> None:
+    if missing:
+        names = ", ".join(found) or "none"
+        hint = closest(missing[0], found)
+        msg = f"{wanted.setting}.filters: {path} has no column {missing[0]!r}{hint}; it has {names}."
+        raise InputError(msg)

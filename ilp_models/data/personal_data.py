@@ -1,4 +1,4 @@
-"""What speaks of persons, by the name of a column or by its contents: it is refused at the door."""
+"""Detect personal data by column name or contents, so that such columns are never read."""
 
 import re
 from itertools import pairwise
@@ -49,14 +49,14 @@ _NOT_NAME: Final = re.compile(
     rf"(?i:^({_CRIME})\b|\b({_CRIME}|{_COMPASS}|other|aggravated|simple|attempt)$)|, ?[A-Z]{{2}}$"
 )
 _CONTENTS: Final = (("e-mail addresses", _EMAIL, 0.01), ("phone numbers", _PHONE, 0.5), ("birth dates", _DATE, 0.5))
-_LOOKED_AT = 20_000
-_FEWEST_NAMES = 3
+_MAX_VALUES = 20_000
+_MIN_NAMES = 3
 _SHARE_OF_NAMES = 0.6
 _DISTINCT_SHARE_OF_NAMES = 0.2
 
 
 def looks_personal(column: str) -> bool:
-    """Return whether the name of a column speaks of a person."""
+    """Return whether the name of a column suggests personal data, such as ``VIC_AGE`` or ``officer name``."""
     words = [word.lower() for word in _WORD.findall(column)]
     if _IMPERSONAL_SUBJECT.intersection(words):
         return bool(_TOKENS.intersection(words).difference(_SUBJECTS.split()))
@@ -65,18 +65,18 @@ def looks_personal(column: str) -> bool:
 
 
 def personal_contents(values: pd.Series) -> str | None:
-    """Return what a column of labels holds about persons."""
+    """Return the kind of personal data that a column holds, such as phone numbers, or None."""
     present = values.dropna().astype("str").str.strip()
-    distinct = [value for value in present.unique()[:_LOOKED_AT] if value]
-    for words, pattern, share in _CONTENTS:
+    distinct = [value for value in present.unique()[:_MAX_VALUES] if value]
+    for kind, pattern, share in _CONTENTS:
         if distinct and sum(bool(pattern.fullmatch(value)) for value in distinct) >= share * len(distinct):
-            return words
-    return "personal names" if _are_names(distinct, min(len(present), _LOOKED_AT)) else None
+            return kind
+    return "personal names" if _are_names(distinct, min(len(present), _MAX_VALUES)) else None
 
 
 def _are_names(distinct: list[str], rows: int) -> bool:
-    """Tell "Surname, Given" from labels with a comma: names differ from row to row and are no crime or place."""
-    if len(distinct) < _FEWEST_NAMES or len(distinct) < _DISTINCT_SHARE_OF_NAMES * rows:
+    """Return whether labels look like "Surname, Given": they differ from row to row and name no crime or place."""
+    if len(distinct) < _MIN_NAMES or len(distinct) < _DISTINCT_SHARE_OF_NAMES * rows:
         return False
     named = [value for value in distinct if _NAME.fullmatch(value) and not _NOT_NAME.search(value)]
     return len(named) >= _SHARE_OF_NAMES * len(distinct)

@@ -1,4 +1,4 @@
-"""Signs of how records were kept: default values, gaps and level breaks. They are flagged, never removed."""
+"""Data quality: default values, gaps and level shifts in the records. They are flagged, never removed."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,43 +15,43 @@ Counts = npt.NDArray[np.int64]
 _EXCESS: Final = 1.25
 _DEVIATIONS: Final = 5.0
 _POINT_SHARE: Final = 0.0025
-_POINT_FEWEST: Final = 50
+_POINT_MIN: Final = 50
 _POINT_TIMES_MEAN: Final = 20
 _GAP_MEAN: Final = 10.0
 _YEAR: Final = 12
-_BREAK_RATIO: Final = 1.5
-_BREAK_DEVIATIONS: Final = 6.0
+_SHIFT_RATIO: Final = 1.5
+_SHIFT_DEVIATIONS: Final = 6.0
 _EXAMPLES: Final = 5
 
 
 def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
-    """Return every sign of how records were kept."""
+    """Return all data quality findings."""
     return [
         *types_without_events(events),
         *default_values(events.table, resolution),
-        *gaps_and_breaks(events.table, events.start, events.end),
+        *gaps_and_shifts(events.table, events.start, events.end),
     ]
 
 
-def events_by_type(events: Events) -> dict[str, int]:
-    """Return how many events there are of each crime type."""
+def count_by_type(events: Events) -> dict[str, int]:
+    """Return the number of events of each crime type."""
     counts = events.table["crime_type"].value_counts()
     return {name: int(counts[name]) for name in events.crime_types}
 
 
 def types_without_events(events: Events) -> list[IntakeFinding]:
-    """Return the crime types that were declared and never met."""
-    counts = events_by_type(events)
+    """Return a finding on declared crime types without an event."""
+    counts = count_by_type(events)
     empty = [name for name, size in counts.items() if size == 0]
     if not empty:
         return []
-    rule, share = "crime types without an event", len(empty) / len(counts)
-    note = "each keeps its place in every forecast; take it out of data.crime_types if it is not wanted."
+    rule, share = "crime types without events", len(empty) / len(counts)
+    note = "they stay in every forecast; remove them from data.crime_types if they are not wanted."
     return [IntakeFinding(rule, "flagged", len(empty), share, tuple(empty[:_EXAMPLES]), note, "types")]
 
 
 def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]:
-    """Return what looks entered by default because the truth was not known."""
+    """Return findings on values that are probably defaults: first of the month, midnight, noon, single points."""
     times = events["occurred_at"].dt
     found = []
     if resolution != "month":
@@ -60,44 +60,44 @@ def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]
     if resolution == "moment":
         hours = np.bincount(times.hour, minlength=24)
         for hour in (0, 12):
-            beside = float(hours[[hour - 1, hour + 1]].mean())
-            found += _spike(f"hour {hour}", int(hours[hour]), beside, len(events))
+            usual = float(hours[[hour - 1, hour + 1]].mean())
+            found += _spike(f"hour {hour}", int(hours[hour]), usual, len(events))
     return found + _overused_points(events)
 
 
-def gaps_and_breaks(events: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> list[IntakeFinding]:
-    """Return months without records of a type, and months at which the level of a type changes."""
+def gaps_and_shifts(events: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> list[IntakeFinding]:
+    """Return findings on months without records of a type and on months where the level of a type shifts."""
     first = pd.Period(start, freq="M")
     first += int(first.start_time < start)
     months = pd.period_range(first, pd.Period(end, freq="M") - 1, freq="M")
     if len(months) == 0:
         return []
     names = [str(name) for name in events["crime_type"].cat.categories]
-    when = events["occurred_at"].dt.to_period("M").astype("int64").to_numpy() - months[0].ordinal
-    inside = (when >= 0) & (when < len(months))
-    flat = events["crime_type"].cat.codes.to_numpy().astype(np.int64)[inside] * len(months) + when[inside]
+    month = events["occurred_at"].dt.to_period("M").astype("int64").to_numpy() - months[0].ordinal
+    inside = (month >= 0) & (month < len(months))
+    flat = events["crime_type"].cat.codes.to_numpy().astype(np.int64)[inside] * len(months) + month[inside]
     counts = np.bincount(flat, minlength=len(names) * len(months)).reshape(len(names), len(months))
-    return _gaps(counts, names, months) + _breaks(counts, names, months)
+    return _gaps(counts, names, months) + _shifts(counts, names, months)
 
 
-def _spike(what: str, count: int, usual: float, total: int) -> list[IntakeFinding]:
+def _spike(value: str, count: int, usual: float, total: int) -> list[IntakeFinding]:
     if count <= _EXCESS * usual or count - usual <= _DEVIATIONS * np.sqrt(usual):
         return []
-    note = f"{count:,} against {usual:,.0f} usually: some of these are dates or hours entered when none was known."
-    return [IntakeFinding(f"{what} is over-used", "flagged", count, count / total, note=note)]
+    note = f"{count:,} instead of about {usual:,.0f}: probably entered where the true value was not known."
+    return [IntakeFinding(f"{value} is overrepresented", "flagged", count, count / total, note=note)]
 
 
 def _overused_points(events: pd.DataFrame) -> list[IntakeFinding]:
     points = events.groupby(["x", "y"], sort=False).size().sort_values(ascending=False, kind="stable")
-    limit = max(_POINT_FEWEST, _POINT_SHARE * len(events), _POINT_TIMES_MEAN * float(points.mean()))
+    limit = max(_POINT_MIN, _POINT_SHARE * len(events), _POINT_TIMES_MEAN * float(points.mean()))
     over = points[points > limit]
     if over.empty:
         return []
     top = over.head(_EXAMPLES).reset_index(name="count")
     examples = tuple(f"x={x:.0f} y={y:.0f}: {count:,}" for x, y, count in top.itertuples(index=False))
-    note = f"{len(over)} of {len(points):,} points: a busy place, or where incidents without a place are put."
+    note = f"{len(over)} of {len(points):,} points: busy places, or default coordinates of incidents without a place."
     count = int(over.sum())
-    return [IntakeFinding("one point is over-used", "flagged", count, count / len(events), examples, note)]
+    return [IntakeFinding("single points are overrepresented", "flagged", count, count / len(events), examples, note)]
 
 
 def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:
@@ -112,9 +112,9 @@ def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[Inta
     total = sum(last - first + 1 for _, first, last in runs)
     examples = tuple(f"{name}: {months[first]} to {months[last]}" for name, first, last in runs[:_EXAMPLES])
     note = (
-        "records are missing rather than crime absent; set data.start and data.end around the gap or get the records."
+        "probably missing records, not absence of crime; set data.start and data.end around the gap or get the records."
     )
-    return [IntakeFinding("months without a record", "flagged", total, total / counts.size, examples, note, "months")]
+    return [IntakeFinding("months without records", "flagged", total, total / counts.size, examples, note, "months")]
 
 
 def _runs_of_zero(row: Counts) -> Iterator[tuple[int, int]]:
@@ -122,29 +122,29 @@ def _runs_of_zero(row: Counts) -> Iterator[tuple[int, int]]:
     yield from ((int(first), int(last) - 1) for first, last in edges.reshape(-1, 2))
 
 
-def _breaks(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:
+def _shifts(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:
     examples = [
         f"{name}: from {before:.0f} to {after:.0f} a month at {months[at]}"
         for name, row in zip(names, counts, strict=True)
-        for at, before, after in _breaks_of(row)
+        for at, before, after in _shifts_of(row)
     ]
     if not examples:
         return []
-    note = "the 12 months after and the 12 before differ by half or more: crime, law or recording changed."
+    note = "the 12 months after and before differ by half or more: crime, law or recording practice changed."
     share = len(examples) / counts.size
-    return [IntakeFinding("level breaks", "flagged", len(examples), share, tuple(examples[:_EXAMPLES]), note, "months")]
+    return [IntakeFinding("level shifts", "flagged", len(examples), share, tuple(examples[:_EXAMPLES]), note, "months")]
 
 
-def _breaks_of(row: Counts) -> Iterator[tuple[int, float, float]]:
-    """Compare whole years on both sides, so that seasons cancel; of neighbouring breaks the strongest stands."""
+def _shifts_of(row: Counts) -> Iterator[tuple[int, float, float]]:
+    """Yield the strongest shifts between the 12 months before and after each month, at least a year apart."""
     if len(row) < 2 * _YEAR:
         return
     sums = np.concatenate(([0], np.cumsum(row)))
     at = np.arange(_YEAR, len(row) - _YEAR + 1)
     before, after = sums[at] - sums[at - _YEAR], sums[at + _YEAR] - sums[at]
     strength = np.abs(np.log((after + 0.5) / (before + 0.5)))
-    sure = np.abs(after - before) > _BREAK_DEVIATIONS * np.sqrt(np.maximum(after + before, 1))
-    strength = np.where(sure & (strength > np.log(_BREAK_RATIO)), strength, 0.0)
+    significant = np.abs(after - before) > _SHIFT_DEVIATIONS * np.sqrt(np.maximum(after + before, 1))
+    strength = np.where(significant & (strength > np.log(_SHIFT_RATIO)), strength, 0.0)
     while strength.max() > 0:
         best = int(np.argmax(strength))
         yield int(at[best]), before[best] / _YEAR, after[best] / _YEAR

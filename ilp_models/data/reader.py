@@ -1,4 +1,4 @@
-"""The declared columns of all files in one table, every other column left unread."""
+"""Read the declared columns of all files into one table; other columns are never read."""
 
 import codecs
 from collections.abc import Iterable
@@ -12,48 +12,36 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ilp_models.data.file_format import FileFormat, detect_format, missing_columns, not_in_encoding, unreadable
-from ilp_models.data.files import SourceFile
+from ilp_models.data.file_format import (
+    FileFormat,
+    SourceFile,
+    detect_format,
+    missing_columns,
+    not_in_encoding,
+    unreadable,
+)
 from ilp_models.domain.errors import InputError
 
-_BLANK: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
+_NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
 _BLOCK_BYTES: Final = 1 << 23
-_LINES_IN_A_ROW: Final = 20
+_MAX_LINES_PER_ROW: Final = 20
 _UTF8: Final = ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True, eq=False)
 class RawRecords:
-    """What was read: the declared columns as published, and where each row stood.
+    """The declared columns as published, and the file and number of each row."""
 
-    Parameters
-    ----------
-    table : DataFrame
-        The declared columns under the publisher's names; text from delimited files, typed from Parquet.
-    files : tuple of SourceFile
-        What was read, in order.
-    file : ndarray of int64
-        Position in ``files`` of each row.
-    number : ndarray of int64
-        Number of each row among the records of its file, from 1.
-    ragged : tuple of str
-        Rows whose number of fields is not that of the header, by file and number; they are not in the table.
-    columns_left : tuple of str
-        Columns of the files that were not read.
-    notes : tuple of str
-        What was guessed in reading.
-    """
+    table: pd.DataFrame  # columns under the publisher's names; text from delimited files, typed from Parquet
+    files: tuple[SourceFile, ...]  # in the order of reading
+    file: npt.NDArray[np.int64]  # position in files of each row
+    number: npt.NDArray[np.int64]  # number of each row among the records of its file, from 1
+    ragged: tuple[str, ...]  # file and number of rows with more or fewer fields than the header; not in the table
+    columns_left: tuple[str, ...]  # columns of the files that were not read
+    notes: tuple[str, ...]  # assumptions made while reading
 
-    table: pd.DataFrame
-    files: tuple[SourceFile, ...]
-    file: npt.NDArray[np.int64]
-    number: npt.NDArray[np.int64]
-    ragged: tuple[str, ...]
-    columns_left: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    def where(self, row: int) -> str:
-        """Return the place of a row in words."""
+    def label(self, row: int) -> str:
+        """Return file and number of a row, such as ``may.csv record 7``."""
         return f"{self.files[self.file[row]].path.name} record {self.number[row]}"
 
 
@@ -73,9 +61,10 @@ def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encodin
         f"{file.path.name} record {number}" for file, part in zip(files, parts, strict=True) for number in part.ragged
     )
     if sum(sizes) + len(ragged) == 0:
-        msg = f"{files[0].name}: a header and no record{' in any file' if len(files) > 1 else ''}; export again."
+        extent = " in any file" if len(files) > 1 else ""
+        msg = f"{files[0].name}: a header and no record{extent}; export the records again."
         raise InputError(msg)
-    left = dict.fromkeys(column for part in parts for column in part.header if column not in wanted)
+    unread = dict.fromkeys(column for part in parts for column in part.header if column not in wanted)
     tables = [part.table.to_pandas() for part in parts if part.table.num_rows]
     numbers = [_numbers(size, part.ragged) for size, part in zip(sizes, parts, strict=True)]
     return RawRecords(
@@ -84,7 +73,7 @@ def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encodin
         file=np.repeat(np.arange(len(files)), sizes),
         number=np.concatenate(numbers),
         ragged=ragged,
-        columns_left=tuple(left),
+        columns_left=tuple(unread),
         notes=tuple(part.note for part in parts if part.note),
     )
 
@@ -101,7 +90,7 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:
         problem = missing_columns(file, wanted, header)
         table = None if problem else parquet.read(columns=list(wanted))
     except (pa.ArrowException, OSError) as error:
-        msg = f"{file.name}: not a Parquet file, or a damaged one; export it again, or name it .csv if it is text."
+        msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
     if problem:
         raise InputError(problem)
@@ -109,36 +98,40 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:
 
 
 def _text(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: str) -> _Part:
-    dialect = detect_format(file, encoding, separator, wanted)
-    if dialect.skip == 0:
-        return _Part(pa.table({column: pa.array([], pa.string()) for column in wanted}), dialect.header)
+    file_format = detect_format(file, encoding, separator, wanted)
+    if file_format.skip == 0:
+        return _Part(pa.table({column: pa.array([], pa.string()) for column in wanted}), file_format.header)
     ragged: list[int] = []
-    swallowed: list[int] = []
+    line_counts: list[int] = []
 
     def skip(row: Any) -> str:
-        ragged.append(row.number - dialect.skip)
-        swallowed.append(row.text.count("\n") + 1)
+        ragged.append(row.number - file_format.skip)
+        line_counts.append(row.text.count("\n") + 1)
         return "skip"
 
     try:
-        table = _parse(file, dialect, wanted, skip)
+        table = _parse(file, file_format, wanted, skip)
     except UnicodeError as error:
-        raise InputError(not_in_encoding(file, dialect.encoding, error)) from error
+        raise InputError(not_in_encoding(file, file_format.encoding, error)) from error
     except pa.ArrowInvalid as error:
-        raise InputError(_malformed(file, dialect, error)) from error
+        raise InputError(_malformed(file, file_format, error)) from error
     except OSError as error:
         raise InputError(unreadable(file, error)) from error
-    if max(swallowed, default=0) > _LINES_IN_A_ROW:
-        number = ragged[int(np.argmax(swallowed))]
-        msg = f"{file.name}: record {number} runs on over {max(swallowed)} lines; close its quotation mark."
+    if max(line_counts, default=0) > _MAX_LINES_PER_ROW:
+        number = ragged[int(np.argmax(line_counts))]
+        msg = f"{file.name}: record {number} spans {max(line_counts)} lines; close its quotation mark."
         raise InputError(msg)
-    note = f"{file.name} is not UTF-8 and was read as Windows-1252." if dialect.encoding == "cp1252" != encoding else ""
-    return _Part(table, dialect.header, tuple(ragged), note)
+    note = (
+        f"{file.name} is not UTF-8 and was read as Windows-1252."
+        if file_format.encoding == "cp1252" != encoding
+        else ""
+    )
+    return _Part(table, file_format.header, tuple(ragged), note)
 
 
-def _parse(file: SourceFile, dialect: FileFormat, wanted: tuple[str, ...], skip: Any) -> pa.Table:
-    """Read on one thread: only then do skipped rows know their number."""
-    codec = codecs.lookup(dialect.encoding).name
+def _parse(file: SourceFile, file_format: FileFormat, wanted: tuple[str, ...], skip: Any) -> pa.Table:
+    """Read text with Arrow on one thread, because only then do skipped rows have a number."""
+    codec = codecs.lookup(file_format.encoding).name
     with pa.input_stream(
         str(file.path), compression="gzip" if file.path.name.lower().endswith(".gz") else None
     ) as stream:
@@ -147,23 +140,23 @@ def _parse(file: SourceFile, dialect: FileFormat, wanted: tuple[str, ...], skip:
             read_options=pa_csv.ReadOptions(
                 use_threads=False,
                 block_size=_BLOCK_BYTES,
-                column_names=list(dialect.header),
-                skip_rows=dialect.skip,
+                column_names=list(file_format.header),
+                skip_rows=file_format.skip,
                 encoding="utf8" if codec in _UTF8 else codec,
             ),
             parse_options=pa_csv.ParseOptions(
-                delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=skip
+                delimiter=file_format.separator, newlines_in_values=True, invalid_row_handler=skip
             ),
             convert_options=pa_csv.ConvertOptions(
                 include_columns=list(wanted),
                 column_types=dict.fromkeys(wanted, pa.string()),
-                null_values=_BLANK,
+                null_values=_NULL_TEXTS,
                 strings_can_be_null=True,
             ),
         )
 
 
-def _malformed(file: SourceFile, dialect: FileFormat, error: Exception) -> str:
+def _malformed(file: SourceFile, file_format: FileFormat, error: Exception) -> str:
     if "UTF8" in str(error):
-        return not_in_encoding(file, dialect.encoding, error)
+        return not_in_encoding(file, file_format.encoding, error)
     return f"{file.name}: not delimited text ({str(error).splitlines()[0]}); look for an unclosed quotation mark."

@@ -1,8 +1,9 @@
-"""Row by row, one rule at most for what is not kept, and the account of it."""
+"""Record which rule removed or flagged which rows of the records."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,77 +15,79 @@ from ilp_models.domain.intake import IntakeFinding
 
 Mask = npt.NDArray[np.bool_]
 
-_EXAMPLES: Final = 5
+_MAX_EXAMPLES: Final = 5
 
 
+@dataclass(frozen=True, eq=False)
 class RowFilter:
-    """Which rows remain, and why the others do not: the first rule that applies to a row is its only one.
+    """The rows that remain, and the findings of the rules so far. Only the first rule that matches a row counts."""
 
-    Parameters
-    ----------
-    records : Records
-        The rows to sift.
-    """
+    records: RawRecords
+    removed_by: npt.NDArray[np.int64]  # position of the rule that removed each row, -1 where the row remains
+    rules: tuple[tuple[str, str], ...] = ()  # rule and action
+    findings: tuple[IntakeFinding, ...] = ()
 
-    def __init__(self, records: RawRecords) -> None:
-        self._records = records
-        self._fate = np.full(len(records.table), -1, dtype=np.int64)
-        self._rules: list[tuple[str, str]] = []
-        self.findings: list[IntakeFinding] = []
-        if records.ragged:
-            rule, examples = "another number of fields than the header", records.ragged[:_EXAMPLES]
-            self._tell(rule, "set aside", len(records.ragged), examples, "")
+    @classmethod
+    def from_records(cls, records: RawRecords) -> Self:
+        """Return a filter that keeps every row, with a finding on rows that could not be split into fields."""
+        rows = cls(records, np.full(len(records.table), -1, dtype=np.int64))
+        if not records.ragged:
+            return rows
+        examples = records.ragged[:_MAX_EXAMPLES]
+        return rows._add("number of fields differs from the header", "set aside", len(records.ragged), examples)
 
     @property
     def rows_read(self) -> int:
-        """The number of records in the files, broken ones included."""
-        return len(self._fate) + len(self._records.ragged)
+        """The number of records in the files, also those that could not be split into fields."""
+        return len(self.removed_by) + len(self.records.ragged)
 
     @property
-    def kept(self) -> Mask:
-        """True for each row that no rule has taken out."""
-        return self._fate < 0
+    def remaining(self) -> Mask:
+        """True for each row that no rule has removed."""
+        return self.removed_by < 0
 
-    def take_out(self, rule: str, action: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> None:
-        """Take rows out under a rule, unless an earlier rule took them."""
-        rows = np.flatnonzero(mask & self.kept)
-        if len(rows):
-            self._fate[rows] = len(self._rules)
-            self._rules.append((rule, action))
-            self._tell(rule, action, len(rows), self._examples(rows, shown), note)
+    def remove(self, rule: str, action: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> Self:
+        """Return the filter with the matching rows removed under a rule; ``shown`` columns appear in examples."""
+        rows = np.flatnonzero(mask & self.remaining)
+        if not len(rows):
+            return self
+        removed_by = self.removed_by.copy()
+        removed_by[rows] = len(self.rules)
+        after = replace(self, removed_by=removed_by, rules=(*self.rules, (rule, action)))
+        return after._add(rule, action, len(rows), self._examples(rows, shown), note)
 
-    def flag(self, rule: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> None:
-        """Flag rows that stay."""
-        rows = np.flatnonzero(mask & self.kept)
-        if len(rows):
-            self._tell(rule, "flagged", len(rows), self._examples(rows, shown), note)
+    def flag(self, rule: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> Self:
+        """Return the filter with a finding on the matching rows, which remain."""
+        rows = np.flatnonzero(mask & self.remaining)
+        return self._add(rule, "flagged", len(rows), self._examples(rows, shown), note) if len(rows) else self
 
     def write_rejects(self, path: Path) -> None:
-        """Write every row that was taken out as CSV, with its file, number, rule and action."""
-        rows = np.flatnonzero(~self.kept)
-        fates = self._fate[rows]
-        table = self._records.table.iloc[rows].copy()
-        table.insert(0, "rule", [self._rules[fate][0] for fate in fates])
-        table.insert(1, "action", [self._rules[fate][1] for fate in fates])
-        table.insert(2, "file", [self._records.files[at].name for at in self._records.file[rows]])
-        table.insert(3, "record", self._records.number[rows])
+        """Write every removed row as CSV, with its rule, action, file and number."""
+        rows = np.flatnonzero(~self.remaining)
+        rules = self.removed_by[rows]
+        table = self.records.table.iloc[rows].copy()
+        table.insert(0, "rule", [self.rules[rule][0] for rule in rules])
+        table.insert(1, "action", [self.rules[rule][1] for rule in rules])
+        table.insert(2, "file", [self.records.files[at].name for at in self.records.file[rows]])
+        table.insert(3, "record", self.records.number[rows])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             table.to_csv(path, index=False)
         except OSError as error:
-            msg = f"data.rejects={path}: cannot be written ({error.strerror}); name a file in a folder that can."
+            msg = f"data.rejects={path} cannot be written ({error.strerror}); set a file that you may write."
             raise StorageError(msg) from error
 
     def _examples(self, rows: npt.NDArray[np.int64], shown: Sequence[str]) -> tuple[str, ...]:
-        table = self._records.table
+        table = self.records.table
         return tuple(
-            ", ".join([self._records.where(row), *(f"{name}={_shown(table[name].iloc[row])}" for name in shown)])
-            for row in rows[:_EXAMPLES]
+            ", ".join([self.records.label(row), *(f"{name}={_as_text(table[name].iloc[row])}" for name in shown)])
+            for row in rows[:_MAX_EXAMPLES]
         )
 
-    def _tell(self, rule: str, action: str, count: int, examples: tuple[str, ...], note: str) -> None:
-        self.findings.append(IntakeFinding(rule, action, count, count / self.rows_read, examples, note))
+    def _add(self, rule: str, action: str, count: int, examples: tuple[str, ...], note: str = "") -> Self:
+        finding = IntakeFinding(rule, action, count, count / self.rows_read, examples, note)
+        return replace(self, findings=(*self.findings, finding))
 
 
-def _shown(value: object) -> str:
+def _as_text(value: object) -> str:
     return "(empty)" if pd.isna(value) else str(value)  # type: ignore[call-overload]

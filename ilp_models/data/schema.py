@@ -1,4 +1,4 @@
-"""Which column of a publisher's file holds what, checked before any file is opened."""
+"""Column mapping: which column of a publisher's file holds the crime type, time, report time, place and area."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -15,24 +15,24 @@ _REPORTS: Final = ("reported_at", "reported_date")
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """The publisher's names of the columns that events are made of.
+    """The publisher's column names, by role.
 
     Parameters
     ----------
     crime_type : str
-        The publisher's label of the offence.
+        The publisher's offence label.
     occurred_at : str, optional
         Date and time of the incident. Give this, or ``occurred_date``, or ``occurred_month``.
     occurred_date : str, optional
-        Date of the incident; only the date as written counts, whatever time and offset follow it.
+        Date of the incident. Only the date as written is used; a time or offset after it is ignored.
     occurred_hour : str, optional
-        Hour of the day, 0 to 23, beside ``occurred_date``.
+        Hour of the day, 0 to 23, in addition to ``occurred_date``.
     occurred_time : str, optional
-        Time of the day such as ``23:10``, ``23:10:00`` or ``2310``, beside ``occurred_date``.
+        Time of the day such as ``23:10``, ``23:10:00`` or ``2310``, in addition to ``occurred_date``.
     occurred_month : str, optional
-        Month of the incident where nothing finer is published; events are put at its start.
+        Month of the incident, if nothing finer is published. Events are dated to its first day.
     reported_at : str, optional
-        Date and time at which the police learnt of it.
+        Date and time of the report to the police.
     reported_date : str, optional
         Date of the report; an event counts as known from the end of that day.
     lat, lon : str, optional
@@ -45,7 +45,7 @@ class ColumnMapping:
     Raises
     ------
     InputError
-        If what is needed is not given, or is given twice.
+        If a required column is missing, or two columns have the same role.
     """
 
     crime_type: str
@@ -63,23 +63,23 @@ class ColumnMapping:
     area: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that leaves a time or place open."""
+        """Refuse a mapping without one time and one pair of coordinates."""
         if len(self._given(_TIMES)) != 1:
             msg = f"data.columns needs exactly one of {', '.join(_TIMES)}; given: {self._given(_TIMES) or 'none'}."
             raise InputError(msg)
         if self._given(_TIMES_OF_DAY) and (self.occurred_date is None or len(self._given(_TIMES_OF_DAY)) > 1):
-            msg = "data.columns takes one of occurred_hour and occurred_time, and only beside occurred_date."
+            msg = "data.columns takes one of occurred_hour and occurred_time, and only together with occurred_date."
             raise InputError(msg)
         if len(self._given(_REPORTS)) > 1:
-            msg = "data.columns takes one of reported_at and reported_date, not both."
+            msg = "data.columns has both reported_at and reported_date; remove one."
             raise InputError(msg)
         if self._given(("lat", "lon", "x", "y")) not in (["lat", "lon"], ["x", "y"]):
-            msg = "data.columns needs lat and lon (degrees), or x and y (in data.input_crs); give one whole pair."
+            msg = "data.columns needs lat and lon (degrees), or x and y (in data.input_crs); set both of one pair."
             raise InputError(msg)
 
     @classmethod
     def from_settings(cls, mapping: Mapping[str, str | None]) -> Self:
-        """Return the columns declared by a mapping, such as a config holds."""
+        """Return the column mapping of a settings mapping (role to column); unknown roles are refused."""
         roles = [field.name for field in fields(cls)]
         for role in mapping:
             if role not in roles:
@@ -87,17 +87,17 @@ class ColumnMapping:
                 raise InputError(msg)
         given = {role: str(column) for role, column in mapping.items() if column is not None}
         if "crime_type" not in given:
-            msg = "data.columns.crime_type is missing; name the column that holds the publisher's offence label."
+            msg = "data.columns.crime_type is missing; set it to the column that holds the publisher's offence label."
             raise InputError(msg)
         return cls(**given)
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The two roles that hold the place: ``lon, lat`` or ``x, y``."""
+    def coordinates(self) -> tuple[str, str]:
+        """The two roles that hold the coordinates: ``lon, lat`` or ``x, y``."""
         return ("x", "y") if self.lat is None else ("lon", "lat")
 
     def declared(self) -> dict[str, str]:
-        """Return the declared columns."""
+        """Return the columns that are set, by role."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         return {role: column for role, column in named.items() if column is not None}
 
@@ -106,17 +106,17 @@ class ColumnMapping:
 
 
 def refuse_person_column(column: str, setting: str) -> None:
-    """Return quietly unless the column speaks of persons."""
+    """Raise if the name of a column suggests personal data."""
     if looks_personal(column):
         msg = (
-            f"{setting}={column!r} speaks of persons and is refused: only places, times and crime types may enter; "
-            "name another column or leave it out."
+            f"{setting}={column!r} looks like personal data and cannot be used: only places, times and crime types may "
+            "be read. Set another column or remove it."
         )
         raise InputError(msg)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """Return a hint at the known word that is spelt most like a wrong one."""
+    """Return a hint with the known word closest to a misspelled one, or empty text."""
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f" (did you mean {by_lower[found[0]]!r}?)" if found else ""

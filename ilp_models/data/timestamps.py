@@ -1,4 +1,4 @@
-"""Published dates and times as wall-clock times of one zone."""
+"""Parse published dates and times to wall-clock times of one time zone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ilp_models.data.schema import ColumnMapping
 
 ISO: Final = "ISO8601"
 
-# A colon must come before it, or the year of 02-03-2021 would pass for an offset.
+# A colon must precede the offset; otherwise the year of 02-03-2021 would match.
 _OFFSET: Final = r"(:[0-9.]+) ?(Z|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})$"
 _TIME_OF_DAY: Final = r"^([01]?[0-9]|2[0-3]):([0-5][0-9])(:[0-5][0-9](\.[0-9]+)?)?$"
 _HOURS: Final = 24
@@ -19,31 +19,21 @@ _MICROSECONDS: Final = "datetime64[us]"
 
 @dataclass(frozen=True)
 class TimestampParser:
-    """How times are written in the files.
+    """Parses the time columns of the files."""
 
-    Parameters
-    ----------
-    time_zone : str
-        IANA name of the zone of the result.
-    input_time_zone : str or None
-        Zone of times written without an offset; None for ``time_zone``.
-    formats : tuple of str
-        ``strptime`` formats tried in turn, or ``ISO8601``.
-    """
-
-    time_zone: str
-    input_time_zone: str | None
-    formats: tuple[str, ...]
+    time_zone: str  # IANA name, of the result
+    input_time_zone: str | None  # of times without an offset; None for time_zone
+    formats: tuple[str, ...]  # strptime formats, tried in order, or ISO8601
 
     def occurred(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series:
-        """Return when each incident occurred."""
+        """Return the time at which each incident occurred, missing where it cannot be read."""
         if columns.occurred_at is not None:
-            return self._moments(table[columns.occurred_at])
+            return self._parse_with_offset(table[columns.occurred_at])
         if columns.occurred_month is not None:
-            month = self._as_written(table[columns.occurred_month])
+            month = self._parse_local(table[columns.occurred_month])
             times: pd.Series = month.dt.normalize() - pd.to_timedelta(month.dt.day - 1, unit="D")
             return times
-        day: pd.Series = self._as_written(table[str(columns.occurred_date)]).dt.normalize()
+        day: pd.Series = self._parse_local(table[str(columns.occurred_date)]).dt.normalize()
         if columns.occurred_hour is not None:
             day = day + _hours(table[columns.occurred_hour])
         if columns.occurred_time is not None:
@@ -51,67 +41,67 @@ class TimestampParser:
         return day
 
     def reported(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series | None:
-        """Return when each incident became known."""
+        """Return the time at which each incident was reported, or None if no report column is declared."""
         if columns.reported_at is not None:
-            return self._moments(table[columns.reported_at])
+            return self._parse_with_offset(table[columns.reported_at])
         if columns.reported_date is not None:
-            times: pd.Series = self._as_written(table[columns.reported_date]).dt.normalize() + pd.Timedelta(days=1)
+            times: pd.Series = self._parse_local(table[columns.reported_date]).dt.normalize() + pd.Timedelta(days=1)
             return times
         return None
 
-    def _moments(self, values: pd.Series) -> pd.Series:
-        """Return moments moved to the zone: those with an offset from there, others from the input's zone."""
+    def _parse_with_offset(self, values: pd.Series) -> pd.Series:
+        """Return times converted to the time zone: from their own offset, or from the input time zone."""
         if isinstance(values.dtype, pd.DatetimeTZDtype):
-            return self._moved(values)
+            return self._convert(values)
         if pd.api.types.is_datetime64_dtype(values.dtype):
             return self._from_input_zone(values.astype(_MICROSECONDS))
-        return _first_that_fits(values, self.formats, self._read)
+        return _parse_first_match(values, self.formats, self._read)
 
-    def _as_written(self, values: pd.Series) -> pd.Series:
-        """Return times as they stand on paper: whatever offset follows, the date is the one that was written."""
+    def _parse_local(self, values: pd.Series) -> pd.Series:
+        """Return dates and times as written in the file; a time zone offset is ignored."""
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             times: pd.Series = values.dt.tz_localize(None).astype(_MICROSECONDS)
             return times
         if pd.api.types.is_datetime64_dtype(values.dtype):
             return values.astype(_MICROSECONDS)
         bare = values.astype("str").str.strip().str.replace(_OFFSET, r"\1", regex=True)
-        return _first_that_fits(bare, [one.removesuffix("%z") for one in self.formats], _parse)
+        return _parse_first_match(bare, [time_format.removesuffix("%z") for time_format in self.formats], _parse)
 
-    def _read(self, text: pd.Series, one: str) -> pd.Series:
-        if "%z" in one:
-            return self._moved(pd.to_datetime(text, format=one, errors="coerce", utc=True))
-        if one != ISO:
-            return self._from_input_zone(_parse(text, one))
+    def _read(self, text: pd.Series, time_format: str) -> pd.Series:
+        if "%z" in time_format:
+            return self._convert(pd.to_datetime(text, format=time_format, errors="coerce", utc=True))
+        if time_format != ISO:
+            return self._from_input_zone(_parse(text, time_format))
         zoned = text.str.contains(_OFFSET.replace("(", "(?:"), regex=True).to_numpy(dtype=bool)
-        moved = self._moved(pd.to_datetime(text[zoned], format=ISO, errors="coerce", utc=True))
-        times: pd.Series = pd.concat([moved, self._from_input_zone(_parse(text[~zoned], ISO))]).reindex(text.index)
+        converted = self._convert(pd.to_datetime(text[zoned], format=ISO, errors="coerce", utc=True))
+        times: pd.Series = pd.concat([converted, self._from_input_zone(_parse(text[~zoned], ISO))]).reindex(text.index)
         return times
 
     def _from_input_zone(self, times: pd.Series) -> pd.Series:
         if self.input_time_zone is None or self.input_time_zone == self.time_zone:
             return times
-        return self._moved(times.dt.tz_localize(self.input_time_zone, ambiguous="NaT", nonexistent="NaT"))
+        return self._convert(times.dt.tz_localize(self.input_time_zone, ambiguous="NaT", nonexistent="NaT"))
 
-    def _moved(self, times: pd.Series) -> pd.Series:
-        moved: pd.Series = times.dt.tz_convert(self.time_zone).dt.tz_localize(None).astype(_MICROSECONDS)
-        return moved
+    def _convert(self, times: pd.Series) -> pd.Series:
+        converted: pd.Series = times.dt.tz_convert(self.time_zone).dt.tz_localize(None).astype(_MICROSECONDS)
+        return converted
 
 
-def _first_that_fits(
+def _parse_first_match(
     values: pd.Series, formats: Sequence[str], read: Callable[[pd.Series, str], pd.Series]
 ) -> pd.Series:
-    """Return each value as the first format that fits it reads it, NaT where none does."""
+    """Return each value parsed by the first format that matches it, NaT where none does."""
     text = values.astype("str").str.strip()
     result = pd.Series(pd.NaT, index=values.index, dtype=_MICROSECONDS)
-    for one in formats:
+    for time_format in formats:
         unread = (result.isna() & text.notna()).to_numpy(dtype=bool)
         if unread.any():
-            result.loc[unread] = read(text[unread], one)
+            result.loc[unread] = read(text[unread], time_format)
     return result
 
 
-def _parse(text: pd.Series, one: str) -> pd.Series:
-    return pd.to_datetime(text, format=one, errors="coerce").astype(_MICROSECONDS)
+def _parse(text: pd.Series, time_format: str) -> pd.Series:
+    return pd.to_datetime(text, format=time_format, errors="coerce").astype(_MICROSECONDS)
 
 
 def _hours(values: pd.Series) -> pd.Series:
@@ -122,9 +112,9 @@ def _hours(values: pd.Series) -> pd.Series:
 
 def _times_of_day(values: pd.Series) -> pd.Series:
     text = values.astype("str").str.strip()
-    run_together = text.str.fullmatch(r"[0-9]{1,4}", na=False)
+    without_colon = text.str.fullmatch(r"[0-9]{1,4}", na=False)
     padded = text.str.zfill(4)
-    text = text.where(~run_together, padded.str.slice(0, 2) + ":" + padded.str.slice(2, 4))
+    text = text.where(~without_colon, padded.str.slice(0, 2) + ":" + padded.str.slice(2, 4))
     text = text.where(text.str.match(_TIME_OF_DAY, na=False))
     text = text.where(text.str.count(":") != 1, text + ":00")
     return pd.to_timedelta(text, errors="coerce").astype("timedelta64[us]")

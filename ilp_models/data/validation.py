@@ -1,4 +1,4 @@
-"""Settings checked when a source is described, long before its files are opened."""
+"""Check the settings of an event source before its files are opened."""
 
 import codecs
 from collections.abc import Sequence
@@ -13,62 +13,63 @@ from ilp_models.domain.errors import InputError
 
 
 def one_of(setting: str, value: str, choices: Sequence[str]) -> None:
-    """Return quietly if a word is one of the choices."""
+    """Raise unless a value is one of the choices."""
     if value not in choices:
         msg = f"{setting}={value!r} is unknown{closest(str(value), choices)}; choose one of {', '.join(choices)}."
         raise InputError(msg)
 
 
 def time_zone(setting: str, value: str | None) -> None:
-    """Return quietly if a name is that of a time zone, or none is given."""
+    """Raise unless a name is an IANA time zone or None."""
     if value is not None and value not in available_timezones():
-        msg = f"{setting}={value!r} is no time zone{closest(str(value), available_timezones())}; give an IANA name."
+        hint = closest(str(value), available_timezones())
+        msg = f"{setting}={value!r} is not a time zone{hint}; set an IANA name such as Europe/London."
         raise InputError(msg)
 
 
 def crs(setting: str, value: str) -> CRS:
-    """Return the coordinate reference system of a name."""
+    """Return the coordinate reference system of a name such as ``EPSG:4326``."""
     try:
         return CRS.from_user_input(value)
     except CRSError as error:
-        msg = f"{setting}={value!r} is no coordinate reference system; give one like EPSG:4326 or EPSG:32617."
+        msg = f"{setting}={value!r} is not a coordinate reference system; set a code such as EPSG:4326 or EPSG:32617."
         raise InputError(msg) from error
 
 
 def moment(setting: str, value: str | None) -> pd.Timestamp | None:
-    """Return the wall-clock moment of a setting."""
+    """Return the local time of a setting, or None."""
     if value is None:
         return None
     try:
         found = pd.to_datetime(str(value), format="ISO8601")
     except ValueError as error:
-        msg = f"{setting}={value!r} is no date; write it like 2021-12-31."
+        msg = f"{setting}={value!r} is not a date; write it as 2021-12-31."
         raise InputError(msg) from error
     if pd.isna(found) or found.tzinfo is not None:
-        msg = f"{setting}={value!r} must be a local date or time without an offset; write it like 2021-12-31."
+        msg = f"{setting}={value!r} must be a local date or time without an offset; write it as 2021-12-31."
         raise InputError(msg)
     return found
 
 
 def delay(setting: str, value: str) -> pd.Timedelta:
-    """Return the length of time of a setting."""
+    """Return the duration of a setting such as ``14 days``."""
     try:
         found = pd.Timedelta(value)
     except ValueError as error:
-        msg = f"{setting}={value!r} is no length of time; write it like '14 days'."
+        msg = f"{setting}={value!r} is not a duration; write it as '14 days'."
         raise InputError(msg) from error
     if not isinstance(value, str) or pd.isna(found) or found < pd.Timedelta(0):
-        msg = f"{setting}={value!r} must be a length of time with its unit, not negative, like '14 days'."
+        msg = f"{setting}={value!r} must be a duration with a unit, not negative; write it as '14 days'."
         raise InputError(msg)
     return found
 
 
 def encoding(setting: str, value: str) -> None:
-    """Return quietly if Python knows an encoding, or it is to be found."""
+    """Raise unless Python knows the encoding, or it is ``auto``."""
     try:
         known = value == "auto" or codecs.lookup(value)._is_text_encoding
     except LookupError:
         known = False
     if not known:
-        msg = f"{setting}={value!r} is no text encoding; set auto, utf-8, cp1252, latin-1 or utf-16."
+        msg = f"{setting}={value!r} is not a text encoding; set auto, utf-8, cp1252, latin-1 or utf-16."
         raise InputError(msg)

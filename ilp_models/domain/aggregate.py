@@ -1,4 +1,4 @@
-"""Sums over parent areas and the whole city: city = sum of districts = sum of cells, whatever made the forecast."""
+"""Aggregate forecasts to parent areas and the city: city = sum of districts = sum of cells."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,43 +16,33 @@ from ilp_models.domain.replay import Replay
 from ilp_models.stats.distributions import fit_dispersion, quantiles
 
 CITY: Final = "city"
-EVERYWHERE: Final = "(all)"
-NOWHERE: Final = "(none)"
+WHOLE_CITY: Final = "(all)"
+NO_AREA: Final = "(none)"
 COLUMNS: Final = ("level", "area", "crime_type", "period", "expected", *QUANTILE_COLUMNS)
 
-_LEAST_PERIODS: Final = 8  # of a replay: fewer say too little about how totals scatter
+_MIN_PERIODS: Final = 8  # of a backtest, to estimate the dispersion of totals
 
 
 @dataclass(frozen=True, eq=False)
 class AreaLevel:
-    """Areas that together hold each cell once.
+    """Areas that partition the cells: the whole city, or one level of parent areas."""
 
-    Parameters
-    ----------
-    name : str
-        ``city``, or a level of the grid's parent areas.
-    areas : Index of str
-        Names of the areas in order; ``(none)`` comes last and holds the cells without a parent.
-    codes : ndarray of int64
-        Position of each cell's area among them.
-    """
-
-    name: str
-    areas: pd.Index
-    codes: npt.NDArray[np.int64]
+    name: str  # city, or a level of the grid's parent areas
+    areas: pd.Index  # names in order; (none) comes last and holds the cells without a parent
+    codes: npt.NDArray[np.int64]  # position of each cell's area
 
     @property
     def matrix(self) -> csr_matrix:
-        """The 0/1 matrix (areas x cells) that adds cells up to areas."""
+        """The 0/1 matrix (areas x cells) that sums cells to areas."""
         size = len(self.codes)
         return csr_matrix((np.ones(size), (self.codes, np.arange(size))), shape=(len(self.areas), size))
 
     def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Return values of cells added up to areas."""
+        """Return the sums of cell values by area."""
         return np.stack([self.matrix @ np.asarray(one, dtype=np.float64) for one in values])
 
     def grid(self, cells: Grid) -> Grid:
-        """Return the areas as a grid of their own, in which any method can forecast."""
+        """Return the areas as a grid, so that any model can forecast them."""
         shapes = [shapely.union_all(cells.geometry[self.codes == area]) for area in range(len(self.areas))]
         touching = (self.matrix @ cells.neighbours @ self.matrix.T).tolil()
         touching.setdiag(0)
@@ -63,25 +53,17 @@ class AreaLevel:
             crs=cells.crs,
             neighbours=(touching.tocsr() > 0).astype(np.float64),
             locator=AreaLocator(cells, self.codes),
-            kept=np.arange(len(self.areas)),
+            locator_cells=np.arange(len(self.areas)),
             population=None if cells.population is None else self.matrix @ cells.population,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class AreaLocator:
-    """Finds the area of a point by the cell that holds it.
-
-    Parameters
-    ----------
-    grid : Grid
-        The cells.
-    codes : ndarray of int64
-        Position of each cell's area.
-    """
+    """Finds the area of each event from its cell."""
 
     grid: Grid
-    codes: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.int64]  # position of each cell's area
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
         """Return the position of each event's area, -1 outside all cells."""
@@ -91,24 +73,24 @@ class AreaLocator:
 
 def area_levels(grid: Grid) -> tuple[AreaLevel, ...]:
     """Return the city and each level of parent areas."""
-    city = AreaLevel(CITY, pd.Index([EVERYWHERE]), np.zeros(len(grid), dtype=np.int64))
+    city = AreaLevel(CITY, pd.Index([WHOLE_CITY]), np.zeros(len(grid), dtype=np.int64))
     return (city, *(_level(grid, name) for name in grid.parents.columns))
 
 
 def _level(grid: Grid, name: str) -> AreaLevel:
     labels = pd.Series(parent_labels(grid, name), dtype=object)
-    nowhere = (labels == "").to_numpy()
-    names = sorted(labels[~nowhere].unique())
+    unlabelled = (labels == "").to_numpy()
+    names = sorted(labels[~unlabelled].unique())
     codes = pd.Index(names, dtype=object).get_indexer(labels).astype(np.int64)
-    codes[nowhere] = len(names)
-    return AreaLevel(name, pd.Index([*names, *([NOWHERE] if nowhere.any() else [])], dtype=object), codes)
+    codes[unlabelled] = len(names)
+    return AreaLevel(name, pd.Index([*names, *([NO_AREA] if unlabelled.any() else [])], dtype=object), codes)
 
 
 def area_table(forecast: RiskForecast, grid: Grid, past: Replay | None = None) -> pd.DataFrame:
-    """Return what a forecast expects of the city and of each parent area.
+    """Return expected counts and quantiles of the city and of each parent area, one row per area, type and period.
 
-    Cells share shocks, so that the scatter of a total does not follow from that of its cells. It is learned from past
-    totals: a dispersion for each level and crime type, of the counts around forecasts that had not seen them.
+    Cells share shocks, so the dispersion of a total does not follow from its cells. It is estimated from the totals
+    of a backtest, for each level and crime type; without enough periods the quantiles are missing.
     """
     return pd.concat([_rows(forecast, grid, level, past) for level in area_levels(grid)], ignore_index=True)
 
@@ -117,7 +99,7 @@ def _rows(forecast: RiskForecast, grid: Grid, level: AreaLevel, past: Replay | N
     expected = level.sums(forecast.expected.values)
     types, areas, periods = expected.shape
     limits = np.full((len(QUANTILE_COLUMNS), *expected.shape), np.nan)
-    if past is not None and len(past.periods) >= _LEAST_PERIODS:
+    if past is not None and len(past.periods) >= _MIN_PERIODS:
         limits = quantiles(expected, _dispersions(past, grid, level)[:, None, None])
     columns: dict[str, object] = {
         "level": level.name,
@@ -131,9 +113,9 @@ def _rows(forecast: RiskForecast, grid: Grid, level: AreaLevel, past: Replay | N
 
 
 def _dispersions(past: Replay, grid: Grid, level: AreaLevel) -> npt.NDArray[np.float64]:
-    """Return how past totals of a level scattered around their forecasts, one dispersion a crime type."""
-    place = grid.cells.get_indexer(past.expected.indexes["cell"])
-    known = AreaLevel(level.name, level.areas, level.codes[place[place >= 0]])
-    held = np.flatnonzero(np.bincount(known.codes, minlength=len(level.areas)))
-    counts, means = (known.sums(one.values[:, place >= 0])[:, held] for one in (past.observed, past.expected))
+    """Return the dispersion of past totals of a level around their forecasts, one value per crime type."""
+    cell = grid.cells.get_indexer(past.expected.indexes["cell"])
+    known = AreaLevel(level.name, level.areas, level.codes[cell[cell >= 0]])
+    used = np.flatnonzero(np.bincount(known.codes, minlength=len(level.areas)))
+    counts, means = (known.sums(one.values[:, cell >= 0])[:, used] for one in (past.observed, past.expected))
     return np.array([fit_dispersion(count, mean) for count, mean in zip(counts, means, strict=True)])

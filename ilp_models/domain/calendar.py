@@ -1,4 +1,4 @@
-"""Periods: which stretches of local wall-clock time are counted together."""
+"""Calendar: weeks, days or months as the periods in which events are counted."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ import pandas as pd
 from ilp_models.domain.errors import InputError
 
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_UNITS: Final = {"week": 52, "day": 365, "month": 12}
+_PERIODS_PER_YEAR: Final = {"week": 52, "day": 365, "month": 12}
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,27 @@ class Calendar:
     period_unit : str, default "week"
         ``week``, ``day`` or ``month``.
     week_start : str, default "monday"
-        First day of a week; only used when the unit is ``week``.
+        First day of a week; only used with ``week``.
 
     Raises
     ------
     InputError
-        If the unit or the day is not one of those named.
+        If the unit or the day is unknown.
+
+    Examples
+    --------
+    >>> weeks = Calendar().whole_periods(pd.Timestamp("2014-01-01"), pd.Timestamp("2014-01-27"))
+    >>> [str(week.start_time.date()) for week in weeks]
+    ['2014-01-06', '2014-01-13', '2014-01-20']
     """
 
     period_unit: str = "week"
     week_start: str = "monday"
 
     def __post_init__(self) -> None:
-        """Refuse words that name no unit or day."""
-        if self.period_unit not in _UNITS:
-            msg = f"calendar.period_unit={self.period_unit!r} is unknown; choose one of {', '.join(_UNITS)}."
+        """Refuse an unknown unit or day."""
+        if self.period_unit not in _PERIODS_PER_YEAR:
+            msg = f"calendar.period_unit={self.period_unit!r} is unknown; choose one of {', '.join(_PERIODS_PER_YEAR)}."
             raise InputError(msg)
         if self.week_start not in _WEEKDAYS:
             msg = f"calendar.week_start={self.week_start!r} is unknown; choose one of {', '.join(_WEEKDAYS)}."
@@ -52,87 +58,32 @@ class Calendar:
 
     @property
     def per_year(self) -> int:
-        """The number of periods in a year: 52 weeks, 365 days or 12 months."""
-        return _UNITS[self.period_unit]
+        """Periods in a year: 52 weeks, 365 days or 12 months."""
+        return _PERIODS_PER_YEAR[self.period_unit]
 
     def ordinals(self, times: pd.Series | pd.DatetimeIndex) -> npt.NDArray[np.int64]:
-        """Return the period number of each time; consecutive periods have consecutive numbers.
-
-        Parameters
-        ----------
-        times : Series or DatetimeIndex
-            Wall-clock times without a zone.
-
-        Returns
-        -------
-        ndarray of int64
-            One period ordinal a time.
-        """
+        """Return the period number of each wall-clock time; consecutive periods have consecutive numbers."""
         return np.asarray(pd.DatetimeIndex(times).to_period(self.freq).asi8, dtype=np.int64)
 
-    def whole(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.PeriodIndex:
-        """Return the periods that lie wholly inside a span of time.
-
-        Parameters
-        ----------
-        start, end : Timestamp
-            The half-open span [start, end).
-
-        Returns
-        -------
-        PeriodIndex
-            Whole periods in order; empty if the span holds none.
-
-        Examples
-        --------
-        >>> weeks = Calendar().whole(pd.Timestamp("2014-01-01"), pd.Timestamp("2014-01-27"))
-        >>> [str(week.start_time.date()) for week in weeks]
-        ['2014-01-06', '2014-01-13', '2014-01-20']
-        """
+    def whole_periods(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.PeriodIndex:
+        """Return the periods that lie entirely in [start, end); empty if there is none."""
         first = pd.Period(start, freq=self.freq)
         if first.start_time < start:
             first += 1
         last = pd.Period(end, freq=self.freq) - 1
         return pd.period_range(first, last, freq=self.freq)
 
-    def ahead(self, cutoff: pd.Timestamp, count: int) -> pd.PeriodIndex:
-        """Return the first periods that start at or after a cutoff.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The moment of the forecast.
-        count : int
-            How many periods.
-
-        Returns
-        -------
-        PeriodIndex
-            ``count`` consecutive periods, leads 1 to ``count``.
-        """
+    def next_periods(self, cutoff: pd.Timestamp, count: int) -> pd.PeriodIndex:
+        """Return the first ``count`` periods that start at or after a cutoff: leads 1 to ``count``."""
         first = pd.Period(cutoff, freq=self.freq)
         if first.start_time < cutoff:
             first += 1
         return pd.period_range(first, periods=count, freq=self.freq)
 
-    def unsettled(self, cutoff: pd.Timestamp, wait: pd.Timedelta) -> int:
-        """Return how many periods just before the first one ahead of a cutoff had not settled by then.
+    def unsettled_periods(self, cutoff: pd.Timestamp, wait: pd.Timedelta) -> int:
+        """Return how many periods before the next one have incomplete counts, given a reporting delay ``wait``.
 
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The moment of the forecast.
-        wait : Timedelta
-            How long after a period its counts are complete.
-
-        Returns
-        -------
-        int
-            0 where all were known.
-
-        Examples
-        --------
-        >>> Calendar(period_unit="day").unsettled(pd.Timestamp("2021-03-01"), pd.Timedelta("7D"))
+        >>> Calendar(period_unit="day").unsettled_periods(pd.Timestamp("2021-03-01"), pd.Timedelta("7D"))
         7
         """
-        return int(self.ahead(cutoff, 1)[0].ordinal - pd.Period(cutoff - wait, freq=self.freq).ordinal)
+        return int(self.next_periods(cutoff, 1)[0].ordinal - pd.Period(cutoff - wait, freq=self.freq).ordinal)

@@ -1,4 +1,4 @@
-"""Numbers that describe a period's place in the year, known long before it begins."""
+"""Calendar terms: season, public holidays, month starts and the turn of the year as numbers per period."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -27,7 +27,7 @@ TERM_WORDS: Final = {
 
 @dataclass(frozen=True)
 class CalendarTerms:
-    """Season, holidays, month starts and the turn of the year.
+    """Season, public holidays, month starts and the turn of the year.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class CalendarTerms:
     subdivision : str, optional
         State or province, such as ``ON``.
     harmonics : int, default 1
-        Pairs of sine and cosine over the year.
+        Pairs of sine and cosine waves over the year.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class CalendarTerms:
     harmonics: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a country without a holiday calendar."""
+        """Refuse a country without a known holiday calendar."""
         if self.country == AUTO and self.subdivision is not None:
             msg = f"subdivision={self.subdivision!r} needs a country; set country, such as CA."
             raise InputError(msg)
@@ -59,7 +59,10 @@ class CalendarTerms:
         try:
             holidays.country_holidays(self.country, subdiv=self.subdivision, years=2020)
         except NotImplementedError as error:
-            msg = f"No holidays are known for country={self.country!r}, subdivision={self.subdivision!r}: {error}."
+            msg = (
+                f"No holidays are known for country={self.country!r}, subdivision={self.subdivision!r}: {error}. "
+                "Use ISO 3166 codes such as CA and ON, or set country=null."
+            )
             raise InputError(msg) from error
 
     def for_events(self, events: Events) -> Self:
@@ -84,14 +87,14 @@ class CalendarTerms:
         return (*first, *holiday, "year_end", *waves, *days)
 
     def values(self, periods: pd.PeriodIndex, calendar: Calendar) -> npt.NDArray[np.float64]:
-        """Return the terms of some periods."""
-        starts, ends = periods.start_time, periods.end_time.normalize()  # each takes as long as all the rest
+        """Return the terms of some periods, shape (periods, terms)."""
+        starts, ends = periods.start_time, periods.end_time.normalize()  # slow in pandas, so computed once
         lengths = (ends - starts).days.to_numpy() + 1
         days = pd.date_range(starts[0], ends[-1], freq="D")
-        owner = np.repeat(np.arange(len(periods)), lengths)
+        period_of_day = np.repeat(np.arange(len(periods)), lengths)
 
         def per_period(flag: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-            return np.bincount(owner, weights=flag, minlength=len(periods)).astype(np.float64)
+            return np.bincount(period_of_day, weights=flag, minlength=len(periods)).astype(np.float64)
 
         turn = (days.month == _YEAR_END[0]) & (days.day >= _YEAR_END[1]) | (days.month == 1) & (days.day == 1)
         columns = {"first_of_month": per_period(days.day == 1), "year_end": per_period(turn) / lengths}
@@ -110,6 +113,6 @@ class CalendarTerms:
 
 @cache
 def _holidays(country: str, subdivision: str | None, first: int, last: int) -> pd.DatetimeIndex:
-    """Return the public holidays from one year to another; working them out anew for each forecast takes its time."""
+    """Return the public holidays of some years, cached because computing them is slow."""
     known = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 1))
     return pd.DatetimeIndex(sorted(known))

@@ -1,4 +1,4 @@
-"""Incidents: what was recorded, where and when it happened, and when it became known."""
+"""Events: recorded incidents with place, crime type, time of occurrence and time of report."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,18 +12,19 @@ from pyproj.exceptions import CRSError
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.notebook_html import html_summary
 
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 OPTIONAL: Final = ("area",)
 
-_AT_ONCE: Final = pd.Timedelta(0)
+_NO_DELAY: Final = pd.Timedelta(0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Events:
-    """Incidents of a study area over a stated span of time.
+    """Recorded incidents of a study area over a span of time.
 
-    No person column can exist: the table holds the columns below and no others.
+    The table holds the columns below and no others, so it cannot hold personal data.
 
     Parameters
     ----------
@@ -32,15 +33,15 @@ class Events:
         ``crime_type`` (categorical), ``x`` and ``y`` (float64, metres in ``crs``), and optionally
         ``area`` (categorical: the publisher's own area label).
     crs : str
-        A projected coordinate reference system with metres as its unit, such as ``EPSG:32617``.
+        A projected coordinate reference system in metres, such as ``EPSG:32617``.
     time_zone : str
-        IANA name of the zone whose wall clock the times show.
+        IANA name of the time zone of all times.
     start, end : Timestamp
         The half-open span [start, end) of ``occurred_at`` that the records cover.
     settles_after : Timedelta, default 0
-        How long after a period has ended its counts may be read as complete.
-    declared : tuple of str, optional
-        Crime types that were asked for by name: they stand whether or not anything of theirs was recorded yet.
+        Reporting delay: time after the end of a period until its counts are complete.
+    declared_types : tuple of str, optional
+        Crime types that the settings name. They stay in every forecast, with or without events.
     country, subdivision : str, optional
         ISO 3166 codes of the country and state whose public holidays count, such as ``CA`` and ``ON``.
     city : str, optional
@@ -60,23 +61,27 @@ class Events:
     time_zone: str
     start: pd.Timestamp
     end: pd.Timestamp
-    settles_after: pd.Timedelta = _AT_ONCE
-    declared: tuple[str, ...] = ()
+    settles_after: pd.Timedelta = _NO_DELAY
+    declared_types: tuple[str, ...] = ()
     country: str | None = None
     subdivision: str | None = None
     city: str = ""
     intake: IntakeReport | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse anything but the declared columns, complete and in order of knowing."""
+        """Refuse a table with missing, unknown or unusable columns."""
         columns = list(self.table.columns)
         missing = [name for name in REQUIRED if name not in columns]
         unknown = [name for name in columns if name not in REQUIRED + OPTIONAL]
         if missing or unknown:
-            msg = f"Events take the columns {REQUIRED + OPTIONAL} only; missing {missing}, not allowed {unknown}."
+            msg = (
+                f"The events table has missing columns {missing} and columns that are not allowed {unknown}. "
+                f"It takes {', '.join(REQUIRED + OPTIONAL)} only; add, rename or drop columns."
+            )
             raise InputError(msg)
-        if self.table[list(REQUIRED)].isna().any(axis=None):
-            msg = "Events need every time, place and crime_type; set incomplete records aside at intake."
+        incomplete = [name for name in REQUIRED if self.table[name].isna().any()]
+        if incomplete:
+            msg = f"The events table has missing values in {', '.join(incomplete)}; drop incomplete records."
             raise InputError(msg)
         _refuse_types(self.table)
         if (self.table["reported_at"] < self.table["occurred_at"]).any():
@@ -88,76 +93,60 @@ class Events:
         """Return the number of events."""
         return len(self.table)
 
+    def __repr__(self) -> str:
+        """Return number, crime types, span, place and CRS in one line."""
+        facts = (f"{len(self):,} events", f"{len(self.crime_types)} crime types", self._span, self.city, self.crs)
+        return f"<Events: {', '.join(filter(None, facts))}>"
+
+    def _repr_html_(self) -> str:
+        counts = self.table["crime_type"].value_counts()
+        facts: dict[str, object] = {
+            "study area": self.city or "not named",
+            "events": f"{len(self):,}",
+            "span": f"{self._span} ({self.time_zone}; last day not included)",
+            "CRS": self.crs,
+            "reporting delay": str(self.settles_after),
+        }
+        facts |= {f"events of {name}": f"{counts[name]:,}" for name in self.crime_types}
+        return html_summary("Events", facts)
+
+    @property
+    def _span(self) -> str:
+        return f"{self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+
     @property
     def crime_types(self) -> tuple[str, ...]:
-        """All crime types, those without an event included."""
+        """All crime types, also those without an event."""
         return tuple(str(name) for name in self.table["crime_type"].cat.categories)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a copy of the table: one row per event."""
+        return self.table.copy()
+
     def known_at(self, cutoff: pd.Timestamp) -> Self:
-        """Return the events that had been reported before a cutoff.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            A wall-clock moment; events reported at or after it are unknown.
-
-        Returns
-        -------
-        Events
-            The known events; ``end`` is moved back to the cutoff where it lay after it.
-        """
+        """Return the events reported before a cutoff; ``end`` is at most the cutoff."""
         known = self.table.loc[self.table["reported_at"] < cutoff]
         return replace(self, table=known, end=min(self.end, cutoff))
 
     def types_at(self, cutoff: pd.Timestamp) -> tuple[str, ...]:
-        """Return the crime types that could be forecast at a cutoff.
+        """Return the declared crime types and those with an event reported before a cutoff."""
+        known = {*self.declared_types, *self.known_at(cutoff).table["crime_type"].unique()}
+        return tuple(name for name in self.crime_types if name in known)
 
-        Parameters
-        ----------
-        cutoff : Timestamp
-            A wall-clock moment; events reported at or after it are unknown.
-
-        Returns
-        -------
-        tuple of str
-            In the order of ``crime_types``: those declared, and those with an event known by then.
-        """
-        seen = {*self.declared, *self.known_at(cutoff).table["crime_type"].unique()}
-        return tuple(name for name in self.crime_types if name in seen)
-
-    def of_types(self, crime_types: Sequence[str]) -> Self:
-        """Return the events of some crime types.
-
-        Parameters
-        ----------
-        crime_types : sequence of str
-            Names among the crime types, in the order wanted.
-
-        Returns
-        -------
-        Events
-            Of the same span; types without events keep their name.
-
-        Raises
-        ------
-        InputError
-            If a name is not among the crime types.
-        """
+    def select_types(self, crime_types: Sequence[str]) -> Self:
+        """Return the events of some crime types, in the order given; the span stays the same."""
         unknown = sorted(set(crime_types) - set(self.crime_types))
         if unknown:
             msg = f"There is no crime type {unknown[0]!r}; the events hold {', '.join(self.crime_types)}."
             raise InputError(msg)
-        kept = self.table.loc[self.table["crime_type"].isin(list(crime_types))]
-        types = kept["crime_type"].cat.set_categories(list(crime_types))
-        return replace(self, table=kept.assign(crime_type=types))
+        selected = self.table.loc[self.table["crime_type"].isin(list(crime_types))]
+        types = selected["crime_type"].cat.set_categories(list(crime_types))
+        return replace(self, table=selected.assign(crime_type=types))
 
     def digest(self) -> str:
-        """Return a SHA-256 of the content, the same for the same events in the same order.
+        """Return a SHA-256 of table, CRS, time zone, span and reporting delay as 64 hexadecimal digits.
 
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
+        The order of rows changes it. City, country and intake report do not.
         """
         known = hashlib.sha256(f"{self.crs}|{self.time_zone}|{self.start}|{self.end}|{self.settles_after}".encode())
         for name in sorted(self.table.columns):
@@ -180,29 +169,29 @@ class EventSource(Protocol):
 
 
 def _refuse_types(table: pd.DataFrame) -> None:
-    """Refuse columns of another type than declared: times with a zone, labels as loose text, endless coordinates."""
+    """Refuse times with a zone, labels that are not categorical and coordinates that are not finite numbers."""
     for name in ("occurred_at", "reported_at"):
         if not pd.api.types.is_datetime64_dtype(table[name]):
-            msg = f"Events need {name} as wall-clock times without a zone, not {table[name].dtype}."
+            msg = f"Events need {name} as wall-clock times without a zone, not {table[name].dtype}; convert the column."
             raise InputError(msg)
     for name in ("crime_type", *(name for name in OPTIONAL if name in table)):
         if not isinstance(table[name].dtype, pd.CategoricalDtype):
-            msg = f"Events need {name} as a categorical column, so that a label without events keeps its name."
+            msg = f"Events need {name} as a categorical column, not {table[name].dtype}; use astype('category')."
             raise InputError(msg)
     for name in ("x", "y"):
         if table[name].dtype != np.float64 or not np.isfinite(table[name]).all():
-            msg = f"Events need {name} as finite float64 metres; set bad places aside at intake."
+            msg = f"Events need {name} as finite float64 metres; drop records with bad coordinates."
             raise InputError(msg)
 
 
 def _refuse_crs(crs: str) -> None:
-    """Refuse a CRS that is unknown or whose unit is not the metre on a plane."""
+    """Refuse a CRS that is unknown or not projected in metres."""
     try:
         known = CRS.from_user_input(crs)
     except CRSError as error:
-        msg = f"{crs} names no coordinate reference system; use a UTM zone such as EPSG:32617."
+        msg = f"{crs} is not a coordinate reference system; use a UTM zone such as EPSG:32617."
         raise InputError(msg) from error
     unit = known.axis_info[0].unit_name
     if not known.is_projected or unit != "metre":
-        msg = f"Events need a projected CRS in metres; {crs} counts in {unit}. Use a UTM zone."
+        msg = f"Events need a projected CRS in metres; the unit of {crs} is {unit}. Use a UTM zone."
         raise InputError(msg)

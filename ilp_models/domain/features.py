@@ -1,4 +1,4 @@
-"""Design matrices: what a regression sees of each unit, and the words for it."""
+"""Feature families and design matrices: the columns that regressions and trees learn from, and their labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,93 +13,46 @@ from ilp_models.domain.history import History
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a design matrix.
+    """One column of a design matrix."""
 
-    Parameters
-    ----------
-    name : str
-        Unique, such as ``mean_half_life_8``.
-    family : str
-        The feature family it belongs to, such as ``exponential_means``.
-    words : str
-        A phrase for readers with ``{value}`` in it, such as ``{value:.2f} events a week here of late``.
-    rate : {"", "own", "all"}, default ""
-        ``own``: a rate of this crime type, ``all``: one of all types together. A regression takes rates as
-        logarithms, relative to its offset of the same kind where it has one. Empty: taken as it is.
-    """
-
-    name: str
-    family: str
-    words: str
+    name: str  # unique, such as mean_half_life_8
+    family: str  # its feature family, such as own_past
+    words: str  # a phrase with {value} in it, such as "{value:.2f} events a week here lately"
+    # own: a rate of this crime type; all: a rate of all types together. Regressions take the logarithm of rates,
+    # relative to the offset of the same kind if there is one. Empty: the value is used unchanged.
     rate: str = ""
 
 
 OWN_PAST: Final = Column(
-    "cell_share", "own_past", "{value:.2%} of the city's events here, by what was counted here and around"
+    "cell_share", "own_past", "{value:.2%} of the city's events here, by past counts here and nearby"
 )
 
 
 class FeatureFamily(Protocol):
-    """Some columns computed from the past of a panel, in time linear in its size."""
+    """Computes columns of a design matrix from the past, in time linear in the size of the panel."""
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return the columns this family adds.
-
-        Parameters
-        ----------
-        history : History
-            Names of crime types and the calendar are read from it.
-
-        Returns
-        -------
-        tuple of Column
-            In the order in which :meth:`write` fills them.
-        """
+        """Return the columns that this family adds, in the order in which `write` fills them."""
         ...
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: npt.NDArray[np.float32]) -> None:
-        """Fill the family's columns for some target periods, each seen from ``step`` periods before it.
+        """Write the columns for consecutive target periods into ``out``: (periods, crime types, cells, columns).
 
-        Parameters
-        ----------
-        history : History
-            The known past.
-        periods : PeriodIndex
-            Consecutive target periods, past or future.
-        step : int
-            Only counts up to ``step`` periods before a target may be used for it, >= 1.
-        out : ndarray of float32
-            Shape (periods, crime types, cells, columns of this family), written in place.
+        Only counts up to ``step`` periods before a target (at least 1) may be used for it.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """A design matrix for some target periods.
+    """A design matrix for some target periods."""
 
-    Parameters
-    ----------
-    values : ndarray of float32
-        Shape (rows, columns); rows in the order period, crime type, cell.
-    columns : tuple of Column
-        Names, families and words of the columns.
-    log_offset : ndarray of float64
-        Natural logarithm of the expected count that the regression starts from, one value a row; 0 without offset.
-    periods : PeriodIndex
-        The target periods.
-    shown : ndarray of float32, optional
-        The values before logarithms, for readers; shape of ``values``.
-    level : ndarray of float64, optional
-        City totals of the offset, shape (periods, crime types), events. The offset itself is kept away from 0, which
-        adds up over many quiet cells; these totals are not.
-    """
-
-    values: npt.NDArray[np.float32]
+    values: npt.NDArray[np.float32]  # (rows, columns); rows in the order period, crime type, cell
     columns: tuple[Column, ...]
-    log_offset: npt.NDArray[np.float64]
-    periods: pd.PeriodIndex
-    shown: npt.NDArray[np.float32] | None = None
+    log_offset: npt.NDArray[np.float64]  # log of the expected count that the regression starts from, per row; 0 without
+    periods: pd.PeriodIndex  # the target periods
+    shown: npt.NDArray[np.float32] | None = None  # values before logarithms, for readers; shape of values
+    # City totals of the offset, (periods, crime types). Unlike log_offset they have no lower bound per cell.
     level: npt.NDArray[np.float64] | None = None
 
     def latest(self, count: int) -> Self:
@@ -119,8 +72,8 @@ def all_columns(families: Sequence[FeatureFamily], history: History) -> tuple[Co
     """Return the columns of several families, in order."""
     columns = tuple(column for family in families for column in family.columns(history))
     names = [column.name for column in columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        msg = f"Two feature families give the column {twice[0]!r}; rename one."
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        msg = f"Two feature families give the column {repeated[0]!r}; remove one or change its settings."
         raise ValueError(msg)
     return columns

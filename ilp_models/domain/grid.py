@@ -1,4 +1,4 @@
-"""Cells: the places that risk is forecast for, their neighbours and their parent areas."""
+"""Grid: the cells that risk is forecast for, their ground area, neighbours and parent areas."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -12,47 +12,50 @@ from scipy.sparse import csr_matrix, identity
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
+from ilp_models.domain.notebook_html import html_summary
 
-_AT_ONCE: Final = 256  # rows smoothed together: they fit into the cache, and little is held twice
+_ROWS_AT_ONCE: Final = 256  # rows smoothed together, so that they fit into the cache
 
 
 class Locator(Protocol):
-    """Finds the cell that holds a point."""
+    """Finds the cell of each event."""
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's cell among the locator's own cells, -1 outside them all."""
+        """Return the position of each event's cell among the locator's cells, -1 outside."""
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Grid:
-    """Places that tile a study area.
+    """Cells that tile a study area.
+
+    Build one with a grid class, such as `SquareGrid(500).build(events)`.
 
     Parameters
     ----------
     cells : Index of str
         Names of the cells, unique.
     geometry : ndarray of shapely geometry
-        One polygon a cell, metres in ``crs``.
+        One polygon per cell, metres in ``crs``.
     area_m2 : ndarray of float64
-        Ground area of each cell, square metres (not the area in a distorting projection).
+        Ground area of each cell, square metres, corrected for the distortion of the projection.
     crs : str
         Projected coordinate reference system of the geometry.
     neighbours : csr_matrix
         Symmetric 0/1 matrix (cells x cells) without the diagonal: 1 where two cells touch.
     locator : Locator
-        Finds the cell of a point among the cells the locator was built for.
-    kept : ndarray of int64
+        Finds the cell of an event among the cells that the locator was built for.
+    locator_cells : ndarray of int64
         Position of each cell among the locator's cells.
     parents : DataFrame, optional
-        One row a cell; a column for each level of parent area (such as ``neighbourhood``), labels as text.
+        One row per cell and one column per level of parent area (such as ``neighbourhood``), labels as text.
     population : ndarray of float64, optional
         Residents of each cell.
 
     Raises
     ------
     InputError
-        If names repeat, lengths differ, or there is no cell at all.
+        If names repeat, lengths differ, or there is no cell.
     """
 
     cells: pd.Index
@@ -61,7 +64,7 @@ class Grid:
     crs: str
     neighbours: csr_matrix
     locator: Locator
-    kept: npt.NDArray[np.int64]
+    locator_cells: npt.NDArray[np.int64]
     parents: pd.DataFrame = field(default_factory=pd.DataFrame)
     population: npt.NDArray[np.float64] | None = None
 
@@ -72,65 +75,69 @@ class Grid:
             msg = "The grid has no cell; check the study area, the CRS and the cell size."
             raise InputError(msg)
         if not self.cells.is_unique:
-            msg = f"Cell names repeat: {list(self.cells[self.cells.duplicated()][:3])}; name each cell once."
+            msg = f"Cell names repeat: {list(self.cells[self.cells.duplicated()][:3])}; use each name once."
             raise InputError(msg)
         lengths: dict[str, int] = {
             "geometry": len(self.geometry),
             "area_m2": len(self.area_m2),
             "neighbours": int(self.neighbours.shape[0]),
-            "kept": len(self.kept),
+            "locator_cells": len(self.locator_cells),
             "parents": size if self.parents.empty else len(self.parents),
             "population": size if self.population is None else len(self.population),
         }
         wrong = {name: length for name, length in lengths.items() if length != size}
         if wrong:
-            msg = f"A grid of {size} cells has parts of another length: {wrong}."
+            msg = f"A grid of {size} cells has parts of another length: {wrong}; give one value per cell."
             raise InputError(msg)
 
     def __len__(self) -> int:
         """Return the number of cells."""
         return len(self.cells)
 
+    def __repr__(self) -> str:
+        """Return number, area, parent levels and CRS in one line."""
+        levels = f", parent areas {', '.join(map(str, self.parents.columns))}" if len(self.parents.columns) else ""
+        return f"<Grid: {len(self):,} cells, {self._area}{levels}, {self.crs}>"
+
+    def _repr_html_(self) -> str:
+        people = "not given" if self.population is None else f"{self.population.sum():,.0f}"
+        facts = {
+            "cells": f"{len(self):,}",
+            "land": self._area,
+            "median cell": f"{np.median(self.area_m2) / 1e6:,.4g} km2",
+            "parent areas": ", ".join(map(str, self.parents.columns)) or "none",
+            "residents": people,
+            "CRS": self.crs,
+        }
+        return html_summary("Grid", facts)
+
+    @property
+    def _area(self) -> str:
+        return f"{self.area_m2.sum() / 1e6:,.4g} km2"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per cell: ground area, residents where known, parent areas and geometry (in ``crs``)."""
+        table = pd.DataFrame({"area_m2": self.area_m2}, index=self.cells)
+        if self.population is not None:
+            table["population"] = self.population
+        for level in self.parents.columns:
+            table[level] = self.parents[level].to_numpy()
+        table["geometry"] = self.geometry
+        return table
+
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's cell in this grid, -1 outside it.
-
-        Parameters
-        ----------
-        events : Events
-            Events in the grid's CRS.
-
-        Returns
-        -------
-        ndarray of int64
-            One cell position an event.
-
-        Raises
-        ------
-        InputError
-            If events and grid have different CRS.
-        """
+        """Return the position of each event's cell in this grid, -1 outside it."""
         if events.crs != self.crs:
             msg = f"Events are in {events.crs} and the grid in {self.crs}; build the grid from these events."
             raise InputError(msg)
         raw = self.locator.locate(events)
-        size = max(int(raw.max(initial=-1)), int(self.kept.max())) + 1
+        size = max(int(raw.max(initial=-1)), int(self.locator_cells.max())) + 1
         position = np.full(size + 1, -1, dtype=np.int64)
-        position[self.kept] = np.arange(len(self.cells))
+        position[self.locator_cells] = np.arange(len(self.cells))
         return position[raw]
 
     def subset(self, mask: npt.NDArray[np.bool_]) -> Self:
-        """Return the grid of some of its cells, their order kept.
-
-        Parameters
-        ----------
-        mask : ndarray of bool
-            True for each cell to keep.
-
-        Returns
-        -------
-        Grid
-            The smaller grid; neighbours outside it are dropped.
-        """
+        """Return the grid of the cells where the mask is true, in the same order."""
         index = np.flatnonzero(mask)
         return replace(
             self,
@@ -138,26 +145,16 @@ class Grid:
             geometry=self.geometry[index],
             area_m2=self.area_m2[index],
             neighbours=self.neighbours[index][:, index].tocsr(),
-            kept=self.kept[index],
+            locator_cells=self.locator_cells[index],
             parents=self.parents if self.parents.empty else self.parents.iloc[index],
             population=None if self.population is None else self.population[index],
         )
 
     def smoothed(self, values: npt.NDArray[Any], reach_cells: float) -> npt.NDArray[Any]:
-        """Return local means: each cell averaged with the cells around it.
+        """Return Gaussian means over each cell and its neighbours, in the shape (..., cells) of ``values``.
 
-        Parameters
-        ----------
-        values : ndarray
-            Shape (..., cells).
-        reach_cells : float
-            Standard deviation of the Gaussian weights, in steps from neighbour to neighbour; 0 keeps the values.
-            Cells further than three times the reach_cells have no weight.
-
-        Returns
-        -------
-        ndarray
-            The shape and type of ``values``.
+        ``reach_cells`` is the standard deviation of the weights, in steps between neighbours. 0 returns the values.
+        Cells further away than three times the reach have no weight.
         """
         if reach_cells == 0:
             return values
@@ -166,19 +163,13 @@ class Grid:
             known[reach_cells] = _gaussian_weights(self.neighbours, reach_cells)
         flat = values.reshape(-1, values.shape[-1])
         out = np.empty_like(flat)
-        for first in range(0, len(flat), _AT_ONCE):
-            part = slice(first, first + _AT_ONCE)
+        for first in range(0, len(flat), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
             out[part] = (known[reach_cells] @ flat[part].T).T
         return out.reshape(values.shape)
 
     def digest(self) -> str:
-        """Return a SHA-256 over all that a forecaster may read of the cells; not over the locator.
-
-        Returns
-        -------
-        str
-            64 hexadecimal digits.
-        """
+        """Return a SHA-256 of everything that a forecaster may read of the cells; the locator does not change it."""
         known = hashlib.sha256(f"{self.crs}|{'|'.join(map(str, self.cells))}".encode())
         known.update(np.ascontiguousarray(self.area_m2).tobytes())
         for shape in shapely.to_wkb(self.geometry):
@@ -192,43 +183,32 @@ class Grid:
 
 
 def _gaussian_weights(neighbours: csr_matrix, reach_cells: float) -> csr_matrix:
-    """Walk outwards ring by ring, so that any kind of grid has distances."""
+    """Return row-normalised Gaussian weights of the number of steps between cells, found ring by ring."""
     size = neighbours.shape[0]
     weights = identity(size, dtype=np.float32, format="csr")
-    seen, ring = weights.astype(bool), weights.astype(bool)
+    visited, ring = weights.astype(bool), weights.astype(bool)
     links = neighbours.astype(bool)
     for step in range(1, int(np.floor(3 * reach_cells)) + 1):
         ring = (ring @ links).astype(bool)
-        ring = (ring > (ring.multiply(seen)).astype(bool)).tocsr()
+        ring = (ring > (ring.multiply(visited)).astype(bool)).tocsr()
         if ring.nnz == 0:
             break
-        seen = (seen + ring).astype(bool)
+        visited = (visited + ring).astype(bool)
         weights = weights + ring.astype(np.float32) * np.float32(np.exp(-(step**2) / (2 * reach_cells**2)))
     total = np.asarray(weights.sum(axis=1)).ravel()
     return csr_matrix(weights.multiply((1.0 / total)[:, None]), dtype=np.float32)
 
 
 class GridSpec(Protocol):
-    """A cheap description of a grid, as configured; building it reads files and events."""
+    """A grid class with its settings. Creating it is cheap; only `build` reads files and events."""
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the cells that are active in the events given.
-
-        Parameters
-        ----------
-        events : Events
-            Only what was known at the cutoff, so that active cells are decided without the future.
-
-        Returns
-        -------
-        Grid
-            The active cells.
-        """
+        """Return the grid of the active cells; pass only events known at the cutoff."""
         ...
 
 
 def parent_labels(grid: Grid, level: str | None = None) -> npt.NDArray[Any]:
-    """Return the parent area of each cell at one level, empty text where there is none."""
+    """Return the parent area of each cell at one level (by default the first), empty text where there is none."""
     if grid.parents.empty:
         return np.full(len(grid), "", dtype=object)
     name = level or grid.parents.columns[0]

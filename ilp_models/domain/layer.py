@@ -1,4 +1,4 @@
-"""Context layers: what stands where in a city, and since when that is known."""
+"""Context layers: points, lines or polygons such as bars, tram lines and parks, and from when they are known."""
 
 import hashlib
 import re
@@ -26,28 +26,26 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Features of one kind: places, lines or grounds that are alike, such as bars, tram lines or parks.
-
-    Nothing but geometry is held: a feature has no name and no other attribute.
+    """Features of one kind, such as bars, tram lines or parks: geometry only, no attributes.
 
     Parameters
     ----------
     name : str
-        Lower-case letters, digits and underscores, such as ``bars``; columns and tables are named by it.
+        Lower-case letters, digits and underscores, such as ``bars``. It names columns and tables.
     geometry : ndarray of shapely geometry
-        At least one: all points, all line strings or all polygons, single parts, metres in ``crs``. Those farther
-        than ``REACH_M`` from the study area may be left out.
+        At least one: all points, all line strings or all polygons, single parts, metres in ``crs``. Features farther
+        than ``REACH_M`` from the study area may be missing.
     crs : str
         Projected coordinate reference system of the geometry.
     known_from : Timestamp, optional
-        The moment from which on the layer is known, wall clock; without it, it counts as known all along.
+        Wall-clock time from which the layer is known. Without it the layer counts as known at all times.
     note : str, optional
-        Where it comes from and what was done to it, for the readers of reports.
+        Source and processing of the layer, for reports.
 
     Raises
     ------
     InputError
-        If the name is not usable, or the geometry is empty, mixed, invalid or without end.
+        If the name is not usable, or the geometry is empty, mixed, invalid or infinite.
     """
 
     name: str
@@ -57,12 +55,12 @@ class Layer:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse whatever distances and densities cannot be measured to."""
+        """Refuse geometry to which no distance can be measured."""
         if not _NAME.fullmatch(self.name):
-            msg = f"A layer cannot be called {self.name!r}; use lower-case letters, digits and underscores."
+            msg = f"The layer name {self.name!r} is not usable; use lower-case letters, digits and underscores."
             raise InputError(msg)
         if len(self.geometry) == 0:
-            msg = f"Layer {self.name} has no feature; leave it out."
+            msg = f"Layer {self.name} has no feature; remove layers.{self.name} or export the file again."
             raise InputError(msg)
         kinds = np.unique(shapely.get_type_id(self.geometry))
         if len(kinds) != 1 or int(kinds[0]) not in _KINDS:
@@ -71,7 +69,8 @@ class Layer:
             raise InputError(msg)
         sound = np.isfinite(shapely.bounds(self.geometry)).all(axis=1) & shapely.is_valid(self.geometry)
         if not sound.all():
-            msg = f"Layer {self.name}: the geometry of part {int(np.argmin(sound)) + 1} is empty, endless or invalid."
+            number = int(np.argmin(sound)) + 1
+            msg = f"Layer {self.name}: the geometry of part {number} is empty, infinite or invalid; repair the file."
             raise InputError(msg)
 
     def __len__(self) -> int:
@@ -85,7 +84,7 @@ class Layer:
 
     @cached_property
     def digest(self) -> str:
-        """A SHA-256 of name, CRS, moment of knowing and geometry; the order of the features does not change it."""
+        """A SHA-256 of name, CRS, ``known_from`` and geometry; the order of the features does not change it."""
         known = hashlib.sha256(f"{self.name}|{self.crs}|{self.known_from}".encode())
         for shape in sorted(shapely.to_wkb(self.geometry, output_dimension=2)):
             known.update(shape)
@@ -94,45 +93,21 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """The layers of a study, or those of them that are known at some moment.
-
-    Parameters
-    ----------
-    known : tuple of Layer, optional
-        Each name once.
-    later : mapping of str to Timestamp, optional
-        Names of the layers that are not known yet, and from when on they will be.
-
-    Raises
-    ------
-    InputError
-        If two layers have the same name.
-    """
+    """The context layers of a study, or those known at a cutoff."""
 
     known: tuple[Layer, ...] = ()
-    later: Mapping[str, pd.Timestamp] = field(default_factory=dict)
+    known_later: Mapping[str, pd.Timestamp] = field(default_factory=dict)  # names of unknown layers, and from when
 
     def __post_init__(self) -> None:
         """Refuse two layers of one name."""
-        names = [*(layer.name for layer in self.known), *self.later]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            msg = f"Two layers are called {twice[0]}; give each its own name."
+        names = [*(layer.name for layer in self.known), *self.known_later]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            msg = f"Two layers have the name {repeated[0]}; give each layer its own name."
             raise InputError(msg)
 
     def known_at(self, cutoff: pd.Timestamp) -> Self:
-        """Return the layers known at a cutoff.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-            The moment of the forecast, wall clock.
-
-        Returns
-        -------
-        Layers
-            Of those known later only the name is left.
-        """
+        """Return the layers known at a cutoff; of later layers only the names remain."""
         hidden = {
             layer.name: layer.known_from
             for layer in self.known
@@ -140,50 +115,28 @@ class Layers:
         }
         if not hidden:
             return self
-        kept = tuple(layer for layer in self.known if layer.name not in hidden)
-        return type(self)(kept, {**self.later, **hidden})
+        known = tuple(layer for layer in self.known if layer.name not in hidden)
+        return type(self)(known, {**self.known_later, **hidden})
 
     def select(self, names: Sequence[str] | None = None) -> tuple[Layer, ...]:
-        """Return some layers, or all.
-
-        Parameters
-        ----------
-        names : sequence of str, optional
-            Names of the layers wanted; by default all of the study.
-
-        Returns
-        -------
-        tuple of Layer
-            At least one, in the order of their names, so that the order of settings decides nothing.
-
-        Raises
-        ------
-        NotRunError
-            If there is none, one of them is not known yet, or a name is not among them.
-        """
+        """Return the named layers (by default all), sorted by name; raise `NotRunError` if one is not available."""
         by_name = {layer.name: layer for layer in self.known}
-        wanted = sorted(set(names) if names is not None else {*by_name, *self.later})
+        wanted = sorted(set(names) if names is not None else {*by_name, *self.known_later})
         if not wanted:
-            msg = "There is no context layer; give one, such as layers.bars.path=bars.geojson, or leave the method out."
+            msg = "There is no context layer; set one, such as layers.bars.path=bars.geojson, or remove the model."
             raise NotRunError(msg)
         for name in wanted:
-            if name in self.later:
+            if name in self.known_later:
                 msg = (
-                    f"Layer {name} is known from {self.later[name]:%Y-%m-%d} only, after the cutoff; forecast later, "
-                    "leave the layer out, or drop its known_from if it stood there all along."
+                    f"Layer {name} is known from {self.known_later[name]:%Y-%m-%d} only, after the cutoff. Use a later "
+                    f"cutoff, remove the layer, or remove layers.{name}.known_from if the features existed before."
                 )
                 raise NotRunError(msg)
             if name not in by_name:
-                msg = f"There is no layer {name}, only {', '.join(by_name) or 'none'}; give layers.{name}.path."
+                msg = f"There is no layer {name}, only {', '.join(by_name) or 'none'}; set layers.{name}.path."
                 raise NotRunError(msg)
         return tuple(by_name[name] for name in wanted)
 
     def digests(self) -> dict[str, str]:
-        """Return the digest of each known layer.
-
-        Returns
-        -------
-        dict of str to str
-            By name.
-        """
+        """Return the digest of each known layer by name."""
         return {layer.name: layer.digest for layer in sorted(self.known, key=lambda layer: layer.name)}

@@ -1,1 +1,1 @@
-"""Feature families: columns computed from the past of a panel, each in time linear in its size."""
+"""Feature families: columns for regressions and trees, computed from past counts, the calendar and context layers."""

@@ -1,7 +1,7 @@
-"""What the calendar says of a period, known long before it begins."""
+"""Calendar features: season, holidays, weekday and crime-type indicators."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -21,25 +21,25 @@ _WEEK: Final = 7  # days
 
 @dataclass(frozen=True)
 class CalendarColumns:
-    """Season, holidays and month starts of the target period.
+    """Season, public holidays and month starts of the target period.
 
     Parameters
     ----------
-    terms : CalendarTerms
-        Which holidays, how many harmonics of the year.
+    terms : CalendarTerms, optional
+        Country of the holidays and number of harmonics of the year; by default the country of the events and one.
     """
 
-    terms: CalendarTerms
+    terms: CalendarTerms = field(default_factory=CalendarTerms)
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a calendar term."""
+        """Return one column per calendar term."""
         return tuple(
             Column(f"calendar_{name}", "calendar", TERM_WORDS.get(name, "the time of the year"))
             for name in self.terms.for_events(history.events).names(history.calendar)
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; they do not depend on ``step``."""
+        """Write the columns; they do not depend on ``step``."""
         del step
         terms = self.terms.for_events(history.events)
         out[...] = terms.values(periods, history.calendar)[:, None, None, :]
@@ -47,16 +47,16 @@ class CalendarColumns:
 
 @dataclass(frozen=True)
 class SameSeason:
-    """The mean of the same part of earlier years.
+    """Mean counts around the same period in earlier years.
 
     Parameters
     ----------
     years : sequence of int
-        How many years back, one column each.
+        Numbers of years back, one column each.
     width : int, default 2
-        Periods taken in before and after the same period.
+        Periods included before and after the same period.
     reach_cells : float, default 0
-        Spatial smoothing in steps between neighbours.
+        Standard deviation of the spatial smoothing, in steps between neighbours; 0 uses the cell alone.
     """
 
     years: Sequence[int] = (1,)
@@ -64,7 +64,7 @@ class SameSeason:
     reach_cells: float = 0.0
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a year."""
+        """Return one column per year."""
         unit = history.calendar.period_unit
         place = "around here" if self.reach_cells else "here"
         prefix = f"around_{self.reach_cells:g}_" if self.reach_cells else ""
@@ -79,34 +79,34 @@ class SameSeason:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns from cumulative sums; 0 where the panel had not begun."""
+        """Write the columns from cumulative sums; 0 before the first period of the panel."""
         totals = np.cumsum(history.panel.by_period, axis=0, dtype=np.float32)
-        seen = history.usable_periods(periods, step)
-        centre = seen + step - 1
+        known = history.usable_periods(periods, step)
+        centre = known + step - 1
         for column, year in enumerate(self.years):
             middle = centre - year * history.calendar.per_year
             first = np.clip(middle - self.width, 0, None)
-            last = np.minimum(middle + self.width + 1, seen)
-            usable = last > first
+            last = np.minimum(middle + self.width + 1, known)
+            exists = last > first
             means = np.zeros((len(periods), *totals.shape[1:]), dtype=np.float32)
-            upper = totals[last[usable] - 1]
-            lower = np.where((first[usable] > 0)[:, None, None], totals[np.maximum(first[usable] - 1, 0)], 0)
-            means[usable] = (upper - lower) / (last - first)[usable][:, None, None]
+            upper = totals[last[exists] - 1]
+            lower = np.where((first[exists] > 0)[:, None, None], totals[np.maximum(first[exists] - 1, 0)], 0)
+            means[exists] = (upper - lower) / (last - first)[exists][:, None, None]
             out[..., column] = history.grid.smoothed(means, self.reach_cells)
 
 
 @dataclass(frozen=True)
 class SameWeekday:
-    """Recursive means of the counts on the target's weekday: how the week of a cell differs from the city's.
+    """Exponentially weighted means of the counts on the weekday of the target; only for days.
 
     Parameters
     ----------
     half_lives : sequence of float
-        Weeks after which a count weighs half.
+        Weeks after which a count has half the weight, one column each.
     reach_cells : float, default 0
-        Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
+        Standard deviation of the spatial smoothing, in steps between neighbours; 0 uses the cell alone.
     all_types : bool, default False
-        Whether the crime types are added up.
+        Whether to sum over crime types.
     """
 
     half_lives: Sequence[float] = (8,)
@@ -114,7 +114,7 @@ class SameWeekday:
     all_types: bool = False
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a half-life."""
+        """Return one column per half-life."""
         if history.calendar.period_unit != "day":
             msg = (
                 f"SameWeekday needs days, not {history.calendar.period_unit}s: set calendar.period_unit=day, or "
@@ -137,15 +137,15 @@ class SameWeekday:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns by one recursive pass a half-life and weekday; 0 where that weekday had not come yet."""
+        """Write the columns by one recursive pass per half-life and weekday; 0 before that weekday first occurs."""
         counts = history.panel.by_period
         if self.all_types:
             counts = counts.sum(axis=1, keepdims=True)
-        seen = history.usable_periods(periods, step)
-        phase = (seen + step - 1) % _WEEK  # days since the panel's first day, in weeks of its own
+        usable = history.usable_periods(periods, step)
+        phase = (usable + step - 1) % _WEEK  # weekday, counted from the first day of the panel
         for weekday in np.unique(phase):
             targets = phase == weekday
-            known = -((weekday - seen[targets]) // _WEEK)  # days of that phase among those seen
+            known = -((weekday - usable[targets]) // _WEEK)  # usable days with that weekday
             for column, half_life in enumerate(self.half_lives):
                 out[targets, ..., column] = exponential_means(counts[weekday::_WEEK], half_life, known)
         if self.reach_cells:
@@ -155,15 +155,15 @@ class SameWeekday:
 
 @dataclass(frozen=True)
 class TypeIndicators:
-    """Which crime type a row is about, one 0/1 column a type."""
+    """0/1 indicators of the crime type, one column per type."""
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a crime type."""
+        """Return one column per crime type."""
         return tuple(
             Column(f"type_{name}", "crime_type", f"the crime type ({name})") for name in history.events.crime_types
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; they depend on the row's crime type alone."""
+        """Write the columns; they depend only on the crime type of the row."""
         del periods, step
         out[...] = np.eye(len(history.events.crime_types), dtype=np.float32)[None, :, None, :]

@@ -1,4 +1,4 @@
-"""What stands around a cell: distances to the features of context layers, and how much of them is near."""
+"""Context features: distance to the nearest feature of a layer and density of features around a cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LayerDistances:
-    """How far the nearest feature of each layer is from the centroid of a cell.
+    """Distance from the centroid of a cell to the nearest feature of each layer.
 
     Parameters
     ----------
     cap_m : float, default 2000
-        Larger distances are given as this many metres.
+        Maximum distance, metres; larger distances have this value.
     layers : sequence of str, optional
-        Names of the layers; by default all of the study.
+        Names of the layers; by default all.
     """
 
     cap_m: float = 2000.0
     layers: Sequence[str] | None = None
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a layer."""
+        """Return one column per layer."""
         return tuple(
             Column(
                 f"{layer.name}_distance",
@@ -41,7 +41,7 @@ class LayerDistances:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; they are the same for all periods and types."""
+        """Write the columns; they are the same for all periods and types."""
         del periods, step
         for column, layer in enumerate(history.layers.select(self.layers)):
             check_near(layer, history.grid, self.cap_m)
@@ -50,21 +50,21 @@ class LayerDistances:
 
 @dataclass(frozen=True)
 class LayerDensities:
-    """How many features of each layer, or how much of them, lie within some ranges of the centroid of a cell.
+    """Number, length or area of the features of each layer within some ranges of the centroid of a cell.
 
     Parameters
     ----------
     ranges_m : sequence of float, default (500, 1000)
         Radii around the centroid, metres, one column each.
     layers : sequence of str, optional
-        Names of the layers; by default all of the study.
+        Names of the layers; by default all.
     """
 
     ranges_m: Sequence[float] = (500.0, 1000.0)
     layers: Sequence[str] | None = None
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a layer and range: number of points, kilometres of lines or hectares of polygons."""
+        """Return one column per layer and range: number of points, kilometres of lines or hectares of polygons."""
         return tuple(
             Column(
                 f"{layer.name}_within_{range_m:g}",
@@ -76,7 +76,7 @@ class LayerDensities:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; they are the same for all periods and types."""
+        """Write the columns; they are the same for all periods and types."""
         del periods, step
         column = 0
         for layer in history.layers.select(self.layers):

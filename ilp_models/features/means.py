@@ -1,4 +1,4 @@
-"""Lagged counts and recursive means of each cell, its surroundings, all types and the city."""
+"""Lags, rolling means and exponentially weighted means of past counts: cell, neighbourhood, all types and city."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,34 +17,34 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lags:
-    """Counts of single past periods.
+    """Counts of single past periods (lags).
 
     Parameters
     ----------
     lags : sequence of int
-        1 for the last usable period, 2 for the one before it, and so on.
+        1 for the last usable period, 2 for the period before it, and so on.
     """
 
     lags: Sequence[int] = (1, 2)
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a lag."""
+        """Return one column per lag."""
         unit = history.calendar.period_unit
         return tuple(Column(f"lag_{k}", "lags", f"{{value:.0f}} events {k} {unit}(s) before") for k in self.lags)
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; 0 where the panel had not begun."""
+        """Write the columns; 0 before the first period of the panel."""
         counts = history.panel.by_period
-        seen = history.usable_periods(periods, step)
+        usable = history.usable_periods(periods, step)
         for column, lag in enumerate(self.lags):
-            usable = seen >= lag
-            out[~usable, ..., column] = 0
-            out[usable, ..., column] = counts[seen[usable] - lag]
+            exists = usable >= lag
+            out[~exists, ..., column] = 0
+            out[exists, ..., column] = counts[usable[exists] - lag]
 
 
 @dataclass(frozen=True)
 class RollingMeans:
-    """Means of the latest periods of a cell, each period weighing the same.
+    """Means of the latest periods of a cell, with equal weights.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class RollingMeans:
     windows: Sequence[int]
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a number of periods."""
+        """Return one column per number of periods."""
         unit = history.calendar.period_unit
         return tuple(
             Column(
@@ -68,7 +68,7 @@ class RollingMeans:
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns from running sums; over what there is where the panel is shorter, 0 before it began."""
+        """Write the columns from running sums; shorter windows at the start of the panel, 0 before it."""
         counts = history.panel.by_period
         sums = np.zeros((len(counts) + 1, *counts.shape[1:]))
         np.cumsum(counts, axis=0, out=sums[1:])
@@ -80,16 +80,16 @@ class RollingMeans:
 
 @dataclass(frozen=True)
 class ExponentialMeans:
-    """Recursive means of a cell's own counts, optionally over its surroundings or over all crime types.
+    """Exponentially weighted means of the counts of a cell, its neighbourhood or all crime types.
 
     Parameters
     ----------
     half_lives : sequence of float
-        Periods after which a count weighs half.
+        Periods after which a count has half the weight, one column each.
     reach_cells : float, default 0
-        Spatial smoothing in steps between neighbours (see ``Grid.smoothed``); 0 takes the cell alone.
+        Standard deviation of the spatial smoothing, in steps between neighbours; 0 uses the cell alone.
     all_types : bool, default False
-        Whether the crime types are added up.
+        Whether to sum over crime types.
     """
 
     half_lives: Sequence[float]
@@ -97,7 +97,7 @@ class ExponentialMeans:
     all_types: bool = False
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a half-life."""
+        """Return one column per half-life."""
         place = "around here" if self.reach_cells else "here"
         what = "events of all types" if self.all_types else "events"
         prefix = ("all_types_" if self.all_types else "") + (
@@ -110,60 +110,60 @@ class ExponentialMeans:
                 f"{prefix}mean_{half_life:g}",
                 family,
                 f"{{value:.2f}} {what} a {history.calendar.period_unit} {place} lately "
-                f"(half-life {_spoken(half_life, history.calendar)})",
+                f"(half-life {_as_text(half_life, history.calendar)})",
                 kind,
             )
             for half_life in self.half_lives
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns by one recursive pass a half-life."""
+        """Write the columns by one recursive pass per half-life."""
         counts = history.panel.by_period
         if self.all_types:
             counts = counts.sum(axis=1, keepdims=True)
-        seen = history.usable_periods(periods, step)
+        usable = history.usable_periods(periods, step)
         for column, half_life in enumerate(self.half_lives):
-            means = exponential_means(counts, half_life, seen, out=out[..., column])
+            means = exponential_means(counts, half_life, usable, out=out[..., column])
             if self.reach_cells:
                 means[...] = history.grid.smoothed(means, self.reach_cells)
 
 
 @dataclass(frozen=True)
 class CityLevel:
-    """How the city's recent counts of a type compare with its own longer past: level and trend.
+    """Ratio of the recent to the longer-term mean of the city's counts of a type: level and trend.
 
     Parameters
     ----------
     half_lives : sequence of float
-        Recent half-lives, in periods.
-    against : float
-        Half-life of the longer past, in periods.
+        Recent half-lives, in periods, one column each.
+    against : float, default 104
+        Half-life of the longer-term mean, in periods.
     """
 
     half_lives: Sequence[float] = (3, 13)
     against: float = 104
 
     def columns(self, history: History) -> tuple[Column, ...]:
-        """Return one column a half-life."""
+        """Return one column per half-life."""
         return tuple(
             Column(
                 f"city_level_{half_life:g}",
                 "city_level",
-                f"the city at {{value:.2f}} times its longer past (half-life {_spoken(half_life, history.calendar)})",
+                f"the city at {{value:.2f}} times its longer past (half-life {_as_text(half_life, history.calendar)})",
             )
             for half_life in self.half_lives
         )
 
     def write(self, history: History, periods: pd.PeriodIndex, step: int, out: Floats) -> None:
-        """Fill the columns; 1 where there is no past to compare with."""
+        """Write the columns; 1 where there are no past counts."""
         totals = history.panel.by_period.sum(axis=2, keepdims=True)
-        seen = history.usable_periods(periods, step)
-        long = exponential_means(totals, self.against, seen)
+        usable = history.usable_periods(periods, step)
+        long = exponential_means(totals, self.against, usable)
         for column, half_life in enumerate(self.half_lives):
-            recent = exponential_means(totals, half_life, seen)
+            recent = exponential_means(totals, half_life, usable)
             out[..., column] = np.divide(recent, long, out=np.ones_like(recent), where=long > 0)
 
 
-def _spoken(half_life: float, calendar: Calendar) -> str:
-    """Return a half-life as people say it."""
+def _as_text(half_life: float, calendar: Calendar) -> str:
+    """Return a half-life with its unit, such as 8 weeks."""
     return f"{half_life:g} {calendar.period_unit}{'s' if half_life != 1 else ''}"

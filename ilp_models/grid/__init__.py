@@ -1,1 +1,1 @@
-"""Grids: squares, hexagons and given areas as cells, active where events are known, with parent areas."""
+"""Grids: squares, rectangles, hexagons and given areas as cells, with parent areas."""

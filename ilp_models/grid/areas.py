@@ -1,4 +1,4 @@
-"""Given areas as cells: beats, neighbourhoods, census areas."""
+"""Grid of given areas: police beats, neighbourhoods or census areas from a polygon file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,70 +14,57 @@ from scipy.sparse import csr_matrix
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid, Locator
-from ilp_models.grid.adjacency import adjacency
-from ilp_models.grid.ground_area import ground_area
-from ilp_models.grid.parents import Parents, with_parents
+from ilp_models.grid.cell_geometry import adjacency, ground_area
+from ilp_models.grid.parents import ParentRule, with_parents
 from ilp_models.grid.polygons import read_polygons
 
-_JOIN: Final = ("point", "label")
+_JOINS: Final = ("point", "label")
 _ACTIVE: Final = ("all", "events")
 
 
 @dataclass(frozen=True, eq=False)
 class PointLocator:
-    """Finds the area that covers a point; on a shared border or an overlap, the first of them in order.
+    """Finds the area that covers each event; on a shared border or an overlap, the first one in order."""
 
-    Parameters
-    ----------
-    geometry : ndarray of shapely geometry
-        One polygon an area.
-    """
-
-    geometry: npt.NDArray[np.object_]
+    geometry: npt.NDArray[np.object_]  # one polygon per area
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 outside them all."""
-        # Records are snapped to few places (complex numbers, to hash pairs).
-        place, places = pd.factorize(events.table["x"].to_numpy() + 1j * events.table["y"].to_numpy())
-        return self._areas_of(places)[place]
+        """Return the position of each event's area, -1 outside."""
+        # Many records share a point. Complex numbers make pairs of coordinates hashable.
+        code, points = pd.factorize(events.table["x"].to_numpy() + 1j * events.table["y"].to_numpy())
+        return self._areas_of(points)[code]
 
-    def _areas_of(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
-        """Return the area of each place; what was found is kept, as histories hold the same places over and over."""
-        known, areas = self.__dict__.get("_found", (np.empty(0, np.complex128), np.empty(0, np.int64)))
-        new = places[~np.isin(places, known)]
+    def _areas_of(self, points: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
+        """Return the area of each point; results are cached, because histories share most points."""
+        known, areas = self.__dict__.get("_cache", (np.empty(0, np.complex128), np.empty(0, np.int64)))
+        new = points[~np.isin(points, known)]
         if len(new):
             known, areas = np.append(known, new), np.append(areas, self._cover(new))
             order = np.argsort(known)
             known, areas = known[order], areas[order]
-            self.__dict__["_found"] = known, areas
-        return np.asarray(areas[np.searchsorted(known, places)])
+            self.__dict__["_cache"] = known, areas
+        return np.asarray(areas[np.searchsorted(known, points)])
 
-    def _cover(self, places: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
-        """Return the first area that covers each place; a tree of points lets each polygon be prepared once."""
-        tree = shapely.STRtree(shapely.points(places.real, places.imag))
-        area, hit = tree.query(self.geometry, predicate="covers")
-        first = np.full(len(places), len(self.geometry), dtype=np.int64)
-        np.minimum.at(first, hit, area)
+    def _cover(self, points: npt.NDArray[np.complex128]) -> npt.NDArray[np.int64]:
+        """Return the first area that covers each point; a tree of points prepares each polygon only once."""
+        tree = shapely.STRtree(shapely.points(points.real, points.imag))
+        area, point = tree.query(self.geometry, predicate="covers")
+        first = np.full(len(points), len(self.geometry), dtype=np.int64)
+        np.minimum.at(first, point, area)
         first[first == len(self.geometry)] = -1
         return first
 
 
 @dataclass(frozen=True, eq=False)
 class LabelLocator:
-    """Finds the area that the publisher's own label names.
+    """Finds the area of each event by the publisher's area label."""
 
-    Parameters
-    ----------
-    positions : mapping of str to int
-        Position of each area by label, other spellings included.
-    """
-
-    positions: Mapping[str, int]
+    positions: Mapping[str, int]  # position of each area by label, other spellings included
 
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
-        """Return the position of each event's area, -1 where its label names none."""
+        """Return the position of each event's area, -1 where its label has none."""
         if "area" not in events.table:
-            msg = "grid.join=label needs events with an area label; map the column in data, or set grid.join=point."
+            msg = "grid.join=label needs area labels; set data.columns.area, or set grid.join=point."
             raise InputError(msg)
         labels = events.table["area"].cat
         known = [self.positions.get(str(label), -1) for label in labels.categories]
@@ -86,24 +73,24 @@ class LabelLocator:
 
 @dataclass(frozen=True)
 class AreaGrid:
-    """The polygons of a file as cells, named as there and ordered by name.
+    """The polygons of a file as cells, with their names and ordered by name.
 
     Parameters
     ----------
     path : str
         GeoJSON, GeoPackage or Shapefile in any CRS.
     name : str
-        Column that holds the names; each name once.
+        Column with the names; each name must be unique.
     join : str, default "point"
-        An event belongs to the area that covers its point (``point``) or that its ``area`` label names (``label``).
+        ``point``: an event belongs to the area that covers it. ``label``: to the area that its ``area`` label names.
     active : str, default "all"
         ``all`` areas, or those with at least one event known at the cutoff (``events``).
     tolerance : float, default 20
-        Areas closer than this are neighbours, metres; bridges the slivers that simplified borders leave.
+        Areas closer than this are neighbours, metres. It bridges gaps between simplified borders.
     aliases : mapping of str to str or None, optional
-        Labels that the records spell in another way than the file, and None for labels that mean no area.
-    parents : mapping of str to Parents, optional
-        How to find the parent area of each cell, by level.
+        Name in the file of labels that the records spell differently; None for labels that mean no area.
+    parents : mapping of str to ParentRule, optional
+        Rule that finds the parent area of each cell, by level.
 
     Raises
     ------
@@ -117,11 +104,11 @@ class AreaGrid:
     active: str = "all"
     tolerance: float = 20.0
     aliases: Mapping[str, str | None] = field(default_factory=dict)
-    parents: Mapping[str, Parents] = field(default_factory=dict)
+    parents: Mapping[str, ParentRule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse settings that name no rule."""
-        for setting, value, known in (("join", self.join, _JOIN), ("active", self.active, _ACTIVE)):
+        """Refuse unknown rules and a negative tolerance."""
+        for setting, value, known in (("join", self.join, _JOINS), ("active", self.active, _ACTIVE)):
             if value not in known:
                 msg = f"grid.{setting}={value!r} is unknown; choose one of {', '.join(known)}."
                 raise InputError(msg)
@@ -130,11 +117,11 @@ class AreaGrid:
             raise InputError(msg)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the given areas."""
+        """Return the grid of the areas."""
         areas = read_polygons(self.path, events.crs, self.name)
         order = np.argsort(np.array(areas.names, dtype=object), kind="stable")
         names, geometry = [areas.names[position] for position in order], areas.geometry[order]
-        self._refuse_repeats(names)
+        self._refuse_duplicates(names)
         inner = shapely.point_on_surface(geometry)
         grid = Grid(
             cells=pd.Index(names, name="cell"),
@@ -143,14 +130,14 @@ class AreaGrid:
             crs=events.crs,
             neighbours=_neighbours(geometry, self.tolerance),
             locator=self._locator(names, geometry, events),
-            kept=np.arange(len(names)),
+            locator_cells=np.arange(len(names)),
         )
         return with_parents(self._active(grid, events), self.parents, events)
 
-    def _refuse_repeats(self, names: list[str]) -> None:
+    def _refuse_duplicates(self, names: list[str]) -> None:
         repeated = [name for name, following in pairwise(names) if name == following]
         if repeated:
-            msg = f"{self.path}: {self.name!r} repeats {repeated[0]!r}; dissolve its parts or take another column."
+            msg = f"{self.path}: column {self.name!r} repeats {repeated[0]!r}; merge its parts or change grid.name."
             raise InputError(msg)
 
     def _locator(self, names: list[str], geometry: npt.NDArray[np.object_], events: Events) -> Locator:
@@ -159,14 +146,14 @@ class AreaGrid:
         positions = {name: position for position, name in enumerate(names)}
         for label, name in self.aliases.items():
             if name is not None and name not in positions:
-                msg = f"grid.aliases sends {label!r} to {name!r}, which {self.path} does not hold."
+                msg = f"grid.aliases maps {label!r} to {name!r}, which is not in {self.path}; correct the name."
                 raise InputError(msg)
             positions[label] = -1 if name is None else positions[name]
         labels = set(events.table["area"].dropna().astype(str)) if "area" in events.table else set()
-        strange = sorted(labels - positions.keys())
-        if strange:
+        unknown = sorted(labels - positions.keys())
+        if unknown:
             msg = (
-                f"{len(strange)} area labels of the records are not in {self.path}, such as {strange[0]!r}; "
+                f"{len(unknown)} area labels of the records are not in {self.path}, such as {unknown[0]!r}; "
                 "add each to grid.aliases with the file's name, or null for no area."
             )
             raise InputError(msg)
@@ -177,12 +164,12 @@ class AreaGrid:
         used = np.zeros(len(grid), dtype=bool)
         used[position[position >= 0]] = True
         if len(events) and not used.any():
-            msg = f"None of the {len(events)} events lies in the areas of {self.path}; check its place and its CRS."
+            msg = f"None of the {len(events)} events lies in the areas of {self.path}; check its location and its CRS."
             raise InputError(msg)
         return grid.subset(used) if self.active == "events" else grid
 
 
 def _neighbours(geometry: npt.NDArray[np.object_], tolerance: float) -> csr_matrix:
     left, right = shapely.STRtree(geometry).query(geometry, predicate="dwithin", distance=tolerance)
-    once = left < right
-    return adjacency(left[once], right[once], len(geometry))
+    first = left < right  # each pair once
+    return adjacency(left[first], right[first], len(geometry))

@@ -1,4 +1,4 @@
-"""Regular hexagons of one size over a city."""
+"""Hexagonal grid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,8 @@ import shapely
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.grid.active_cells import ActiveCells
-from ilp_models.grid.lattice import Floats, Keys, refuse_shape
-from ilp_models.grid.lattice_grid import grid_of
-from ilp_models.grid.parents import Parents, with_parents
+from ilp_models.grid.lattice import Floats, Keys, build_grid, refuse_shape
+from ilp_models.grid.parents import ParentRule, parents_by_label, with_parents
 
 _WIDTH: Final = sqrt(2 / sqrt(3))
 _CORNERS: Final = np.array([(1, 1), (0, 2), (-1, 1), (-1, -1), (0, -2), (1, -1)])
@@ -22,18 +21,10 @@ _CORNERS: Final = np.array([(1, 1), (0, 2), (-1, 1), (-1, -1), (0, -2), (1, -1)]
 
 @dataclass(frozen=True)
 class HexagonLattice:
-    """The endless tiling by hexagons with a corner at the top, in axial columns and rows.
+    """The tiling of the plane by hexagons with a corner at the top, in axial columns and rows."""
 
-    Parameters
-    ----------
-    size : float
-        Square root of a hexagon's area, metres.
-    origin : tuple of float
-        Centre of some hexagon, metres.
-    """
-
-    size: float
-    origin: tuple[float, float]
+    size: float  # square root of a hexagon's area, metres
+    origin: tuple[float, float]  # centre of some hexagon, metres
 
     @property
     def width(self) -> float:
@@ -69,14 +60,14 @@ class HexagonLattice:
         return self.origin[0] + (2 * column + row) * (self.width / 2), self.origin[1] + 3 * row * (self.side / 2)
 
     def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of hexagons."""
-        # Whole numbers first: two hexagons that share a corner then compute the very same coordinates.
+        """Return the polygons of hexagons."""
+        # Integers first, so that hexagons that share a corner compute exactly the same coordinates.
         x = self.origin[0] + ((2 * column + row)[:, None] + _CORNERS[:, 0]) * (self.width / 2)
         y = self.origin[1] + ((3 * row)[:, None] + _CORNERS[:, 1]) * (self.side / 2)
         return np.asarray(shapely.polygons(np.stack([x, y], axis=-1)), dtype=object)
 
     def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the centres, which hexagons are named after."""
+        """Return the centres, whose coordinates name the hexagons."""
         return self.centres(column, row)
 
 
@@ -84,23 +75,23 @@ class HexagonLattice:
 class HexGrid:
     """Hexagons with the area of a square of the stated size, named after their centre, such as ``E630612N4833498``.
 
-    A hexagon of size 500 covers 0.25 km2, as a square of size 500 does, so that results on the two compare; it is
-    537 m wide from side to side (1.0746 times the size).
+    A hexagon of size 500 covers 0.25 km2 like a square of size 500, so results on the two can be compared. It is 537 m
+    wide from side to side (1.0746 times the size).
 
     Parameters
     ----------
     size : float, default 500
         Square root of the area of a hexagon, metres.
     active : str, default "events"
-        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.active_cells.ActiveCells`.
+        Which cells the grid has: ``events``, ``closing`` or ``all``; see `ilp_models.grid.active_cells.ActiveCells`.
     area : str, optional
-        Polygon file of the study area; by default the footprint of the events.
+        Polygon file of the study area; by default only ``active`` decides.
     edge : str, default "overlap"
-        Which cells on the edge of the study area belong to it: ``overlap`` or ``centre``.
+        Which cells on the edge belong to the study area: all that ``overlap`` it, or those with their ``centre`` in it.
     origin : sequence of float, default (0, 0)
         Centre of some hexagon, metres in the CRS of the events.
-    parents : mapping of str to Parents, optional
-        How to find the parent area of each cell, by level.
+    parents : mapping of str to ParentRule, optional
+        Rule that finds the parent area of each cell, by level; by default the records' own label as level ``area``.
 
     Raises
     ------
@@ -113,15 +104,15 @@ class HexGrid:
     area: str | None = None
     edge: str = "overlap"
     origin: Sequence[float] = (0.0, 0.0)
-    parents: Mapping[str, Parents] = field(default_factory=dict)
+    parents: Mapping[str, ParentRule] = field(default_factory=parents_by_label)
 
     def __post_init__(self) -> None:
-        """Refuse settings that name no size or rule."""
+        """Refuse an unusable size, origin or rule."""
         refuse_shape(self.size, self.origin)
         ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the hexagons that are active in the events given."""
+        """Return the grid of the hexagons that are active given these events."""
         lattice = HexagonLattice(float(self.size), (float(self.origin[0]), float(self.origin[1])))
         keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)
-        return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)
+        return with_parents(build_grid(lattice, keys, events.crs), self.parents, events)

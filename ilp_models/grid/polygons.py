@@ -1,4 +1,4 @@
-"""Polygon files: read, checked, repaired and brought to the CRS of the events."""
+"""Read polygon files: check and repair the polygons and project them to the CRS of the events."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,33 +18,23 @@ _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 @dataclass(frozen=True, eq=False)
 class NamedAreas:
-    """Valid polygons of a file, in its order.
+    """Valid polygons of a file, in the order of the file."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        One name a polygon; empty where no name column was asked for.
-    geometry : ndarray of shapely geometry
-        Polygons and multipolygons, metres.
-    weights : ndarray of float64, optional
-        A number >= 0 of each polygon, such as its dwellings, where a column was asked for.
-    """
-
-    names: tuple[str, ...]
-    geometry: npt.NDArray[np.object_]
-    weights: npt.NDArray[np.float64] | None = None
+    names: tuple[str, ...]  # one per polygon; empty without a name column
+    geometry: npt.NDArray[np.object_]  # polygons and multipolygons, metres
+    weights: npt.NDArray[np.float64] | None = None  # a number >= 0 per polygon, such as dwellings
 
 
 @dataclass(frozen=True)
 class PolygonFile:
-    """A file of named polygons, read when it is needed.
+    """A file of named polygons, read when needed.
 
     Parameters
     ----------
     path : str, optional
-        GeoJSON, GeoPackage or Shapefile; without it there are no polygons.
+        GeoJSON, GeoPackage or Shapefile; without a path there are no polygons.
     name : str, default "name"
-        Column that holds the names; several polygons of one name are one area.
+        Column with the names; several polygons of one name are one area.
     weight : str, optional
         Column with a number >= 0, such as dwellings.
 
@@ -59,16 +49,16 @@ class PolygonFile:
     weight: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a file that is not there, before anything long is begun."""
+        """Refuse a missing file before a long computation starts."""
         if self.path is not None:
-            _refuse_absent(self.path)
+            _require_file(self.path)
 
     def read(self, crs: str) -> NamedAreas | None:
-        """Return the polygons, None where no file is given."""
+        """Return the polygons in a CRS, None without a path."""
         return None if self.path is None else read_polygons(self.path, crs, self.name, self.weight)
 
     def digest(self) -> str:
-        """Return a SHA-256 of the file and its columns, empty where none is given."""
+        """Return a SHA-256 of the file and its columns, empty text without a path."""
         if self.path is None:
             return ""
         known = hashlib.sha256(f"{self.name}|{self.weight}|".encode())
@@ -77,54 +67,54 @@ class PolygonFile:
 
 
 def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> NamedAreas:
-    """Return the polygons of a GeoJSON, GeoPackage or Shapefile, in another CRS."""
+    """Return the polygons of a GeoJSON, GeoPackage or Shapefile, projected to ``crs``."""
     frame = _read(path)
     names = () if name is None else _names(frame, path, name)
     weights = None if weight is None else _weights(frame, path, weight)
     return NamedAreas(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path), weights)
 
 
-def _refuse_absent(path: str) -> None:
+def _require_file(path: str) -> None:
     if not Path(path).exists():
-        msg = f"The polygon file {path} does not exist; give the path of a GeoJSON, GeoPackage or Shapefile."
+        msg = f"The polygon file {path} does not exist; set the path of a GeoJSON, GeoPackage or Shapefile."
         raise InputError(msg)
 
 
 def _read(path: str) -> gpd.GeoDataFrame:
-    _refuse_absent(path)
+    _require_file(path)
     try:
         frame = gpd.read_file(path)
     except (DataSourceError, DataLayerError) as error:
-        msg = f"{path} is no polygon file that can be read ({str(error).splitlines()[0]}); convert it to GeoPackage."
+        msg = f"{path} cannot be read as a polygon file ({str(error).splitlines()[0]}); convert it to GeoPackage."
         raise InputError(msg) from error
     if not isinstance(frame, gpd.GeoDataFrame) or len(frame) == 0:
         msg = f"{path} holds no polygon; export the layer again."
         raise InputError(msg)
     if frame.crs is None:
-        msg = f"{path} does not say its CRS; add the .prj file or save it as GeoPackage with a CRS."
+        msg = f"{path} has no CRS; add the .prj file or save it as GeoPackage with a CRS."
         raise InputError(msg)
     return frame
 
 
-def _refuse_without(frame: gpd.GeoDataFrame, path: str, column: str) -> None:
+def _require_column(frame: gpd.GeoDataFrame, path: str, column: str) -> None:
     columns = [str(known) for known in frame.columns if known != frame.geometry.name]
     if column not in columns:
-        msg = f"{path} has no column {column!r}; it has {', '.join(columns) or 'none'}."
+        msg = f"{path} has no column {column!r}; choose one of {', '.join(columns) or 'none'}."
         raise InputError(msg)
 
 
 def _weights(frame: gpd.GeoDataFrame, path: str, weight: str) -> npt.NDArray[np.float64]:
-    _refuse_without(frame, path, weight)
+    _require_column(frame, path, weight)
     numbers = pd.to_numeric(frame[weight], errors="coerce").to_numpy(dtype=float)
     bad = ~(np.isfinite(numbers) & (numbers >= 0))
     if bad.any():
-        msg = f"{path}: {weight!r} is no number >= 0 in row {int(np.argmax(bad)) + 1}; give each polygon its weight."
+        msg = f"{path}: {weight!r} is not a number >= 0 in row {int(np.argmax(bad)) + 1}; give each polygon a weight."
         raise InputError(msg)
     return np.asarray(numbers)
 
 
 def _names(frame: gpd.GeoDataFrame, path: str, name: str) -> tuple[str, ...]:
-    _refuse_without(frame, path, name)
+    _require_column(frame, path, name)
     missing = frame[name].isna().to_numpy()
     if missing.any():
         msg = f"{path}: column {name!r} is empty in row {int(np.argmax(missing)) + 1}; name every polygon."
@@ -137,17 +127,17 @@ def _repair(geometry: npt.NDArray[np.object_], path: str) -> npt.NDArray[np.obje
     invalid = ~shapely.is_valid(flat)
     flat[invalid] = shapely.make_valid(flat[invalid], method="structure", keep_collapsed=False)
     for at in np.flatnonzero(shapely.get_type_id(flat) == shapely.GeometryType.GEOMETRYCOLLECTION):
-        flat[at] = _ground(flat[at])
+        flat[at] = _polygons_of(flat[at])
     bad = ~np.isin(shapely.get_type_id(flat), _POLYGONS) | shapely.is_empty(flat)
     if bad.any():
         kind = shapely.get_type_id(geometry[np.argmax(bad)])
-        what = "nothing" if kind < 0 else f"a {shapely.GeometryType(kind).name.lower()} that covers no ground"
-        msg = f"{path}: row {int(np.argmax(bad)) + 1} holds {what}; keep polygons only."
+        content = "nothing" if kind < 0 else f"a {shapely.GeometryType(kind).name.lower()} without area"
+        msg = f"{path}: row {int(np.argmax(bad)) + 1} holds {content}; keep polygons only."
         raise InputError(msg)
     return np.asarray(flat, dtype=object)
 
 
-def _ground(collection: shapely.GeometryCollection) -> shapely.Geometry:
+def _polygons_of(collection: shapely.GeometryCollection) -> shapely.Geometry:
     """Return the polygons of a collection, without its lines and points."""
     parts = shapely.get_parts(collection)
     return shapely.union_all(parts[np.isin(shapely.get_type_id(parts), _POLYGONS)])

@@ -1,4 +1,4 @@
-"""Rectangles of one shape over a city, turned by any angle."""
+"""Grid of rectangles of one shape, rotated by any angle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,29 +12,18 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.grid import Grid
 from ilp_models.grid.active_cells import ActiveCells
-from ilp_models.grid.lattice import Floats, Keys, refuse_shape
-from ilp_models.grid.lattice_grid import grid_of
-from ilp_models.grid.parents import Parents, with_parents
+from ilp_models.grid.lattice import Floats, Keys, build_grid, refuse_shape
+from ilp_models.grid.parents import ParentRule, parents_by_label, with_parents
 
 
 @dataclass(frozen=True)
 class RectangleLattice:
-    """The endless tiling by rectangles, turned about a corner.
+    """The tiling of the plane by rectangles, rotated about a corner."""
 
-    Parameters
-    ----------
-    width, height : float
-        Sides along the columns' and the rows' direction, metres.
-    angle : float
-        Turn of the columns' direction from east towards north, degrees.
-    origin : tuple of float
-        A corner of some rectangle, metres.
-    """
-
-    width: float
-    height: float
-    angle: float
-    origin: tuple[float, float]
+    width: float  # along the direction of the columns, metres
+    height: float  # along the direction of the rows, metres
+    angle: float  # rotation of the columns' direction from east towards north, degrees
+    origin: tuple[float, float]  # a corner of some rectangle, metres
 
     @property
     def size(self) -> float:
@@ -55,23 +44,23 @@ class RectangleLattice:
 
     def centres(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
         """Return the centres of rectangles."""
-        return self._at(column + 0.5, row + 0.5)
+        return self._point(column + 0.5, row + 0.5)
 
     def polygons(self, column: Keys, row: Keys) -> npt.NDArray[np.object_]:
-        """Return the outlines of rectangles."""
-        corners = [self._at(column + right, row + up) for right, up in ((0, 0), (1, 0), (1, 1), (0, 1))]
+        """Return the polygons of rectangles."""
+        corners = [self._point(column + right, row + up) for right, up in ((0, 0), (1, 0), (1, 1), (0, 1))]
         return np.asarray(shapely.polygons(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)))
 
     def anchors(self, column: Keys, row: Keys) -> tuple[Floats, Floats]:
-        """Return the first corners of rectangles: lower left before they are turned."""
-        return self._at(column, row)
+        """Return the first corners of rectangles: the lower left ones before rotation."""
+        return self._point(column, row)
 
     @property
     def _axes(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        turn = radians(self.angle)
-        return (cos(turn), sin(turn)), (-sin(turn), cos(turn))
+        angle = radians(self.angle)
+        return (cos(angle), sin(angle)), (-sin(angle), cos(angle))
 
-    def _at(self, column: Keys | Floats, row: Keys | Floats) -> tuple[Floats, Floats]:
+    def _point(self, column: Keys | Floats, row: Keys | Floats) -> tuple[Floats, Floats]:
         along, across = self._axes
         right, up = column * self.width, row * self.height
         x = self.origin[0] + (right * along[0] + up * across[0])
@@ -82,24 +71,24 @@ class RectangleLattice:
 class RectangleGrid:
     """Rectangles of one shape and angle, named after their first corner, such as ``E630500N4833500``.
 
-    Results on rectangles and on squares compare where their areas are equal.
+    Compare results on rectangles and on squares only where their areas are equal.
 
     Parameters
     ----------
     width, height : float, default 500
         Sides, metres; neither more than ten times the other.
     angle : float, default 0
-        Turn from east towards north, degrees.
+        Rotation from east towards north, degrees.
     active : str, default "events"
-        ``events``, ``closing`` or ``all``; see :class:`~ilp_models.grid.active_cells.ActiveCells`.
+        Which cells the grid has: ``events``, ``closing`` or ``all``; see `ilp_models.grid.active_cells.ActiveCells`.
     area : str, optional
-        Polygon file of the study area; by default the footprint of the events.
+        Polygon file of the study area; by default only ``active`` decides.
     edge : str, default "overlap"
-        Which cells on the edge of the study area belong to it: ``overlap`` or ``centre``.
+        Which cells on the edge belong to the study area: all that ``overlap`` it, or those with their ``centre`` in it.
     origin : sequence of float, default (0, 0)
-        A corner of some rectangle, about which all are turned, metres in the CRS of the events.
-    parents : mapping of str to Parents, optional
-        How to find the parent area of each cell, by level.
+        A corner of some rectangle and centre of the rotation, metres in the CRS of the events.
+    parents : mapping of str to ParentRule, optional
+        Rule that finds the parent area of each cell, by level; by default the records' own label as level ``area``.
 
     Raises
     ------
@@ -114,23 +103,23 @@ class RectangleGrid:
     area: str | None = None
     edge: str = "overlap"
     origin: Sequence[float] = (0.0, 0.0)
-    parents: Mapping[str, Parents] = field(default_factory=dict)
+    parents: Mapping[str, ParentRule] = field(default_factory=parents_by_label)
 
     def __post_init__(self) -> None:
-        """Refuse settings that name no shape or rule."""
+        """Refuse an unusable shape, origin or rule."""
         for side in (self.width, self.height):
             refuse_shape(side, self.origin)
         if not 0.1 <= self.width / self.height <= 10 or not np.isfinite(self.angle):
             msg = (
-                f"grid.width={self.width:g}, grid.height={self.height:g} and grid.angle={self.angle:g} make no cells: "
-                "neither side may be more than ten times the other, and the angle is a number of degrees."
+                f"grid.width={self.width:g}, grid.height={self.height:g} and grid.angle={self.angle:g} are not "
+                "usable: neither side may be more than ten times the other, and the angle is a number of degrees."
             )
             raise InputError(msg)
         ActiveCells(self.active, self.area, self.edge)
 
     def build(self, events: Events) -> Grid:
-        """Return the grid of the rectangles that are active in the events given."""
+        """Return the grid of the rectangles that are active given these events."""
         corner = (float(self.origin[0]), float(self.origin[1]))
         lattice = RectangleLattice(float(self.width), float(self.height), float(self.angle), corner)
         keys = ActiveCells(self.active, self.area, self.edge).select(lattice, events)
-        return with_parents(grid_of(lattice, keys, events.crs), self.parents, events)
+        return with_parents(build_grid(lattice, keys, events.crs), self.parents, events)

@@ -135,14 +135,14 @@ class PastPerformance:
             msg = f"past_periods={count} and refit_every={refit_every} must be at least 1."
             raise InputError(msg)
         name = type(forecaster).__name__
-        first, last = latest_settled(history, count)[0], history.calendar.ahead(history.cutoff, 1)[0] - 1
+        first, last = latest_settled(history, count)[0], history.calendar.next_periods(history.cutoff, 1)[0] - 1
         begun = pd.period_range(first, last)
         forecasts = [made[name] for made in walk_forward({name: forecaster}, history, begun, refit_every)]
         return cls(fit_member(name, clone(forecaster), history), count, forecasts)
 
     def advance(self, history: History) -> None:
         """Forecast the periods that began since the last call, each from what was known at its start."""
-        upcoming = history.calendar.ahead(history.cutoff, 1)[0]
+        upcoming = history.calendar.next_periods(history.cutoff, 1)[0]
         for period in pd.period_range(max(self._forecasts) + 1, upcoming - 1):
             self.forecaster.update(history.known_at(period.start_time))
             name = type(self.forecaster).__name__

@@ -253,7 +253,7 @@ def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]
         crs=plain["crs"],
         neighbours=csr_matrix((ones, (links["cell"], links["neighbour"])), shape=(size, size)),
         locator=NullLocator(),
-        kept=np.arange(size),
+        locator_cells=np.arange(size),
         parents=pd.DataFrame({name: cells[f"parent {name}"] for name in plain["parents"]}),
         population=None if np.isnan(population).all() else population,
     )

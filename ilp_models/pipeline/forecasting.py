@@ -202,7 +202,7 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
     try:
         with convert_errors(cutoff):
             fitted = clone(model).fit(history)
-            forecast = fitted.predict(study.calendar.ahead(cutoff, horizon))
+            forecast = fitted.predict(study.calendar.next_periods(cutoff, horizon))
     except NotRunError as error:
         msg = f"{name} could not run: {error}"
         raise NotRunError(msg) from error

@@ -130,7 +130,7 @@ def _revision_note(source: str, replayed: Replay) -> tuple[str, ...]:
 
 def _tested_periods(study: Study, header: Mapping[str, Any], backtest: RollingOrigin) -> pd.PeriodIndex:
     events, unit = study.events, study.calendar.period_unit
-    whole = study.calendar.whole(events.start, events.end - events.settles_after)
+    whole = study.calendar.whole_periods(events.start, events.end - events.settles_after)
     if backtest.end is not None:
         whole = whole[whole.end_time <= pd.Timestamp(backtest.end) + pd.Timedelta(days=1)]
     starts = pd.DatetimeIndex(whole.start_time)

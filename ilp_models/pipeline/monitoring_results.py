@@ -175,7 +175,7 @@ class MonitoringResults:
 
 def _unplaced(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return records without coordinates by period, type, area and group, and what is unknown."""
-    lost = None if study.events.intake is None else study.events.intake.unplaced
+    lost = None if study.events.intake is None else study.events.intake.missing_coordinates
     if lost is None:
         return pd.DataFrame(), ("This source keeps no account of records without coordinates.",)
     events = study.events.table

@@ -119,7 +119,7 @@ def play(season: Season) -> tuple[pd.DataFrame, str]:
 
 def _tallies(season: Season) -> Iterator[pd.DataFrame]:
     entry = season.entry
-    events = season.events if entry.crime_types is None else season.events.of_types(entry.crime_types)
+    events = season.events if entry.crime_types is None else season.events.select_types(entry.crime_types)
     calendar = Calendar("week", season.cutoffs[0].day_name().lower())
     grid = entry.places.build(events.known_at(season.cutoffs[0]))
     referee = NijScorer(grid, events, entry.cells)
@@ -127,7 +127,7 @@ def _tallies(season: Season) -> Iterator[pd.DataFrame]:
     for place, cutoff in enumerate(season.cutoffs):
         history = History.from_events(cutoff, events, grid, calendar)
         forecaster = forecaster.update(history) if place else forecaster.fit(history)
-        forecast = forecaster.predict(calendar.ahead(cutoff, entry.weeks))
+        forecast = forecaster.predict(calendar.next_periods(cutoff, entry.weeks))
         for horizon, days in HORIZONS.items():
             if cutoff + pd.Timedelta(days=days) > events.end:
                 continue

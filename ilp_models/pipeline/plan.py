@@ -35,7 +35,7 @@ from ilp_models.domain.errors import IlpError, InputError, WithheldError
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.recipe import describe
 from ilp_models.export.table import CellTable
-from ilp_models.grid.adjacency import adjacency
+from ilp_models.grid.cell_geometry import adjacency
 from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
 from ilp_models.pipeline.audit_archive import NullLocator
 from ilp_models.pipeline.registration import REGISTER
@@ -236,7 +236,7 @@ def grid_of(places: CellTable, area_level: str | None = None) -> Grid:
         crs=str(places.geometry.crs),
         neighbours=_neighbours(geometry),
         locator=NullLocator(),
-        kept=np.arange(len(geometry)),
+        locator_cells=np.arange(len(geometry)),
         parents=pd.DataFrame({area_level or "area": places.area}) if labelled else pd.DataFrame(),
     )
 

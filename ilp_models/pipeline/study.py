@@ -41,7 +41,7 @@ class Study:
     @property
     def cutoff(self) -> pd.Timestamp:
         """The start of the first period after the whole periods of the records: the cutoff of the next forecast."""
-        whole = self.calendar.whole(self.events.start, self.events.end)
+        whole = self.calendar.whole_periods(self.events.start, self.events.end)
         if len(whole) == 0:
             msg = (
                 f"The records ({self.events.start.date()} to {self.events.end.date()}) do not cover one whole "
@@ -150,7 +150,7 @@ def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:
     later = [name for name in events.crime_types if name not in known]
     if not later or not known:
         return events
-    selected, sizes = events.of_types(known), events.table["crime_type"].value_counts()
+    selected, sizes = events.select_types(known), events.table["crime_type"].value_counts()
     left_out = [f"{name} ({sizes[name]:,} records)" for name in later]
     note = (
         f"Crime types left out because no record was known at the first cutoff, {cutoff:%Y-%m-%d}: "
@@ -167,7 +167,7 @@ def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:
 def _without_types(
     intake: IntakeReport, selected: Events, later: list[str], examples: tuple[str, ...], count: int
 ) -> IntakeReport:
-    rule, lost = "crime types not recorded by the first cutoff", intake.unplaced
+    rule, lost = "crime types not recorded by the first cutoff", intake.missing_coordinates
     found = [IntakeFinding(rule, "left out", count, count / intake.rows_read, examples)] if count else []
     return replace(
         intake,
@@ -175,7 +175,7 @@ def _without_types(
         findings=(*intake.findings, *found),
         crime_types={name: size for name, size in intake.crime_types.items() if name not in later},
         digest=selected.digest(),
-        unplaced=None if lost is None else lost[~lost["crime_type"].isin(later)].reset_index(drop=True),
+        missing_coordinates=None if lost is None else lost[~lost["crime_type"].isin(later)].reset_index(drop=True),
     )
 
 

@@ -127,7 +127,7 @@ def _search_start(events: Events, calendar: Calendar, backtest: RollingOrigin, t
     """Return the first cutoff of the search, all of whose periods lie before the test."""
     first = backtest.folds(events, calendar)[0].cutoff
     past = events.known_at(first)
-    whole = calendar.whole(past.start, past.end - past.settles_after)
+    whole = calendar.whole_periods(past.start, past.end - past.settles_after)
     if len(whole) <= tuning.periods:
         msg = (
             f"tuning.periods={tuning.periods} leaves no period to learn from: only {len(whole)} "

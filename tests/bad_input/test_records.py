@@ -29,8 +29,8 @@ def until(day):
 
 CASES = {
     "empty": (lambda path: path.write_text(""), (), r"crimes.csv: the file is empty; export the records again .*"),
-    "header only": (lines(1, "\n"), (), r"crimes.csv: a header and no record; export again."),
-    "header cut off": (lines(1), (), r"crimes.csv: a header and no record; export again."),
+    "header only": (lines(1, "\n"), (), r"crimes.csv: a header and no record; export the records again."),
+    "header cut off": (lines(1), (), r"crimes.csv: a header and no record; export the records again."),
     "wrong delimiter": (
         kept(incidents(), sep=";"),
         ("data.separator=','",),
@@ -44,7 +44,7 @@ CASES = {
     "missing column": (
         kept(incidents().rename(columns={"Beat": "Beats"})),
         (),
-        r"crimes.csv: no column 'Beat' \(did you mean 'Beats'\?\); the file has Offence, When, .* Mend data.columns.",
+        r"crimes.csv: no column 'Beat' \(did you mean 'Beats'\?\); the file has Offence, .* Correct data.columns.",
     ),
     "swapped coordinates": (
         kept(swapped()),
@@ -54,17 +54,17 @@ CASES = {
     "wrong CRS of the events": (
         kept(incidents()),
         ("data.crs=EPSG:32633",),
-        r"100% of the coordinates are outside the area of use of data.crs=EPSG:32633 .*; check data.input_crs=.*",
+        r"100% of the coordinates are outside the area of use of data.crs=EPSG:32633 .*. Check data.input_crs=.*",
     ),
     "no CRS at all": (
         kept(incidents()),
         ("data.crs=EPSG:99999",),
-        r"data.crs='EPSG:99999' is no coordinate reference system; give one like .*",
+        r"data.crs='EPSG:99999' is not a coordinate reference system; give one like .*",
     ),
     "degrees as metres": (
         kept(incidents()),
         ("data.crs=EPSG:4326",),
-        r"data.crs=EPSG:4326 counts in degree; set auto or a projected CRS in metres .*",
+        r"data.crs=EPSG:4326 has the unit degree; set auto or a projected CRS in metres.*",
     ),
     "metres as degrees": (
         kept(incidents()),

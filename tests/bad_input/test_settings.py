@@ -61,7 +61,7 @@ def test_the_trace_is_there_for_the_asking(desk):
     answer = finish(start(desk, "weekly", *OWN, "data.path=crime.csv", "--debug"))
     assert answer.code == 1
     assert "Traceback" in answer.err
-    assert "data/files.py" in answer.err
+    assert "data/file_format.py" in answer.err
     assert answer.err.strip().endswith("check the spelling.")
 
 

@@ -40,7 +40,7 @@ class Case:
         return History.from_events(cutoff or self.cutoff, events, grid, self.calendar, self.layers)
 
     def ahead(self, cutoff=None):
-        return self.calendar.ahead(cutoff or self.cutoff, self.leads)
+        return self.calendar.next_periods(cutoff or self.cutoff, self.leads)
 
     def with_table(self, table):
         return replace(self.events, table=table)
@@ -203,7 +203,7 @@ def names_and_order_of_cells_do_not_matter(forecaster, case):
         geometry=grid.geometry[order],
         area_m2=grid.area_m2[order],
         neighbours=grid.neighbours[order][:, order].tocsr(),
-        kept=grid.kept[order],
+        locator_cells=grid.locator_cells[order],
         parents=grid.parents if grid.parents.empty else grid.parents.iloc[order],
     )
     _, known = cached_fit(forecaster, case)

@@ -27,7 +27,7 @@ def history():
 def test_attributions_add_up_and_refits_are_explained(name, history):
     fitted = forecaster(name).fit(history)
     explanation = Explain(refits=2, sample=12, background=10).run(
-        fitted, history.calendar.ahead(history.cutoff, 1), name
+        fitted, history.calendar.next_periods(history.cutoff, 1), name
     )
     assert explanation.additivity_error <= 1e-6
     assert explanation.robustness.refits.shape[1] == 4
@@ -38,4 +38,4 @@ def test_attributions_add_up_and_refits_are_explained(name, history):
 def test_methods_that_hide_columns_are_not_explained(name, history):
     fitted = forecaster(name).fit(history)
     with pytest.raises(InputError, match="does not say what the share of a cell follows"):
-        Explain().run(fitted, history.calendar.ahead(history.cutoff, 1), name)
+        Explain().run(fitted, history.calendar.next_periods(history.cutoff, 1), name)

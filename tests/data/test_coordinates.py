@@ -97,7 +97,7 @@ def test_swapped_feet_are_recognised_by_where_their_crs_is_used():
     [
         ({"crs": "EPSG:32633"}, r"100% .* outside the area of use of data.crs=EPSG:32633 \(12 to 18 degrees east"),
         ({"input_crs": "EPSG:32617", "roles": ("x", "y")}, r"outside the area of use of data.input_crs=EPSG:32617"),
-        ({"bounds": (2.0, 48.0, 3.0, 49.0)}, r"outside data.bounds; check data.input_crs=EPSG:4326"),
+        ({"bounds": (2.0, 48.0, 3.0, 49.0)}, r"outside data.bounds. Check data.input_crs=EPSG:4326"),
     ],
 )
 def test_a_wrong_crs_or_wrong_bounds_are_named(changes, message):
@@ -106,7 +106,7 @@ def test_a_wrong_crs_or_wrong_bounds_are_named(changes, message):
 
 
 def test_metres_declared_as_degrees_are_refused():
-    with pytest.raises(InputError, match=r"lon 630000, .* lies in no UTM zone; check data.columns and data.input_crs"):
+    with pytest.raises(InputError, match=r"lon 630000, .* lies in no UTM zone. Check data.columns and data.input_crs"):
         survey().locate(pd.Series([630_000.0] * 3), pd.Series([4_834_000.0] * 3))
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.data.crime_types import clean_labels, crime_types_of, rows_selected
+from ilp_models.data.crime_types import clean_labels, map_crime_types, matching_rows
 from ilp_models.domain.errors import InputError
 
 VALUES = pd.Series(["THEFT", " theft ", "Drugs", "Arson", None, "Arson"])
@@ -21,7 +21,7 @@ def test_labels_are_the_same_from_text_numbers_and_categories():
 
 
 def test_without_a_map_every_label_is_a_type():
-    types = crime_types_of(VALUES, {}, "refuse")
+    types = map_crime_types(VALUES, {}, "refuse")
     assert types.names.fillna("-").tolist() == ["THEFT", "THEFT", "Drugs", "Arson", "-", "Arson"]
     assert types.missing.tolist() == [False] * 4 + [True, False]
     assert types.categories(np.array([True, True, False, True, True, True])) == ["Arson", "THEFT"]
@@ -30,30 +30,30 @@ def test_without_a_map_every_label_is_a_type():
 
 def test_spellings_that_differ_in_case_or_blanks_are_one_type_under_the_most_frequent():
     values = pd.Series(["auto theft", "Auto  Theft", "Auto Theft ", "Auto Theft", "arson", "Zeal"])
-    types = crime_types_of(values, {}, "refuse")
+    types = map_crime_types(values, {}, "refuse")
     assert types.names.tolist() == ["Auto Theft"] * 4 + ["arson", "Zeal"]
-    assert types.respelt.tolist() == [True, True, False, False, False, False]
+    assert types.respelled.tolist() == [True, True, False, False, False, False]
     assert types.categories(np.ones(6, dtype=bool)) == ["arson", "Auto Theft", "Zeal"]
 
 
 def test_a_label_kept_beside_a_map_takes_the_spelling_of_a_declared_type():
     values = pd.Series(["AUTO", "AUTO THEFT", "AUTO THEFT", "Fraud"])
-    types = crime_types_of(values, {"auto": "Auto theft"}, "keep")
+    types = map_crime_types(values, {"auto": "Auto theft"}, "keep")
     assert types.names.tolist() == ["Auto theft"] * 3 + ["Fraud"]
-    assert types.respelt.tolist() == [False, True, True, False]
+    assert types.respelled.tolist() == [False, True, True, False]
     assert types.unmapped.tolist() == [False, True, True, True]
 
 
 def test_a_map_ignores_case_keeps_its_order_and_types_without_records():
-    types = crime_types_of(VALUES, MAP, "set_aside")
+    types = map_crime_types(VALUES, MAP, "set_aside")
     assert types.names.fillna("-").tolist() == ["Theft", "Theft", "-", "-", "-", "-"]
-    assert types.unwanted.tolist() == [False, False, True, False, False, False]
+    assert types.excluded.tolist() == [False, False, True, False, False, False]
     assert types.unmapped.tolist() == [False, False, False, True, False, True]
     assert types.categories(np.ones(6, dtype=bool)) == ["Theft", "Homicide"]
 
 
 def test_unmapped_labels_kept_come_after_the_map():
-    types = crime_types_of(VALUES, MAP, "keep")
+    types = map_crime_types(VALUES, MAP, "keep")
     assert types.names[3] == "Arson"
     assert types.categories(np.ones(6, dtype=bool)) == ["Theft", "Homicide", "Arson"]
 
@@ -62,23 +62,23 @@ def test_unmapped_labels_are_refused_with_their_counts():
     with pytest.raises(
         InputError, match=r"does not map the labels 'Arson' \(2\); add them .* data.unmapped=set_aside or keep"
     ):
-        crime_types_of(VALUES, MAP, "refuse")
+        map_crime_types(VALUES, MAP, "refuse")
 
 
 def test_a_column_of_free_text_is_no_crime_type():
     values = pd.Series([f"report {number}" for number in range(201)])
     with pytest.raises(InputError, match="201 different labels; the limit is 200"):
-        crime_types_of(values, {}, "keep")
-    assert len(crime_types_of(values[:200], {}, "keep").categories(np.ones(200, dtype=bool))) == 200
+        map_crime_types(values, {}, "keep")
+    assert len(map_crime_types(values[:200], {}, "keep").categories(np.ones(200, dtype=bool))) == 200
 
 
 def test_rows_are_chosen_by_every_filter():
     table = pd.DataFrame(
         {"city": ["A", "a ", "B", None], "done": [True, False, True, True], "ward": [1.0, 1.0, 1.0, 2.0]}
     )
-    assert rows_selected(table, {}).tolist() == [True] * 4
-    assert rows_selected(table, {"city": ["A"]}).tolist() == [True, True, False, False]
-    assert rows_selected(table, {"city": ["A", "B"], "done": [True], "ward": [1]}).tolist() == [
+    assert matching_rows(table, {}).tolist() == [True] * 4
+    assert matching_rows(table, {"city": ["A"]}).tolist() == [True, True, False, False]
+    assert matching_rows(table, {"city": ["A", "B"], "done": [True], "ward": [1]}).tolist() == [
         True,
         False,
         True,

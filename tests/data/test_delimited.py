@@ -59,14 +59,14 @@ def test_each_lost_row_is_counted_once_under_its_rule(source):
     events = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read()
     report = events.intake
     assert actions(report) == {
-        "another number of fields than the header": ("set aside", 1),
+        "number of fields differs from the header": ("set aside", 1),
         "crime type missing": ("set aside", 2),
         "time missing or unreadable": ("set aside", 2),
         "time in the future": ("set aside", 1),
-        "coordinates missing or no numbers": ("set aside", 1),
+        "coordinates missing or not numeric": ("set aside", 1),
         "coordinates are zero": ("set aside", 1),
         "coordinates look swapped": ("set aside", 1),
-        "coordinates outside the area": ("set aside", 1),
+        "coordinates outside the study area": ("set aside", 1),
     }
     assert (report.rows_read, len(events)) == (50, 40)
     by_rule = {finding.rule: finding for finding in report.findings}
@@ -92,7 +92,7 @@ def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
     report = events.intake
     assert actions(report) == {
         "does not match data.filters": ("left out", 10),
-        "crime type not asked for": ("left out", 10),
+        "crime type excluded by data.crime_types": ("left out", 10),
         "before the start 2021-01-01": ("left out", 10),
         "at or after the end 2021-02-01": ("left out", 10),
     }
@@ -103,9 +103,9 @@ def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
 @pytest.mark.parametrize(
     ("changes", "kept", "told"),
     [
-        ({}, 12, {"exact repeats": ("flagged", 2)}),
-        ({"duplicates": "drop"}, 10, {"exact repeats": ("left out", 2)}),
-        ({"record_columns": ["case"]}, 12, {"exact repeats": ("flagged", 1)}),
+        ({}, 12, {"exact duplicates": ("flagged", 2)}),
+        ({"duplicates": "drop"}, 10, {"exact duplicates": ("left out", 2)}),
+        ({"record_columns": ["case"]}, 12, {"exact duplicates": ("flagged", 1)}),
     ],
 )
 def test_exact_repeats_are_flagged_and_kept_unless_told_otherwise(source, changes, kept, told):
@@ -129,7 +129,7 @@ def test_unmapped_labels_follow_the_policy(source):
     assert report.crime_types == {"Stealing": 30, "Murder": 0}
     events = source(content, unmapped="keep", **named).read()
     report = events.intake
-    assert actions(report) == {"crime type kept under its own label": ("flagged", 3)}
+    assert actions(report) == {"crime type not in data.crime_types, label kept": ("flagged", 3)}
     assert events.crime_types == ("Stealing", "Murder", "Arson")
 
 
@@ -137,7 +137,7 @@ def test_other_spellings_of_a_type_are_counted_with_it_and_flagged(source):
     events = source(text([*rows(30), *rows(2, what="THEFT")])).read()
     report = events.intake
     assert events.crime_types == ("Theft",)
-    (finding,) = [one for one in report.findings if one.rule == "crime type counted under another spelling"]
+    (finding,) = [one for one in report.findings if one.rule == "crime type in another spelling"]
     assert (finding.action, finding.count) == ("flagged", 2)
     assert finding.examples[0].endswith("=THEFT")
 
@@ -147,7 +147,7 @@ def test_a_type_without_events_keeps_its_name(source):
     report = events.intake
     assert events.crime_types == ("Theft", "Murder")
     (finding,) = [finding for finding in report.findings if finding.unit == "types"]
-    assert (finding.rule, finding.examples) == ("crime types without an event", ("Murder",))
+    assert (finding.rule, finding.examples) == ("crime types without events", ("Murder",))
 
 
 def test_report_times_come_from_their_column_else_after_the_delay(source):
@@ -250,27 +250,27 @@ def test_unreadable_times_name_the_formats_that_failed(source):
     [
         (
             {"columns": {**COLUMNS, "area": "VIC_RACE"}},
-            r"data.columns.area='VIC_RACE' speaks of persons and is refused",
+            r"data.columns.area='VIC_RACE' looks like personal data and cannot be used",
         ),
-        ({"record_columns": ["suspect_id"]}, r"'suspect_id' speaks of persons"),
-        ({"filters": {"victim_sex": ["F"]}}, r"'victim_sex' speaks of persons"),
+        ({"record_columns": ["suspect_id"]}, r"'suspect_id' looks like personal data"),
+        ({"filters": {"victim_sex": ["F"]}}, r"'victim_sex' looks like personal data"),
         (
             {"unmapped": "set-aside"},
             r"data.unmapped='set-aside' is unknown \(did you mean 'set_aside'\?\); choose one of",
         ),
         ({"duplicates": "remove"}, r"data.duplicates='remove' is unknown; choose one of flag, drop"),
-        ({"encoding": "utf9"}, r"data.encoding='utf9' is no text encoding"),
-        ({"encoding": "base64"}, r"data.encoding='base64' is no text encoding"),
+        ({"encoding": "utf9"}, r"data.encoding='utf9' is not a text encoding"),
+        ({"encoding": "base64"}, r"data.encoding='base64' is not a text encoding"),
         ({"separator": ", "}, r"data.separator=', ' must be one character or auto"),
         ({"time_formats": "%Y"}, r"data.time_formats='%Y' must be a list; write it \[%Y\]"),
-        ({"time_formats": ["iso"]}, r"data.time_formats='iso' is no format"),
+        ({"time_formats": ["iso"]}, r"data.time_formats='iso' is not a format"),
         ({"filters": {"city": "A"}}, r"data.filters.city='A' must be a list"),
-        ({"reporting_delay": "soon"}, r"data.reporting_delay='soon' is no length of time"),
+        ({"reporting_delay": "soon"}, r"data.reporting_delay='soon' is not a duration"),
         ({"reporting_delay": "-1 days"}, r"not negative"),
-        ({"reporting_delay": 3}, r"with its unit"),
-        ({"start": "May"}, r"data.start='May' is no date"),
+        ({"reporting_delay": 3}, r"with a unit"),
+        ({"start": "May"}, r"data.start='May' is not a date"),
         ({"end": "2021-01-01T00:00Z"}, r"data.end='2021-01-01T00:00Z' must be a local date"),
-        ({"start": "2021-02-01", "end": "2021-01-01"}, r"does not lie before data.end"),
+        ({"start": "2021-02-01", "end": "2021-01-01"}, r"must lie before data.end"),
         ({"max_rejected_share": 5}, r"must lie between 0 and 1"),
         ({"bounds": [43.5, -79.7, 43.9]}, r"must be west, south, east, north"),
         ({"bounds": [-79.0, 43.5, -79.7, 43.9]}, r"with west < east"),
@@ -286,12 +286,12 @@ def test_a_setting_that_cannot_be_right_is_refused_before_any_file(source, chang
     [
         (
             {"time_zone": "America/Torronto"},
-            r"data.time_zone='America/Torronto' is no time zone \(did you mean 'America/Toronto'\?\)",
+            r"data.time_zone='America/Torronto' is not a time zone \(did you mean 'America/Toronto'\?\)",
         ),
-        ({"input_time_zone": "EDTX"}, r"data.input_time_zone='EDTX' is no time zone"),
-        ({"crs": "EPSG:1"}, r"data.crs='EPSG:1' is no coordinate reference system"),
-        ({"crs": "EPSG:4326"}, r"data.crs=EPSG:4326 counts in degree; set auto"),
-        ({"input_crs": "EPSG:32617"}, r"data.input_crs=EPSG:32617 is projected: declare data.columns.x and y"),
+        ({"input_time_zone": "EDTX"}, r"data.input_time_zone='EDTX' is not a time zone"),
+        ({"crs": "EPSG:1"}, r"data.crs='EPSG:1' is not a coordinate reference system"),
+        ({"crs": "EPSG:4326"}, r"data.crs=EPSG:4326 has the unit degree; set auto"),
+        ({"input_crs": "EPSG:32617"}, r"data.input_crs=EPSG:32617 is projected; set data.columns.x and y"),
         ({"columns": {**COLUMNS, "lat": None, "lon": None, "x": "lon", "y": "lat"}}, r"data.input_crs is missing"),
         ({"columns": {**COLUMNS, "beet": "beat"}}, r"data.columns.beet is unknown"),
         (
@@ -323,7 +323,7 @@ def test_personal_contents_are_refused_without_repeating_them(source, role, valu
     frame = pd.DataFrame([line.split(",") for line in rows(4)], columns=HEADER.split(","))
     frame[COLUMNS[role]] = values
     with pytest.raises(
-        InputError, match=rf"data.columns.{role}='\w+' holds what looks like {words} and is refused"
+        InputError, match=rf"\(data.columns.{role}\) holds what looks like {words} and cannot be used"
     ) as caught:
         source(frame.to_csv(index=False)).read()
     assert not any(value in str(caught.value) for value in values)
@@ -348,7 +348,8 @@ def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(sou
     ]
     report = source(text([*rows(40), *bad]), **OUTSIDE_LIMIT).read().intake
     found = {
-        (str(row.day.date()), row.crime_type, row.area): row.count for row in report.unplaced.itertuples(index=False)
+        (str(row.day.date()), row.crime_type, row.area): row.count
+        for row in report.missing_coordinates.itertuples(index=False)
     }
     assert found == {
         ("2021-01-05", "Theft", "B0"): 2,
@@ -362,5 +363,5 @@ def test_records_that_all_have_a_place_lose_none(source):
     report = (
         source(text(rows(5)), columns={role: name for role, name in COLUMNS.items() if role != "area"}).read().intake
     )
-    assert report.unplaced.columns.tolist() == ["day", "crime_type", "area", "count"]
-    assert len(report.unplaced) == 0
+    assert report.missing_coordinates.columns.tolist() == ["day", "crime_type", "area", "count"]
+    assert len(report.missing_coordinates) == 0

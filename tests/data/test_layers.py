@@ -66,7 +66,7 @@ def test_every_format_gives_the_same_places(name, tmp_path):
     layer = LayerFile.from_settings("bars", settings).read(EVENTS)
     assert places(layer) == [(100, 100), (200, 300)]
     assert (layer.crs, layer.known_from) == (CRS, None)
-    assert layer.note == f"Layer bars: 2 features of {name}, 1 excluded by filters; taken as known all along."
+    assert layer.note == f"Layer bars: 2 features of {name}, 1 excluded by filters; counts as known at all times."
 
 
 def test_only_geometry_and_the_columns_of_the_filter_are_read(tmp_path, monkeypatch):
@@ -75,7 +75,7 @@ def test_only_geometry_and_the_columns_of_the_filter_are_read(tmp_path, monkeypa
     LayerFile("bars", path, filters={"kind": "bar"}).read(EVENTS)
     LayerFile("bars", path).read(EVENTS)
     assert asked == [["kind"], []]
-    with pytest.raises(InputError, match=r"layers\.bars\.filters='Victim Name' speaks of persons"):
+    with pytest.raises(InputError, match=r"layers\.bars\.filters='Victim Name' looks like personal data"):
         LayerFile("bars", path, filters={"Victim Name": "Smith"})
 
 
@@ -84,9 +84,9 @@ def test_xy_of_delimited_text_needs_a_crs(tmp_path):
     path.write_text(f"e;n;kind\n{X};{Y};bar\n;;bar\n")
     spec = {"path": str(path), "columns": {"x": "e", "y": "n"}}
     assert places(LayerFile.from_settings("bars", {**spec, "crs": CRS}).read(EVENTS)) == [(0, 0)]
-    with pytest.raises(InputError, match=r"does not say its CRS; give it, such as layers\.bars\.crs"):
+    with pytest.raises(InputError, match=r"has no CRS; set it, such as layers\.bars\.crs"):
         LayerFile.from_settings("bars", spec).read(EVENTS)
-    with pytest.raises(InputError, match=r"say where its coordinates are, such as 'layers\.bars\.columns="):
+    with pytest.raises(InputError, match=r"name its coordinate columns, such as 'layers\.bars\.columns="):
         LayerFile("bars", str(path)).read(EVENTS)
 
 
@@ -107,7 +107,7 @@ def test_openstreetmap_tags_that_are_no_field_can_be_asked_for(tmp_path):
         LayerFile("bars", str(path), {"amenity": "bar"}, ["points", "multipolygons"]).read(EVENTS)
     roads = LayerFile("roads", str(path), {"highway": "residential"}, "lines").read(EVENTS)
     assert (len(roads), roads.kind) == (1, "lines")
-    with pytest.raises(InputError, match=r"holds several layers; set layers\.bars\.sublayer to one or some of points"):
+    with pytest.raises(InputError, match=r"holds several layers; set layers\.bars\.sublayer to one or more of points"):
         LayerFile("bars", str(path), {"amenity": "bar"}).read(EVENTS)
     with pytest.raises(InputError, match="has no layer 'point'"):
         LayerFile("bars", str(path), {"amenity": "bar"}, "point").read(EVENTS)
@@ -135,7 +135,7 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
     world = frame_of(paris, here, shapely.Point(179.9, -89.0), crs="EPSG:4326")
     layer = LayerFile("bars", write(world, tmp_path / "world.geojson")).read(EVENTS)
     assert len(layer) == 1
-    assert "2 farther than 20 km left out" in layer.note
+    assert "2 farther than 20 km excluded" in layer.note
     path = write(frame_of(paris, crs="EPSG:4326"), tmp_path / "paris.geojson")
     with pytest.raises(InputError, match=r"no feature of .* lies within 20 km of the study area; they span 2\.35, 48"):
         LayerFile("bars", path).read(EVENTS)
@@ -144,16 +144,16 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, r"layers\.bars needs a file: layers\.bars\.path=FILE"),
+        ({}, r"layers\.bars needs a file; set layers\.bars\.path=FILE"),
         ("bars.geojson", r"layers\.bars needs a file"),
-        ({"pth": "b.gpkg"}, r"layers\.bars\.pth is no setting of a layer \(did you mean 'path'\?\)"),
+        ({"pth": "b.gpkg"}, r"layers\.bars\.pth is not a setting of a layer \(did you mean 'path'\?\)"),
         (
             {"path": "b.gpkg", "filter": {}},
-            r"layers\.bars\.filter is no setting of a layer \(did you mean 'filters'\?\)",
+            r"layers\.bars\.filter is not a setting of a layer \(did you mean 'filters'\?\)",
         ),
-        ({"path": "b.gpkg", "crs": "EPSG:9"}, r"layers\.bars\.crs=EPSG:9 names no coordinate reference system"),
-        ({"path": "b.gpkg", "known_from": "soon"}, r"layers\.bars\.known_from='soon' is no day"),
-        ({"path": "b.gpkg", "known_from": "2020-01-01T00:00Z"}, r"known_from='2020-01-01T00:00Z' has a zone"),
+        ({"path": "b.gpkg", "crs": "EPSG:9"}, r"layers\.bars\.crs=EPSG:9 is not a coordinate reference system"),
+        ({"path": "b.gpkg", "known_from": "soon"}, r"layers\.bars\.known_from='soon' is not a day"),
+        ({"path": "b.gpkg", "known_from": "2020-01-01T00:00Z"}, r"known_from='2020-01-01T00:00Z' has a time zone"),
     ],
 )
 def test_settings_that_say_nothing_are_refused(settings, said):
@@ -165,7 +165,7 @@ def test_settings_that_say_nothing_are_refused(settings, said):
 def test_a_day_that_is_neither_iso_text_nor_a_date_is_refused(said):
     with pytest.raises(InputError) as told:
         LayerFile.from_settings("bars", {"path": "b.gpkg", "known_from": said})
-    assert str(told.value) == f"layers.bars.known_from={said!r} is no day; write it in quotes, like '2019-01-31'."
+    assert str(told.value) == f"layers.bars.known_from={said!r} is not a day; write it in quotes, as '2019-01-31'."
 
 
 @pytest.mark.parametrize("said", ["2020-05-01", datetime.date(2020, 5, 1), pd.Timestamp("2020-05-01")])
@@ -179,8 +179,8 @@ def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
         frame_of(point(100, 100), None, None, point(900, 0), kind=["bar", "bar", "cafe", "cafe"]), tmp_path / "b.gpkg"
     )
     every, bars = LayerFile("bars", path).read(EVENTS), LayerFile("bars", path, filters={"kind": "bar"}).read(EVENTS)
-    assert every.note == "Layer bars: 2 features of b.gpkg, 2 without a place left out; taken as known all along."
-    assert "1 features of b.gpkg, 1 without a place left out, 2 excluded by filters;" in bars.note
+    assert every.note == "Layer bars: 2 features of b.gpkg, 2 without geometry excluded; counts as known at all times."
+    assert "1 features of b.gpkg, 1 without geometry excluded, 2 excluded by filters;" in bars.note
 
 
 def test_files_that_cannot_be_used_are_named(tmp_path):
@@ -203,7 +203,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
     assert "holds no feature with a geometry" in complaint(empty)
     lost = write(BARS, tmp_path / "lost.shp")
     (tmp_path / "lost.prj").unlink()
-    assert "does not say its CRS" in complaint(lost)
+    assert "has no CRS" in complaint(lost)
     plain = tmp_path / "plain.parquet"
     pd.DataFrame({"a": [1]}).to_parquet(plain)
     assert "is Parquet without geometry" in complaint(plain)
@@ -214,6 +214,6 @@ def test_all_layers_of_the_settings_are_read(tmp_path):
     settings = {"pubs": {"path": path, "known_from": "2020-05-01"}, "bars": {"path": path}}
     layers = read_layers(settings, EVENTS)
     assert [layer.name for layer in layers.known] == ["pubs", "bars"]
-    assert layers.known_at(pd.Timestamp("2020-04-30")).later == {"pubs": pd.Timestamp("2020-05-01")}
+    assert layers.known_at(pd.Timestamp("2020-04-30")).known_later == {"pubs": pd.Timestamp("2020-05-01")}
     assert layers.known[0].note.endswith("known from 2020-05-01.")
     assert np.isfinite(shapely.get_coordinates(layers.known[0].geometry)).all()

@@ -33,7 +33,7 @@ def found(made, resolution="moment"):
     return {
         finding.rule: finding
         for finding in quality_findings(made, resolution)
-        if finding.rule != "crime types without an event"
+        if finding.rule != "crime types without events"
     }
 
 
@@ -52,10 +52,12 @@ def test_records_put_at_noon_midnight_and_the_first_of_the_month():
     times[500:1000] = times[500:1000].dt.normalize()
     times[1000:2000] = times[1000:2000].dt.to_period("M").dt.start_time + pd.Timedelta(hours=15)
     rules = found(events(times))
-    assert {"hour 0 is over-used", "hour 12 is over-used", "day 1 of the month is over-used"} <= set(rules)
-    assert rules["hour 12 is over-used"].count == (times.dt.hour == 12).sum()
-    assert rules["day 1 of the month is over-used"].count == (times.dt.day == 1).sum()
-    assert rules["day 1 of the month is over-used"].action == "flagged"
+    assert {"hour 0 is overrepresented", "hour 12 is overrepresented", "day 1 of the month is overrepresented"} <= set(
+        rules
+    )
+    assert rules["hour 12 is overrepresented"].count == (times.dt.hour == 12).sum()
+    assert rules["day 1 of the month is overrepresented"].count == (times.dt.day == 1).sum()
+    assert rules["day 1 of the month is overrepresented"].action == "flagged"
 
 
 def test_coarse_times_are_not_blamed_for_being_coarse():
@@ -68,7 +70,7 @@ def test_a_point_that_holds_one_in_fifty():
     times = even_times(5000)
     points = RNG.uniform(0, 5000, (len(times), 2))
     points[:100] = (1000, 2000)
-    finding = found(events(times, points=points))["one point is over-used"]
+    finding = found(events(times, points=points))["single points are overrepresented"]
     assert finding.count == 100
     assert finding.share == pytest.approx(0.02, rel=1e-3)
     assert finding.examples == ("x=601000 y=4802000: 100",)
@@ -80,7 +82,7 @@ def test_missing_months_are_told_by_type_and_only_where_records_were_due():
     types[::1000] = ["Arson"] * 30
     times = times[(times < "2020-03-01") | (times >= "2020-05-01")]
     made = events(times.reset_index(drop=True), [types[index] for index in times.index])
-    finding = found(made)["months without a record"]
+    finding = found(made)["months without records"]
     assert (finding.count, finding.unit, finding.examples) == (2, "months", ("Theft: 2020-03 to 2020-04",))
     assert finding.share == pytest.approx(2 / 72)
 
@@ -89,11 +91,11 @@ def test_a_lasting_change_of_level_is_told_once_with_its_month_and_a_season_is_n
     times = even_times(60_000, "2018-01-01")
     late = times >= "2020-07-01"
     kept = times[~late | (np.arange(len(times)) % 2 == 0)].reset_index(drop=True)
-    finding = found(events(kept, start="2018-01-01"))["level breaks"]
+    finding = found(events(kept, start="2018-01-01"))["level shifts"]
     assert finding.count == 1
     assert finding.examples[0].endswith("a month at 2020-07")
     summer = times[times.dt.month.isin([5, 6, 7, 8]) | (np.arange(len(times)) % 3 == 0)].reset_index(drop=True)
-    assert "level breaks" not in found(events(summer, start="2018-01-01"))
+    assert "level shifts" not in found(events(summer, start="2018-01-01"))
 
 
 def test_a_span_without_a_whole_month_has_no_gap():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.data.files import find_files
+from ilp_models.data.file_format import find_files
 from ilp_models.data.reader import read_records
 from ilp_models.domain.errors import InputError
 
@@ -28,7 +28,7 @@ def test_only_wanted_columns_are_read_and_broken_rows_keep_their_number(read):
     assert records.ragged == ("file.csv record 2", "file.csv record 4")
     assert records.number.tolist() == [1, 3, 5, 6]
     assert records.columns_left == ("b",)
-    assert records.where(2) == "file.csv record 5"
+    assert records.label(2) == "file.csv record 5"
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|", ","])
@@ -88,10 +88,10 @@ NOISE = "a,b,c\n" + "".join(f"{random.Random(i).random()},2,3\n" for i in range(
     ("content", "name", "settings", "message"),
     [
         ("", "file.csv", {}, r"file.csv: the file is empty; export"),
-        ("a,b,c\n", "file.csv", {}, r"a header and no record; export again"),
-        ("a,b,c", "file.csv", {}, r"a header and no record; export again"),
+        ("a,b,c\n", "file.csv", {}, r"a header and no record; export the records again"),
+        ("a,b,c", "file.csv", {}, r"a header and no record; export the records again"),
         ("a;b;c\n1;2;3\n", "file.csv", {"separator": ","}, r"one column when split at ',', 3 when split at ';'; set"),
-        ("a,b,cc\n1,2,3\n", "file.csv", {}, r"no column 'c' \(did you mean 'cc'\?\); the file has a, b, cc\. Mend"),
+        ("a,b,cc\n1,2,3\n", "file.csv", {}, r"no column 'c' \(did you mean 'cc'\?\); the file has a, b, cc\. Correct"),
         ("a,a,c\n1,2,3\n", "file.csv", {}, r"column 'a' occurs 2 times; rename"),
         (
             "a,c\né,1\n".encode("cp1252"),
@@ -104,15 +104,15 @@ NOISE = "a,b,c\n" + "".join(f"{random.Random(i).random()},2,3\n" for i in range(
         (b"a,c\n\x81\x8d,1\n", "file.csv", {}, r"neither UTF-8 nor Windows-1252 text; set data.encoding"),
         (b"PK\x03\x04rest", "file.csv", {}, r"zip archive or a spreadsheet; unpack it"),
         (b"PAR1rest", "file.csv", {}, r"rename it to end in .parquet"),
-        (cut_off(NOISE.encode()), "file.csv.gz", {}, r"gzip file is damaged or cut off .* download it again"),
-        (cut_off(NOISE.encode()), "file.csv.gz", {"encoding": "utf-8"}, r"gzip file is damaged or cut off"),
-        (b"a,b,c\n1,2,3\n", "file.csv.gz", {}, r"gzip file is damaged or cut off \(Not a gzipped file"),
-        ("a,b,c\n1,2,3\n", "file.parquet", {}, r"not a Parquet file, or a damaged one; export it again"),
+        (cut_off(NOISE.encode()), "file.csv.gz", {}, r"gzip file is damaged or truncated .* download it again"),
+        (cut_off(NOISE.encode()), "file.csv.gz", {"encoding": "utf-8"}, r"gzip file is damaged or truncated"),
+        (b"a,b,c\n1,2,3\n", "file.csv.gz", {}, r"gzip file is damaged or truncated \(Not a gzipped file"),
+        ("a,b,c\n1,2,3\n", "file.parquet", {}, r"not a Parquet file, or damaged; export it again"),
         (
             'a,b,c\n"1,2,3\n' + "4,5,6\n" * 40,
             "file.csv",
             {},
-            r"record 1 runs on over 41 lines; close its quotation mark",
+            r"record 1 spans 41 lines; close its quotation mark",
         ),
     ],
 )

@@ -55,11 +55,11 @@ def test_the_bundled_set_is_whole(toronto):
 def test_the_bundled_set_shows_its_known_habits(toronto):
     report = toronto.intake
     raw = pd.read_parquet(CONFIGS.parents[1] / "ilp_models/data/bundled/toronto_mci_2014_2021.parquet")
-    assert finding(report, "exact repeats").count == raw.duplicated().sum() == 2007
-    assert finding(report, "hour 0 is over-used").count == (raw["occurred_at"].dt.hour == 0).sum()
-    assert finding(report, "hour 12 is over-used").count == (raw["occurred_at"].dt.hour == 12).sum()
-    assert finding(report, "day 1 of the month is over-used").count == (raw["occurred_at"].dt.day == 1).sum()
-    assert finding(report, "level breaks").examples == ("Robbery: from 224 to 129 a month at 2020-05",)
+    assert finding(report, "exact duplicates").count == raw.duplicated().sum() == 2007
+    assert finding(report, "hour 0 is overrepresented").count == (raw["occurred_at"].dt.hour == 0).sum()
+    assert finding(report, "hour 12 is overrepresented").count == (raw["occurred_at"].dt.hour == 12).sum()
+    assert finding(report, "day 1 of the month is overrepresented").count == (raw["occurred_at"].dt.day == 1).sum()
+    assert finding(report, "level shifts").examples == ("Robbery: from 224 to 129 a month at 2020-05",)
     assert {one.action for one in report.findings} == {"flagged"}
 
 
@@ -93,7 +93,7 @@ def test_police_uk_reads_street_files_of_all_months_and_no_others(tmp_path):
     assert events.table["occurred_at"].astype("str").tolist() == ["2023-01-01", "2023-02-01"]
     assert (events.crs, report.resolution, len(report.files)) == ("EPSG:27700", "month", 2)
     assert (events.start, events.end) == (pd.Timestamp("2023-01-01"), pd.Timestamp("2023-03-01"))
-    assert finding(report, "crime type not asked for").count == 2
+    assert finding(report, "crime type excluded by data.crime_types").count == 2
     assert events.table["y"].between(433_000, 435_000).all()
 
 
@@ -109,7 +109,7 @@ def test_chicago_reads_the_portal_columns(tmp_path):
     assert events.table["occurred_at"].astype("str").tolist() == ["2017-01-31 23:50:00", "2017-02-01 00:05:00"]
     assert events.table["area"].tolist() == ["25", "7"]
     assert events.table["crime_type"].tolist() == ["Theft", "Battery"]
-    assert finding(report, "crime type not asked for").count == 1
+    assert finding(report, "crime type excluded by data.crime_types").count == 1
 
 
 def test_nyc_reads_the_complaint_columns_and_no_person(tmp_path):
@@ -129,7 +129,7 @@ def test_nyc_reads_the_complaint_columns_and_no_person(tmp_path):
     assert (event["crime_type"], event["area"]) == ("Robbery", "71")
     persons = {"SUSP_AGE_GROUP", "SUSP_RACE", "SUSP_SEX", "VIC_AGE_GROUP", "VIC_RACE", "VIC_SEX"}
     assert set(report.person_columns_left) == persons
-    with pytest.raises(InstantiationException, match="speaks of persons"):
+    with pytest.raises(InstantiationException, match="looks like personal data"):
         ready("nyc", path=tmp_path / "complaints.csv", **{"columns.area": "VIC_RACE"})
 
 
@@ -183,7 +183,7 @@ def test_the_real_chicago_events():
     ).read()
     report = events.intake
     assert (len(events), events.crs) == (321_877, "EPSG:32616")
-    assert finding(report, "exact repeats").count == 916
+    assert finding(report, "exact duplicates").count == 916
 
 
 def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():

@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.spatial import cKDTree
 
 from ilp_models.data.simulated.city import SimulatedCity
-from ilp_models.data.simulated.rates import SimulatedType, background_a_day
+from ilp_models.data.simulated.rates import SimulatedType, background_per_day
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
@@ -35,7 +35,7 @@ def replay(city, cells=500.0, first=60, step=1, lead=1):
     expected, observed = [], []
     for week in range(first, len(full.periods) - lead + 1, step):
         history = History.from_events(full.periods[week].start_time, events, grid, WEEKS)
-        expected.append(city.expected(history, WEEKS.ahead(history.cutoff, lead))[..., -1])
+        expected.append(city.expected(history, WEEKS.next_periods(history.cutoff, lead))[..., -1])
         observed.append(full.values[:, :, week + lead - 1])
     return np.stack(expected), np.stack(observed)
 
@@ -116,7 +116,7 @@ def lone_event(kind, reporting_rate=1.0):
 def test_a_lone_event_is_followed_by_the_known_number_of_descendants(rate):
     kind = SimulatedType(yearly=0.0, offspring=0.4, mean_days=5.0, metres=100.0)
     city, history = lone_event(kind, rate)
-    got = city.expected(history, WEEKS.ahead(history.cutoff, 8)).sum(axis=(0, 1)).cumsum()
+    got = city.expected(history, WEEKS.next_periods(history.cutoff, 8)).sum(axis=(0, 1)).cumsum()
     days = 7.0 * np.arange(1, 9)
     # the mean of an exponential branching process: n / (1 - n) descendants, at the pace (1 - n) / T
     exact = rate * 0.4 / 0.6 * (1 - np.exp(-0.6 * days / 5.0))
@@ -126,7 +126,7 @@ def test_a_lone_event_is_followed_by_the_known_number_of_descendants(rate):
 def test_near_repeats_spread_as_a_gaussian():
     kind = SimulatedType(yearly=0.0, offspring=1e-4, mean_days=2.0, metres=180.0)
     city, history = lone_event(kind)
-    got = city.expected(history, WEEKS.ahead(history.cutoff, 1))[0, :, 0]
+    got = city.expected(history, WEEKS.next_periods(history.cutoff, 1))[0, :, 0]
     bounds = np.array([cell.bounds for cell in history.grid.geometry])
     x, y = city.west + 4450.0, city.south + 4450.0
     along = stats.norm.cdf(bounds[:, 2], x, 180.0) - stats.norm.cdf(bounds[:, 0], x, 180.0)
@@ -145,7 +145,7 @@ def test_the_truth_adds_up_over_any_grid(town):
     totals = []
     for spec in (SquareGrid(100, active="closing"), SquareGrid(500), SquareGrid(1500), HexGrid(400, active="closing")):
         history = History.from_events(pd.Timestamp("2019-09-02"), events, spec.build(events), WEEKS)
-        totals.append(town.expected(history, WEEKS.ahead(history.cutoff, 2)).sum(axis=1))
+        totals.append(town.expected(history, WEEKS.next_periods(history.cutoff, 2)).sum(axis=1))
     np.testing.assert_allclose(totals[1], totals[2], rtol=1e-12)
     np.testing.assert_allclose(totals[0], totals[2], rtol=0.05)  # not every small square has seen an event
     np.testing.assert_allclose(totals[3], totals[2], rtol=0.02)
@@ -159,7 +159,8 @@ def test_the_future_is_not_read(town, monkeypatch):
     monkeypatch.setattr(SimulatedCity, "read", lambda _: pytest.fail("the truth was asked for the records"))
     told = [
         town.expected(
-            History.from_events(cutoff, dataclasses.replace(events, table=table), grid, WEEKS), WEEKS.ahead(cutoff, 3)
+            History.from_events(cutoff, dataclasses.replace(events, table=table), grid, WEEKS),
+            WEEKS.next_periods(cutoff, 3),
         )
         for table in (events.table, shuffled, events.table.loc[past])
     ]
@@ -170,15 +171,15 @@ def test_the_future_is_not_read(town, monkeypatch):
 def test_records_of_another_city_are_refused(town):
     events = SimulatedCity.white_noise(size_km=3, districts=2, weeks=10).read()
     history = History.from_events(pd.Timestamp("2019-03-04"), events, SquareGrid(500).build(events), WEEKS)
-    with pytest.raises(InputError, match="its own records only"):
-        town.expected(history, WEEKS.ahead(history.cutoff, 1))
+    with pytest.raises(InputError, match="with the records of the same city"):
+        town.expected(history, WEEKS.next_periods(history.cutoff, 1))
 
 
 def test_the_background_follows_its_intensity():
     kinds = {"a": SimulatedType(yearly=8000, season=0.4, trend=0.2, offspring=0.0)}
     city = SimulatedCity(seed=9, crime_types=kinds, weekend=0.5, reporting_rate=1.0)
     events = city.read()
-    days = background_a_day(tuple(kinds.values()), np.arange(260 * 7.0), pd.Timestamp(city.start), 0.5)[0]
+    days = background_per_day(tuple(kinds.values()), np.arange(260 * 7.0), pd.Timestamp(city.start), 0.5)[0]
     date = events.table["occurred_at"]
     observed = np.bincount((date - events.start).dt.days, minlength=len(days))
     assert abs(observed.sum() - days.sum()) < 3 * np.sqrt(days.sum())
@@ -186,7 +187,7 @@ def test_the_background_follows_its_intensity():
         group = np.arange(len(days)) // every % size
         counts, means = (np.bincount(group, values, minlength=size) for values in (observed, days))
         assert stats.chi2.sf(((counts - means) ** 2 / means).sum(), size) > 1e-3
-    share = city._layout.where[0].reshape(6, 15, 6, 15).sum(axis=(1, 3)).ravel()
+    share = city._layout.risk[0].reshape(6, 15, 6, 15).sum(axis=(1, 3)).ravel()
     counts = city.truth()["occurred"].to_numpy()
     assert stats.chi2.sf(((counts - share * days.sum()) ** 2 / (share * days.sum())).sum(), 36) > 1e-3
 
@@ -220,7 +221,7 @@ def test_white_noise_has_nothing_to_learn():
         totals = counts.sum(axis=axis)
         assert 1e-3 < stats.chi2.sf(((totals - totals.mean()) ** 2 / totals.mean()).sum(), len(totals) - 1) < 1 - 1e-3
     history = History.from_events(pd.Timestamp("2020-06-01"), events, SquareGrid(500).build(events), WEEKS)
-    expected = city.expected(history, WEEKS.ahead(history.cutoff, 2))
+    expected = city.expected(history, WEEKS.next_periods(history.cutoff, 2))
     np.testing.assert_allclose(expected, 5000 * 0.8 * 7 / 365.25 / 324, rtol=1e-9)
 
 
@@ -290,7 +291,7 @@ def test_risk_follows_composition_only_as_far_as_asked():
         city = SimulatedCity(seed=5, centres=0, roughness=0.0, composition_risk=strength, lattice_m=500)
         people = city.groups().pivot_table(index="area", columns="group", values="population")
         share = people["cedar"] / people.sum(axis=1)
-        where = city._layout.where[0].reshape(6, 3, 6, 3).sum(axis=(1, 3)).ravel()
+        where = city._layout.risk[0].reshape(6, 3, 6, 3).sum(axis=(1, 3)).ravel()
         return np.polyfit((share - share.mean()) / share.std(ddof=0), np.log(where), 1)[0]
 
     assert abs(slope(0.0)) < 1e-9
@@ -317,7 +318,7 @@ def test_the_account_says_what_it_is(town):
     assert (report.rows_read, report.rows_kept) == (len(events), len(events))
     assert report.digest == events.digest()
     assert sum(report.crime_types.values()) == len(events)
-    assert "Invented" in report.to_text()
+    assert "Simulated incidents" in report.to_text()
     occurred = town.truth()["occurred"].sum()
     assert f"{occurred:,} incidents happened; {occurred - len(events):,}" in report.to_text()
 
@@ -333,17 +334,17 @@ def test_the_ready_config_states_the_defaults():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": "x"}, "data.seed='x' is not usable; give a whole number"),
+        ({"seed": "x"}, "data.seed='x' is not usable; set a whole number"),
         ({"weeks": 0}, "data.weeks=0"),
         ({"districts": 2.5}, "whole number"),
-        ({"reporting_rate": 1.2}, r"give a number from 0.05 to 1\."),
+        ({"reporting_rate": 1.2}, r"set a number from 0.05 to 1\."),
         ({"reporting_rate": float("nan")}, "not usable"),
         ({"start": "2019-13-01"}, "write it as 2019-01-07"),
-        ({"lattice_m": 400.0}, "does not hold whole squares"),
+        ({"lattice_m": 400.0}, "is not a whole number of squares"),
         ({"lattice_m": 10.0}, "too fine"),
         ({"crime_types": {}}, "at least one crime type"),
-        ({"crime_types": {"a": SimulatedType(yearly=1, metres=5000)}}, "too far"),
-        ({"reporting_by_area": {"Downtown": 0.5}}, "the districts are 'District 1-1' to 'District 6-6'"),
+        ({"crime_types": {"a": SimulatedType(yearly=1, metres=5000)}}, "too large"),
+        ({"reporting_by_area": {"Downtown": 0.5}}, "use 'District 1-1' to 'District 6-6'"),
         ({"reporting_by_area": {"District 1-1": 2}}, "data.reporting_by_area.District 1-1=2"),
         ({"group_shares": {"a": 0.5, "cedar": 0.6}}, r"must sum to 1, not 1\.1"),
         ({"group_shares": {"cedar": -1.0, "a": 2.0}}, "data.group_shares.cedar"),

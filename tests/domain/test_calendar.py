@@ -35,7 +35,7 @@ def test_a_period_starts_at_local_midnight_of_its_first_day(calendar, time):
 @given(CALENDARS, TIMES, st.integers(0, 120), st.integers(0, 86_399))
 def test_partial_first_and_last_periods_are_trimmed(calendar, start, days, seconds):
     end = start + dt.timedelta(days=days, seconds=seconds)
-    found = calendar.whole(pd.Timestamp(start), pd.Timestamp(end))
+    found = calendar.whole_periods(pd.Timestamp(start), pd.Timestamp(end))
     midnights = [pd.Timestamp(start.date() + dt.timedelta(days=n)) for n in range(days + 2)]
     starts = [m for m in midnights if start <= m <= end and m.date() == first_day(calendar, m.date())]
     assert found.start_time.tolist() == starts[:-1]
@@ -44,21 +44,21 @@ def test_partial_first_and_last_periods_are_trimmed(calendar, start, days, secon
 @settings(deadline=None)
 @given(CALENDARS, TIMES, st.integers(1, 5))
 def test_periods_ahead_start_at_the_cutoff_or_right_after_it(calendar, cutoff, count):
-    ahead = calendar.ahead(pd.Timestamp(cutoff), count)
+    ahead = calendar.next_periods(pd.Timestamp(cutoff), count)
     assert len(ahead) == count
     assert (np.diff(ahead.asi8) == 1).all()
     assert (ahead[0] - 1).start_time < pd.Timestamp(cutoff) <= ahead[0].start_time
 
 
 def test_weeks_may_start_on_any_day():
-    weeks = Calendar(week_start="sunday").whole(pd.Timestamp("2021-01-01"), pd.Timestamp("2021-01-17"))
+    weeks = Calendar(week_start="sunday").whole_periods(pd.Timestamp("2021-01-01"), pd.Timestamp("2021-01-17"))
     assert weeks.start_time.tolist() == [pd.Timestamp("2021-01-03"), pd.Timestamp("2021-01-10")]
 
 
 def test_days_and_months_are_whole_too():
     start, end = pd.Timestamp("2020-01-31 00:00:01"), pd.Timestamp("2020-04-30 23:59:59")
-    assert [str(month) for month in Calendar("month").whole(start, end)] == ["2020-02", "2020-03"]
-    days = Calendar("day").whole(start, pd.Timestamp("2020-02-03"))
+    assert [str(month) for month in Calendar("month").whole_periods(start, end)] == ["2020-02", "2020-03"]
+    days = Calendar("day").whole_periods(start, pd.Timestamp("2020-02-03"))
     assert [str(day) for day in days] == ["2020-02-01", "2020-02-02"]
 
 

@@ -43,14 +43,14 @@ def test_a_type_without_events_keeps_its_name():
 def test_a_column_that_is_not_declared_is_refused():
     with pytest.raises(InputError, match=r"not allowed \['suspect_name'\]"):
         changed(suspect_name="x")
-    with pytest.raises(InputError, match=r"missing \['crime_type'\]"):
+    with pytest.raises(InputError, match=r"missing columns \['crime_type'\]"):
         replace(EVENTS, table=EVENTS.table.drop(columns="crime_type"))
 
 
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"x": np.nan}, "set incomplete records aside"),
+        ({"x": np.nan}, "missing values in x; drop incomplete records"),
         ({"x": np.inf}, "x as finite float64 metres"),
         ({"y": 4_800_100}, "y as finite float64 metres"),
         ({"crime_type": "Assault"}, "crime_type as a categorical column"),
@@ -68,10 +68,10 @@ def test_values_of_the_wrong_kind_are_refused(columns, words):
 @pytest.mark.parametrize(
     ("crs", "words"),
     [
-        ("EPSG:4326", "counts in degree. Use a UTM zone"),
-        ("EPSG:2272", "counts in US survey foot"),
+        ("EPSG:4326", "the unit of EPSG:4326 is degree. Use a UTM zone"),
+        ("EPSG:2272", "the unit of EPSG:2272 is US survey foot"),
         ("EPSG:4978", "need a projected CRS"),
-        ("Toronto", "Toronto names no coordinate reference system"),
+        ("Toronto", "Toronto is not a coordinate reference system"),
     ],
 )
 def test_a_crs_that_is_no_plane_in_metres_is_refused(crs, words):

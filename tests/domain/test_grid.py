@@ -25,7 +25,7 @@ def test_a_subset_keeps_everything_of_its_cells():
     assert part.population.tolist() == [0.0, 5.0, 10.0]
     assert parent_labels(part).tolist() == ["West", "West", "East"]
     assert part.geometry.tolist() == grid.geometry[mask].tolist()
-    assert part.subset(np.array([False, True, True])).kept.tolist() == [5, 10]
+    assert part.subset(np.array([False, True, True])).locator_cells.tolist() == [5, 10]
 
 
 def test_an_event_in_a_cell_left_out_is_outside():

@@ -56,7 +56,7 @@ def test_the_calendar_counts_the_unsettled_periods_as_a_history_does(unit, cutof
     calendar, cutoff = Calendar(period_unit=unit), pd.Timestamp(cutoff)
     events = events_at([630_100.0], [4_834_100.0], start="2020-11-01", end=cutoff, settles_after=delay)
     history = History.from_events(cutoff, events, SquareGrid(500.0).build(events), calendar)
-    assert calendar.unsettled(cutoff, pd.Timedelta(delay)) == history.first_step - 1
+    assert calendar.unsettled_periods(cutoff, pd.Timedelta(delay)) == history.first_step - 1
 
 
 def test_records_that_end_before_the_cutoff_give_no_empty_weeks_after_it():
@@ -117,18 +117,18 @@ def test_what_was_known_earlier_is_the_history_made_then():
     assert earlier.events.digest() == oracle.events.digest()
     assert earlier.panel.counts.equals(oracle.panel.counts)
     assert earlier.panel.values.sum() == 1  # the second of its week was reported later
-    with pytest.raises(InputError, match="does not know what was known at 2021-02-01"):
+    with pytest.raises(InputError, match="does not hold what was known at 2021-02-01"):
         earlier.known_at(pd.Timestamp("2021-02-01"))
 
 
 def test_a_history_of_some_types_holds_their_counts_alone():
     events = events_at([500_100] * 3, [4_800_100] * 3, crime_type=["Assault", "Break and Enter", "Assault"])
     history = known(events)
-    some = history.of_types(["Break and Enter"])
+    some = history.select_types(["Break and Enter"])
     assert some.events.crime_types == ("Break and Enter",)
     assert some.cutoff == history.cutoff
     assert some.panel.counts.equals(history.panel.counts.sel(crime_type=["Break and Enter"]))
-    turned = history.of_types(["Break and Enter", "Assault"])
+    turned = history.select_types(["Break and Enter", "Assault"])
     np.testing.assert_array_equal(turned.panel.values, history.panel.values[::-1])
     with pytest.raises(InputError, match=r"There is no crime type 'Arson'; the events hold Assault, Break and Enter\."):
-        history.of_types(["Arson"])
+        history.select_types(["Arson"])

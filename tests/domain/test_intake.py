@@ -11,8 +11,8 @@ def report(**changes):
     findings = (
         IntakeFinding("coordinates are zero", "set aside", 3, 0.03, ("a.csv record 7, lat=0",)),
         IntakeFinding("does not match data.filters", "left out", 40, 0.4),
-        IntakeFinding("exact repeats", "flagged", 5, 0.05),
-        IntakeFinding("level breaks", "flagged", 9, 0.1, unit="months"),
+        IntakeFinding("exact duplicates", "flagged", 5, 0.05),
+        IntakeFinding("level shifts", "flagged", 9, 0.1, unit="months"),
     )
     made = {
         "source": "A city",
@@ -68,7 +68,7 @@ def test_the_text_shows_every_rule_with_its_count_and_share():
     assert lines[0] == "Intake of A city: 57 of 100 rows kept (57.0%)"
     assert lines[1] == "  2021-01-01 to 2022-01-01 (not included), America/Toronto, EPSG:32617, 1 crime types"
     assert " ".join(lines[2].split()) == "set aside coordinates are zero 3 rows 3.0% e.g. a.csv record 7, lat=0"
-    assert lines[-1] == "  of these about persons: VIC_AGE"
+    assert lines[-1] == "  columns not read that look like personal data: VIC_AGE"
 
 
 def test_the_text_of_an_intake_without_events_says_so():

@@ -28,13 +28,13 @@ def test_a_layer_says_what_it_is():
 @pytest.mark.parametrize(
     ("name", "geometry", "said"),
     [
-        ("Bars", [shapely.Point(0, 0)], "cannot be called 'Bars'"),
+        ("Bars", [shapely.Point(0, 0)], "name 'Bars' is not usable"),
         ("bars", [], "has no feature"),
         ("bars", [shapely.Point(0, 0), shapely.box(0, 0, 1, 1)], "not point, polygon"),
         ("bars", [shapely.MultiPoint([(0, 0), (1, 1)])], "not multipoint"),
         ("bars", [None], "not nothing"),
-        ("bars", [shapely.Point(0, 0), shapely.Point(np.inf, 0)], "part 2 is empty, endless or invalid"),
-        ("bars", [shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], "part 1 is empty, endless or invalid"),
+        ("bars", [shapely.Point(0, 0), shapely.Point(np.inf, 0)], "part 2 is empty, infinite or invalid"),
+        ("bars", [shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], "part 1 is empty, infinite or invalid"),
     ],
 )
 def test_what_cannot_be_measured_to_is_refused(name, geometry, said):
@@ -54,13 +54,13 @@ def test_only_the_name_is_left_of_what_is_known_later():
     layers = Layers((bars(), bars("pubs", DAY)))
     before = layers.known_at(DAY - pd.Timedelta(seconds=1))
     assert [layer.name for layer in before.known] == ["bars"]
-    assert before.later == {"pubs": DAY}
+    assert before.known_later == {"pubs": DAY}
     assert layers.known_at(DAY) is layers
     with pytest.raises(NotRunError, match=r"pubs is known from 2019-07-01 only"):
         before.select()
     assert [layer.name for layer in before.select(["bars"])] == ["bars"]
     earlier = Layers((bars("a", DAY), bars("b", DAY + pd.Timedelta(days=5)))).known_at(DAY)
-    assert set(earlier.known_at(DAY - pd.Timedelta(days=1)).later) == {"a", "b"}
+    assert set(earlier.known_at(DAY - pd.Timedelta(days=1)).known_later) == {"a", "b"}
 
 
 def test_the_order_of_settings_decides_nothing():
@@ -69,11 +69,11 @@ def test_the_order_of_settings_decides_nothing():
 
 
 def test_what_is_missing_is_named():
-    with pytest.raises(NotRunError, match=r"no context layer; give one, such as layers\.bars\.path="):
+    with pytest.raises(NotRunError, match=r"no context layer; set one, such as layers\.bars\.path="):
         Layers().select()
-    with pytest.raises(NotRunError, match=r"no layer pubs, only bars; give layers\.pubs\.path"):
+    with pytest.raises(NotRunError, match=r"no layer pubs, only bars; set layers\.pubs\.path"):
         Layers((bars(),)).select(["pubs"])
-    with pytest.raises(InputError, match="Two layers are called bars"):
+    with pytest.raises(InputError, match="Two layers have the name bars"):
         Layers((bars(), bars()))
 
 

@@ -84,7 +84,7 @@ def test_no_events_at_all_are_zeros():
 
 def test_periods_may_be_asked_for():
     events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-19"])
-    weeks = Calendar().whole(pd.Timestamp("2021-01-11"), pd.Timestamp("2021-02-15"))
+    weeks = Calendar().whole_periods(pd.Timestamp("2021-01-11"), pd.Timestamp("2021-02-15"))
     panel = Panel.count(events, SquareGrid(500).build(events), Calendar(), weeks)
     assert panel.values.sum(axis=(0, 1)).tolist() == [0, 1, 0, 0, 0]
 

@@ -133,7 +133,7 @@ def mean_of_the_past(alike=1.0):
 
 def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without_regression():
     plain, history = mean_of_the_past()
-    periods = history.calendar.ahead(history.cutoff, 2)
+    periods = history.calendar.next_periods(history.cutoff, 2)
     explanation = Explain().run(plain, periods, "moving_average")
     assert explanation.method == "level and share"
     assert explanation.additivity_error <= 1e-12
@@ -147,7 +147,7 @@ def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without
 
 def test_places_that_differ_are_found_again_in_half_of_the_events_and_places_that_do_not_are_not():
     stable, chance = (
-        Explain().run(one, history.calendar.ahead(history.cutoff, 1)).robustness.stability[0]
+        Explain().run(one, history.calendar.next_periods(history.cutoff, 1)).robustness.stability[0]
         for one, history in (mean_of_the_past(alike=0.5), mean_of_the_past(alike=1e6))
     )
     assert stable > 0.95
@@ -159,7 +159,7 @@ def test_where_nothing_is_expected_nothing_is_explained():
     counts = np.ones((1, 4, 60), dtype=int)
     counts[:, 3] = 0
     history = history_of(counts, grid)
-    explanation = Explain().run(MovingAverage(52).fit(history), history.calendar.ahead(history.cutoff, 1))
+    explanation = Explain().run(MovingAverage(52).fit(history), history.calendar.next_periods(history.cutoff, 1))
     assert explanation.explained.ravel().tolist() == [True, True, True, False]
     assert explanation.additivity_error <= 1e-12
     assert explanation.importance()["attribution"].notna().all()

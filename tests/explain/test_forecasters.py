@@ -64,7 +64,7 @@ def trees(features=FAMILIES, **settings):
 
 
 def ahead(history):
-    return history.calendar.ahead(history.cutoff, 1)
+    return history.calendar.next_periods(history.cutoff, 1)
 
 
 def linear():

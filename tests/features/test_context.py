@@ -33,7 +33,7 @@ def history(*layers, counts=None, cutoff=None):
 
 
 def written(family, known):
-    periods = known.calendar.ahead(known.cutoff, 2)
+    periods = known.calendar.next_periods(known.cutoff, 2)
     out = np.full((2, 2, 3, len(family.columns(known))), np.nan, dtype=np.float32)
     family.write(known, periods, 1, out)
     assert (out == out[:1, :1]).all()  # the same in every period and of every type
@@ -61,7 +61,7 @@ def test_densities_by_hand():
 
 @pytest.mark.parametrize("family", [LayerDistances, LayerDensities])
 def test_what_cannot_be_had_is_told(family):
-    with pytest.raises(NotRunError, match=r"no context layer; give one, such as layers\.bars\.path=bars\.geojson"):
+    with pytest.raises(NotRunError, match=r"no context layer; set one, such as layers\.bars\.path=bars\.geojson"):
         family().columns(history())
     later = Layer("pubs", BARS.geometry, GRID.crs, pd.Timestamp("2018-02-01"))
     known = history(BARS, later, cutoff=pd.Timestamp("2018-01-29"))
@@ -79,7 +79,7 @@ def test_a_regression_learns_from_a_layer():
     families = [TypeIndicators(), LayerDensities(ranges_m=(400,))]
     assert [column.name for column in all_columns(families, known)] == ["type_a", "type_b", "bars_within_400"]
     fitted = RegressionForecaster(PoissonRegressor(alpha=0, fit_intercept=False), families, holdout=5).fit(known)
-    expected = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected.values[..., 0]
+    expected = fitted.predict(known.calendar.next_periods(known.cutoff, 1)).expected.values[..., 0]
     np.testing.assert_allclose(expected, [[3.0, 0.5, 0.5]] * 2, rtol=0.3)
 
 

@@ -152,9 +152,9 @@ def test_past_and_future_targets_are_written_alike(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_target_cannot_see_itself_or_weeks_that_are_not_known(family):
-    with pytest.raises(InputError, match="seen from 0 periods before needs counts that are not known"):
+    with pytest.raises(InputError, match="with step 0 needs counts that are not known"):
         written(family, step=0)
-    with pytest.raises(InputError, match="seen from 1 periods before needs counts that are not known"):
+    with pytest.raises(InputError, match="with step 1 needs counts that are not known"):
         written(family, periods=ahead(2), step=1)
 
 

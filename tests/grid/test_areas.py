@@ -94,7 +94,7 @@ def test_one_area_is_a_grid(polygon_file):
 
 
 def test_a_repeated_name_is_refused(polygon_file):
-    with pytest.raises(InputError, match=r"areas\.gpkg: 'name' repeats 'B1'; dissolve"):
+    with pytest.raises(InputError, match=r"areas\.gpkg: column 'name' repeats 'B1'; merge its parts"):
         AreaGrid(polygon_file(BEATS, ["B2", "B1", "B1", "B4"]), "name").build(events_at([500_500], [4_800_500]))
 
 
@@ -105,12 +105,12 @@ def test_a_label_that_names_no_area_is_refused(beats):
 
 
 def test_an_alias_to_nowhere_is_refused(beats):
-    with pytest.raises(InputError, match=r"sends 'x' to 'B9', which .*areas\.gpkg does not hold"):
+    with pytest.raises(InputError, match=r"maps 'x' to 'B9', which is not in .*areas\.gpkg"):
         AreaGrid(beats, "name", join="label", aliases={"x": "B9"}).build(events_at([0], [0], area=["B1"]))
 
 
 def test_a_join_by_label_needs_labels(beats):
-    with pytest.raises(InputError, match=r"grid\.join=label needs events with an area label"):
+    with pytest.raises(InputError, match=r"grid\.join=label needs area labels; set data"):
         AreaGrid(beats, "name", join="label").build(events_at([500_500], [4_800_500]))
 
 

@@ -4,18 +4,18 @@ import shapely
 from scipy.spatial import cKDTree
 
 from ilp_models.grid.hexagon import HexagonLattice, HexGrid
-from ilp_models.grid.lattice import cells_within, split
+from ilp_models.grid.lattice import cells_within, columns_and_rows
 from tests.builders import events_at
 
 
 def test_a_hexagon_is_the_place_nearest_to_its_centre():
     lattice = HexagonLattice(400.0, (13.0, 7.0))
     keys = cells_within(lattice, (-5_000, -5_000, 5_000, 5_000))
-    centres = np.column_stack(lattice.centres(*split(keys)))
+    centres = np.column_stack(lattice.centres(*columns_and_rows(keys)))
     places = np.random.default_rng(1).uniform(-4_500, 4_500, (20_000, 2))
     nearest = cKDTree(centres).query(places)[1]
     column, row = lattice.index(places[:, 0], places[:, 1])
-    assert (np.stack(split(keys))[:, nearest] == np.stack([column, row])).all()
+    assert (np.stack(columns_and_rows(keys))[:, nearest] == np.stack([column, row])).all()
 
 
 def test_hexagons_tile_without_gap_or_overlap():

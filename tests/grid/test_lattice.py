@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.hexagon import HexagonLattice, HexGrid
-from ilp_models.grid.lattice import cells_within, split
+from ilp_models.grid.lattice import cells_within, columns_and_rows
 from ilp_models.grid.rectangle import RectangleLattice
 from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
@@ -100,7 +100,7 @@ def test_closing_fills_a_gap_as_image_morphology_does():
 def test_cells_over_a_rectangle_cover_it(lattice):
     bounds = (-1_234.0, 40_321.0, 3_210.0, 42_999.0)
     keys = cells_within(lattice, bounds)
-    cover = shapely.union_all(lattice.polygons(*split(keys)))
+    cover = shapely.union_all(lattice.polygons(*columns_and_rows(keys)))
     assert shapely.covers(cover, shapely.box(*bounds))
     assert (np.diff(keys) > 0).all()
 

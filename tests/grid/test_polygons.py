@@ -36,7 +36,7 @@ def test_a_missing_file_is_named():
 
 def test_a_file_of_another_kind_is_named(tmp_path):
     (tmp_path / "notes.geojson").write_text("no polygons here")
-    with pytest.raises(InputError, match=r"notes\.geojson is no polygon file that can be read"):
+    with pytest.raises(InputError, match=r"notes\.geojson cannot be read as a polygon file"):
         read_polygons(str(tmp_path / "notes.geojson"), CRS)
 
 
@@ -55,12 +55,12 @@ def test_an_empty_layer_is_named(tmp_path):
 def test_a_file_without_crs_is_named(tmp_path, polygon_file):
     path = polygon_file([BOX], ["Annex"], "areas.shp")
     (tmp_path / "areas.prj").unlink()
-    with pytest.raises(InputError, match=r"areas\.shp does not say its CRS; add the \.prj file"):
+    with pytest.raises(InputError, match=r"areas\.shp has no CRS; add the \.prj file"):
         read_polygons(path, CRS, "name")
 
 
 def test_a_missing_name_column_lists_those_there(polygon_file):
-    with pytest.raises(InputError, match=r"areas\.gpkg has no column 'hood'; it has name, code"):
+    with pytest.raises(InputError, match=r"areas\.gpkg has no column 'hood'; choose one of name, code"):
         read_polygons(polygon_file([BOX], ["Annex"], code=[1]), CRS, "hood")
 
 
@@ -72,8 +72,8 @@ def test_a_polygon_without_a_name_is_counted_out(polygon_file):
 @pytest.mark.parametrize(
     ("odd", "words"),
     [
-        (shapely.Point(500_000, 4_800_000), "a point that covers no ground"),
-        (shapely.LineString([(500_000, 4_800_000), (501_000, 4_800_000)]), "a linestring that covers no ground"),
+        (shapely.Point(500_000, 4_800_000), "a point without area"),
+        (shapely.LineString([(500_000, 4_800_000), (501_000, 4_800_000)]), "a linestring without area"),
         (None, "nothing"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_file_of_polygons_is_read_when_it_is_needed(polygon_file):
 @pytest.mark.parametrize("homes", [[10, -1], [10, float("nan")], ["10", "many"]])
 def test_weights_that_are_no_numbers_are_named(homes, polygon_file):
     path = polygon_file([BOX, BOX], ["Annex", "Moss Park"], homes=homes)
-    with pytest.raises(InputError, match="'homes' is no number >= 0 in row 2"):
+    with pytest.raises(InputError, match="'homes' is not a number >= 0 in row 2"):
         read_polygons(path, CRS, "name", "homes")
-    with pytest.raises(InputError, match="has no column 'flats'; it has name, homes"):
+    with pytest.raises(InputError, match="has no column 'flats'; choose one of name, homes"):
         read_polygons(path, CRS, "name", "flats")

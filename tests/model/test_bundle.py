@@ -34,7 +34,7 @@ def test_a_bundle_of_trees_is_text_that_forecasts_the_same(tmp_path, history):
     assert [column["name"] for column in content["columns"]][:2] == ["mean_4", "mean_16"]
     assert content["learned"]["dispersion_"] == fitted.dispersion_.tolist()
     assert content["offset"]["learned"]["level_half_lives_"] == fitted.offset_.level_half_lives_.tolist()
-    design = fitted.design(history.calendar.ahead(history.cutoff, 1))
+    design = fitted.design(history.calendar.next_periods(history.cutoff, 1))
     loaded = lightgbm.Booster(model_file=folder / "lead-1.txt")
     np.testing.assert_array_equal(loaded.predict(design.values), fitted.estimator_.predict(design.values))
 

@@ -57,8 +57,8 @@ def test_levels_by_hand():
 
 def test_expected_counts_dispersions_and_labels_are_those_of_the_forecaster():
     history = history_of(poisson_counts((2, 12, 90), 0.8), city(3, 4))
-    plain = MovingAverage(20).fit(history).predict(history.calendar.ahead(history.cutoff, 3))
-    forecast = ConformalIntervals(MovingAverage(20)).fit(history).predict(history.calendar.ahead(history.cutoff, 3))
+    plain = MovingAverage(20).fit(history).predict(history.calendar.next_periods(history.cutoff, 3))
+    forecast = ConformalIntervals(MovingAverage(20)).fit(history).predict(history.calendar.next_periods(history.cutoff, 3))
     np.testing.assert_array_equal(forecast.expected.values, plain.expected.values)
     np.testing.assert_array_equal(forecast.dispersion.values, plain.dispersion.values)
     assert forecast.cutoff == plain.cutoff
@@ -89,7 +89,7 @@ def replayed(forecaster, grid, counts):
     for week in range(FIRST, WEEKS):
         known = History.from_events(events.start + pd.Timedelta(weeks=week), events, grid, Calendar())
         forecaster = forecaster.update(known) if forecasts else forecaster.fit(known)
-        forecasts.append(forecaster.predict(known.calendar.ahead(known.cutoff, 1)))
+        forecasts.append(forecaster.predict(known.calendar.next_periods(known.cutoff, 1)))
     expected = xr.concat([one.expected for one in forecasts], "period")
     quantiles = xr.concat([one.quantiles for one in forecasts], "period")
     observed = expected.copy(data=counts[..., FIRST:])
@@ -177,7 +177,7 @@ def test_a_condensed_mixture_has_almost_the_same_levels_and_the_given_weight(mix
 def test_an_impossible_count_is_accepted():
     rates = np.zeros((1, 12))
     history = history_of(poisson_counts((1, 12, 60), 0.2), city(3, 4))
-    forecast = ConformalIntervals(GivenRates(rates)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = ConformalIntervals(GivenRates(rates)).fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
     assert (forecast.quantiles.values == 0).all()
 
 

@@ -29,7 +29,7 @@ def regression(regressor, features=FAMILIES, **settings):
 
 
 def next_week(forecaster, history, ahead=1):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, ahead)).expected.values
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, ahead)).expected.values
 
 
 def test_periods_take_the_leads_in_turn(history):
@@ -52,7 +52,7 @@ def test_row_sampling_does_not_depend_on_the_order_of_cells(history):
         GRID,
         cells=GRID.cells[order],
         geometry=GRID.geometry[order],
-        kept=GRID.kept[order],
+        locator_cells=GRID.locator_cells[order],
         neighbours=GRID.neighbours[order][:, order].tocsr(),
         parents=GRID.parents.iloc[order],
     )

@@ -18,7 +18,7 @@ STEADY = 1e6  # a half-life in which nothing is forgotten
 
 
 def ahead(forecaster, history, periods=1):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, periods))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, periods))
 
 
 def gamma_counts(shape, cells, weeks, mean=1.0, step=0.0, seed=0):

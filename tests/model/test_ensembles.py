@@ -25,7 +25,7 @@ def history():
 
 
 def ahead(forecaster, history, leads=1):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, leads)).expected.values
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, leads)).expected.values
 
 
 class Flat(HindcastForecaster):

@@ -118,7 +118,7 @@ def test_repeated_records_do_not_count_as_near_repeats(records):
     assert model.repeated_records_ == {"a": 0}
     assert again.repeated_records_ == {"a": 300}
     np.testing.assert_allclose(triggering(again)[0], triggering(model)[0])
-    ahead = history.calendar.ahead(history.cutoff, 1)
+    ahead = history.calendar.next_periods(history.cutoff, 1)
     ratio = again.predict(ahead).expected.values / model.predict(ahead).expected.values
     np.testing.assert_allclose(ratio, 1 + 300 / len(table))  # counts of records hold them all the same
 
@@ -171,12 +171,12 @@ def test_a_rare_type_has_a_smooth_background_only():
 
 def test_days_and_months_are_forecast_like_weeks(records):
     history, model = records
-    ahead = history.calendar.ahead(history.cutoff, 4)
+    ahead = history.calendar.next_periods(history.cutoff, 4)
     weeks = model.predict(ahead).expected.values
     daily = History.from_events(history.cutoff, history.events, history.grid, Calendar("day"))
     days = ETAS(least_delay=0.0, holdout=4).fit(daily)
     days.fitted_, days.last_day_ = model.fitted_, model.last_day_
-    summed = days.predict(daily.calendar.ahead(daily.cutoff, 28)).expected.values
+    summed = days.predict(daily.calendar.next_periods(daily.cutoff, 28)).expected.values
     np.testing.assert_allclose(summed.reshape(*summed.shape[:2], 4, 7).sum(axis=3), weeks, rtol=1e-9)
 
 

@@ -43,7 +43,7 @@ def test_smoothing_is_chosen_only_if_neighbours_share_a_rate():
 def test_the_forecast_is_the_weighted_mean_and_its_surroundings():
     counts = poisson_counts((1, 3, 30), 1.5)
     history = history_of(counts)
-    forecast = EWMA((6,), smoothing=(0.25,)).fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = EWMA((6,), smoothing=(0.25,)).fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
     own = pd.DataFrame(counts[0].T).ewm(halflife=6).mean().iloc[-1].to_numpy()
     near, far = np.exp(-0.5), np.exp(-2.0)
     weights = np.array([[1, near, far], [near, 1, near], [far, near, 1]])
@@ -69,5 +69,5 @@ def test_settings_have_the_smallest_past_deviance():
 
 def test_a_steady_rate_is_found():
     history = history_of(poisson_counts((1, 60, 400), 2.0), city(6, 10))
-    forecast = EWMA().fit(history).predict(history.calendar.ahead(history.cutoff, 2))
+    forecast = EWMA().fit(history).predict(history.calendar.next_periods(history.cutoff, 2))
     assert forecast.expected.values.mean() == pytest.approx(2.0, rel=0.05)

@@ -98,7 +98,7 @@ def test_pooled_types_share_parameters():
 def test_without_a_level_the_forecast_equals_the_process():
     history = history_of_points(points(), 3, 3, 40)
     model = GridHawkes(steps=10, holdout=2, level_half_life=None).fit(history)
-    forecast = model.predict(history.calendar.ahead(history.cutoff, 4)).expected.values[0].sum(axis=0)
+    forecast = model.predict(history.calendar.next_periods(history.cutoff, 4)).expected.values[0].sum(axis=0)
     facts = model.parameters_.loc["a"]
     settled = 7 * facts["background_per_day"] / (1 - facts["offspring"])
     np.testing.assert_allclose(forecast, settled, rtol=0.05)

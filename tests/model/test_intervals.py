@@ -23,7 +23,7 @@ def history():
 
 
 def ahead(forecaster, history):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, 2))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, 2))
 
 
 def test_each_risk_group_gets_the_dispersion_it_has(history):
@@ -66,7 +66,7 @@ def test_settings_out_of_range_are_refused():
 def test_explanations_of_the_wrapped_method_are_valid_for_the_wrapper(history):
     trees = LightGBM([ExponentialMeans((4, 16))], offset=None, n_estimators=3, min_child_samples=50, holdout=8)
     one = NegativeBinomialIntervals(trees, past_periods=4).fit(history)
-    ahead = history.calendar.ahead(history.cutoff, 1)
+    ahead = history.calendar.next_periods(history.cutoff, 1)
     np.testing.assert_array_equal(one.design(ahead).values, one.forecaster_.design(ahead).values)
     assert one.estimator_ is one.forecaster_.estimator_
     assert not hasattr(NegativeBinomialIntervals(MovingAverage(104)).fit(history), "design")

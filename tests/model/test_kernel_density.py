@@ -29,7 +29,7 @@ def test_an_adaptive_bandwidth_is_that_of_the_local_density():
     counts[0, 5], counts[0, 30] = 9, 1  # far enough apart to leave each other alone
     history = history_of(counts, city(1, 40))
     kernel = KDE(bandwidths=(400,), sensitivity=0.5, **ONE).fit(history)
-    shares = kernel.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
+    shares = kernel.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values[0, :, 0]
     shares /= shares.sum()
     # The fixed kernel gives both places a density in proportion to 9 and 1; over events its geometric mean is 9^0.9.
     widths = 400 * np.array([9 / 9**0.9, 1 / 9**0.9]) ** -0.5
@@ -50,7 +50,7 @@ def history_of_two_cells(weeks_of_each, **settings):
 
 def split_of(history, **settings):
     kernel = KDE(bandwidths=(50,), **{**ONE, **settings}).fit(history)
-    values = kernel.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
+    values = kernel.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values[0, :, 0]
     return values[0] / values[19]
 
 
@@ -66,7 +66,7 @@ def test_the_forecast_sums_to_the_level_of_the_city():
     counts = poisson_counts((2, 12, 80), np.array([0.4, 2.0])[:, None, None])
     history = history_of(counts, city(3, 4))
     kernel = KDE(bandwidths=(300,), half_lives=(20,), level_half_lives=(6,)).fit(history)
-    ahead = kernel.predict(history.calendar.ahead(history.cutoff, 3)).expected.values
+    ahead = kernel.predict(history.calendar.next_periods(history.cutoff, 3)).expected.values
     level = pd.DataFrame(counts.sum(axis=1).T).ewm(halflife=6).mean().iloc[-1]
     np.testing.assert_allclose(ahead.sum(axis=1), np.repeat(level.to_numpy()[:, None], 3, axis=1), rtol=1e-9)
 
@@ -77,7 +77,7 @@ def test_a_past_forecast_uses_only_earlier_events(sensitivity):
     events = events_of(poisson_counts((2, 12, 90), 0.4), grid)
     now, then = (History.from_events(events.start + pd.Timedelta(weeks=w), events, grid, Calendar()) for w in (90, 70))
     kernel = KDE(bandwidths=(200, 400), sensitivity=sensitivity, half_lives=(10, 40)).fit(now)
-    period = now.calendar.ahead(then.cutoff, 1)
+    period = now.calendar.next_periods(then.cutoff, 1)
     np.testing.assert_allclose(kernel.hindcast(now, period, 1), kernel.hindcast(then, period, 1), rtol=1e-9)
 
 

@@ -25,7 +25,7 @@ def test_cells_sum_to_the_level(mix, smoothing, half_life, seed):
     counts = poisson_counts((2, 30, 40), 0.6, seed)
     history = history_of(counts, GRID)
     forecaster = LevelShare(half_life, mix, smoothing, level_half_lives=(4,)).fit(history)
-    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 2)).expected.values
+    forecast = forecaster.predict(history.calendar.next_periods(history.cutoff, 2)).expected.values
     level = exponential_means(counts.sum(axis=1).T.astype(float), 4.0, np.array([40]))[0]
     assert (forecaster.calendar_ == 0).all()  # under two years there is no season to learn
     np.testing.assert_allclose(forecast.sum(axis=1), np.stack([level, level], axis=1), rtol=1e-6)
@@ -36,7 +36,7 @@ def test_shares_mix_own_and_all_types_by_hand():
     counts[0, 0], counts[0, 1], counts[1, 1] = 3, 1, 4
     history = history_of(counts)
     forecaster = LevelShare(mix=0.2, smoothing=0.0, level_half_lives=(4,)).fit(history)
-    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[..., 0]
+    forecast = forecaster.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values[..., 0]
     of_a = 0.8 * np.array([0.75, 0.25]) + 0.2 * np.array([3 / 8, 5 / 8])
     of_b = 0.8 * np.array([0.0, 1.0]) + 0.2 * np.array([3 / 8, 5 / 8])
     np.testing.assert_allclose(forecast, 4 * np.stack([of_a, of_b]), rtol=1e-6)
@@ -47,7 +47,7 @@ def test_smoothing_acts_on_the_mixed_shares():
     counts[0, 0], counts[1, 1], counts[1, 2] = 6, 1, 1
     history = history_of(counts)
     forecaster = LevelShare(mix=0.5, smoothing=1.0, level_half_lives=(4,)).fit(history)
-    forecast = forecaster.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[..., 0]
+    forecast = forecaster.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values[..., 0]
     own, both = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]]), np.array([0.75, 0.125, 0.125])
     smoothed = history.grid.smoothed(0.5 * own + 0.5 * both, 1.0)
     shares = smoothed / smoothed.sum(axis=1, keepdims=True)
@@ -60,7 +60,7 @@ def test_a_jump_of_the_city_is_followed_sooner_than_by_cell_means():
     for name, one in {"level_share": LevelShare(half_life=52), "ewma": EWMA()}.items():
         fitted = one.fit(history_of(counts, GRID))
         early = history_of(counts[..., :108], GRID)
-        sums = fitted.hindcast(early, early.calendar.ahead(early.cutoff, 1), 1).sum(axis=(0, 2))
+        sums = fitted.hindcast(early, early.calendar.next_periods(early.cutoff, 1), 1).sum(axis=(0, 2))
         errors[name] = np.abs(sums / 30 - 1).max()
     assert errors["level_share"] < 0.35
     assert errors["level_share"] < 0.6 * errors["ewma"]
@@ -86,7 +86,7 @@ def test_a_season_is_learned_and_forecast():
     forecaster = LevelShare(level_half_lives=(26,)).fit(history)
     found = forecaster.calendar_[terms.names(history.calendar).index("sine_1"), 0]
     assert found == pytest.approx(0.4, abs=0.08)
-    ahead = history.calendar.ahead(history.cutoff, 1) + 26  # half a year on
+    ahead = history.calendar.next_periods(history.cutoff, 1) + 26  # half a year on
     truth = 200 * np.exp(0.4 * terms.values(ahead, history.calendar)[0][-2])
     assert forecaster.predict(ahead).expected.values.sum() == pytest.approx(truth, rel=0.12)
 
@@ -112,7 +112,7 @@ def test_days_learn_weekdays_in_less_than_a_year():
     assert forecaster.calendar_[saturday, 0] == pytest.approx(0.5, abs=0.05)
     season = [name.startswith(("sine", "cosine", "year_end")) for name in names]
     assert (forecaster.calendar_[season] == 0).all()
-    week = history.calendar.ahead(history.cutoff, 7)
+    week = history.calendar.next_periods(history.cutoff, 7)
     expected = forecaster.predict(week).expected.values.sum(axis=(0, 1))
     np.testing.assert_allclose(expected, 300 * np.exp(0.5 * (week.day_of_week == 5)), rtol=0.07)
 
@@ -120,5 +120,5 @@ def test_days_learn_weekdays_in_less_than_a_year():
 def test_a_type_without_events_is_forecast_at_zero():
     counts = np.zeros((1, 30, 20), dtype=int)
     history = history_of(counts, GRID)
-    forecast = LevelShare().fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = LevelShare().fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
     assert (forecast.expected.values == 0).all()

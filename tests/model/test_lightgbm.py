@@ -26,7 +26,7 @@ def history():
 
 
 def next_week(forecaster, history, ahead=1):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, ahead))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, ahead))
 
 
 def test_the_same_bits_with_one_and_two_threads(history):
@@ -47,7 +47,7 @@ def test_the_text_of_each_lead_loads_in_lightgbm_and_forecasts_the_same(history)
     assert sorted(texts) == ["lead-1.txt", "lead-2.txt"]
     assert texts["lead-1.txt"] != texts["lead-2.txt"]
     expected = next_week(fitted, history, 2).expected.values
-    for lead, period in enumerate(history.calendar.ahead(history.cutoff, 2)):
+    for lead, period in enumerate(history.calendar.next_periods(history.cutoff, 2)):
         design = fitted.design(pd.PeriodIndex([period]))
         loaded = lightgbm.Booster(model_str=texts[f"lead-{lead + 1}.txt"])
         rate = loaded.predict(design.values)
@@ -106,7 +106,7 @@ def test_a_tweedie_fit_with_an_offset_equals_one_with_a_fixed_term(history):
     start, counts = np.exp(design.log_offset), history.panel.by_period[-60:].ravel()
     learner = clone(fitted.estimator_)
     oracle = learner.fit(design.values, counts / start, sample_weight=start ** (2 - power))
-    ahead = fitted.design(history.calendar.ahead(history.cutoff, 1))
+    ahead = fitted.design(history.calendar.next_periods(history.cutoff, 1))
     expected = next_week(fitted, history).expected.values.ravel()
     np.testing.assert_allclose(np.exp(ahead.log_offset) * oracle.predict(ahead.values), expected, rtol=1e-3)
     y, o, m = 3.0, 0.7, 1.2

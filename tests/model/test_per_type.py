@@ -16,7 +16,7 @@ TREES = LightGBM(
 
 
 def next_week(forecaster, history):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, 1))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, 1))
 
 
 @pytest.mark.parametrize("method", [EWMA((4, 16)), TREES], ids=["ewma", "lightgbm"])
@@ -24,7 +24,7 @@ def test_each_type_is_forecast_from_its_events_only(method):
     history = history_of(COUNTS, GRID)
     forecast = next_week(PerType(method).fit(history), history)
     for index, kind in enumerate(history.events.crime_types):
-        only = history.of_types([kind])
+        only = history.select_types([kind])
         np.testing.assert_array_equal(only.panel.values[0], COUNTS[index])
         alone = next_week(method.fit(only), only)
         np.testing.assert_array_equal(forecast.expected.values[index], alone.expected.values[0])

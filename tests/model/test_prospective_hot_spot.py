@@ -21,7 +21,7 @@ def small_city(columns=5):
 def row_of(history, **settings):
     """Return the forecast of the first type without the uniform background, scaled to its first cell."""
     method = ProspectiveHotSpot(background=(1e-9,), **settings).fit(history)
-    values = method.predict(history.calendar.ahead(history.cutoff, 1)).expected.values[0, :, 0]
+    values = method.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values[0, :, 0]
     return values / values[0]
 
 
@@ -77,7 +77,7 @@ def test_days_are_counted_in_whole_weeks():
 
 def test_the_uniform_background_keeps_the_order_and_the_level():
     history = history_of(poisson_counts((1, 12, 60), np.linspace(0.1, 3.0, 12)[None, :, None]), city(3, 4))
-    periods = history.calendar.ahead(history.cutoff, 2)
+    periods = history.calendar.next_periods(history.cutoff, 2)
     bare, even, mixed = (
         ProspectiveHotSpot(background=(b,)).fit(history).predict(periods).expected.values[0] for b in (1e-9, 1.0, 0.25)
     )

@@ -22,7 +22,7 @@ class GivenRates(HindcastForecaster):
 
 
 def ahead(forecaster, history):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, 2))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, 2))
 
 
 def test_a_known_shift_of_level_is_recovered_for_each_type():

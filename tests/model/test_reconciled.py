@@ -27,7 +27,7 @@ def history():
 
 
 def ahead(forecaster, history, leads=2):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, leads))
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, leads))
 
 
 def test_two_cells_and_their_city_by_hand():

@@ -35,7 +35,7 @@ def regression(regressor, features=FAMILIES, **settings):
 
 
 def next_week(forecaster, history, ahead=1):
-    return forecaster.predict(history.calendar.ahead(history.cutoff, ahead)).expected.values
+    return forecaster.predict(history.calendar.next_periods(history.cutoff, ahead)).expected.values
 
 
 class Planted:
@@ -104,7 +104,7 @@ def test_weighted_rates_are_the_regression_with_a_log_offset(history):
     params = {"objective": "poisson", "min_data_in_leaf": 30, "min_sum_hessian_in_leaf": 0, **settings, **exact}
     params.pop("min_child_samples")
     oracle = lightgbm.train(params, data, 20)
-    ahead = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    ahead = forecaster.design(history.calendar.next_periods(history.cutoff, 1))
     expected = np.exp(oracle.predict(ahead.values, raw_score=True) + mean + ahead.log_offset)
     np.testing.assert_allclose(next_week(forecaster, history).ravel(), expected, rtol=1e-6)
 
@@ -198,7 +198,7 @@ def test_each_lead_has_its_own_regression_and_others_are_refused(history):
     with pytest.raises(InputError, match=r"^Lead 3 was not learned; set leads to at least 3\.$"):
         next_week(forecaster, history, 3)
     with pytest.raises(InputError, match="A design holds one period, not 2"):
-        forecaster.design(history.calendar.ahead(history.cutoff, 2))
+        forecaster.design(history.calendar.next_periods(history.cutoff, 2))
 
 
 def test_a_reporting_delay_shifts_training_and_forecasts():
@@ -227,7 +227,7 @@ def test_training_targets_have_the_distance_of_forecasts():
 def test_rates_enter_as_logarithms_relative_to_the_offset(history):
     families = (ExponentialMeans((8,)), ExponentialMeans((8,), all_types=True), Lags((1,)))
     forecaster = regression(TREES, families, offset=MovingAverage(26), match_city_total=False).fit(history)
-    design = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    design = forecaster.design(history.calendar.next_periods(history.cutoff, 1))
     mean = pd.DataFrame(history.panel.values.reshape(40, -1).T).ewm(halflife=8).mean().iloc[-1].to_numpy()
     start = np.maximum(history.panel.values[..., -26:].mean(axis=2), 1e-3)
     every = np.broadcast_to(mean.reshape(2, 20).sum(axis=0), (2, 20))
@@ -249,7 +249,7 @@ def test_rates_enter_as_logarithms_relative_to_the_offset(history):
 @pytest.mark.parametrize("match_city_total", [True, False])
 def test_the_forecast_is_computed_from_the_design(match_city_total, history):
     forecaster = regression(TREES, offset=MovingAverage(26), match_city_total=match_city_total).fit(history)
-    design = forecaster.design(history.calendar.ahead(history.cutoff, 1))
+    design = forecaster.design(history.calendar.next_periods(history.cutoff, 1))
     made = np.exp(design.log_offset) * forecaster.estimator_.predict(design.values)
     np.testing.assert_allclose(made, next_week(forecaster, history).ravel(), rtol=1e-9)
 
@@ -268,7 +268,7 @@ def test_quiet_cells_add_nothing_to_the_level_of_the_offset():
     counts[1] = 0
     history = history_of(counts, GRID)
     forecaster = regression(TREES, offset=MovingAverage()).fit(history)
-    level = MovingAverage().fit(history).predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum(axis=1)
+    level = MovingAverage().fit(history).predict(history.calendar.next_periods(history.cutoff, 1)).expected.values.sum(axis=1)
     np.testing.assert_allclose(next_week(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
     assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # without events, 20 floors are no forecast
 
@@ -319,7 +319,7 @@ def test_one_regression_for_all_leads_has_the_lead_as_a_column(history):
     assert len({id(one) for one in forecaster.estimators_.values()}) == 1
     assert [column.name for column in forecaster.columns_] == ["type_a", "type_b", "mean_8", "mean_52", "lead"]
     for lead in range(3):
-        design = forecaster.design(history.calendar.ahead(history.cutoff, 3)[[lead]])
+        design = forecaster.design(history.calendar.next_periods(history.cutoff, 3)[[lead]])
         assert (design.values[:, -1] == lead + 1).all()
     assert next_week(forecaster, history, 3).shape == (2, 20, 3)
 

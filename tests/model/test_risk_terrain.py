@@ -39,7 +39,7 @@ def test_a_known_truth_is_recovered():
         known, truth = invented(seed)
         fitted = RiskTerrain(ranges_m=RANGES).fit(known)
         tables.append(fitted.relative_risks_.assign(seed=seed))
-        ahead = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected
+        ahead = fitted.predict(known.calendar.next_periods(known.cutoff, 1)).expected
         share = ahead.sel(crime_type="a").values[:, 0] / float(ahead.sel(crime_type="a").sum())
         flat = np.full(len(GRID), 1 / len(GRID))
         assert np.abs(share - truth).sum() < np.abs(flat - truth).sum()
@@ -57,7 +57,7 @@ def test_a_known_truth_is_recovered():
 def test_the_surface_times_the_level_is_the_forecast():
     known, _ = invented(0)
     fitted = RiskTerrain(ranges_m=RANGES, half_life=8).fit(known)
-    periods = known.calendar.ahead(known.cutoff, 3)
+    periods = known.calendar.next_periods(known.cutoff, 3)
     expected = fitted.predict(periods).expected.values
     totals = known.panel.by_period.sum(axis=2, dtype=float)
     level = exponential_means(totals, 8.0, np.array([WEEKS]))[0]
@@ -95,7 +95,7 @@ def test_few_events_give_a_uniform_surface_and_none_is_not_run():
     known = History.from_events(events.end, events, grid, Calendar(), layers_on(grid))
     fitted = RiskTerrain().fit(known)
     assert fitted.relative_risks_.empty
-    expected = fitted.predict(known.calendar.ahead(known.cutoff, 1)).expected.values[..., 0]
+    expected = fitted.predict(known.calendar.next_periods(known.cutoff, 1)).expected.values[..., 0]
     assert np.ptp(expected[0]) < 1e-15 < expected[0, 0]
     assert (expected[1] == 0).all()
     quiet = History.from_events(
@@ -110,7 +110,7 @@ def test_larger_cells_expect_more():
     wide = replace(grid, area_m2=grid.area_m2 * np.where(np.arange(12) == 3, 3.0, 1.0))
     events = events_of(poisson_counts((1, 12, 40), 0.01), wide)
     known = History.from_events(events.end, events, wide, Calendar(), layers_on(wide))
-    expected = RiskTerrain().fit(known).predict(known.calendar.ahead(known.cutoff, 1)).expected.values[0, :, 0]
+    expected = RiskTerrain().fit(known).predict(known.calendar.next_periods(known.cutoff, 1)).expected.values[0, :, 0]
     np.testing.assert_allclose(expected / expected[0], np.where(np.arange(12) == 3, 3.0, 1.0))
 
 

@@ -37,7 +37,7 @@ def test_a_yearly_wave_is_followed():
     week = np.arange(52 * 4 + 20)
     rate = 5 + 4 * np.sin(2 * np.pi * week / 52.18)
     history = history_of(poisson_counts((1, 100, len(week)), rate), city(10, 10))
-    ahead = history.calendar.ahead(history.cutoff, 26)
+    ahead = history.calendar.next_periods(history.cutoff, 26)
     forecast = SeasonalMean().fit(history).predict(ahead).expected.values.mean(axis=(0, 1))
     truth = 5 + 4 * np.sin(2 * np.pi * (len(week) + np.arange(26)) / 52.18)
     np.testing.assert_allclose(forecast, truth, atol=0.25)
@@ -45,7 +45,7 @@ def test_a_yearly_wave_is_followed():
 
 def test_without_an_earlier_year_the_whole_past_is_averaged():
     history = history_of(np.array([[[4, 0, 1, 3, 2, 2, 0, 0, 0, 0]]]))
-    forecast = SeasonalMean().fit(history).predict(history.calendar.ahead(history.cutoff, 1))
+    forecast = SeasonalMean().fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
     assert forecast.expected.values.item() == pytest.approx(1.2)
 
 

@@ -143,7 +143,7 @@ def test_forecasts_are_of_records_and_fits_of_incidents(history):
     assert model.repeated_records_ == {"a": 100}
     facts = model.parameters_.loc["a"]
     assert facts["records_per_incident"] == pytest.approx(1 + 100 / (len(history.events) - 101))
-    weekly = model.predict(history.calendar.ahead(history.cutoff, 1)).expected.values.sum()
+    weekly = model.predict(history.calendar.next_periods(history.cutoff, 1)).expected.values.sum()
     mean = history.panel.values.sum() / 40
     assert weekly == pytest.approx(mean, rel=0.15)
 
@@ -152,7 +152,7 @@ def test_the_level_is_the_mean_of_the_citys_latest_counts(history):
     model = SelfExciting(steps=3, holdout=2, level_half_life=2.0).fit(history)
     totals = history.panel.values.sum(axis=(0, 1))[::-1]
     weight = 0.5 ** (np.arange(len(totals)) / 2.0)
-    forecast = model.predict(history.calendar.ahead(history.cutoff, 3)).expected.values
+    forecast = model.predict(history.calendar.next_periods(history.cutoff, 3)).expected.values
     np.testing.assert_allclose(forecast.sum(axis=(0, 1)), totals @ weight / weight.sum(), rtol=1e-6)
 
 
@@ -172,7 +172,7 @@ def test_a_new_incident_raises_the_risk_around_it_after_an_update(history):
         )
         for table in (events.table[quiet], pd.concat([events.table[quiet], wave], ignore_index=True))
     ]
-    periods = history.calendar.ahead(history.cutoff, 1)
+    periods = history.calendar.next_periods(history.cutoff, 1)
     without, fresh = (model.update(one).predict(periods).expected.values[0, :, 0] for one in later)
     assert model.parameters_ is learned
     change = fresh / fresh.sum() - without / without.sum()

@@ -32,7 +32,7 @@ def test_the_truth_scores_better_than_means_of_the_past(records):
     truth, mean, observed = [], [], []
     for week in range(60, 140, 2):
         history = History.from_events(full.periods[week].start_time, events, grid, WEEKS)
-        forecast = TrueIntensity(CITY).fit(history).predict(WEEKS.ahead(history.cutoff, 1))
+        forecast = TrueIntensity(CITY).fit(history).predict(WEEKS.next_periods(history.cutoff, 1))
         truth.append(forecast.expected.values[..., 0])
         mean.append(history.panel.values[:, :, -52:].mean(axis=2))
         observed.append(full.values[:, :, week])
@@ -47,14 +47,14 @@ def test_the_truth_is_a_forecaster(records):
     forecaster = clone(TrueIntensity(CITY))
     assert forecaster.get_params() == {"city": CITY}
     with pytest.raises(NotFittedError):
-        forecaster.predict(WEEKS.ahead(history.cutoff, 1))
-    forecast = forecaster.fit(history).predict(WEEKS.ahead(history.cutoff, 3))
+        forecaster.predict(WEEKS.next_periods(history.cutoff, 1))
+    forecast = forecaster.fit(history).predict(WEEKS.next_periods(history.cutoff, 3))
     assert forecast.expected.shape == (2, len(grid), 3)
     assert (forecast.expected.values > 0).all()
     assert (forecast.dispersion.values == 0).all()
     later = History.from_events(pd.Timestamp("2020-06-08"), events, grid, WEEKS)
-    updated = forecaster.update(later).predict(WEEKS.ahead(later.cutoff, 1))
-    np.testing.assert_array_equal(updated.expected.values, CITY.expected(later, WEEKS.ahead(later.cutoff, 1)))
+    updated = forecaster.update(later).predict(WEEKS.next_periods(later.cutoff, 1))
+    np.testing.assert_array_equal(updated.expected.values, CITY.expected(later, WEEKS.next_periods(later.cutoff, 1)))
 
 
 def test_records_without_a_known_truth_are_refused(records):

@@ -30,7 +30,7 @@ def bars(tmp_path_factory):
 def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
     done = perform("forecast", tmp_path, *RISK, f"++layers.bars.path={bars}")
     notes = json.loads((done.folder / "intake.json").read_text())["notes"]
-    assert notes[-1] == "Layer bars: 40 features of bars.gpkg; taken as known all along."
+    assert notes[-1] == "Layer bars: 40 features of bars.gpkg; counts as known at all times."
     table = pd.read_csv(done.folder / "relative_risks.csv")
     assert list(table) == ["crime_type", "layer", "kind", "range_m", "relative_risk", "low", "high"]
     assert (done.folder / "grid.gpkg").exists()

@@ -34,7 +34,7 @@ class Until:
         table = events.table[events.table["occurred_at"] < end]
         if self.change is not None:
             table = self.change(table, events.end - pd.Timedelta(weeks=NEW)).reset_index(drop=True)
-        report = replace(report, rows_read=len(table), rows_kept=len(table), unplaced=self.unplaced)
+        report = replace(report, rows_read=len(table), rows_kept=len(table), missing_coordinates=self.unplaced)
         return replace(events, table=table, end=end, intake=report)
 
 
@@ -219,7 +219,7 @@ def test_a_type_first_recorded_since_the_audit_is_left_out_and_named(audited, ci
             events = super().read()
             late = events.table["occurred_at"] >= events.end - pd.Timedelta(weeks=1)
             types = events.table["crime_type"].cat.add_categories("carjacking").where(~late, "carjacking")
-            return replace(events, table=events.table.assign(crime_type=types), declared=())
+            return replace(events, table=events.table.assign(crime_type=types), declared_types=())
 
     done = watch(audited, city, data=Relabelled(city, 0))
     assert "carjacking" not in set(pd.read_csv(done.folder / "monitor.csv")["crime_type"])

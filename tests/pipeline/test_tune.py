@@ -83,7 +83,7 @@ def done(shelf):
 def first_test(done):
     """Return the start of the first test period: the periods are the last whole weeks of the records."""
     events = done.parts["data"].read()
-    return done.parts["calendar"].whole(events.start, events.end)[-WEEKS].start_time
+    return done.parts["calendar"].whole_periods(events.start, events.end)[-WEEKS].start_time
 
 
 def test_no_event_of_the_test_or_after_moves_a_bit_of_the_search(done, first_test, tmp_path):

@@ -110,7 +110,7 @@ class FeedbackCity:
 
     def periods(self, first: int, count: int) -> pd.PeriodIndex:
         """Return periods, counted from the start of the simulation."""
-        start = self.history.calendar.ahead(self.history.cutoff, 1)[0]
+        start = self.history.calendar.next_periods(self.history.cutoff, 1)[0]
         return pd.period_range(start + first, periods=count, freq=self.history.calendar.freq)
 
     def _sample_cells(

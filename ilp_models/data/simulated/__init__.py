@@ -1,1 +1,1 @@
-"""A seeded city whose true intensity is known: records, residents, and what was to be expected."""
+"""Simulated city: records, residents and true expected counts, reproducible from a seed."""

@@ -1,4 +1,4 @@
-"""A seeded city whose true intensity is known: where tests and experiments can be marked against the truth."""
+"""Simulated city: an event source whose true expected counts are known."""
 
 from dataclasses import replace
 from functools import cached_property, partial
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated.expectation import Expectation, Seen
-from ilp_models.data.simulated.layout import Layout, cell_shares, lay_out
+from ilp_models.data.simulated.expectation import Expectation, RecordedIncidents
+from ilp_models.data.simulated.layout import Layout, build_layout, cell_shares
 from ilp_models.data.simulated.plan import CityPlan
-from ilp_models.data.simulated.rates import SimulatedType, background_a_day
-from ilp_models.data.simulated.records import days_since, draw_records, make_account, make_events
+from ilp_models.data.simulated.rates import SimulatedType, background_per_day
+from ilp_models.data.simulated.records import build_events, build_report, days_since, draw_records
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.history import History
@@ -21,34 +21,39 @@ Floats = npt.NDArray[np.float64]
 
 
 class SimulatedCity(CityPlan):
-    """A square city of square districts, with near repeats, uneven groups of residents and incomplete records.
+    """A square city with near repeats, unevenly spread groups of residents and incomplete records.
 
-    Everything follows from the parameters, which are those of `CityPlan`: the same parameters give the same events to
-    the bit.
+    The parameters are those of `ilp_models.data.simulated.plan.CityPlan`. The same parameters always give the same
+    events.
+
+    Examples
+    --------
+    >>> SimulatedCity(seed=7, weeks=60).read()
+    <Events: 18,685 events, 4 crime types, 2019-01-07 to 2020-03-02, simulated city, seed 7, EPSG:32617>
     """
 
     @classmethod
     def white_noise(cls, **changes: Any) -> Self:
-        """Return a city in which nothing can be learned but the level: the same risk everywhere and always."""
+        """Return a city with the same risk at all places and times, in which only the level can be learned."""
         flat = SimulatedType(yearly=5000.0, season=0.0, offspring=0.0)
-        plain: dict[str, Any] = {
+        constant: dict[str, Any] = {
             "crime_types": {"noise": flat},
             "centres": 0,
             "roughness": 0.0,
             "weekend": 0.0,
             "composition_risk": 0.0,
         }
-        return cls(**{**plain, **changes})
+        return cls(**{**constant, **changes})
 
     def read(self) -> Events:
         """Return the recorded events; `Events.intake` reports how many incidents were never recorded."""
         records = draw_records(self, self._layout)
-        events = make_events(self, records)
-        report = make_account(self, events, len(records))
+        events = build_events(self, records)
+        report = build_report(self, events, len(records))
         return replace(events, city=report.source, intake=report)
 
     def truth(self) -> pd.DataFrame:
-        """Return what happened and what was recorded of it."""
+        """Return incidents that occurred and incidents recorded, by area and crime type."""
         records = draw_records(self, self._layout)
         counted = records.groupby(["area", "crime_type"], observed=False)["recorded"].agg(["size", "sum"])
         table = counted.rename(columns={"size": "occurred", "sum": "recorded"}).astype("int64").reset_index()
@@ -71,45 +76,46 @@ class SimulatedCity(CityPlan):
         return pd.DataFrame({"area": self._layout.lattice.areas, "rate": self._layout.rates})
 
     def expected(self, history: History, periods: pd.PeriodIndex) -> Floats:
-        """Return the true expected recorded counts of cells, given what was known at a cutoff.
+        """Return the true expected recorded counts, shape (types, cells, periods), given what is known at the cutoff.
 
-        Exact: the background, and the near repeats that the known events set off directly, for cells made of whole
-        small squares; other cells take the share of each square that 16 points in it give them. Near repeats of
-        near repeats, of incidents of the forecast periods and of incidents that are not in the records enter at
-        their mean, all generations, spread on the lattice. What recorded events tell about unrecorded ones is not
-        used: with complete records and no delay nothing is lost by that, else the forecast is right on average,
-        but not the sharpest there could be. Ground outside the city expects nothing.
+        The background and the direct near repeats of known events are exact for cells made of whole small squares.
+        Other cells receive the share of each square that 16 points give them. Near repeats of later generations, of
+        the forecast periods and of unrecorded incidents enter at their mean. Recorded events are not used to infer
+        unrecorded ones, so with incomplete records the forecast is unbiased but not the sharpest possible. Cells
+        outside the city expect 0.
         """
-        seen = self._seen(history.events)
+        recorded = self._recorded(history.events)
         cutoff, known_from = days_since(self.start, pd.DatetimeIndex([history.cutoff, history.events.start]))
         edges = days_since(self.start, pd.DatetimeIndex([*periods.start_time, (periods[-1] + 1).start_time]))
         lattice, rates = self._layout.lattice, self._layout.rates[self._layout.lattice.district]
 
-        def unseen(day: float) -> Floats:
+        def unrecorded(day: float) -> Floats:
             delay = self.reporting_delay_days
             reported = 0.0 if day < known_from else min(1.0, (cutoff - day) / delay) if delay else 1.0
             return np.asarray(1.0 - rates * reported)
 
         kinds = tuple(self.crime_types.values())
-        background = partial(background_a_day, kinds, start=pd.Timestamp(self.start), weekend=self.weekend)
-        truth = Expectation(lattice, kinds, self._layout.where, background, unseen)
-        recorded = truth.over(seen, cutoff, edges) * rates[None, :, :, None]
+        background = partial(background_per_day, kinds, start=pd.Timestamp(self.start), weekend=self.weekend)
+        truth = Expectation(lattice, kinds, self._layout.risk, background, unrecorded)
+        expected = truth.expected_counts(recorded, cutoff, edges) * rates[None, :, :, None]
         shares = cell_shares(lattice, (self.west, self.south), history.grid, history.events)
-        return np.stack([shares @ one for one in recorded.reshape(len(kinds), -1, len(periods))])
+        return np.stack([shares @ one for one in expected.reshape(len(kinds), -1, len(periods))])
 
     @cached_property
     def _layout(self) -> Layout:
-        return lay_out(self)
+        return build_layout(self)
 
-    def _seen(self, events: Events) -> tuple[Seen, ...]:
+    def _recorded(self, events: Events) -> tuple[RecordedIncidents, ...]:
         if events.crime_types != tuple(self.crime_types) or events.crs != self.crs:
             msg = (
                 f"The records hold {', '.join(events.crime_types)} in {events.crs}, the simulated city "
-                f"{', '.join(self.crime_types)} in {self.crs}: its truth holds for its own records only."
+                f"{', '.join(self.crime_types)} in {self.crs}. Use true_intensity with the records of the same city."
             )
             raise InputError(msg)
         table = events.table.sort_values("occurred_at", kind="stable")
         day = days_since(self.start, pd.DatetimeIndex(table["occurred_at"]))
         x, y = (table[name].to_numpy() - low for name, low in (("x", self.west), ("y", self.south)))
         kind = table["crime_type"].cat.codes.to_numpy()
-        return tuple(Seen(day[kind == k], x[kind == k], y[kind == k]) for k in range(len(self.crime_types)))
+        return tuple(
+            RecordedIncidents(day[kind == k], x[kind == k], y[kind == k]) for k in range(len(self.crime_types))
+        )

@@ -1,17 +1,16 @@
-"""The parameters of a simulated city, and what they must satisfy."""
+"""Parameters of a simulated city, with their checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ilp_models.data.simulated.limits import refuse_number
-from ilp_models.data.simulated.map import CityMap
-from ilp_models.data.simulated.rates import SimulatedType
+from ilp_models.data.simulated.layout import CityMap
+from ilp_models.data.simulated.rates import SimulatedType, refuse_number
 from ilp_models.domain.errors import InputError
 
-_MOST_SQUARES = 400
-_WHOLE = ("seed", "districts", "weeks", "centres", "population")
+_MAX_SQUARES = 400
+_INTEGERS = ("seed", "districts", "weeks", "centres", "population")
 _LIMITS = {
     "seed": (0, 2**32 - 1),
     "size_km": (0.5, 100.0),
@@ -41,61 +40,61 @@ def _default_types() -> dict[str, SimulatedType]:
 
 @dataclass(frozen=True)
 class CityPlan:
-    """Everything that a simulated city follows from.
+    """The parameters of a simulated city.
 
     Parameters
     ----------
     seed : int, default 1
-        Decides the map, the residents and the incidents.
+        Seed of the map, the residents and the incidents.
     size_km : float, default 9
         Side of the city, kilometres.
     lattice_m : float, default 100
         Side of the small squares on which the background is constant, metres.
     districts : int, default 6
-        Districts along each side; each is a whole number of small squares. Their names are the area labels.
+        Districts along each side; each holds a whole number of small squares. Their names are the area labels.
     start : str, default "2019-01-07"
         First day.
     weeks : int, default 260
-        Length, weeks of seven days.
+        Length of the records, weeks.
     crime_types : mapping of str to SimulatedType, optional
         The crime types by name; by default four.
     centres : int, default 6
-        Smooth centres of the background; 0 for none.
+        Number of smooth centres of the background.
     roughness : float, default 0.6
-        Standard deviation of the logarithm of the background from one small square to the next, along streets.
+        Standard deviation of the logarithm of the background between neighbouring small squares, along streets.
     weekend : float, default 0.15
-        How much higher the background is on Saturdays and Sundays, as a share.
+        Increase of the background on Saturdays and Sundays, as a share.
     population : int, default 180000
         Residents.
     group_shares : mapping of str to float, optional
         Groups of residents and their shares in the city, summing to 1; by default three.
     dimension : str, default "community"
-        What the groups are groups of.
+        Name of the dimension of the groups, such as ethnicity.
     segregation : float, default 0.5
-        How unevenly the groups live: standard deviation between districts of each group's log weight; 0 for evenly.
+        Standard deviation between districts of each group's log weight; 0 spreads all groups evenly.
     marked_group : str, default "cedar"
-        The group that ``composition_risk`` and ``reporting_slope`` speak of.
+        The group to which ``composition_risk`` and ``reporting_slope`` refer.
     composition_risk : float, default 0.05
         Change of the logarithm of the background for one standard deviation of the marked group's share.
     reporting_rate : float, default 0.8
         Probability that an incident is recorded, 0 to 1.
     reporting_slope : float, default 0
-        Change of that probability as the marked group's share rises from 0 to 1; 0.5 plants over-recording.
+        Change of that probability as the marked group's share rises from 0 to 1; 0.5 simulates over-recording.
     reporting_by_area : mapping of str to float, optional
-        Probability of recording in some districts, instead of the two rules above.
+        Probability of recording in single districts; replaces the two settings above.
     reporting_delay_days : float, default 0
-        Longest time from an incident to its report, days; each delay between 0 and that is equally likely.
+        Maximum time from an incident to its report, days; delays are uniform between 0 and this.
     time_zone : str, default "Etc/GMT+5"
-        Zone whose wall clock the times show; the default never changes its clocks.
+        Time zone of the records; the default has no daylight saving time.
     crs : str, default "EPSG:32617"
         Projected CRS in metres.
     west, south : float, default 680000 and 4700000
-        South-west corner, metres in ``crs``; lengths are true there in that CRS.
+        South-west corner, metres in ``crs``.
 
     Raises
     ------
     InputError
-        If a value lies outside its range, or parts do not fit together.
+        If a value lies outside its range, or values do not fit together.
     """
 
     seed: int = 1
@@ -124,9 +123,9 @@ class CityPlan:
     south: float = 4_700_000.0
 
     def __post_init__(self) -> None:
-        """Refuse a city that cannot be."""
+        """Refuse impossible parameters."""
         for name, limits in _LIMITS.items():
-            refuse_number(f"data.{name}", getattr(self, name), limits, whole=name in _WHOLE)
+            refuse_number(f"data.{name}", getattr(self, name), limits, whole=name in _INTEGERS)
         _refuse_start(self.start)
         _refuse_lattice(self)
         _refuse_groups(self)
@@ -135,7 +134,7 @@ class CityPlan:
 def _refuse_start(start: str) -> None:
     first = pd.to_datetime(start, format="%Y-%m-%d", errors="coerce")
     if pd.isna(first):
-        msg = f"data.start={start!r} is no day; write it as 2019-01-07."
+        msg = f"data.start={start!r} is not a day; write it as 2019-01-07."
         raise InputError(msg)
 
 
@@ -144,26 +143,24 @@ def _refuse_lattice(city: CityPlan) -> None:
     district = metres / city.districts
     if abs(district / city.lattice_m - round(district / city.lattice_m)) > 1e-9:
         msg = (
-            f"A district of {district:g} m does not hold whole squares of data.lattice_m={city.lattice_m:g}; "
+            f"A district of {district:g} m is not a whole number of squares of data.lattice_m={city.lattice_m:g}; "
             "change data.size_km, data.districts or data.lattice_m."
         )
         raise InputError(msg)
-    if metres / city.lattice_m > _MOST_SQUARES:
-        msg = (
-            f"data.lattice_m={city.lattice_m:g} is too fine for {metres:g} m; give {metres / _MOST_SQUARES:g} or more."
-        )
+    if metres / city.lattice_m > _MAX_SQUARES:
+        msg = f"data.lattice_m={city.lattice_m:g} is too fine for {metres:g} m; set {metres / _MAX_SQUARES:g} or more."
         raise InputError(msg)
     if not city.crime_types:
-        msg = "data.crime_types is empty; give at least one crime type."
+        msg = "data.crime_types is empty; set at least one crime type."
         raise InputError(msg)
     for name, kind in city.crime_types.items():
         if kind.metres > metres / 6:
-            msg = f"data.crime_types.{name}.metres={kind.metres:g} is too far for a city of {metres:g} m; give a sixth."
+            msg = f"data.crime_types.{name}.metres={kind.metres:g} is too large; set at most {metres / 6:g}."
             raise InputError(msg)
     areas = CityMap(1, city.districts, 1.0).areas
     for area, rate in city.reporting_by_area.items():
         if area not in areas:
-            msg = f"data.reporting_by_area names {area!r}; the districts are {areas[0]!r} to {areas[-1]!r}."
+            msg = f"data.reporting_by_area has no district {area!r}; use {areas[0]!r} to {areas[-1]!r}."
             raise InputError(msg)
         refuse_number(f"data.reporting_by_area.{area}", rate, (0.0, 1.0))
 
@@ -176,5 +173,5 @@ def _refuse_groups(city: CityPlan) -> None:
         msg = f"data.group_shares must sum to 1, not {total:g}."
         raise InputError(msg)
     if city.marked_group not in city.group_shares:
-        msg = f"data.marked_group={city.marked_group!r} is no group; choose one of {', '.join(city.group_shares)}."
+        msg = f"data.marked_group={city.marked_group!r} is not a group; choose one of {', '.join(city.group_shares)}."
         raise InputError(msg)

@@ -1,4 +1,4 @@
-"""How often incidents of a simulated city happen: season, trend, weekend and near repeats of each type."""
+"""Crime types of a simulated city: yearly number, season, trend, weekend and near repeats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated.limits import refuse_number
+from ilp_models.domain.errors import InputError
 
 DAYS_PER_YEAR = 365.25
 
@@ -19,15 +19,15 @@ class SimulatedType:
     Parameters
     ----------
     yearly : float
-        Incidents a year in the whole city at its start, near repeats included, recorded or not.
+        Incidents per year in the whole city at its start, recorded or not, near repeats included.
     season : float, default 0.2
         Amplitude of the yearly wave of the background, as a share of its mean, 0 to 1.
     peak_day : float, default 200
         Day of the year on which the wave is highest.
     trend : float, default 0.0
-        Growth of the logarithm of the background in a year.
+        Yearly change of the logarithm of the background.
     offspring : float, default 0.25
-        Expected near repeats that follow each incident directly, 0 to 0.9.
+        Expected number of near repeats that each incident triggers directly, 0 to 0.9.
     mean_days : float, default 7.0
         Mean time from an incident to its near repeat (exponential), days, at least 1.
     metres : float, default 150.0
@@ -48,7 +48,7 @@ class SimulatedType:
     metres: float = 150.0
 
     def __post_init__(self) -> None:
-        """Refuse rates that describe no process."""
+        """Refuse rates outside their ranges."""
         limits = {
             "yearly": (0.0, 1e7),
             "season": (0.0, 1.0),
@@ -62,10 +62,10 @@ class SimulatedType:
             refuse_number(f"crime_types: {name}", getattr(self, name), limit)
 
 
-def background_a_day(
+def background_per_day(
     kinds: Sequence[SimulatedType], days: npt.NDArray[np.float64], start: pd.Timestamp, weekend: float
 ) -> npt.NDArray[np.float64]:
-    """Return the expected background incidents of whole days, near repeats left out."""
+    """Return the expected background incidents of whole days, without near repeats, shape (types, days)."""
     dates = pd.DatetimeIndex(start + pd.to_timedelta(days, unit="D"))
     week = np.where(dates.day_of_week.to_numpy() >= 5, 1.0 + weekend, 1.0) / (1.0 + 2.0 * weekend / 7.0)
     rows = []
@@ -74,3 +74,12 @@ def background_a_day(
         level = kind.yearly * (1.0 - kind.offspring) / DAYS_PER_YEAR
         rows.append(level * wave * np.exp(kind.trend * days / DAYS_PER_YEAR) * week)
     return np.stack(rows)
+
+
+def refuse_number(name: str, value: object, limits: tuple[float, float], *, whole: bool = False) -> None:
+    """Raise unless a value is a number (a whole number) within limits."""
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not limits[0] <= value <= limits[1]:
+        kind = "a whole number" if whole else "a number"
+        msg = f"{name}={value!r} is not usable; set {kind} from {limits[0]:.10g} to {limits[1]:.10g}."
+        raise InputError(msg)

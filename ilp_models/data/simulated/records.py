@@ -1,17 +1,22 @@
-"""The records of a simulated city: which incidents were recorded, when they were reported, and the account of them."""
+"""Draw the incidents of a simulated city, and which of them are recorded and reported when.
+
+Incidents are a self-exciting point process, drawn as a tree of generations (Hawkes and Oakes, 1974, Journal of Applied
+Probability 11, 493-503). Near repeats are exponential in time and Gaussian in space, reflected at the edge of the city.
+"""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.simulated.layout import Layout
+from ilp_models.data.simulated.layout import CityMap, Layout
 from ilp_models.data.simulated.plan import CityPlan
-from ilp_models.data.simulated.process import draw_incidents
-from ilp_models.data.simulated.rates import background_a_day
+from ilp_models.data.simulated.rates import SimulatedType, background_per_day
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeReport
 
-_WARM_UP = 10.0  # mean delays simulated before the start, so that near repeats are in full swing on the first day
+Floats = npt.NDArray[np.float64]
+
+_WARM_UP = 10.0  # mean delays simulated before the start, so that near repeats are stationary on the first day
 _SECONDS = 86_400
 
 
@@ -21,15 +26,15 @@ def days_since(start: str, times: pd.DatetimeIndex) -> npt.NDArray[np.float64]:
 
 
 def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
-    """Return every incident of a city, recorded or not."""
+    """Return every incident of a city, with its report delay and whether it is recorded."""
     kinds = tuple(city.crime_types.values())
     warm_up = int(np.ceil(_WARM_UP * max(kind.mean_days for kind in kinds)))
     days = np.arange(-warm_up, city.weeks * 7, dtype=np.float64)
-    when = background_a_day(kinds, days, pd.Timestamp(city.start), city.weekend)
+    daily = background_per_day(kinds, days, pd.Timestamp(city.start), city.weekend)
     parts = []
     for k, kind in enumerate(kinds):
         rng = np.random.default_rng([city.seed, 2, k])
-        drawn = draw_incidents(rng, kind, layout.lattice, layout.where[k], when[k])
+        drawn = draw_incidents(rng, kind, layout.lattice, layout.risk[k], daily[k])
         drawn = drawn.assign(day=drawn["day"] - warm_up, kind=k)
         parts.append(drawn.loc[drawn["day"] >= 0])
     records = pd.concat(parts, ignore_index=True).sort_values("day", kind="stable", ignore_index=True)
@@ -45,7 +50,7 @@ def draw_records(city: CityPlan, layout: Layout) -> pd.DataFrame:
     )
 
 
-def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
+def build_events(city: CityPlan, records: pd.DataFrame) -> Events:
     """Return the recorded incidents as events."""
     known = records.loc[records["recorded"]].reset_index(drop=True)
     start = pd.Timestamp(city.start)
@@ -63,11 +68,11 @@ def make_events(city: CityPlan, records: pd.DataFrame) -> Events:
     )
     end = start + pd.Timedelta(weeks=city.weeks)
     settles_after = pd.Timedelta(days=city.reporting_delay_days)
-    return Events(table, city.crs, city.time_zone, start, end, settles_after, declared=tuple(city.crime_types))
+    return Events(table, city.crs, city.time_zone, start, end, settles_after, declared_types=tuple(city.crime_types))
 
 
-def make_account(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
-    """Return the account of the intake of a simulated city."""
+def build_report(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
+    """Return the intake report of a simulated city, with the number of unrecorded incidents."""
     counts = events.table["crime_type"].value_counts(sort=False)
     return IntakeReport(
         source=f"simulated city, seed {city.seed}",
@@ -80,8 +85,46 @@ def make_account(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
         crs=events.crs,
         crime_types={str(name): int(count) for name, count in counts.items()},
         notes=(
-            "Invented incidents of an invented city: no such place, no such people.",
-            f"{occurred:,} incidents happened; {occurred - len(events):,} of them were never recorded.",
+            "Simulated incidents of a simulated city: the place and its residents do not exist.",
+            f"{occurred:,} incidents occurred; {occurred - len(events):,} of them were never recorded.",
         ),
         digest=events.digest(),
     )
+
+
+def draw_incidents(
+    rng: np.random.Generator, kind: SimulatedType, lattice: CityMap, risk: Floats, daily: Floats
+) -> pd.DataFrame:
+    """Return all incidents of one crime type, recorded or not."""
+    generation = _background(rng, lattice, risk, daily)
+    generations = [generation]
+    while len(generation):
+        generation = _near_repeats(rng, kind, lattice.extent, generation)
+        generation = generation[generation[:, 0] < len(daily)]
+        generations.append(generation)
+    incidents = np.concatenate(generations)
+    return pd.DataFrame(incidents[np.argsort(incidents[:, 0], kind="stable")], columns=["day", "x", "y"])
+
+
+def _background(rng: np.random.Generator, lattice: CityMap, risk: Floats, daily: Floats) -> Floats:
+    day = np.repeat(np.arange(len(daily)), rng.poisson(daily))
+    total = np.cumsum(risk.ravel())
+    square = np.searchsorted(total / total[-1], rng.random(len(day)), side="right")
+    row, column = np.divmod(square, lattice.squares)
+    inside = rng.random((len(day), 3))
+    return np.column_stack(
+        [day + inside[:, 0], (column + inside[:, 1]) * lattice.side, (row + inside[:, 2]) * lattice.side]
+    )
+
+
+def _near_repeats(rng: np.random.Generator, kind: SimulatedType, extent: float, parents: Floats) -> Floats:
+    repeats = np.repeat(parents, rng.poisson(kind.offspring, len(parents)), axis=0)
+    later = rng.exponential(kind.mean_days, len(repeats))
+    away = rng.normal(0.0, kind.metres, (len(repeats), 2))
+    return np.column_stack([repeats[:, 0] + later, reflected(repeats[:, 1:] + away, extent)])
+
+
+def reflected(positions: Floats, extent: float) -> Floats:
+    """Return positions reflected into the city at its edges."""
+    round_trip = np.mod(positions, 2 * extent)
+    return np.minimum(round_trip, 2 * extent - round_trip)

@@ -54,14 +54,14 @@ class PerType(Forecaster):
         self.forecasters_ = {}
         for kind in history.events.crime_types:
             if known[kind] > 0:
-                self.forecasters_[kind] = fit_member(kind, clone(self.forecaster), history.of_types([kind]))
+                self.forecasters_[kind] = fit_member(kind, clone(self.forecaster), history.select_types([kind]))
         if not self.forecasters_:
             msg = "No event of any crime type is known. Give more data."
             raise NotRunError(msg)
 
     def _update(self, history: History) -> None:
         for kind, forecaster in self.forecasters_.items():
-            forecaster.update(history.of_types([kind]))
+            forecaster.update(history.select_types([kind]))
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
         del steps

@@ -62,7 +62,10 @@ def counts(census):
     """Counts by type, neighbourhood and week: the 52 whole weeks of 2018, then the 51 of 2019."""
     events = pd.read_parquet(EVENTS, columns=["occurred_at", "crime_type", "neighbourhood"])
     calendar = Calendar()
-    weeks = [calendar.whole(pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01")) for year in (2018, 2019)]
+    weeks = [
+        calendar.whole_periods(pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01"))
+        for year in (2018, 2019)
+    ]
     assert [len(year) for year in weeks] == [52, 51]
     ordinals = np.concatenate([year.asi8 for year in weeks])
     week = pd.Index(ordinals).get_indexer(calendar.ordinals(events["occurred_at"]))

@@ -40,12 +40,12 @@ def test_a_cell_of_500_m_is_a_quarter_of_a_square_kilometre_in_any_city(spec, ci
 
 @pytest.mark.parametrize("city", ["Toronto", "London", "Quito"])
 def test_web_mercator_is_refused_even_near_the_equator(city):
-    with pytest.raises(InputError, match=r"EPSG:3857 stretches lengths by .* % here.*data\.crs=auto"):
+    with pytest.raises(InputError, match=r"EPSG:3857 distorts lengths by .* % here.*data\.crs=auto"):
         SquareGrid(500).build(around("EPSG:3857", *CITIES[city][1:]))
 
 
 def test_a_utm_zone_far_from_its_city_is_refused():
-    with pytest.raises(InputError, match=r"EPSG:32610 stretches lengths by 1\d\.\d %"):
+    with pytest.raises(InputError, match=r"EPSG:32610 distorts lengths by 1\d\.\d %"):
         HexGrid(500).build(around("EPSG:32610", *CITIES["Toronto"][1:]))
 
 

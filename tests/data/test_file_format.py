@@ -1,6 +1,6 @@
 import pytest
 
-from ilp_models.data.files import find_files
+from ilp_models.data.file_format import find_files
 from ilp_models.domain.errors import InputError
 
 
@@ -57,8 +57,8 @@ def test_the_bundled_set_is_in_the_package():
     ("path", "pattern", "message"),
     [
         ("nowhere.csv", None, r"data.path=nowhere.csv: there is no such file or folder in "),
-        ("*.nothing", None, r"no file matches this glob"),
-        ("bundled:paris.parquet", None, r"the package bundles toronto_mci_2014_2021.parquet"),
+        ("*.nothing", None, r"no file matches this pattern"),
+        ("bundled:paris.parquet", None, r"set bundled: and one of toronto_mci_2014_2021.parquet"),
         ([], None, r"empty list"),
         (".", "*.nothing", r"hold no file like \*.nothing; set data.pattern"),
     ],
