@@ -268,7 +268,12 @@ def test_quiet_cells_add_nothing_to_the_level_of_the_offset():
     counts[1] = 0
     history = history_of(counts, GRID)
     forecaster = regression(TREES, offset=MovingAverage()).fit(history)
-    level = MovingAverage().fit(history).predict(history.calendar.next_periods(history.cutoff, 1)).expected.values.sum(axis=1)
+    level = (
+        MovingAverage()
+        .fit(history)
+        .predict(history.calendar.next_periods(history.cutoff, 1))
+        .expected.values.sum(axis=1)
+    )
     np.testing.assert_allclose(next_week(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
     assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # without events, 20 floors are no forecast
 
