@@ -59,7 +59,7 @@ CASES = {
     "no CRS at all": (
         kept(incidents()),
         ("data.crs=EPSG:99999",),
-        r"data.crs='EPSG:99999' is not a coordinate reference system; give one like .*",
+        r"data.crs='EPSG:99999' is not a coordinate reference system; set a code such as .*",
     ),
     "degrees as metres": (
         kept(incidents()),
@@ -69,7 +69,7 @@ CASES = {
     "metres as degrees": (
         kept(incidents()),
         ("data.columns.lat=null", "data.columns.lon=null", "data.columns.x=Lng", "data.columns.y='Latitude (deg)'"),
-        r"data.input_crs is missing: x and y mean nothing without it; give the CRS the publisher names.*",
+        r"data.input_crs is missing: x and y need a CRS; set the CRS that the publisher states.*",
     ),
     "one week": (
         kept(until("2019-01-14")),

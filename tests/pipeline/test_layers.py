@@ -39,7 +39,7 @@ def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
 def test_without_a_layer_the_reason_is_told(tmp_path):
     with pytest.raises(NotRunError, match="There is no context layer"):
         perform("forecast", tmp_path, *RISK)
-    with pytest.raises(InputError, match=r"layers\.bars\.pth is no setting"):
+    with pytest.raises(InputError, match=r"layers\.bars\.pth is not a setting"):
         perform("forecast", tmp_path, *RISK, "++layers.bars={path:a.gpkg,pth:b}")
 
 
