@@ -58,7 +58,8 @@ def test_levels_by_hand():
 def test_expected_counts_dispersions_and_labels_are_those_of_the_forecaster():
     history = history_of(poisson_counts((2, 12, 90), 0.8), city(3, 4))
     plain = MovingAverage(20).fit(history).predict(history.calendar.next_periods(history.cutoff, 3))
-    forecast = ConformalIntervals(MovingAverage(20)).fit(history).predict(history.calendar.next_periods(history.cutoff, 3))
+    weeks = history.calendar.next_periods(history.cutoff, 3)
+    forecast = ConformalIntervals(MovingAverage(20)).fit(history).predict(weeks)
     np.testing.assert_array_equal(forecast.expected.values, plain.expected.values)
     np.testing.assert_array_equal(forecast.dispersion.values, plain.dispersion.values)
     assert forecast.cutoff == plain.cutoff
@@ -177,7 +178,8 @@ def test_a_condensed_mixture_has_almost_the_same_levels_and_the_given_weight(mix
 def test_an_impossible_count_is_accepted():
     rates = np.zeros((1, 12))
     history = history_of(poisson_counts((1, 12, 60), 0.2), city(3, 4))
-    forecast = ConformalIntervals(GivenRates(rates)).fit(history).predict(history.calendar.next_periods(history.cutoff, 1))
+    week = history.calendar.next_periods(history.cutoff, 1)
+    forecast = ConformalIntervals(GivenRates(rates)).fit(history).predict(week)
     assert (forecast.quantiles.values == 0).all()
 
 

@@ -70,7 +70,7 @@ class Relabelled:
         types[late] = "Carjacking"
         types = types.cat.set_categories(["Carjacking", *TYPES])  # first, as labels in order of their names may be
         kept = types.cat.remove_unused_categories() if not self.declared else types
-        events = replace(events, table=events.table.assign(crime_type=kept), declared=self.declared)
+        events = replace(events, table=events.table.assign(crime_type=kept), declared_types=self.declared)
         counts = events.table["crime_type"].value_counts()
         report = replace(intake, crime_types={name: int(counts[name]) for name in events.crime_types})
         return replace(events, intake=report)
