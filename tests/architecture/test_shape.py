@@ -18,7 +18,6 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     },
     "data": {"ready"},
     "explain": {"forecasters"},
-    "features": {"calendar_columns"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"accessibility"},
     "scoring": {"bounds", "calibration_bins", "reliability", "stability"},
