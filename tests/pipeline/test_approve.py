@@ -260,7 +260,7 @@ def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, ch
     table = change(whole)
     table.to_parquet(path, compression="zstd", index=False)
     stored = pq.read_table(path)
-    account["seal"] = geoparquet._seal(gpd.read_parquet(path), account)
+    account["seal"] = geoparquet.table_checksum(gpd.read_parquet(path), account)
     metadata = {**stored.schema.metadata, b"ilp_models": json.dumps(account).encode()}
     pq.write_table(stored.replace_schema_metadata(metadata), path)
     assert RunFolder.from_path(str(place)).forecast.digest() == RunFolder.from_path(str(place)).decision().forecast
