@@ -20,7 +20,7 @@ AUDIENCES: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
     "management": "Resource plan by district",
     "middle": "Weekly grid with effort",
-    "shift": "Areas of the shift",
+    "shift": "Cells for this shift",
     "community": "Area sheets",
 }
 
@@ -40,7 +40,7 @@ def write_briefings(result: AllocationResult, marking: Marking, audiences: Seque
             title=_TITLES[audience],
             period=result.period_text,
             summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
-            f"{allocation.objective}. Chosen by {result.choice.chosen_by}: {result.choice.reason}",
+            f"{allocation.objective}. Decided by {result.choice.chosen_by}: {result.choice.reason}",
             verdict=verdict(result.decision),
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
@@ -70,7 +70,7 @@ def write_briefings(result: AllocationResult, marking: Marking, audiences: Seque
 def verdict(decision: Decision) -> str:
     """Return the verdict on a page; a reviewer's acceptance does not turn *withheld* into *admitted*."""
     if not decision.admitted:
-        return "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER"
+        return "WITHHELD BY THE GATE, APPROVED BY A REVIEWER"
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
 
 
@@ -98,7 +98,7 @@ def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
         BriefingColumn("area", "Area", "text"),
         BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
         BriefingColumn("crime_type", "Crime type", "short"),
-        BriefingColumn("expected", "Expected events"),
+        BriefingColumn("expected", "Expected crimes"),
         BriefingColumn("interval", "90 % interval", "short"),
         BriefingColumn("reasons", "Strongest reasons in the model", "text"),
     )
@@ -106,14 +106,14 @@ def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
         reasons=_reasons(result, shown, _SHOWN),
         interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
     )
-    told: tuple[str, ...] = (
-        f"{len(cells)} cell-periods get effort; those that cover most come first"
-        f"{f', the first {most} are listed' if len(cells) > most else ''}. Most intervals begin at no event: "
-        "a cell on this list is no place where something will happen.",
-        "Reasons explain the model and not crime. The CSV has empty columns for what was done instead, by whom, why: "
-        "fill them in where this list was not followed.",
+    paragraphs: tuple[str, ...] = (
+        f"{len(cells)} cells and periods receive effort, those that cover most first"
+        f"{f'; the first {most} are listed' if len(cells) > most else ''}. Most intervals start at 0: in many listed "
+        "cells no crime will be recorded.",
+        "Reasons explain the model, not crime. If you do not follow this list, record in the CSV file what was done "
+        "instead, by whom and why.",
     )
-    return (Section("Areas of the shift", told, shown, columns),), table.assign(
+    return (Section("Cells for this shift", paragraphs, shown, columns),), table.assign(
         instead_effort="", instead_by="", instead_reason=""
     )
 
@@ -149,7 +149,7 @@ def _reasons(result: AllocationResult, table: pd.DataFrame, most: int) -> list[s
     known[keys] = known[keys].astype(str)
     words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))
     found = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
-    return list(found.fillna("not among the cells explained"))
+    return list(found.fillna("no explanation for this cell"))
 
 
 def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
@@ -158,44 +158,44 @@ def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFra
     columns = (
         BriefingColumn("area", "Area", "text"),
         BriefingColumn("residents", "Residents"),
-        BriefingColumn("recorded", "Recorded events"),
-        BriefingColumn("recorded_per_1000", "per 1,000 residents"),
-        BriefingColumn("trend", "Trend"),
-        BriefingColumn("trend_words", "reads as", "text"),
-        BriefingColumn("expected", "Expected events"),
-        BriefingColumn("coverage", "Expected events covered", "percent"),
+        BriefingColumn("recorded", "Recorded crimes"),
+        BriefingColumn("recorded_per_1000", "Recorded per 1,000 residents"),
+        BriefingColumn("trend", "Trend (ratio)"),
+        BriefingColumn("trend_words", "Direction", "text"),
+        BriefingColumn("expected", "Expected crimes"),
+        BriefingColumn("coverage", "Expected crimes covered", "percent"),
     )
     periods = 0 if result.past is None else len(result.past.periods)
     complaints = (result.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
-    told: tuple[str, ...] = (
-        f"Recorded events are those of the {periods} periods of the audit, inside its cells; what is not reported is "
-        "not in them. Residents stand for victims, who may live elsewhere."
+    paragraphs: tuple[str, ...] = (
+        f"Recorded crimes: the {periods} audited periods, inside the audited cells, without unreported crime. Victims "
+        "may live in other areas than those counted as residents."
         if periods
-        else "The audit of this run kept no past: recorded events and trends are not known.",
-        f"Trend: recorded events of the last {_RECENT} periods over those of the {_RECENT} before; it reads as a "
-        "change only where an interval for counts excludes 1. With many areas some will by chance.",
+        else "The audit has no past records. Recorded crimes and trends are not known.",
+        f"Trend: recorded crimes of the last {_RECENT} periods divided by those of the {_RECENT} periods before. It is "
+        "called rising or falling only if its interval excludes 1. With many areas, some changes are chance.",
     )
     burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
     listed, first = burden[burden["under_protected"]].head(_AREAS), burden.head(_AREAS)
     if len(first) < len(table):
-        told = (
-            f"The {_AREAS} of {len(table)} areas with most recorded events per resident; all are in the CSV.",
-            *told,
+        paragraphs = (
+            f"The {_AREAS} of {len(table)} areas with most recorded crimes per resident are shown; the CSV has all.",
+            *paragraphs,
         )
     why = (
-        f"Areas in the highest quarter by recorded events per 1,000 residents of which the plan covers less than "
-        f"{_LITTLE:.0%} of what it covers of the whole city's expected events. Being on the list is a question, not a "
-        "finding: ask the people there, and look for help other than patrols.",
+        f"Areas in the highest quarter by recorded crimes per 1,000 residents whose coverage is below {_LITTLE:.0%} of "
+        "the city's: less of their expected crime is covered by the plan. This list is a question, not a "
+        "finding: ask the residents, and consider measures other than patrols.",
     )
     options = (
-        "Lighting and design, outreach, help for victims, repair and upkeep, work with owners of places where events "
-        "repeat: what fits is for the people of the area and its officers to say.",
+        "Lighting and design, outreach, victim support, repair and maintenance, work with owners of repeat locations. "
+        "Decide together with the residents and officers of the area.",
         f"Complaints about this plan: {complaints}.",
     )
     sections = (
         Section("High burden, low coverage", why, listed, columns),
-        Section("Areas", told, first, columns),
-        Section("What else may help", options),
+        Section("Areas", paragraphs, first, columns),
+        Section("Other measures", options),
     )
     return sections, table.drop(columns="trend_words")
 

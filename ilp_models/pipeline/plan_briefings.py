@@ -1,4 +1,4 @@
-"""What an allocation leaves for those who plan: management and middle managers."""
+"""Compose the briefings for planning: management and middle managers."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ _DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one she
 
 
 def management(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return effort by district and month, what it means for groups, and the price of equity."""
+    """Return the sections and the table of the management briefing: plan by district, groups and exposure caps."""
     table = plan_by_district(result)
     unit = result.allocation.unit
     columns = (
@@ -31,24 +31,27 @@ def management(result: AllocationResult, figures: Path) -> tuple[tuple[Section, 
         BriefingColumn("month", "Month", "short"),
         BriefingColumn("effort", f"Effort, {unit}"),
         BriefingColumn("share_of_effort", "Share of effort", "percent"),
-        BriefingColumn("expected", "Expected events"),
-        BriefingColumn("share_of_expected", "Share of expected events", "percent"),
-        BriefingColumn("effort_over_expected", "Effort over need"),
-        BriefingColumn("coverage", "Expected events covered", "percent"),
+        BriefingColumn("expected", "Expected crimes"),
+        BriefingColumn("share_of_expected", "Share of expected crimes", "percent"),
+        BriefingColumn("effort_over_expected", "Effort / need"),
+        BriefingColumn("coverage", "Expected crimes covered", "percent"),
     )
-    told: tuple[str, ...] = (
-        "Effort over need is the share of effort over the share of expected events: above 1, a district gets more "
-        "than its events would. A month holds the periods that begin in it and are part of this plan, no others.",
+    paragraphs: tuple[str, ...] = (
+        "Effort / need: share of effort divided by share of expected crimes. Above 1, a district receives more effort "
+        "than its share of crime. A month contains the periods of this plan that begin in it.",
     )
     first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_DISTRICTS)
     if len(first) < len(table):
-        told = (*told, f"The {len(first)} rows with most effort of {len(table)}; all are in the CSV.")
-    sections = [Section("Plan by district and month", told, first, columns), *equity(result, figures)]
+        paragraphs = (
+            *paragraphs,
+            f"The {len(first)} of {len(table)} rows with most effort are shown. The CSV file has all rows.",
+        )
+    sections = [Section("Plan by district and month", paragraphs, first, columns), *equity(result, figures)]
     return tuple(sections), table
 
 
 def plan_by_district(result: AllocationResult) -> pd.DataFrame:
-    """Return effort and expected events by district and month."""
+    """Return effort and expected crimes by district and month."""
     cells, periods = result.allocation.effort.shape
     long = pd.DataFrame(
         {
@@ -72,49 +75,49 @@ def plan_by_district(result: AllocationResult) -> pd.DataFrame:
 
 
 def equity(result: AllocationResult, figures: Path) -> list[Section]:
-    """Return what the plan means for groups of residents, and the frontier of price against equity."""
-    chosen = f"Chosen by {result.choice.chosen_by}: {result.choice.reason}"
+    """Return the sections on groups of residents and on exposure caps."""
+    decided = f"Decided by {result.choice.chosen_by}: {result.choice.reason}"
     if result.groups.empty:
-        return [Section("Groups of residents", ("No group was audited: exposure and coverage are not known.", chosen))]
+        return [Section("Groups of residents", ("No group was audited. Exposure and coverage are not known.", decided))]
     columns = (
         BriefingColumn("group", "Group", "text"),
         BriefingColumn("dimension", "Dimension", "text"),
-        BriefingColumn("exposure", "Time on covered land", "percent"),
-        BriefingColumn("exposure_ratio", "Exposure over that of the reference"),
+        BriefingColumn("exposure", "Exposure: time in covered areas", "percent"),
+        BriefingColumn("exposure_ratio", "Exposure ratio to the reference"),
         BriefingColumn("need_adjusted_ratio", "Need-adjusted ratio"),
-        BriefingColumn("coverage", "Expected events covered", "percent"),
+        BriefingColumn("coverage", "Expected crimes covered", "percent"),
     )
     points = result.frontier.drop_duplicates("cap").assign(
         word=lambda rows: ["none" if np.isinf(cap) else f"{cap:g}" for cap in rows["cap"]],
-        mark=lambda rows: ["chosen" if cap == result.choice.cap else "" for cap in rows["cap"]],
+        mark=lambda rows: ["selected" if cap == result.choice.cap else "" for cap in rows["cap"]],
     )
     priced = (
         BriefingColumn("word", "Cap on the exposure ratio", "text"),
         BriefingColumn("capture", "Value covered", "percent"),
-        BriefingColumn("of_uncapped", "Of what no cap covers", "percent"),
-        BriefingColumn("mark", "Choice", "short"),
+        BriefingColumn("of_uncapped", "Share of the uncapped plan", "percent"),
+        BriefingColumn("mark", "Selected", "short"),
         BriefingColumn("note", "Note", "text"),
     )
     figure = FigureFile(
         save_figure(plot_frontier(result.frontier, result.choice.cap), figures / "frontier.png", "Exposure caps"),
         frontier_text(result.frontier),
-        "Price, exposure and coverage under caps on the exposure ratio, on expected events. The wide line is the cap "
-        "chosen.",
+        "Cost and effect of caps on the exposure ratio: value covered, exposure ratio and coverage of each group. The "
+        "wide line marks the selected cap.",
     )
-    about = f"Dimension {result.frontier['dimension'].iloc[0]}, reference {result.frontier['reference'].iloc[0]}."
+    about = f"Groups by {result.frontier['dimension'].iloc[0]}. Reference: {result.frontier['reference'].iloc[0]}."
     return [
         Section(
             "Groups of residents",
-            ("Exposure and coverage belong together: a group rarely covered may be one whose victims are not.",),
+            ("Read exposure and coverage together. Low exposure can mean that a group's victims are not covered.",),
             result.groups,
             columns,
         ),
-        Section("Price against equity", (about, chosen), points, priced, figure),
+        Section("Exposure caps: cost and effect", (about, decided), points, priced, figure),
     ]
 
 
 def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the grid of the week: every cell with effort, expected events and how often it was flagged before."""
+    """Return the section and the table of the weekly grid: effort, expected crimes and past flags of each cell."""
     table = grid_table(result)
     given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
@@ -122,9 +125,9 @@ def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...]
         BriefingColumn("area", "Area", "short"),
         BriefingColumn("period", "Period", "short"),
         BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
-        BriefingColumn("inclusion", "Chance of effort", "percent"),
-        BriefingColumn("expected", "Expected events"),
-        BriefingColumn("flagged_before", "Flagged in the audit's periods", "percent"),
+        BriefingColumn("inclusion", "Probability of effort", "percent"),
+        BriefingColumn("expected", "Expected crimes"),
+        BriefingColumn("flagged_before", "Flagged in the audited periods", "percent"),
     )
     first = table[table["period"] == table["period"].iloc[0]].reset_index(drop=True)
     top = first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_ON_MAP].to_numpy()
@@ -134,20 +137,20 @@ def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...]
     save_figure(plot_cells(geometry, result.expected[:, 0], top, title), path)
     figure = FigureFile(
         path,
-        f"Map of expected events; outlined are the {len(top)} cells with effort that cover most.",
-        f"Expected events of all types. Outlined and numbered: the {len(top)} cells that cover most, of "
+        f"Map of expected crimes; the {len(top)} cells with effort that cover most are outlined and numbered.",
+        f"Expected crimes of all types. Outlined and numbered: the {len(top)} cells that cover most, of "
         f"{int((first['effort'] > 0).sum())} with effort.",
     )
-    told: tuple[str, ...] = (
-        f"{len(given)} cell-periods get effort; the {min(len(given), _ON_PAGE)} that cover most are listed, all are in "
-        "the CSV. A chance below 100 % means that a lottery decided: keep it for later weights.",
-        "Cells flagged in most periods before are places where presence may have become permanent: look at them first.",
+    paragraphs: tuple[str, ...] = (
+        f"{len(given)} cells and periods receive effort. The {min(len(given), _ON_PAGE)} that cover most are listed; "
+        "the CSV has all. A probability below 100 % means random selection. Store it: later evaluation needs it.",
+        "Check first the cells that were flagged in most audited periods: patrols there may have become permanent.",
     )
-    return (Section("Weekly grid", told, given.head(_ON_PAGE), columns, figure),), table
+    return (Section("Weekly grid", paragraphs, given.head(_ON_PAGE), columns, figure),), table
 
 
 def grid_table(result: AllocationResult) -> pd.DataFrame:
-    """Return one row a cell and period."""
+    """Return one row per cell and period."""
     cells, periods = result.allocation.effort.shape
     forecast = result.run.forecast
     columns: dict[str, Any] = {
@@ -167,7 +170,7 @@ def grid_table(result: AllocationResult) -> pd.DataFrame:
 
 
 def flagged_before(result: AllocationResult) -> Floats:
-    """Return the share of the audit's periods in which each cell was on flagged land for some crime type."""
+    """Return the share of audited periods in which each cell was flagged for any crime type."""
     header = result.decision.report.header
     if result.past is None or header["unit"] not in ("count", "per_km2"):
         return np.full(len(result.areas), np.nan)

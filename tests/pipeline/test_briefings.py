@@ -15,7 +15,7 @@ from tests.export.decisions import decision_on
     ("state", "words"),
     [
         (State.PASS, "ADMITTED, APPROVED BY A REVIEWER"),
-        (State.REVIEW, "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER"),
+        (State.REVIEW, "WITHHELD BY THE GATE, APPROVED BY A REVIEWER"),
     ],
 )
 def test_what_a_reviewer_accepted_in_spite_of_reviews_is_not_called_admitted(state, words):

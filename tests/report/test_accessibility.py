@@ -89,7 +89,7 @@ def plan(folder, level):
         "Areas and effort",
         "Monday 3 to Sunday 9 January 2022",
         "32 cells in each period by top areas; expected count covered. Chosen by A. Planner: status quo",
-        "WITHHELD BY REVIEWS, ACCEPTED BY A REVIEWER",
+        "WITHHELD BY THE GATE, APPROVED BY A REVIEWER",
         "9 January 2022, 12:00 UTC",
         "08979df565fe7e5e",
         ("All 23 required checks passed for every crime type and group.", "Changed: audit.share=0.1 (default 0.05)."),
