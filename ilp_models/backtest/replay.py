@@ -10,22 +10,19 @@ import pandas as pd
 from sklearn.base import clone
 
 from ilp_models.backtest.profiling import Profiler
-from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.backtest.rolling_origin import Fold, RollingOrigin
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
-from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.errors import InputError, NotRunError, convert_errors, trace_of
 from ilp_models.domain.events import Events
-from ilp_models.domain.fold import Fold
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
-from ilp_models.domain.not_run import convert_errors, trace_of
 from ilp_models.domain.panel import Panel
 from ilp_models.domain.recipe import make_recipe
-from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import Replay, ReplayTerms
 
 _TRACE = logging.getLogger("ilp.trace")  # goes to the log file of the run only
 

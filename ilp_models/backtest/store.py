@@ -17,12 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
-from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import Cost, Replay, ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 
 _DISPERSION: Final = b"ilp_models.dispersion"

@@ -24,8 +24,7 @@ from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
-from ilp_models.domain.errors import StorageError
-from ilp_models.domain.not_run import DEBUG
+from ilp_models.domain.errors import DEBUG, StorageError
 
 # Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen.
 _ENVIRONMENT = {

@@ -1,15 +1,99 @@
-"""Stored forecasts with the recorded counts: what scores and audits are computed from."""
+"""Stored forecasts with recorded counts, what their forecaster could know, and what they cost to compute."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Optional, Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.terms import ReplayTerms
+
+
+@dataclass(frozen=True)
+class ReplayTerms:
+    """Conditions of a backtest; scores under different conditions do not compare methods.
+
+    Parameters
+    ----------
+    delay : int
+        Periods before the cutoff that had not settled by then: the first forecast is ``1 + delay`` periods from the
+        last known one.
+    refit_every : int or None, default None
+        Cutoffs between two fits; None if unknown.
+    """
+
+    delay: int
+    refit_every: int | None = None
+
+    @classmethod
+    def joint(cls, terms: Iterable["ReplayTerms | None"]) -> "ReplayTerms | None":
+        """Return the common terms of several forecasts of one recipe; None if any is unknown."""
+        parts: Sequence[ReplayTerms | None] = list(terms)
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts) or not known:
+            return None
+        return max(known, key=lambda one: one.delay)
+
+    def to_json(self) -> str:
+        """Return the terms as JSON, as stored with a forecast."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read the terms from the JSON of `to_json`."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Measured seconds and memory of some fits and forecasts.
+
+    Parameters
+    ----------
+    fits, forecasts : int
+        Number of each.
+    fit_seconds, fit_cpu_seconds : float
+        Time of the fits: wall-clock, and CPU in all threads of the process.
+    forecast_seconds, forecast_cpu_seconds : float
+        Time of the forecasts and the updates before them.
+    peak_mb : float
+        Peak resident memory above that before the fits, megabytes; NaN if it cannot be measured.
+    """
+
+    fits: int = 0
+    forecasts: int = 0
+    fit_seconds: float = 0.0
+    fit_cpu_seconds: float = 0.0
+    forecast_seconds: float = 0.0
+    forecast_cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
+
+    @classmethod
+    def total(cls, costs: Iterable[Optional["Cost"]]) -> Self | None:
+        """Return the summed cost, with the largest peak memory; None if any is unknown."""
+        parts: Sequence[Cost | None] = list(costs)
+        known = [asdict(part) for part in parts if part is not None]
+        if len(known) < len(parts) or not known:
+            return None
+        sums = {name: sum(part[name] for part in known) for name in known[0]}
+        return cls(**{**sums, "peak_mb": float(np.max([part["peak_mb"] for part in known]))})
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the cost as a dict of numbers."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the cost as JSON, as stored with a forecast."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the cost from the JSON of `to_json`."""
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,8 +24,7 @@ from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import Replay, ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 
 RESIDENTS: Final = "residents.npz"

@@ -11,7 +11,7 @@ from sklearn.base import clone
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.errors import InputError, NotRunError, convert_errors
 from ilp_models.domain.events import Events
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.forecast import RiskForecast
@@ -19,7 +19,6 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
-from ilp_models.domain.not_run import convert_errors
 from ilp_models.explain.explain import Explain
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.table import CellTable, risk_table

@@ -11,8 +11,7 @@ import pandas as pd
 
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.replay import Replay
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import Replay, ReplayTerms
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{16}")
 _SHORT: Final = 8

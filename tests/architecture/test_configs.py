@@ -9,7 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.help import find_options, find_tasks, read_help
-from ilp_models.cli.instantiate import SHARED_KEYS, argument, build_parts, resolve
+from ilp_models.cli.instantiate import SHARED_KEYS, build_parts, resolve
 
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
@@ -78,9 +78,10 @@ def test_settings_of_a_task_are_arguments_of_its_function(task):
     arguments = inspect.signature(run).parameters
     assert all(argument.kind is argument.KEYWORD_ONLY for argument in arguments.values())
     cfg = composed(task)
-    given = {*map(argument, cfg), "config", "folder"} - set(SHARED_KEYS)
+    given = {*cfg, "folder"} - set(SHARED_KEYS)
     assert given <= set(arguments)
-    assert {name for name in set(arguments) - given if arguments[name].default is not None} == set()
+    optional = {name for name in set(arguments) - given if arguments[name].default in (None, "")}
+    assert set(arguments) - given == optional
 
 
 @pytest.mark.parametrize("task", TASKS)

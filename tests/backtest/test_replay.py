@@ -13,7 +13,7 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError, StorageError
 from ilp_models.domain.history import History
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import ReplayTerms
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.ensembles import Stacked
 from ilp_models.model.means.ewma import EWMA

@@ -13,11 +13,10 @@ import pytest
 import xarray as xr
 
 from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.cost import Cost
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import COLUMNS
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import Cost, ReplayTerms
 from tests.builders import TYPES, forecast_on, square_grid
 
 GRID = square_grid(2, 3)

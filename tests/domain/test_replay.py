@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ilp_models.domain.replay import Cost
 from tests.builders import replay_of
 
 RATES = np.full((2, 3, 4), 0.5)
@@ -39,3 +40,24 @@ def test_another_order_is_no_sameness():
     assert one().difference(replace(one("glm"), **parts)) == (
         "differ in their cells: 3 and 3, 3 of them in both, in another order; first c1 of ewma and c2"
     )
+
+
+FIT = Cost(1, 1, 2.0, 1.5, 0.5, 0.25, 30.0)
+UPDATE = Cost(0, 1, 0.0, 0.0, 0.5, 0.5, 20.0)
+
+
+def test_costs_add_up_and_the_peak_is_the_largest():
+    assert Cost.total([FIT, UPDATE, UPDATE]) == Cost(1, 3, 2.0, 1.5, 1.5, 1.25, 30.0)
+
+
+def test_what_is_not_known_in_part_is_not_known():
+    assert Cost.total([FIT, None]) is None
+    assert Cost.total([]) is None
+
+
+def test_a_peak_that_nobody_measured_stays_unknown():
+    assert np.isnan(Cost.total([FIT, Cost(peak_mb=float("nan"))]).peak_mb)
+
+
+def test_text_gives_the_cost_back():
+    assert Cost.from_json(FIT.to_json()) == FIT

@@ -13,7 +13,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.domain.panel import DIMS
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import ReplayTerms
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
 from ilp_models.pipeline.run_folder import archived_residents
 from tests.audit import cases

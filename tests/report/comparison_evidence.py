@@ -6,7 +6,7 @@ from itertools import combinations, product
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.cost import Cost
+from ilp_models.domain.replay import Cost
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
 from ilp_models.report.comparison.leaderboard import Participants, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.terms import ReplayTerms
+from ilp_models.domain.replay import ReplayTerms
 from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import replay_of

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.cost import Cost
+from ilp_models.domain.replay import Cost
 from ilp_models.domain.scores import ALL, ScoreTable
 
 FORECASTER: Final = "forecaster"
