@@ -45,10 +45,8 @@ class Settings:
         page = [f"ilp {self.task}: {manual.summary}.", ""]
         page += [manual.text, ""] if manual.text else []
         page += ["Examples", *(f"  {line}" for line in manual.examples), ""]
-        page += [
-            "Choose an option with group=option (* marks the chosen ones), change a setting with key=value",
-            "",
-        ]
+        page += ["Choose an option with group=option (* marks the chosen ones), change a setting with key=value", ""]
+        page += ["settings of the task"]
         page += self._describe(cfg, self.configs / "_terminal.yaml", "")
         page += self._describe(cfg, primary, "")
         options = self._options()
@@ -163,7 +161,7 @@ class Settings:
 
     def _describe(self, cfg: DictConfig, path: Path, group: str) -> list[str]:
         """Return a help entry for each setting with a comment, and one entry for all other settings."""
-        lines, bare = [], []
+        lines, uncommented = [], []
         package = find_package(path, group)
         plain = OmegaConf.to_container(cfg)
         for key, comment in read_comments(path).items():
@@ -174,10 +172,12 @@ class Settings:
             if comment:
                 lines.append(_entry(f"{full}={_as_text(value)}", comment))
             elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
-                bare.append(f"{key}={_as_text(value)}")
-        if bare:
+                uncommented.append(f"{full}={_as_text(value)}")
+        if uncommented:
             lines.append(
-                textwrap.fill(f"{package}. {', '.join(bare)}", 112, initial_indent=_IN, subsequent_indent=_IN * 2)
+                textwrap.fill(
+                    ", ".join(uncommented), 112, initial_indent=_IN, subsequent_indent=_IN, break_on_hyphens=False
+                )
             )
         return lines
 
