@@ -46,6 +46,7 @@ def write_monitor_page(folder: Path, evidence: MonitorEvidence) -> list[Path]:
     """Write ``monitor.html`` and its figures; return the page and the folder of figures."""
     figures = [_figure(evidence, measure, folder / "figures") for measure in TITLES]
     series = evidence.series
+    selected = series["measure"].isin(evidence.facts["settings"]["measures"])
     watched = series[series["watched"]].sort_values(["breaches", "autocorrelation"], ascending=False, kind="stable")
     drift = evidence.drift.sort_values(["exceeds_noise", "distance"], ascending=False, kind="stable")
     write_page(
@@ -54,7 +55,7 @@ def write_monitor_page(folder: Path, evidence: MonitorEvidence) -> list[Path]:
         evidence=evidence,
         figures=[figure for figure in figures if figure is not None],
         breaches=watched[watched["breaches"] > 0].to_dict("records"),
-        unwatched=series[~series["watched"] & (series["reason"] != "not asked for")].to_dict("records"),
+        unwatched=series[~series["watched"] & selected].to_dict("records"),
         drift=drift.head(_MAX_ROWS).to_dict("records"),
         more=max(len(drift) - _MAX_ROWS, 0),
         crime_type_label=crime_type_label,

@@ -179,7 +179,7 @@ def plot_skill(skill: pd.DataFrame, baseline: str) -> Figure:
     """Plot the skill of each forecaster over a baseline with its interval, in the order of the rows.
 
     ``skill`` has the columns ``forecaster, skill, low, high, verdict``. Of the tables by lead and crime type, the pool
-    of all types at the first lead is shown. An arrow stands for a skill far below the others.
+    of all types at the first lead is shown. An arrow marks a skill far below the others.
     """
     rows = skill
     if "lead" in rows:

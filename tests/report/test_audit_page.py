@@ -78,8 +78,8 @@ def test_an_admitted_forecast_states_until_when(tmp_path):
 def test_an_accepted_review_states_who_and_why(tmp_path):
     decision = records.reviewed()
     assert decision.reviews
-    asked = page_of(written(tmp_path / "asked", AuditRecord(decision)))
-    assert "can accept, with a reason: need-adjusted ratio" in asked.text
+    page = page_of(written(tmp_path / "reviews", AuditRecord(decision)))
+    assert "can accept, with a reason: need-adjusted ratio" in page.text
     approved = records.approved(decision)
     assert approved.approved
     page = page_of(written(tmp_path / "approved", AuditRecord(approved)))

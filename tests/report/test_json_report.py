@@ -74,8 +74,8 @@ def test_nan_is_null_and_a_number_with_a_finding_has_its_state(content):
     unknown = [row for row in content["measures"] if row["measure"] == "coverage" and row["share"] == 0.01]
     assert unknown
     assert all(row["value"] is None and row["baseline"] is None for row in unknown)
-    judged = {(row["share"], row["unit"]) for row in content["measures"] if row["state"]}
-    assert judged == {(0.05, "count")}
+    audited = {(row["share"], row["unit"]) for row in content["measures"] if row["state"]}
+    assert audited == {(0.05, "count")}
     row = next(row for row in content["measures"] if row["check"] == "need_adjusted_ratio" and row["group"] == "Upland")
     assert row["state"] == "insufficient"
     assert "lacks evidence" in row["reason"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -35,7 +37,7 @@ def evidence(command=""):
     return MonitorEvidence(watch.table, watch.series, drift, facts, words, command, ("a note",))
 
 
-def test_the_page_shows_breaches_drift_and_notes_and_nothing_from_outside(tmp_path):
+def test_the_page_shows_breaches_drift_and_notes_and_loads_nothing(tmp_path):
     page, figures = write_monitor_page(tmp_path, evidence())
     text = page.read_text()
     assert [path.name for path in figures.iterdir()] == ["exposure.png"]
@@ -53,3 +55,12 @@ def test_a_proposal_shows_its_command(tmp_path):
     text = page.read_text()
     assert "If you decide to withdraw the decision" in text
     assert "ilp withdraw source=run" in text
+
+
+def test_series_that_are_not_selected_are_not_listed(tmp_path):
+    shown = evidence()
+    one = shown.series.iloc[[0]].assign(watched=False, reason="too little evidence")
+    series = pd.concat([shown.series, one, one.assign(measure="coverage")])
+    settings = {**shown.facts["settings"], "measures": ["exposure"]}
+    page, _ = write_monitor_page(tmp_path, replace(shown, series=series, facts={**shown.facts, "settings": settings}))
+    assert page.read_text().count("Not monitored:") == 1

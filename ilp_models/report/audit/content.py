@@ -93,10 +93,16 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
 
 def _key_numbers(record: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ...]:
     counts = tables.count_states(record.decision.findings)
-    worst = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "pass")
+    worst = ", ".join(f"{count} {state}" for state, count in counts.items() if state != "pass" and count)
     own = rows[tables.audited_rows(record, rows)]
     total = sum(counts.values())
-    numbers = [KeyNumber(f"{counts['pass']} of {total}", "required findings pass", worst or "no required finding")]
+    numbers = [
+        KeyNumber(
+            f"{counts['pass']} of {total}",
+            "required findings pass",
+            worst or ("all pass" if total else "no required finding"),
+        )
+    ]
     scope = record.decision.report.crime_types[-1] if record.decision.report.crime_types else ""
     for one in record.decision.findings:
         if one.check == "deviance_skill" and one.crime_type == scope:
