@@ -222,7 +222,7 @@ def test_help_explains_settings_choices_and_examples(ilp):
     assert out.startswith("ilp count: Count sheep, and say how many.\n\nThe flock is counted once for each shepherd.\n")
     for line in (
         r"  ilp count -m flock=small,large",
-        r"      output=outputs +Folder for all results.*",
+        r"      output=outputs +Folder of all results.*",
         r"      tired=false +Whether the shepherd may doze off",
         r"  \* flock=large +Many sheep",
         r"    flock=small +A few sheep",
