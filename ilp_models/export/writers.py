@@ -59,6 +59,11 @@ class Export:
     ------
     InputError
         If a format or the grade is unknown.
+
+    Examples
+    --------
+    >>> Export(("csv", "gpkg")).grade
+    'research'
     """
 
     formats: tuple[str, ...] = ("parquet", "gpkg", "geojson", "csv")

@@ -49,6 +49,11 @@ class WeeklyReport:
     ------
     InputError
         If a number is below 1.
+
+    Examples
+    --------
+    >>> WeeklyReport(title="Week 2", top_cells=5).file_name
+    'report.html'
     """
 
     title: str = "Weekly risk grid"
