@@ -1,4 +1,4 @@
-"""The result of an allocation: effort, impact on groups, and what its files and briefings are made from."""
+"""The result of an allocation: effort, impact on groups, and the inputs of its files and briefings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NO_AREA: Final = "(no area)"
 
 @dataclass(frozen=True, eq=False)
 class CapChoice:
-    """Who chose an exposure cap, and why."""
+    """The person who chose an exposure cap, and the reason."""
 
     chosen_by: str
     reason: str
@@ -31,56 +31,48 @@ class CapChoice:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AllocationResult:
-    """An allocation of patrol effort, and what it means for groups of residents.
-
-    Attributes
-    ----------
-    allocation : Allocation
-        Effort by cell and period.
-    share : ndarray of float64, shape (cells, periods)
-        Covered part of each cell, in expectation over draws.
-    gap : ndarray of float64, shape (periods,)
-        How far the value of each period may lie below the best allocation, relative.
-    groups : DataFrame
-        Exposure and coverage by group; empty without a group table.
-    frontier : DataFrame
-        Events covered under each exposure cap; empty without a group table.
-    """
+    """An allocation of patrol effort and its impact on groups of residents."""
 
     run: RunFolder
     decision: Decision
     allocation: Allocation
-    share: Floats
-    gap: Floats
+    share: Floats  # (cells, periods): covered part of each cell, the expectation over draws
+    gap: Floats  # (periods,): maximum relative distance of the value from the best allocation
     territory: AllocationInput
     grid: Grid
-    groups: pd.DataFrame
-    frontier: pd.DataFrame
+    groups: pd.DataFrame  # exposure and coverage by group; empty without a group table
+    frontier: pd.DataFrame  # events covered under each exposure cap; empty without a group table
     choice: CapChoice
-    past: Replay | None  # past forecasts beside what was recorded, where the audit archived them
-    reasons: pd.DataFrame | None  # `crime_type, cell, period, words`, where there is an explanation
+    past: Replay | None  # audited forecasts and recorded counts, if the audit archived them
+    reasons: pd.DataFrame | None  # crime_type, cell, period, words; None without an explanation
     settings: Mapping[str, Any]  # of rule, objective, ranking, frontier and groups
 
     @property
     def expected(self) -> Floats:
-        """Expected events of all crime types together, shape (cells, periods)."""
+        """Expected events of all crime types, shape (cells, periods)."""
         return np.asarray(self.run.forecast.expected.values.sum(axis=0))
 
     @property
     def areas(self) -> npt.NDArray[np.object_]:
-        """Parent area of each cell, or a text where there is none."""
-        named = [area or NO_AREA for area in self.run.places.area]
-        return np.array(named, dtype=object)
+        """Parent area of each cell; ``(no area)`` if it has none."""
+        names = [area or NO_AREA for area in self.run.places.area]
+        return np.array(names, dtype=object)
 
     @property
     def period_text(self) -> str:
-        """The periods allocated, as text."""
+        """The first and last period, as text."""
         first, last = (period_label(self.allocation.periods[at]) for at in (0, -1))
         return first if first == last else f"{first}, until {last}"
 
     @property
+    def covered_share(self) -> float:
+        """Expected events in covered areas as a share of all expected events; 0 without expected events."""
+        total = float(self.expected.sum())
+        return self.covered_events / total if total else 0.0
+
+    @property
     def covered_events(self) -> float:
-        """Expected events on covered land, over all periods."""
+        """Expected events in covered areas, over all periods."""
         return float((self.share * self.expected).sum())
 
     def to_frame(self) -> pd.DataFrame:
@@ -91,15 +83,15 @@ class AllocationResult:
 
     def __repr__(self) -> str:
         """Return rule, budget and coverage."""
-        one, whole = self.allocation, float(self.expected.sum())
-        share = self.covered_events / whole if whole else 0.0
-        return f"Allocation of {one.budget:g} {one.unit} by {one.allocator}: {share:.1%} of expected events covered"
+        one = self.allocation
+        covered = f"{self.covered_share:.1%} of expected events covered"
+        return f"Allocation of {one.budget:g} {one.unit} by {one.allocator}: {covered}"
 
     def align_past(self, values: Floats) -> Floats:
-        """Return values of past cells in the order of these cells, NaN where a cell has no past."""
+        """Return values of the audited cells in the order of these cells; NaN for cells that were not audited."""
         if self.past is None:
             return np.full((len(self.areas), *values.shape[1:]), np.nan)
         at = self.past.expected.indexes["cell"].astype(str).get_indexer(self.grid.cells.astype(str))
-        found: Floats = values[at].astype(float)
-        found[at < 0] = np.nan
-        return found
+        aligned: Floats = values[at].astype(float)
+        aligned[at < 0] = np.nan
+        return aligned

@@ -1,4 +1,4 @@
-"""Write one briefing for each audience; those of shift leaders and community officers are composed here."""
+"""Write one briefing for each audience: shift leaders and community officers here, planners in plan_briefings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,10 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.allocation_result import AllocationResult
-from ilp_models.pipeline.plan_briefings import management, middle
+from ilp_models.pipeline.plan_briefings import management_briefing, middle_briefing
 from ilp_models.pipeline.terminal_text import ground_lines
 from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
+from ilp_models.report.formatting import percent
 
 AUDIENCES: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
@@ -31,16 +32,18 @@ def write_briefings(result: AllocationResult, marking: Marking, audiences: Seque
     for audience in audiences:
         figures = folder / ".figures"
         if audience in ("management", "middle"):
-            sections, table = (management if audience == "management" else middle)(result, figures)
+            compose = management_briefing if audience == "management" else middle_briefing
+            sections, table = compose(result, figures)
         else:
-            sections, table = (shift if audience == "shift" else community)(result)
+            sections, table = (shift_briefing if audience == "shift" else community_briefing)(result)
         allocation = result.allocation
         briefing = Briefing(
             audience=audience,
             title=_TITLES[audience],
             period=result.period_text,
-            summary=f"{allocation.budget:g} {allocation.unit} in each period by {allocation.allocator}; "
-            f"{allocation.objective}. Decided by {result.choice.chosen_by}: {result.choice.reason}",
+            summary=f"The plan covers {percent(result.covered_share, 0)} of the expected crimes with "
+            f"{allocation.budget:g} {allocation.unit} in each period (method: {allocation.allocator}; objective: "
+            f"{allocation.objective}). Decided by {result.choice.chosen_by}: {result.choice.reason}",
             verdict=verdict(result.decision),
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
@@ -68,30 +71,30 @@ def write_briefings(result: AllocationResult, marking: Marking, audiences: Seque
 
 
 def verdict(decision: Decision) -> str:
-    """Return the verdict on a page; a reviewer's acceptance does not turn *withheld* into *admitted*."""
+    """Return the verdict of a page. A withheld forecast stays *withheld* after a reviewer approves it."""
     if not decision.admitted:
         return "WITHHELD BY THE GATE, APPROVED BY A REVIEWER"
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
 
 
-_CELLS: Final = 10  # and no more than rows that print on one sheet
-_ROWS: Final = 24
-_AREAS: Final = 20
-_REASONS: Final = 3  # of a cell in the CSV
-_SHOWN: Final = 2  # and on the page
+_MAX_CELLS: Final = 10  # on the page of a shift
+_MAX_ROWS: Final = 24  # that fit on one printed page
+_MAX_AREAS: Final = 20
+_CSV_REASONS: Final = 3  # for each cell
+_PAGE_REASONS: Final = 2
 _RECENT: Final = 13  # periods: a quarter of a year of weeks
-_BURDENED: Final = 0.75  # quantile of recorded events per 1,000 residents
-_LITTLE: Final = 0.5  # of the coverage of the whole city
+_HIGH_BURDEN: Final = 0.75  # quantile of recorded events per 1,000 residents
+_LOW_COVERAGE: Final = 0.5  # of the coverage of the whole city
 _Z: Final = 1.96
 _SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime_type", "expected", *QUANTILE_COLUMNS)
 
 
-def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the areas of the shift with what is expected there, how sure that is and why."""
+def shift_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the cells of a shift with their expected crimes, intervals and reasons, and the table of the CSV file."""
     table = shift_table(result)
     cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
-    most = max(1, min(_CELLS, _ROWS // table["crime_type"].nunique())) if len(table) else 0
-    first = set(cells[:most])
+    max_cells = max(1, min(_MAX_CELLS, _MAX_ROWS // table["crime_type"].nunique())) if len(table) else 0
+    first = set(cells[:max_cells])
     shown = table[[pair in first for pair in zip(table["cell"], table["period"], strict=True)]]
     columns = (
         BriefingColumn("cell", "Cell", "short"),
@@ -103,12 +106,12 @@ def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
         BriefingColumn("reasons", "Strongest reasons in the model", "text"),
     )
     shown = shown.assign(
-        reasons=_reasons(result, shown, _SHOWN),
+        reasons=_reasons(result, shown, _PAGE_REASONS),
         interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
     )
     paragraphs: tuple[str, ...] = (
-        f"{len(cells)} cells and periods receive effort, those that cover most first"
-        f"{f'; the first {most} are listed' if len(cells) > most else ''}. Most intervals start at 0: in many listed "
+        _start_with(table, len(cells), max_cells),
+        "The list starts with the cells that cover most expected crime. Most intervals start at 0: in many listed "
         "cells no crime will be recorded.",
         "Reasons explain the model, not crime. If you do not follow this list, record in the CSV file what was done "
         "instead, by whom and why.",
@@ -118,8 +121,16 @@ def shift(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
     )
 
 
+def _start_with(table: pd.DataFrame, cells: int, listed: int) -> str:
+    if table.empty:
+        return "No cell receives effort."
+    first = table.iloc[0]
+    text = f"Start with cell {first['cell']} ({first['area']}). {cells} cells and periods receive effort"
+    return f"{text}; the first {listed} are listed, and the CSV file has all." if cells > listed else f"{text}."
+
+
 def shift_table(result: AllocationResult) -> pd.DataFrame:
-    """Return one row for each cell and period with effort and each crime type, those that cover most first."""
+    """Return one row per crime type for each cell and period with effort, highest coverage first."""
     effort, forecast = result.allocation.effort.values, result.run.forecast
     kinds = list(map(str, forecast.expected.indexes["crime_type"]))
     where, when = np.nonzero(effort > 0)
@@ -138,22 +149,22 @@ def shift_table(result: AllocationResult) -> pd.DataFrame:
     for level, name in enumerate(QUANTILE_COLUMNS):
         rows[name] = forecast.quantiles.values[level][:, where, when].T.ravel()
     table = pd.DataFrame(rows)[list(_SHIFT_COLUMNS)]
-    return table.assign(reasons=_reasons(result, table, _REASONS))
+    return table.assign(reasons=_reasons(result, table, _CSV_REASONS))
 
 
-def _reasons(result: AllocationResult, table: pd.DataFrame, most: int) -> list[str]:
+def _reasons(result: AllocationResult, table: pd.DataFrame, count: int) -> list[str]:
     if result.reasons is None or result.reasons.empty:
         return ["no explanation for this forecast"] * len(table)
     known = result.reasons.assign(period=result.reasons["period"].dt.strftime("%Y-%m-%d"))
     keys = ["crime_type", "cell", "period"]
     known[keys] = known[keys].astype(str)
-    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(most)))
-    found = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
-    return list(found.fillna("no explanation for this cell"))
+    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(count)))
+    aligned = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
+    return list(aligned.fillna("no explanation for this cell"))
 
 
-def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the sheet of each area: trend, victims' side, and who may be left without protection."""
+def community_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return a section of areas with high burden and low coverage, one of all areas, and the table of the CSV file."""
     table = area_sheet(result)
     columns = (
         BriefingColumn("area", "Area", "text"),
@@ -176,16 +187,17 @@ def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFra
         "called rising or falling only if its interval excludes 1. With many areas, some changes are chance.",
     )
     burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
-    listed, first = burden[burden["under_protected"]].head(_AREAS), burden.head(_AREAS)
+    listed, first = burden[burden["under_protected"]].head(_MAX_AREAS), burden.head(_MAX_AREAS)
     if len(first) < len(table):
         paragraphs = (
-            f"The {_AREAS} of {len(table)} areas with most recorded crimes per resident are shown; the CSV has all.",
+            f"The {_MAX_AREAS} of {len(table)} areas with most recorded crimes per resident are listed. The CSV file "
+            "has all areas.",
             *paragraphs,
         )
     why = (
-        f"Areas in the highest quarter by recorded crimes per 1,000 residents whose coverage is below {_LITTLE:.0%} of "
-        "the city's: less of their expected crime is covered by the plan. This list is a question, not a "
-        "finding: ask the residents, and consider measures other than patrols.",
+        "Areas in the highest quarter by recorded crimes per 1,000 residents whose coverage is below "
+        f"{_LOW_COVERAGE:.0%} of the city's: the plan covers less of their expected crime. This list is a question, "
+        "not a finding: ask the residents, and consider measures other than patrols.",
     )
     options = (
         "Lighting and design, outreach, victim support, repair and maintenance, work with owners of repeat locations. "
@@ -201,7 +213,7 @@ def community(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFra
 
 
 def area_sheet(result: AllocationResult) -> pd.DataFrame:
-    """Return one row an area."""
+    """Return one row per area: residents, recorded and expected crimes, trend and coverage."""
     people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
     counts = np.full((len(result.areas), 2 * _RECENT), np.nan)
     recorded = np.full(len(result.areas), np.nan)
@@ -233,7 +245,7 @@ def area_sheet(result: AllocationResult) -> pd.DataFrame:
     )
     table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
     city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
-    burdened = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_BURDENED)
-    table["under_protected"] = burdened & (table["coverage"].fillna(0) < _LITTLE * city)
+    high_burden = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_HIGH_BURDEN)
+    table["under_protected"] = high_burden & (table["coverage"].fillna(0) < _LOW_COVERAGE * city)
     order = ["area", "residents", "recorded", "recorded_per_1000", "trend", "trend_low", "trend_high", "trend_words"]
     return table[[*order, "expected", "effort", "coverage", "under_protected"]]

@@ -17,12 +17,12 @@ from ilp_models.report.plots import frontier_text, plot_frontier, save_figure
 
 Floats = npt.NDArray[np.float64]
 
-_ON_MAP: Final = 25  # numbered cells: more cannot be read
-_ON_PAGE: Final = 20
-_DISTRICTS: Final = 16  # beside groups and the frontier, what prints on one sheet
+_MAX_ON_MAP: Final = 25  # numbered cells that stay readable
+_MAX_ON_PAGE: Final = 20
+_MAX_DISTRICTS: Final = 16  # that fit on one printed page with groups and frontier
 
 
-def management(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+def management_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """Return the sections and the table of the management briefing: plan by district, groups and exposure caps."""
     table = plan_by_district(result)
     unit = result.allocation.unit
@@ -40,7 +40,7 @@ def management(result: AllocationResult, figures: Path) -> tuple[tuple[Section, 
         "Effort / need: share of effort divided by share of expected crimes. Above 1, a district receives more effort "
         "than its share of crime. A month contains the periods of this plan that begin in it.",
     )
-    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_DISTRICTS)
+    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_MAX_DISTRICTS)
     if len(first) < len(table):
         paragraphs = (
             *paragraphs,
@@ -63,12 +63,12 @@ def plan_by_district(result: AllocationResult) -> pd.DataFrame:
             "covered": (result.share * result.expected).ravel(),
         }
     )
-    gathered = long.groupby(["district", "month"], sort=True)
-    table = gathered[["effort", "expected", "covered"]].sum()
-    table.insert(0, "periods", gathered["period"].nunique())
-    whole = table.groupby("month")[["effort", "expected"]].transform("sum")
-    table["share_of_effort"] = table["effort"] / whole["effort"]
-    table["share_of_expected"] = table["expected"] / whole["expected"].where(whole["expected"] > 0)
+    grouped = long.groupby(["district", "month"], sort=True)
+    table = grouped[["effort", "expected", "covered"]].sum()
+    table.insert(0, "periods", grouped["period"].nunique())
+    total = table.groupby("month")[["effort", "expected"]].transform("sum")
+    table["share_of_effort"] = table["effort"] / total["effort"]
+    table["share_of_expected"] = table["expected"] / total["expected"].where(total["expected"] > 0)
     table["effort_over_expected"] = table["share_of_effort"] / table["share_of_expected"].where(table["expected"] > 0)
     table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
     return table.drop(columns="covered").reset_index()
@@ -91,7 +91,7 @@ def equity(result: AllocationResult, figures: Path) -> list[Section]:
         word=lambda rows: ["none" if np.isinf(cap) else f"{cap:g}" for cap in rows["cap"]],
         mark=lambda rows: ["selected" if cap == result.choice.cap else "" for cap in rows["cap"]],
     )
-    priced = (
+    cap_columns = (
         BriefingColumn("word", "Cap on the exposure ratio", "text"),
         BriefingColumn("capture", "Value covered", "percent"),
         BriefingColumn("of_uncapped", "Share of the uncapped plan", "percent"),
@@ -112,14 +112,14 @@ def equity(result: AllocationResult, figures: Path) -> list[Section]:
             result.groups,
             columns,
         ),
-        Section("Exposure caps: cost and effect", (about, decided), points, priced, figure),
+        Section("Exposure caps: cost and effect", (about, decided), points, cap_columns, figure),
     ]
 
 
-def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """Return the section and the table of the weekly grid: effort, expected crimes and past flags of each cell."""
     table = grid_table(result)
-    given = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
+    with_effort = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
         BriefingColumn("cell", "Cell", "short"),
         BriefingColumn("area", "Area", "short"),
@@ -130,7 +130,9 @@ def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...]
         BriefingColumn("flagged_before", "Flagged in the audited periods", "percent"),
     )
     first = table[table["period"] == table["period"].iloc[0]].reset_index(drop=True)
-    top = first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_ON_MAP].to_numpy()
+    top = (
+        first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_MAX_ON_MAP].to_numpy()
+    )
     path = figures / "middle-map.png"
     title = f"All types: {period_label(result.allocation.periods[0])}"
     geometry = MapGeometry.from_cells(result.grid.geometry, result.areas)
@@ -142,11 +144,12 @@ def middle(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...]
         f"{int((first['effort'] > 0).sum())} with effort.",
     )
     paragraphs: tuple[str, ...] = (
-        f"{len(given)} cells and periods receive effort. The {min(len(given), _ON_PAGE)} that cover most are listed; "
-        "the CSV has all. A probability below 100 % means random selection. Store it: later evaluation needs it.",
+        f"{len(with_effort)} cells and periods receive effort. The {min(len(with_effort), _MAX_ON_PAGE)} that cover "
+        "most are listed; the CSV file has all. A probability below 100 % means random selection. Store it: later "
+        "evaluation needs it.",
         "Check first the cells that were flagged in most audited periods: patrols there may have become permanent.",
     )
-    return (Section("Weekly grid", paragraphs, given.head(_ON_PAGE), columns, figure),), table
+    return (Section("Weekly grid", paragraphs, with_effort.head(_MAX_ON_PAGE), columns, figure),), table
 
 
 def grid_table(result: AllocationResult) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What the pages of an allocation call the forecast that they rest on."""
+"""The verdict on the pages of an allocation."""
 
 from dataclasses import replace
 
@@ -18,15 +18,15 @@ from tests.export.decisions import decision_on
         (State.REVIEW, "WITHHELD BY THE GATE, APPROVED BY A REVIEWER"),
     ],
 )
-def test_what_a_reviewer_accepted_in_spite_of_reviews_is_not_called_admitted(state, words):
-    made = decision_on(forecast_on(square_grid()))
+def test_an_approved_forecast_with_reviews_stays_withheld(state, words):
+    decision = decision_on(forecast_on(square_grid()))
     changes = {} if state is State.PASS else {"state": state, "value": 2.1, "high": 2.2}
-    findings = tuple(replace(one, **changes) if one.check == "sum_ratio" else one for one in made.findings)
-    made = replace(made, report=replace(made.report, findings=findings))
-    approval = Approval(made.seal, "R. Viewer", "discussed", made.reviews, made.issued)
-    assert replace(made, approval=approval).approved
-    assert verdict(replace(made, approval=approval)) == words
+    findings = tuple(replace(one, **changes) if one.check == "sum_ratio" else one for one in decision.findings)
+    decision = replace(decision, report=replace(decision.report, findings=findings))
+    approval = Approval(decision.seal, "R. Viewer", "discussed", decision.reviews, decision.issued)
+    assert replace(decision, approval=approval).approved
+    assert verdict(replace(decision, approval=approval)) == words
 
 
-def test_what_nobody_needed_to_approve_is_admitted():
+def test_a_pass_without_approval_is_admitted():
     assert verdict(decision_on(forecast_on(square_grid()))) == "ADMITTED"
