@@ -108,8 +108,8 @@ def audited(city: City, case: Case) -> Outcome:
     )
     audit = Audit(
         groups=GroupTable(source=city, residents="residents"),
-        share=case.flagged / len(city.grid),
-        unit=case.unit,
+        land_share=case.flagged / len(city.grid),
+        rank_by=case.unit,
         share_of="cells",
         governance=GOVERNANCE,
     )

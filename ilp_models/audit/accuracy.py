@@ -14,12 +14,12 @@ Floats = npt.NDArray[np.float64]
 
 def check_baseline(context: CheckContext) -> list[Finding]:
     """Return the skill in Poisson deviance and the PAI ratio on flagged land, both against the baseline."""
-    periods, needed, name = len(context.replay.periods), context.minimum.periods, context.baseline.forecaster
+    periods, needed, name = len(context.replay.periods), context.min_evidence.periods, context.baseline.forecaster
     shortfall = (Shortfall("test periods", periods, needed),) if periods < needed else ()
-    loss = context.resampling.ratio(*(_pooled(context.deviance_of(r)) for r in (context.replay, context.baseline)))
+    loss = context.bootstrap.ratio(*(_pooled(context.deviance_of(r)) for r in (context.replay, context.baseline)))
     skill = Estimate(1 - loss.value, 1 - loss.high, 1 - loss.low)
     hits = (_pooled(context.flags_of(r) * context.observed) for r in (context.replay, context.baseline))
-    captured = context.resampling.ratio(*hits)
+    captured = context.bootstrap.ratio(*hits)
     advice = "Test more periods." if shortfall else f"Improve the forecaster or use another: it must beat {name}."
     return [
         *_by_type(context, "deviance_skill", skill, shortfall, advice),
@@ -30,7 +30,7 @@ def check_baseline(context: CheckContext) -> list[Finding]:
 def check_sums(context: CheckContext) -> list[Finding]:
     """Return the ratio of expected to recorded events."""
     expected = _pooled(np.asarray(context.replay.expected.values, dtype=float))
-    return _by_type(context, "sum_ratio", context.resampling.ratio(expected, _pooled(context.observed)))
+    return _by_type(context, "sum_ratio", context.bootstrap.ratio(expected, _pooled(context.observed)))
 
 
 def check_calibration(context: CheckContext) -> list[Finding]:
@@ -43,7 +43,7 @@ def check_calibration(context: CheckContext) -> list[Finding]:
         try:
             line = calibration_line(context.observed[part], expected[part], floor=context.floor)
             numbers[:, 0] = line.slope, line.intercept
-            numbers[:, 1:] = line.intervals(context.resampling)
+            numbers[:, 1:] = line.intervals(context.bootstrap)
         except IlpError as error:
             shortfall = str(error).rstrip(".")
         events = float(context.observed[part].sum())

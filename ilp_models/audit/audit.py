@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.check_context import CheckContext, CheckOptions, MinEvidence
-from ilp_models.audit.defaults import FAMILIES, REFUSED, changed_settings
+from ilp_models.audit.defaults import ALLOWED_FAMILIES, FORBIDDEN_TERMS, changed_settings
 from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
@@ -21,7 +21,7 @@ from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance
 from ilp_models.stats.bootstrap import Bootstrap
 
-_DEPRIVED: Final = ("dimension", "group")
+_GROUP: Final = ("dimension", "group")
 _MAX_VALID_DAYS: Final = 366  # a decision is on one forecast
 _NOT_STORED: Final = ("_target_", "groups", "reporting_rates")  # an AuditInput has what was read with these
 
@@ -35,26 +35,26 @@ class Audit:
     limits : mapping of str to mapping, optional
         Bounds of each check, as in :class:`ilp_models.domain.check_definition.Limit`. All checks of
         ``ilp_models.domain.checks.DEFAULT_LIMITS`` must be named, and no others. A required check needs a bound.
-    families : sequence of str, optional
+    allowed_families : sequence of str, optional
         Feature families that a model may use.
-    refused : sequence of str, optional
+    forbidden_terms : sequence of str, optional
         Words that no column may be named after.
     groups : GroupTable
         Residents by area and group. Without a path or a source there are no groups, and the gate withholds.
     baseline : str, default "moving_average"
         Name of the forecaster to beat.
-    share : float, default 0.05
+    land_share : float, default 0.05
         Share of the active land that is flagged in each period, for each crime type.
-    unit : str, default "count"
+    rank_by : str, default "count"
         Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
         ``land``, or ``cells`` where every cell counts the same.
     harm : mapping of str to float, optional
         Harm of one event of each crime type, for ``harm``.
-    minimum : mapping, optional
+    min_evidence : mapping, optional
         Minimum evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.check_context.MinEvidence`.
-    block, draws, level, seed : int, int, float, int
-        Resampling of periods; see :class:`ilp_models.stats.bootstrap.Bootstrap`.
+    bootstrap : Bootstrap
+        Resampling of periods for confidence intervals.
     floor : float, default 0.005
         Smaller forecasts are read as this many events in logarithms.
     valid_days : float, default 8
@@ -65,11 +65,11 @@ class Audit:
         Simulation of records that follow the forecaster's own maps.
     reporting_rates : ReportingRates
         Share of events reported, by area. Without a table a range of rates is assumed.
-    deprived : sequence of str, optional
+    underreporting_group : sequence of str, optional
         Dimension and group whose areas are assumed to report less; every group in turn by default.
     enforcement_types : sequence of str, optional
         Kinds of crime types that are recorded where police patrol. They must not be forecast for allocation.
-    definitions : mapping, optional
+    alternative_groupings : mapping, optional
         Other groupings to try in the report, by name: for each dimension, the groups that are merged, by the new name.
         They do not affect the decision.
 
@@ -80,32 +80,29 @@ class Audit:
 
     Examples
     --------
-    >>> Audit(share=0.1).limits["coverage_ratio"]["fail_below"]
+    >>> Audit(land_share=0.1).limits["coverage_ratio"]["fail_below"]
     0.8
     """
 
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: DEFAULT_LIMITS)
-    families: Sequence[str] = FAMILIES
-    refused: Sequence[str] = REFUSED
+    allowed_families: Sequence[str] = ALLOWED_FAMILIES
+    forbidden_terms: Sequence[str] = FORBIDDEN_TERMS
     groups: GroupTable = field(default_factory=GroupTable)
     baseline: str = "moving_average"
-    share: float = 0.05
-    unit: str = "count"
+    land_share: float = 0.05
+    rank_by: str = "count"
     share_of: str = "land"
     harm: Mapping[str, float] = field(default_factory=dict)
-    minimum: Mapping[str, float] = field(default_factory=dict)
-    block: int = 4
-    draws: int = 2000
-    level: float = 0.95
-    seed: int = 0
+    min_evidence: Mapping[str, float] = field(default_factory=dict)
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
     floor: float = 0.005
     valid_days: float = 8
     governance: Governance = field(default_factory=Governance)
     feedback: Feedback = field(default_factory=Feedback)
     reporting_rates: ReportingRates = field(default_factory=ReportingRates)
-    deprived: Sequence[str] | None = None
+    underreporting_group: Sequence[str] | None = None
     enforcement_types: Sequence[str] = ENFORCEMENT_KINDS
-    definitions: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
+    alternative_groupings: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -114,7 +111,7 @@ class Audit:
         Group table and reporting rates are left out: the stored audit input has what was read from them.
         """
         plain = {name: value for name, value in settings.items() if name not in _NOT_STORED}
-        parts = {"governance": Governance, "feedback": Feedback}
+        parts = {"governance": Governance, "feedback": Feedback, "bootstrap": Bootstrap}
         try:
             for name, part in parts.items():
                 own = {key: value for key, value in (plain.get(name) or {}).items() if key != "_target_"}
@@ -130,29 +127,30 @@ class Audit:
         if odd:
             msg = f"audit.limits must name {sorted(DEFAULT_LIMITS)}; missing or unknown: {odd}."
             raise InputError(msg)
-        for part in ("governance", "feedback", "reporting_rates", "groups"):
+        for part in ("governance", "feedback", "reporting_rates", "groups", "bootstrap"):
             if getattr(self, part) is None:
                 msg = f"audit.{part}=null removes a part of the audit. Leave its defaults, or set its fields."
                 raise InputError(msg)
-        if self.deprived is not None and (isinstance(self.deprived, str) or len(self.deprived) != len(_DEPRIVED)):
-            msg = f"audit.deprived={self.deprived} must be a dimension and a group, such as [income,low]."
+        group = self.underreporting_group
+        if group is not None and (isinstance(group, str) or len(group) != len(_GROUP)):
+            msg = f"audit.underreporting_group={group} must be a dimension and a group, such as [income,low]."
             raise InputError(msg)
         units = (*UNITS, *([HARM] if self.harm else []))
-        known = self.unit in units and self.share_of in SHARES_OF
-        in_range = 0 < self.share < 1 and 0 < self.floor < 1 and 0 < self.valid_days <= _MAX_VALID_DAYS
+        known = self.rank_by in units and self.share_of in SHARES_OF
+        in_range = 0 < self.land_share < 1 and 0 < self.floor < 1 and 0 < self.valid_days <= _MAX_VALID_DAYS
         if not known or not in_range:
             msg = (
-                f"audit needs 0 < share < 1, unit in {units} (or {HARM} with audit.harm), share_of in {SHARES_OF}, "
-                f"0 < floor < 1 and 0 < valid_days <= {_MAX_VALID_DAYS}, not share={self.share}, unit={self.unit}, "
-                f"share_of={self.share_of}, floor={self.floor}, valid_days={self.valid_days}."
+                f"audit needs 0 < land_share < 1, rank_by in {units} (or {HARM} with audit.harm), "
+                f"share_of in {SHARES_OF}, 0 < floor < 1 and 0 < valid_days <= {_MAX_VALID_DAYS}, not "
+                f"land_share={self.land_share}, rank_by={self.rank_by}, share_of={self.share_of}, "
+                f"floor={self.floor}, valid_days={self.valid_days}."
             )
             raise InputError(msg)
         try:
-            self._limits(), self._minimum()
+            self._limits(), self._min_evidence()
         except TypeError as error:
-            msg = f"audit.limits or audit.minimum has an unknown setting ({error}); see docs/audit.md."
+            msg = f"audit.limits or audit.min_evidence has an unknown setting ({error}); see docs/audit.md."
             raise InputError(msg) from error
-        self._resampling()
         unbounded = [check for check, limit in self._limits().items() if check in REQUIRED and not limit.bounded]
         if unbounded:
             msg = f"audit.limits.{unbounded[0]} has no bound, so every value would pass. Give one, such as fail_below."
@@ -173,7 +171,11 @@ class Audit:
             crime_types=context.scopes,
             groups=tuple((one.dimension, group) for one in context.residents for group in one.groups),
             header=self._header(context, subject),
-            changed=(*changed_settings(self._settings(), Audit()._settings()), *subject.settings_changed),
+            changed=(
+                *changed_settings(self._settings(), Audit()._settings()),
+                *changed_settings(asdict(self.bootstrap), asdict(Bootstrap()), "bootstrap"),
+                *subject.settings_changed,
+            ),
         )
 
     def context(self, subject: AuditInput, now: datetime | None = None) -> CheckContext:
@@ -182,7 +184,7 @@ class Audit:
             other = subject.baseline.forecaster
             msg = f"The audit compares with {self.baseline!r}, and {other!r} was given. Backtest {self.baseline!r}."
             raise InputError(msg)
-        subject = self.with_residents(subject)
+        subject, group = self.with_residents(subject), self.underreporting_group
         return CheckContext(
             replay=subject.replay,
             baseline=subject.baseline,
@@ -190,19 +192,19 @@ class Audit:
             explanation=subject.explanation,
             features=subject.columns,
             limits=self._limits(),
-            minimum=self._minimum(),
-            resampling=self._resampling().for_lead(subject.replay.lead + subject.replay.delay),
-            share=self.share,
-            unit=self.unit,
+            min_evidence=self._min_evidence(),
+            bootstrap=self.bootstrap.for_lead(subject.replay.lead + subject.replay.delay),
+            land_share=self.land_share,
+            rank_by=self.rank_by,
             floor=self.floor,
             residents=subject.residents or (),
             harm=self.harm or {},
             share_of=self.share_of,
             options=CheckOptions(
-                families=self.families,
-                refused=self.refused,
+                allowed_families=self.allowed_families,
+                forbidden_terms=self.forbidden_terms,
                 enforcement_types=self.enforcement_types,
-                deprived=None if self.deprived is None else (self.deprived[0], self.deprived[1]),
+                underreporting_group=None if group is None else (group[0], group[1]),
                 governance=self.governance,
                 now=now or datetime.now(UTC),
                 trained=subject.trained,
@@ -235,8 +237,8 @@ class Audit:
         return {
             "baseline": context.baseline.forecaster,
             "baseline_recipe": context.baseline.recipe,
-            "unit": context.unit,
-            "share": context.share,
+            "rank_by": context.rank_by,
+            "land_share": context.land_share,
             "share_of": context.share_of,
             "harm": dict(context.harm),
             "lead": context.replay.lead,
@@ -244,8 +246,8 @@ class Audit:
             "last_period": starts[-1].isoformat(),
             "periods": len(starts),
             "grid": context.grid.digest(),
-            "minimum": asdict(context.minimum),
-            "resampling": asdict(context.resampling),
+            "min_evidence": asdict(context.min_evidence),
+            "bootstrap": asdict(context.bootstrap),
             "floor": context.floor,
             "feedback": asdict(self.feedback),
             "governance": self.governance.to_dict(),
@@ -258,16 +260,16 @@ class Audit:
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
 
-    def _minimum(self) -> MinEvidence:
-        return MinEvidence(**self.minimum)  # type: ignore[arg-type]
+    def _min_evidence(self) -> MinEvidence:
+        return MinEvidence(**self.min_evidence)  # type: ignore[arg-type]
 
     def _settings(self) -> dict[str, Any]:
         """Return the settings that states depend on, to compare them with the defaults."""
-        names = [*("families", "refused", "enforcement_types", "deprived", "baseline", "share", "unit", "share_of")]
-        names += ["block", "draws", "level", "seed", "floor", "valid_days"]
+        names = ["allowed_families", "forbidden_terms", "enforcement_types", "underreporting_group", "baseline"]
+        names += ["land_share", "rank_by", "share_of", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
-            "minimum": asdict(self._minimum()),
+            "min_evidence": asdict(self._min_evidence()),
             # facts about the city, such as its reporting rate, have no default and are not a change of the audit
             "feedback": asdict(replace(self.feedback, unpatrolled_reporting_rate=None, exploration=0.0)),
             **{name: getattr(self, name) for name in names},
@@ -279,9 +281,6 @@ class Audit:
             "groups": {name: getattr(self.groups, name) for name in ("tolerance", "unmatched", "outside")},
             "reporting_rates": asdict(self.reporting_rates),
         }
-
-    def _resampling(self) -> Bootstrap:
-        return Bootstrap(self.block, self.draws, self.level, self.seed)
 
 
 def _findings(context: CheckContext) -> list[Finding]:

@@ -63,7 +63,7 @@ class MinEvidence:
     def __post_init__(self) -> None:
         """Refuse negative numbers and NaN."""
         if not all(number >= 0 for number in vars(self).values()):
-            msg = f"audit.minimum needs numbers >= 0, not {vars(self)}."
+            msg = f"audit.min_evidence needs numbers >= 0, not {vars(self)}."
             raise InputError(msg)
 
     def met(self, events: Floats, areas: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -75,10 +75,10 @@ class MinEvidence:
 class CheckOptions:
     """Settings of single checks, and inputs of them that are not numbers of the replays."""
 
-    families: Sequence[str] = ()  # feature families that a model may use
-    refused: Sequence[str] = ()  # words that no column may be named after
+    allowed_families: Sequence[str] = ()  # feature families that a model may use
+    forbidden_terms: Sequence[str] = ()  # words that no column may be named after
     enforcement_types: Sequence[str] = ()  # kinds of crime types that are recorded where police patrol
-    deprived: tuple[str, str] | None = None  # dimension and group that reports less; every group in turn without it
+    underreporting_group: tuple[str, str] | None = None  # reports less; every group in turn if None
     governance: Governance = field(default_factory=Governance)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     trained: tuple[pd.Timestamp, pd.Timestamp] | None = None  # half-open span of the training records
@@ -98,10 +98,10 @@ class CheckContext:
     explanation: Explanation | None
     features: tuple[Column, ...] | None  # columns that the forecaster uses; None where unknown
     limits: Mapping[str, Limit]  # by check; the catalogue's default without an entry
-    minimum: MinEvidence
-    resampling: Bootstrap
-    share: float  # share of the active land that is flagged
-    unit: str  # what cells are ranked by
+    min_evidence: MinEvidence
+    bootstrap: Bootstrap
+    land_share: float  # share of the active land that is flagged
+    rank_by: str  # what cells are ranked by
     floor: float  # smaller forecasts are read as this many events in logarithms
     residents: tuple[Residents, ...] = ()  # one a dimension
     harm: Mapping[str, float] = field(default_factory=dict)  # of one event, by crime type
@@ -152,11 +152,11 @@ class CheckContext:
 
     def flags_of(self, replay: Replay) -> Floats:
         """Return the flagged fraction of each cell by a forecaster, with the audited ranking and share."""
-        return self.flagging_rule().flagged(np.asarray(replay.expected.values, dtype=float), self.share)[0]
+        return self.flagging_rule().flagged(np.asarray(replay.expected.values, dtype=float), self.land_share)[0]
 
-    def flagging_rule(self, unit: str | None = None) -> FlaggingRule:
+    def flagging_rule(self, rank_by: str | None = None) -> FlaggingRule:
         """Return how cells are ranked and flagged, in the audited ranking or another."""
-        people, ranked = self.residents[0].total if self.residents else None, unit or self.unit
+        people, ranked = self.residents[0].total if self.residents else None, rank_by or self.rank_by
         harm = self.harms if ranked == HARM else None
         return FlaggingRule(self.grid.area_m2, ranked, self.share_of, people, harm)
 

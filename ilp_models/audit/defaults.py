@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 BASELINE: Final = {"_target_": "ilp_models.model.means.moving_average.MovingAverage", "window": 52}
-FAMILIES: Final = (
+ALLOWED_FAMILIES: Final = (
     *("lags", "own_past", "surroundings", "all_types", "city_level"),
     *("calendar", "same_season", "same_weekday", "lead", "crime_type", "offset"),
 )
-REFUSED: Final = (
+FORBIDDEN_TERMS: Final = (
     *("race", "racial", "ethnic", "ethnicity", "minority", "indigenous", "religion", "religious", "nationality"),
     *("citizenship", "immigrant", "migrant", "income", "poverty", "deprivation", "gender", "sex", "age", "disability"),
     *("population share", "person", "name", "birth", "suspect", "offender", "arrest", "arrestee", "victim", "gang"),
@@ -16,7 +16,7 @@ REFUSED: Final = (
 
 
 def changed_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "audit") -> Iterator[str]:
-    """Yield each setting that differs from its default, such as ``audit.share=0.1 (default 0.05)``."""
+    """Yield each setting that differs from its default, such as ``audit.land_share=0.1 (default 0.05)``."""
     for name, default in defaults.items():
         value, full = settings[name], f"{prefix}.{name}"
         if isinstance(default, Mapping):

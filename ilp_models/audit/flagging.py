@@ -24,7 +24,7 @@ class FlaggingRule:
     ----------
     area_m2 : ndarray of float64
         Ground area of each cell, square metres.
-    unit : str, default "count"
+    rank_by : str, default "count"
         Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
         ``land``: a share of the ground area; the last cell may be flagged in part. ``cells``: a share of the cells,
@@ -47,21 +47,21 @@ class FlaggingRule:
     """
 
     area_m2: Floats
-    unit: str = "count"
+    rank_by: str = "count"
     share_of: str = "land"
     residents: Floats | None = None
     harm: Floats | None = None
 
     def __post_init__(self) -> None:
         """Refuse unknown rankings and missing inputs."""
-        if self.unit not in (*UNITS, HARM):
-            msg = f"audit.unit={self.unit!r} is unknown. Choose one of {', '.join((*UNITS, HARM))}."
+        if self.rank_by not in (*UNITS, HARM):
+            msg = f"audit.rank_by={self.rank_by!r} is unknown. Choose one of {', '.join((*UNITS, HARM))}."
         elif self.share_of not in SHARES_OF:
             msg = f"audit.share_of={self.share_of!r} is unknown. Choose one of {', '.join(SHARES_OF)}."
-        elif self.unit == "per_resident" and self.residents is None:
-            msg = "audit.unit=per_resident needs a group table with residents. Set audit.groups.path=FILE."
-        elif self.unit == HARM and self.harm is None:
-            msg = "audit.unit=harm needs the harm of one event of each crime type. Set audit.harm."
+        elif self.rank_by == "per_resident" and self.residents is None:
+            msg = "audit.rank_by=per_resident needs a group table with residents. Set audit.groups.path=FILE."
+        elif self.rank_by == HARM and self.harm is None:
+            msg = "audit.rank_by=harm needs the harm of one event of each crime type. Set audit.harm."
         else:
             return
         raise InputError(msg)
@@ -74,10 +74,10 @@ class FlaggingRule:
 
     def _keys(self, expected: Floats) -> Floats:
         """Return the values that cells are ranked by, for each map."""
-        if self.unit == "per_km2":
+        if self.rank_by == "per_km2":
             return expected / areas_for_density(self.area_m2)[:, None]
-        if self.unit == "per_resident" and self.residents is not None:
+        if self.rank_by == "per_resident" and self.residents is not None:
             return expected / np.where(self.residents > 0, self.residents, np.inf)[:, None]
-        if self.unit == HARM and self.harm is not None:
+        if self.rank_by == HARM and self.harm is not None:
             return np.tensordot(self.harm, expected, axes=1)[None]
         return expected

@@ -16,7 +16,7 @@ _SHOWN: Final = 5
 
 def check_features(context: CheckContext) -> list[Finding]:
     """Return how many columns are of a family that is not allowed, or named after persons or groups."""
-    columns, allowed = context.features, context.options.families
+    columns, allowed = context.features, context.options.allowed_families
     if columns is None:
         return [
             context.finding(
@@ -27,7 +27,9 @@ def check_features(context: CheckContext) -> list[Finding]:
             )
         ]
     groups = [name for dimension in context.residents for name in (dimension.dimension, *dimension.groups)]
-    terms = [term for term in map(_tokens, (*context.options.refused, *groups)) if term and term not in _ORDINARY]
+    terms = [
+        term for term in map(_tokens, (*context.options.forbidden_terms, *groups)) if term and term not in _ORDINARY
+    ]
     refused = [one.name for one in columns if one.family not in allowed or _contains_term(one, terms)]
     detail = (
         f"Columns of a family that is not allowed, or named after persons or groups: {_first_of(refused)}."

@@ -118,7 +118,8 @@ def _parts(
     subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, evidence: CheckContext
 ) -> list[tuple[str, Callable[[], pd.DataFrame]]]:
     others = {name: audit.context(one) for name, one in around.other_grids.items()}
-    deprived = None if audit.deprived is None else (audit.deprived[0], audit.deprived[1])
+    group = audit.underreporting_group
+    deprived = None if group is None else (group[0], group[1])
     return [
         ("measures", lambda: measure_groups(evidence)),
         ("ranking_unit", lambda: vary_ranking_unit(evidence)),
@@ -159,14 +160,14 @@ def _known(subject: AuditInput) -> Explanation:
 
 def _other_groups(evidence: CheckContext, audit: Audit) -> pd.DataFrame:
     """Return the measures under the definitions that the settings name."""
-    if not audit.definitions:
-        msg = "no other definition was named; set audit.definitions"
+    if not audit.alternative_groupings:
+        msg = "no other definition was named; set audit.alternative_groupings"
         raise InputError(msg)
     defined: dict[str, list[Residents]] = {}
-    for name, dimensions in audit.definitions.items():
+    for name, dimensions in audit.alternative_groupings.items():
         by_name = {one.dimension: one for one in evidence.residents}
         if unknown := sorted(set(dimensions) - set(by_name)):
-            msg = f"audit.definitions.{name} names {unknown[0]!r}; the dimensions are {', '.join(by_name)}."
+            msg = f"audit.alternative_groupings.{name} names {unknown[0]!r}; the dimensions are {', '.join(by_name)}."
             raise InputError(msg)
         defined[name] = [merge_groups(by_name[dimension], merged) for dimension, merged in dimensions.items()]
     return vary_group_definitions(evidence, defined)
@@ -177,7 +178,7 @@ def _other_residents(evidence: CheckContext, audit: Audit, decision: Decision) -
     if audit.groups.margin is None and not audit.groups.rounding:
         msg = "the group table states no error; name its margins or rounding (audit.groups.margin, .rounding)"
         raise InputError(msg)
-    return vary_census(evidence, audit.groups.sample(evidence.grid, DRAWS, audit.seed), decision.findings)
+    return vary_census(evidence, audit.groups.sample(evidence.grid, DRAWS, audit.bootstrap.seed), decision.findings)
 
 
 def _other_training(evidence: CheckContext, retrained: Mapping[str, Replay]) -> pd.DataFrame:
@@ -191,8 +192,8 @@ def _other_training(evidence: CheckContext, retrained: Mapping[str, Replay]) -> 
 def _priced(evidence: CheckContext) -> str:
     count, whole = len(_priced_periods(evidence)), evidence.observed.shape[2]
     return (
-        f"All crime types counted together, ranked by count; {evidence.share:.0%} of the cells in each of {count} of "
-        f"the {whole} test periods, chosen by the forecast and measured on what was recorded."
+        f"All crime types counted together, ranked by count; {evidence.land_share:.0%} of the cells in each of "
+        f"{count} of the {whole} test periods, chosen by the forecast and measured on what was recorded."
     )
 
 
@@ -207,7 +208,7 @@ def _frontier(evidence: CheckContext, compute: Compute) -> pd.DataFrame:
     districts = np.full(len(grid), "", dtype=object) if grid.parents.empty else grid.parents.iloc[:, 0].to_numpy()
     expected = np.asarray(evidence.replay.expected.values, dtype=float)[:, :, periods].sum(axis=0)
     territory = replace(territory_of(grid, districts, evidence.residents), expected=expected)
-    allocator = Constrained(budget=Budget(budget_share=evidence.share))
+    allocator = Constrained(budget=Budget(budget_share=evidence.land_share))
     recorded = evidence.observed[:, :, periods].sum(axis=0)
     return Frontier(time_limit_s=_SECONDS).run(allocator, expected, territory, compute, recorded)
 
@@ -237,6 +238,6 @@ def _provenance(subject: AuditInput, decision: Decision, audit: Audit, code: str
         "Group table": subject.group_table or "none",
         "Grid": subject.grid.digest(),
         **({"Code": code} if code else {}),
-        "Seed of the audit": str(audit.seed),
+        "Seed of the audit": str(audit.bootstrap.seed),
         **{name: version(name) for name in _PACKAGES},
     }

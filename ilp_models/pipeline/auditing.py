@@ -256,7 +256,7 @@ def _settings(
         if not isinstance(rule, TopAreas) or rule.exploration or rule.budget.amount is not None:
             msg = f"Only the rule TopAreas(share=...) can be audited at present, not {rule!r}."
             raise InputError(msg)
-        changed["share"] = rule.budget.budget_share
+        changed["land_share"] = rule.budget.budget_share
     if baseline is not None:
         changed["baseline"] = baseline
     if residents is not None:
@@ -321,8 +321,8 @@ def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit)
         people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
     try:
         types = subject.replay.crime_types
-        harm = harm_weights(settings.harm, types, "audit.harm") if settings.unit == HARM else None
-        patrols = PatrolRule(settings.share, settings.unit, people, settings.share_of, harm)
+        harm = harm_weights(settings.harm, types, "audit.harm") if settings.rank_by == HARM else None
+        patrols = PatrolRule(settings.land_share, settings.rank_by, people, settings.share_of, harm)
         outcome = simulate_feedback(forecast.forecaster, forecast.forecaster.history_, patrols, settings.feedback)
     except IlpError as error:
         return replace(subject, no_feedback=str(error))

@@ -56,7 +56,7 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
         msg = f"The decision in {source} is on {decision.forecaster}, not {name}. Set forecaster={decision.forecaster}."
         raise WithheldError(msg)
     decision.require_same_settings(
-        {setting: getattr(audit, setting) for setting in ("unit", "share", "share_of", "harm")}
+        {setting: getattr(audit, setting) for setting in ("rank_by", "land_share", "share_of", "harm")}
     )
     bundle = read_bundle(Path(source, "model"))
     if bundle is None or "settings" not in bundle:

@@ -64,10 +64,10 @@ class MonitoringResults:
         """Return what the periods since an audit show."""
         header, periods = decision.report.header, since.replay.periods
         terms = SeriesOptions(
-            header["unit"],
-            header["share"],
+            header["rank_by"],
+            header["land_share"],
             since.audited,
-            MinEvidence(**header["minimum"]),
+            MinEvidence(**header["min_evidence"]),
             header["share_of"],
             header["harm"],
         )
@@ -91,7 +91,7 @@ class MonitoringResults:
             "made": now().isoformat(),
             "audited_periods": [starts[0], starts[since.audited - 1]],
             "new_periods_span": [starts[since.audited], starts[-1]],
-            **{name: header[name] for name in ("unit", "share", "grid", "group_table")},
+            **{name: header[name] for name in ("rank_by", "land_share", "grid", "group_table")},
         }
         notes = (*since.notes, *watch.warnings, *why, _chance(drift), *_expired(decision))
         return cls(decision, watch, drift, unplaced, notes, facts)

@@ -265,10 +265,10 @@ def value_per_unit(value: Floats, rank_by: str, territory: AllocationInput) -> F
 
 def require_audited_terms(terms: dict[str, object], audited: dict[str, object], slack: float) -> None:
     """Raise WithheldError where an allocation differs from what was audited."""
-    share, ours = float(str(audited.get("share", "nan"))), float(str(terms["land_share"]))
-    if terms["rank_by"] != audited.get("unit"):
+    share, ours = float(str(audited.get("land_share", "nan"))), float(str(terms["land_share"]))
+    if terms["rank_by"] != audited.get("rank_by"):
         msg = (
-            f"The audit used rank_by={audited.get('unit')}, not rank_by={terms['rank_by']}. "
+            f"The audit used rank_by={audited.get('rank_by')}, not rank_by={terms['rank_by']}. "
             "Use the audited one, or audit the other."
         )
     elif not abs(ours - share) <= slack:

@@ -175,13 +175,13 @@ def grid_table(result: AllocationResult) -> pd.DataFrame:
 def flagged_before(result: AllocationResult) -> Floats:
     """Return the share of audited periods in which each cell was flagged for any crime type."""
     header = result.decision.report.header
-    if result.past is None or header["unit"] not in ("count", "per_km2"):
+    if result.past is None or header["rank_by"] not in ("count", "per_km2"):
         return np.full(len(result.areas), np.nan)
     area = result.align_past(np.ones(result.past.expected.sizes["cell"])) * result.territory.area_m2
     expected = np.stack([result.align_past(one) for one in result.past.expected.values])
     known = np.isfinite(area)
-    rule = FlaggingRule(area[known], str(header["unit"]), str(header["share_of"]))
-    flags = rule.flagged(expected[:, known], float(header["share"]))[0]
+    rule = FlaggingRule(area[known], str(header["rank_by"]), str(header["share_of"]))
+    flags = rule.flagged(expected[:, known], float(header["land_share"]))[0]
     shares = np.full(len(area), np.nan)
     shares[known] = (flags.max(axis=0) > 0).mean(axis=1)
     return shares

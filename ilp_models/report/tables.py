@@ -124,16 +124,16 @@ def audit_protocol(report: AuditReport) -> str:
     header: Any = report.header
     if not header:
         return ""
-    least, draws = header["minimum"], header["resampling"]
+    least, draws = header["min_evidence"], header["bootstrap"]
     base = "cells" if header.get("share_of") == "cells" else "active area"
     table = f"Group table {header['group_table'][:12]}." if header["group_table"] else "No group table."
     return (
-        f"In each period, the {header['share']:.1%} of the {base} with the highest forecast is flagged for each crime "
-        f"type, ranked by {header['unit']}. Baseline: {header['baseline']}. Test: {header['periods']} periods from "
-        f"{header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {header['lead']}. Intervals: "
-        f"{draws['confidence']:.0%}, bootstrap of blocks of {draws['block']} periods, {draws['draws']:,} draws. Least "
-        f"evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, {least['areas']} areas "
-        f"that contain half of the group. {table}"
+        f"In each period, the {header['land_share']:.1%} of the {base} with the highest forecast is flagged for each "
+        f"crime type, ranked by {header['rank_by']}. Baseline: {header['baseline']}. Test: {header['periods']} periods "
+        f"from {header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {header['lead']}. "
+        f"Intervals: {draws['confidence']:.0%}, bootstrap of blocks of {draws['block']} periods, {draws['draws']:,} "
+        f"draws. Least evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, "
+        f"{least['areas']} areas that contain half of the group. {table}"
     )
 
 

@@ -20,6 +20,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import square_grid
 
 CONFIG = Path(__file__).parents[2] / "configs" / "audit" / "default.yaml"
@@ -60,6 +61,7 @@ def audit(groups=None, **settings):
     for key in ("_target_", "defaults"):
         stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
+    stored["bootstrap"] = Bootstrap()
     stored["feedback"] = Feedback(unpatrolled_reporting_rate=1.0)
     stored.pop("reporting_rates")
     table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())

@@ -6,7 +6,7 @@ import pytest
 
 from ilp_models.audit import accuracy
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.defaults import FAMILIES
+from ilp_models.audit.defaults import ALLOWED_FAMILIES
 from ilp_models.audit.gate import decide
 from ilp_models.domain.checks import DEFAULT_LIMITS, REQUIRED
 from ilp_models.domain.errors import InputError
@@ -53,8 +53,8 @@ def test_a_good_model_is_admitted():
 
 def test_the_report_says_how_it_measured():
     header = run().header
-    assert header["unit"] == "count"
-    assert header["share"] == 0.05
+    assert header["rank_by"] == "count"
+    assert header["land_share"] == 0.05
     assert (header["first_period"], header["last_period"], header["periods"]) == (
         "2021-01-04T00:00:00",
         "2021-12-27T00:00:00",
@@ -117,7 +117,7 @@ def test_a_slanted_city_fails_need_and_coverage():
     known, _ = cases.city()
     slope = np.linspace(0.2, 3, 100)[None, :, None]
     slanted = cases.group_table(slant=0.8)
-    report = run(replace(known, expected=known.expected * slope), groups=slanted, minimum={"areas": 5})
+    report = run(replace(known, expected=known.expected * slope), groups=slanted, min_evidence={"areas": 5})
     need = states(report, "need_adjusted_ratio")
     assert need["AssaultUpland"] is State.FAIL
     assert set(states(report, "coverage_ratio").values()) == {State.FAIL}
@@ -125,13 +125,13 @@ def test_a_slanted_city_fails_need_and_coverage():
 
 
 def test_too_few_periods_events_or_areas_are_insufficient():
-    few = run(minimum={"periods": 53})
+    few = run(min_evidence={"periods": 53})
     assert set(states(few, "deviance_skill").values()) == {State.INSUFFICIENT}
     assert "52 test periods, 53 needed" in sentence(one(few, "pai_ratio", "all"))
-    thin = run(minimum={"events": 1e6})
+    thin = run(min_evidence={"events": 1e6})
     assert set(states(thin, "need_adjusted_ratio").values()) == {State.INSUFFICIENT}
     assert set(states(thin, "coverage_ratio").values()) == {State.INSUFFICIENT}
-    assert set(states(run(minimum={"areas": 20}), "need_adjusted_ratio").values()) == {State.INSUFFICIENT}
+    assert set(states(run(min_evidence={"areas": 20}), "need_adjusted_ratio").values()) == {State.INSUFFICIENT}
     for report in (few, thin):
         reasons(report)
 
@@ -213,9 +213,9 @@ def test_ordinary_columns_are_allowed():
 def test_columns_of_places_need_a_reviewer_whose_choice_is_named():
     columns = (*cases.COLUMNS, Column("bars_distance", "context", ""))
     assert states(run(features=columns), "feature_allow_list") == {"": State.FAIL}
-    admitted = run(features=columns, families=[*FAMILIES, "context"])
+    admitted = run(features=columns, allowed_families=[*ALLOWED_FAMILIES, "context"])
     assert states(admitted, "feature_allow_list") == {"": State.PASS}
-    assert admitted.changed == ("audit.families with context",)
+    assert admitted.changed == ("audit.allowed_families with context",)
 
 
 def test_unlike_replays_are_refused():
@@ -239,16 +239,16 @@ def test_settings_that_would_weaken_the_audit_are_refused():
         cases.audit(limits=limits | {"sun_ratio": {}})
     with pytest.raises(InputError, match="unknown setting"):
         cases.audit(limits=limits | {"sum_ratio": {"fail_over": 1}})
-    for wrong in ({"share": 0}, {"unit": "harm"}, {"floor": 0}, {"valid_days": 0}, {"draws": 0}, {"minimum": {"x": 1}}):
+    for wrong in ({"land_share": 0}, {"rank_by": "harm"}, {"floor": 0}, {"valid_days": 0}, {"min_evidence": {"x": 1}}):
         with pytest.raises(InputError):
             cases.audit(**wrong)
 
 
 def test_the_ranking_unit_is_used():
-    by_residents = run(unit="per_resident")
-    assert by_residents.header["unit"] == "per_resident"
+    by_residents = run(rank_by="per_resident")
+    assert by_residents.header["rank_by"] == "per_resident"
     known, baseline = cases.city()
-    report = cases.audit(unit="per_resident").run(cases.subject(known, baseline, cases.grid(), cases.explanation()))
+    report = cases.audit(rank_by="per_resident").run(cases.subject(known, baseline, cases.grid(), cases.explanation()))
     assert "needs a group table" in sentence(one(report, "pai_ratio"))
 
 
@@ -272,7 +272,7 @@ def test_limits_that_are_nothing_are_refused_in_one_line(settings, words):
 
 
 def test_a_list_that_is_nothing_withholds_or_is_named():
-    assert run(refused=()).changed[0].startswith("audit.refused without race")
-    report = run(families=None)
+    assert run(forbidden_terms=()).changed[0].startswith("audit.forbidden_terms without race")
+    report = run(allowed_families=None)
     assert one(report, "feature_allow_list").state is State.INSUFFICIENT
-    assert report.changed[0].startswith("audit.families without lags")
+    assert report.changed[0].startswith("audit.allowed_families without lags")

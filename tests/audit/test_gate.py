@@ -13,6 +13,7 @@ from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.checks import DEFAULT_LIMITS
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
+from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import cases
 from tests.builders import forecast_on
 
@@ -58,7 +59,9 @@ def test_removing_recorded_evidence_never_turns_withheld_into_admitted(cell, per
             (BASELINE.expected[..., : observed.shape[2]], "moving_average", "fedcba9876543210"),
         )
     ]
-    report = cases.audit(cases.group_table(), draws=20).run(cases.subject(*parts, cases.grid(), cases.explanation()))
+    report = cases.audit(cases.group_table(), bootstrap=Bootstrap(draws=20)).run(
+        cases.subject(*parts, cases.grid(), cases.explanation())
+    )
     assert not decide(report, FORECAST, NOW).admitted
 
 
@@ -84,14 +87,19 @@ def test_a_decision_without_an_end_is_refused():
 
 
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
-    softer = cases.audit(cases.group_table(), share=0.1, refused=["age"], minimum={"events": 0})
+    softer = cases.audit(cases.group_table(), land_share=0.1, forbidden_terms=["age"], min_evidence={"events": 0})
     softer = replace(softer, groups=replace(softer.groups, outside="spread"))
     report = softer.run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
     decision = decide(report, FORECAST, NOW)
     assert decision.admitted
     told = decision.reasons[-1]
     assert told.startswith("Audit settings differ from the defaults: ")
-    for change in ("share=0.1 (default 0.05)", "minimum.events=0 (default 200)", "refused without", "groups.outside="):
+    for change in (
+        "land_share=0.1 (default 0.05)",
+        "min_evidence.events=0 (default 200)",
+        "forbidden_terms without",
+        "groups.outside=",
+    ):
         assert f"audit.{change}" in told
     assert decision.to_dict()["audit"]["changed"] == list(report.changed)
     assert REPORT.changed == ()
@@ -99,11 +107,14 @@ def test_an_audit_that_was_changed_says_so_beside_its_verdict():
 
 
 def test_the_settings_on_file_are_the_usual_audit():
-    names = ("limits", "baseline", "share", "unit", "block", "draws", "level", "seed", "floor", "valid_days")
+    names = ("limits", "baseline", "land_share", "rank_by", "bootstrap", "floor", "valid_days")
     stored, usually = cases.audit(), Audit()
     assert [getattr(stored, name) for name in names] == [getattr(usually, name) for name in names]
-    assert (tuple(stored.families), tuple(stored.refused)) == (usually.families, usually.refused)
-    assert MinEvidence(**stored.minimum) == MinEvidence()
+    assert (tuple(stored.allowed_families), tuple(stored.forbidden_terms)) == (
+        usually.allowed_families,
+        usually.forbidden_terms,
+    )
+    assert MinEvidence(**stored.min_evidence) == MinEvidence()
 
 
 def test_a_demanded_check_cannot_be_left_without_a_bound():
@@ -117,8 +128,8 @@ def test_a_demanded_check_cannot_be_left_without_a_bound():
 
 @pytest.mark.parametrize("minimum", [{"periods": float("nan")}, {"events": -1}])
 def test_a_minimum_that_nothing_falls_short_of_is_refused(minimum):
-    with pytest.raises(InputError, match="minimum needs numbers"):
-        Audit(minimum=minimum)
+    with pytest.raises(InputError, match="min_evidence needs numbers"):
+        Audit(min_evidence=minimum)
 
 
 @settings(max_examples=300, deadline=None)
@@ -164,8 +175,8 @@ def test_a_group_that_was_left_out_of_the_list_is_missed():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"deprived": ["income"]},
-        {"deprived": "income"},
+        {"underreporting_group": ["income"]},
+        {"underreporting_group": "income"},
         {"governance": None},
         {"feedback": None},
         {"valid_days": float("inf")},

@@ -32,7 +32,7 @@ QUICK = (
     "compute.jobs=1",
     "bootstrap.draws=100",
 )
-WEEKLY = ("weekly", *OWN, *QUICK, "audit.draws=100", "export.formats=[csv]")
+WEEKLY = ("weekly", *OWN, *QUICK, "bootstrap.draws=100", "export.formats=[csv]")
 BACKTEST = ("backtest", *OWN, *QUICK[:1], *QUICK[2:])
 
 

@@ -35,7 +35,7 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         ("backtest.test_periods=many", 2, r"backtest.test_periods=many must be a number, such as 52."),
         ("model.ewma.reach_cells=far", 2, r"model.ewma.reach_cells=far must be a number, such as 1.0."),
         ("model.moving_average.window=0", 1, r".*window=0 must be at least 1 period."),
-        ("audit.share=2", 1, r"audit needs 0 < share < 1.*"),
+        ("audit.land_share=2", 1, r"audit needs 0 < land_share < 1.*"),
         ("export.formats=[shapefile]", 1, r"export.formats=\['shapefile'\] must be some of parquet, gpkg, .*"),
         ("data.separator=;", 2, r"Cannot read the setting .*, as in \"data.separator=';'\"."),
         ("data.path=???", 2, r"The setting data.path is required. Add data.path=VALUE."),

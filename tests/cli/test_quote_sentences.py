@@ -11,7 +11,7 @@ from ilp_models.cli.settings import quote_sentences
     [
         "all checks passed, read on 3 May",
         "coverage differs by 14 %, discussed on 3 May with the panel",
-        "audited with audit.share=0.1",
+        "audited with audit.land_share=0.1",
         "the panel's word, and ours",
         "see minutes (item 4): agreed",
         "a sentence without marks",

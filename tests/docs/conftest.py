@@ -7,7 +7,7 @@ from ilp_models.cli.app import App, find_configs
 SMALL = [
     *("data.size_km=3", "data.districts=2", "data.weeks=90", "data.population=9000"),
     *("model=[moving_average,ewma,lightgbm]", "model.lightgbm.n_estimators=10", "model.lightgbm.min_child_samples=100"),
-    *("backtest.test_periods=12", "bootstrap.draws=200", "audit.draws=200", "compute.jobs=1"),
+    *("backtest.test_periods=12", "bootstrap.draws=200", "compute.jobs=1"),
 ]
 
 

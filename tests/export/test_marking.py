@@ -39,9 +39,9 @@ def test_an_admitted_forecast_can_have_the_grade_allocation(forecast):
 def test_changed_audit_settings_are_named(forecast):
     decision = decision_on(forecast)
     assert mark(forecast, provenance_of(forecast), decision, "allocation", NOW).facts["audit_settings"] == ("defaults")
-    softer = replace(decision, report=replace(decision.report, changed=("audit.share=0.1 (default 0.05)",)))
+    softer = replace(decision, report=replace(decision.report, changed=("audit.land_share=0.1 (default 0.05)",)))
     facts = mark(forecast, provenance_of(forecast), softer, "allocation", NOW).facts
-    assert facts["audit_settings"] == "audit.share=0.1 (default 0.05)"
+    assert facts["audit_settings"] == "audit.land_share=0.1 (default 0.05)"
     assert mark(forecast, provenance_of(forecast), None, "research", NOW).facts["audit_settings"] == "none"
 
 

@@ -34,7 +34,10 @@ _REPLAY = (
     f"backtest.refit_every={WEEKS}",
     "compute.jobs=1",
 )
-_AUDIT = ("audit.minimum={periods:8,events:20,areas:2}", "audit.block=2", "audit.draws=200", "audit.share=0.1")
+_AUDIT = (
+    "audit.min_evidence={periods:8,events:20,areas:2}",
+    "audit.land_share=0.1",
+)
 _SCORES = ("bootstrap.block=2", "bootstrap.draws=200")
 SETTINGS = {
     "simulate": _CITY,

@@ -46,7 +46,7 @@ def test_an_approved_run_can_be_loaded(place, admitted):
     told = approve(place).told
     assert "R. Viewer" in told
     assert "every check passed" in told
-    approved = load(place, settings={"unit": "count", "share": 0.1})
+    approved = load(place, settings={"rank_by": "count", "land_share": 0.1})
     assert approved.forecast.digest() == admitted.decision["forecast"]
     assert approved.decision.approval.reviewer == "R. Viewer"
 
@@ -87,7 +87,7 @@ def test_a_store_that_is_away_stops_no_approval(place):
     assert load(place).decision.approval is not None
 
 
-@pytest.mark.parametrize("asked", [{"share": 0.05}, {"unit": "per_km2"}, {"grid": "0" * 64}])
+@pytest.mark.parametrize("asked", [{"land_share": 0.05}, {"rank_by": "per_km2"}, {"grid": "0" * 64}])
 def test_other_terms_than_audited_are_refused(place, asked):
     approve(place)
     with pytest.raises(WithheldError, match="Use the audited setting"):
@@ -133,7 +133,7 @@ def test_a_decision_rewritten_with_a_new_seal_is_not_in_the_register(place):
     approve(place)
     path = place / "decision.json"
     known = Decision.from_dict(json.loads(path.read_text()))
-    header = {**known.report.header, "unit": "per_km2"}
+    header = {**known.report.header, "rank_by": "per_km2"}
     path.write_text(json.dumps(replace(known, report=replace(known.report, header=header)).to_dict()))
     with pytest.raises(WithheldError, match="knows no decision"):
         load(place)

@@ -28,7 +28,7 @@ def test_a_delay_lengthens_the_blocks_of_the_audit_and_of_the_one_made_again(tmp
     known = subject()
     late = replace(known, replay=replace(known.replay, terms=ReplayTerms(delay=6, refit_every=13)))
     first = cases.audit().run(late)
-    assert first.header["resampling"]["block"] == 7
+    assert first.header["bootstrap"]["block"] == 7
     again, _ = read_audit_input(write_audit_input(late, tmp_path / "audit", {}))
     assert cases.audit().run(again).to_dict() == first.to_dict()
 

@@ -7,7 +7,7 @@ from tests.pipeline.small_city import GROUPS, LENIENT, perform
 pytestmark = pytest.mark.slow
 
 CITY = ("data.size_km=6", "data.districts=6", "data.weeks=150", "backtest.test_periods=20", "backtest.refit_every=20")
-AUDIT = ("audit.minimum={periods:20,events:20,areas:3}", "export.formats=[parquet]")
+AUDIT = ("audit.min_evidence={periods:20,events:20,areas:3}", "export.formats=[parquet]")
 # Lenient about accuracy, so that what withholds here is what was measured of groups.
 ACCURACY = tuple(line for line in LENIENT if not line.startswith(("audit.limits.need_", "audit.limits.cover")))
 APART = "data.segregation=0.6"

@@ -65,13 +65,13 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     Export(("parquet",)).write(forecast, grid, provenance_of(forecast), None, tmp_path)
     decision = decision_on(forecast)
     header = {**decision.report.header, "places": CellTable.from_grid(grid).digest()}
-    changed = ("audit.share=0.1 (default 0.05)",)
+    changed = ("audit.land_share=0.1 (default 0.05)",)
     softer = replace(decision, report=replace(decision.report, header=header, changed=changed))
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
     words = words_for(tmp_path)
     record_decision(Register(tmp_path / "register.jsonl"), softer, "t.ester")
     told = run(grade="allocation", **words)
-    assert "Audit settings differ from the defaults: audit.share=0.1 (default 0.05)." in told
+    assert "Audit settings differ from the defaults: audit.land_share=0.1 (default 0.05)." in told
     _, line = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
     assert (line["act"], line["decision"]) == ("exported", softer.to_dict()["seal"])
     assert line["content"]["files"] == ["grid-allocation.csv"]

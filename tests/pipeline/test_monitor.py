@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 AUDITED, NEW = 30, 14
 SAME = (*SETTINGS["forecast"], "compute.jobs=1", GROUPS)
-WATCHED = ("monitor.least_periods=20", "audit.minimum={periods:8,events:20,areas:2}", "audit.share=0.1")
+WATCHED = ("monitor.least_periods=20", "audit.min_evidence={periods:8,events:20,areas:2}", "audit.land_share=0.1")
 
 
 class Until:
@@ -186,8 +186,8 @@ def test_a_source_without_an_account_of_lost_places_says_so(quiet):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (("audit.share=0.05",), "use what was audited"),
-        (("audit.unit=per_km2",), "use what was audited"),
+        (("audit.land_share=0.05",), "use what was audited"),
+        (("audit.rank_by=per_km2",), "use what was audited"),
         (("audit.groups.source=null",), "group_table"),
         (("forecaster=ewma", "model=[ewma]"), "is on lightgbm, not ewma"),
         (("model.lightgbm.n_estimators=30",), "other settings of n_estimators"),

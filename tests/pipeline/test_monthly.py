@@ -28,7 +28,7 @@ def monthly(tmp_path, monkeypatch):
 
 
 def test_a_decision_of_months_rests_on_two_years_and_holds_for_one_month(monthly):
-    folder = monthly("weekly", *QUICK, "bootstrap.draws=200", "audit.draws=200", "explain.refits=0")
+    folder = monthly("weekly", *QUICK, "bootstrap.draws=200", "explain.refits=0")
     with (folder / "summary.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {"moving_average", "ewma", "lightgbm"} <= {row["forecaster"] for row in rows}

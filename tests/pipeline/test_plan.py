@@ -12,7 +12,7 @@ from ilp_models.pipeline.plan import grid_of, require_audited_terms, territory_o
 from tests.allocation.allocation_inputs import town
 from tests.builders import square_grid
 
-AUDITED = {"unit": "count", "share": 0.1, "group_table": "a" * 64}
+AUDITED = {"rank_by": "count", "land_share": 0.1, "group_table": "a" * 64}
 
 
 def places(labels=True):
@@ -53,15 +53,15 @@ def test_cells_are_ranked_in_the_unit_asked_for():
 
 def test_the_terms_audited_are_allowed():
     require_audited_terms(dict(AUDITED), dict(AUDITED), 0.0)
-    require_audited_terms(AUDITED | {"group_table": "", "share": 0.104}, dict(AUDITED), 0.005)
+    require_audited_terms(AUDITED | {"group_table": "", "land_share": 0.104}, dict(AUDITED), 0.005)
 
 
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"unit": "per_km2"}, "unit=count"),
-        ({"share": 0.2}, r"share of 0\.1 of the land"),
-        ({"share": float("nan")}, "share"),
+        ({"rank_by": "per_km2"}, "rank_by=count"),
+        ({"land_share": 0.2}, r"used 0\.1 of the land"),
+        ({"land_share": float("nan")}, "share"),
         ({"group_table": "b" * 64}, "differs from the audited one"),
     ],
 )
@@ -72,4 +72,4 @@ def test_other_terms_are_refused(other, words):
 
 def test_an_audit_that_tells_no_share_permits_none():
     with pytest.raises(WithheldError, match="share"):
-        require_audited_terms(dict(AUDITED), {"unit": "count"}, 0.005)
+        require_audited_terms(dict(AUDITED), {"rank_by": "count"}, 0.005)

@@ -35,7 +35,7 @@ def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "given", ["audit.share=0.05", "+audit.unit=per_resident", "model=ewma", "grid@second_grid=hexagons"]
+    "given", ["audit.land_share=0.05", "+audit.rank_by=per_resident", "model=ewma", "grid@second_grid=hexagons"]
 )
 def test_a_setting_that_would_not_be_followed_is_refused(given):
     with pytest.raises(InputError, match=rf"^{re.escape(given)} cannot be combined with rerun="):
@@ -44,9 +44,9 @@ def test_a_setting_that_would_not_be_followed_is_refused(given):
 
 
 def test_an_audit_made_again_looks_at_its_command(tmp_path):
-    parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.share=0.1")[1]
-    with pytest.raises(InputError, match=r"audit\.share=0\.1 cannot be combined with rerun="):
-        run(**parts, command="ilp audit rerun=run audit.share=0.1", folder=tmp_path)
+    parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.land_share=0.1")[1]
+    with pytest.raises(InputError, match=r"audit\.land_share=0\.1 cannot be combined with rerun="):
+        run(**parts, command="ilp audit rerun=run audit.land_share=0.1", folder=tmp_path)
 
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
@@ -72,7 +72,7 @@ def test_settings_softened_in_the_folder_do_not_help(admitted, tmp_path):
     place = copied(admitted, tmp_path / "run")
     path = place / "audit" / "subject.json"
     plain = json.loads(path.read_text())
-    plain["settings"]["share"] = 0.2
+    plain["settings"]["land_share"] = 0.2
     path.write_text(json.dumps(plain))
     with pytest.raises(StorageError, match="differ when the audit is repeated today"):
         again(tmp_path, place)

@@ -39,7 +39,7 @@ def decision_of(groups=None, slant=0.0, **settings):
 @cache
 def withheld():
     """Return a decision withheld by group checks."""
-    return decision_of(slant=0.7, share=0.05)
+    return decision_of(slant=0.7, land_share=0.05)
 
 
 @cache
@@ -219,10 +219,10 @@ def computed():
         explanation=explanation,
         features=explanation.columns,
         limits={name: Limit(**bounds) for name, bounds in audit.limits.items()},
-        minimum=MinEvidence(**audit.minimum),
-        resampling=Bootstrap(audit.block, 100, audit.level, audit.seed),
-        share=audit.share,
-        unit=audit.unit,
+        min_evidence=MinEvidence(**audit.min_evidence),
+        bootstrap=Bootstrap(audit.bootstrap.block, 100, audit.bootstrap.confidence, audit.bootstrap.seed),
+        land_share=audit.land_share,
+        rank_by=audit.rank_by,
         floor=audit.floor,
         residents=audit.groups.to_cells(cases.grid()),
     )

@@ -93,7 +93,10 @@ def plan(folder, level):
         "WITHHELD BY THE GATE, APPROVED BY A REVIEWER",
         "9 January 2022, 12:00 UTC",
         "08979df565fe7e5e",
-        ("All 23 required checks passed for every crime type and group.", "Changed: audit.share=0.1 (default 0.05)."),
+        (
+            "All 23 required checks passed for every crime type and group.",
+            "Changed: audit.land_share=0.1 (default 0.05).",
+        ),
         tuple(sections),
         facts,
     )

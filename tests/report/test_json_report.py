@@ -83,7 +83,7 @@ def test_nan_is_null_and_a_number_with_a_finding_has_its_state(content):
 
 def test_the_header_states_how_it_was_measured_and_what_is_missing(content):
     audit = content["header"]["audit"]
-    assert (audit["unit"], audit["share"], audit["baseline"]) == ("count", 0.05, "moving_average")
+    assert (audit["rank_by"], audit["land_share"], audit["baseline"]) == ("count", 0.05, "moving_average")
     assert audit["governance"]["owner"] == "O. Wner"
     assert content["header"]["areal_unit"]["cells"] == 100
     assert content["header"]["provenance"]["Seed of the audit"] == "0"

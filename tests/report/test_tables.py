@@ -76,7 +76,7 @@ def test_findings_have_their_scope_state_and_limit():
 
 
 def test_the_audit_protocol():
-    audit = cases.audit(cases.group_table(), share=0.1)
+    audit = cases.audit(cases.group_table(), land_share=0.1)
     protocol = tables.audit_protocol(audit.run(cases.subject(*cases.city(), cases.grid(), cases.explanation())))
     for words in ("10.0% of the active area", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
         assert words in protocol

@@ -58,14 +58,14 @@ def check_proxies(context: CheckContext) -> list[Finding]:
 def _proxies_of(context: CheckContext, residents: Residents) -> list[Finding]:
     explanation = _own_explanation(context)
     areas = AreaProfiles.from_residents(residents)
-    count, shortfall, confidence = len(areas.people), _too_few(context, areas), context.resampling.confidence
+    count, shortfall, confidence = len(areas.people), _too_few(context, areas), context.bootstrap.confidence
     if explanation is None:
         shortfall = (Shortfall("the columns of the forecaster are unknown"),)
         table, joint = pd.DataFrame(), np.full(len(residents.groups), np.nan)
     else:
         areas = areas.at(context.grid, explanation.log_expected.indexes["cell"])
         table = column_correlations(explanation, areas, residents)
-        joint = joint_proxy_r2(explanation, areas, context.resampling.seed)
+        joint = joint_proxy_r2(explanation, areas, context.bootstrap.seed)
     findings = []
     for place, group in enumerate(residents.groups):
         where: dict[str, Any] = {
@@ -138,7 +138,7 @@ def _own_explanation(context: CheckContext) -> Explanation | None:
 
 def _too_few(context: CheckContext, areas: AreaProfiles) -> tuple[Shortfall, ...]:
     """Return the shortfall of areas: over few areas, columns and shares correlate by chance."""
-    count, needed = len(areas.people), context.minimum.areas
+    count, needed = len(areas.people), context.min_evidence.areas
     return (Shortfall("areas with residents", count, needed),) if count < needed else ()
 
 

@@ -121,10 +121,10 @@ def residual_correlations(context: CheckContext, areas: AreaProfiles) -> Iterato
     """Yield the correlation of recorded minus expected events with each group's share, over areas and periods."""
     residuals = context.observed - np.asarray(context.replay.expected.values, dtype=float)
     by_area = areas.sums(residuals.transpose(1, 0, 2))
-    generator = np.random.default_rng(context.resampling.seed)
+    generator = np.random.default_rng(context.bootstrap.seed)
     count = len(areas.people)
-    draws = generator.multinomial(count, np.full(count, 1 / count), size=context.resampling.draws).astype(float)
-    tail = (1 - context.resampling.confidence) / 2
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=context.bootstrap.draws).astype(float)
+    tail = (1 - context.bootstrap.confidence) / 2
     for row, name in enumerate(context.scopes):
         residual = by_area.sum(axis=1) if name == ALL else by_area[:, row]
         value = _weighted_correlation(np.ones((1, count)), residual, areas.shares)[0]

@@ -34,10 +34,10 @@ def check_groups(context: CheckContext) -> list[Finding]:
 def _dimension(context: CheckContext, residents: Residents) -> list[Finding]:
     basis = Basis.from_residents(residents)
     flags = Drawn.from_weeks(
-        tally_flags(basis, context.flags, context.observed, context.baseline_flags), context.resampling
+        tally_flags(basis, context.flags, context.observed, context.baseline_flags), context.bootstrap
     )
-    errors = Drawn.from_weeks(tally_replays(basis, context), context.resampling)
-    permanence = Drawn.from_weeks(Permanence.from_flags(basis, context.flags), context.resampling)
+    errors = Drawn.from_weeks(tally_replays(basis, context), context.bootstrap)
+    permanence = Drawn.from_weeks(Permanence.from_flags(basis, context.flags), context.bootstrap)
     findings = GroupFindings(context, residents, flags.whole["burdened"][..., :-1])
     return [
         *_of_flags(findings, flags),
@@ -57,7 +57,7 @@ class GroupFindings:
     @property
     def enough(self) -> npt.NDArray[np.bool_]:
         """Groups with enough events and areas, shape (crime types and their pool, groups)."""
-        return self.context.minimum.met(self.events, self.residents.areas_of_half)
+        return self.context.min_evidence.met(self.events, self.residents.areas_of_half)
 
     def by_group(self, check: str, estimate: Estimate) -> list[Finding]:
         """Return a finding on each crime type and group."""
@@ -97,7 +97,7 @@ class GroupFindings:
         return findings
 
     def _shortfall(self, at: tuple[int, ...]) -> tuple[Shortfall, ...]:
-        needed, areas = self.context.minimum, int(self.residents.areas_of_half[at[1]])
+        needed, areas = self.context.min_evidence, int(self.residents.areas_of_half[at[1]])
         events = float(self.events[at])
         return (
             *([Shortfall("weighted events", events, needed.events)] if events < needed.events else []),

@@ -62,7 +62,7 @@ def measure_groups(context: CheckContext, shares: Sequence[float] = SHARES) -> p
     parts = [DimensionMeasures.from_context(context, one) for one in context.residents]
     rows: list[Row] = []
     for unit in (*UNITS, *([HARM] if harm is not None else [])):
-        rule = replace(context.flagging_rule(None if unit == HARM else unit), unit=unit, harm=harm)
+        rule = replace(context.flagging_rule(None if unit == HARM else unit), rank_by=unit, harm=harm)
         own, other = (
             rule.flagged(np.asarray(one.expected.values, dtype=float), *shares)
             for one in (context.replay, context.baseline)
@@ -119,9 +119,9 @@ class DimensionMeasures:
             *(one.tally for one in self.maps),
             *(one.permanence for one in self.maps),
         ]
-        first, *drawn = draw(tallies, self.context.resampling)
+        first, *drawn = draw(tallies, self.context.bootstrap)
         events = first.whole["recorded"][..., :-1]
-        enough = self.context.minimum.met(events, self.residents.areas_of_half)
+        enough = self.context.min_evidence.met(events, self.residents.areas_of_half)
         about = _Rows(self.context.scopes, self.residents, events, enough)
         rows = [row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against)]
         rows += about.dimension("bias_ratio", formulas.sum_ratio, first, against)
@@ -143,7 +143,7 @@ class DimensionMeasures:
         nothing = np.full_like(shares, np.nan)
         rows = about.measured("population_share", Measured.from_weeks(Estimate(shares, nothing, nothing)), shares)
         expected = np.asarray(context.replay.expected.values, dtype=float)
-        lines = group_calibration(expected, context.observed, self.residents, context.resampling, context.floor)
+        lines = group_calibration(expected, context.observed, self.residents, context.bootstrap, context.floor)
         for name, line in zip(("calibration_slope", "calibration_intercept"), lines, strict=True):
             rows += about.measured(name, Measured.from_weeks(line), nothing)
         return rows
@@ -206,7 +206,7 @@ class _Rows:
 def _of_map(context: CheckContext, flags: Floats, theirs: Floats) -> Iterator[Row]:
     counts = permanent_cells(flags).sum(axis=1).astype(float)
     measures: dict[str, tuple[Estimate, Floats]] = {
-        "gini": (gini(flags, context.resampling), gini(theirs, context.resampling).value),
+        "gini": (gini(flags, context.bootstrap), gini(theirs, context.bootstrap).value),
         "permanent_cells": (
             Estimate(counts, np.full_like(counts, np.nan), np.full_like(counts, np.nan)),
             permanent_cells(theirs).sum(axis=1).astype(float),

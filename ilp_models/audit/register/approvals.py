@@ -15,8 +15,8 @@ from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.governance import Governance, is_blank, is_same_person
 
 HEADER_FIELDS: Final = (
-    "unit",
-    "share",
+    "rank_by",
+    "land_share",
     "grid",
     "places",
     "group_table",

@@ -51,8 +51,8 @@ def _intervals(
     context: CheckContext, residents: Residents, published: formulas.Totals, sums: formulas.Totals
 ) -> dict[Key, tuple[float, float]]:
     """Return the census interval of each measure, by the key of its finding."""
-    tail = (1 - context.resampling.confidence) / 2
-    enough = context.minimum.met(published["burdened"][..., :-1], residents.areas_of_half)
+    tail = (1 - context.bootstrap.confidence) / 2
+    enough = context.min_evidence.met(published["burdened"][..., :-1], residents.areas_of_half)
     with np.errstate(divide="ignore", invalid="ignore"):
         measures = {name: (residents.groups, formula(sums)) for name, formula in OF_FLAGS.items()}
         lowest = group_ratio(formulas.coverage(published), enough, lowest=True)

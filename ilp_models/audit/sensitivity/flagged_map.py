@@ -47,7 +47,7 @@ class FlaggedMap:
         )
         expected, land = level.sums(context.replay.expected.values), add @ context.grid.area_m2
         rule = replace(context.flagging_rule(), area_m2=land, residents=people[0].total if people else None)
-        flags = rule.flagged(expected, context.share)[0]
+        flags = rule.flagged(expected, context.land_share)[0]
         return cls(flags, level.sums(context.observed), land, people, context.scopes)
 
     def measures(self) -> pd.DataFrame:

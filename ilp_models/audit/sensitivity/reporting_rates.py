@@ -148,7 +148,7 @@ def vary_reporting_rates(
 def check_reporting_rates(context: CheckContext) -> list[Finding]:
     """Return the overlap of the flagged land with and without correction for reporting rates."""
     options = context.options
-    scenarios = _scenarios(context, options.reporting_rates, options.deprived, CHECKED_DELTA)
+    scenarios = _scenarios(context, options.reporting_rates, options.underreporting_group, CHECKED_DELTA)
     if not scenarios:
         shortfall = "there is neither a group table nor a table of reporting rates"
         none = (float("nan"),) * 3
@@ -209,6 +209,6 @@ def _corrected_flags(context: CheckContext, rates: Floats) -> Floats:
 
 
 def _overlap(context: CheckContext, rates: Floats) -> Estimate:
-    return context.resampling.ratio(
+    return context.bootstrap.ratio(
         *flagged_overlap(context.flags, _corrected_flags(context, rates), context.grid.area_m2)
     )

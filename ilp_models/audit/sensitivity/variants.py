@@ -33,7 +33,7 @@ def vary_ranking_unit(context: CheckContext) -> pd.DataFrame:
     expected = np.asarray(context.replay.expected.values, dtype=float)
     units = [unit for unit in UNITS if context.residents or unit != "per_resident"]
     units += [HARM] if context.harm else []
-    maps = {unit: context.flagging_rule(unit).flagged(expected, context.share)[0] for unit in units}
+    maps = {unit: context.flagging_rule(unit).flagged(expected, context.land_share)[0] for unit in units}
     return pd.concat(
         [compare_maps(audited, replace(audited, flags=flags), RANKING_UNIT, unit) for unit, flags in maps.items()],
         ignore_index=True,
@@ -152,7 +152,7 @@ def _sides(flagged_map: FlaggedMap, context: CheckContext) -> dict[tuple[str, st
     sides = {}
     for one in flagged_map.residents:
         tally = tally_flags(Basis.from_residents(one), flagged_map.flags, flagged_map.observed)
-        ratio = Drawn.from_weeks(tally, context.resampling).estimate(formulas.exposure_ratio)
+        ratio = Drawn.from_weeks(tally, context.bootstrap).estimate(formulas.exposure_ratio)
         for row, scope in enumerate(flagged_map.scopes):
             for column, group in enumerate(one.groups):
                 value, low, high = (float(part[row, column]) for part in (ratio.value, ratio.low, ratio.high))

@@ -71,7 +71,7 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
     return AuditContent(
         record=record,
         key_numbers=_key_numbers(record, rows),
-        exposure_coverage=tables.exposure_coverage_tables(rows, str(record.header.get("unit", ""))),
+        exposure_coverage=tables.exposure_coverage_tables(rows, str(record.header.get("rank_by", ""))),
         exposure_figures=_exposure_figures(record, rows, folder),
         ratio_figures=_ratio_figures(record, rows, folder),
         all_measures={
@@ -122,7 +122,7 @@ def _key_numbers(record: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ..
 
 def _audited_first(record: AuditRecord, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the ranking of the audit first, then those with its area share."""
-    share, unit = record.header.get("share", np.nan), record.header.get("unit", "")
+    share, unit = record.header.get("land_share", np.nan), record.header.get("rank_by", "")
     order = 2 * (~rows["unit"].isin((unit, ""))).to_numpy() + (
         ~np.isclose(rows["share"], share) & rows["share"].notna()
     )
@@ -324,7 +324,7 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 
 def _flagging_label(record: AuditRecord) -> str:
-    share, unit = float(record.header.get("share", np.nan)), record.header.get("unit", "count")
+    share, unit = float(record.header.get("land_share", np.nan)), record.header.get("rank_by", "count")
     if not np.isfinite(share):
         return f"ranked by {unit}"
     return f"{percent(share, 0)} of the {record.share_base} flagged, ranked by {unit}"

@@ -248,7 +248,7 @@ def _explainable(record: AuditRecord) -> str:
 def _group_rows(record: AuditRecord) -> list[dict[str, str]]:
     header = record.header
     rows = measure_rows(record)
-    rows = rows[np.isclose(rows["share"], header.get("share", np.nan)) & (rows["group"] != "")]
+    rows = rows[np.isclose(rows["share"], header.get("land_share", np.nan)) & (rows["group"] != "")]
     return [
         {
             "crime_type": crime_type_label(table["crime_type"]),
@@ -257,7 +257,7 @@ def _group_rows(record: AuditRecord) -> list[dict[str, str]]:
             **{name: _amount(row[name], share=True) for name in ("exposure", "coverage")},
             **{name: _amount(row[name], share=False) for name in ("exposure_ratio", "need_adjusted_ratio")},
         }
-        for table in exposure_coverage_tables(rows, str(header.get("unit", "")))
+        for table in exposure_coverage_tables(rows, str(header.get("rank_by", "")))
         for _, groups in table["shares"]
         for row in groups
     ]

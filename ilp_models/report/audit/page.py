@@ -29,7 +29,7 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
     content = compose_audit(record, folder / "figures", page.rows)
     decision, header = record.decision, record.header
     accepted = decision.approval.reviews if decision.approval else decision.reviews
-    resampling = header.get("resampling", {})
+    resampling = header.get("bootstrap", {})
     write_page(
         folder / page.file_name,
         "audit.html.j2",
@@ -46,8 +46,8 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         definitions={name: defined(name) for name in ("exposure", "coverage")},
         notation=NOTATION,
         baseline=header.get("baseline", "not named"),
-        unit=header.get("unit", "count"),
-        audited_share=header.get("share"),
+        unit=header.get("rank_by", "count"),
+        audited_share=header.get("land_share"),
         confidence=f"{percent(resampling['confidence'], 0)}" if resampling else "confidence not available",
         records=records_summary(record.intake) if record.intake else "",
         governance=_governance(record),

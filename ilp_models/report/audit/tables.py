@@ -57,7 +57,7 @@ def measure_rows(record: AuditRecord) -> pd.DataFrame:
 
 def audited_rows(record: AuditRecord, rows: pd.DataFrame) -> pd.Series:
     """Return which rows have the area share and ranking of the audit, or do not depend on flagged areas."""
-    share, unit = record.header.get("share", np.nan), record.header.get("unit", "")
+    share, unit = record.header.get("land_share", np.nan), record.header.get("rank_by", "")
     match = np.isclose(rows["share"].to_numpy(dtype=float), float(share)) & (rows["unit"] == unit).to_numpy()
     return pd.Series(match | (rows["share"].isna() & (rows["unit"] == "")).to_numpy(), index=rows.index)
 
@@ -67,8 +67,8 @@ def _finding_measures(record: AuditRecord) -> pd.DataFrame:
     rows = [
         {
             "crime_type": finding.crime_type,
-            "share": header.get("share", np.nan),
-            "unit": header.get("unit", ""),
+            "share": header.get("land_share", np.nan),
+            "unit": header.get("rank_by", ""),
             "dimension": finding.dimension,
             "group": finding.group,
             "measure": finding.check,

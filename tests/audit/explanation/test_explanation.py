@@ -73,10 +73,10 @@ def evidence(explained=None, people=None, minimum=None, replay=None):
         explanation=explained,
         features=None if explained is None else explained.columns,
         limits=LIMITS,
-        minimum=MinEvidence() if minimum is None else minimum,
-        resampling=Bootstrap(draws=300),
-        share=0.05,
-        unit="count",
+        min_evidence=MinEvidence() if minimum is None else minimum,
+        bootstrap=Bootstrap(draws=300),
+        land_share=0.05,
+        rank_by="count",
         floor=0.005,
         residents=(people if people is not None else residents()),
     )
@@ -169,7 +169,7 @@ def test_the_interval_of_a_correlation_is_of_the_level_that_the_audit_asks_for()
     people, narrow = residents(slant=0.5), Bootstrap(draws=300, confidence=0.5)
     noise = np.random.default_rng(2).normal(size=25)[AreaProfiles.from_residents(people[0]).place]
     given = evidence(explanation(("index", noise)), people)
-    usual, half = (check_proxies(one)[0] for one in (given, replace(given, resampling=narrow)))
+    usual, half = (check_proxies(one)[0] for one in (given, replace(given, bootstrap=narrow)))
     widths = [np.ptp(np.arctanh([one.low, one.high])) * np.sqrt(25 - 3) / 2 for one in (usual, half)]
     assert widths == pytest.approx([1.960, 0.674], abs=0.001)
 

@@ -54,8 +54,8 @@ def evidence(types=2):
     one = replay_of(counts + 0.5, counts)
     return CheckContext(
         replay=one, baseline=one, grid=replace(grid, cells=one.expected.indexes["cell"]), explanation=None,
-        features=None, limits=LIMITS, minimum=MinEvidence(), resampling=Bootstrap(), share=0.05, unit="count",
-        floor=0.01,
+        features=None, limits=LIMITS, min_evidence=MinEvidence(), bootstrap=Bootstrap(), land_share=0.05,
+        rank_by="count", floor=0.01,
     )  # fmt: skip
 
 

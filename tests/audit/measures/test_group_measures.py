@@ -33,10 +33,10 @@ def evidence(model=None, slant=0.3, **changes):
         explanation=None,
         features=None,
         limits=LIMITS,
-        minimum=MinEvidence(),
-        resampling=Bootstrap(draws=200),
-        share=0.2,
-        unit="count",
+        min_evidence=MinEvidence(),
+        bootstrap=Bootstrap(draws=200),
+        land_share=0.2,
+        rank_by="count",
         floor=0.005,
         residents=people,
     )
@@ -123,18 +123,18 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
     )
     for weights, words in (
         ({"Assault": 1.0}, "has no weight for Robbery"),
-        ({"Assault": 1.0, "Robbery": -1.0}, "finite weights of 0 or more"),
+        ({"Assault": 1.0, "Robbery": -1.0}, "finite weights >= 0"),
         ({"Assault": 0.0, "Robbery": 0.0}, "one of them above 0"),
     ):
         with pytest.raises(InputError, match=words):
             measure_groups(evidence(harm=weights), (0.2,))
     with pytest.raises(InputError, match=r"Set audit\.harm"):
-        _ = evidence(unit="harm").flags
-    assert evidence(unit="harm", harm=HARM).flags.shape == (2, 100, 52)
+        _ = evidence(rank_by="harm").flags
+    assert evidence(rank_by="harm", harm=HARM).flags.shape == (2, 100, 52)
 
 
 def test_groups_without_enough_evidence_are_shown_and_marked():
-    rows = measure_groups(evidence(minimum=MinEvidence(areas=20)), (0.2,))
+    rows = measure_groups(evidence(min_evidence=MinEvidence(areas=20)), (0.2,))
     groups = rows[rows["group"] != ""]
     assert not groups["enough"].any()
     assert groups.loc[groups["measure"] == "exposure", "value"].notna().all()
@@ -159,7 +159,7 @@ def test_a_model_alike_for_both_groups_passes():
 def test_too_high_forecasts_where_one_group_lives_fail():
     known, _ = cases.city()
     slope = np.linspace(0.5, 1.5, 100)[None, :, None]
-    made = evidence(replace(known, expected=known.expected * slope), slant=0.8, minimum=MinEvidence(areas=5))
+    made = evidence(replace(known, expected=known.expected * slope), slant=0.8, min_evidence=MinEvidence(areas=5))
     for check in ("bias_ratio", "baseline_exposure_ratio", "permanently_flagged"):
         states = {where: finding.state for where, finding in findings(made, check).items()}
         assert states["all", "Upland" if check == "baseline_exposure_ratio" else ""] is State.FAIL, check
@@ -180,6 +180,6 @@ def test_where_no_cell_is_permanently_flagged_the_ratio_is_1_and_the_finding_say
 
 @pytest.mark.parametrize("minimum", [MinEvidence(areas=20), MinEvidence(events=1e6)])
 def test_too_little_evidence_is_insufficient_in_all_of_them(minimum):
-    made = check_groups(evidence(minimum=minimum))
+    made = check_groups(evidence(min_evidence=minimum))
     assert {finding.state for finding in made} == {State.INSUFFICIENT}
     assert {finding.check for finding in made} >= {*LIMITS, "d2", "over_prediction", "under_prediction"}

@@ -187,7 +187,7 @@ def test_the_ranking_unit_decides_which_cell_is_flagged():
 
 
 def test_unknown_units_are_refused():
-    with pytest.raises(InputError, match=r"audit\.unit='crime'"):
+    with pytest.raises(InputError, match=r"audit\.rank_by='crime'"):
         FlaggingRule(np.ones(2), "crime")
     with pytest.raises(InputError, match="needs a group table"):
         FlaggingRule(np.ones(2), "per_resident")

@@ -254,8 +254,14 @@ def test_invalid_governance_is_refused(wrong):
 
 
 def test_other_settings_than_audited_are_refused(passed):
-    passed.require_same_settings({"unit": "count", "share": 0.05})
-    for settings in ({"unit": "per_km2"}, {"share": 0.1}, {"grid": "f" * 64}, {"group_table": ""}, {"budget": 14}):
+    passed.require_same_settings({"rank_by": "count", "land_share": 0.05})
+    for settings in (
+        {"rank_by": "per_km2"},
+        {"land_share": 0.1},
+        {"grid": "f" * 64},
+        {"group_table": ""},
+        {"budget": 14},
+    ):
         with pytest.raises(WithheldError, match=f"audit was made with {next(iter(settings))}="):
             passed.require_same_settings(settings)
 

@@ -24,7 +24,8 @@ def evidence(**changes):
     people = cases.audit(cases.group_table(0.3)).groups.to_cells(cases.grid())
     made = CheckContext(
         replay=known, baseline=baseline, grid=cases.grid(), explanation=None, features=None, limits=LIMITS,
-        minimum=MinEvidence(), resampling=Bootstrap(draws=200), share=0.2, unit="count", floor=0.005, residents=people,
+        min_evidence=MinEvidence(), bootstrap=Bootstrap(draws=200), land_share=0.2, rank_by="count", floor=0.005,
+        residents=people,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -80,7 +81,7 @@ def test_a_state_that_changes_at_an_end_is_marked():
 
 
 def test_insufficient_findings_stay_insufficient():
-    made = evidence(minimum=MinEvidence(areas=1000))
+    made = evidence(min_evidence=MinEvidence(areas=1000))
     table = vary_census(made, [made.residents] * 3, check_groups(made))
     judged = table[table["state"] != "reported"]
     assert set(judged["state"]) == set(judged["state_at_high"]) == {"insufficient"}

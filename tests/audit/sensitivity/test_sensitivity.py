@@ -103,10 +103,10 @@ def evidence(expected=None, observed=None, residents=None, **settings):
     cells = replay.expected.indexes["cell"]
     parents = settings.pop("parents", pd.DataFrame({"beat": [f"b{cell // 4}" for cell in range(36)]}))
     people = (lives(np.linspace(0.1, 0.9, 36)),) if residents is None else residents
-    given = {"limits": LIMITS, "share": 0.25, "unit": "count", "floor": 0.01, **settings}
+    given = {"limits": LIMITS, "land_share": 0.25, "rank_by": "count", "floor": 0.01, **settings}
     return CheckContext(
         replay=replay, baseline=replay, grid=replace(grid, cells=cells, parents=parents), explanation=None,
-        features=None, minimum=MinEvidence(), resampling=Bootstrap(draws=200), residents=people, **given,
+        features=None, min_evidence=MinEvidence(), bootstrap=Bootstrap(draws=200), residents=people, **given,
     )  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_a_finding_that_depends_on_the_areal_unit_needs_review():
     expected[0, 0] = 50
     share = np.full(36, 0.5)
     share[0], share[1:4] = 0.05, 0.95
-    one = evidence(expected, residents=(lives(share),), share=1 / 36)
+    one = evidence(expected, residents=(lives(share),), land_share=1 / 36)
     assert (
         FlaggedMap.from_context(one).measures().set_index(["measure", "group"])["value"]["exposure_ratio", "low"] < 0.2
     )
@@ -255,7 +255,7 @@ def test_places_that_report_less_are_left_out():
     happened = np.ones((1, 36, 16))
     happened[0, 30:] = 2.0  # most happens in the last row, of which half is reported
     rates = np.where(np.arange(36) < 30, 1.0, 0.4)
-    one = evidence(happened * rates[None, :, None], share=6 / 36, unit="per_km2")
+    one = evidence(happened * rates[None, :, None], land_share=6 / 36, rank_by="per_km2")
     found = check_reporting_rates(with_options(one, reporting_rates=rates))[0]
     assert (found.value, found.state) == (0.0, State.FAIL)
     table = vary_reporting_rates(one, rates)
@@ -267,13 +267,16 @@ def test_the_worst_group_counts_unless_a_group_is_set():
     share = rng.random(36)
     expected = np.exp(0.4 * (share - 0.5) + 0.05 * rng.normal(size=36))[None, :, None] * np.ones((1, 1, 16))
     one = evidence(expected, residents=(lives(share),))
-    named = [check_reporting_rates(with_options(one, deprived=("income", group)))[0].value for group in ("low", "rest")]
+    named = [
+        check_reporting_rates(with_options(one, underreporting_group=("income", group)))[0].value
+        for group in ("low", "rest")
+    ]
     assert named[0] > named[1]  # if low places report less, the map that flags them is right all the more
     worst = check_reporting_rates(one)[0]
     assert worst.value == min(named)
     assert "income rest report less" in worst.detail
     with pytest.raises(InputError, match="underreporting_group=income/none is not in the group table"):
-        check_reporting_rates(with_options(one, deprived=("income", "none")))
+        check_reporting_rates(with_options(one, underreporting_group=("income", "none")))
 
 
 def test_a_wider_band_changes_more_of_the_map():
@@ -380,7 +383,7 @@ def test_toronto_assaults_change_as_published_if_poorer_places_report_less():
     )
     replay = replay_of(np.repeat(year, 12, axis=2), np.repeat(year, 12, axis=2))
     grid = replace(square_grid(10, 14), cells=replay.expected.indexes["cell"], parents=pd.DataFrame())
-    one = replace(evidence(), replay=replay, baseline=replay, grid=grid, residents=dimensions, share=0.1)
+    one = replace(evidence(), replay=replay, baseline=replay, grid=grid, residents=dimensions, land_share=0.1)
     for underreporting_group, exposure, kept in (
         (("income", "low"), 1.88, 12),
         (("median income", "poorer"), 2.04, 11),
@@ -400,4 +403,4 @@ def test_toronto_assaults_change_as_published_if_poorer_places_report_less():
 def _flags(one, underreporting_group):
     residents = next(item for item in one.residents if item.dimension == underreporting_group[0])
     happened = one.replay.expected.values / reporting_band(residents, underreporting_group[1], 0.3)[:, None]
-    return FlaggingRule(one.grid.area_m2).flagged(happened, one.share)[0]
+    return FlaggingRule(one.grid.area_m2).flagged(happened, one.land_share)[0]
