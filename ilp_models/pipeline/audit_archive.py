@@ -1,4 +1,4 @@
-"""Archive what an audit looked at in open tables, and read it back to the last bit."""
+"""Archive the input of an audit as Parquet and NumPy files, and read it back without loss."""
 
 import hashlib
 import json
@@ -28,15 +28,15 @@ from ilp_models.domain.replay import Replay, ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 
 RESIDENTS: Final = "residents.npz"
-AHEAD: Final = "residents_ahead.npz"
-_TEXTS: Final = ("no_feedback", "no_groups", "places", "decision_code")  # fields of an AuditInput
+NEXT_RESIDENTS: Final = "residents_ahead.npz"  # on the cells of the next forecast
+_TEXT_FIELDS: Final = ("no_feedback", "no_groups", "places", "decision_code")  # of an AuditInput
 
 
 def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any]) -> Path:
-    """Return the folder in which all that an audit looked at was kept."""
+    """Write the input of an audit to a folder and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     replays = (subject.replay, subject.baseline)
-    # a baseline that is audited itself is kept once
+    # the audited forecaster can be the baseline: store it once
     rows = [replay_rows(one) for one in {one.forecaster: one for one in replays}.values()]
     tables = {"replays": pd.concat(rows, ignore_index=True).astype(CODES)}
     tables |= cell_tables(subject.grid)
@@ -49,59 +49,63 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet", compression="zstd", index=False)
     names = [f"{name}.parquet" for name in tables]
-    people = {RESIDENTS: subject.residents, AHEAD: subject.residents_ahead}
-    for name, residents in people.items():
+    residents_files = {RESIDENTS: subject.residents, NEXT_RESIDENTS: subject.residents_ahead}
+    for name, residents in residents_files.items():
         if residents is not None:
             np.savez_compressed(folder / name, allow_pickle=False, **_arrays(residents))
             names.append(name)
-    plain = {
+    manifest = {
         **facts,
         "data": subject.data,
         "crs": subject.grid.crs,
         "parents": list(subject.grid.parents.columns),
         "freq": subject.replay.periods.freqstr,
-        "replays": [replay_meaning(one) for one in replays],
+        "replays": [replay_facts(one) for one in replays],
         "dispersion": [list(one.dispersion.dims) for one in replays],
         "features": None if subject.features is None else [vars(column) for column in subject.features],
-        "explanation": None if subject.explanation is None else explanation_meaning(subject.explanation),
-        "residents": {name: [_words(one) for one in there] for name, there in people.items() if there is not None},
+        "explanation": None if subject.explanation is None else explanation_facts(subject.explanation),
+        "residents": {
+            name: [_plain_fields(one) for one in several]
+            for name, several in residents_files.items()
+            if several is not None
+        },
         "group_table": subject.group_table,
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
-        **{name: getattr(subject, name) for name in _TEXTS},
+        **{name: getattr(subject, name) for name in _TEXT_FIELDS},
         "settings_changed": list(subject.settings_changed),
         "feedback": None
         if subject.feedback is None
         else {"settings": asdict(subject.feedback.settings), "areas": subject.feedback.areas},
         "files": {name: _digest(folder / name) for name in names},
     }
-    (folder / "subject.json").write_text(json.dumps(plain, indent=2, default=str) + "\n", encoding="utf-8")
+    (folder / "subject.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
 
 
 def read_audit_input(folder: Path) -> tuple[AuditInput, dict[str, Any]]:
-    """Return what an audit looked at, every file checked, and the facts kept beside it."""
+    """Return the archived input of an audit and the archived facts; raise StorageError for a changed file."""
     path = folder / "subject.json"
     if not path.is_file():
-        msg = f"{folder} holds no audit to look at again; name the folder of a run of `ilp audit` or `ilp weekly`."
+        msg = f"{folder} has no archived audit. Use the folder of a run of `ilp audit` or `ilp weekly`."
         raise InputError(msg)
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         for name in plain["residents"]:
-            plain["files"][name]  # a file that nothing vouches for is not looked at
+            plain["files"][name]  # a file without a digest is refused
         for name, digest in plain["files"].items():
             if _digest(folder / name) != digest:
-                msg = f"{folder / name} was changed after the audit; nothing can be shown from it."
+                msg = f"{folder / name} was changed after the audit. Ask for a complete copy of the run."
                 raise StorageError(msg)
         tables = {
             Path(name).stem: pd.read_parquet(folder / name) for name in plain["files"] if name.endswith(".parquet")
         }
         subject = _subject(tables, plain)
-        here, ahead = (_residents(folder / name, plain["residents"].get(name)) for name in (RESIDENTS, AHEAD))
-        return replace(subject, residents=here, residents_ahead=ahead), plain
+        now, later = (_residents(folder / name, plain["residents"].get(name)) for name in (RESIDENTS, NEXT_RESIDENTS))
+        return replace(subject, residents=now, residents_ahead=later), plain
     except IlpError:
         raise
     except (AttributeError, BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"The audit kept in {folder} cannot be read ({error!r}); ask for a whole copy."
+        msg = f"The archived audit in {folder} cannot be read ({error!r}). Ask for a complete copy of the run."
         raise StorageError(msg) from error
 
 
@@ -143,7 +147,7 @@ def _feedback(tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any] | Non
 
 
 def _arrays(residents: Sequence[Residents]) -> dict[str, Any]:
-    """Return the arrays of all dimensions by position and name."""
+    """Return the arrays of all dimensions, named by position and field."""
     return {
         f"{at}_{name}": value
         for at, one in enumerate(residents)
@@ -152,20 +156,20 @@ def _arrays(residents: Sequence[Residents]) -> dict[str, Any]:
     }
 
 
-def _words(residents: Residents) -> dict[str, Any]:
+def _plain_fields(residents: Residents) -> dict[str, Any]:
     return {name: value for name, value in vars(residents).items() if not isinstance(value, np.ndarray)}
 
 
-def _residents(path: Path, words: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
-    if words is None:
+def _residents(path: Path, fields: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
+    if fields is None:
         return None
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        found = dict(arrays)
-    made = []
-    for at, one in enumerate(words):
-        own = {name.partition("_")[2]: value for name, value in found.items() if name.partition("_")[0] == str(at)}
-        made.append(Residents(**{**one, "groups": tuple(one["groups"])}, **own))
-    return tuple(made)
+        stored = dict(arrays)
+    dimensions = []
+    for at, one in enumerate(fields):
+        own = {name.partition("_")[2]: value for name, value in stored.items() if name.partition("_")[0] == str(at)}
+        dimensions.append(Residents(**{**one, "groups": tuple(one["groups"])}, **own))
+    return tuple(dimensions)
 
 
 def _digest(path: Path) -> str:
@@ -176,22 +180,22 @@ CODES: Final = {"crime_type": "category", "cell": "category"}
 
 
 class NullLocator:
-    """The locator of cells that were read from a file and are only looked at."""
+    """The locator of cells that were read from a file. It cannot locate events."""
 
     def locate(self, events: Events) -> Any:
-        """Refuse: a file of cells does not hold how they were cut."""
-        msg = f"Cells read from a file locate no events ({len(events)} given); build the grid of the run."
+        """Raise InputError."""
+        msg = f"Cells from a file cannot locate the {len(events)} events. Build the grid of the run."
         raise InputError(msg)
 
 
-def replay_meaning(replay: Replay) -> dict[str, Any]:
-    """Return what the rows of a replay do not say."""
+def replay_facts(replay: Replay) -> dict[str, Any]:
+    """Return the facts of a replay that its rows do not contain."""
     about = {"forecaster": replay.forecaster, "recipe": replay.recipe, "lead": replay.lead}
     return about | {"terms": None if replay.terms is None else asdict(replay.terms)}
 
 
 def replay_rows(replay: Replay) -> pd.DataFrame:
-    """Return a replay as rows, one a unit, in the order of its cubes."""
+    """Return a replay as a table, one row per unit, in the order of its arrays."""
     table = replay.observed.to_series().rename("observed").reset_index()
     table["period"] = table["period"].dt.start_time
     table["expected"] = replay.expected.values.ravel()
@@ -203,7 +207,7 @@ def replay_rows(replay: Replay) -> pd.DataFrame:
 
 
 def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], grid: Grid, freq: str) -> Replay:
-    """Return the replay that :func:`replay_rows` made rows of."""
+    """Return the replay from the rows of :func:`replay_rows`."""
     rows = table[table["forecaster"] == about["forecaster"]]
     types, periods = rows["crime_type"].astype(str).unique(), rows["period"].unique()
     coords = {"crime_type": types, "cell": grid.cells, "period": pd.PeriodIndex(periods, freq=freq)}
@@ -225,7 +229,7 @@ def read_replay(table: pd.DataFrame, about: Mapping[str, Any], dims: list[str], 
 
 
 def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:
-    """Return cells and the pairs of them that touch."""
+    """Return a table of cells and a table of neighbouring cells."""
     cells = pd.DataFrame(
         {
             "cell": grid.cells.astype(str),
@@ -241,7 +245,7 @@ def cell_tables(grid: Grid) -> dict[str, pd.DataFrame]:
 
 
 def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]) -> Grid:
-    """Return the cells that :func:`cell_tables` made tables of; they can locate no events."""
+    """Return the grid from the tables of :func:`cell_tables`; it cannot locate events."""
     size = len(cells)
     ones = np.ones(len(links), dtype=np.int8)
     population = cells["population"].to_numpy()
@@ -259,7 +263,7 @@ def read_grid(cells: pd.DataFrame, links: pd.DataFrame, plain: Mapping[str, Any]
 
 
 def explanation_rows(explanation: Explanation) -> pd.DataFrame:
-    """Return an explanation as rows: log expected count, weight, then attribution and value of each feature."""
+    """Return an explanation as a table: log expected count, weight, then attribution and value of each feature."""
     table = explanation.log_expected.to_series().rename("log_expected").reset_index().astype(CODES)
     table["period"] = table["period"].dt.start_time
     table["weight"] = explanation.shares.ravel()
@@ -271,9 +275,9 @@ def explanation_rows(explanation: Explanation) -> pd.DataFrame:
     return table
 
 
-def explanation_meaning(explanation: Explanation) -> dict[str, Any]:
-    """Return what the rows of an explanation mean."""
-    tried = explanation.robustness
+def explanation_facts(explanation: Explanation) -> dict[str, Any]:
+    """Return the facts of an explanation that its rows do not contain."""
+    robustness = explanation.robustness
     return {
         "forecaster": explanation.forecaster,
         "cutoff": explanation.cutoff.isoformat(),
@@ -282,12 +286,12 @@ def explanation_meaning(explanation: Explanation) -> dict[str, Any]:
         "columns": [vars(column) for column in explanation.columns],
         "base": explanation.base.values.tolist(),
         "weighted": explanation.weights is not None,
-        "robustness": None if tried is None else tried.to_dict(),
+        "robustness": None if robustness is None else robustness.to_dict(),
     }
 
 
 def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanation:
-    """Return the explanation that was made rows and meaning of."""
+    """Return the explanation from its rows and facts."""
     periods = pd.PeriodIndex(table["period"].unique(), freq=about["freq"])
     coords: dict[str, Any] = {
         "crime_type": table["crime_type"].astype(str).unique(),
@@ -305,7 +309,7 @@ def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanati
         flat = table[[f"{kind} {at}" for at in range(len(columns))]].to_numpy()
         return xr.DataArray(flat.reshape(*shape, len(columns)), dims=(*DIMS, "feature"), coords=features)
 
-    tried = about["robustness"]
+    robustness = about["robustness"]
     return Explanation(
         attributions=wide("attribution"),
         values=wide("value"),
@@ -316,5 +320,5 @@ def read_explanation(table: pd.DataFrame, about: Mapping[str, Any]) -> Explanati
         cutoff=pd.Timestamp(about["cutoff"]),
         method=about["method"],
         weights=cube("weight") if about["weighted"] else None,
-        robustness=None if tried is None else Robustness.from_dict(tried),
+        robustness=None if robustness is None else Robustness.from_dict(robustness),
     )

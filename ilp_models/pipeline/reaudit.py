@@ -20,7 +20,7 @@ from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 
-_CLOSE: Final = 1e-9  # relative: another processor may add in another order
+_CLOSE: Final = 1e-9  # relative; other processors may sum in another order
 _SHOWN: Final = 120
 _NUMBERS: Final = ("value", "low", "high", "evidence")
 _USED: Final = ("rerun", "report", "output", "name", "tracking", "compute")
@@ -75,13 +75,13 @@ def rerun_archived(source: str) -> tuple[Decision, AuditReport, AuditInput, dict
 def differences(before: AuditReport, again: AuditReport) -> list[str]:
     """Return which findings and settings of two audits differ, and how."""
     first, second = ({finding.key: finding for finding in report.findings} for report in (before, again))
-    lines = [f"{_words(key)}: only in one of the two" for key in first.keys() ^ second.keys()]
+    lines = [f"{_label(key)}: in one of the two audits only" for key in first.keys() ^ second.keys()]
     for key in first.keys() & second.keys():
         one, other = first[key], second[key]
         if one.limit != other.limit:
-            lines.append(f"{_words(key)}: another limit then ({_bounds(one)}) than now ({_bounds(other)})")
+            lines.append(f"{_label(key)}: limit {_bounds(one)} then, {_bounds(other)} now")
         if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
-            lines.append(f"{_words(key)}: {one.value:.6g} ({one.state}) then, {other.value:.6g} ({other.state}) now")
+            lines.append(f"{_label(key)}: {one.value:.6g} ({one.state}) then, {other.value:.6g} ({other.state}) now")
     then, today = _terms(before), _terms(again)
     lines += [
         f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"
@@ -92,7 +92,7 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
 
 
 def _terms(report: AuditReport) -> dict[str, Any]:
-    """Return how an audit was made, as plain values."""
+    """Return the settings and scope of an audit as plain values."""
     terms = {
         "crime types": report.crime_types,
         "groups": report.groups,
@@ -111,5 +111,5 @@ def _close(one: Finding, other: Finding, name: str) -> bool:
     return (math.isnan(then) and math.isnan(today)) or math.isclose(then, today, rel_tol=_CLOSE, abs_tol=_CLOSE)
 
 
-def _words(key: tuple[str, ...]) -> str:
+def _label(key: tuple[str, ...]) -> str:
     return " / ".join(filter(None, key))

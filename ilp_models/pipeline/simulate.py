@@ -1,4 +1,4 @@
-"""The task `simulate`: write a simulated city, with its truth, as files."""
+"""The task `simulate`: write the records and the true counts of a simulated city as files."""
 
 import json
 from pathlib import Path
@@ -8,30 +8,30 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.recipe import describe
 
 _README = """\
-A simulated city: invented incidents of an invented place. It shows nothing about any real one.
+A simulated city. The incidents are invented and show nothing about a real place.
 
 events.parquet       recorded incidents: occurred_at, reported_at ({time_zone}), crime_type, x, y ({crs}), area
 groups.csv           residents of each area by group: area, dimension, group, population
 reporting_rates.csv  probability that an incident is recorded: area, rate
 truth.csv            incidents that occurred and those recorded of them, by area and crime type
-settings.json        what the city was made from; `ilp simulate` with these settings makes it again
+settings.json        settings of the city; `ilp simulate` with these settings writes identical files
 
-To use the records like any others, in this folder:
+To use the records as your own data, in this folder:
 
   ilp weekly data=delimited data.path=events.parquet data.time_zone={time_zone} \\
     data.input_crs={crs} data.crs={crs} \\
     'data.columns={{occurred_at:occurred_at,reported_at:reported_at,crime_type:crime_type,x:x,y:y,area:area}}'
 
-To have the truth as a forecaster beside the others, let the package make the city itself:
+To compare forecasters with the true intensity, let the package simulate the city:
 
   ilp backtest data=simulated data.seed={seed} 'model=[moving_average,ewma,true_intensity]'
 """
 
 
 def run(*, data: SimulatedCity, folder: Path) -> str:
-    """Write a simulated city as files and return a line on it."""
+    """Write a simulated city as files and return a summary line."""
     if not isinstance(data, SimulatedCity):
-        msg = "Only a simulated city can be simulated. Use data=simulated."
+        msg = "The task simulate needs a simulated city. Use data=simulated."
         raise InputError(msg)
     events = data.read()
     truth = data.truth()

@@ -88,7 +88,7 @@ def test_a_changed_table_is_named(kept, name):
 
 
 def test_a_folder_without_an_audit_says_so(tmp_path):
-    with pytest.raises(InputError, match="holds no audit"):
+    with pytest.raises(InputError, match="has no archived audit"):
         read_audit_input(tmp_path)
 
 
@@ -98,13 +98,13 @@ def test_a_spoiled_account_is_refused(kept, spoil):
     plain = json.loads(path.read_text())
     spoil(plain)
     path.write_text(json.dumps(plain))
-    with pytest.raises(StorageError, match="whole copy"):
+    with pytest.raises(StorageError, match="complete copy"):
         read_audit_input(kept)
 
 
 def test_kept_cells_locate_nothing(kept):
     grid = read_audit_input(kept)[0].grid
-    with pytest.raises(InputError, match="locate no events"):
+    with pytest.raises(InputError, match="cannot locate the"):
         grid.locator.locate([])
 
 
@@ -169,7 +169,7 @@ def test_residents_that_are_no_arrays_are_refused(kept, content):
     plain = json.loads(path.read_text())
     plain["files"]["residents.npz"] = hashlib.sha256(content).hexdigest()
     path.write_text(json.dumps(plain))
-    with pytest.raises(StorageError, match="whole copy"):
+    with pytest.raises(StorageError, match="complete copy"):
         read_audit_input(kept)
 
 
@@ -178,5 +178,5 @@ def test_residents_that_nothing_vouches_for_are_not_looked_at(kept):
     plain = json.loads(path.read_text())
     del plain["files"]["residents.npz"]
     path.write_text(json.dumps(plain))
-    with pytest.raises(StorageError, match="whole copy"):
+    with pytest.raises(StorageError, match="complete copy"):
         read_audit_input(kept)

@@ -42,7 +42,7 @@ def test_other_data_are_refused(tmp_path):
         run(data=object(), folder=tmp_path)
 
 
-def test_the_door_opens_onto_it(tmp_path, monkeypatch, capfd):
+def test_the_command_line_simulates_a_city(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["ilp"])
     settings = ["data.size_km=3", "data.districts=2", "data.weeks=20", "data.population=1000", "data.seed=3"]

@@ -169,8 +169,8 @@ def test_refused_settings_keep_their_row(tmp_path):
     table = trials_of(refused)
     rows = table[table["window"] == 0]
     assert set(rows["reason"]) == {"window=0 must be at least 1 period."}
-    assert "nothing tried did better" in refused.told
-    assert "Refused: " in refused.told
+    assert "No trial was better" in refused.told
+    assert "Failed: " in refused.told
 
 
 def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
