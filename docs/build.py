@@ -5,9 +5,7 @@ the site. The API reference is generated from ``ilp_models.__all__``. Sphinx the
 """
 
 import argparse
-import importlib
 import inspect
-import pkgutil
 import re
 import shutil
 import sys
@@ -20,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "build" / "site-source"
 SITE = ROOT / "build" / "site"
 GALLERY = sorted((ROOT / "docs" / "gallery").glob("plot_*.py"))
+SCRIPTS = "gallery-scripts"  # the folder that docs/conf.py names
 LINK = re.compile(r"\]\((?P<target>[^)\s#]+)(?:#[^)\s]*)?\)")
 REDIRECT = """<!doctype html>
 <meta charset="utf-8"><title>ilp_models</title><meta http-equiv="refresh" content="0; url=docs/index.html">
@@ -35,19 +34,20 @@ NAVIGATION = {  # the sidebar; a page of docs/ that is not listed appears under 
     "Reference": ["docs/reference/index", "docs/gallery/index"],
     "Project": ["docs/decisions", "experiments/README", "CONTRIBUTING", "CHANGELOG"],
 }
-FALLBACK = {"Events", "Panel", "RiskForecast", "SquareGrid", "MovingAverage", "EWMA", "LightGBM"}
 GROUPS = {  # the package that defines a public name -> its heading in the API reference
     "pipeline": "Functions",
     "data": "Data",
+    "domain": "Data",
     "grid": "Grids",
     "model": "Forecasters",
-    "backtest": "Backtests",
     "scoring": "Scores",
-    "tuning": "Tuning",
-    "explain": "Explanations",
-    "audit": "Audit",
-    "allocation": "Allocation rules",
-    "domain": "Objects",
+    "stats": "Scores",
+    "explain": "Explanation and audit",
+    "audit": "Explanation and audit",
+    "allocation": "Allocation",
+    "export": "Functions",
+    "compute": "Where the work runs",
+    "errors": "Errors",  # a module of domain
 }
 
 
@@ -78,6 +78,10 @@ def stage(folder: Path) -> None:
             copy = folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)  # with its time, so that Sphinx rebuilds only what changed
+    # The scripts of the gallery store forecasts where they are, so a copy runs.
+    shutil.copytree(
+        ROOT / "docs" / "gallery", folder / SCRIPTS, ignore=shutil.ignore_patterns("outputs", "__pycache__")
+    )
     (folder / "docs" / "reference").mkdir()
     for name, text in reference_pages().items():
         (folder / "docs" / "reference" / name).write_text(text, encoding="utf-8")
@@ -104,7 +108,7 @@ def linked_files(page: Path) -> set[Path]:
 def navigation(folder: Path) -> str:
     """Return one hidden table of contents for each section of the sidebar."""
     files = [path for suffix in ("md", "rst", "ipynb") for path in folder.rglob(f"*.{suffix}")]
-    pages = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files)
+    pages = sorted(path.relative_to(folder).with_suffix("").as_posix() for path in files if SCRIPTS not in path.parts)
     if GALLERY:
         pages.append("docs/gallery/index")
     sections = {
@@ -129,45 +133,27 @@ def page_list(pages: list[Path], *options: str) -> str:
 
 def reference_pages() -> dict[str, str]:
     """Return the pages of the API reference: one index, and one page for each public name."""
-    names = public_names()
-    sections, pages = {heading: [] for heading in [*GROUPS.values(), "Other"]}, {}
-    for name, (module, thing) in sorted(names.items()):
-        package = thing.__module__.split(".")[1]
-        sections[GROUPS.get(package, "Other")].append((name, summary(thing)))
-        pages[f"{name}.rst"] = reference_page(name, module, thing)
+    sections, pages = {heading: [] for heading in GROUPS.values()}, {}
+    for name, thing in public_names().items():
+        package, _, module = thing.__module__.partition(".")[2].partition(".")
+        heading = "Errors" if module == "errors" else GROUPS[package]
+        sections[heading].append((name, summary(thing)))
+        pages[f"{name}.rst"] = reference_page(name, thing)
     lines = ["API reference", "=============", "", "Use the package from Python: ``import ilp_models as ilp``.", ""]
     for heading, entries in sections.items():
-        if entries:
-            lines += [heading, "-" * len(heading), "", ".. list-table::", "   :widths: 30 70", ""]
-            for name, text in entries:
-                lines += [f"   * - :doc:`{name}`", f"     - {text}"]
-            lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name, _ in entries), ""]
+        lines += [heading, "-" * len(heading), "", ".. list-table::", "   :widths: 30 70", ""]
+        for name, text in entries:
+            lines += [f"   * - :doc:`{name}`", f"     - {text}"]
+        lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name, _ in entries), ""]
     return {**pages, "index.rst": "\n".join(lines)}
 
 
-def public_names() -> dict[str, tuple[str, object]]:
-    """Return the public names with the module to import them from."""
+def public_names() -> dict[str, object]:
+    """Return the classes and functions of the Python API by name."""
     import ilp_models  # noqa: PLC0415 - only the reference needs the package
 
-    names = getattr(ilp_models, "__all__", None)
-    if names is None:
-        return defining_modules()
-    things = {name: getattr(ilp_models, name) for name in names if not name.startswith("_")}
-    return {name: ("ilp_models", thing) for name, thing in things.items() if hasattr(thing, "__module__")}
-
-
-def defining_modules() -> dict[str, tuple[str, object]]:
-    """Return a few classes with the modules that define them, until the package has a public API."""
-    import ilp_models  # noqa: PLC0415
-
-    found = {}
-    for module in pkgutil.walk_packages(ilp_models.__path__, "ilp_models."):
-        if module.name.split(".")[1] in ("domain", "grid", "model"):
-            loaded = importlib.import_module(module.name)
-            for name in FALLBACK & set(vars(loaded)):
-                if vars(loaded)[name].__module__ == module.name:
-                    found[name] = (module.name, vars(loaded)[name])
-    return found
+    things = {name: getattr(ilp_models, name) for name in ilp_models.__all__}
+    return {name: thing for name, thing in things.items() if hasattr(thing, "__module__")}
 
 
 def summary(thing: object) -> str:
@@ -175,9 +161,9 @@ def summary(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
-def reference_page(name: str, module: str, thing: object) -> str:
+def reference_page(name: str, thing: object) -> str:
     """Return the page of one class or function."""
-    lines = [name, "=" * len(name), "", f".. currentmodule:: {module}", ""]
+    lines = [name, "=" * len(name), "", ".. currentmodule:: ilp_models", ""]
     if inspect.isclass(thing):
         return "\n".join([*lines, f".. autoclass:: {name}", "   :members:", ""])
     return "\n".join([*lines, f".. autofunction:: {name}", ""])

@@ -18,7 +18,7 @@ root_doc = "docs/index"
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
 if any((ROOT / "docs" / "gallery").glob("plot_*.py")):
     extensions.append("sphinx_gallery.gen_gallery")
-exclude_patterns = ["docs/gallery/*.ipynb", "docs/gallery/*.py"]
+exclude_patterns = ["docs/gallery/*.ipynb", "docs/gallery/*.py", "gallery-scripts"]
 highlight_language = "none"
 
 myst_heading_anchors = 4  # the anchors that GitHub makes, so that one link works in both places
@@ -31,7 +31,7 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
 sphinx_gallery_conf = {
-    "examples_dirs": [str(ROOT / "docs" / "gallery")],
+    "examples_dirs": ["gallery-scripts"],  # docs/build.py copies docs/gallery there
     "gallery_dirs": ["docs/gallery"],
     "filename_pattern": "/",
     "image_scrapers": ("matplotlib", "figure_scraper"),

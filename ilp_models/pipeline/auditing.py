@@ -280,7 +280,7 @@ class ResidentsInMemory:
 def _group_table(residents: str | Path | pd.DataFrame | GroupTable) -> GroupTable:
     if isinstance(residents, pd.DataFrame):
         return GroupTable(source=ResidentsInMemory(residents.to_csv(index=False)))
-    return residents if hasattr(residents, "to_cells") else GroupTable(str(residents))
+    return GroupTable(str(residents)) if isinstance(residents, str | Path) else residents
 
 
 def _governance(given: Governance | Mapping[str, Any]) -> Governance:
