@@ -75,6 +75,11 @@ class Constrained:
     References
     ----------
     Wheeler (2020), Allocating police resources while limiting racial inequality. Justice Quarterly 37(5).
+
+    Examples
+    --------
+    >>> Constrained(share=0.1).name
+    'constrained: the budget only'
     """
 
     budget: Budget = field(default_factory=Budget)

@@ -54,6 +54,11 @@ class Frontier:
     ------
     InputError
         If a cap or the time limit is not above 0.
+
+    Examples
+    --------
+    >>> Frontier(dimension="income").caps
+    (inf, 2.0, 1.5, 1.25, 1.1, 1.0)
     """
 
     dimension: str | None = None

@@ -36,6 +36,11 @@ class Proportional:
     ------
     InputError
         If the exponent is negative or not a number, or a lottery is combined with hours.
+
+    Examples
+    --------
+    >>> Proportional(share=0.1).name
+    'proportional to value^1'
     """
 
     budget: Budget = field(default_factory=Budget)

@@ -98,6 +98,11 @@ class Capped:
     ------
     InputError
         If ``most`` is not in (0, 1].
+
+    Examples
+    --------
+    >>> Capped(most=0.25, share=0.05).name
+    'top areas, at most 25% of the budget for a district'
     """
 
     budget: Budget = field(default_factory=Budget)

@@ -27,6 +27,11 @@ class LocalProcesses:
     ------
     InputError
         If the number is 0 or below -1.
+
+    Examples
+    --------
+    >>> LocalProcesses(1).map(abs, [-1, 2], "absolute values")
+    [1, 2]
     """
 
     jobs: int = -1

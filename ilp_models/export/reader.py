@@ -21,7 +21,23 @@ from ilp_models.stats.distributions import LEVELS
 
 
 def read_forecast(path: Path) -> RiskForecast:
-    """Return the forecast that was written to a GeoParquet file, equal to the last bit."""
+    """Return the forecast that was written to a GeoParquet file, equal to the last bit.
+
+    Parameters
+    ----------
+    path : Path
+        File of :meth:`NextForecast.to_file`, or ``forecast.parquet`` of a run.
+
+    Returns
+    -------
+    RiskForecast
+        Expected counts and quantiles.
+
+    Raises
+    ------
+    StorageError
+        If the file is missing, damaged or changed.
+    """
     return read_stored(path)[0]
 
 

@@ -97,6 +97,12 @@ class HexGrid:
     ------
     InputError
         If a setting is not usable.
+
+    Examples
+    --------
+    >>> from ilp_models.data.simulated.city import SimulatedCity
+    >>> HexGrid(1000).build(SimulatedCity(weeks=60).read())
+    <Grid: 103 cells, 103 km2, parent areas area, EPSG:32617>
     """
 
     size: float = 500.0

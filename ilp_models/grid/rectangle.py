@@ -94,6 +94,12 @@ class RectangleGrid:
     ------
     InputError
         If a setting is not usable.
+
+    Examples
+    --------
+    >>> from ilp_models.data.simulated.city import SimulatedCity
+    >>> RectangleGrid(300, 600, 45).build(SimulatedCity(weeks=60).read())
+    <Grid: 492 cells, 88.56 km2, parent areas area, EPSG:32617>
     """
 
     width: float = 500.0

@@ -10,7 +10,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGES = {path.parent.name for path in (ROOT / "ilp_models").glob("*/__init__.py")}
 LAYERS = re.search(r"<!-- layers -->\n```text\n(.*?)```", TEXT, re.DOTALL)[1]
 WISHES = re.findall(r"^\| ((?:add|change) [^|]+) \| (.*) \|$", TEXT, re.MULTILINE)
-NAMED = sorted(set(re.findall(r"`((?:ilp_models|configs|tests|docs|experiments|lock|\.ci)/[^`\s]*)`", TEXT)))
+NAMED = sorted(set(re.findall(r"`((?:ilp_models|configs|tests|docs|notebooks|experiments|lock|\.ci)/[^`\s]*)`", TEXT)))
 
 
 def test_the_figure_shows_the_import_contract():

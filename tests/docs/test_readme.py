@@ -9,6 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from pages import ROOT, blocks
 
+import ilp_models as ilp
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
 
@@ -200,3 +201,31 @@ def test_files_of_a_run_are_those_that_the_workflow_lists(run):
     assert named <= made
     assert (run.resolve().parents[1] / "mlflow.db").is_file()
     assert list((run.resolve().parents[1] / "forecasts").glob("*/forecaster=*/cutoff=*/*.parquet"))
+
+
+@pytest.fixture
+def crimes(tmp_path, monkeypatch):
+    """Write two years of bundled records as `crimes.csv`, with the columns of the block, and go there."""
+    table = ilp.load_toronto("2019-01-01", "2021-01-04").table
+    names = {"occurred_at": "Date", "crime_type": "Offence", "x": "Easting", "y": "Northing"}
+    table[list(names)].rename(columns=names).to_csv(tmp_path / "crimes.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_python_block_runs(crimes, tmp_path):
+    (block,) = blocks(README, "python")
+    smaller = {
+        '"EPSG:27700"': '"EPSG:32617"',
+        "Europe/London": "America/Toronto",
+        "SquareGrid(500)": "SquareGrid(3000)",
+        "test_periods=52": "test_periods=8, compute=ilp.LocalProcesses(1)",
+    }
+    for shown, used in smaller.items():
+        assert shown in block
+        block = block.replace(shown, used)
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - the text is ours
+    assert {"skill", "low", "high", "verdict"} <= set(names["backtest"].skill("ewma"))
+    assert names["forecast"].to_frame()["expected"].gt(0).any()
+    assert [path.name for path in tmp_path.iterdir() if path.name != "outputs"] == ["crimes.csv"]

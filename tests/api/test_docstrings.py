@@ -1,0 +1,53 @@
+"""Docstrings of the Python API: numpydoc sections that match the signature, and an example where one is cheap."""
+
+import doctest
+import inspect
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+import ilp_models as ilp
+
+SETTINGS = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+CHECKS = set(SETTINGS["tool"]["numpydoc_validation"]["checks"])
+NAMES = [name for name in ilp.__all__ if hasattr(getattr(ilp, name), "__module__")]
+INHERITS_PARAMETERS = {"SimulatedCity": "CityPlan"}
+NO_EXAMPLE = {  # why the docstring has no example that runs
+    **dict.fromkeys(
+        ("read_events", "AreaGrid", "read_forecast", "load_approved", "allocate_effort"), "it needs files of the user"
+    ),
+    **dict.fromkeys(
+        ("run_backtest", "compare_forecasts", "make_forecast", "explain_forecast", "audit_plan", "decide"),
+        "it takes seconds; the notebooks and the gallery show it",
+    ),
+    "RandomSearchGrid": "it takes seconds",
+    "DaskCluster": "it needs a cluster",
+    "Events": "users get it from read_events",
+    **dict.fromkeys(("IlpError", "InputError", "NotRunError", "StorageError", "WithheldError"), "users catch it"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_follows_numpydoc(name):
+    thing = getattr(ilp, name)
+    if name in INHERITS_PARAMETERS:
+        thing = next(one for one in thing.__mro__ if one.__name__ == INHERITS_PARAMETERS[name])
+    errors = validate(f"{thing.__module__}.{thing.__qualname__}")["errors"]
+    assert [error for error in errors if error[0] in CHECKS] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_has_an_example(name):
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(ilp, name)) or "")
+    assert bool(examples) != (name in NO_EXAMPLE)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if inspect.isclass(getattr(ilp, name))])
+def test_public_methods_of_classes_document_their_parameters_if_any_section_exists(name):
+    thing = getattr(ilp, name)
+    methods = [part for part, value in vars(thing).items() if inspect.isfunction(value) and not part.startswith("_")]
+    found = {part: validate(f"{thing.__module__}.{thing.__qualname__}.{part}") for part in methods}
+    documented = {part: one["errors"] for part, one in found.items() if "Parameters\n" in one["docstring"]}
+    assert {part: bad for part, errors in documented.items() if (bad := [e for e in errors if e[0] in CHECKS])} == {}
