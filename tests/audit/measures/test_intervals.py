@@ -157,6 +157,17 @@ def test_draws_without_any_flag_widen_the_area_interval_and_do_not_hide_it():
     assert np.isnan(draw([rare], Bootstrap(draws=400))[0].measure(formulas.exposure_ratio).area_high).all()
 
 
+def test_residents_are_drawn_with_their_areas():
+    people = city(np.random.default_rng(10))
+    tally = GroupSums.from_cubes(Basis.from_residents(people), {"exposed": Cube(np.ones((1, 40, 4)), "people")})
+    exposure = draw([tally], Bootstrap(draws=200))[0].measure(formulas.exposure)
+    for bound in (exposure.area_low, exposure.area_high):  # all land is flagged, so everyone is exposed in each draw
+        assert bound == pytest.approx(1, abs=1e-12)
+    weights = np.zeros((1, 40))
+    weights[0, 3] = 2
+    assert tally.of_areas(weights)["people"][0, 0] == pytest.approx(2 * np.append(people.by_group[3], people.total[3]))
+
+
 def test_too_few_weeks_or_areas_leave_no_interval():
     flags = np.ones((1, 2, 8))
     two = tally_flags(Basis.from_residents(living([[3.0, 1], [1, 3]])), flags, flags, flags)
