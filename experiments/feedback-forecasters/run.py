@@ -1,4 +1,4 @@
-"""Say how far forecasters drift from the truth if records follow their own maps, in Toronto and in the simulated city.
+"""Simulate the drift of forecasters whose records depend on their own maps, in Toronto and in the simulated city.
 
 python experiments/feedback-forecasters/run.py    writes distances.csv and the table of README.md
 """
@@ -31,8 +31,8 @@ def main() -> None:
     """Write the table of all cities, forecasters and settings."""
     parts = []
     for city, experiment in CITIES.items():
-        config = configured(experiment)
-        history, truth = read(config)
+        config = compose_config(experiment)
+        history, truth = read_history(config)
         for name in FORECASTERS:
             model = instantiate(config.model[name], _convert_="all")
             for reporting, exploration in SETTINGS:
@@ -46,19 +46,19 @@ def main() -> None:
     table = pd.concat(parts, ignore_index=True)[[*COLUMNS, "excess", "low", "high", "patrolled"]]
     table.to_csv(FOLDER / "distances.csv", index=False, float_format="%.4f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(table) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(lambda found: found[1] + format_tables(table) + found[2], page.read_text("utf-8"))
     page.write_text(text, encoding="utf-8")
 
 
-def configured(experiment: str):
+def compose_config(experiment: str):
     """Return the settings of an experiment."""
     with initialize_config_dir(str(CONFIGS), version_base=None):
         models = f"model=[{','.join(FORECASTERS)}]"
         return compose("weekly", overrides=[f"experiment={experiment}", models])
 
 
-def read(config) -> tuple[History, np.ndarray | None]:
-    """Return what is known at the end of the records, and what truly happens a period where that is known."""
+def read_history(config) -> tuple[History, np.ndarray | None]:
+    """Return the history at the end of the records, and the true rates per period if they are known."""
     source, calendar, places = (instantiate(config[part], _convert_="all") for part in ("data", "calendar", "grid"))
     events = source.read()
     grid = places.build(events)
@@ -71,7 +71,7 @@ def read(config) -> tuple[History, np.ndarray | None]:
 
 
 def rows(outcome) -> pd.DataFrame:
-    """Return the distance at the end and what feedback adds to it, by crime type and kind of records."""
+    """Return the final distance and the excess of feedback, by crime type and kind of records."""
     found = []
     for _, own in outcome.observed.iterrows():
         for records in (COMPLETE, FOLLOWED, WEIGHTED):
@@ -92,8 +92,8 @@ def rows(outcome) -> pd.DataFrame:
     )
 
 
-def told(table: pd.DataFrame) -> str:
-    """Return the table as text: the pool of crime types, and the lowest and highest of single types."""
+def format_tables(table: pd.DataFrame) -> str:
+    """Return the table as Markdown: all crime types together, and the lowest and highest of single types."""
     heads = ["city", "forecaster", "reporting", "exploration", "areas patrolled", "distance, all recorded"]
     heads += ["added by feedback", "single types", "added with weights"]
     lines = ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]

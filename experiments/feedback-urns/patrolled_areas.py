@@ -1,7 +1,7 @@
-"""Areas of which a few are patrolled: what a count of records learns of many areas, without any forecaster.
+"""Many areas of which a few are patrolled: what counts of records show, without a forecaster.
 
 The urn of ``urns.py`` with a fixed number of patrols, reports from residents, exploration,
-and a correction by the chance that an incident was recorded. All runs advance together, week by week.
+and a correction by the chance that an incident was recorded. All runs are simulated together, week by week.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class PatrolledAreas:
     shape: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be simulated, and a correction that does not exist."""
+        """Check the settings, and that a correction exists."""
         if self.update not in _UPDATES or not 0 < self.patrolled < self.areas or self.weeks < 1 or self.shape <= 0:
             msg = (
                 f"Patrolled areas need update in {_UPDATES}, 0 < patrolled < areas, weeks >= 1 and shape > 0, not "
@@ -70,7 +70,7 @@ class PatrolledAreas:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What the records of each run say of the true rates in the end, arrays of shape (runs,).
+    """How well the final records of each run show the true rates; arrays of shape (runs,).
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Learned:
 
 
 def simulate_areas(city: PatrolledAreas, runs: int = 200, seed: int = 0) -> Learned:
-    """Return what the records have learned after the last week.
+    """Return how well the records show the true rates after the last week.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def simulate_areas(city: PatrolledAreas, runs: int = 200, seed: int = 0) -> Lear
     records = random.poisson(rates).astype(float)
     seen = np.zeros(rates.shape, dtype=bool)
     for _ in range(city.weeks):
-        first = _largest(records + 1e-9 * random.random(rates.shape), city.patrolled)  # ties fall by lot
+        first = _largest(records + 1e-9 * random.random(rates.shape), city.patrolled)  # ties are broken at random
         anywhere = _largest(random.random(rates.shape), city.patrolled)
         explored = random.random((runs, 1)) < city.exploration
         visited = np.where(explored, anywhere, first)

@@ -1,4 +1,4 @@
-"""Simulate records that patrols follow, and hold what they learn against stated numbers.
+"""Simulate records that depend on patrols, and compare their shares with stated numbers.
 
 python experiments/feedback-urns/run.py    writes shares.csv, limits.csv, areas.csv and the tables of README.md
 """
@@ -48,15 +48,15 @@ def main() -> None:
     for name, table in zip(("shares", "limits", "areas"), tables, strict=True):
         table.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(*tables) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(lambda found: found[1] + format_tables(*tables) + found[2], page.read_text("utf-8"))
     page.write_text(text, encoding="utf-8")
 
 
 def shares(days: list[int] = DAYS, runs: int = RUNS) -> pd.DataFrame:
-    """Return the first area's share of the records on some days, by urn.
+    """Return the first area's share of the records after some days, by urn.
 
-    Stated means are of 1,000 runs too, so that two means may differ by chance by 3 standard errors of a difference
-    and half the last digit.
+    Stated means also have 1,000 runs. Two means may therefore differ by 3 standard errors of a difference and half the
+    last digit.
     """
     rows = []
     for name, (urn, values) in URNS.items():
@@ -72,7 +72,7 @@ def shares(days: list[int] = DAYS, runs: int = RUNS) -> pd.DataFrame:
 
 
 def limits(day: int = 20_000, runs: int = RUNS) -> pd.DataFrame:
-    """Return the share that urns of discovered and reported incidents go to, by the formula and by simulation."""
+    """Return the limit share of urns of discovered and reported incidents, by formula and by simulation."""
     rows = []
     for reported, stated in REPORTED.items():
         urn = Urn((0.6, 0.4), (10, 10), reported=reported)
@@ -82,7 +82,7 @@ def limits(day: int = 20_000, runs: int = RUNS) -> pd.DataFrame:
 
 
 def areas(runs: int = 200) -> pd.DataFrame:
-    """Return what records have learned of many areas; tolerances as for shares, with 200 runs on both sides."""
+    """Return the measures of many areas; tolerances as for shares, with 200 runs on both sides."""
     rows = []
     for (update, reporting, exploration), values in AREAS.items():
         learned = simulate_areas(PatrolledAreas(update, reporting, exploration), runs)
@@ -95,8 +95,8 @@ def areas(runs: int = 200) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def told(urns: pd.DataFrame, mixed: pd.DataFrame, many: pd.DataFrame) -> str:
-    """Return the tables as text."""
+def format_tables(urns: pd.DataFrame, mixed: pd.DataFrame, many: pd.DataFrame) -> str:
+    """Return the tables as Markdown."""
     header = "| urn | " + " | ".join(f"after {day:,}" for day in DAYS) + " |"
     lines = ["", header, "|---|" + "---|" * len(DAYS)]
     for name, own in urns.groupby("urn", sort=False):

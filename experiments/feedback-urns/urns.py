@@ -1,7 +1,7 @@
-"""Urns of discovered and reported incidents: what records become when patrols follow them.
+"""Urns of discovered and reported incidents: feedback between records and patrols.
 
 The urn of Ensign, Friedler, Neville, Scheidegger and Venkatasubramanian (2018), "Runaway feedback loops in predictive
-policing", PMLR 81, 160-171, for any number of areas. It knows rates only; no forecaster is simulated.
+policing", PMLR 81, 160-171, for any number of areas. It has rates only; no forecaster is simulated.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _UPDATES: Final = ("naive", "reject", "weight")
 
 @dataclass(frozen=True)
 class Urn:
-    """Areas whose one patrol a day follows the records, and the incidents it finds there.
+    """Areas with one patrol a day, sent in proportion to the records, and the incidents it finds.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class Urn:
     start : sequence of float
         Records before the first day, by area, all above zero: an area at zero is never visited.
     update : {"naive", "reject", "weight"}
-        What a find adds: one; one with the chance 1 - v, where v is the area's share of records and so of visits
-        (corrects two areas only: with more, 1 - v is not in proportion to 1 / v); or 1 / v (corrects any number).
+        What a find adds. ``naive``: one. ``reject``: one with probability 1 - v, where v is the area's share of records
+        and so of visits; this corrects two areas only. ``weight``: 1 / v; this corrects any number of areas.
     reported : float, default 0
         Weight of an incident that residents report from any area, patrolled or not; a find has the rest of 1. As many
         are reported in an area as a patrol would find.
@@ -51,7 +51,7 @@ class Urn:
     several: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an urn that cannot be drawn from."""
+        """Check the settings."""
         if len(self.rates) != len(self.start) or len(self.rates) < 2:
             msg = "An urn needs a rate and a start for each of two areas or more; give both for the same areas."
             raise InputError(msg)
@@ -71,9 +71,9 @@ class Urn:
 
     @property
     def limit(self) -> float:
-        """The share of the first of two areas that a naive urn goes to: a root of the published formula.
+        """The limit of the first area's share in a naive urn of two areas: a root of the published formula.
 
-        Without reports the larger rate takes all, and equal rates have no such limit (NaN): any share may freeze.
+        Without reports the larger rate gets all records. Equal rates have no limit (NaN): any share may persist.
         With either correction it is the area's share of the rates.
         """
         first, second = self.rates
@@ -85,7 +85,7 @@ class Urn:
         a, b = first, second * self.reported
         c, d = first * self.reported, second
         square, linear = c + d - a - b, a - 2 * c - d
-        # the form that does not cancel: with nearly everything reported the square is nearly nothing
+        # stable form: if nearly all incidents are reported, the square term is nearly 0
         larger = -(linear + np.copysign(np.sqrt(linear**2 - 4 * square * c), linear)) / 2
         with np.errstate(divide="ignore"):
             roots = np.array([larger, c]) / np.array([square, larger])
@@ -94,7 +94,7 @@ class Urn:
 
 
 def simulate_urns(urn: Urn, days: Sequence[int], runs: int = 1000, seed: int = 0) -> Floats:
-    """Return the records of all runs after each of the days named.
+    """Return the records of all runs after each given day.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def simulate_urns(urn: Urn, days: Sequence[int], runs: int = 1000, seed: int = 0
     random = np.random.default_rng(seed)
     rates = np.asarray(urn.rates, dtype=float)
     counts = np.tile(np.asarray(urn.start, dtype=float), (runs, 1))
-    everyone, kept, wanted = np.arange(runs), [], set(days)
+    everyone, stored, wanted = np.arange(runs), [], set(days)
     for day in range(1, max(days) + 1):
         total = counts.sum(axis=1)
         edges = np.cumsum(counts, axis=1)[:, :-1]
@@ -130,8 +130,8 @@ def simulate_urns(urn: Urn, days: Sequence[int], runs: int = 1000, seed: int = 0
             counts += urn.reported * _incidents(random, np.broadcast_to(rates, counts.shape), several=urn.several)
         counts[everyone, area] += (1 - urn.reported) * found
         if day in wanted:
-            kept.append(counts.copy())
-    return np.stack(kept)
+            stored.append(counts.copy())
+    return np.stack(stored)
 
 
 def _incidents(random: np.random.Generator, rates: Floats, *, several: bool) -> Floats:

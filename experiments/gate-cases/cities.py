@@ -22,7 +22,7 @@ YEAR = 52
 
 @dataclass(frozen=True, eq=False)
 class City:
-    """Recorded events, (crime types, areas, weeks), where they happened, and who lives there."""
+    """Recorded events, shape (crime types, areas, weeks), with the areas and their residents."""
 
     counts: np.ndarray
     types: tuple[str, ...]
@@ -50,7 +50,9 @@ def toronto(data: Path) -> City:
     weeks = pd.period_range("2014-01-06", "2019-12-29", freq="W-SUN")
     at = weeks.get_indexer(pd.PeriodIndex(events["occurred_at"], freq="W-SUN"))
     where = pd.Index(census["event_name"]).get_indexer(events["neighbourhood"])
-    cube = counted(pd.Index(types).get_indexer(events["crime_type"]), where, at, (len(types), len(census), len(weeks)))
+    cube = count_events(
+        pd.Index(types).get_indexer(events["crime_type"]), where, at, (len(types), len(census), len(weeks))
+    )
     areas = geopandas.read_file(folder / "neighbourhoods_140.geojson").set_index("hood_140").loc[census["hood_140"]]
     cells = pd.Index(census["event_name"], name="cell")
     grid = grid_of(cells, areas, "EPSG:32617", census["area_km2"].to_numpy() * 1e6)
@@ -58,7 +60,7 @@ def toronto(data: Path) -> City:
 
 
 def chicago(data: Path) -> City:
-    """Return events of 2016 and 2017 by community area, each year in 52 spans of a week (the last of 8 or 9 days)."""
+    """Return events of 2016 and 2017 by community area, each year in 52 periods of a week (the last of 8 or 9 days)."""
     folder = data / "chicago_demography"
     people = pd.read_csv(folder / "community_areas_acs2013_2017.csv").set_index("community_area")
     areas = geopandas.read_file(folder / "community_areas_77.geojson")
@@ -71,7 +73,7 @@ def chicago(data: Path) -> City:
     where[point] = polygon
     span = np.minimum((events["time"].dt.day_of_year.to_numpy() - 1) // 7, YEAR - 1)
     at = (events["time"].dt.year.to_numpy() - 2016) * YEAR + span
-    cube = counted(np.zeros(len(events), dtype=int), where, at, (1, len(people), 2 * YEAR))
+    cube = count_events(np.zeros(len(events), dtype=int), where, at, (1, len(people), 2 * YEAR))
     cells = pd.Index(people["name"], name="cell")
     ground = areas.geometry.to_crs("EPSG:32616").area.to_numpy()
     names = {"black_nh": "Black", "hispanic": "Hispanic", "white_nh": "white", "asian_nh": "Asian", "other_nh": "other"}
@@ -80,8 +82,8 @@ def chicago(data: Path) -> City:
     return City(cube, ("ASSAULT",), weeks, grid_of(cells, areas, "EPSG:32616", ground), table)
 
 
-def counted(kind: np.ndarray, where: np.ndarray, at: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return how many events fall into each place of a cube."""
+def count_events(kind: np.ndarray, where: np.ndarray, at: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the number of events in each cell of a cube."""
     cube = np.zeros(shape)
     inside = (kind >= 0) & (where >= 0) & (at >= 0) & (at < shape[2])
     np.add.at(cube, (kind[inside], where[inside], at[inside]), 1)
@@ -89,7 +91,7 @@ def counted(kind: np.ndarray, where: np.ndarray, at: np.ndarray, shape: tuple[in
 
 
 def grid_of(cells: pd.Index, areas: geopandas.GeoDataFrame, crs: str, area_m2: np.ndarray) -> Grid:
-    """Return areas as cells; events come with the cell they lie in, and none is ever located."""
+    """Return areas as cells; events have a cell, so there is no locator."""
     shapes = areas.geometry.to_crs(crs).to_numpy()
     one, other = shapely.STRtree(shapes).query(shapes, predicate="touches")
     touching = csr_matrix((np.ones(len(one)), (one, other)), shape=(len(cells),) * 2)
@@ -97,7 +99,7 @@ def grid_of(cells: pd.Index, areas: geopandas.GeoDataFrame, crs: str, area_m2: n
 
 
 def long_table(cells: pd.Index, groups: pd.DataFrame, residents: np.ndarray | None = None) -> pd.DataFrame:
-    """Return residents as a group table; by default all residents are those asked for their group."""
+    """Return residents as a group table; by default, all residents are the sum of the groups."""
     everyone = groups.sum(axis=1).to_numpy() if residents is None else residents
     wide = groups.set_axis(cells.rename("area"), axis=0).assign(residents=everyone).reset_index()
     return wide.melt(["area", "residents"], var_name="group", value_name="population").assign(dimension="origin")

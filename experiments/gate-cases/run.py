@@ -1,4 +1,4 @@
-"""Put models that must not be used before the gate: Toronto 2019 and Chicago 2017, real records and residents.
+"""Audit models that the gate must refuse: Toronto 2019 and Chicago 2017, with real records and residents.
 
 python experiments/gate-cases/run.py PATH    writes results.csv, against.csv and the tables of README.md
 
@@ -56,19 +56,19 @@ HOLDS = Limit(fail_above=1, neutral=0)
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the audit found of a case."""
+    """The result of the audit of one case."""
 
     case: Case
     report: AuditReport
     forecast: RiskForecast
     numbers: dict[tuple[str, str], tuple[float, float, float]]
 
-    def decided(self) -> Decision:
-        """Return what the gate decides."""
+    def decision(self) -> Decision:
+        """Return the decision of the gate."""
         return decide(self.report, self.forecast, NOW)
 
     def alone(self, *checks: str) -> Decision:
-        """Return what the gate would decide if every other demand were met."""
+        """Return the decision if every other required check passed."""
         kept = [one for one in self.report.findings if one.check in checks]
         keys = required_keys(self.report.crime_types, self.report.groups)
         others = [Finding(key[0], State.PASS, 0, 0, 0, HOLDS, *key[1:]) for name in keys for key in keys[name]]
@@ -79,31 +79,33 @@ class Outcome:
 def main(data: Path) -> None:
     """Write the tables."""
     outcomes = reproduce({"Toronto": toronto(data), "Chicago": chicago(data)})
-    tables = {"results": results(outcomes), "against": against(outcomes)}
+    tables = {"results": results(outcomes), "against": failing_findings(outcomes)}
     for name, table in tables.items():
         table.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
     digest = hashlib.sha256(b"".join((data / name).read_bytes() for name in FILES)).hexdigest()[:16]
     end = f"Made at commit {git_commit()}, LightGBM {lightgbm.__version__}, digest of the seven files {digest}.\n\n"
     page = FOLDER / "README.md"
-    told = "\n".join(["", *stated_table(tables["results"]), "", *gate_table(outcomes), "", end])
-    page.write_text(MARKED.sub(lambda found: found[1] + told + found[2], page.read_text("utf-8")), encoding="utf-8")
+    tables_text = "\n".join(["", *stated_table(tables["results"]), "", *gate_table(outcomes), "", end])
+    page.write_text(
+        MARKED.sub(lambda found: found[1] + tables_text + found[2], page.read_text("utf-8")), encoding="utf-8"
+    )
 
 
 def reproduce(cities: dict[str, City]) -> dict[str, Outcome]:
-    """Return what the audit finds of every case."""
-    return {name: audited(cities[case.city], case) for name, case in CASES.items()}
+    """Return the audit result of every case."""
+    return {name: audit_case(cities[case.city], case) for name, case in CASES.items()}
 
 
-def audited(city: City, case: Case) -> Outcome:
-    """Return what the audit finds of one case, over the last 52 weeks."""
+def audit_case(city: City, case: Case) -> Outcome:
+    """Return the audit result of one case over the last 52 weeks."""
     counts = city.counts[city.types.index(case.crime_type)]
     mean = np.stack(
         [counts[:, at - YEAR : at].mean(axis=1) for at in range(counts.shape[1] - TESTED, counts.shape[1])], 1
     )
     last_year = np.repeat(counts[:, :-TESTED].mean(axis=1, keepdims=True), TESTED, axis=1)
-    expected = last_year if case.city == "Chicago" else boosted(city, case)
+    expected = last_year if case.city == "Chicago" else forecast_lightgbm(city, case)
     replay, baseline = (
-        replayed(name, cube, counts[:, -TESTED:], city, case)
+        make_replay(name, cube, counts[:, -TESTED:], city, case)
         for name, cube in (("ranking" if case.city == "Chicago" else "lightgbm", expected), ("moving_average", mean))
     )
     audit = Audit(
@@ -122,11 +124,11 @@ def audited(city: City, case: Case) -> Outcome:
     return Outcome(case, report, forecast, numbers_of(audit, subject, report))
 
 
-def boosted(city: City, case: Case) -> np.ndarray:
-    """Return forecasts one week ahead of the last 52 weeks by trees that learned from the weeks before them only.
+def forecast_lightgbm(city: City, case: Case) -> np.ndarray:
+    """Return one-week-ahead LightGBM forecasts of the last 52 weeks, fitted on earlier weeks.
 
-    Those of a short memory see no mean of more than 13 weeks, but the number of the neighbourhood, and are LightGBM's
-    own trees, as they are when nothing is set.
+    With a short memory, no mean has more than 13 weeks, the neighbourhood number is a column, and LightGBM has its
+    default settings.
     """
     counts, short = city.counts[city.types.index(case.crime_type)], case.model == "short memory"
     features, first = features_of(counts, short=short), counts.shape[1] - TESTED
@@ -138,7 +140,7 @@ def boosted(city: City, case: Case) -> np.ndarray:
 
 
 def features_of(counts: np.ndarray, *, short: bool = False) -> np.ndarray:
-    """Return lags, means and season of each (area, week), from weeks before it only; where short, as in boosted."""
+    """Return lags, means and season of each (area, week), from earlier weeks only; short as in forecast_lightgbm."""
     weeks = np.arange(counts.shape[1])
     sums = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)
     lags = [counts[:, np.maximum(weeks - lag, 0)] for lag in LAGS]
@@ -153,7 +155,7 @@ def features_of(counts: np.ndarray, *, short: bool = False) -> np.ndarray:
 
 
 def columns(case: Case) -> tuple[Column, ...]:
-    """Return what the trees see; of the ranking of last year, its mean."""
+    """Return the columns of the trees; for the ranking of last year, its mean."""
     short = case.model == "short memory"
     means = [
         Column(f"mean_{memory}", "own_past", "{value:.2f} events a week") for memory in (SHORT if short else MEMORIES)
@@ -167,7 +169,7 @@ def columns(case: Case) -> tuple[Column, ...]:
     return (*lags, *means, *(Column(name, family, "{value:.2f}") for name, family in seen))
 
 
-def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
+def make_replay(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
     """Return forecasts of one crime type with the recorded counts."""
     coords = {"crime_type": [case.crime_type], "cell": city.grid.cells, "period": city.weeks[-TESTED:]}
     cubes = (xr.DataArray(cube[None], dims=DIMS, coords=coords) for cube in (expected, observed))
@@ -180,7 +182,7 @@ def replayed(name: str, expected: np.ndarray, observed: np.ndarray, city: City, 
 def numbers_of(
     audit: Audit, subject: AuditInput, report: AuditReport
 ) -> dict[tuple[str, str], tuple[float, float, float]]:
-    """Return estimates and intervals by measure and group; those that no finding holds have no interval."""
+    """Return values and intervals by measure and group; measures without a finding have no interval."""
     numbers = {(one.check, one.group): (one.value, one.low, one.high) for one in report.findings}
     evidence, nan = audit.context(subject), float("nan")
     (people,) = evidence.residents
@@ -221,8 +223,8 @@ def results(outcomes: dict[str, Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def against(outcomes: dict[str, Outcome]) -> pd.DataFrame:
-    """Return every demanded finding that was measured and does not pass."""
+def failing_findings(outcomes: dict[str, Outcome]) -> pd.DataFrame:
+    """Return every measured finding of a required check that does not pass."""
     rows = [
         {"case": name, "check": one.check, "group": one.group, "estimate": one.value, "low": one.low, "high": one.high}
         | {"state": one.state.value, "limit": one.limit.as_text()}
@@ -234,7 +236,7 @@ def against(outcomes: dict[str, Outcome]) -> pd.DataFrame:
 
 
 def refusal(decision: Decision) -> str:
-    """Return the words in which an approval of a decision is refused, empty where it is granted."""
+    """Return the message that refuses an approval of a decision; empty if it is approved."""
     with tempfile.TemporaryDirectory() as folder:
         register = Register(Path(folder) / "register.jsonl")
         record_decision(register, decision, "t.rainer")
@@ -246,7 +248,7 @@ def refusal(decision: Decision) -> str:
 
 
 def stated_table(table: pd.DataFrame) -> list[str]:
-    """Return the stated numbers as text."""
+    """Return the stated numbers as Markdown."""
     lines = ["| case | measure | group | stated | tolerance | asked | ours | weeks | met |"]
     lines.append("|---|---|---|---|---|---|---|---|---|")
     for row in table.to_dict("records"):
@@ -258,12 +260,12 @@ def stated_table(table: pd.DataFrame) -> list[str]:
 
 
 def gate_table(outcomes: dict[str, Outcome]) -> list[str]:
-    """Return what the gate says of each case as text."""
+    """Return the findings and decision of each case as Markdown."""
     lines = ["| case | decision | check | stated | found | furthest off | approval, were all else well |"]
     lines.append("|---|---|---|---|---|---|---|")
     for name, outcome in outcomes.items():
-        verdict = "admitted" if outcome.decided().admitted else "withheld"
-        for check in dict.fromkeys((*outcome.case.must_fail, *speaking(outcome.report.findings))):
+        verdict = "admitted" if outcome.decision().admitted else "withheld"
+        for check in dict.fromkeys((*outcome.case.must_fail, *failing_checks(outcome.report.findings))):
             found = [one for one in outcome.report.findings if one.check == check]
             tally = Counter(one.state.value for one in found)
             counts = ", ".join(f"{count} {state}" for state, count in sorted(tally.items()))
@@ -276,8 +278,8 @@ def gate_table(outcomes: dict[str, Outcome]) -> list[str]:
     return lines
 
 
-def speaking(findings: Sequence[Finding]) -> list[str]:
-    """Return the demanded checks that were measured and do not pass, in order."""
+def failing_checks(findings: Sequence[Finding]) -> list[str]:
+    """Return the required checks that were measured and do not pass, in order."""
     bad = (one for one in findings if one.required and one.limit and np.isfinite(one.value) and not one.holds)
     return list(dict.fromkeys(one.check for one in bad))
 

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """What is put before the gate, and the checks that must speak against it."""
+    """A model to audit, and the checks that must fail."""
 
     city: str
     crime_type: str
     unit: str
     flagged: int
     must_fail: tuple[str, ...]
-    model: str = "own"  # what the trees learn from; see boosted
+    model: str = "own"  # what the trees learn from; see forecast_lightgbm
 
 
 CASES = {
@@ -51,7 +51,7 @@ RATIOS = [
     for title in ("expected over recorded", "the same weighted by residents")
     for end, stated in (("lowest", 0.81), ("highest", 0.88))
 ]
-# added after the first run, to account for what it missed
+# added after the first run, to explain differences
 LATER = [
     *(("auto theft", measure, "", stated, 0.05) for measure, stated in RATIOS[2:]),
     *(

@@ -1,4 +1,4 @@
-"""Measure who lives where last year's top areas lie in Chicago and Toronto, with all three intervals.
+"""Measure the groups in last year's top areas of Chicago and Toronto, with three intervals.
 
 python experiments/group-regression/run.py PATH    writes results.csv and the table of README.md
 
@@ -55,7 +55,7 @@ STATED = [
 
 
 class City(NamedTuple):
-    """Recorded events of two years, (crime types, areas) and (crime types, areas, periods), and who lives there."""
+    """Recorded events of two years, (crime types, areas) and (crime types, areas, periods), and residents."""
 
     types: tuple[str, ...]
     before: np.ndarray
@@ -70,12 +70,12 @@ def main(data: Path) -> None:
     table = reproduce({"Chicago": chicago(data), "Toronto": toronto(data)})
     table.to_csv(FOLDER / "results.csv", index=False, float_format="%.4f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(table) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(lambda found: found[1] + format_tables(table) + found[2], page.read_text("utf-8"))
     page.write_text(text, encoding="utf-8")
 
 
 def chicago(data: Path) -> City:
-    """Return the events of 2016, and of 2017 in 52 spans of a week (the last of 8 days), by community area."""
+    """Return the events of 2016, and of 2017 in 52 periods of a week (the last of 8 days), by community area."""
     people = pd.read_csv(data / "chicago_demography" / "community_areas_acs2013_2017.csv").set_index("community_area")
     areas = geopandas.read_file(data / "chicago_demography" / "community_areas_77.geojson")
     events = pd.read_parquet(data / "chicago_sthsl" / "events.parquet")
@@ -92,7 +92,7 @@ def chicago(data: Path) -> City:
     np.add.at(cubes, (year[known] - 2016, kind[known], place[known], week[known]), 1)
     groups = people[list(CHICAGO_GROUPS)].rename(columns=CHICAGO_GROUPS)
     names = tuple(name.lower() for name in types)
-    return City(names, cubes[0].sum(axis=2), cubes[1], living(groups, people["pop"]), 8, "white")
+    return City(names, cubes[0].sum(axis=2), cubes[1], area_residents(groups, people["pop"]), 8, "white")
 
 
 def toronto(data: Path) -> City:
@@ -123,13 +123,13 @@ def toronto(data: Path) -> City:
         names,
         cube[..., :first].sum(axis=2),
         cube[..., first:],
-        living(groups, census["pop_2016"]),
+        area_residents(groups, census["pop_2016"]),
         14,
         "no visible minority",
     )
 
 
-def living(groups: pd.DataFrame, total: pd.Series) -> Residents:
+def area_residents(groups: pd.DataFrame, total: pd.Series) -> Residents:
     """Return the residents of each area."""
     table = groups.to_numpy(dtype=float)
     everyone = total.to_numpy(dtype=float)
@@ -149,7 +149,7 @@ def reproduce(cities: dict[str, City]) -> pd.DataFrame:
 
 
 def measures(city: City) -> dict[tuple[str, str, str], dict[str, float]]:
-    """Return all measures of all groups, the areas with most events of the year before flagged all year."""
+    """Return all measures of all groups if the areas with most events last year are flagged all year."""
     order = np.argsort(-city.before, axis=1, kind="stable")[:, : city.flagged]
     flags = np.zeros_like(city.after)
     np.put_along_axis(flags, order[..., None], 1, axis=1)
@@ -175,8 +175,8 @@ def measures(city: City) -> dict[tuple[str, str, str], dict[str, float]]:
     }
 
 
-def told(table: pd.DataFrame) -> str:
-    """Return the table as text."""
+def format_tables(table: pd.DataFrame) -> str:
+    """Return the table as Markdown."""
     lines = [
         "",
         "| city | crime type | group | measure | stated | ours | met | weeks | areas | chance | p | p, all at once |",

@@ -1,4 +1,4 @@
-"""Watch an EWMA forecaster through four years of Toronto, each against the year before it.
+"""Monitor an EWMA forecaster in four years of Toronto, each compared with the year before.
 
 python experiments/monitoring-toronto/run.py PEOPLE    writes results.csv and the table of README.md
 
@@ -35,15 +35,15 @@ WEEKS = 52
 def main(people: Path) -> None:
     """Write the results and the table."""
     with tempfile.TemporaryDirectory() as place:
-        results = watched(people, Path(place))
+        results = monitor_years(people, Path(place))
     results.to_csv(FOLDER / "results.csv", index=False, float_format="%.3f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(results) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(lambda found: found[1] + format_tables(results) + found[2], page.read_text("utf-8"))
     page.write_text(text, encoding="utf-8")
 
 
-def watched(people: Path, place: Path) -> pd.DataFrame:
-    """Return one row a watched year and least spread."""
+def monitor_years(people: Path, place: Path) -> pd.DataFrame:
+    """Return one row per monitored year and least spread."""
     words = [f"output={place}", "model=[ewma]", "forecaster=ewma", "data=toronto", "tracking=memory", "compute.jobs=1"]
     with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
         parts = build_parts(resolve(compose(config_name="monitor", overrides=words)))
@@ -54,8 +54,8 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
     for end in ENDS:
         plan = replace(parts["backtest"], test_periods=2 * WEEKS, horizon=1, end=end)
         grid = study.grid_at(plan.folds(study.events, study.calendar)[0].cutoff)
-        world = BacktestData(study.events, grid, study.calendar)
-        (one,) = replay(parts["model"], plan, world, place / "forecasts", parts["compute"]).replays
+        backtest_data = BacktestData(study.events, grid, study.calendar)
+        (one,) = replay(parts["model"], plan, backtest_data, place / "forecasts", parts["compute"]).replays
         series = MeasureSeries.from_replay(
             one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence())
         )
@@ -66,28 +66,28 @@ def watched(people: Path, place: Path) -> pd.DataFrame:
 
 
 def row(year: str, monitoring: Monitoring, series: MeasureSeries, drift: pd.DataFrame) -> dict[str, object]:
-    """Return what watching a year came to."""
-    watch = monitoring.evaluate(series, WEEKS)
-    broke = watch.series[watch.series["breaches"] > 0]
+    """Return the monitoring result of one year."""
+    outcome = monitoring.evaluate(series, WEEKS)
+    breached = outcome.series[outcome.series["breaches"] > 0]
     values = pd.DataFrame(series.values)
-    moved = (values[WEEKS:].mean() / values[:WEEKS].mean() - 1).abs()[broke.index]
+    movement = (values[WEEKS:].mean() / values[:WEEKS].mean() - 1).abs()[breached.index]
     return {
         "year": year,
         "least_spread": monitoring.least_spread,
-        "series": watch.facts["series_watched"],
-        "limit": watch.facts["limit"],
-        "periods_with_breach": len(watch.breached_periods),
-        "first": watch.breached_periods[0] if watch.breached_periods else "",
-        "third": watch.breached_periods[2] if watch.proposes_withdrawal else "",
-        **{f"{name}_series": int((broke["measure"] == name).sum()) for name in monitoring.measures},
-        "median_movement": moved.median(),
+        "series": outcome.facts["series_watched"],
+        "limit": outcome.facts["limit"],
+        "periods_with_breach": len(outcome.breached_periods),
+        "first": outcome.breached_periods[0] if outcome.breached_periods else "",
+        "third": outcome.breached_periods[2] if outcome.proposes_withdrawal else "",
+        **{f"{name}_series": int((breached["measure"] == name).sum()) for name in monitoring.measures},
+        "median_movement": movement.median(),
         "distributions": len(drift),
         "drifted": int(drift["exceeds_noise"].sum()),
     }
 
 
 def census(people: Path) -> pd.DataFrame:
-    """Return residents of neighbourhoods in low income and Black, and the rest."""
+    """Return residents of neighbourhoods: low income, Black, and the rest of each."""
     names = pd.read_csv(people / "event_name_crosswalk.csv")
     counts = names.merge(pd.read_csv(people / "neighbourhoods_2016.csv"), on="hood_140").set_index("event_name")
     parts = []
@@ -98,8 +98,8 @@ def census(people: Path) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def told(results: pd.DataFrame) -> str:
-    """Return the table of the page."""
+def format_tables(results: pd.DataFrame) -> str:
+    """Return the table as Markdown."""
     lines = [
         "\n| year watched | least spread | weeks with a breach | first, third | exposure | exposure ratio | coverage | "
         "coverage ratio | sum ratio | median movement of these | distributions that drifted |",
@@ -107,9 +107,9 @@ def told(results: pd.DataFrame) -> str:
     ]
     for one in results.to_dict("records"):
         when = ", ".join(filter(None, (one["first"], one["third"]))) or "none"
-        moved = "" if pd.isna(one["median_movement"]) else f"{one['median_movement']:.1%}"
+        movement = "" if pd.isna(one["median_movement"]) else f"{one['median_movement']:.1%}"
         counts = [one[f"{name}_series"] for name in Monitoring().measures]
-        cells = [one["year"], f"{one['least_spread']:.1%}", one["periods_with_breach"], when, *counts, moved]
+        cells = [one["year"], f"{one['least_spread']:.1%}", one["periods_with_breach"], when, *counts, movement]
         lines.append(f"| {' | '.join(map(str, cells))} | {one['drifted']} of {one['distributions']} |")
     return "\n".join(lines) + "\n\n"
 

@@ -1,4 +1,4 @@
-"""Say whose homes a daily map of drug crime in Oakland exposes, for several ways of counting who is white.
+"""Measure the exposure of groups in Oakland to a daily map of drug crime, for several definitions of white residents.
 
 python experiments/oakland-exposure/run.py PATH    writes results.csv, exposure.csv and the tables of README.md
 
@@ -25,7 +25,7 @@ MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTA
 FLAGGED = 20
 DEFINITIONS = {"Hispanic residents apart": 0.0, "34 % of them white": 0.34, "50 % of them white": 0.5}
 PUBLISHED = {"black": 2.0, "other": 1.5}
-TOLERANCE = 0.25  # the study says "roughly" twice and one and a half times
+TOLERANCE = 0.25  # the study gives "roughly" twice and one and a half times
 MONTHLY = Bootstrap(block=28)
 
 
@@ -36,7 +36,9 @@ def main(data: Path) -> None:
     ratios.to_csv(FOLDER / "results.csv", index=False, float_format="%.4f", lineterminator="\n")
     exposure.to_csv(FOLDER / "exposure.csv", index=False, float_format="%.4f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(ratios, exposure, facts) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(
+        lambda found: found[1] + format_tables(ratios, exposure, facts) + found[2], page.read_text("utf-8")
+    )
     page.write_text(text, encoding="utf-8")
 
 
@@ -52,7 +54,7 @@ def read(data: Path) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
 
 
 def cube(rows: pd.DataFrame, cells: pd.Index, days: pd.DatetimeIndex) -> np.ndarray:
-    """Return how many rows there are of each cell and day, (1, cells, days)."""
+    """Return the number of rows by cell and day, shape (1, cells, days)."""
     place, day = cells.get_indexer(rows["bin"]), days.get_indexer(rows["date"])
     known = (place >= 0) & (day >= 0)
     counts = np.zeros((1, len(cells), len(days)))
@@ -60,9 +62,9 @@ def cube(rows: pd.DataFrame, cells: pd.Index, days: pd.DatetimeIndex) -> np.ndar
     return counts
 
 
-def residents(people: pd.DataFrame, moved: float) -> Residents:
-    """Return the groups of the study, a share of Hispanic residents counted as white, and two parts of the others."""
-    as_white = moved * people["hispanic"]
+def residents(people: pd.DataFrame, share_as_white: float) -> Residents:
+    """Return the groups of the study; a share of Hispanic residents counts as white."""
+    as_white = share_as_white * people["hispanic"]
     groups = people.assign(white=people["white"] + as_white, other=people["other"] - as_white)
     by_group = groups[["white", "black", "other", "hispanic", "api"]]
     table = by_group.to_numpy(dtype=float)
@@ -72,10 +74,10 @@ def residents(people: pd.DataFrame, moved: float) -> Residents:
 def reproduce(
     flags: np.ndarray, crimes: np.ndarray, people: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
-    """Return exposure ratios to white residents by definition, exposures of groups apart, and facts of the map."""
+    """Return exposure ratios to white residents by definition, exposures of groups, and facts of the map."""
     rows = []
-    for definition, moved in DEFINITIONS.items():
-        groups = residents(people, moved)
+    for definition, share_as_white in DEFINITIONS.items():
+        groups = residents(people, share_as_white)
         drawn = Drawn.from_weeks(tally_flags(Basis.from_residents(groups), flags, crimes), MONTHLY)
         ratio = drawn.estimate(partial(formulas.exposure_ratio, reference=groups.groups.index("white")))
         for group, published in PUBLISHED.items():
@@ -88,23 +90,23 @@ def reproduce(
         formulas.exposure
     )
     parts = {"exposure": exposure.value[0], "low": exposure.low[0], "high": exposure.high[0]}
-    often = flags[0].sum(axis=1)
-    caught, land = float((flags * crimes).sum() / crimes.sum()), float(flags.mean())
+    flagged_days = flags[0].sum(axis=1)
+    hit_rate, land = float((flags * crimes).sum() / crimes.sum()), float(flags.mean())
     facts = {
         "cells": flags.shape[1],
         "days": flags.shape[2],
-        "ever": int((often > 0).sum()),
-        "over_200": int((often > 200).sum()),
-        "always": int((often == flags.shape[2]).sum()),
-        "hit_rate": caught,
+        "ever": int((flagged_days > 0).sum()),
+        "over_200": int((flagged_days > 200).sum()),
+        "always": int((flagged_days == flags.shape[2]).sum()),
+        "hit_rate": hit_rate,
         "share": land,
-        "pai": caught / land,
+        "pai": hit_rate / land,
     }
     return pd.DataFrame(rows, columns=columns), pd.DataFrame({"group": groups.groups, **parts}), facts
 
 
-def told(ratios: pd.DataFrame, exposure: pd.DataFrame, facts: dict[str, float]) -> str:
-    """Return the tables as text."""
+def format_tables(ratios: pd.DataFrame, exposure: pd.DataFrame, facts: dict[str, float]) -> str:
+    """Return the tables as Markdown."""
     lines = [
         "",
         "| who is white | group | published | ours | tolerance | met |",

@@ -1,4 +1,4 @@
-"""Say whose homes the deployed predictions of 38 US jurisdictions fell on, and whether as published.
+"""Measure the exposure of groups to deployed predictions in 38 US jurisdictions, and compare it with published counts.
 
 python experiments/predpol-markup/run.py PATH    writes results.csv, exposure.csv and the tables of README.md
 
@@ -18,7 +18,7 @@ from ilp_models.audit.residents import Residents
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
-LEFT_OUT = "indianapolis"  # as in the study
+EXCLUDED = "indianapolis"  # as in the study
 SHARE = 0.05
 RACE = {"White": "white_nh", "African American": "black_nh", "Latino": "hispanic", "Asian": "asian_nh"}
 INCOME = {"Less than 45k": "hh_inc_lt45k", "45k or more": "hh_inc_ge45k"}
@@ -32,29 +32,29 @@ def main(data: Path) -> None:
     counts.to_csv(FOLDER / "results.csv", index=False, lineterminator="\n")
     exposure.to_csv(FOLDER / "exposure.csv", float_format="%.4f", lineterminator="\n")
     page = FOLDER / "README.md"
-    text = MARKED.sub(lambda found: found[1] + told(counts, exposure) + found[2], page.read_text("utf-8"))
+    text = MARKED.sub(lambda found: found[1] + format_tables(counts, exposure) + found[2], page.read_text("utf-8"))
     page.write_text(text, encoding="utf-8")
 
 
 def read(data: Path) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the block groups, and in how many jurisdictions each group was published to be targeted."""
+    """Return the block groups, and the published number of jurisdictions in which each group is targeted."""
     blocks = pd.read_csv(data / "block_groups.csv")
     tables = [pd.read_csv(data / "published" / f"{name}_at_prank_gt_total.csv") for name in ("race", "income")]
     published = pd.concat(tables)
     targeted = published[published["prank_filter"] == "in_max_tb"].set_index("demo")["num_jur"]
-    return blocks[blocks["agency"] != LEFT_OUT], targeted
+    return blocks[blocks["agency"] != EXCLUDED], targeted
 
 
 def reproduce(blocks: pd.DataFrame, published: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return jurisdictions where a group is over-represented in the most targeted block groups, and exposures.
 
-    A group's share of residents is larger there than in the jurisdiction exactly where its exposure to them is above
-    that of all other residents.
+    A group's share of residents is larger there than in the jurisdiction if and only if its exposure ratio to all other
+    residents is above 1.
     """
     agencies = dict(list(blocks.groupby("agency")))
     rows = []
-    for rule, more in RULES.items():
-        ratios = pd.DataFrame({name: targeting(own, more) for name, own in agencies.items()}).T
+    for rule, extra in RULES.items():
+        ratios = pd.DataFrame({name: targeting(own, extra) for name, own in agencies.items()}).T
         for group, tolerance in TOLERANCES.items():
             ours, stated = int((ratios[group] > 1).sum()), int(published[group])
             rows.append([rule, group, stated, ours, len(ratios), tolerance, abs(ours - stated) <= tolerance])
@@ -70,16 +70,16 @@ def residents(blocks: pd.DataFrame, groups: dict[str, str], total: np.ndarray) -
 
 
 def dimensions(blocks: pd.DataFrame) -> tuple[Residents, Residents]:
-    """Return residents by race, and households by income among those whose income band is known."""
+    """Return residents by race, and households by income if their income band is known."""
     households = blocks[list(INCOME.values())].to_numpy().sum(axis=1)
     return residents(blocks, RACE, blocks["pop"].to_numpy()), residents(blocks, INCOME, households)
 
 
-def targeting(blocks: pd.DataFrame, more: int) -> pd.Series:
+def targeting(blocks: pd.DataFrame, extra: int) -> pd.Series:
     """Return exposure to the most targeted block groups over that of all others, by group."""
     order = np.argsort(-blocks["predictions"].to_numpy(), kind="stable")
     top = np.zeros((1, len(blocks), 1))
-    top[0, order[: max(1, round(SHARE * len(blocks)) + more)]] = 1
+    top[0, order[: max(1, round(SHARE * len(blocks)) + extra)]] = 1
     parts = [pd.Series(formulas.exposure_ratio(sums(top, people))[0], people.groups) for people in dimensions(blocks)]
     return pd.concat(parts)
 
@@ -100,8 +100,8 @@ def predictions(blocks: pd.DataFrame) -> pd.Series:
     return pd.concat([exposure, ratio.drop("White").add_suffix(", ratio")])
 
 
-def told(counts: pd.DataFrame, exposure: pd.DataFrame) -> str:
-    """Return the tables as text."""
+def format_tables(counts: pd.DataFrame, exposure: pd.DataFrame) -> str:
+    """Return the tables as Markdown."""
     ratios = exposure.filter(like=", ratio")
     angeles = ", ".join(f"{group} {exposure.loc['la', group]:.1f}" for group in RACE)
     lines = [

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.audit.gate import decide
+from ilp_models.domain.checks import label_of
 from ilp_models.domain.finding import State
 
 ROOT = Path(__file__).parents[2]
@@ -57,12 +58,12 @@ def test_a_case_fails_for_the_stated_reason_which_alone_is_enough_to_refuse_it(r
     assert State.FAIL in states(outcomes[name], check).values()
     alone = outcomes[name].alone(check)
     assert not alone.admitted
-    assert run.refusal(alone).startswith(f"This decision cannot be approved: {check}")
+    assert run.refusal(alone).startswith(f"This decision cannot be approved: {label_of(check)}")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_is_withheld_and_its_approval_refused(run, outcomes, name):
-    decision = outcomes[name].decided()
+    decision = outcomes[name].decision()
     assert not decision.admitted
     assert run.refusal(decision).startswith("This decision cannot be approved")
 
@@ -70,7 +71,9 @@ def test_a_case_is_withheld_and_its_approval_refused(run, outcomes, name):
 def test_a_model_level_with_the_mean_is_refused_on_accuracy_even_without_a_fail(run, outcomes):
     theft = outcomes["auto theft"]
     assert states(theft, "deviance_skill") == {"": State.REVIEW}
-    assert run.refusal(theft.alone("deviance_skill")).startswith("This decision cannot be approved: deviance_skill")
+    assert run.refusal(theft.alone("deviance_skill")).startswith(
+        f"This decision cannot be approved: {label_of('deviance_skill')}"
+    )
 
 
 def test_too_little_cover_comes_out_in_both_directions(outcomes):
@@ -128,7 +131,7 @@ def test_dropping_findings_or_their_numbers_never_admits_a_real_case(outcomes, d
     report = data.draw(st.sampled_from([outcome.report, alone.report]))
     places = st.sets(st.integers(0, len(report.findings) - 1))
     dropped, blank = data.draw(places), data.draw(places)
-    nothing = dict.fromkeys(("estimate", "low", "high"), math.nan)
+    nothing = dict.fromkeys(("value", "low", "high"), math.nan)
     findings = tuple(
         replace(one, **nothing) if at in blank else one for at, one in enumerate(report.findings) if at not in dropped
     )
@@ -144,7 +147,7 @@ def test_a_real_report_in_which_all_is_well_is_admitted_only_whole(outcomes, dat
     well = outcome.alone()
     assert well.admitted
     at = data.draw(st.integers(0, len(well.findings) - 1))
-    part = data.draw(st.sampled_from(["estimate", "low", "high", ""]))
+    part = data.draw(st.sampled_from(["value", "low", "high", ""]))
     blank = (replace(well.findings[at], **{part: math.nan}),) if part else ()
     spoilt = (*well.findings[:at], *blank, *well.findings[at + 1 :])
     assert not decide(replace(well.report, findings=spoilt), outcome.forecast, well.issued).admitted

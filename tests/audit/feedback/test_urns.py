@@ -15,14 +15,14 @@ FOLDER = Path(__file__).parents[3] / "experiments" / "feedback-urns"
 UPDATES = ("naive", "reject", "weight")
 
 
-def loaded(name):
+def load_script(name):
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-urns, patrolled_areas = loaded("urns"), loaded("patrolled_areas")
+urns, patrolled_areas = load_script("urns"), load_script("patrolled_areas")
 Urn, simulate_urns = urns.Urn, urns.simulate_urns
 PatrolledAreas, simulate_areas = patrolled_areas.PatrolledAreas, patrolled_areas.simulate_areas
 
@@ -34,7 +34,7 @@ def shares(urn, days, runs=1000, seed=0):
 
 @pytest.fixture(scope="module")
 def experiment():
-    return loaded("run")
+    return load_script("run")
 
 
 def test_a_naive_urn_runs_away_and_a_corrected_one_does_not():
