@@ -43,7 +43,7 @@ class AllocationResult:
     groups: pd.DataFrame  # exposure and coverage by group; empty without a group table
     frontier: pd.DataFrame  # events covered under each exposure cap; empty without a group table
     choice: CapChoice
-    past: Replay | None  # audited forecasts and recorded counts, if the audit archived them
+    audited_replay: Replay | None  # audited forecasts and recorded counts, if the audit archived them
     reasons: pd.DataFrame | None  # crime_type, cell, period, words; None without an explanation
     settings: Mapping[str, Any]  # of rule, objective, ranking, frontier and groups
 
@@ -87,11 +87,11 @@ class AllocationResult:
         covered = f"{self.covered_share:.1%} of expected events covered"
         return f"Allocation of {one.budget:g} {one.unit} by {one.allocator}: {covered}"
 
-    def align_past(self, values: Floats) -> Floats:
+    def align_audited(self, values: Floats) -> Floats:
         """Return values of the audited cells in the order of these cells; NaN for cells that were not audited."""
-        if self.past is None:
+        if self.audited_replay is None:
             return np.full((len(self.areas), *values.shape[1:]), np.nan)
-        at = self.past.expected.indexes["cell"].astype(str).get_indexer(self.grid.cells.astype(str))
+        at = self.audited_replay.expected.indexes["cell"].astype(str).get_indexer(self.grid.cells.astype(str))
         aligned: Floats = values[at].astype(float)
         aligned[at < 0] = np.nan
         return aligned

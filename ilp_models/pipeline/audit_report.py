@@ -1,4 +1,4 @@
-"""What an audit knows, gathered for its reports."""
+"""Gather the inputs of the audit reports: measures, sensitivity, explanation, frontier and provenance."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -41,61 +41,42 @@ from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
 _STRONGEST: Final = 5
-_PRICED: Final = 13  # periods whose caps are priced, spread over those of the test: every fourth of a year of weeks
-_SECONDS: Final = 5.0
+_FRONTIER_PERIODS: Final = 13  # test periods of the frontier: every fourth of 52 weeks
+_TIME_LIMIT_S: Final = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContext:
-    """What a run knows beside what was audited; all of it may be absent.
+    """Facts of the run that the audit itself does not contain; all are optional."""
 
-    Parameters
-    ----------
-    city : str
-        Name of the study area.
-    intake : IntakeReport, optional
-        The account of the records.
-    code : str
-        Version, commit and digest of the code.
-    settings : mapping
-        Resolved settings of the audit.
-    command : str
-        What to type to make the run again.
-    other_grids : mapping of str to Subject
-        The same forecaster on other grids.
-    retrained : mapping of str to Replay
-        The same forecaster trained without tainted records, by what was left out.
-    absent : mapping of str to str
-        Why a part is not there.
-    """
-
-    city: str = ""
+    city: str = ""  # name of the study area
     intake: IntakeReport | None = None
-    code: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-    other_grids: Mapping[str, AuditInput] = field(default_factory=dict)
-    retrained: Mapping[str, Replay] = field(default_factory=dict)
-    absent: Mapping[str, str] = field(default_factory=dict)
+    code: str = ""  # version, commit and digest
+    settings: Mapping[str, Any] = field(default_factory=dict)  # resolved settings of the audit
+    command: str = ""  # that repeats the run
+    other_grids: Mapping[str, AuditInput] = field(default_factory=dict)  # the same forecaster on other grids
+    retrained: Mapping[str, Replay] = field(default_factory=dict)  # without tainted records, by their period
+    absent: Mapping[str, str] = field(default_factory=dict)  # reason why a part is missing
 
 
 def gather_record(
-    subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, compute: Compute | None = None
+    subject: AuditInput, decision: Decision, audit: Audit, context: ReportContext, compute: Compute | None = None
 ) -> AuditRecord:
     """Return everything that the reports of an audit are made from.
 
-    A part that cannot be worked out is left out, and the reason kept: the findings have decided already.
+    A part that cannot be computed is left out with its reason, because the decision does not depend on it.
     """
-    evidence, absent = audit.context(subject), dict(around.absent)
+    evidence, absent = audit.context(subject), dict(context.absent)
     if subject.feedback is None:
         absent["feedback"] = subject.no_feedback.rstrip(".")
     parts = {
-        name: _tried(name, work, evidence, absent) for name, work in _parts(subject, decision, audit, around, evidence)
+        name: _attempt(name, work, evidence, absent)
+        for name, work in _parts(subject, decision, audit, context, evidence)
     }
     sensitivity = {name: table for name, table in parts.items() if name in SENSITIVITY and table is not None}
     return AuditRecord(
         decision=decision,
-        city=around.city,
+        city=context.city,
         grid=evidence.grid,
         flags=evidence.flags,
         measures=parts["measures"],
@@ -103,21 +84,21 @@ def gather_record(
         feedback=None if subject.feedback is None else subject.feedback.trajectory,
         explanation=subject.explanation,
         gaps=parts["gaps"],
-        frontier_protocol=_priced(evidence),
-        frontier=_tried("frontier", lambda: _frontier(evidence, compute or LocalProcesses()), evidence, absent),
+        frontier_protocol=_frontier_protocol(evidence),
+        frontier=_attempt("frontier", lambda: _frontier(evidence, compute or LocalProcesses()), evidence, absent),
         proxies=parts["proxies"],
-        intake=around.intake,
-        provenance=_provenance(subject, decision, audit, around.code),
-        settings=around.settings,
-        command=around.command,
+        intake=context.intake,
+        provenance=_provenance(subject, decision, audit, context.code),
+        settings=context.settings,
+        command=context.command,
         absent=absent,
     )
 
 
 def _parts(
-    subject: AuditInput, decision: Decision, audit: Audit, around: ReportContext, evidence: CheckContext
+    subject: AuditInput, decision: Decision, audit: Audit, context: ReportContext, evidence: CheckContext
 ) -> list[tuple[str, Callable[[], pd.DataFrame]]]:
-    others = {name: audit.context(one) for name, one in around.other_grids.items()}
+    others = {name: audit.context(one) for name, one in context.other_grids.items()}
     group = audit.underreporting_group
     deprived = None if group is None else (group[0], group[1])
     return [
@@ -127,14 +108,14 @@ def _parts(
         ("census_error", lambda: _other_residents(evidence, audit, decision)),
         ("areal_unit", lambda: vary_areal_units(evidence, others)),
         ("reporting_rates", lambda: vary_reporting_rates(evidence, subject.reporting_rates, deprived)),
-        ("tainted_periods", lambda: _other_training(evidence, around.retrained)),
+        ("tainted_periods", lambda: _other_training(evidence, context.retrained)),
         ("enforcement_types", lambda: vary_enforcement_types(evidence, audit.enforcement_types)),
         ("gaps", lambda: _gaps(evidence, _known(subject))),
         ("proxies", lambda: _proxies(evidence, _known(subject))),
     ]
 
 
-def _tried(
+def _attempt(
     name: str, work: Callable[[], pd.DataFrame], evidence: CheckContext, absent: dict[str, str]
 ) -> pd.DataFrame | None:
     if not evidence.residents:
@@ -146,7 +127,7 @@ def _tried(
         absent.setdefault(name, str(error).rstrip("."))
         return None
     if table.empty:
-        absent.setdefault(name, "there is nothing to compare with")
+        absent.setdefault(name, "no comparison is available")
         return None
     return table
 
@@ -159,7 +140,7 @@ def _known(subject: AuditInput) -> Explanation:
 
 
 def _other_groups(evidence: CheckContext, audit: Audit) -> pd.DataFrame:
-    """Return the measures under the definitions that the settings name."""
+    """Return the measures with the alternative groupings of the settings."""
     if not audit.alternative_groupings:
         msg = "no other definition was named; set audit.alternative_groupings"
         raise InputError(msg)
@@ -174,7 +155,7 @@ def _other_groups(evidence: CheckContext, audit: Audit) -> pd.DataFrame:
 
 
 def _other_residents(evidence: CheckContext, audit: Audit, decision: Decision) -> pd.DataFrame:
-    """Return the findings on flagged land with the interval that the error of the group table gives them."""
+    """Return the findings on flagged areas with intervals for the sampling error of the group table."""
     if audit.groups.margin is None and not audit.groups.rounding:
         msg = "the group table states no error; name its margins or rounding (audit.groups.margin, .rounding)"
         raise InputError(msg)
@@ -183,34 +164,34 @@ def _other_residents(evidence: CheckContext, audit: Audit, decision: Decision) -
 
 def _other_training(evidence: CheckContext, retrained: Mapping[str, Replay]) -> pd.DataFrame:
     if not retrained:
-        msg = "no period is declared tainted, or the model learned from none (audit.governance.tainted_periods)"
+        msg = "no tainted period is declared, or the model was not trained on one (audit.governance.tainted_periods)"
         raise InputError(msg)
     tables = [vary_training(evidence, one, "tainted_periods", name) for name, one in retrained.items()]
     return pd.concat(tables, ignore_index=True)
 
 
-def _priced(evidence: CheckContext) -> str:
-    count, whole = len(_priced_periods(evidence)), evidence.observed.shape[2]
+def _frontier_protocol(evidence: CheckContext) -> str:
+    count, whole = len(_frontier_periods(evidence)), evidence.observed.shape[2]
     return (
         f"All crime types counted together, ranked by count; {evidence.land_share:.0%} of the cells in each of "
         f"{count} of the {whole} test periods, chosen by the forecast and measured on what was recorded."
     )
 
 
-def _priced_periods(evidence: CheckContext) -> npt.NDArray[np.int64]:
-    return np.unique(np.linspace(0, evidence.observed.shape[2] - 1, _PRICED).round().astype(np.int64))
+def _frontier_periods(evidence: CheckContext) -> npt.NDArray[np.int64]:
+    return np.unique(np.linspace(0, evidence.observed.shape[2] - 1, _FRONTIER_PERIODS).round().astype(np.int64))
 
 
 def _frontier(evidence: CheckContext, compute: Compute) -> pd.DataFrame:
-    """Return what caps on exposure would have cost in the test periods, all crime types counted together."""
-    periods = _priced_periods(evidence)
+    """Return the cost of exposure caps in the test periods, for all crime types together."""
+    periods = _frontier_periods(evidence)
     grid = evidence.grid
     districts = np.full(len(grid), "", dtype=object) if grid.parents.empty else grid.parents.iloc[:, 0].to_numpy()
     expected = np.asarray(evidence.replay.expected.values, dtype=float)[:, :, periods].sum(axis=0)
     territory = replace(territory_of(grid, districts, evidence.residents), expected=expected)
     allocator = Constrained(budget=Budget(budget_share=evidence.land_share))
     recorded = evidence.observed[:, :, periods].sum(axis=0)
-    return Frontier(time_limit_s=_SECONDS).run(allocator, expected, territory, compute, recorded)
+    return Frontier(time_limit_s=_TIME_LIMIT_S).run(allocator, expected, territory, compute, recorded)
 
 
 def _gaps(evidence: CheckContext, explanation: Explanation) -> pd.DataFrame:

@@ -176,7 +176,7 @@ def community_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], p
         BriefingColumn("expected", "Expected crimes"),
         BriefingColumn("coverage", "Expected crimes covered", "percent"),
     )
-    periods = 0 if result.past is None else len(result.past.periods)
+    periods = 0 if result.audited_replay is None else len(result.audited_replay.periods)
     complaints = (result.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
     paragraphs: tuple[str, ...] = (
         f"Recorded crimes: the {periods} audited periods, inside the audited cells, without unreported crime. Victims "
@@ -217,8 +217,8 @@ def area_sheet(result: AllocationResult) -> pd.DataFrame:
     people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
     counts = np.full((len(result.areas), 2 * _RECENT), np.nan)
     recorded = np.full(len(result.areas), np.nan)
-    if result.past is not None:
-        past = result.align_past(result.past.observed.values.sum(axis=0))
+    if result.audited_replay is not None:
+        past = result.align_audited(result.audited_replay.observed.values.sum(axis=0))
         recorded = past.sum(axis=1)
         counts = past[:, -2 * _RECENT :] if past.shape[1] >= 2 * _RECENT else counts
     cells = pd.DataFrame(

@@ -61,7 +61,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         replayed = replace(replayed, notes=(*notes, *replayed.notes))
         results = MonitoringResults.from_replay(replayed, decision, study, audit, monitor)
         record_files(tracked, results.write(source, folder))
-        watch = results.watch
-        breaches = len(watch.breached_periods)
-        tracked.metrics({"periods_with_breach": breaches, "proposes": float(watch.proposes_withdrawal)})
+        outcome = results.outcome
+        breaches = len(outcome.breached_periods)
+        tracked.metrics({"periods_with_breach": breaches, "proposes": float(outcome.proposes_withdrawal)})
     return "\n".join([*results.lines(source), f"Files: {folder}"])

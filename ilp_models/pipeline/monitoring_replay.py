@@ -1,4 +1,4 @@
-"""Replay the audited forecaster over the audited periods and all whole periods since."""
+"""Backtest the audited forecaster over the audited periods and all complete periods since the audit."""
 
 import json
 from collections.abc import Mapping
@@ -32,26 +32,26 @@ from ilp_models.pipeline.study import Study
 
 @dataclass(frozen=True, eq=False)
 class MonitoringReplay:
-    """The audited forecaster over the audited periods and all periods since, beside what was recorded."""
+    """Forecasts of the audited forecaster and recorded counts, over the audited periods and all periods since."""
 
     replay: Replay
     grid: Grid  # the audited cells
     residents: tuple[Residents, ...]
-    audited: int  # the first periods, which the audit used
-    notes: tuple[str, ...]  # changes since the audit that are no reason to refuse
+    audited: int  # number of audited periods; they come first
+    notes: tuple[str, ...]  # changes since the audit that do not prevent monitoring
 
 
 def active_decision(source: str, register: str) -> Decision:
-    """Return the decision of a run if it allows its forecast to be used, and the register confirms it."""
+    """Return the decision of a run; raise WithheldError unless it is admitted or approved and in the register."""
     decision = registered_decision(Register(Path(register)), RunFolder.from_path(source).decision(), now())
     if not decision.admitted and not decision.approved:
-        msg = f"The decision in {source} withholds the forecast, so there is no use to monitor: {decision.summary}"
+        msg = f"The decision in {source} withholds the forecast, so that it cannot be monitored: {decision.summary}"
         raise WithheldError(msg)
     return decision
 
 
 def check_terms(decision: Decision, source: str, name: str, forecaster: Forecaster, audit: Audit) -> tuple[str, ...]:
-    """Raise WithheldError unless forecaster and ranking are those audited; note what could not be checked."""
+    """Raise WithheldError if forecaster or ranking differ from the audit; return notes on unchecked settings."""
     if name != decision.forecaster:
         msg = f"The decision in {source} is on {decision.forecaster}, not {name}. Set forecaster={decision.forecaster}."
         raise WithheldError(msg)
@@ -60,7 +60,7 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
     )
     bundle = read_bundle(Path(source, "model"))
     if bundle is None or "settings" not in bundle:
-        return (f"{source} has no settings of its forecaster, so those given here were not compared with them.",)
+        return (f"{source} does not contain the settings of its forecaster, so that they could not be compared.",)
     audited, code = bundle["settings"], code_digest()[:16]
     settings = json.loads(json.dumps(describe(forecaster)))
     if settings != audited:
@@ -71,7 +71,7 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
     return () if bundle.get("code") in (None, code) else (changed,)
 
 
-def replay_since_audit(  # noqa: PLR0913 - what was audited, and the parts to replay it with
+def replay_since_audit(  # noqa: PLR0913 - the audit, and the settings of the backtest
     study: Study,
     source: str,
     decision: Decision,
@@ -81,7 +81,7 @@ def replay_since_audit(  # noqa: PLR0913 - what was audited, and the parts to re
     store: Path,
     compute: Compute,
 ) -> MonitoringReplay:
-    """Return the forecaster over the audited periods and all whole periods since, on the audited cells."""
+    """Backtest the forecaster on the audited cells, over the audited periods and all complete periods since."""
     header = decision.report.header
     plan = replace(backtest, test_periods=len(_tested_periods(study, header, backtest)), horizon=1)
     grid = audited_grid(study, source, decision)
@@ -102,15 +102,15 @@ def replay_since_audit(  # noqa: PLR0913 - what was audited, and the parts to re
 
 
 def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
-    """Return the audited cells: those that were active before the first audited period."""
+    """Return the audited cells, which were active before the first audited period."""
     header = decision.report.header
     grid, archived = study.grid_at(pd.Timestamp(header["first_period"])), Path(source, "audit", "cells.parquet")
     if grid.digest() != header["grid"] and archived.is_file():
-        # a revised record may have made one cell more or less active
+        # a revised record can change which cells are active
         names = pd.read_parquet(archived, columns=["cell"])["cell"].astype(str)
-        everywhere = study.grid.build(study.events)
-        known = np.asarray(everywhere.cells.astype(str).isin(set(names)))
-        grid = everywhere.subset(known) if known.any() else grid
+        all_cells = study.grid.build(study.events)
+        known = np.asarray(all_cells.cells.astype(str).isin(set(names)))
+        grid = all_cells.subset(known) if known.any() else grid
     decision.require_same_settings({"grid": grid.digest()})
     return grid
 
@@ -123,7 +123,7 @@ def _revision_note(source: str, replayed: Replay) -> tuple[str, ...]:
     count = int((then != today).sum())
     revised = (
         f"Records of the audited periods were revised since: {count:,} of {then.size:,} counts differ, "
-        f"{then.sum():,.0f} events then and {today.sum():,.0f} now. The limits are computed from those of now."
+        f"{then.sum():,.0f} events then and {today.sum():,.0f} now. The limits are computed from the current records."
     )
     return (revised,) if count else ()
 
@@ -154,7 +154,7 @@ def _tested_periods(study: Study, header: Mapping[str, Any], backtest: RollingOr
 
 
 def located_events(study: Study, grid: Grid, periods: pd.PeriodIndex) -> pd.DataFrame:
-    """Return the events of some periods with the area that each lies in."""
+    """Return the events of some periods with the area of each event."""
     table = study.events.table
     ordinal = study.calendar.ordinals(table["occurred_at"])
     inside = (ordinal >= periods[0].ordinal) & (ordinal <= periods[-1].ordinal)

@@ -176,7 +176,7 @@ class PlanTask:
             groups=pd.concat(impact, ignore_index=True) if impact else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
             frontier=caps_evaluated,
             choice=choice,
-            past=None if archive is None else archive.replay,
+            audited_replay=None if archive is None else archive.replay,
             reasons=self.run.reasons(),
             settings=describe(
                 {

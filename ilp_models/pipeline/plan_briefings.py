@@ -175,10 +175,10 @@ def grid_table(result: AllocationResult) -> pd.DataFrame:
 def flagged_before(result: AllocationResult) -> Floats:
     """Return the share of audited periods in which each cell was flagged for any crime type."""
     header = result.decision.report.header
-    if result.past is None or header["rank_by"] not in ("count", "per_km2"):
+    if result.audited_replay is None or header["rank_by"] not in ("count", "per_km2"):
         return np.full(len(result.areas), np.nan)
-    area = result.align_past(np.ones(result.past.expected.sizes["cell"])) * result.territory.area_m2
-    expected = np.stack([result.align_past(one) for one in result.past.expected.values])
+    area = result.align_audited(np.ones(result.audited_replay.expected.sizes["cell"])) * result.territory.area_m2
+    expected = np.stack([result.align_audited(one) for one in result.audited_replay.expected.values])
     known = np.isfinite(area)
     rule = FlaggingRule(area[known], str(header["rank_by"]), str(header["share_of"]))
     flags = rule.flagged(expected[:, known], float(header["land_share"]))[0]

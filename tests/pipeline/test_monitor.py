@@ -24,8 +24,8 @@ WATCHED = ("monitor.least_periods=20", "audit.min_evidence={periods:8,events:20,
 class Until:
     """Records of a source up to a number of weeks before their end, changed on the way."""
 
-    def __init__(self, source, weeks_less, change=None, unplaced=None):
-        self.source, self.weeks_less, self.change, self.unplaced = source, weeks_less, change, unplaced
+    def __init__(self, source, weeks_less, change=None, missing=None):
+        self.source, self.weeks_less, self.change, self.missing = source, weeks_less, change, missing
 
     def read(self):
         events = self.source.read()
@@ -34,7 +34,7 @@ class Until:
         table = events.table[events.table["occurred_at"] < end]
         if self.change is not None:
             table = self.change(table, events.end - pd.Timedelta(weeks=NEW)).reset_index(drop=True)
-        report = replace(report, rows_read=len(table), rows_kept=len(table), missing_coordinates=self.unplaced)
+        report = replace(report, rows_read=len(table), rows_kept=len(table), missing_coordinates=self.missing)
         return replace(events, table=table, end=end, intake=report)
 
 
@@ -120,7 +120,7 @@ def test_a_lasting_change_leads_to_a_proposal_with_its_command_and_withdraws_not
     assert facts["proposes_withdrawal"]
     assert len(facts["periods_with_breach"]) >= 3
     assert "WITHDRAWAL IS PROPOSED" in tripled.told
-    assert "a person decides" in tripled.told
+    assert "A person decides" in tripled.told
     assert facts["withdraw"] in tripled.told
     assert facts["withdraw"] in (tripled.folder / "monitor.html").read_text().replace("&#39;", "'")
     lines = (audited.folder.parent.parent / "register.jsonl").read_text()
@@ -156,12 +156,12 @@ def test_the_mix_of_crime_types_is_seen_to_move_where_it_does(tripled, quiet):
     assert {"weekday", "area"} <= set(drift[0].reset_index()["part"])
 
 
-def test_records_without_a_place_are_told_by_group(audited, city):
+def test_missing_coordinates_are_reported_by_group(audited, city):
     events = city.read()
     areas = list(events.table["area"].cat.categories)
     days = pd.date_range(events.end - pd.Timedelta(weeks=NEW), events.end, inclusive="left")
     lost = pd.DataFrame({"day": days, "crime_type": "assault", "area": areas[0], "count": 30})
-    done = watch(audited, city, data=Until(city, 0, unplaced=lost))
+    done = watch(audited, city, data=Until(city, 0, missing=lost))
     table = pd.read_csv(done.folder / "missing_coordinates.csv", keep_default_na=False)
     assert set(table["dimension"]) > {"", "area"}
     now = table[(table["dimension"] == "area") & (table["group"] == areas[0]) & (table["crime_type"] == "all")]
@@ -179,7 +179,7 @@ def test_records_without_a_place_are_told_by_group(audited, city):
 
 
 def test_a_source_without_an_account_of_lost_places_says_so(quiet):
-    assert "no account of records without coordinates" in quiet.told
+    assert "The number of records with missing coordinates is not available" in quiet.told
     assert not (quiet.folder / "missing_coordinates.csv").exists()
 
 
@@ -200,7 +200,7 @@ def test_other_terms_than_audited_are_refused(audited, city, words, match):
 
 
 def revised(table, start):
-    """Some of the records of the audited weeks were taken out since, and one was added where nobody had been."""
+    """Some of the records of the audited weeks were taken out since, and one was added in an empty cell."""
     early = table.iloc[[0]].assign(x=table["x"].min() + 1, y=table["y"].max() - 1)
     gone = (
         (table["occurred_at"] < start) & (np.arange(len(table)) > len(table) - 4000) & (np.arange(len(table)) % 50 == 0)
@@ -239,13 +239,13 @@ def test_records_that_do_not_reach_back_are_refused(audited, city):
             start = events.end - pd.Timedelta(weeks=NEW + 5)
             return replace(events, table=events.table[events.table["occurred_at"] >= start], start=start)
 
-    with pytest.raises(InputError, match="Give the records and the calendar of the audit"):
+    with pytest.raises(InputError, match="Use the records and the calendar of the audit"):
         watch(audited, city, data=Late(city, 0))
 
 
 def test_a_withheld_or_unknown_decision_is_not_watched(withheld, shelf, audited, tmp_path):
     words = (*SAME, *WATCHED)
-    with pytest.raises(WithheldError, match="is withheld, so there is no use to watch"):
+    with pytest.raises(WithheldError, match="withholds the forecast, so that it cannot be monitored"):
         perform("monitor", shelf, f"source='{withheld.folder}'", *words)
     with pytest.raises(WithheldError, match="knows no decision"):
         perform("monitor", tmp_path, f"source='{copied(audited, tmp_path / 'run')}'", *words)
