@@ -12,7 +12,7 @@ NONE: Final = "none"
 EXACT: Final = "none: exact"
 BY_PERIOD: Final = "bootstrap of whole periods in blocks"
 REVIEWER: Final = "reviewer"
-NOBODY: Final = "nobody"
+NO_SIGNER: Final = "no one"
 
 
 class State(StrEnum):
@@ -139,7 +139,7 @@ class Check:
     limit: Limit = field(default_factory=Limit)  # the default; without a bound the check is reported only
     adjustable: bool = True  # whether audit.limits may change the limit
     required: bool = True
-    signer: str = NOBODY  # who may accept a review with a reason
+    signer: str = NO_SIGNER  # who may accept a review with a reason
 
 
 def _beyond(value: float, below: float | None, above: float | None) -> bool:

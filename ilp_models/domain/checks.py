@@ -7,7 +7,7 @@ To add a check, write its function in `ilp_models.audit` and one entry here or i
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ilp_models.domain.check_definition import ALL, EXACT, NOBODY, REVIEWER, Check, Limit, Scope, State
+from ilp_models.domain.check_definition import ALL, EXACT, NO_SIGNER, REVIEWER, Check, Limit, Scope, State
 from ilp_models.domain.group_checks import GROUP_CHECKS
 
 __all__ = ["ALL", "CATALOGUE", "DEFAULT_LIMITS", "REQUIRED", "Check", "Key", "Limit", "Scope", "State"]
@@ -278,7 +278,7 @@ def check_table(*, required: bool = True) -> str:
     rows.append("|---|---|---|---|---|---|")
     for one in CATALOGUE.values():
         if one.required is required:
-            limit, signer = one.limit.as_text() or "reported only", one.signer if one.required else NOBODY
+            limit, signer = one.limit.as_text() or "reported only", one.signer if one.required else NO_SIGNER
             cells = (f"`{one.name}`", one.question, one.formula.replace("|", r"\|"), limit, signer, one.advice)
             rows.append(f"| {' | '.join(cell or '-' for cell in cells)} |")
     return "\n".join(rows)

@@ -107,7 +107,7 @@ class Governance:
             if getattr(self, name):
                 _day(f"audit.governance.{name}", getattr(self, name))
         try:
-            self.tainted  # noqa: B018 - builds and thereby checks every period
+            self.tainted  # noqa: B018 - builds and validates every period
         except (AttributeError, TypeError) as error:
             msg = f"audit.governance.tainted_periods must be a list of entries with start, end and why ({error})."
             raise InputError(msg) from error

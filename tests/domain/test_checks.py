@@ -4,7 +4,7 @@ from pkgutil import resolve_name
 import pytest
 import yaml
 
-from ilp_models.domain.check_definition import NOBODY, REVIEWER
+from ilp_models.domain.check_definition import NO_SIGNER, REVIEWER
 from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED, check_table, required_keys
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_every_entry_is_complete(check):
     texts = (check.label, check.question, check.formula, check.reading, check.denominator, check.reference)
     assert all((*texts, check.interval))
     assert check.question.endswith("?")
-    assert check.signer in (REVIEWER, NOBODY)
+    assert check.signer in (REVIEWER, NO_SIGNER)
     module, _, name = check.function.rpartition(".")
     assert callable(resolve_name(f"ilp_models.audit.{module}:{name}"))
     if check.required:

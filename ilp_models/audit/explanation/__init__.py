@@ -1,1 +1,1 @@
-"""Checks of explanations, and columns that stand in for groups."""
+"""Checks of the explanation, and proxies for groups."""
