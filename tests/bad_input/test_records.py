@@ -99,7 +99,7 @@ CASES = {
     "a type named like the pool": (
         kept(incidents().replace({"Offence": {"burglary": "all"}})),
         (),
-        r"The crime type 'all' bears the name of the pool .*; rename it in data.crime_types.",
+        r"The crime type 'all' has the name of the pool .*\. Rename it in data.crime_types.",
     ),
 }
 
@@ -171,7 +171,7 @@ def test_ten_lines_of_a_newcomers_own_data_make_a_week(ilp, desk):
     assert answer.code == 0, answer.err
     (run,) = whole(desk)
     assert (desk / "outputs/weekly/latest").resolve() == run
-    assert f"crimes.csv: {len(incidents()):,} of {len(incidents()):,} records kept" in answer.out
+    assert f"crimes.csv: {len(incidents()):,} of {len(incidents()):,} records used" in answer.out
     intake = json.loads((run / "intake.json").read_text())
     assert intake["columns_left"] == ["Remarks"]
     table = pd.read_csv(run / "grid.csv")

@@ -27,7 +27,7 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         (
             "forecaster=lightgbm",
             1,
-            r"forecaster=lightgbm is not among the models .*; add it, 'model=\[.*lightgbm\]', .*",
+            r"forecaster=lightgbm is not among the models .*\. Add it, 'model=\[.*lightgbm\]', .*",
         ),
         ("audit.baseline=average", 1, r"audit.baseline=average is not among the models .*"),
         ("scoring.baseline=average", 1, r"scoring.baseline=average is not among the models .*"),
@@ -36,7 +36,11 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         ("model.ewma.reach_cells=far", 2, r"model.ewma.reach_cells=far must be a number, such as 1.0."),
         ("model.moving_average.window=0", 1, r".*window=0 must be at least 1 period."),
         ("audit.land_share=2", 1, r"audit needs 0 < land_share < 1.*"),
-        ("export.formats=[shapefile]", 1, r"export.formats=\['shapefile'\] must be some of parquet, gpkg, .*"),
+        (
+            "export.formats=[shapefile]",
+            1,
+            r"export.formats=\['shapefile'\] is not valid\. Choose from parquet, gpkg, .*",
+        ),
         ("data.separator=;", 2, r"Cannot read the setting .*, as in \"data.separator=';'\"."),
         ("data.path=???", 2, r"The setting data.path is required. Add data.path=VALUE."),
     ],

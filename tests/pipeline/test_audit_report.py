@@ -13,7 +13,7 @@ from tests.report.audit_records import NOW
 
 def gathered(**groups):
     audit = cases.audit(cases.group_table())
-    audit = replace(audit, draws=100, groups=replace(audit.groups, **groups))
+    audit = replace(audit, bootstrap=replace(audit.bootstrap, draws=100), groups=replace(audit.groups, **groups))
     subject = audit.with_residents(cases.subject(*cases.city(), cases.grid(), cases.explanation()))
     decision = decide(audit.run(subject, NOW), cases.forecast(), NOW, 8)
     return gather_record(subject, decision, audit, ReportContext(), LocalProcesses(1))
