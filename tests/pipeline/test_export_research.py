@@ -41,7 +41,7 @@ def test_an_invalid_decision_counts_as_none_for_research_only(text, tmp_path):
     run(grade="research", **words)
     table = pd.read_csv(tmp_path / "out" / "grid-research-only.csv")
     assert (set(table["grade"]), set(table["decision"].astype(str))) == ({"research"}, {"none"})
-    with pytest.raises(WithheldError, match="[Rr]un the audit again"):
+    with pytest.raises(WithheldError, match=r"[Rr]un the audit again"):
         run(grade="allocation", **words)
     assert not (tmp_path / "register.jsonl").exists()
 
