@@ -214,15 +214,15 @@ class ScoreTable:
 
     def _skill_of(self, name: str, against: str) -> Iterator[tuple[object, ...]]:
         for lead in self.table["lead"].unique():
-            mine, theirs = self._deviance(name, lead), self._deviance(against, lead)
-            ahead = int(lead) + self.delay
-            estimate = self.resampling.for_lead(ahead).ratio(mine.to_numpy(), theirs.to_numpy())
-            lags = self.resampling.lags(ahead)
-            for index, kind in enumerate(mine.columns):
+            own, baseline = self._deviance(name, lead), self._deviance(against, lead)
+            horizon = int(lead) + self.delay
+            estimate = self.resampling.for_lead(horizon).ratio(own.to_numpy(), baseline.to_numpy())
+            lags = self.resampling.lags(horizon)
+            for index, kind in enumerate(own.columns):
                 value, low, high = 1 - estimate.value[index], 1 - estimate.high[index], 1 - estimate.low[index]
-                p_value = paired_p_value(theirs[kind].to_numpy() - mine[kind].to_numpy(), lags)
+                p_value = paired_p_value(baseline[kind].to_numpy() - own[kind].to_numpy(), lags)
                 verdict = self._verdict(low, high, p_value)
-                yield name, lead, kind, value, low, high, p_value, verdict, len(mine)
+                yield name, lead, kind, value, low, high, p_value, verdict, len(own)
 
     def _deviance(self, name: str, lead: int) -> pd.DataFrame:
         """Return the mean deviance of each period (rows) by crime type and over all (columns)."""

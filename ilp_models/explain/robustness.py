@@ -46,9 +46,9 @@ class PerturbationTrial:
 
     def sample_rows(self, design: Design) -> tuple[Floats, Floats]:
         """Return random sample and background rows of the training data."""
-        usual = min(self.background, len(design.values) // 2)
-        drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + usual]
-        return design.values[drawn[usual:]], design.values[drawn[:usual]]
+        count = min(self.background, len(design.values) // 2)
+        drawn = np.random.default_rng(self.seed).permutation(len(design.values))[: self.sample + count]
+        return design.values[drawn[count:]], design.values[drawn[:count]]
 
     def half_samples(self, periods: int) -> npt.NDArray[np.bool_]:
         """Return the periods of each refit, shape (refits, periods): a random half of the blocks.

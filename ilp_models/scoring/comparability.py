@@ -18,12 +18,12 @@ def check_comparable(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]
         msg = "There are no stored forecasts to score. Run a backtest first."
         raise InputError(msg)
     firsts: dict[int, Replay] = {}
-    seen: set[tuple[str, int]] = set()
+    names: set[tuple[str, int]] = set()
     for replay in replays:
-        _check_name(replay, seen)
+        _check_name(replay, names)
         _check_values(replay)
         _check_same(replay, firsts.setdefault(replay.lead, replay))
-    _check_leads(seen)
+    _check_leads(names)
     for replay in firsts.values():
         cells = replay.expected.sizes["cell"]
         if area_m2.shape != (cells,):
@@ -31,18 +31,18 @@ def check_comparable(replays: Sequence[Replay], area_m2: npt.NDArray[np.float64]
             raise InputError(msg)
 
 
-def _check_name(replay: Replay, seen: set[tuple[str, int]]) -> None:
+def _check_name(replay: Replay, names: set[tuple[str, int]]) -> None:
     name = replay.forecaster
     if is_bound(name) or not name:
         msg = f"The forecaster name {name!r} is reserved for a bound. Rename the forecaster."
         raise InputError(msg)
-    if (name, replay.lead) in seen:
+    if (name, replay.lead) in names:
         msg = f"{name} is listed twice at lead {replay.lead}. Give each forecaster a unique name."
         raise InputError(msg)
     if ALL in replay.crime_types:
         msg = f"The crime type {ALL!r} is reserved for the pool over all types. Rename that type."
         raise InputError(msg)
-    seen.add((name, replay.lead))
+    names.add((name, replay.lead))
 
 
 def _check_values(replay: Replay) -> None:
@@ -78,9 +78,9 @@ def _check_same(replay: Replay, other: Replay) -> None:
         raise InputError(msg)
 
 
-def _check_leads(seen: set[tuple[str, int]]) -> None:
+def _check_leads(names: set[tuple[str, int]]) -> None:
     leads: dict[str, list[int]] = {}
-    for name, lead in sorted(seen):
+    for name, lead in sorted(names):
         leads.setdefault(name, []).append(lead)
     first = next(iter(leads))
     for name, own in leads.items():

@@ -156,12 +156,12 @@ def _draw_multinomial(events: int, shares: Floats, generator: np.random.Generato
     faster than one binomial draw for each cell; the missing ones are placed one by one.
     """
     counts = generator.poisson(max(events - 2 * np.sqrt(events), 0.0) * shares)
-    lacking = events - counts.sum(axis=1)
-    over = np.flatnonzero(lacking < 0)
+    missing = events - counts.sum(axis=1)
+    over = np.flatnonzero(missing < 0)
     counts[over] = generator.multinomial(events, shares[over])
-    lacking[over] = 0
+    missing[over] = 0
     ends = np.cumsum(shares, axis=1)
-    for row, more in enumerate(lacking):
+    for row, more in enumerate(missing):
         places = np.searchsorted(ends[row, :-1], generator.random(more), side="right")
         counts[row] += np.bincount(places, minlength=shares.shape[1])
     return np.asarray(counts)

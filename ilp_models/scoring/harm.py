@@ -23,14 +23,14 @@ def harm_scores(
     """
     harm = observed * weights[:, None, None]
     total = harm.sum(axis=1)
-    mine, best = (
+    ranked, best = (
         rank_cells(np.tensordot(weights, cube, axes=1)[None], area_m2) * len(weights) for cube in (expected, observed)
     )
-    caught = flagged_events(mine, harm, shares)
+    captured = flagged_events(ranked, harm, shares)
     scores = (
         {"total": total}
-        | hit_rates(caught, total, shares)
-        | prediction_efficiencies(caught, flagged_events(best, harm, shares), shares)
+        | hit_rates(captured, total, shares)
+        | prediction_efficiencies(captured, flagged_events(best, harm, shares), shares)
     )
-    scores |= {"pai_area": hit_rate_area(mine, harm, up_to)}
+    scores |= {"pai_area": hit_rate_area(ranked, harm, up_to)}
     return {f"{HARM_PREFIX}{name}": value for name, value in scores.items()}

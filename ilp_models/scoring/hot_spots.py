@@ -52,28 +52,28 @@ def hit_rate_area(rankings: Sequence[Ranking], observed: Floats, up_to: float) -
     return np.asarray(np.divide(2 * result, up_to * events, out=np.full(events.shape, np.nan), where=events > 0))
 
 
-def hit_rates(caught: Floats, events: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+def hit_rates(captured: Floats, events: Floats, shares: Sequence[float]) -> dict[str, Floats]:
     """Return the hit rate and the PAI at each share of land.
 
     PAI, the prediction accuracy index, is hit rate / share (Chainey, Tompson and Uhlig 2008).
     """
     scores = {}
-    for share, flagged_events in zip(shares, caught, strict=True):
+    for share, flagged_events in zip(shares, captured, strict=True):
         rate = np.divide(flagged_events, events, out=np.full(events.shape, np.nan), where=events > 0)
         scores[f"hit_rate_{share_label(share)}"] = rate
         scores[f"pai_{share_label(share)}"] = rate / share
     return scores
 
 
-def prediction_efficiencies(caught: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
+def prediction_efficiencies(captured: Floats, best: Floats, shares: Sequence[float]) -> dict[str, Floats]:
     """Return the PEI at each share of land, and the events that an oracle captures.
 
     PEI, the prediction efficiency index, is captured events / events that an oracle of the counts captures on the
     same share of land (Hunt 2016).
     """
     scores = {}
-    for share, mine, most in zip(shares, caught, best, strict=True):
-        scores[f"pei_{share_label(share)}"] = np.divide(mine, most, out=np.full(most.shape, np.nan), where=most > 0)
+    for share, events, most in zip(shares, captured, best, strict=True):
+        scores[f"pei_{share_label(share)}"] = np.divide(events, most, out=np.full(most.shape, np.nan), where=most > 0)
         scores[f"oracle_hits_{share_label(share)}"] = most
     return scores
 
@@ -85,8 +85,8 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
     events = observed.sum(axis=(1, 2))
     rates = []
     for rank_by in (np.asarray(replay.expected.values, dtype=float), observed):
-        caught = flagged_events(rank_cells(rank_by, land), observed, shares).sum(axis=2)
-        rates.append(np.column_stack((caught, caught.sum(axis=1))))
+        captured = flagged_events(rank_cells(rank_by, land), observed, shares).sum(axis=2)
+        rates.append(np.column_stack((captured, captured.sum(axis=1))))
     total = np.append(events, events.sum())
     recorded = total > 0
     kinds = np.array([*replay.crime_types, ALL], dtype=object)[recorded]
@@ -103,7 +103,7 @@ def hit_curve(replay: Replay, area_m2: npt.NDArray[np.generic], shares: Sequence
 
 
 def recapture_rates(
-    rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], ahead: int
+    rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float], horizon: int
 ) -> dict[str, Floats]:
     """Return the recapture rate index (RRI) at each share of land, and the sums that it is pooled from.
 
@@ -111,7 +111,7 @@ def recapture_rates(
     last period known to the forecast: ``(now / events now) / (then / events then)``. 1 means that hot spots persist.
     """
     events = observed.sum(axis=1)
-    late, early = slice(ahead, None), slice(None, -ahead)
+    late, early = slice(horizon, None), slice(None, -horizon)
     both = (events[:, late] > 0) & (events[:, early] > 0)
     total = np.where(both, events[:, late] + events[:, early], np.nan)
     scores: dict[str, Floats] = {}
@@ -134,10 +134,10 @@ def displacement_shares(rankings: Sequence[Ranking], area_m2: Floats, shares: Se
     """Return the share of the flagged land that was not flagged in the period before."""
     scores = {}
     for share in shares:
-        moved = []
+        displaced = []
         for ranking in rankings:
             flagged = ranking.flagged(share)
             stable = area_m2 @ np.minimum(flagged[:, 1:], flagged[:, :-1])
-            moved.append(np.concatenate(([np.nan], np.clip(1 - stable / (share * area_m2.sum()), 0.0, 1.0))))
-        scores[f"displacement_{share_label(share)}"] = np.array(moved)
+            displaced.append(np.concatenate(([np.nan], np.clip(1 - stable / (share * area_m2.sum()), 0.0, 1.0))))
+        scores[f"displacement_{share_label(share)}"] = np.array(displaced)
     return scores

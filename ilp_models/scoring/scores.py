@@ -141,9 +141,9 @@ class Scoring:
         """Return hot spot scores of the land that ranks highest by some counts."""
         observed, _ = _counts(replay)
         rankings = rank_cells(rank_by, area_m2)
-        caught = flagged_events(rankings, observed, self.land_shares)
-        scores = hit_rates(caught, observed.sum(axis=1), self.land_shares) | prediction_efficiencies(
-            caught, best, self.land_shares
+        captured = flagged_events(rankings, observed, self.land_shares)
+        scores = hit_rates(captured, observed.sum(axis=1), self.land_shares) | prediction_efficiencies(
+            captured, best, self.land_shares
         )
         scores["pai_area"] = hit_rate_area(rankings, observed, self.curve_land_share)
         scores |= recapture_rates(rankings, observed, self.land_shares, replay.lead + replay.delay)

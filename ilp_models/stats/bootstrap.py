@@ -146,8 +146,8 @@ def paired_p_value(difference: npt.ArrayLike, lags: int) -> float:
     variance = float(centred @ centred)
     for lag in range(1, lags + 1):
         variance += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag])
-    ahead = lags + 1
-    correction = (size + 1 - 2 * ahead + ahead * (ahead - 1) / size) / size
+    horizon = lags + 1
+    correction = (size + 1 - 2 * horizon + horizon * (horizon - 1) / size) / size
     statistic = abs(mean) * size / np.sqrt(variance) * np.sqrt(correction)
     return float(2 * special.stdtr(size - 1, -statistic))
 

@@ -44,10 +44,10 @@ class Ranking:
         before = np.concatenate((np.zeros((1, density.shape[1])), through[:-1]))
         before = np.maximum.accumulate(np.where(first, before, 0.0), axis=0)
         through = np.minimum.accumulate(np.where(last, through, np.inf)[::-1], axis=0)[::-1]
-        placed = np.empty((2, *density.shape))
-        np.put_along_axis(placed[0], order, before, axis=0)
-        np.put_along_axis(placed[1], order, through, axis=0)
-        return cls(placed[0], placed[1], land)
+        in_cell_order = np.empty((2, *density.shape))
+        np.put_along_axis(in_cell_order[0], order, before, axis=0)
+        np.put_along_axis(in_cell_order[1], order, through, axis=0)
+        return cls(in_cell_order[0], in_cell_order[1], land)
 
     def flagged(self, share: float) -> Floats:
         """Return the flagged fraction of each cell; together they are exactly the share of the land."""

@@ -1,4 +1,4 @@
-"""Small territories with groups, and the graph of their cells."""
+"""Allocation inputs of small towns with groups, and skewed expected values."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ilp_models.domain.allocation import AllocationInput
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Residents of cells by group, as any package may hand them in."""
+    """Residents of cells by group."""
 
     dimension: str
     groups: tuple
@@ -25,14 +25,14 @@ class Groups:
 
 
 @dataclass(frozen=True)
-class Here:
-    """Work done at once, in order."""
+class InlineCompute:
+    """Run tasks at once, in order."""
 
     def map(self, function, tasks, description):  # noqa: ARG002 - the shape of every compute
         return [function(task) for task in tasks]
 
 
-def town(rows=3, columns=4, seed=0, groups=("hill", "shore"), size=500.0):
+def small_town(rows=3, columns=4, seed=0, groups=("hill", "shore"), size=500.0):
     """Return squares in rows; each pair of rows is a district; groups live mixed, residents differ."""
     rng = np.random.default_rng(seed)
     row, column = np.divmod(np.arange(rows * columns), columns)
@@ -48,6 +48,6 @@ def town(rows=3, columns=4, seed=0, groups=("hill", "shore"), size=500.0):
     )
 
 
-def values(territory, periods=1, seed=1):
-    """Return expected values as skewed as crime is."""
+def skewed_values(territory, periods=1, seed=1):
+    """Return expected values with the skew of crime counts."""
     return np.random.default_rng(seed).gamma(0.7, 1.0, (len(territory.area_m2), periods))

@@ -14,7 +14,7 @@ from ilp_models.allocation.budget import Budget
 from ilp_models.allocation.constrained import Constrained
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.domain.errors import InputError
-from tests.allocation.allocation_inputs import town, values
+from tests.allocation.allocation_inputs import skewed_values, small_town
 
 SEEDS = st.integers(0, 10_000)
 EXACT = {"gap": 0.0}
@@ -53,10 +53,10 @@ def parts(territory, flags):
 
 @given(SEEDS, st.integers(1, 12))
 @settings(max_examples=25, deadline=None)
-def test_without_constraints_it_covers_what_top_areas_cover(seed, cells):
-    worth = values(town(), 1, seed)
+def test_unconstrained_equals_top_areas(seed, cells):
+    worth = skewed_values(small_town(), 1, seed)
     ours, top = (
-        rule.allocate(worth, town())
+        rule.allocate(worth, small_town())
         for rule in (Constrained(Budget(amount=cells), **EXACT), TopAreas(Budget(amount=cells)))
     )
     assert worth_of(ours, worth) == pytest.approx(worth_of(top, worth))
@@ -65,8 +65,8 @@ def test_without_constraints_it_covers_what_top_areas_cover(seed, cells):
 
 @given(SEEDS, st.floats(1.0, 1.6), st.sampled_from([None, "shore"]))
 @settings(max_examples=40, deadline=None)
-def test_capped_exposure_is_the_best_of_all_choices_that_keep_the_cap(seed, cap, reference):
-    ground, worth = town(seed=seed, groups=("hill", "shore", "field")), values(town(), 1, seed)
+def test_exposure_cap_gives_the_best_feasible_choice(seed, cap, reference):
+    ground, worth = small_town(seed=seed, groups=("hill", "shore", "field")), skewed_values(small_town(), 1, seed)
     groups, rows = ground.residents[0], choices(12, 4)
     ratios = exposure_ratios(rows, groups, None if reference is None else 1)
     allowed = (ratios <= cap * (1 + 1e-9)).all(axis=1)
@@ -83,8 +83,8 @@ def test_capped_exposure_is_the_best_of_all_choices_that_keep_the_cap(seed, cap,
 
 @given(SEEDS, st.floats(0.2, 0.6))
 @settings(max_examples=30, deadline=None)
-def test_coverage_floors_are_the_best_of_all_choices_that_keep_them(seed, floor):
-    ground, worth = town(seed=seed), values(town(), 1, seed)
+def test_coverage_minimum_gives_the_best_feasible_choice(seed, floor):
+    ground, worth = small_town(seed=seed), skewed_values(small_town(), 1, seed)
     rows = choices(12, 5)
     allowed = (coverages(rows, worth[:, 0], ground.residents[0]) >= floor - 1e-9).all(axis=1)
     rule = Constrained(Budget(amount=5), coverage={"origin": floor}, **EXACT)
@@ -96,9 +96,9 @@ def test_coverage_floors_are_the_best_of_all_choices_that_keep_them(seed, floor)
     assert worth_of(effort, worth) == pytest.approx((rows[allowed] @ worth).max(), rel=1e-6)
 
 
-def test_a_floor_is_on_expected_counts_where_harm_is_what_counts():
-    ground, worth = town(), values(town())
-    counts = values(town(), 1, 9)
+def test_coverage_minimum_uses_counts_with_a_harm_objective():
+    ground, worth = small_town(), skewed_values(small_town())
+    counts = skewed_values(small_town(), 1, 9)
     effort = Constrained(Budget(amount=5), coverage={"origin": 0.5}, **EXACT).allocate(
         worth, replace(ground, expected=counts)
     )
@@ -107,8 +107,8 @@ def test_a_floor_is_on_expected_counts_where_harm_is_what_counts():
 
 @given(SEEDS, st.sampled_from([600.0, 1001.0, 1200.0]))
 @settings(max_examples=25, deadline=None)
-def test_chosen_cells_keep_their_distance_and_are_the_best_that_do(seed, metres):
-    ground, worth = town(), values(town(), 1, seed)
+def test_spacing_gives_the_best_feasible_choice(seed, metres):
+    ground, worth = small_town(), skewed_values(small_town(), 1, seed)
     rows = choices(12, 2)
     apart = np.array([pdist(ground.centres[row > 0]).min() >= metres for row in rows])
     effort = Constrained(Budget(amount=2), spacing=metres, **EXACT).allocate(worth, ground)
@@ -118,8 +118,8 @@ def test_chosen_cells_keep_their_distance_and_are_the_best_that_do(seed, metres)
 
 @given(SEEDS, st.integers(1, 3))
 @settings(max_examples=15, deadline=None)
-def test_patrol_areas_are_connected_and_the_best_that_are(seed, areas):
-    ground, worth = town(), values(town(), 1, seed)
+def test_patrol_areas_give_the_best_connected_choice(seed, areas):
+    ground, worth = small_town(), skewed_values(small_town(), 1, seed)
     rows = choices(12, 5)
     joined = np.array([parts(ground, row > 0) <= areas for row in rows])
     effort = Constrained(Budget(amount=5), patrol_areas=areas, **EXACT).allocate(worth, ground)
@@ -128,7 +128,7 @@ def test_patrol_areas_are_connected_and_the_best_that_are(seed, areas):
 
 
 def test_every_district_gets_its_minimum():
-    ground, worth = town(6, 4), values(town(6, 4), 3)
+    ground, worth = small_town(6, 4), skewed_values(small_town(6, 4), 3)
     effort = Constrained(Budget(amount=8), districts=2).allocate(worth, ground)
     for district in np.unique(ground.districts):
         assert (effort.amount[ground.districts == district].sum(axis=0) >= 2).all()
@@ -137,7 +137,7 @@ def test_every_district_gets_its_minimum():
 
 
 def test_hours_may_be_split_and_keep_the_caps():
-    ground, worth = town(), values(town())
+    ground, worth = small_town(), skewed_values(small_town())
     budget = Budget(amount=7, budget_unit="hours", per_cell=2)
     cap = {"origin": {"cap": 1.0}}
     split = Constrained(budget, exposure=cap, whole=False).allocate(worth, ground)
@@ -149,7 +149,7 @@ def test_hours_may_be_split_and_keep_the_caps():
 
 
 def test_caps_hold_in_expectation_over_the_draw():
-    ground, worth = town(10, 10), values(town(10, 10))
+    ground, worth = small_town(10, 10), skewed_values(small_town(10, 10))
     rule = Constrained(Budget(amount=10), exposure={"origin": {"cap": 1.1}}, exploration=0.3)
     effort = rule.allocate(worth, ground)
     assert effort.amount.sum() == 10
@@ -159,8 +159,8 @@ def test_caps_hold_in_expectation_over_the_draw():
     assert exposure_ratios(effort.inclusion.T, ground.residents[0]).max() > 1.0
 
 
-def test_a_large_town_is_solved_near_the_bound_of_its_relaxation():
-    ground, worth = town(20, 20), values(town(20, 20))
+def test_large_town_is_solved_near_the_bound_of_its_relaxation():
+    ground, worth = small_town(20, 20), skewed_values(small_town(20, 20))
     settings = {"exposure": {"origin": {"cap": 1.02}}, "coverage": {"origin": 0.3}}
     quick = Constrained(Budget(amount=40), gap=0.01, **settings).allocate(worth, ground)
     exact = Constrained(Budget(amount=40), gap=0.0, time_limit_s=30, **settings).allocate(worth, ground)
@@ -173,11 +173,11 @@ def test_a_large_town_is_solved_near_the_bound_of_its_relaxation():
 
 def refusal(**settings):
     with pytest.raises(InputError) as raised:
-        Constrained(Budget(amount=4), **settings).allocate(values(town()), town())
+        Constrained(Budget(amount=4), **settings).allocate(skewed_values(small_town()), small_town())
     return str(raised.value)
 
 
-def test_an_impossible_constraint_is_named_with_its_way_out():
+def test_infeasible_constraint_is_named_with_its_remedy():
     line = refusal(exposure={"origin": {"cap": 0.2}}, districts=1)
     assert line.startswith("Period 1: no allocation meets all constraints.")
     assert "raise allocation.exposure.origin.cap" in line
@@ -188,7 +188,7 @@ def test_an_impossible_constraint_is_named_with_its_way_out():
     assert "'a budget of 4 cells' (raise the budget)" in refusal(districts=3)
 
 
-def test_constraints_that_are_impossible_together_are_all_named():
+def test_jointly_infeasible_constraints_are_all_named():
     line = refusal(districts={"district 0": 4, "district 1": 1})
     assert "at least 4 for district district 0" in line
     assert "at least 1 for district district 1" in line
@@ -196,8 +196,10 @@ def test_constraints_that_are_impossible_together_are_all_named():
     assert "Change at least two of" in two_ways or "It is feasible without" in two_ways
 
 
-def test_not_spending_all_is_a_way_out():
-    effort = Constrained(Budget(amount=4), spacing=5000, spend_all=False).allocate(values(town()), town())
+def test_unspent_budget_can_restore_feasibility():
+    effort = Constrained(Budget(amount=4), spacing=5000, spend_all=False).allocate(
+        skewed_values(small_town()), small_town()
+    )
     assert effort.amount.sum() == 1
 
 
@@ -205,15 +207,15 @@ def test_not_spending_all_is_a_way_out():
     ("wrong", "words"),
     [
         ({"exposure": {"income": {"cap": 1}}}, "No residents by income"),
-        ({"exposure": {"origin": {"cap": 1, "reference": "nobody"}}}, "no group 'nobody'"),
-        ({"exposure": {"origin": {"cap": {"nobody": 1}}}}, "no group 'nobody'"),
-        ({"coverage": {"origin": {"nobody": 0.1}}}, "no group 'nobody'"),
+        ({"exposure": {"origin": {"cap": 1, "reference": "unknown"}}}, "no group 'unknown'"),
+        ({"exposure": {"origin": {"cap": {"unknown": 1}}}}, "no group 'unknown'"),
+        ({"coverage": {"origin": {"unknown": 0.1}}}, "no group 'unknown'"),
         ({"coverage": {"origin": 1.1}}, "from 0 to 1"),
         ({"districts": {"nowhere": 1}}, "not a district of this grid"),
         ({"districts": -1}, "allocation.districts"),
     ],
 )
-def test_constraints_on_what_is_unknown_are_refused(wrong, words):
+def test_constraints_on_unknown_groups_are_refused(wrong, words):
     assert words in refusal(**wrong)
 
 
@@ -231,6 +233,6 @@ def test_constraints_on_what_is_unknown_are_refused(wrong, words):
         ({"whole": False}, "needs hours, and no exploration"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(wrong, words):
+def test_invalid_settings_are_refused(wrong, words):
     with pytest.raises(InputError, match=words):
         Constrained(**wrong)

@@ -12,7 +12,7 @@ DATA = Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data"))
 PEOPLE = DATA / "toronto_demography"
 EVENTS = DATA / "toronto_mci" / "events_2014_2021.parquet"
 if not (PEOPLE.is_dir() and EVENTS.is_file()):
-    pytest.skip("the Toronto census groups are not beside the checkout", allow_module_level=True)
+    pytest.skip("the Toronto census groups are not next to the checkout", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,20 @@ def results(experiment):
 
 
 @pytest.mark.slow
-def test_the_published_price_is_found_but_for_the_numbers_that_readme_tells_of(results):
+def test_published_price_is_reproduced_except_for_listed_numbers(results):
     missed = results.loc[~results["met"], ["cap", "number"]].itertuples(index=False, name=None)
     assert set(missed) <= {(1.1, "capture"), (1.1, "coverage black")}
     assert len(results) == 42
 
 
 @pytest.mark.slow
-def test_every_cap_is_kept_in_every_year_it_is_asked_for(results):
+def test_every_cap_is_met_over_the_year(results):
     ratios = results[results["number"].str.startswith("ratio") & np.isfinite(results["cap"])]
     assert (ratios["ours"] <= ratios["cap"] * (1 + 1e-5)).all()
 
 
 @pytest.mark.slow
-def test_parity_costs_some_percent_and_covers_black_residents_areas_less(results):
+def test_parity_costs_capture_and_coverage(results):
     ours = results.pivot_table(index="cap", columns="number", values="ours")
     assert 0.9 < ours.loc[1.0, "capture"] / ours.loc[np.inf, "capture"] < 0.96
     assert ours.loc[2.0, "capture"] / ours.loc[np.inf, "capture"] == pytest.approx(1, abs=0.015)

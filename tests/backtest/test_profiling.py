@@ -15,7 +15,7 @@ def burn(seconds):
         pass
 
 
-def test_seconds_are_charged_to_what_took_them():
+def test_seconds_are_assigned_to_fit_and_forecast():
     meter = Profiler()
     with meter.fitting():
         burn(0.03)
@@ -31,7 +31,7 @@ def test_seconds_are_charged_to_what_took_them():
     assert cost.fit_seconds > 0
 
 
-def test_what_was_taken_is_not_charged_again():
+def test_cost_is_reset_after_it_is_taken():
     meter = Profiler()
     with meter.fitting():
         burn(0.01)
@@ -42,7 +42,7 @@ def test_what_was_taken_is_not_charged_again():
     assert (cost.fits, cost.forecasts, cost.fit_seconds, cost.fit_cpu_seconds) == (0, 1, 0.0, 0.0)
 
 
-def test_a_fit_that_fails_is_no_fit():
+def test_failed_fit_is_not_counted():
     meter = Profiler()
     with pytest.raises(ZeroDivisionError), meter.fitting():
         raise ZeroDivisionError
@@ -62,23 +62,23 @@ print(memory.megabytes())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets its mark of the highest resident size")
-def test_memory_that_was_given_back_counts_and_earlier_peaks_do_not():
-    # By itself: of a process that holds much the system may take some away meanwhile.
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak resident size")
+def test_released_memory_counts_and_earlier_peaks_do_not():
+    # In its own process, since the system may swap out part of a large one.
     done = subprocess.run([sys.executable, "-c", IN_A_SMALL_PROCESS], check=True, capture_output=True, text=True)
     before, after = map(float, done.stdout.split())
     assert before < 20
     assert 70 < after < 120  # 8 bytes each
 
 
-def test_without_a_mark_to_reset_growth_beyond_the_highest_is_a_lower_bound(monkeypatch, tmp_path):
+def test_without_reset_growth_beyond_the_peak_is_a_lower_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_CLEAR", tmp_path / "no" / "such")
     marks = iter([100.0, 130.0, 100.0])
     monkeypatch.setattr(module, "_high_water_mark", lambda: next(marks))
     assert PeakMemory().megabytes() == 30.0
 
 
-def test_a_system_that_tells_nothing_gives_nan(monkeypatch, tmp_path):
+def test_system_without_memory_report_gives_nan(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_CLEAR", tmp_path / "no" / "such")
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
     assert np.isnan(PeakMemory().megabytes())

@@ -116,7 +116,7 @@ def same(some, others):
 
 
 @pytest.mark.parametrize("forecaster", [EWMA((8, 32)), trees()], ids=["ewma", "trees"])
-def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, tmp_path):
+def test_replay_equals_fitting_and_updating_by_hand(forecaster, world, tmp_path):
     outcome = run({"mean": forecaster}, world, tmp_path)
     by_hand = clone(forecaster)
     for index, fold in enumerate(PLAN.folds(world.events, world.calendar)):
@@ -129,7 +129,7 @@ def test_a_replay_is_what_fitting_and_updating_by_hand_gives(forecaster, world, 
             np.testing.assert_array_equal(part.dispersion.values[:, index], forecast.dispersion.values)
 
 
-def test_a_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(world, tmp_path):
+def test_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(world, tmp_path):
     models = {"ewma": EWMA((8,)), "mean": MovingAverage(20)}
     recipes = storage_recipes(models, PLAN, world)
     outcome = run(models, world, tmp_path)
@@ -147,7 +147,7 @@ def test_a_horizon_of_two_gives_two_replays_with_their_own_periods_and_counts(wo
         assert one.observed.indexes["cell"].equals(world.grid.cells)
 
 
-def test_a_mean_of_its_own_weeks_is_forecast_at_each_lead(world, tmp_path):
+def test_each_lead_has_its_own_forecast(world, tmp_path):
     """With a delay of a week the newest usable week lies two before the first and three before the second lead."""
     settled = replace(world, events=events_of(COUNTS, world.grid, settles_after="7D"))
     one, two = run({"mean": MovingAverage(1)}, settled, tmp_path).replays
@@ -165,7 +165,7 @@ def test_events_outside_the_cells_are_counted(world, tmp_path):
     assert run({"mean": MovingAverage()}, world, tmp_path).outside == there
 
 
-def test_what_happens_later_changes_no_earlier_forecast(world, tmp_path):
+def test_later_events_change_no_earlier_forecast(world, tmp_path):
     middle = cutoffs(world)[3]
     table = world.events.table
     kept = table[table["reported_at"] < middle]
@@ -179,7 +179,7 @@ def test_what_happens_later_changes_no_earlier_forecast(world, tmp_path):
 
 
 @pytest.mark.parametrize("at", [0, 1, 3, 5])
-def test_a_killed_run_resumes_and_gives_the_same_numbers(at, world, tmp_path):
+def test_killed_run_resumes_and_gives_the_same_numbers(at, world, tmp_path):
     whole = run({"watched": Watched((8, 32))}, world, tmp_path / "whole")
     dates = cutoffs(world)
     Watched.dies_at = dates[at]
@@ -202,14 +202,14 @@ def test_a_killed_run_resumes_and_gives_the_same_numbers(at, world, tmp_path):
     assert CALLS == []
 
 
-def test_trees_resume_to_the_bit_too(world, tmp_path):
+def test_trees_resume_bit_for_bit(world, tmp_path):
     whole = run({"trees": trees()}, world, tmp_path)
     for path in sorted(tmp_path.rglob("*.parquet"))[1::2]:
         path.unlink()
     same(run({"trees": trees()}, world, tmp_path).replays, whole.replays)
 
 
-def test_another_recipe_reuses_nothing_and_disturbs_nothing(world, tmp_path):
+def test_recipes_do_not_share_forecasts(world, tmp_path):
     first = run({"watched": Watched((8,))}, world, tmp_path)
     CALLS.clear()
     other = run({"watched": Watched((32,))}, world, tmp_path)
@@ -241,12 +241,12 @@ def test_other_plans_calendars_holidays_and_records_never_share_stored_forecasts
     assert storage_recipes(models, change.get("plan", PLAN), other) != storage_recipes(models, PLAN, world)
 
 
-def test_the_name_of_a_forecaster_is_no_part_of_its_recipe(world):
+def test_name_is_not_part_of_the_recipe(world):
     recipes = storage_recipes({"a": MovingAverage(), "b": MovingAverage(), "c": MovingAverage(window=3)}, PLAN, world)
     assert recipes["a"] == recipes["b"] != recipes["c"]
 
 
-def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path):
+def test_damaged_partition_stops_the_run_and_can_be_recomputed(world, tmp_path):
     whole = run({"mean": MovingAverage()}, world, tmp_path)
     path = sorted(tmp_path.rglob("*.parquet"))[2]
     path.write_bytes(path.read_bytes()[:200])
@@ -257,7 +257,7 @@ def test_a_damaged_partition_stops_the_run_and_can_be_made_again(world, tmp_path
     same(run({"mean": MovingAverage()}, world, tmp_path).replays, whole.replays)
 
 
-def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
+def test_second_writer_stops_at_once(world, tmp_path):
     folder = tmp_path / storage_recipes({"watched": Watched()}, PLAN, world)["watched"]
     folder.mkdir()
     with filelock.FileLock(folder / ".lock"), pytest.raises(StorageError, match="Another run is writing"):
@@ -265,7 +265,7 @@ def test_a_run_waits_for_no_other_that_writes_the_same(world, tmp_path):
     assert CALLS == []
 
 
-def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_path):
+def test_failing_forecaster_is_reported_and_others_continue(world, tmp_path):
     short = LightGBM([ExponentialMeans((4,))], offset=None, holdout=60)
     outcome = run({"trees": short, "mean": MovingAverage(), "ewma": Picky()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
@@ -277,7 +277,7 @@ def test_a_forecaster_that_cannot_run_is_told_and_the_others_go_on(world, tmp_pa
 
 
 @pytest.mark.parametrize("value", [np.nan, -0.25, np.inf])
-def test_forecasts_that_are_no_counts_stop_that_method_alone_with_the_first_unit(value, world, tmp_path):
+def test_invalid_forecasts_stop_only_their_forecaster(value, world, tmp_path):
     outcome = run({"trees": Broken(value=value), "mean": MovingAverage()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert outcome.not_run == {
@@ -295,14 +295,14 @@ def test_forecasts_that_are_no_counts_stop_that_method_alone_with_the_first_unit
     ],
     ids=["ensemble", "wrapper", "both"],
 )
-def test_a_method_with_such_a_forecaster_inside_stops_alone_too(outer, named, world, tmp_path):
+def test_invalid_member_forecasts_stop_only_their_ensemble(outer, named, world, tmp_path):
     outcome = run({"trees": outer, "mean": MovingAverage()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert outcome.not_run["trees"].startswith(f"{named} cannot ")
     assert "gave nan as an expected count" in outcome.not_run["trees"]
 
 
-def test_settings_that_are_refused_stop_the_run(world, tmp_path):
+def test_invalid_settings_stop_the_run(world, tmp_path):
     with pytest.raises(InputError, match="window=52 is too wide"):
         run({"trees": Broken(refuses=True), "mean": MovingAverage()}, world, tmp_path)
 
@@ -316,7 +316,7 @@ def test_each_forecast_is_stored_with_its_cost(world, tmp_path):
     assert run({"ewma": EWMA((8, 32))}, world, tmp_path).replays[0].cost == first  # as it was when they were made
 
 
-def test_a_fit_made_again_for_a_forecast_that_was_there_is_not_charged_twice(world, tmp_path):
+def test_refit_for_a_stored_forecast_is_not_counted_twice(world, tmp_path):
     run({"ewma": EWMA((8, 32))}, world, tmp_path)
     (*_, gone) = sorted(tmp_path.rglob("cutoff=*/*.parquet"))[:6]  # the third of its chain
     gone.unlink()
@@ -325,7 +325,7 @@ def test_a_fit_made_again_for_a_forecast_that_was_there_is_not_charged_twice(wor
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(world, tmp_path):
+def test_two_processes_equal_one(world, tmp_path):
     several = {"ewma": EWMA((8, 32)), "trees": trees(), "mean": MovingAverage()}
     serial = run(several, world, tmp_path / "serial")
     parallel = run(several, world, tmp_path / "parallel", jobs=2)
@@ -366,7 +366,7 @@ def run_raising(store, *broken):
 
 
 @pytest.mark.parametrize("where", ["_fit", "_predict"])
-def test_it_has_its_row_with_cutoff_and_error_and_the_others_go_on(where, tmp_path, caplog):
+def test_raised_error_is_reported_with_cutoff_and_others_continue(where, tmp_path, caplog):
     outcome = run_raising(tmp_path, RuntimeError("my model\nbroke"), where)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     said = "failed at cutoff 2018-09-10: RuntimeError: my model broke (--debug shows the trace)"
@@ -377,12 +377,12 @@ def test_it_has_its_row_with_cutoff_and_error_and_the_others_go_on(where, tmp_pa
 
 
 @pytest.mark.parametrize("error", [InputError("window=3 is odd."), MemoryError(), KeyboardInterrupt()])
-def test_refused_settings_no_memory_and_interrupts_stop_the_run(error, tmp_path):
+def test_input_errors_memory_errors_and_interrupts_stop_the_run(error, tmp_path):
     with pytest.raises(type(error)):
         run_raising(tmp_path, error)
 
 
-def test_under_debug_the_error_comes_through(tmp_path, monkeypatch):
+def test_debug_raises_the_original_error(tmp_path, monkeypatch):
     monkeypatch.setenv("ILP_DEBUG", "1")
     with pytest.raises(RuntimeError, match="my model broke"):
         run_raising(tmp_path, RuntimeError("my model broke"))

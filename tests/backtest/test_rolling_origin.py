@@ -43,19 +43,19 @@ def test_folds_by_hand():
         ("2030-01-01", "2021-03-22"),
     ],
 )
-def test_an_end_leaves_the_periods_that_are_over_by_then(end, last):
+def test_end_keeps_periods_that_end_before_it(end, last):
     folds = RollingOrigin(test_periods=3, end=end).folds(records(), WEEKS)
     assert str(folds[-1].cutoff.date()) == last
     assert len(folds) == 3
 
 
 @pytest.mark.parametrize(("delay", "last"), [("0D", "2021-03-22"), ("2D", "2021-03-22"), ("3D", "2021-03-15")])
-def test_periods_are_tested_only_when_their_own_counts_have_settled(delay, last):
+def test_only_complete_periods_are_tested(delay, last):
     folds = RollingOrigin(test_periods=3).folds(records(settles_after=delay), WEEKS)
     assert str(folds[-1].cutoff.date()) == last
 
 
-def test_the_delay_is_the_longest_of_all_cutoffs():
+def test_delay_is_the_longest_of_all_cutoffs():
     plan, months = RollingOrigin(test_periods=2), Calendar(period_unit="month")
     assert plan.delay(records("2020-06-01", "2021-04-01", "31D"), months) == 1  # 1 January and 1 February
     assert plan.delay(records("2020-06-01", "2021-05-02", "31D"), months) == 2  # on 1 March January had not settled
@@ -69,7 +69,7 @@ def test_weeks_may_start_on_another_day_and_periods_may_be_months():
     assert [fold[0] for fold in spoken(months)] == ["2021-02-01", "2021-03-01"]
 
 
-def test_something_must_be_left_to_learn_from():
+def test_no_training_data_is_refused():
     assert len(RollingOrigin(test_periods=11).folds(records(), WEEKS)) == 11
     told = r"^backtest\.test_periods=12 leaves no training data: the records cover 12 whole week\(s\) \(2021-01-01 to"
     with pytest.raises(InputError, match=told):
@@ -82,14 +82,14 @@ def test_numbers_below_one_are_refused(name):
         RollingOrigin(**{name: 0})
 
 
-def test_an_end_that_is_no_date_is_refused():
+def test_invalid_end_date_is_refused():
     with pytest.raises(InputError, match=r"backtest\.end='soon' is not a date\. Write it as 2021-12-26"):
         RollingOrigin(end="soon")
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 11), st.integers(1, 5), st.integers(1, 6))
-def test_chains_hold_every_fold_once_and_each_begins_with_its_only_fit(periods, horizon, refit_every):
+def test_chains_cover_all_folds_and_start_with_a_fit(periods, horizon, refit_every):
     plan = RollingOrigin(periods, horizon, refit_every)
     folds = plan.folds(records(), WEEKS)
     chains = plan.chains(folds)

@@ -39,7 +39,7 @@ def observed(forecast):
     return np.random.default_rng(1).poisson(0.4, forecast.expected.shape).astype(np.int32)
 
 
-def test_what_was_stored_comes_back(store, forecast, observed):
+def test_stored_forecast_is_read_back(store, forecast, observed):
     store.write(forecast, observed)
     one, two = store.replays(RECIPE, "ewma", [CUTOFF], "W-SUN")
     for lead, replay in enumerate((one, two), start=1):
@@ -54,7 +54,7 @@ def test_what_was_stored_comes_back(store, forecast, observed):
         np.testing.assert_array_equal(replay.dispersion.values[:, 0], forecast.dispersion.values)
 
 
-def test_it_opens_as_one_hive_table_with_the_documented_columns(store, forecast, observed):
+def test_opens_as_one_hive_table_with_the_documented_columns(store, forecast, observed):
     store.write(forecast, observed)
     store.write(forecast.named("lightgbm", RECIPE), observed)
     table = ds.dataset(store.root / RECIPE, partitioning="hive", exclude_invalid_files=True).to_table().to_pandas()
@@ -88,7 +88,7 @@ def read(store):
 
 
 @pytest.mark.parametrize("left", [0, 3, 0.5, -1])
-def test_a_truncated_partition_is_told_with_the_way_out(left, store, forecast, observed):
+def test_truncated_partition_is_reported_with_a_fix(left, store, forecast, observed):
     store.write(forecast, observed)
     path = store.path(RECIPE, "ewma", CUTOFF)
     content = path.read_bytes()
@@ -99,7 +99,7 @@ def test_a_truncated_partition_is_told_with_the_way_out(left, store, forecast, o
     assert "\n" not in str(told.value)
 
 
-def test_flipped_bytes_never_pass_for_a_forecast(store, forecast, observed):
+def test_flipped_bytes_are_detected(store, forecast, observed):
     store.write(forecast, observed)
     path = store.path(RECIPE, "ewma", CUTOFF)
     content = path.read_bytes()
@@ -120,7 +120,7 @@ def test_flipped_bytes_never_pass_for_a_forecast(store, forecast, observed):
     assert refused > len(content) / 97 / 2
 
 
-def test_a_file_that_is_not_ours_is_told(store, forecast, observed):
+def test_foreign_file_is_reported(store, forecast, observed):
     store.write(forecast, observed)
     path = store.path(RECIPE, "ewma", CUTOFF)
     pq.write_table(pq.read_table(path, partitioning=None).replace_schema_metadata(None), path)
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_ours_is_told(store, forecast, observed):
         read(store)
 
 
-def test_a_full_disk_leaves_nothing_under_the_final_name(store, forecast, observed, monkeypatch):
+def test_full_disk_leaves_no_partial_file(store, forecast, observed, monkeypatch):
     def half(table, where, **settings):
         where.write_bytes(b"PAR1 and then the disk was full")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(where))
@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(store, forecast, observ
     assert len(read(store)) == 2
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, forecast, observed):
+def test_unwritable_folder_is_reported(tmp_path, forecast, observed):
     (tmp_path / "taken").write_text("a file")
     store = ForecastStore(tmp_path / "taken")
     with pytest.raises(StorageError, match=r"Cannot store the forecast .*Not a directory"):
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, forecast, observed):
         pass
 
 
-def test_a_recipe_is_written_by_one_run_at_a_time_and_a_killed_one_holds_nothing(store):
+def test_recipe_has_one_writer_and_killed_runs_release_the_lock(store):
     program = """
         import sys
         from pathlib import Path
@@ -178,7 +178,7 @@ def test_a_recipe_is_written_by_one_run_at_a_time_and_a_killed_one_holds_nothing
 
 
 @pytest.mark.parametrize("dims", [DIMS[:2], DIMS])
-def test_a_dispersion_of_each_cell_or_unit_comes_back(dims, store, forecast, observed):
+def test_dispersion_by_cell_or_unit_is_read_back(dims, store, forecast, observed):
     shape = [len(forecast.expected.indexes[name]) for name in dims]
     spread = xr.DataArray(np.random.default_rng(0).gamma(1.0, 1.0, shape), dims=dims)
     store.write(replace(forecast, dispersion=spread), observed)
@@ -188,7 +188,7 @@ def test_a_dispersion_of_each_cell_or_unit_comes_back(dims, store, forecast, obs
         np.testing.assert_array_equal(replay.dispersion.values[..., 0], there)
 
 
-def test_costs_are_kept_beside_the_forecast_and_are_no_part_of_it(store, forecast, observed):
+def test_costs_are_stored_outside_the_digest(store, forecast, observed):
     moved = {
         name: getattr(forecast, name).assign_coords(period=forecast.periods + 2) for name in ("expected", "quantiles")
     }
@@ -205,7 +205,7 @@ def test_costs_are_kept_beside_the_forecast_and_are_no_part_of_it(store, forecas
     assert [one.cost for one in read(store)] == [None, None]
 
 
-def test_terms_are_kept_beside_the_forecast_and_are_unknown_where_one_is(store, forecast, observed):
+def test_replay_terms_are_stored_outside_the_digest(store, forecast, observed):
     moved = {
         name: getattr(forecast, name).assign_coords(period=forecast.periods + 2) for name in ("expected", "quantiles")
     }
@@ -219,7 +219,7 @@ def test_terms_are_kept_beside_the_forecast_and_are_unknown_where_one_is(store, 
     assert [(one.terms, one.delay) for one in store.replays(RECIPE, "ewma", cutoffs, "W-SUN")] == [(None, 0)] * 2
 
 
-def test_a_cost_that_cannot_be_read_is_damage(store, forecast, observed):
+def test_unreadable_cost_is_reported_as_damage(store, forecast, observed):
     store.write(forecast, observed)
     path = store.path(RECIPE, "ewma", CUTOFF)
     rows = pq.read_table(path, partitioning=None)
@@ -228,7 +228,7 @@ def test_a_cost_that_cannot_be_read_is_damage(store, forecast, observed):
         read(store)
 
 
-def test_what_is_kept_under_a_recipe_is_listed(store, forecast, observed):
+def test_stored_cutoffs_are_listed(store, forecast, observed):
     later = CUTOFF + pd.Timedelta(weeks=1)
     for one in (
         replace(forecast, cutoff=later),

@@ -23,12 +23,12 @@ def cluster():
         yield DaskCluster(running.scheduler_address)
 
 
-def test_a_cluster_gives_the_same_results_and_errors(cluster):
+def test_cluster_gives_the_same_results_and_errors(cluster):
     assert cluster.map(double, range(5), "doubling") == [0, 2, 4, 6, 8]
     with pytest.raises(InputError, match="This task cannot run"):
         cluster.map(refuse, range(3), "trying")
 
 
-def test_a_cluster_that_is_away_is_one_clear_error():
+def test_missing_scheduler_is_a_clear_error():
     with pytest.raises(StorageError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         DaskCluster("tcp://127.0.0.1:9", timeout_s=0.2).map(double, [1], "doubling")

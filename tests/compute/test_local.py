@@ -45,24 +45,24 @@ def test_one_job_stays_in_this_process():
     assert {pid for pid, _ in LocalProcesses(4).map(where, [0], "asking")} == {os.getpid()}
 
 
-def test_many_jobs_take_one_thread_each_elsewhere():
+def test_many_jobs_use_one_thread_each_in_other_processes():
     answers = LocalProcesses(2).map(where, range(4), "asking")
     assert os.getpid() not in {pid for pid, _ in answers}
     assert {threads for _, threads in answers} == {"1"}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_error_of_a_task_arrives_as_it_is(jobs):
+def test_task_errors_are_raised_unchanged(jobs):
     with pytest.raises(InputError, match=r"^This task cannot run.$"):
         LocalProcesses(jobs).map(refuse, range(3), "trying")
 
 
-def test_a_killed_process_is_one_clear_error():
+def test_killed_process_is_a_clear_error():
     with pytest.raises(NotRunError, match=r"memory ran out\. Lower compute\.jobs"):
         LocalProcesses(2).map(die, range(2), "dying")
 
 
 @pytest.mark.parametrize("jobs", [0, -2])
-def test_a_senseless_number_of_processes_is_refused(jobs):
+def test_invalid_number_of_processes_is_refused(jobs):
     with pytest.raises(InputError, match=f"compute.jobs={jobs}"):
         LocalProcesses(jobs)

@@ -27,20 +27,20 @@ def allocation(effort=EFFORT, **changes):
     return Allocation(cube(effort), **(given | changes))
 
 
-def test_it_tells_what_is_spent():
+def test_spent_effort_by_period():
     np.testing.assert_allclose(allocation().spent, [1.5, 1.0])
     assert len(allocation().periods) == 2
 
 
 @pytest.mark.parametrize("value", [-0.1, np.nan, np.inf])
-def test_effort_that_is_no_number_is_refused_with_its_place(value):
+def test_invalid_effort_is_refused_with_its_cell(value):
     effort = EFFORT.copy()
     effort[1, 1] = value
     with pytest.raises(InputError, match="of b / 2022-01-10/2022-01-16 is not a number >= 0"):
         allocation(effort)
 
 
-def test_a_period_over_the_budget_is_named():
+def test_period_over_the_budget_is_named():
     with pytest.raises(InputError, match=r"Period 2022-01-10/2022-01-16 spends 2 of 1\.5 cells"):
         allocation(np.array([[1.0, 1.0], [0.5, 1.0], [0.0, 0.0]]))
 
@@ -57,12 +57,12 @@ def test_a_period_over_the_budget_is_named():
         ({"inclusion": cube(np.ones((3, 1)))}, "dimensions"),
     ],
 )
-def test_what_nobody_could_carry_out_is_refused(changes, words):
+def test_infeasible_allocations_are_refused(changes, words):
     with pytest.raises(InputError, match=words):
         allocation(**changes)
 
 
-def test_a_cell_is_covered_once_but_may_take_many_hours():
+def test_cell_is_covered_once_but_may_take_many_hours():
     double = np.array([[1.2, 0.0], [0.0, 0.0], [0.0, 0.0]])
     with pytest.raises(InputError, match="exceeds full coverage"):
         allocation(double)
@@ -70,7 +70,7 @@ def test_a_cell_is_covered_once_but_may_take_many_hours():
 
 
 @pytest.mark.parametrize(("who", "reason"), [("", "a festival"), ("A. Planner", " ")])
-def test_nobody_changes_anything_without_a_name_and_a_reason(who, reason):
+def test_override_needs_person_and_reason(who, reason):
     with pytest.raises(InputError, match="has no person or no reason"):
         Override("a", "2022-01-03", 1.0, who, reason)
 

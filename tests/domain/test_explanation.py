@@ -36,7 +36,7 @@ def explanation(phi, base=(0.5,), nudge=0.0):
 PHI = [[0.1, -0.3, 0.2], [0.0, np.log(2), -0.1]]
 
 
-def test_error_is_the_gap_between_the_sum_and_the_forecast():
+def test_additivity_error_is_the_gap_between_sum_and_forecast():
     assert explanation(PHI).additivity_error < 1e-12
     assert explanation(PHI, nudge=-0.02).additivity_error == pytest.approx(0.02)
     assert np.isnan(explanation([[np.nan, 0, 0], [0, 0, 0]]).additivity_error)
@@ -49,7 +49,7 @@ def test_importance_by_feature_is_the_mean_absolute_attribution():
     assert table["multiplier"].to_numpy() == pytest.approx(np.exp(table["attribution"]))
 
 
-def test_importance_by_family_lets_features_of_a_family_cancel_out():
+def test_importance_by_family_adds_signed_attributions():
     table = explanation(PHI).importance(by="family")
     assert list(table["family"]) == ["means", "calendar"]
     assert table["attribution"].to_numpy() == pytest.approx([(0.2 + np.log(2)) / 2, 0.15])
@@ -78,7 +78,7 @@ def test_parts_of_other_units_are_refused():
         explanation(PHI).reasons(np.ones((2, 2, 1), dtype=bool))
 
 
-def test_a_sentence_names_the_reference_what_raises_and_what_lowers():
+def test_sentence_names_reference_and_factors():
     table = explanation(PHI, base=(0.0,)).sentences(np.array([False, True]).reshape(1, 2, 1), count=2)
     assert list(table.columns) == [*DIMS, "expected", "base", "sentence"]
     assert table["sentence"].tolist() == [

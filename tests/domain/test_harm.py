@@ -15,11 +15,11 @@ def test_types_without_a_weight_are_named_with_the_setting(setting):
 
 
 @pytest.mark.parametrize("weights", [{"a": 0, "b": 0}, {"a": -1, "b": 1}, {"a": float("nan"), "b": 1}])
-def test_weights_that_are_none_are_refused(weights):
+def test_invalid_weights_are_refused(weights):
     with pytest.raises(InputError, match="must be finite weights >= 0, at least one of them above 0"):
         harm_weights(weights, ("a", "b"), "audit.harm")
 
 
-def test_no_type_has_no_weight():
-    with pytest.raises(InputError, match="one of them above 0"):
+def test_no_types_are_refused():
+    with pytest.raises(InputError, match="at least one of them above 0"):
         harm_weights({}, (), "objective.harm")

@@ -91,12 +91,12 @@ def test_sums_by_period_leave_bounds_out():
 @pytest.mark.parametrize(
     "asked", [{"score": "hit_rate_99"}, {"score": "deviance", "lead": 2}, {"score": "deviance", "crime_type": "c"}]
 )
-def test_scores_that_are_not_there_are_named(asked):
+def test_missing_scores_are_named(asked):
     with pytest.raises(InputError, match="There is no score"):
         two_forecasters().by_period(**asked)
 
 
-def test_scores_that_a_forecaster_lacks_are_not_compared():
+def test_incomplete_scores_are_refused():
     table = two_forecasters().table
     table = table[~((table["forecaster"] == "kde") & (table["score"] == "pei_05"))]
     with pytest.raises(InputError, match="have the score 'pei_05' in different periods"):
@@ -128,7 +128,7 @@ def test_harm_scores_are_pooled_by_harm():
     assert "harm_total" not in value
 
 
-def test_a_single_period_is_summarised_without_an_interval():
+def test_single_period_is_summarised_without_an_interval():
     summary = ScoreTable(by_hand()).summarise(("forecaster", "period"))
     second = summary[summary["period"] == WEEKS[1]].set_index("score")
     assert second.loc["sum_ratio", "value"] == pytest.approx(4 / 5)
@@ -157,7 +157,7 @@ def deviances(**of):
 NOISE = np.random.default_rng(1).normal(0, 0.01, (2, 12))
 
 
-def test_skill_is_the_share_of_the_baseline_s_deviance_that_is_saved():
+def test_skill_is_the_saved_share_of_the_baseline_deviance():
     scores = deviances(ewma={"a": 1.0, "b": 0.2}, lightgbm={"a": 0.9, "b": 0.3})
     skill = ScoreTable(scores).skill("ewma").set_index(["forecaster", "crime_type"])
     assert skill.loc[("lightgbm", "a"), "skill"] == pytest.approx(0.1)
@@ -169,7 +169,7 @@ def test_skill_is_the_share_of_the_baseline_s_deviance_that_is_saved():
     assert set(skill["n"]) == {12}
 
 
-def test_noise_around_the_baseline_is_a_tie_and_a_steady_gain_is_not():
+def test_noise_is_a_tie_and_a_steady_gain_is_better():
     scores = ScoreTable(deviances(ewma=1.0 + NOISE[0], twin=1.0 + NOISE[1], good=0.95 + NOISE[1]))
     skill = scores.skill("ewma").query("crime_type == 'all'").set_index("forecaster")
     assert skill["verdict"].to_dict() == {"ewma": "tie", "twin": "tie", "good": "better"}
@@ -207,7 +207,7 @@ def test_long_leads_are_resampled_in_blocks_as_long_and_others_as_before():
 
 
 @pytest.mark.parametrize("made", [ScoreTable.summarise, lambda scores: scores.skill("ewma")])
-def test_a_delay_lengthens_the_lead(made):
+def test_delay_lengthens_the_lead(made):
     drawn = 1 + 0.1 * np.random.default_rng(3).normal(size=(2, 104)).cumsum(axis=-1)
     weeks = pd.date_range("2021-01-04", periods=104, freq="7D").strftime("%Y-%m-%d")
     near, far = (
@@ -225,13 +225,13 @@ def test_a_delay_lengthens_the_lead(made):
     assert not late.equals(made(ScoreTable(near)).drop(columns="lead"))
 
 
-def test_all_forecasters_are_judged_on_the_same_draws():
+def test_all_forecasters_use_the_same_draws():
     scores = ScoreTable(deviances(ewma=1 + NOISE[0], once=2 + 2 * NOISE[0]))
     skill = scores.skill("ewma").query("forecaster == 'once'")
     assert skill["low"].to_numpy() == pytest.approx(skill["high"].to_numpy())
 
 
-def test_bounds_are_kept_apart_from_the_ranking():
+def test_bounds_are_separate_from_forecasters():
     scores = ScoreTable(deviances(ewma=1.0, **{floor_of("ewma"): 0.9, "oracle": 0.1}))
     assert scores.forecasters == ("ewma",)
     assert scores.bounds == ("floor (ewma)", "oracle")
@@ -242,7 +242,7 @@ def test_bounds_are_kept_apart_from_the_ranking():
         scores.skill("oracle")
 
 
-def test_leads_are_compared_with_their_own():
+def test_skill_compares_equal_leads():
     later = deviances(ewma=2.0, lightgbm=1.0).assign(lead=2, period=lambda t: t["period"] + "+")
     skill = ScoreTable(pd.concat([deviances(ewma=1.0, lightgbm=0.9), later])).skill("ewma")
     mine = skill[(skill["forecaster"] == "lightgbm") & (skill["crime_type"] == "all")]
@@ -261,7 +261,7 @@ def test_leads_are_compared_with_their_own():
         (pd.concat([by_hand(), table_of(("x", "a", 1, WEEKS[0], "rmse", 1.0))]), "x lacks scores"),
     ],
 )
-def test_tables_that_cannot_be_compared_are_refused(table, message):
+def test_invalid_tables_are_refused(table, message):
     with pytest.raises(InputError, match=message):
         ScoreTable(table)
 

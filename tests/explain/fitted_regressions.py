@@ -19,7 +19,7 @@ TYPES = ["Assault", "Robbery"]
 
 
 @dataclass
-class Fake:
+class FakeForecaster:
     """A fitted regression of rates against an offset, in the row order of a design."""
 
     estimator_: Any
@@ -43,8 +43,8 @@ class Fake:
 
 
 @dataclass
-class Learner(Fake):
-    """One that says what it learned from, and learns anew."""
+class RefittableForecaster(FakeForecaster):
+    """A forecaster with training data that can be refitted."""
 
     past: Design = None
     counts: Any = None
@@ -82,7 +82,7 @@ def fitted(cells=60, count=4, trees=20, *, with_offset=True):
     offset = np.exp(log_offset)
     y = rng.poisson(offset * (0.5 + x[:, 0]))
     model = boosted(trees).fit(x, y / offset, sample_weight=offset)
-    return Fake(model, Design(x, columns(count), log_offset, WEEK), cells)
+    return FakeForecaster(model, Design(x, columns(count), log_offset, WEEK), cells)
 
 
 def learner(make=boosted, cells=30, strength=(1.0, 0.5, 0.2, 0.05)):
@@ -94,4 +94,4 @@ def learner(make=boosted, cells=30, strength=(1.0, 0.5, 0.2, 0.05)):
     model = make().fit(x, counts)
     past = Design(x, columns(len(strength)), np.zeros(size), PAST)
     ahead = Design(x[: 2 * cells], columns(len(strength)), np.zeros(2 * cells), WEEK)
-    return Learner(model, ahead, cells, past, counts.reshape(len(PAST), 2, cells), make)
+    return RefittableForecaster(model, ahead, cells, past, counts.reshape(len(PAST), 2, cells), make)

@@ -13,7 +13,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.explain.explain import Explain
 from ilp_models.model.means.moving_average import MovingAverage
 from tests.builders import city, forecast_on, history_of, poisson_counts, square_grid
-from tests.explain.fitted_regressions import TYPES, WEEK, Fake, fitted, learner
+from tests.explain.fitted_regressions import TYPES, WEEK, FakeForecaster, fitted, learner
 
 
 @pytest.mark.parametrize("with_offset", [True, False])
@@ -25,7 +25,7 @@ def test_attributions_add_up_to_the_log_of_the_forecast(with_offset):
     assert ("offset" in [column.name for column in explanation.columns]) is with_offset
 
 
-def test_attributions_are_those_of_lightgbm_itself_in_the_right_cells():
+def test_attributions_equal_those_of_lightgbm():
     fake = fitted()
     explanation = Explain().run(fake, WEEK)
     own = fake.estimator_.predict(fake.matrix.values, pred_contrib=True)
@@ -37,7 +37,7 @@ def test_attributions_are_those_of_lightgbm_itself_in_the_right_cells():
     assert explanation.base.sel(crime_type="Robbery").item() == pytest.approx(own[row, 4] + mean)
 
 
-def test_a_forecast_that_was_scaled_afterwards_shows_as_an_error():
+def test_scaled_forecast_has_an_additivity_error():
     fake = fitted()
     fake.predict = lambda periods, whole=fake.predict: _scaled(whole(periods), 1.01)
     assert Explain().run(fake, WEEK).additivity_error == pytest.approx(np.log(1.01))
@@ -69,7 +69,7 @@ def test_top_cells_get_their_reasons_with_values_before_logarithms():
     assert sentences["sentence"].str.match(r"\d+\.\d\d events are expected, .*; other features x1\.00\.$").all()
 
 
-def test_the_terms_of_a_generalised_linear_model_are_its_coefficients():
+def test_terms_of_a_generalised_linear_model_are_its_coefficients():
     one = learner(lambda: PoissonRegressor(alpha=0))
     explanation = Explain().run(one, WEEK)
     assert explanation.method == "exact additive"
@@ -88,7 +88,7 @@ def test_other_trees_on_a_logarithmic_scale_are_explained_by_their_paths():
     assert explanation.additivity_error <= 1e-9
 
 
-def test_any_other_regression_is_explained_by_permutations_for_a_sample_that_stands_for_all():
+def test_other_regressions_use_permutation_shap_on_a_weighted_sample():
     one = learner(lambda: RandomForestRegressor(20, min_samples_leaf=20, random_state=0))
     spec = Explain(sample=10, background=20, refits=3)
     explanation = spec.run(one, WEEK, "forest")
@@ -102,7 +102,7 @@ def test_any_other_regression_is_explained_by_permutations_for_a_sample_that_sta
     assert explanation.robustness.refits.shape == (4, 5)
 
 
-def test_a_regression_that_expects_nothing_somewhere_is_refused_in_one_line():
+def test_regression_with_zero_rates_is_refused():
     one = learner(lambda: PoissonRegressor(alpha=0))
     one.estimator_ = Hurdle()
     with pytest.raises(InputError, match="Hurdle expects 0 events in some cells"):
@@ -131,7 +131,7 @@ def mean_of_the_past(alike=1.0):
     return MovingAverage(104).fit(history), history
 
 
-def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without_regression():
+def test_level_and_share_explain_methods_without_regression():
     plain, history = mean_of_the_past()
     periods = history.calendar.next_periods(history.cutoff, 2)
     explanation = Explain().run(plain, periods, "moving_average")
@@ -142,10 +142,10 @@ def test_what_a_city_expects_times_the_share_of_a_cell_explains_a_method_without
     assert share.sum(axis=1) == pytest.approx(1)
     assert np.ptp(explanation.attributions.values[..., 0], axis=1).max() <= 1e-12
     reasons = Explain().top_reasons(explanation, np.ones(30))["words"]
-    assert reasons.str.contains("% of the city's events here, by what was counted here and around: x").any()
+    assert reasons.str.contains("% of the city's events here, by past counts here and nearby: x").any()
 
 
-def test_places_that_differ_are_found_again_in_half_of_the_events_and_places_that_do_not_are_not():
+def test_share_refits_are_stable_only_where_cells_differ():
     stable, chance = (
         Explain().run(one, history.calendar.next_periods(history.cutoff, 1)).robustness.stability[0]
         for one, history in (mean_of_the_past(alike=0.5), mean_of_the_past(alike=1e6))
@@ -154,7 +154,7 @@ def test_places_that_differ_are_found_again_in_half_of_the_events_and_places_tha
     assert chance == pytest.approx(0.5, abs=0.15)  # two halves drawn at random share half of what each holds
 
 
-def test_where_nothing_is_expected_nothing_is_explained():
+def test_units_with_zero_rates_are_not_explained():
     grid = city(2, 2)
     counts = np.ones((1, 4, 60), dtype=int)
     counts[:, 3] = 0
@@ -165,12 +165,12 @@ def test_where_nothing_is_expected_nothing_is_explained():
     assert explanation.importance()["attribution"].notna().all()
 
 
-def test_a_forecaster_that_cannot_be_explained_says_why():
+def test_unexplainable_forecaster_is_refused():
     with pytest.raises(InputError, match="Plain cannot be explained: it has no design matrix"):
         Explain().run(Plain(), WEEK)
 
 
-def test_settings_that_explain_nothing_are_refused():
+def test_invalid_explain_settings_are_refused():
     with pytest.raises(InputError, match="land_share"):
         Explain(land_share=0)
     with pytest.raises(InputError, match="reasons"):
@@ -179,14 +179,14 @@ def test_settings_that_explain_nothing_are_refused():
         Explain(background=0)
 
 
-def test_units_without_values_are_no_part_of_a_sample_explanation():
+def test_units_without_values_are_excluded_from_samples():
     explanation = Explain().run(fitted(), WEEK)
     weights = xr.zeros_like(explanation.log_expected)
     with pytest.raises(InputError, match="at least one explained unit"):
         type(explanation)(**{**vars(explanation), "weights": weights})
 
 
-def test_the_same_seed_gives_the_same_explanation():
+def test_same_seed_gives_the_same_explanation():
     one = learner(lambda: RandomForestRegressor(5, min_samples_leaf=20, random_state=0))
     spec = Explain(sample=5, background=5, refits=2)
     first, second = (spec.run(one, WEEK) for _ in range(2))
@@ -195,13 +195,13 @@ def test_the_same_seed_gives_the_same_explanation():
 
 
 @pytest.mark.slow
-def test_a_whole_city_is_explained_in_seconds():
+def test_whole_city_is_explained_in_seconds():
     fake = fitted(cells=6000, count=35, trees=300)
     start = time.process_time()
     assert Explain().run(fake, WEEK).additivity_error <= 1e-6
     assert time.process_time() - start < 60
 
 
-def test_a_fake_needs_no_past_to_be_explained():
-    assert isinstance(fitted(), Fake)
+def test_forecaster_without_training_data_is_explained():
+    assert isinstance(fitted(), FakeForecaster)
     assert Explain().run(fitted(), WEEK).robustness is None

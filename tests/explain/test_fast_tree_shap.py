@@ -41,7 +41,7 @@ def test_contributions_equal_those_of_shap_and_add_up():
 
 
 @pytest.mark.parametrize("spoil", [np.nan, np.inf])
-def test_values_that_are_missing_or_without_end_are_explained_as_lightgbm_does(spoil):
+def test_missing_and_infinite_values_equal_lightgbm(spoil):
     x, y = data(300, 4)
     x[::7, 0] = spoil
     model = boosted().fit(x, y)
@@ -56,14 +56,14 @@ def test_values_that_are_missing_or_without_end_are_explained_as_lightgbm_does(s
         {"boosting_type": "dart"},
     ],
 )
-def test_other_kinds_of_trees_are_explained_as_lightgbm_does(settings_of):
+def test_other_boosting_types_equal_lightgbm(settings_of):
     x, y = data(300, 4)
     x[x < 0.4] = 0
     model = boosted(**settings_of).fit(x, y)
     assert tree_contributions(model.booster_, x) == pytest.approx(model.predict(x, pred_contrib=True), abs=1e-9)
 
 
-def test_categories_are_explained_as_lightgbm_does():
+def test_categories_equal_lightgbm():
     x, y = data(600, 4)
     x[:, 1] = np.random.default_rng(0).integers(5, size=600)
     model = boosted().fit(x, y + 5 * (x[:, 1] == 3), categorical_feature=[1])
@@ -81,7 +81,7 @@ def test_one_row_a_constant_column_and_a_stump_are_explained():
     assert tree_contributions(flat.booster_, x) == pytest.approx(flat.predict(x, pred_contrib=True))
 
 
-def test_a_model_stopped_early_is_explained_up_to_where_it_predicts():
+def test_early_stopping_limits_the_explained_trees():
     x, y = data(600, 4)
     booster = boosted(trees=30).fit(x, y).booster_
     booster.best_iteration = 12  # as after early stopping

@@ -1,4 +1,4 @@
-"""Real forecasters, explained and probed as the audit meets them."""
+"""Explanations of real forecasters, as the audit uses them."""
 
 from dataclasses import replace
 
@@ -72,7 +72,7 @@ def linear():
 
 
 @pytest.mark.parametrize("make", [trees, linear])
-def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make, history):
+def test_forbidden_column_is_flagged_by_name(make, history):
     plain = replace(GRID, parents=pd.DataFrame())
     people = GroupTable(source=People()).to_cells(plain)
     found = {}
@@ -93,7 +93,7 @@ def test_a_smuggled_column_is_flagged_and_named_and_an_honest_design_is_not(make
     assert all("lamp_density" in one.detail for one in found["smuggled"])
 
 
-def test_what_was_learned_is_written_anew_and_learned_alike(history):
+def test_training_data_refit_to_the_same_model(history):
     for forecaster in (trees().fit(history), trees(offset=LevelShare()).fit(history)):
         design, counts = forecaster.training_data()
         again = forecaster.refit_on(design, counts, np.ones(len(counts), dtype=bool))
@@ -104,7 +104,7 @@ def test_what_was_learned_is_written_anew_and_learned_alike(history):
         assert forecaster.estimator_.predict(rows) == pytest.approx(again.predict(rows))
 
 
-def test_what_several_leads_learned_together_holds_them_all(history):
+def test_training_data_of_several_leads_has_all_of_them(history):
     forecaster = trees(leads=3, lead_strategy="shared").fit(history)
     design, counts = forecaster.training_data()
     lead = [column.name for column in design.columns].index("lead")
@@ -118,7 +118,7 @@ def test_what_several_leads_learned_together_holds_them_all(history):
 @pytest.mark.parametrize(
     ("make", "method"), [(trees, "tree path"), (linear, "exact additive"), (LevelShare, "level and share")]
 )
-def test_forecasters_are_explained_to_the_digits_that_the_gate_asks_for(make, method, history):
+def test_additivity_error_is_within_the_limit_of_the_gate(make, method, history):
     explanation = Explain(refits=2, sample=50, background=20).run(make().fit(history), ahead(history), "it")
     assert explanation.method == method
     assert explanation.additivity_error <= 1e-6
@@ -131,14 +131,14 @@ def test_after_an_update_the_explanation_is_of_the_new_forecast(history):
     assert Explain(refits=1, sample=20, background=10).run(forecaster, ahead(later)).additivity_error <= 1e-6
 
 
-def test_a_wrapper_of_intervals_is_explained_as_what_it_wraps(history):
+def test_interval_wrapper_has_the_explanation_of_its_model(history):
     wrapped = NegativeBinomialIntervals(trees(), past_periods=13, refit_every=13).fit(history)
     explanation = Explain(refits=2, sample=20, background=10).run(wrapped, ahead(history), "wrapped")
     assert explanation.additivity_error <= 1e-6
     assert np.isfinite(explanation.robustness.stability[0])
 
 
-def test_one_forecaster_a_crime_type_is_explained_type_by_type():
+def test_models_by_crime_type_are_explained_separately():
     counts = poisson_counts((3, 36, 130), np.concatenate((RATES, RATES[:1] * 0)))
     history = history_of(counts, GRID)
     each = PerType(trees((ExponentialMeans((4, 26)), ExponentialMeans((26,), reach_cells=1.0)))).fit(history)

@@ -27,7 +27,7 @@ def test_interventional_attributions_add_up_to_the_log_rate():
     assert phi.sum(axis=1) + start == pytest.approx(log_rate(fake.estimator_, fake.matrix.values), abs=1e-6)
 
 
-def test_both_perturbations_put_clear_columns_in_the_same_order():
+def test_both_perturbations_rank_strong_columns_alike():
     tried = Explain(sample=200, background=50).run(learner(), WEEK).robustness
     assert tried.agreement == 1
     assert tried.interventional_error <= 1e-2
@@ -36,7 +36,7 @@ def test_both_perturbations_put_clear_columns_in_the_same_order():
     assert order == ["f0", "f1", "f2", "f3"]
 
 
-def test_refits_of_clear_columns_are_stable_and_those_of_noise_are_not():
+def test_refits_are_stable_for_strong_columns_only():
     clear = Explain(sample=200).run(learner(), WEEK).robustness
     noise = Explain(sample=200).run(learner(strength=(0.0,) * 8), WEEK).robustness
     assert clear.refits.shape == (4, 2 + 5)
@@ -45,7 +45,7 @@ def test_refits_of_clear_columns_are_stable_and_those_of_noise_are_not():
     assert noise.stability[1] <= noise.stability[0] <= noise.stability[2]
 
 
-def test_refits_learn_from_different_halves_in_whole_blocks():
+def test_refits_use_different_halves_of_whole_blocks():
     halves = PerturbationTrial(10, 10, 5, 4, 0).half_samples(42)
     assert halves.shape == (5, 42)
     assert len({tuple(half) for half in halves}) == 5
@@ -54,7 +54,7 @@ def test_refits_learn_from_different_halves_in_whole_blocks():
     assert set(halves[:, ::4].sum(axis=1)) == {6}
 
 
-def test_without_refits_nothing_is_said_of_stability():
+def test_no_refits_give_no_stability():
     tried = Explain(refits=0, sample=20, background=10).run(learner(), WEEK).robustness
     assert np.isnan(tried.stability).all()
     assert tried.refits.empty
@@ -72,7 +72,7 @@ class Seasonal:
         return boosted(trees=40).fit(x, rng.poisson(rate))
 
 
-def test_places_whose_rank_changes_with_the_season_show_as_interaction():
+def test_seasonal_rank_changes_show_as_interaction():
     apart, together = (
         Explain(refits=0, sample=100, background=20).run(learner(lambda w=w: Seasonal(w)), WEEK).robustness
         for w in (False, True)
@@ -84,14 +84,14 @@ def test_places_whose_rank_changes_with_the_season_show_as_interaction():
     assert tuple(kinds.loc[0, ["first", "second"]]) == ("place", "time")
 
 
-def test_without_a_column_of_time_the_words_say_so():
+def test_no_time_feature_is_reported():
     tried = Explain(refits=0, sample=20, background=10).run(learner(strength=(1.0,)), WEEK).robustness
     assert tried.describe_interactions().startswith("The regression has no time feature")
     linear = Explain(refits=0).run(learner(lambda: PoissonRegressor(alpha=0)), WEEK).robustness
     assert linear.describe_interactions() == "Interactions of place with time were not computed."
 
 
-def test_what_was_tried_is_the_same_after_a_journey_through_json():
+def test_robustness_is_unchanged_through_json():
     for made in (boosted, lambda: PoissonRegressor(alpha=0)):
         tried = Explain(refits=2, sample=20, background=10).run(learner(made), WEEK).robustness
         again = Robustness.from_dict(json.loads(json.dumps(tried.to_dict(), allow_nan=False)))

@@ -9,7 +9,7 @@ import shapely
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.export.table import CellTable
 from ilp_models.pipeline.plan import grid_of, require_audited_terms, territory_of, value_per_unit
-from tests.allocation.allocation_inputs import town
+from tests.allocation.allocation_inputs import small_town
 from tests.builders import square_grid
 
 AUDITED = {"rank_by": "count", "land_share": 0.1, "group_table": "a" * 64}
@@ -43,7 +43,7 @@ def test_a_territory_has_centres_and_districts():
 
 
 def test_cells_are_ranked_in_the_unit_asked_for():
-    ground, value = town(), np.ones((12, 1))
+    ground, value = small_town(), np.ones((12, 1))
     np.testing.assert_allclose(value_per_unit(value, "count", ground), 1)
     np.testing.assert_allclose(value_per_unit(value, "per_km2", ground), 4)
     np.testing.assert_allclose(value_per_unit(value, "per_resident", ground)[:, 0], 1 / ground.residents[0].total)

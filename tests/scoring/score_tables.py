@@ -23,7 +23,7 @@ def table_of(losses, score="deviance", resampling=None, lead=1):
 
 
 def noisy(edges, periods=52, seed=0, noise=0.05):
-    """Return losses of forecasters worse by their edges, under a common weekly shock and noise of their own."""
+    """Return losses of forecasters worse by their edges, under a common weekly shock and independent noise."""
     generator = np.random.default_rng(seed)
     shock = generator.normal(1.0, 0.3, periods)
     return {name: shock + edge + generator.normal(0, noise, periods) for name, edge in edges.items()}

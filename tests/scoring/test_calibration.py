@@ -33,7 +33,7 @@ def test_bins_hold_equally_many_units_and_their_means(replay):
     assert (everything["observed"] @ everything["n"]) == pytest.approx(replay.observed.values.sum())
 
 
-def test_calibrated_forecasts_lie_in_most_intervals_and_doubled_ones_do_not(replay):
+def test_intervals_contain_calibrated_but_not_doubled_forecasts(replay):
     right = calibration_table(replay, USUAL).query("crime_type == 'all'")
     assert ((right["low"] <= right["expected"]) & (right["expected"] <= right["high"])).sum() >= 7
     twice = replay_of(2 * replay.expected.values, replay.observed.values)
@@ -50,7 +50,7 @@ def test_equal_forecasts_share_a_bin():
     assert table["bin"].tolist() == [1, 2]
 
 
-def test_no_bin_is_refused(replay):
+def test_calibration_without_bins_is_refused(replay):
     with pytest.raises(InputError, match="at least one bin"):
         calibration_table(replay, USUAL, bins=0)
 
@@ -76,21 +76,21 @@ def test_pit_by_hand():
     assert table[["low", "high"]].isna().all(axis=None)  # one period
 
 
-def test_the_pit_of_right_forecasts_is_flat():
+def test_pit_of_correct_forecasts_is_flat():
     table = pit_histogram(drawn_from(0.5, 0.5), USUAL)
     assert table["share"].to_numpy() == pytest.approx(0.1, abs=0.012)
     assert ((table["low"] <= 0.1) & (table["high"] >= 0.1)).mean() > 0.8
     assert table.groupby("crime_type")["share"].sum().to_numpy() == pytest.approx(1.0)
 
 
-def test_the_pit_of_forecasts_too_narrow_is_a_u():
+def test_pit_of_too_narrow_forecasts_is_u_shaped():
     share = pit_histogram(drawn_from(1.5, 0.0), USUAL).query("crime_type == 'all'")["share"].to_numpy()
     assert share[0] > 0.12
     assert share[-1] > 0.12
     assert share[3:6].max() < 0.1
 
 
-def test_coverage_of_right_forecasts_is_the_level_in_every_decile():
+def test_coverage_of_correct_forecasts_equals_the_level():
     table = coverage_by_decile(drawn_from(0.5, 0.5), USUAL)
     everything = table[table["crime_type"] == "all"]
     assert everything["decile"].tolist() == list(range(1, 11)) * 5
@@ -102,7 +102,7 @@ def test_coverage_of_right_forecasts_is_the_level_in_every_decile():
     assert everything["expected"].iloc[:10].is_monotonic_increasing
 
 
-def test_coverage_of_forecasts_too_narrow_shows_where_risk_is_high():
+def test_coverage_of_too_narrow_forecasts_is_low_at_high_risk():
     table = coverage_by_decile(drawn_from(1.5, 0.0), USUAL).query("crime_type == 'all' and level == 0.95")
     assert table.set_index("decile").loc[10, "coverage"] < 0.88
     assert table.set_index("decile").loc[10, "high"] < 0.95
@@ -125,7 +125,7 @@ def test_coverage_by_hand():
     )
 
 
-def test_coverage_of_quantiles_from_elsewhere_lies_between_its_bounds():
+def test_coverage_of_other_quantiles_is_within_bounds():
     replay = drawn_from(0.5, 0.5)
     table = coverage_by_decile(replace(replay, quantiles=replay.quantiles + 1), USUAL)
     assert (table["coverage"] >= table["below"] - 1e-6).all()

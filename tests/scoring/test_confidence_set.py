@@ -14,7 +14,7 @@ def inside(table):
     return set(table.loc[table["inside"], "forecaster"])
 
 
-def test_who_is_shown_to_be_worse_is_left_out():
+def test_significantly_worse_forecasters_are_excluded():
     table = confidence_set(table_of(LOSSES))
     assert table.columns.tolist() == ["forecaster", "lead", "crime_type", "p_value", "inside"]
     assert table["forecaster"].tolist() == list(LOSSES)
@@ -22,15 +22,15 @@ def test_who_is_shown_to_be_worse_is_left_out():
     assert table["p_value"].max() == 1.0
 
 
-def test_where_more_is_better_the_best_is_the_largest():
+def test_larger_is_better_scores_keep_the_largest():
     assert inside(confidence_set(table_of(LOSSES, "pai_05"), score="pai_05")) == {"worst"}
 
 
-def test_the_same_seed_gives_the_same_set():
+def test_same_seed_gives_the_same_set():
     assert confidence_set(table_of(LOSSES)).equals(confidence_set(table_of(LOSSES)))
 
 
-def test_twins_share_a_p_value_and_a_constant_loss_is_left_out():
+def test_equal_forecasters_share_a_p_value_and_constant_losers_are_excluded():
     twins = {**LOSSES, "twin": LOSSES["near"], "shifted": LOSSES["best"] + 0.2}
     table = confidence_set(table_of(twins)).set_index("forecaster")
     assert table.loc["twin", "p_value"] == table.loc["near", "p_value"]
@@ -40,7 +40,7 @@ def test_twins_share_a_p_value_and_a_constant_loss_is_left_out():
     assert inside(confidence_set(table_of({"a": LOSSES["best"]}))) == {"a"}
 
 
-def test_too_few_periods_leave_nobody_out():
+def test_too_few_periods_exclude_no_forecaster():
     table = confidence_set(table_of({name: values[:51] for name, values in LOSSES.items()}))
     assert table["p_value"].isna().all()
     assert table["inside"].all()
@@ -53,7 +53,7 @@ def test_blocks_are_as_long_as_the_lead():
     assert late["p_value"].isna().all()
 
 
-def test_the_best_is_inside_as_often_as_the_size_says():
+def test_best_forecaster_is_inside_with_the_stated_probability():
     kept = 0
     for seed in range(60):
         losses = noisy({"best": 0.0, "near": 0.01, "far": 0.05}, seed=seed)
@@ -61,6 +61,6 @@ def test_the_best_is_inside_as_often_as_the_size_says():
     assert kept / 60 >= 0.9 - 3 * np.sqrt(0.09 / 60)
 
 
-def test_a_size_outside_its_range_is_refused():
+def test_size_out_of_range_is_refused():
     with pytest.raises(InputError, match="size=10"):
         confidence_set(table_of(LOSSES), size=10)

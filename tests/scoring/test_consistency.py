@@ -34,14 +34,14 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("expected", "observed", "delta_1", "delta_2"), PUBLISHED)
-def test_the_number_test_gives_the_published_deltas(expected, observed, delta_1, delta_2):
+def test_number_test_gives_the_published_deltas(expected, observed, delta_1, delta_2):
     row = one_row(consistency(of_total(expected, observed), ("number",)), "number")
     assert (row["delta_1"], row["delta_2"]) == pytest.approx((delta_1, delta_2), abs=2e-6)
     assert row["observed"] == observed
     assert row["verdict"] == "consistent"
 
 
-def test_the_number_test_adds_up_variances():
+def test_number_test_adds_up_variances():
     # mean 3 + 1, variance 3 + 0.5 * 9 + 1 + 0.2 * 1 = 8.7
     replay = replay_of(np.array([[[3.0]], [[1.0]]]), np.array([[[9]], [[2]]]), dispersion=[0.5, 0.2])
     row = one_row(consistency(replay, ("number",)), "number", "negative_binomial")
@@ -52,7 +52,7 @@ def test_the_number_test_adds_up_variances():
 
 
 @pytest.mark.parametrize(("observed", "verdict"), [(20, "too low"), (10, "consistent"), (3, "too high")])
-def test_the_number_test_says_which_way_a_forecast_errs(observed, verdict):
+def test_number_test_reports_the_direction_of_error(observed, verdict):
     assert one_row(consistency(of_total(10.0, observed), ("number",)), "number")["verdict"] == verdict
     strict = consistency(of_total(10.0, observed), ("number",), confidence=0.9999)
     assert one_row(strict, "number")["verdict"] == "consistent"
@@ -68,7 +68,7 @@ def test_likelihoods_are_those_computed_by_hand_for_csep():
     assert one_row(heap, "likelihood")["observed"] == pytest.approx(-7.178053830347945)
 
 
-def test_the_space_test_gives_the_exact_probability():
+def test_space_test_gives_the_exact_probability():
     # six events on two cells with shares 3/4 and 1/4: five on the second are as unlikely as this or less
     replay = replay_of(np.array([[[3.0], [1.0]]]), np.array([[[1], [5]]]))
     row = one_row(consistency(replay, ("space",), draws=40_000), "space")
@@ -79,7 +79,7 @@ def test_the_space_test_gives_the_exact_probability():
     assert row["verdict"] == "inconsistent"
 
 
-def test_the_likelihood_test_gives_the_exact_probability():
+def test_likelihood_test_gives_the_exact_probability():
     replay = replay_of(np.full((1, 1, 2), 0.7), np.array([[[3, 1]]]), dispersion=0.6)
     row = one_row(consistency(replay, ("likelihood",), draws=40_000), "likelihood", "negative_binomial")
     size = 1 / 0.6
@@ -98,7 +98,7 @@ def city(seed, dispersion=0.0, factor=1.0):
 
 
 @pytest.mark.parametrize("dispersion", [0.0, 0.8])
-def test_right_forecasts_are_found_consistent_as_often_as_the_level_says(dispersion):
+def test_correct_forecasts_are_consistent_at_the_stated_rate(dispersion):
     tables = [consistency(city(seed, dispersion), draws=100, seed=seed) for seed in range(40)]
     verdicts = {
         test: np.mean([one_row(table, test, "negative_binomial")["verdict"] != "consistent" for table in tables])
@@ -114,7 +114,7 @@ def test_clustered_counts_are_not_poisson():
         assert one_row(table, test, "negative_binomial")["verdict"] == "consistent"
 
 
-def test_a_wrong_map_fails_in_space_and_a_wrong_level_in_number():
+def test_wrong_map_fails_in_space_and_a_wrong_level_in_number():
     replay = city(1)
     level = consistency(city(1, factor=1.3), draws=200)
     assert one_row(level, "number")["verdict"] == "too high"
@@ -134,13 +134,13 @@ def test_rows_are_those_of_every_type_test_and_distribution_and_a_seed_repeats_t
     assert not table.equals(consistency(city(0), draws=50, seed=1))
 
 
-def test_a_type_without_events_is_tested_too():
+def test_type_without_events_is_tested_too():
     table = consistency(replay_of(np.full((1, 5, 3), 0.01), np.zeros((1, 5, 3)), dispersion=0.3), draws=20)
     assert set(table["verdict"]) == {"consistent"}
 
 
 @pytest.mark.parametrize("wrong", [{"tests": ("magnitude",)}, {"draws": 0}, {"floor": 0.0}, {"tests": ()}])
-def test_settings_that_make_no_test_are_refused(wrong):
+def test_invalid_settings_are_refused(wrong):
     with pytest.raises(InputError, match="Consistency tests need"):
         consistency(city(0), **wrong)
 

@@ -28,7 +28,7 @@ def test_deviance_is_sklearn_s(replay):
             assert scores["deviance"][kind, period] == pytest.approx(oracle)
 
 
-def test_the_deviance_reads_small_forecasts_as_the_floor():
+def test_deviance_raises_small_forecasts_to_the_floor():
     assert poisson_deviance(1, 0.0, FLOOR) == pytest.approx(2 * (np.log(1 / FLOOR) - 1 + FLOOR))
     assert poisson_deviance(0, 0.0, FLOOR) == pytest.approx(2 * FLOOR)
 
@@ -71,7 +71,7 @@ def test_crps_and_brier_agree_with_other_libraries(replay):
             assert scores["brier_any"][kind, period] == pytest.approx(np.mean(brier))
 
 
-def test_the_crps_of_poisson_forecasts_agrees_with_another_library():
+def test_crps_of_poisson_forecasts_agrees_with_another_library():
     generator = np.random.default_rng(5)
     mean = np.append(generator.gamma(0.5, 2.0, 60), [30.0, 90.0])
     observed = np.append(generator.poisson(mean[:60]), [22, 110])
@@ -81,14 +81,14 @@ def test_the_crps_of_poisson_forecasts_agrees_with_another_library():
 
 @settings(deadline=None)
 @given(st.integers(0, 12), st.floats(0.001, 15.0), st.sampled_from([0.0, 1e-6, 0.002, 0.01, 0.7, 8.0]))
-def test_the_crps_is_the_summed_brier_score_of_every_threshold(count, mean, dispersion):
+def test_crps_is_the_summed_brier_score_of_every_threshold(count, mean, dispersion):
     counts = np.arange(2500)
     size = 1 / max(dispersion, 1e-12)
     below = stats.poisson.cdf(counts, mean) if dispersion == 0 else stats.nbinom.cdf(counts, size, size / (size + mean))
     assert crps(count, mean, dispersion) == pytest.approx(((below - (counts >= count)) ** 2).sum(), rel=2e-6, abs=1e-9)
 
 
-def test_a_forecast_of_nothing_misses_by_the_count():
+def test_crps_of_a_zero_forecast_is_the_count():
     assert crps([0, 3], 0.0, 0.5).tolist() == [0.0, 3.0]
 
 
@@ -104,7 +104,7 @@ def test_shares_below_and_not_above_quantiles_by_hand(replay):
     assert (scores["coverage_90"], scores["coverage_50"]) == pytest.approx((6, 3))
 
 
-def test_right_distributions_meet_every_level():
+def test_correct_distributions_meet_every_level():
     generator = np.random.default_rng(6)
     expected = generator.gamma(1.0, 2.0, (1, 500, 60))
     size = 1 / 0.5
@@ -120,7 +120,7 @@ def test_right_distributions_meet_every_level():
 
 @settings(deadline=None)
 @given(st.floats(0.01, 8.0), st.floats(0.3, 3.0), st.sampled_from([0.0, 0.3, 2.0]))
-def test_proper_scores_are_least_for_the_truth(truth, factor, dispersion):
+def test_proper_scores_are_minimal_for_the_true_distribution(truth, factor, dispersion):
     counts = np.arange(200.0)
     poisson = stats.poisson.pmf(counts, truth)
 
@@ -150,15 +150,15 @@ def summed(mean, floor):
 
 @settings(deadline=None)
 @given(st.floats(0.0, 300.0), st.floats(0.001, 0.1))
-def test_the_expectation_is_the_sum_over_all_counts(mean, floor):
+def test_noise_floor_equals_the_sum_over_all_counts(mean, floor):
     assert float(noise_floor_deviance(mean, floor)) == pytest.approx(summed(mean, floor), abs=2e-7)
 
 
-def test_a_cube_of_small_and_large_means_is_exact_too():
+def test_noise_floor_of_small_and_large_means_is_exact():
     means = np.array([[0.0, 1e-6, 0.003], [0.4, 7.0, 2500.0]])
     expected = [[summed(mean, 0.005) for mean in row] for row in means]
     assert noise_floor_deviance(means, 0.005) == pytest.approx(np.array(expected), abs=1e-6)
 
 
-def test_for_large_means_it_nears_one():
+def test_noise_floor_of_large_means_is_near_one():
     assert float(noise_floor_deviance(400.0, 0.005)) == pytest.approx(1.0, abs=1e-3)

@@ -21,7 +21,7 @@ def test_land_is_ranked_by_the_harm_of_all_types_together():
     assert equal["harm_hit_rate_25"].ravel().tolist() == pytest.approx([4 / 6, 0.0])
 
 
-def test_the_unit_of_the_weights_does_not_matter():
+def test_unit_of_the_weights_does_not_matter():
     generator = np.random.default_rng(0)
     expected, observed = generator.gamma(1.0, 1.0, (2, 4, 3)), generator.poisson(1.0, (2, 4, 3)).astype(float)
     days, years = (

@@ -47,7 +47,7 @@ def test_hit_rate_pai_and_pei_by_hand():
     assert efficiency["pei_15"].item() == pytest.approx(5 / 5.5)
 
 
-def test_tied_cells_are_hit_in_part_whatever_their_order():
+def test_tied_cells_count_in_part_in_any_order():
     observed = np.array([0.0, 6.0, 0.0, 0.0]).reshape(1, 4, 1)
     assert events_of(np.ones((1, 4, 1)), observed, np.ones(4), (0.25,)).item() == pytest.approx(1.5)
 
@@ -62,13 +62,13 @@ def test_on_equal_squares_the_hits_interpolate_between_whole_numbers_of_cells():
         assert events_of(expected, observed, np.ones(37), (share,)).item() == pytest.approx(oracle)
 
 
-def test_unequal_cells_are_taken_by_density():
+def test_unequal_cells_rank_by_density():
     # 4 events on 4 m2 come after 2 events on 1 m2
     expected = np.array([4.0, 2.0, 0.0]).reshape(1, 3, 1)
     assert events_of(expected, expected, np.array([4.0, 1.0, 5.0]), (0.1, 0.5)).ravel() == pytest.approx([2.0, 6.0])
 
 
-def test_a_period_without_events_has_no_hit_rate():
+def test_period_without_events_has_no_hit_rate():
     rates = hit_rates(np.zeros((1, 1, 1)), np.zeros((1, 1)), (0.05,))
     assert np.isnan(rates["hit_rate_05"]).all()
     assert np.isnan(prediction_efficiencies(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), (0.05,))["pei_05"]).all()
@@ -87,7 +87,7 @@ def test_hits_grow_with_the_share_and_never_pass_the_oracle(week, one, other):
 
 @settings(deadline=None)
 @given(weeks(), st.randoms())
-def test_the_order_of_the_cells_changes_nothing(week, random):
+def test_order_of_the_cells_changes_nothing(week, random):
     expected, observed, area = week
     order = list(range(len(area)))
     random.shuffle(order)
@@ -95,7 +95,7 @@ def test_the_order_of_the_cells_changes_nothing(week, random):
     assert shuffled == pytest.approx(events_of(expected, observed, area, (0.1, 0.4)))
 
 
-def test_labels_are_per_cent():
+def test_share_labels_are_per_cent():
     assert [share_label(share) for share in (0.01, 0.05, 0.1, 0.29, 1.0, 0.005)] == [
         "01",
         "05",
@@ -106,7 +106,7 @@ def test_labels_are_per_cent():
     ]
 
 
-def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
+def test_hit_curve_runs_from_zero_to_one_below_the_oracle():
     generator = np.random.default_rng(2)
     expected = generator.gamma(0.5, 1.0, (2, 30, 4))
     observed = generator.poisson(expected)
@@ -121,7 +121,7 @@ def test_the_curve_runs_from_nothing_to_everything_under_the_oracle_s():
     assert first.set_index(first["share"].round(2)).loc[0.1, "hit_rate"] == pytest.approx(at_ten)
 
 
-def test_a_random_map_has_the_area_of_chance_and_one_cell_nearly_the_most():
+def test_hit_rate_area_of_a_random_map_is_one():
     observed = np.array([[[0.0], [6.0], [0.0], [0.0]]])
     assert hit_rate_area(rank_cells(np.ones((1, 4, 1)), np.ones(4)), observed, 0.2).item() == pytest.approx(1.0)
     # all events on 2 % of the land: full from there on, so 1 - 0.02 / 2 / 0.2 of the most that is possible
@@ -133,7 +133,7 @@ def test_a_random_map_has_the_area_of_chance_and_one_cell_nearly_the_most():
 
 @settings(deadline=None, max_examples=40)
 @given(weeks(), st.sampled_from([0.07, 0.2, 0.5, 1.0]))
-def test_the_area_is_that_under_the_curve(week, up_to):
+def test_hit_rate_area_equals_the_integral_of_the_curve(week, up_to):
     expected, observed, land = week
     shares = up_to * (np.arange(400) + 0.5) / 400
     area = hit_rate_area(rank_cells(expected, land), observed, up_to)
@@ -151,14 +151,14 @@ def period_maps(*maps):
     return np.array(maps, dtype=float).T[None]
 
 
-def test_a_hot_spot_that_keeps_its_share_has_an_index_of_one_though_crime_doubles():
+def test_persistent_hot_spot_has_recapture_index_one():
     expected = period_maps([4, 3, 2, 1], [4, 3, 2, 1])
     scores = recapture_rates(rank_cells(expected, LAND), period_maps([5, 2, 2, 1], [10, 4, 4, 2]), (0.25,), 1)
     assert np.isnan(scores["rri_25"][0, 0])
     assert scores["rri_25"][0, 1] == pytest.approx(1.0)
 
 
-def test_the_index_looks_back_to_the_last_known_period():
+def test_recapture_index_uses_the_last_known_period():
     # forecast two periods ahead: the land of period 3 held 1 of 10 events in period 1, and 6 of 12 in period 3
     expected = period_maps([1, 1, 1, 1], [1, 1, 1, 1], [9, 1, 1, 1])
     observed = period_maps([1, 3, 3, 3], [8, 0, 0, 0], [6, 2, 2, 2])
@@ -167,7 +167,7 @@ def test_the_index_looks_back_to_the_last_known_period():
     assert np.isnan(scores["rri_25"][0, :2]).all()
 
 
-def test_land_without_events_before_has_no_index_but_counts_in_the_pool():
+def test_land_without_earlier_events_counts_in_the_pool_only():
     expected = period_maps([1, 2, 3, 4], [4, 3, 2, 1])
     scores = recapture_rates(rank_cells(expected, LAND), period_maps([0, 3, 3, 4], [5, 2, 2, 1]), (0.25,), 1)
     assert np.isnan(scores["rri_25"][0, 1])
@@ -175,7 +175,7 @@ def test_land_without_events_before_has_no_index_but_counts_in_the_pool():
     assert scores["recaptured_then_25"][0, 1] == 0.0
 
 
-def test_periods_without_events_and_leads_beyond_the_end_say_nothing():
+def test_recapture_index_is_undefined_without_events():
     expected = period_maps([4, 3, 2, 1], [4, 3, 2, 1])
     empty = recapture_rates(rank_cells(expected, LAND), period_maps([0, 0, 0, 0], [1, 0, 0, 0]), (0.25,), 1)
     far = recapture_rates(rank_cells(expected, LAND), period_maps([1, 1, 1, 1], [1, 0, 0, 0]), (0.25,), 3)
@@ -190,7 +190,7 @@ def test_displacement_by_hand():
     assert scores[0, 1:].tolist() == pytest.approx([0.5, 0.0, 0.5])
 
 
-def test_displacement_is_of_land_not_of_cells():
+def test_displacement_measures_land():
     area = np.array([3.0, 1.0, 4.0])
     # half of 8: the two small cells, then the large one
     expected = period_maps([6, 2, 4], [3, 1, 9])
@@ -199,7 +199,7 @@ def test_displacement_is_of_land_not_of_cells():
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 0.3, 1.0]))
-def test_displacement_is_a_share_and_none_of_all_land_moves(seed, share):
+def test_displacement_is_between_zero_and_one(seed, share):
     generator = np.random.default_rng(seed)
     area = generator.uniform(0.5, 2.0, 9)
     expected = generator.integers(0, 4, (2, 9, 5)).astype(float)

@@ -62,7 +62,7 @@ def test_only_events_of_the_horizon_count():
     assert referee.count_hits(DOWN, MONDAY, 14)["events"].tolist() == [3]
 
 
-def test_a_horizon_that_the_records_do_not_cover_is_refused():
+def test_horizon_that_the_records_do_not_cover_is_refused():
     with pytest.raises(InputError, match=r"2021-02-01 .not included., not 2021-01-04 to 2021-02-04"):
         NijScorer(grid_30(), events_in([0]), 20).count_hits(DOWN, MONDAY, 31)
 
@@ -74,7 +74,7 @@ def test_ties_go_by_the_order_of_the_grid():
 
 @settings(deadline=None, max_examples=40)
 @given(arrays(int, 30, elements=st.integers(0, 4)), arrays(float, (1, 30), elements=st.floats(0, 9)))
-def test_whoever_knows_the_counts_has_a_pei_of_1_and_nobody_more(counts, expected):
+def test_oracle_has_a_pei_of_one_and_others_less(counts, expected):
     cells = np.repeat(np.arange(30), counts)
     referee = NijScorer(grid_30(), events_in([*cells, -1]), 20)
     knowing, other = (referee.count_hits(map_, MONDAY, 7).iloc[0] for map_ in (counts[None, :].astype(float), expected))
@@ -86,7 +86,7 @@ def test_whoever_knows_the_counts_has_a_pei_of_1_and_nobody_more(counts, expecte
 
 @settings(deadline=None, max_examples=20)
 @given(arrays(float, (1, 30), elements=st.floats(0, 9), unique=True))
-def test_the_order_of_a_forecast_is_all_that_counts(expected):
+def test_order_of_a_forecast_is_all_that_counts(expected):
     referee = NijScorer(grid_30(), events_in([0, 3, 3, 7, 18, 29]), 20)
     caught = [
         referee.count_hits(one, MONDAY, 7)["caught"].item()
@@ -95,13 +95,13 @@ def test_the_order_of_a_forecast_is_all_that_counts(expected):
     assert caught[0] == caught[1]
 
 
-def test_indices_without_events_are_unknown():
+def test_indices_without_events_are_nan():
     assert np.isnan(pai(0, 0, 0.25))
     assert np.isnan(pei(np.zeros(2), np.zeros(2))).all()
 
 
 @pytest.mark.parametrize(("feet", "cells"), [(250, 112), (600, 20), (300, 78), (500, 28)])
-def test_the_least_number_of_cells_covers_a_quarter_of_a_square_mile(feet, cells):
+def test_smallest_number_of_cells_covers_a_quarter_square_mile(feet, cells):
     assert least_cells(feet**2) == cells
     assert cells * feet**2 >= 0.25 * 5280**2 > (cells - 1) * feet**2
 
@@ -111,7 +111,7 @@ def test_cells_are_measured_in_square_feet_on_the_map():
 
 
 @pytest.mark.parametrize("shape", [(125, 500, 17.0), (400, 156.25, 80.0), (250, 250, 45.0)])
-def test_rectangles_of_the_smallest_area_are_admitted_at_any_angle(shape):
+def test_rectangles_of_the_smallest_area_are_allowed_at_any_angle(shape):
     width, height, angle = shape
     grid = RectangleGrid(width * FOOT, height * FOOT, angle, active="closing").build(events_at([0, 300], [0, 300]))
     assert cell_square_feet(grid) == pytest.approx(62_500)
@@ -149,12 +149,12 @@ def test_too_little_and_too_much_area_is_refused(cells):
         forecast_square_miles(cells, 360_000, 100)
 
 
-def test_more_cells_than_there_are_are_refused():
+def test_more_cells_than_available_are_refused():
     with pytest.raises(InputError, match="the grid has 30"):
         NijScorer(grid_30(), events_in([0]), 31)
 
 
-def test_a_horizon_takes_its_part_of_the_last_week():
+def test_last_week_of_a_horizon_counts_in_part():
     grid = square_grid(1, 2)
     forecast = forecast_on(grid, ("Theft",), 5, expected=np.array([[[1, 2, 3, 4, 7], [0, 0, 0, 0, 14]]]))
     assert expected_within(forecast, 7) == pytest.approx(np.array([[1, 0]]))
@@ -170,13 +170,13 @@ def test_pooled_scores_are_ratios_of_sums():
     assert one.error > 0
 
 
-def test_the_standard_error_of_independent_origins_is_that_of_the_textbook():
+def test_standard_error_of_independent_origins_is_exact():
     values = np.random.default_rng(3).normal(0, 1, 400)
     found = pooled_ratio(values, np.ones(400), Bootstrap(block=1, draws=4000))
     assert found.error == pytest.approx(values.std() / 20, rel=0.05)
 
 
-def test_a_difference_is_paired_and_none_from_itself():
+def test_differences_are_paired():
     generator = np.random.default_rng(5)
     events = generator.poisson(50, 40).astype(float)
     caught = generator.binomial(50, 0.4, 40) + events * generator.normal(0, 0.2, 40)

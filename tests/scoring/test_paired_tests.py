@@ -12,7 +12,7 @@ from tests.scoring.score_tables import noisy, table_of
 LOSSES = noisy({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
 
 
-def test_every_pair_stands_there_once_with_its_difference_and_verdict():
+def test_every_pair_is_listed_once_with_difference_and_verdict():
     table = paired_tests(table_of(LOSSES))
     assert len(table) == 6
     row = table.set_index(["forecaster", "other"]).loc[("best", "worst")]
@@ -35,14 +35,14 @@ def test_p_values_are_adjusted_over_all_pairs():
     assert table["holm"].to_list() == pytest.approx(multipletests(table["p_value"], method="holm")[1])
 
 
-def test_where_more_is_better_the_verdict_turns_round():
+def test_larger_is_better_scores_reverse_the_verdict():
     table = paired_tests(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}, "pai_05"), score="pai_05")
     assert table["difference"].item() < 0
     assert table["verdict"].item() == "worse"
     assert paired_tests(table_of({"low": LOSSES["best"], "high": LOSSES["worst"]}))["verdict"].item() == "better"
 
 
-def test_equal_scores_tie_and_too_few_periods_say_nothing():
+def test_equal_scores_and_too_few_periods_are_ties():
     same = paired_tests(table_of({"a": LOSSES["best"], "b": LOSSES["best"]}))
     assert (same["difference"].item(), same["holm"].item(), same["verdict"].item()) == (0.0, 1.0, "tie")
     short = paired_tests(table_of({name: values[:11] for name, values in LOSSES.items()}))
@@ -63,13 +63,13 @@ def test_long_leads_are_resampled_in_blocks_as_long():
     assert late.drop(columns="lead").equals(long.drop(columns="lead"))
 
 
-def test_a_score_without_a_better_way_is_refused():
+def test_score_without_direction_is_refused():
     with pytest.raises(InputError, match="it has no better direction"):
         paired_tests(table_of(LOSSES, "coverage_90"), score="coverage_90")
 
 
 @pytest.mark.slow
-def test_one_verdict_among_all_pairs_is_false_as_often_as_the_level_says():
+def test_family_wise_error_rate_is_kept():
     resampling = Bootstrap(block=1, draws=200)
     false = sum(
         (

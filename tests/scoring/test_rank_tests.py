@@ -66,7 +66,7 @@ def test_runs_within_the_critical_difference_share_a_letter():
     assert found.table.set_index("forecaster")["group"].to_dict() == {"a": "a", "b": "a", "c": "b", "d": "b", "e": "c"}
 
 
-def test_blocks_of_periods_are_ranked_and_none_is_lost():
+def test_all_blocks_of_periods_are_ranked():
     losses = {"a": np.arange(14.0), "b": np.arange(14.0)[::-1], "c": np.full(14, 6.5)}
     found = rank_test(table_of(losses))
     assert found.n == 3
@@ -86,18 +86,18 @@ def test_forecasters_that_never_differ_share_all_ranks():
     assert found.table["mean_rank"].tolist() == [2.0, 2.0, 2.0]
 
 
-def test_two_forecasters_are_told_apart_by_the_sign_test():
+def test_two_forecasters_use_the_sign_test():
     found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0}, periods=40)))
     assert found.p_value == pytest.approx(2 * 0.5**10)
 
 
-def test_too_few_blocks_tell_nobody_apart():
+def test_too_few_blocks_give_no_critical_difference():
     found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0, "c": 2.0}, periods=11)))
     assert np.isnan(found.p_value)
     assert np.isnan(found.critical_difference)
     assert found.table["group"].tolist() == ["a", "a", "a"]
 
 
-def test_what_cannot_be_ranked_is_refused():
+def test_invalid_input_is_refused():
     with pytest.raises(InputError, match="two forecasters or more"):
         rank_test(table_of(noisy({"a": 0.0})))

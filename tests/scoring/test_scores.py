@@ -145,7 +145,7 @@ def slow_harm(replay, land, kind, period):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_every_score_is_what_loops_over_cells_give(seed):
+def test_every_score_equals_loops_over_cells(seed):
     replay = city(seed, counts_seed=seed)
     replay.observed.values[1, :, 3] = 0
     table = SCORING.run([replay], area()).table
@@ -178,7 +178,7 @@ def test_pools_are_those_of_all_units():
     assert pooled["pei_35"] == pytest.approx(hits / best)
 
 
-def test_the_harm_hit_rate_of_all_types_is_harm_caught_over_harm_done():
+def test_pooled_harm_hit_rate_is_captured_harm_over_all_harm():
     replay = city()
     summary = SCORING.run([replay], area()).summarise().set_index(["forecaster", "crime_type", "score"])["value"]
     weights = np.array(list(HARM.values()))
@@ -192,7 +192,7 @@ def test_the_harm_hit_rate_of_all_types_is_harm_caught_over_harm_done():
     assert summary["oracle", "all", "harm_hit_rate_35"] == pytest.approx(best / done.sum())
 
 
-def test_without_weights_there_are_no_harm_scores():
+def test_no_weights_give_no_harm_scores():
     table = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50)).run([city()], area()).table
     assert not table["score"].str.startswith("harm").any()
 
@@ -204,7 +204,7 @@ def test_every_type_needs_a_weight():
         replace(SCORING, harm={"a": 0.0, "b": 0.0}).run([city()], area())
 
 
-def test_the_pooled_recapture_rate_is_of_sums():
+def test_pooled_recapture_rate_is_of_sums():
     replay = city(lead=2)
     summary = SCORING.run([replay], area()).summarise().set_index(["forecaster", "crime_type", "score"])
     now = then = 0.0
@@ -217,7 +217,7 @@ def test_the_pooled_recapture_rate_is_of_sums():
     assert summary.loc[("ewma", "a", "rri_35"), "n"] == 7
 
 
-def test_a_perfect_forecast_scores_as_the_oracle():
+def test_perfect_forecast_scores_as_the_oracle():
     counts = city().observed.values
     perfect = replay_of(counts, counts, "perfect")
     summary = SCORING.run([perfect], area()).summarise().set_index(["forecaster", "crime_type", "score"])["value"]
@@ -229,7 +229,7 @@ def test_a_perfect_forecast_scores_as_the_oracle():
     assert mine["pei_10"] == pytest.approx(1.0)
 
 
-def test_the_floor_is_of_the_forecaster_with_the_least_deviance():
+def test_floor_uses_the_forecaster_with_the_smallest_deviance():
     truth = np.random.default_rng(3).gamma(0.5, 0.6, (2, 300, 12))
     counts = np.random.default_rng(4).poisson(truth)
     replays = [replay_of(truth, counts, "truth"), replay_of(truth * 1.5, counts, "ewma")]
@@ -248,14 +248,14 @@ def test_the_floor_is_of_the_forecaster_with_the_least_deviance():
     assert ceiling["oracle"] > ceiling["floor (truth)"] > 0
 
 
-def test_the_order_of_the_cells_changes_nothing():
+def test_order_of_the_cells_changes_nothing():
     replay, order = city(), np.random.default_rng(0).permutation(8)
     cubes = {name: getattr(replay, name).isel(cell=order) for name in ("expected", "observed", "quantiles")}
     shuffled = SCORING.run([replace(replay, **cubes)], area()[order]).table
     pd.testing.assert_frame_equal(shuffled, SCORING.run([replay], area()).table)
 
 
-def test_leads_are_scored_beside_each_other():
+def test_leads_are_scored_separately():
     replays = [city(seed, lead=lead) for seed, lead in enumerate((1, 2))]
     table = SCORING.run(replays, area()).table
     assert table.groupby("forecaster")["lead"].unique().map(list).to_dict() == {
@@ -265,14 +265,14 @@ def test_leads_are_scored_beside_each_other():
     }
 
 
-def test_a_delay_is_kept_and_recapture_looks_back_to_the_last_known_period():
+def test_delay_is_stored_and_used_by_recapture():
     late = SCORING.run([replace(city(), terms=ReplayTerms(delay=2))], area())
     far = SCORING.run([replace(city(), lead=3)], area())
     assert (late.delay, far.delay) == (2, 0)
     assert late.table.drop(columns="lead").equals(far.table.drop(columns="lead"))
 
 
-def test_a_dispersion_for_each_unit_is_read():
+def test_dispersion_for_each_unit_is_read():
     replay = city()
     wide = replay.dispersion.broadcast_like(replay.expected).transpose(*replay.expected.dims)
     pd.testing.assert_frame_equal(
@@ -305,7 +305,7 @@ def spoiled(name, value):
         ([spoiled("dispersion", -0.1)], "dispersion values of ewma"),
     ],
 )
-def test_forecasts_that_cannot_be_compared_are_refused(replays, message):
+def test_incomparable_forecasts_are_refused(replays, message):
     with pytest.raises(InputError, match=message):
         SCORING.run(replays, area())
 
@@ -333,7 +333,7 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
         ({"harm": {"a": -1.0}}, "0 or more"),
     ],
 )
-def test_settings_that_make_no_score_are_refused(settings, message):
+def test_invalid_scoring_settings_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         Scoring(**settings)
 
@@ -348,12 +348,12 @@ def test_settings_that_make_no_score_are_refused(settings, message):
         ("coverage_90", "it has no better direction"),
     ],
 )
-def test_a_score_that_will_not_be_made_is_refused_with_the_nearest_one(score, hint):
+def test_unknown_score_is_refused_with_a_suggestion(score, hint):
     with pytest.raises(InputError, match=hint):
         Scoring().check_score(score, "tuning.score")
 
 
-def test_every_score_that_is_made_may_be_named_unless_no_way_of_it_is_better():
+def test_every_score_with_direction_is_accepted():
     made = set(SCORING.run([city()], area()).table["score"])
     refused = {score for score in made if not allowed(score)}
     parts = ("total", "below", "at_most", "coverage", "ratio", "oracle", "rri", "displacement", "recaptured")

@@ -21,12 +21,12 @@ def test_blocks_are_consecutive_and_wrap_around():
     assert {tuple(row) for row in weights} <= possible
 
 
-def test_the_same_seed_draws_the_same_periods_and_another_others():
+def test_same_seed_draws_the_same_periods_and_another_others():
     assert np.array_equal(Bootstrap(seed=3).weights(52), Bootstrap(seed=3).weights(52))
     assert not np.array_equal(Bootstrap(seed=3).weights(52), Bootstrap(seed=4).weights(52))
 
 
-def test_ratios_are_resampled_as_a_loop_over_draws_would():
+def test_ratios_equal_a_loop_over_draws():
     generator = np.random.default_rng(5)
     top, bottom = generator.poisson(4, (20, 3)).astype(float), generator.poisson(9, (20, 3)) + 1.0
     resampling = Bootstrap(block=4, draws=150, confidence=0.8)
@@ -39,14 +39,14 @@ def test_ratios_are_resampled_as_a_loop_over_draws_would():
     assert estimate.high == pytest.approx(np.percentile(drawn, 100 - tail, axis=0))
 
 
-def test_too_few_periods_have_a_value_and_no_interval():
+def test_too_few_periods_give_no_interval():
     estimate = Bootstrap(block=4).ratio(np.arange(11.0), np.ones(11))
     assert estimate.value == pytest.approx(5.0)
     assert np.isnan([estimate.low, estimate.high]).all()
     assert np.isfinite(Bootstrap(block=4).ratio(np.arange(12.0), np.ones(12)).low)
 
 
-def test_a_draw_without_evidence_leaves_no_interval():
+def test_draw_without_events_gives_no_interval():
     events = np.zeros(12)
     events[3] = 5.0
     estimate = Bootstrap().ratio(events / 2, events)
@@ -61,7 +61,7 @@ def test_settings_out_of_range_are_refused(wrong):
         Bootstrap(**wrong)
 
 
-def test_blocks_and_lags_grow_with_the_lead_and_lead_1_keeps_the_settings():
+def test_blocks_and_lags_grow_with_the_lead():
     resampling = Bootstrap(block=4, draws=300, confidence=0.9, seed=2)
     assert resampling.for_lead(1) == resampling.for_lead(4) == resampling
     assert resampling.for_lead(12) == Bootstrap(block=12, draws=300, confidence=0.9, seed=2)
@@ -69,19 +69,19 @@ def test_blocks_and_lags_grow_with_the_lead_and_lead_1_keeps_the_settings():
     assert Bootstrap(block=1).lags(1) == 0
 
 
-def test_without_lags_the_paired_test_is_student_s():
+def test_paired_test_without_lags_is_a_t_test():
     difference = np.random.default_rng(2).normal(0.3, 1, 30)
     assert paired_p_value(difference, 0) == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
 
 
-def test_the_paired_test_by_hand():
+def test_paired_test_by_hand():
     # mean 2; deviations -1, 1, -1, ..: sum of squares 6, lag 1 products -5, Bartlett weight 1/2
     # long-run sum 6 + 2 * 1/2 * -5 = 1; n = 6, h = 2: correction (6 + 1 - 4 + 2 / 6) / 6 = 5 / 9
     statistic = 2 * 6 / np.sqrt(1) * np.sqrt(5 / 9)
     assert paired_p_value([1, 3, 1, 3, 1, 3], 1) == pytest.approx(2 * stats.t.sf(statistic, 5))
 
 
-def test_identical_scores_are_no_difference_and_a_constant_one_is():
+def test_identical_scores_have_p_value_one_and_constant_differences_zero():
     assert paired_p_value(np.zeros(20), 3) == 1.0
     assert paired_p_value(np.full(20, -0.1), 3) == 0.0
     assert np.isnan(paired_p_value(np.ones(11), 3))
@@ -98,7 +98,7 @@ def test_intervals_cover_at_about_their_level(periods):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("moving_average", "most"), [(1, 0.07), (3, 0.12)])
-def test_the_paired_test_rejects_a_true_null_about_as_often_as_it_says(moving_average, most):
+def test_paired_test_keeps_its_size(moving_average, most):
     # periods that depend on each other reach 10 %, as docs/scores.md says: the lags are cut at the block
     generator = np.random.default_rng(7)
     noise = generator.normal(size=(3000, 52 + moving_average))
@@ -109,7 +109,7 @@ def test_the_paired_test_rejects_a_true_null_about_as_often_as_it_says(moving_av
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("lead", "periods", "most"), [(6, 104, 0.14), (12, 104, 0.14)])
-def test_long_leads_are_seldom_taken_for_a_difference(lead, periods, most):
+def test_long_leads_keep_the_false_verdict_rate_low(lead, periods, most):
     # errors of forecasts that far ahead are a moving average; docs/scores.md states these rates
     generator = np.random.default_rng(7)
     noise = generator.normal(size=(2000, periods + lead - 1))

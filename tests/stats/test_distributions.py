@@ -80,18 +80,18 @@ def test_quantiles_of_a_cube_with_one_dispersion_a_type_are_scipy_s():
             assert np.array_equal(quantiles(mean, dispersion)[index, kind], oracle)
 
 
-def test_nothing_expected_is_certain():
+def test_zero_expected_events_have_probability_one_of_zero():
     assert not quantiles([0.0], [0.5]).any()
     assert float(log_probability(0, 0.0, 0.5)) == 0.0
     assert float(log_probability(1, 0.0, 0.5)) == -np.inf
 
 
-def test_tiny_dispersions_pass_into_the_poisson_distribution():
+def test_tiny_dispersions_converge_to_poisson():
     assert float(log_probability(7, 5.0, 1e-7)) == pytest.approx(float(log_probability(7, 5.0, 0.0)), abs=1e-5)
 
 
 @pytest.mark.parametrize("dispersion", [0.1, 0.6, 4.0])
-def test_a_known_dispersion_is_recovered(dispersion):
+def test_known_dispersion_is_recovered(dispersion):
     generator = np.random.default_rng(8)
     mean = generator.gamma(0.7, 1.5, (200, 200)) + 0.01
     size = 1 / dispersion

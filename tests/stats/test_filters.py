@@ -37,7 +37,7 @@ def test_means_are_those_of_pandas(counts, half_life):
     np.testing.assert_allclose(exponential_means(counts.astype(float), half_life, seen), oracle, rtol=1e-9, atol=1e-12)
 
 
-def test_single_precision_over_a_long_past_costs_less_than_a_thousandth():
+def test_single_precision_error_is_below_a_thousandth():
     counts = np.random.default_rng(0).poisson(0.3, (600, 2, 50))
     seen = np.array([100, 600])
     single = exponential_means(counts.astype(np.float32), 208.0, seen)
@@ -45,12 +45,12 @@ def test_single_precision_over_a_long_past_costs_less_than_a_thousandth():
     np.testing.assert_allclose(single, exponential_means(counts.astype(float), 208.0, seen), rtol=1e-3)
 
 
-def test_a_constant_is_its_own_mean_from_the_first_period_on():
+def test_mean_of_a_constant_is_the_constant():
     means = exponential_means(np.full((30, 2), 4.0), 52.0, np.arange(1, 31))
     np.testing.assert_allclose(means, 4.0)
 
 
-def test_counts_are_left_as_they_were_and_nothing_seen_gives_zeros():
+def test_counts_are_unchanged_and_no_periods_give_zeros():
     counts = np.arange(12.0).reshape(6, 2)
     before = counts.copy()
     assert exponential_means(counts, 3.0, np.array([-2, 0])).tolist() == [[0.0, 0.0], [0.0, 0.0]]
@@ -60,7 +60,7 @@ def test_counts_are_left_as_they_were_and_nothing_seen_gives_zeros():
 
 
 @pytest.mark.parametrize("half_life", [1.0, 2.0])
-def test_a_count_weighs_half_after_its_half_life(half_life):
+def test_count_weighs_half_after_its_half_life(half_life):
     counts = np.zeros((60, 1))
     counts[10] = 1.0
     later = exponential_means(counts, half_life, np.array([40, 40 + int(half_life)]))

@@ -16,7 +16,7 @@ def test_total_variation_is_a_distance_that_ignores_scale(pairs, scale):
     assert total_variation(first, first * scale) == pytest.approx(0, abs=1e-12)
 
 
-def test_shares_of_nothing_have_no_distance():
+def test_shares_of_zero_have_no_distance():
     assert np.isnan(total_variation(np.zeros((2, 3)), np.ones((2, 3)))).all()
 
 
@@ -33,7 +33,7 @@ def test_rank_correlation_is_that_of_scipy(pairs):
         assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
 
 
-def test_rank_correlation_is_not_defined_where_there_is_no_order():
+def test_rank_correlation_of_constants_is_undefined():
     assert np.isnan(rank_correlation(np.array([1.0, 2]), np.array([1.0, 2])))
     assert np.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
     rows = np.array([[1, np.nan, 3], [1, np.inf, 3], [1, 2, 3]])

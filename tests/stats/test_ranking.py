@@ -18,18 +18,18 @@ def cities(draw):
     return expected, draw(arrays(float, cells, elements=st.sampled_from([0.5, 1.0, 2.0, 3.0])))
 
 
-def test_the_last_cell_is_flagged_in_part():
+def test_last_cell_is_flagged_in_part():
     fractions = flag_top_share(np.array([[5.0], [4.0], [3.0], [2.0]]), np.full(4, 250_000.0), 0.4)
     assert fractions.ravel() == pytest.approx([1.0, 0.6, 0.0, 0.0])
 
 
-def test_land_ranks_by_events_per_square_metre_not_per_cell():
+def test_cells_rank_by_events_per_square_metre():
     # 3 events on 4 m2 are fewer per m2 than 1 event on 1 m2
     fractions = flag_top_share(np.array([[3.0], [1.0]]), np.array([4.0, 1.0]), 0.2)
     assert fractions.ravel() == pytest.approx([0.0, 1.0])
 
 
-def test_ties_share_what_is_left_in_proportion_to_their_area():
+def test_ties_share_the_rest_in_proportion_to_area():
     # 4 of 8 m2: the first cell takes 1, the tied cells of 2 and 4 m2 share 3 of their 6 m2
     expected, area = np.array([[9.0], [2.0], [4.0], [0.0]]), np.array([1.0, 2.0, 4.0, 1.0])
     fractions = flag_top_share(expected, area, 0.5)
@@ -37,12 +37,12 @@ def test_ties_share_what_is_left_in_proportion_to_their_area():
     assert area @ fractions == pytest.approx([4.0])
 
 
-def test_rounding_makes_no_order():
+def test_rounding_errors_are_ties():
     expected = np.array([[0.1 + 0.2], [0.3]])
     assert flag_top_share(expected, np.ones(2), 0.5).ravel() == pytest.approx([0.5, 0.5])
 
 
-def test_squares_that_differ_by_the_scale_of_the_projection_only_are_of_one_size():
+def test_projection_scale_does_not_change_the_ranking_of_squares():
     area = 250_000 * np.linspace(0.9996, 1.0004, 8)
     even = flag_top_share(np.ones((8, 1)), area, 0.25)
     assert even.ravel() == pytest.approx(0.25)
@@ -51,14 +51,14 @@ def test_squares_that_differ_by_the_scale_of_the_projection_only_are_of_one_size
     assert area @ ranked == pytest.approx(0.125 * area.sum())
 
 
-def test_each_period_is_ranked_on_its_own():
+def test_periods_are_ranked_separately():
     expected = np.array([[2.0, 0.0], [1.0, 3.0]])
     assert flag_top_share(expected, np.ones(2), 0.5) == pytest.approx(np.eye(2))
 
 
 @settings(deadline=None)
 @given(cities(), st.floats(0, 1))
-def test_exactly_the_share_of_land_is_flagged_and_the_densest_of_it(city, share):
+def test_exactly_the_share_of_densest_land_is_flagged(city, share):
     expected, area = city
     fractions = flag_top_share(expected, area, share)
     assert area @ fractions == pytest.approx(np.full(expected.shape[1], share * area.sum()))
@@ -79,7 +79,7 @@ def test_more_land_never_unflags_a_cell(city, one, other):
 
 @settings(deadline=None)
 @given(cities(), st.floats(0, 1), st.randoms())
-def test_the_order_of_the_cells_does_not_matter(city, share, random):
+def test_order_of_the_cells_does_not_matter(city, share, random):
     expected, area = city
     order = list(range(len(area)))
     random.shuffle(order)
@@ -88,7 +88,7 @@ def test_the_order_of_the_cells_does_not_matter(city, share, random):
     )
 
 
-def test_a_map_flags_whole_cells_up_to_the_share():
+def test_map_flags_whole_cells_up_to_the_share():
     ranking = Ranking.from_expected(np.array([[1.0], [5.0], [1.0], [1.0]]), np.ones(4))
     assert ranking.whole(0.74).ravel().tolist() == [True, True, False, False]
     assert ranking.whole(0.75).ravel().tolist() == [True, True, True, False]
@@ -97,7 +97,7 @@ def test_a_map_flags_whole_cells_up_to_the_share():
 
 @settings(deadline=None)
 @given(cities(), st.floats(0, 1))
-def test_a_map_never_flags_more_than_the_share_nor_outside_it(city, share):
+def test_map_never_flags_more_than_the_share_nor_outside_it(city, share):
     expected, area = city
     ranking = Ranking.from_expected(expected, area)
     whole = ranking.whole(share)
@@ -115,6 +115,6 @@ def test_a_map_never_flags_more_than_the_share_nor_outside_it(city, share):
         (np.ones((2, 1)), np.ones(2), 5.0, "0.05"),
     ],
 )
-def test_what_cannot_be_ranked_is_refused(expected, area, share, message):
+def test_invalid_input_is_refused(expected, area, share, message):
     with pytest.raises(InputError, match=message):
         flag_top_share(expected, area, share)

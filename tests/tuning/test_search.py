@@ -35,7 +35,7 @@ def whole(tmp_path_factory):
     return search(tmp_path_factory.mktemp("whole"), 25)
 
 
-def test_the_first_trial_is_the_present_one_and_the_best_is_near_the_known_best(whole):
+def test_first_trial_has_current_settings_and_best_is_near_the_optimum(whole):
     judged, best, importance = whole
     assert len(judged) == 25
     assert judged[0].settings == START
@@ -45,14 +45,14 @@ def test_the_first_trial_is_the_present_one_and_the_best_is_near_the_known_best(
     assert list(importance) == sorted(importance, key=importance.get, reverse=True)
 
 
-def test_the_estimator_learns_from_what_was_judged(whole):
+def test_estimator_uses_earlier_scores(whole):
     judged, *_ = whole
     drawn, learned = judged[1:6], judged[15:]
     assert sum(one.value for one in learned) / len(learned) < sum(one.value for one in drawn) / len(drawn)
 
 
 @pytest.mark.parametrize("kill", [0, 6])
-def test_a_killed_search_loses_one_trial_and_goes_on_as_if_it_had_not_been(tmp_path, whole, kill):
+def test_killed_search_resumes_with_the_same_trials(tmp_path, whole, kill):
     calls = []
 
     def killed(settings):
@@ -67,7 +67,7 @@ def test_a_killed_search_loses_one_trial_and_goes_on_as_if_it_had_not_been(tmp_p
     assert plain(judged) == plain(whole[0][:8])
 
 
-def test_a_finished_search_is_taken_up_where_it_ended_and_asks_nothing_twice(tmp_path, whole):
+def test_finished_search_continues_without_repeating_trials(tmp_path, whole):
     search(tmp_path, 6)
     asked = []
     judged, *_ = search(tmp_path, 9, lambda settings: asked.append(settings) or bowl(settings))
@@ -76,7 +76,7 @@ def test_a_finished_search_is_taken_up_where_it_ended_and_asks_nothing_twice(tmp
     assert plain(search(tmp_path, 4)[0]) == plain(judged)
 
 
-def test_refused_settings_are_kept_with_the_reason_and_the_search_goes_on(tmp_path):
+def test_failed_trials_have_a_reason_and_the_search_continues(tmp_path):
     def picky(settings):
         if settings["way"] == "no":
             msg = "No way."
@@ -91,12 +91,12 @@ def test_refused_settings_are_kept_with_the_reason_and_the_search_goes_on(tmp_pa
 
 
 @pytest.mark.parametrize("score", [ScoreSums((1.0,), (0.0,)), ScoreSums((math.inf,), (1.0,))])
-def test_a_search_that_gave_no_score_at_all_is_an_error(tmp_path, score):
+def test_search_without_any_score_is_an_error(tmp_path, score):
     with pytest.raises(NotRunError, match=r"All 3 trials failed\. First reason: The score is not defined"):
         search(tmp_path, 3, lambda _: score)
 
 
-def test_trouble_with_the_disk_is_not_a_refusal(tmp_path):
+def test_disk_errors_stop_the_search(tmp_path):
     def broken(settings):
         msg = "disk"
         raise StorageError(msg)
@@ -105,12 +105,12 @@ def test_trouble_with_the_disk_is_not_a_refusal(tmp_path):
         search(tmp_path, 3, broken)
 
 
-def test_a_score_of_which_more_is_better_is_made_larger(tmp_path):
+def test_larger_is_better_scores_are_maximised(tmp_path):
     judged, best, _ = search(tmp_path, 6, score="pai_05")
     assert best.value == max(one.value for one in judged)
 
 
-def test_the_same_settings_are_judged_once(tmp_path):
+def test_repeated_settings_are_scored_once(tmp_path):
     asked, space = [], {"way": {"choices": ["yes", "no"]}}
     with OptunaSearch(space=space).open_trials(tmp_path, "two") as kept:
         list(kept.run(8, {"way": "no"}, lambda settings: asked.append(settings["way"]) or ScoreSums((1.0,), (1.0,))))
@@ -136,12 +136,12 @@ def test_numbers_below_one_are_refused(name):
         OptunaSearch(**{name: 0})
 
 
-def test_a_score_without_a_better_way_is_refused():
+def test_score_without_direction_is_refused():
     with pytest.raises(InputError, match="it has no better direction"):
         OptunaSearch(score="coverage_90")
 
 
-def test_the_number_of_trials_is_no_part_of_a_study_and_all_else_is():
+def test_study_identity_excludes_the_number_of_trials_only():
     identity = OptunaSearch(space=SPACE).identity
     assert OptunaSearch(trials=7, space=dict(reversed(SPACE.items()))).identity == identity
     for other in ({"seed": 1}, {"score": "crps"}, {"periods": 8}, {"refit_every": 2}, {"startup": 3}):
@@ -149,7 +149,7 @@ def test_the_number_of_trials_is_no_part_of_a_study_and_all_else_is():
     assert OptunaSearch(space={**SPACE, "x": {"low": -1.0, "high": 2.0}}).identity != identity
 
 
-def test_a_new_study_silences_no_logger(tmp_path, monkeypatch):
+def test_new_study_silences_no_logger(tmp_path, monkeypatch):
     logger = logging.getLogger("ilp_models.somewhere")
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     with OptunaSearch(trials=1, space=SPACE).open_trials(tmp_path, "key"):

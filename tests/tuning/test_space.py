@@ -9,7 +9,7 @@ PARAMS = LightGBM(features=[], offset=LevelShare(half_life=80)).get_params()
 LEAVES = {"num_leaves": {"low": 7, "high": 63, "log": True}}
 
 
-def test_ranges_and_choices_are_read_in_one_order_however_nesting_is_written():
+def test_space_order_does_not_depend_on_nesting():
     dotted = read_space({"offset.half_life": {"low": 20, "high": 200}, **LEAVES})
     nested = read_space({**LEAVES, "offset": {"half_life": {"low": 20, "high": 200}}})
     assert dotted == nested
@@ -27,7 +27,7 @@ def test_ranges_and_choices_are_read_in_one_order_however_nesting_is_written():
         ({"choices": [True, None, [2, 4]]}, [True, None, [2, 4]], [False, 1, [2, 4, 8]]),
     ],
 )
-def test_a_setting_knows_its_values(entry, held, not_held):
+def test_setting_contains_its_values(entry, held, not_held):
     (setting,) = read_space({"one": entry})
     assert [setting.contains(value) for value in (*held, *not_held)] == [True] * len(held) + [False] * len(not_held)
 
@@ -48,13 +48,13 @@ def test_a_setting_knows_its_values(entry, held, not_held):
         ({}, "Set low and high, or choices"),
     ],
 )
-def test_a_space_with_nothing_to_search_is_refused(entry, line):
+def test_invalid_space_is_refused(entry, line):
     with pytest.raises(InputError, match=r"tuning\.space\.num_leaves") as error:
         read_space({"num_leaves": entry})
     assert line in str(error.value)
 
 
-def test_the_present_settings_are_found_in_nested_forecasters_too():
+def test_current_settings_of_nested_forecasters_are_found():
     space = read_space({**LEAVES, "offset.half_life": {"low": 20, "high": 200}})
     assert starting_values(space, PARAMS, "lightgbm") == {"num_leaves": 15, "offset.half_life": 80}
 
@@ -73,7 +73,7 @@ def test_the_present_settings_are_found_in_nested_forecasters_too():
         ),
     ],
 )
-def test_a_space_must_be_one_of_the_forecaster_around_its_present_settings(space, line):
+def test_space_must_contain_the_current_settings(space, line):
     with pytest.raises(InputError) as error:
         starting_values(read_space(space), PARAMS, "lightgbm")
     assert line in str(error.value)
@@ -87,7 +87,7 @@ def test_a_space_must_be_one_of_the_forecaster_around_its_present_settings(space
         ({"offset": {"half_live": {"low": 3}}}, "Did you mean offset.half_life?"),
     ],
 )
-def test_a_name_the_forecaster_has_not_is_said_before_what_its_values_lack(space, line):
+def test_unknown_setting_is_reported_before_invalid_values(space, line):
     with pytest.raises(InputError) as error:
         check_settings(space, PARAMS, "lightgbm")
     assert line in str(error.value)
