@@ -58,14 +58,14 @@ class Picky(MovingAverage):
         super()._fit(history)
 
 
-class Broken(MovingAverage):
-    """A mean that gives no counts from some week on, or refuses its own settings."""
+class InvalidForecaster(MovingAverage):
+    """A mean with invalid forecasts from some week on, or invalid settings."""
 
-    def __init__(self, window=52, value=np.nan, refuses=False, well_for=75):
+    def __init__(self, window=52, value=np.nan, refuses=False, valid_weeks=75):
         super().__init__(window)
         self.value = value
         self.refuses = refuses
-        self.well_for = well_for
+        self.valid_weeks = valid_weeks
 
     def _fit(self, history):
         if self.refuses:
@@ -75,7 +75,7 @@ class Broken(MovingAverage):
 
     def _predict(self, periods, steps):
         expected, dispersion = super()._predict(periods, steps)
-        if len(self.history_.panel.periods) > self.well_for:
+        if len(self.history_.panel.periods) > self.valid_weeks:
             expected = np.array(expected)
             expected[1, 3:5, 0] = self.value
         return expected, dispersion
@@ -278,7 +278,7 @@ def test_failing_forecaster_is_reported_and_others_continue(world, tmp_path):
 
 @pytest.mark.parametrize("value", [np.nan, -0.25, np.inf])
 def test_invalid_forecasts_stop_only_their_forecaster(value, world, tmp_path):
-    outcome = run({"trees": Broken(value=value), "mean": MovingAverage()}, world, tmp_path)
+    outcome = run({"trees": InvalidForecaster(value=value), "mean": MovingAverage()}, world, tmp_path)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     assert outcome.not_run == {
         "trees": f"The forecaster gave {value} as an expected count, 2 times; "
@@ -289,9 +289,9 @@ def test_invalid_forecasts_stop_only_their_forecaster(value, world, tmp_path):
 @pytest.mark.parametrize(
     ("outer", "named"),
     [
-        (Stacked({"ill": Broken(well_for=60), "well": MovingAverage()}, past_periods=3), "ill"),
-        (Recalibrated(Broken(well_for=60), past_periods=3), "Broken"),
-        (Recalibrated(Stacked({"ill": Broken(well_for=60)}, past_periods=3), past_periods=3), "Stacked"),
+        (Stacked({"ill": InvalidForecaster(valid_weeks=60), "well": MovingAverage()}, past_periods=3), "ill"),
+        (Recalibrated(InvalidForecaster(valid_weeks=60), past_periods=3), "Broken"),
+        (Recalibrated(Stacked({"ill": InvalidForecaster(valid_weeks=60)}, past_periods=3), past_periods=3), "Stacked"),
     ],
     ids=["ensemble", "wrapper", "both"],
 )
@@ -304,7 +304,7 @@ def test_invalid_member_forecasts_stop_only_their_ensemble(outer, named, world, 
 
 def test_invalid_settings_stop_the_run(world, tmp_path):
     with pytest.raises(InputError, match="window=52 is too wide"):
-        run({"trees": Broken(refuses=True), "mean": MovingAverage()}, world, tmp_path)
+        run({"trees": InvalidForecaster(refuses=True), "mean": MovingAverage()}, world, tmp_path)
 
 
 def test_each_forecast_is_stored_with_its_cost(world, tmp_path):
@@ -362,7 +362,7 @@ def run_raising(store, *broken):
     grid = city(2, 2)
     models = {"mine": RaisingForecaster(*broken), "mean": MovingAverage()}
     world = BacktestData(events_of(ONE_TYPE_COUNTS, grid), grid, Calendar())
-    return replay(models, {"mine": "m" * 16, "mean": "n" * 16}, SHORT_PLAN, world, store, LocalProcesses(1))
+    return replay(models, SHORT_PLAN, world, store, LocalProcesses(1))
 
 
 @pytest.mark.parametrize("where", ["_fit", "_predict"])
