@@ -290,7 +290,7 @@ def test_invalid_forecasts_stop_only_their_forecaster(value, world, tmp_path):
     ("outer", "named"),
     [
         (Stacked({"ill": InvalidForecaster(valid_weeks=60), "well": MovingAverage()}, past_periods=3), "ill"),
-        (Recalibrated(InvalidForecaster(valid_weeks=60), past_periods=3), "Broken"),
+        (Recalibrated(InvalidForecaster(valid_weeks=60), past_periods=3), "InvalidForecaster"),
         (Recalibrated(Stacked({"ill": InvalidForecaster(valid_weeks=60)}, past_periods=3), past_periods=3), "Stacked"),
     ],
     ids=["ensemble", "wrapper", "both"],
