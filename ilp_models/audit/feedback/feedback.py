@@ -126,8 +126,9 @@ class FeedbackOutcome:
 
     ``trajectory`` has the columns of ``COLUMNS``: for each replicate, kind of ``records`` (``complete``, ``followed``,
     ``weighted``), ``period`` of a fit and crime type, the total variation distance and Spearman's rank correlation.
-    ``observed`` has, by crime type, ``areas``, ``patrolled`` (share of areas patrolled at least once, even in part),
-    ``observed`` (patrolled at least once, or with reports) and ``reporting`` (NaN if unknown and taken as 0).
+    ``observed`` has one row per crime type. ``patrolled`` is the share of areas patrolled at least once, even in part.
+    ``observed`` is the share of areas patrolled at least once, or with reports. ``reporting`` is NaN if the rate is
+    unknown and taken as 0.
     """
 
     settings: Feedback

@@ -81,8 +81,8 @@ class GroupTable:
         Level of parent areas of the grid that the table names. Default: the first level. A grid without parent areas
         is matched by the names of its cells.
     tolerance : float, default 0.01
-        Largest relative difference between the sum of the groups and the residents of an area (at least 5 persons per
-        group, because published counts are rounded), and between the sum of shares and 1.
+        Largest relative difference between the sum of the groups and the residents of an area, and between a sum of
+        shares and 1. A difference of 5 persons per group is always allowed, because published counts are rounded.
     unmatched : {"count", "refuse"}, default "count"
         Areas of the grid that are not in the table: count their residents as missing, or raise an error.
     polygons : PolygonSource, optional

@@ -197,7 +197,7 @@ def test_portland_residents_are_distributed_over_squares(tmp_path):
     assert people.unmatched == ("MC UNCLAIMED #6",)
     everyone = given.read().drop_duplicates("area")["residents"].sum()
     assert everyone == 592_632
-    assert people.total.sum() == pytest.approx(everyone, rel=1e-6)  # nobody lives in the one without ground
+    assert people.total.sum() == pytest.approx(everyone, rel=1e-6)  # the area without ground has no residents
     assert people.missing == pytest.approx(0, abs=1e-6)
     assert 0.9 < people.moved <= 1
 
