@@ -17,7 +17,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
         *("group_measures", "published", "real_cases", "real_cities", "urns"),
     },
     "cli": {"quote_sentences"},
-    "data": {"ready"},
+    "data": {"publishers"},
     "explain": {"forecasters"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"accessibility"},

@@ -1,4 +1,4 @@
-"""A machine that fails in mid-run: nothing half-written looks whole, and the same command goes on from there."""
+"""Failures during a run: no partial file looks complete, and the same command resumes the run."""
 
 import errno
 import io
@@ -14,14 +14,14 @@ import filelock
 import pyarrow.parquet as pq
 import pytest
 
-from tests.bad_input.newcomer import BACKTEST, WEEKLY, finish, runs_of, start, whole
+from tests.bad_input.run_commands import BACKTEST, WEEKLY, finished_runs, run_folders, start, wait_for
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 MANY = ("backtest.test_periods=30", "backtest.refit_every=1")
 
 
-def partitions(place):
-    return sorted(Path(place, "outputs", "forecasts").rglob("part-0.parquet"))
+def partitions(folder):
+    return sorted(Path(folder, "outputs", "forecasts").rglob("part-0.parquet"))
 
 
 def scores(run):
@@ -29,7 +29,7 @@ def scores(run):
 
 
 def full_for(monkeypatch, target, wanted):
-    """Make a method of a class fail as on a full disk for the paths whose name ends as wanted."""
+    """Make a method of a class fail as on a full disk for paths with this ending."""
     owner, name = target
     before = getattr(owner, name)
 
@@ -49,21 +49,21 @@ def full_for(monkeypatch, target, wanted):
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("report.html", "grid.csv.json")),
     ],
 )
-def test_a_disk_full_at_a_small_file_is_one_line_and_leaves_its_mark(ilp, desk, monkeypatch, wanted):
+def test_a_full_disk_leaves_the_run_marked_unfinished(ilp, folder, monkeypatch, wanted):
     full_for(monkeypatch, (Path, "write_text"), wanted)
-    answer = ilp(*WEEKLY)
-    assert answer.code == 1
-    line = answer.err.splitlines()[-1]
-    assert "Traceback" not in answer.err
+    result = ilp(*WEEKLY)
+    assert result.code == 1
+    line = result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
     assert "disk is full" in line or "No space left on device" in line
     assert "output=" in line or "another folder" in line
-    assert whole(desk) == []
-    assert not (desk / "outputs/weekly/latest").exists()
-    (run,) = runs_of(desk)
+    assert finished_runs(folder) == []
+    assert not (folder / "outputs/weekly/latest").exists()
+    (run,) = run_folders(folder)
     assert not (run / wanted).exists()
 
 
-def test_a_disk_full_at_a_stored_forecast_leaves_no_partition(ilp, desk, monkeypatch):
+def test_a_full_disk_leaves_no_partial_forecast(ilp, folder, monkeypatch):
     written = []
 
     def write(table, where, **more):
@@ -75,32 +75,32 @@ def test_a_disk_full_at_a_stored_forecast_leaves_no_partition(ilp, desk, monkeyp
 
     kept = pq.write_table
     monkeypatch.setattr(pq, "write_table", write)
-    answer = ilp(*BACKTEST)
-    assert answer.code == 1
-    assert "No space left on device" in answer.err.splitlines()[-1]
-    assert "output=" in answer.err.splitlines()[-1]
-    assert whole(desk, "backtest") == []
-    assert len(partitions(desk)) == 3
-    assert not [path for path in (desk / "outputs/forecasts").rglob("*.parquet") if path.name.startswith(".")]
+    result = ilp(*BACKTEST)
+    assert result.code == 1
+    assert "No space left on device" in result.err.splitlines()[-1]
+    assert "output=" in result.err.splitlines()[-1]
+    assert finished_runs(folder, "backtest") == []
+    assert len(partitions(folder)) == 3
+    assert not [path for path in (folder / "outputs/forecasts").rglob("*.parquet") if path.name.startswith(".")]
     monkeypatch.undo()
-    monkeypatch.chdir(desk)
+    monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["ilp"])
     assert ilp(*BACKTEST).code == 0
-    assert len(partitions(desk)) == 8
+    assert len(partitions(folder)) == 8
 
 
 @pytest.mark.slow
-def test_a_truly_full_disk(desk):
-    small = desk / "small"
+def test_a_real_full_disk(folder):
+    small = folder / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(small)], capture_output=True)
     if mounted.returncode:
         pytest.skip("mounting a small disk needs rights that this machine does not give")
     try:
-        answer = finish(start(desk, *WEEKLY, "output=small"))
-        assert answer.code == 1
-        assert "Traceback" not in answer.err
-        last = answer.err.splitlines()[-1]
+        result = wait_for(start(folder, *WEEKLY, "output=small"))
+        assert result.code == 1
+        assert "Traceback" not in result.err
+        last = result.err.splitlines()[-1]
         assert last.startswith("ilp: ")
         assert "full" in last or "No space left" in last
         assert not (small / "weekly/latest").exists()
@@ -110,19 +110,19 @@ def test_a_truly_full_disk(desk):
 
 
 @pytest.mark.parametrize("output", ["notes.txt", "notes.txt/out", "/dev/null/out", "/sys/out"])
-def test_an_output_folder_that_cannot_be_written_is_named(ilp, desk, output):
-    (desk / "notes.txt").write_text("mine")
-    answer = ilp(*WEEKLY, f"output={output}")
-    assert answer.code == 1
-    assert answer.line.startswith(f"ilp: Cannot use {output}")
-    assert answer.line.endswith("Choose a folder you may write to with output=FOLDER.")
-    assert (desk / "notes.txt").read_text() == "mine"
+def test_an_output_folder_that_cannot_be_written_is_named(ilp, folder, output):
+    (folder / "notes.txt").write_text("mine")
+    result = ilp(*WEEKLY, f"output={output}")
+    assert result.code == 1
+    assert result.error_line.startswith(f"ilp: Cannot use {output}")
+    assert result.error_line.endswith("Choose a folder you may write to with output=FOLDER.")
+    assert (folder / "notes.txt").read_text() == "mine"
 
 
-def test_a_damaged_partition_is_named_and_made_again_once_deleted(ilp, desk):
+def test_a_damaged_partition_is_named_and_replaced_once_deleted(ilp, folder):
     assert ilp(*BACKTEST).code == 0
-    (first,) = whole(desk, "backtest")
-    victim = partitions(desk)[2]
+    (first,) = finished_runs(folder, "backtest")
+    victim = partitions(folder)[2]
     sound = victim.read_bytes()
     middle = len(sound) // 2
     for damage in (
@@ -131,86 +131,86 @@ def test_a_damaged_partition_is_named_and_made_again_once_deleted(ilp, desk):
         sound[: middle // 2] + bytes([sound[middle // 2] ^ 255]) + sound[middle // 2 + 1 :],
     ):
         victim.write_bytes(damage)
-        answer = ilp(*BACKTEST)
-        assert answer.code == 1
-        assert answer.line.startswith(f"ilp: The stored forecast {victim} is damaged")
-        assert answer.line.endswith("Delete the file and run again.")
-    assert (desk / "outputs/backtest/latest").resolve() == first
+        result = ilp(*BACKTEST)
+        assert result.code == 1
+        assert result.error_line.startswith(f"ilp: The stored forecast {victim} is damaged")
+        assert result.error_line.endswith("Delete the file and run again.")
+    assert (folder / "outputs/backtest/latest").resolve() == first
     victim.unlink()
     assert ilp(*BACKTEST).code == 0
-    assert pq.read_table(victim).equals(pq.read_table(io.BytesIO(sound)))  # what it cost stands beside, and differs
-    assert scores(whole(desk, "backtest")[-1]) == scores(first)
+    assert pq.read_table(victim).equals(pq.read_table(io.BytesIO(sound)))  # only its cost file differs
+    assert scores(finished_runs(folder, "backtest")[-1]) == scores(first)
 
 
 @pytest.mark.slow
-def test_a_partition_of_another_shape_is_no_forecast(ilp, desk):
+def test_a_partition_of_another_shape_is_refused(ilp, folder):
     assert ilp(*BACKTEST).code == 0
-    victim = partitions(desk)[2]
+    victim = partitions(folder)[2]
     rows = pq.read_table(victim)
     pq.write_table(rows.slice(0, rows.num_rows // 2), victim)
-    answer = ilp(*BACKTEST)
-    assert answer.code == 1
-    assert f"The stored forecast {victim} is damaged" in answer.line
+    result = ilp(*BACKTEST)
+    assert result.code == 1
+    assert f"The stored forecast {victim} is damaged" in result.error_line
 
 
-def test_a_recipe_that_another_run_writes_is_left_to_it(ilp, desk):
+def test_a_recipe_locked_by_another_run_is_refused(ilp, folder):
     assert ilp(*BACKTEST).code == 0
-    (lock, *_) = (desk / "outputs/forecasts").glob("*/.lock")
+    (lock, *_) = (folder / "outputs/forecasts").glob("*/.lock")
     with filelock.FileLock(lock):
-        answer = ilp(*BACKTEST)
-    assert answer.code == 1
-    assert answer.line.startswith("ilp: Another run is writing the forecasts in ")
-    assert "output=<folder>" in answer.line
-    assert len(whole(desk, "backtest")) == 1
+        result = ilp(*BACKTEST)
+    assert result.code == 1
+    assert result.error_line.startswith("ilp: Another run is writing the forecasts in ")
+    assert "output=<folder>" in result.error_line
+    assert len(finished_runs(folder, "backtest")) == 1
 
 
 @pytest.mark.slow
-def test_a_locked_store_is_said_before_any_work(desk):
-    assert finish(start(desk, *BACKTEST, "tracking=mlflow")).code == 0
-    stored = len(partitions(desk))
-    with sqlite3.connect(desk / "outputs" / "mlflow.db") as link:
+def test_a_locked_store_is_reported_before_any_work(folder):
+    assert wait_for(start(folder, *BACKTEST, "tracking=mlflow")).code == 0
+    stored = len(partitions(folder))
+    with sqlite3.connect(folder / "outputs" / "mlflow.db") as link:
         link.execute("begin exclusive")
         words = ("tracking=mlflow", "tracking.patience=1", "backtest.test_periods=5")
-        answer = finish(start(desk, *BACKTEST, *words))
+        result = wait_for(start(folder, *BACKTEST, *words))
         link.rollback()
-    assert answer.code == 1
-    assert "output=FOLDER" in answer.line
-    assert len(partitions(desk)) == stored
-    assert len(whole(desk, "backtest")) == 1
+    assert result.code == 1
+    assert "output=FOLDER" in result.error_line
+    assert len(partitions(folder)) == stored
+    assert len(finished_runs(folder, "backtest")) == 1
 
 
 @pytest.mark.slow
-def test_a_killed_run_keeps_its_mark_and_the_next_one_goes_on(desk):
-    process = start(desk, *BACKTEST, *MANY)
+def test_a_killed_run_stays_unfinished_and_the_next_resumes(folder):
+    process = start(folder, *BACKTEST, *MANY)
     deadline = time.monotonic() + 120
-    while len(partitions(desk)) < 5 and process.poll() is None and time.monotonic() < deadline:
+    while len(partitions(folder)) < 5 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    (killed,) = runs_of(desk, "backtest")
-    done = {path: path.stat().st_mtime_ns for path in partitions(desk)}
+    (killed,) = run_folders(folder, "backtest")
+    done = {path: path.stat().st_mtime_ns for path in partitions(folder)}
     assert 5 <= len(done) < 60
     assert (killed / "UNFINISHED").exists()
-    assert not (desk / "outputs/backtest/latest").exists()
-    answer = finish(start(desk, *BACKTEST, *MANY))
-    assert answer.code == 0, answer.err
+    assert not (folder / "outputs/backtest/latest").exists()
+    result = wait_for(start(folder, *BACKTEST, *MANY))
+    assert result.code == 0, result.err
     assert (killed / "UNFINISHED").exists()
     assert {path: path.stat().st_mtime_ns for path in done} == done
-    (resumed,) = whole(desk, "backtest")
-    shutil.rmtree(desk / "outputs" / "forecasts")
-    assert finish(start(desk, *BACKTEST, *MANY)).code == 0
-    assert scores(whole(desk, "backtest")[-1]) == scores(resumed)
+    (resumed,) = finished_runs(folder, "backtest")
+    shutil.rmtree(folder / "outputs" / "forecasts")
+    assert wait_for(start(folder, *BACKTEST, *MANY)).code == 0
+    assert scores(finished_runs(folder, "backtest")[-1]) == scores(resumed)
 
 
 @pytest.mark.slow
-def test_two_runs_at_once_agree_or_one_steps_back(desk):
-    answers = [finish(process) for process in [start(desk, *BACKTEST, *MANY) for _ in range(2)]]
-    assert 0 in {answer.code for answer in answers}
-    for answer in answers:
-        if answer.code:
-            assert "Another run is writing the forecasts" in answer.line
-    assert len(whole(desk, "backtest")) == sum(answer.code == 0 for answer in answers)
-    assert len(partitions(desk)) == 60
-    again = finish(start(desk, *BACKTEST, *MANY))
+def test_of_two_concurrent_runs_one_may_stop(folder):
+    answers = [wait_for(process) for process in [start(folder, *BACKTEST, *MANY) for _ in range(2)]]
+    assert 0 in {result.code for result in answers}
+    for result in answers:
+        if result.code:
+            assert "Another run is writing the forecasts" in result.error_line
+    assert len(finished_runs(folder, "backtest")) == sum(result.code == 0 for result in answers)
+    assert len(partitions(folder)) == 60
+    again = wait_for(start(folder, *BACKTEST, *MANY))
     assert again.code == 0
-    assert len({scores(run) for run in whole(desk, "backtest")}) == 1
+    assert len({scores(run) for run in finished_runs(folder, "backtest")}) == 1

@@ -1,4 +1,4 @@
-"""Records that cannot be used as they are: one line with the way out, and nothing that looks like a result."""
+"""Unusable records: one error line that says how to fix them, and no file that looks like a result."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
-from tests.bad_input.newcomer import MODELS, OWN, WEEKLY, incidents, runs_of, whole
+from tests.bad_input.run_commands import MODELS, OWN_DATA, WEEKLY, finished_runs, run_folders, sample_records
 
 
 def kept(table, **write):
@@ -15,15 +15,15 @@ def kept(table, **write):
 
 
 def lines(count, end=""):
-    return lambda path: path.write_text("\n".join(incidents().to_csv(index=False).splitlines()[:count]) + end)
+    return lambda path: path.write_text("\n".join(sample_records().to_csv(index=False).splitlines()[:count]) + end)
 
 
 def swapped():
-    return incidents().rename(columns={"Lng": "Latitude (deg)", "Latitude (deg)": "Lng"})
+    return sample_records().rename(columns={"Lng": "Latitude (deg)", "Latitude (deg)": "Lng"})
 
 
 def until(day):
-    table = incidents()
+    table = sample_records()
     return table[pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M") < day]
 
 
@@ -32,17 +32,17 @@ CASES = {
     "header only": (lines(1, "\n"), (), r"crimes.csv: a header and no record; export the records again."),
     "header cut off": (lines(1), (), r"crimes.csv: a header and no record; export the records again."),
     "wrong delimiter": (
-        kept(incidents(), sep=";"),
+        kept(sample_records(), sep=";"),
         ("data.separator=','",),
         r"crimes.csv: one column when split at ',', 6 when split at ';'; set data.separator=auto .*",
     ),
     "wrong encoding": (
-        kept(incidents().assign(Beat="Überseestraße"), encoding="cp1252"),
+        kept(sample_records().assign(Beat="Überseestraße"), encoding="cp1252"),
         ("data.encoding=utf-8",),
         r"crimes.csv: not text in the encoding utf-8 at byte \d+; set data.encoding=auto, or cp1252, .*",
     ),
     "missing column": (
-        kept(incidents().rename(columns={"Beat": "Beats"})),
+        kept(sample_records().rename(columns={"Beat": "Beats"})),
         (),
         r"crimes.csv: no column 'Beat' \(did you mean 'Beats'\?\); the file has Offence, .* Correct data.columns.",
     ),
@@ -52,22 +52,22 @@ CASES = {
         r"lat and lon look swapped: exchange data.columns.lat and data.columns.lon.",
     ),
     "wrong CRS of the events": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.crs=EPSG:32633",),
         r"100% of the coordinates are outside the area of use of data.crs=EPSG:32633 .*. Check data.input_crs=.*",
     ),
     "no CRS at all": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.crs=EPSG:99999",),
         r"data.crs='EPSG:99999' is not a coordinate reference system; set a code such as .*",
     ),
     "degrees as metres": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.crs=EPSG:4326",),
         r"data.crs=EPSG:4326 has the unit degree; set auto or a projected CRS in metres.*",
     ),
     "metres as degrees": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.columns.lat=null", "data.columns.lon=null", "data.columns.x=Lng", "data.columns.y='Latitude (deg)'"),
         r"data.input_crs is missing: x and y need a CRS; set the CRS that the publisher states.*",
     ),
@@ -82,22 +82,22 @@ CASES = {
         r"backtest.test_periods=4 leaves no training data: the records cover 0 whole week\(s\) .* Set fewer\.",
     ),
     "tests longer than the data": (
-        kept(incidents()),
+        kept(sample_records()),
         ("backtest.test_periods=200",),
         r"backtest.test_periods=200 leaves no training data: the records cover 60 whole week\(s\) .*",
     ),
     "no such file": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.path=crime.csv",),
         r"data.path=crime.csv: there is no such file or folder in .*; check the spelling.",
     ),
     "another format of dates": (
-        kept(incidents()),
+        kept(sample_records()),
         ("data.time_formats=['%m/%d/%Y %H:%M']",),
         r"crimes.csv: \d\d.\d% of the rows were set aside, more than .*: time missing or unreadable .*intake.json.*",
     ),
     "a type named like the pool": (
-        kept(incidents().replace({"Offence": {"burglary": "all"}})),
+        kept(sample_records().replace({"Offence": {"burglary": "all"}})),
         (),
         r"The crime type 'all' has the name of the pool .*\. Rename it in data.crime_types.",
     ),
@@ -105,56 +105,56 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_records_that_cannot_be_used_are_answered_in_one_line(ilp, desk, name):
+def test_unusable_records_are_refused_in_one_line(ilp, folder, name):
     write, words, line = CASES[name]
-    write(desk / "crimes.csv")
-    answer = ilp(*WEEKLY, *words)
-    assert answer.code == 1
-    assert answer.out == ""
-    assert re.fullmatch(f"ilp: {line}", answer.line.removesuffix(" (setting: data)")), answer.line
-    assert whole(desk) == []
-    assert not (desk / "outputs/weekly/latest").exists()
-    assert not list((desk / "outputs").rglob("forecast*.parquet"))
+    write(folder / "crimes.csv")
+    result = ilp(*WEEKLY, *words)
+    assert result.code == 1
+    assert result.out == ""
+    assert re.fullmatch(f"ilp: {line}", result.error_line.removesuffix(" (setting: data)")), result.error_line
+    assert finished_runs(folder) == []
+    assert not (folder / "outputs/weekly/latest").exists()
+    assert not list((folder / "outputs").rglob("forecast*.parquet"))
 
 
-def test_the_account_of_a_stopped_intake_is_on_file(ilp, desk):
-    answer = ilp(*WEEKLY, "data.time_formats=['%m/%d/%Y %H:%M']")
-    (run,) = runs_of(desk)
+def test_the_report_of_a_stopped_intake_is_written(ilp, folder):
+    result = ilp(*WEEKLY, "data.time_formats=['%m/%d/%Y %H:%M']")
+    (run,) = run_folders(folder)
     account = json.loads((run / "intake.json").read_text())
-    assert str(run / "intake.json") in answer.line
+    assert str(run / "intake.json") in result.error_line
     (rule,) = [one for one in account["findings"] if one["action"] == "set aside"]
     assert rule["count"] == account["rows_read"] - account["rows_kept"] > 0
     assert rule["examples"]
 
 
-def test_one_week_is_too_little_for_a_forecast_too(ilp, desk):
-    kept(until("2019-01-14"))(desk / "crimes.csv")
-    answer = ilp("forecast", *OWN, *MODELS)
-    assert answer.code == 1
+def test_one_week_is_too_short_for_a_forecast(ilp, folder):
+    kept(until("2019-01-14"))(folder / "crimes.csv")
+    result = ilp("forecast", *OWN_DATA, *MODELS)
+    assert result.code == 1
     assert re.fullmatch(
         r"ilp: ewma could not run: 1 whole week\(s\) are known at .*; at least \d+ are needed. Give more .*",
-        answer.line,
+        result.error_line,
     )
 
 
-def test_one_cell_works_and_is_withheld(ilp, desk):
-    incidents().assign(**{"Latitude (deg)": 42.441, "Lng": -78.779}).to_csv(desk / "crimes.csv", index=False)
-    answer = ilp(*WEEKLY)
-    assert answer.code == 0, answer.err
-    assert "WITHHELD" in answer.out
-    (run,) = whole(desk)
-    assert len(pd.read_csv(run / "grid.csv")) == incidents()["Offence"].nunique()
+def test_one_cell_works_and_is_withheld(ilp, folder):
+    sample_records().assign(**{"Latitude (deg)": 42.441, "Lng": -78.779}).to_csv(folder / "crimes.csv", index=False)
+    result = ilp(*WEEKLY)
+    assert result.code == 0, result.err
+    assert "WITHHELD" in result.out
+    (run,) = finished_runs(folder)
+    assert len(pd.read_csv(run / "grid.csv")) == sample_records()["Offence"].nunique()
 
 
-def test_a_type_without_events_keeps_its_place_everywhere(ilp, desk):
-    types = ",".join(f"{name}: {name}" for name in (*sorted(incidents()["Offence"].unique()), "arson"))
+def test_a_type_without_events_is_in_every_output(ilp, folder):
+    types = ",".join(f"{name}: {name}" for name in (*sorted(sample_records()["Offence"].unique()), "arson"))
     words = ("data.crime_types={" + types + "}", "forecaster=lightgbm", "export.formats=[parquet]")
     trees = ("n_estimators=5", "min_child_samples=100", "holdout=8")
-    answer = ilp(
+    result = ilp(
         *WEEKLY, *words, "model=[moving_average,ewma,lightgbm]", *(f"model.lightgbm.{setting}" for setting in trees)
     )
-    assert answer.code == 0, answer.err
-    (run,) = whole(desk)
+    assert result.code == 0, result.err
+    (run,) = finished_runs(folder)
     table = gpd.read_parquet(run / "forecast.parquet")
     arson = table[table["crime_type"] == "arson"]
     assert len(arson) == table["cell"].nunique()
@@ -166,16 +166,16 @@ def test_a_type_without_events_keeps_its_place_everywhere(ilp, desk):
     assert {one["state"] for one in decision["findings"] if one["crime_type"] == "arson"} <= {"insufficient", "review"}
 
 
-def test_ten_lines_of_a_newcomers_own_data_make_a_week(ilp, desk):
-    answer = ilp(*WEEKLY)
-    assert answer.code == 0, answer.err
-    (run,) = whole(desk)
-    assert (desk / "outputs/weekly/latest").resolve() == run
-    assert f"crimes.csv: {len(incidents()):,} of {len(incidents()):,} records used" in answer.out
+def test_ten_settings_make_a_weekly_run_on_own_data(ilp, folder):
+    result = ilp(*WEEKLY)
+    assert result.code == 0, result.err
+    (run,) = finished_runs(folder)
+    assert (folder / "outputs/weekly/latest").resolve() == run
+    assert f"crimes.csv: {len(sample_records()):,} of {len(sample_records()):,} records used" in result.out
     intake = json.loads((run / "intake.json").read_text())
     assert intake["columns_left"] == ["Remarks"]
     table = pd.read_csv(run / "grid.csv")
-    assert set(table["crime_type"]) == set(incidents()["Offence"])
-    assert set(table["area"]) == set(incidents()["Beat"])
+    assert set(table["crime_type"]) == set(sample_records()["Offence"])
+    assert set(table["area"]) == set(sample_records()["Beat"])
     assert table["lat"].between(42.4, 42.5).all()
     assert "quiet night" not in (run / "report.html").read_text()

@@ -1,11 +1,11 @@
-"""Misspelt settings: the closest match, before anything is read or written."""
+"""Misspelled settings: the closest match is named before anything is read or written."""
 
 import re
 
 import pytest
 
 from ilp_models.domain.errors import InputError
-from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whole
+from tests.bad_input.run_commands import OWN_DATA, WEEKLY, finished_runs, run_in_process, start, wait_for
 
 
 @pytest.mark.parametrize(
@@ -45,31 +45,31 @@ from tests.bad_input.newcomer import OWN, WEEKLY, finish, open_door, start, whol
         ("data.path=???", 2, r"The setting data.path is required. Add data.path=VALUE."),
     ],
 )
-def test_a_misspelt_setting_is_answered_with_what_was_meant(ilp, desk, word, code, line):
+def test_a_misspelled_setting_gets_a_suggestion(ilp, folder, word, code, line):
     kept = [one for one in WEEKLY if one.partition("=")[0] != word.partition("=")[0] or "model=" in one]
-    answer = ilp(*kept, word)
-    assert answer.code == code, answer
-    assert re.fullmatch(f"ilp: {line}", answer.line), answer.line
-    assert answer.out == ""
-    assert whole(desk) == []
-    assert not list(desk.rglob("*.parquet"))
+    result = ilp(*kept, word)
+    assert result.code == code, result
+    assert re.fullmatch(f"ilp: {line}", result.error_line), result.error_line
+    assert result.out == ""
+    assert finished_runs(folder) == []
+    assert not list(folder.rglob("*.parquet"))
 
 
-def test_a_word_in_place_of_a_number_is_let_through_where_words_are_meant(ilp):
-    answer = ilp(*WEEKLY, "name=52", "data.source=7", "--cfg", "job")
-    assert answer.code == 0
-    assert answer.err == ""
+def test_a_text_setting_accepts_words(ilp):
+    result = ilp(*WEEKLY, "name=52", "data.source=7", "--cfg", "job")
+    assert result.code == 0
+    assert result.err == ""
 
 
-def test_the_trace_is_there_for_the_asking(desk):
-    answer = finish(start(desk, "weekly", *OWN, "data.path=crime.csv", "--debug"))
-    assert answer.code == 1
-    assert "Traceback" in answer.err
-    assert "data/file_format.py" in answer.err
-    assert answer.err.strip().endswith("check the spelling.")
+def test_the_traceback_is_shown_on_request(folder):
+    result = wait_for(start(folder, "weekly", *OWN_DATA, "data.path=crime.csv", "--debug"))
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "data/file_format.py" in result.err
+    assert result.err.strip().endswith("check the spelling.")
 
 
-def test_the_trace_is_there_for_a_variable_too(desk, monkeypatch):
+def test_the_traceback_is_shown_with_a_variable(folder, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(InputError, match="check the spelling"):
-        open_door("weekly", *OWN, "data.path=crime.csv")
+        run_in_process("weekly", *OWN_DATA, "data.path=crime.csv")

@@ -1,7 +1,7 @@
 import pytest
 
 from ilp_models.data.delimited import DelimitedFiles
-from tests.data.published import COLUMNS
+from tests.data.csv_records import COLUMNS
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_the_utm_zone_is_that_of_the_points(lon, lat, zone, crs):
     assert survey(time_zone=zone).locate(*lattice(lon, lat)).crs == crs
 
 
-def test_metres_are_true_on_the_ground():
+def test_projected_coordinates_are_accurate():
     """The CN Tower in UTM zone 17 north, as published: 630084 m east, 4833438 m north."""
     tower = survey(crs="EPSG:32617").locate(pd.Series(["-79.387222"]), pd.Series(["43.6425"]))
     assert tower.x[0] == pytest.approx(630084, abs=30)
@@ -50,7 +50,7 @@ def test_metres_are_true_on_the_ground():
     "changes", [{}, {"bounds": TORONTO}, {"crs": "EPSG:32617"}, {"bounds": TORONTO, "time_zone": "UTC"}]
 )
 @pytest.mark.parametrize("as_text", [True, False])
-def test_each_bad_place_has_its_reason(changes, as_text):
+def test_each_bad_coordinate_has_one_reason(changes, as_text):
     lon, lat = lattice()
     lon[0], lat[0] = 0.0, 0.0
     lon[1] = np.nan
@@ -72,19 +72,19 @@ def test_each_bad_place_has_its_reason(changes, as_text):
 @pytest.mark.parametrize(
     "changes", [{}, {"bounds": TORONTO, "time_zone": "UTC"}, {"crs": "EPSG:32617", "time_zone": "UTC"}]
 )
-def test_all_swapped_is_refused_with_the_exchange_to_make(changes):
+def test_swapped_coordinates_are_refused(changes):
     lon, lat = lattice()
     with pytest.raises(InputError, match=r"lat and lon look swapped: exchange data.columns.lat and data.columns.lon\."):
         survey(**changes).locate(lat, lon)
 
 
-def test_a_latitude_beyond_the_pole_tells_of_a_swap_wherever_it_is():
+def test_a_latitude_beyond_the_pole_shows_a_swap():
     lon, lat = lattice(151.2, -33.9)
     with pytest.raises(InputError, match="look swapped"):
         survey(time_zone="UTC").locate(lat, lon)
 
 
-def test_swapped_feet_are_recognised_by_where_their_crs_is_used():
+def test_swapped_feet_are_detected_by_the_area_of_use():
     east, north = pd.Series([7_650_000.0] * 5), pd.Series([683_000.0] * 5)
     made = survey(roles=("x", "y"), input_crs="EPSG:2913", time_zone="America/Los_Angeles")
     assert made.locate(east, north).crs == "EPSG:32610"
@@ -110,7 +110,7 @@ def test_metres_declared_as_degrees_are_refused():
         survey().locate(pd.Series([630_000.0] * 3), pd.Series([4_834_000.0] * 3))
 
 
-def test_no_usable_place_leaves_the_crs_open():
+def test_without_usable_coordinates_the_crs_stays_auto():
     places = survey().locate(pd.Series([None, 0.0]), pd.Series([None, 0.0]))
     assert (places.crs, places.missing.tolist(), places.zero.tolist()) == ("auto", [True, False], [False, True])
 

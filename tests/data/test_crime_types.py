@@ -20,7 +20,7 @@ def test_labels_are_the_same_from_text_numbers_and_categories():
         assert clean_labels(pd.Series(values)).fillna("-").tolist() == expected
 
 
-def test_without_a_map_every_label_is_a_type():
+def test_without_a_mapping_every_label_is_a_type():
     types = map_crime_types(VALUES, {}, "refuse")
     assert types.names.fillna("-").tolist() == ["THEFT", "THEFT", "Drugs", "Arson", "-", "Arson"]
     assert types.missing.tolist() == [False] * 4 + [True, False]
@@ -36,7 +36,7 @@ def test_spellings_that_differ_in_case_or_blanks_are_one_type_under_the_most_fre
     assert types.categories(np.ones(6, dtype=bool)) == ["arson", "Auto Theft", "Zeal"]
 
 
-def test_a_label_kept_beside_a_map_takes_the_spelling_of_a_declared_type():
+def test_a_kept_label_takes_the_spelling_of_a_declared_type():
     values = pd.Series(["AUTO", "AUTO THEFT", "AUTO THEFT", "Fraud"])
     types = map_crime_types(values, {"auto": "Auto theft"}, "keep")
     assert types.names.tolist() == ["Auto theft"] * 3 + ["Fraud"]
@@ -44,7 +44,7 @@ def test_a_label_kept_beside_a_map_takes_the_spelling_of_a_declared_type():
     assert types.unmapped.tolist() == [False, True, True, True]
 
 
-def test_a_map_ignores_case_keeps_its_order_and_types_without_records():
+def test_a_mapping_ignores_case_and_has_types_without_records():
     types = map_crime_types(VALUES, MAP, "set_aside")
     assert types.names.fillna("-").tolist() == ["Theft", "Theft", "-", "-", "-", "-"]
     assert types.excluded.tolist() == [False, False, True, False, False, False]
@@ -52,7 +52,7 @@ def test_a_map_ignores_case_keeps_its_order_and_types_without_records():
     assert types.categories(np.ones(6, dtype=bool)) == ["Theft", "Homicide"]
 
 
-def test_unmapped_labels_kept_come_after_the_map():
+def test_kept_labels_come_after_mapped_types():
     types = map_crime_types(VALUES, MAP, "keep")
     assert types.names[3] == "Arson"
     assert types.categories(np.ones(6, dtype=bool)) == ["Theft", "Homicide", "Arson"]
@@ -65,14 +65,14 @@ def test_unmapped_labels_are_refused_with_their_counts():
         map_crime_types(VALUES, MAP, "refuse")
 
 
-def test_a_column_of_free_text_is_no_crime_type():
+def test_too_many_labels_are_refused():
     values = pd.Series([f"report {number}" for number in range(201)])
     with pytest.raises(InputError, match="201 different labels; the limit is 200"):
         map_crime_types(values, {}, "keep")
     assert len(map_crime_types(values[:200], {}, "keep").categories(np.ones(200, dtype=bool))) == 200
 
 
-def test_rows_are_chosen_by_every_filter():
+def test_rows_must_match_every_filter():
     table = pd.DataFrame(
         {"city": ["A", "a ", "B", None], "done": [True, False, True, True], "ward": [1.0, 1.0, 1.0, 2.0]}
     )

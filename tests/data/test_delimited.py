@@ -7,7 +7,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.intake import IntakeError
-from tests.data.published import COLUMNS, HEADER, rows, text
+from tests.data.csv_records import COLUMNS, HEADER, rows, text
 
 OUTSIDE_LIMIT = {"max_rejected_share": 1.0}
 
@@ -29,7 +29,7 @@ def test_every_row_becomes_an_event_in_the_order_of_time(source):
     assert (report.crs, report.digest) == ("EPSG:32617", events.digest())
 
 
-def test_the_same_records_give_the_same_digest_in_any_packing(source):
+def test_the_same_records_give_the_same_digest_in_any_file_format(source):
     content = text(rows(20))
     frame = pd.DataFrame([line.split(",") for line in rows(20)], columns=HEADER.split(","))
     made = [
@@ -43,7 +43,7 @@ def test_the_same_records_give_the_same_digest_in_any_packing(source):
     assert digests == {parquet.read().intake.digest}
 
 
-def test_each_lost_row_is_counted_once_under_its_rule(source):
+def test_each_rejected_row_is_counted_under_one_rule(source):
     bad = [
         ",Theft,43.65,-79.40,B0",
         "31/02/2021,Theft,43.65,-79.40,B0",
@@ -79,7 +79,7 @@ def test_each_lost_row_is_counted_once_under_its_rule(source):
     assert json.loads(json.dumps(report.to_dict()))["rows_kept"] == 40
 
 
-def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
+def test_excluded_rows_are_not_rejects(source):
     lines = [*rows(10), *rows(10, "2020-06-01"), *rows(10, "2021-03-01"), *rows(10, what="Drugs"), *rows(10)]
     lines = [f"{line},{'Yes' if index < 40 else 'No'}" for index, line in enumerate(lines)]
     events = source(
@@ -108,7 +108,7 @@ def test_what_was_not_asked_for_is_left_out_and_no_reject(source):
         ({"record_columns": ["case"]}, 12, {"exact duplicates": ("flagged", 1)}),
     ],
 )
-def test_exact_repeats_are_flagged_and_kept_unless_told_otherwise(source, changes, kept, told):
+def test_exact_duplicates_are_flagged_or_dropped(source, changes, kept, told):
     lines = [f"{line},{number}" for number, line in enumerate(rows(10))]
     lines += [lines[0], lines[3].rsplit(",", 1)[0] + ",99"]
     events = source(text(lines, f"{HEADER},case"), **changes).read()
@@ -118,7 +118,7 @@ def test_exact_repeats_are_flagged_and_kept_unless_told_otherwise(source, change
     assert list(events.table.columns) == ["occurred_at", "reported_at", "crime_type", "x", "y", "area"]
 
 
-def test_unmapped_labels_follow_the_policy(source):
+def test_unmapped_labels_follow_the_setting(source):
     content = text([*rows(30), *rows(3, what="Arson")])
     named = {"crime_types": {"theft": "Stealing", "murder": "Murder"}, **OUTSIDE_LIMIT}
     with pytest.raises(InputError, match=r"does not map the labels 'Arson' \(3\)"):
@@ -150,7 +150,7 @@ def test_a_type_without_events_keeps_its_name(source):
     assert (finding.rule, finding.examples) == ("crime types without events", ("Murder",))
 
 
-def test_report_times_come_from_their_column_else_after_the_delay(source):
+def test_report_times_come_from_their_column_or_the_delay(source):
     lines = [f"{line},{told}" for line, told in zip(rows(3), ["2021-01-09 08:00", "", "2020-12-31 00:00"], strict=True)]
     content, columns = text(lines, f"{HEADER},told"), {**COLUMNS, "reported_at": "told"}
     events = source(content, columns=columns, reporting_delay="2 days").read()
@@ -173,7 +173,7 @@ def test_times_in_utc_become_local_times(source):
     assert events.table["occurred_at"][0] == pd.Timestamp("2021-01-03 22:30")
 
 
-def test_the_resolution_is_told(source):
+def test_the_resolution_is_reported(source):
     assert source(text(rows(30))).read().intake.resolution == "moment"
     days = [f"2021-01-{day:02},Theft,43.65,-79.40,B0" for day in range(1, 20)]
     assert source(text(days)).read().intake.resolution == "day"
@@ -186,7 +186,7 @@ def test_the_resolution_is_told(source):
     assert (events.start, events.end) == (pd.Timestamp("2021-01-01"), pd.Timestamp("2021-12-01"))
 
 
-def test_an_event_of_an_unknown_day_is_known_a_delay_after_the_last_day_of_its_month(source):
+def test_monthly_events_are_known_after_the_end_of_their_month(source):
     months = text([f"2021-0{month},Theft,43.65,-79.40,B0" for month in (6, 7)])
     columns = {**COLUMNS, "occurred_at": None, "occurred_month": "when"}
     events = source(months, columns=columns, time_formats=["%Y-%m"], reporting_delay="60 days").read()
@@ -194,7 +194,7 @@ def test_an_event_of_an_unknown_day_is_known_a_delay_after_the_last_day_of_its_m
     assert known == {"2021-08-29": 0, "2021-08-30": 1, "2021-09-01": 1}
 
 
-def test_undeclared_columns_are_left_behind_and_person_columns_marked(source):
+def test_undeclared_columns_are_not_read_and_personal_ones_are_listed(source):
     lines = [f"{line},x,34,W" for line in rows(5)]
     events = source(text(lines, f"{HEADER},ward,VIC_AGE,SUSP_RACE")).read()
     report = events.intake
@@ -233,7 +233,7 @@ def test_too_many_rejects_stop_the_run_with_the_report(source, tmp_path):
     assert pd.read_csv(path)["action"].value_counts().to_dict() == {"left out": 9, "set aside": 4}
 
 
-def test_nothing_kept_stops_the_run_with_the_report(source):
+def test_no_remaining_row_stops_the_run_with_the_report(source):
     with pytest.raises(IntakeError, match=r"none of 5 rows can be kept: before the start 2022-01-01 \(5\)") as caught:
         source(text(rows(5)), start="2022-01-01").read()
     assert caught.value.report.start is None
@@ -276,7 +276,7 @@ def test_unreadable_times_name_the_formats_that_failed(source):
         ({"bounds": [-79.0, 43.5, -79.7, 43.9]}, r"with west < east"),
     ],
 )
-def test_a_setting_that_cannot_be_right_is_refused_before_any_file(source, changes, message):
+def test_a_wrong_setting_is_refused_before_files_are_opened(source, changes, message):
     with pytest.raises(InputError, match=message):
         source("", **changes)
 
@@ -303,7 +303,7 @@ def test_a_setting_that_cannot_be_right_is_refused_before_any_file(source, chang
         ({"separator": ";"}, r"one column when split at ';', 5 when split at ','"),
     ],
 )
-def test_a_declaration_that_does_not_fit_the_file_is_refused_in_one_line(source, changes, message):
+def test_settings_that_do_not_fit_the_file_are_refused(source, changes, message):
     with pytest.raises(InputError, match=message) as caught:
         source(text(rows(30)), **changes).read()
     assert "\n" not in str(caught.value)
@@ -329,14 +329,14 @@ def test_personal_contents_are_refused_without_repeating_them(source, role, valu
     assert not any(value in str(caught.value) for value in values)
 
 
-def test_a_source_is_a_plain_value(source):
+def test_a_source_is_a_comparable_value(source):
     one = source(text(rows(3)))
     assert one == dataclasses.replace(one)
     with pytest.raises(dataclasses.FrozenInstanceError):
         one.crs = "EPSG:32617"
 
 
-def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(source):
+def test_missing_coordinates_are_counted_by_day_type_and_area(source):
     bad = [
         "2021-01-05 13:00,Theft,,-79.40,B0",
         "2021-01-05 14:00,Theft,0,0,B0",
@@ -359,7 +359,7 @@ def test_rows_that_lack_nothing_but_a_place_are_counted_by_day_type_and_area(sou
     assert "unplaced" not in report.to_dict()
 
 
-def test_records_that_all_have_a_place_lose_none(source):
+def test_without_missing_coordinates_the_count_is_empty(source):
     report = (
         source(text(rows(5)), columns={role: name for role, name in COLUMNS.items() if role != "area"}).read().intake
     )

@@ -23,15 +23,15 @@ def names(path, pattern=None):
     return [file.path.name for file in find_files(path, pattern)]
 
 
-def test_a_folder_gives_all_its_records_in_a_stable_order(folder):
+def test_a_folder_returns_its_files_in_a_stable_order(folder):
     assert names(str(folder)) == ["a-outcomes.csv", "a-street.csv", "b-street.csv", "e.parquet", "old.csv.gz"]
 
 
-def test_a_pattern_picks_files_of_a_folder_and_its_sub_folders(folder):
+def test_a_pattern_selects_files_of_a_folder_and_its_sub_folders(folder):
     assert names(str(folder), "*-street.csv") == ["a-street.csv", "b-street.csv"]
 
 
-def test_a_glob_a_list_and_a_repeat(folder):
+def test_globs_lists_and_repeated_paths(folder):
     glob = f"{folder}/2021-*/*-street.csv"
     assert names(glob) == ["a-street.csv", "b-street.csv"]
     assert names([f"{folder}/2021-02/b-street.csv", glob]) == ["b-street.csv", "a-street.csv"]
@@ -42,12 +42,12 @@ def test_a_relative_glob_starts_in_the_current_folder(folder, monkeypatch):
     assert names("2021-0[1]/*.csv") == ["a-outcomes.csv", "a-street.csv"]
 
 
-def test_a_file_name_with_glob_characters_is_taken_as_it_is(folder):
+def test_a_file_name_with_glob_characters_is_not_expanded(folder):
     (folder / "crimes[1].csv").touch()
     assert names(f"{folder}/crimes[1].csv") == ["crimes[1].csv"]
 
 
-def test_the_bundled_set_is_in_the_package():
+def test_the_bundled_file_is_in_the_package():
     (file,) = find_files("bundled:toronto_mci_2014_2021.parquet", None)
     assert file.is_parquet
     assert file.path.with_name("toronto_mci_2014_2021.LICENSE.txt").is_file()
@@ -63,7 +63,7 @@ def test_the_bundled_set_is_in_the_package():
         (".", "*.nothing", r"hold no file like \*.nothing; set data.pattern"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_refused(tmp_path, monkeypatch, path, pattern, message):
+def test_a_missing_path_is_refused(tmp_path, monkeypatch, path, pattern, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         find_files(path, pattern)

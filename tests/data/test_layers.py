@@ -60,7 +60,7 @@ def places(layer):
 
 
 @pytest.mark.parametrize("name", ["bars.geojson", "bars.gpkg", "bars.shp", "bars.fgb", "bars.parquet", "bars.csv"])
-def test_every_format_gives_the_same_places(name, tmp_path):
+def test_every_format_gives_the_same_geometry(name, tmp_path):
     columns = {"lon": "Longitude", "lat": "Latitude"} if name.endswith("csv") else {}
     settings = {"path": write(BARS, tmp_path / name), "filters": {"kind": ["bar", "pub"]}, "columns": columns}
     layer = LayerFile.from_settings("bars", settings).read(EVENTS)
@@ -94,7 +94,7 @@ osm_driver = pytest.mark.skipif("OSM" not in pyogrio.list_drivers(), reason="thi
 
 
 @osm_driver
-def test_openstreetmap_tags_that_are_no_field_can_be_asked_for(tmp_path):
+def test_any_openstreetmap_tag_can_be_filtered(tmp_path):
     path = tmp_path / "extract.osm"
     path.write_text(OSM)
     bars = LayerFile("bars", str(path), filters={"amenity": "bar"}, sublayer="points").read(EVENTS)
@@ -113,7 +113,7 @@ def test_openstreetmap_tags_that_are_no_field_can_be_asked_for(tmp_path):
         LayerFile("bars", str(path), {"amenity": "bar"}, "point").read(EVENTS)
 
 
-def test_parts_are_parted_and_outlines_repaired(tmp_path):
+def test_multipart_features_are_split_and_outlines_repaired(tmp_path):
     bow = shapely.Polygon([(X, Y), (X + 100, Y + 100), (X + 100, Y), (X, Y + 100)])
     both = shapely.MultiPolygon([shapely.box(X, Y, X + 9, Y + 9), shapely.box(X + 50, Y, X + 59, Y + 9)])
     parks = LayerFile("parks", write(frame_of(bow, both), tmp_path / "parks.gpkg")).read(EVENTS)
@@ -123,14 +123,14 @@ def test_parts_are_parted_and_outlines_repaired(tmp_path):
     assert "1 invalid outlines repaired" in parks.note
 
 
-def test_what_cannot_be_repaired_is_named_by_number(tmp_path):
+def test_an_outline_that_cannot_be_repaired_is_named(tmp_path):
     flat = shapely.Polygon([(X, Y), (X + 100, Y), (X, Y)])
     path = write(frame_of(shapely.box(X, Y, X + 9, Y + 9), flat), tmp_path / "parks.gpkg")
     with pytest.raises(InputError, match=r"layers\.parks: the geometry of feature 2 of .* cannot be repaired"):
         LayerFile("parks", path).read(EVENTS)
 
 
-def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
+def test_distant_features_are_excluded_and_a_distant_layer_is_refused(tmp_path):
     paris, here = shapely.Point(2.35, 48.86), shapely.Point(-79.38, 43.65)
     world = frame_of(paris, here, shapely.Point(179.9, -89.0), crs="EPSG:4326")
     layer = LayerFile("bars", write(world, tmp_path / "world.geojson")).read(EVENTS)
@@ -156,25 +156,25 @@ def test_a_layer_elsewhere_is_named_and_what_is_far_away_left_out(tmp_path):
         ({"path": "b.gpkg", "known_from": "2020-01-01T00:00Z"}, r"known_from='2020-01-01T00:00Z' has a time zone"),
     ],
 )
-def test_settings_that_say_nothing_are_refused(settings, said):
+def test_wrong_layer_settings_are_refused(settings, said):
     with pytest.raises(InputError, match=said):
         LayerFile.from_settings("bars", settings)
 
 
 @pytest.mark.parametrize("said", [2030, 20300101, 2030.5, True, np.nan, pd.NaT, "NaT", "now", "01/02/2030"])
-def test_a_day_that_is_neither_iso_text_nor_a_date_is_refused(said):
+def test_known_from_must_be_a_day(said):
     with pytest.raises(InputError) as told:
         LayerFile.from_settings("bars", {"path": "b.gpkg", "known_from": said})
     assert str(told.value) == f"layers.bars.known_from={said!r} is not a day; write it in quotes, as '2019-01-31'."
 
 
 @pytest.mark.parametrize("said", ["2020-05-01", datetime.date(2020, 5, 1), pd.Timestamp("2020-05-01")])
-def test_iso_text_and_dates_say_from_when_a_layer_is_known(said, tmp_path):
+def test_known_from_takes_iso_text_and_dates(said, tmp_path):
     path = write(BARS, tmp_path / "bars.gpkg")
     assert LayerFile("bars", path, known_from=said).read(EVENTS).known_from == pd.Timestamp("2020-05-01")
 
 
-def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
+def test_features_without_geometry_are_counted_separately(tmp_path):
     path = write(
         frame_of(point(100, 100), None, None, point(900, 0), kind=["bar", "bar", "cafe", "cafe"]), tmp_path / "b.gpkg"
     )
@@ -183,7 +183,7 @@ def test_features_without_a_place_are_told_apart_from_those_left_out(tmp_path):
     assert "1 features of b.gpkg, 1 without geometry excluded, 2 excluded by filters;" in bars.note
 
 
-def test_files_that_cannot_be_used_are_named(tmp_path):
+def test_unusable_layer_files_are_refused(tmp_path):
     def complaint(path, **settings):
         with pytest.raises(InputError) as told:
             LayerFile.from_settings("bars", {"path": str(path), **settings}).read(EVENTS)

@@ -24,12 +24,12 @@ IMPERSONAL = [
 
 
 @pytest.mark.parametrize("column", PERSONAL)
-def test_columns_about_persons_are_known(column):
+def test_columns_of_personal_data_are_detected(column):
     assert looks_personal(column)
 
 
 @pytest.mark.parametrize("column", IMPERSONAL)
-def test_columns_about_places_times_and_offences_pass(column):
+def test_columns_of_places_times_and_offences_pass(column):
     assert not looks_personal(column)
 
 
@@ -40,7 +40,7 @@ others = st.sampled_from(["code", "desc", "value", "status", "1"])
 
 @settings(deadline=None, max_examples=30)
 @given(word=words, other=others, style=styles, join=st.sampled_from(["_", " ", "-", "."]), first=st.booleans())
-def test_a_personal_word_is_found_wherever_it_stands(word, other, style, join, first):
+def test_a_personal_word_is_found_at_any_position(word, other, style, join, first):
     pair = (word, other) if first else (other, word)
     assert looks_personal(style(join.join(pair)))
 
@@ -56,25 +56,25 @@ dates = st.dates().map(str)
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(names, min_size=3, unique=True))
-def test_surnames_with_given_names_are_refused(values):
+def test_names_of_persons_are_detected(values):
     assert personal_contents(pd.Series(values)) == "personal names"
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(mails.map("@".join), min_size=1))
-def test_mail_addresses_are_refused(values):
+def test_mail_addresses_are_detected(values):
     assert personal_contents(pd.Series([*values, "Downtown", None])) == "e-mail addresses"
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(phones, min_size=1))
-def test_phone_numbers_are_refused(values):
+def test_phone_numbers_are_detected(values):
     assert personal_contents(pd.Series(values)) == "phone numbers"
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(dates, min_size=1))
-def test_dates_are_refused(values):
+def test_birth_dates_are_detected(values):
     assert personal_contents(pd.Series(values)) == "birth dates"
 
 

@@ -37,7 +37,7 @@ def found(made, resolution="moment"):
     }
 
 
-def test_evenly_kept_records_show_no_habit():
+def test_even_records_have_no_finding():
     assert found(events(even_times())) == {}
 
 
@@ -46,7 +46,7 @@ def test_a_type_without_events_is_named():
     assert (finding.count, finding.share, finding.examples, finding.unit) == (1, 0.5, ("Arson",), "types")
 
 
-def test_records_put_at_noon_midnight_and_the_first_of_the_month():
+def test_default_hours_and_days_are_found():
     times = even_times()
     times[:500] = times[:500].dt.normalize() + pd.Timedelta(hours=12)
     times[500:1000] = times[500:1000].dt.normalize()
@@ -60,13 +60,13 @@ def test_records_put_at_noon_midnight_and_the_first_of_the_month():
     assert rules["day 1 of the month is overrepresented"].action == "flagged"
 
 
-def test_coarse_times_are_not_blamed_for_being_coarse():
+def test_coarse_times_give_no_finding():
     days = even_times().dt.normalize()
     assert found(events(days), "day") == {}
     assert found(events(days.dt.to_period("M").dt.start_time), "month") == {}
 
 
-def test_a_point_that_holds_one_in_fifty():
+def test_overrepresented_points_are_found():
     times = even_times(5000)
     points = RNG.uniform(0, 5000, (len(times), 2))
     points[:100] = (1000, 2000)
@@ -76,7 +76,7 @@ def test_a_point_that_holds_one_in_fifty():
     assert finding.examples == ("x=601000 y=4802000: 100",)
 
 
-def test_missing_months_are_told_by_type_and_only_where_records_were_due():
+def test_gaps_are_found_by_type():
     times = even_times()
     types = ["Theft"] * len(times)
     types[::1000] = ["Arson"] * 30
@@ -87,7 +87,7 @@ def test_missing_months_are_told_by_type_and_only_where_records_were_due():
     assert finding.share == pytest.approx(2 / 72)
 
 
-def test_a_lasting_change_of_level_is_told_once_with_its_month_and_a_season_is_none():
+def test_a_level_shift_is_found_once_and_a_season_is_not():
     times = even_times(60_000, "2018-01-01")
     late = times >= "2020-07-01"
     kept = times[~late | (np.arange(len(times)) % 2 == 0)].reset_index(drop=True)

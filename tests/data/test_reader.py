@@ -33,7 +33,7 @@ def test_only_wanted_columns_are_read_and_broken_rows_keep_their_number(read):
 
 @pytest.mark.parametrize("separator", [";", "\t", "|", ","])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_separator_and_encoding_are_found(read, separator, encoding):
+def test_separator_and_encoding_are_detected(read, separator, encoding):
     content = "a,ü,c\né,2,3\n".replace(",", separator).encode(encoding)
     for name, packed in (("file.csv", content), ("file.csv.gz", gzip.compress(content))):
         records = read(packed, name)
@@ -50,11 +50,11 @@ def test_the_separator_is_the_one_that_gives_the_wanted_columns(read):
     assert read("a;c;x,y,z,w\n1;2;3\n").table.to_dict("list") == {"a": ["1"], "c": ["2"]}
 
 
-def test_blank_lines_before_the_header_and_blanks_in_it(read):
+def test_blank_lines_before_the_header_are_skipped(read):
     assert read("\n\n a , b,c \n1,2,3\n").table.to_dict("list") == {"a": ["1"], "c": ["3"]}
 
 
-def test_files_are_stacked_in_order_and_one_may_be_empty_of_records(tmp_path):
+def test_files_are_read_in_order_and_one_may_have_no_record(tmp_path):
     for name, lines in {"1.csv": "c,a\nx,1\n", "2.csv": "a,c\n", "3.csv": "a,c,d\n2,y,0\n"}.items():
         (tmp_path / name).write_text(lines)
     pd.DataFrame({"a": ["3"], "c": ["z"]}).to_parquet(tmp_path / "4.parquet")
@@ -70,7 +70,7 @@ cells = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_siz
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(cells, cells, cells), min_size=1, max_size=5), st.sampled_from([",", ";", "\t", "|"]))
-def test_what_pandas_writes_comes_back(tmp_path_factory, lines, separator):
+def test_files_written_by_pandas_are_read_back(tmp_path_factory, lines, separator):
     path = tmp_path_factory.mktemp("written") / "file.csv"
     pd.DataFrame(lines, columns=["a", "b", "c"]).to_csv(path, index=False, sep=separator)
     records = read_records(find_files(str(path), None), ("a", "c"), "auto", "auto")
@@ -116,14 +116,14 @@ NOISE = "a,b,c\n" + "".join(f"{random.Random(i).random()},2,3\n" for i in range(
         ),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why_in_one_line(read, content, name, settings, message):
+def test_an_unreadable_file_is_refused_in_one_line(read, content, name, settings, message):
     with pytest.raises(InputError, match=message) as caught:
         read(content, name, **settings)
     assert "\n" not in str(caught.value)
     assert name in str(caught.value)
 
 
-def test_a_parquet_file_without_a_wanted_column_lists_what_it_has(tmp_path):
+def test_a_parquet_file_without_a_wanted_column_lists_its_columns(tmp_path):
     pd.DataFrame({"Latitude": [1.0], "c": ["z"]}).to_parquet(tmp_path / "e.parquet")
     with pytest.raises(
         InputError, match=r"no column 'latitud' \(did you mean 'Latitude'\?\); the file has Latitude, c"

@@ -6,7 +6,7 @@ from ilp_models.domain.errors import InputError
 PLACE = {"lat": "a", "lon": "o"}
 
 
-def test_columns_keep_what_is_declared_and_drop_the_rest():
+def test_a_mapping_holds_the_declared_columns():
     columns = ColumnMapping.from_settings({"crime_type": "t", "occurred_at": "w", "area": None, **PLACE})
     assert columns.declared() == {"crime_type": "t", "occurred_at": "w", "lat": "a", "lon": "o"}
     assert columns.coordinates == ("lon", "lat")
@@ -31,6 +31,6 @@ def test_columns_keep_what_is_declared_and_drop_the_rest():
         ({"crime_type": "t", "occured_at": "w", **PLACE}, r"occured_at is unknown \(did you mean 'occurred_at'\?\)"),
     ],
 )
-def test_a_declaration_that_cannot_work_is_refused(columns, message):
+def test_an_incomplete_mapping_is_refused(columns, message):
     with pytest.raises(InputError, match=message):
         ColumnMapping.from_settings(columns)

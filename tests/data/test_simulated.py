@@ -51,18 +51,18 @@ def z_of_sums(expected, observed):
     return misses.sum(axis=0) / np.sqrt((misses**2).sum(axis=0))
 
 
-def test_expected_counts_sum_to_what_is_recorded(one_step):
+def test_expected_counts_sum_to_recorded_counts(one_step):
     assert np.abs(z_of_sums(*one_step)).max() < 3
 
 
-def test_misses_are_uncorrelated_with_the_misses_of_the_week_before(one_step):
+def test_errors_of_consecutive_weeks_are_uncorrelated(one_step):
     expected, observed = one_step
     misses = (observed - expected).sum(axis=(1, 2))
     correlation = np.corrcoef(misses[1:], misses[:-1])[0, 1]
     assert abs(correlation) < 3 / np.sqrt(len(misses))
 
 
-def test_expected_counts_are_right_at_every_size(one_step):
+def test_expected_counts_are_calibrated_at_every_level(one_step):
     expected, observed = (cube.ravel() for cube in one_step)
     bins = np.searchsorted(np.quantile(expected, np.linspace(0, 1, 11)[1:-1]), expected)
     spread = ((observed - expected) ** 2).sum() / expected.sum()  # near repeats within the week: a little over 1
@@ -72,7 +72,7 @@ def test_expected_counts_are_right_at_every_size(one_step):
         assert abs(observed[at].sum() - expected[at].sum()) < 3.5 * np.sqrt(spread * expected[at].sum())
 
 
-def test_excitation_matters_to_the_sharpness_of_the_truth(one_step):
+def test_near_repeats_improve_the_expected_counts(one_step):
     expected, observed = one_step
     calm = np.broadcast_to(expected.mean(axis=0), expected.shape)
     gain = stats.poisson.logpmf(observed, expected).sum() - stats.poisson.logpmf(observed, calm).sum()
@@ -87,12 +87,12 @@ def test_excitation_matters_to_the_sharpness_of_the_truth(one_step):
         {"reporting_rate": 0.4, "reporting_slope": 1.0},
     ],
 )
-def test_expected_counts_stay_right_however_records_are_kept(changes):
+def test_expected_counts_are_unbiased_for_incomplete_and_late_records(changes):
     city = SimulatedCity(seed=5, lattice_m=500, districts=3, crime_types=BUSY, **changes)
     assert np.abs(z_of_sums(*replay(city, cells=1500, step=4))).max() < 3
 
 
-def test_expected_counts_stay_right_weeks_ahead():
+def test_expected_counts_are_unbiased_at_longer_leads():
     city = SimulatedCity(seed=6, lattice_m=500, districts=3, crime_types=BUSY)
     assert np.abs(z_of_sums(*replay(city, cells=1500, step=4, lead=4))).max() < 3
 
@@ -113,7 +113,7 @@ def lone_event(kind, reporting_rate=1.0):
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.5])
-def test_a_lone_event_is_followed_by_the_known_number_of_descendants(rate):
+def test_one_event_has_the_known_number_of_descendants(rate):
     kind = SimulatedType(yearly=0.0, offspring=0.4, mean_days=5.0, metres=100.0)
     city, history = lone_event(kind, rate)
     got = city.expected(history, WEEKS.next_periods(history.cutoff, 8)).sum(axis=(0, 1)).cumsum()
@@ -140,7 +140,7 @@ def town():
     return SimulatedCity(seed=8, size_km=3, districts=2, weeks=40, population=5000, lattice_m=100)
 
 
-def test_the_truth_adds_up_over_any_grid(town):
+def test_expected_counts_have_the_same_sum_on_any_grid(town):
     events = town.read()
     totals = []
     for spec in (SquareGrid(100, active="closing"), SquareGrid(500), SquareGrid(1500), HexGrid(400, active="closing")):
@@ -151,7 +151,7 @@ def test_the_truth_adds_up_over_any_grid(town):
     np.testing.assert_allclose(totals[3], totals[2], rtol=0.02)
 
 
-def test_the_future_is_not_read(town, monkeypatch):
+def test_later_events_change_nothing(town, monkeypatch):
     events = town.read()
     grid, cutoff = SquareGrid(500).build(events), pd.Timestamp("2019-08-05")
     past = events.table["reported_at"] < cutoff
@@ -192,7 +192,7 @@ def test_the_background_follows_its_intensity():
     assert stats.chi2.sf(((counts - share * days.sum()) ** 2 / (share * days.sum())).sum(), 36) > 1e-3
 
 
-def test_yearly_incidents_count_near_repeats_in():
+def test_yearly_incidents_include_near_repeats():
     city = SimulatedCity(seed=2, crime_types={"a": SimulatedType(yearly=10_000, season=0.0, offspring=0.35)})
     occurred = city.truth()["occurred"].sum()
     mean = 10_000 * 260 * 7 / 365.25
@@ -225,7 +225,7 @@ def test_white_noise_has_nothing_to_learn():
     np.testing.assert_allclose(expected, 5000 * 0.8 * 7 / 365.25 / 324, rtol=1e-9)
 
 
-def test_records_are_thinned_by_district_as_stated():
+def test_records_are_thinned_by_district():
     city = SimulatedCity(seed=7, reporting_rate=0.6, reporting_slope=0.8, reporting_by_area={"District 2-3": 0.25})
     rates = city.reporting_rates().set_index("area")["rate"]
     people = city.groups().pivot_table(index="area", columns="group", values="population")
@@ -239,14 +239,14 @@ def test_records_are_thinned_by_district_as_stated():
     assert truth["recorded"].sum() == len(city.read())
 
 
-def test_events_lie_in_the_district_they_name(town):
+def test_events_lie_in_their_district(town):
     table = town.read().table
     row, column = ((table[name] - low) // 1500 + 1 for name, low in (("y", town.south), ("x", town.west)))
     names = [f"District {r:.0f}-{c:.0f}" for r, c in zip(row, column, strict=True)]
     assert list(table["area"]) == names
 
 
-def test_reports_follow_within_the_stated_delay(town):
+def test_reports_follow_within_the_delay(town):
     events = dataclasses.replace(town, reporting_delay_days=10.0).read()
     delay = (events.table["reported_at"] - events.table["occurred_at"]).dt.total_seconds() / 86_400
     assert events.settles_after == pd.Timedelta(days=10)
@@ -286,7 +286,7 @@ def test_segregation_makes_groups_uneven():
     assert 0.03 < spread(0.5) < spread(1.0)
 
 
-def test_risk_follows_composition_only_as_far_as_asked():
+def test_risk_depends_on_composition_only_by_setting():
     def slope(strength):
         city = SimulatedCity(seed=5, centres=0, roughness=0.0, composition_risk=strength, lattice_m=500)
         people = city.groups().pivot_table(index="area", columns="group", values="population")
@@ -298,13 +298,13 @@ def test_risk_follows_composition_only_as_far_as_asked():
     assert abs(slope(0.3) - 0.3) < 1e-9
 
 
-def test_the_same_parameters_give_the_same_events_to_the_bit(town):
+def test_the_same_parameters_give_the_same_events(town):
     again = dataclasses.replace(town)
     assert town.read().digest() == again.read().digest()
     assert town.read().digest() != dataclasses.replace(town, seed=9).read().digest()
 
 
-def test_one_more_crime_type_leaves_the_incidents_of_the_others_alone():
+def test_another_crime_type_does_not_change_the_others():
     kinds = {"a": SimulatedType(yearly=900), "b": SimulatedType(yearly=900)}
     flat = {"centres": 0, "roughness": 0.0, "reporting_rate": 1.0, "weeks": 20}
     few, many = (SimulatedCity(crime_types=chosen, **flat).read().table for chosen in ({"a": kinds["a"]}, kinds))
@@ -312,7 +312,7 @@ def test_one_more_crime_type_leaves_the_incidents_of_the_others_alone():
     np.testing.assert_array_equal(few["x"], same["x"])
 
 
-def test_the_account_says_what_it_is(town):
+def test_the_intake_report_names_the_city_as_simulated(town):
     events = town.read()
     report = events.intake
     assert (report.rows_read, report.rows_kept) == (len(events), len(events))
@@ -323,7 +323,7 @@ def test_the_account_says_what_it_is(town):
     assert f"{occurred:,} incidents happened; {occurred - len(events):,}" in report.to_text()
 
 
-def test_the_ready_config_states_the_defaults():
+def test_the_configuration_has_the_defaults_of_the_constructor():
     path = Path(__file__).parents[2] / "configs" / "data" / "simulated.yaml"
     city = instantiate(OmegaConf.load(path), _convert_="all")
     assert city == SimulatedCity()
@@ -351,12 +351,12 @@ def test_the_ready_config_states_the_defaults():
         ({"marked_group": "oak"}, "choose one of amber, birch, cedar"),
     ],
 )
-def test_a_city_that_cannot_be_is_refused(changes, message):
+def test_an_impossible_city_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         SimulatedCity(**changes)
 
 
 @pytest.mark.parametrize("changes", [{"offspring": 1.0}, {"yearly": -1}, {"mean_days": 0.1}, {"season": "high"}])
-def test_a_type_that_cannot_be_is_refused(changes):
+def test_an_impossible_crime_type_is_refused(changes):
     with pytest.raises(InputError, match=f"crime_types: {next(iter(changes))}="):
         SimulatedType(**{"yearly": 100, **changes})

@@ -32,34 +32,34 @@ def test_iso_times_with_and_without_offset_mix():
     assert read(values) == times
 
 
-def test_a_year_after_a_hyphen_is_no_offset():
+def test_a_year_after_a_hyphen_is_not_an_offset():
     assert read(["02-03-2021"], ["%d-%m-%Y"]) == ["2021-03-02 00:00:00"]
     assert read(["2021-03", "2021-03-02"]) == ["2021-03-01 00:00:00", "2021-03-02 00:00:00"]
 
 
-def test_times_from_a_zone_are_moved_and_hours_that_never_were_are_missing():
+def test_times_are_converted_and_nonexistent_hours_are_missing():
     values = ["2021-07-02 05:00", "2021-01-02 05:00"]
     assert read(values, input_time_zone="UTC") == ["2021-07-02 01:00:00", "2021-01-02 00:00:00"]
     assert read(["2021-03-28 01:30"], input_time_zone="Europe/London") == ["NaT"]
 
 
-def test_formats_are_tried_in_turn():
+def test_formats_are_tried_in_order():
     values = ["01/31/2017 11:50:00 PM", "31.01.2017", "2017"]
     assert read(values, ["%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y"]) == ["2017-01-31 23:50:00", "2017-01-31 00:00:00", "NaT"]
 
 
-def test_an_offset_counts_where_the_format_has_one():
+def test_an_offset_is_used_where_the_format_has_one():
     assert read(["02/03/2021 11:50 +0100"], ["%d/%m/%Y %H:%M %z"]) == ["2021-03-02 05:50:00"]
 
 
-def test_dates_count_as_written_whatever_offset_follows():
+def test_dates_are_used_as_written():
     values = ["2021/03/02 05:00:00+00", "2021/07/02 04:00:00+00", "2021/03/02 00:00:00-0500"]
     for formats in (["%Y/%m/%d %H:%M:%S"], ["%Y/%m/%d %H:%M:%S%z"]):
         hours = read(values, formats, role="occurred_date", occurred_hour=["13", "0", "23"])
         assert hours == ["2021-03-02 13:00:00", "2021-07-02 00:00:00", "2021-03-02 23:00:00"]
 
 
-def test_hours_and_times_of_day_outside_the_clock_are_missing():
+def test_impossible_hours_and_times_are_missing():
     dates = ["2021-03-02"] * 5
     hours = read(dates, role="occurred_date", occurred_hour=["24", "-1", "1.5", "", "7.0"])
     assert hours == ["NaT"] * 4 + ["2021-03-02 07:00:00"]
@@ -67,7 +67,7 @@ def test_hours_and_times_of_day_outside_the_clock_are_missing():
     assert times == ["NaT", "2021-03-02 23:59:59", "2021-03-02 00:07:00", "2021-03-02 21:30:00", "NaT"]
 
 
-def test_months_stand_at_their_start():
+def test_months_are_dated_to_their_first_day():
     values = ["2021-03", "2021-04"]
     assert read(values, ["%Y-%m"], role="occurred_month") == ["2021-03-01 00:00:00", "2021-04-01 00:00:00"]
 
@@ -94,10 +94,10 @@ def test_a_report_date_is_known_at_the_end_of_its_day():
     st.lists(st.datetimes(pd.Timestamp(1990, 1, 1), pd.Timestamp(2030, 1, 1)), min_size=1, max_size=5),
     st.sampled_from(["%Y-%m-%d %H:%M:%S.%f", "%d/%m/%Y %H:%M:%S.%f", "%m-%d-%Y %I:%M:%S.%f %p"]),
 )
-def test_what_is_written_comes_back(moments, written):
+def test_formatted_times_are_parsed_back(moments, written):
     assert read([f"{moment:{written}}" for moment in moments], [written]) == [str(pd.Timestamp(m)) for m in moments]
 
 
 @pytest.mark.parametrize("zone", ["America/Toronto", None])
-def test_the_own_zone_leaves_times_alone(zone):
+def test_the_same_time_zone_changes_nothing(zone):
     assert read(["2021-03-14 02:30", "2021-11-07 01:30"], input_time_zone=zone)[0] == "2021-03-14 02:30:00"

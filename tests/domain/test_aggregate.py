@@ -38,7 +38,7 @@ def test_the_city_is_the_sum_of_its_districts_and_of_its_cells(expected, beats, 
         np.testing.assert_allclose(rows, expected[:, inside].sum(axis=1).ravel(), rtol=1e-12)
 
 
-def test_a_grid_without_parents_has_the_city_alone():
+def test_a_grid_without_parents_has_only_the_city():
     grid = replace(square_grid(), parents=pd.DataFrame())
     table = area_table(forecast_on(grid), grid)
     assert table["level"].tolist() == ["city", "city"]
@@ -66,7 +66,7 @@ def test_shared_shocks_widen_the_intervals_of_sums():
     assert ends[1].tolist() == pytest.approx([60 - 1.65 * 60**0.5, 60 + 1.65 * 60**0.5], abs=2)
 
 
-def test_the_quantiles_of_a_level_are_those_of_its_own_past_totals():
+def test_quantiles_come_from_past_totals_of_the_level():
     grid, past = square_grid(), past_of(np.random.default_rng(1).gamma(25, 1 / 25, 60))
     table = area_table(forecast_on(grid, expected=np.full((2, 12, 1), 5.0)), grid, past)
     west = np.array([parent == "West" for parent in grid.parents["neighbourhood"]])
@@ -78,7 +78,7 @@ def test_the_quantiles_of_a_level_are_those_of_its_own_past_totals():
     assert row[list(QUANTILE_COLUMNS)].tolist() == quantiles(30.0, dispersion).tolist()
 
 
-def test_cells_that_were_not_active_in_the_past_do_not_disturb():
+def test_cells_inactive_in_the_past_change_nothing():
     grid = square_grid()
     past = past_of(np.ones(20), cells=8)
     gone = replace(
@@ -89,14 +89,14 @@ def test_cells_that_were_not_active_in_the_past_do_not_disturb():
 
 
 @pytest.mark.parametrize("past", [None, past_of(np.ones(7))])
-def test_without_enough_past_totals_the_quantiles_are_left_out(past):
+def test_without_enough_past_totals_quantiles_are_missing(past):
     grid = square_grid()
     table = area_table(forecast_on(grid), grid, past)
     assert table[list(QUANTILE_COLUMNS)].isna().all(axis=None)
     assert table["expected"].notna().all()
 
 
-def test_areas_are_a_grid_in_which_events_add_up():
+def test_areas_are_a_grid_with_summed_events():
     grid = with_parents(city(3, 4), beat=["A", "A", "B", None] * 3)
     grid = replace(grid, population=np.arange(12.0))
     events = events_of(poisson_counts((2, 12, 30), 0.7), grid)

@@ -33,7 +33,7 @@ def test_a_period_starts_at_local_midnight_of_its_first_day(calendar, time):
 
 @settings(deadline=None, max_examples=60)
 @given(CALENDARS, TIMES, st.integers(0, 120), st.integers(0, 86_399))
-def test_partial_first_and_last_periods_are_trimmed(calendar, start, days, seconds):
+def test_partial_first_and_last_periods_are_excluded(calendar, start, days, seconds):
     end = start + dt.timedelta(days=days, seconds=seconds)
     found = calendar.whole_periods(pd.Timestamp(start), pd.Timestamp(end))
     midnights = [pd.Timestamp(start.date() + dt.timedelta(days=n)) for n in range(days + 2)]
@@ -43,7 +43,7 @@ def test_partial_first_and_last_periods_are_trimmed(calendar, start, days, secon
 
 @settings(deadline=None)
 @given(CALENDARS, TIMES, st.integers(1, 5))
-def test_periods_ahead_start_at_the_cutoff_or_right_after_it(calendar, cutoff, count):
+def test_next_periods_start_at_or_after_the_cutoff(calendar, cutoff, count):
     ahead = calendar.next_periods(pd.Timestamp(cutoff), count)
     assert len(ahead) == count
     assert (np.diff(ahead.asi8) == 1).all()
@@ -55,7 +55,7 @@ def test_weeks_may_start_on_any_day():
     assert weeks.start_time.tolist() == [pd.Timestamp("2021-01-03"), pd.Timestamp("2021-01-10")]
 
 
-def test_days_and_months_are_whole_too():
+def test_whole_days_and_months():
     start, end = pd.Timestamp("2020-01-31 00:00:01"), pd.Timestamp("2020-04-30 23:59:59")
     assert [str(month) for month in Calendar("month").whole_periods(start, end)] == ["2020-02", "2020-03"]
     days = Calendar("day").whole_periods(start, pd.Timestamp("2020-02-03"))
@@ -63,7 +63,7 @@ def test_days_and_months_are_whole_too():
 
 
 @pytest.mark.parametrize("night", ["2021-03-14", "2021-11-07"])
-def test_the_nights_when_clocks_change_belong_to_one_day_and_one_week(night):
+def test_nights_with_a_clock_change_belong_to_one_day(night):
     # Every half hour of the local day, 46 or 50 of them, as a device that counts in UTC would stamp it.
     start = pd.Timestamp(night, tz="America/Toronto")
     end = pd.Timestamp(night, tz="America/Toronto") + pd.DateOffset(days=1)
@@ -74,18 +74,18 @@ def test_the_nights_when_clocks_change_belong_to_one_day_and_one_week(night):
         assert set(calendar.ordinals(local)) == {pd.Period(night, freq=calendar.freq).ordinal}
 
 
-def test_a_sunday_evening_belongs_to_its_local_week_though_it_is_monday_in_utc():
+def test_a_sunday_evening_belongs_to_its_local_week():
     local = pd.DatetimeIndex(["2021-03-15 03:30"], tz="UTC").tz_convert("America/Toronto").tz_localize(None)
     assert Calendar().ordinals(local)[0] == pd.Period("2021-03-08", freq="W-SUN").ordinal
 
 
 @pytest.mark.parametrize(("calendar", "per_year"), [(Calendar(), 52), (Calendar("day"), 365), (Calendar("month"), 12)])
-def test_a_year_has_so_many_periods(calendar, per_year):
+def test_periods_per_year(calendar, per_year):
     assert calendar.per_year == per_year
 
 
 @pytest.mark.parametrize("wrong", [{"period_unit": "fortnight"}, {"week_start": "Monday"}])
-def test_a_word_that_is_no_unit_or_day_is_refused(wrong):
+def test_unknown_units_and_days_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(InputError, match=rf"calendar\.{name}='\w+' is unknown; choose one of"):
         Calendar(**wrong)

@@ -36,7 +36,7 @@ def week_of(day):
         ("2021-12-27", 1),  # 1 January 2022 is its Saturday
     ],
 )
-def test_weeks_that_hold_the_first_of_a_month(monday, holds):
+def test_weeks_with_the_first_of_a_month(monday, holds):
     assert term("first_of_month", week_of(monday), WEEKS).tolist() == [holds]
 
 
@@ -54,7 +54,7 @@ def test_public_holidays_of_ontario(monday, count):
     assert term("holidays", week_of(monday), WEEKS).tolist() == [count]
 
 
-def test_holidays_are_those_of_the_place():
+def test_holidays_are_those_of_the_country():
     july = week_of("2021-06-28")
     american = CalendarTerms("US")
     assert term("holidays", july, WEEKS, american).tolist() == [1]  # 4 July is its Sunday
@@ -81,7 +81,7 @@ def test_months_all_hold_a_first_day_and_days_name_their_weekday():
     assert term("first_of_month", days, DAYS).tolist() == [1, 0, 0, 0, 0, 0, 0]
 
 
-def test_waves_go_round_once_and_twice_a_year():
+def test_waves_have_one_and_two_cycles_per_year():
     terms = CalendarTerms(None, harmonics=2)
     days = pd.period_range("2019-01-01", "2020-12-31", freq="D")
     for k in (1, 2):
@@ -96,14 +96,14 @@ def test_waves_go_round_once_and_twice_a_year():
 
 @settings(deadline=None, max_examples=8)
 @given(st.dates(pd.Timestamp("2000-01-01").date(), pd.Timestamp("2040-01-01").date()), st.integers(1, 30))
-def test_terms_of_a_period_do_not_depend_on_the_periods_asked_for_beside_it(day, count):
+def test_terms_of_a_period_do_not_depend_on_other_periods(day, count):
     for calendar in (WEEKS, MONTHS):
         periods = pd.period_range(pd.Period(day, freq=calendar.freq), periods=count, freq=calendar.freq)
         together = ONTARIO.values(periods, calendar)
         np.testing.assert_array_equal(together[[-1]], ONTARIO.values(periods[[-1]], calendar))
 
 
-def test_days_add_up_to_the_weeks_that_hold_them():
+def test_terms_of_days_sum_to_those_of_weeks():
     weeks = pd.period_range("2020-12-07", periods=60, freq="W-SUN")
     days = pd.period_range("2020-12-07", periods=420, freq="D")
     for name in ("first_of_month", "holidays"):

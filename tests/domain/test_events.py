@@ -31,7 +31,7 @@ def test_known_events_are_those_reported_strictly_before_the_cutoff():
     assert EVENTS.known_at(pd.Timestamp("2021-01-08 00:00:01")).table["x"].tolist() == [500_100.0, 500_300.0]
 
 
-def test_a_cutoff_after_the_records_keeps_their_end():
+def test_a_cutoff_after_the_records_does_not_change_their_end():
     assert EVENTS.known_at(pd.Timestamp("2030-01-01")).end == EVENTS.end
 
 
@@ -40,7 +40,7 @@ def test_a_type_without_events_keeps_its_name():
     assert EVENTS.known_at(pd.Timestamp("2021-01-01")).crime_types == EVENTS.crime_types
 
 
-def test_a_column_that_is_not_declared_is_refused():
+def test_unknown_and_missing_columns_are_refused():
     with pytest.raises(InputError, match=r"not allowed \['suspect_name'\]"):
         changed(suspect_name="x")
     with pytest.raises(InputError, match=r"missing columns \['crime_type'\]"):
@@ -74,7 +74,7 @@ def test_values_of_the_wrong_kind_are_refused(columns, words):
         ("Toronto", "Toronto is not a coordinate reference system"),
     ],
 )
-def test_a_crs_that_is_no_plane_in_metres_is_refused(crs, words):
+def test_a_crs_not_projected_in_metres_is_refused(crs, words):
     with pytest.raises(InputError, match=words):
         replace(EVENTS, crs=crs)
 
@@ -92,7 +92,7 @@ def test_a_crs_that_is_no_plane_in_metres_is_refused(crs, words):
         replace(EVENTS, settles_after=pd.Timedelta("7D")),
     ],
 )
-def test_the_digest_sees_every_change(other):
+def test_every_change_changes_the_digest(other):
     assert other.digest() != EVENTS.digest()
 
 
@@ -108,6 +108,22 @@ def test_the_digest_is_the_same_in_another_process():
     assert other.stdout == EVENTS.digest()
 
 
-def test_where_the_events_are_from_does_not_change_their_digest():
+def test_city_and_country_do_not_change_the_digest():
     assert replace(EVENTS, city="Toronto", country="CA", subdivision="ON").digest() == EVENTS.digest()
     assert replace(EVENTS, city="Toronto").known_at(EVENTS.end).city == "Toronto"
+
+
+def test_events_print_their_number_span_and_place():
+    named = replace(EVENTS, city="<b>Toronto</b>")
+    assert repr(named) == ("<Events: 3 events, 2 crime types, 2021-01-01 to 2021-02-01, <b>Toronto</b>, EPSG:32617>")
+    html = named._repr_html_()
+    assert "&lt;b&gt;Toronto" in html
+    assert "<b>" not in html
+    assert '<th scope="row">events of Assault</th><td>3</td>' in html
+
+
+def test_the_frame_of_events_is_a_copy_of_their_table():
+    frame = EVENTS.to_frame()
+    pd.testing.assert_frame_equal(frame, EVENTS.table)
+    frame["x"] = 0.0
+    assert EVENTS.table["x"].min() > 0

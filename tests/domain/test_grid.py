@@ -28,7 +28,7 @@ def test_a_subset_keeps_everything_of_its_cells():
     assert part.subset(np.array([False, True, True])).locator_cells.tolist() == [5, 10]
 
 
-def test_an_event_in_a_cell_left_out_is_outside():
+def test_an_event_in_a_removed_cell_is_outside():
     events = events_at([500_100, 500_600, 501_100], [4_800_100] * 3)
     part = SquareGrid(500).build(events).subset(np.array([True, False, True]))
     assert part.locate(events).tolist() == [0, -1, 1]
@@ -51,7 +51,7 @@ def test_parts_that_do_not_describe_the_same_cells_are_refused(wrong, words):
         replace(square_grid(), **wrong)
 
 
-def test_the_digest_sees_all_that_a_forecaster_may_read_of_the_cells():
+def test_every_change_of_the_cells_changes_the_digest():
     grid = square_grid()
     labels = grid.parents["neighbourhood"]
     others = [
@@ -78,3 +78,21 @@ def test_labels_of_parents_are_text_at_any_level():
     assert parent_labels(grid).tolist() == [""] * 6 + ["Annex"] * 6
     assert set(parent_labels(grid, "division")) == {"D1"}
     assert set(parent_labels(replace(grid, parents=pd.DataFrame()))) == {""}
+
+
+def test_a_grid_prints_its_size_and_parent_levels():
+    grid = replace(square_grid(), population=np.arange(12.0))
+    assert repr(grid) == "<Grid: 12 cells, 3 km2, parent areas neighbourhood, EPSG:32617>"
+    html = replace(grid, parents=grid.parents.rename(columns={"neighbourhood": "a<b"}))._repr_html_()
+    assert "a&lt;b" in html
+    assert '<th scope="row">residents</th><td>66</td>' in html
+    assert "none" in replace(grid, parents=pd.DataFrame())._repr_html_()
+
+
+def test_the_frame_of_a_grid_has_one_row_per_cell():
+    grid = replace(square_grid(), population=np.arange(12.0))
+    frame = grid.to_frame()
+    assert frame.columns.tolist() == ["area_m2", "population", "neighbourhood", "geometry"]
+    assert frame.index.equals(grid.cells)
+    assert frame["geometry"].iloc[3] is grid.geometry[3]
+    assert frame["neighbourhood"].tolist() == parent_labels(grid).tolist()

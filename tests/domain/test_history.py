@@ -29,7 +29,7 @@ def test_a_history_holds_the_weeks_that_ended_by_the_cutoff():
     assert history.panel.values.sum(axis=(0, 1)).tolist() == [1, 0, 1]
 
 
-def test_a_cutoff_in_mid_week_trims_that_week_but_keeps_its_events():
+def test_a_cutoff_in_mid_week_drops_the_week_from_the_panel_only():
     events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-20"])
     history = known(events, pd.Timestamp("2021-01-21"))
     assert len(history.panel.periods) == 2
@@ -37,7 +37,7 @@ def test_a_cutoff_in_mid_week_trims_that_week_but_keeps_its_events():
     assert len(history.events) == 2
 
 
-def test_a_late_report_is_unknown_until_it_comes():
+def test_a_late_report_is_unknown_before_its_report_time():
     events = events_at([500_100], [4_800_100], ["2021-01-05"], reported_at=["2021-01-19 08:00"])
     assert known(events, pd.Timestamp("2021-01-18")).panel.values.sum() == 0
     late = known(events, CUTOFF)
@@ -66,7 +66,7 @@ def test_records_that_end_before_the_cutoff_give_no_empty_weeks_after_it():
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(HOURS, st.integers(0, 21)), min_size=1, max_size=20), st.integers(0, 10**6))
-def test_whatever_is_reported_after_the_cutoff_changes_nothing(rows, seed):
+def test_later_reports_change_nothing(rows, seed):
     when = pd.Series([time for time, _ in rows])
     reported = when + pd.to_timedelta([days for _, days in rows], unit="D")
     x = np.linspace(500_100, 502_000, len(rows))
@@ -93,7 +93,7 @@ def test_a_cutoff_before_the_first_whole_week_is_refused(cutoff):
         known(events, pd.Timestamp(cutoff))
 
 
-def test_the_future_cannot_be_handed_over():
+def test_later_data_are_refused():
     events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-20"])
     history = known(events)
     with pytest.raises(InputError, match="holds events reported later"):
@@ -104,7 +104,7 @@ def test_the_future_cannot_be_handed_over():
     assert early.layers.known == ()
 
 
-def test_what_was_known_earlier_is_the_history_made_then():
+def test_an_earlier_history_equals_the_history_at_that_cutoff():
     events = events_at(
         [500_100] * 3,
         [4_800_100] * 3,
@@ -121,7 +121,7 @@ def test_what_was_known_earlier_is_the_history_made_then():
         earlier.known_at(pd.Timestamp("2021-02-01"))
 
 
-def test_a_history_of_some_types_holds_their_counts_alone():
+def test_a_history_can_be_limited_to_crime_types():
     events = events_at([500_100] * 3, [4_800_100] * 3, crime_type=["Assault", "Break and Enter", "Assault"])
     history = known(events)
     some = history.select_types(["Break and Enter"])

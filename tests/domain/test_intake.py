@@ -31,7 +31,7 @@ def report(**changes):
     return IntakeReport(**{**made, **changes})
 
 
-def test_rejects_are_a_share_of_the_rows_asked_for():
+def test_the_rejected_share_ignores_excluded_rows():
     assert report().rejected_share == pytest.approx(3 / 60)
 
 
@@ -55,7 +55,7 @@ def test_more_than_five_examples_are_refused():
         IntakeFinding("rule", "flagged", 6, 0.1, tuple("abcdef"))
 
 
-def test_the_dictionary_is_plain_json_and_whole():
+def test_the_dictionary_is_plain_json():
     plain = report().to_dict()
     assert json.loads(json.dumps(plain)) == plain
     assert plain["start"] == "2021-01-01T00:00:00"
@@ -71,7 +71,7 @@ def test_the_text_shows_every_rule_with_its_count_and_share():
     assert lines[-1] == "  columns not read that look like personal data: VIC_AGE"
 
 
-def test_the_text_of_an_intake_without_events_says_so():
+def test_the_text_of_an_intake_without_events():
     findings = (IntakeFinding("time missing or unreadable", "set aside", 100, 1.0),)
     assert "no event" in report(rows_kept=0, start=None, end=None, findings=findings).to_text()
 
@@ -81,3 +81,17 @@ def test_the_error_carries_the_report():
     error = IntakeError("too many", account)
     assert isinstance(error, InputError)
     assert (str(error), error.report) == ("too many", account)
+
+
+def test_the_report_prints_its_source_and_counts():
+    assert repr(report()) == "<IntakeReport: A city: 57 of 100 rows kept (57.0%), 4 findings>"
+    html = report(source="<A> & city")._repr_html_()
+    assert "&lt;A&gt; &amp; city" in html
+    assert "57 of 100 kept" in html
+    assert "set aside: coordinates are zero" in html
+
+
+def test_the_frame_has_one_row_per_finding():
+    frame = report().to_frame()
+    assert frame["count"].tolist() == [3, 40, 5, 9]
+    assert frame.loc[0, "example"] == "a.csv record 7, lat=0"

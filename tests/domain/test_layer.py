@@ -19,7 +19,7 @@ def bars(name="bars", known_from=None, points=((0, 0), (3, 4))):
     return Layer(name, shapely.points(np.array(points, dtype=float)), CRS, known_from)
 
 
-def test_a_layer_says_what_it_is():
+def test_a_layer_has_a_kind_and_a_length():
     assert (len(bars()), bars().kind) == (2, "points")
     assert Layer("tram", np.array([shapely.LineString([(0, 0), (1, 1)])]), CRS).kind == "lines"
     assert Layer("parks", np.array([shapely.box(0, 0, 1, 1)]), CRS).kind == "polygons"
@@ -37,12 +37,12 @@ def test_a_layer_says_what_it_is():
         ("bars", [shapely.Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])], "part 1 is empty, infinite or invalid"),
     ],
 )
-def test_what_cannot_be_measured_to_is_refused(name, geometry, said):
+def test_unusable_geometry_is_refused(name, geometry, said):
     with pytest.raises(InputError, match=said):
         Layer(name, np.array(geometry, dtype=object), CRS)
 
 
-def test_a_digest_knows_content_and_not_order():
+def test_the_digest_does_not_depend_on_the_order():
     digest = bars().digest
     assert bars(points=((3, 4), (0, 0))).digest == digest
     others = [bars("pubs"), bars(known_from=DAY), bars(points=((0, 0), (3, 5))), dataclasses.replace(bars(), crs="X")]
@@ -50,7 +50,7 @@ def test_a_digest_knows_content_and_not_order():
     assert Layers((bars("b"), bars("a"))).digests() == {"a": bars("a").digest, "b": bars("b").digest}
 
 
-def test_only_the_name_is_left_of_what_is_known_later():
+def test_of_later_layers_only_the_name_remains():
     layers = Layers((bars(), bars("pubs", DAY)))
     before = layers.known_at(DAY - pd.Timedelta(seconds=1))
     assert [layer.name for layer in before.known] == ["bars"]
@@ -63,12 +63,12 @@ def test_only_the_name_is_left_of_what_is_known_later():
     assert set(earlier.known_at(DAY - pd.Timedelta(days=1)).known_later) == {"a", "b"}
 
 
-def test_the_order_of_settings_decides_nothing():
+def test_the_order_of_settings_changes_nothing():
     one, other = bars("a"), bars("b")
     assert Layers((other, one)).select() == Layers((one, other)).select(["b", "a"]) == (one, other)
 
 
-def test_what_is_missing_is_named():
+def test_missing_layers_are_named():
     with pytest.raises(NotRunError, match=r"no context layer; set one, such as layers\.bars\.path="):
         Layers().select()
     with pytest.raises(NotRunError, match=r"no layer pubs, only bars; set layers\.pubs\.path"):
@@ -77,7 +77,7 @@ def test_what_is_missing_is_named():
         Layers((bars(), bars()))
 
 
-def test_a_history_holds_no_layer_of_the_future():
+def test_a_history_refuses_later_layers():
     grid = city()
     events = events_of(poisson_counts((2, 12, 20)), grid)
     layers = Layers((bars(known_from=events.end),))

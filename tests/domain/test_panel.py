@@ -26,7 +26,7 @@ EVENT = st.tuples(
     st.sampled_from([Calendar(), Calendar("day"), Calendar(week_start="friday")]),
     st.data(),
 )
-def test_counts_agree_with_counting_one_by_one(rows, spec, calendar, data):
+def test_counts_equal_a_direct_count(rows, spec, calendar, data):
     x, y, when, kind = zip(*rows, strict=True)
     events = events_at(x, y, list(when), crime_type=list(kind))
     grid = spec(400).build(events)
@@ -44,7 +44,7 @@ def test_counts_agree_with_counting_one_by_one(rows, spec, calendar, data):
     assert panel.outside == outside
 
 
-def test_events_outside_the_cells_are_counted_apart_and_those_outside_the_periods_are_not():
+def test_events_outside_the_cells_are_counted_separately():
     x, when = [500_100, 500_600, 500_600, 500_600], ["2021-01-12", "2021-01-13", "2021-01-14", "2021-01-08"]
     events = events_at(x, [4_800_100] * 4, when, start="2021-01-06", end="2021-01-20")
     grid = SquareGrid(500).build(events).subset(np.array([True, False]))
@@ -68,7 +68,7 @@ def test_one_week_of_data_is_a_panel_of_one_period():
     assert panel.values.sum() == 1
 
 
-def test_less_than_a_week_of_data_is_said():
+def test_less_than_one_week_is_refused():
     events = events_at([500_100], [4_800_100], end="2021-01-10 23:59:59")
     with pytest.raises(InputError, match=r"no whole period; give more data or a shorter calendar\.period_unit"):
         Panel.count(events, SquareGrid(500).build(events), Calendar())
@@ -82,14 +82,14 @@ def test_no_events_at_all_are_zeros():
     assert (panel.values.sum(), panel.outside) == (0, 0)
 
 
-def test_periods_may_be_asked_for():
+def test_periods_can_be_given():
     events = events_at([500_100] * 2, [4_800_100] * 2, ["2021-01-05", "2021-01-19"])
     weeks = Calendar().whole_periods(pd.Timestamp("2021-01-11"), pd.Timestamp("2021-02-15"))
     panel = Panel.count(events, SquareGrid(500).build(events), Calendar(), weeks)
     assert panel.values.sum(axis=(0, 1)).tolist() == [0, 1, 0, 0, 0]
 
 
-def test_a_cube_that_is_not_complete_is_refused():
+def test_an_incomplete_cube_is_refused():
     events = events_at([500_100], [4_800_100])
     counts = Panel.count(events, SquareGrid(500).build(events), Calendar()).counts
     with pytest.raises(InputError, match="leave a gap"):

@@ -53,7 +53,7 @@ def test_polygons_are_measured_inside_the_circle():
 
 @given(st.lists(st.tuples(st.floats(-900, 900), st.floats(-900, 900)), min_size=2, max_size=6, unique=True))
 @settings(max_examples=40, deadline=None)
-def test_lines_agree_with_the_cut_of_a_buffer(corners):
+def test_line_lengths_equal_the_intersection_with_a_disc(corners):
     line = shapely.LineString([MIDDLE + corner for corner in corners])
     if not line.is_valid or line.length < 1:
         return
@@ -64,7 +64,7 @@ def test_lines_agree_with_the_cut_of_a_buffer(corners):
     assert densities(layer_of(line), GRID, 400.0)[1] == pytest.approx(expected, abs=2e-3)
 
 
-def test_measures_are_kept_and_cannot_be_written_on():
+def test_measures_are_cached_and_read_only():
     points = layer_of(shapely.Point(LEFT))
     assert distances(points, GRID, 600.0) is distances(points, GRID, 600.0)
     with pytest.raises(ValueError, match="read-only"):

@@ -41,7 +41,7 @@ def test_the_same_season_is_a_mean_around_the_week_a_year_ago(width, step, years
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(1, 60), st.integers(0, 4))
-def test_the_same_season_sees_nothing_newer_than_its_step(step, width):
+def test_the_same_season_uses_no_later_counts(step, width):
     changed = COUNTS.copy()
     changed[..., 100 - step + 1 :] += 7
     periods = HISTORY.panel.periods[:101]
@@ -75,7 +75,7 @@ def test_the_same_weekday_is_a_direct_weighted_sum_over_weeks(half_lives, step, 
         np.testing.assert_allclose(shown[..., column], oracle, rtol=2e-5, atol=1e-6)
 
 
-def test_a_same_weekday_that_forgets_nothing_is_a_mean_by_sql():
+def test_the_same_weekday_with_equal_weights_equals_sql():
     kinds, cells, days = COUNTS.shape
     rows = [(k, c, d, d % 7, int(COUNTS[k, c, d])) for k in range(kinds) for c in range(cells) for d in range(days)]
     with sqlite3.connect(":memory:") as base:
@@ -91,7 +91,7 @@ def test_a_same_weekday_that_forgets_nothing_is_a_mean_by_sql():
 
 @settings(deadline=None, max_examples=15)
 @given(st.integers(1, 20), st.integers(20, 129))
-def test_the_same_weekday_sees_nothing_newer_than_its_step_and_forecasts_as_it_learned(step, target):
+def test_the_same_weekday_uses_no_later_counts(step, target):
     changed = COUNTS.copy()
     changed[..., target - step + 1 :] += 7
     shorter = history_of(COUNTS[..., : target - step + 1], GRID, unit="day")
@@ -119,7 +119,7 @@ def test_weeks_have_no_weekday():
         SameWeekday().columns(HISTORY)
 
 
-def test_calendar_columns_are_the_terms_of_the_target_whatever_the_step():
+def test_calendar_columns_do_not_depend_on_the_step():
     terms = CalendarTerms("CA", "ON", harmonics=2)
     periods = HISTORY.panel.periods[[-1]] + 3
     family = CalendarColumns(terms)
@@ -133,7 +133,7 @@ def test_calendar_columns_are_the_terms_of_the_target_whatever_the_step():
 
 
 @pytest.mark.parametrize("step", [1, 4])
-def test_each_row_is_marked_with_its_crime_type(step):
+def test_indicators_mark_the_crime_type(step):
     family = TypeIndicators()
     shown = written(family, HISTORY.panel.periods[-3:], step)
     assert [column.name for column in family.columns(HISTORY)] == ["type_a", "type_b"]

@@ -60,7 +60,7 @@ def test_densities_by_hand():
 
 
 @pytest.mark.parametrize("family", [LayerDistances, LayerDensities])
-def test_what_cannot_be_had_is_told(family):
+def test_missing_layers_are_reported(family):
     with pytest.raises(NotRunError, match=r"no context layer; set one, such as layers\.bars\.path=bars\.geojson"):
         family().columns(history())
     later = Layer("pubs", BARS.geometry, GRID.crs, pd.Timestamp("2018-02-01"))
@@ -83,7 +83,7 @@ def test_a_regression_learns_from_a_layer():
     np.testing.assert_allclose(expected, [[3.0, 0.5, 0.5]] * 2, rtol=0.3)
 
 
-def test_the_example_of_the_page_composes(tmp_path):
+def test_the_example_in_the_docs_composes(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "features.md").read_text()
     (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "LayerDistances" in block)
     (tmp_path / "model").mkdir()

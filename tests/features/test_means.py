@@ -58,7 +58,7 @@ def surroundings(values, reach):
     return values @ (weights / weights.sum(axis=1, keepdims=True)).T
 
 
-def test_lags_are_those_of_sql_windows():
+def test_lags_equal_sql_windows():
     kinds, cells, weeks = COUNTS.shape
     rows = [(k, c, w, int(COUNTS[k, c, w])) for k in range(kinds) for c in range(cells) for w in range(weeks)]
     with sqlite3.connect(":memory:") as base:
@@ -72,7 +72,7 @@ def test_lags_are_those_of_sql_windows():
 
 
 @pytest.mark.parametrize("step", [1, 4])
-def test_rolling_means_are_those_of_sql_windows(step):
+def test_rolling_means_equal_sql_windows(step):
     kinds, cells, weeks = COUNTS.shape
     rows = [(k, c, w, int(COUNTS[k, c, w])) for k in range(kinds) for c in range(cells) for w in range(weeks)]
     with sqlite3.connect(":memory:") as base:
@@ -87,7 +87,7 @@ def test_rolling_means_are_those_of_sql_windows(step):
 
 
 @pytest.mark.parametrize("step", [1, 2, 4])
-def test_lags_count_back_from_the_last_week_that_may_be_used(step):
+def test_lags_start_at_the_last_usable_week(step):
     shown = written(Lags((1, 2)), periods=ahead(step), step=step)[0]
     np.testing.assert_array_equal(shown[..., 0], COUNTS[..., -1])
     np.testing.assert_array_equal(shown[..., 1], COUNTS[..., -2])
@@ -104,7 +104,7 @@ def test_own_means_are_direct_weighted_sums(half_lives, step):
 
 @settings(deadline=None, max_examples=15)
 @given(st.floats(0.3, 4.0), STEPS, st.booleans())
-def test_surroundings_and_all_types_are_brute_sums_over_distances(reach, step, all_types):
+def test_smoothed_means_equal_direct_sums(reach, step, all_types):
     shown = written(ExponentialMeans((6,), reach, all_types), periods=ahead(step), step=step)[0, ..., 0]
     counts = COUNTS.sum(axis=0, keepdims=True) if all_types else COUNTS
     oracle = surroundings(known(counts, COUNTS.shape[2] + step - 1, step, 6), reach)
@@ -122,7 +122,7 @@ def test_the_city_level_compares_recent_with_longer_means_of_the_city(step):
             np.testing.assert_allclose(shown[target, :, :, column], oracle[:, None].repeat(12, 1), rtol=2e-5)
 
 
-def test_a_type_without_events_stays_at_its_longer_past():
+def test_a_type_without_events_has_ratio_one():
     empty = COUNTS.copy()
     empty[1] = 0
     assert (written(CityLevel(), history_of(empty, GRID))[:, 1] == 1).all()
@@ -130,7 +130,7 @@ def test_a_type_without_events_stays_at_its_longer_past():
 
 @settings(deadline=None, max_examples=20)
 @given(st.sampled_from(FAMILIES), STEPS, st.integers(0, COUNTS.shape[2] - 1), st.integers(0, 10**6))
-def test_nothing_newer_than_the_step_is_seen(family, step, target, seed):
+def test_later_counts_change_nothing(family, step, target, seed):
     changed = COUNTS.copy()
     newer = changed[..., max(target - step + 1, 0) :]
     newer[...] = np.random.default_rng(seed).poisson(5, newer.shape)
@@ -142,7 +142,7 @@ def test_nothing_newer_than_the_step_is_seen(family, step, target, seed):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_past_and_future_targets_are_written_alike(family):
+def test_past_and_future_targets_have_equal_columns(family):
     for step in (1, 3):
         shorter = history_of(COUNTS[..., :30], GRID)
         target = ahead(step, shorter)
@@ -151,14 +151,14 @@ def test_past_and_future_targets_are_written_alike(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_target_cannot_see_itself_or_weeks_that_are_not_known(family):
+def test_unknown_counts_are_refused(family):
     with pytest.raises(InputError, match="with step 0 needs counts that are not known"):
         written(family, step=0)
     with pytest.raises(InputError, match="with step 1 needs counts that are not known"):
         written(family, periods=ahead(2), step=1)
 
 
-def test_every_column_has_a_name_of_its_own_and_words_that_take_a_value():
+def test_columns_have_unique_names_and_labels_with_values():
     columns = all_columns(FAMILIES, HISTORY)
     assert [column.name for column in columns] == [
         "lag_1",
@@ -182,11 +182,11 @@ def test_every_column_has_a_name_of_its_own_and_words_that_take_a_value():
     assert columns[8].words.format(value=1.1) == "the city at 1.10 times its longer past (half-life 2 weeks)"
 
 
-def test_the_same_column_twice_is_refused():
+def test_repeated_columns_are_refused():
     with pytest.raises(ValueError, match="Two feature families give the column 'lag_1'"):
         all_columns([Lags((1,)), Lags((2, 1))], HISTORY)
 
 
-def test_moving_sums_of_long_half_lives_come_close_to_plain_means():
+def test_long_half_lives_give_plain_means():
     plain = pd.DataFrame(COUNTS[0].T).expanding().mean().shift(1).fillna(0).to_numpy()
     np.testing.assert_allclose(written(ExponentialMeans((1e6,)))[:, 0, :, 0], plain, rtol=1e-4)

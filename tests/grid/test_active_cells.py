@@ -11,7 +11,7 @@ from tests.builders import events_at
 STUDY = shapely.box(500_000, 4_800_000, 501_900, 4_801_010)
 
 
-def test_all_cells_of_a_study_area_are_active_wherever_events_are(polygon_file):
+def test_active_all_does_not_depend_on_events(polygon_file):
     path = polygon_file([STUDY])
     events = events_at([500_100], [4_800_100])
     centre = SquareGrid(500, active="all", area=path, edge="centre").build(events)
@@ -33,14 +33,14 @@ def test_a_study_area_can_be_tiled_before_any_event_is_known(polygon_file):
     assert len(SquareGrid(500, active="all", area=polygon_file([STUDY]), edge="centre").build(none)) == 8
 
 
-def test_event_cells_outside_the_study_area_are_left_out(polygon_file):
+def test_cells_outside_the_study_area_are_excluded(polygon_file):
     events = events_at([500_100, 501_950, 502_100], [4_800_100, 4_800_100, 4_800_100])
     grid = SquareGrid(500, area=polygon_file([STUDY])).build(events)
     assert grid.cells.tolist() == ["E500000N4800000", "E501500N4800000"]
     assert grid.locate(events).tolist() == [0, 1, -1]
 
 
-def test_without_a_study_area_all_means_the_rectangle_around_the_events():
+def test_active_all_without_a_study_area_fills_the_rectangle():
     grid = SquareGrid(500, active="all").build(events_at([500_100, 501_600], [4_800_100, 4_800_600]))
     assert {"E500000N4800000", "E501500N4800500", "E500500N4800500"} <= set(grid.cells)
 
@@ -54,14 +54,14 @@ def test_events_far_from_the_study_area_are_named(active, polygon_file):
 
 
 @pytest.mark.parametrize("active", ["events", "closing", "all"])
-def test_no_known_event_is_said(active):
+def test_no_known_event_is_refused(active):
     none = events_at([500_100], [4_800_100]).known_at(pd.Timestamp("2021-01-05"))
     with pytest.raises(InputError, match="No event is known before 2021-01-05"):
         SquareGrid(500, active=active).build(none)
 
 
 @pytest.mark.parametrize("wrong", [{"active": "some"}, {"edge": "inside"}])
-def test_a_rule_that_is_none_is_refused_at_once(wrong):
+def test_an_unknown_rule_is_refused(wrong):
     (name,) = wrong
     with pytest.raises(InputError, match=rf"grid\.{name}='\w+' is unknown; choose one of"):
         HexGrid(500, **wrong)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
-from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.areas import AreaGrid, PointLocator
 from ilp_models.grid.parents import ByOverlay
+from ilp_models.model.means.ewma import EWMA
 from ilp_models.pipeline.study import Study
 from tests.builders import events_at
 
@@ -45,7 +45,7 @@ def test_borders_closer_than_the_tolerance_make_neighbours(beats):
     assert strict.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
-def test_only_areas_with_known_events_are_active_if_asked(beats):
+def test_active_events_selects_areas_with_known_events(beats):
     events = events_at([509_500, 500_500, 501_500], [4_800_500] * 3, ["2021-01-05", "2021-01-06", "2021-01-20"])
     grid = AreaGrid(beats, "name", active="events").build(events.known_at(pd.Timestamp("2021-01-11")))
     assert grid.cells.tolist() == ["B1", "B4"]
@@ -63,7 +63,7 @@ def test_a_point_on_a_border_belongs_to_the_first_area_that_covers_it(places, or
     assert found.tolist() == [row.index(True) if any(row) else -1 for row in covers]
 
 
-def test_what_was_located_before_is_found_again_beside_new_places():
+def test_cached_points_and_new_points_are_located():
     rng = np.random.default_rng(3)
     x, y = rng.uniform(499_500, 503_500, 400), rng.uniform(4_799_500, 4_801_500, 400)
     locator = PointLocator(np.array(BEATS))
@@ -72,7 +72,7 @@ def test_what_was_located_before_is_found_again_beside_new_places():
         assert locator.locate(some).tolist() == PointLocator(np.array(BEATS)).locate(some).tolist()
 
 
-def test_labels_may_decide_in_place_of_points(beats):
+def test_events_can_be_joined_by_label(beats):
     labels = ["B4", "beat one", "NSA", None, "B1"]
     events = events_at([500_500] * 5, [4_800_500] * 5, area=labels)
     spec = AreaGrid(beats, "name", join="label", aliases={"beat one": "B1", "NSA": None})
@@ -104,7 +104,7 @@ def test_a_label_that_names_no_area_is_refused(beats):
         AreaGrid(beats, "name", join="label").build(events)
 
 
-def test_an_alias_to_nowhere_is_refused(beats):
+def test_an_alias_of_an_unknown_area_is_refused(beats):
     with pytest.raises(InputError, match=r"maps 'x' to 'B9', which is not in .*areas\.gpkg"):
         AreaGrid(beats, "name", join="label", aliases={"x": "B9"}).build(events_at([0], [0], area=["B1"]))
 
@@ -127,13 +127,13 @@ def test_events_of_another_city_are_named(beats):
         ({"tolerance": -1.0}, r"grid\.tolerance=-1\.0 must be"),
     ],
 )
-def test_a_rule_that_is_none_is_refused_at_once(wrong, words):
+def test_an_unknown_rule_is_refused(wrong, words):
     with pytest.raises(InputError, match=words):
         AreaGrid("areas.gpkg", "name", **wrong)
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="needs the Toronto neighbourhood boundaries beside the checkout")
-def test_torontos_neighbourhoods_have_their_area_on_the_ellipsoid():
+def test_areas_equal_geodesic_areas_in_toronto():
     path = SHARED / "neighbourhoods_140.geojson"
     x, y = Transformer.from_crs("EPSG:4326", "EPSG:32617", always_xy=True).transform(-79.38, 43.65)
     grid = AreaGrid(str(path), "hood_140").build(events_at([x], [y]))
@@ -147,13 +147,12 @@ def test_torontos_neighbourhoods_have_their_area_on_the_ellipsoid():
     assert (np.asarray(grid.neighbours.sum(axis=1)) >= 2).all()
 
 
-def test_areas_redrawn_in_the_same_file_are_another_recipe(polygon_file):
+def test_a_changed_polygon_file_changes_the_recipe(polygon_file):
     events = events_at([500_500, 501_500], [4_800_500] * 2)
     spec = AreaGrid(polygon_file(BEATS, NAMES), "name")
-    config = {"grid": {"path": spec.path}, "model": {"ewma": {}}}
 
     def recipe():
-        return Study(events, Calendar(), spec, config).recipes(["ewma"])["ewma"]
+        return Study(events, spec).recipe(EWMA())
 
     before = recipe()
     assert recipe() == before

@@ -49,6 +49,6 @@ def test_a_utm_zone_far_from_its_city_is_refused():
         HexGrid(500).build(around("EPSG:32610", *CITIES["Toronto"][1:]))
 
 
-def test_coordinates_off_the_map_are_refused():
+def test_coordinates_outside_the_projection_are_refused():
     with pytest.raises(InputError, match="where EPSG:27700 is not defined"):
         SquareGrid(500).build(events_at([1e9], [1e9], crs="EPSG:27700"))

@@ -8,7 +8,7 @@ from ilp_models.grid.lattice import cells_within, columns_and_rows
 from tests.builders import events_at
 
 
-def test_a_hexagon_is_the_place_nearest_to_its_centre():
+def test_a_point_belongs_to_the_hexagon_with_the_nearest_centre():
     lattice = HexagonLattice(400.0, (13.0, 7.0))
     keys = cells_within(lattice, (-5_000, -5_000, 5_000, 5_000))
     centres = np.column_stack(lattice.centres(*columns_and_rows(keys)))

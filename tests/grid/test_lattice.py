@@ -27,7 +27,7 @@ def points(places):
 
 @settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
-def test_every_event_lies_in_the_one_cell_that_covers_it(spec, size, places):
+def test_every_event_is_located_in_the_cell_that_covers_it(spec, size, places):
     events = points(places)
     grid = spec(size).build(events)
     position = grid.locate(events)
@@ -51,7 +51,7 @@ def test_neighbours_are_the_cells_that_touch(spec, size, places):
 
 @settings(deadline=None, max_examples=25)
 @given(SPECS, PLACES, st.data())
-def test_a_subset_locates_as_the_whole_does(spec, places, data):
+def test_a_subset_locates_events_as_the_whole_grid_does(spec, places, data):
     events = points(places)
     grid = spec(500).build(events)
     mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(grid), max_size=len(grid)).filter(any)))
@@ -64,7 +64,7 @@ def test_a_subset_locates_as_the_whole_does(spec, places, data):
 
 @settings(deadline=None, max_examples=25)
 @given(SPECS, SIZES, PLACES)
-def test_a_cell_has_the_same_name_whatever_the_other_events(spec, size, places):
+def test_names_do_not_depend_on_other_events(spec, size, places):
     whole, first = points(places), points(places[:1])
     grid = spec(size).build(whole)
     assert spec(size).build(first).cells[0] == grid.cells[grid.locate(first)[0]]
@@ -112,20 +112,20 @@ def test_a_city_with_too_many_cells_is_refused_before_they_are_made():
 
 @pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 @pytest.mark.parametrize("size", [0.005, -500.0, float("nan"), float("inf"), "500 m"])
-def test_a_size_that_is_no_size_is_refused(spec, size):
+def test_an_unusable_size_is_refused(spec, size):
     with pytest.raises(InputError, match=r"grid\.size=.* must be a number of metres, at least 10"):
         spec(size)
 
 
 @pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 @pytest.mark.parametrize("origin", [[0], ["0", "0"], [0, float("nan")]])
-def test_an_origin_that_is_no_place_is_refused(spec, origin):
+def test_an_unusable_origin_is_refused(spec, origin):
     with pytest.raises(InputError, match=r"grid\.origin=.* must be two numbers of metres, such as \[0, 0\]"):
         spec(origin=origin)
 
 
 @pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
-def test_one_cell_is_a_grid_and_travels_between_processes(spec):
+def test_a_grid_of_one_cell_can_be_pickled(spec):
     events = events_at([630_000.0], [4_834_000.0])
     grid = pickle.loads(pickle.dumps(spec(500).build(events)))  # noqa: S301 - our own bytes
     assert len(grid) == 1

@@ -49,7 +49,7 @@ def test_parts_of_one_name_are_summed(polygon_file):
     assert grid.parents["part"].tolist() == ["split"]
 
 
-def test_overlapping_areas_that_both_hold_a_cell_go_by_name(polygon_file):
+def test_overlapping_areas_are_ranked_by_name(polygon_file):
     around = shapely.box(499_000, 4_799_000, 502_000, 4_802_000)
     path = polygon_file([around, around], ["Overlap B", "Overlap A"])
     grid = SquareGrid(500, parents={"hood": ByOverlay(path, "name")}).build(events_at([500_100], [4_800_100]))

@@ -12,14 +12,14 @@ BOW_TIE = shapely.Polygon([(500_000, 4_800_000), (501_000, 4_801_000), (501_000,
 
 
 @pytest.mark.parametrize("file", ["areas.gpkg", "areas.geojson", "areas.shp", "areas.shp.zip"])
-def test_polygons_come_back_in_the_crs_asked_for(file, polygon_file):
+def test_polygons_are_projected(file, polygon_file):
     areas = read_polygons(polygon_file([BOX], ["Annex"], file), CRS, "name")
     assert areas.names == ("Annex",)
     assert areas.geometry[0].area == pytest.approx(1e6, rel=1e-4)
     assert shapely.hausdorff_distance(areas.geometry[0], BOX) < 1.0
 
 
-def test_numbers_serve_as_names(polygon_file):
+def test_numbers_can_be_names(polygon_file):
     assert read_polygons(polygon_file([BOX], hood=[75]), CRS, "hood").names == ("75",)
 
 
@@ -64,7 +64,7 @@ def test_a_missing_name_column_lists_those_there(polygon_file):
         read_polygons(polygon_file([BOX], ["Annex"], code=[1]), CRS, "hood")
 
 
-def test_a_polygon_without_a_name_is_counted_out(polygon_file):
+def test_a_polygon_without_a_name_is_refused(polygon_file):
     with pytest.raises(InputError, match="column 'name' is empty in row 2"):
         read_polygons(polygon_file([BOX, BOX], ["Annex", None]), CRS, "name")
 
@@ -77,12 +77,12 @@ def test_a_polygon_without_a_name_is_counted_out(polygon_file):
         (None, "nothing"),
     ],
 )
-def test_what_is_no_polygon_is_named(odd, words, polygon_file):
+def test_other_geometries_are_refused(odd, words, polygon_file):
     with pytest.raises(InputError, match=f"row 2 holds {words}; keep polygons only"):
         read_polygons(polygon_file([BOX, odd], ["Annex", "Odd"], "areas.geojson"), CRS)
 
 
-def test_lines_beside_polygons_are_dropped(polygon_file):
+def test_lines_in_collections_are_dropped(polygon_file):
     line = shapely.LineString([(501_000, 4_800_000), (502_000, 4_800_000)])
     mixed = shapely.GeometryCollection([shapely.MultiPolygon([BOX]), line])
     areas = read_polygons(polygon_file([mixed], ["Annex"], "areas.geojson"), CRS, "name")
@@ -90,13 +90,13 @@ def test_lines_beside_polygons_are_dropped(polygon_file):
     assert areas.geometry[0].area == pytest.approx(1e6, rel=1e-4)
 
 
-def test_a_height_is_no_obstacle(tmp_path):
+def test_heights_are_ignored(tmp_path):
     raised = shapely.force_3d(BOX, 76.0)
     gpd.GeoDataFrame(pd.DataFrame({"name": ["Annex"]}), geometry=[raised], crs=CRS).to_file(tmp_path / "areas.gpkg")
     assert not shapely.has_z(read_polygons(str(tmp_path / "areas.gpkg"), CRS).geometry).any()
 
 
-def test_a_file_of_polygons_is_read_when_it_is_needed(polygon_file):
+def test_a_polygon_file_is_read_when_needed(polygon_file):
     assert PolygonFile().read(CRS) is None
     assert PolygonFile().digest() == ""
     path = polygon_file([BOX, BOX], ["Annex", "Moss Park"], homes=[10, 30])
@@ -110,7 +110,7 @@ def test_a_file_of_polygons_is_read_when_it_is_needed(polygon_file):
 
 
 @pytest.mark.parametrize("homes", [[10, -1], [10, float("nan")], ["10", "many"]])
-def test_weights_that_are_no_numbers_are_named(homes, polygon_file):
+def test_unusable_weights_are_refused(homes, polygon_file):
     path = polygon_file([BOX, BOX], ["Annex", "Moss Park"], homes=homes)
     with pytest.raises(InputError, match="'homes' is not a number >= 0 in row 2"):
         read_polygons(path, CRS, "name", "homes")

@@ -26,7 +26,7 @@ def streets():
     return events_at(x, y)
 
 
-def test_the_grid_found_holds_more_in_few_cells_than_squares_do():
+def test_the_selected_grid_is_more_concentrated_than_squares():
     events = streets()
     x, y = (events.table[name].to_numpy() for name in ("x", "y"))
     spec = RandomSearchGrid(100, cells=10, tries=400)
@@ -62,7 +62,7 @@ def test_old_events_count_less():
     assert np.ptp(lately.locate(events)[4:]) == 0  # the two of late share a cell
 
 
-def test_types_count_alike_and_those_without_events_not_at_all():
+def test_types_have_equal_weight_and_empty_types_none():
     events = events_at([630_010] * 3, [4_834_010] * 3, types=("a", "b"))
     assert len(RandomSearchGrid(100, 1, tries=5).build(events)) == 1
 

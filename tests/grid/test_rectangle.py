@@ -22,7 +22,7 @@ def points(places):
 
 @settings(deadline=None, max_examples=25)
 @given(PLACES)
-def test_unturned_rectangles_of_equal_sides_are_squares(places):
+def test_rectangles_without_rotation_are_squares(places):
     events = points(places)
     turned, plain = RectangleGrid(250, 250).build(events), SquareGrid(250).build(events)
     assert turned.cells.equals(plain.cells)
@@ -30,13 +30,13 @@ def test_unturned_rectangles_of_equal_sides_are_squares(places):
     assert (turned.neighbours != plain.neighbours).nnz == 0
 
 
-def test_a_quarter_turn_puts_the_first_side_north():
+def test_a_rotation_by_90_degrees_points_the_first_side_north():
     grid = RectangleGrid(100, 50, angle=90, origin=(630_000, 4_834_000)).build(events_at([629_990], [4_834_060]))
     assert grid.geometry[0].bounds == pytest.approx((629_950, 4_834_000, 630_000, 4_834_100))
     assert grid.cells.tolist() == ["E630000N4834000"]
 
 
-def test_a_turned_rectangle_stands_where_trigonometry_puts_it():
+def test_a_rotated_rectangle_has_the_expected_corners():
     # 3-4-5: the first side of 50 m leads 40 m east and 30 m north, the second of 25 m 15 m west and 20 m north.
     angle = float(np.degrees(np.arctan2(3, 4)))
     grid = RectangleGrid(50, 25, angle, origin=(630_000, 4_834_000)).build(events_at([630_010], [4_834_020]))
@@ -68,7 +68,7 @@ def test_neighbours_are_the_cells_that_touch(shape, places):
 
 @settings(deadline=None, max_examples=25)
 @given(st.floats(10, 500), st.floats(10, 500), st.floats(0, 90))
-def test_all_rectangles_that_meet_the_study_area_are_found(width, height, angle):
+def test_all_rectangles_that_overlap_the_study_area_are_found(width, height, angle):
     lattice = RectangleLattice(width, height, angle, (3.0, 4.0))
     bounds = (0.0, 0.0, 700.0, 400.0)
     met = cells_within(lattice, bounds)
@@ -78,6 +78,6 @@ def test_all_rectangles_that_meet_the_study_area_are_found(width, height, angle)
 
 
 @pytest.mark.parametrize("shape", [{"width": 5}, {"height": np.nan}, {"width": 10, "height": 101}, {"angle": np.inf}])
-def test_shapes_that_make_no_cells_are_refused(shape):
+def test_unusable_shapes_are_refused(shape):
     with pytest.raises(InputError, match="grid"):
         RectangleGrid(**shape)

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,14 @@ from omegaconf import OmegaConf
 
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.panel import Panel
+from ilp_models.grid.areas import AreaGrid
+from ilp_models.grid.hexagon import HexGrid
+from ilp_models.grid.random_search import RandomSearchGrid
+from ilp_models.grid.rectangle import RectangleGrid
 from ilp_models.grid.square import SquareGrid
 from tests.builders import events_at
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "grid"
 
 
 def test_squares_are_named_after_their_lower_left_corner_by_easting_then_northing():
@@ -33,7 +40,7 @@ def test_names_are_rounded_to_whole_metres():
     assert SquareGrid(182.88).build(events_at([500_000], [4_800_000])).cells.tolist() == ["E499994N4799868"]
 
 
-def test_names_below_zero_stay_apart():
+def test_negative_coordinates_have_distinct_names():
     events = events_at([500_000, 500_000], [-20, 20], crs="EPSG:32617")
     assert SquareGrid(100).build(events).cells.tolist() == ["E500000N-100", "E500000N0"]
 
@@ -60,7 +67,7 @@ def test_counts_add_up_when_cells_are_halved(places):
     assert large.sum() == len(places)
 
 
-def test_closing_is_decided_by_the_events_given_and_not_by_later_ones():
+def test_closing_does_not_use_later_events():
     x, y = [500_050, 500_250, 509_950], [4_800_050, 4_800_050, 4_800_050]
     when = ["2021-01-05", "2021-01-06", "2021-01-20"]
     events = events_at(x, y, when)
@@ -71,8 +78,33 @@ def test_closing_is_decided_by_the_events_given_and_not_by_later_ones():
 
 
 @pytest.mark.parametrize("name", ["squares", "hexagons"])
-def test_the_packaged_settings_build_a_grid_with_the_publishers_areas(name):
+def test_the_default_option_has_the_publishers_areas_as_parents(name):
     path = Path(__file__).parents[2] / "configs" / "grid" / f"{name}.yaml"
     spec = instantiate(OmegaConf.load(path), _convert_="all")
     grid = spec.build(events_at([630_100, 640_000], [4_834_100, 4_834_100], area=["Annex", "Malvern"]))
     assert grid.parents["area"].tolist() == ["Annex", "Malvern"]
+
+
+OPTIONS = {
+    "squares": SquareGrid(),
+    "hexagons": HexGrid(),
+    "rectangles": RectangleGrid(),
+    "random_search": RandomSearchGrid(),
+    "areas": AreaGrid("areas.gpkg", "name"),
+}
+
+
+def test_every_grid_has_an_option():
+    assert set(OPTIONS) == {path.stem for path in CONFIGS.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option_has_the_defaults_of_its_constructor(option):
+    config = OmegaConf.load(CONFIGS / f"{option}.yaml")
+    if option == "areas":
+        config |= {"path": "areas.gpkg", "name": "name"}
+    built = instantiate(config, _convert_="all")
+    assert type(built) is type(OPTIONS[option])
+    for field in dataclasses.fields(built):
+        given, default = (getattr(grid, field.name) for grid in (built, OPTIONS[option]))
+        assert given == default or tuple(given) == tuple(default), field.name

@@ -1,5 +1,6 @@
 """The ready configs, on the bundled set, on records in the publishers' columns, and on real files where present."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from ilp_models.data.delimited import DelimitedFiles
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.panel import Panel
 from ilp_models.grid.areas import AreaGrid
@@ -39,7 +41,7 @@ def toronto():
     return ready("toronto").read()
 
 
-def test_the_bundled_set_is_whole(toronto):
+def test_the_bundled_records_are_complete(toronto):
     events, report = toronto, toronto.intake
     assert len(events) == report.rows_read == report.rows_kept == 239_935
     assert (events.crs, events.time_zone) == ("EPSG:32617", "America/Toronto")
@@ -52,7 +54,7 @@ def test_the_bundled_set_is_whole(toronto):
     assert report.digest.startswith("697021691c3ec2a6")
 
 
-def test_the_bundled_set_shows_its_known_habits(toronto):
+def test_the_bundled_records_have_known_quality_findings(toronto):
     report = toronto.intake
     raw = pd.read_parquet(CONFIGS.parents[1] / "ilp_models/data/bundled/toronto_mci_2014_2021.parquet")
     assert finding(report, "exact duplicates").count == raw.duplicated().sum() == 2007
@@ -112,7 +114,7 @@ def test_chicago_reads_the_portal_columns(tmp_path):
     assert finding(report, "crime type excluded by data.crime_types").count == 1
 
 
-def test_nyc_reads_the_complaint_columns_and_no_person(tmp_path):
+def test_nyc_reads_the_complaint_columns_without_personal_data(tmp_path):
     (tmp_path / "complaints.csv").write_text(
         "CMPLNT_NUM,CMPLNT_FR_DT,CMPLNT_FR_TM,RPT_DT,OFNS_DESC,ADDR_PCT_CD,SUSP_AGE_GROUP,SUSP_RACE,SUSP_SEX,Latitude,"
         "Longitude,VIC_AGE_GROUP,VIC_RACE,VIC_SEX\n"
@@ -148,7 +150,7 @@ def test_portland_reads_the_challenge_columns_in_feet(tmp_path):
     assert apart**0.5 == pytest.approx(0.3048 * feet**0.5, rel=1e-3)
 
 
-def test_own_records_need_a_file_a_zone_and_columns(tmp_path):
+def test_own_records_need_a_file_a_time_zone_and_columns(tmp_path):
     (tmp_path / "own.csv").write_text(
         "when,kind,e,n\n2021-01-04 10:30,Theft,630000,4834000\n2021-01-05 10:30,Theft,630100,4834000\n"
     )
@@ -186,7 +188,7 @@ def test_the_real_chicago_events():
     assert finding(report, "exact duplicates").count == 916
 
 
-def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
+def test_the_real_chicago_records_equal_the_published_tensors():
     events = ready("chicago_sthsl", path=real("chicago_sthsl/events.parquet")).read()
     parts = [np.load(real(f"chicago_sthsl/{part}.npz")) for part in ("trn", "val", "tst")]
     published = np.concatenate([part["counts"] for part in parts], axis=2)  # rows, columns, days, types
@@ -205,3 +207,16 @@ def test_the_real_chicago_benchmark_is_that_of_the_published_tensors():
         for n in [wanted[kind, cell, day]]
     ]
     assert differences == [("Criminal damage", "r10c04", "2017-10-12", 1)]  # taken for a header by the papers' script
+
+
+def test_the_option_for_own_records_has_the_defaults_of_the_constructor():
+    columns = {"occurred_at": "when", "crime_type": "kind", "lat": "lat", "lon": "lon"}
+    configured = ready(
+        "delimited", path="a.csv", time_zone="UTC", columns="{occurred_at:when,crime_type:kind,lat:lat,lon:lon}"
+    )
+    direct = DelimitedFiles("a.csv", columns, "UTC")
+    for field in dataclasses.fields(direct):
+        given, default = (getattr(source, field.name) for source in (configured, direct))
+        if field.name == "columns":
+            given = {role: column for role, column in given.items() if column is not None}
+        assert given == default or tuple(given) == tuple(default), field.name

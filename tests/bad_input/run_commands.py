@@ -1,4 +1,4 @@
-"""A newcomer with a small CSV under odd column names, at the command line."""
+"""Sample records with unusual column names, and functions that run `ilp` commands on them."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from ilp_models.cli.app import App, find_configs
 from ilp_models.data.simulated.city import SimulatedCity
 
 MODELS = ("model=[moving_average,ewma]", "forecaster=ewma")
-OWN = (
+OWN_DATA = (
     "data=delimited",
     "data.path=crimes.csv",
     "data.time_zone=America/Toronto",
@@ -32,13 +32,13 @@ QUICK = (
     "compute.jobs=1",
     "bootstrap.draws=100",
 )
-WEEKLY = ("weekly", *OWN, *QUICK, "bootstrap.draws=100", "export.formats=[csv]")
-BACKTEST = ("backtest", *OWN, *QUICK[:1], *QUICK[2:])
+WEEKLY = ("weekly", *OWN_DATA, *QUICK, "export.formats=[csv]")
+BACKTEST = ("backtest", *OWN_DATA, *QUICK[:1], *QUICK[2:])
 
 
 @cache
-def incidents():
-    """Return 60 weeks of a small city as a publisher might put them."""
+def sample_records():
+    """Return 60 weeks of records of a small city in the columns of a publisher."""
     city = SimulatedCity(seed=3, size_km=3, districts=3, weeks=60, population=3000)
     events = city.read()
     table = events.table
@@ -56,47 +56,48 @@ def incidents():
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command came to."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
     @property
-    def line(self):
-        """The one line of complaint, last on stderr after what was told of the records read."""
+    def error_line(self):
+        """The error message: one line, the last on stderr."""
         assert "Traceback" not in self.err
         (line,) = [text for text in self.err.splitlines() if text.startswith("ilp: ")]
         assert self.err.endswith(f"{line}\n")
         return line
 
 
-def runs_of(place, task="weekly"):
+def run_folders(folder, task="weekly"):
     """Return the run folders of a task, oldest first."""
-    root = Path(place, "outputs", task)
+    root = Path(folder, "outputs", task)
     return sorted(path for path in root.glob("20*") if path.is_dir())
 
 
-def whole(place, task="weekly"):
-    """Return the run folders that look whole."""
-    return [path for path in runs_of(place, task) if not (path / "UNFINISHED").exists()]
+def finished_runs(folder, task="weekly"):
+    """Return the run folders without the mark of an unfinished run."""
+    return [path for path in run_folders(folder, task) if not (path / "UNFINISHED").exists()]
 
 
-def start(place, *words, **variables):
-    """Return a command started in a process of its own."""
+def start(folder, *words, **variables):
+    """Return a command started in a new process."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "HYDRA"))}
     settings = {**inherited, "OMP_NUM_THREADS": "1", **variables}
     command = [sys.executable, "-m", "ilp_models", *words]
-    return subprocess.Popen(command, cwd=place, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=folder, env=settings, text=True, **pipes)
 
 
-def finish(process):
-    """Return the answer of a started command."""
+def wait_for(process):
+    """Return the result of a started command."""
     out, err = process.communicate(timeout=300)
-    return Answer(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
-def open_door(*words):
+def run_in_process(*words):
     """Return the exit code of a command in this process."""
     return App(find_configs()).run(list(words))
