@@ -100,10 +100,10 @@ def test_every_grid_has_an_option():
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_has_the_defaults_of_its_constructor(option):
-    config = OmegaConf.load(CONFIGS / f"{option}.yaml")
+    config = OmegaConf.create({"grid": OmegaConf.load(CONFIGS / f"{option}.yaml")})
     if option == "areas":
-        config |= {"path": "areas.gpkg", "name": "name"}
-    built = instantiate(config, _convert_="all")
+        config.grid.path, config.grid.name = "areas.gpkg", "name"
+    built = instantiate(config.grid, _convert_="all")
     assert type(built) is type(OPTIONS[option])
     for field in dataclasses.fields(built):
         given, default = (getattr(grid, field.name) for grid in (built, OPTIONS[option]))

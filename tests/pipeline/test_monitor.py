@@ -94,7 +94,7 @@ def test_measures_over_the_audited_periods_are_those_of_the_audit(quiet, audited
     }
     assert set(found) == set(means.index)
     for key, one in found.items():
-        assert means[key] == pytest.approx(one["estimate"], rel=1e-9)
+        assert means[key] == pytest.approx(one["value"], rel=1e-9)
 
 
 def test_the_page_and_a_figure_for_each_measure_stand_beside_the_tables(quiet):

@@ -24,7 +24,7 @@ def evidence(command=""):
         "audited_periods": ["2021-01-04", "2021-07-26"],
         "new_periods_span": ["2021-08-02", "2021-10-04"],
         **dict.fromkeys(("decision", "audited_recipe", "recipe", "data", "group_table", "grid", "code", "made"), "x"),
-        **{"unit": "count", "share": 0.1},
+        **{"rank_by": "count", "land_share": 0.1},
     }
     drift = pd.DataFrame(
         [("area", "all", "", "", 0.2, 0.05, 0.1, True, np.nan, np.nan)],
