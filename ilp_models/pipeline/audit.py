@@ -52,7 +52,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     command: str = "",
     second_grid: GridSpec | None = None,
 ) -> str:
-    """Write the decision beside the forecast it is on and the audit reports, and return the findings as text."""
+    """Write the decision and the audit reports to the run folder, and return the findings as text."""
     if rerun:
         return repeat_audit(rerun, report, compute, command, folder)
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)

@@ -108,7 +108,7 @@ class AuditResult:
         return replace(self, settings=settings, report=settings.run(self.audit_input, self.made_at))
 
     def to_html(self, path: str | Path, *, page: AuditPage | None = None) -> Path:
-        """Write the audit report as one HTML page, its figures in a folder beside it, and return its path."""
+        """Write the audit report as one HTML page with a folder of figures, and return its path."""
         path = Path(path)
         page = replace(page or AuditPage(), file_name=path.name)
         context = ReportContext(city=self.city, intake=self.forecast.study.events.intake, code=self.forecast.study.code)
@@ -185,7 +185,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         data=backtest.events.digest(),
         trained=(backtest.events.start, forecast.study.cutoff),
         reporting_rates=settings.reporting_rates.to_cells(backtest.grid),
-        # the digest of a forecast says nothing of where its cells lie
+        # the digest of a forecast does not include the geometry of its cells
         places=CellTable.from_grid(forecast.grid).digest(),
         settings_changed=tuple(_weakening_changes(backtest, settings, explain)),
         decision_code=decision_digest(),

@@ -31,7 +31,7 @@ STORE = "outputs/forecasts"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
-    """Past forecasts of several forecasters beside what was recorded, and their scores.
+    """Past forecasts of several forecasters, the recorded counts, and the scores.
 
     Attributes
     ----------

@@ -159,7 +159,7 @@ def write_model(forecast: NextForecast, backtest: Backtest, folder: Path) -> Pat
 def write_page(
     audit: AuditResult, decision: Decision, backtest: Backtest, report: WeeklyReport, folder: Path, command: str = ""
 ) -> Path:
-    """Write the weekly report, its figures beside it, and return its path."""
+    """Write the weekly report and its figures, and return its path."""
     forecast, study, scores = audit.forecast, backtest.study, backtest.scores
     if study.events.intake is None:
         msg = "The report needs the intake report of the events. Read them from a source, such as with read_events."

@@ -28,7 +28,7 @@ class SensitivityRuns:
     store: Path
 
     def report_context(self, second_grid: GridSpec | None, command: str) -> ReportContext:
-        """Return what the report shows besides the audit itself."""
+        """Return the additional runs that the report shows."""
         study = self.backtest.study
         retrained, why = self.without_tainted()
         return ReportContext(

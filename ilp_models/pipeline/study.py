@@ -144,7 +144,7 @@ def open_study(
 def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:
     """Return the events of the crime types that are declared or were recorded by a cutoff.
 
-    The intake report lists the crime types that are left out: nobody could have forecast them at the cutoff.
+    The intake report lists the crime types that are left out, because they were not known at the cutoff.
     """
     known = events.types_at(cutoff)
     later = [name for name in events.crime_types if name not in known]
@@ -188,7 +188,7 @@ def _with_notes(events: Events, notes: list[str]) -> Events:
 
 
 def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
-    """Raise InputError unless every forecaster that a setting names is among the models (`__` stands for a dot)."""
+    """Raise InputError unless every forecaster that a setting names is among the models (`__` replaces a dot)."""
     for setting, name in wanted.items():
         if name not in models:
             msg = (

@@ -144,7 +144,7 @@ def test_taking_any_part_of_a_withheld_audit_away_never_admits(data):
         st.sets(st.integers(0, len(whole) - 1)).map(lambda gone: [x for i, x in enumerate(whole) if i not in gone])
     )
     groups = tuple(pair for pair in REPORT.groups if data.draw(st.booleans()))
-    if data.draw(st.booleans()):  # the most that somebody could hide: all that speaks of some groups
+    if data.draw(st.booleans()):  # hide all findings of some groups
         kept = [one for one in whole if not one.group or (one.dimension, one.group) in groups]
     if data.draw(st.booleans()):
         hidden = {dimension for dimension, _ in REPORT.groups} - {dimension for dimension, _ in groups}

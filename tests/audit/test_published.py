@@ -11,13 +11,13 @@ DATA = Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data"))
 OAKLAND = DATA / "oakland_predpol"
 PREDPOL = DATA / "predpol_markup"
 
-oakland = pytest.mark.skipif(not OAKLAND.is_dir(), reason="the Oakland replication is not beside the checkout")
-predpol = pytest.mark.skipif(not PREDPOL.is_dir(), reason="the PredPol predictions are not beside the checkout")
+oakland = pytest.mark.skipif(not OAKLAND.is_dir(), reason="the Oakland replication is not available")
+predpol = pytest.mark.skipif(not PREDPOL.is_dir(), reason="the PredPol predictions are not available")
 two_cities = pytest.mark.skipif(
     not all(
         (DATA / name).is_dir() for name in ("chicago_demography", "chicago_sthsl", "toronto_demography", "toronto_mci")
     ),
-    reason="records and residents of Chicago and Toronto are not beside the checkout",
+    reason="records and residents of Chicago and Toronto are not available",
 )
 
 

@@ -1,4 +1,4 @@
-"""Models that must not be used, on real records and residents: what the audit finds, and that nobody can sign them."""
+"""Models that must not be used, on real records and residents: the audit finds why, and they cannot be approved."""
 
 import importlib.util
 import math
@@ -21,7 +21,7 @@ FOLDER = ROOT / "experiments" / "gate-cases"
 DATA = Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data"))
 NEEDED = ("chicago_demography", "chicago_sthsl", "toronto_demography", "toronto_mci")
 if not all((DATA / name).is_dir() for name in NEEDED):
-    pytest.skip("records and residents of Chicago and Toronto are not beside the checkout", allow_module_level=True)
+    pytest.skip("records and residents of Chicago and Toronto are not available", allow_module_level=True)
 
 # the stated reasons; those of auto theft come with a memory as short as that of the stated model seems to be
 STATED = {

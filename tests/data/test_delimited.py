@@ -356,7 +356,7 @@ def test_missing_coordinates_are_counted_by_day_type_and_area(source):
         ("2021-01-06", "Theft", "B1"): 1,
         ("2021-01-06", "Theft", ""): 1,
     }
-    assert "unplaced" not in report.to_dict()
+    assert "missing_coordinates" not in report.to_dict()
 
 
 def test_without_missing_coordinates_the_count_is_empty(source):

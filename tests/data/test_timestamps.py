@@ -13,10 +13,10 @@ def columns(**roles):
     return ColumnMapping(crime_type="t", lat="lat", lon="lon", **roles)
 
 
-def read(values, formats=("ISO8601",), role="occurred_at", input_time_zone=None, **beside):
-    table = pd.DataFrame({"when": values, **beside})
+def read(values, formats=("ISO8601",), role="occurred_at", input_time_zone=None, **others):
+    table = pd.DataFrame({"when": values, **others})
     clock = TimestampParser("America/Toronto", input_time_zone, tuple(formats))
-    return [str(time) for time in clock.occurred(table, columns(**{role: "when"}, **{name: name for name in beside}))]
+    return [str(time) for time in clock.occurred(table, columns(**{role: "when"}, **{name: name for name in others}))]
 
 
 def test_iso_times_with_and_without_offset_mix():

@@ -15,7 +15,7 @@ GRID = square_grid(1, 3)  # centres 500 m apart
 LEFT, MIDDLE, RIGHT = (np.array([one.centroid.x, one.centroid.y]) for one in GRID.geometry)
 
 
-def beside(place, east, north):
+def moved(place, east, north):
     return place + np.array([east, north])
 
 
@@ -24,24 +24,22 @@ def layer_of(*shapes, crs="EPSG:32617"):
 
 
 def test_distances_by_hand():
-    points = layer_of(shapely.Point(beside(LEFT, 30, 40)), shapely.Point(beside(LEFT, 0, 60)))
+    points = layer_of(shapely.Point(moved(LEFT, 30, 40)), shapely.Point(moved(LEFT, 0, 60)))
     np.testing.assert_allclose(distances(points, GRID, 600.0), [50, np.hypot(470, 40), 600])
     ground = layer_of(shapely.box(*(MIDDLE - 100), *(MIDDLE + 100)))
     np.testing.assert_allclose(distances(ground, GRID, 1000.0), [400, 0, 400])
 
 
 def test_points_are_counted_on_the_edge_too():
-    points = layer_of(*(shapely.Point(beside(MIDDLE, step, 0)) for step in (0, 250, 250.1, -499)))
+    points = layer_of(*(shapely.Point(moved(MIDDLE, step, 0)) for step in (0, 250, 250.1, -499)))
     np.testing.assert_array_equal(densities(points, GRID, 250.0), [1, 2, 2])
 
 
 def test_lines_are_measured_inside_the_circle():
-    line = shapely.LineString(
-        [beside(LEFT, -1000, 30), beside(LEFT, -20, 30), beside(MIDDLE, 0, 30), beside(RIGHT, 0, 30)]
-    )
+    line = shapely.LineString([moved(LEFT, -1000, 30), moved(LEFT, -20, 30), moved(MIDDLE, 0, 30), moved(RIGHT, 0, 30)])
     chord = 2 * np.sqrt(50**2 - 30**2)
     np.testing.assert_allclose(densities(layer_of(line), GRID, 50.0), [chord / 1e3, chord / 1e3, chord / 2e3])
-    resting = shapely.LineString([RIGHT, RIGHT, beside(RIGHT, 0, 10)])
+    resting = shapely.LineString([RIGHT, RIGHT, moved(RIGHT, 0, 10)])
     np.testing.assert_allclose(densities(layer_of(resting), GRID, 50.0), [0, 0, 0.01])
 
 
@@ -72,7 +70,7 @@ def test_measures_are_cached_and_read_only():
 
 
 def test_ranges_and_layers_out_of_reach_are_refused():
-    points = layer_of(shapely.Point(beside(RIGHT, 1000, 0)))
+    points = layer_of(shapely.Point(moved(RIGHT, 1000, 0)))
     for wrong in (0.0, -1.0, np.nan, 20_001.0):
         with pytest.raises(InputError, match="must be above 0 and at most 20000"):
             distances(points, GRID, wrong)

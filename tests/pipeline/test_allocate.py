@@ -31,7 +31,7 @@ def residents(shelf):
 
 @pytest.fixture(scope="session")
 def groups(residents):
-    """Return its settings, and the dimension and group to speak of."""
+    """Return its settings, and a dimension and a group."""
     table = pd.read_csv(residents)
     dimension = table["dimension"].iloc[0]
     return f"groups.path='{residents}'", dimension, table.loc[table["dimension"] == dimension, "group"].iloc[0]

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 @pytest.fixture
 def place(admitted, shelf, tmp_path):
-    """Return a copy of the admitted run beside a copy of the register."""
+    """Return a copy of the admitted run and a copy of the register."""
     shutil.copy(shelf / "register.jsonl", tmp_path)
     return copied(admitted, tmp_path / "run")
 

@@ -57,7 +57,7 @@ def test_a_chosen_forecaster_that_breaks_stops_the_run_in_one_line(task, more, t
 
 
 class Relabelled:
-    """A source of records under whatever labels they bear, some of the later ones renamed."""
+    """A source of records with any labels, some of the later ones renamed."""
 
     def __init__(self, source, moment, *, declared=()):
         self.source, self.moment, self.declared = source, moment, declared

@@ -1,4 +1,4 @@
-"""A ready embedded store, copied instead of made anew: making one takes seconds."""
+"""An embedded store, copied because creating one takes seconds."""
 
 import shutil
 

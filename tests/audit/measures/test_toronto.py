@@ -23,7 +23,7 @@ DATA = Path(os.environ.get("ILP_SHARED_DATA", Path(__file__).parents[4] / "share
 PEOPLE = DATA / "toronto_demography"
 EVENTS = DATA / "toronto_mci" / "events_2014_2021.parquet"
 if not (PEOPLE.is_dir() and EVENTS.is_file()):
-    pytest.skip("the Toronto census groups are not beside the checkout", allow_module_level=True)
+    pytest.skip("the Toronto census groups are not available", allow_module_level=True)
 
 TYPES = ("Assault", "Robbery", "Auto Theft")
 DRAWS = Bootstrap(draws=200)
