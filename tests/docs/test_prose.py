@@ -22,16 +22,10 @@ TREES = [
     for path in FILES
     if path.suffix == ".py" and ROOT / "ilp_models" in path.parents
 ]
-BANNED_CEILINGS = {  # lines with a banned word; a folder that is not listed has none
-    "ilp_models": 316,
-    "docs": 122,
-    "tests": 92,
-    "configs": 23,
-    "notebooks": 1,
-}
+BANNED_CEILINGS = {"docs": 14}  # lines with a banned word; a folder that is not listed has none
 LONG_CEILINGS = {  # sentences of more than 30 words
-    "docs": 132,
-    "docstrings": 66,
+    "docs": 17,
+    "docstrings": 8,
     "error messages": 0,
 }
 pytestmark = pytest.mark.skipif(not FILES, reason="not a git checkout: there is no list of committed files")
