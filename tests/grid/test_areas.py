@@ -132,7 +132,7 @@ def test_an_unknown_rule_is_refused(wrong, words):
         AreaGrid("areas.gpkg", "name", **wrong)
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="needs the Toronto neighbourhood boundaries beside the checkout")
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the Toronto neighbourhood boundaries next to the checkout")
 def test_areas_equal_geodesic_areas_in_toronto():
     path = SHARED / "neighbourhoods_140.geojson"
     x, y = Transformer.from_crs("EPSG:4326", "EPSG:32617", always_xy=True).transform(-79.38, 43.65)
