@@ -21,6 +21,7 @@ from platform import python_version
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -67,6 +68,7 @@ def describe(value: Any) -> Any:
     """Return an object as plain JSON values: the name of its class and its constructor arguments, nested.
 
     Estimators answer `get_params`, dataclasses list their fields, and containers, dates and paths are converted.
+    Events and tables give the digest of their content.
     """
     if isinstance(value, Mapping):
         return {str(key): describe(part) for key, part in value.items()}
@@ -76,6 +78,10 @@ def describe(value: Any) -> Any:
         return [describe(part) for part in value]
     if value is None or isinstance(value, _PLAIN):
         return _plain(value)
+    if isinstance(value, Events):
+        return {"class": _plain(type(value)), "digest": value.digest()}
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return {"class": _plain(type(value)), "digest": _table_digest(value)}
     return {"class": _plain(type(value)), **describe(_arguments(value))}
 
 
@@ -99,6 +105,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return str(value) if isinstance(value, date | timedelta | Path) else value
+
+
+def _table_digest(table: pd.DataFrame | pd.Series) -> str:
+    frame = table.to_frame() if isinstance(table, pd.Series) else table
+    labels = json.dumps([[str(name), str(kind)] for name, kind in frame.dtypes.items()])
+    return hashlib.sha256(labels.encode() + pd.util.hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()
 
 
 def _arguments(value: Any) -> dict[str, Any]:

@@ -94,6 +94,6 @@ def load_toronto(start: str = "2014-01-01", end: str = "2022-01-01") -> Events:
     --------
     >>> events = load_toronto("2021-01-01", "2021-02-01")
     >>> len(events), events.crime_types[0]
-    (2339, 'Assault')
+    (2178, 'Assault')
     """
     return DelimitedFiles(**{**TORONTO, "start": start, "end": end}).read()

@@ -37,5 +37,5 @@ def test_attributions_add_up_and_refits_are_explained(name, history):
 @pytest.mark.parametrize("name", sorted(WHOLE))  # they combine others, whose columns would be hidden
 def test_methods_that_hide_columns_are_not_explained(name, history):
     fitted = forecaster(name).fit(history)
-    with pytest.raises(InputError, match="does not say what the share of a cell follows"):
+    with pytest.raises(InputError, match="has no design matrix and no share_column"):
         Explain().run(fitted, history.calendar.next_periods(history.cutoff, 1), name)

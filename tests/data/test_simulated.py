@@ -320,7 +320,7 @@ def test_the_intake_report_names_the_city_as_simulated(town):
     assert sum(report.crime_types.values()) == len(events)
     assert "Simulated incidents" in report.to_text()
     occurred = town.truth()["occurred"].sum()
-    assert f"{occurred:,} incidents happened; {occurred - len(events):,}" in report.to_text()
+    assert f"{occurred:,} incidents occurred; {occurred - len(events):,}" in report.to_text()
 
 
 def test_the_configuration_has_the_defaults_of_the_constructor():

@@ -22,9 +22,9 @@ TREES = [
     for path in FILES
     if path.suffix == ".py" and ROOT / "ilp_models" in path.parents
 ]
-BANNED_CEILINGS = {"docs": 14}  # lines with a banned word; a folder that is not listed has none
+BANNED_CEILINGS: dict[str, int] = {}  # lines with a banned word; a folder that is not listed has none
 LONG_CEILINGS = {  # sentences of more than 30 words
-    "docs": 17,
+    "docs": 3,
     "docstrings": 8,
     "error messages": 0,
 }

@@ -115,7 +115,7 @@ def test_city_and_country_do_not_change_the_digest():
 
 def test_events_print_their_number_span_and_place():
     named = replace(EVENTS, city="<b>Toronto</b>")
-    assert repr(named) == ("<Events: 3 events, 2 crime types, 2021-01-01 to 2021-02-01, <b>Toronto</b>, EPSG:32617>")
+    assert repr(named) == ("<Events: 3 events, 2 crime types, 2021-01-04 to 2021-02-01, <b>Toronto</b>, EPSG:32617>")
     html = named._repr_html_()
     assert "&lt;b&gt;Toronto" in html
     assert "<b>" not in html

@@ -21,6 +21,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.recipe import Recipe, code_digest, code_only, decision_digest, describe, external_code
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
+from tests.builders import events_at
 
 RECIPE = Recipe({"model": {"window": 52, "name": "mean"}, "grid": {"size": 500}}, "d" * 64, "c" * 64)
 
@@ -111,15 +112,17 @@ def test_a_class_without_source_is_refused():
 
 
 def test_objects_are_described_by_class_and_arguments():
-    told = describe({"model": EWMA(half_lives=(8, 16)), "calendar": Calendar(), "when": pd.Timestamp("2021-01-04")})
-    assert told["model"]["class"] == "ilp_models.model.means.ewma.EWMA"
-    assert told["model"]["half_lives"] == [8, 16]
-    assert told["calendar"] == {
+    described = describe(
+        {"model": EWMA(half_lives=(8, 16)), "calendar": Calendar(), "when": pd.Timestamp("2021-01-04")}
+    )
+    assert described["model"]["class"] == "ilp_models.model.means.ewma.EWMA"
+    assert described["model"]["half_lives"] == [8, 16]
+    assert described["calendar"] == {
         "class": "ilp_models.domain.calendar.Calendar",
         "period_unit": "week",
         "week_start": "monday",
     }
-    assert told["when"] == "2021-01-04 00:00:00"
+    assert described["when"] == "2021-01-04 00:00:00"
     assert json.loads(json.dumps(describe({"cap": np.inf, "seed": np.int64(3), "shares": np.array([0.5])}))) == {
         "cap": "inf",
         "seed": 3,
@@ -230,3 +233,13 @@ def test_the_decision_digest_follows_the_code_that_explains_audits_allocates_and
     path.write_text(path.read_text() + "CHANGED = 1\n")
     assert decision_digest.__wrapped__() != before
     assert code_digest.__wrapped__() == forecasts
+
+
+def test_tables_are_described_by_their_content():
+    table = pd.DataFrame({"cell": ["1-1", "1-2"], "bars": [3.0, 0.0]})
+    known = describe(table)
+    assert known == describe(table.copy())
+    others = (table.iloc[::-1], table.rename(columns={"bars": "pubs"}), table.assign(bars=[3.0, 1.0]), table["bars"])
+    assert all(describe(other) != known for other in others)
+    events = events_at([500_100.0], [4_800_100.0])
+    assert describe(events)["digest"] == events.digest()

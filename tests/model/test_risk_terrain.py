@@ -115,7 +115,7 @@ def test_larger_cells_expect_more():
 
 
 def test_without_a_layer_it_does_not_run():
-    with pytest.raises(NotRunError, match=r"no context layer; give one, such as layers\.bars\.path="):
+    with pytest.raises(NotRunError, match=r"no context layer; set one, such as layers\.bars\.path="):
         RiskTerrain().fit(history_of(poisson_counts((1, 4, 40))))
     known, _ = invented(0)
     with pytest.raises(NotRunError, match="no layer pubs, only bars, trees"):

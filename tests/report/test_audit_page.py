@@ -211,7 +211,7 @@ def test_the_caveat_is_verbatim(full, bare):
 
 def test_the_page_shows_how_to_repeat_the_run(full):
     again = full.text[full.text.index("Repeat the run The whole run") :]
-    for words in ("ilp audit data=toronto", "ilp audit from=FOLDER", "d" * 64, '"fail_below": 0.8', "model_card.md: "):
+    for words in ("ilp audit data=toronto", "ilp audit rerun=FOLDER", "d" * 64, '"fail_below": 0.8', "model_card.md: "):
         assert words in again
 
 
