@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 from dataclasses import replace
 
 import filelock
@@ -366,13 +367,16 @@ def run_raising(store, *broken):
 
 
 @pytest.mark.parametrize("where", ["_fit", "_predict"])
-def test_raised_error_is_reported_with_cutoff_and_others_continue(where, tmp_path, caplog):
+def test_raised_error_is_reported_with_cutoff_and_others_continue(where, tmp_path, caplog, monkeypatch):
+    trace = logging.getLogger("ilp.trace")
+    monkeypatch.setattr(trace, "propagate", True)  # a command run in this process sends traces to its file only
+    monkeypatch.setattr(trace, "disabled", False)
     outcome = run_raising(tmp_path, RuntimeError("my model\nbroke"), where)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
-    said = "failed at cutoff 2018-09-10: RuntimeError: my model broke (--debug shows the trace)"
-    assert outcome.not_run == {"mine": said}
+    message = "failed at cutoff 2018-09-10: RuntimeError: my model broke (--debug shows the trace)"
+    assert outcome.not_run == {"mine": message}
     kept = [one.getMessage() for one in caplog.records if one.name == "ilp.trace"]
-    assert kept[0].startswith(f"mine {said}\nTraceback")
+    assert kept[0].startswith(f"mine {message}\nTraceback")
     assert where in kept[0]
 
 
