@@ -29,7 +29,7 @@ def audits(tmp_path_factory):
 
 def estimate(decision, check, group=""):
     (found,) = [
-        one["estimate"]
+        one["value"]
         for one in decision["findings"]
         if (one["check"], one["group"], one["crime_type"]) == (check, group, "all")
     ]
