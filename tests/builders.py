@@ -1,4 +1,4 @@
-"""Small makers of nouns for tests."""
+"""Build small grids, events, histories, layers, forecasts and replays for tests."""
 
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ TYPES = ("Assault", "Break and Enter")
 
 
 @dataclass(frozen=True)
-class Nowhere:
+class NullLocator:
     """A locator that finds no cell."""
 
     def locate(self, events):
@@ -45,7 +45,7 @@ def square_grid(rows=3, columns=4, size=500.0, corner=(630_000.0, 4_834_000.0), 
         area_m2=np.full(count, size * size),
         crs=crs,
         neighbours=csr_matrix(np.array(touching, dtype=float)),
-        locator=Nowhere(),
+        locator=NullLocator(),
         locator_cells=np.arange(count),
         parents=pd.DataFrame({"neighbourhood": ["West" if column < columns / 2 else "East" for _, column in place]}),
     )
@@ -109,7 +109,7 @@ def events_at(x, y, occurred_at="2021-01-05", **columns):
 
 
 @dataclass(frozen=True)
-class Rows:
+class SquareLocator:
     """A locator over squares laid row by row from the lower left corner, as ``square_grid`` does."""
 
     rows: int
@@ -126,7 +126,7 @@ class Rows:
 
 def city(rows=3, columns=4):
     """Return ``square_grid`` with a locator that finds its cells."""
-    return replace(square_grid(rows, columns), locator=Rows(rows, columns))
+    return replace(square_grid(rows, columns), locator=SquareLocator(rows, columns))
 
 
 def layers_on(grid):

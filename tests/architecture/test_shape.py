@@ -12,16 +12,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 OTHER_TESTS = {"api", "architecture", "bad_input", "benchmarks", "conformance", "docs", "installed"}
 THEMES = {  # tests of one subject that concerns several modules of a package
-    "allocation": {"published"},
-    "audit": {
-        *("group_measures", "published", "real_cases", "real_cities", "urns"),
-    },
+    "allocation": {"published_price"},
+    "audit": {"group_measures", "published_exposure", "real_cities", "urns", "withheld_models"},
     "cli": {"quote_sentences"},
     "data": {"publishers"},
     "explain": {"forecasters"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"accessibility"},
-    "scoring": {"bounds", "calibration_bins", "reliability", "stability"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # The URL of a package index, or the path of a checkout on one machine.

@@ -14,13 +14,15 @@ from ilp_models.domain.checks import DEFAULT_LIMITS
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 from tests.builders import forecast_on
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
-KNOWN, BASELINE = cases.city()
-REPORT = cases.audit(cases.group_table()).run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
-FORECAST = cases.forecast()
+KNOWN, BASELINE = inputs.city()
+REPORT = inputs.audit(inputs.group_table()).run(
+    inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation())
+)
+FORECAST = inputs.forecast()
 
 
 def without(keep):
@@ -53,26 +55,26 @@ def test_removing_recorded_evidence_never_turns_withheld_into_admitted(cell, per
     else:
         observed = observed.copy(data=np.where(np.arange(100)[None, :, None] == cell, observed, 0))
     parts = [
-        cases.replay(np.asarray(e), np.asarray(observed), n, r)
+        inputs.replay(np.asarray(e), np.asarray(observed), n, r)
         for e, n, r in (
-            (expected, "lightgbm", cases.RECIPE),
+            (expected, "lightgbm", inputs.RECIPE),
             (BASELINE.expected[..., : observed.shape[2]], "moving_average", "fedcba9876543210"),
         )
     ]
-    report = cases.audit(cases.group_table(), bootstrap=Bootstrap(draws=20)).run(
-        cases.subject(*parts, cases.grid(), cases.explanation())
+    report = inputs.audit(inputs.group_table(), bootstrap=Bootstrap(draws=20)).run(
+        inputs.audit_input(*parts, inputs.grid(), inputs.explanation())
     )
     assert not decide(report, FORECAST, NOW).admitted
 
 
 def test_a_forecast_of_another_model_or_with_more_types_is_withheld():
-    assert not decide(REPORT, cases.forecast(recipe="other"), NOW).admitted
-    assert not decide(REPORT, cases.forecast(forecaster="ewma"), NOW).admitted
-    assert not decide(REPORT, cases.forecast(types=(*cases.TYPES, "Arson")), NOW).admitted
+    assert not decide(REPORT, inputs.forecast(recipe="other"), NOW).admitted
+    assert not decide(REPORT, inputs.forecast(forecaster="ewma"), NOW).admitted
+    assert not decide(REPORT, inputs.forecast(types=(*inputs.TYPES, "Arson")), NOW).admitted
 
 
 def test_a_forecast_of_more_periods_than_were_audited_is_withheld():
-    longer = forecast_on(cases.grid(), types=cases.TYPES, periods=2).named(FORECAST.forecaster, FORECAST.recipe)
+    longer = forecast_on(inputs.grid(), types=inputs.TYPES, periods=2).named(FORECAST.forecaster, FORECAST.recipe)
     decision = decide(REPORT, longer, NOW)
     assert not decision.admitted
     assert decision.reasons == ("The audit covers one period ahead and the forecast 2. Set backtest.horizon=1.",)
@@ -87,9 +89,9 @@ def test_a_decision_without_an_end_is_refused():
 
 
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
-    softer = cases.audit(cases.group_table(), land_share=0.1, forbidden_terms=["age"], min_evidence={"events": 0})
+    softer = inputs.audit(inputs.group_table(), land_share=0.1, forbidden_terms=["age"], min_evidence={"events": 0})
     softer = replace(softer, groups=replace(softer.groups, outside="spread"))
-    report = softer.run(cases.subject(KNOWN, BASELINE, cases.grid(), cases.explanation()))
+    report = softer.run(inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()))
     decision = decide(report, FORECAST, NOW)
     assert decision.admitted
     told = decision.reasons[-1]
@@ -108,7 +110,7 @@ def test_an_audit_that_was_changed_says_so_beside_its_verdict():
 
 def test_the_settings_on_file_are_the_usual_audit():
     names = ("limits", "baseline", "land_share", "rank_by", "bootstrap", "floor", "valid_days")
-    stored, usually = cases.audit(), Audit()
+    stored, usually = inputs.audit(), Audit()
     assert [getattr(stored, name) for name in names] == [getattr(usually, name) for name in names]
     assert (tuple(stored.allowed_families), tuple(stored.forbidden_terms)) == (
         usually.allowed_families,

@@ -25,7 +25,7 @@ from ilp_models.model.wrappers.conformal import ConformalIntervals
 from ilp_models.model.wrappers.intervals import NegativeBinomialIntervals
 from ilp_models.model.wrappers.recalibrated import Recalibrated
 from ilp_models.model.wrappers.reconciled import Reconciled
-from tests.conformance.options import NAMES, shipped_forecaster
+from tests.conformance.configured_forecasters import NAMES, shipped_forecaster
 
 CONSTRUCTED = {
     "best_past": BestPast(),

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from ilp_models.domain.features import Column
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, events_of, poisson_counts
-from tests.conformance.check import (
-    Case,
+from tests.conformance.forecaster_checks import (
+    ConformanceCase,
     check_forecaster,
     forecasts_are_complete_counts,
     reports_after_the_cutoff_change_nothing,
@@ -27,7 +27,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def case():
     grid = city(3, 4)
     events = events_of(poisson_counts((2, 12, 116), 0.6), grid, delay_days=10, settles_after="7D")
-    return Case(events, grid, events.start + pd.Timedelta(weeks=110), leads=1)
+    return ConformanceCase(events, grid, events.start + pd.Timedelta(weeks=110), leads=1)
 
 
 def block(page, language, word):

@@ -9,7 +9,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.explain.explain import Explain
 from tests.builders import city, events_of, layers_on, poisson_counts
-from tests.conformance.options import NAMES, WHOLE, forecaster
+from tests.conformance.configured_forecasters import NAMES, WHOLE, forecaster
 
 CALENDAR = Calendar()
 

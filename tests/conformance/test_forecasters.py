@@ -8,14 +8,14 @@ from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.true_intensity import TrueIntensity
 from tests.builders import city, events_of, layers_on, poisson_counts
-from tests.conformance.check import (
+from tests.conformance.configured_forecasters import MARKED, NAMES, forecaster
+from tests.conformance.forecaster_checks import (
     CHECKS,
-    Case,
+    ConformanceCase,
     a_type_without_events_gets_a_forecast,
     check_forecaster,
     too_short_a_past_is_not_run,
 )
-from tests.conformance.options import MARKED, NAMES, forecaster
 
 WEEKS, CUTOFF_WEEK = 116, 110
 
@@ -26,7 +26,7 @@ def case():
     rate = np.random.default_rng(5).gamma(1.0, 0.6, (2, 12, 1))
     counts = poisson_counts((2, 12, WEEKS), rate)
     events = events_of(counts, grid, delay_days=10, settles_after="7D")
-    return Case(events, grid, events.start + pd.Timedelta(weeks=CUTOFF_WEEK), layers=layers_on(grid))
+    return ConformanceCase(events, grid, events.start + pd.Timedelta(weeks=CUTOFF_WEEK), layers=layers_on(grid))
 
 
 def test_the_options_are_those_of_the_folder():
@@ -44,7 +44,7 @@ def simulated():
     kinds = {"a": SimulatedType(yearly=1500.0), "b": SimulatedType(yearly=700.0, offspring=0.1)}
     city = SimulatedCity(size_km=4.0, districts=2, weeks=30, crime_types=kinds, reporting_delay_days=10)
     events = city.read()
-    return city, Case(events, SquareGrid(1000).build(events), events.start + pd.Timedelta(weeks=26))
+    return city, ConformanceCase(events, SquareGrid(1000).build(events), events.start + pd.Timedelta(weeks=26))
 
 
 LEARNS = (too_short_a_past_is_not_run, a_type_without_events_gets_a_forecast)

@@ -11,7 +11,7 @@ from ilp_models.domain.panel import Panel
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.stats.distributions import poisson_deviance
 from tests.builders import city, events_of, layers_on, poisson_counts
-from tests.conformance.options import MARKED, forecaster
+from tests.conformance.configured_forecasters import MARKED, forecaster
 
 RATES = np.array([0.3, 0.8])[:, None, None]
 PLAN = RollingOrigin(test_periods=26, horizon=2, refit_every=13)

@@ -4,7 +4,7 @@ from scipy import optimize
 
 from ilp_models.domain.errors import InputError
 from ilp_models.model.point_processes.grid_hawkes import GridEm, GridHawkes, Occurrences, _earlier
-from tests.model.point_makers import exponential, history_of_points, with_all_repeats
+from tests.model.simulated_points import exponential, history_of_points, with_all_repeats
 
 DAYS = 1500.0
 

@@ -10,7 +10,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import recent_periods
 from ilp_models.model.kernels.kernel_density import KDE, local_factors
-from tests.builders import Rows, city, events_at, events_of, history_of, poisson_counts, square_grid
+from tests.builders import SquareLocator, city, events_at, events_of, history_of, poisson_counts, square_grid
 
 ONE = {"half_lives": (np.inf,), "background": (1e-6,), "level_half_lives": (52,)}
 CORNER = (630_000.0, 4_834_000.0)
@@ -92,7 +92,7 @@ def scattered(seed=4, weeks=80):
     start = pd.Timestamp("2019-12-30")
     when = start + pd.to_timedelta(rng.integers(0, weeks * 7 * 24, 2 * size), unit="h")
     events = events_at(x, y, when, crime_type=kinds, start=start, end=start + pd.Timedelta(weeks=weeks))
-    grid = replace(square_grid(10, 10), locator=Rows(10, 10))
+    grid = replace(square_grid(10, 10), locator=SquareLocator(10, 10))
     return History.from_events(events.end, events, grid, Calendar())
 
 

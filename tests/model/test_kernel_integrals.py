@@ -10,7 +10,7 @@ from scipy import stats
 from ilp_models.grid.hexagon import HexGrid
 from ilp_models.model.kernels.event_points import EventPoints
 from ilp_models.model.kernels.kernel_integrals import KERNELS, CellLattice
-from tests.builders import Nowhere, events_at, square_grid
+from tests.builders import NullLocator, events_at, square_grid
 
 DENSITIES = {
     "gaussian": lambda x, y: np.exp(-(x**2 + y**2) / 2) / (2 * np.pi),
@@ -115,7 +115,7 @@ def test_rotated_squares_get_the_same_masses_as_squares():
     grid = square_grid(6, 6)
     middle = np.array(CORNER) + 1500.0
     turned = replace(
-        grid, geometry=np.array([_turn(one, middle) for one in grid.geometry], dtype=object), locator=Nowhere()
+        grid, geometry=np.array([_turn(one, middle) for one in grid.geometry], dtype=object), locator=NullLocator()
     )
     x, y = middle + np.array([[130.0, -420.0], [610.0, 240.0]])
     cos, sin = np.cos(0.5), np.sin(0.5)

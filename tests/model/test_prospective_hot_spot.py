@@ -8,14 +8,14 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
-from tests.builders import Rows, city, events_of, history_of, poisson_counts, square_grid
+from tests.builders import SquareLocator, city, events_of, history_of, poisson_counts, square_grid
 
 SMALL = 200.0
 
 
 def small_city(columns=5):
     """Return a row of cells 200 m wide, so that a step of distance is 100 m."""
-    return replace(square_grid(1, columns, size=SMALL), locator=Rows(1, columns, SMALL))
+    return replace(square_grid(1, columns, size=SMALL), locator=SquareLocator(1, columns, SMALL))
 
 
 def row_of(history, **settings):

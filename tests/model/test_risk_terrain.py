@@ -12,10 +12,10 @@ from ilp_models.domain.layer import Layer, Layers
 from ilp_models.model.risk_terrain import RiskTerrain, candidate_factors
 from ilp_models.stats.distributions import fit_dispersion
 from ilp_models.stats.filters import exponential_means
-from tests.builders import Rows, city, events_of, history_of, layers_on, poisson_counts, square_grid
+from tests.builders import SquareLocator, city, events_of, history_of, layers_on, poisson_counts, square_grid
 
 SIDE, CELLS = 200.0, 25
-GRID = replace(square_grid(CELLS, CELLS, SIDE), locator=Rows(CELLS, CELLS, SIDE))
+GRID = replace(square_grid(CELLS, CELLS, SIDE), locator=SquareLocator(CELLS, CELLS, SIDE))
 CENTRES = shapely.get_coordinates(shapely.centroid(GRID.geometry))
 WEEKS = 40
 RANGES = (150, 300, 450, 600)

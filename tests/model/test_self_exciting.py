@@ -10,7 +10,7 @@ from ilp_models.model.point_processes.incidents import Incidents
 from ilp_models.model.point_processes.self_exciting import CellProcess, SelfExciting
 from ilp_models.model.point_processes.self_exciting_em import Declustering, Triggering, decluster
 from tests.builders import square_grid
-from tests.model.point_makers import CORNER, exponential, history_of_points, process, repeats
+from tests.model.simulated_points import CORNER, exponential, history_of_points, repeats, simulate_process
 
 SIDE = 15_000.0
 
@@ -38,18 +38,18 @@ def assert_recovered(found, rate):
 
 
 def test_a_known_process_is_recovered():
-    points = process(np.random.default_rng(0), 20_000, 1400.0, SIDE)
+    points = simulate_process(np.random.default_rng(0), 20_000, 1400.0, SIDE)
     assert_recovered(found_in(points, 1400.0, steps=100), rate=10.0)
 
 
 @pytest.mark.slow
 def test_a_known_process_is_recovered_from_a_hundred_thousand_incidents():
-    points = process(np.random.default_rng(1), 100_000, 7000.0, SIDE)
+    points = simulate_process(np.random.default_rng(1), 100_000, 7000.0, SIDE)
     assert_recovered(found_in(points, 7000.0), rate=10.0)
 
 
 def test_independent_incidents_have_few_repeats():
-    points = process(np.random.default_rng(2), 5_000, 1400.0, SIDE, offspring=0.0)
+    points = simulate_process(np.random.default_rng(2), 5_000, 1400.0, SIDE, offspring=0.0)
     found = found_in(points, 1400.0, steps=60)
     assert found.triggering.offspring < 0.05
     assert found.shares[-1] > 0.5  # the background lies evenly over the city
@@ -67,7 +67,7 @@ def test_a_known_density_of_places_is_recovered():
 def test_repeated_records_do_not_count_as_triggering():
     """One record in eight is repeated at the same place: half of them at the same time, half within hours."""
     rng = np.random.default_rng(4)
-    points = process(rng, 6_000, 1400.0, SIDE)
+    points = simulate_process(rng, 6_000, 1400.0, SIDE)
     again = points[rng.random(len(points)) < 0.125]
     hours = np.where(rng.random(len(again)) < 0.5, 0.0, rng.random(len(again)) * 3.0)
     late = again + np.outer(hours / 24, [1.0, 0.0, 0.0])
@@ -133,7 +133,7 @@ def test_expected_counts_equal_the_mean_of_simulated_continuations():
 
 @pytest.fixture(scope="module")
 def history():
-    points = process(np.random.default_rng(6), 1_500, 280.0, 2_000.0)
+    points = simulate_process(np.random.default_rng(6), 1_500, 280.0, 2_000.0)
     points = np.concatenate([points, points[:100], [[279.0, 90_000.0, 0.0]]])
     return history_of_points(points, 4, 4, 40)
 
@@ -212,7 +212,7 @@ def test_unusable_settings_are_refused_in_one_line(history, settings, message):
 
 
 def test_too_short_a_past_is_not_run():
-    points = process(np.random.default_rng(8), 60, 14.0, 2_000.0)
+    points = simulate_process(np.random.default_rng(8), 60, 14.0, 2_000.0)
     with pytest.raises(NotRunError, match=r"2 whole week\(s\) are known"):
         SelfExciting().fit(history_of_points(points, 4, 4, 2))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pipeline.small_city import LENIENT, perform
+from tests.pipeline.small_city import LENIENT, run_task
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +14,10 @@ def shelf(tmp_path_factory):
 @pytest.fixture(scope="session")
 def admitted(shelf):
     """Return a weekly run that the gate admitted under lenient limits."""
-    return perform("weekly", shelf, *LENIENT, "backtest.horizon=1")
+    return run_task("weekly", shelf, *LENIENT, "backtest.horizon=1")
 
 
 @pytest.fixture(scope="session")
 def withheld(shelf):
     """Return a weekly run without a group table."""
-    return perform("weekly", shelf)
+    return run_task("weekly", shelf)

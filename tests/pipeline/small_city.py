@@ -97,10 +97,10 @@ LENIENT = (
 
 
 @dataclass(frozen=True)
-class Done:
-    """A finished task: what it told, its parts, settings and folder."""
+class FinishedTask:
+    """A finished task: its text for the terminal, parts, settings and folder."""
 
-    told: str
+    text: str
     parts: dict[str, Any]
     config: dict[str, Any]
     folder: Path
@@ -117,7 +117,7 @@ class Done:
         return run
 
 
-def settle(task, *overrides):
+def build_task(task, *overrides):
     """Return the settings of a task on the small city, and the objects built of them."""
     words = [*SETTINGS.get(task, ()), *overrides]
     chosen = [word for word in words if word.startswith("model=")]
@@ -128,20 +128,20 @@ def settle(task, *overrides):
     return config, build_parts(config)
 
 
-def perform(task, folder, *overrides, **instead):
+def run_task(task, folder, *overrides, **instead):
     """Return a task done in a new folder below ``folder``, where forecasts are stored too; ``instead`` swaps parts."""
-    config, parts = settle(task, f"output={folder}", *overrides)
+    config, parts = build_task(task, f"output={folder}", *overrides)
     parts |= instead
     made = Path(folder, task, str(len(list(Path(folder).glob(f"{task}/*")))))
     made.mkdir(parents=True)
     logging.captureWarnings(capture=True)
     try:
-        told = importlib.import_module(f"ilp_models.pipeline.{task}").run(**parts, folder=made)
+        text = importlib.import_module(f"ilp_models.pipeline.{task}").run(**parts, folder=made)
     finally:
         logging.captureWarnings(capture=False)
-    return Done(told, parts, config, made)
+    return FinishedTask(text, parts, config, made)
 
 
-def copied(done, folder):
+def copy_run(done, folder):
     """Return a copy of a run's folder, to be spoiled."""
     return Path(shutil.copytree(done.folder, folder))

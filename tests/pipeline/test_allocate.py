@@ -13,7 +13,7 @@ import pytest
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
-from tests.pipeline.small_city import copied, perform, settle
+from tests.pipeline.small_city import build_task, copy_run, run_task
 
 CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
 # The share is that of the small city's audit; parity of two groups is left out, as it takes a solver long to give up.
@@ -23,7 +23,7 @@ SHARE = ("allocation.budget.budget_share=0.1", "frontier.caps=[2,1.5,1.25]")
 @pytest.fixture(scope="session")
 def residents(shelf):
     """Return the file of the group table that the small city was audited with."""
-    _, parts = settle("audit", f"output={shelf}")
+    _, parts = build_task("audit", f"output={shelf}")
     path = Path(shelf, "residents.csv")
     parts["data"].groups().to_csv(path, index=False)
     return path
@@ -39,7 +39,7 @@ def groups(residents):
 
 def allocate(shelf, source, *words):
     """Return an allocation of a run; the register is the one that knows it."""
-    return perform("allocate", shelf, f"source='{source}'", "compute.jobs=1", *SHARE, *CHOSEN, *words)
+    return run_task("allocate", shelf, f"source='{source}'", "compute.jobs=1", *SHARE, *CHOSEN, *words)
 
 
 def refused(shelf, tmp_path, source, *words, error=WithheldError):
@@ -47,7 +47,7 @@ def refused(shelf, tmp_path, source, *words, error=WithheldError):
     register = Path(shelf, "register.jsonl")
     before = register.read_text()
     with pytest.raises(error) as raised:
-        perform(
+        run_task(
             "allocate",
             tmp_path,
             f"source='{source}'",
@@ -119,8 +119,8 @@ def test_the_cap_is_kept_and_its_price_told_with_who_chose_it(plan, groups):
     assert {1.2, 1.25, 1.5, 2.0, np.inf} == set(frontier["cap"])
     kept = frontier.drop_duplicates("cap").dropna(subset="capture")
     assert (kept["capture"].diff().dropna() <= 1e-6).all()
-    assert "cap 1.2:" in plan.told
-    assert "chosen by A. Planner: to see what it does" in plan.told
+    assert "cap 1.2:" in plan.text
+    assert "chosen by A. Planner: to see what it does" in plan.text
 
 
 def test_every_plan_leaves_a_line_in_the_register(plan, shelf, admitted):
@@ -171,13 +171,13 @@ def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, a
 
 
 def test_without_the_residents_that_were_audited_nothing_is_allocated(shelf, admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     shutil.rmtree(place / "audit")
     assert "residents that this decision depends on are missing" in refused(shelf, tmp_path / "other", place)
 
 
 def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     kept = place / "audit" / "subject.json"
     plain = json.loads(kept.read_text())
     kept.write_text(json.dumps({**plain, "group_table": "another"}))
@@ -232,11 +232,11 @@ def test_a_withheld_forecast_gets_nothing(shelf, withheld, tmp_path):
 
 
 def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     (place / "decision.json").unlink()
     assert "has no decision.json" in refused(shelf, tmp_path, place)
     with pytest.raises((WithheldError, StorageError)):
-        perform("allocate", tmp_path, f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN)
+        run_task("allocate", tmp_path, f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN)
 
 
 @pytest.mark.parametrize(

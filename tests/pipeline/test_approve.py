@@ -17,7 +17,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline import outputs, registration
 from ilp_models.pipeline.run_folder import RunFolder, load_approved
 from ilp_models.tracking.memory import InMemoryTracker
-from tests.pipeline.small_city import LENIENT, copied, perform
+from tests.pipeline.small_city import LENIENT, copy_run, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def place(admitted, shelf, tmp_path):
     """Return a copy of the admitted run and a copy of the register."""
     shutil.copy(shelf / "register.jsonl", tmp_path)
-    return copied(admitted, tmp_path / "run")
+    return copy_run(admitted, tmp_path / "run")
 
 
 def words(place):
@@ -35,7 +35,7 @@ def words(place):
 
 def approve(place, *more, **instead):
     signing = ("reviewer='R. Viewer'", "reason='all checks passed'")
-    return perform("approve", place.parent, *words(place), *signing, *more, **instead)
+    return run_task("approve", place.parent, *words(place), *signing, *more, **instead)
 
 
 def load(place, **more):
@@ -43,9 +43,9 @@ def load(place, **more):
 
 
 def test_an_approved_run_can_be_loaded(place, admitted):
-    told = approve(place).told
-    assert "R. Viewer" in told
-    assert "every check passed" in told
+    text = approve(place).text
+    assert "R. Viewer" in text
+    assert "every check passed" in text
     approved = load(place, settings={"rank_by": "count", "land_share": 0.1})
     assert approved.forecast.digest() == admitted.decision["forecast"]
     assert approved.decision.approval.reviewer == "R. Viewer"
@@ -70,7 +70,7 @@ def test_an_approval_is_mirrored_and_its_alias_leads_there(place):
     approve(place, tracking=tracker)
     approved = load_approved("lightgbm@approved", register=place.parent / "register.jsonl", tracking=tracker)
     assert approved.folder == place
-    perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'", tracking=tracker)
+    run_task("withdraw", place.parent, *words(place), "reason='a mistake in the records'", tracking=tracker)
     with pytest.raises(StorageError, match="approved"):
         tracker.promoted("lightgbm", "approved")
     with pytest.raises(WithheldError, match="a mistake in the records"):
@@ -83,7 +83,7 @@ def test_a_store_that_is_away_stops_no_approval(place):
             msg = "Cannot use the tracking store."
             raise StorageError(msg)
 
-    assert "The tracking store was not updated" in approve(place, tracking=Away()).told
+    assert "The tracking store was not updated" in approve(place, tracking=Away()).text
     assert load(place).decision.approval is not None
 
 
@@ -157,13 +157,13 @@ def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, monk
     monkeypatch.setattr(registration._LOG, "warning", lambda words, *parts: said.append(words % parts))
     broken = tmp_path / "register.jsonl"
     broken.write_text("{}\n")
-    done = perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
+    done = run_task("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
     assert done.decision["admitted"]
     assert "research only" in (done.folder / "grid.geojson").read_text()
     assert len(said) == 1
     assert "for research only" in said[0]
     with pytest.raises(StorageError, match="line 1"):
-        perform("export", tmp_path, f"source='{done.folder}'", "grade=allocation", f"register='{broken}'")
+        run_task("export", tmp_path, f"source='{done.folder}'", "grade=allocation", f"register='{broken}'")
 
 
 class Crash(BaseException):
@@ -179,29 +179,29 @@ def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tm
     monkeypatch.setattr(outputs, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
     with pytest.raises(Crash):
-        perform("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")
+        run_task("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")
     folder = max((shelf / "weekly").iterdir(), key=lambda path: path.stat().st_mtime)
     assert not (folder / "decision.json").exists()
     acts = [line.act for line in Register(register).verify().lines]
     assert acts == ([] if place == "register_decision" else ["decided"])
     with pytest.raises((InputError, WithheldError)):
-        perform("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
+        run_task("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
 
 
 @pytest.mark.parametrize("word", ["null", "5", "true"])
 def test_words_typed_as_other_things_are_answered_in_one_line(place, word):
     signing = ("reason='all checks passed'", f"reviewer={word}")
     with pytest.raises(WithheldError, match=r"names R\. Viewer as reviewer"):
-        perform("approve", place.parent, *words(place), *signing)
+        run_task("approve", place.parent, *words(place), *signing)
     if word == "null":
         with pytest.raises(WithheldError, match="needs a reason"):
-            perform("withdraw", place.parent, *words(place), f"reason={word}")
+            run_task("withdraw", place.parent, *words(place), f"reason={word}")
 
 
 def test_a_name_of_keys_that_came_out_empty_asks_for_keys_all_the_same(place):
     approve(place)
     with pytest.raises(InputError, match="0 Ed25519 public keys"):
-        perform("export", place.parent, *words(place)[:2], "grade=allocation", "trusted_keys=''")
+        run_task("export", place.parent, *words(place)[:2], "grade=allocation", "trusted_keys=''")
     with pytest.raises(InputError, match="Cannot read a private key"):
         approve(place, "key=''")
 
@@ -220,7 +220,7 @@ def test_a_decision_that_is_none_is_answered_in_one_line(place, spoil):
     path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
     with pytest.raises(WithheldError, match="cannot be read"):
         load(place)
-    perform("export", place.parent, *words(place)[:2])
+    run_task("export", place.parent, *words(place)[:2])
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_text("[" * 100_000), lambda path: path.mkdir()])
@@ -237,12 +237,12 @@ def test_a_decision_withdrawn_while_its_export_is_made_lets_nothing_out(place, m
 
     def withdrawn_then(left, *words_):
         decision = known(left, *words_)
-        perform("withdraw", place.parent, *words(place), "reason='a mistake in the records'")
+        run_task("withdraw", place.parent, *words(place), "reason='a mistake in the records'")
         return decision
 
     monkeypatch.setattr(RunFolder, "permitted_decision", withdrawn_then)
     with pytest.raises(WithheldError, match="a mistake in the records"):
-        perform("export", place.parent, *words(place)[:2], "grade=allocation")
+        run_task("export", place.parent, *words(place)[:2], "grade=allocation")
     assert not any((place.parent / "export" / "0").iterdir())
     assert Register(place.parent / "register.jsonl").verify().lines[-1].act == "withdrawn"
 
@@ -267,7 +267,7 @@ def test_a_forecast_whose_cells_were_moved_under_its_counts_is_refused(place, ch
     pq.write_table(stored.replace_schema_metadata(metadata), path)
     assert RunFolder.from_path(str(place)).forecast.digest() == RunFolder.from_path(str(place)).decision().forecast
     with pytest.raises(WithheldError, match="in other places than"):
-        perform("export", place.parent, *words(place)[:2], "grade=allocation")
+        run_task("export", place.parent, *words(place)[:2], "grade=allocation")
 
 
 def test_a_forecast_of_another_run_is_not_approved_under_this_decision(place):
@@ -280,21 +280,21 @@ def test_a_forecast_of_another_run_is_not_approved_under_this_decision(place):
 
 def test_a_decision_whose_folder_is_gone_can_be_withdrawn_by_its_seal(place, admitted):
     words_ = ("source=nowhere", f"register='{place.parent}/register.jsonl'", "tracking=memory", "reason='it is gone'")
-    told = perform("withdraw", place.parent, *words_, f"decision='{admitted.decision['seal']}'").told
-    assert admitted.decision["seal"][:16] in told
+    text = run_task("withdraw", place.parent, *words_, f"decision='{admitted.decision['seal']}'").text
+    assert admitted.decision["seal"][:16] in text
     with pytest.raises(WithheldError, match="it is gone"):
         load(place)
     with pytest.raises(WithheldError, match="knows no decision"):
-        perform("withdraw", place.parent, *words_, "decision=abc")
+        run_task("withdraw", place.parent, *words_, "decision=abc")
 
 
 def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf):
-    done = perform("audit", shelf, *LENIENT, "explain.refits=2")
-    assert "explain.refits=2 (default 5)" in done.told
+    done = run_task("audit", shelf, *LENIENT, "explain.refits=2")
+    assert "explain.refits=2 (default 5)" in done.text
 
 
 def test_a_gap_in_the_reporting_rates_is_said_before_the_replays(tmp_path):
     (tmp_path / "rates.csv").write_text("area,rate\nnowhere,0.5\n")
     with pytest.raises(InputError, match="have no reporting rate"):
-        perform("audit", tmp_path, f"audit.reporting_rates.path='{tmp_path}/rates.csv'")
+        run_task("audit", tmp_path, f"audit.reporting_rates.path='{tmp_path}/rates.csv'")
     assert not (tmp_path / "forecasts").exists()

@@ -16,21 +16,21 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import ReplayTerms
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
 from ilp_models.pipeline.run_folder import archived_residents
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 
 
 def subject():
-    bare = cases.subject(*cases.city(), cases.grid(), cases.explanation(), data="ab" * 32)
-    return cases.audit(cases.group_table()).with_residents(bare)
+    bare = inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation(), data="ab" * 32)
+    return inputs.audit(inputs.group_table()).with_residents(bare)
 
 
 def test_a_delay_lengthens_the_blocks_of_the_audit_and_of_the_one_made_again(tmp_path):
     known = subject()
     late = replace(known, replay=replace(known.replay, terms=ReplayTerms(delay=6, refit_every=13)))
-    first = cases.audit().run(late)
+    first = inputs.audit().run(late)
     assert first.header["bootstrap"]["block"] == 7
     again, _ = read_audit_input(write_audit_input(late, tmp_path / "audit", {}))
-    assert cases.audit().run(again).to_dict() == first.to_dict()
+    assert inputs.audit().run(again).to_dict() == first.to_dict()
 
 
 def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_beside(tmp_path):
@@ -39,8 +39,8 @@ def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_bes
     again, _ = read_audit_input(write_audit_input(replace(known, residents_ahead=more), tmp_path / "audit", {}))
     np.testing.assert_array_equal(again.residents_ahead[0].total, known.residents[0].total + 1)
     np.testing.assert_array_equal(again.residents[0].total, known.residents[0].total)
-    report = cases.audit(cases.group_table()).run(known)
-    decision = decide(report, cases.forecast(), datetime(2026, 1, 5, tzinfo=UTC))
+    report = inputs.audit(inputs.group_table()).run(known)
+    decision = decide(report, inputs.forecast(), datetime(2026, 1, 5, tzinfo=UTC))
     assert archived_residents(again, decision, known.grid.cells) is again.residents
     grown = known.grid.cells.delete(0).append(pd.Index(["another"]))
     assert archived_residents(again, decision, grown) is again.residents_ahead
@@ -55,10 +55,10 @@ def kept(tmp_path):
 
 def test_the_same_audit_comes_from_what_was_kept(kept):
     again, facts = read_audit_input(kept)
-    known = cases.audit(cases.group_table()).run(subject())
+    known = inputs.audit(inputs.group_table()).run(subject())
     assert known.groups
-    assert cases.audit().run(again).to_dict() == known.to_dict()  # no table is needed any more
-    assert again.grid.digest() == cases.grid().digest()
+    assert inputs.audit().run(again).to_dict() == known.to_dict()  # no table is needed any more
+    assert again.grid.digest() == inputs.grid().digest()
     assert facts["settings"] == {"share": 0.05}
 
 
@@ -118,10 +118,10 @@ def spread_over(replay, dims):
 @pytest.mark.parametrize("dims", [(), ("crime_type",), ("period",), ("crime_type", "cell"), DIMS])
 def test_dispersions_over_any_dimensions_come_back(tmp_path, dims, types):
     replays = [
-        spread_over(cases.replay(one.expected.values[:types], one.observed.values[:types], one.forecaster), dims)
-        for one in cases.city()
+        spread_over(inputs.replay(one.expected.values[:types], one.observed.values[:types], one.forecaster), dims)
+        for one in inputs.city()
     ]
-    write_audit_input(AuditInput(*replays, cases.grid()), tmp_path, {})
+    write_audit_input(AuditInput(*replays, inputs.grid()), tmp_path, {})
     again = read_audit_input(tmp_path)[0]
     for one, other in zip((again.replay, again.baseline), replays, strict=True):
         assert one.dispersion.dims == other.dispersion.dims
@@ -130,8 +130,8 @@ def test_dispersions_over_any_dimensions_come_back(tmp_path, dims, types):
 
 
 def test_a_baseline_audited_itself_comes_back(tmp_path):
-    _, baseline = cases.city()
-    write_audit_input(AuditInput(baseline, baseline, cases.grid()), tmp_path, {})
+    _, baseline = inputs.city()
+    write_audit_input(AuditInput(baseline, baseline, inputs.grid()), tmp_path, {})
     again = read_audit_input(tmp_path)[0]
     for one in (again.replay, again.baseline):
         np.testing.assert_array_equal(one.expected, baseline.expected)
@@ -147,16 +147,16 @@ def test_a_baseline_audited_itself_comes_back(tmp_path):
     ],
 )
 def test_any_cells_come_back_with_their_digest(tmp_path, changed):
-    grid = replace(cases.grid(), **changed)
-    write_audit_input(AuditInput(*cases.city(), grid), tmp_path, {})
+    grid = replace(inputs.grid(), **changed)
+    write_audit_input(AuditInput(*inputs.city(), grid), tmp_path, {})
     assert read_audit_input(tmp_path)[0].grid.digest() == grid.digest()
 
 
 def test_weights_of_an_explanation_come_back(tmp_path):
-    whole = cases.explanation()
+    whole = inputs.explanation()
     weights = whole.log_expected.copy(data=np.random.default_rng(4).integers(0, 3, whole.log_expected.shape))
     weighted = replace(whole, weights=weights)
-    write_audit_input(AuditInput(*cases.city(), cases.grid(), weighted), tmp_path, {})
+    write_audit_input(AuditInput(*inputs.city(), inputs.grid(), weighted), tmp_path, {})
     again = read_audit_input(tmp_path)[0].explanation
     np.testing.assert_array_equal(again.weights, weights)
     assert again.importance().equals(weighted.importance())

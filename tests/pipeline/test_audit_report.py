@@ -7,15 +7,15 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.report.audit.content import compose_audit
 from ilp_models.report.audit.json_report import report_content
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 from tests.report.audit_records import NOW
 
 
 def gathered(**groups):
-    audit = cases.audit(cases.group_table())
+    audit = inputs.audit(inputs.group_table())
     audit = replace(audit, bootstrap=replace(audit.bootstrap, draws=100), groups=replace(audit.groups, **groups))
-    subject = audit.with_residents(cases.subject(*cases.city(), cases.grid(), cases.explanation()))
-    decision = decide(audit.run(subject, NOW), cases.forecast(), NOW, 8)
+    subject = audit.with_residents(inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation()))
+    decision = decide(audit.run(subject, NOW), inputs.forecast(), NOW, 8)
     return gather_record(subject, decision, audit, ReportContext(), LocalProcesses(1))
 
 

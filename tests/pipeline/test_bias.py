@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pipeline.small_city import GROUPS, LENIENT, perform
+from tests.pipeline.small_city import GROUPS, LENIENT, run_task
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ PLANTED = {
 def audits(tmp_path_factory):
     place = tmp_path_factory.mktemp("bias")
     return {
-        name: perform("audit", place, *ACCURACY, *CITY, *AUDIT, *planted).decision for name, planted in PLANTED.items()
+        name: run_task("audit", place, *ACCURACY, *CITY, *AUDIT, *planted).decision for name, planted in PLANTED.items()
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.model.means.moving_average import MovingAverage
-from tests.pipeline.small_city import TYPES, perform
+from tests.pipeline.small_city import TYPES, run_task
 
 REPLAY = ("backtest.test_periods=8", "backtest.refit_every=4")
 CHEAP = (*REPLAY, "model=[moving_average,ewma]")
@@ -45,7 +45,7 @@ def place(tmp_path_factory):
 def done(place):
     """Return a comparison of four, one of which cannot run and one of which knows the truth."""
     models = "model=[moving_average,ewma,lightgbm,true_intensity]"
-    return perform("compare", place, *REPLAY, models, "model.lightgbm.holdout=500", "backtest.horizon=2")
+    return run_task("compare", place, *REPLAY, models, "model.lightgbm.holdout=500", "backtest.horizon=2")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_who_cannot_run_keeps_a_row_everywhere(done, table):
     assert pd.isna(row["deviance"])
     assert why in table["cost"].set_index("forecaster").loc["lightgbm", "did_not_run"]
     assert table["skill"].set_index("forecaster").loc["lightgbm", "verdict"].startswith("did not run: ")
-    (line,) = [line for line in done.told.splitlines() if line.startswith("lightgbm")]
+    (line,) = [line for line in done.text.splitlines() if line.startswith("lightgbm")]
     assert why in line
     for name in ("comparison.html", "table.tex"):
         assert re.search(rf"did not run: .*{why}", (done.folder / name).read_text()), name
@@ -127,7 +127,7 @@ def test_costs_are_those_of_when_the_forecasts_were_made(done, table, place):
     assert list(cost.columns) == [*COSTS, "did_not_run"]
     assert cost.loc["ewma", ["fits", "forecasts"]].tolist() == [2, 8]
     assert (cost.loc["ewma", ["fit_cpu_seconds", "forecast_seconds"]] > 0).all()
-    again = perform("compare", place, *CHEAP, "backtest.horizon=2")
+    again = run_task("compare", place, *CHEAP, "backtest.horizon=2")
     theirs = Table(again.folder)["cost"].set_index("forecaster")
     assert theirs.loc["ewma", COSTS].tolist() == cost.loc["ewma", COSTS].tolist()
 
@@ -154,15 +154,15 @@ def test_the_run_is_tracked_with_scores_costs_and_files(done):
 
 
 def test_negative_forecasts_stop_that_method_alone(tmp_path):
-    models = {"ewma": perform("compare", tmp_path, *REPLAY, "model=[ewma]").parts["model"]["ewma"], "bad": Unsound()}
+    models = {"ewma": run_task("compare", tmp_path, *REPLAY, "model=[ewma]").parts["model"]["ewma"], "bad": Unsound()}
     config = "+model.bad={window:52}"
-    done = perform("compare", tmp_path, *REPLAY, "model=[ewma]", config, model=models)
-    (line,) = [line for line in done.told.splitlines() if line.startswith("bad")]
+    done = run_task("compare", tmp_path, *REPLAY, "model=[ewma]", config, model=models)
+    (line,) = [line for line in done.text.splitlines() if line.startswith("bad")]
     assert re.search(r"did not run: The forecaster gave -\d+\.\d+ as an expected count, .* first at assault / E", line)
 
 
 def test_one_forecaster_alone_is_shown_without_pairs(tmp_path):
-    done = perform("compare", tmp_path, *REPLAY, "model=[ewma]")
+    done = run_task("compare", tmp_path, *REPLAY, "model=[ewma]")
     page = (done.folder / "comparison.html").read_text()
     assert "There is only one forecaster" in page
     assert not (done.folder / "figures" / "critical-difference.png").exists()
@@ -170,25 +170,25 @@ def test_one_forecaster_alone_is_shown_without_pairs(tmp_path):
 
 
 def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
-    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
-    perform("backtest", tmp_path, *REPLAY, "model=[moving_average,ewma]", "backtest.horizon=2")
-    done = perform("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=2", f"runs=[{tmp_path}]")
+    run_task("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
+    run_task("backtest", tmp_path, *REPLAY, "model=[moving_average,ewma]", "backtest.horizon=2")
+    done = run_task("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=2", f"runs=[{tmp_path}]")
     names = list(pd.read_csv(done.folder / "cost.csv")["forecaster"])
     (other,) = set(names) - {"ewma", "moving_average"}
     assert len(names) == 3
     assert re.fullmatch(r"ewma \([0-9a-f]{8}\)", other)
-    assert "Stored forecasts of other runs: " in done.told
+    assert "Stored forecasts of other runs: " in done.text
     page = (done.folder / "comparison.html").read_text()
     assert f"stored as moving_average in {tmp_path}" in page
     board = pd.read_csv(done.folder / "leaderboard.csv").set_index(["lead", "forecaster"])
-    mine = perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
+    mine = run_task("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.horizon=2", "model.ewma.reach_cells=2.0")
     stored = pd.read_csv(mine.folder / "summary.csv").query("lead == 1 and crime_type == 'all' and score == 'deviance'")
     wanted = stored.set_index("forecaster").loc["ewma", "value"]
     assert board.loc[(1, other), "deviance"] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "text"),
     [
         ("grid.size=1000", r"ewma \(\w{8}\) and ewma differ in their cells: 16 and 64, \d+ of them in both; first E"),
         (
@@ -201,64 +201,64 @@ def test_stored_forecasts_of_other_runs_join_by_name(place, tmp_path):
         ("backtest.horizon=2", r"has leads \[1, 2\] and ewma has \[1\]\. Set one backtest.horizon"),
     ],
 )
-def test_forecasts_of_other_cells_types_periods_and_records_are_refused(change, told, place, tmp_path):
-    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", change)
+def test_forecasts_of_other_cells_types_periods_and_records_are_refused(change, text, place, tmp_path):
+    run_task("backtest", tmp_path, *REPLAY, "model=[ewma]", change)
     (recipe,) = (path for path in (tmp_path / "forecasts").iterdir() if path.is_dir())
-    with pytest.raises(InputError, match=told) as error:
-        perform("compare", place, *REPLAY, "model=[ewma]", f"runs=[{recipe}]")
+    with pytest.raises(InputError, match=text) as error:
+        run_task("compare", place, *REPLAY, "model=[ewma]", f"runs=[{recipe}]")
     assert "\n" not in str(error.value)
 
 
 def test_the_protocol_says_who_learned_anew_at_other_times_and_which_blocks_were_longer(done, place, tmp_path):
-    assert "refitted every 4, leads 1 to 2; intervals 95% from resampling blocks of 2 weeks 200 times" in done.told
-    perform("backtest", tmp_path, *CHEAP, "backtest.refit_every=1", "backtest.horizon=3")
-    told = perform("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=3", f"runs={tmp_path}").told
-    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: 1\), leads 1 to 3;", told)
-    assert "blocks of 2 weeks, or of the lead where longer, 200 times" in told
+    assert "refitted every 4, leads 1 to 2; intervals 95% from resampling blocks of 2 weeks 200 times" in done.text
+    run_task("backtest", tmp_path, *CHEAP, "backtest.refit_every=1", "backtest.horizon=3")
+    text = run_task("compare", place, *REPLAY, "model=[ewma]", "backtest.horizon=3", f"runs={tmp_path}").text
+    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: 1\), leads 1 to 3;", text)
+    assert "blocks of 2 weeks, or of the lead where longer, 200 times" in text
 
 
 def test_what_was_not_kept_with_a_stored_forecast_is_said_to_be_unknown(place, tmp_path):
-    perform("backtest", tmp_path, *CHEAP, "backtest.refit_every=1")
+    run_task("backtest", tmp_path, *CHEAP, "backtest.refit_every=1")
     for path in tmp_path.rglob("forecaster=moving_average/*/*.parquet"):
         rows = pq.read_table(path, partitioning=None)
         facts = {key: value for key, value in rows.schema.metadata.items() if key != b"ilp_models.terms"}
         pq.write_table(rows.replace_schema_metadata(facts), path)
-    told = perform("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}").told
-    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: unknown, as is its delay\), leads", told)
+    text = run_task("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}").text
+    assert re.search(r"refitted every 4 \(ewma \(\w{8}\): 1; moving_average: unknown, as is its delay\), leads", text)
 
 
 def test_forecasts_that_knew_more_are_refused_and_a_delay_is_told(place, tmp_path):
     late = ("data.reporting_delay_days=7", "backtest.end=2021-03-28", "model=[ewma]")
-    perform("backtest", tmp_path, *REPLAY, *late[1:])
+    run_task("backtest", tmp_path, *REPLAY, *late[1:])
     (recipe,) = (path for path in (tmp_path / "forecasts").iterdir() if path.is_dir())
-    told = (
+    text = (
         r"ewma in \S+ did not know the last 0 period\(s\) .* "
         r"forecasters of this run did not know the last 1\. One of them knew more"
     )
-    with pytest.raises(InputError, match=told):
-        perform("compare", place, *REPLAY, *late, f"runs=[{recipe}]")
-    alone = perform("compare", tmp_path, *REPLAY, *late, "backtest.horizon=2")
-    assert "at the start of each week, when the last week was not yet known, refitted every 4, leads" in alone.told
-    assert "blocks of 2 weeks, or of lead plus 1 where longer, 200 times" in alone.told
+    with pytest.raises(InputError, match=text):
+        run_task("compare", place, *REPLAY, *late, f"runs=[{recipe}]")
+    alone = run_task("compare", tmp_path, *REPLAY, *late, "backtest.horizon=2")
+    assert "at the start of each week, when the last week was not yet known, refitted every 4, leads" in alone.text
+    assert "blocks of 2 weeks, or of lead plus 1 where longer, 200 times" in alone.text
 
 
 def test_of_a_folder_of_results_those_with_the_same_cutoffs_take_part_and_the_others_are_listed(place, tmp_path):
     means = ("model=[moving_average]", "scoring.baseline=moving_average")
-    perform("backtest", tmp_path, *REPLAY, *means)
-    perform("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.end=2021-03-01")
-    partial = perform("backtest", tmp_path, *REPLAY, *means, "model.moving_average.window=20")
+    run_task("backtest", tmp_path, *REPLAY, *means)
+    run_task("backtest", tmp_path, *REPLAY, "model=[ewma]", "backtest.end=2021-03-01")
+    partial = run_task("backtest", tmp_path, *REPLAY, *means, "model.moving_average.window=20")
     recipe = partial.run.children[0].recorded_tags["stored_as"]
     next((tmp_path / "forecasts" / recipe).rglob("*.parquet")).unlink()
-    done = perform("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}")
+    done = run_task("compare", place, *REPLAY, "model=[ewma]", f"runs={tmp_path}")
     assert list(pd.read_csv(done.folder / "cost.csv")["forecaster"]) == ["ewma", "moving_average"]
-    assert "2 stored forecaster(s) excluded: cutoffs missing." in done.told
+    assert "2 stored forecaster(s) excluded: cutoffs missing." in done.text
     page = (done.folder / "comparison.html").read_text()
     for line in (rf"moving_average in \S*{recipe} lacks 1 of 8 cutoffs\.", r"ewma in \S* lacks \d of 8 cutoffs\."):
-        assert re.search(line, done.told)
+        assert re.search(line, done.text)
         assert re.search(line, page)
 
 
 @pytest.mark.parametrize("runs", ["runs={}", "runs=[{}]"])
 def test_a_folder_without_stored_forecasts_is_named_before_the_records_are_read(tmp_path, runs):
     with pytest.raises(InputError, match=rf"runs: {tmp_path} has no stored forecasts. Name a folder of results"):
-        perform("compare", tmp_path / "out", *REPLAY, "model=[ewma]", runs.format(tmp_path), data=None)
+        run_task("compare", tmp_path / "out", *REPLAY, "model=[ewma]", runs.format(tmp_path), data=None)

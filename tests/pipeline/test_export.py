@@ -13,7 +13,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
 from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import clock as present
-from tests.pipeline.small_city import LENIENT, copied, perform
+from tests.pipeline.small_city import LENIENT, copy_run, run_task
 
 FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
 
@@ -27,7 +27,7 @@ def _register(admitted, withheld, shelf, tmp_path):
 def export(tmp_path, source, grade, *overrides):
     register = next(folder for folder in (tmp_path, tmp_path.parent) if (folder / "register.jsonl").exists())
     words = (f"source='{source}'", f"grade={grade}", f"register='{register}/register.jsonl'")
-    return perform("export", tmp_path, *words, *overrides)
+    return run_task("export", tmp_path, *words, *overrides)
 
 
 def refused(tmp_path, source, error=WithheldError):
@@ -64,7 +64,7 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
     assert facts["valid_until"] == admitted.decision["valid_until"]
     assert facts["use"].startswith("admitted for resource allocation until ")
     for name in names:
-        assert name in done.told
+        assert name in done.text
 
 
 def test_a_withheld_forecast_is_refused_for_allocation(withheld, tmp_path):
@@ -87,23 +87,23 @@ def test_research_always_works_and_is_marked_on_its_face(run, request, tmp_path)
 
 
 def test_without_a_decision_there_is_no_allocation(admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     (place / "decision.json").unlink()
     assert "has no decision.json" in refused(tmp_path, place)
-    assert "Exported as research" in export(tmp_path, place, "research").told
+    assert "Exported as research" in export(tmp_path, place, "research").text
 
 
 def test_a_forecast_of_the_task_forecast_is_research(tmp_path):
-    done = perform("forecast", tmp_path)
-    assert "no audit was made" in done.told
+    done = run_task("forecast", tmp_path)
+    assert "no audit was made" in done.text
     assert not (done.folder / "decision.json").exists()
     assert set(gpd.read_parquet(done.folder / "forecast.parquet")["grade"]) == {"research"}
     assert "Run the audit" in refused(tmp_path, done.folder)
 
 
 def test_a_decision_covers_the_very_forecast_only(admitted, withheld, shelf, tmp_path):
-    other = perform("forecast", tmp_path, "model.lightgbm.n_estimators=21")
-    place = copied(admitted, tmp_path / "run")
+    other = run_task("forecast", tmp_path, "model.lightgbm.n_estimators=21")
+    place = copy_run(admitted, tmp_path / "run")
     shutil.copy(other.folder / "forecast.parquet", place)
     line = refused(tmp_path, place)
     assert f"not this one of recipe {read_forecast(place / 'forecast.parquet').recipe}" in line
@@ -111,7 +111,7 @@ def test_a_decision_covers_the_very_forecast_only(admitted, withheld, shelf, tmp
 
 
 def test_a_changed_forecast_is_noticed(admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     table = gpd.read_parquet(place / "forecast.parquet")
     table.assign(expected=table["expected"] * 2).to_parquet(place / "forecast.parquet")
     assert "Run the forecast again" in refused(tmp_path, place, StorageError)
@@ -129,14 +129,14 @@ def test_a_changed_forecast_is_noticed(admitted, tmp_path):
     ],
 )
 def test_an_edited_decision_is_refused(edit, withheld, tmp_path):
-    place = copied(withheld, tmp_path / "run")
+    place = copy_run(withheld, tmp_path / "run")
     (place / "decision.json").write_text(json.dumps({**withheld.decision, **edit}))
     assert "run the audit again" in refused(tmp_path, place).lower()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}"])
 def test_a_decision_that_is_none_is_refused(text, admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     (place / "decision.json").write_text(text)
     assert "run the audit again" in refused(tmp_path, place).lower()
 
@@ -144,7 +144,7 @@ def test_a_decision_that_is_none_is_refused(text, admitted, tmp_path):
 def test_a_decision_expires(admitted, tmp_path, monkeypatch):
     until = datetime.fromisoformat(admitted.decision["valid_until"])
     set_clock(monkeypatch, until - timedelta(seconds=1))
-    assert "Exported as allocation" in export(tmp_path / "before", admitted.folder, "allocation").told
+    assert "Exported as allocation" in export(tmp_path / "before", admitted.folder, "allocation").text
     set_clock(monkeypatch, until)
     assert "run the audit again" in refused(tmp_path, admitted.folder)
     set_clock(monkeypatch, until - timedelta(hours=1))  # back to before its end, but not past what was done since
@@ -161,6 +161,6 @@ def test_a_folder_without_a_forecast_says_what_to_run(tmp_path):
 @pytest.mark.usefixtures("undrawn")
 def test_the_admitted_run_is_not_admitted_under_the_limits_of_the_package(tmp_path, shelf):
     shipped = [line for line in LENIENT if "limits" not in line]
-    done = perform("audit", shelf, *shipped)
+    done = run_task("audit", shelf, *shipped)
     assert done.decision["admitted"] is False
-    assert "deviance_skill" in done.told
+    assert "deviance_skill" in done.text

@@ -70,8 +70,8 @@ def test_who_exports_for_allocation_reads_what_the_decision_rests_on(tmp_path):
     (tmp_path / "decision.json").write_text(json.dumps(softer.to_dict()))
     words = words_for(tmp_path)
     record_decision(Register(tmp_path / "register.jsonl"), softer, "t.ester")
-    told = run(grade="allocation", **words)
-    assert "Audit settings differ from the defaults: audit.land_share=0.1 (default 0.05)." in told
+    text = run(grade="allocation", **words)
+    assert "Audit settings differ from the defaults: audit.land_share=0.1 (default 0.05)." in text
     _, line = map(json.loads, (tmp_path / "register.jsonl").read_text().splitlines())
     assert (line["act"], line["decision"]) == ("exported", softer.to_dict()["seal"])
     assert line["content"]["files"] == ["grid-allocation.csv"]

@@ -38,14 +38,14 @@ def ilp(place, *words):
 
 
 def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
-    told = ilp(tmp_path, "weekly", "experiment=simulated-city", "model=[moving_average,ewma,lightgbm]")
-    assert "Decision on lightgbm: ADMITTED for resource allocation until" in told
+    text = ilp(tmp_path, "weekly", "experiment=simulated-city", "model=[moving_average,ewma,lightgbm]")
+    assert "Decision on lightgbm: ADMITTED for resource allocation until" in text
     latest = tmp_path / "outputs" / "weekly" / "latest"
     decision = json.loads((latest / "decision.json").read_text())
     assert {one["state"] for one in decision["findings"] if one["required"]} == {"pass"}
     assert not (latest / "UNFINISHED").exists()
-    told = ilp(tmp_path, "export", "grade=allocation", "formats=[parquet,gpkg]")
-    assert "Exported as allocation" in told
+    text = ilp(tmp_path, "export", "grade=allocation", "formats=[parquet,gpkg]")
+    assert "Exported as allocation" in text
     out = tmp_path / "outputs" / "export" / "latest"
     table = gpd.read_parquet(out / "forecast-allocation.parquet")
     assert set(table["grade"]) == {"allocation"}

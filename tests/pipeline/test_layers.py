@@ -11,7 +11,7 @@ import pytest
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.study import open_study
-from tests.pipeline.small_city import perform, settle
+from tests.pipeline.small_city import build_task, run_task
 
 RISK = ("model=[risk_terrain]", "forecaster=risk_terrain")
 REPLAY = ("model=[moving_average,risk_terrain]", "scoring.baseline=moving_average", "backtest.test_periods=4")
@@ -20,7 +20,7 @@ REPLAY = ("model=[moving_average,risk_terrain]", "scoring.baseline=moving_averag
 @pytest.fixture(scope="module")
 def bars(tmp_path_factory):
     """Return a file of places in the simulated city."""
-    events = settle("forecast")[1]["data"].read()
+    events = build_task("forecast")[1]["data"].read()
     some = events.table.sample(40, random_state=0)
     path = tmp_path_factory.mktemp("files") / "bars.gpkg"
     gpd.GeoDataFrame(geometry=gpd.points_from_xy(some["x"], some["y"]), crs=events.crs).to_file(path)
@@ -28,7 +28,7 @@ def bars(tmp_path_factory):
 
 
 def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
-    done = perform("forecast", tmp_path, *RISK, f"++layers.bars.path={bars}")
+    done = run_task("forecast", tmp_path, *RISK, f"++layers.bars.path={bars}")
     notes = json.loads((done.folder / "intake.json").read_text())["notes"]
     assert notes[-1] == "Layer bars: 40 features of bars.gpkg; counts as known at all times."
     table = pd.read_csv(done.folder / "relative_risks.csv")
@@ -38,13 +38,13 @@ def test_a_forecast_reads_the_layer_and_writes_what_it_learned(bars, tmp_path):
 
 def test_without_a_layer_the_reason_is_told(tmp_path):
     with pytest.raises(NotRunError, match="There is no context layer"):
-        perform("forecast", tmp_path, *RISK)
+        run_task("forecast", tmp_path, *RISK)
     with pytest.raises(InputError, match=r"layers\.bars\.pth is not a setting"):
-        perform("forecast", tmp_path, *RISK, "++layers.bars={path:a.gpkg,pth:b}")
+        run_task("forecast", tmp_path, *RISK, "++layers.bars={path:a.gpkg,pth:b}")
 
 
 def studied(folder, *overrides):
-    parts = settle("backtest", f"output={folder}", *REPLAY, *overrides)[1]
+    parts = build_task("backtest", f"output={folder}", *REPLAY, *overrides)[1]
     study = open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"], layers=parts["layers"])
     return study, parts
 

@@ -13,7 +13,7 @@ from ilp_models import Audit, LightGBM
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.pipeline.monitoring_replay import check_terms
 from ilp_models.pipeline.run_folder import RunFolder
-from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, copied, perform, settle
+from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, build_task, copy_run, run_task
 
 pytestmark = pytest.mark.slow
 
@@ -49,20 +49,20 @@ class Until:
 
 @pytest.fixture(scope="module")
 def city():
-    return settle("weekly")[1]["data"]
+    return build_task("weekly")[1]["data"]
 
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory, city):
     place = tmp_path_factory.mktemp("monitored")
     plan = ("backtest.horizon=1", f"backtest.test_periods={AUDITED}", f"backtest.refit_every={AUDITED}")
-    return perform("weekly", place, *LENIENT, *plan, data=Until(city, NEW))
+    return run_task("weekly", place, *LENIENT, *plan, data=Until(city, NEW))
 
 
 def watch(audited, city, *more, **instead):
     words = (f"source='{audited.folder}'", f"backtest.refit_every={AUDITED}", *SAME, *WATCHED)
     change = {"data": Until(city, 0)} | instead
-    return perform("monitor", audited.folder.parent.parent, *words, *more, **change)
+    return run_task("monitor", audited.folder.parent.parent, *words, *more, **change)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_while_nothing_changes_nothing_is_proposed(quiet):
     assert (facts["proposes_withdrawal"], facts["withdraw"]) == (False, None)
     assert (facts["new_periods"], facts["reference_periods"]) == (NEW, AUDITED)
     assert facts["false_alarms_a_year"]["any_series"] == pytest.approx(0.05, rel=0.01)
-    assert "No series left the range" in quiet.told
+    assert "No series left the range" in quiet.text
 
 
 def test_the_table_holds_every_period_measure_type_and_group(quiet):
@@ -128,9 +128,9 @@ def test_a_lasting_change_leads_to_a_proposal_with_its_command_and_withdraws_not
     facts = facts_of(tripled)
     assert facts["proposes_withdrawal"]
     assert len(facts["periods_with_breach"]) >= 3
-    assert "WITHDRAWAL IS PROPOSED" in tripled.told
-    assert "A person decides" in tripled.told
-    assert facts["withdraw"] in tripled.told
+    assert "WITHDRAWAL IS PROPOSED" in tripled.text
+    assert "A person decides" in tripled.text
+    assert facts["withdraw"] in tripled.text
     assert facts["withdraw"] in (tripled.folder / "monitor.html").read_text().replace("&#39;", "'")
     lines = (audited.folder.parent.parent / "register.jsonl").read_text()
     assert '"withdrawn"' not in lines
@@ -142,10 +142,10 @@ def test_the_command_that_is_proposed_withdraws(tripled, audited, tmp_path):
     program, task, *words = shlex.split(facts_of(tripled)["withdraw"])
     assert (program, task) == ("ilp", "withdraw")
     quoted = [f"{name}='{value}'" for name, value in (word.split("=", 1) for word in words)]
-    told = perform("withdraw", tmp_path, *quoted, f"register='{register}'", "tracking=memory").told
-    assert "is withdrawn" in told
+    text = run_task("withdraw", tmp_path, *quoted, f"register='{register}'", "tracking=memory").text
+    assert "is withdrawn" in text
     with pytest.raises(WithheldError, match="was withdrawn on"):
-        perform("monitor", tmp_path, f"source='{audited.folder}'", *SAME, *WATCHED, f"register='{register}'")
+        run_task("monitor", tmp_path, f"source='{audited.folder}'", *SAME, *WATCHED, f"register='{register}'")
 
 
 def test_the_series_that_broke_out_are_the_right_ones(tripled):
@@ -188,7 +188,7 @@ def test_missing_coordinates_are_reported_by_group(audited, city):
 
 
 def test_a_source_without_an_account_of_lost_places_says_so(quiet):
-    assert "The number of records with missing coordinates is not available" in quiet.told
+    assert "The number of records with missing coordinates is not available" in quiet.text
     assert not (quiet.folder / "missing_coordinates.csv").exists()
 
 
@@ -218,8 +218,8 @@ def revised(table, start):
 
 
 def test_records_that_were_revised_since_are_measured_on_the_audited_cells(audited, city):
-    told = watch(audited, city, data=Until(city, 0, revised)).told
-    assert "Records of the audited periods were revised" in told
+    text = watch(audited, city, data=Until(city, 0, revised)).text
+    assert "Records of the audited periods were revised" in text
 
 
 def test_a_type_first_recorded_since_the_audit_is_left_out_and_named(audited, city):
@@ -255,15 +255,15 @@ def test_records_that_do_not_reach_back_are_refused(audited, city):
 def test_a_withheld_or_unknown_decision_is_not_watched(withheld, shelf, audited, tmp_path):
     words = (*SAME, *WATCHED)
     with pytest.raises(WithheldError, match="withholds the forecast, so that it cannot be monitored"):
-        perform("monitor", shelf, f"source='{withheld.folder}'", *words)
+        run_task("monitor", shelf, f"source='{withheld.folder}'", *words)
     with pytest.raises(WithheldError, match="knows no decision"):
-        perform("monitor", tmp_path, f"source='{copied(audited, tmp_path / 'run')}'", *words)
+        run_task("monitor", tmp_path, f"source='{copy_run(audited, tmp_path / 'run')}'", *words)
 
 
 def test_a_run_that_kept_nothing_of_its_forecaster_says_that_settings_were_not_compared(audited, tmp_path):
-    parts = settle("monitor", f"source='{audited.folder}'", *SAME, *WATCHED)[1]
+    parts = build_task("monitor", f"source='{audited.folder}'", *SAME, *WATCHED)[1]
     decision = RunFolder.from_path(str(audited.folder)).decision()
-    place = copied(audited, tmp_path / "run")
+    place = copy_run(audited, tmp_path / "run")
 
     def terms(forecaster):
         return check_terms(decision, str(place), "lightgbm", forecaster, Audit(land_share=0.1))

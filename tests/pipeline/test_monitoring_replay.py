@@ -10,7 +10,7 @@ from ilp_models.domain.errors import WithheldError
 from ilp_models.pipeline.audit_archive import cell_tables
 from ilp_models.pipeline.monitoring_replay import audited_grid
 from ilp_models.pipeline.study import open_study
-from tests.pipeline.small_city import settle
+from tests.pipeline.small_city import build_task
 
 FIRST = pd.Timestamp("2019-03-04")
 
@@ -28,7 +28,7 @@ class Decision:
 
 @pytest.fixture(scope="module")
 def study():
-    parts = settle("forecast", "grid.size=200")[1]
+    parts = build_task("forecast", "grid.size=200")[1]
     return open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"])
 
 

@@ -13,25 +13,25 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.audit import run
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
 from ilp_models.pipeline.reaudit import refuse_other_settings
-from tests.pipeline.small_city import GROUPS, copied, perform, settle
+from tests.pipeline.small_city import GROUPS, build_task, copy_run, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def again(tmp_path, source):
-    return perform("audit", tmp_path, f"rerun='{source}'").told
+    return run_task("audit", tmp_path, f"rerun='{source}'").text
 
 
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
 def test_the_same_findings_come_from_the_folder_alone(run, request, tmp_path):
     done = request.getfixturevalue(run)
-    again = perform("audit", tmp_path, f"rerun='{copied(done, tmp_path / 'run')}'", "report.file_name=paper.html")
-    told = again.told
-    assert told.endswith(f"Report: {again.folder / 'paper.html'}")
-    assert f"all {len(done.decision['findings'])} findings" in told
-    assert "are the same" in told
-    assert all(f"{one['check']} " in told for one in done.decision["findings"])  # names end before the next column
-    assert done.decision["seal"][:16] in told
+    again = run_task("audit", tmp_path, f"rerun='{copy_run(done, tmp_path / 'run')}'", "report.file_name=paper.html")
+    text = again.text
+    assert text.endswith(f"Report: {again.folder / 'paper.html'}")
+    assert f"all {len(done.decision['findings'])} findings" in text
+    assert "are the same" in text
+    assert all(f"{one['check']} " in text for one in done.decision["findings"])  # names end before the next column
+    assert done.decision["seal"][:16] in text
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_a_setting_that_would_not_be_followed_is_refused(given):
 
 
 def test_an_audit_made_again_looks_at_its_command(tmp_path):
-    parts = settle("audit", f"output={tmp_path}", "rerun=run", "audit.land_share=0.1")[1]
+    parts = build_task("audit", f"output={tmp_path}", "rerun=run", "audit.land_share=0.1")[1]
     with pytest.raises(InputError, match=r"audit\.land_share=0\.1 cannot be combined with rerun="):
         run(**parts, command="ilp audit rerun=run audit.land_share=0.1", folder=tmp_path)
 
 
 def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     subject, facts = read_audit_input(place / "audit")
     subject = replace(subject, replay=replace(subject.replay, expected=subject.replay.expected * 1.2))
     write_audit_input(subject, place / "audit", {name: facts[name] for name in ("settings", "moment")})
@@ -61,7 +61,7 @@ def test_a_number_that_comes_out_differently_is_named(admitted, tmp_path):
 
 
 def test_a_table_touched_after_the_audit_is_refused(admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     path = place / "audit" / "replays.parquet"
     pd.read_parquet(path).iloc[::-1].to_parquet(path)
     with pytest.raises(StorageError, match="was changed after the audit"):
@@ -69,7 +69,7 @@ def test_a_table_touched_after_the_audit_is_refused(admitted, tmp_path):
 
 
 def test_settings_softened_in_the_folder_do_not_help(admitted, tmp_path):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     path = place / "audit" / "subject.json"
     plain = json.loads(path.read_text())
     plain["settings"]["land_share"] = 0.2
@@ -81,7 +81,7 @@ def test_settings_softened_in_the_folder_do_not_help(admitted, tmp_path):
 def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
     with pytest.raises(InputError, match="has no forecast"):
         again(tmp_path, tmp_path)
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     (place / "audit" / "subject.json").unlink()
     with pytest.raises(InputError, match="has no archived audit"):
         again(tmp_path, place)
@@ -92,7 +92,7 @@ def test_a_folder_that_holds_nothing_says_so(admitted, tmp_path):
 
 @pytest.mark.parametrize("settings", [..., None, [1], {"governance": "x"}])
 def test_settings_that_are_none_are_answered_in_one_line(admitted, tmp_path, settings):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     path = place / "audit" / "subject.json"
     plain = json.loads(path.read_text()) | {"settings": settings}
     path.write_text(json.dumps({name: value for name, value in plain.items() if value is not ...}))
@@ -118,7 +118,7 @@ def other_terms(report):
     ("forge", "said"), [(hidden_changes, "changed settings"), (other_limits, "limit .* then"), (other_terms, "data: 0")]
 )
 def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, tmp_path, forge, said):
-    place = copied(admitted, tmp_path / "run")
+    place = copy_run(admitted, tmp_path / "run")
     path = place / "decision.json"
     known = Decision.from_dict(json.loads(path.read_text()))
     path.write_text(json.dumps(replace(known, report=forge(known.report)).to_dict()))
@@ -127,10 +127,10 @@ def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, 
 
 
 def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
-    done = perform("audit", shelf, GROUPS, "model.moving_average.window=2")
-    told = "model.moving_average.window=2 (default 52)"
-    assert told in done.decision["audit"]["changed"]
-    assert told in done.decision["reasons"][-1]
+    done = run_task("audit", shelf, GROUPS, "model.moving_average.window=2")
+    changed = "model.moving_average.window=2 (default 52)"
+    assert changed in done.decision["audit"]["changed"]
+    assert changed in done.decision["reasons"][-1]
     assert "are the same" in again(tmp_path, done.folder)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.export.reader import read_forecast
-from tests.pipeline.small_city import MODELS, WEEKS, perform
+from tests.pipeline.small_city import MODELS, WEEKS, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -29,7 +29,7 @@ class Counted:
 def stored(tmp_path_factory):
     """Return a folder that holds the forecasts of one forecaster."""
     place = tmp_path_factory.mktemp("stored")
-    perform("backtest", place, *REPLAY, "model=[ewma]")
+    run_task("backtest", place, *REPLAY, "model=[ewma]")
     return place
 
 
@@ -38,31 +38,31 @@ def scores_of(done):
 
 
 def test_a_run_from_nothing_gives_the_same_bits(withheld, tmp_path):
-    again = perform("weekly", tmp_path, "export.formats=[parquet]")
+    again = run_task("weekly", tmp_path, "export.formats=[parquet]")
     one, two = (read_forecast(done.folder / "forecast.parquet") for done in (withheld, again))
     assert one.digest() == two.digest()
     for name in ("scores.csv", "summary.csv", "skill.csv", "explanation.parquet", "model/lead-1.txt"):
         assert (withheld.folder / name).read_bytes() == (again.folder / name).read_bytes(), name
-    told = [
+    decisions = [
         {key: value for key, value in done.decision.items() if key in ("findings", "forecast")}
         for done in (withheld, again)
     ]
-    assert str(told[0]) == str(told[1])
+    assert str(decisions[0]) == str(decisions[1])
 
 
 def test_stored_forecasts_are_used_again(tmp_path):
     first, second = Counted(), Counted()
-    one = perform("backtest", tmp_path, *LIGHT, compute=first)
-    two = perform("backtest", tmp_path, *LIGHT, compute=second)
+    one = run_task("backtest", tmp_path, *LIGHT, compute=first)
+    two = run_task("backtest", tmp_path, *LIGHT, compute=second)
     assert first.given == [("moving_average", 2), ("moving_average", 2), ("ewma", 2), ("ewma", 2)]
     assert second.given == []
     assert scores_of(one) == scores_of(two)
 
 
 def test_another_forecaster_is_made_beside_those_stored(tmp_path):
-    perform("backtest", tmp_path, *REPLAY, "model=[ewma]")
+    run_task("backtest", tmp_path, *REPLAY, "model=[ewma]")
     counted = Counted()
-    perform("backtest", tmp_path, *LIGHT, compute=counted)
+    run_task("backtest", tmp_path, *LIGHT, compute=counted)
     assert {name for name, _ in counted.given} == {"moving_average"}
 
 
@@ -72,24 +72,24 @@ def test_another_forecaster_is_made_beside_those_stored(tmp_path):
 )
 def test_a_changed_recipe_uses_nothing_stored(change, stored):
     counted = Counted()
-    perform("backtest", stored, *REPLAY, "model=[ewma]", change, compute=counted)
+    run_task("backtest", stored, *REPLAY, "model=[ewma]", change, compute=counted)
     assert counted.given == [("ewma", 2), ("ewma", 2)]
 
 
 def test_what_decides_no_number_changes_no_recipe(stored):
     counted = Counted()
-    perform("backtest", stored, *REPLAY, "model=[ewma]", "name=other", "bootstrap.draws=100", compute=counted)
+    run_task("backtest", stored, *REPLAY, "model=[ewma]", "name=other", "bootstrap.draws=100", compute=counted)
     assert counted.given == []
 
 
 def test_a_missing_partition_is_made_again_alone(tmp_path):
     settings = (*REPLAY, "model=[ewma]")
-    one = perform("backtest", tmp_path, *settings)
+    one = run_task("backtest", tmp_path, *settings)
     (gone, *_) = sorted((tmp_path / "forecasts").rglob("cutoff=*/part-0.parquet"))
     before = pd.read_parquet(gone)
     gone.unlink()
     counted = Counted()
-    two = perform("backtest", tmp_path, *settings, compute=counted)
+    two = run_task("backtest", tmp_path, *settings, compute=counted)
     assert counted.given == [("ewma", 2)]
     pd.testing.assert_frame_equal(pd.read_parquet(gone), before)  # only what it cost may differ
     assert scores_of(one) == scores_of(two)
@@ -97,13 +97,13 @@ def test_a_missing_partition_is_made_again_alone(tmp_path):
 
 @pytest.mark.slow
 def test_processes_give_what_one_process_gives(withheld, tmp_path):
-    done = perform("backtest", tmp_path, compute=LocalProcesses(2))
+    done = run_task("backtest", tmp_path, compute=LocalProcesses(2))
     assert scores_of(done) == scores_of(withheld)
 
 
 @pytest.mark.slow
 def test_the_truth_stands_beside_the_others(tmp_path):
-    done = perform("backtest", tmp_path, "model=[moving_average,ewma,true_intensity]")
+    done = run_task("backtest", tmp_path, "model=[moving_average,ewma,true_intensity]")
     skill = pd.read_csv(done.folder / "skill.csv").query("crime_type == 'all'").set_index("forecaster")["skill"]
     assert skill["true_intensity"] == max(skill[name] for name in ("moving_average", "ewma", "true_intensity"))
     table = pd.read_parquet(tmp_path / "forecasts")
@@ -114,8 +114,8 @@ def test_the_truth_stands_beside_the_others(tmp_path):
 
 
 def test_a_forecaster_that_cannot_run_keeps_its_row_and_its_reason(tmp_path):
-    done = perform("backtest", tmp_path, *REPLAY, f"model=[{','.join(MODELS)}]", "model.lightgbm.holdout=500")
-    (row,) = [line for line in done.told.splitlines() if line.startswith("lightgbm")]
+    done = run_task("backtest", tmp_path, *REPLAY, f"model=[{','.join(MODELS)}]", "model.lightgbm.holdout=500")
+    (row,) = [line for line in done.text.splitlines() if line.startswith("lightgbm")]
     assert "did not run: " in row
     assert "holdout=500" in row
     assert set(pd.read_csv(done.folder / "scores.csv")["forecaster"]) >= {"moving_average", "ewma"}

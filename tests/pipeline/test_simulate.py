@@ -14,7 +14,7 @@ CITY = SimulatedCity(seed=3, size_km=3, districts=2, weeks=20, population=1000)
 
 def test_the_files_hold_the_city(tmp_path):
     folder = tmp_path / "new" / "city"
-    told = run(data=CITY, folder=folder)
+    text = run(data=CITY, folder=folder)
     events = CITY.read()
     table = pd.read_parquet(folder / "events.parquet")
     again = Events(table, events.crs, events.time_zone, events.start, events.end)
@@ -24,7 +24,7 @@ def test_the_files_hold_the_city(tmp_path):
     truth = pd.read_csv(folder / "truth.csv")
     assert list(truth.columns) == ["area", "crime_type", "occurred", "recorded", "rate"]
     assert truth["recorded"].sum() == len(events)
-    assert f"{truth['occurred'].sum():,} incidents, {len(events):,} of them recorded" in told
+    assert f"{truth['occurred'].sum():,} incidents, {len(events):,} of them recorded" in text
     settings = json.loads((folder / "settings.json").read_text())
     assert (settings["seed"], settings["size_km"]) == (3, 3)
 

@@ -13,7 +13,7 @@ from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.errors import NotRunError
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.pipeline.study import of_known_types, open_study
-from tests.pipeline.small_city import TYPES, WEEKS, perform, settle
+from tests.pipeline.small_city import TYPES, WEEKS, build_task, run_task
 
 MODELS = ("model=[ewma,lightgbm]", "scoring.baseline=ewma")
 MINE = "from sklearn.base import BaseEstimator\n\n\nclass Mine(BaseEstimator):\n    {body}\n"
@@ -31,7 +31,7 @@ class Broken(EWMA):
 def test_a_changed_forecaster_of_ones_own_has_another_recipe(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "method_under_change.py"
-    parts = settle("backtest", f"output={tmp_path}")[1]
+    parts = build_task("backtest", f"output={tmp_path}")[1]
     study = open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"])
     prints = []
     for body in ("pass", "other = 1"):
@@ -50,10 +50,10 @@ def test_a_changed_forecaster_of_ones_own_has_another_recipe(tmp_path, monkeypat
 )
 def test_a_chosen_forecaster_that_breaks_stops_the_run_in_one_line(task, more, tmp_path):
     words = ("forecaster=ewma", "model=[ewma,moving_average]", *more)
-    models = {**settle(task, *words)[1]["model"], "ewma": Broken()}
+    models = {**build_task(task, *words)[1]["model"], "ewma": Broken()}
     said = r"ewma could not run: failed at cutoff 2021-04-26: RuntimeError: my model broke \(--debug shows the trace\)"
     with pytest.raises(NotRunError, match=said):
-        perform(task, tmp_path, *words, model=models)
+        run_task(task, tmp_path, *words, model=models)
 
 
 class Relabelled:
@@ -78,7 +78,7 @@ class Relabelled:
 
 @pytest.fixture(scope="module")
 def parts():
-    return settle("backtest")[1]
+    return build_task("backtest")[1]
 
 
 @pytest.fixture(scope="module")
@@ -105,20 +105,22 @@ def forecasts(folder, cutoffs):
 def test_labels_of_the_future_move_no_bit_of_earlier_forecasts(parts, tested, tmp_path):
     middle = tested[WEEKS // 2].cutoff
     before = [fold.cutoff for fold in tested if fold.cutoff <= middle]
-    perform("backtest", tmp_path / "a", *MODELS, data=renamed(parts, pd.Timestamp.max))
-    told = perform("backtest", tmp_path / "b", *MODELS, data=renamed(parts, middle))
+    run_task("backtest", tmp_path / "a", *MODELS, data=renamed(parts, pd.Timestamp.max))
+    changed = run_task("backtest", tmp_path / "b", *MODELS, data=renamed(parts, middle))
     then, now = (forecasts(tmp_path / name, before) for name in ("a", "b"))
     assert list(then) == list(now) == ["ewma", "lightgbm"]
     for one, other in zip(then.values(), now.values(), strict=True):
         assert one.crime_types == other.crime_types == TYPES
         for part in ("expected", "quantiles", "dispersion"):
             assert getattr(one, part).identical(getattr(other, part))
-    scores = pd.read_csv(told.folder / "scores.csv")
+    scores = pd.read_csv(changed.folder / "scores.csv")
     assert set(scores["crime_type"]) == set(TYPES)
 
 
 def test_what_is_left_out_is_named_with_the_way_to_keep_it(parts, tested, tmp_path):
-    made = perform("backtest", tmp_path, "model=[ewma]", "scoring.baseline=ewma", data=renamed(parts, tested[1].cutoff))
+    made = run_task(
+        "backtest", tmp_path, "model=[ewma]", "scoring.baseline=ewma", data=renamed(parts, tested[1].cutoff)
+    )
     kept = json.loads((made.folder / "intake.json").read_text())
     (finding,) = kept["findings"]
     assert (finding["action"], kept["rows_kept"]) == ("left out", kept["rows_read"] - finding["count"])
@@ -148,12 +150,12 @@ def test_a_type_seen_by_the_first_cutoff_stays(parts, tested):
 
 def test_a_forecast_is_of_the_types_known_at_its_cutoff(parts, tested, tmp_path):
     words = ("model=[ewma]", "forecaster=ewma")
-    done = perform("forecast", tmp_path, *words, data=renamed(parts, tested[1].cutoff))
-    assert "  Carjacking " in done.told
+    done = run_task("forecast", tmp_path, *words, data=renamed(parts, tested[1].cutoff))
+    assert "  Carjacking " in done.text
     events = parts["data"].read()
     words = (*words, "calendar.week_start=wednesday")  # the last days of the records are in no whole week
-    later = perform("forecast", tmp_path, *words, data=renamed(parts, events.end - pd.Timedelta(days=2)))
-    assert "Carjacking" not in later.told
+    later = run_task("forecast", tmp_path, *words, data=renamed(parts, events.end - pd.Timedelta(days=2)))
+    assert "Carjacking" not in later.text
 
 
 def test_a_search_sees_no_label_first_recorded_after_it_began(parts, tested, tmp_path):
@@ -168,5 +170,5 @@ def test_a_search_sees_no_label_first_recorded_after_it_began(parts, tested, tmp
         "++tuning.space={window:{low:1,high:60}}",
     )
     moment = tested[0].cutoff - pd.Timedelta(weeks=2)
-    done = perform("tune", tmp_path, *words, data=renamed(parts, moment))
+    done = run_task("tune", tmp_path, *words, data=renamed(parts, moment))
     assert list(json.loads((done.folder / "intake.json").read_text())["crime_types"]) == list(TYPES)

@@ -16,7 +16,7 @@ from ilp_models.pipeline.tune import run
 from ilp_models.pipeline.tuning_report import gain_of
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.tuning.trials import ScoreSums
-from tests.pipeline.small_city import SETTINGS, WEEKS, perform, settle
+from tests.pipeline.small_city import SETTINGS, WEEKS, build_task, run_task
 
 WINDOWS = "++tuning.space={window:{low:0,high:60}}"  # a window of 0 is refused
 TUNE = (
@@ -33,7 +33,7 @@ FAR = 3  # trials of most tests
 
 
 def tune(folder, *words, **instead):
-    return perform("tune", folder, *TUNE, f"tuning.trials={FAR}", *words, **instead)
+    return run_task("tune", folder, *TUNE, f"tuning.trials={FAR}", *words, **instead)
 
 
 def trials_of(done):
@@ -102,7 +102,7 @@ def test_a_trial_scores_what_a_backtest_that_ends_before_the_test_says(done, fir
     end = (first_test - pd.Timedelta(days=1)).date()
     words = [word for word in TUNE if word.startswith(("model", "scoring"))]
     past = ("backtest.test_periods=6", "backtest.refit_every=6", f"backtest.end={end}")
-    backtest = perform("backtest", tmp_path, *words, *past)
+    backtest = run_task("backtest", tmp_path, *words, *past)
     summary = pd.read_csv(backtest.folder / "summary.csv").query(
         "forecaster == 'moving_average' and score == 'deviance'"
     )
@@ -130,21 +130,21 @@ def test_every_file_is_there_and_tracked(done):
 
 
 def test_both_commands_for_the_test_compose_to_the_best_settings(done):
-    lines = [shlex.split(line) for line in done.told.splitlines() if line.startswith("  ilp backtest")]
+    lines = [shlex.split(line) for line in done.text.splitlines() if line.startswith("  ilp backtest")]
     best = int(trials_of(done).query("best == 'True' or best == True")["window"].iloc[0])
     for words in lines:
         model = composed(words)["model"]
         assert model == {"moving_average": {**done.config["model"]["moving_average"], "window": best}}
     assert len(lines) == 2
-    assert "is optimistic" in done.told
+    assert "is optimistic" in done.text
 
 
 def test_the_command_keeps_the_words_on_records_and_cells(shelf, tmp_path):
     words = (*TUNE, f"tuning.trials={FAR}", "name=x")
-    parts = settle("tune", f"output={shelf}", *words)[1]
+    parts = build_task("tune", f"output={shelf}", *words)[1]
     command = shlex.join(["ilp", "tune", *words, "grid.size=500", "experiment=mine", "model.moving_average.window=52"])
-    told = run(**parts, command=command, folder=tmp_path)
-    (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
+    text = run(**parts, command=command, folder=tmp_path)
+    (line,) = [line for line in text.splitlines() if line.startswith("  ilp backtest")]
     kept = ["scoring.baseline=moving_average", "grid.size=500", "experiment=mine"]
     assert shlex.split(line)[2:-1] == ["model=[moving_average]", *kept]
 
@@ -155,28 +155,28 @@ def test_the_command_finds_options_of_ones_own(shelf, tmp_path, monkeypatch):
     (own / "mine.yaml").write_text("# Mine\ndefaults: [squares, _self_]\nsize: 640\n")
     monkeypatch.chdir(tmp_path)
     words = (*TUNE, f"tuning.trials={FAR}", "name=x")
-    parts = settle("tune", f"output={shelf}", *words)[1]
+    parts = build_task("tune", f"output={shelf}", *words)[1]
     command = shlex.join(["ilp", "tune", *words, "grid=mine", "--config-dir=tuning"])
     made = tmp_path / "made"
     made.mkdir()
-    told = run(**parts, command=command, folder=made)
-    (line,) = [line for line in told.splitlines() if line.startswith("  ilp backtest")]
+    text = run(**parts, command=command, folder=made)
+    (line,) = [line for line in text.splitlines() if line.startswith("  ilp backtest")]
     assert composed(shlex.split(line))["grid"]["size"] == 640
 
 
 def test_refused_settings_keep_their_row(tmp_path):
-    refused = perform("tune", tmp_path, *TUNE[:-1], "++tuning.space={window:{choices:[52,0]}}", "tuning.trials=6")
+    refused = run_task("tune", tmp_path, *TUNE[:-1], "++tuning.space={window:{choices:[52,0]}}", "tuning.trials=6")
     table = trials_of(refused)
     rows = table[table["window"] == 0]
     assert set(rows["reason"]) == {"window=0 must be at least 1 period."}
-    assert "No trial was better" in refused.told
-    assert "Failed: " in refused.told
+    assert "No trial was better" in refused.text
+    assert "Failed: " in refused.text
 
 
 def test_a_forecaster_that_refuses_all_is_an_error(tmp_path):
     words = ("model.moving_average.window=0", "++tuning.space={window:{choices:[0,-1]}}", "tuning.trials=4")
     with pytest.raises(NotRunError, match=r"All 4 trials failed\. First reason: window=0 must be"):
-        perform("tune", tmp_path, *TUNE[:-1], *words)
+        run_task("tune", tmp_path, *TUNE[:-1], *words)
 
 
 @pytest.mark.parametrize(
@@ -245,5 +245,5 @@ def test_leads_are_pooled_and_any_score_with_a_better_way_serves(tmp_path):
 
 def test_the_space_of_lightgbm_is_one_it_has(tmp_path):
     words = [word for word in SETTINGS["backtest"] if word.startswith("model.lightgbm.")]
-    told = perform("tune", tmp_path, "model=[lightgbm]", *words, "tuning.periods=4", "tuning.trials=1").told
-    assert "model.lightgbm.offset.half_life=80" in told
+    text = run_task("tune", tmp_path, "model=[lightgbm]", *words, "tuning.periods=4", "tuning.trials=1").text
+    assert "model.lightgbm.offset.half_life=80" in text

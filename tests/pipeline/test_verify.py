@@ -20,10 +20,10 @@ def verify(folder, *words):
 def test_a_whole_register_is_told_with_its_last_digest(register, tmp_path, capsys):
     digest = register.verify().digest
     assert verify(tmp_path, f"last='{digest}'") == 0
-    told = capsys.readouterr().out
-    assert "intact, 3 entries" in told
-    assert digest in told
-    assert "2026-01-05T10:00:00" in told
+    text = capsys.readouterr().out
+    assert "intact, 3 entries" in text
+    assert digest in text
+    assert "2026-01-05T10:00:00" in text
 
 
 def test_the_first_bad_line_is_named_and_the_task_fails(register, tmp_path, capsys):

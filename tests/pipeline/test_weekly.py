@@ -14,7 +14,7 @@ from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import outputs
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
-from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, perform
+from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task
 
 UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
 AREAS = ["level", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95"]
@@ -63,17 +63,17 @@ def test_sums_over_areas_agree_with_the_grid_and_carry_its_marks(withheld):
 
 def test_the_grid_is_the_same_in_every_format(withheld):
     read = grids(withheld.folder)
-    told = read["forecast.parquet"]
-    assert list(told.columns) == [*UNITS, "geometry", *MARKS]
+    parquet = read["forecast.parquet"]
+    assert list(parquet.columns) == [*UNITS, "geometry", *MARKS]
     assert list(read["grid.csv"].columns) == [*UNITS, "lat", "lon", "caveat", *MARKS]
     assert list(read["grid.geojson"].columns) == [*UNITS, *MARKS, "geometry"]
     assert set(read["grid.gpkg"].columns) >= {*UNITS, *MARKS, "geometry"}
-    assert told.crs == "EPSG:32617"
+    assert parquet.crs == "EPSG:32617"
     assert read["grid.gpkg"].crs == "EPSG:32617"
     assert read["grid.geojson"].crs == "EPSG:4326"
     for table in read.values():
         table = table.sort_values(["crime_type", "cell"], ignore_index=True)
-        ours = told.sort_values(["crime_type", "cell"], ignore_index=True)
+        ours = parquet.sort_values(["crime_type", "cell"], ignore_index=True)
         assert table["cell"].tolist() == ours["cell"].tolist()
         np.testing.assert_allclose(table["expected"], ours["expected"], rtol=1e-5)
 
@@ -109,9 +109,9 @@ def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
     stored = pd.read_parquet(folder)
     assert stored["cutoff"].nunique() == WEEKS
     scores = pd.read_csv(withheld.folder / "scores.csv").query("forecaster == 'lightgbm' and crime_type == 'burglary'")
-    told = scores[scores["score"] == "observed_total"].set_index("period")["value"]
+    scored = scores[scores["score"] == "observed_total"].set_index("period")["value"]
     ours = stored[stored["crime_type"] == "burglary"].groupby("period")["observed"].sum()
-    np.testing.assert_array_equal(told.to_numpy(), ours.to_numpy(dtype=float))
+    np.testing.assert_array_equal(scored.to_numpy(), ours.to_numpy(dtype=float))
     events = withheld.parts["data"].read()
     tested = events.table[events.table["occurred_at"] >= "2021-02-15"]
     assert ours.sum() == (tested["crime_type"] == "burglary").sum()
@@ -123,7 +123,7 @@ def test_without_a_group_table_the_decision_is_withheld_and_says_what_to_provide
     (reason,) = [line for line in decision["reasons"] if line.startswith("Group table")]
     assert "columns area, dimension, group, population" in reason
     assert "audit.groups.path=FILE" in reason
-    for page in (withheld.told, (withheld.folder / "report.html").read_text()):
+    for page in (withheld.text, (withheld.folder / "report.html").read_text()):
         assert "audit.groups.path=FILE" in page
         assert "not for resource allocation" in page
 
@@ -137,7 +137,7 @@ def test_the_decision_is_complete(admitted):
     assert span.days == 8
     groups = {finding["group"] for finding in decision["findings"]} - {""}
     assert groups == {"amber", "birch", "cedar"}
-    assert "ADMITTED for resource allocation" in admitted.told
+    assert "ADMITTED for resource allocation" in admitted.text
 
 
 def test_the_grade_of_the_files_follows_the_decision(admitted, withheld):
@@ -191,7 +191,7 @@ def test_the_intake_is_on_file(withheld):
     events = withheld.parts["data"].read()
     assert intake["rows_kept"] == len(events)
     assert intake["crime_types"] == events.table["crime_type"].value_counts().to_dict()
-    assert f"{len(events):,} of {len(events):,} records used" in withheld.told
+    assert f"{len(events):,} of {len(events):,} records used" in withheld.text
 
 
 def test_the_run_is_tracked_with_a_child_for_each_forecaster(withheld):
@@ -216,7 +216,7 @@ def test_two_leads_are_forecast_scored_and_exported(tmp_path, monkeypatch):
     shown, compose = [], outputs.compose_weekly
     monkeypatch.setattr(outputs, "compose_weekly", lambda *parts: shown.append(parts[1]) or compose(*parts))
     words = ("backtest.horizon=2", "backtest.test_periods=4", "export.formats=[parquet]", "bootstrap.block=1")
-    done = perform("weekly", tmp_path, *words)
+    done = run_task("weekly", tmp_path, *words)
     assert shown[0].calibration["low"].notna().all()  # three blocks make an interval, if they are those of the scores
     table = gpd.read_parquet(done.folder / "forecast.parquet")
     assert table["period"].unique().tolist() == ["2021-04-26", "2021-05-03"]
@@ -236,10 +236,10 @@ class Away(InMemoryTracker):
 @pytest.mark.usefixtures("undrawn")
 def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
     words = (GROUPS, "backtest.test_periods=4", "export.formats=[csv]", "report.file_name=week.html")
-    done = perform("weekly", tmp_path, *words, tracking=Away())
-    assert "nan" not in done.told.partition("Decision")[0]
-    assert "without interval" in done.told
-    assert done.told.endswith(f"Report: {done.folder / 'week.html'}\nGrids:  grid.csv in {done.folder}")
-    assert "The tracking store was not updated: it is away" in done.told
+    done = run_task("weekly", tmp_path, *words, tracking=Away())
+    assert "nan" not in done.text.partition("Decision")[0]
+    assert "without interval" in done.text
+    assert done.text.endswith(f"Report: {done.folder / 'week.html'}\nGrids:  grid.csv in {done.folder}")
+    assert "The tracking store was not updated: it is away" in done.text
     words = re.sub(r"<[^>]*>", " ", (done.folder / "week.html").read_text())
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)

@@ -21,7 +21,7 @@ from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report.audit.audit_record import AuditRecord
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 from tests.report.weekly_evidence import intake_of
 
 NOW = datetime(2022, 1, 3, 6, tzinfo=UTC)
@@ -30,10 +30,10 @@ HOSTILE = "<script>alert(1)</script>"
 
 def decision_of(groups=None, slant=0.0, **settings):
     """Return the decision on the next forecast of the small city; without groups it is withheld."""
-    table = cases.group_table(slant) if groups is None else groups
-    subject = AuditInput(*cases.city(), cases.grid(), cases.explanation(), data="d" * 64)
-    report = cases.audit(table if len(table) else None, **settings).run(subject, NOW)
-    return decide(report, cases.forecast(), NOW, 8)
+    table = inputs.group_table(slant) if groups is None else groups
+    subject = AuditInput(*inputs.city(), inputs.grid(), inputs.explanation(), data="d" * 64)
+    report = inputs.audit(table if len(table) else None, **settings).run(subject, NOW)
+    return decide(report, inputs.forecast(), NOW, 8)
 
 
 @cache
@@ -47,7 +47,7 @@ def admitted(review=()):
     """Return a decision on findings that all pass, except reviews of some checks."""
     report = withheld().report
     limit = Limit(fail_below=0.5, warn_above=1.5)
-    keys = [key for keys in required_keys(cases.TYPES, report.groups).values() for key in keys]
+    keys = [key for keys in required_keys(inputs.TYPES, report.groups).values() for key in keys]
     findings = []
     for check, kind, dimension, group in keys:
         odd = check in review
@@ -55,7 +55,7 @@ def admitted(review=()):
         numbers = (value, value - 0.1, value + 0.1)
         where = {"crime_type": kind, "dimension": dimension, "group": group}
         findings.append(Finding(check, state, *numbers, limit, **where))
-    return decide(replace(report, findings=tuple(findings)), cases.forecast(), NOW, 8)
+    return decide(replace(report, findings=tuple(findings)), inputs.forecast(), NOW, 8)
 
 
 def reviewed():
@@ -151,7 +151,7 @@ def frontier_of(groups=("Upland", "Lowland"), dimension="origin"):
 
 def explanation_of():
     """Return attributions that differ from cell to cell."""
-    made = cases.explanation()
+    made = inputs.explanation()
     phi = made.attributions.copy(data=np.random.default_rng(0).normal(0, 0.4, made.attributions.shape))
     log_expected = phi.sum("feature")
     values = made.values.copy(data=np.abs(phi.values) * 3)
@@ -161,8 +161,8 @@ def explanation_of():
 
 def flags_of(share=0.05):
     """Return the flagged areas of the small city."""
-    replay = cases.city()[0]
-    return FlaggingRule(cases.grid().area_m2).flagged(replay.expected.values, share)[0]
+    replay = inputs.city()[0]
+    return FlaggingRule(inputs.grid().area_m2).flagged(replay.expected.values, share)[0]
 
 
 def ranking_units():
@@ -190,7 +190,7 @@ def full(decision=None, **change):
     parts = {
         "decision": decision,
         "city": "Smallville",
-        "grid": cases.grid(),
+        "grid": inputs.grid(),
         "flags": flags_of(),
         "measures": measures_of(decision),
         "sensitivity": {"ranking_unit": ranking_units(), "areal_unit": table.assign(sign_changes=True), "harm": table},
@@ -209,13 +209,13 @@ def full(decision=None, **change):
 
 def computed():
     """Return an audit record whose measures, sensitivity and gaps the audit computed on the small city."""
-    audit = cases.audit(cases.group_table())
-    own, baseline = cases.city()
+    audit = inputs.audit(inputs.group_table())
+    own, baseline = inputs.city()
     explanation = explanation_of()
     evidence = CheckContext(
         replay=own,
         baseline=baseline,
-        grid=cases.grid(),
+        grid=inputs.grid(),
         explanation=explanation,
         features=explanation.columns,
         limits={name: Limit(**bounds) for name, bounds in audit.limits.items()},
@@ -224,7 +224,7 @@ def computed():
         land_share=audit.land_share,
         rank_by=audit.rank_by,
         floor=audit.floor,
-        residents=audit.groups.to_cells(cases.grid()),
+        residents=audit.groups.to_cells(inputs.grid()),
     )
     return AuditRecord(
         decision_of(),
@@ -244,7 +244,7 @@ def bare(decision=None):
 
 def hostile():
     """Return an audit record with markup in every label."""
-    groups = cases.group_table(0.7).assign(dimension=HOSTILE)
+    groups = inputs.group_table(0.7).assign(dimension=HOSTILE)
     groups["group"] = groups["group"].map({"Upland": '" onmouseover="x', "Lowland": "a|b [c](d) `e` *f* $g$ {{ 7*7 }}"})
     decision = decision_of(groups=groups)
     names = ('" onmouseover="x', "a|b [c](d) `e` *f* $g$ {{ 7*7 }}")

@@ -6,7 +6,7 @@ import pytest
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.report import tables
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 from tests.builders import forecast_on, square_grid
 from tests.report.weekly_evidence import intake_of, scores_of
 
@@ -76,8 +76,8 @@ def test_findings_have_their_scope_state_and_limit():
 
 
 def test_the_audit_protocol():
-    audit = cases.audit(cases.group_table(), land_share=0.1)
-    protocol = tables.audit_protocol(audit.run(cases.subject(*cases.city(), cases.grid(), cases.explanation())))
+    audit = inputs.audit(inputs.group_table(), land_share=0.1)
+    protocol = tables.audit_protocol(audit.run(inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation())))
     for words in ("10.0% of the active area", "by count", "moving_average", "52 periods from 2021-01-04", "95%"):
         assert words in protocol
     assert "blocks of 4 periods, 2,000 draws" in protocol

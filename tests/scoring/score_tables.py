@@ -22,7 +22,7 @@ def table_of(losses, score="deviance", resampling=None, lead=1):
     return ScoreTable(pd.DataFrame(rows, columns=list(COLUMNS)), resampling or Bootstrap(draws=400))
 
 
-def noisy(edges, periods=52, seed=0, noise=0.05):
+def noisy_losses(edges, periods=52, seed=0, noise=0.05):
     """Return losses of forecasters worse by their edges, under a common weekly shock and independent noise."""
     generator = np.random.default_rng(seed)
     shock = generator.normal(1.0, 0.3, periods)

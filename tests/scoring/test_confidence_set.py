@@ -5,9 +5,9 @@ import pytest
 
 from ilp_models.domain.errors import InputError
 from ilp_models.scoring.confidence_set import confidence_set
-from tests.scoring.score_tables import noisy, table_of
+from tests.scoring.score_tables import noisy_losses, table_of
 
-LOSSES = noisy({"best": 0.0, "near": 0.005, "worse": 0.1, "worst": 0.3})
+LOSSES = noisy_losses({"best": 0.0, "near": 0.005, "worse": 0.1, "worst": 0.3})
 
 
 def inside(table):
@@ -56,7 +56,7 @@ def test_blocks_are_as_long_as_the_lead():
 def test_best_forecaster_is_inside_with_the_stated_probability():
     kept = 0
     for seed in range(60):
-        losses = noisy({"best": 0.0, "near": 0.01, "far": 0.05}, seed=seed)
+        losses = noisy_losses({"best": 0.0, "near": 0.01, "far": 0.05}, seed=seed)
         kept += "best" in inside(confidence_set(table_of(losses), size=0.1))
     assert kept / 60 >= 0.9 - 3 * np.sqrt(0.09 / 60)
 

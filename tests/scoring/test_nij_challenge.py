@@ -23,7 +23,7 @@ from ilp_models.scoring.nij_challenge import (
     pooled_ratio,
 )
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.builders import Rows, events_at, forecast_on, square_grid
+from tests.builders import SquareLocator, events_at, forecast_on, square_grid
 
 MONDAY = pd.Timestamp("2021-01-04")
 SIDE = 600 * FOOT
@@ -33,7 +33,7 @@ DOWN = np.arange(30.0, 0.0, -1.0)[None, :]  # forecasts the first cells
 
 def grid_30():
     """Return 5 x 6 squares of 600 feet."""
-    return replace(square_grid(5, 6, SIDE), locator=Rows(5, 6, SIDE))
+    return replace(square_grid(5, 6, SIDE), locator=SquareLocator(5, 6, SIDE))
 
 
 def events_in(cells, days=None):

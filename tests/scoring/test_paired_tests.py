@@ -7,9 +7,9 @@ from statsmodels.stats.multitest import multipletests
 from ilp_models.domain.errors import InputError
 from ilp_models.scoring.paired_tests import paired_tests
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
-from tests.scoring.score_tables import noisy, table_of
+from tests.scoring.score_tables import noisy_losses, table_of
 
-LOSSES = noisy({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
+LOSSES = noisy_losses({"best": 0.0, "same": 0.0, "worse": 0.1, "worst": 0.3})
 
 
 def test_every_pair_is_listed_once_with_difference_and_verdict():
@@ -26,7 +26,7 @@ def test_every_pair_is_listed_once_with_difference_and_verdict():
 
 
 def test_p_values_are_adjusted_over_all_pairs():
-    table = paired_tests(table_of(noisy({"a": 0.0, "b": 0.01, "c": 0.02, "d": 0.04})))
+    table = paired_tests(table_of(noisy_losses({"a": 0.0, "b": 0.01, "c": 0.02, "d": 0.04})))
     by_hand, largest = {}, 0.0
     for rank, index in enumerate(np.argsort(table["p_value"].to_numpy())):
         largest = max(largest, (6 - rank) * table["p_value"][index])
@@ -52,7 +52,7 @@ def test_equal_scores_and_too_few_periods_are_ties():
 
 
 def test_long_leads_are_resampled_in_blocks_as_long():
-    losses = noisy({"a": 0.0, "b": 0.01}, periods=104)
+    losses = noisy_losses({"a": 0.0, "b": 0.01}, periods=104)
     short, long = (
         paired_tests(table_of(losses, lead=12, resampling=Bootstrap(block=block, draws=200)), lead=12)
         for block in (4, 12)
@@ -73,7 +73,9 @@ def test_family_wise_error_rate_is_kept():
     resampling = Bootstrap(block=1, draws=200)
     false = sum(
         (
-            paired_tests(table_of(noisy(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))["verdict"]
+            paired_tests(table_of(noisy_losses(dict.fromkeys("abcd", 0.0), seed=seed), resampling=resampling))[
+                "verdict"
+            ]
             != "tie"
         ).any()
         for seed in range(120)

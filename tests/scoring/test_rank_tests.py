@@ -7,7 +7,7 @@ from scipy import stats
 from ilp_models.domain.errors import InputError
 from ilp_models.scoring.rank_tests import rank_test
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.scoring.score_tables import noisy, table_of
+from tests.scoring.score_tables import noisy_losses, table_of
 
 # areas under the ROC curve of four classifiers on 14 data sets, table 6 of Demsar (2006); the ranks published there
 # tell the two 0.975 of the last row but one apart, which rounding made equal in print
@@ -54,14 +54,14 @@ def test_ranks_and_critical_difference_are_those_demsar_published():
     ("count", "published"), [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (6, 2.850), (10, 3.164)]
 )
 def test_critical_values_are_those_of_the_published_table(count, published):
-    losses = noisy({str(name): 0.0 for name in range(count)})
+    losses = noisy_losses({str(name): 0.0 for name in range(count)})
     found = rank_test(table_of(losses, resampling=Bootstrap(block=2, draws=10)))
     assert found.n == 26
     assert found.critical_difference / np.sqrt(count * (count + 1) / (6 * 26)) == pytest.approx(published, abs=1e-3)
 
 
 def test_runs_within_the_critical_difference_share_a_letter():
-    losses = noisy({"a": 0.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 2.0}, periods=300)
+    losses = noisy_losses({"a": 0.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 2.0}, periods=300)
     found = rank_test(table_of(losses, resampling=Bootstrap(block=4, draws=10)))
     assert found.table.set_index("forecaster")["group"].to_dict() == {"a": "a", "b": "a", "c": "b", "d": "b", "e": "c"}
 
@@ -75,24 +75,24 @@ def test_all_blocks_of_periods_are_ranked():
 
 
 def test_blocks_are_as_long_as_lead_and_delay():
-    losses = noisy({"a": 0.0, "b": 0.01, "c": 0.2})
+    losses = noisy_losses({"a": 0.0, "b": 0.01, "c": 0.2})
     assert [rank_test(replace(table_of(losses), delay=delay)).n for delay in (0, 3, 7)] == [13, 13, 6]
 
 
 def test_forecasters_that_never_differ_share_all_ranks():
-    one = noisy({"a": 0.0})["a"]
+    one = noisy_losses({"a": 0.0})["a"]
     found = rank_test(table_of({"a": one, "b": one + 1e-16, "c": one}))
     assert found.p_value == 1.0
     assert found.table["mean_rank"].tolist() == [2.0, 2.0, 2.0]
 
 
 def test_two_forecasters_use_the_sign_test():
-    found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0}, periods=40)))
+    found = rank_test(table_of(noisy_losses({"a": 0.0, "b": 1.0}, periods=40)))
     assert found.p_value == pytest.approx(2 * 0.5**10)
 
 
 def test_too_few_blocks_give_no_critical_difference():
-    found = rank_test(table_of(noisy({"a": 0.0, "b": 1.0, "c": 2.0}, periods=11)))
+    found = rank_test(table_of(noisy_losses({"a": 0.0, "b": 1.0, "c": 2.0}, periods=11)))
     assert np.isnan(found.p_value)
     assert np.isnan(found.critical_difference)
     assert found.table["group"].tolist() == ["a", "a", "a"]
@@ -100,4 +100,4 @@ def test_too_few_blocks_give_no_critical_difference():
 
 def test_invalid_input_is_refused():
     with pytest.raises(InputError, match="two forecasters or more"):
-        rank_test(table_of(noisy({"a": 0.0})))
+        rank_test(table_of(noisy_losses({"a": 0.0})))

@@ -20,7 +20,7 @@ from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.domain.panel import DIMS
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 
 LIMITS = {
     "explanation_stability": Limit(fail_below=0.7),
@@ -32,7 +32,7 @@ LIMITS = {
 
 
 def residents(slant=0.0):
-    return cases.audit(cases.group_table(slant)).groups.to_cells(cases.grid())
+    return inputs.audit(inputs.group_table(slant)).groups.to_cells(inputs.grid())
 
 
 def explanation(*extra, seed=0, robustness=None):
@@ -46,8 +46,8 @@ def explanation(*extra, seed=0, robustness=None):
     )
     phi = rng.normal(0, 0.2, values.shape)
     coords = {
-        "crime_type": list(cases.TYPES),
-        "cell": cases.grid().cells,
+        "crime_type": list(inputs.TYPES),
+        "cell": inputs.grid().cells,
         "period": pd.period_range("2022-01-03", periods=1, freq="W-SUN"),
     }
     total = xr.DataArray(phi.sum(axis=3) - 1, dims=DIMS, coords=coords)
@@ -65,11 +65,11 @@ def explanation(*extra, seed=0, robustness=None):
 
 
 def evidence(explained=None, people=None, minimum=None, replay=None):
-    ours, theirs = cases.city()
+    ours, theirs = inputs.city()
     return CheckContext(
         replay=ours if replay is None else replay,
         baseline=theirs,
-        grid=cases.grid(),
+        grid=inputs.grid(),
         explanation=explained,
         features=None if explained is None else explained.columns,
         limits=LIMITS,
@@ -201,16 +201,16 @@ def test_an_explanation_on_other_cells_of_the_city_is_matched_by_name():
     parts = {name: getattr(whole, name).isel(cell=order) for name in ("attributions", "values", "log_expected")}
     found = check_proxies(evidence(replace(whole, **parts), people))
     assert state_of(found, "proxy_probe") is State.FAIL
-    gaps = attribution_gaps(replace(whole, **parts), cases.grid(), people[0])
+    gaps = attribution_gaps(replace(whole, **parts), inputs.grid(), people[0])
     kept = replace(people[0], by_group=np.zeros((100, 2)), total=np.zeros(100))
     kept.by_group[order], kept.total[order] = people[0].by_group[order], people[0].total[order]
-    pd.testing.assert_frame_equal(gaps, attribution_gaps(whole, cases.grid(), kept))
+    pd.testing.assert_frame_equal(gaps, attribution_gaps(whole, inputs.grid(), kept))
 
 
 def test_errors_that_go_with_a_group_fail_and_others_do_not():
     people = residents(slant=0.8)
     share = share_of(people)
-    ours, _ = cases.city()
+    ours, _ = inputs.city()
     tilted = ours.expected * xr.DataArray(1.6 - 1.5 * share, dims="cell")
     spoilt = replace(ours, expected=tilted)
     good, bad = (check_residual_proxies(evidence(None, people, replay=one)) for one in (ours, spoilt))
@@ -239,19 +239,19 @@ def test_the_residual_correlation_is_that_of_areas_and_weeks():
 @given(seed=st.integers(0, 1000), slant=st.floats(-0.8, 0.8))
 def test_gaps_of_a_group_add_up_to_the_gap_of_its_log_risk(seed, slant):
     people, explained = residents(slant)[0], explanation(seed=seed)
-    gaps = attribution_gaps(explained, cases.grid(), people)
+    gaps = attribution_gaps(explained, inputs.grid(), people)
     for place, group in enumerate(people.groups):
         members = people.by_group[:, place]
         log_risk = explained.log_expected.values[0, :, 0]
         want = np.average(log_risk, weights=members) - np.average(log_risk, weights=people.total - members)
         of_group = gaps[(gaps["group"] == group) & (gaps["crime_type"] == "Assault")]
         assert of_group["gap"].sum() == pytest.approx(want, abs=1e-9)
-    families = attribution_gaps(explained, cases.grid(), people, by="family")
+    families = attribution_gaps(explained, inputs.grid(), people, by="family")
     assert families["gap"].sum() == pytest.approx(gaps["gap"].sum(), abs=1e-9)
 
 
 def test_the_pool_is_the_mean_of_the_types_and_a_gap_is_a_factor():
-    gaps = attribution_gaps(explanation(), cases.grid(), residents(0.5)[0])
+    gaps = attribution_gaps(explanation(), inputs.grid(), residents(0.5)[0])
     wide = gaps.pivot_table(index=["group", "feature"], columns="crime_type", values="gap")
     assert wide["all"].to_numpy() == pytest.approx(((wide["Assault"] + wide["Robbery"]) / 2).to_numpy())
     assert gaps["multiplier"].to_numpy() == pytest.approx(np.exp(gaps["gap"]))

@@ -27,7 +27,7 @@ from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit.cases import CONFIG
+from tests.audit.audit_inputs import CONFIG
 from tests.builders import city, history_of, poisson_counts, replay_of, square_grid
 
 LIMITS = {

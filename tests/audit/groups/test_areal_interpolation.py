@@ -9,7 +9,7 @@ from ilp_models.audit.groups.areal_interpolation import sample_counts
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from ilp_models.grid.polygons import PolygonFile
-from tests.audit.cases import Table
+from tests.audit.audit_inputs import KnownGroups
 from tests.builders import square_grid
 
 LEFT, BOTTOM = 630_000.0, 4_834_000.0
@@ -51,7 +51,9 @@ def table(rows=ROWS):
 
 
 def residents(areas, grid=None, rows=ROWS, **settings):
-    (people,) = GroupTable(source=Table(table(rows)), polygons=areas, **settings).to_cells(grid or square_grid(1, 4))
+    (people,) = GroupTable(source=KnownGroups(table(rows)), polygons=areas, **settings).to_cells(
+        grid or square_grid(1, 4)
+    )
     return people
 
 
@@ -80,11 +82,11 @@ def test_moved_is_the_share_of_residents_of_divided_areas():
 def test_an_area_with_several_cells_is_divided_by_parent_too():
     grid = square_grid(1, 4)
     rows = [("West", "Upland", 10.0), ("East", "Upland", 30.0)]
-    (people,) = GroupTable(source=Table(table(rows))).to_cells(grid)
+    (people,) = GroupTable(source=KnownGroups(table(rows))).to_cells(grid)
     assert (people.method, people.moved) == ("parent area", 1.0)
     assert people.area.tolist() == [1, 1, 0, 0]
     cells = replace(grid, cells=pd.Index(["West", "East", "x", "y"]), parents=pd.DataFrame())
-    (people,) = GroupTable(source=Table(table(rows))).to_cells(cells)
+    (people,) = GroupTable(source=KnownGroups(table(rows))).to_cells(cells)
     assert people.moved == 0
     assert people.area.tolist() == [1, 0, -1, -1]
     assert people.unmatched == ("x", "y")
@@ -141,8 +143,8 @@ def test_overlapping_polygons_keep_their_own_residents():
 
 
 def test_polygons_change_the_digest(tmp_path):
-    without = GroupTable(source=Table(table()), polygons=PolygonFile())
-    assert without.digest() == GroupTable(source=Table(table())).digest()
+    without = GroupTable(source=KnownGroups(table()), polygons=PolygonFile())
+    assert without.digest() == GroupTable(source=KnownGroups(table())).digest()
     assert without.digest() != replace(without, polygons=polygons(("Hill", box(0, 1)))).digest()
     with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
         PolygonFile("nowhere.gpkg")
@@ -158,15 +160,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_name():
     grid = replace(square_grid(1, 2), cells=pd.Index(["Briar Hill-Belgravia", "LAmoreaux"]), parents=pd.DataFrame())
     rows = [("Briar Hill-Belgravia", "Upland", 10.0), ("L'Amoreaux", "Upland", 30.0)]
     with pytest.raises(InputError, match=r"'LAmoreaux' \(nearest: \"L'Amoreaux\"\)\. Give a crosswalk"):
-        GroupTable(source=Table(table(rows)), unmatched="refuse").to_cells(grid)
-    (people,) = GroupTable(source=Table(table(rows))).to_cells(grid)
+        GroupTable(source=KnownGroups(table(rows)), unmatched="refuse").to_cells(grid)
+    (people,) = GroupTable(source=KnownGroups(table(rows))).to_cells(grid)
     assert people.unmatched == ("L'Amoreaux", "LAmoreaux")
     assert people.missing > 0.01
 
 
 def sampled_table(**settings):
     made = pd.DataFrame(SAMPLE, columns=["area", "group", "population", "moe"]).assign(dimension="origin")
-    return GroupTable(source=Table(made), **settings)
+    return GroupTable(source=KnownGroups(made), **settings)
 
 
 def test_nine_in_ten_draws_lie_within_the_margin_of_error():
@@ -216,7 +218,7 @@ def test_without_margins_and_rounding_every_sample_is_the_published_table():
 def test_a_sampled_overlapping_group_never_exceeds_the_residents():
     made = pd.DataFrame({"area": ["West", "East"], "population": [100.0, 95.0], "all": 100.0, "moe": 50.0})
     given = GroupTable(
-        source=Table(made.assign(dimension="age", group="young")),
+        source=KnownGroups(made.assign(dimension="age", group="young")),
         overlapping=["age"],
         residents="all",
         margin="moe",
@@ -229,7 +231,7 @@ def test_a_sampled_overlapping_group_never_exceeds_the_residents():
 def test_margins_of_shares_are_multiplied_by_the_residents():
     made = pd.DataFrame(SAMPLE, columns=["area", "group", "population", "moe"]).assign(dimension="origin", all=600.0)
     parts = made.assign(part=made["population"] / 600, moe=made["moe"] / 600)
-    shares = GroupTable(source=Table(parts), population_share="part", residents="all", margin="moe")
+    shares = GroupTable(source=KnownGroups(parts), population_share="part", residents="all", margin="moe")
     (of_shares,), (of_counts,) = (
         next(shares.sample(square_grid(), 1)),
         next(sampled_table(margin="moe").sample(square_grid(), 1)),

@@ -6,7 +6,7 @@ import pytest
 
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
-from tests.audit.cases import Table
+from tests.audit.audit_inputs import KnownGroups
 from tests.builders import square_grid
 
 # West has 6 cells and East 6 in the grid of 3 x 4 squares
@@ -19,7 +19,7 @@ def table(rows=ROWS, **more):
 
 
 def given(frame, **settings):
-    return GroupTable(source=Table(frame), **settings)
+    return GroupTable(source=KnownGroups(frame), **settings)
 
 
 def test_residents_are_distributed_by_ground_area():
@@ -124,7 +124,7 @@ def test_without_a_table_the_error_says_what_to_provide(tmp_path):
     with pytest.raises(InputError, match="source=object has no residents by group"):
         GroupTable(source=object()).read()
     with pytest.raises(InputError, match="both a path and a source"):
-        GroupTable("x.csv", Table(table()))
+        GroupTable("x.csv", KnownGroups(table()))
 
 
 @pytest.mark.parametrize("column", ["area", "dimension", "group"])

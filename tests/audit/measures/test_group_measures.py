@@ -10,7 +10,7 @@ from ilp_models.audit.measures.table import COLUMNS, SHARES, measure_groups
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 
 BETWEEN = Limit(warn_above=1.05, fail_above=1.10)
 LIMITS = {
@@ -24,12 +24,12 @@ OF_DIMENSIONS = {"coverage_ratio", "permanent_ratio", "bias_ratio"}
 
 
 def evidence(model=None, slant=0.3, **changes):
-    known, baseline = cases.city()
-    people = cases.audit(cases.group_table(slant)).groups.to_cells(cases.grid())
+    known, baseline = inputs.city()
+    people = inputs.audit(inputs.group_table(slant)).groups.to_cells(inputs.grid())
     made = CheckContext(
         replay=model or known,
         baseline=baseline,
-        grid=cases.grid(),
+        grid=inputs.grid(),
         explanation=None,
         features=None,
         limits=LIMITS,
@@ -157,7 +157,7 @@ def test_a_model_alike_for_both_groups_passes():
 
 
 def test_too_high_forecasts_where_one_group_lives_fail():
-    known, _ = cases.city()
+    known, _ = inputs.city()
     slope = np.linspace(0.5, 1.5, 100)[None, :, None]
     made = evidence(replace(known, expected=known.expected * slope), slant=0.8, min_evidence=MinEvidence(areas=5))
     for check in ("bias_ratio", "baseline_exposure_ratio", "permanently_flagged"):
@@ -169,7 +169,7 @@ def test_too_high_forecasts_where_one_group_lives_fail():
 
 
 def test_where_no_cell_is_permanently_flagged_the_ratio_is_1_and_the_finding_says_so():
-    known, _ = cases.city()
+    known, _ = inputs.city()
     turning = np.stack([np.roll(known.expected.values[..., 0], 7 * week, axis=1) for week in range(52)], axis=2)
     made = findings(evidence(replace(known, expected=known.expected.copy(data=turning))), "permanently_flagged")
     for finding in made.values():

@@ -12,7 +12,7 @@ from ilp_models.audit.measures.metric_frame import metric_frame
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.domain.errors import InputError
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 from tests.audit.measures.fairlearn_comparison import largest_difference, largest_error_difference
 from tests.audit.measures.test_formulas import deviance, random_case
 
@@ -63,12 +63,12 @@ def test_fully_exploded_rows_give_the_same_through_metrics_that_take_weights():
 
 
 def context_of(slant=0.3):
-    known, baseline = cases.city()
-    people = cases.audit(cases.group_table(slant)).groups.to_cells(cases.grid())
+    known, baseline = inputs.city()
+    people = inputs.audit(inputs.group_table(slant)).groups.to_cells(inputs.grid())
     return CheckContext(
         replay=known,
         baseline=baseline,
-        grid=cases.grid(),
+        grid=inputs.grid(),
         explanation=None,
         features=None,
         limits={},

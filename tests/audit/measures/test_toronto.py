@@ -15,7 +15,7 @@ from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
 from ilp_models.domain.calendar import Calendar
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit.cases import Table
+from tests.audit.audit_inputs import KnownGroups
 from tests.audit.measures.fairlearn_comparison import largest_difference
 from tests.builders import square_grid
 
@@ -79,7 +79,7 @@ def counts(census):
 
 def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
     """Whole weeks of 2018 rank, whole weeks of 2019 judge; calendar years give 1.128, 1.220 and 1.162 instead."""
-    people = GroupTable(source=Table(table), residents="residents").to_cells(grid)[1]
+    people = GroupTable(source=KnownGroups(table), residents="residents").to_cells(grid)[1]
     black = people.groups.index("vm_black")
     share = people.by_group[:, black].sum() / people.total.sum()
     last_year = np.repeat(counts[..., :52].sum(axis=2, keepdims=True), 51, axis=2)
@@ -106,7 +106,7 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
 
 
 def test_exposures_to_assault_are_near_those_of_a_weekly_model_and_equal_fairlearn(table, grid, counts):
-    people = GroupTable(source=Table(table), residents="residents").to_cells(grid)[1]
+    people = GroupTable(source=KnownGroups(table), residents="residents").to_cells(grid)[1]
     mean = np.stack([counts[..., at : at + 52].mean(axis=2) for at in range(51)], axis=2)
     flags = FlaggingRule(np.ones(140)).flagged(mean[:1], 14 / 140)[0]
     sums = tally_flags(Basis.from_residents(people), flags, counts[:1, :, 52:]).whole
@@ -119,7 +119,7 @@ def test_exposures_to_assault_are_near_those_of_a_weekly_model_and_equal_fairlea
 
 
 def test_the_table_knows_everyone(table, grid, census):
-    income, origin = GroupTable(source=Table(table), residents="residents").to_cells(grid)
+    income, origin = GroupTable(source=KnownGroups(table), residents="residents").to_cells(grid)
     assert income.missing == origin.missing == 0
     assert origin.by_group.sum() == pytest.approx(census["pop_2016"].sum(), rel=1e-4)
     assert income.by_group.sum() == pytest.approx(census["pop_2016"].sum())

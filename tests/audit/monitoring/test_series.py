@@ -5,7 +5,7 @@ import pytest
 
 from ilp_models.audit.check_context import MinEvidence
 from ilp_models.audit.monitoring.series import MEASURES, MeasureSeries, SeriesOptions
-from tests.audit.cases import audit, city, grid, group_table
+from tests.audit.audit_inputs import audit, city, grid, group_table
 
 KEYS = ["measure", "crime_type", "dimension", "group"]
 OPTIONS = SeriesOptions("count", 0.1, 40, MinEvidence())

@@ -16,7 +16,7 @@ from ilp_models.audit.register.signatures import ReviewerSignature, read_public_
 from ilp_models.domain.checks import label_of
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 FILES = {"forecast.parquet": "a" * 64}
@@ -24,8 +24,8 @@ FILES = {"forecast.parquet": "a" * 64}
 
 def decision(*changed, **governance):
     """Return a decision whose findings all pass, except some given as (check, state)."""
-    spec = cases.audit(cases.group_table(), governance=replace(cases.audit().governance, **governance))
-    report = spec.run(cases.subject(*cases.city(), cases.grid(), cases.explanation()), NOW)
+    spec = inputs.audit(inputs.group_table(), governance=replace(inputs.audit().governance, **governance))
+    report = spec.run(inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation()), NOW)
     findings = report.findings
     for check, state in changed:
         place = next(at for at, finding in enumerate(findings) if finding.check == check)
@@ -34,7 +34,7 @@ def decision(*changed, **governance):
         ends = (0.5, 1.5) if state is State.REVIEW else (bad, bad)
         one = replace(findings[place], state=state, value=bad, low=ends[0], high=ends[1])
         findings = (*findings[:place], one, *findings[place + 1 :])
-    return decide(replace(report, findings=findings), cases.forecast(), NOW)
+    return decide(replace(report, findings=findings), inputs.forecast(), NOW)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,10 @@ def test_the_decisions_of_these_tests(passed, reviewed):
 
 def test_a_review_is_permitted_after_approval(register, reviewed):
     with pytest.raises(WithheldError, match="A reviewer may accept this"):
-        registered_decision(register, reviewed, NOW).require_permission(cases.forecast(), NOW)
+        registered_decision(register, reviewed, NOW).require_permission(inputs.forecast(), NOW)
     approve(register, reviewed, signing(), FILES)
     known = registered_decision(register, reviewed, NOW)
-    known.require_permission(cases.forecast(), NOW)
+    known.require_permission(inputs.forecast(), NOW)
     assert known.approval.reason == "discussed on 5 January"
     assert known.approval.reviews == ("sum_ratio",)
 
@@ -195,7 +195,7 @@ def test_trusted_keys_need_a_signature(register, passed, tmp_path):
 
 def test_an_unsigned_approval_is_refused_with_trusted_keys(register, passed, tmp_path):
     approve(register, passed, signing(), FILES)
-    registered_decision(register, passed, NOW).require_permission(cases.forecast(), NOW)
+    registered_decision(register, passed, NOW).require_permission(inputs.forecast(), NOW)
     with pytest.raises(WithheldError, match="none of the keys"):
         registered_decision(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
 

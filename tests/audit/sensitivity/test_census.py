@@ -10,7 +10,7 @@ from ilp_models.audit.measures.checks import check_groups
 from ilp_models.audit.sensitivity.census import COLUMNS, vary_census
 from ilp_models.domain.finding import Limit, State
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.audit import cases
+from tests.audit import audit_inputs as inputs
 
 LIMITS = {"need_adjusted_ratio": Limit(warn_above=1.15, fail_above=1.25), "coverage_ratio": Limit(fail_below=0.8)}
 MEASURES = {
@@ -20,10 +20,10 @@ MEASURES = {
 
 
 def evidence(**changes):
-    known, baseline = cases.city()
-    people = cases.audit(cases.group_table(0.3)).groups.to_cells(cases.grid())
+    known, baseline = inputs.city()
+    people = inputs.audit(inputs.group_table(0.3)).groups.to_cells(inputs.grid())
     made = CheckContext(
-        replay=known, baseline=baseline, grid=cases.grid(), explanation=None, features=None, limits=LIMITS,
+        replay=known, baseline=baseline, grid=inputs.grid(), explanation=None, features=None, limits=LIMITS,
         min_evidence=MinEvidence(), bootstrap=Bootstrap(draws=200), land_share=0.2, rank_by="count", floor=0.005,
         residents=people,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.domain.errors import InputError
-from tests.audit.cases import CONFIG
+from tests.audit.audit_inputs import CONFIG
 from tests.builders import square_grid
 
 GRID = replace(square_grid(2, 2), parents=pd.DataFrame({"ward": ["007", "7", "007", "7"], "beat": list("abcd")}))

@@ -336,7 +336,7 @@ def test_enforcement_driven_types_are_recognised_by_name(name, kind):
 def test_no_configured_crime_type_is_enforcement_driven():
     import yaml
 
-    from tests.audit.cases import CONFIG
+    from tests.audit.audit_inputs import CONFIG
 
     for path in (CONFIG.parents[1] / "data").glob("*.yaml"):
         types = yaml.safe_load(path.read_text()).get("crime_types")

@@ -1,4 +1,4 @@
-"""A small city whose model deserves to be admitted, and ways to spoil it."""
+"""Build the inputs of an audit: a small city whose model passes every check, with ways to change it."""
 
 from dataclasses import replace
 from functools import cache
@@ -45,7 +45,7 @@ COLUMNS = (
 )
 
 
-class Table:
+class KnownGroups:
     """A source that knows a given group table."""
 
     def __init__(self, table):
@@ -66,11 +66,11 @@ def audit(groups=None, **settings):
     stored.pop("reporting_rates")
     table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())
     table.pop("_target_")
-    given = GroupTable(**(table | {"polygons": None, "source": None if groups is None else Table(groups)}))
+    given = GroupTable(**(table | {"polygons": None, "source": None if groups is None else KnownGroups(groups)}))
     return Audit(**(stored | {"groups": given} | settings))
 
 
-def subject(*parts, **more):
+def audit_input(*parts, **more):
     """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
     known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
     return AuditInput(*parts, **(known | more))

@@ -23,7 +23,7 @@ from ilp_models.model.hindcast import HindcastForecaster
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class ConformanceCase:
     """Records from before and after a cutoff, some of them reported late."""
 
     events: Events

@@ -1,4 +1,4 @@
-"""Simulated self-exciting processes, generation by generation."""
+"""Simulate points of self-exciting processes, generation by generation, and build their history."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import Events
 from ilp_models.domain.history import History
-from tests.builders import square_grid
+from tests.builders import city
 
 CORNER = np.array([630_000.0, 4_834_000.0])
 
@@ -31,24 +31,12 @@ def exponential(mean, least=0.0):
     return lambda rng, size: least + rng.exponential(mean, size)
 
 
-def process(rng, count, days, side, offspring=0.3, mean_delay=5.0, metres=100.0):
+def simulate_process(rng, count, days, side, offspring=0.3, mean_delay=5.0, metres=100.0):
     """Return about ``count`` incidents (day, x, y) of a uniform background on a square, with all repeats."""
     own = rng.poisson(count * (1 - offspring))
     first = rng.random((own, 3)) * [days, side, side]
     every = with_all_repeats(rng, first, offspring, exponential(mean_delay), metres)
     return every[(every[:, 0] < days) & ((every[:, 1:] >= 0) & (every[:, 1:] < side)).all(axis=1)]
-
-
-class Anywhere:
-    """A locator over the 500 m squares of ``square_grid``, row by row."""
-
-    def __init__(self, rows, columns):
-        self.rows, self.columns = rows, columns
-
-    def locate(self, events):
-        place = np.floor((events.table[["x", "y"]].to_numpy() - CORNER) / 500.0).astype(np.int64)
-        inside = (place >= 0).all(axis=1) & (place[:, 0] < self.columns) & (place[:, 1] < self.rows)
-        return np.where(inside, place[:, 1] * self.columns + place[:, 0], -1)
 
 
 def history_of_points(points, rows, columns, weeks, kinds=None, start="2018-01-01"):
@@ -65,7 +53,6 @@ def history_of_points(points, rows, columns, weeks, kinds=None, start="2018-01-0
         }
     )
     begin = pd.Timestamp(start)
-    grid = square_grid(rows, columns)
+    grid = city(rows, columns)
     events = Events(table, grid.crs, "America/Toronto", begin, begin + pd.Timedelta(weeks=weeks))
-    located = type(grid)(**{**vars(grid), "locator": Anywhere(rows, columns)})
-    return History.from_events(events.end, events, located, Calendar())
+    return History.from_events(events.end, events, grid, Calendar())
