@@ -17,6 +17,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.audit.explanation.checks import attribution_gaps
 from ilp_models.audit.explanation.proxies import AreaProfiles, column_correlations
+from ilp_models.audit.measures.metric_frame import group_gaps
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.census import DRAWS, vary_census
@@ -80,6 +81,7 @@ def gather_record(
         grid=evidence.grid,
         flags=evidence.flags,
         measures=parts["measures"],
+        group_gaps=parts["group_gaps"],
         sensitivity=sensitivity,
         feedback=None if subject.feedback is None else subject.feedback.trajectory,
         explanation=subject.explanation,
@@ -103,6 +105,7 @@ def _parts(
     deprived = None if group is None else (group[0], group[1])
     return [
         ("measures", lambda: measure_groups(evidence)),
+        ("group_gaps", lambda: group_gaps(evidence)),
         ("ranking_unit", lambda: vary_ranking_unit(evidence)),
         ("group_definition", lambda: _other_groups(evidence, audit)),
         ("census_error", lambda: _other_residents(evidence, audit, decision)),

@@ -45,6 +45,13 @@ MEASURES: Final[dict[str, Definition]] = {
         NONE,
         "Share of the recorded events that falls on the group's areas.",
     ),
+    "error": Definition(
+        "Error",
+        "sum |p_it - y_it| s_ig / (T sum_i s_ig)",
+        "cells and periods, weighted by the group's share of residents",
+        NONE,
+        "Mean absolute difference between expected and recorded events of a cell and period where the group lives.",
+    ),
     "population_share": Definition(
         "Population share", "m_g = N_g / N", "all residents", NONE, "Share of the residents.", EXACT
     ),

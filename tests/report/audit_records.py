@@ -13,6 +13,7 @@ from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.explanation.checks import attribution_gaps
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.gate import decide
+from ilp_models.audit.measures.metric_frame import group_gaps
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.audit.sensitivity.variants import vary_areal_units, vary_ranking_unit
 from ilp_models.domain.checks import required_keys
@@ -231,6 +232,7 @@ def computed():
         grid=evidence.grid,
         flags=evidence.flags,
         measures=measure_groups(evidence),
+        group_gaps=group_gaps(evidence),
         sensitivity={"ranking_unit": vary_ranking_unit(evidence), "areal_unit": vary_areal_units(evidence)},
         explanation=explanation,
         gaps=attribution_gaps(explanation, evidence.grid, evidence.residents[0], by="family"),

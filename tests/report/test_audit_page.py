@@ -14,6 +14,7 @@ from ilp_models.report.audit.audit_record import SENSITIVITY, AuditPage, AuditRe
 from ilp_models.report.audit.json_report import schema
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.report.definitions import MEASURES
+from ilp_models.report.formatting import MISSING, number, percent, percent_interval
 from tests.report import audit_records as records
 from tests.report.browser import axe_result, find_axe, find_browser
 from tests.report.html_page import Page
@@ -95,6 +96,35 @@ def test_exposure_and_coverage_are_shown_at_every_share_with_the_baseline(full):
     for share in (1, 5, 10, 20):
         assert full.text.count(f"{share} % of the active area flagged") >= 3
     assert "5 % of the active area flagged (audited)" in full.text
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_group_table_shows_the_metric_frame_of_the_audited_share(tmp_path):
+    record = records.computed()
+    page = page_of(written(tmp_path, record))
+    own = record.measures[record.measures["crime_type"] == "all"]
+    audited = (own["share"] == 0.05) & (own["unit"] == "count") | own["share"].isna()
+    values = own[audited].set_index(["measure", "group"])
+    for group in ("Upland", "Lowland"):
+        exposure, coverage, error = (values.loc[(name, group)] for name in ("exposure", "coverage", "error"))
+        parts = [*(_shares(one) for one in (exposure, coverage)), number(error["value"])]
+        assert _words(f"{group} {' '.join(parts)} [{number(error['week_low'])}") in page.text
+    gaps = record.group_gaps.set_index(["crime_type", "gap"]).loc["all"]
+    for label, gap, form in (
+        ("largest minus smallest", "difference", percent),
+        ("smallest / largest", "ratio", number),
+    ):
+        exposure, coverage, error = gaps.loc[gap, ["exposure", "coverage", "error"]]
+        shown = f"{label} {form(exposure)} {MISSING} {form(coverage)} {MISSING} {number(error)} {MISSING}"
+        assert _words(shown) in page.text
+
+
+def _shares(row):
+    return f"{percent(row['value'])} {percent_interval(row['week_low'], row['week_high'])} {percent(row['baseline'])}"
+
+
+def _words(text):
+    return " ".join(text.split())
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -11,6 +11,7 @@ all, s_ig = n_ig / n_i, y_it recorded and p_it expected events, L the Poisson de
 ``covered``         sum of a_it y_it s_ig
 ``permanent``       sum of n_ig over cells that are flagged in more than half of the periods
 ``people``          sum of n_ig
+``cells``           sum of s_ig
 ``maps``            number of maps (periods times types) in the sums
 ``predicted``       sum of p_it s_ig
 ``recorded``        sum of y_it s_ig
@@ -96,6 +97,11 @@ def over_prediction(sums: Totals) -> Floats:
 def under_prediction(sums: Totals) -> Floats:
     """Return U_g: events recorded beyond those expected, over recorded events."""
     return _own(sums["under"]) / _own(sums["recorded"])
+
+
+def error(sums: Totals) -> Floats:
+    """Return the mean absolute error: the mean of the absolute p_it - y_it over cells and periods, weights s_ig."""
+    return (_own(sums["over"]) + _own(sums["under"])) / (sums["maps"] * _own(sums["cells"]))
 
 
 def d2(sums: Totals) -> Floats:

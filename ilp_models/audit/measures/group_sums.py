@@ -82,12 +82,13 @@ class GroupSums:
     def whole(self) -> Totals:
         """Sums over all periods and areas."""
         sums = {name: self.pool(one.sum(axis=1)) for name, one in self.by_period.items()}
-        return sums | {"people": self.basis.people.sum(axis=0)[None], "maps": self._maps}
+        weights = {"people": self.basis.people.sum(axis=0)[None], "cells": self.basis.cells.sum(axis=0)[None]}
+        return {**sums, **weights, "maps": self._maps}
 
     def of_periods(self, weights: Floats) -> Totals:
         """Return sums over drawn periods."""
         sums = {name: self.pool(_product(weights, one)) for name, one in self.by_period.items()}
-        return sums | {"people": self.whole["people"], "maps": self._maps}
+        return {**sums, "people": self.whole["people"], "cells": self.whole["cells"], "maps": self._maps}
 
     def of_areas(self, weights: Floats) -> Totals:
         """Return sums over drawn areas."""
@@ -95,7 +96,8 @@ class GroupSums:
         sums = {
             name: self.pool((weights @ one.reshape(len(one), -1)).reshape(shape)) for name, one in self.by_area.items()
         }
-        return sums | {"people": (weights @ self.basis.by_area["people"])[:, None], "maps": self._maps}
+        drawn = {name: (weights @ one)[:, None] for name, one in self.basis.by_area.items()}
+        return {**sums, **drawn, "maps": self._maps}
 
     @property
     def _maps(self) -> Floats:
@@ -127,14 +129,18 @@ def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) ->
 
 def tally_errors(basis: Basis, expected: Floats, observed: Floats, losses: tuple[Floats, Floats]) -> GroupSums:
     """Return the sums for formulas of forecast errors; losses are of the forecaster and of the baseline."""
-    cubes = {
+    losing = {name: Cube(loss, "people") for name, loss in zip(("loss", "other_loss"), losses, strict=True)}
+    return GroupSums.from_cubes(basis, error_cubes(expected, observed) | losing)
+
+
+def error_cubes(expected: Floats, observed: Floats) -> dict[str, Cube]:
+    """Return the cubes of :func:`tally_errors`, without losses."""
+    return {
         "predicted": Cube(expected, "cells"),
         "recorded": Cube(observed, "cells"),
         "over": Cube(np.maximum(expected - observed, 0), "cells"),
         "under": Cube(np.maximum(observed - expected, 0), "cells"),
     }
-    losing = {name: Cube(loss, "people") for name, loss in zip(("loss", "other_loss"), losses, strict=True)}
-    return GroupSums.from_cubes(basis, cubes | losing)
 
 
 def tally_replays(basis: Basis, context: CheckContext, *, of_baseline: bool = False) -> GroupSums:

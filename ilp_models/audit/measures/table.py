@@ -16,6 +16,7 @@ from ilp_models.audit.measures.concentration import Permanence, gini, permanent_
 from ilp_models.audit.measures.formulas import Pick, group_ratio, highest_group, per_draw
 from ilp_models.audit.measures.group_sums import Basis, GroupSums, tally_flags, tally_replays
 from ilp_models.audit.measures.intervals import Drawn, Measured, draw
+from ilp_models.audit.measures.metric_frame import METRICS, AuditedFrames
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.stats.bootstrap import Bootstrap, Estimate
@@ -43,6 +44,7 @@ OF_ERRORS: Final[Mapping[str, formulas.Formula]] = {
     "sum_ratio": formulas.sum_ratio,
     "over_prediction": formulas.over_prediction,
     "under_prediction": formulas.under_prediction,
+    "error": formulas.error,
     "d2": formulas.d2,
 }
 _AGAINST_BASELINE: Final = frozenset({"baseline_exposure_ratio", "d2"})
@@ -53,8 +55,13 @@ _PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
 }
 
 
-def measure_groups(context: CheckContext, shares: Sequence[float] = SHARES) -> pd.DataFrame:
-    """Return all measures of groups, at several shares of land and for every ranking of cells."""
+def measure_groups(context: CheckContext, shares: Sequence[float] = ()) -> pd.DataFrame:
+    """Return all measures of groups, at several shares of land and for every ranking of cells.
+
+    The default is SHARES and the audited share. Exposure, coverage and error of the audited map are those of its
+    MetricFrame.
+    """
+    shares = shares or sorted({*SHARES, context.land_share})
     if not context.residents:
         msg = "There is no group table, so groups cannot be measured. Set audit.groups.path=FILE."
         raise InputError(msg)
@@ -94,12 +101,13 @@ class DimensionMeasures:
     context: CheckContext
     residents: Residents
     basis: Basis
+    frames: AuditedFrames
     maps: list[_Map] = field(default_factory=list)
 
     @classmethod
     def from_context(cls, context: CheckContext, residents: Residents) -> Self:
         """Return the measures of one dimension, without maps."""
-        return cls(context, residents, Basis.from_residents(residents))
+        return cls(context, residents, Basis.from_residents(residents), AuditedFrames(context, residents))
 
     def add(self, where: Row, flags: Floats, theirs: Floats) -> None:
         """Add the maps of one share and ranking; ``theirs`` are those of the baseline."""
@@ -123,14 +131,21 @@ class DimensionMeasures:
         events = first.whole["recorded"][..., :-1]
         enough = self.context.min_evidence.met(events, self.residents.areas_of_half)
         about = _Rows(self.context.scopes, self.residents, events, enough)
-        rows = [row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against)]
+        audited = {name: self.frames.values(name) for name in METRICS}
+        audited_map = {"share": self.context.land_share, "unit": self.context.rank_by}
+        rows = [
+            row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against, audited)
+        ]
         rows += about.dimension("bias_ratio", formulas.sum_ratio, first, against)
         rows += self._fixed(about, first)
         for one, weekly, permanence in zip(self.maps, drawn, drawn[len(self.maps) :], strict=False):
+            known = audited if one.where == audited_map else {}
             added = [
-                row for name, formula in OF_FLAGS.items() for row in about.groups(name, formula, weekly, one.baseline)
+                row
+                for name, formula in OF_FLAGS.items()
+                for row in about.groups(name, formula, weekly, one.baseline, known)
             ]
-            added += about.groups("permanent", formulas.permanent, permanence, one.baseline)
+            added += about.groups("permanent", formulas.permanent, permanence, one.baseline, {})
             added += about.dimension("coverage_ratio", formulas.coverage, weekly, one.baseline)
             added += about.dimension("permanent_ratio", formulas.permanent_ratio, permanence, one.baseline)
             rows += [row | one.where for row in added]
@@ -158,10 +173,22 @@ class _Rows:
     events: Floats
     enough: npt.NDArray[np.bool_]
 
-    def groups(self, measure: str, formula: formulas.Formula, drawn: Drawn, against: formulas.Totals) -> list[Row]:
+    def groups(
+        self,
+        measure: str,
+        formula: formulas.Formula,
+        drawn: Drawn,
+        against: formulas.Totals,
+        audited: Mapping[str, tuple[Floats, Floats]],
+    ) -> list[Row]:
+        """Return the rows of a measure; ``audited`` has the values of some measures and of their baselines."""
+        measured = drawn.measure(formula)
+        if measure in audited:
+            value, baseline = audited[measure]
+            return self.measured(measure, replace(measured, value=value), baseline)
         with np.errstate(divide="ignore", invalid="ignore"):
             baseline = np.full(1, np.nan) if measure in _AGAINST_BASELINE else formula(against)
-        return self.measured(measure, drawn.measure(formula), baseline)
+        return self.measured(measure, measured, baseline)
 
     def measured(self, measure: str, measured: Measured, baseline: Floats) -> list[Row]:
         shape = self.events.shape

@@ -29,6 +29,7 @@ _MISSING_REASONS: Final[Mapping[str, str]] = {
     "grid": "the report has no cells",
     "flags": "the report has no flagged areas for the test periods",
     "measures": "the table of all area shares, rankings and intervals is missing; the findings are shown instead",
+    "group_gaps": "there is no MetricFrame of the audited map",
     "sensitivity": "this run did not request it",
     "feedback": "this run did not simulate it",
     "explanation": "the forecaster has no explanation, or the explanation failed",
@@ -100,6 +101,9 @@ class AuditRecord:
     flags: npt.NDArray[np.float64] | None = None  # flagged fraction, shape (crime types, cells, test periods)
     # crime_type, share, unit, dimension, group, measure, value, baseline, week_*, area_*, chance_*, p_*
     measures: pd.DataFrame | None = None
+    group_gaps: pd.DataFrame | None = (
+        None  # crime_type, dimension, gap (difference or ratio), exposure, coverage, error
+    )
     sensitivity: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # by names of SENSITIVITY, or others
     feedback: pd.DataFrame | None = None  # replicate, records, period, crime_type, distance, rank_correlation
     explanation: Explanation | None = None

@@ -71,7 +71,9 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
     return AuditContent(
         record=record,
         key_numbers=_key_numbers(record, rows),
-        exposure_coverage=tables.exposure_coverage_tables(rows, str(record.header.get("rank_by", ""))),
+        exposure_coverage=tables.exposure_coverage_tables(
+            rows, str(record.header.get("rank_by", "")), record.group_gaps
+        ),
         exposure_figures=_exposure_figures(record, rows, folder),
         ratio_figures=_ratio_figures(record, rows, folder),
         all_measures={

@@ -16,9 +16,9 @@ from ilp_models.report.audit.tables import COUNTS, KEYS, NUMBERS, measure_rows
 from ilp_models.report.definitions import NOTATION, definition_row
 from ilp_models.report.page import write_text_file
 
-SCHEMA_VERSION: Final = "2.0"
+SCHEMA_VERSION: Final = "2.1"
 _SCHEMA: Final = "schema/audit-report-2.json"
-_TABLES: Final = ("feedback", "gaps", "proxies", "frontier")
+_TABLES: Final = ("group_gaps", "feedback", "gaps", "proxies", "frontier")
 _DECISION_FIELDS: Final = ("forecaster", "recipe", "forecast", "cutoff", "periods", "seal")
 
 

@@ -43,7 +43,7 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),
         short=short_reasons(decision),
-        definitions={name: defined(name) for name in ("exposure", "coverage")},
+        definitions={name: defined(name) for name in ("exposure", "coverage", "error")},
         notation=NOTATION,
         baseline=header.get("baseline", "not named"),
         unit=header.get("rank_by", "count"),

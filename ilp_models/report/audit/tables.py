@@ -24,6 +24,7 @@ NUMBERS: Final = (
 )
 COUNTS: Final = ("residents", "areas", "events")
 EXPOSURE_COVERAGE: Final = ("exposure", "coverage", "exposure_ratio", "need_adjusted_ratio")
+ERROR: Final = "error"  # does not depend on flagged areas
 _STATES: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 _VARIANT_COLUMNS: Final = frozenset({"setting", "crime_type", "dimension", "group", "measure", "value", "against"})
 _STATE_COLUMNS: Final = frozenset({"state", "state_at_low", "state_at_high", "changes"})
@@ -82,14 +83,27 @@ def _finding_measures(record: AuditRecord) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, "value", "week_low", "week_high"])
 
 
-def exposure_coverage_tables(rows: pd.DataFrame, unit: str) -> list[dict[str, Any]]:
-    """Return exposure and coverage by crime type, dimension and area share, all types first."""
+def exposure_coverage_tables(
+    rows: pd.DataFrame, unit: str, group_gaps: pd.DataFrame | None = None
+) -> list[dict[str, Any]]:
+    """Return exposure, coverage and error by crime type, dimension and area share, all types first.
+
+    ``gaps`` has the difference and the ratio between groups at the audited share.
+    """
     own = rows[(rows["unit"] == unit) & rows["measure"].isin(EXPOSURE_COVERAGE)]
+    errors = rows[rows["measure"] == ERROR]
     found = []
     for (kind, dimension), part in own.groupby(["crime_type", "dimension"], sort=False):
-        shares = [(share, _group_rows(at)) for share, at in part.groupby("share", sort=True)]
-        found.append({"crime_type": kind, "dimension": dimension, "shares": shares})
+        same = errors[(errors["crime_type"] == kind) & (errors["dimension"] == dimension)]
+        shares = [(share, _group_rows(pd.concat((at, same)))) for share, at in part.groupby("share", sort=True)]
+        gaps = [] if group_gaps is None else _gap_rows(group_gaps, str(kind), str(dimension))
+        found.append({"crime_type": kind, "dimension": dimension, "shares": shares, "gaps": gaps})
     return sorted(found, key=lambda one: one["crime_type"] != ALL)
+
+
+def _gap_rows(gaps: pd.DataFrame, crime_type: str, dimension: str) -> list[dict[str, Any]]:
+    own = gaps[(gaps["crime_type"] == crime_type) & (gaps["dimension"] == dimension)]
+    return [{str(name): value for name, value in row.items()} for row in own.to_dict("records")]
 
 
 def _group_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -97,7 +111,7 @@ def _group_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     table = rows.rename(columns={"week_low": "low", "week_high": "high"})
     return [
         {"group": group, "little_evidence": any(one is not None and not one for one in own["enough"])}
-        | {measure: dict(missing) for measure in EXPOSURE_COVERAGE}
+        | {measure: dict(missing) for measure in (*EXPOSURE_COVERAGE, ERROR)}
         | {row["measure"]: {name: row[name] for name in missing} for row in own.to_dict("records")}
         for group, own in table.groupby("group", sort=False)
     ]

@@ -66,6 +66,7 @@ def test_errors_by_hand():
     assert formulas.sum_ratio(sums)[0] == pytest.approx(np.array([6 * 0.75 + 5 * 0.25, 6 * 0.25 + 5 * 0.75]) / happened)
     assert formulas.over_prediction(sums)[0] == pytest.approx(np.array([2 * 0.75, 2 * 0.25]) / happened)
     assert formulas.under_prediction(sums)[0] == pytest.approx(np.array([3 * 0.25, 3 * 0.75]) / happened)
+    assert formulas.error(sums)[0] == pytest.approx([(2 * 0.75 + 3 * 0.25) / 2, (2 * 0.25 + 3 * 0.75) / 2])
     mine, theirs = (loss[0].sum(axis=1) @ people.by_group for loss in losses)
     assert formulas.d2(sums)[0] == pytest.approx(1 - mine / theirs)
 
@@ -131,7 +132,9 @@ def test_what_must_change_nothing_changes_nothing(seed, factor):
     # an area cut in two halves alike, each with half of the residents, the events and the forecasts
     halves = [np.repeat(cube / (1 if at < 2 else 2), 2, axis=1) for at, cube in enumerate(cubes)]
     half = living(np.repeat(people.by_group / 2, 2, axis=0))
-    assert measures(*halves, half) == pytest.approx(whole, nan_ok=True)
+    per_cell = whole.copy()
+    per_cell[len(OF_FLAGS) + list(OF_ERRORS).index("error")] /= 2  # events of a cell: half as many in half a cell
+    assert measures(*halves, half) == pytest.approx(per_cell, nan_ok=True)
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fairlearn.metrics import MetricFrame, mean_prediction
@@ -8,7 +10,7 @@ from sklearn.metrics import mean_absolute_error, mean_poisson_deviance
 from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_errors, tally_flags, tally_replays
-from ilp_models.audit.measures.metric_frame import metric_frame
+from ilp_models.audit.measures.metric_frame import group_gaps, metric_frame
 from ilp_models.audit.measures.table import measure_groups
 from ilp_models.domain.errors import InputError
 from ilp_models.stats.bootstrap import Bootstrap
@@ -82,7 +84,7 @@ def context_of(slant=0.3):
 
 
 @pytest.mark.parametrize("crime_type", ["Assault", "Robbery", "all"])
-def test_the_metric_frame_has_the_values_of_the_closed_form_and_of_the_table(crime_type):
+def test_the_metric_frame_has_the_values_of_the_closed_form(crime_type):
     context = context_of()
     (people,), row = context.residents, context.scopes.index(crime_type)
     frame = metric_frame(context, "origin", crime_type)
@@ -96,18 +98,54 @@ def test_the_metric_frame_has_the_values_of_the_closed_form_and_of_the_table(cri
         "coverage": formulas.coverage(flags)[row],
         "error": (errors["over"] + errors["under"])[row, :-1] / lives,
     }
-    table = measure_groups(context, (0.05,))
-    table = table[(table["crime_type"] == crime_type) & ((table["unit"] == "count") | table["unit"].isna())]
+    assert formulas.error(errors)[row] == pytest.approx(closed["error"], rel=1e-12)
     for name, values in closed.items():
         found = frame.by_group.loc[list(people.groups), name].to_numpy(dtype=float)
         assert np.abs(found - values).max() <= 1e-12, name
-        if name != "error":
-            rows = table[table["measure"] == name].set_index("group")["value"]
-            assert np.abs(found - rows.loc[list(people.groups)].to_numpy()).max() <= 1e-12, name
     spread = frame.by_group.max() - frame.by_group.min()
     assert frame.difference()[list(closed)].to_numpy(dtype=float) == pytest.approx(spread[list(closed)].to_numpy())
     ratio = frame.by_group.min() / frame.by_group.max()
     assert frame.ratio()[list(closed)].to_numpy(dtype=float) == pytest.approx(ratio[list(closed)].to_numpy())
+
+
+@pytest.mark.parametrize("land_share", [0.05, 0.07])
+def test_the_table_of_the_report_has_the_numbers_of_the_metric_frame(land_share):
+    context = replace(context_of(), land_share=land_share)
+    other = replace(context, replay=context.baseline, baseline=context.replay)
+    table, gaps = measure_groups(context), group_gaps(context)
+    audited = (table["share"] == land_share) & (table["unit"] == "count") | (table["measure"] == "error")
+    table = table[audited].set_index(["crime_type", "measure", "group"]).sort_index()
+    assert table.index.is_unique
+    gaps = gaps.set_index(["crime_type", "gap"]).sort_index()
+    for crime_type in context.scopes:
+        frame, baseline = metric_frame(context, "origin", crime_type), metric_frame(other, "origin", crime_type)
+        for name in ("exposure", "coverage", "error"):
+            rows = table.loc[(crime_type, name)]
+            assert rows["value"].to_dict() == frame.by_group[name].to_dict()  # the same to the bit
+            assert rows["baseline"].to_dict() == baseline.by_group[name].to_dict()
+            assert (rows["week_low"] <= rows["value"] + 1e-12).all()
+            assert (rows["value"] <= rows["week_high"] + 1e-12).all()
+            assert gaps.loc[(crime_type, "difference"), name] == frame.difference()[name]
+            assert gaps.loc[(crime_type, "ratio"), name] == frame.ratio()[name]
+
+
+def test_groups_without_residents_or_events_have_no_numbers():
+    context = context_of()
+    (people,) = context.residents
+    alone = people.by_group * [0, 1]
+    uninhabited = replace(people, by_group=alone, total=alone.sum(axis=1))
+    quiet = replace(context.replay, observed=context.replay.observed * 0)
+    context = replace(
+        context, residents=(uninhabited,), replay=quiet, baseline=replace(context.baseline, observed=quiet.observed)
+    )
+    values = metric_frame(context, "origin").by_group
+    empty, full = people.groups
+    assert values.loc[empty].isna().all()
+    assert np.isnan(values.loc[full, "coverage"])
+    assert values.loc[full, "exposure"] > 0
+    gaps = group_gaps(context).set_index(["crime_type", "gap"])
+    assert gaps["coverage"].isna().all()
+    assert gaps.loc[("all", "difference"), "exposure"] == 0
 
 
 def test_an_unknown_dimension_or_crime_type_is_refused():
