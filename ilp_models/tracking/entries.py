@@ -38,7 +38,9 @@ def in_batches(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
 def _leaves(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         name = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            yield from _leaves({str(place): item for place, item in enumerate(value)}, name)
+        elif isinstance(value, Mapping) and value:
             yield from _leaves(value, name)
         else:
             yield name, value

@@ -32,6 +32,7 @@ _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "crime_type"), ColSpec("string", "cell"), ColSpec("datetime", "period")]),
     outputs=Schema([ColSpec("double", name) for name in ("expected", *QUANTILE_COLUMNS)]),
 )
+_SOURCE_TAG = "mlflow.source.name"
 _COMMIT_TAG = "mlflow.source.git.commit"
 _DIGEST_LENGTH = 36  # the longest digest of a dataset that the store accepts
 _ADVICE = "close the program that uses it (an MLflow page, another run), or choose another store with output=FOLDER"
@@ -147,9 +148,8 @@ class MlflowTracker:
     def run(self, task: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[MlflowRun]:
         """Start a run in the experiment of the task; it ends with the context."""
         uri, experiment = self._experiment_id(f"{self.experiment}-{task}")
-        with _started_run(
-            uri, experiment, task, {**tags, "task": task, _COMMIT_TAG: tags.get("git_commit", "none")}
-        ) as run:
+        source = {"task": task, _SOURCE_TAG: f"ilp {task}", _COMMIT_TAG: tags.get("git_commit", "none")}
+        with _started_run(uri, experiment, task, {**tags, **source}) as run:
             run.params(settings)
             with _store_errors(uri):
                 _client(uri).log_text(run.identity, json.dumps(settings, indent=2, default=str), "settings.json")

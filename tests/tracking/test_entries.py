@@ -34,6 +34,16 @@ def test_long_values_are_cut_and_say_so():
     assert flatten({"a": "x" * 500})["a"] == "x" * 500
 
 
+def test_each_setting_of_a_list_of_parts_is_an_entry_of_its_own():
+    features = [{"class": "Means", "half_lives": [2, 4]}, {"class": "Calendar", "harmonics": 1}]
+    assert flatten({"features": features}) == {
+        "features.0.class": "Means",
+        "features.0.half_lives": "[2, 4]",
+        "features.1.class": "Calendar",
+        "features.1.harmonics": "1",
+    }
+
+
 def test_empty_branches_keep_their_place():
     assert flatten({"a": {}, "b": [], "c": {"d": True}}) == {"a": "{}", "b": "[]", "c.d": "true"}
 

@@ -74,6 +74,7 @@ def test_dataset_history_and_model_are_recorded_as_the_store_shows_them(tracker,
     steps = client.get_metric_history(kept.info.run_id, "by_period/deviance")
     assert [(one.step, one.value) for one in steps] == [(0, 1.0), (2, 0.5)]
     assert kept.data.tags["mlflow.source.git.commit"] == "abc"
+    assert kept.data.tags["mlflow.source.name"] == "ilp weekly"
     (output,) = kept.outputs.model_outputs
     model = client.get_logged_model(output.model_id)
     assert (model.name, model.status) == ("lightgbm", "READY")
