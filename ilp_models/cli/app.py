@@ -34,6 +34,7 @@ _ENVIRONMENT = {
     "MPLBACKEND": "Agg",
 }
 _TRACE = logging.getLogger("ilp.trace")
+_FILE_ONLY = (_TRACE, logging.getLogger("py.warnings"))  # see hydra.job_logging.loggers of configs/_terminal.yaml
 _COMPLETION = ("-sc", "--shell-completion")
 
 
@@ -187,11 +188,13 @@ class App:
 
 
 def _close_log() -> None:
-    """Close the log file of the run; Hydra opens it for each job and does not close it."""
-    root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, logging.FileHandler)]:
-        root.removeHandler(handler)
-        handler.close()
+    """Close the log file of the run, and undo that traces and warnings go to it only; Hydra does neither."""
+    for logger in (logging.getLogger(), *_FILE_ONLY):
+        for handler in [one for one in logger.handlers if isinstance(one, logging.FileHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
+    for logger in _FILE_ONLY:
+        logger.propagate = True
 
 
 @contextmanager

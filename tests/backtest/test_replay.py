@@ -1,5 +1,4 @@
 import dataclasses
-import logging
 from dataclasses import replace
 
 import filelock
@@ -367,10 +366,7 @@ def run_raising(store, *broken):
 
 
 @pytest.mark.parametrize("where", ["_fit", "_predict"])
-def test_raised_error_is_reported_with_cutoff_and_others_continue(where, tmp_path, caplog, monkeypatch):
-    trace = logging.getLogger("ilp.trace")
-    monkeypatch.setattr(trace, "propagate", True)  # a command run in this process sends traces to its file only
-    monkeypatch.setattr(trace, "disabled", False)
+def test_raised_error_is_reported_with_cutoff_and_others_continue(where, tmp_path, caplog):
     outcome = run_raising(tmp_path, RuntimeError("my model\nbroke"), where)
     assert {one.forecaster for one in outcome.replays} == {"mean"}
     message = "failed at cutoff 2018-09-10: RuntimeError: my model broke (--debug shows the trace)"

@@ -63,10 +63,22 @@ def test_a_renamed_setting_in_a_file_of_the_user_is_refused(ilp, tmp_path):
     assert f"audit.governance.level in {own / 'old.yaml'} was renamed. Use audit.governance.tier." in err
 
 
-def test_the_log_file_is_closed_after_the_run(ilp):
+@pytest.mark.parametrize("name", ["root", "ilp.trace", "py.warnings"])
+def test_the_log_file_is_closed_after_the_run(ilp, name):
+    logger = logging.getLogger(name)
     for words in (["count"], ["count", "fail=input"]):
         ilp(*words)
-        assert not [one for one in logging.getLogger().handlers if isinstance(one, logging.FileHandler)]
+        assert not [one for one in logger.handlers if isinstance(one, logging.FileHandler)]
+
+
+def test_a_later_trace_in_the_same_process_goes_to_the_terminal_not_to_the_log_of_a_finished_run(
+    ilp, run_folder, capfd
+):
+    ilp("count")
+    log = (run_folder() / "count.log").read_text()
+    logging.getLogger("ilp.trace").error("a later trace")
+    assert (run_folder() / "count.log").read_text() == log
+    assert "a later trace" in capfd.readouterr().err
 
 
 def test_latest_points_at_the_last_success_and_a_failure_stays_marked(ilp, tmp_path):
