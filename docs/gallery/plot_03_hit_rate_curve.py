@@ -19,6 +19,6 @@ figure, axes = plt.subplots(figsize=(6, 4))
 for name, curve in curves.groupby("forecaster"):
     axes.plot(100 * curve["share"], 100 * curve["hit_rate"], label=name)
 axes.plot(100 * curve["share"], 100 * curve["oracle"], color="grey", linestyle=":", label="perfect forecast")
-axes.set_xlabel("flagged land, %")
-axes.set_ylabel("assaults on flagged land, %")
+axes.set_xlabel("flagged areas, % of the land")
+axes.set_ylabel("assaults in flagged areas, %")
 axes.legend()

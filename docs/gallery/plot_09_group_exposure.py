@@ -2,7 +2,7 @@
 Exposure of groups of residents
 ===============================
 
-In the simulated city, which share of each group lives on flagged land, and which share of the recorded events where
+In the simulated city, which share of each group lives in flagged areas, and which share of the recorded events where
 it lives is flagged? The numbers come from a fairlearn ``MetricFrame``.
 """
 

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def check_baseline(context: CheckContext) -> list[Finding]:
-    """Return the skill in Poisson deviance and the PAI ratio on flagged land, both against the baseline."""
+    """Return the skill in Poisson deviance and the PAI ratio in flagged areas, both against the baseline."""
     periods, needed, name = len(context.replay.periods), context.min_evidence.periods, context.baseline.forecaster
     shortfall = (Shortfall("test periods", periods, needed),) if periods < needed else ()
     loss = context.bootstrap.ratio(*(_pooled(context.deviance_of(r)) for r in (context.replay, context.baseline)))

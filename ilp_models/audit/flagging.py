@@ -1,4 +1,4 @@
-"""Flagged land: cells are ranked, and the highest are flagged up to a share of the active land."""
+"""Flagged areas: cells are ranked, and the highest are flagged up to a share of the active land."""
 
 from dataclasses import dataclass
 from typing import Final

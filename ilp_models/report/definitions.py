@@ -60,10 +60,10 @@ MEASURES: Final[dict[str, Definition]] = {
         "Gini coefficient of the flagged part of the periods over land",
         NONE,
         NONE,
-        "0: all land is flagged alike; near 1: always the same.",
+        "0: all areas are flagged alike; near 1: always the same.",
     ),
     "permanent_cells": Definition(
-        "Permanently flagged cells",
+        "Permanently flagged areas",
         "cells flagged in more than half of the periods",
         NONE,
         NONE,
@@ -74,14 +74,14 @@ MEASURES: Final[dict[str, Definition]] = {
         "residents of the group in cells flagged in more than half of the periods / N_g",
         "residents of the group",
         NONE,
-        "Share of the group that lives where land is flagged most of the time.",
+        "Share of the group that lives in areas that are flagged most of the time.",
     ),
     "permanent_ratio": Definition(
         "Permanently flagged, ratio",
         "permanently flagged share of the group / of the reference",
         "the same share of the reference",
         _REST,
-        "Above 1: the group lives more where land is flagged most of the time.",
+        "Above 1: the group lives more in areas that are flagged most of the time.",
     ),
 }
 

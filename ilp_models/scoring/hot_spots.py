@@ -1,4 +1,4 @@
-"""Hot spot scores: hit rate, PAI, PEI, recapture rate index and displacement of the flagged land."""
+"""Hot spot scores: hit rate, PAI, PEI, recapture rate index and displacement of the flagged areas."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -27,7 +27,7 @@ def rank_cells(expected: Floats, area_m2: Floats) -> list[Ranking]:
 
 
 def flagged_events(rankings: Sequence[Ranking], observed: Floats, shares: Sequence[float]) -> Floats:
-    """Return the recorded events on the flagged land, shape (shares, types, periods)."""
+    """Return the recorded events in the flagged areas, shape (shares, types, periods)."""
     return np.array(
         [
             [np.einsum("ij,ij->j", one.flagged(share), counts) for one, counts in zip(rankings, observed, strict=True)]
@@ -107,7 +107,7 @@ def recapture_rates(
 ) -> dict[str, Floats]:
     """Return the recapture rate index (RRI) at each share of land, and the sums that it is pooled from.
 
-    The index of Levine (2008) is the share of events on the flagged land divided by the share on the same land in the
+    The index of Levine (2008) is the share of events in the flagged areas divided by the share in the same areas in the
     last period known to the forecast: ``(now / events now) / (then / events then)``. 1 means that hot spots persist.
     """
     events = observed.sum(axis=1)
@@ -131,7 +131,7 @@ def recapture_rates(
 
 
 def displacement_shares(rankings: Sequence[Ranking], area_m2: Floats, shares: Sequence[float]) -> dict[str, Floats]:
-    """Return the share of the flagged land that was not flagged in the period before."""
+    """Return the share of the flagged areas that was not flagged in the period before."""
     scores = {}
     for share in shares:
         displaced = []

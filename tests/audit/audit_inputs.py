@@ -128,7 +128,7 @@ def city(periods=52):
     rates = rng.gamma(1.5, 1.0, (2, 100))
     rates = np.repeat(rates[:, :, None], periods, axis=2)
     observed = rng.poisson(rates)
-    blurred = np.sqrt(rates)  # the same order of places, so that it flags the same land
+    blurred = np.sqrt(rates)  # the same order of places, so that it flags the same areas
     blurred *= rates.sum() / blurred.sum()
     return replay(rates, observed), replay(blurred, observed, "moving_average", "fedcba9876543210")
 

@@ -38,7 +38,7 @@ def test_findings_against_the_model_come_first_and_the_others_are_folded(one):
 
 
 def test_the_advice_repeats_no_numbers_and_no_limit(one):
-    reading = "Above 1: the group's share of flagged land exceeds its share of recorded events."
+    reading = "Above 1: the group's share of flagged areas exceeds its share of recorded events."
     assert one.parts[0][2][0]["advice"] == f"{reading} Try another ranking."
     assert one.limit == "fail below 0.8, review above 1.15"
 

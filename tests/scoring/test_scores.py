@@ -106,7 +106,7 @@ def slow_scores(replay, land, kind, period, floor=0.005):
 
 
 def slow_stability(replay, land, kind, period, share, name):
-    """Compare the flagged land with the period before."""
+    """Compare the flagged areas with the period before."""
     (q, p), (x, y) = (
         [[float(value) for value in cube.values[kind, :, when]] for when in (period - 1, period)]
         for cube in (replay.expected, replay.observed)

@@ -34,10 +34,10 @@ class Feedback:
     training_periods : int, default 104
         Periods that the forecaster is fitted on. Those before the simulation are recorded completely.
     unpatrolled_reporting_rate : float or mapping of str to float, optional
-        Probability (0 to 1) that an event outside patrolled land is recorded, for all crime types or by crime type.
+        Probability (0 to 1) that an event outside patrolled areas is recorded, for all crime types or by crime type.
         Default: unknown.
     exploration : float, default 0
-        Share of the flagged land (0 to 1) that is drawn at random instead of by rank.
+        Share of the flagged areas (0 to 1) that is drawn at random instead of by rank.
     confidence : float, default 0.95
         Confidence of the interval between replicates.
     seed : int, default 0
@@ -83,12 +83,12 @@ class Feedback:
             raise InputError(msg)
 
     def reporting_rate(self, crime_type: str) -> float | None:
-        """Return the reporting rate of one crime type outside patrolled land; None if it is unknown."""
+        """Return the reporting rate of one crime type outside patrolled areas; None if it is unknown."""
         rate = self.unpatrolled_reporting_rate
         return rate.get(crime_type) if isinstance(rate, Mapping) else rate
 
     def reporting_rates(self, crime_types: tuple[str, ...]) -> Floats:
-        """Return the reporting rates of crime types outside patrolled land; 0 if unknown."""
+        """Return the reporting rates of crime types outside patrolled areas; 0 if unknown."""
         setting = self.unpatrolled_reporting_rate
         unknown_types = sorted(set(setting) - set(crime_types)) if isinstance(setting, Mapping) else []
         if unknown_types:
@@ -101,7 +101,7 @@ class Feedback:
         missing = [name for name, rate in zip(crime_types, rates, strict=True) if rate is None]
         if missing and self.exploration == 0:
             msg = (
-                f"The reporting rate of {missing[0]} outside patrolled land is unknown and patrols follow the ranking "
+                f"The reporting rate of {missing[0]} outside patrolled areas is unknown and patrols follow the ranking "
                 "only, so feedback cannot be bounded. Set audit.feedback.unpatrolled_reporting_rate, such as from a "
                 "victimisation survey, or set audit.feedback.exploration above 0."
             )
@@ -111,7 +111,7 @@ class Feedback:
 
 @dataclass(frozen=True, eq=False)
 class PatrolRule:
-    """The rule by which land is flagged and patrolled in the simulation."""
+    """The rule by which areas are flagged and patrolled in the simulation."""
 
     land_share: float  # share of the land flagged in each period, for each crime type
     rank_by: str = "count"  # as in FlaggingRule
@@ -175,7 +175,7 @@ def _check_crime_type(context: CheckContext, name: str) -> list[Finding]:
     observed, areas = float(row["observed"]), float(row["areas"])
     where: dict[str, Any] = {"crime_type": name}
     if np.isnan(float(row["reporting"])):
-        where["shortfall"] = "the share of events reported off patrolled land is unknown"
+        where["shortfall"] = "the share of events reported outside patrolled areas is unknown"
         where["advice"] = "Set audit.feedback.unpatrolled_reporting_rate."
     replicates = float(outcome.settings.replicates)
     findings = [

@@ -1,8 +1,8 @@
 """Simulate feedback: fit a forecaster, patrol its map, record events that depend on the patrols, and fit again.
 
-The city has constant true rates. Its past is recorded completely. Afterwards an event is recorded on patrolled land and
-elsewhere with the probability that residents report it. Each fit uses the recorded events, and its map decides on
-patrols.
+The city has constant true rates. Its past is recorded completely. Afterwards an event is recorded in patrolled areas,
+and elsewhere with the probability that residents report it. Each fit uses the recorded events, and its map decides
+on patrols.
 """
 
 from collections.abc import Sequence

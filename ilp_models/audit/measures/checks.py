@@ -1,4 +1,4 @@
-"""Checks of what forecasts and flagged land mean for groups of residents."""
+"""Checks of what forecasts and flagged areas mean for groups of residents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ class Permanence(GroupSums):
 
     @classmethod
     def from_flags(cls, basis: Basis, flags: Floats) -> Self:
-        """Return the residents of permanently flagged cells."""
+        """Return the residents of permanently flagged areas."""
         maps = _with_pool(flags)
         often = _often(maps.mean(axis=2))[..., None].astype(float)
         tally = GroupSums.from_cubes(basis, {"permanent": Cube(often, "people")})

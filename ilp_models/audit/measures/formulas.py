@@ -35,7 +35,7 @@ _ROUNDING: Final = 1e-12
 
 
 def exposure(sums: Totals) -> Floats:
-    """Return E_g: the share of group-person-periods inside flagged land."""
+    """Return E_g: the share of group-person-periods in flagged areas."""
     return _own(sums["exposed"]) / (sums["maps"] * _own(sums["people"]))
 
 
@@ -70,7 +70,7 @@ def need_adjusted_ratio(sums: Totals) -> Floats:
 
 
 def coverage(sums: Totals) -> Floats:
-    """Return C_g: the share of a group's recorded events inside flagged land."""
+    """Return C_g: the share of a group's recorded events in flagged areas."""
     return _own(sums["covered"]) / _own(sums["burdened"])
 
 

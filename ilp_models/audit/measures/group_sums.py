@@ -112,7 +112,7 @@ class GroupSums:
 
 
 def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> GroupSums:
-    """Return the sums for formulas of flagged land; ``others`` are the flags of the baseline."""
+    """Return the sums for formulas of flagged areas; ``others`` are the flags of the baseline."""
     return GroupSums.from_cubes(basis, flag_cubes(flags, observed, others))
 
 

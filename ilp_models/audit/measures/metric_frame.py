@@ -25,8 +25,8 @@ METRICS: Final = ("exposure", "coverage", "error")
 def metric_frame(context: CheckContext, dimension: str, crime_type: str = ALL) -> MetricFrame:
     """Return exposure, coverage and error by group as a fairlearn MetricFrame.
 
-    ``exposure`` is the share of resident-periods on flagged land, ``coverage`` the share of recorded events on flagged
-    land, ``error`` the mean absolute difference between expected and recorded events of a cell and period. Use
+    ``exposure`` is the share of resident-periods in flagged areas, ``coverage`` the share of recorded events in flagged
+    areas, ``error`` the mean absolute difference between expected and recorded events of a cell and period. Use
     ``.by_group``, ``.overall``, ``.difference()`` and ``.ratio()``. A row of the frame is one crime type, period and
     group; its cells are summed first, weighted by the residents of the group (exposure) or by its share of the
     residents (coverage and error).

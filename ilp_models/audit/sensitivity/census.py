@@ -29,7 +29,7 @@ _REPORTED: Final = "reported"
 def vary_census(
     context: CheckContext, samples: Iterable[tuple[Residents, ...]], findings: Sequence[Finding]
 ) -> pd.DataFrame:
-    """Return the findings on flagged land with their census intervals, and their states at both ends."""
+    """Return the findings on flagged areas with their census intervals, and their states at both ends."""
     cubes = flag_cubes(context.flags, context.observed, context.baseline_flags)
     periods = context.observed.shape[2]
     summed = {name: cube._replace(values=cube.values.sum(axis=2, keepdims=True)) for name, cube in cubes.items()}

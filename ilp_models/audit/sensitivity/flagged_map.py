@@ -24,7 +24,7 @@ REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainte
 
 @dataclass(frozen=True, eq=False)
 class FlaggedMap:
-    """Flagged land, recorded events and residents of one set of places (cells or areas)."""
+    """Flagged areas, recorded events and residents of one set of places (cells or areas)."""
 
     flags: Floats  # flagged fraction of each place, shape (crime types, places, periods)
     observed: Floats  # recorded events, same shape
@@ -71,7 +71,7 @@ class FlaggedMap:
 
 
 def flagged_overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Floats]:
-    """Return the land flagged in both maps and the land flagged in either map, by period and crime type.
+    """Return the areas flagged in both maps and the areas flagged in either map, by period and crime type.
 
     Their ratio is the Jaccard index. For a partly flagged cell, the smaller and the larger fraction count.
     """

@@ -146,7 +146,7 @@ def vary_reporting_rates(
 
 
 def check_reporting_rates(context: CheckContext) -> list[Finding]:
-    """Return the overlap of the flagged land with and without correction for reporting rates."""
+    """Return the overlap of the flagged areas with and without correction for reporting rates."""
     options = context.options
     scenarios = _scenarios(context, options.reporting_rates, options.underreporting_group, CHECKED_DELTA)
     if not scenarios:

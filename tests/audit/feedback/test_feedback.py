@@ -79,7 +79,7 @@ def test_a_moving_average_ends_at_the_share_of_the_formula(reporting):
 def test_an_unknown_rate_without_exploration_is_refused():
     with pytest.raises(InputError, match=r"Set audit\.feedback\.unpatrolled_reporting_rate"):
         outcome()
-    with pytest.raises(InputError, match="The reporting rate of b outside patrolled land is unknown"):
+    with pytest.raises(InputError, match="The reporting rate of b outside patrolled areas is unknown"):
         outcome(unpatrolled_reporting_rate={"a": 0.5})
     made = outcome(unpatrolled_reporting_rate=0.0)
     assert len(made.final_distances("a", WEIGHTED)) == 0

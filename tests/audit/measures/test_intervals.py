@@ -161,7 +161,7 @@ def test_residents_are_drawn_with_their_areas():
     people = city(np.random.default_rng(10))
     tally = GroupSums.from_cubes(Basis.from_residents(people), {"exposed": Cube(np.ones((1, 40, 4)), "people")})
     exposure = draw([tally], Bootstrap(draws=200))[0].measure(formulas.exposure)
-    for bound in (exposure.area_low, exposure.area_high):  # all land is flagged, so everyone is exposed in each draw
+    for bound in (exposure.area_low, exposure.area_high):  # all areas are flagged, so everyone is exposed in each draw
         assert bound == pytest.approx(1, abs=1e-12)
     weights = np.zeros((1, 40))
     weights[0, 3] = 2
