@@ -9,8 +9,9 @@ from ilp_models.domain.check_definition import ALL, REVIEWER, Limit, State
 from ilp_models.domain.checks import CATALOGUE, REQUIRED, Key, label_of
 from ilp_models.domain.errors import InputError
 
-__all__ = ["ALL", "Finding", "Key", "Limit", "Shortfall", "State"]
+__all__ = ["ALL", "REPORTED", "Finding", "Key", "Limit", "Shortfall", "State"]
 
+REPORTED: Final = "reported"  # shown for a value without a limit, whose state is a pass
 _NUMBERS: Final = ("value", "low", "high", "evidence")
 _VERDICTS: Final[Mapping[State, str]] = {
     State.PASS: "passes",
@@ -125,9 +126,15 @@ def subject_text(finding: Finding) -> str:
     return ", ".join(filter(None, (kind, " ".join(filter(None, (finding.dimension, finding.group))))))
 
 
+def state_text(finding: Finding) -> str:
+    """Return the state as pages and the terminal show it: ``reported`` for a value without a limit."""
+    return REPORTED if finding.state is State.PASS and not finding.judged else str(finding.state)
+
+
 def verdict_text(finding: Finding) -> str:
     """Return the state as a verb, such as ``needs review``."""
-    return "is reported" if finding.state is State.PASS and not finding.judged else _VERDICTS[finding.state]
+    shown = state_text(finding)
+    return f"is {shown}" if shown == REPORTED else _VERDICTS[finding.state]
 
 
 def numbers_text(finding: Finding) -> str:

@@ -26,6 +26,7 @@ from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
+from ilp_models.domain.finding import state_text
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.recipe import decision_digest, describe
@@ -70,8 +71,9 @@ class AuditResult:
     city: str = ""
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the findings as a table, one row each."""
-        return pd.DataFrame([finding.to_dict() for finding in self.report.findings]).drop(columns="limit")
+        """Return the findings as a table, one row each; the state of a value without a limit is ``reported``."""
+        rows = [finding.to_dict() | {"state": state_text(finding)} for finding in self.report.findings]
+        return pd.DataFrame(rows).drop(columns="limit")
 
     def metric_frame(self, crime_type: str, dimension: str | None = None) -> MetricFrame:
         """Return exposure, coverage and error of each group of residents as a fairlearn MetricFrame.
@@ -118,7 +120,7 @@ class AuditResult:
 
     def __repr__(self) -> str:
         """Return the number of findings by state and the findings that do not pass."""
-        states = pd.Series([finding.state.value for finding in self.report.findings]).value_counts()
+        states = pd.Series([state_text(finding) for finding in self.report.findings]).value_counts()
         tally = ", ".join(f"{count} {state}" for state, count in states.items())
         return f"Audit of {self.report.forecaster}: {len(self.report.findings)} findings ({tally})"
 

@@ -13,6 +13,7 @@ from ilp_models.domain.audit import AuditReport, Finding
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.finding import state_text
 from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.run_folder import RunFolder
@@ -81,7 +82,8 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
         if one.limit != other.limit:
             lines.append(f"{_label(key)}: limit {_bounds(one)} then, {_bounds(other)} now")
         if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
-            lines.append(f"{_label(key)}: {one.value:.6g} ({one.state}) then, {other.value:.6g} ({other.state}) now")
+            earlier, repeated = (f"{finding.value:.6g} ({state_text(finding)})" for finding in (one, other))
+            lines.append(f"{_label(key)}: {earlier} then, {repeated} now")
     then, today = _terms(before), _terms(again)
     lines += [
         f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"

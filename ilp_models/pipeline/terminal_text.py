@@ -7,6 +7,7 @@ import pandas as pd
 
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.finding import state_text
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.pipeline.backtesting import Backtest
@@ -90,7 +91,7 @@ def finding_lines(decision: Decision) -> list[str]:
         about = " ".join(word for word in (finding.crime_type, finding.dimension, finding.group) if word)
         interval = f"[{finding.low:.3f}, {finding.high:.3f}]"
         lines.append(
-            f"{finding.check:<{wide}}{about[:33]:<34}{finding.state.value:<14}{finding.value:>10.3f}{interval:>22}"
+            f"{finding.check:<{wide}}{about[:33]:<34}{state_text(finding):<14}{finding.value:>10.3f}{interval:>22}"
         )
     return [*lines, "", *decision_lines(decision)]
 

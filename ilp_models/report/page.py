@@ -12,10 +12,9 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilp_models.domain.errors import StorageError
-from ilp_models.domain.finding import State
+from ilp_models.domain.finding import REPORTED, State
 from ilp_models.report.formatting import MISSING, interval, number, percent, percent_interval
 
-REPORTED: Final = "reported"
 ICONS: Final[Mapping[str, str]] = {
     State.PASS: "\N{CHECK MARK}",
     State.FAIL: "\N{BALLOT X}",

@@ -8,13 +8,12 @@ import shapely
 from pyproj import Transformer
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.finding import Finding, State, remarks_text
+from ilp_models.domain.finding import Finding, remarks_text, state_text
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ALL, ScoreTable
 from ilp_models.report.formatting import crime_type_label, percent
-from ilp_models.report.page import REPORTED
 
 _SCORES: Final = {
     "deviance": "deviance",
@@ -95,7 +94,7 @@ def finding_rows(report: AuditReport) -> pd.DataFrame:
     rows = [
         (
             finding.check,
-            str(finding.state) if finding.required or finding.judged or finding.state != State.PASS else REPORTED,
+            state_text(finding),
             remarks_text(finding),
             finding_scope(finding.crime_type, finding.dimension, finding.group),
             finding.value,

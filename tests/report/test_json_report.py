@@ -7,6 +7,7 @@ import pytest
 
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.report.audit.json_report import SCHEMA_VERSION, report_content, schema, write_audit_json
+from ilp_models.report.audit.tables import measure_rows
 from tests.report import audit_records as records
 
 
@@ -105,3 +106,11 @@ def test_without_a_table_of_measures_the_findings_are_the_rows():
     assert {row["measure"] for row in rows} >= {"exposure", "coverage", "need_adjusted_ratio", "coverage_ratio"}
     assert all(row["unit"] == "count" and row["share"] == 0.05 for row in rows)
     assert all(row["area_low"] is None for row in rows)
+
+
+def test_a_value_without_a_limit_has_the_state_of_the_decision():
+    record = records.computed()
+    content = report_content(record)
+    rows = [row for row in content["measures"] if row["check"] == "exposure" and row["value"] is not None]
+    assert {row["state"] for row in rows} == {"pass"}
+    assert set(measure_rows(record).query("check == 'exposure'")["state"]) == {"reported"}

@@ -14,7 +14,7 @@ from ilp_models.audit.measures.formulas import group_ratio
 from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, flag_cubes
 from ilp_models.audit.measures.table import OF_FLAGS
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.finding import Finding, Key, State
+from ilp_models.domain.finding import REPORTED, Finding, Key, State
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,7 +23,6 @@ COLUMNS: Final = (
     *("crime_type", "dimension", "group", "measure", "value", "week_low", "week_high", "census_low", "census_high"),
     *("state", "state_at_low", "state_at_high", "changes"),
 )
-_REPORTED: Final = "reported"
 
 
 def vary_census(
@@ -75,7 +74,7 @@ def _row(finding: Finding, low: float, high: float) -> dict[str, object]:
 
 def _state_at(finding: Finding, end: float) -> str:
     if not finding.required or finding.limit is None:
-        return _REPORTED
+        return REPORTED
     if finding.state is State.INSUFFICIENT:
         return str(finding.state)
     moved = end - finding.value

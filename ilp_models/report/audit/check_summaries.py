@@ -8,11 +8,10 @@ import pandas as pd
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.finding import State
+from ilp_models.domain.finding import REPORTED, State
 from ilp_models.report import tables
 from ilp_models.report.definitions import defined
 from ilp_models.report.formatting import interval
-from ilp_models.report.page import REPORTED
 
 _WORST_FIRST: Final = (*map(str, (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)), REPORTED)
 _ROW_ORDER: Final = (*map(str, (State.FAIL, State.REVIEW, State.INSUFFICIENT, State.PASS)), REPORTED)

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import StorageError
+from ilp_models.domain.finding import state_text
 from ilp_models.report import tables
 from ilp_models.report.audit.audit_record import AuditRecord
 from ilp_models.report.audit.check_summaries import unresolved_findings
@@ -229,7 +230,7 @@ def _accuracy(record: AuditRecord) -> str:
             ends = " to ".join(percent(end, 2, sign=True) for end in (one.low, one.high))
             first, last = (str(record.header.get(name, ""))[:10] for name in ("first_period", "last_period"))
             return (
-                f"{one.state}: skill {percent(one.value, 2, sign=True)} ({ends}) compared with "
+                f"{state_text(one)}: skill {percent(one.value, 2, sign=True)} ({ends}) compared with "
                 f"{record.header.get('baseline', 'the baseline')}, periods from {first} to the one of {last}"
             )
     return "not available: the comparison with the baseline did not run"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
-from ilp_models.domain.finding import sentence
+from ilp_models.domain.finding import REPORTED, State, sentence
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 from ilp_models.report.audit.tables import COUNTS, KEYS, NUMBERS, measure_rows
 from ilp_models.report.definitions import NOTATION, definition_row
@@ -81,6 +81,8 @@ def write_audit_json(record: AuditRecord, folder: Path) -> Path:
 def _measure(row: Mapping[Any, Any]) -> dict[str, Any]:
     numbers = {name: row[name] for name in (*KEYS, *NUMBERS, *COUNTS)}
     finding = {name: row[name] or None for name in ("state", "check", "reason")}
+    if finding["state"] == REPORTED:
+        finding["state"] = str(State.PASS)  # as in decision.json
     return numbers | {"enough": row["enough"]} | finding
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.check_definition import BY_PERIOD
-from ilp_models.domain.finding import ALL, Finding, State, sentence
+from ilp_models.domain.finding import ALL, REPORTED, Finding, State, sentence, state_text
 from ilp_models.domain.grid import parent_labels
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 from ilp_models.report.definitions import defined
@@ -50,7 +50,7 @@ def measure_rows(record: AuditRecord) -> pd.DataFrame:
     keys = zip(*(table[name] for name in ("crime_type", "dimension", "group", "measure")), strict=True)
     audited = audited_rows(record, table)
     matches = [findings.get(key) if own else None for key, own in zip(keys, audited, strict=True)]
-    table["state"] = ["" if one is None else str(one.state) for one in matches]
+    table["state"] = ["" if one is None else state_text(one) for one in matches]
     table["check"] = ["" if one is None else one.check for one in matches]
     table["reason"] = ["" if one is None else sentence(one) for one in matches]
     return table.reset_index(drop=True)
@@ -211,7 +211,7 @@ def sensitivity_results(record: AuditRecord, max_rows: int) -> tuple[Sensitivity
 def _state_changes(table: pd.DataFrame, max_rows: int) -> HtmlTable:
     """Return the findings whose state changes within the census error, counted among those with a limit."""
     changing = table[table["changes"].astype(bool)]
-    total = int((table["state"] != "reported").sum())
+    total = int((table["state"] != REPORTED).sum())
     caption = f"{len(changing)} of {total} findings change state at an end of the census interval"
     return HtmlTable.from_frame(
         caption, changing.drop(columns=["week_low", "week_high", "changes"], errors="ignore"), max_rows
