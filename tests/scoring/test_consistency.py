@@ -51,6 +51,13 @@ def test_number_test_adds_up_variances():
     assert (row["quantile_low"], row["quantile_high"]) == (oracle.ppf(0.025), oracle.ppf(0.975))
 
 
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_quantiles_of_the_number_test_are_two_sided_at_the_confidence(confidence):
+    row = one_row(consistency(of_total(1000.0, 1000), ("number",), confidence=confidence), "number")
+    low, high = stats.poisson(1000.0).interval(confidence)
+    assert (row["quantile_low"], row["quantile_high"]) == (low, high)
+
+
 @pytest.mark.parametrize(("observed", "verdict"), [(20, "too low"), (10, "consistent"), (3, "too high")])
 def test_number_test_reports_the_direction_of_error(observed, verdict):
     assert one_row(consistency(of_total(10.0, observed), ("number",)), "number")["verdict"] == verdict

@@ -165,7 +165,9 @@ def test_residents_are_drawn_with_their_areas():
         assert bound == pytest.approx(1, abs=1e-12)
     weights = np.zeros((1, 40))
     weights[0, 3] = 2
-    assert tally.of_areas(weights)["people"][0, 0] == pytest.approx(2 * np.append(people.by_group[3], people.total[3]))
+    drawn = tally.of_areas(weights)
+    assert drawn["people"][0, 0] == pytest.approx(2 * np.append(people.by_group[3], people.total[3]))
+    assert drawn["cells"][0, 0] == pytest.approx(2 * np.append(people.shares[3], 1))
 
 
 def test_too_few_weeks_or_areas_leave_no_interval():
