@@ -63,7 +63,7 @@ MEASURES: Final[dict[str, Definition]] = {
         "0: all areas are flagged alike; near 1: always the same.",
     ),
     "permanent_cells": Definition(
-        "Permanently flagged areas",
+        "Permanently flagged cells",
         "cells flagged in more than half of the periods",
         NONE,
         NONE,

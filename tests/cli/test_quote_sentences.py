@@ -14,6 +14,7 @@ from ilp_models.cli.settings import quote_sentences
         "audited with audit.land_share=0.1",
         "the panel's word, and ours",
         "see minutes (item 4): agreed",
+        "Example Reviewer (simulation)",
         "a sentence without marks",
     ],
 )

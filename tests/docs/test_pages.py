@@ -85,6 +85,14 @@ def test_configuration_shows_every_task():
     assert set(find_tasks(find_configs())) <= shown
 
 
+def test_the_reviewer_of_the_example_is_clearly_invented_and_the_one_of_its_settings():
+    words = [word for line in COMMANDS if "approve" in line for word in line]
+    experiment = OmegaConf.load(ROOT / "configs" / "experiment" / "simulated-city.yaml")
+    governance = experiment.audit.governance
+    assert f"reviewer={governance.reviewer}" in words
+    assert all(governance[name].startswith("Example ") for name in ("owner", "trainer", "reviewer"))
+
+
 def test_readme_shows_the_two_commands():
     shown = {word for words in commands(ROOT / "README.md") for word in words}
     assert {"weekly", "test"} <= shown

@@ -44,6 +44,9 @@ def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
     decision = json.loads((latest / "decision.json").read_text())
     assert {one["state"] for one in decision["findings"] if one["required"]} == {"pass"}
     assert not (latest / "UNFINISHED").exists()
+    reviewer = decision["audit"]["header"]["governance"]["reviewer"]
+    text = ilp(tmp_path, "approve", f"reviewer={reviewer}", "reason=all checks passed")
+    assert reviewer in text
     text = ilp(tmp_path, "export", "grade=allocation", "formats=[parquet,gpkg]")
     assert "Exported as allocation" in text
     out = tmp_path / "outputs" / "export" / "latest"
