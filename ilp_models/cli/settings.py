@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
@@ -169,10 +171,11 @@ class Settings:
             value = _select(plain, full)
             if value is _ABSENT or full.startswith(("hydra", "defaults")):
                 continue
+            value, source = _resolved(cfg, full, value)
             if comment:
-                lines.append(_entry(f"{full}={_as_text(value)}", comment))
+                lines.append(_entry(f"{full}={_as_text(value)}", f"{comment}; follows {source}" if source else comment))
             elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
-                uncommented.append(f"{full}={_as_text(value)}")
+                uncommented.append(f"{full}={_as_text(value)}{f' (follows {source})' if source else ''}")
         if uncommented:
             lines.append(
                 textwrap.fill(
@@ -189,6 +192,7 @@ def find_keys(configs: Path) -> set[str]:
 
 
 _ABSENT = object()
+_REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([\w.]+)")
 _IN = " " * 6
 _COMMENT_INDENT = " " * 48
 
@@ -204,6 +208,19 @@ def _as_text(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _resolved(cfg: DictConfig, key: str, value: Any) -> tuple[Any, str]:
+    """Return the value of a setting, and the setting that it follows; empty if it follows none."""
+    references = _REFERENCE.findall(value) if isinstance(value, str) else []
+    if not references:
+        return value, ""
+    try:
+        source = next((one for one in references if OmegaConf.select(cfg, one) is not None), "")
+        followed = OmegaConf.select(cfg, key)
+    except OmegaConfBaseException:  # the user refers to a setting that does not exist
+        return value, ""
+    return OmegaConf.to_container(followed) if OmegaConf.is_config(followed) else followed, source
 
 
 def _groups(primary: Path) -> list[str]:

@@ -1,3 +1,5 @@
+import re
+
 from hydra import compose, initialize_config_dir
 
 from ilp_models.cli.app import find_configs
@@ -40,6 +42,21 @@ def test_users_can_add_names_to_an_empty_mapping_of_an_option():
 def test_help_marks_only_chosen_models_with_an_experiment():
     page = Settings(CONFIGS, "backtest", ("experiment=monthly", "model=[ewma]")).explain()
     assert [line.split()[1] for line in page.splitlines() if line.startswith("  * model=")] == ["model=ewma"]
+
+
+def test_help_shows_the_value_of_a_setting_that_follows_another_and_its_name():
+    page = Settings(CONFIGS, "weekly", ("model=[lightgbm]", "seed=7", "backtest.horizon=2", "output=here")).explain()
+    lines = {line.split()[0]: line for line in page.splitlines() if line.strip()}
+    assert "${" not in page
+    assert lines["model.lightgbm.leads=2"].endswith("As many as are forecast; follows backtest.horizon")
+    assert lines["store=here/forecasts"].endswith("which later runs reuse; follows output")
+    assert "model.lightgbm.seed=7 (follows seed)" in page
+    page = Settings(CONFIGS, "forecast", ("model=[lightgbm]", "horizon=3")).explain()
+    assert re.search(r"model\.lightgbm\.leads=3 .*; follows horizon$", page, re.MULTILINE)
+
+
+def test_help_shows_a_reference_to_an_unknown_setting_unchanged():
+    assert "store=${nothing}/forecasts" in Settings(CONFIGS, "weekly", ("store=${nothing}/forecasts",)).explain()
 
 
 def test_the_hint_is_about_the_unknown_setting():
