@@ -21,7 +21,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-QUIET = {"PYTHONWARNINGS": "ignore:IProgress not found"}  # the kernel needs no widgets
+QUIET = {"TQDM_DISABLE": "1"}  # a progress bar shows times
 TIMEOUT_S = 600
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from ilp_models.domain.errors import InputError
 from ilp_models.explain.fast_tree_shap import tree_contributions
 
-with warnings.catch_warnings():  # unused plots of shap warn about matplotlib on import
+with warnings.catch_warnings():  # the import warns of unused parts: plots, and progress bars made of Jupyter widgets
     warnings.simplefilter("ignore", PendingDeprecationWarning)
+    warnings.filterwarnings("ignore", "IProgress not found")
     import shap
 
 __all__ = ["has_log_booster", "interaction_values", "interventional_values", "log_rate", "path_values", "shap"]
