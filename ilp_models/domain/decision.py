@@ -243,7 +243,7 @@ class Decision:
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return the decision of ``decision.json``, derived from its findings again.
 
-        Raises WithheldError if it cannot be read, was edited, or was made by an older version.
+        Raises WithheldError if it cannot be read or was edited.
         """
         try:
             decision = cls(

@@ -103,9 +103,6 @@ class Finding:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Return the finding that :meth:`to_dict` wrote; InputError if it is not one of this version."""
-        if "reason" in plain and "value" not in plain:
-            msg = "The findings were made by an older version; run the audit again."
-            raise InputError(msg)
         values = {name: value for name, value in plain.items() if name not in ("required", "signable")}
         try:
             values |= {name: _number(values[name]) for name in _NUMBERS}

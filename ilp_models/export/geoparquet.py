@@ -16,11 +16,15 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.marking import Marking
 
 METADATA_KEY: Final = b"ilp_models"
+# Of run folders; 1 without a mark. Raise it when decision.json, audit/ or model/ changes so that an earlier version
+# cannot read it, or this one cannot read earlier ones. 2: settings and fields of findings renamed.
+RUN_FORMAT: Final = 2
 
 
 def write_geoparquet(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     """Write a risk grid as GeoParquet in its projected CRS, with all parts of the forecast in the metadata."""
     record: dict[str, Any] = {
+        "run_format": RUN_FORMAT,
         "facts": dict(marking.facts),
         "freq": forecast.periods.freqstr,
         "cutoff": forecast.cutoff.isoformat(),

@@ -41,17 +41,27 @@ def read_forecast(path: Path) -> RiskForecast:
     return read_stored(path)[0]
 
 
-def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance]:
-    """Return a stored forecast, its cells with shapes and parent areas, and its provenance."""
+def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance, int]:
+    """Return a stored forecast, its cells with shapes and parent areas, its provenance, and the format of its run."""
     table, record = _read(path)
-    forecast = _forecast(table, record)
-    if forecast.digest() != record["digest"]:
+    try:
+        forecast = _forecast(table, record)
+        changed = forecast.digest() != record["digest"]
+        cells = table.drop_duplicates("cell")
+        geometry = gpd.GeoSeries(cells.geometry.array, crs=table.crs)
+        cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, cells["area"].astype(object).to_numpy())
+        provenance = Provenance(**{name: record["facts"][name] for name in Provenance.__dataclass_fields__})
+        run_format = int(record.get("run_format", 1))
+    except (KeyError, TypeError, ValueError) as error:
+        writer = (record.get("facts") or {}).get("code", "unknown")
+        msg = (
+            f"{path} was written by another version ({writer}), and this version cannot read it ({error!r}). "
+            "Run the forecast again with this version."
+        )
+        raise StorageError(msg) from error
+    if changed:
         raise StorageError(_changed_message(path))
-    cells = table.drop_duplicates("cell")
-    geometry = gpd.GeoSeries(cells.geometry.array, crs=table.crs)
-    cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, cells["area"].astype(object).to_numpy())
-    facts = {name: record["facts"][name] for name in Provenance.__dataclass_fields__}
-    return forecast, cell_table, Provenance(**facts)
+    return forecast, cell_table, provenance, run_format
 
 
 def _forecast(table: gpd.GeoDataFrame, record: dict[str, Any]) -> RiskForecast:

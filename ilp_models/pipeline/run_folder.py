@@ -19,6 +19,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.tracking import Tracker
+from ilp_models.export.geoparquet import RUN_FORMAT
 from ilp_models.export.marking import Provenance
 from ilp_models.export.reader import read_stored
 from ilp_models.export.table import CellTable
@@ -37,6 +38,7 @@ class RunFolder:
     forecast: RiskForecast
     places: CellTable
     provenance: Provenance
+    run_format: int = RUN_FORMAT
 
     @classmethod
     def from_path(cls, source: str | Path) -> "RunFolder":
@@ -51,8 +53,23 @@ class RunFolder:
 
     def audit_input(self) -> AuditInput | None:
         """Return what the audit of the run looked at, or None where there was no audit."""
+        self.require_format()
         archive = self.folder / "audit"
         return read_audit_input(archive)[0] if (archive / "subject.json").is_file() else None
+
+    def require_format(self) -> None:
+        """Raise WithheldError unless this version can read the decision, the audit and the model of the run."""
+        if self.run_format == RUN_FORMAT:
+            return
+        if self.run_format < RUN_FORMAT:
+            when, remedy = "an earlier", "Run `ilp weekly` again with this version."
+        else:
+            when, remedy = "a later", "Use that version, or run `ilp weekly` again with this one."
+        msg = (
+            f"{self.folder} was written by {when} version ({self.provenance.code}), and this version cannot read its "
+            f"decision and its audit. {remedy}"
+        )
+        raise WithheldError(msg)
 
     def reasons(self) -> pd.DataFrame | None:
         """Return the strongest reasons of the highest cells, or None without an explanation."""
@@ -61,6 +78,7 @@ class RunFolder:
 
     def decision(self) -> Decision:
         """Return the decision on the forecast, recomputed from its findings; the register is not consulted."""
+        self.require_format()
         path = self.folder / "decision.json"
         try:
             return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ilp_models.audit.register.approvals import withdraw
 from ilp_models.audit.register.register import Register
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import user
@@ -16,7 +18,7 @@ def run(*, source: str, decision: str | None, reason: str, register: str, tracki
     """Add the withdrawal to the register and return what was withdrawn."""
     del folder
     earlier = None if decision else RunFolder.from_path(source)
-    known = None if earlier is None else earlier.decision()
+    known = None if earlier is None else _decision(earlier)
     seal = str(decision) if known is None else known.seal
     withdraw(Register(Path(register)), seal, as_text(reason), user(), now())
     lines = [
@@ -27,3 +29,11 @@ def run(*, source: str, decision: str | None, reason: str, register: str, tracki
     if known is not None and earlier is not None:
         lines += point_alias(tracking, "withdrawn", known, earlier.folder)
     return "\n".join(lines)
+
+
+def _decision(earlier: RunFolder) -> Decision:
+    try:
+        return earlier.decision()
+    except WithheldError as error:
+        msg = f"{error} To withdraw the decision anyway, name it by its seal in the register: decision=SEAL."
+        raise WithheldError(msg) from error

@@ -1,4 +1,5 @@
 import json
+import re
 
 import geopandas as gpd
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.export.geoparquet import METADATA_KEY, RUN_FORMAT, table_checksum, write_table
 from ilp_models.export.reader import read_forecast, read_stored
 from ilp_models.export.writers import Export
 from tests.builders import forecast_on, square_grid
@@ -46,12 +48,13 @@ def test_other_calendars_and_unit_dispersion_are_restored(tmp_path, freq):
 
 def test_cells_and_provenance_are_restored(tmp_path):
     forecast = forecast_on(GRID, periods=2)
-    _, cells, provenance = read_stored(stored(tmp_path, forecast))
+    _, cells, provenance, run_format = read_stored(stored(tmp_path, forecast))
     assert cells.cells.equals(GRID.cells)
     assert cells.area.tolist() == GRID.parents["neighbourhood"].tolist()
     assert cells.geometry.geom_equals(gpd.GeoSeries(list(GRID.geometry), crs=GRID.crs)).all()
     assert cells.geometry.crs == GRID.crs
     assert provenance == provenance_of(forecast)
+    assert run_format == RUN_FORMAT
 
 
 def edit(path, column, change):
@@ -85,6 +88,19 @@ def test_changed_facts_are_an_error(tmp_path):
     record["facts"]["grade"] = "allocation"
     pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"ilp_models": json.dumps(record)}), path)
     with pytest.raises(StorageError, match="changed after it was written"):
+        read_forecast(path)
+
+
+@pytest.mark.parametrize("part", ["dispersion", "freq", "digest", "facts"])
+def test_a_file_of_another_version_is_refused_with_the_version_that_wrote_it(tmp_path, part):
+    path = stored(tmp_path, forecast_on(GRID))
+    table, record = gpd.read_parquet(path), json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+    del record["seal"]
+    record["renamed"] = record.pop(part)
+    write_table(table, {**record, "seal": table_checksum(table, record)}, path)
+    writer = "unknown" if part == "facts" else re.escape(record["facts"]["code"])
+    refusal = rf"written by another version \({writer}\), .* Run the forecast again with this version\.$"
+    with pytest.raises(StorageError, match=refusal):
         read_forecast(path)
 
 

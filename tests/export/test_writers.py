@@ -53,7 +53,7 @@ def test_a_withheld_forecast_writes_nothing_for_allocation(forecast, tmp_path, d
 
 def test_a_stored_forecast_can_be_exported_again(forecast, tmp_path):
     stored = Export(("parquet",)).write(forecast, GRID, provenance_of(forecast), None, tmp_path)[0]
-    again, cells, provenance = read_stored(stored)
+    again, cells, provenance, _ = read_stored(stored)
     decision = decision_on(forecast)
     Export(("csv", "geotiff"), "allocation").write(again, cells, provenance, decision, tmp_path / "again")
     Export(("csv", "geotiff"), "allocation").write(forecast, GRID, provenance, decision, tmp_path / "first")
