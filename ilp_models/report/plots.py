@@ -18,7 +18,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.explanation import Explanation
-from ilp_models.domain.scores import ALL
+from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.report.formatting import MISSING, crime_type_label
 
 INK: Final = "#1b2530"
@@ -179,9 +179,10 @@ def plot_skill(skill: pd.DataFrame, baseline: str) -> Figure:
     """Plot the skill of each forecaster over a baseline with its interval, in the order of the rows.
 
     ``skill`` has the columns ``forecaster, skill, low, high, verdict``. Of the tables by lead and crime type, the pool
-    of all types at the first lead is shown. An arrow marks a skill far below the others.
+    of all types at the first lead is shown. Bounds (the oracle and noise floors) are left out: no forecaster reaches
+    them, and they would move all others close to 0. An arrow marks a skill far below the others.
     """
-    rows = skill
+    rows = skill[~skill["forecaster"].map(is_bound).astype(bool)]
     if "lead" in rows:
         rows = rows[rows["lead"] == rows["lead"].min()]
     if "crime_type" in rows:
@@ -204,7 +205,7 @@ def plot_skill(skill: pd.DataFrame, baseline: str) -> Figure:
     for verdict, (colour, marker) in list(_VERDICTS.items())[:3]:
         axes.plot([], [], marker=marker, c=colour, lw=2, label=verdict)
     axes.set_yticks(range(len(rows)), [escape_math(str(name)) for name in rows["forecaster"]], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row at the top
     axes.set_xlabel(escape_math(f"skill: share of the deviance of {baseline} removed, %"), fontsize=9)
     axes.legend(fontsize=8, framealpha=0.95, edgecolor="none", loc="best")
     style_axes(axes)

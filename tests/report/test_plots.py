@@ -88,6 +88,16 @@ def test_skill_of_all_types_at_the_first_lead_is_shown():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
 
 
+def test_bounds_do_not_squeeze_the_forecasters_of_a_skill_plot():
+    rows = pd.DataFrame(
+        {"forecaster": ["ewma", "lightgbm", "oracle", "floor (Poisson)"], "skill": [0.0, 0.02, 0.9, 0.7]}
+    )
+    skill = rows.assign(low=rows["skill"] - 0.01, high=rows["skill"] + 0.01, verdict=["", "better", "", ""])
+    axes = plot_skill(skill, "ewma").axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["ewma", "lightgbm"]
+    assert axes.get_xlim()[1] < 5
+
+
 def test_an_explanation_has_one_bar_per_feature():
     explanation = explanation_of()
     figure = plot_explanation(explanation, features=2)
