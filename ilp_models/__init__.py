@@ -22,6 +22,7 @@ _PUBLIC = {
     "RectangleGrid": "grid.rectangle",
     "RandomSearchGrid": "grid.random_search",
     "Calendar": "domain.calendar",
+    "History": "domain.history",
     # run
     "run_backtest": "pipeline.backtesting",
     "compare_forecasts": "pipeline.comparison",
@@ -32,6 +33,7 @@ _PUBLIC = {
     "allocate_effort": "pipeline.plan",
     "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
+    "describe_code": "pipeline.study",
     # settings
     "Scoring": "scoring.scores",
     "Bootstrap": "stats.bootstrap",

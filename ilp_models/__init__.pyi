@@ -18,6 +18,7 @@ from ilp_models.domain.errors import StorageError as StorageError
 from ilp_models.domain.errors import WithheldError as WithheldError
 from ilp_models.domain.events import Events as Events
 from ilp_models.domain.governance import Governance as Governance
+from ilp_models.domain.history import History as History
 from ilp_models.explain.explain import Explain as Explain
 from ilp_models.export.reader import read_forecast as read_forecast
 from ilp_models.grid.areas import AreaGrid as AreaGrid
@@ -60,6 +61,7 @@ from ilp_models.pipeline.forecasting import explain_forecast as explain_forecast
 from ilp_models.pipeline.forecasting import make_forecast as make_forecast
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved
+from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 

@@ -18,16 +18,48 @@ from ilp_models.domain.panel import Panel
 _NO_LAYERS: Final = Layers()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
-    """Events, counts and layers known at a cutoff. Make one with `History.from_events`, which removes later data."""
+    """What a forecaster may know at a cutoff: events, counts and context layers.
 
-    events: Events  # reported before the cutoff
+    Every forecaster has ``fit(history)``. Make a history with `from_events`, which removes later data.
+
+    Parameters
+    ----------
+    events : Events
+        Events that were reported before the cutoff.
+    grid : Grid
+        The cells, such as those of ``SquareGrid(500).build(events)``.
+    panel : Panel
+        Counts by crime type, cell and settled period. A period is settled if it ended at least
+        ``events.settles_after`` before the cutoff.
+    calendar : Calendar
+        How time is cut into periods.
+    cutoff : Timestamp
+        Time of the forecast, wall clock.
+    layers : Layers, optional
+        Context layers that were known at the cutoff.
+
+    Raises
+    ------
+    InputError
+        If something was not known at the cutoff.
+
+    Examples
+    --------
+    >>> import ilp_models as ilp
+    >>> events = ilp.SimulatedCity(weeks=60).read()
+    >>> grid = ilp.SquareGrid(500).build(events)
+    >>> ilp.History.from_events(pd.Timestamp("2020-01-06"), events, grid, ilp.Calendar())
+    <History: 52 weeks known at 2020-01-06, 4 crime types, 324 cells>
+    """
+
+    events: Events
     grid: Grid
-    panel: Panel  # counts of settled periods: those that ended at least events.settles_after before the cutoff
+    panel: Panel
     calendar: Calendar
-    cutoff: pd.Timestamp  # wall clock
-    layers: Layers = _NO_LAYERS  # known at the cutoff
+    cutoff: pd.Timestamp
+    layers: Layers = _NO_LAYERS
 
     def __post_init__(self) -> None:
         """Refuse data that were not known at the cutoff."""
@@ -41,6 +73,11 @@ class History:
             msg = f"A history at {self.cutoff} holds a layer that is known later; make it with History.from_events."
             raise InputError(msg)
 
+    def __repr__(self) -> str:
+        """Return number of settled periods, cutoff, crime types and cells in one line."""
+        known = f"{len(self.panel.periods)} {self.calendar.period_unit}s known at {self.cutoff.date()}"
+        return f"<History: {known}, {len(self.events.crime_types)} crime types, {len(self.grid):,} cells>"
+
     @classmethod
     def from_events(
         cls,
@@ -50,7 +87,31 @@ class History:
         calendar: Calendar,
         layers: Layers = _NO_LAYERS,
     ) -> Self:
-        """Return what was known at a cutoff: later events and layers are removed, settled periods are counted."""
+        """Return what was known at a cutoff: later events and layers are removed, settled periods are counted.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+            Time of the forecast, wall clock.
+        events : Events
+            All events, later ones included.
+        grid : Grid
+            The cells.
+        calendar : Calendar
+            How time is cut into periods.
+        layers : Layers, optional
+            Context layers.
+
+        Returns
+        -------
+        History
+            Without anything that was known later.
+
+        Raises
+        ------
+        InputError
+            If no whole period was known at the cutoff.
+        """
         known = events.known_at(cutoff)
         settled = calendar.whole_periods(known.start, min(known.end, cutoff - known.settles_after))
         if len(settled) == 0:

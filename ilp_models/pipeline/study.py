@@ -69,8 +69,7 @@ class Study:
     @property
     def code(self) -> str:
         """Version, commit and digest of the program in one line."""
-        tags = self.tags()
-        return f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}"
+        return describe_code()
 
     def grid_at(self, cutoff: pd.Timestamp) -> Grid:
         """Return the cells that were active in what was known at a cutoff."""
@@ -196,6 +195,25 @@ def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
                 f"Add it, 'model=[{','.join([*models, name])}]', or name another."
             )
             raise InputError(msg)
+
+
+def describe_code() -> str:
+    """Return version, commit and digest of this package in one line, so that a reader can find the code of a result.
+
+    Results of `run_backtest` and `make_forecast` have the same line as ``study.code``.
+
+    Returns
+    -------
+    str
+        The commit is that of the checkout, followed by ``+changes`` if tracked files differ, or ``none`` outside a
+        checkout. The digest covers the code that turns events into forecasts, and the versions of its libraries.
+
+    Examples
+    --------
+    >>> [part.split()[0] for part in describe_code().split(", ")]
+    ['ilp_models', 'commit', 'digest']
+    """
+    return f"ilp_models {ilp_models.__version__}, commit {git_commit()}, digest {code_digest()[:16]}"
 
 
 @cache

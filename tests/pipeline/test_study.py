@@ -12,7 +12,7 @@ import pytest
 from ilp_models.backtest.store import ForecastStore
 from ilp_models.domain.errors import NotRunError
 from ilp_models.model.means.ewma import EWMA
-from ilp_models.pipeline.study import of_known_types, open_study
+from ilp_models.pipeline.study import describe_code, of_known_types, open_study
 from tests.pipeline.small_city import TYPES, WEEKS, build_task, run_task
 
 MODELS = ("model=[ewma,lightgbm]", "scoring.baseline=ewma")
@@ -26,6 +26,13 @@ class Broken(EWMA):
         super()._fit(history)
         msg = "my model broke"
         raise RuntimeError(msg)
+
+
+def test_the_code_of_a_study_is_that_of_the_package(parts):
+    study = open_study(parts["data"].read(), parts["grid"])
+    tags = study.tags()
+    assert study.code == describe_code()
+    assert describe_code() == f"ilp_models {tags['version']}, commit {tags['git_commit']}, digest {tags['code']}"
 
 
 def test_a_changed_forecaster_of_ones_own_has_another_recipe(tmp_path, monkeypatch):
