@@ -151,16 +151,3 @@ def _tested_periods(study: Study, header: Mapping[str, Any], backtest: RollingOr
         )
         raise InputError(msg)
     return pd.PeriodIndex(tested)
-
-
-def located_events(study: Study, grid: Grid, periods: pd.PeriodIndex) -> pd.DataFrame:
-    """Return the events of some periods with the area of each event."""
-    table = study.events.table
-    ordinal = study.calendar.ordinals(table["occurred_at"])
-    inside = (ordinal >= periods[0].ordinal) & (ordinal <= periods[-1].ordinal)
-    events = replace(study.events, table=table[inside])
-    at = grid.locate(events)
-    names = grid.cells.astype(str).to_numpy() if grid.parents.empty else grid.parents.iloc[:, 0].astype(object)
-    named = np.array([*(name if isinstance(name, str) and name else "(no area)" for name in names), "(no cell)"])
-    found = table.loc[inside, ["occurred_at", "crime_type"]]
-    return found.assign(ordinal=ordinal[inside], area=named[at])

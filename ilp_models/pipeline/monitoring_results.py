@@ -15,13 +15,14 @@ from ilp_models.audit.monitoring.drift import (
     composition_shifts,
     count_missing_coordinates,
     group_shares,
+    located_events,
     missing_coordinates_shifts,
 )
 from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.monitoring_replay import MonitoringReplay, located_events
+from ilp_models.pipeline.monitoring_replay import MonitoringReplay
 from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import Study
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
@@ -60,7 +61,7 @@ class MonitoringResults:
             MeasureSeries.from_replay(replayed.replay, replayed.grid, replayed.residents, terms),
             study.calendar.per_year,
         )
-        events = located_events(study, replayed.grid, periods)
+        events = located_events(study.events, replayed.grid, study.calendar, periods)
         ordinals = [period.ordinal for period in periods]
         drift = composition_shifts(events, ordinals, replayed.audited, study.resolution)
         missing, why = _missing_coordinates(study, audit, periods)

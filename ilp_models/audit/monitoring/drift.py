@@ -10,7 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.grid import Grid
 from ilp_models.stats.rank_statistics import total_variation
 
 Floats = npt.NDArray[np.float64]
@@ -67,6 +70,17 @@ class CompositionShift:
                 median, high = (float(one) for one in np.nanquantile(distances, (0.5, confidence)))
         distance = float(total_variation(first, second))
         return cls(distance, median, high, float(first.sum()), float(second.sum()))
+
+
+def located_events(events: Events, grid: Grid, calendar: Calendar, periods: pd.PeriodIndex) -> pd.DataFrame:
+    """Return the events of some periods with the area of each event."""
+    ordinal = calendar.ordinals(events.table["occurred_at"])
+    inside = (ordinal >= periods[0].ordinal) & (ordinal <= periods[-1].ordinal)
+    at = grid.locate(replace(events, table=events.table[inside]))
+    names = grid.cells.astype(str).to_numpy() if grid.parents.empty else grid.parents.iloc[:, 0].astype(object)
+    named = np.array([*(name if isinstance(name, str) and name else "(no area)" for name in names), "(no cell)"])
+    found = events.table.loc[inside, ["occurred_at", "crime_type"]]
+    return found.assign(ordinal=ordinal[inside], area=named[at])
 
 
 def composition_shifts(
