@@ -9,65 +9,71 @@ other code; nothing in it is computed here.
 import json
 import math
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from masked import given_an_event, masked_scores
 
-from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.replay import Replay
-from ilp_models.stats.bootstrap import Bootstrap
+import ilp_models as ilp
 from ilp_models.stats.distributions import poisson_deviance
 from ilp_models.stats.ranking import Ranking
 
 FOLDER = Path(__file__).resolve().parent
-ROOT = FOLDER.parents[1]
-SLUG = FOLDER.name
+CONFIGS = FOLDER.parents[1] / "configs"
 SHARES = {"hit_5": 0.05, "hit_10": 0.10, "hit_20": 0.20}
+MAIN_SCORES = ("deviance", "log_score", "crps", "hit_rate_05", "sum_ratio", "coverage_90")  # of summary.csv
 FLOOR = 0.001
 CANDIDATE = "stacked"  # named before the test days were scored
 MASKED = "lightgbm"  # whose expected counts are shown under the mask
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def main(words: list[str]) -> int:
-    """Return an exit code, having replayed the days and written everything."""
-    output = next((Path(word.partition("=")[2]) for word in words if word.startswith("output=")), Path("outputs"))
-    command = [sys.executable, "-m", "ilp_models", "compare", f"experiment={SLUG}", *words]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - this very program, asked for another task
-    write((ROOT / output / "compare" / "latest").resolve(), ROOT / output / "forecasts")
-    return 0
-
-
-def write(run: Path, forecasts: Path) -> None:
-    """Write the tables from a finished run and its stored forecasts."""
-    replays = stored(run, forecasts)
-    rows = pd.DataFrame([{"forecaster": one.forecaster, "recipe": one.recipe, **scores(one)} for one in replays])
-    rows.sort_values("deviance", ignore_index=True).to_csv(FOLDER / "results.csv", index=False)
-    masked_rows(replays).to_csv(FOLDER / "masked.csv", index=False)
-    pairs = pd.read_csv(run / "pairs.csv").query("crime_type == 'all' and lead == 1")
-    against(pairs).to_csv(FOLDER / "against.csv", index=False)
-    take_over = [sys.executable, str(FOLDER.parent / "update_tables.py"), str(run)]
-    subprocess.run(take_over, check=True)  # noqa: S603 - leaderboard and origin, as for every experiment
+def main(words: list[str]) -> None:
+    """Replay the days and write everything."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("compare", overrides=[f"experiment={FOLDER.name}", *words])
+    parts = ("data", "grid", "calendar", "model", "scoring", "compute")
+    data, grid, calendar, models, scoring, compute = (instantiate(config[part], _convert_="all") for part in parts)
+    backtest = ilp.run_backtest(
+        models,
+        data.read(),
+        grid,
+        calendar=calendar,
+        test_periods=config.backtest.test_periods,
+        refit_every=config.backtest.refit_every,
+        end=config.backtest.end,
+        scoring=scoring,
+        compute=compute,
+        store=config.store,
+    )
+    comparison = ilp.compare_forecasts(backtest, compute=compute)
+    summary, whole = backtest.summary(), dict.fromkeys(("n", "fits", "forecasts"), "Int64")
+    rows = [{"forecaster": one.forecaster, "recipe": one.recipe, **scores(one)} for one in backtest.replays]
+    tables = {
+        "leaderboard": comparison.leaderboard.astype(whole),
+        "skill": comparison.skill,
+        "summary": summary[summary["score"].isin(MAIN_SCORES)],
+        "results": pd.DataFrame(rows).sort_values("deviance"),
+        "masked": masked_rows(backtest.replays),
+        "against": against(comparison.pairs.query("crime_type == 'all' and lead == 1")),
+    }
+    for name, table in tables.items():
+        table.to_csv(FOLDER / f"{name}.csv", index=False)
+    study = backtest.study
+    origin = {"protocol": backtest.protocol, "code": study.code, "data": study.events.digest()}
+    origin["attribution"] = study.attribution
+    (FOLDER / "origin.json").write_text(json.dumps(origin, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_page()
 
 
-def stored(run: Path, forecasts: Path) -> list[Replay]:
-    """Return the stored forecasts of every forecaster of a run."""
-    board = pd.read_csv(run / "leaderboard.csv").query("kind == 'forecaster' and lead == 1").dropna(subset=["deviance"])
-    store, found = ForecastStore(forecasts), []
-    for name, recipe in zip(board["forecaster"], board["recipe"], strict=True):
-        found.append(store.replays(recipe, name, store.stored_cutoffs(recipe)[name], "D")[0])
-    return found
-
-
-def scores(replay: Replay) -> dict[str, float]:
+def scores(replay) -> dict[str, float]:
     """Return the scores over every unit as the benchmark counts them, with intervals from resampled weeks of days."""
     observed, expected = (cube.values.astype(float) for cube in (replay.observed, replay.expected))
-    resampling, days = Bootstrap(block=7), observed.shape[2]
+    resampling, days = ilp.Bootstrap(block=7), observed.shape[2]
     units = np.full(days, observed[..., 0].size, dtype=float)
     row = with_ends("deviance", resampling, poisson_deviance(observed, expected, FLOOR).sum(axis=(0, 1)), units)
     row["rmse"] = math.sqrt(((observed - expected) ** 2).mean())
@@ -78,7 +84,7 @@ def scores(replay: Replay) -> dict[str, float]:
     return row
 
 
-def with_ends(name: str, resampling: Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
+def with_ends(name: str, resampling: ilp.Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
     """Return sum / sum over the days and the ends of its interval."""
     found = resampling.ratio(top[:, None], bottom[:, None])
     return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
@@ -91,7 +97,7 @@ def hit_rate(observed: np.ndarray, expected: np.ndarray, cells: int) -> float:
     return float((flagged * observed).sum() / observed.sum())
 
 
-def masked_rows(replays: list[Replay]) -> pd.DataFrame:
+def masked_rows(replays) -> pd.DataFrame:
     """Return the masked score of all forecasters, of a constant and of a forecast made for the mask."""
     first = replays[0].observed
     shown = next(one for one in replays if one.forecaster == MASKED).expected.values
@@ -167,4 +173,4 @@ def masked_table() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -7,21 +7,16 @@ import re
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 
+import ilp_models as ilp
 from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, WEIGHTED, Feedback, PatrolRule
 from ilp_models.audit.feedback.simulation import simulate_feedback
-from ilp_models.domain.grid import parent_labels
-from ilp_models.domain.history import History
 
 FOLDER = Path(__file__).resolve().parent
-CONFIGS = FOLDER.parents[1] / "configs"
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
-CITIES = {"Toronto": "toronto-weekly", "simulated city": "simulated-city"}
-FORECASTERS = ("moving_average", "ewma", "lightgbm")
+SIMULATED = ilp.SimulatedCity(districts=9, segregation=0.15)  # as in configs/experiment/simulated-city.yaml
+FORECASTERS = {"moving_average": ilp.MovingAverage(), "ewma": ilp.EWMA(), "lightgbm": ilp.LightGBM()}
 SETTINGS = ((0.9, 0.0), (0.6, 0.0), (0.3, 0.0), (0.3, 0.2), (0.0, 0.2))  # reporting, exploration
 SHARE = 0.05
 COLUMNS = ["city", "areas", "forecaster", "reporting", "exploration", "crime_type", "records", "distance"]
@@ -29,12 +24,11 @@ COLUMNS = ["city", "areas", "forecaster", "reporting", "exploration", "crime_typ
 
 def main() -> None:
     """Write the table of all cities, forecasters and settings."""
+    toronto, simulated = last_history(ilp.load_toronto()), last_history(SIMULATED.read())
+    occurred = simulated.panel.values.mean(axis=2) / SIMULATED.reporting_rate
     parts = []
-    for city, experiment in CITIES.items():
-        config = compose_config(experiment)
-        history, truth = read_history(config)
-        for name in FORECASTERS:
-            model = instantiate(config.model[name], _convert_="all")
+    for city, history, truth in (("Toronto", toronto, None), ("simulated city", simulated, occurred)):
+        for name, model in FORECASTERS.items():
             for reporting, exploration in SETTINGS:
                 started = time.process_time()
                 settings = Feedback(unpatrolled_reporting_rate=reporting, exploration=exploration)
@@ -50,24 +44,11 @@ def main() -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def compose_config(experiment: str):
-    """Return the settings of an experiment."""
-    with initialize_config_dir(str(CONFIGS), version_base=None):
-        models = f"model=[{','.join(FORECASTERS)}]"
-        return compose("weekly", overrides=[f"experiment={experiment}", models])
-
-
-def read_history(config) -> tuple[History, np.ndarray | None]:
-    """Return the history at the end of the records, and the true rates per period if they are known."""
-    source, calendar, places = (instantiate(config[part], _convert_="all") for part in ("data", "calendar", "grid"))
-    events = source.read()
-    grid = places.build(events)
+def last_history(events: ilp.Events) -> ilp.History:
+    """Return what is known at the end of the last whole week."""
+    calendar = ilp.Calendar()
     cutoff = (calendar.whole_periods(events.start, events.end)[-1] + 1).start_time
-    history = History.from_events(cutoff, events, grid, calendar)
-    if not hasattr(source, "reporting_rates"):
-        return history, None
-    recorded = source.reporting_rates().set_index("area")["rate"].reindex(parent_labels(grid)).to_numpy()
-    return history, history.panel.values.mean(axis=2) / recorded[:, None].T
+    return ilp.History.from_events(cutoff, events, ilp.SquareGrid(500).build(events), calendar)
 
 
 def rows(outcome) -> pd.DataFrame:

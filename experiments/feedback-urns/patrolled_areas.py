@@ -10,7 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.errors import InputError
+import ilp_models as ilp
 from ilp_models.stats.rank_statistics import rank_correlation, total_variation
 
 Floats = npt.NDArray[np.float64]
@@ -56,16 +56,16 @@ class PatrolledAreas:
                 f"Patrolled areas need update in {_UPDATES}, 0 < patrolled < areas, weeks >= 1 and shape > 0, not "
                 f"{self.update!r}, {self.patrolled}, {self.areas}, {self.weeks} and {self.shape}."
             )
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         if not 0 <= self.reporting <= 1 or not 0 <= self.exploration <= 1:
             msg = f"reporting and exploration lie from 0 to 1, not {self.reporting} and {self.exploration}."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         if self.update == "weight" and self.reporting == 0 and self.exploration == 0:
             msg = (
                 "Nothing can correct records where incidents outside patrolled areas are never recorded; set reporting "
                 "or exploration above 0."
             )
-            raise InputError(msg)
+            raise ilp.InputError(msg)
 
 
 @dataclass(frozen=True, eq=False)

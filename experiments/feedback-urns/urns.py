@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ilp_models.domain.errors import InputError
+import ilp_models as ilp
 
 Floats = npt.NDArray[np.float64]
 Update = Literal["naive", "reject", "weight"]
@@ -54,20 +54,20 @@ class Urn:
         """Check the settings."""
         if len(self.rates) != len(self.start) or len(self.rates) < 2:
             msg = "An urn needs a rate and a start for each of two areas or more; give both for the same areas."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         most = np.inf if self.several else 1
         if not all(0 <= rate <= most and rate < np.inf for rate in self.rates):
             msg = f"Rates of an urn lie between 0 and {most}, not {list(self.rates)}; correct rates, or set several."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         if not all(0 < count < np.inf for count in self.start) or not 0 <= self.reported <= 1:
             msg = f"An urn needs starts above 0 and reported from 0 to 1, not {list(self.start)} and {self.reported}."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         if self.update not in _UPDATES:
             msg = f"The update {self.update!r} of an urn is unknown; use one of {', '.join(_UPDATES)}."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
         if self.update == "reject" and len(self.rates) > 2:
             msg = "The update 'reject' corrects two areas only; use weight for more."
-            raise InputError(msg)
+            raise ilp.InputError(msg)
 
     @property
     def limit(self) -> float:

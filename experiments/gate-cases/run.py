@@ -22,28 +22,24 @@ import xarray as xr
 from cities import FILES, YEAR, City, chicago, toronto
 from stated import CASES, LATER, STATED, Case
 
-from ilp_models.audit.audit import Audit
+import ilp_models as ilp
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
-from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.approvals import approve, record_decision
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import required_keys
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.domain.governance import Governance
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.study import git_commit
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
-GOVERNANCE = Governance(
+GOVERNANCE = ilp.Governance(
     **dict.fromkeys(("purpose", "legal_basis", "owner", "complaints"), "an experiment"),
     **{"tier": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
     **dict.fromkeys(("review_date", "retention_until"), "2099-12-31"),
@@ -83,7 +79,7 @@ def main(data: Path) -> None:
     for name, table in tables.items():
         table.to_csv(FOLDER / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
     digest = hashlib.sha256(b"".join((data / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    end = f"Made at commit {git_commit()}, LightGBM {lightgbm.__version__}, digest of the seven files {digest}.\n\n"
+    end = f"Made with {ilp.describe_code()}, LightGBM {lightgbm.__version__}; digest of the seven files {digest}.\n\n"
     page = FOLDER / "README.md"
     tables_text = "\n".join(["", *stated_table(tables["results"]), "", *gate_table(outcomes), "", end])
     page.write_text(
@@ -108,8 +104,8 @@ def audit_case(city: City, case: Case) -> Outcome:
         make_replay(name, cube, counts[:, -TESTED:], city, case)
         for name, cube in (("ranking" if case.city == "Chicago" else "lightgbm", expected), ("moving_average", mean))
     )
-    audit = Audit(
-        groups=GroupTable(source=city, residents="residents"),
+    audit = ilp.Audit(
+        groups=ilp.GroupTable(source=city, residents="residents"),
         land_share=case.flagged / len(city.grid),
         rank_by=case.unit,
         share_of="cells",
@@ -180,7 +176,7 @@ def make_replay(name: str, expected: np.ndarray, observed: np.ndarray, city: Cit
 
 
 def numbers_of(
-    audit: Audit, subject: AuditInput, report: AuditReport
+    audit: ilp.Audit, subject: AuditInput, report: AuditReport
 ) -> dict[tuple[str, str], tuple[float, float, float]]:
     """Return values and intervals by measure and group; measures without a finding have no interval."""
     numbers = {(one.check, one.group): (one.value, one.low, one.high) for one in report.findings}
@@ -242,7 +238,7 @@ def refusal(decision: Decision) -> str:
         record_decision(register, decision, "t.rainer")
         try:
             approve(register, decision, ReviewerSignature("R. Viewer", "to see whether it is refused", "rv", NOW), {})
-        except WithheldError as error:
+        except ilp.WithheldError as error:
             return str(error)
     return ""
 

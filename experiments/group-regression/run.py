@@ -16,16 +16,15 @@ import numpy as np
 import pandas as pd
 import shapely
 
+import ilp_models as ilp
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums
 from ilp_models.audit.measures.intervals import draw
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.calendar import Calendar
-from ilp_models.stats.bootstrap import Bootstrap
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
-DRAWS = Bootstrap()
+DRAWS = ilp.Bootstrap()
 CHICAGO_GROUPS = {
     "black_nh": "Black",
     "hispanic": "Hispanic",
@@ -102,7 +101,7 @@ def toronto(data: Path) -> City:
         pd.read_csv(folder / "neighbourhoods_2016.csv"), on="hood_140"
     )
     events = pd.read_parquet(data / "toronto_mci" / "events_2014_2021.parquet")
-    calendar = Calendar()
+    calendar = ilp.Calendar()
     years = [
         calendar.whole_periods(pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01"))
         for year in (2018, 2019)

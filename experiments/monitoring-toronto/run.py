@@ -8,22 +8,15 @@ PEOPLE is a folder with census counts of the neighbourhoods; README.md names the
 import re
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from hydra import compose, initialize_config_dir
 
+import ilp_models as ilp
 from ilp_models.audit.check_context import MinEvidence
-from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.monitoring.cusum import Monitoring
-from ilp_models.audit.monitoring.drift import composition_shifts
+from ilp_models.audit.monitoring.drift import composition_shifts, located_events
 from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
-from ilp_models.backtest.replay import BacktestData, replay
-from ilp_models.cli.app import find_configs
-from ilp_models.cli.instantiate import build_parts, resolve
-from ilp_models.pipeline.monitoring_replay import located_events
-from ilp_models.pipeline.study import open_study
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -44,23 +37,23 @@ def main(people: Path) -> None:
 
 def monitor_years(people: Path, place: Path) -> pd.DataFrame:
     """Return one row per monitored year and least spread."""
-    words = [f"output={place}", "model=[ewma]", "forecaster=ewma", "data=toronto", "tracking=memory", "compute.jobs=1"]
-    with initialize_config_dir(config_dir=str(find_configs()), version_base="1.3"):
-        parts = build_parts(resolve(compose(config_name="monitor", overrides=words)))
     census(people).to_csv(place / "residents.csv", index=False)
-    table = GroupTable(path=str(place / "residents.csv"))
-    study = open_study(parts["data"].read(), parts["grid"], calendar=parts["calendar"])
+    table, events = ilp.GroupTable(path=str(place / "residents.csv")), ilp.load_toronto()
+    options = SeriesOptions("count", 0.05, WEEKS, MinEvidence())
     rows = []
     for end in ENDS:
-        plan = replace(parts["backtest"], test_periods=2 * WEEKS, horizon=1, end=end)
-        grid = study.grid_at(plan.folds(study.events, study.calendar)[0].cutoff)
-        backtest_data = BacktestData(study.events, grid, study.calendar)
-        (one,) = replay(parts["model"], plan, backtest_data, place / "forecasts", parts["compute"]).replays
-        series = MeasureSeries.from_replay(
-            one, grid, table.to_cells(grid), SeriesOptions("count", 0.05, WEEKS, MinEvidence())
+        backtest = ilp.run_backtest(
+            {"ewma": ilp.EWMA()},
+            events,
+            ilp.SquareGrid(500),
+            test_periods=2 * WEEKS,
+            end=end,
+            store=place / "forecasts",
         )
-        ordinals = [period.ordinal for period in one.periods]
-        drift = composition_shifts(located_events(study, grid, one.periods), ordinals, WEEKS, study.resolution)
+        study, grid, replay = backtest.study, backtest.grid, backtest.replay_of("ewma")
+        series = MeasureSeries.from_replay(replay, grid, table.to_cells(grid), options)
+        located = located_events(study.events, grid, study.calendar, replay.periods)
+        drift = composition_shifts(located, [one.ordinal for one in replay.periods], WEEKS, study.resolution)
         rows += [row(end[:4], Monitoring(least_spread=floor), series, drift) for floor in FLOORS]
     return pd.DataFrame(rows)
 

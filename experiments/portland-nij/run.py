@@ -19,11 +19,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
-from ilp_models.grid.random_search import RandomSearchGrid
-from ilp_models.grid.square import SquareGrid
-from ilp_models.model.means.ewma import EWMA
+import ilp_models as ilp
 from ilp_models.pipeline.nij_challenge import ChallengeEntry, evaluate, replay_challenge
 from ilp_models.scoring.nij_challenge import FOOT, HORIZONS, least_cells
 
@@ -70,7 +66,7 @@ def main(words: list[str]) -> int:
         cfg = compose("backtest", overrides=["experiment=portland-nij", *words])
     try:
         return replay(cfg) if later is None else judge(cfg, later)
-    except InputError as error:
+    except ilp.InputError as error:
         sys.stderr.write(f"run.py: {error}\n")
         return 1
 
@@ -125,7 +121,7 @@ def judge(cfg: DictConfig, later: str) -> int:
     return 0
 
 
-def records(cfg: DictConfig, pool: Pool, **changes: object) -> Events:
+def records(cfg: DictConfig, pool: Pool, **changes: object) -> ilp.Events:
     """Return the events of a pool of crime types."""
     settings = {**OmegaConf.to_container(cfg.data, resolve=True), **pool.data, **changes}
     return instantiate(settings, _convert_="all").read()
@@ -137,7 +133,7 @@ def origins(first: str, end: pd.Timestamp) -> list[pd.Timestamp]:
     return list(pd.date_range(first, last, freq=f"{7 * EVERY}D"))
 
 
-def entries(cfg: DictConfig, settings: pd.DataFrame, events: Events) -> list[ChallengeEntry]:
+def entries(cfg: DictConfig, settings: pd.DataFrame, events: ilp.Events) -> list[ChallengeEntry]:
     """Return everything that is compared on some events: methods on squares, the decayed count on found grids too."""
     made = []
     for score in SIDES:
@@ -181,7 +177,7 @@ def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | Non
         ChallengeEntry(
             tables.named(half_life),
             tables.grid(SIDES[score], searched=kind is not None),
-            EWMA(half_lives=(half_life,), smoothing=(0.0,)),
+            ilp.EWMA(half_lives=(half_life,), smoothing=(0.0,)),
             squares(cfg, score) if kind is None else searched(cfg, score, half_life),
             cells(score),
             crime_types=None if kind is None else (kind,),
@@ -190,16 +186,15 @@ def decays(cfg: DictConfig, score: str, half_lives: list[float], kind: str | Non
     ]
 
 
-def squares(cfg: DictConfig, score: str) -> SquareGrid:
+def squares(cfg: DictConfig, score: str) -> ilp.SquareGrid:
     """Return the squares on which a score is taken; n* needs every cell of the city, PAI those with a past or near."""
     active = "all" if score == "PEI" else cfg.grid.active
-    parents = instantiate(cfg.grid.parents, _convert_="all")
-    return SquareGrid(SIDES[score] * FOOT, active=active, area=cfg.grid.area, parents=parents)
+    return ilp.SquareGrid(SIDES[score] * FOOT, active=active, area=cfg.grid.area)
 
 
-def searched(cfg: DictConfig, score: str, half_life: float) -> RandomSearchGrid:
+def searched(cfg: DictConfig, score: str, half_life: float) -> ilp.RandomSearchGrid:
     """Return the search for the grid on which a decayed count is most concentrated."""
-    return RandomSearchGrid(
+    return ilp.RandomSearchGrid(
         SIDES[score] * FOOT,
         cells(score),
         7 * half_life,

@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-import ilp_models
-from ilp_models.domain.recipe import code_digest
-from ilp_models.pipeline.study import git_commit
+import ilp_models as ilp
 from ilp_models.scoring.nij_challenge import COUNTS, HORIZONS, PooledScore, pai, pei, pooled_ratio
-from ilp_models.stats.bootstrap import Bootstrap
 
 SIDES = {"PAI": 250, "PEI": 600}  # feet; PAI asks for the smallest cells, PEI for the largest
 BASELINE = "decayed_count"
@@ -56,7 +53,7 @@ def summarise(table: pd.DataFrame, every: int) -> pd.DataFrame:
     """Return the scores pooled over origins with their standard errors, and by how much they exceed the baseline's."""
     rows = []
     for unit, group in table.groupby(UNIT):
-        how = Bootstrap(block=int(np.ceil(HORIZONS[unit[2]] / 7 / every)))
+        how = ilp.Bootstrap(block=int(np.ceil(HORIZONS[unit[2]] / 7 / every)))
         parts = {key: _ratio(one.sort_values("cutoff"), unit[0]) for key, one in group.groupby(["entry", "grid"])}
         base = parts[BASELINE, grid(SIDES[unit[0]])]
         for (entry, place), part in parts.items():
@@ -92,7 +89,7 @@ def write(
         "weeks_between_origins": every,
         "pools": facts,
         "not_run": not_run,
-        "code": f"ilp_models {ilp_models.__version__}, commit {git_commit()}, code {code_digest()[:16]}",
+        "code": ilp.describe_code(),
     }
     (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     page = folder / "README.md"

@@ -14,13 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from ilp_models.allocation.budget import Budget
-from ilp_models.allocation.constrained import Constrained
-from ilp_models.allocation.frontier import CAPS, Frontier
+import ilp_models as ilp
 from ilp_models.audit.residents import Residents
-from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.allocation import AllocationInput
-from ilp_models.domain.calendar import Calendar
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -75,7 +71,7 @@ def weekly(events: Path, names: pd.Index) -> np.ndarray:
     """Return robberies by neighbourhood and week, from 2014 to the last week that begins in 2018 or 2019."""
     table = pd.read_parquet(events, columns=["occurred_at", "crime_type", "neighbourhood"])
     table = table[table["crime_type"] == "Robbery"]
-    calendar = Calendar()
+    calendar = ilp.Calendar()
     weeks = calendar.whole_periods(pd.Timestamp("2014-01-01"), pd.Timestamp("2019-12-30"))
     week = pd.Index(weeks.asi8).get_indexer(calendar.ordinals(table["occurred_at"]))
     place = names.get_indexer(table["neighbourhood"])
@@ -121,8 +117,8 @@ def ours(expected: np.ndarray, recorded: np.ndarray, residents: Residents) -> pd
         districts=np.full(cells, "", dtype=object),
         residents=(residents,),
     )
-    rule = Constrained(Budget(amount=FLAGGED), gap=1e-4)
-    return Frontier(reference=REFERENCE, caps=CAPS).run(rule, expected, territory, LocalProcesses(1), recorded)
+    rule = ilp.Constrained(ilp.Budget(amount=FLAGGED), gap=1e-4)
+    return ilp.Frontier(reference=REFERENCE).run(rule, expected, territory, ilp.LocalProcesses(1), recorded)
 
 
 def compared(forecast: str, frontier: pd.DataFrame) -> pd.DataFrame:

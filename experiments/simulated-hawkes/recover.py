@@ -1,6 +1,6 @@
-"""Fit point processes to simulated cities of three sizes and compare parameters with the truth; needs the package.
+"""Fit point processes to simulated cities of three sizes and compare parameters with the truth.
 
-python3 experiments/simulated-hawkes/recover.py    writes recovery.csv and the table of README.md
+.venv/bin/python experiments/simulated-hawkes/recover.py    writes recovery.csv and the table of README.md
 
 Each fit has a process of its own, so that its memory is its own. Seconds are those of one processor.
 """
@@ -15,8 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+import ilp_models as ilp
+from ilp_models.data.simulated.rates import SimulatedType
+
 FOLDER = Path(__file__).resolve().parent
-ROOT = FOLDER.parents[1]
 SIZES = (10_000, 30_000, 100_000)
 METHODS = ("etas", "self_exciting")
 CITIES = {"uneven": {}, "even": {"centres": 0, "roughness": 0.0, "composition_risk": 0.0}}
@@ -42,13 +44,11 @@ def main(words: list[str]) -> int:
     if words:
         csv.DictWriter(sys.stdout, COLUMNS).writerows(fitted(words[0], words[1], int(words[2])))
         return 0
-    python = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    interpreter = str(python) if python.exists() else sys.executable
     rows = []
     for method, city, size in itertools.product(METHODS, CITIES, SIZES):
-        command = [interpreter, str(Path(__file__).resolve()), method, city, str(size)]
+        command = [sys.executable, str(Path(__file__).resolve()), method, city, str(size)]
         single = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(command, env=single, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        done = subprocess.run(command, env=single, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
         rows += list(csv.DictReader(done.stdout.splitlines(), COLUMNS))
         sys.stderr.write(f"{method}, {city} city, {size:,} incidents\n")
     with (FOLDER / "recovery.csv").open("w", encoding="utf-8", newline="") as file:
@@ -63,16 +63,9 @@ def main(words: list[str]) -> int:
 
 def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
     """Return what a method learned from a city with about this many incidents in five years."""
-    sys.path.insert(0, str(ROOT))
-    from ilp_models.data.simulated.city import SimulatedCity  # noqa: PLC0415 - the parent process needs only python3
-    from ilp_models.data.simulated.rates import SimulatedType  # noqa: PLC0415
-    from ilp_models.domain.calendar import Calendar  # noqa: PLC0415
-    from ilp_models.domain.history import History  # noqa: PLC0415
-    from ilp_models.grid.square import SquareGrid  # noqa: PLC0415
-
     kind = SimulatedType(yearly=size / 5, season=0.2, **TRUTH)
-    events = SimulatedCity(crime_types={"incident": kind}, reporting_rate=1.0, **CITIES[city]).read()
-    history = History.from_events(events.end, events, SquareGrid(500).build(events), Calendar())
+    events = ilp.SimulatedCity(crime_types={"incident": kind}, reporting_rate=1.0, **CITIES[city]).read()
+    history = ilp.History.from_events(events.end, events, ilp.SquareGrid(500).build(events), ilp.Calendar())
     learn = {"etas": _etas, "self_exciting": _self_exciting}[method]
     before = time.process_time()
     learned = learn(history)
@@ -87,18 +80,14 @@ def fitted(method: str, city: str, size: int) -> list[dict[str, object]]:
     return rows
 
 
-def _etas(history: object) -> dict[str, tuple[float, float]]:
-    from ilp_models.model.point_processes.etas import ETAS  # noqa: PLC0415
-
-    model = ETAS(background_metres=100, least_delay=0, holdout=1).fit(history)
+def _etas(history: ilp.History) -> dict[str, tuple[float, float]]:
+    model = ilp.ETAS(background_metres=100, least_delay=0, holdout=1).fit(history)
     lines = model.parameters_.head(len(TRUTH)).to_dict("records")
     return {line["name"]: (line["value"], line["standard_error"]) for line in lines}
 
 
-def _self_exciting(history: object) -> dict[str, tuple[float, float]]:
-    from ilp_models.model.point_processes.self_exciting import SelfExciting  # noqa: PLC0415
-
-    model = SelfExciting(least_delay="0 days", holdout=1).fit(history)
+def _self_exciting(history: ilp.History) -> dict[str, tuple[float, float]]:
+    model = ilp.SelfExciting(least_delay="0 days", holdout=1).fit(history)
     line = model.parameters_.iloc[0]
     return {name: (line[same], float("nan")) for name, same in SAME.items()}
 

@@ -18,24 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.panel import Panel
-from ilp_models.stats.bootstrap import Bootstrap
+import ilp_models as ilp
 from ilp_models.stats.distributions import poisson_deviance
 from ilp_models.stats.ranking import Ranking
 
 FOLDER = Path(__file__).resolve().parent
-ROOT = FOLDER.parents[1]
-SLUG = FOLDER.name
+CONFIGS = FOLDER.parents[1] / "configs"
 ONE_TYPE = "Any type"
 LABELS = ("Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over")
 AS_ONE = f"data.crime_types={{{','.join(f'{label}:{ONE_TYPE}' for label in LABELS)}}}"
-STUDIES = {"burglary": ("Break and Enter", []), "all types": (ONE_TYPE, ["name=toronto-all-vs-peers", AS_ONE])}
+STUDIES = {"burglary": ("Break and Enter", []), "all types": (ONE_TYPE, [AS_ONE])}
 SHARES = {"pai_1": 0.01, "pai_5": 0.05, "pai_10": 0.10}
 PAIRED = "pai_5"  # the one PAI that is compared in pairs, too
 FLOOR = 0.005
@@ -51,33 +46,21 @@ FORMS = {  # published row, by how it begins: our own form of the method
     "GridPred": "like_gridpred",
 }
 ITSELF = "mlforecast 1.1.0"
-CODE = re.compile(r"<dt>Code</dt><dd>(.*?)</dd>", re.DOTALL)
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def main(words: list[str]) -> int:
-    """Return an exit code, having replayed both studies and written everything."""
-    told = dict(word.partition("=")[::2] for word in words)
-    output = ROOT / told.get("output", "outputs")
+def main(words: list[str]) -> None:
+    """Replay both studies and write everything."""
+    mlforecast = next((word.partition("=")[2] for word in words if word.startswith("mlforecast=")), None)
     words = [word for word in words if not word.startswith("mlforecast=")]
-    runs = {}
-    for events, (_, settings) in STUDIES.items():
-        command = [sys.executable, "-m", "ilp_models", "compare", f"experiment={SLUG}", *settings, *words]
-        subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 - this very program, asked for another task
-        runs[events] = (output / "compare" / "latest").resolve()
-    write(runs, output / "forecasts", told.get("mlforecast"))
-    return 0
-
-
-def write(runs: dict[str, Path], forecasts: Path, mlforecast: str | None) -> None:
-    """Write the tables from finished runs of both studies and their stored forecasts."""
     published = pd.read_csv(FOLDER / "published.csv")
     results, rivals, facts = [], [], {}
     for events, (kind, settings) in STUDIES.items():
-        observed, expected = replayed(runs[events], forecasts, kind)
+        backtest = replay([*settings, *words])
+        observed = backtest.replays[0].observed.sel(crime_type=kind)
+        expected = {one.forecaster: one.expected.sel(crime_type=kind).values.astype(float) for one in backtest.replays}
         if mlforecast:
-            cells, weeks = observed.indexes["cell"], pd.PeriodIndex(observed.indexes["period"])
-            expected[ITSELF] = forecast_by_mlforecast(mlforecast, kind, settings, cells, weeks)
+            expected[ITSELF] = forecast_by_mlforecast(mlforecast, kind, backtest)
         counts = observed.values.astype(float)
         rows = pd.DataFrame([{"forecaster": name, **scores(counts, told)} for name, told in expected.items()])
         results.append(rows.sort_values("deviance").assign(events=events))
@@ -85,43 +68,42 @@ def write(runs: dict[str, Path], forecasts: Path, mlforecast: str | None) -> Non
             name: (weekly_deviance(counts, told), weekly_pai(counts, told, PAIRED)) for name, told in expected.items()
         }
         theirs = published[(published["events"] == events) & (published["role"] == "peer")]
-        rivals.append(
-            against(rows.set_index("forecaster").loc[CANDIDATE], counts.sum(axis=0), weekly, theirs).assign(
-                events=events
-            )
+        mine = rows.set_index("forecaster").loc[CANDIDATE]
+        rivals.append(against(mine, counts.sum(axis=0), weekly, theirs).assign(events=events))
+        cells, weeks = observed.shape
+        facts[events] = (
+            f"{cells:,} cells; {weeks} weeks to {observed.indexes['period'][-1].end_time.date()}, "
+            f"{int(observed.sum()):,} events; forecasts floored at {FLOOR} for the deviance. {backtest.study.code}. "
+            f"Data {backtest.events.digest()[:16]}."
         )
-        facts[events] = said(observed, runs[events])
     pd.concat(results).to_csv(FOLDER / "results.csv", index=False)
     pd.concat(rivals).to_csv(FOLDER / "against.csv", index=False)
     (FOLDER / "runs.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     write_page(published)
 
 
-def said(observed: xr.DataArray, run: Path) -> str:
-    """Return what the numbers of a run rest on."""
-    code = CODE.search((run / "comparison.html").read_text(encoding="utf-8"))
-    data = json.loads((run / "intake.json").read_text(encoding="utf-8"))["digest"]
-    cells, weeks = observed.shape
-    last = observed.indexes["period"][-1].end_time.date()
-    return (
-        f"{cells:,} cells; {weeks} weeks to {last}, {int(observed.sum()):,} events; "
-        f"forecasts floored at {FLOOR} for the deviance. {code[1] if code else ''}. Data {data[:16]}."
+def replay(words: list[str]):
+    """Return the backtest of one study; stored forecasts are used again."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("compare", overrides=[f"experiment={FOLDER.name}", *words])
+    parts = ("data", "grid", "model", "scoring", "compute")
+    data, grid, models, scoring, compute = (instantiate(config[part], _convert_="all") for part in parts)
+    return ilp.run_backtest(
+        models,
+        data.read(),
+        grid,
+        test_periods=config.backtest.test_periods,
+        refit_every=config.backtest.refit_every,
+        end=config.backtest.end,
+        scoring=scoring,
+        compute=compute,
+        store=config.store,
     )
-
-
-def replayed(run: Path, forecasts: Path, kind: str) -> tuple[xr.DataArray, dict[str, np.ndarray]]:
-    """Return the counts of one crime type, and the stored forecasts of every forecaster of a run."""
-    board = pd.read_csv(run / "leaderboard.csv").query("kind == 'forecaster' and lead == 1").dropna(subset=["deviance"])
-    store, expected = ForecastStore(forecasts), {}
-    for name, recipe in zip(board["forecaster"], board["recipe"], strict=True):
-        replay = store.replays(recipe, name, store.stored_cutoffs(recipe)[name], Calendar().freq)[0]
-        expected[name] = replay.expected.sel(crime_type=kind).values.astype(float)
-    return replay.observed.sel(crime_type=kind), expected
 
 
 def scores(observed: np.ndarray, expected: np.ndarray) -> dict[str, float]:
     """Return PAI, deviance and sum ratio of one forecaster, with intervals from resampled blocks of four weeks."""
-    resampling, row, events = Bootstrap(), {}, observed.sum(axis=0)
+    resampling, row, events = ilp.Bootstrap(), {}, observed.sum(axis=0)
     for name in SHARES:
         row |= with_ends(name, resampling, weekly_pai(observed, expected, name), events)
     row |= with_ends("deviance", resampling, weekly_deviance(observed, expected), np.ones_like(events))
@@ -140,7 +122,7 @@ def weekly_pai(observed: np.ndarray, expected: np.ndarray, name: str) -> np.ndar
     return np.asarray((Ranking.from_expected(expected, np.ones(cells)).flagged(part) * observed).sum(axis=0) / part)
 
 
-def with_ends(name: str, resampling: Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
+def with_ends(name: str, resampling: ilp.Bootstrap, top: np.ndarray, bottom: np.ndarray) -> dict[str, float]:
     """Return sum / sum over the weeks and the ends of its interval."""
     found = resampling.ratio(top[:, None], bottom[:, None])
     return {name: found.value[0], f"{name}_low": found.low[0], f"{name}_high": found.high[0]}
@@ -157,8 +139,8 @@ def against(
             line |= {f"published_{name}": row[name], f"{name}_is": standing(mine, name, row[name])}
         if (name := stand_in(row["forecast"], weekly)) is not None:
             less, more = (ours - others for ours, others in zip(weekly[CANDIDATE], weekly[name], strict=True))
-            line |= {"form": name, **with_ends("difference", Bootstrap(), less, np.ones_like(less))}
-            line |= with_ends(f"{PAIRED}_difference", Bootstrap(), more, events)
+            line |= {"form": name, **with_ends("difference", ilp.Bootstrap(), less, np.ones_like(less))}
+            line |= with_ends(f"{PAIRED}_difference", ilp.Bootstrap(), more, events)
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -179,15 +161,11 @@ def standing(mine: pd.Series, name: str, other: float) -> str:
     return "better" if (mine[name] < other) == (name == "deviance") else "worse"
 
 
-def forecast_by_mlforecast(
-    python: str, kind: str, settings: list[str], cells: pd.Index, weeks: pd.PeriodIndex
-) -> np.ndarray:
+def forecast_by_mlforecast(python: str, kind: str, backtest) -> np.ndarray:
     """Return the forecasts of mlforecast itself, made by the interpreter of an environment that has it."""
-    with initialize_config_dir(config_dir=str(ROOT / "configs"), version_base="1.3"):
-        config = compose("compare", overrides=[f"experiment={SLUG}", *settings])
-    events = instantiate(config.data, _convert_="all").read()
-    grid = instantiate(config.grid, _convert_="all").build(events.known_at(weeks[0].start_time))
-    counts = Panel.count(events, grid, Calendar()).counts.sel(crime_type=kind, period=slice(None, weeks[-1]))
+    weeks, grid, calendar = backtest.replays[0].periods, backtest.grid, backtest.study.calendar
+    history = ilp.History.from_events((weeks[-1] + 1).start_time, backtest.events, grid, calendar)
+    counts = history.panel.counts.sel(crime_type=kind)
     starts = pd.PeriodIndex(counts.indexes["period"]).start_time
     long = pd.DataFrame({"unique_id": np.repeat(counts["cell"].values, len(starts)), "ds": np.tile(starts, len(grid))})
     with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +174,11 @@ def forecast_by_mlforecast(
         command = [python, str(FOLDER / "mlforecast_peer.py"), source, target, str(len(weeks))]
         subprocess.run(command, check=True)  # noqa: S603 - the interpreter that the user names
         told = pd.read_parquet(target)
-    return told.pivot_table(index="unique_id", columns="ds", values="expected").loc[cells, weeks.start_time].to_numpy()
+    return (
+        told.pivot_table(index="unique_id", columns="ds", values="expected")
+        .loc[grid.cells, weeks.start_time]
+        .to_numpy()
+    )
 
 
 def write_page(published: pd.DataFrame) -> None:
@@ -284,4 +266,4 @@ def signed(row: pd.Series, name: str, digits: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
-from ilp_models.backtest.store import ForecastStore
-from ilp_models.domain.panel import DIMS
+import ilp_models as ilp
 from ilp_models.scoring.counts import noise_floor_deviance
-from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import log_probability, poisson_deviance
 
 FOLDER = Path(__file__).resolve().parent
+CONFIGS = FOLDER.parents[1] / "configs"
 MARKED = re.compile(r"(<!-- left -->\n).*?(<!-- end of left -->)", re.DOTALL)
 FLOOR, BASELINE, MOST = 0.005, "ewma", 60
 
@@ -27,9 +28,9 @@ def main(run: Path) -> None:
     board = pd.read_csv(run / "leaderboard.csv")
     board = board[board["kind"] == "forecaster"].set_index("forecaster")
     best = str(board["deviance"].idxmin())
-    replays = {name: _stored(run, name, str(board.loc[name, "recipe"])) for name in (BASELINE, best)}
-    observed, expected, spread = _cubes(replays[best])
-    base = poisson_deviance(*_cubes(replays[BASELINE])[:2], FLOOR)
+    backtest = _replay(best, run.resolve().parents[1] / "forecasts")
+    observed, expected, spread = _cubes(backtest.replay_of(best))
+    base = poisson_deviance(*_cubes(backtest.replay_of(BASELINE))[:2], FLOOR)
     totals = observed.sum(axis=1, keepdims=True) / expected.sum(axis=1, keepdims=True)
     known = poisson_deviance(observed, expected * totals, FLOOR)
     right = noise_floor_deviance(expected, FLOOR)
@@ -62,14 +63,24 @@ def _largest_miss(run, name):
     return float(100 * (own["coverage"] - own["level"]).abs().max())
 
 
-def _stored(run, name, recipe):
-    store = ForecastStore(run.resolve().parents[1] / "forecasts")
-    return store.replays(recipe, name, store.stored_cutoffs(recipe)[name], "W-SUN")[0]
+def _replay(best, store):
+    """Return the backtest of the baseline and the best forecaster; stored forecasts are used again."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("compare", overrides=[f"experiment={FOLDER.name}", f"model=[{BASELINE},{best}]"])
+    return ilp.run_backtest(
+        instantiate(config.model, _convert_="all"),
+        ilp.load_toronto(),
+        ilp.SquareGrid(500),
+        test_periods=config.backtest.test_periods,
+        refit_every=config.backtest.refit_every,
+        end=config.backtest.end,
+        store=store,
+    )
 
 
 def _cubes(replay):
     """Return counts, expected counts and dispersions, each (types, cells, weeks)."""
-    spread = replay.dispersion.broadcast_like(replay.expected).transpose(*DIMS)
+    spread = replay.dispersion.broadcast_like(replay.expected).transpose(*replay.expected.dims)
     return tuple(np.asarray(one.values, dtype=float) for one in (replay.observed, replay.expected, spread))
 
 
@@ -84,7 +95,7 @@ def _scattered(expected, spread):
 
 def _skill(base, deviance):
     """Return the share of the baseline's deviance that is saved, with its interval over weeks."""
-    saved = Bootstrap().ratio((base - deviance).sum(axis=(0, 1))[:, None], base.sum(axis=(0, 1))[:, None])
+    saved = ilp.Bootstrap().ratio((base - deviance).sum(axis=(0, 1))[:, None], base.sum(axis=(0, 1))[:, None])
     return [float(part[0]) for part in (saved.value, saved.low, saved.high)]
 
 

@@ -1,12 +1,12 @@
 """Say whether zero inflation improves the forecasts of a negative-binomial regression.
 
-python experiments/zero-inflation/run.py [crime type]
+python experiments/zero-inflation/run.py    writes the table of README.md
 
 One crime type of the bundled Toronto records, 500 m squares, one week ahead. Everything ends with 2020: the test weeks
 of the comparison experiments are never read.
 """
 
-import sys
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,37 +14,33 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from sklearn.compose import make_column_transformer
 from sklearn.preprocessing import SplineTransformer
 from statsmodels.discrete.count_model import ZeroInflatedNegativeBinomialP, ZeroInflatedPoisson
 from statsmodels.discrete.discrete_model import NegativeBinomial, Poisson
 
-from ilp_models.domain.calendar import Calendar
-from ilp_models.domain.calendar_terms import CalendarTerms
-from ilp_models.domain.history import History
+import ilp_models as ilp
 from ilp_models.features.calendar import CalendarColumns
 from ilp_models.features.means import ExponentialMeans
-from ilp_models.stats.bootstrap import Bootstrap
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+FOLDER = Path(__file__).resolve().parent
+MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+KIND = "Break and Enter"
 END = "2020-12-28"
 LEARN, TEST = 104, 26
 FAMILIES = (
     ExponentialMeans((4, 26, 104)),
     ExponentialMeans((26, 104), reach_cells=1.0),
     ExponentialMeans((104,), all_types=True),
-    CalendarColumns(CalendarTerms("CA", "ON")),
+    CalendarColumns(),
 )
 RATES, FLOOR = 6, 0.01
 LONG_RATE = 3  # the intercept and two shorter half-lives stand before it
 
 
 def main() -> None:
-    """Fit on the weeks before the test weeks, score each week's distributions, print the table."""
-    kind = sys.argv[1] if len(sys.argv) > 1 else "Break and Enter"
-    counts, columns = records(kind)
+    """Fit on the weeks before the test weeks, score each week's distributions, write the table."""
+    counts, columns = records()
     learn, test = slice(-LEARN - TEST, -TEST), slice(-TEST, None)
     y, held = counts[learn].ravel(), counts[test].ravel()
     plain, ahead = (columns[part].reshape(-1, columns.shape[-1]) for part in (learn, test))
@@ -63,18 +59,17 @@ def main() -> None:
         scores[name] = weekly
         zeros = chance[:, 0].mean()
         rows.append((name, fitted.mle_retvals["converged"], time.process_time() - began, -fitted.llf, zeros))
-    print_table(kind, rows, scores, float((counts[test] == 0).mean()))
+    text = format_table(rows, scores, float((counts[test] == 0).mean()))
+    page = FOLDER / "README.md"
+    page.write_text(MARKED.sub(lambda found: found[1] + text + found[2], page.read_text("utf-8")), encoding="utf-8")
 
 
-def records(kind: str) -> tuple[np.ndarray, np.ndarray]:
+def records() -> tuple[np.ndarray, np.ndarray]:
     """Return counts (weeks, cells) and columns (weeks, cells, columns), the first of them ones."""
-    data = OmegaConf.load(CONFIGS / "data" / "toronto.yaml")
-    data.end = END
-    events = instantiate(data, _convert_="all").read()
-    cutoff = pd.Timestamp(END)
-    active = History.from_events(cutoff - pd.Timedelta(weeks=TEST), events, whole(events), Calendar()).events
-    history = History.from_events(cutoff, events, whole(active), Calendar())
-    at = events.crime_types.index(kind)
+    events, cutoff = ilp.load_toronto(end=END), pd.Timestamp(END)
+    grid = ilp.SquareGrid(500).build(events.known_at(cutoff - pd.Timedelta(weeks=TEST)))
+    history = ilp.History.from_events(cutoff, events, grid, ilp.Calendar())
+    at = events.crime_types.index(KIND)
     periods = history.panel.periods[-LEARN - TEST :]
     shape = len(periods), len(events.crime_types), len(history.grid)
     parts = [np.ones((*shape, 1), dtype=np.float32)]
@@ -85,11 +80,6 @@ def records(kind: str) -> tuple[np.ndarray, np.ndarray]:
     columns = np.concatenate(parts, axis=-1)[:, at].astype(float)
     columns[..., 1 : 1 + RATES] = np.log(columns[..., 1 : 1 + RATES] + FLOOR)
     return history.panel.by_period[-LEARN - TEST :, at].astype(int), columns
-
-
-def whole(events):
-    """Return the 500 m squares that hold an event."""
-    return instantiate(OmegaConf.load(CONFIGS / "grid" / "squares.yaml"), _convert_="all").build(events)
 
 
 def models(y: np.ndarray, plain: np.ndarray, bent: np.ndarray) -> Iterator[tuple[str, object, bool, list[int] | None]]:
@@ -106,21 +96,21 @@ def models(y: np.ndarray, plain: np.ndarray, bent: np.ndarray) -> Iterator[tuple
             yield f"negative binomial{more}, {words}", inflated, on_splines, inflation
 
 
-def print_table(kind: str, rows: list[tuple], scores: dict[str, np.ndarray], zeros: float) -> None:
-    """Print log scores and their differences from the negative binomial, with an interval from blocks of weeks."""
+def format_table(rows: list[tuple], scores: dict[str, np.ndarray], zeros: float) -> str:
+    """Return log scores and their differences from the negative binomial, with an interval from blocks of weeks."""
     base = scores["negative binomial"]
     lines = [
-        f"{kind}: {TEST} weeks to 2020-12-27, learned from the {LEARN} before; {zeros:.4f} of the counts are 0",
         "",
         "| model | settled | CPU s | - log likelihood | log score | less than negative binomial | zeros expected |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, settled, seconds, loss, empty in rows:
-        gain = Bootstrap().ratio((base - scores[name])[:, None], np.ones((TEST, 1)))
+        gain = ilp.Bootstrap().ratio((base - scores[name])[:, None], np.ones((TEST, 1)))
         less = f"{gain.value[0]:+.5f} [{gain.low[0]:+.5f}, {gain.high[0]:+.5f}]"
         cells = [name, "yes" if settled else "no", f"{seconds:.0f}", f"{loss:.1f}", f"{scores[name].mean():.5f}"]
         lines.append(f"| {' | '.join([*cells, '-' if scores[name] is base else less, f'{empty:.4f}'])} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+    span = f"{KIND}: {TEST} weeks to 2020-12-27, learned from the {LEARN} before; {zeros:.4f} of the counts are 0"
+    return "\n".join([*lines, "", f"{span}. Made with {ilp.describe_code()}.", "", ""])
 
 
 if __name__ == "__main__":
