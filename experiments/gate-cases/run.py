@@ -33,7 +33,6 @@ from ilp_models.domain.checks import required_keys
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
-from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 
 FOLDER = Path(__file__).resolve().parent
@@ -168,7 +167,7 @@ def columns(case: Case) -> tuple[Column, ...]:
 def make_replay(name: str, expected: np.ndarray, observed: np.ndarray, city: City, case: Case) -> Replay:
     """Return forecasts of one crime type with the recorded counts."""
     coords = {"crime_type": [case.crime_type], "cell": city.grid.cells, "period": city.weeks[-TESTED:]}
-    cubes = (xr.DataArray(cube[None], dims=DIMS, coords=coords) for cube in (expected, observed))
+    cubes = (xr.DataArray(cube[None], coords, list(coords)) for cube in (expected, observed))
     cube, counts = cubes
     recipe = hashlib.sha256(f"{name} {case.model} {case.unit} {TREES}".encode()).hexdigest()[:16]
     spread = xr.zeros_like(cube[:, 0])
