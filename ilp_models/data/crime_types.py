@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.data.masking import mask_value
+from ilp_models.data.personal_data import is_personal_value
 from ilp_models.domain.errors import InputError
 
 UNMAPPED: Final = ("refuse", "set_aside", "keep")
@@ -18,6 +20,7 @@ Mask = npt.NDArray[np.bool_]
 _WHOLE_NUMBER: Final = re.compile(r"(-?\d+)\.0")
 _MAX_TYPES: Final = 200
 _EXAMPLES: Final = 5
+_SHARED_BY: Final = 5  # records whose label may be shown
 
 
 def clean_labels(values: pd.Series) -> pd.Series:
@@ -90,12 +93,18 @@ def _spellings(declared: Sequence[str], text: pd.Series) -> dict[str, str]:
 
 def _unknown_labels(unknown: pd.Series) -> str:
     counts = unknown.value_counts()
-    shown = ", ".join(f"{label!r} ({count:,})" for label, count in counts.head(_EXAMPLES).items())
+    shown = ", ".join(f"{_shown(str(label), count)} ({count:,})" for label, count in counts.head(_EXAMPLES).items())
     more = f" and {len(counts) - _EXAMPLES} more" if len(counts) > _EXAMPLES else ""
     return (
         f"data.crime_types does not map the labels {shown}{more}; add them (null excludes a label), or set "
         "data.unmapped=set_aside or keep."
     )
+
+
+def _shown(label: str, count: int) -> str:
+    """Return a label that several records share; rare labels and those that may name a person are masked."""
+    private = count < _SHARED_BY or is_personal_value(label)
+    return f"{mask_value(label)} (masked)" if private else repr(label)
 
 
 def _refuse_too_many(types: set[str]) -> None:

@@ -10,8 +10,9 @@ from ilp_models.data.coordinates import CoordinateReader
 from ilp_models.data.crime_types import UNMAPPED
 from ilp_models.data.file_format import AUTO, find_files
 from ilp_models.data.intake import IntakeRules, read_events
+from ilp_models.data.label_screening import AreaList
 from ilp_models.data.reader import read_records
-from ilp_models.data.schema import ColumnMapping, refuse_person_column
+from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.timestamps import ISO, TimestampParser
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -75,7 +76,10 @@ class DelimitedFiles:
     max_rejected_share : float, default 0.05
         Largest share of rows, 0 to 1, that may be set aside.
     rejects : str, optional
-        CSV file for the rows that are not kept, with the rule that removed them.
+        CSV file for the rows that are not kept, with the rule that removed them. Only this file shows their values.
+    area_list : str, optional
+        File with the labels of the official areas: one a line, or the first column of a table. Needed only where area
+        labels are refused because they look like personal data. Labels that are not in the file stop the run.
 
     Raises
     ------
@@ -116,6 +120,7 @@ class DelimitedFiles:
     duplicates: str = "flag"
     max_rejected_share: float = 0.05
     rejects: str | None = None
+    area_list: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -123,6 +128,8 @@ class DelimitedFiles:
             refuse_person_column(column or "", f"data.columns.{role}")
         for column in (*self.record_columns, *(self.filters or {})):
             refuse_person_column(column, "data.record_columns or data.filters")
+        for column, values in (self.filters or {}).items():
+            refuse_person_values(values, f"data.filters.{column}")
         settings.one_of("data.unmapped", self.unmapped, UNMAPPED)
         settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
         settings.encoding("data.encoding", self.encoding)
@@ -160,6 +167,7 @@ class DelimitedFiles:
             reporting_delay=settings.delay("data.reporting_delay", self.reporting_delay),
             drop_duplicates=self.duplicates == "drop",
             max_rejected_share=self.max_rejected_share,
+            area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
         )
 
     def _input_crs(self, columns: ColumnMapping) -> str:

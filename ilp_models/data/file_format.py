@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import IO, Final, cast
 
+from ilp_models.data.personal_data import is_personal_value
 from ilp_models.data.schema import closest
 from ilp_models.domain.errors import InputError
 
@@ -154,8 +155,18 @@ def missing_columns(file: SourceFile, wanted: tuple[str, ...], found: tuple[str,
     lacking = [column for column in wanted if column not in found]
     if not lacking:
         return None
+    if any(_is_value(name) for name in found):
+        return (
+            f"{file.name}: no column {', '.join(map(repr, lacking))}; the first line looks like a record. Add a header "
+            f"line with the names of its {len(found)} columns."
+        )
     hints = ", ".join(f"{column!r}{closest(column, found)}" for column in lacking)
     return f"{file.name}: no column {hints}; the file has {', '.join(found)}. Correct data.columns."
+
+
+def _is_value(name: str) -> bool:
+    """Return whether the name of a column is a number, or a value such as a date, an address or a name of a person."""
+    return name.replace(".", "", 1).removeprefix("-").isdigit() or is_personal_value(name)
 
 
 def _refuse_binary(file: SourceFile, head: bytes) -> None:

@@ -10,13 +10,19 @@ import pandas as pd
 
 from ilp_models.data.coordinates import CoordinateReader, Coordinates
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
-from ilp_models.data.personal_data import looks_personal, personal_contents
+from ilp_models.data.label_screening import (
+    AreaList,
+    refuse_identifiers,
+    refuse_labels_of_persons,
+    refuse_personal_labels,
+    refuse_personal_types,
+)
+from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.data.timestamps import TimestampParser
-from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeError, IntakeReport
 
@@ -36,6 +42,7 @@ class IntakeRules:
     reporting_delay: pd.Timedelta  # from occurrence to report, where no report time is given
     drop_duplicates: bool
     max_rejected_share: float  # 0 to 1
+    area_list: AreaList | None = None  # labels that the user declares as official areas
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,27 +71,15 @@ def read_events(records: RawRecords, rules: IntakeRules, source: str, attributio
 
 def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
     """Return crime types, times and coordinates, with the rows that each rule removes or flags."""
-    refuse_personal_labels(records, rules.columns)
+    refuse_personal_labels(records, rules.columns, rules.area_list)
+    refuse_personal_types(rules.crime_types)
     rows = RowFilter.from_records(records)
     rows, crime_types = select_crime_types(rows, rules)
     rows, occurred = parse_times(rows, rules)
     rows, coordinates, without_coordinates = locate(rows, rules)
-    rows, areas = read_areas(rows, rules)
+    rows, areas = read_areas(rows, rules, coordinates)
     rows = flag_duplicates(rows, rules)
     return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates)
-
-
-def refuse_personal_labels(records: RawRecords, columns: ColumnMapping) -> None:
-    """Raise if the column of crime types or areas holds personal data, such as names or phone numbers."""
-    for role in ("crime_type", "area"):
-        column = getattr(columns, role)
-        found = personal_contents(records.table[column]) if column is not None else None
-        if found:
-            msg = (
-                f"Column {column!r} (data.columns.{role}) holds what looks like {found} and cannot be used. Only "
-                f"places, times and crime types may be read; set data.columns.{role} to another column."
-            )
-            raise InputError(msg)
 
 
 def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, CrimeTypeLabels]:
@@ -100,7 +95,8 @@ def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, 
         note = "add these labels to data.crime_types."
         rows = rows.remove("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
     rows = rows.flag("crime type not in data.crime_types, label kept", types.unmapped, [column])
-    rows = rows.flag("crime type in another spelling", types.respelled, [column])
+    rows = rows.flag_spelling("crime type in another spelling", types.respelled, column)
+    refuse_identifiers(column, types.names[rows.remaining].nunique(), int(rows.remaining.sum()))
     return rows, types
 
 
@@ -136,12 +132,16 @@ def locate(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, Coordinates,
     return rows, found, without_coordinates
 
 
-def read_areas(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, pd.Series | None]:
-    """Return the publisher's area labels and flag records without one."""
+def read_areas(rows: RowFilter, rules: IntakeRules, located: Coordinates) -> tuple[RowFilter, pd.Series | None]:
+    """Return the publisher's area labels and flag records without one; refuse labels that are not areas."""
     column = rules.columns.area
     if column is None:
         return rows, None
-    areas = clean_labels(rows.records.table[column])
+    areas, kept = clean_labels(rows.records.table[column]), rows.remaining
+    if rules.area_list is None:
+        refuse_labels_of_persons(column, areas[kept], located.x[kept], located.y[kept])
+    else:
+        rules.area_list.refuse_others(column, areas)
     return rows.flag("area missing", _mask(areas.isna())), areas
 
 
@@ -227,7 +227,7 @@ def build_report(parsed: ParsedRecords, rules: IntakeRules, source: str, attribu
         findings=rows.findings,
         columns_left=unread,
         person_columns_left=tuple(column for column in unread if looks_personal(column)),
-        notes=_notes(rows.records, rules, resolution),
+        notes=(*_notes(rows.records, rules, resolution), *([rules.area_list.note()] if rules.area_list else [])),
         attribution=attribution,
         missing_coordinates=count_missing_coordinates(parsed),
     )

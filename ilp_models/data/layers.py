@@ -20,6 +20,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from ilp_models.data.file_format import PARQUET, TEXT, SourceFile
+from ilp_models.data.personal_data import is_personal_value, names_persons
 from ilp_models.data.reader import read_records
 from ilp_models.data.schema import closest, refuse_person_column
 from ilp_models.domain.errors import InputError
@@ -81,6 +82,7 @@ class LayerFile:
         """Refuse columns of personal data and unusable settings before a file is opened."""
         for column in self.filters:
             refuse_person_column(column, f"{self.setting}.filters")
+        self._refuse_persons()
         if self.crs is not None:
             try:
                 CRS.from_user_input(self.crs)
@@ -90,6 +92,19 @@ class LayerFile:
                 )
                 raise InputError(msg) from error
         self._known_from()
+
+    def _refuse_persons(self) -> None:
+        """Refuse a name, file, sublayer or filter value that means persons: a layer is about places."""
+        names = {"": [self.name], ".path": [Path(self.path).name], ".sublayer": _listed(self.sublayer)}
+        names |= {f".filters.{column}": _listed(value) for column, value in self.filters.items()}
+        for setting, texts in names.items():
+            found = next((text for text in texts if names_persons(text) or is_personal_value(text)), None)
+            if found is not None:
+                msg = (
+                    f"{self.setting}{setting}: {found!r} looks like personal data and cannot be a context layer: only "
+                    "places may be read. Use a layer of places, and name it after them."
+                )
+                raise InputError(msg)
 
     @property
     def setting(self) -> str:
@@ -206,6 +221,14 @@ class LayerFile:
             )
             raise InputError(msg)
         return np.asarray(shapely.get_parts(flat), dtype=object)
+
+
+def _listed(value: Any) -> list[str]:
+    """Return one value or several as a list of text."""
+    if value is None:
+        return []
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return [str(one) for one in value] if several else [str(value)]
 
 
 def read_layers(settings: Mapping[str, Any], events: Events) -> Layers:

@@ -22,6 +22,7 @@ _YEAR: Final = 12
 _SHIFT_RATIO: Final = 1.5
 _SHIFT_DEVIATIONS: Final = 6.0
 _EXAMPLES: Final = 5
+_COARSE_M: Final = 100
 
 
 def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
@@ -94,10 +95,15 @@ def _overused_points(events: pd.DataFrame) -> list[IntakeFinding]:
     if over.empty:
         return []
     top = over.head(_EXAMPLES).reset_index(name="count")
-    examples = tuple(f"x={x:.0f} y={y:.0f}: {count:,}" for x, y, count in top.itertuples(index=False))
+    examples = tuple(f"x={_coarse(x)} y={_coarse(y)}: {count:,}" for x, y, count in top.itertuples(index=False))
     note = f"{len(over)} of {len(points):,} points: busy places, or default coordinates of incidents without a place."
     count = int(over.sum())
     return [IntakeFinding("single points are overrepresented", "flagged", count, count / len(events), examples, note)]
+
+
+def _coarse(coordinate: float) -> str:
+    """Return a coordinate to 100 m: it finds the place without naming an address."""
+    return f"{round(coordinate / _COARSE_M) * _COARSE_M:.0f}"
 
 
 def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:

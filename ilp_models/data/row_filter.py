@@ -1,14 +1,16 @@
 """Record which rule removed or flagged which rows of the records."""
 
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from ilp_models.data.masking import mask_value
 from ilp_models.data.reader import RawRecords
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.intake import IntakeFinding
@@ -47,7 +49,7 @@ class RowFilter:
         return self.removed_by < 0
 
     def remove(self, rule: str, action: str, mask: Mask, shown: Sequence[str] = (), note: str = "") -> Self:
-        """Return the filter with the matching rows removed under a rule; ``shown`` columns appear in examples."""
+        """Return the filter with the matching rows removed under a rule; examples show the masked ``shown`` columns."""
         rows = np.flatnonzero(mask & self.remaining)
         if not len(rows):
             return self
@@ -61,8 +63,15 @@ class RowFilter:
         rows = np.flatnonzero(mask & self.remaining)
         return self._add(rule, "flagged", len(rows), self._examples(rows, shown), note) if len(rows) else self
 
+    def flag_spelling(self, rule: str, mask: Mask, column: str) -> Self:
+        """Return the filter with a finding on known labels in another spelling; examples show these spellings."""
+        rows = np.flatnonzero(mask & self.remaining)
+        found = zip(rows[:_MAX_EXAMPLES], self.records.table[column].iloc[rows[:_MAX_EXAMPLES]], strict=True)
+        examples = tuple(f"{self.records.label(row)}, {column}={label}" for row, label in found)
+        return self._add(rule, "flagged", len(rows), examples) if len(rows) else self
+
     def write_rejects(self, path: Path) -> None:
-        """Write every removed row as CSV, with its rule, action, file and number."""
+        """Write every removed row as CSV that only its owner may read, with its rule, action, file and number."""
         rows = np.flatnonzero(~self.remaining)
         rules = self.removed_by[rows]
         table = self.records.table.iloc[rows].copy()
@@ -72,7 +81,8 @@ class RowFilter:
         table.insert(3, "record", self.records.number[rows])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            table.to_csv(path, index=False)
+            with open_private(path) as file:
+                table.to_csv(file, index=False)
         except OSError as error:
             msg = f"data.rejects={path} cannot be written ({error.strerror}); set a file that you may write."
             raise StorageError(msg) from error
@@ -80,7 +90,7 @@ class RowFilter:
     def _examples(self, rows: npt.NDArray[np.int64], shown: Sequence[str]) -> tuple[str, ...]:
         table = self.records.table
         return tuple(
-            ", ".join([self.records.label(row), *(f"{name}={_as_text(table[name].iloc[row])}" for name in shown)])
+            ", ".join([self.records.label(row), *(f"{name}={mask_value(table[name].iloc[row])}" for name in shown)])
             for row in rows[:_MAX_EXAMPLES]
         )
 
@@ -89,5 +99,8 @@ class RowFilter:
         return replace(self, findings=(*self.findings, finding))
 
 
-def _as_text(value: object) -> str:
-    return "(empty)" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+def open_private(path: Path) -> IO[str]:
+    """Return a new text file that only its owner may read; an older file is replaced, not followed or reused."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    return os.fdopen(os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR), "w", encoding="utf-8", newline="")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Final, Self
 
-from ilp_models.data.personal_data import looks_personal
+from ilp_models.data.personal_data import is_personal_value, looks_personal
 from ilp_models.domain.errors import InputError
 
 _TIMES: Final = ("occurred_at", "occurred_date", "occurred_month")
@@ -112,6 +112,14 @@ def refuse_person_column(column: str, setting: str) -> None:
             f"{setting}={column!r} looks like personal data and cannot be used: only places, times and crime types may "
             "be read. Set another column or remove it."
         )
+        raise InputError(msg)
+
+
+def refuse_person_values(values: object, setting: str) -> None:
+    """Raise if a wanted value of a filter looks like a name, an address or an identifier of a person."""
+    wanted = values if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+    if any(is_personal_value(str(value)) for value in wanted):
+        msg = f"{setting} selects records by what looks like personal data; filter by place, time or offence instead."
         raise InputError(msg)
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "ilp_models"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-OTHER_TESTS = {"api", "architecture", "bad_input", "benchmarks", "conformance", "docs", "installed"}
+OTHER_TESTS = {"api", "architecture", "attacks", "bad_input", "benchmarks", "conformance", "docs", "installed"}
 THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published_price"},
     "audit": {"group_measures", "published_exposure", "real_cities", "urns", "withheld_models"},

@@ -7,10 +7,11 @@ COLUMNS = {"occurred_at": "when", "crime_type": "what", "lat": "lat", "lon": "lo
 
 
 def rows(count, first="2021-01-04T10:30", what="Theft"):
-    """Return records an hour apart on a small lattice in Toronto."""
+    """Return records an hour apart on a small lattice in Toronto, in three beats from south to north."""
     times = pd.date_range(first, periods=count, freq="h").strftime("%Y-%m-%d %H:%M")
     return [
-        f"{time},{what},{43.65 + i % 7 / 100:.2f},{-79.40 + i % 5 / 100:.2f},B{i % 3}" for i, time in enumerate(times)
+        f"{time},{what},{43.65 + i % 7 / 100:.2f},{-79.40 + i % 5 / 100:.2f},B{i % 7 // 3}"
+        for i, time in enumerate(times)
     ]
 
 

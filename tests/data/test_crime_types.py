@@ -60,7 +60,7 @@ def test_kept_labels_come_after_mapped_types():
 
 def test_unmapped_labels_are_refused_with_their_counts():
     with pytest.raises(
-        InputError, match=r"does not map the labels 'Arson' \(2\); add them .* data.unmapped=set_aside or keep"
+        InputError, match=r"does not map the labels AAAAA \(masked\) \(2\); add them .* data.unmapped=set_aside or keep"
     ):
         map_crime_types(VALUES, MAP, "refuse")
 
