@@ -16,6 +16,7 @@ from ilp_models.data.label_screening import (
     refuse_labels_of_persons,
     refuse_personal_labels,
     refuse_personal_types,
+    refuse_personal_values,
 )
 from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
@@ -96,6 +97,7 @@ def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, 
         rows = rows.remove("crime type not in data.crime_types", "set aside", types.unmapped, [column], note)
     rows = rows.flag("crime type not in data.crime_types, label kept", types.unmapped, [column])
     rows = rows.flag_spelling("crime type in another spelling", types.respelled, column)
+    refuse_personal_values(column, types.names[rows.remaining], types.declared)
     refuse_identifiers(column, types.names[rows.remaining].nunique(), int(rows.remaining.sum()))
     return rows, types
 

@@ -13,7 +13,13 @@ from ilp_models.data.crime_types import clean_labels
 from ilp_models.data.file_format import SourceFile, detect_format
 from ilp_models.data.label_structure import check_areas, too_many_types
 from ilp_models.data.masking import mask_value
-from ilp_models.data.personal_data import ALWAYS_PERSONAL, numbers_of_persons, personal_contents, personal_labels
+from ilp_models.data.personal_data import (
+    ALWAYS_PERSONAL,
+    is_personal_value,
+    numbers_of_persons,
+    personal_contents,
+    personal_labels,
+)
 from ilp_models.data.reader import RawRecords, read_records
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.domain.errors import InputError
@@ -106,6 +112,18 @@ def refuse_labels_of_persons(column: str, areas: pd.Series, x: Floats, y: Floats
         msg = (
             f"The labels in column {column!r} (data.columns.area) do not look like areas: {problem}. Labels of "
             f"persons, vehicles or addresses may not be read. {_WAY_OUT}"
+        )
+        raise InputError(msg)
+
+
+def refuse_personal_values(column: str, types: pd.Series, declared: tuple[str, ...]) -> None:
+    """Raise if a crime type that the settings do not name looks like a name, an address or an identifier."""
+    found = next((name for name in types.dropna().unique() if name not in declared and is_personal_value(name)), None)
+    if found is not None:
+        msg = (
+            f"Column {column!r} (data.columns.crime_type): {int((types == found).sum()):,} records have a label that "
+            f"looks like personal data, {mask_value(found)} (masked). Map the labels of the column in "
+            "data.crime_types, with data.unmapped=set_aside; data.rejects=FILE then lists the other records."
         )
         raise InputError(msg)
 

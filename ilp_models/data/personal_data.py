@@ -165,7 +165,9 @@ def numbers_of_persons(values: pd.Series) -> str | None:
 def is_personal_value(text: str) -> bool:
     """Return whether one value looks like a name, an address, a date or an identifier of a person."""
     value = unicodedata.normalize("NFKC", text).strip()
-    return _has_given_name(value) or any(pattern.fullmatch(value) for _, pattern, _ in _CONTENTS)
+    parts = [value, *(part.strip() for part in re.split(r"[,;|/]", value))]
+    found = any(pattern.fullmatch(part) for _, pattern, _ in _CONTENTS for part in parts)
+    return found or any(_has_given_name(part) for part in parts)
 
 
 def _labels(values: pd.Series) -> tuple[int, list[str]]:
@@ -192,14 +194,15 @@ def _are_names(distinct: list[str], rows: int) -> bool:
 
 
 def _have_given_names(distinct: list[str], share: float = _SHARE_OF_GIVEN_NAMES) -> bool:
-    """Return whether many labels hold a common given name as their first word, or after a comma."""
+    """Return whether many labels begin with a common given name, or have one after a comma."""
     named = sum(_has_given_name(label) for label in distinct)
     return named >= _MIN_NAMES and named >= share * len(distinct)
 
 
 def _has_given_name(label: str) -> bool:
-    words = [word.lower() for word in re.findall(r"[^\W\d_]+", fold(label))]
-    if not 1 < len(words) <= _MAX_NAME_WORDS or re.search(r"\d", label):
+    before_digits = re.split(r"\d", fold(label))[0]
+    words = [word.lower() for word in re.findall(r"[^\W\d_]+", before_digits)]
+    if not 1 < len(words) <= _MAX_NAME_WORDS:
         return False
     first = words[0] if words[0] not in ("mr", "mrs", "ms", "dr", "pc", "sgt", "officer") else words[1]
     after_comma = re.findall(r"[^\W\d_]+", fold(label).partition(",")[2].lower())[:1]

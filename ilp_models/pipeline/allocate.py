@@ -9,6 +9,7 @@ from ilp_models.domain.allocation import Allocator
 from ilp_models.domain.compute import Compute
 from ilp_models.pipeline.allocation_files import check_audience, summary_lines, write_allocation_files
 from ilp_models.pipeline.plan import allocate_effort
+from ilp_models.pipeline.small_counts import check_min_count
 from ilp_models.pipeline.terminal_text import as_text
 
 
@@ -26,11 +27,13 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     reason: str | None,
     overrides: str | None,
     audience: str,
+    min_count: int,
     compute: Compute,
     folder: Path,
 ) -> str:
     """Write the files of an allocation, recorded in the register, and return its summary."""
     check_audience(audience)
+    check_min_count(min_count)
     result = allocate_effort(
         source,
         chosen_by=as_text(chosen_by),
@@ -45,5 +48,5 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         trusted_keys=trusted_keys,
         compute=compute,
     )
-    write_allocation_files(result, audience, register, trusted_keys, folder)
+    write_allocation_files(result, audience, register, trusted_keys, folder, min_count=min_count)
     return "\n".join([*summary_lines(result), f"Files: {folder}"])

@@ -18,8 +18,10 @@ from ilp_models.pipeline.briefings import AUDIENCES, write_briefings
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.registration import user
+from ilp_models.pipeline.small_counts import check_min_count
 from ilp_models.pipeline.terminal_text import ground_lines
 from ilp_models.report.plots import plot_frontier, save_figure
+from ilp_models.stats.suppression import MIN_COUNT
 
 
 def check_audience(audience: str) -> None:
@@ -30,16 +32,23 @@ def check_audience(audience: str) -> None:
 
 
 def write_allocation_files(
-    result: AllocationResult, audience: str, register: str, trusted_keys: str | None, folder: Path
+    result: AllocationResult,
+    audience: str,
+    register: str,
+    trusted_keys: str | None,
+    folder: Path,
+    *,
+    min_count: int = MIN_COUNT,
 ) -> list[Path]:
-    """Write every file of an allocation and return them.
+    """Write every file of an allocation and return them; products for the public show no count below ``min_count``.
 
     All files are complete before the register gets its line, and none is in the folder before that.
     """
     check_audience(audience)
+    check_min_count(min_count)
     marking = marking_of(result)
     with _staging_folder(folder) as staging:
-        files = _write_to(Path(staging), result, marking, audience)
+        files = _write_to(Path(staging), result, marking, audience, min_count)
         entry = register_entry(result, files, staging)
         Register(Path(register)).append(entry, result.run.recheck(result.decision, trusted_keys))
         targets = [folder / path.relative_to(staging) for path in files]
@@ -58,7 +67,7 @@ def _staging_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
         raise StorageError(msg) from error
 
 
-def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience: str) -> list[Path]:
+def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience: str, min_count: int) -> list[Path]:
     try:
         table = allocation_table(result.allocation, result.run.places, marking)
         files = write_allocation(table, marking, folder)
@@ -67,7 +76,8 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
             figure = plot_frontier(result.frontier, result.choice.cap)
             files.append(save_figure(figure, folder / "frontier.png", "Exposure caps"))
             files += write_rows(result.groups, marking.facts, folder / "groups.csv")
-        files += write_briefings(result, marking, AUDIENCES if audience == "all" else (audience,), folder)
+        audiences = AUDIENCES if audience == "all" else (audience,)
+        files += write_briefings(result, marking, audiences, min_count, folder)
         files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))
     except WRITE_ERRORS as error:
         msg = f"The allocation was not written ({error}). Free space there, or choose another folder: output=..."

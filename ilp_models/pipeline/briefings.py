@@ -13,6 +13,7 @@ from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.plan_briefings import management_briefing, middle_briefing
+from ilp_models.pipeline.small_counts import hide_small_counts
 from ilp_models.pipeline.terminal_text import ground_lines
 from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
 from ilp_models.report.formatting import percent
@@ -26,8 +27,10 @@ _TITLES: Final = {
 }
 
 
-def write_briefings(result: AllocationResult, marking: Marking, audiences: Sequence[str], folder: Path) -> list[Path]:
-    """Write the briefings of some audiences and return their files."""
+def write_briefings(
+    result: AllocationResult, marking: Marking, audiences: Sequence[str], min_count: int, folder: Path
+) -> list[Path]:
+    """Write the briefings of some audiences and return their files; the public sees no count below ``min_count``."""
     files = []
     for audience in audiences:
         figures = folder / ".figures"
@@ -35,7 +38,8 @@ def write_briefings(result: AllocationResult, marking: Marking, audiences: Seque
             compose = management_briefing if audience == "management" else middle_briefing
             sections, table = compose(result, figures)
         else:
-            sections, table = (shift_briefing if audience == "shift" else community_briefing)(result)
+            shift = audience == "shift"
+            sections, table = shift_briefing(result) if shift else community_briefing(result, min_count)
         allocation = result.allocation
         briefing = Briefing(
             audience=audience,
@@ -163,9 +167,9 @@ def _reasons(result: AllocationResult, table: pd.DataFrame, count: int) -> list[
     return list(aligned.fillna("no explanation for this cell"))
 
 
-def community_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
+def community_briefing(result: AllocationResult, min_count: int) -> tuple[tuple[Section, ...], pd.DataFrame]:
     """Return a section of areas with high burden and low coverage, one of all areas, and the table of the CSV file."""
-    table = area_sheet(result)
+    table = area_sheet(result, min_count)
     columns = (
         BriefingColumn("area", "Area", "text"),
         BriefingColumn("residents", "Residents"),
@@ -183,6 +187,7 @@ def community_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], p
         "may live in other areas than those counted as residents."
         if periods
         else "The audit has no past records. Recorded crimes and trends are not known.",
+        *([_hidden_text(int(table["hidden"].sum()), len(table), min_count)] if table["hidden"].any() else []),
         f"Trend: recorded crimes of the last {_RECENT} periods divided by those of the {_RECENT} periods before. It is "
         "called rising or falling only if its interval excludes 1. With many areas, some changes are chance.",
     )
@@ -212,8 +217,15 @@ def community_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], p
     return sections, table.drop(columns="trend_words")
 
 
-def area_sheet(result: AllocationResult) -> pd.DataFrame:
-    """Return one row per area: residents, recorded and expected crimes, trend and coverage."""
+def _hidden_text(hidden: int, areas: int, min_count: int) -> str:
+    return (
+        f"Counts below {min_count} are not shown, so that nobody in a small area can be recognised. A dash hides such "
+        f"a count, or a count that would reveal it ({hidden} of {areas} areas), and what follows from it."
+    )
+
+
+def area_sheet(result: AllocationResult, min_count: int) -> pd.DataFrame:
+    """Return one row per area: residents, recorded and expected crimes, trend, coverage; small counts are hidden."""
     people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
     counts = np.full((len(result.areas), 2 * _RECENT), np.nan)
     recorded = np.full(len(result.areas), np.nan)
@@ -244,8 +256,11 @@ def area_sheet(result: AllocationResult) -> pd.DataFrame:
         "not known",
     )
     table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
+    other = 0 if result.audited_replay is None else len(result.audited_replay.periods) - 2 * _RECENT
     city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
+    table = hide_small_counts(table, min_count, other)
+    table["trend_words"] = table["trend_words"].mask(table["trend_hidden"], "not shown")
     high_burden = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_HIGH_BURDEN)
     table["under_protected"] = high_burden & (table["coverage"].fillna(0) < _LOW_COVERAGE * city)
     order = ["area", "residents", "recorded", "recorded_per_1000", "trend", "trend_low", "trend_high", "trend_words"]
-    return table[[*order, "expected", "effort", "coverage", "under_protected"]]
+    return table[[*order, "expected", "effort", "coverage", "under_protected", "hidden"]]

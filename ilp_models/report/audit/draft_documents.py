@@ -3,8 +3,11 @@
 ATRS is the UK Algorithmic Transparency Recording Standard.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ilp_models.report.audit.audit_record import AuditPage, AuditRecord
 from ilp_models.report.audit.drafts import (
@@ -15,6 +18,7 @@ from ilp_models.report.audit.drafts import (
     write_json_draft,
 )
 from ilp_models.report.definitions import NOTATION, SHORT, defined
+from ilp_models.stats.suppression import suppressed
 
 
 def write_markdown_drafts(page: AuditPage, record: AuditRecord, folder: Path) -> list[Path]:
@@ -24,10 +28,18 @@ def write_markdown_drafts(page: AuditPage, record: AuditRecord, folder: Path) ->
         "facts": DraftFacts.from_record(record),
         "governance": record.governance,
         "intake": record.intake,
+        "type_counts": {} if record.intake is None else _public_counts(record.intake.crime_types),
         "notation": NOTATION,
         "measures": [defined(name) for name in SHORT],
     }
     return [write_draft(folder / name, f"{name}.j2", **values) for name in ("model_card.md", "datasheet.md", "fria.md")]
+
+
+def _public_counts(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return the counts of crime types as text, without small ones and those that the total would reveal."""
+    hidden = suppressed(np.array(list(counts.values()), dtype=np.float64))
+    shown = zip(counts.items(), hidden, strict=True)
+    return {name: "not shown (small)" if hide else f"{count:,}" for (name, count), hide in shown}
 
 
 def write_atrs(page: AuditPage, record: AuditRecord, folder: Path) -> Path:
