@@ -116,6 +116,17 @@ def refuse_labels_of_persons(column: str, areas: pd.Series, x: Floats, y: Floats
         raise InputError(msg)
 
 
+def refuse_personal_names(setting: str, names: pd.Series) -> None:
+    """Raise if names of areas, which a polygon file gives to cells, look like names or addresses of persons."""
+    found = personal_contents(names) or personal_labels(names, areas=True)
+    if found:
+        msg = (
+            f"The names of areas ({setting}) look like {found} and cannot be used: a forecast for an owner or an "
+            f"address is about persons. Set {setting} to a column with names or codes of public areas."
+        )
+        raise InputError(msg)
+
+
 def refuse_personal_values(column: str, types: pd.Series, declared: tuple[str, ...]) -> None:
     """Raise if a crime type that the settings do not name looks like a name, an address or an identifier."""
     found = next((name for name in types.dropna().unique() if name not in declared and is_personal_value(name)), None)

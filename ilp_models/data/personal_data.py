@@ -83,6 +83,7 @@ _CONTENTS: Final = (
 )
 ALWAYS_PERSONAL: Final = ("e-mail addresses", "phone numbers", "birth dates", "identity numbers", "exact coordinates")
 _MAX_VALUES: Final = 20_000
+_MAX_LENGTH: Final = 200  # characters of a label that are compared with patterns
 _MIN_NAMES: Final = 3
 _SHARE_OF_NAMES: Final = 0.6
 _DISTINCT_SHARE_OF_NAMES: Final = 0.2
@@ -164,16 +165,18 @@ def numbers_of_persons(values: pd.Series) -> str | None:
 
 def is_personal_value(text: str) -> bool:
     """Return whether one value looks like a name, an address, a date or an identifier of a person."""
-    value = unicodedata.normalize("NFKC", text).strip()
+    value = unicodedata.normalize("NFKC", text[:_MAX_LENGTH]).strip()
     parts = [value, *(part.strip() for part in re.split(r"[,;|/]", value))]
     found = any(pattern.fullmatch(part) for _, pattern, _ in _CONTENTS for part in parts)
     return found or any(_has_given_name(part) for part in parts)
 
 
 def _labels(values: pd.Series) -> tuple[int, list[str]]:
-    present = values.dropna().astype("str").str.strip()
-    kept = (re.sub(r"^(\d+)\.0$", r"\1", value) for value in present.unique()[:_MAX_VALUES] if value)
-    return len(present), [unicodedata.normalize("NFKC", value) for value in kept]
+    """Return the number of values and the distinct ones as text, cut to a length at which patterns are fast."""
+    present = values.dropna()
+    texts = dict.fromkeys(str(value).strip()[:_MAX_LENGTH] for value in present.unique())
+    kept = (re.sub(r"^(\d+)\.0$", r"\1", text) for text in list(texts)[:_MAX_VALUES] if text)
+    return len(present), [unicodedata.normalize("NFKC", text) for text in kept]
 
 
 def _share(labels: list[str], pattern: re.Pattern[str]) -> float:

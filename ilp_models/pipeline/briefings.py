@@ -219,8 +219,8 @@ def community_briefing(result: AllocationResult, min_count: int) -> tuple[tuple[
 
 def _hidden_text(hidden: int, areas: int, min_count: int) -> str:
     return (
-        f"Counts below {min_count} are not shown, so that nobody in a small area can be recognised. A dash hides such "
-        f"a count, or a count that would reveal it ({hidden} of {areas} areas), and what follows from it."
+        f"Counts below {min_count} are not shown, so that no person in a small area can be recognised. A dash hides "
+        f"such a count, or a count that would reveal it ({hidden} of {areas} areas), and what follows from it."
     )
 
 

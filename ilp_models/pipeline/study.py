@@ -13,6 +13,7 @@ import pandas as pd
 
 import ilp_models
 from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.data.label_screening import refuse_personal_names
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
@@ -23,6 +24,7 @@ from ilp_models.domain.intake import RESOLUTIONS, IntakeFinding, IntakeReport
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import code_digest, make_recipe
 from ilp_models.domain.scores import ALL
+from ilp_models.grid.areas import AreaGrid
 
 _LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
@@ -77,7 +79,12 @@ class Study:
         if len(known) == 0:
             msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
             raise InputError(msg)
-        return self.grid.build(known)
+        grid = self.grid.build(known)
+        if isinstance(self.grid, AreaGrid):
+            refuse_personal_names("grid.name", grid.cells.to_series())
+        for level in grid.parents.columns:
+            refuse_personal_names(f"grid.parents.{level}", grid.parents[level])
+        return grid
 
     def recipe(self, forecaster: Forecaster) -> str:
         """Return the fingerprint of a forecaster on this study: settings, data, cells, layers and code."""

@@ -20,6 +20,10 @@ from ilp_models.data.personal_data import (
     personal_labels,
 )
 from ilp_models.domain.errors import InputError
+from ilp_models.grid.areas import AreaGrid
+from ilp_models.grid.parents import ByOverlay
+from ilp_models.grid.square import SquareGrid
+from ilp_models.pipeline.study import open_study
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("ILP_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -425,3 +429,26 @@ def test_tracts_of_portland_pass():
 def test_names_of_places_do_not_name_persons():
     places = ["station_road", "victoria_park", "officers_mess".replace("officers_", ""), "race_track", "sex_shop"]
     assert not any(names_persons(place) for place in places)
+
+
+@pytest.mark.parametrize("form", ["{surname}, {given}", "{given} {middle}. {surname}", "{number} Mill Road"])
+def test_polygons_of_owners_and_addresses_are_no_cells(city, read, tmp_path, form):
+    events = read(city(300))
+    x0, y0 = events.table[["x", "y"]].min()
+    squares = [
+        shapely.box(x0 + 1000 * i, y0 + 1000 * j, x0 + 1000 * i + 1000, y0 + 1000 * j + 1000)
+        for i in range(4)
+        for j in range(4)
+    ]
+    owners = [
+        form.format(given=GIVEN[n % 15], surname=SURNAMES[n % 13], middle=chr(65 + n), number=n + 1) for n in range(16)
+    ]
+    frame = gpd.GeoDataFrame({"owner": owners, "code": [f"P{n}" for n in range(16)]}, geometry=squares, crs=events.crs)
+    frame.to_file(tmp_path / "parcels.gpkg")
+    path = str(tmp_path / "parcels.gpkg")
+    cutoff = pd.Timestamp("2021-03-01")
+    with pytest.raises(InputError, match=r"names of areas \(grid\.name\) look like"):
+        open_study(events, AreaGrid(path, "owner")).grid_at(cutoff)
+    with pytest.raises(InputError, match=r"names of areas \(grid\.parents\.beat\) look like"):
+        open_study(events, SquareGrid(500, parents={"beat": ByOverlay(path, "owner")})).grid_at(cutoff)
+    assert len(open_study(events, AreaGrid(path, "code")).grid_at(cutoff)) == 16
