@@ -1,7 +1,6 @@
 """Store forecasts as Parquet partitions by recipe fingerprint, forecaster and cutoff."""
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
@@ -153,17 +153,15 @@ class _Partition:
 
 def _digest(table: pd.DataFrame, spread: bytes) -> bytes:
     """Return a SHA-256 of the content; Parquet checksums cover pages but not the footer."""
-    known = hashlib.sha256(spread)
+    columns: list[object] = []
     for name in table.columns:
-        column = table[name]
-        known.update(name.encode())
+        column, labels = table[name], None
         if isinstance(column.dtype, pd.CategoricalDtype):
-            known.update("|".join(map(str, column.cat.categories)).encode())
-            column = column.cat.codes
+            labels, column = list(map(str, column.cat.categories)), column.cat.codes
         elif name == "period":
             column = column.astype("datetime64[us]").astype("int64")
-        known.update(np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan)).tobytes())
-    return known.hexdigest().encode()
+        columns.append([name, labels, column.to_numpy(dtype=np.float64, na_value=np.nan)])
+    return digest_of(spread, columns).encode()
 
 
 def _replay(

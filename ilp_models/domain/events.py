@@ -1,6 +1,5 @@
 """Events: recorded incidents with place, crime type, time of occurrence and time of report."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self
@@ -10,6 +9,7 @@ import pandas as pd
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.notebook_html import html_summary
@@ -148,16 +148,17 @@ class Events:
 
         The order of rows changes it. City, country and intake report do not.
         """
-        known = hashlib.sha256(f"{self.crs}|{self.time_zone}|{self.start}|{self.end}|{self.settles_after}".encode())
+        span = [str(part) for part in (self.crs, self.time_zone, self.start, self.end, self.settles_after)]
+        columns: list[object] = []
         for name in sorted(self.table.columns):
             column = self.table[name]
+            labels = None
             if isinstance(column.dtype, pd.CategoricalDtype):
-                known.update("|".join(map(str, column.cat.categories)).encode())
-                column = column.cat.codes
+                labels, column = list(map(str, column.cat.categories)), column.cat.codes
             elif name.endswith("_at"):
                 column = column.astype("datetime64[us]").astype("int64")
-            known.update(np.ascontiguousarray(column.to_numpy()).tobytes())
-        return known.hexdigest()
+            columns.append([name, labels, column.to_numpy()])
+        return digest_of(span, columns)
 
 
 class EventSource(Protocol):

@@ -1,6 +1,5 @@
 """Risk forecasts: expected counts and quantiles for every crime type, cell and period."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -9,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 from ilp_models.stats.distributions import LEVELS, quantiles
@@ -167,9 +167,6 @@ class RiskForecast:
         str
             64 hexadecimal digits.
         """
-        labels = "|".join(str(label) for d in DIMS for label in self.expected.indexes[d])
-        known = hashlib.sha256(f"{self.cutoff}|{self.forecaster}|{self.recipe}|{labels}".encode())
-        known.update(np.ascontiguousarray(self.expected.values, dtype=np.float64).tobytes())
-        known.update(np.ascontiguousarray(self.quantiles.values, dtype=np.float64).tobytes())
-        known.update(np.ascontiguousarray(self.dispersion.values, dtype=np.float64).tobytes())
-        return known.hexdigest()
+        labels = [list(map(str, self.expected.indexes[dim])) for dim in DIMS]
+        cubes = [np.asarray(cube, np.float64) for cube in (self.expected, self.quantiles, self.dispersion)]
+        return digest_of(str(self.cutoff), self.forecaster, self.recipe, labels, cubes)

@@ -1,6 +1,5 @@
 """Grid: the cells that risk is forecast for, their ground area, neighbours and parent areas."""
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, Self
 
@@ -10,6 +9,7 @@ import pandas as pd
 import shapely
 from scipy.sparse import csr_matrix, identity
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.notebook_html import html_summary
@@ -170,16 +170,11 @@ class Grid:
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that a forecaster may read of the cells; the locator does not change it."""
-        known = hashlib.sha256(f"{self.crs}|{'|'.join(map(str, self.cells))}".encode())
-        known.update(np.ascontiguousarray(self.area_m2).tobytes())
-        for shape in shapely.to_wkb(self.geometry):
-            known.update(shape)
-        for part in (self.neighbours.indptr, self.neighbours.indices):
-            known.update(np.asarray(part, dtype=np.int64).tobytes())
-        known.update(self.parents.to_json(orient="split", index=False).encode())
-        if self.population is not None:
-            known.update(np.asarray(self.population, dtype=np.float64).tobytes())
-        return known.hexdigest()
+        links = [np.asarray(part, dtype=np.int64) for part in (self.neighbours.indptr, self.neighbours.indices)]
+        parents = self.parents.to_json(orient="split", index=False)
+        population = None if self.population is None else np.asarray(self.population, dtype=np.float64)
+        shapes = list(shapely.to_wkb(self.geometry))
+        return digest_of(self.crs, list(map(str, self.cells)), self.area_m2, shapes, links, parents, population)
 
 
 def _gaussian_weights(neighbours: csr_matrix, reach_cells: float) -> csr_matrix:

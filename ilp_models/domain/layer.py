@@ -1,6 +1,5 @@
 """Context layers: points, lines or polygons such as bars, tram lines and parks, and from when they are known."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError, NotRunError
 
 REACH_M: Final = 20_000.0
@@ -85,10 +85,8 @@ class Layer:
     @cached_property
     def digest(self) -> str:
         """A SHA-256 of name, CRS, ``known_from`` and geometry; the order of the features does not change it."""
-        known = hashlib.sha256(f"{self.name}|{self.crs}|{self.known_from}".encode())
-        for shape in sorted(shapely.to_wkb(self.geometry, output_dimension=2)):
-            known.update(shape)
-        return known.hexdigest()
+        shapes = sorted(shapely.to_wkb(self.geometry, output_dimension=2))
+        return digest_of(self.name, self.crs, str(self.known_from), shapes)
 
 
 @dataclass(frozen=True, eq=False)

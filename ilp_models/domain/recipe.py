@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 
@@ -109,8 +110,8 @@ def _plain(value: Any) -> Any:
 
 def _table_digest(table: pd.DataFrame | pd.Series) -> str:
     frame = table.to_frame() if isinstance(table, pd.Series) else table
-    labels = json.dumps([[str(name), str(kind)] for name, kind in frame.dtypes.items()])
-    return hashlib.sha256(labels.encode() + pd.util.hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()
+    labels = [[str(name), str(kind)] for name, kind in frame.dtypes.items()]
+    return digest_of(labels, pd.util.hash_pandas_object(frame).to_numpy())
 
 
 def _arguments(value: Any) -> dict[str, Any]:
@@ -146,14 +147,9 @@ def decision_digest() -> str:
 
 def _digest_of(folders: Sequence[str], libraries: Sequence[str]) -> str:
     root = Path(__file__).resolve().parent.parent
-    known = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*.py")):
-            known.update(path.relative_to(root).as_posix().encode())
-            known.update(code_only(path.read_text(encoding="utf-8")).encode())
-    for name in libraries:
-        known.update(f"{name}=={version(name)}".encode())
-    return known.hexdigest()
+    files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
+    code = [[path.relative_to(root).as_posix(), code_only(path.read_text(encoding="utf-8"))] for path in files]
+    return digest_of(code, [[name, version(name)] for name in libraries])
 
 
 def code_only(source: str) -> str:

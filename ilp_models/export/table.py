@@ -1,7 +1,5 @@
 """The long table of a risk grid: one row per crime type, cell and period."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -11,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
@@ -47,10 +46,8 @@ class CellTable:
     def digest(self) -> str:
         """Return a SHA-256 over names, shapes, CRS and parent areas."""
         crs = "" if self.geometry.crs is None else self.geometry.crs.to_json()
-        checksum = hashlib.sha256(json.dumps([crs, list(map(str, self.cells)), list(map(str, self.area))]).encode())
-        for shape in shapely.to_wkb(self.geometry.to_numpy()):
-            checksum.update(shape)
-        return checksum.hexdigest()
+        shapes = list(shapely.to_wkb(self.geometry.to_numpy()))
+        return digest_of(crs, list(map(str, self.cells)), list(map(str, self.area)), shapes)
 
 
 def risk_table(forecast: RiskForecast, cell_table: CellTable, marking: Marking) -> gpd.GeoDataFrame:

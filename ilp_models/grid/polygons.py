@@ -1,6 +1,5 @@
 """Read polygon files: check and repair the polygons and project them to the CRS of the events."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -61,9 +61,7 @@ class PolygonFile:
         """Return a SHA-256 of the file and its columns, empty text without a path."""
         if self.path is None:
             return ""
-        known = hashlib.sha256(f"{self.name}|{self.weight}|".encode())
-        known.update(Path(self.path).read_bytes())
-        return known.hexdigest()
+        return digest_of(self.name, self.weight, Path(self.path).read_bytes())
 
 
 def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> NamedAreas:

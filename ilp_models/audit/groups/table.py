@@ -1,6 +1,5 @@
 """The group table: residents by area and group, and their distribution over the cells of a grid."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from ilp_models.audit.groups.validation import (
     check_sums,
 )
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
 
@@ -196,7 +196,7 @@ class GroupTable:
     def digest(self) -> str:
         """Return the SHA-256 of the validated table and its polygons."""
         table = self.read().to_csv(index=False)
-        return hashlib.sha256(f"{table}{self.polygons.digest() if self.polygons else ''}".encode()).hexdigest()
+        return digest_of(table, self.polygons.digest() if self.polygons else "")
 
     def _interpolations(self, grid: Grid) -> list[tuple[AreaCounts, ArealInterpolation, Floats | None]]:
         """Return, for each dimension, the counts, their areal interpolation and their margins of error."""
