@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
@@ -25,14 +24,16 @@ from ilp_models.data.reader import read_records
 from ilp_models.data.schema import closest, refuse_person_column
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
+from ilp_models.domain.geographic_file import GeographicFile, no_network
 from ilp_models.domain.layer import REACH_M, Layer, Layers
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.parquet_file import open_parquet
 
 Geometry = npt.NDArray[np.object_]
 
 _EDGE_POINTS: Final = 21  # points on each edge of a rectangle when it is projected
 _DEGREES: Final = "EPSG:4326"
 _PAIRS: Final = (("lon", "lat"), ("x", "y"))
-_OSM_ENDINGS: Final = (".osm", ".pbf", ".osm.gz", ".osm.bz2")
 _OTHER_TAGS: Final = "other_tags"  # field of GDAL's OpenStreetMap driver for tags without their own field
 
 
@@ -130,7 +131,7 @@ class LayerFile:
         """Return the features near the events as a layer in their CRS."""
         names = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
         wanted = FeatureQuery(self.setting, tuple(self.filters), names, dict(self.columns))
-        frame = read_features(Path(self.path).expanduser(), wanted, self.crs)
+        frame = read_features(Path(self.path), wanted, self.crs)
         selected = self._selected(frame)
         located = self._located(selected)
         near = self._near(located, events)
@@ -249,12 +250,10 @@ class FeatureQuery:
 
 def read_features(path: Path, wanted: FeatureQuery, crs: str | None) -> gpd.GeoDataFrame:
     """Return the features of a file with the wanted attributes, in the order of the file."""
-    if not path.exists():
-        msg = f"{wanted.setting}.path={path}: there is no such file in {Path.cwd()}; check the spelling."
-        raise InputError(msg)
-    name = path.name.lower()
+    found = local_file(path, f"{wanted.setting}.path=")
     try:
-        frame = _read(path, name, wanted)
+        with no_network():
+            frame = _read(found, found.name.lower(), wanted)
     except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, UnicodeError, OSError) as error:
         first = next(iter(str(error).splitlines()), type(error).__name__)
         msg = f"{wanted.setting}.path={path} cannot be read ({first}); convert it to GeoPackage."
@@ -275,31 +274,34 @@ def _read(path: Path, name: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
         raise InputError(msg)
     if name.endswith(PARQUET):
         return _parquet(path, wanted)
-    parts = [_sublayer(path, sublayer, wanted) for sublayer in _sublayers(path, wanted)]
+    file = GeographicFile.from_path(path, f"{wanted.setting}.path=")
+    parts = [_sublayer(file, sublayer, wanted) for sublayer in _sublayers(file, wanted)]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=parts[0].crs)
 
 
-def _sublayers(path: Path, wanted: FeatureQuery) -> Sequence[str]:
-    found = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+def _sublayers(file: GeographicFile, wanted: FeatureQuery) -> Sequence[str]:
+    found = [str(name) for name, kind in pyogrio.list_layers(file.source) if kind is not None]
     if not wanted.sublayers and len(found) == 1:
         return found
     unknown = [name for name in wanted.sublayers if name not in found]
     if unknown or not wanted.sublayers:
         problem = f"has no layer {unknown[0]!r}" if unknown else "holds several layers"
-        msg = f"{wanted.setting}: {path} {problem}; set {wanted.setting}.sublayer to one or more of {', '.join(found)}."
+        setting = f"{wanted.setting}.sublayer"
+        msg = f"{wanted.setting}: {file.path} {problem}; set {setting} to one or more of {', '.join(found)}."
         raise InputError(msg)
     return wanted.sublayers
 
 
-def _sublayer(path: Path, sublayer: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
-    fields = [str(field) for field in pyogrio.read_info(path, layer=sublayer)["fields"]]
+def _sublayer(file: GeographicFile, sublayer: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+    path, source = file.path, file.source
+    fields = [str(field) for field in pyogrio.read_info(source, layer=sublayer)["fields"]]
     tags = [name for name in wanted.attributes if name not in fields]
-    if tags and path.name.lower().endswith(_OSM_ENDINGS) and _OTHER_TAGS in fields:
+    if tags and file.driver == "OSM" and _OTHER_TAGS in fields:
         columns = [_tag(name) if name in tags else _quoted(name) for name in wanted.attributes]
         query = f"SELECT {', '.join(columns)}, geometry FROM {_quoted(sublayer)}"  # noqa: S608 - names are quoted
-        return _with_geometry(pyogrio.read_dataframe(path, sql=query, sql_dialect="SQLITE"), path, wanted)
+        return _with_geometry(pyogrio.read_dataframe(source, sql=query, sql_dialect="SQLITE"), path, wanted)
     _refuse_missing(tags, fields, path, wanted)
-    return _with_geometry(pyogrio.read_dataframe(path, layer=sublayer, columns=list(wanted.attributes)), path, wanted)
+    return _with_geometry(pyogrio.read_dataframe(source, layer=sublayer, columns=list(wanted.attributes)), path, wanted)
 
 
 def _with_geometry(frame: Any, path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
@@ -319,7 +321,8 @@ def _quoted(name: str) -> str:
 
 
 def _parquet(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
-    schema = pq.read_schema(path)
+    with open_parquet(path) as parquet:
+        schema = parquet.schema_arrow
     if b"geo" not in (schema.metadata or {}):
         msg = f"{wanted.setting}: {path} is Parquet without geometry; write it as GeoParquet, or as CSV with columns."
         raise InputError(msg)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from ilp_models.data.file_format import (
     FileFormat,
@@ -21,6 +20,7 @@ from ilp_models.data.file_format import (
     unreadable,
 )
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.parquet_file import open_parquet
 
 _NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
 _BLOCK_BYTES: Final = 1 << 23
@@ -85,10 +85,10 @@ def _numbers(size: int, ragged: Iterable[int]) -> npt.NDArray[np.int64]:
 
 def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:
     try:
-        parquet = pq.ParquetFile(file.path)
-        header = tuple(parquet.schema_arrow.names)
-        problem = missing_columns(file, wanted, header)
-        table = None if problem else parquet.read(columns=list(wanted))
+        with open_parquet(file.path, wanted) as parquet:
+            header = tuple(parquet.schema_arrow.names)
+            problem = missing_columns(file, wanted, header)
+            table = None if problem else parquet.read(columns=list(wanted))
     except (pa.ArrowException, OSError) as error:
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error

@@ -81,6 +81,8 @@ class AreaGrid:
         GeoJSON, GeoPackage or Shapefile in any CRS.
     name : str
         Column with the names; each name must be unique.
+    layer : str, optional
+        Layer of a file with several layers.
     join : str, default "point"
         ``point``: an event belongs to the area that covers it. ``label``: to the area that its ``area`` label names.
     active : str, default "all"
@@ -100,6 +102,7 @@ class AreaGrid:
 
     path: str
     name: str
+    layer: str | None = None
     join: str = "point"
     active: str = "all"
     tolerance: float = 20.0
@@ -118,7 +121,7 @@ class AreaGrid:
 
     def build(self, events: Events) -> Grid:
         """Return the grid of the areas."""
-        areas = read_polygons(self.path, events.crs, self.name)
+        areas = read_polygons(self.path, events.crs, self.name, layer=self.layer)
         order = np.argsort(np.array(areas.names, dtype=object), kind="stable")
         names, geometry = [areas.names[position] for position in order], areas.geometry[order]
         self._refuse_duplicates(names)

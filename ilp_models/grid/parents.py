@@ -50,14 +50,17 @@ class ByOverlay:
         GeoJSON, GeoPackage or Shapefile.
     name : str
         Column with the names.
+    layer : str, optional
+        Layer of a file with several layers.
     """
 
     path: str
     name: str
+    layer: str | None = None
 
     def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:  # noqa: ARG002 - the protocol passes events
         """Return the area with the largest share of each cell."""
-        areas = read_polygons(self.path, grid.crs, self.name)
+        areas = read_polygons(self.path, grid.crs, self.name, layer=self.layer)
         tree = shapely.STRtree(grid.geometry)
         area, cell = tree.query(areas.geometry, predicate="intersects")
         whole_area, whole_cell = tree.query(areas.geometry, predicate="contains")

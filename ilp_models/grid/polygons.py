@@ -1,18 +1,22 @@
 """Read polygon files: check and repair the polygons and project them to the CRS of the events."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.geographic_file import GeographicFile, no_network
+from ilp_models.domain.local_file import local_file
 
+_LABEL: Final = "The polygon file "
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -32,11 +36,13 @@ class PolygonFile:
     Parameters
     ----------
     path : str, optional
-        GeoJSON, GeoPackage or Shapefile; without a path there are no polygons.
+        GeoJSON, GeoPackage, Shapefile or FlatGeobuf; without a path there are no polygons.
     name : str, default "name"
         Column with the names; several polygons of one name are one area.
     weight : str, optional
         Column with a number >= 0, such as dwellings.
+    layer : str, optional
+        Layer of a file with several layers.
 
     Raises
     ------
@@ -47,41 +53,39 @@ class PolygonFile:
     path: str | None = None
     name: str = "name"
     weight: str | None = None
+    layer: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a missing file before a long computation starts."""
         if self.path is not None:
-            _require_file(self.path)
+            local_file(self.path, _LABEL)
 
     def read(self, crs: str) -> NamedAreas | None:
         """Return the polygons in a CRS, None without a path."""
-        return None if self.path is None else read_polygons(self.path, crs, self.name, self.weight)
+        return None if self.path is None else read_polygons(self.path, crs, self.name, self.weight, self.layer)
 
     def digest(self) -> str:
         """Return a SHA-256 of the file and its columns, empty text without a path."""
         if self.path is None:
             return ""
-        return digest_of(self.name, self.weight, Path(self.path).read_bytes())
+        return digest_of(self.name, self.weight, self.layer, local_file(self.path, _LABEL).read_bytes())
 
 
-def read_polygons(path: str, crs: str, name: str | None = None, weight: str | None = None) -> NamedAreas:
-    """Return the polygons of a GeoJSON, GeoPackage or Shapefile, projected to ``crs``."""
-    frame = _read(path)
+def read_polygons(
+    path: str, crs: str, name: str | None = None, weight: str | None = None, layer: str | None = None
+) -> NamedAreas:
+    """Return the polygons of a GeoJSON, GeoPackage, Shapefile or FlatGeobuf, projected to ``crs``."""
+    frame = _read(path, layer)
     names = () if name is None else _names(frame, path, name)
     weights = None if weight is None else _weights(frame, path, weight)
     return NamedAreas(names, _repair(frame.to_crs(crs).geometry.to_numpy(), path), weights)
 
 
-def _require_file(path: str) -> None:
-    if not Path(path).exists():
-        msg = f"The polygon file {path} does not exist; set the path of a GeoJSON, GeoPackage or Shapefile."
-        raise InputError(msg)
-
-
-def _read(path: str) -> gpd.GeoDataFrame:
-    _require_file(path)
+def _read(path: str, layer: str | None) -> gpd.GeoDataFrame:
+    source = GeographicFile.from_path(path, _LABEL).source
     try:
-        frame = gpd.read_file(path)
+        with no_network():
+            frame = pyogrio.read_dataframe(source, layer=_layer_of(source, path, layer))
     except (DataSourceError, DataLayerError) as error:
         msg = f"{path} cannot be read as a polygon file ({str(error).splitlines()[0]}); convert it to GeoPackage."
         raise InputError(msg) from error
@@ -92,6 +96,18 @@ def _read(path: str) -> gpd.GeoDataFrame:
         msg = f"{path} has no CRS; add the .prj file or save it as GeoPackage with a CRS."
         raise InputError(msg)
     return frame
+
+
+def _layer_of(source: str | bytes, path: str, layer: str | None) -> str | None:
+    """Return the layer to read; a file with several layers needs a choice."""
+    found = [str(name) for name, kind in pyogrio.list_layers(source) if kind is not None]
+    if layer is not None and layer not in found:
+        msg = f"{path} has no layer {layer!r}. Set layer to one of {', '.join(found) or 'none'}."
+        raise InputError(msg)
+    if layer is None and len(found) > 1:
+        msg = f"{path} holds several layers. Set layer to one of {', '.join(found)}, such as grid.layer={found[0]}."
+        raise InputError(msg)
+    return layer or next(iter(found), None)
 
 
 def _require_column(frame: gpd.GeoDataFrame, path: str, column: str) -> None:

@@ -30,19 +30,19 @@ def test_a_self_crossing_outline_is_repaired(polygon_file):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
+    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg: there is no such file in"):
         read_polygons("nowhere.gpkg", CRS)
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):
     (tmp_path / "notes.geojson").write_text("no polygons here")
-    with pytest.raises(InputError, match=r"notes\.geojson cannot be read as a polygon file"):
+    with pytest.raises(InputError, match=r"notes\.geojson cannot be read \(its content is not GeoJSON\)"):
         read_polygons(str(tmp_path / "notes.geojson"), CRS)
 
 
 def test_a_table_without_geometry_is_named(tmp_path):
     (tmp_path / "areas.csv").write_text("name\nAnnex\n")
-    with pytest.raises(InputError, match=r"areas\.csv holds no polygon"):
+    with pytest.raises(InputError, match=r"areas\.csv cannot be read: its name is not that of GeoJSON"):
         read_polygons(str(tmp_path / "areas.csv"), CRS)
 
 
@@ -105,7 +105,7 @@ def test_a_polygon_file_is_read_when_needed(polygon_file):
     assert areas.weights.tolist() == [10, 30]
     assert PolygonFile(path).read(CRS).weights is None
     assert PolygonFile(path).digest() != PolygonFile(path, weight="homes").digest()
-    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
+    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg: there is no such file in"):
         PolygonFile("nowhere.gpkg")
 
 

@@ -146,7 +146,7 @@ def test_polygons_change_the_digest(tmp_path):
     without = GroupTable(source=KnownGroups(table()), polygons=PolygonFile())
     assert without.digest() == GroupTable(source=KnownGroups(table())).digest()
     assert without.digest() != replace(without, polygons=polygons(("Hill", box(0, 1)))).digest()
-    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg does not exist"):
+    with pytest.raises(InputError, match=r"polygon file nowhere\.gpkg: there is no such file in"):
         PolygonFile("nowhere.gpkg")
 
 

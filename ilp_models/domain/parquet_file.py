@@ -1,0 +1,85 @@
+"""Open Parquet files whose content fits in a declared memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ilp_models.domain.errors import InputError
+
+MAX_BYTES: Final = 4 << 30  # of the columns that are read, as Arrow holds them
+_WIDTHS: Final = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12, "BYTE_ARRAY": 4}
+_TEXT: Final = "BYTE_ARRAY"
+_BATCH_ROWS: Final = 1 << 16
+
+
+def open_parquet(path: Path, columns: Sequence[str] | None = None) -> pq.ParquetFile:
+    """Return an open Parquet file; InputError if its columns would need more memory than `MAX_BYTES`.
+
+    A few kilobytes can declare billions of rows, or repeat one long text in every row. The metadata are checked first.
+    Texts are then measured through their dictionary, so that none is repeated.
+    """
+    parquet = pq.ParquetFile(path, memory_map=False)
+    try:
+        _check_size(path, _declared_bytes(parquet, columns))
+        texts = _plain_texts(parquet, columns)
+        if texts:
+            _check_size(path, _text_bytes(path, texts))
+    except BaseException:
+        parquet.close()
+        raise
+    return parquet
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > MAX_BYTES:
+        msg = (
+            f"{path.name} needs {size / (1 << 30):,.1f} GiB of memory when it is unpacked; the limit is "
+            f"{MAX_BYTES / (1 << 30):g} GiB. Split the file, or check where it comes from."
+        )
+        raise InputError(msg)
+
+
+def _declared_bytes(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> int:
+    """Return the larger of unpacked pages and decoded values, as the metadata declare them."""
+    metadata, schema = parquet.metadata, parquet.schema
+    total = 0
+    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
+        for at in range(group.num_columns):
+            chunk, kind = group.column(at), schema.column(at)
+            if columns is None or chunk.path_in_schema.partition(".")[0] in columns:
+                width = _WIDTHS.get(kind.physical_type, kind.length)
+                total += max(chunk.total_uncompressed_size, chunk.num_values * width, 0)
+    return max(int(total), int(metadata.num_rows))
+
+
+def _plain_texts(parquet: pq.ParquetFile, columns: Sequence[str] | None) -> list[str]:
+    """Return the columns of text or bytes that Arrow would hold without a dictionary."""
+    stored = [parquet.schema.column(at) for at in range(len(parquet.schema))]
+    kinds = {column.path: column.physical_type for column in stored}
+    return [
+        field.name
+        for field in parquet.schema_arrow
+        if kinds.get(field.name) == _TEXT
+        and not pa.types.is_dictionary(field.type)
+        and (columns is None or field.name in columns)
+    ]
+
+
+def _text_bytes(path: Path, names: Sequence[str]) -> int:
+    """Return the decoded size of text columns; stops at the limit."""
+    total = 0
+    with pq.ParquetFile(path, read_dictionary=list(names)) as parquet:
+        for batch in parquet.iter_batches(_BATCH_ROWS, columns=list(names), use_threads=False):
+            for column in batch.columns:
+                if pa.types.is_dictionary(column.type):
+                    lengths = pc.binary_length(column.dictionary)
+                    total += pc.sum(pc.take(lengths, column.indices).cast(pa.int64())).as_py() or 0
+                else:
+                    total += column.nbytes
+            if total > MAX_BYTES:
+                break
+    return total
