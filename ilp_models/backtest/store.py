@@ -19,7 +19,9 @@ import xarray as xr
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
+from ilp_models.domain.local_file import local_file
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.replay import Cost, Replay, ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 
@@ -127,6 +129,7 @@ class ForecastStore:
 
     def _read(self, path: Path) -> "_Partition":
         try:
+            open_parquet(local_file(path, "The stored forecast ")).close()
             rows = pq.read_table(path, page_checksum_verification=True, partitioning=None)
             table, facts = rows.to_pandas(), rows.schema.metadata
             intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]

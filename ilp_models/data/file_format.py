@@ -13,6 +13,8 @@ from typing import IO, Final, cast
 from ilp_models.data.personal_data import is_personal_value
 from ilp_models.data.schema import closest
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import is_address, local_file
+from ilp_models.domain.parquet_file import MAX_BYTES
 
 AUTO: Final = "auto"
 PARQUET: Final = (".parquet", ".pq")
@@ -68,8 +70,8 @@ def _files_of(path: str, pattern: str | None) -> list[SourceFile]:
     location = Path(path).expanduser()
     if location.is_dir():
         return _files_in(location, pattern)
-    if location.is_file():
-        return [SourceFile(location, path)]
+    if location.exists() or is_address(path):
+        return [SourceFile(local_file(location if location.exists() else path, "data.path="), path)]
     if not _GLOB.intersection(path):
         msg = f"data.path={path}: there is no such file or folder in {Path.cwd()}; check the spelling."
         raise InputError(msg)
@@ -89,7 +91,7 @@ def _files_in(folder: Path, pattern: str | None) -> list[SourceFile]:
         wanted = pattern or ", ".join(f"*{ending}" for ending in TEXT + PARQUET)
         msg = f"data.path={folder}: the folder and its sub-folders hold no file like {wanted}; set data.pattern."
         raise InputError(msg)
-    return [SourceFile(file, str(file)) for file in inside]
+    return [SourceFile(local_file(file, "data.path="), str(file)) for file in inside]
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class FileFormat:
 def detect_format(file: SourceFile, encoding: str, separator: str, wanted: tuple[str, ...]) -> FileFormat:
     """Return encoding, separator and header of a text file; ``auto`` detects them."""
     try:
+        _check_unpacked(file)
         with open_bytes(file.path) as stream:
             head = stream.read(_HEAD_BYTES)
         _refuse_binary(file, head)
@@ -200,6 +203,16 @@ def _can_read(path: Path, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _check_unpacked(file: SourceFile) -> None:
+    """Refuse a gzip file that needs more memory than `MAX_BYTES` when it is unpacked."""
+    size = 0
+    for chunk in _chunks(file.path) if file.path.name.lower().endswith(".gz") else ():
+        size += len(chunk)
+        if size > MAX_BYTES:
+            msg = f"{file.name}: more than {MAX_BYTES / (1 << 30):g} GiB when it is unpacked; split the file."
+            raise InputError(msg)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

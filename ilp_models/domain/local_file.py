@@ -21,7 +21,7 @@ _KINDS: Final = (
 
 
 def local_file(path: str | os.PathLike[str], label: str) -> Path:
-    """Return the absolute path of a local regular file, with symbolic links resolved.
+    """Return the absolute path of a local regular file; a symbolic link counts as the file that it leads to.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def local_file(path: str | os.PathLike[str], label: str) -> Path:
     Returns
     -------
     Path
-        An absolute path without symbolic links.
+        An absolute path.
 
     Raises
     ------
@@ -41,12 +41,20 @@ def local_file(path: str | os.PathLike[str], label: str) -> Path:
         If there is no such file, or it is an address, a folder, a pipe or a device.
     """
     given = os.fspath(path)
-    found = _resolved(given, label)
-    kind = _irregular(found)
+    kind = _irregular(_resolved(given, label))
     if kind:
         msg = f"{label}{given} is {kind}, not a regular file. Give the path of a file."
         raise InputError(msg)
+    found = Path(given).expanduser().absolute()
+    if is_address(str(found)):
+        msg = f"{label}{given} has a path that GDAL reads as an address. Move the file to another folder."
+        raise InputError(msg)
     return found
+
+
+def is_address(path: str) -> bool:
+    """Return whether a path is a URL, a connection or a virtual path of GDAL."""
+    return _ADDRESS.match(path) is not None
 
 
 def companion_files(path: Path, label: str) -> tuple[Path, ...]:
@@ -83,7 +91,7 @@ def _resolved(given: str, label: str) -> Path:
     try:
         return Path(given).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
-        if _ADDRESS.match(given):
+        if is_address(given):
             msg = f"{label}{given} is an address, not a local file. Download the file and give its path."
             raise InputError(msg) from error
         if isinstance(error, FileNotFoundError):

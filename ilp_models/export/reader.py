@@ -7,13 +7,13 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import xarray as xr
 from pyarrow import ArrowException
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.export.geoparquet import METADATA_KEY, table_checksum
 from ilp_models.export.marking import Provenance
 from ilp_models.export.table import CellTable
@@ -87,7 +87,8 @@ def _read(path: Path) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
         msg = f"{path} does not exist. Name the folder of a run that wrote forecast.parquet."
         raise StorageError(msg)
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        with open_parquet(path) as parquet:
+            metadata = parquet.schema_arrow.metadata or {}
         table = gpd.read_parquet(path) if METADATA_KEY in metadata else None
     except (ArrowException, OSError, ValueError) as error:
         msg = f"{path} cannot be read as GeoParquet ({str(error).partition(chr(10))[0]}). Run the forecast again."

@@ -1,6 +1,7 @@
 """Write and read a fitted forecaster as a folder of text files; reading one never runs code."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ import numpy as np
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecaster import Forecaster
+from ilp_models.domain.local_file import file_in_folder
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.model.wrappers.intervals import RiskGroups
@@ -43,10 +45,10 @@ def write_bundle(forecaster: Forecaster, folder: Path, facts: Mapping[str, Any])
 def read_bundle(folder: Path) -> dict[str, Any] | None:
     """Return the facts in a bundle, None if the folder has none."""
     path = folder / "bundle.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
+    try:
+        return dict(json.loads(file_in_folder(folder, path.name).read_text(encoding="utf-8")))
     except (OSError, RecursionError, TypeError, ValueError) as error:
         msg = f"{path} cannot be read ({error}). Use a complete copy of the run folder."
         raise StorageError(msg) from error

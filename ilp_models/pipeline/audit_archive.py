@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,9 @@ from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.panel import DIMS
+from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
 from ilp_models.domain.replay import Replay, ReplayTerms
 from ilp_models.stats.distributions import LEVELS
 
@@ -89,24 +91,28 @@ def read_audit_input(folder: Path) -> tuple[AuditInput, dict[str, Any]]:
         msg = f"{folder} has no archived audit. Use the folder of a run of `ilp audit` or `ilp weekly`."
         raise InputError(msg)
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = json.loads(file_in_folder(folder, path.name).read_text(encoding="utf-8"))
         for name in plain["residents"]:
             plain["files"][name]  # a file without a digest is refused
         for name, digest in plain["files"].items():
-            if _digest(folder / name) != digest:
+            if _digest(file_in_folder(folder, name)) != digest:
                 msg = f"{folder / name} was changed after the audit. Ask for a complete copy of the run."
                 raise StorageError(msg)
-        tables = {
-            Path(name).stem: pd.read_parquet(folder / name) for name in plain["files"] if name.endswith(".parquet")
-        }
+        names = [name for name in plain["files"] if name.endswith(".parquet")]
+        tables = {Path(name).stem: _read_table(file_in_folder(folder, name)) for name in names}
         subject = _subject(tables, plain)
         now, later = (_residents(folder / name, plain["residents"].get(name)) for name in (RESIDENTS, NEXT_RESIDENTS))
         return replace(subject, residents=now, residents_ahead=later), plain
     except IlpError:
         raise
-    except (AttributeError, BadZipFile, OSError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, BadZipFile, MemoryError, OSError, KeyError, TypeError, ValueError) as error:
         msg = f"The archived audit in {folder} cannot be read ({error!r}). Ask for a complete copy of the run."
         raise StorageError(msg) from error
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    with open_parquet(path) as parquet:
+        return pd.DataFrame(parquet.read().to_pandas())
 
 
 def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> AuditInput:
@@ -163,6 +169,10 @@ def _plain_fields(residents: Residents) -> dict[str, Any]:
 def _residents(path: Path, fields: list[dict[str, Any]] | None) -> tuple[Residents, ...] | None:
     if fields is None:
         return None
+    with ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            msg = f"{path} needs more memory than {MAX_BYTES / (1 << 30):g} GiB when it is unpacked."
+            raise StorageError(msg)
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         stored = dict(arrays)
     dimensions = []

@@ -22,6 +22,8 @@ from ilp_models.domain.errors import InputError, NotRunError, WithheldError
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.local_file import file_in_folder
+from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.recipe import code_digest, describe
 from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
@@ -107,7 +109,8 @@ def audited_grid(study: Study, source: str, decision: Decision) -> Grid:
     grid, archived = study.grid_at(pd.Timestamp(header["first_period"])), Path(source, "audit", "cells.parquet")
     if grid.digest() != header["grid"] and archived.is_file():
         # a revised record can change which cells are active
-        names = pd.read_parquet(archived, columns=["cell"])["cell"].astype(str)
+        with open_parquet(file_in_folder(archived.parent, archived.name), ["cell"]) as parquet:
+            names = parquet.read(columns=["cell"]).to_pandas()["cell"].astype(str)
         all_cells = study.grid.build(study.events)
         known = np.asarray(all_cells.cells.astype(str).isin(set(names)))
         grid = all_cells.subset(known) if known.any() else grid

@@ -33,6 +33,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError, WithheldError
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.local_file import local_file
 from ilp_models.domain.recipe import describe
 from ilp_models.export.table import CellTable
 from ilp_models.grid.cell_geometry import adjacency
@@ -309,7 +310,9 @@ def read_overrides(path: str | None) -> tuple[Override, ...]:
     if path is None:
         return ()
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(("cell", "period", "who", "reason"), str), keep_default_na=False)
+        kinds = dict.fromkeys(("cell", "period", "who", "reason"), str)
+        found = local_file(path, "overrides=")
+        table = pd.read_csv(found, dtype=kinds, keep_default_na=False, compression=None)
         efforts = pd.to_numeric(table["effort"])
         rows = zip(table["cell"], table["period"], efforts, table["who"], table["reason"], strict=True)
         return tuple(Override(cell, period, float(effort), who, reason) for cell, period, effort, who, reason in rows)

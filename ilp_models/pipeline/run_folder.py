@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,10 @@ from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.audit.register.signatures import read_public_keys
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.local_file import file_in_folder
+from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.geoparquet import RUN_FORMAT
 from ilp_models.export.marking import Provenance
@@ -49,7 +52,7 @@ class RunFolder:
                 f"{source} has no forecast.parquet. Run `ilp weekly` first, or name a run's folder with source=FOLDER."
             )
             raise InputError(msg)
-        return cls(Path(source), *read_stored(path))
+        return cls(Path(source), *read_stored(file_in_folder(Path(source), path.name)))
 
     def audit_input(self) -> AuditInput | None:
         """Return what the audit of the run looked at, or None where there was no audit."""
@@ -74,18 +77,22 @@ class RunFolder:
     def reasons(self) -> pd.DataFrame | None:
         """Return the strongest reasons of the highest cells, or None without an explanation."""
         path = self.folder / "explanation.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        with open_parquet(file_in_folder(self.folder, path.name)) as parquet:
+            return pd.DataFrame(parquet.read().to_pandas())
 
     def decision(self) -> Decision:
         """Return the decision on the forecast, recomputed from its findings; the register is not consulted."""
         self.require_format()
         path = self.folder / "decision.json"
-        try:
-            return Decision.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError as error:
+        if not os.path.lexists(path):
             msg = f"{self.folder} has no decision.json. Run the audit, or export with grade=research."
-            raise WithheldError(msg) from error
-        except (OSError, RecursionError, ValueError) as error:
+            raise WithheldError(msg)
+        try:
+            text = file_in_folder(self.folder, path.name).read_text(encoding="utf-8")
+            return Decision.from_dict(json.loads(text))
+        except (OSError, RecursionError, StorageError, ValueError) as error:
             msg = f"{path} cannot be read ({error}). Run the audit again."
             raise WithheldError(msg) from error
 
@@ -133,9 +140,8 @@ def digests(folder: Path) -> dict[str, str]:
         *sorted(folder.glob("audit/**/*")),
     ]
     return {
-        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.is_file()
+        name: hashlib.sha256(file_in_folder(folder, name).read_bytes()).hexdigest()
+        for name in (file.relative_to(folder).as_posix() for file in files if file.is_file())
     }
 
 

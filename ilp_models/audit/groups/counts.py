@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.parquet_file import open_parquet
 
 Paths = str | Sequence[str]
 
@@ -15,26 +17,39 @@ Paths = str | Sequence[str]
 def existing_paths(path: Paths) -> list[str]:
     """Return a path or several paths as a list; raise InputError if a file does not exist."""
     paths = [path] if isinstance(path, str) else list(path)
-    missing = [name for name in paths if not Path(name).is_file()]
-    if missing or not paths:
-        msg = f"audit.groups.source.path={missing[0] if missing else path}: there is no such file. Correct the path."
+    if not paths:
+        msg = f"audit.groups.source.path={path}: there is no such file. Correct the path."
         raise InputError(msg)
+    for name in paths:
+        local_file(name, "audit.groups.source.path=")
     return paths
 
 
 def read_text_table(path: str) -> pd.DataFrame:
     """Return a CSV or Parquet file as text, with leading and trailing spaces removed."""
+    found = local_file(path, "The table ")
     try:
-        if Path(path).suffix == ".parquet":
-            table = pd.read_parquet(path).astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell))
+        if found.suffix == ".parquet":
+            with open_parquet(found) as parquet:
+                table = parquet.read().to_pandas()
+            table = table.astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell))
         else:
-            encoding = "utf-8-sig" if _is_utf8(path) else "cp1252"
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="replace")
+            encoding = "utf-8-sig" if _is_utf8(found) else "cp1252"
+            table = pd.read_csv(
+                found,
+                dtype=str,
+                keep_default_na=False,
+                encoding=encoding,
+                encoding_errors="replace",
+                compression=None,  # the name must not decide what is unpacked
+            )
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         msg = f"Cannot read the table {path} ({error}). Give a CSV or Parquet file with column names in its first row."
         raise InputError(msg) from error
     table.columns = table.columns.astype(str).str.strip()
-    return table.map(str.strip)
+    return pd.DataFrame(table.map(str.strip))
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
@@ -94,9 +109,9 @@ def select_areas(table: pd.DataFrame, names: pd.Series, prefixes: Sequence[str],
     return table[names.str.startswith(tuple(map(str, prefixes))).to_numpy()]
 
 
-def _is_utf8(path: str) -> bool:
+def _is_utf8(path: Path) -> bool:
     try:
-        Path(path).read_text(encoding="utf-8")
+        path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return False
     return True

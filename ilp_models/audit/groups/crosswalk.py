@@ -1,7 +1,6 @@
 """Crosswalk: convert counts by published area to counts by area of the grid."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import local_file
 
 _TOLERANCE: Final = 0.01  # of a sum of published weights, which are rounded
 
@@ -43,9 +43,8 @@ class Crosswalk:
 
     def __post_init__(self) -> None:
         """Check that the file exists before a long computation starts."""
-        if self.path is not None and not Path(self.path).is_file():
-            msg = f"audit.groups.source.crosswalk.path={self.path}: there is no such file. Correct the path."
-            raise InputError(msg)
+        if self.path is not None:
+            local_file(self.path, "audit.groups.source.crosswalk.path=")
 
     def convert(self, counts: pd.DataFrame, *, squared: bool = False) -> pd.DataFrame:
         """Return the counts by area of the grid; ``squared`` adds margins of error as the root of a sum of squares."""

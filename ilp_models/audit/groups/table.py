@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -29,6 +28,7 @@ from ilp_models.audit.residents import Residents
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.local_file import local_file
 
 Floats = npt.NDArray[np.float64]
 
@@ -148,9 +148,12 @@ class GroupTable:
         if self.path is not None and self.source is not None:
             msg = "audit.groups has both a path and a source. Set one of them to null."
             raise InputError(msg)
-        if self.path is not None and not Path(self.path).is_file():
-            msg = f"audit.groups.path={self.path}: there is no such file. {HOW_TO_PROVIDE}"
-            raise InputError(msg)
+        if self.path is not None:
+            try:
+                local_file(self.path, "audit.groups.path=")
+            except InputError as error:
+                msg = f"{error} {HOW_TO_PROVIDE}"
+                raise InputError(msg) from error
 
     def read(self) -> pd.DataFrame:
         """Return the validated table."""

@@ -6,7 +6,6 @@ the rank of a group's share among residents, from 1 + delta to 1 - delta times i
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -27,6 +26,7 @@ from ilp_models.audit.sensitivity.flagged_map import (
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.grid import Grid, parent_labels
+from ilp_models.domain.local_file import local_file
 from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]
@@ -76,9 +76,8 @@ class ReportingRates:
                 "audit.reporting_rates.path=null."
             )
             raise InputError(msg)
-        if self.path is not None and not Path(self.path).is_file():
-            msg = f"audit.reporting_rates.path={self.path}: there is no such file. Give a table with area and rate."
-            raise InputError(msg)
+        if self.path is not None:
+            local_file(self.path, "audit.reporting_rates.path=")
 
     def to_cells(self, grid: Grid) -> Floats | None:
         """Return the reporting rate of each cell; None if no rates are given."""
