@@ -138,6 +138,9 @@ def _names(frame: gpd.GeoDataFrame, path: str, name: str) -> tuple[str, ...]:
 
 def _repair(geometry: npt.NDArray[np.object_], path: str) -> npt.NDArray[np.object_]:
     flat = shapely.force_2d(geometry)
+    if not np.isfinite(shapely.bounds(flat[~(shapely.is_missing(flat) | shapely.is_empty(flat))])).all():
+        msg = f"{path} lies outside the area of the projection of the events. Check the file and its CRS."
+        raise InputError(msg)
     invalid = ~shapely.is_valid(flat)
     flat[invalid] = shapely.make_valid(flat[invalid], method="structure", keep_collapsed=False)
     for at in np.flatnonzero(shapely.get_type_id(flat) == shapely.GeometryType.GEOMETRYCOLLECTION):
