@@ -67,11 +67,15 @@ def _files_of(path: str, pattern: str | None) -> list[SourceFile]:
             )
             raise InputError(msg)
         return [SourceFile(inside, path)]
-    location = Path(path).expanduser()
-    if location.is_dir():
+    try:
+        location = Path(path).expanduser()
+        is_folder, is_present = location.is_dir(), location.exists()
+    except (OSError, RuntimeError):
+        return [SourceFile(local_file(path, "data.path="), path)]  # refuses the path and says why
+    if is_folder:
         return _files_in(location, pattern)
-    if location.exists() or is_address(path):
-        return [SourceFile(local_file(location if location.exists() else path, "data.path="), path)]
+    if is_present or is_address(path):
+        return [SourceFile(local_file(path, "data.path="), path)]
     if not _GLOB.intersection(path):
         msg = f"data.path={path}: there is no such file or folder in {Path.cwd()}; check the spelling."
         raise InputError(msg)
