@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 import ilp_models
 from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
+from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.domain.errors import DEBUG, StorageError
@@ -135,6 +136,7 @@ class App:
         parser = get_args_parser()
         parser.error = _usage_error  # type: ignore[method-assign]
         arguments = parser.parse_intermixed_args(words)
+        check_flags(arguments)
         flags = [word for word in words if word not in arguments.overrides]
         extra = Path(arguments.config_dir) if arguments.config_dir else None
         overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
@@ -152,6 +154,7 @@ class App:
                 _close_log()
 
         try:
+            settings.check_hydra()
             settings.check_renamed()
             if arguments.help:
                 return _print(settings.explain())

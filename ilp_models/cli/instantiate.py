@@ -1,17 +1,26 @@
 """Build the objects of a task from its composed settings."""
 
 import os
+import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Final
 
+from hydra.errors import HydraException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
 
 SHARED_KEYS = ("output", "name", "seed", "bootstrap")  # only other settings refer to them
-_ALLOWED = ("ilp_models.", "sklearn.", "lightgbm.", "interpret.glassbox.")
+_GROUPS: Final = (
+    *("allocation", "audit", "backtest", "compute", "data", "domain", "explain", "export", "features", "grid"),
+    *("model", "report", "scoring", "stats", "tracking", "tuning"),
+)
+_OWN: Final = tuple(f"ilp_models.{group}." for group in _GROUPS)
+_ESTIMATORS: Final = ("sklearn.", "lightgbm.", "interpret.glassbox.")  # classes that scikit-learn calls estimators
 _ALLOW_MORE = "ILP_TARGETS"
+_TARGET: Final = "_target_"
+_INSTRUCTION: Final = re.compile(r"_[a-z]+_")  # keys that Hydra reads as instructions, such as _partial_
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -25,8 +34,11 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 def build_parts(config: dict[str, Any]) -> dict[str, Any]:
     """Create the keyword arguments of a task from its settings."""
-    for where, target in _find_targets(config, ""):
-        _check_target(where, target)
+    for where, key, value in _find_instructions(config, ""):
+        if key != _TARGET:
+            msg = f"{where}.{key} is an instruction of Hydra that settings may not contain. Remove it."
+            raise UsageError(msg.lstrip("."))
+        _check_target(where, value)
     needed = {key: value for key, value in config.items() if key not in SHARED_KEYS}
     parts: dict[str, Any] = instantiate(needed, _convert_="all")
     return parts
@@ -47,27 +59,44 @@ def drop_unused(
     return settings
 
 
-def _find_targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
+def _find_instructions(node: Any, where: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield place, key and value of every key that Hydra acts on, at any depth."""
     children: Any = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
-        path = f"{where}.{key}".lstrip(".")
-        if key == "_target_":
-            yield where, str(child)
-        else:
-            yield from _find_targets(child, path)
+        if isinstance(key, str) and _INSTRUCTION.fullmatch(key):
+            yield where, key, child
+        yield from _find_instructions(child, f"{where}.{key}".lstrip("."))
 
 
-def _check_target(where: str, target: str) -> None:
-    """Raise UsageError for a target outside the allowed packages, also where it is re-exported by an allowed one."""
+def _check_target(where: str, target: Any) -> None:
+    """Raise UsageError unless a target is a class on the list, also where an allowed module re-exports it."""
     more = tuple(word.strip() for word in os.environ.get(_ALLOW_MORE, "").split(",") if word.strip())
-    allowed = _ALLOWED + more
-    home = target
-    if target.startswith(allowed):
-        home = f"{getattr(get_object(target), '__module__', target)}."
-    if not home.startswith(allowed):
-        names = ", ".join(allowed)
-        msg = (
-            f"{where}._target_={target} is outside the allowed packages ({names}). Add its prefix to the environment "
-            f"variable {_ALLOW_MORE}."
-        )
-        raise UsageError(msg)
+    allowed = (*_OWN, *_ESTIMATORS, *more)
+    if isinstance(target, str) and target.startswith(allowed):
+        found = _find_object(where, target)
+        home = f"{getattr(found, '__module__', '')}."
+        if home.startswith(allowed):
+            if not isinstance(found, type):
+                msg = f"{where}.{_TARGET}={target} is not a class. Settings build objects and call no functions."
+                raise UsageError(msg)
+            if (
+                home.startswith(_ESTIMATORS)
+                and not home.startswith((*_OWN, *more))
+                and not hasattr(found, "get_params")
+            ):
+                msg = f"{where}.{_TARGET}={target} is not an estimator. Choose a regressor, or a part of one."
+                raise UsageError(msg)
+            return
+    msg = (
+        f"{where}.{_TARGET}={target} is outside the allowed packages (ilp_models, {', '.join((*_ESTIMATORS, *more))}). "
+        f"Add its prefix to the environment variable {_ALLOW_MORE}."
+    )
+    raise UsageError(msg)
+
+
+def _find_object(where: str, target: str) -> Any:
+    try:
+        return get_object(target)
+    except (HydraException, ImportError, ValueError) as error:
+        msg = f"{where}.{_TARGET}={target} does not exist. Correct its name."
+        raise UsageError(msg) from error

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
+from ilp_models.cli.hydra_settings import check_folder, check_words
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 
 _FLAGS = """\
@@ -89,6 +90,12 @@ class Settings:
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
         return ""
+
+    def check_hydra(self) -> None:
+        """Raise UsageError for settings of Hydra itself that could run code."""
+        check_words(self._parsed())
+        if self.extra is not None:
+            check_folder(self.extra)
 
     def check_renamed(self) -> None:
         """Raise UsageError for a renamed setting or option in the command or in a file of the user."""

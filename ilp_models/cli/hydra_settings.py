@@ -1,0 +1,76 @@
+"""Refuse settings of Hydra itself that build objects or call functions before a task begins."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from ilp_models.cli.errors import UsageError
+
+ALLOWED: Final = (
+    "hydra.mode",
+    "hydra.output_subdir",
+    "hydra.run.dir",
+    "hydra.sweep.dir",
+    "hydra.sweep.subdir",
+    "hydra.verbose",
+)
+_FLAGS: Final = {
+    "config_path": "--config-path",
+    "config_name": "--config-name",
+    "experimental_rerun": "--experimental-rerun",
+}
+_HYDRA: Final = "hydra"
+
+
+def check_flags(arguments: argparse.Namespace) -> None:
+    """Raise UsageError for flags of Hydra that read settings from other places than the task's."""
+    for name, flag in _FLAGS.items():
+        if getattr(arguments, name, None) is not None:
+            msg = f"{flag} is not available. Put your own options into a folder and name it with --config-dir."
+            raise UsageError(msg)
+
+
+def check_words(words: Iterator[Override]) -> None:
+    """Raise UsageError for an override below ``hydra`` that is not on the list of plain settings."""
+    for word in words:
+        places = (word.key_or_group, word.package or "")
+        if any(_names_hydra(place) for place in places) and word.key_or_group not in ALLOWED:
+            msg = f"{word.key_or_group} cannot be set. Of Hydra's own settings these can: {', '.join(ALLOWED)}."
+            raise UsageError(msg)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError if a folder of the user's options contains settings of Hydra itself."""
+    for path in sorted(folder.rglob("*.y*ml")):
+        place = path.relative_to(folder).with_suffix("")
+        comments = [line for line in path.read_text(encoding="utf-8").splitlines() if "@package" in line]
+        if _HYDRA in place.parts or any(map(_names_hydra, comments)):
+            _refuse(path)
+        plain = OmegaConf.to_container(OmegaConf.load(path))
+        if _holds_hydra(plain):
+            _refuse(path)
+
+
+def _holds_hydra(plain: Any) -> bool:
+    """Return whether a file has a key ``hydra`` at its top, or names it in its list of defaults."""
+    if not isinstance(plain, dict):
+        return False
+    defaults = plain.get("defaults") or []
+    entries = [str(part) for entry in defaults for part in (entry if isinstance(entry, dict) else [entry])]
+    return any(_names_hydra(str(key)) for key in plain) or any(_names_hydra(entry) for entry in entries)
+
+
+def _names_hydra(text: str) -> bool:
+    """Return whether a key, group or package contains ``hydra`` as one of its parts."""
+    for mark in "./@:":
+        text = text.replace(mark, " ")
+    return _HYDRA in text.split()
+
+
+def _refuse(path: Path) -> None:
+    msg = f"{path} contains settings of Hydra itself, which can run code. Remove them."
+    raise UsageError(msg)
