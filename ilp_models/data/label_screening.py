@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from ilp_models.data.crime_types import clean_labels
 from ilp_models.data.file_format import SourceFile, detect_format
@@ -23,6 +23,8 @@ from ilp_models.data.personal_data import (
 from ilp_models.data.reader import RawRecords, read_records
 from ilp_models.data.schema import ColumnMapping
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.parquet_file import open_parquet
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,11 +44,8 @@ class AreaList:
     @classmethod
     def from_file(cls, path: str) -> Self:
         """Return the labels of a text file with one label a line, or of the first column of a table."""
-        file = SourceFile(Path(path).expanduser(), path)
-        if not file.path.is_file():
-            msg = f"data.area_list={path}: there is no such file; set a text file with one area label a line."
-            raise InputError(msg)
-        first = pd.read_parquet(file.path).columns[0] if file.is_parquet else _first_column(file)
+        file = SourceFile(local_file(path, "data.area_list="), path)
+        first = _first_column(file)
         values = read_records((file,), (first,), "auto", "auto").table[first]
         labels = clean_labels(values).dropna()
         found = personal_contents(labels)
@@ -155,4 +154,11 @@ def _personal_types(values: pd.Series) -> str | None:
 
 
 def _first_column(file: SourceFile) -> str:
+    if file.is_parquet:
+        try:
+            with open_parquet(file.path) as table:
+                return str(table.schema_arrow.names[0])
+        except (pa.ArrowException, OSError, IndexError) as error:
+            msg = f"data.area_list={file.name} is not a Parquet file with a column; give a text file or a table."
+            raise InputError(msg) from error
     return detect_format(file, "auto", "auto", ()).header[0]

@@ -452,3 +452,21 @@ def test_polygons_of_owners_and_addresses_are_no_cells(city, read, tmp_path, for
     with pytest.raises(InputError, match=r"names of areas \(grid\.parents\.beat\) look like"):
         open_study(events, SquareGrid(500, parents={"beat": ByOverlay(path, "owner")})).grid_at(cutoff)
     assert len(open_study(events, AreaGrid(path, "code")).grid_at(cutoff)) == 16
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "folder", "pipe", "/dev/zero", "http://example.org/areas.csv"])
+def test_a_list_of_areas_is_a_local_file(city, read, tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    path = name if ":" in name else str(tmp_path / name)  # an absolute name replaces the folder
+    with pytest.raises(InputError, match=r"data\.area_list"):
+        read(city(60), area_list=path)
+
+
+def test_a_list_of_areas_may_be_parquet(city, read, tmp_path):
+    records = city(60)
+    records[["label"]].drop_duplicates().to_parquet(tmp_path / "list.parquet")
+    assert len(read(records, area_list=str(tmp_path / "list.parquet"))) == 60
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1 no table PAR1")
+    with pytest.raises(InputError, match=r"data\.area_list=.* is not a Parquet file"):
+        read(records, area_list=str(tmp_path / "damaged.parquet"))
