@@ -184,7 +184,7 @@ class App:
             config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), methods)
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             parts = {"command": command} if "command" in accepted else {}
-            summary = pipeline.run(**build_parts(config), **parts, folder=folder)
+            summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")

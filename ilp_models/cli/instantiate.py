@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from hydra.errors import HydraException
@@ -10,6 +10,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ilp_models.cli.errors import UsageError
+from ilp_models.cli.nulls import check_nulls
 
 SHARED_KEYS = ("output", "name", "seed", "bootstrap")  # only other settings refer to them
 _GROUPS: Final = (
@@ -32,13 +33,14 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def build_parts(config: dict[str, Any]) -> dict[str, Any]:
-    """Create the keyword arguments of a task from its settings."""
+def build_parts(config: dict[str, Any], task: Callable[..., Any] | None = None) -> dict[str, Any]:
+    """Create the keyword arguments of a task from its settings; nulls are also checked if its function is given."""
     for where, key, value in _find_instructions(config, ""):
         if key != _TARGET:
             msg = f"{where}.{key} is an instruction of Hydra that settings may not contain. Remove it."
             raise UsageError(msg.lstrip("."))
         _check_target(where, value)
+    check_nulls(config, task)
     needed = {key: value for key, value in config.items() if key not in SHARED_KEYS}
     parts: dict[str, Any] = instantiate(needed, _convert_="all")
     return parts
@@ -54,8 +56,8 @@ def drop_unused(
     used = (*accepted, *SHARED_KEYS)
     settings = {key: value for key, value in config.items() if key in used or key not in known}
     if "model" in settings:
-        chosen = {name: one for name, one in settings["model"].items() if name not in models or "_target_" in one}
-        settings["model"] = chosen
+        unused = [name for name, one in settings["model"].items() if name in models and one and "_target_" not in one]
+        settings["model"] = {name: one for name, one in settings["model"].items() if name not in unused}
     return settings
 
 

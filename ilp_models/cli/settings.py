@@ -63,15 +63,41 @@ class Settings:
     def with_additions(self) -> "Settings":
         """Return the settings with ``++`` before overrides that add names, as Hydra requires.
 
-        In a setting such as ``layers: {}``, the user chooses the names: ``layers.bars.path=bars.geojson``.
+        In a setting such as ``layers: {}``, the user chooses the names: ``layers.bars.path=bars.geojson``. An option
+        also takes the settings that only another option of its class lists: ``data=toronto data.time_formats=[...]``.
         """
         heads, options = {word.partition(".")[0] for word in self.overrides}, self._options()
         files = [(path, find_package(path, group)) for group in heads for path in options.get(group, {}).values()]
         files.append((self.configs / f"{self.task}.yaml", ""))
         plain = [(OmegaConf.to_container(OmegaConf.load(path)), where) for path, where in files]
         free = tuple(f"{key}{end}" for node, where in plain for key in _find_empty(node, where) for end in ".=")
-        words = tuple(f"++{word}" if word.startswith(free) else word for word in self.overrides)
+        more = tuple(f"{key}=" for key in self._settings_of_class())
+        words = tuple(f"++{word}" if word.startswith((*free, *more)) else word for word in self.overrides)
         return replace(self, overrides=words)
+
+    def _settings_of_class(self) -> Iterator[str]:
+        """Yield each override that the chosen option does not list, and another option of its class does."""
+        overridden = [key for word in self._parsed() if "." in (key := word.key_or_group)]
+        if not overridden:
+            return
+        try:
+            chosen = OmegaConf.to_container(self._compose(self._choices()))
+        except HydraException:  # an unknown option, which gets its own error
+            return
+        for key in overridden:
+            others = self._listing(key) if _select(chosen, key) is _ABSENT else {}
+            if any(_target(chosen, package) == target for package, target in others.values()):
+                yield key
+
+    def _listing(self, key: str) -> dict[str, tuple[str, str]]:
+        """Return package and class of each option that lists a setting, such as ``data=delimited``."""
+        found, head = {}, key.partition(".")[0]
+        for group, options in self._options().items():
+            for name, path in options.items() if group.partition("/")[0] == head else ():
+                package, node = find_package(path, group), OmegaConf.load(path)
+                if key in {f"{package}.{one}" for one in _flatten(node, "")}:
+                    found[f"{group}={name}"] = (package, str(_select(OmegaConf.to_container(node), "_target_")))
+        return found
 
     def suggest(self) -> str:
         """Return a hint for the first override with an unknown option or setting."""
@@ -87,6 +113,9 @@ class Settings:
         for word in words:
             key = word.key_or_group
             if key not in keys and not (word.is_add() or word.is_force_add()):
+                others = list(self._listing(key))
+                if others:
+                    return f"Only these options have this setting: {', '.join(others)}. Choose one, or leave it out."
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
         return ""
@@ -120,7 +149,8 @@ class Settings:
                     yield str(path), found
 
     def check_kinds(self) -> None:
-        """Raise UsageError for text in place of a number or of true and false."""
+        """Raise UsageError for text in place of a number or of true and false, and for null in place of an option."""
+        self._check_options()
         words = [word for word in self._parsed() if isinstance(word.value(), str) and not word.is_delete()]
         if not words:
             return
@@ -131,6 +161,15 @@ class Settings:
             if checked and isinstance(default, int | float):
                 kind = "true or false" if isinstance(default, bool) else "a number"
                 msg = f"{word.key_or_group}={word.value()} must be {kind}, such as {_as_text(default)}."
+                raise UsageError(msg)
+
+    def _check_options(self) -> None:
+        """Raise UsageError where a group of options, or the folder of the results, is null."""
+        choices = {**self._options(), "output": ("outputs",)}
+        for word in self._parsed():
+            key = word.key_or_group
+            if word.value() is None and key in choices and not word.is_delete():
+                msg = f"{key}=null is not possible. Choose among {', '.join(choices[key])}, or leave the setting out."
                 raise UsageError(msg)
 
     def _parsed(self) -> Iterator[Override]:
@@ -242,6 +281,10 @@ def _select(plain: Any, key: str) -> Any:
             return _ABSENT
         plain = plain[word]
     return plain
+
+
+def _target(plain: Any, package: str) -> Any:
+    return _select(plain, f"{package}._target_")
 
 
 def _is_chosen(plain: Any, path: Path, group: str) -> bool:

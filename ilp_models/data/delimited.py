@@ -125,7 +125,7 @@ class DelimitedFiles:
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
         for role, column in self.columns.items():
-            refuse_person_column(column or "", f"data.columns.{role}")
+            refuse_person_column(str(column or ""), f"data.columns.{role}")
         for column in (*self.record_columns, *(self.filters or {})):
             refuse_person_column(column, "data.record_columns or data.filters")
         for column, values in (self.filters or {}).items():

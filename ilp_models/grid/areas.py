@@ -91,7 +91,7 @@ class AreaGrid:
         Areas closer than this are neighbours, metres. It bridges gaps between simplified borders.
     aliases : mapping of str to str or None, optional
         Name in the file of labels that the records spell differently; None for labels that mean no area.
-    parents : mapping of str to ParentRule, optional
+    parents : mapping of str to ParentRule or None, optional
         Rule that finds the parent area of each cell, by level.
 
     Raises
@@ -107,7 +107,7 @@ class AreaGrid:
     active: str = "all"
     tolerance: float = 20.0
     aliases: Mapping[str, str | None] = field(default_factory=dict)
-    parents: Mapping[str, ParentRule] = field(default_factory=dict)
+    parents: Mapping[str, ParentRule | None] | None = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse unknown rules and a negative tolerance."""

@@ -90,7 +90,7 @@ class HexGrid:
         Which cells on the edge belong to the study area: all that ``overlap`` it, or those with their ``centre`` in it.
     origin : sequence of float, default (0, 0)
         Centre of some hexagon, metres in the CRS of the events.
-    parents : mapping of str to ParentRule, optional
+    parents : mapping of str to ParentRule or None, optional
         Rule that finds the parent area of each cell, by level; by default the records' own label as level ``area``.
 
     Raises
@@ -110,7 +110,7 @@ class HexGrid:
     area: str | None = None
     edge: str = "overlap"
     origin: Sequence[float] = (0.0, 0.0)
-    parents: Mapping[str, ParentRule] = field(default_factory=parents_by_label)
+    parents: Mapping[str, ParentRule | None] | None = field(default_factory=parents_by_label)
 
     def __post_init__(self) -> None:
         """Refuse an unusable size, origin or rule."""

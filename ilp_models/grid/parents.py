@@ -82,13 +82,13 @@ def _largest(votes: pd.DataFrame, size: int) -> npt.NDArray[np.object_]:
     return labels
 
 
-def parents_by_label() -> dict[str, ParentRule]:
+def parents_by_label() -> dict[str, ParentRule | None]:
     """Return the default parents: the records' own area label as level ``area``."""
     return {"area": ByLabel()}
 
 
-def with_parents(grid: Grid, parents: Mapping[str, ParentRule], events: Events) -> Grid:
-    """Return the grid with its parent areas attached."""
-    found = {level: rule.labels(grid, events) for level, rule in parents.items()}
+def with_parents(grid: Grid, parents: Mapping[str, ParentRule | None] | None, events: Events) -> Grid:
+    """Return the grid with its parent areas attached; a level whose rule is None is left out."""
+    found = {level: rule.labels(grid, events) for level, rule in (parents or {}).items() if rule is not None}
     columns = {level: pd.Series(labels, dtype=object) for level, labels in found.items() if labels is not None}
     return replace(grid, parents=pd.DataFrame(columns))

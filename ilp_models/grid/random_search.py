@@ -48,7 +48,7 @@ class RandomSearchGrid:
         Polygon file of the study area; by default only ``active`` decides.
     edge : str, default "overlap"
         Which cells on the edge belong to the study area: all that ``overlap`` it, or those with their ``centre`` in it.
-    parents : mapping of str to ParentRule, optional
+    parents : mapping of str to ParentRule or None, optional
         Rule that finds the parent area of each cell, by level; by default the records' own label as level ``area``.
 
     Raises
@@ -66,7 +66,7 @@ class RandomSearchGrid:
     active: str = "events"
     area: str | None = None
     edge: str = "overlap"
-    parents: Mapping[str, ParentRule] = field(default_factory=parents_by_label)
+    parents: Mapping[str, ParentRule | None] | None = field(default_factory=parents_by_label)
 
     def __post_init__(self) -> None:
         """Refuse settings that leave no grid to search."""

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.help import find_options, find_tasks, read_help
 from ilp_models.cli.instantiate import SHARED_KEYS, build_parts, resolve
+from ilp_models.cli.nulls import check_nulls
 
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
@@ -82,6 +83,7 @@ def test_settings_of_a_task_are_arguments_of_its_function(task):
     assert given <= set(arguments)
     optional = {name for name in set(arguments) - given if arguments[name].default in (None, "")}
     assert set(arguments) - given == optional
+    check_nulls(OmegaConf.to_container(cfg, resolve=False), run)
 
 
 @pytest.mark.parametrize("task", TASKS)

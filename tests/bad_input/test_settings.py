@@ -2,10 +2,12 @@
 
 import re
 
+import pandas as pd
 import pytest
+import yaml
 
 from ilp_models.domain.errors import InputError
-from tests.bad_input.run_commands import OWN_DATA, WEEKLY, finished_runs, run_in_process, start, wait_for
+from tests.bad_input.run_commands import MODELS, OWN_DATA, QUICK, WEEKLY, finished_runs, run_in_process, start, wait_for
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,15 @@ from tests.bad_input.run_commands import OWN_DATA, WEEKLY, finished_runs, run_in
         ),
         ("data.separator=;", 2, r"Cannot read the setting .*, as in \"data.separator=';'\"."),
         ("data.path=???", 2, r"The setting data.path is required. Add data.path=VALUE."),
+        (
+            "grid.size=null",
+            2,
+            r"grid.size=null is not possible: the setting needs a value. Set a value, such as 500.0.",
+        ),
+        ("register=null", 2, r"register=null is not possible: the setting needs a value\..*"),
+        ("model.ewma=null", 2, r"model.ewma=null is not possible: the setting needs a value\..*"),
+        ("audit.governance=null", 2, r"audit.governance=null is not possible: the setting needs a value\..*"),
+        ("data.columns.crime_type=7", 1, r"crimes.csv: no column '7'.*"),
     ],
 )
 def test_a_misspelled_setting_gets_a_suggestion(ilp, folder, word, code, line):
@@ -73,3 +84,43 @@ def test_the_traceback_is_shown_with_a_variable(folder, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(InputError, match="check the spelling"):
         run_in_process("weekly", *OWN_DATA, "data.path=crime.csv")
+
+
+@pytest.mark.parametrize("word", ["data.columns={area: Beat}", "data.columns.area=Beat", "data.time_formats=[ISO8601]"])
+def test_a_setting_of_another_option_gets_the_options_that_have_it(ilp, word):
+    result = ilp("weekly", "data=simulated", "tracking=memory", *QUICK, word)
+    assert result.code == 2
+    key = word.partition("=")[0]
+    only = f"ilp: Could not override '{key}'. Only these options have this setting: .*data=delimited.*"
+    assert re.fullmatch(only, result.error_line)
+
+
+def test_an_option_takes_the_settings_that_its_class_has_in_another_option(ilp):
+    result = ilp("weekly", "data=toronto", "data.columns.reported_at=Reported", "data.time_formats=['%d/%m/%Y']")
+    assert result.code == 1
+    assert re.match(r"ilp: bundled:toronto.*: no column 'Reported'.*", result.error_line)
+
+
+def test_null_leaves_out_a_level_of_parent_areas(ilp, folder):
+    result = ilp("forecast", *OWN_DATA, *MODELS, "grid.parents.area=null", "export.formats=[csv]")
+    assert result.code == 0, result.err
+    (run,) = finished_runs(folder, "forecast")
+    assert pd.read_csv(run / "grid.csv").get("area", pd.Series(dtype=object)).isna().all()
+
+
+@pytest.mark.slow
+def test_no_null_ends_in_an_unexpected_error(ilp, folder):
+    """Every setting of `forecast` is set to null: it is accepted, or one line names it."""
+    words = (*OWN_DATA, *MODELS, "export.formats=[csv]", "grid.size=1000")
+    settings = yaml.safe_load(ilp("forecast", *words, "--cfg", "job").out)
+    for key in dotted_keys(settings, ""):
+        result = ilp("forecast", *words, f"{key}=null")
+        assert result.code in (0, 1, 2)
+        assert "--debug" not in result.err, (key, result.err)
+
+
+def dotted_keys(node, where):
+    for name, value in node.items():
+        yield f"{where}{name}"
+        if isinstance(value, dict):
+            yield from dotted_keys(value, f"{where}{name}.")
