@@ -147,7 +147,7 @@ class Audit:
             )
             raise InputError(msg)
         try:
-            self._limits(), self._min_evidence()
+            self._limits(), self.evidence_needed
         except TypeError as error:
             msg = f"audit.limits or audit.min_evidence has an unknown setting ({error}); see docs/audit.md."
             raise InputError(msg) from error
@@ -155,6 +155,11 @@ class Audit:
         if unbounded:
             msg = f"audit.limits.{unbounded[0]} has no bound, so every value would pass. Give one, such as fail_below."
             raise InputError(msg)
+
+    @property
+    def evidence_needed(self) -> MinEvidence:
+        """The minimum evidence, with its defaults."""
+        return MinEvidence(**self.min_evidence)  # type: ignore[arg-type]
 
     def run(self, subject: AuditInput, now: datetime | None = None) -> AuditReport:
         """Return the findings of every check of the catalogue, as the gate decides on them.
@@ -192,7 +197,7 @@ class Audit:
             explanation=subject.explanation,
             features=subject.columns,
             limits=self._limits(),
-            min_evidence=self._min_evidence(),
+            min_evidence=self.evidence_needed,
             bootstrap=self.bootstrap.for_lead(subject.replay.lead + subject.replay.delay),
             land_share=self.land_share,
             rank_by=self.rank_by,
@@ -260,16 +265,13 @@ class Audit:
     def _limits(self) -> dict[str, Limit]:
         return {check: Limit(**(bounds or {})) for check, bounds in self.limits.items()}
 
-    def _min_evidence(self) -> MinEvidence:
-        return MinEvidence(**self.min_evidence)  # type: ignore[arg-type]
-
     def _settings(self) -> dict[str, Any]:
         """Return the settings that states depend on, to compare them with the defaults."""
         names = ["allowed_families", "forbidden_terms", "enforcement_types", "underreporting_group", "baseline"]
         names += ["land_share", "rank_by", "share_of", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
-            "min_evidence": asdict(self._min_evidence()),
+            "min_evidence": asdict(self.evidence_needed),
             # facts about the city, such as its reporting rate, have no default and are not a change of the audit
             "feedback": asdict(replace(self.feedback, unpatrolled_reporting_rate=None, exploration=0.0)),
             **{name: getattr(self, name) for name in names},

@@ -183,7 +183,8 @@ class Settings:
     def _choices(self) -> tuple[str, ...]:
         """Return the overrides that choose an option of a group."""
         options = self._options()
-        chosen = [word for word in self._parsed() if word.key_or_group in options and not word.is_sweep_override()]
+        given = [word for word in self._parsed() if word.key_or_group in options and word.value() is not None]
+        chosen = [word for word in given if not word.is_sweep_override()]
         return tuple(str(word.input_line) for word in chosen)
 
     def _options(self) -> dict[str, dict[str, Path]]:

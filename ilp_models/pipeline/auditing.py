@@ -37,7 +37,6 @@ from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
-from ilp_models.pipeline.study import Study
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 
@@ -238,12 +237,6 @@ def explanation_or_none(forecast: NextForecast, explain: Explain) -> Explanation
     except InputError as error:
         _LOG.warning("No explanation: %s", error)
         return None
-
-
-def check_reporting_rates(audit: Audit, study: Study) -> None:
-    """Raise InputError where the table of reporting rates has a gap, before hours of backtest."""
-    if audit.reporting_rates.path is not None:
-        audit.reporting_rates.to_cells(study.grid_at(study.cutoff))
 
 
 def _settings(

@@ -16,8 +16,9 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.auditing import AuditResult, audit_plan, check_reporting_rates, decide, explanation_or_none
+from ilp_models.pipeline.auditing import AuditResult, audit_plan, decide, explanation_or_none
 from ilp_models.pipeline.backtesting import Backtest, run_backtest
+from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_outputs
 from ilp_models.pipeline.study import check_names
@@ -70,7 +71,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
-    check_reporting_rates(audit, study)
+    check_before_backtest(audit, scoring, study, backtest)
     cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers}
     parts: dict[str, Any] = {
         "data": data,

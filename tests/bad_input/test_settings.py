@@ -124,3 +124,21 @@ def dotted_keys(node, where):
         yield f"{where}{name}"
         if isinstance(value, dict):
             yield from dotted_keys(value, f"{where}{name}.")
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("audit.feedback.unpatrolled_reporting_rate={Arson: 0.5}", r"audit.feedback.* names 'Arson'.* Choose from .*"),
+        ("scoring.harm={burglary: 1}", r"scoring.harm has no weight for .*"),
+        ("audit.groups.path=groups.csv", r"No area of the group table is an area of the grid: .*"),
+        ("audit.reporting_rates.path=rates.csv", r"\d+ areas of the grid have no reporting rate in rates.csv, .*"),
+    ],
+)
+def test_names_that_the_records_do_not_have_stop_the_run_before_the_backtest(ilp, folder, word, line):
+    (folder / "rates.csv").write_text("area,rate\nnowhere,0.5\n")
+    (folder / "groups.csv").write_text("area,dimension,group,population\nnowhere,age,old,9\nnowhere,age,young,9\n")
+    result = ilp(*WEEKLY, word)
+    assert result.code == 1
+    assert re.fullmatch(f"ilp: {line}", result.error_line), result.error_line
+    assert not list((folder / "outputs").rglob("forecasts"))

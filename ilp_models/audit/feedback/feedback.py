@@ -87,8 +87,8 @@ class Feedback:
         rate = self.unpatrolled_reporting_rate
         return rate.get(crime_type) if isinstance(rate, Mapping) else rate
 
-    def reporting_rates(self, crime_types: tuple[str, ...]) -> Floats:
-        """Return the reporting rates of crime types outside patrolled areas; 0 if unknown."""
+    def check_crime_types(self, crime_types: tuple[str, ...]) -> None:
+        """Raise InputError for a reporting rate of a type that is not a crime type."""
         setting = self.unpatrolled_reporting_rate
         unknown_types = sorted(set(setting) - set(crime_types)) if isinstance(setting, Mapping) else []
         if unknown_types:
@@ -97,6 +97,10 @@ class Feedback:
                 f"Choose from {', '.join(crime_types)}."
             )
             raise InputError(msg)
+
+    def reporting_rates(self, crime_types: tuple[str, ...]) -> Floats:
+        """Return the reporting rates of crime types outside patrolled areas; 0 if unknown."""
+        self.check_crime_types(crime_types)
         rates = [self.reporting_rate(name) for name in crime_types]
         missing = [name for name, rate in zip(crime_types, rates, strict=True) if rate is None]
         if missing and self.exploration == 0:

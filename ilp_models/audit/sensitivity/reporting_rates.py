@@ -5,6 +5,7 @@ De-Arteaga and Chouldechova 2021). If the rates are unknown, an assumed band rep
 the rank of a group's share among residents, from 1 + delta to 1 - delta times its mean.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -167,6 +168,15 @@ def check_reporting_rates(context: CheckContext) -> list[Finding]:
     return findings
 
 
+def check_underreporting_group(residents: Sequence[Residents], pair: tuple[str, str]) -> None:
+    """Raise InputError unless the group table has the group that is assumed to report less."""
+    known = [(one.dimension, group) for one in residents for group in one.groups]
+    if tuple(pair) not in known:
+        names = ", ".join("/".join(one) for one in known)
+        msg = f"audit.underreporting_group={'/'.join(pair)} is not in the group table. Choose one of {names}."
+        raise InputError(msg)
+
+
 def _sort_key(value: float) -> float:
     return (
         -1.0 if np.isnan(value) else float(value)
@@ -185,13 +195,8 @@ def _scenarios(
         for group in residents.groups
         if underreporting_group is None or (residents.dimension, group) == tuple(underreporting_group)
     ]
-    if underreporting_group is not None and context.residents and not pairs:
-        known = ", ".join(f"{one.dimension}/{group}" for one in context.residents for group in one.groups)
-        msg = (
-            f"audit.underreporting_group={'/'.join(underreporting_group)} is not in the group table. "
-            f"Choose one of {known}."
-        )
-        raise InputError(msg)
+    if underreporting_group is not None and context.residents:
+        check_underreporting_group(context.residents, underreporting_group)
     return [(f"{one.dimension} {group}", reporting_band(one, group, delta)) for one, group in pairs]
 
 
