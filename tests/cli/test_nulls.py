@@ -10,7 +10,7 @@ SQUARES = {"_target_": "ilp_models.grid.square.SquareGrid"}
 
 
 def task(*, cities: Mapping[str, Mapping[str, str]], names: Sequence[str] = (), end: str | None = None, untyped=3):
-    """Stand in for the function of a task."""
+    """Replace the function of a task."""
 
 
 @pytest.mark.parametrize(

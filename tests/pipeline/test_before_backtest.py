@@ -37,11 +37,11 @@ def written(path, table):
         ((GROUPS, "audit.underreporting_group=[planet,low]"), r"audit.underreporting_group=planet/low is not"),
         (
             (GROUPS, "++audit.alternative_groupings={two: {planet: {a: [b]}}}"),
-            r"alternative_groupings.two names 'planet'",
+            r"groupings.two names 'planet'",
         ),
         (
             (GROUPS, "++audit.alternative_groupings={two: {community: {a: [b]}}}"),
-            r"alternative_groupings: cannot merge 'b'",
+            r"groupings: cannot merge 'b'",
         ),
     ],
 )
