@@ -21,8 +21,10 @@ from ilp_models.data.label_screening import (
 from ilp_models.data.personal_data import looks_personal
 from ilp_models.data.quality import count_by_type, quality_findings
 from ilp_models.data.reader import RawRecords
+from ilp_models.data.repeats import find_repeats
 from ilp_models.data.row_filter import Mask, RowFilter
 from ilp_models.data.schema import ColumnMapping
+from ilp_models.data.time_formats import describe_unreadable, refuse_contradicting_formats
 from ilp_models.data.timestamps import TimestampParser
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeError, IntakeReport
@@ -65,6 +67,7 @@ def read_events(records: RawRecords, rules: IntakeRules, source: str, attributio
         parsed.rows.write_rejects(rejects)
     report = build_report(parsed, rules, source, attribution)
     _refuse_too_few(report, rules)
+    _refuse_repeats(parsed, rules, report)
     parsed, reported = parse_reports(parsed, rules)
     events = build_events(parsed, reported, rules)
     return replace(events, intake=add_events(build_report(parsed, rules, source, attribution), events))
@@ -104,11 +107,14 @@ def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, 
 
 def parse_times(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, pd.Series]:
     """Parse the times of occurrence; remove unreadable and future times and those outside the declared span."""
-    parser = rules.timestamps
+    parser, table = rules.timestamps, rows.records.table
     shown = [column for role, column in rules.columns.declared().items() if role.startswith("occurred_")]
-    occurred = parser.occurred(rows.records.table, rules.columns)
-    note = f"data.time_formats={list(parser.formats)} reads none of these."
-    rows = rows.remove("time missing or unreadable", "set aside", _mask(occurred.isna()), shown, note)
+    for column in rules.columns.with_dates:
+        refuse_contradicting_formats(column, table[column], parser.formats)
+    occurred = parser.occurred(table, rules.columns)
+    unreadable = _mask(occurred.isna()) & rows.remaining
+    note = describe_unreadable(table.loc[unreadable, shown[0]], parser.formats) if unreadable.any() else ""
+    rows = rows.remove("time missing or unreadable", "set aside", unreadable, shown, note)
     now = pd.Timestamp.now(tz=parser.time_zone).tz_localize(None)
     rows = rows.remove("time in the future", "set aside", _mask(occurred > now), shown)
     if rules.start is not None:
@@ -300,10 +306,24 @@ def _refuse_too_few(report: IntakeReport, rules: IntakeRules) -> None:
         raise IntakeError(msg, report)
 
 
+def _refuse_repeats(parsed: ParsedRecords, rules: IntakeRules, report: IntakeReport) -> None:
+    if rules.drop_duplicates:
+        return
+    places = pd.DataFrame({"x": parsed.coordinates.x, "y": parsed.coordinates.y}).round()
+    known = places.assign(time=parsed.occurred.dt.floor("min").to_numpy())[parsed.rows.remaining]
+    records, labels = parsed.rows.records, parsed.rows.records.table[rules.columns.crime_type]
+    others = [name for name in records.table.columns if name not in rules.columns.declared().values()]
+    found = find_repeats(records, known, labels.astype("str"), others)
+    if found is not None:
+        msg = f"{report.source}: {found}"
+        raise IntakeError(msg, report)
+
+
 def _main_causes(report: IntakeReport, actions: tuple[str, ...]) -> str:
-    """Return the three rules that removed most rows."""
+    """Return the three rules that removed most rows, with the note of the first one."""
     found = sorted((one for one in report.findings if one.action in actions), key=lambda one: -one.count)
-    return ", ".join(f"{one.rule} ({one.count:,})" for one in found[:3])
+    note = f". {found[0].note[:1].upper()}{found[0].note[1:].rstrip('.')}" if found and found[0].note else ""
+    return ", ".join(f"{one.rule} ({one.count:,})" for one in found[:3]) + note
 
 
 def _mask(values: pd.Series) -> Mask:

@@ -96,6 +96,11 @@ class ColumnMapping:
         """The two roles that hold the coordinates: ``lon, lat`` or ``x, y``."""
         return ("x", "y") if self.lat is None else ("lon", "lat")
 
+    @property
+    def with_dates(self) -> tuple[str, ...]:
+        """The columns with dates of occurrence and report."""
+        return tuple(column for role, column in self.declared().items() if role in (*_TIMES, *_REPORTS))
+
     def declared(self) -> dict[str, str]:
         """Return the columns that are set, by role."""
         named = {field.name: getattr(self, field.name) for field in fields(self)}

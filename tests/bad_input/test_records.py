@@ -27,6 +27,18 @@ def until(day):
     return table[pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M") < day]
 
 
+def mixed_dates():
+    table = sample_records()
+    when, american = pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M"), table.index % 2 == 0
+    return table.assign(When=when.dt.strftime("%m/%d/%Y %H:%M").where(american, table["When"]))
+
+
+def overlapping(path):
+    table = sample_records()
+    table.to_csv(path, index=False)
+    table.tail(len(table) // 2).to_csv(path.with_name("crimes (1).csv"), index=False)
+
+
 CASES = {
     "empty": (lambda path: path.write_text(""), (), r"crimes.csv: the file is empty; export the records again .*"),
     "header only": (lines(1, "\n"), (), r"crimes.csv: a header and no record; export the records again."),
@@ -95,6 +107,21 @@ CASES = {
         kept(sample_records()),
         ("data.time_formats=['%m/%d/%Y %H:%M']",),
         r"crimes.csv: \d\d.\d% of the rows were set aside, more than .*: time missing or unreadable .*intake.json.*",
+    ),
+    "the default format of dates": (
+        kept(sample_records()),
+        ("data.time_formats=[ISO8601]",),
+        r"crimes.csv: none of .* such as 99/99/9999 99:99 \(masked\). '%d/%m/%Y %H:%M' reads them: add it to .*",
+    ),
+    "two formats of dates": (
+        kept(mixed_dates()),
+        ("data.time_formats=['%d/%m/%Y %H:%M','%m/%d/%Y %H:%M']",),
+        r"Column 'When': '%d/%m/%Y %H:%M' and '%m/%d/%Y %H:%M' both read \d+% of the values, such as .* Keep .*",
+    ),
+    "overlapping exports": (
+        overlapping,
+        ("data.path='crimes*.csv'",),
+        r"crimes\*.csv: crimes \(1\).csv and crimes.csv have [\d,]+ equal records, 100.0% of the smaller file, .*",
     ),
     "a type named like the pool": (
         kept(sample_records().replace({"Offence": {"burglary": "all"}})),
