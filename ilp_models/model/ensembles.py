@@ -117,7 +117,8 @@ class Stacked(Ensemble):
         self,
         members: Mapping[str, Forecaster] = _STACKED_MEMBERS,
         scale: str = "count",
-        sum_to_one: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        sum_to_one: bool = True,
         shrinkage: float = 300.0,
         past_periods: int = 26,
         refit_every: int = 26,
@@ -187,7 +188,8 @@ class BestPast(Ensemble):
     def __init__(
         self,
         members: Mapping[str, Forecaster] = _BEST_PAST_MEMBERS,
-        by_type: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        by_type: bool = True,
         past_periods: int = 26,
         refit_every: int = 26,
     ) -> None:

@@ -81,7 +81,9 @@ def test_an_offset_is_an_exposure_of_the_regressor():
     history = history_of(poisson_counts((2, 20, 130), rates), city(4, 5))
     families = (TypeIndicators(), ExponentialMeans((8, 52)))
     regressor = NegativeBinomialRegressor(poisson())
-    forecaster = RegressionForecaster(regressor, families, MovingAverage(26), False, train_periods=70, holdout=13)
+    forecaster = RegressionForecaster(
+        regressor, families, MovingAverage(26), match_city_total=False, train_periods=70, holdout=13
+    )
     fitted = forecaster.fit(history).estimator_
     design = forecaster._design(history, history.panel.periods[-70:], 1)
     counts = history.panel.by_period[-70:].ravel()

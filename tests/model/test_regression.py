@@ -15,6 +15,7 @@ from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.stats.distributions import fit_dispersion
 from tests.builders import city, events_of, history_of, poisson_counts
@@ -392,3 +393,8 @@ def test_an_error_of_the_learner_stops_only_its_method_and_names_it(regressor, r
 def test_other_errors_are_not_converted(error, history):
     with pytest.raises(type(error)):
         regression(Moody(fits=error)).fit(history)
+
+
+def test_settings_after_the_offset_are_given_by_name():
+    with pytest.raises(TypeError, match="positional arguments"):
+        LightGBM((), None, False)

@@ -63,7 +63,8 @@ class PoissonGLM(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _LINEAR_FEATURES,
         offset: HindcastForecaster | None = None,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 104,
         holdout: int = 26,
         leads: int = 1,
@@ -73,7 +74,15 @@ class PoissonGLM(RegressionForecaster):
         max_iter: int = 100,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.alpha = alpha
         self.max_iter = max_iter
@@ -118,7 +127,8 @@ class NegativeBinomialGLM(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _SPLINE_FEATURES,
         offset: HindcastForecaster | None = None,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 104,
         holdout: int = 26,
         leads: int = 1,
@@ -132,7 +142,15 @@ class NegativeBinomialGLM(RegressionForecaster):
         max_rounds: int = 20,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.spline_columns = spline_columns
         self.n_knots = n_knots

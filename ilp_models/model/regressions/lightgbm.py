@@ -77,7 +77,8 @@ class LightGBM(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _FEATURES,
         offset: HindcastForecaster | None = _OFFSET,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 208,
         holdout: int = 26,
         leads: int = 1,
@@ -94,7 +95,15 @@ class LightGBM(RegressionForecaster):
         variance_power: float = 1.0,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.num_leaves = num_leaves
         self.n_estimators = n_estimators

@@ -74,7 +74,8 @@ class RegressionForecaster(Forecaster):
         regressor: Any,
         features: Sequence[FeatureFamily],
         offset: HindcastForecaster | None = None,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 208,
         holdout: int = 26,
         leads: int = 1,

@@ -64,7 +64,8 @@ class RandomForest(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _FEW_FEATURES,
         offset: HindcastForecaster | None = _OFFSET,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 104,
         holdout: int = 26,
         leads: int = 1,
@@ -77,7 +78,15 @@ class RandomForest(RegressionForecaster):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.n_estimators = n_estimators
         self.min_samples_leaf = min_samples_leaf
@@ -137,7 +146,8 @@ class HistGradientBoosting(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _MANY_FEATURES,
         offset: HindcastForecaster | None = _OFFSET,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 208,
         holdout: int = 26,
         leads: int = 1,
@@ -152,7 +162,15 @@ class HistGradientBoosting(RegressionForecaster):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -216,7 +234,8 @@ class ExplainableBoosting(RegressionForecaster):
         self,
         features: Sequence[FeatureFamily] = _FEW_FEATURES,
         offset: HindcastForecaster | None = _OFFSET,
-        match_city_total: bool = True,  # noqa: FBT001, FBT002 - scikit-learn's get_params needs plain arguments
+        *,
+        match_city_total: bool = True,
         train_periods: int = 104,
         holdout: int = 26,
         leads: int = 1,
@@ -231,7 +250,15 @@ class ExplainableBoosting(RegressionForecaster):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            None, features, offset, match_city_total, train_periods, holdout, leads, rate_floor, lead_strategy
+            None,
+            features,
+            offset,
+            match_city_total=match_city_total,
+            train_periods=train_periods,
+            holdout=holdout,
+            leads=leads,
+            rate_floor=rate_floor,
+            lead_strategy=lead_strategy,
         )
         self.interactions = interactions
         self.outer_bags = outer_bags
