@@ -93,7 +93,7 @@ class Audit:
     rank_by: str = "count"
     share_of: str = "land"
     harm: Mapping[str, float] = field(default_factory=dict)
-    min_evidence: Mapping[str, float] = field(default_factory=dict)
+    min_evidence: Mapping[str, Any] = field(default_factory=dict)
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     floor: float = 0.005
     valid_days: float = 8
@@ -159,7 +159,7 @@ class Audit:
     @property
     def evidence_needed(self) -> MinEvidence:
         """The minimum evidence, with its defaults."""
-        return MinEvidence(**self.min_evidence)  # type: ignore[arg-type]
+        return MinEvidence(**self.min_evidence)
 
     def run(self, subject: AuditInput, now: datetime | None = None) -> AuditReport:
         """Return the findings of every check of the catalogue, as the gate decides on them.

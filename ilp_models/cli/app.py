@@ -69,7 +69,7 @@ class App:
         except (Exception, KeyboardInterrupt) as error:
             if debug:
                 raise
-            line, code = error_message(error, getattr(error, "hint", ""))
+            line, code = error_message(error)
             sys.stderr.write(f"ilp: {line}\n")
             return code
         finally:
@@ -164,7 +164,7 @@ class App:
         except ValueError as error:
             raise UsageError(str(error)) from error
         except Exception as error:
-            error.hint = _suggest(settings)  # type: ignore[attr-defined]
+            error.add_note(_suggest(settings))
             raise
         if failures:
             raise failures[0]

@@ -17,8 +17,8 @@ class UsageError(Exception):
     """A command with an unknown task, setting or option, or with a wrong value."""
 
 
-def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
-    """Return the line to show for an error and the exit code."""
+def error_message(error: BaseException) -> tuple[str, int]:
+    """Return the line to show for an error, with the hint in its notes, and the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return (
             "Interrupted. The run folder is marked UNFINISHED. The same command reuses the stored forecasts.",
@@ -36,7 +36,7 @@ def error_message(error: BaseException, hint: str = "") -> tuple[str, int]:
                 USAGE,
             )
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return _configuration(error, chain[-1], hint), USAGE
+        return _configuration(error, chain[-1], " ".join(getattr(error, "__notes__", ()))), USAGE
     return f"{type(error).__name__}: {_one_line(error)} Run the command again with --debug for the trace.", FAILURE
 
 

@@ -272,8 +272,8 @@ def _resolved(cfg: DictConfig, key: str, value: Any) -> tuple[Any, str]:
 
 def _groups(primary: Path) -> list[str]:
     """Return the groups of a task in the order of its defaults, also those that take several options."""
-    defaults = OmegaConf.to_container(OmegaConf.load(primary)).get("defaults", [])  # type: ignore[union-attr]
-    return [group for entry in defaults if isinstance(entry, dict) for group in entry]
+    plain: Any = OmegaConf.to_container(OmegaConf.load(primary))
+    return [group for entry in plain.get("defaults", []) if isinstance(entry, dict) for group in entry]
 
 
 def _select(plain: Any, key: str) -> Any:

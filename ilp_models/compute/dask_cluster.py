@@ -34,7 +34,7 @@ class DaskCluster:
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task], description: str) -> list[Result]:
         """Return the function's result for each task, in the order of the tasks."""
         try:
-            client = Client(self.address, timeout=self.timeout_s, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = Client(self.address, timeout=self.timeout_s, set_as_default=False)
         except OSError as error:
             msg = f"No Dask scheduler answers at {self.address}. Start one, or set compute=local."
             raise StorageError(msg) from error

@@ -153,12 +153,11 @@ class DelimitedFiles:
         settings.time_zone("data.time_zone", self.time_zone)
         settings.time_zone("data.input_time_zone", self.input_time_zone)
         self._check_crs(columns)
-        bounds = None if self.bounds is None else tuple(float(side) for side in self.bounds)
         input_crs = self._input_crs(columns)
         return IntakeRules(
             columns=columns,
             timestamps=TimestampParser(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
-            coordinates=CoordinateReader(columns.coordinates, input_crs, self.crs, bounds, self.time_zone),  # type: ignore[arg-type]
+            coordinates=CoordinateReader(columns.coordinates, input_crs, self.crs, self._bounds(), self.time_zone),
             crime_types=self.crime_types or {},
             unmapped=self.unmapped,
             filters=self.filters or {},
@@ -169,6 +168,12 @@ class DelimitedFiles:
             max_rejected_share=self.max_rejected_share,
             area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
         )
+
+    def _bounds(self) -> tuple[float, float, float, float] | None:
+        if self.bounds is None:
+            return None
+        west, south, east, north = map(float, self.bounds)
+        return west, south, east, north
 
     def _input_crs(self, columns: ColumnMapping) -> str:
         if self.input_crs is not None:

@@ -107,7 +107,7 @@ class Governance:
             if getattr(self, name):
                 _day(f"audit.governance.{name}", getattr(self, name))
         try:
-            self.tainted  # noqa: B018 - builds and validates every period
+            _tainted(self.tainted_periods)
         except (AttributeError, TypeError) as error:
             msg = f"audit.governance.tainted_periods must be a list of entries with start, end and why ({error})."
             raise InputError(msg) from error
@@ -115,9 +115,7 @@ class Governance:
     @property
     def tainted(self) -> tuple[TaintedPeriod, ...]:
         """The tainted periods, validated."""
-        return tuple(
-            TaintedPeriod(**{key: str(value) for key, value in one.items()}) for one in self.tainted_periods or ()
-        )
+        return _tainted(self.tainted_periods)
 
     @property
     def ends(self) -> datetime | None:
@@ -179,3 +177,7 @@ def _day(setting: str, text: object) -> date:
     except ValueError as error:
         msg = f"{setting}={text} is not a date. Write it as 2027-01-31."
         raise InputError(msg) from error
+
+
+def _tainted(entries: Sequence[Mapping[str, str]]) -> tuple[TaintedPeriod, ...]:
+    return tuple(TaintedPeriod(**{key: str(value) for key, value in one.items()}) for one in entries or ())

@@ -58,8 +58,9 @@ class ByOverlay:
     name: str
     layer: str | None = None
 
-    def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:  # noqa: ARG002 - the protocol passes events
+    def labels(self, grid: Grid, events: Events) -> npt.NDArray[np.object_] | None:
         """Return the area with the largest share of each cell."""
+        del events  # the protocol passes them
         areas = read_polygons(self.path, grid.crs, self.name, layer=self.layer)
         tree = shapely.STRtree(grid.geometry)
         area, cell = tree.query(areas.geometry, predicate="intersects")

@@ -41,12 +41,14 @@ class TrueIntensity(Forecaster):
     def __init__(self, city: KnownIntensity) -> None:
         self.city = city
 
-    def _fit(self, history: History) -> None:  # noqa: ARG002 - there is nothing to learn
+    def _fit(self, history: History) -> None:
+        del history  # there is nothing to learn
         if not isinstance(self.city, KnownIntensity):
             msg = (
                 "true_intensity needs a simulated city. Set data=simulated, or take true_intensity out of model=[...]."
             )
             raise InputError(msg)
 
-    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:  # noqa: ARG002
+    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
+        del steps
         return self.city.expected(self.history_, periods), np.zeros(len(self.history_.events.crime_types))

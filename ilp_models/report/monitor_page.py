@@ -99,9 +99,9 @@ def plot_measure(rows: pd.DataFrame, title: str, start: str, limit: float) -> Fi
         right.axhline(0, color=PALE, linewidth=0.8)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
-            locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+            locator = AutoDateLocator(minticks=3, maxticks=6)
             axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     panels[0, 0].set_title(escape_math(title), loc="left", fontsize=10)
     panels[0, 1].set_title("CUSUM (dashed: limit)", loc="left", fontsize=10)
     handles, labels = panels[0, 0].get_legend_handles_labels()

@@ -68,6 +68,7 @@ class FeedbackCity:
     rates: Floats  # true events per period, shape (crime types, areas)
     cell_rates: Floats  # true events per period of each real cell, shape (crime types, cells)
     history: History  # calendar, crime types, layers and the start of the simulation
+    points: Floats  # one inside each real cell, shape (cells, 2), metres
 
     @classmethod
     def from_history(cls, history: History, rates: Floats | None = None) -> Self:
@@ -82,13 +83,13 @@ class FeedbackCity:
         level = simulation_areas(history.grid)
         points = shapely.get_coordinates(shapely.point_on_surface(history.grid.geometry))
         grid = replace(level.grid(history.grid), locator=NearestPoint(points, level.codes))
-        return cls(level, grid, level.sums(mean[:, :, None])[:, :, 0], mean, history)
+        return cls(level, grid, level.sums(mean[:, :, None])[:, :, 0], mean, history, points)
 
     def write_records(self, counts: Counts, first: int, random: np.random.Generator) -> pd.DataFrame:
         """Return counts as a table of single records."""
         periods = self.periods(first, counts.shape[2] + 1).start_time
         kind, area, period = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
-        points, cell = self.grid.locator.points, np.empty(len(kind), dtype=np.int64)  # type: ignore[attr-defined]
+        cell = np.empty(len(kind), dtype=np.int64)
         for code in range(len(counts)):
             own = kind == code
             cell[own] = self._sample_cells(code, area[own], random)
@@ -96,7 +97,7 @@ class FeedbackCity:
         when = begins + (random.random(len(kind)) * (periods.to_numpy()[period + 1] - begins)).astype("timedelta64[s]")
         types = pd.Categorical.from_codes(kind.tolist(), categories=pd.Index(self.history.events.crime_types))
         table = pd.DataFrame({"occurred_at": when, "reported_at": when, "crime_type": types})
-        return table.assign(x=points[cell, 0], y=points[cell, 1])
+        return table.assign(x=self.points[cell, 0], y=self.points[cell, 1])
 
     def history_at(self, tables: Sequence[pd.DataFrame], training_periods: int, now: int) -> History:
         """Return the history of the last training periods before a period of the simulation."""

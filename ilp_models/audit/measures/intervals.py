@@ -162,4 +162,5 @@ def p_values(drawn: Floats) -> tuple[Floats, Floats]:
         together = 1 - np.searchsorted(largest, distance[0] * (1 - _TIE)) / len(flat)
         adjusted[varied] = np.maximum(plain[varied], together)
     shape = drawn.shape[1:]
-    return tuple(np.where(known, one, np.nan).reshape(shape) for one in (plain, adjusted))  # type: ignore[return-value]
+    plain, adjusted = (np.where(known, one, np.nan).reshape(shape) for one in (plain, adjusted))
+    return plain, adjusted

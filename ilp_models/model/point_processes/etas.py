@@ -178,7 +178,8 @@ class ETAS(PointProcess):
             [[0.0], np.full(calendar, _CALENDAR_SPREAD**-2), np.full(steps, self.drift**-2 if steps else 0.0)]
         )
 
-    def _expected(self, history: History, incidents: list[Incidents], now: float, bins: ForecastBins) -> Floats:  # noqa: ARG002
+    def _expected(self, history: History, incidents: list[Incidents], now: float, bins: ForecastBins) -> Floats:
+        del history
         begin, days = round(now), round(bins.steps * bins.days)
         periods = np.rint(bins.first * bins.days).astype(np.int64)
         levels, inside = self._terms(begin, begin + days), self.raster_.inside

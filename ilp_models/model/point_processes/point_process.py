@@ -67,7 +67,8 @@ class PointProcess(Forecaster):
     def _update(self, history: History) -> None:
         """Do nothing: forecasts read the newer incidents from the history."""
 
-    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:  # noqa: ARG002
+    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, npt.NDArray[np.float64]]:
+        del steps
         known = self._incidents(self.history_)
         return self._counts(self.history_, known, periods, len(self.history_.panel.periods)), self.dispersion_
 

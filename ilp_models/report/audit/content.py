@@ -312,8 +312,9 @@ def frontier_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
     }, {"frontier": HtmlTable.from_frame(caption, shown, max_rows)}
 
 
-def intake_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:  # noqa: ARG001 - same signature as the others
+def intake_parts(record: AuditRecord, folder: Path, max_rows: int) -> Parts:
     """Return what data quality rules rejected, excluded or flagged."""
+    del folder  # there is no figure
     if record.intake is None:
         return {}, {}
     caption = "Records that were rejected, excluded or flagged"

@@ -149,6 +149,7 @@ _LATEX_ESCAPES: Final = str.maketrans(
     }
 )
 _LATEX_MISSING: Final = "--"
+_MEMBERSHIP: Final[Mapping[object, str]] = {True: "yes", False: "no"}  # of the confidence set; unknown: empty
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def _latex_row(row: dict[str, float | str], best: dict[str, float], ties: Collec
         return rf"{name} & \multicolumn{{{width - 1}}}{{p{{0.65\linewidth}}}}{{{reason}}}"
     mark = "$^{*}$" if row["forecaster"] in ties else ""
     cells = [_latex_cell(column, row, best[column.score]) for column in _LATEX_COLUMNS]
-    inside = {True: "yes", False: "no"}.get(row["in_confidence_set"], "")  # type: ignore[call-overload]
+    inside = _MEMBERSHIP.get(row["in_confidence_set"], "")
     fits = float(row["fits"])
     seconds = f"{float(row['fit_cpu_seconds']) / fits:.2f}" if fits > 0 else _LATEX_MISSING
     return " & ".join([name + mark, *cells, inside, seconds])
