@@ -12,6 +12,7 @@ from ilp_models.audit.defaults import ALLOWED_FAMILIES, FORBIDDEN_TERMS, changed
 from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.register.earlier import data_terms
 from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT_KINDS
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
@@ -217,6 +218,7 @@ class Audit:
                 feedback=subject.feedback,
                 no_feedback=subject.no_feedback,
                 no_groups=subject.no_groups,
+                register=subject.register,
             ),
         )
 
@@ -238,7 +240,6 @@ class Audit:
 
     def _header(self, context: CheckContext, subject: AuditInput) -> dict[str, Any]:
         """Return how the audit measured, as plain values that the decision binds."""
-        starts = context.replay.periods.start_time
         return {
             "baseline": context.baseline.forecaster,
             "baseline_recipe": context.baseline.recipe,
@@ -247,9 +248,8 @@ class Audit:
             "share_of": context.share_of,
             "harm": dict(context.harm),
             "lead": context.replay.lead,
-            "first_period": starts[0].isoformat(),
-            "last_period": starts[-1].isoformat(),
-            "periods": len(starts),
+            **data_terms(context.replay, context.grid),
+            "periods": len(context.replay.periods),
             "grid": context.grid.digest(),
             "min_evidence": asdict(context.min_evidence),
             "bootstrap": asdict(context.bootstrap),
@@ -260,6 +260,7 @@ class Audit:
             "group_table": subject.group_table,
             "places": subject.places,
             "decision_code": subject.decision_code,
+            "register": None if subject.register is None else subject.register.to_dict(),
         }
 
     def _limits(self) -> dict[str, Limit]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.feedback.feedback import FeedbackOutcome
+from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.features import Column
@@ -36,6 +37,7 @@ class AuditInput:
     places: str = ""  # digest of where the cells of the next forecast lie
     settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
     decision_code: str = ""  # digest of the code that explains, audits and decides
+    register: RegisterSnapshot | None = None  # earlier decisions on the same data; None if the register was not read
 
     @property
     def columns(self) -> tuple[Column, ...] | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.flagging import HARM, FlaggingRule
+from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.errors import InputError
@@ -86,6 +87,7 @@ class CheckOptions:
     feedback: "FeedbackOutcome | None" = None
     no_feedback: str = "it was not simulated"  # why there is no feedback outcome
     no_groups: str = ""  # why the group table cannot be read
+    register: RegisterSnapshot | None = None  # None if the register was not read
 
 
 @dataclass(frozen=True, eq=False)

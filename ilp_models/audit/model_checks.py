@@ -61,6 +61,21 @@ def check_governance(context: CheckContext) -> list[Finding]:
     return [context.count_finding("governance", len(faults), detail)]
 
 
+def check_earlier_decisions(context: CheckContext) -> list[Finding]:
+    """Return how many earlier decisions on the same data were withheld for what a check found."""
+    register = context.options.register
+    if register is None or register.fault:
+        fault = "the register was not read" if register is None else register.fault
+        return [context.finding("earlier_decisions", _NO_VALUE, shortfall=fault, advice="")]
+    counting = [one.as_text() for one in register.earlier if one.counts]
+    found = f"Decisions on the same data: {len(register.earlier)}; withheld by a check: {len(counting)}"
+    named = f"{found} ({_first_of(counting)})." if counting else f"{found}."
+    missing = register.unregistered
+    lacking = f" Decisions in its folder that the register lacks: {missing}." if missing else ""
+    count = len(counting) + missing
+    return [context.count_finding("earlier_decisions", count, f"{named}{lacking}", evidence=len(register.earlier))]
+
+
 def check_group_table(context: CheckContext) -> list[Finding]:
     """Return how many groups can be audited, and the share of residents in no group or no cell."""
     if context.options.no_groups:

@@ -25,7 +25,7 @@ from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
-from ilp_models.domain.errors import DEBUG, StorageError
+from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 
 # Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen.
 _ENVIRONMENT = {
@@ -242,9 +242,6 @@ def _usage_error(message: str) -> NoReturn:
 def _print(text: str) -> int:
     sys.stdout.write(text)
     return 0
-
-
-UNFINISHED = "UNFINISHED"
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def describe_unreadable(values: pd.Series, formats: Sequence[str]) -> str:
 
 
 def fitting_formats(text: pd.Series) -> list[str]:
-    """Return the formats that read most of some texts: one, two where day and month cannot be told apart, or none."""
+    """Return the formats that read most of some texts: one, two where day and month could be exchanged, or none."""
     distinct = text.drop_duplicates()
     guesses = {found for value in distinct.head(_GUESSED) for found in _guess(value)}
     tried = distinct.sample(min(len(distinct), _TRIED), random_state=0)

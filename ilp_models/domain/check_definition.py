@@ -140,6 +140,7 @@ class Check:
     adjustable: bool = True  # whether audit.limits may change the limit
     required: bool = True
     signer: str = NO_SIGNER  # who may accept a review with a reason
+    about_inputs: bool = False  # about the inputs of the audit: it does not count against a later decision
 
 
 def _beyond(value: float, below: float | None, above: float | None) -> bool:

@@ -71,6 +71,7 @@ MODEL_CHECKS: Final = (
         adjustable=False,
         advice="Give a group table with audit.groups.path=FILE.",
         function="model_checks.check_group_table",
+        about_inputs=True,
     ),
     Check(
         name="missing_population",
@@ -241,8 +242,24 @@ _GOVERNANCE: Final = Check(
     adjustable=False,
     advice="Set audit.governance.* to what was settled.",
     function="model_checks.check_governance",
+    about_inputs=True,
 )
-CATALOGUE: Final[Mapping[str, Check]] = {one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, _GOVERNANCE)}
+_EARLIER: Final = Check(
+    name="earlier_decisions",
+    label="Decision history",
+    question="Was a forecast withheld before, for the same area and overlapping audited periods?",
+    formula="earlier decisions in the register with a failed or reviewed check + decisions that the register lacks",
+    reading="0: no earlier decision on the same data was withheld for what a check found.",
+    interval=EXACT,
+    scope=Scope.MODEL,
+    limit=Limit(warn_above=0, neutral=0),
+    adjustable=False,
+    signer=REVIEWER,
+    advice="Say in the reason of a signed approval what was withheld and why this forecast differs.",
+    function="model_checks.check_earlier_decisions",
+    about_inputs=True,
+)
+CATALOGUE: Final[Mapping[str, Check]] = {one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, _GOVERNANCE, _EARLIER)}
 REQUIRED: Final[Mapping[str, Check]] = {name: one for name, one in CATALOGUE.items() if one.required}
 DEFAULT_LIMITS: Final[Mapping[str, Mapping[str, float]]] = {
     name: {key: value for key, value in vars(one.limit).items() if value != getattr(Limit(), key)}

@@ -37,6 +37,8 @@ class Approval:
     reviews: tuple[str, ...]  # checks in state review that the reviewer accepts
     moment: datetime  # with a time zone
     key: str = ""  # fingerprint of the public key of the signature; empty without a signature
+    files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each file of the run, by name
+    answers: tuple[str, ...] = ()  # seals of the withheld decisions on the same data
 
     def __post_init__(self) -> None:
         """Refuse an approval without a name, a reason or a time zone."""

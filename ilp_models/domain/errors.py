@@ -28,6 +28,7 @@ class WithheldError(IlpError):
     """An action needs an admitting decision, and no decision covers it."""
 
 
+UNFINISHED: Final = "UNFINISHED"  # the file in the folder of a run that has not finished
 DEBUG: Final = "ILP_DEBUG"  # an environment variable, so that worker processes inherit it
 
 

@@ -1,5 +1,6 @@
 """Governance of a forecast: purpose, legal basis, responsible people, and the dates at which use must stop."""
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -64,6 +65,8 @@ class Governance:
         Person who built and trained the model.
     reviewer : str, optional
         Person who reviews it; not the trainer.
+    reviewer_key : str, optional
+        Fingerprint of the reviewer's public key, 64 hexadecimal digits. An approval must then be signed with it.
     complaints : str, optional
         Where residents can complain.
     review_date, retention_until : str, optional
@@ -90,6 +93,7 @@ class Governance:
     owner: str | None = None
     trainer: str | None = None
     reviewer: str | None = None
+    reviewer_key: str | None = None
     complaints: str | None = None
     review_date: str | None = None
     retention_until: str | None = None
@@ -102,6 +106,12 @@ class Governance:
                 object.__setattr__(self, name, str(getattr(self, name)))
         if self.tier and self.tier not in TIERS:
             msg = f"audit.governance.tier={self.tier} is unknown. Choose one of {', '.join(TIERS)}."
+            raise InputError(msg)
+        if self.reviewer_key and not re.fullmatch(r"[0-9a-f]{64}", str(self.reviewer_key)):
+            msg = (
+                f"audit.governance.reviewer_key={self.reviewer_key} is not a fingerprint. Give the 64 hexadecimal "
+                "digits that `ilp approve` prints for the reviewer's key."
+            )
             raise InputError(msg)
         for name in _DATES:
             if getattr(self, name):

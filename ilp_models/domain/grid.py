@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from pyproj import Transformer
 from scipy.sparse import csr_matrix, identity
 
 from ilp_models.domain.digest import digest_of
@@ -14,6 +15,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.notebook_html import html_summary
 
+_EXTENT_DIGITS: Final = 4  # about 10 m
 _ROWS_AT_ONCE: Final = 256  # rows smoothed together, so that they fit into the cache
 
 
@@ -167,6 +169,12 @@ class Grid:
             part = slice(first, first + _ROWS_AT_ONCE)
             out[part] = (known[reach_cells] @ flat[part].T).T
         return out.reshape(values.shape)
+
+    def extent(self) -> list[float]:
+        """Return west, south, east and north of the cells in degrees."""
+        to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
+        bounds = to_degrees.transform_bounds(*shapely.total_bounds(self.geometry))
+        return [round(float(degrees), _EXTENT_DIGITS) for degrees in bounds]
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that a forecaster may read of the cells; the locator does not change it."""

@@ -60,8 +60,8 @@ def is_address(path: str) -> bool:
 def companion_files(path: Path, label: str) -> tuple[Path, ...]:
     """Return the regular files that libraries open with a file, such as ``.dbf`` of ``.shp``; refuse other kinds."""
     starts = (f"{path.stem}.".lower(), f"{path.name}-".lower())
-    beside = sorted(one for one in path.parent.iterdir() if one.name.lower().startswith(starts))
-    return tuple(local_file(one, label) for one in beside if not one.is_dir())
+    same_folder = sorted(one for one in path.parent.iterdir() if one.name.lower().startswith(starts))
+    return tuple(local_file(one, label) for one in same_folder if not one.is_dir())
 
 
 def file_in_folder(folder: Path, name: str) -> Path:

@@ -61,6 +61,7 @@ def mark(
     changed = "" if decision is None or not same_forecast else "; ".join(decision.report.changed)
     until = decision.valid_until.isoformat() if decision is not None and grade == "allocation" else NO_DECISION
     approval = None if decision is None or grade == "research" else decision.approval
+    earlier = NO_DECISION if decision is None or not same_forecast else _earlier_text(decision)
     facts = {
         "grade": grade,
         "use": RESEARCH_ONLY if grade == "research" else f"admitted for resource allocation until {until}",
@@ -69,6 +70,7 @@ def mark(
         "decision": name,
         "valid_until": until,
         "approval": NO_DECISION if approval is None else f"by {approval.reviewer}: {approval.reason}",
+        "earlier_decisions": earlier,
         "audit_settings": changed or ("none" if name == NO_DECISION else "defaults"),
         "units": "expected and q05 to q95: crimes per cell and period; share: share of the sum over all cells",
         "forecaster": forecast.forecaster,
@@ -77,3 +79,11 @@ def mark(
         **asdict(provenance),
     }
     return Marking(grade, name, facts)
+
+
+def _earlier_text(decision: Decision) -> str:
+    """Return which decisions on the same data the register had, with states and seals."""
+    known = (decision.report.header.get("register") or {}).get("earlier") or []
+    withheld = [one for one in known if one["failed"] or one["reviewed"]]
+    states = [f"{one['decision'][:16]} ({', '.join([*one['failed'], *one['reviewed']])})" for one in withheld]
+    return "; ".join([f"{len(known)} on the same data, {len(withheld)} withheld by a check", *states])

@@ -1,5 +1,6 @@
 """Write a forecast in several formats under one grade; all files are written, or none."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ FILE_NAMES: Final[Mapping[str, str]] = {
     "csv": "grid.csv",
     "geotiff": "grid.tif",
 }
+_STAGING: Final = ".export-"
 WRITE_ERRORS: Final = (
     OSError,
     ArrowException,
@@ -101,7 +103,9 @@ class Export:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".export-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            for stale in folder.glob(f"{_STAGING}*"):  # of a program that was killed
+                shutil.rmtree(stale, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=_STAGING, dir=folder, ignore_cleanup_errors=True) as temporary:
                 for name in self.formats:
                     writers[name](table, marking, Path(temporary, names[name]))
                 return [path.replace(folder / path.name) for path in sorted(Path(temporary).iterdir())]

@@ -1,9 +1,10 @@
 """Write the files of an allocation: effort, groups, caps, briefings and `allocation.json`, recorded in the register."""
 
 import hashlib
+import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from ilp_models.pipeline.small_counts import check_min_count
 from ilp_models.pipeline.terminal_text import ground_lines
 from ilp_models.report.plots import plot_frontier, save_figure
 from ilp_models.stats.suppression import MIN_COUNT
+
+_STAGING: Final = ".allocation-"
 
 
 def check_audience(audience: str) -> None:
@@ -42,15 +45,16 @@ def write_allocation_files(
 ) -> list[Path]:
     """Write every file of an allocation and return them; products for the public show no count below ``min_count``.
 
-    All files are complete before the register gets its line, and none is in the folder before that.
+    The line in the register comes first: a program that is killed must not leave a file without a line, not even in
+    the staging folder. All files are complete before the first of them is moved to its place.
     """
     check_audience(audience)
     check_min_count(min_count)
     marking = marking_of(result)
     with _staging_folder(folder) as staging:
-        files = _write_to(Path(staging), result, marking, audience, min_count)
-        entry = register_entry(result, files, staging)
+        entry = register_entry(result, audience, folder)
         Register(Path(register)).append(entry, result.run.recheck(result.decision, trusted_keys))
+        files = _write_to(Path(staging), result, marking, audience, min_count)
         targets = [folder / path.relative_to(staging) for path in files]
         for path, target in zip(files, targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +65,9 @@ def write_allocation_files(
 def _staging_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".allocation-", dir=folder, ignore_cleanup_errors=True)
+        for stale in folder.glob(f"{_STAGING}*"):  # of a program that was killed
+            shutil.rmtree(stale, ignore_errors=True)
+        return tempfile.TemporaryDirectory(prefix=_STAGING, dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
         msg = f"The allocation cannot be written to {folder} ({error.strerror}). Choose another folder."
         raise StorageError(msg) from error
@@ -80,7 +86,10 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
         files += write_briefings(result, marking, audiences, min_count, folder)
         files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))
     except WRITE_ERRORS as error:
-        msg = f"The allocation was not written ({error}). Free space there, or choose another folder: output=..."
+        msg = (
+            f"The allocation is in the register, and its files were not written ({error}). Free space there and run "
+            "the command again, or choose another folder: output=..."
+        )
         raise StorageError(msg) from error
     return files
 
@@ -128,7 +137,7 @@ def allocation_content(result: AllocationResult, marking: Marking, files: list[P
     }
 
 
-def register_entry(result: AllocationResult, files: list[Path], staging: str) -> RegisterEntry:
+def register_entry(result: AllocationResult, audience: str, folder: Path) -> RegisterEntry:
     """Return the line of the register on an allocation."""
     with_effort = result.allocation.effort.values.sum(axis=1) > 0
     content = {
@@ -142,7 +151,8 @@ def register_entry(result: AllocationResult, files: list[Path], staging: str) ->
         "chosen_by": result.choice.chosen_by,
         "chosen_why": result.choice.reason,
         "overrides": [vars(one) for one in result.allocation.overrides],
-        "files": [file.relative_to(staging).as_posix() for file in files],
+        "audience": audience,
+        "folder": str(folder.absolute()),
     }
     return RegisterEntry("allocated", user(), result.decision.seal, now(), content)
 

@@ -7,6 +7,7 @@ from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.reaudit import check_repeatable
 from ilp_models.pipeline.registration import user
 from ilp_models.pipeline.run_folder import RunFolder, digests
 from ilp_models.pipeline.terminal_text import as_text
@@ -21,6 +22,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     earlier = RunFolder.from_path(source)
     decision, moment = earlier.decision(), now()
     earlier.check_forecast(decision)
+    earlier.check_evidence(decision, Register(Path(register)))
+    check_repeatable(source)
     signature = ReviewerSignature(
         as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key)
     )

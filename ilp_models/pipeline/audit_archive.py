@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import Feedback, FeedbackOutcome
+from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.events import Events
@@ -75,6 +76,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
         **{name: getattr(subject, name) for name in _TEXT_FIELDS},
         "settings_changed": list(subject.settings_changed),
+        "register": None if subject.register is None else subject.register.to_dict(),
         "feedback": None
         if subject.feedback is None
         else {"settings": asdict(subject.feedback.settings), "areas": subject.feedback.areas},
@@ -142,6 +144,7 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         no_groups=str(plain["no_groups"]),
         places=str(plain["places"]),
         decision_code=str(plain["decision_code"]),
+        register=None if plain["register"] is None else RegisterSnapshot.from_dict(plain["register"]),
     )
 
 

@@ -22,6 +22,7 @@ from ilp_models.audit.flagging import HARM
 from ilp_models.audit.gate import decide as make_decision
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
+from ilp_models.audit.register.earlier import data_terms
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
@@ -37,6 +38,7 @@ from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
+from ilp_models.pipeline.registration import REGISTER, register_snapshot
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 
@@ -138,6 +140,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     governance: Governance | Mapping[str, Any] | None = None,
     audit: Audit | None = None,
     explain: Explain | None = None,
+    register: str | Path = REGISTER,
 ) -> AuditResult:
     """Audit a forecast: skill, calibration, explanation, and what acting on it means for groups of residents.
 
@@ -162,6 +165,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         All other settings.
     explain : Explain, optional
         The settings that the explanation was made with, for the record.
+    register : str or Path, default "outputs/register.jsonl"
+        The register of decisions. Earlier decisions on the same area and periods count against this one.
 
     Returns
     -------
@@ -195,6 +200,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
         subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
     subject = _with_feedback(subject, forecast, settings)
+    subject = replace(subject, register=register_snapshot(Path(register), data_terms(subject.replay, subject.grid)))
     moment = now()
     report = settings.run(subject, moment)
     return AuditResult(report, subject, settings, forecast, moment, explain, backtest.study.city)

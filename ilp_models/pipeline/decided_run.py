@@ -89,7 +89,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
             model[forecaster], study.events, grid, horizon=backtest.horizon, name=forecaster, **cut
         )
         explanation = explanation_or_none(forecast, explain)
-        audited = audit_plan(tested, forecast, explanation, audit=audit, explain=explain)
+        audited = audit_plan(tested, forecast, explanation, audit=audit, explain=explain, register=register)
         decision = decide(audited)
         files = (folder / INTAKE, *write_outputs(audited, decision, tested, export, Path(register), folder))
         pages = tuple(write_pages(DecidedRun(tested, audited, decision, files)))

@@ -11,8 +11,6 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
-from ilp_models.audit.register.approvals import registered_decision
-from ilp_models.audit.register.register import Register
 from ilp_models.audit.residents import Residents
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
@@ -27,7 +25,6 @@ from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.recipe import code_digest, describe
 from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
-from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.pipeline.study import Study
 
@@ -45,7 +42,7 @@ class MonitoringReplay:
 
 def active_decision(source: str, register: str) -> Decision:
     """Return the decision of a run; raise WithheldError unless it is admitted or approved and in the register."""
-    decision = registered_decision(Register(Path(register)), RunFolder.from_path(source).decision(), now())
+    decision = RunFolder.from_path(source).active_decision(register)
     if not decision.admitted and not decision.approved:
         msg = f"The decision in {source} withholds the forecast, so that it cannot be monitored: {decision.summary}"
         raise WithheldError(msg)

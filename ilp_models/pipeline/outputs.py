@@ -30,6 +30,7 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast
 from ilp_models.pipeline.registration import register_decision
+from ilp_models.pipeline.run_folder import EVIDENCE, digests
 from ilp_models.pipeline.study import Study, open_study
 from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
 from ilp_models.scoring.calibration import calibration_table
@@ -120,12 +121,18 @@ def write_outputs(
 ) -> list[Path]:
     """Write the files of a decided forecast, marked with the highest grade that its decision allows.
 
-    The decision is in the register before any file appears, and `decision.json` comes last: without it nothing can
-    be acted on, and everything that it rests on is there.
+    What the decision rests on is written first, and its line in the register holds the digests of these files. The
+    grids follow the line, and `decision.json` comes last: without it nothing can be acted on.
     """
-    forecast = audit.forecast
-    grade = register_decision(decision, register)
-    files = write_forecast(
+    forecast, reasons, files = audit.forecast, audit.reasons(), []
+    if reasons is not None:
+        reasons.to_parquet(folder / "explanation.parquet", index=False)
+        files.append(folder / "explanation.parquet")
+    facts = {"settings": without_classes(describe(audit.settings)), "moment": decision.issued.isoformat()}
+    write_audit_input(audit.audit_input, folder / "audit", facts)
+    files.append(write_model(forecast, backtest, folder / "model"))
+    grade = register_decision(decision, register, digests(folder, EVIDENCE))
+    files += write_forecast(
         forecast,
         replace(export, grade=grade),
         folder,
@@ -133,13 +140,6 @@ def write_outputs(
         decision=decision,
         past=backtest.replay_of(forecast.name),
     )
-    reasons = audit.reasons()
-    if reasons is not None:
-        reasons.to_parquet(folder / "explanation.parquet", index=False)
-        files.append(folder / "explanation.parquet")
-    facts = {"settings": without_classes(describe(audit.settings)), "moment": decision.issued.isoformat()}
-    write_audit_input(audit.audit_input, folder / "audit", facts)
-    files.append(write_model(forecast, backtest, folder / "model"))
     return [*files, write_json(folder / "decision.json", decision.to_dict())]
 
 

@@ -33,11 +33,7 @@ def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, f
     Raises StorageError with the findings that differ today.
     """
     refuse_other_settings(command)
-    decision, report, subject, settings = rerun_archived(source)
-    if differing := differences(decision.report, report):
-        lines = "\n".join(f"  {line}" for line in differing)
-        msg = f"{len(differing)} findings of {source} differ when the audit is repeated today:\n{lines}"
-        raise StorageError(msg)
+    decision, report, subject, settings = check_repeatable(source)
     count = len(report.findings)
     same = f"Repeated from {source}/audit: all {count} findings of decision {decision.short} are the same."
     why = "this audit was repeated from the folder of an earlier run, without its records"
@@ -45,6 +41,16 @@ def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, f
     context = ReportContext(settings=settings, command=command, absent=absent)
     write_audit_report(page, gather_record(subject, decision, Audit.from_settings(settings), context, compute), folder)
     return "\n".join([*finding_lines(decision), same, f"Report: {folder / page.file_name}"])
+
+
+def check_repeatable(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:
+    """Repeat the audit of an earlier run; raise StorageError with the findings that differ today."""
+    decision, report, subject, settings = rerun_archived(source)
+    if differing := differences(decision.report, report):
+        lines = "\n".join(f"  {line}" for line in differing)
+        msg = f"{len(differing)} findings of {source} differ when the audit is repeated today:\n{lines}"
+        raise StorageError(msg)
+    return decision, report, subject, settings
 
 
 def refuse_other_settings(command: str) -> None:

@@ -1,16 +1,18 @@
 """Record decisions and releases in the register before any file may be used for resource allocation."""
 
-import getpass
+import json
 import logging
 import os
-from collections.abc import Iterable, Sequence
+import pwd
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ilp_models.audit.register.approvals import decision_in_state, record_decision, registered_decision
+from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decisions
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import IlpError
+from ilp_models.domain.errors import IlpError, StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.pipeline.clock import now
 
@@ -18,13 +20,35 @@ _LOG = logging.getLogger(__name__)
 REGISTER: Final = "outputs/register.jsonl"
 
 
-def register_decision(decision: Decision, register: Path) -> str:
+def register_snapshot(path: Path, header: Mapping[str, Any]) -> RegisterSnapshot:
+    """Return what the register holds on the data of an audit header, and how many decisions of its folder it lacks."""
+    try:
+        state = Register(path).verify()
+    except StorageError as error:
+        return RegisterSnapshot(str(path), "", 0, fault=str(error).rstrip("."))
+    known = {line.decision for line in state.lines if line.act == "decided"}
+    seals = {seal for seal in map(_seal_in, path.absolute().parent.glob("*/*/decision.json")) if seal}
+    return RegisterSnapshot(
+        str(path), state.digest, state.entries, earlier_decisions(state.lines, header), len(seals - known)
+    )
+
+
+def _seal_in(path: Path) -> str:
+    """Return the seal that a decision.json shows; empty if it cannot be read."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["seal"])
+    except (OSError, RecursionError, KeyError, TypeError, ValueError):
+        return ""
+
+
+def register_decision(decision: Decision, register: Path, files: Mapping[str, str] | None = None) -> str:
     """Record a new decision and return the grade that its files may have.
 
-    The grade is `research` if the decision withholds, or if the register cannot be written.
+    ``files`` has the SHA-256 of each file that the decision rests on. The grade is `research` if the decision
+    withholds, or if the register cannot be written.
     """
     try:
-        record_decision(Register(register), decision, user())
+        record_decision(Register(register), decision, user(), files)
     except IlpError as error:
         _LOG.warning("The decision is not in the register, so its files are for research only: %s", error)
         return "research"
@@ -70,6 +94,7 @@ def export_entry(
 def user() -> str:
     """Return the name of the user on this machine, for lines of the register."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        # not getpass.getuser, which believes $LOGNAME
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"user {os.getuid()}"  # a container may run under a number that has no name

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.audit.register.signatures import read_public_keys
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.domain.errors import UNFINISHED, InputError, StorageError, WithheldError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet
@@ -30,6 +30,8 @@ from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER
 
+EVIDENCE: Final = ("explanation.parquet", "model/**/*", "audit/**/*")  # what a decision rests on
+_DECIDED: Final = ("forecast.parquet", "decision.json")
 PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 
 
@@ -47,6 +49,9 @@ class RunFolder:
     def from_path(cls, source: str | Path) -> "RunFolder":
         """Read the folder of a run of `weekly`, `audit` or `forecast`."""
         path = Path(source, "forecast.parquet")
+        if Path(source, UNFINISHED).exists():
+            msg = f"{source} is of a run that has not finished, so its files may be incomplete. Run it again."
+            raise StorageError(msg)
         if not path.is_file():
             msg = (
                 f"{source} has no forecast.parquet. Run `ilp weekly` first, or name a run's folder with source=FOLDER."
@@ -98,17 +103,39 @@ class RunFolder:
 
     def permitted_decision(self, register: str, trusted_keys: str | None = None) -> Decision:
         """Return the decision if its findings and the register allow this forecast to be used now."""
-        keys = _keys(trusted_keys)
         # its own findings first: a withheld forecast needs no message about registers
-        decision, moment = self.decision(), now()
+        decision = self.decision()
         if not decision.admitted and not decision.reviews:
-            decision.require_permission(self.forecast, moment)
-        known = registered_decision(Register(Path(register)), decision, moment, keys)
-        known.require_permission(self.forecast, moment)
+            decision.require_permission(self.forecast, now())
+        return self.active_decision(
+            register, trusted_keys, lambda known: known.require_permission(self.forecast, now())
+        )
+
+    def active_decision(
+        self, register: str, trusted_keys: str | None = None, check: Callable[[Decision], None] | None = None
+    ) -> Decision:
+        """Return the decision as the register knows it, once forecast and files are those that were decided on.
+
+        It may have expired; ``check`` can ask for more.
+        """
+        decision, book = self.decision(), Register(Path(register))
+        known = registered_decision(book, decision, now(), _keys(trusted_keys))
+        if check is not None:
+            check(known)
         self.check_forecast(decision)
+        self.check_evidence(decision, book)
         if known.approval is not None:
-            _check_files(self.folder, known, Register(Path(register)))
+            _compare(known.approval.files, digests(self.folder), "approval")
         return known
+
+    def check_evidence(self, decision: Decision, register: Register) -> None:
+        """Raise WithheldError unless what the decision rests on is as it was when its line was written.
+
+        The line precedes the forecast and `decision.json`, which are compared by their content.
+        """
+        lines = (one for one in register.verify().entries_of(decision.seal) if one.act == "decided")
+        for line in lines:
+            _compare(dict(line.content.get("files") or {}), digests(self.folder, EVIDENCE), "decision")
 
     def check_forecast(self, decision: Decision) -> None:
         """Raise WithheldError unless the forecast and its cells are those that were decided on."""
@@ -130,15 +157,9 @@ class RunFolder:
         return check
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file that an approval covers."""
-    files = [
-        folder / "forecast.parquet",
-        folder / "decision.json",
-        folder / "explanation.parquet",
-        *sorted(folder.glob("model/**/*")),
-        *sorted(folder.glob("audit/**/*")),
-    ]
+def digests(folder: Path, patterns: Sequence[str] = (*_DECIDED, *EVIDENCE)) -> dict[str, str]:
+    """Return the SHA-256 of the files of a run by name: by default of all that an approval covers."""
+    files = [file for pattern in patterns for file in sorted(folder.glob(pattern))]
     return {
         name: hashlib.sha256(file_in_folder(folder, name).read_bytes()).hexdigest()
         for name in (file.relative_to(folder).as_posix() for file in files if file.is_file())
@@ -162,14 +183,11 @@ def archived_residents(archive: AuditInput | None, decision: Decision, cells: pd
     return found
 
 
-def _check_files(folder: Path, decision: Decision, register: Register) -> None:
-    approval = decision.approval
-    lines = [one for one in register.verify().entries_of(decision.seal) if one.act == "approved"]
-    line = next(one for one in lines if approval is not None and one.moment == approval.moment)
-    then, today = line.content.get("files") or {}, digests(folder)
+def _compare(then: Mapping[str, str], today: Mapping[str, str], act: str) -> None:
+    """Raise WithheldError with the first file that differs."""
     changed = sorted(name for name in {*then, *today} if then.get(name) != today.get(name))
     if changed:
-        msg = f"{changed[0]} was changed, added or removed since the approval. Run the audit again."
+        msg = f"{changed[0]} was changed, added or removed since the {act}. Run the audit again."
         raise WithheldError(msg)
 
 

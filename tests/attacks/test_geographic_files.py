@@ -1,4 +1,4 @@
-"""A geographic file must not open an address or another file, whatever it is called and whatever it contains."""
+"""A geographic file must not open an address or another file, under any name and with any content it contains."""
 
 import contextlib
 import json

@@ -77,7 +77,7 @@ def no_file(kind, folder):
         "s3://bucket/crime.parquet",
         "/vsicurl/http://example.invalid/a.csv",
         "file:///etc/passwd",
-        "~nobody-of-this-name/crime.csv",
+        "~no-user-of-this-name/crime.csv",
         "a\x00b",
         "x" * 5000,
     ],

@@ -14,6 +14,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import COLUMNS as TRAJECTORY
 from ilp_models.audit.feedback.feedback import COMPLETE, FOLLOWED, Feedback, FeedbackOutcome
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
@@ -73,6 +74,7 @@ def audit(groups=None, **settings):
 def audit_input(*parts, **more):
     """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
     known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
+    known["register"] = RegisterSnapshot("register.jsonl", "0" * 64, 0)
     return AuditInput(*parts, **(known | more))
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_there_are_23_required_checks():
-    assert len(REQUIRED) == 23
+    assert len(REQUIRED) == 24
 
 
 def test_the_default_limits_are_those_of_the_configuration():

@@ -18,6 +18,6 @@ def admitted(shelf):
 
 
 @pytest.fixture(scope="session")
-def withheld(shelf):
-    """Return a weekly run without a group table."""
-    return run_task("weekly", shelf)
+def withheld(tmp_path_factory):
+    """Return a weekly run without a group table, with a register of its own."""
+    return run_task("weekly", tmp_path_factory.mktemp("withheld"))

@@ -128,8 +128,8 @@ def test_every_plan_leaves_a_line_in_the_register(plan, shelf, admitted):
     ours = [line for line in lines if line["act"] == "allocated"]
     assert ours
     assert ours[0]["decision"] == admitted.decision["seal"]
-    assert {"budget", "areas", "overrides", "files", "chosen_by", "chosen_why"} <= set(ours[0]["content"])
-    assert "management.html" in ours[0]["content"]["files"]
+    assert {"budget", "areas", "overrides", "audience", "chosen_by", "chosen_why"} <= set(ours[0]["content"])
+    assert ours[0]["content"]["folder"] == str(plan.folder)
 
 
 def test_management_sums_to_the_plan(plan):
@@ -173,7 +173,9 @@ def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, a
 def test_without_the_residents_that_were_audited_nothing_is_allocated(shelf, admitted, tmp_path):
     place = copy_run(admitted, tmp_path / "run")
     shutil.rmtree(place / "audit")
-    assert "residents that this decision depends on are missing" in refused(shelf, tmp_path / "other", place)
+    assert "audit/cells.parquet was changed, added or removed since the decision" in refused(
+        shelf, tmp_path / "other", place
+    )
 
 
 def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
@@ -181,7 +183,9 @@ def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
     kept = place / "audit" / "subject.json"
     plain = json.loads(kept.read_text())
     kept.write_text(json.dumps({**plain, "group_table": "another"}))
-    assert "residents that this decision depends on are missing" in refused(shelf, tmp_path / "other", place)
+    assert "audit/subject.json was changed, added or removed since the decision" in refused(
+        shelf, tmp_path / "other", place
+    )
 
 
 @pytest.mark.parametrize("rule", ["proportional", "capped"])
@@ -218,13 +222,17 @@ def test_changes_by_hand_are_made_recorded_and_kept_within_the_budget(shelf, adm
     assert "spends" in refused(shelf, tmp_path, admitted.folder, f"overrides='{path}'", error=InputError)
 
 
-def test_a_layer_that_cannot_be_written_leaves_nothing_and_is_told_in_a_line(shelf, admitted, tmp_path, monkeypatch):
+def test_a_layer_that_cannot_be_written_leaves_its_line_and_no_file(shelf, admitted, tmp_path, monkeypatch):
     def fail(*_, **__):
         raise pyogrio.errors.DataSourceError("disk I/O error")
 
     monkeypatch.setattr(pyogrio, "write_dataframe", fail)
-    line = refused(shelf, tmp_path, admitted.folder, "audience=shift", error=StorageError)
-    assert "The allocation was not written (disk I/O error)" in line
+    words = (f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN, "audience=shift")
+    shutil.copy(shelf / "register.jsonl", tmp_path)
+    with pytest.raises(StorageError, match=r"is in the register, and its files were not written \(disk I/O error\)"):
+        run_task("allocate", tmp_path, f"register='{tmp_path}/register.jsonl'", *words)
+    assert list((tmp_path / "allocate").rglob("*")) == [tmp_path / "allocate" / "0"]
+    assert json.loads((tmp_path / "register.jsonl").read_text().splitlines()[-1])["act"] == "allocated"
 
 
 def test_a_withheld_forecast_gets_nothing(shelf, withheld, tmp_path):

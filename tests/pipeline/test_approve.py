@@ -118,17 +118,19 @@ def other_reasons(place):
 
 
 @pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file, tampered_evidence, other_reasons])
-def test_a_model_or_evidence_that_was_touched_after_its_approval_is_refused(place, spoil):
-    approve(place)
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_model_or_evidence_that_was_touched_after_its_decision_is_refused(place, spoil, approved):
+    if approved:
+        approve(place)
     spoil(place)
-    with pytest.raises(
-        WithheldError, match=r"(model|audit|explanation).* was changed, added or removed since the approval"
-    ):
+    said = r"(model|audit|explanation).* was changed, added or removed since the decision"
+    with pytest.raises(WithheldError, match=said):
         load(place)
-    with pytest.raises(WithheldError, match="was changed, added or removed since the approval"):
-        RunFolder.from_path(str(place)).permitted_decision(
-            str(place.parent / "register.jsonl")
-        )  # as export, allocate and monitor ask
+    with pytest.raises(WithheldError, match=said):  # as export, allocate and monitor ask
+        RunFolder.from_path(str(place)).permitted_decision(str(place.parent / "register.jsonl"))
+    if not approved:
+        with pytest.raises((WithheldError, StorageError)):
+            approve(place)
 
 
 def test_a_decision_rewritten_with_a_new_seal_is_not_in_the_register(place):
@@ -158,11 +160,12 @@ def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, monk
     broken = tmp_path / "register.jsonl"
     broken.write_text("{}\n")
     done = run_task("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
-    assert done.decision["admitted"]
+    assert not done.decision["admitted"]
+    assert "line 1: the line is not a register entry" in " ".join(done.decision["reasons"])
     assert "research only" in (done.folder / "grid.geojson").read_text()
     assert len(said) == 1
     assert "for research only" in said[0]
-    with pytest.raises(StorageError, match="line 1"):
+    with pytest.raises(WithheldError, match="line 1"):
         run_task("export", tmp_path, f"source='{done.folder}'", "grade=allocation", f"register='{broken}'")
 
 
@@ -174,7 +177,10 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize("place", ["register_decision", "write_areas", "write_audit_input", "write_model"])
+BEFORE = ("write_audit_input", "write_model", "register_decision")
+
+
+@pytest.mark.parametrize("place", [*BEFORE, "write_areas"])
 def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
@@ -183,7 +189,8 @@ def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tm
     folder = max((shelf / "weekly").iterdir(), key=lambda path: path.stat().st_mtime)
     assert not (folder / "decision.json").exists()
     acts = [line.act for line in Register(register).verify().lines]
-    assert acts == ([] if place == "register_decision" else ["decided"])
+    assert acts == ([] if place in BEFORE else ["decided"])
+    assert place not in BEFORE or not list(folder.glob("grid.*"))
     with pytest.raises((InputError, WithheldError)):
         run_task("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
 

@@ -20,7 +20,7 @@ FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
 
 @pytest.fixture(autouse=True)
 def _register(admitted, withheld, shelf, tmp_path):
-    """Give each test a copy of the register that knows both runs."""
+    """Give each test a copy of the register that knows the admitted run."""
     shutil.copy(shelf / "register.jsonl", tmp_path)
 
 

@@ -8,12 +8,15 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ilp_models.audit.register.earlier import EXTENT, EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
 from ilp_models.audit.register.register import CLOCK_HINT, CLOCK_TOLERANCE, Register, RegisterEntry, RegisterState
-from ilp_models.audit.register.signatures import ReviewerSignature, sign, verify_signature
+from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, fingerprint, sign, verify_signature
 from ilp_models.domain.decision import Approval, Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.governance import Governance, is_blank, is_same_person
 
+_SHOWN: Final = 3  # earlier decisions named in a message
+_SIGNATURE: Final = ("signature", "key", "public_key")
 HEADER_FIELDS: Final = (
     "rank_by",
     "land_share",
@@ -21,14 +24,18 @@ HEADER_FIELDS: Final = (
     "places",
     "group_table",
     "data",
+    EXTENT,
     "first_period",
     "last_period",
     "governance",
 )
 
 
-def record_decision(register: Register, decision: Decision, who: str) -> None:
-    """Write a new decision, admitted or withheld, to the register, before any of its files is written."""
+def record_decision(register: Register, decision: Decision, who: str, files: Mapping[str, str] | None = None) -> None:
+    """Write a new decision, admitted or withheld, to the register, before any of its grids is written.
+
+    ``files`` has the SHA-256 of each file that the decision rests on.
+    """
     header = decision.report.header
     content = {
         "admitted": decision.admitted,
@@ -39,32 +46,58 @@ def record_decision(register: Register, decision: Decision, who: str) -> None:
         "valid_until": decision.valid_until.isoformat(),
         "against": [] if decision.admitted else list(decision.reasons),
         "changed": list(decision.report.changed),
+        **states_of(decision.findings),
+        "files": dict(files or {}),
         **{name: header[name] for name in HEADER_FIELDS if name in header},
     }
-    register.append(RegisterEntry("decided", who, decision.seal, decision.issued, content))
+    known = RegisterSnapshot.from_dict(header["register"]) if header.get("register") else None
+
+    def check(state: RegisterState) -> None:
+        found = earlier_decisions(state.lines, header, decision.seal)
+        if known is not None and [one.decision for one in found] != [one.decision for one in known.earlier]:
+            msg = (
+                f"Another decision on the same data was written to {register.path} after this forecast was audited. "
+                "Run the audit again."
+            )
+            raise WithheldError(msg)
+
+    register.append(RegisterEntry("decided", who, decision.seal, decision.issued, content), check)
 
 
 def approve(register: Register, decision: Decision, signature: ReviewerSignature, files: Mapping[str, str]) -> Approval:
-    """Write a reviewer's approval of a decision to the register and return it."""
-    _check_reviewer(decision, signature)
-    approval = Approval(decision.seal, signature.reviewer, signature.reason, decision.reviews, signature.now)
-    content = _content(approval, decision, files)
-    text, key = ("", "") if signature.key is None else sign(_signed_bytes(decision.seal, content), signature.key)
+    """Write a reviewer's approval of a decision to the register and return it.
+
+    It names the withheld decisions on the same data that the register has. If there are any, it needs a signature.
+    """
+    _check_reviewer(decision, signature.reviewer, signature.now)
+    answers = _withheld_before(register.verify().lines, decision)
+    text_of = _content(signature, decision, files, [one.decision for one in answers])
+    if answers and signature.key is None:
+        named = "; ".join(one.as_text() for one in answers[:_SHOWN])
+        msg = (
+            f"Decisions on the same data that were withheld by a check before: {len(answers)} ({named}). An approval "
+            f"must say in its reason why this forecast differs, and be signed: key=FILE. {CREATE_KEY}."
+        )
+        raise WithheldError(msg)
+    signed = {} if signature.key is None else sign(_signed_bytes(decision.seal, text_of), signature.key)
+    content = text_of | {"signature": "", "key": "", "public_key": ""} | signed
+    entry = RegisterEntry("approved", signature.who, decision.seal, signature.now, content)
+    _check_key(decision, content["key"], ())
 
     def check(state: RegisterState) -> None:
         _active_entries(state, decision, signature.now)
         # anyone who can write to the file can add an unsigned line: it must not prevent a signed approval
         approvals = _approvals(state.entries_of(decision.seal))
-        if before := [one for one in approvals if one.content.get("key", "") == key]:
-            earlier = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
-            msg = f"Decision {decision.short} is approved already; by {earlier}. Audit again for another approval."
-            raise WithheldError(msg)
+        if before := [one for one in approvals if one.content.get("key", "") == content["key"]]:
+            answered = set(before[-1].content.get("answers") or ())
+            if all(one.decision in answered for one in answers):
+                earlier = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
+                msg = f"Decision {decision.short} is approved already; by {earlier}. Audit again for another approval."
+                raise WithheldError(msg)
+        _check_answers(state.lines, decision, set(content["answers"]))
 
-    entry = RegisterEntry(
-        "approved", signature.who, decision.seal, signature.now, content | {"signature": text, "key": key}
-    )
     register.append(entry, check)
-    return replace(approval, key=key)
+    return _approval_in(entry, decision)
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
@@ -95,29 +128,54 @@ def registered_decision(
 def decision_in_state(
     state: RegisterState, decision: Decision, now: datetime, trusted_keys: Sequence[Ed25519PublicKey] = ()
 ) -> Decision:
-    """Return the same as :func:`registered_decision` from the state of a verified register."""
-    approvals = _approvals(_active_entries(state, decision, now))
-    if trusted_keys and not approvals:
+    """Return the same as :func:`registered_decision` from the state of a verified register.
+
+    Every rule of an approval is checked again. Lines that break one are ignored, since anyone can add a line.
+    """
+    valid, refusals = [], []
+    for entry in _approvals(_active_entries(state, decision, now)):
+        try:
+            valid.append(_checked_approval(state, decision, entry, trusted_keys))
+        except WithheldError as error:
+            refusals.append(error)
+    if valid:
+        return replace(decision, approval=([one for one in valid if one.key] or valid)[-1])
+    if refusals:
+        raise refusals[-1]
+    if trusted_keys:
         msg = (
             f"Decision {decision.short} needs a signed approval (trusted_keys is set) and has none. Run `ilp approve`."
         )
         raise WithheldError(msg)
-    if not approvals:
-        return decision
-    signed = [one for one in approvals if not trusted_keys or _signer(decision.seal, one, trusted_keys)]
-    if not signed:
-        msg = (
-            f"The approval of decision {decision.short} is signed by none of the keys in trusted_keys. A reviewer with "
-            "such a key can approve the decision with `ilp approve key=FILE`."
-        )
+    if decision.admitted:
+        _check_answers(state.lines, decision, set())
+    return decision
+
+
+def _checked_approval(
+    state: RegisterState, decision: Decision, entry: RegisterEntry, trusted_keys: Sequence[Ed25519PublicKey]
+) -> Approval:
+    """Return the approval of a line; raise WithheldError if it breaks a rule of approvals."""
+    approval = _approval_in(entry, decision)
+    _check_reviewer(decision, approval.reviewer, approval.moment)
+    _check_key(decision, approval.key, trusted_keys)
+    before = state.lines[: state.lines.index(entry)]
+    _check_answers(before, decision, set(approval.answers), signed=bool(approval.key))
+    return approval
+
+
+def _approval_in(entry: RegisterEntry, decision: Decision) -> Approval:
+    """Return what a line approves, from its verified content alone; the key is that of a valid signature."""
+    content = {name: value for name, value in entry.content.items() if name not in _SIGNATURE}
+    signature, key, public = (str(entry.content.get(name, "")) for name in _SIGNATURE)
+    if (signature or key) and verify_signature(_signed_bytes(decision.seal, content), signature, public) != key:
+        msg = f"The signature of an approval of decision {decision.short} is not valid. Audit and approve again."
         raise WithheldError(msg)
-    entry = signed[-1]
-    content = entry.content
-    key = _signer(decision.seal, entry, trusted_keys) if trusted_keys else str(content.get("key", ""))
     try:
         values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
-        return replace(decision, approval=Approval(decision.seal, *values, entry.moment, key))
-    except (InputError, KeyError, TypeError) as error:
+        files, answers = dict(content["files"]), tuple(map(str, content["answers"]))
+        return Approval(decision.seal, *values, entry.moment, key, files, answers)
+    except (InputError, KeyError, TypeError, ValueError) as error:
         msg = (
             f"The approval of decision {decision.short} in the register is incomplete ({error}). Audit "
             "and approve again."
@@ -129,10 +187,49 @@ def _approvals(entries: Sequence[RegisterEntry]) -> list[RegisterEntry]:
     return [entry for entry in entries if entry.act == "approved"]
 
 
-def _signer(seal: str, entry: RegisterEntry, trusted_keys: Sequence[Ed25519PublicKey]) -> str:
-    """Return the fingerprint of the trusted key that signed an approval; empty if none did."""
-    content = {name: value for name, value in entry.content.items() if name not in ("signature", "key")}
-    return verify_signature(_signed_bytes(seal, content), str(entry.content.get("signature", "")), trusted_keys)
+def _withheld_before(lines: Sequence[RegisterEntry], decision: Decision) -> list[EarlierDecision]:
+    """Return the decisions on the same data that a check withheld, without the decision itself."""
+    found = earlier_decisions(lines, decision.report.header, decision.seal)
+    return [one for one in found if one.counts]
+
+
+def _check_answers(
+    lines: Sequence[RegisterEntry], decision: Decision, answers: set[str], *, signed: bool = True
+) -> None:
+    """Raise WithheldError unless a signed approval names every withheld decision on the same data."""
+    withheld = _withheld_before(lines, decision)
+    open_ones = [one for one in withheld if one.decision not in answers]
+    if open_ones or (withheld and not signed):
+        named = "; ".join(one.as_text() for one in (open_ones or withheld)[:_SHOWN])
+        msg = (
+            f"Decision {decision.short} is on the same data as others that a check withheld ({len(withheld)}), and no "
+            f"signed approval answers them: {named}. A reviewer can do so with `ilp approve key=FILE` and say why it "
+            "differs."
+        )
+        raise WithheldError(msg)
+
+
+def _check_key(decision: Decision, key: str, trusted_keys: Sequence[Ed25519PublicKey]) -> None:
+    """Raise WithheldError unless the key of a signature is the reviewer's, and trusted where keys are given."""
+    own = _governance(decision).reviewer_key or ""
+    if own and key != own:
+        msg = (
+            f"The approval of decision {decision.short} must be signed with the reviewer's key {own[:16]}, not with "
+            f"{key[:16] or 'none'}. Use key=FILE with that key."
+        )
+    elif trusted_keys and not own:
+        msg = (
+            "trusted_keys is set and the audit does not say which key is the reviewer's. Set "
+            "audit.governance.reviewer_key to its fingerprint and audit again."
+        )
+    elif trusted_keys and key not in map(fingerprint, trusted_keys):
+        msg = (
+            f"The approval of decision {decision.short} is signed by none of the keys in trusted_keys. A reviewer with "
+            "such a key can approve the decision with `ilp approve key=FILE`."
+        )
+    else:
+        return
+    raise WithheldError(msg)
 
 
 def _active_entries(state: RegisterState, decision: Decision, now: datetime) -> tuple[RegisterEntry, ...]:
@@ -154,30 +251,38 @@ def _active_entries(state: RegisterState, decision: Decision, now: datetime) -> 
     raise WithheldError(msg)
 
 
-def _check_reviewer(decision: Decision, signature: ReviewerSignature) -> None:
-    governance = Governance.from_dict(decision.report.header.get("governance") or {})
+def _governance(decision: Decision) -> Governance:
+    return Governance.from_dict(decision.report.header.get("governance") or {})
+
+
+def _check_reviewer(decision: Decision, reviewer: str, moment: datetime) -> None:
+    """Raise WithheldError unless this reviewer may approve the decision at this time."""
+    governance = _governance(decision)
     if not decision.admitted and not decision.reviews:
         msg = f"This decision cannot be approved: {decision.summary}"
-    elif not decision.issued <= signature.now < decision.valid_until:
+    elif not decision.issued <= moment < decision.valid_until:
         msg = f"The decision is valid from {decision.issued} to {decision.valid_until}. Run the audit again."
-    elif is_same_person(signature.reviewer, governance.trainer or ""):
-        msg = f"{signature.reviewer} trained the model and cannot approve it. Ask another reviewer."
-    elif not is_same_person(signature.reviewer, governance.reviewer or ""):
+    elif is_same_person(reviewer, governance.trainer or ""):
+        msg = f"{reviewer} trained the model and cannot approve it. Ask another reviewer."
+    elif not is_same_person(reviewer, governance.reviewer or ""):
         named = governance.reviewer or "no one"
-        msg = (
-            f"The audit names {named} as reviewer, not {signature.reviewer}. Set audit.governance.reviewer and audit "
-            "again."
-        )
+        msg = f"The audit names {named} as reviewer, not {reviewer}. Set audit.governance.reviewer and audit again."
     else:
         return
     raise WithheldError(msg)
 
 
-def _content(approval: Approval, decision: Decision, files: Mapping[str, str]) -> dict[str, Any]:
+def _content(
+    signature: ReviewerSignature, decision: Decision, files: Mapping[str, str], answers: Sequence[str]
+) -> dict[str, Any]:
+    # building the approval refuses one without a name or a reason
+    approval = Approval(decision.seal, signature.reviewer, signature.reason, decision.reviews, signature.now)
     return {
         "reviewer": approval.reviewer,
         "reason": approval.reason,
         "reviews": list(approval.reviews),
+        "changed": list(decision.report.changed),
+        "answers": list(answers),
         "signed": approval.moment.astimezone(UTC).isoformat(),
         "forecast": decision.forecast,
         "valid_until": decision.valid_until.isoformat(),

@@ -175,13 +175,17 @@ def _entry(line: bytes) -> RegisterEntry:
 
 
 def _write(path: Path, line: bytes) -> None:
-    """Append one line in one write and wait until it is on disk."""
+    """Append one line in one write and wait until it is on disk; an incomplete line is removed again."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    before = os.fstat(handle).st_size
     try:
         if os.write(handle, line) != len(line):
-            msg = f"Only part of a line was written to {path}. Free disk space and remove the incomplete last line."
+            msg = f"The register {path} has no space for another line, and nothing was added. Free disk space."
             raise StorageError(msg)
         os.fsync(handle)
+    except BaseException:
+        os.ftruncate(handle, before)  # the caller holds the lock, so that no other line follows
+        raise
     finally:
         os.close(handle)
 

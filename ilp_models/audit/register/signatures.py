@@ -2,10 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ilp_models.domain.errors import InputError
 
-_CREATE_KEY = "Create one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it secret"
+CREATE_KEY: Final = "Create one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it secret"
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,33 @@ class ReviewerSignature:
     key: Path | None = None  # PEM file with an Ed25519 private key
 
 
-def sign(content: bytes, key: Path) -> tuple[str, str]:
-    """Return the signature of the content and the fingerprint of the public key."""
+def sign(content: bytes, key: Path) -> dict[str, str]:
+    """Return the signature of the content, the fingerprint of the public key, and the public key itself."""
     try:
         private = load_pem_private_key(key.read_bytes(), password=None)
     except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
-        msg = f"Cannot read a private key from {key} ({error}). {_CREATE_KEY}."
+        msg = f"Cannot read a private key from {key} ({error}). {CREATE_KEY}."
         raise InputError(msg) from error
     if not isinstance(private, Ed25519PrivateKey):
-        msg = f"The key in {key} is not an Ed25519 key. {_CREATE_KEY}."
+        msg = f"The key in {key} is not an Ed25519 key. {CREATE_KEY}."
         raise InputError(msg)
-    return base64.b64encode(private.sign(content)).decode(), fingerprint(private.public_key())
+    public = private.public_key()
+    raw = base64.b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    return {
+        "signature": base64.b64encode(private.sign(content)).decode(),
+        "key": fingerprint(public),
+        "public_key": raw,
+    }
 
 
-def verify_signature(content: bytes, signature: str, trusted_keys: Sequence[Ed25519PublicKey]) -> str:
-    """Return the fingerprint of the trusted key that signed the content; empty if none did."""
-    for key in trusted_keys:
-        try:
-            key.verify(base64.b64decode(signature), content)
-        except (InvalidSignature, ValueError):
-            continue
-        return fingerprint(key)
-    return ""
+def verify_signature(content: bytes, signature: str, public_key: str) -> str:
+    """Return the fingerprint of a public key if it signed the content; empty if it did not."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(signature), content)
+    except (InvalidSignature, ValueError):
+        return ""
+    return fingerprint(key)
 
 
 def read_public_keys(path: Path) -> list[Ed25519PublicKey]:

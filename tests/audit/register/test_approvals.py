@@ -12,17 +12,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ilp_models.audit.gate import decide
 from ilp_models.audit.register.approvals import approve, record_decision, registered_decision, withdraw
 from ilp_models.audit.register.register import Register, RegisterEntry
-from ilp_models.audit.register.signatures import ReviewerSignature, read_public_keys
+from ilp_models.audit.register.signatures import ReviewerSignature, fingerprint, read_public_keys
 from ilp_models.domain.checks import label_of
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
 from tests.audit import audit_inputs as inputs
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+ELSEWHERE = {"extent": [10.0, 50.0, 10.5, 50.5]}  # so that it is not on the same data
 FILES = {"forecast.parquet": "a" * 64}
 
 
-def decision(*changed, **governance):
+def decision(*changed, header=None, **governance):
     """Return a decision whose findings all pass, except some given as (check, state)."""
     spec = inputs.audit(inputs.group_table(), governance=replace(inputs.audit().governance, **governance))
     report = spec.run(inputs.audit_input(*inputs.city(), inputs.grid(), inputs.explanation()), NOW)
@@ -34,7 +35,8 @@ def decision(*changed, **governance):
         ends = (0.5, 1.5) if state is State.REVIEW else (bad, bad)
         one = replace(findings[place], state=state, value=bad, low=ends[0], high=ends[1])
         findings = (*findings[:place], one, *findings[place + 1 :])
-    return decide(replace(report, findings=findings), inputs.forecast(), NOW)
+    report = replace(report, findings=findings, header={**report.header, **(header or {})})
+    return decide(report, inputs.forecast(), NOW)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def passed():
 
 @pytest.fixture(scope="module")
 def reviewed():
-    return decision(("sum_ratio", State.REVIEW))
+    return decision(("sum_ratio", State.REVIEW), header=ELSEWHERE)
 
 
 @pytest.fixture
@@ -180,9 +182,17 @@ def test_one_of_two_simultaneous_approvals_is_refused(register, reviewed):
     assert [line.act for line in register.verify().entries_of(reviewed.seal)] == ["decided", "approved"]
 
 
-def test_trusted_keys_need_a_signature(register, passed, tmp_path):
+def recorded(register, **changed):
+    """Return a decision in the register, on other data than the decisions that it has."""
+    made = decision(header={"extent": [20.0, 50.0, 20.5, 50.5]}, **changed)
+    record_decision(register, made, "t.rainer")
+    return made
+
+
+def test_trusted_keys_need_a_signature(register, tmp_path):
     secret, public = keys(tmp_path / "keys")
     trusted = read_public_keys(public)
+    passed = recorded(register, reviewer_key=fingerprint(trusted[0]))
     with pytest.raises(WithheldError, match="needs a signed approval"):
         registered_decision(register, passed, NOW, trusted)
     approve(register, passed, signing(key=secret), FILES)
@@ -193,10 +203,27 @@ def test_trusted_keys_need_a_signature(register, passed, tmp_path):
     assert b"PRIVATE" not in register.path.read_bytes()
 
 
+def test_a_trusted_key_of_another_person_is_not_the_reviewers(register, passed, tmp_path):
+    mine, own = keys(tmp_path / "keys")
+    other, foreign = keys(tmp_path / "others")
+    named = recorded(register, reviewer_key=fingerprint(read_public_keys(own)[0]))
+    for key in (other, None):
+        with pytest.raises(WithheldError, match="signed with the reviewer's key"):
+            approve(register, named, signing(key=key), FILES)
+    approve(register, named, signing(key=mine), FILES)
+    both = [*read_public_keys(own), *read_public_keys(foreign)]
+    assert registered_decision(register, named, NOW, both).approval.key == fingerprint(both[0])
+    with pytest.raises(WithheldError, match="none of the keys in trusted_keys"):
+        registered_decision(register, named, NOW, both[1:])
+    approve(register, passed, signing(key=other), FILES)
+    with pytest.raises(WithheldError, match="does not say which key is the reviewer's"):
+        registered_decision(register, passed, NOW, both)
+
+
 def test_an_unsigned_approval_is_refused_with_trusted_keys(register, passed, tmp_path):
     approve(register, passed, signing(), FILES)
     registered_decision(register, passed, NOW).require_permission(inputs.forecast(), NOW)
-    with pytest.raises(WithheldError, match="none of the keys"):
+    with pytest.raises(WithheldError, match="does not say which key"):
         registered_decision(register, passed, NOW, read_public_keys(keys(tmp_path / "keys")[1].parent))
 
 
@@ -204,7 +231,8 @@ def test_an_unsigned_line_does_not_prevent_a_signed_approval(register, passed, t
     secret, public = keys(tmp_path / "keys")
     approve(register, passed, signing(reason="anyone could have written this"), FILES)
     approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=1)), FILES)
-    known = registered_decision(register, passed, NOW + timedelta(hours=2), read_public_keys(public))
+    known = registered_decision(register, passed, NOW + timedelta(hours=2))
+    assert known.approval.key == fingerprint(read_public_keys(public)[0])
     assert known.approval.reason == "discussed on 5 January"
     with pytest.raises(WithheldError, match="approved already"):
         approve(register, passed, signing(key=secret, now=NOW + timedelta(hours=3)), FILES)

@@ -1,0 +1,128 @@
+"""Earlier decisions on the same data: the same area and overlapping audited periods."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ilp_models.audit.register.register import RegisterEntry
+from ilp_models.domain.checks import CATALOGUE
+from ilp_models.domain.finding import Finding, State
+from ilp_models.domain.grid import Grid
+from ilp_models.domain.replay import Replay
+
+EXTENT: Final = "extent"  # in a header and in a line: west, south, east, north in degrees
+_SAME_AREA: Final = 0.5  # two jurisdictions are one if their extents share half of the smaller one
+_EVERYWHERE: Final = (-180.0, -90.0, 180.0, 90.0)
+
+
+@dataclass(frozen=True)
+class EarlierDecision:
+    """What the register says of one earlier decision."""
+
+    decision: str  # seal
+    moment: str  # ISO 8601
+    forecaster: str
+    first_period: str  # start of the first audited period, ISO 8601
+    last_period: str
+    admitted: bool
+    group_table: str  # digest
+    failed: tuple[str, ...]  # checks of the forecast that failed; missing inputs do not count
+    reviewed: tuple[str, ...]  # checks that asked for a review
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts against a later decision: a check of the forecast failed or asked for a review."""
+        return bool(self.failed or self.reviewed)
+
+    def as_text(self) -> str:
+        """Return such as ``1a2b3c4d5e6f7a8b of 2026-01-05 on ewma (fail: coverage_ratio)``."""
+        parts = {"fail": self.failed, "review": self.reviewed}
+        states = "; ".join(f"{state}: {', '.join(checks)}" for state, checks in parts.items() if checks)
+        return f"{self.decision[:16]} of {self.moment[:10]} on {self.forecaster} ({states or 'missing inputs'})"
+
+
+@dataclass(frozen=True)
+class RegisterSnapshot:
+    """What the register held when a forecast was audited."""
+
+    path: str
+    digest: str  # of its last line
+    entries: int
+    earlier: tuple[EarlierDecision, ...] = ()  # on the same data, oldest first
+    unregistered: int = 0  # decisions in the folder of the register that it does not know
+    fault: str = ""  # why it cannot be read
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        plain = [{name: _plain(value) for name, value in vars(one).items()} for one in self.earlier]
+        return {**vars(self), "earlier": plain}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "RegisterSnapshot":
+        """Return the snapshot that :meth:`to_dict` wrote."""
+        earlier = [
+            EarlierDecision(**{**one, "failed": tuple(one["failed"]), "reviewed": tuple(one["reviewed"])})
+            for one in plain["earlier"]
+        ]
+        return cls(**{**plain, "earlier": tuple(earlier)})
+
+
+def data_terms(replay: Replay, grid: Grid) -> dict[str, Any]:
+    """Return the area and the audited periods, as header and register state them."""
+    starts = replay.periods.start_time
+    return {
+        EXTENT: grid.extent(),
+        "first_period": starts[0].isoformat(),
+        "last_period": starts[-1].isoformat(),
+    }
+
+
+def earlier_decisions(
+    lines: Iterable[RegisterEntry], header: Mapping[str, Any], own: str = ""
+) -> tuple[EarlierDecision, ...]:
+    """Return the decisions in lines of a register on the data of an audit header, oldest first, without one's own."""
+    found = []
+    for line in lines:
+        if line.act == "decided" and line.decision != own and _same_data(line.content, header):
+            facts = line.content
+            found.append(
+                EarlierDecision(
+                    decision=line.decision,
+                    moment=line.moment.isoformat(),
+                    forecaster=str(facts.get("forecaster", "")),
+                    first_period=str(facts.get("first_period", "")),
+                    last_period=str(facts.get("last_period", "")),
+                    admitted=facts.get("admitted") is True,
+                    group_table=str(facts.get("group_table", "")),
+                    failed=tuple(map(str, facts.get("failed") or ())),
+                    reviewed=tuple(map(str, facts.get("reviewed") or ())),
+                )
+            )
+    return tuple(found)
+
+
+def states_of(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    """Return which required checks of the forecast failed or asked for a review, for the line of a decision."""
+    bad = [one for one in findings if one.required and not one.holds and not CATALOGUE[one.check].about_inputs]
+    states = {"failed": State.FAIL, "reviewed": State.REVIEW}
+    return {name: sorted({one.check for one in bad if one.state is state}) for name, state in states.items()}
+
+
+def _same_data(facts: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
+    """Return whether two audits share area and periods; an audit that does not say counts as everywhere and always."""
+    starts = [str(one.get("first_period", "")) for one in (facts, header)]
+    ends = [str(one.get("last_period") or "9999") for one in (facts, header)]
+    return max(starts) <= min(ends) and _shared(facts.get(EXTENT), header.get(EXTENT)) >= _SAME_AREA
+
+
+def _shared(one: Any, other: Any) -> float:
+    """Return the area that two extents share, as a share of the smaller one."""
+    first, second = (tuple(map(float, extent)) if extent else _EVERYWHERE for extent in (one, other))
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return max(width, 0.0) * max(height, 0.0) / smaller if smaller > 0 else 1.0
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
