@@ -26,6 +26,7 @@ from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
+from ilp_models.domain.printable import printable
 
 # Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen.
 _ENVIRONMENT = {
@@ -70,7 +71,7 @@ class App:
             if debug:
                 raise
             line, code = error_message(error)
-            sys.stderr.write(f"ilp: {line}\n")
+            sys.stderr.write(printable(f"ilp: {line}\n"))
             return code
         finally:
             del os.environ[DEBUG]
@@ -240,7 +241,7 @@ def _usage_error(message: str) -> NoReturn:
 
 
 def _print(text: str) -> int:
-    sys.stdout.write(text)
+    sys.stdout.write(printable(text))
     return 0
 
 

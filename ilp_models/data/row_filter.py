@@ -14,6 +14,7 @@ from ilp_models.data.masking import mask_value
 from ilp_models.data.reader import RawRecords
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.intake import IntakeFinding
+from ilp_models.domain.text_output import write_table
 
 Mask = npt.NDArray[np.bool_]
 
@@ -82,7 +83,7 @@ class RowFilter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open_private(path) as file:
-                table.to_csv(file, index=False)
+                write_table(table, file)
         except OSError as error:
             msg = f"data.rejects={path} cannot be written ({error.strerror}); set a file that you may write."
             raise StorageError(msg) from error

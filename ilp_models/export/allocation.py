@@ -65,5 +65,5 @@ def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) ->
     """Write ``allocation.parquet``, ``allocation.gpkg`` and ``allocation.csv`` with ``.csv.json``; return the paths."""
     parquet, package, text = (folder / f"allocation.{form}" for form in ("parquet", "gpkg", "csv"))
     write_table(table, {"facts": dict(marking.facts)}, parquet)
-    write_layer(table, marking, package, _LAYER)
+    write_layer(table, marking, package, (_LAYER, _LAYER))
     return [parquet, package, *write_rows(table, marking.facts, text)]

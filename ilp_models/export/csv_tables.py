@@ -12,6 +12,7 @@ import pandas as pd
 from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.domain.text_output import write_table
 from ilp_models.export.marking import Marking
 from ilp_models.export.table import round_significant
 
@@ -32,7 +33,7 @@ def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list
         centres = rows.geometry.centroid.to_crs("EPSG:4326")
         columns |= {"lat": centres.y.round(6), "lon": centres.x.round(6)}
     table = pd.DataFrame(columns).assign(caveat=SCOPE, grade=facts["grade"], decision=facts["decision"])
-    table.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
+    write_table(table, path)
     facts_path(path).write_text(json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return [path, facts_path(path)]
 
@@ -55,12 +56,7 @@ def _text_column(column: pd.Series) -> pd.Series:
         return round_significant(column)
     if pd.api.types.is_numeric_dtype(column):
         return column
-    return column.fillna("").astype(str).map(escape_formula)
-
-
-def escape_formula(label: str) -> str:
-    """Return a label that a spreadsheet does not read as a formula."""
-    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) else label
+    return column.astype(object).fillna("").astype(str)
 
 
 def facts_path(path: Path) -> Path:

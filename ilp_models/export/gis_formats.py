@@ -15,6 +15,8 @@ from rasterio.io import MemoryFile
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.domain.printable import printable
+from ilp_models.domain.text_output import layer_names
 from ilp_models.export.marking import Marking
 from ilp_models.export.table import round_significant
 
@@ -26,13 +28,19 @@ _TOLERANCE: Final = 1e-3  # share of the cell size
 
 def write_geopackage(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     """Write a risk grid as GeoPackage in its projected CRS, one layer per crime type."""
+    names = layer_names(table["crime_type"].astype(str).unique())
     for number, (crime_type, rows) in enumerate(table.groupby("crime_type", sort=False, observed=True)):
-        write_layer(rows, marking, path, str(crime_type), append=number > 0)
+        write_layer(rows, marking, path, (names[str(crime_type)], str(crime_type)), append=number > 0)
 
 
-def write_layer(rows: gpd.GeoDataFrame, marking: Marking, path: Path, layer: str, *, append: bool = False) -> None:
-    """Write one layer of a GeoPackage and check it, because GDAL reports some failures only on the terminal."""
-    facts = dict(marking.facts)
+def write_layer(
+    rows: gpd.GeoDataFrame, marking: Marking, path: Path, name: tuple[str, str], *, append: bool = False
+) -> None:
+    """Write one layer of a GeoPackage under a safe name and its label, and check it.
+
+    GDAL reports some failures only on the terminal.
+    """
+    (layer, label), facts = name, dict(marking.facts)
     pyogrio.write_dataframe(
         rows,
         path,
@@ -41,7 +49,10 @@ def write_layer(rows: gpd.GeoDataFrame, marking: Marking, path: Path, layer: str
         append=append,
         dataset_metadata=None if append else facts,
         layer_metadata=facts,
-        layer_options={"IDENTIFIER": f"{layer}: {marking.headline}", "DESCRIPTION": facts["caveat"]},
+        layer_options={
+            "IDENTIFIER": f"{printable(label, lines=False)}: {marking.headline}",
+            "DESCRIPTION": facts["caveat"],
+        },
     )
     info = pyogrio.read_info(path, layer=layer)
     indexed = info["capabilities"]["fast_spatial_filter"]
@@ -122,7 +133,7 @@ def write_geotiff(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
                 where = position.loc[rows["cell"]].to_numpy()
                 image[where[:, 0], where[:, 1]] = rows["expected"].to_numpy()
                 raster.write(image, band)
-                raster.set_band_description(band, f"{crime_type} {period}")
+                raster.set_band_description(band, printable(f"{crime_type} {period}", lines=False))
                 raster.update_tags(band, units="expected crimes per cell and period")
         path.write_bytes(memory.read())  # GDAL does not raise an error if the disk is full
 

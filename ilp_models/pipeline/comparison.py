@@ -15,6 +15,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL, ScoreTable, is_bound
+from ilp_models.domain.text_output import write_table
 from ilp_models.model.true_intensity import TrueIntensity
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
@@ -99,7 +100,7 @@ class ComparisonResult:
         }
         for name, table in tables.items():
             whole = {column: "Int64" for column in ("fits", "forecasts", "n") if column in table}
-            table.astype(whole).to_csv(folder / f"{name}.csv", index=False)
+            write_table(table.astype(whole), folder / f"{name}.csv")
         return [folder / "leaderboard.parquet", *(folder / f"{name}.csv" for name in tables)]
 
 

@@ -21,6 +21,7 @@ from ilp_models.audit.monitoring.drift import (
 from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
+from ilp_models.domain.text_output import write_table
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.monitoring_replay import MonitoringReplay
 from ilp_models.pipeline.outputs import plain_rows, write_json
@@ -89,7 +90,7 @@ class MonitoringResults:
         if len(self.missing_coordinates):
             tables["missing_coordinates"] = self.missing_coordinates
         for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False)
+            write_table(table, folder / f"{name}.csv")
         files = [folder / f"{name}.csv" for name in tables]
         plain = {
             **self.facts,

@@ -20,6 +20,7 @@ from ilp_models.domain.intake import IntakeError, IntakeReport
 from ilp_models.domain.recipe import describe, without_classes
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
+from ilp_models.domain.text_output import write_table
 from ilp_models.export.csv_tables import write_areas
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.writers import Export
@@ -91,7 +92,7 @@ def write_scores(backtest: Backtest, folder: Path) -> list[Path]:
         skills = pd.concat([skills, absent], ignore_index=True)
     tables = {"scores.csv": scores.table, "summary.csv": scores.summarise(), "skill.csv": skills}
     for name, table in tables.items():
-        table.to_csv(folder / name, index=False)
+        write_table(table, folder / name)
     return [folder / name for name in tables]
 
 
@@ -111,7 +112,7 @@ def write_forecast(
     files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
     if risks is not None:
-        risks.to_csv(folder / "relative_risks.csv", index=False)
+        write_table(risks, folder / "relative_risks.csv")
         files.append(folder / "relative_risks.csv")
     return files
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from ilp_models.data.simulated.city import SimulatedCity
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.recipe import describe
+from ilp_models.domain.text_output import write_table
 
 _README = """\
 A simulated city. The incidents are invented and show nothing about a real place.
@@ -37,9 +38,9 @@ def run(*, data: SimulatedCity, folder: Path) -> str:
     truth = data.truth()
     folder.mkdir(parents=True, exist_ok=True)
     events.table.to_parquet(folder / "events.parquet", index=False)
-    data.groups().to_csv(folder / "groups.csv", index=False)
-    data.reporting_rates().to_csv(folder / "reporting_rates.csv", index=False)
-    truth.to_csv(folder / "truth.csv", index=False)
+    write_table(data.groups(), folder / "groups.csv")
+    write_table(data.reporting_rates(), folder / "reporting_rates.csv")
+    write_table(truth, folder / "truth.csv")
     readme = _README.format(time_zone=events.time_zone, crs=events.crs, seed=data.seed)
     (folder / "README.txt").write_text(readme, encoding="utf-8")
     (folder / "settings.json").write_text(json.dumps(describe(data), indent=2) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.scores import ALL, is_bound
+from ilp_models.domain.text_output import write_table
 from ilp_models.domain.tracking import TrackedRun, Tracker
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.forecasting import NextForecast
@@ -136,5 +137,5 @@ def _record_history(child: TrackedRun, backtest: Backtest, name: str) -> None:
 def _record_tables(child: TrackedRun, tables: dict[str, pd.DataFrame]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, table in tables.items():
-            table.to_csv(Path(folder, name), index=False)
+            write_table(table, Path(folder, name))
             child.artifact(Path(folder, name))

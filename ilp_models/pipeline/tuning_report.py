@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.text_output import write_table
 from ilp_models.report.plots import plot_tuning_history, plot_tuning_settings, save_figure
 from ilp_models.stats.bootstrap import Bootstrap, paired_p_value
 from ilp_models.stats.pooling import direction
@@ -85,9 +86,9 @@ class TuningReport:
     def write(self, folder: Path) -> list[Path]:
         """Write trials, importance, the best settings as an experiment, and two figures; return the files."""
         figures, table, best = folder / "figures", self.table, folder / "best" / "experiment" / "best.yaml"
-        table.to_csv(folder / "trials.csv", index=False)
+        write_table(table, folder / "trials.csv")
         shares = pd.DataFrame({"setting": list(self.importance), "importance": list(self.importance.values())})
-        shares.to_csv(folder / "importance.csv", index=False)
+        write_table(shares, folder / "importance.csv")
         best.parent.mkdir(parents=True)
         best.write_text(self.experiment(), encoding="utf-8")
         log = [one.name for one in self.space if one.log]

@@ -1,6 +1,8 @@
 """Write self-contained HTML pages: no network, no script, no other file."""
 
 import base64
+import hashlib
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +78,8 @@ GLOSSARY: Final[Mapping[str, str]] = {
     "Oracle": "The score of a forecast that knows the recorded counts. No method can reach it.",
 }
 _TEXT_ROWS: Final = 60
+_CHARSET: Final = '<meta charset="utf-8">'
+_STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,16 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     )
     pages.filters.update(number=number, percent=percent, embed=embed_png)
     pages.globals.update(interval=interval, percent_interval=percent_interval, glossary=GLOSSARY)
-    write_text_file(path, pages.get_template(template).render(**values))
+    write_text_file(path, with_security_policy(pages.get_template(template).render(**values)))
+
+
+def with_security_policy(page: str) -> str:
+    """Return a page that allows its own style sheet and embedded figures, and no script, form or address."""
+    style = _STYLE.search(page)
+    digest = base64.b64encode(hashlib.sha256(style[1].encode() if style else b"").digest()).decode("ascii")
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    meta = f'{_CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return page.replace(_CHARSET, meta, 1)
 
 
 def write_text_file(path: Path, text: str) -> Path:

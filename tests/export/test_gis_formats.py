@@ -18,6 +18,7 @@ from tests.export.decisions import provenance_of
 
 GRID = square_grid()
 HOSTILE = 'Break, "Enter" <b>'
+LAYER = "Break, Enter b"
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,10 @@ def degrees(x, y):
 
 def test_geopackage_has_one_layer_per_crime_type(forecast, tmp_path):
     path = written(forecast, tmp_path, "gpkg")
-    assert [name for name, _ in pyogrio.list_layers(path)] == ["Assault", HOSTILE]
-    layer = gpd.read_file(path, layer=HOSTILE)
+    assert [name for name, _ in pyogrio.list_layers(path)] == ["Assault", LAYER]
+    layer = gpd.read_file(path, layer=LAYER)
+    assert layer["crime_type"].unique().tolist() == [HOSTILE]
+    assert pyogrio.read_info(path, layer=LAYER)["layer_metadata"]["IDENTIFIER"].startswith(f"{HOSTILE}: ")
     assert layer.crs == GRID.crs
     assert layer["cell"].tolist() == GRID.cells.tolist()
     np.testing.assert_array_equal(layer["expected"], forecast.expected.sel(crime_type=HOSTILE).values[:, 0])

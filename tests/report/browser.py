@@ -54,7 +54,8 @@ def axe_result(page, axe, browser, folder):
     copy = folder / "checked.html"
     escaped = axe.replace("</script", "<\\/script")
     tail = f"<script>{escaped}</script>{ASK % json.dumps(TAGS)}"
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", tail), encoding="utf-8")
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+    copy.write_text(text.replace("</body>", tail), encoding="utf-8")  # without the policy, which forbids scripts
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     size = ["--window-size=3000,2000", "--virtual-time-budget=60000", f"--user-data-dir={folder / 'profile'}"]
     run = subprocess.run(
