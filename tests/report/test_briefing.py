@@ -54,6 +54,6 @@ def test_a_page_escapes_names_and_shows_numbers_as_people_write_them(page):
 
 def test_a_page_needs_no_network_and_no_script(page):
     assert "<script" not in page
-    assert "http" not in page
+    assert "http" not in page.replace("http-equiv", "")
     assert len(re.findall(r'<th scope="col"', page)) == len(COLUMNS)
     assert len(re.findall(r'<th scope="row"', page)) == len(TABLE)
