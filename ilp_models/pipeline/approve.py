@@ -34,7 +34,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         f"  reviewer  {approval.reviewer}",
         f"  reason    {approval.reason}",
         f"  accepted  {', '.join(approval.reviews) or 'every check passed'}",
-        f"  signed    {f'by key {approval.key[:16]}' if approval.key else unsigned}",
+        f"  signed    {f'by key {approval.key}' if approval.key else unsigned}",
+        *[f"  answers   {seal[:16]}, withheld on the same data" for seal in approval.answers],
         *point_alias(tracking, "approved", decision, earlier.folder),
     ]
     return "\n".join(lines)
