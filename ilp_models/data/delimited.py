@@ -9,6 +9,7 @@ from ilp_models.data import validation as settings
 from ilp_models.data.coordinates import CoordinateReader
 from ilp_models.data.crime_types import UNMAPPED
 from ilp_models.data.file_format import AUTO, find_files
+from ilp_models.data.gaps import KnownGap
 from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.label_screening import AreaList
 from ilp_models.data.reader import read_records
@@ -80,6 +81,9 @@ class DelimitedFiles:
     area_list : str, optional
         File with the labels of the official areas: one a line, or the first column of a table. Needed only where area
         labels are refused because they look like personal data. Labels that are not in the file stop the run.
+    known_gaps : sequence of mapping, optional
+        Spans without records that are known, each with ``from``, ``to`` (first and last day) and ``reason``. Their
+        periods count as periods without events, and the decision names them. Other improbable gaps stop the run.
 
     Raises
     ------
@@ -121,6 +125,7 @@ class DelimitedFiles:
     max_rejected_share: float = 0.05
     rejects: str | None = None
     area_list: str | None = None
+    known_gaps: Sequence[Mapping[str, str]] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -166,6 +171,7 @@ class DelimitedFiles:
             reporting_delay=settings.delay("data.reporting_delay", self.reporting_delay),
             drop_duplicates=self.duplicates == "drop",
             max_rejected_share=self.max_rejected_share,
+            known_gaps=KnownGap.from_settings(self.known_gaps),
             area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
         )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.data.coordinates import CoordinateReader, Coordinates
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
+from ilp_models.data.gaps import KnownGap, find_gaps, undeclared
 from ilp_models.data.label_screening import (
     AreaList,
     refuse_identifiers,
@@ -45,6 +46,7 @@ class IntakeRules:
     reporting_delay: pd.Timedelta  # from occurrence to report, where no report time is given
     drop_duplicates: bool
     max_rejected_share: float  # 0 to 1
+    known_gaps: tuple[KnownGap, ...] = ()
     area_list: AreaList | None = None  # labels that the user declares as official areas
 
 
@@ -70,6 +72,7 @@ def read_events(records: RawRecords, rules: IntakeRules, source: str, attributio
     _refuse_repeats(parsed, rules, report)
     parsed, reported = parse_reports(parsed, rules)
     events = build_events(parsed, reported, rules)
+    _refuse_gaps(events, rules, report)
     return replace(events, intake=add_events(build_report(parsed, rules, source, attribution), events))
 
 
@@ -236,6 +239,7 @@ def build_report(parsed: ParsedRecords, rules: IntakeRules, source: str, attribu
         columns_left=unread,
         person_columns_left=tuple(column for column in unread if looks_personal(column)),
         notes=(*_notes(rows.records, rules, resolution), *([rules.area_list.note()] if rules.area_list else [])),
+        declared=tuple(map(str, rules.known_gaps)),
         attribution=attribution,
         missing_coordinates=count_missing_coordinates(parsed),
     )
@@ -316,6 +320,21 @@ def _refuse_repeats(parsed: ParsedRecords, rules: IntakeRules, report: IntakeRep
     found = find_repeats(records, known, labels.astype("str"), others)
     if found is not None:
         msg = f"{report.source}: {found}"
+        raise IntakeError(msg, report)
+
+
+def _refuse_gaps(events: Events, rules: IntakeRules, report: IntakeReport) -> None:
+    monthly = report.resolution == "month"
+    gaps = find_gaps(events.table["occurred_at"], events.start, events.end, monthly=monthly)
+    missing = undeclared(gaps, rules.known_gaps)
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        first = missing[0]
+        msg = (
+            f"{report.source}: no record from {', '.join(map(str, missing[:3]))}{more}. Missing files would count as "
+            "absence of crime. Add them, set data.start or data.end, or declare the gap: "
+            f"'data.known_gaps=[{{from: {first.first:%Y-%m-%d}, to: {first.last:%Y-%m-%d}, reason: ...}}]'."
+        )
         raise IntakeError(msg, report)
 
 

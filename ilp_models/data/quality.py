@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.data.gaps import runs_of_zero, stops
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeFinding
 
@@ -31,6 +32,7 @@ def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
         *types_without_events(events),
         *default_values(events.table, resolution),
         *gaps_and_shifts(events.table, events.start, events.end),
+        *stops(events.table, events.start, events.end, monthly=resolution == "month"),
     ]
 
 
@@ -111,7 +113,7 @@ def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[Inta
         (name, *run)
         for name, row in zip(names, counts, strict=True)
         if row.mean() >= _GAP_MEAN
-        for run in _runs_of_zero(row)
+        for run in runs_of_zero(row)
     ]
     if not runs:
         return []
@@ -121,11 +123,6 @@ def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[Inta
         "probably missing records, not absence of crime; set data.start and data.end around the gap or get the records."
     )
     return [IntakeFinding("months without records", "flagged", total, total / counts.size, examples, note, "months")]
-
-
-def _runs_of_zero(row: Counts) -> Iterator[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (row == 0).astype(np.int8), [0]))))
-    yield from ((int(first), int(last) - 1) for first, last in edges.reshape(-1, 2))
 
 
 def _shifts(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:

@@ -25,7 +25,7 @@ class IntakeFinding:
     share: float  # of all rows (months, types), 0 to 1
     examples: tuple[str, ...] = ()  # up to five
     note: str = ""  # what it means and what to do
-    unit: str = "rows"  # rows, months or types
+    unit: str = "rows"  # rows, months, types or areas
 
     def __post_init__(self) -> None:
         """Refuse an unknown action or too many examples."""
@@ -55,6 +55,7 @@ class IntakeReport:
     columns_left: tuple[str, ...] = ()  # columns of the files that were not read
     person_columns_left: tuple[str, ...] = ()  # those of them that look like personal data
     notes: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()  # what the user declared about the records, such as a known gap with its reason
     attribution: str = ""  # the text that the publisher's licence requires
     digest: str = ""  # of the events
     # Rows rejected only for missing or zero coordinates: columns day, crime_type, area, count; not in the JSON report.
@@ -81,6 +82,7 @@ class IntakeReport:
         for finding in self.findings:
             label = f"{finding.action}: {finding.rule}"
             facts[label] = f"{finding.count:,} {finding.unit} ({finding.share:.1%}) {finding.note}".rstrip()
+        facts |= {f"declared {number}": fact for number, fact in enumerate(self.declared, 1)}
         facts |= {f"note {number}": note for number, note in enumerate(self.notes, 1)}
         return html_summary("Intake report", facts)
 
@@ -106,7 +108,7 @@ class IntakeReport:
         del plain["missing_coordinates"]
         for name in ("start", "end"):
             plain[name] = None if plain[name] is None else plain[name].isoformat()
-        for name in ("files", "columns_left", "person_columns_left", "notes"):
+        for name in ("files", "columns_left", "person_columns_left", "notes", "declared"):
             plain[name] = list(plain[name])
         plain["findings"] = [{**finding, "examples": list(finding["examples"])} for finding in plain["findings"]]
         return {**plain, "crime_types": dict(self.crime_types), "rejected_share": self.rejected_share}
@@ -132,6 +134,7 @@ class IntakeReport:
             lines.append(f"  columns not read: {', '.join(self.columns_left)}")
         if self.person_columns_left:
             lines.append(f"  columns not read that look like personal data: {', '.join(self.person_columns_left)}")
+        lines.extend(f"  declared: {fact}" for fact in self.declared)
         lines.extend(f"  note: {note}" for note in self.notes)
         return "\n".join(lines)
 

@@ -308,7 +308,9 @@ def _weakening_changes(backtest: Backtest, settings: Audit, explain: Explain) ->
     """Return changes that make checks easier to pass: a weak baseline, an explanation that was hardly tested."""
     given = describe(backtest.models[settings.baseline]) if settings.baseline in backtest.models else {}
     default = describe(MovingAverage())
+    intake = backtest.events.intake
     return [
+        *(() if intake is None else intake.declared),
         *changed_settings({**default, **given}, default, f"model.{settings.baseline}"),
         *changed_settings(asdict(explain), asdict(Explain()), "explain"),
     ]

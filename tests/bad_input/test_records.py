@@ -27,6 +27,12 @@ def until(day):
     return table[pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M") < day]
 
 
+def holed(first, last):
+    table = sample_records()
+    when = pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M")
+    return table[(when < first) | (when >= pd.Timestamp(last) + pd.Timedelta(1, "D"))]
+
+
 def mixed_dates():
     table = sample_records()
     when, american = pd.to_datetime(table["When"], format="%d/%m/%Y %H:%M"), table.index % 2 == 0
@@ -118,6 +124,21 @@ CASES = {
         ("data.time_formats=['%d/%m/%Y %H:%M','%m/%d/%Y %H:%M']",),
         r"Column 'When': '%d/%m/%Y %H:%M' and '%m/%d/%Y %H:%M' both read \d+% of the values, such as .* Keep .*",
     ),
+    "a hole of five weeks": (
+        kept(holed("2019-06-03", "2019-07-07")),
+        (),
+        r"crimes.csv: no record from 2019-06-0\d to 2019-07-0\d \(about .* expected\). .*data.known_gaps=.*",
+    ),
+    "a declared hole that is too short": (
+        kept(holed("2019-06-03", "2019-07-07")),
+        ("data.known_gaps=[{from: 2019-06-03, to: 2019-06-20, reason: move}]",),
+        r"crimes.csv: no record from 2019-06-0\d to 2019-07-0\d .*",
+    ),
+    "a gap without a reason": (
+        kept(holed("2019-06-03", "2019-07-07")),
+        ("data.known_gaps=[{from: 2019-06-03, to: 2019-07-07}]",),
+        r"data.known_gaps=.* needs from, to and reason: .*",
+    ),
     "overlapping exports": (
         overlapping,
         ("data.path='crimes*.csv'",),
@@ -206,3 +227,13 @@ def test_ten_settings_make_a_weekly_run_on_own_data(ilp, folder):
     assert set(table["area"]) == set(sample_records()["Beat"])
     assert table["lat"].between(42.4, 42.5).all()
     assert "quiet night" not in (run / "report.html").read_text()
+
+
+def test_a_declared_gap_is_in_the_intake_report_and_beside_the_decision(ilp, folder):
+    kept(holed("2019-06-03", "2019-07-07"))(folder / "crimes.csv")
+    result = ilp(*WEEKLY, "data.known_gaps=[{from: 2019-06-02, to: 2019-07-08, reason: move of the archive}]")
+    assert result.code == 0, result.err
+    (run,) = finished_runs(folder)
+    declared = "no records from 2019-06-02 to 2019-07-08: move of the archive"
+    assert json.loads((run / "intake.json").read_text())["declared"] == [declared]
+    assert declared in json.loads((run / "decision.json").read_text())["changed"]
