@@ -25,7 +25,7 @@ def test_the_format_that_fits_is_found(time_format):
     assert fitting_formats(DAYS.dt.strftime(time_format)) == [time_format]
 
 
-def test_both_formats_are_found_where_day_and_month_cannot_be_told_apart():
+def test_both_formats_are_found_where_day_and_month_look_alike():
     text = DAYS[DAYS.dt.day <= 12].dt.strftime(DAY_FIRST)
     assert fitting_formats(text) == [DAY_FIRST, MONTH_FIRST]
     assert "'%d/%m/%Y' and '%m/%d/%Y' read them: add the one" in describe_unreadable(text, ["ISO8601"])
