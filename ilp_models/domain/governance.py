@@ -12,6 +12,16 @@ from ilp_models.domain.errors import InputError
 TIERS: Final = ("strategic", "management", "middle", "shift", "community")
 _FIRST_ACCENT, _LAST_ACCENT = "\u0300", "\u036f"  # combining marks of Latin, Greek and Cyrillic letters
 _DATES: Final = ("review_date", "retention_until")
+_PEOPLE: Final = ("owner", "trainer", "reviewer")
+_BLANK_LETTERS: Final = "\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols that show nothing
+_SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")  # alphabets with letters of equal shape
+# Cyrillic and Greek letters, zero, one and bar that look like Latin letters.
+_LOOKS_LIKE: Final = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u0456\u0458\u04bb"
+    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7"
+    "01|",
+    "abekmhopctyxsijhaeikvoptyxoll",
+)
 _REQUIRED: Final = ("purpose", "legal_basis", "tier", "owner", "trainer", "reviewer", "complaints", *_DATES)
 
 
@@ -104,6 +114,7 @@ class Governance:
         for name in _REQUIRED:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
+        _refuse_misleading_names({name: getattr(self, name) or "" for name in _PEOPLE})
         if self.tier and self.tier not in TIERS:
             msg = f"audit.governance.tier={self.tier} is unknown. Choose one of {', '.join(TIERS)}."
             raise InputError(msg)
@@ -174,9 +185,28 @@ def is_same_person(name: str, other: str) -> bool:
     return bool(names[0]) and names[0] == names[1]
 
 
+def _refuse_misleading_names(names: Mapping[str, str]) -> None:
+    """Refuse invisible signs, bars, and names that mix alphabets, so that one person cannot pass for two."""
+    for field, name in names.items():
+        hidden = [
+            sign for sign in name if sign == "|" or sign in _BLANK_LETTERS or unicodedata.category(sign)[0] == "C"
+        ]
+        if hidden:
+            msg = (
+                f"audit.governance.{field} contains the sign U+{ord(hidden[0]):04X}. Type the name in visible letters."
+            )
+            raise InputError(msg)
+        found = {unicodedata.name(sign, "").partition(" ")[0] for sign in unicodedata.normalize("NFKC", name)}
+        alphabets = sorted(found.intersection(_SCRIPTS))
+        if len(alphabets) > 1:
+            msg = f"audit.governance.{field} mixes the alphabets {' and '.join(alphabets).title()}. Use only one."
+            raise InputError(msg)
+
+
 def _normalised_words(name: str) -> list[str]:
     """Return the sorted words of a name in lower case without accents and punctuation."""
-    visible = [sign for sign in unicodedata.normalize("NFKD", name.casefold()) if unicodedata.category(sign) != "Cf"]
+    shapes = unicodedata.normalize("NFKD", name.casefold()).translate(_LOOKS_LIKE)
+    visible = [sign for sign in shapes if unicodedata.category(sign) != "Cf" and sign not in _BLANK_LETTERS]
     letters = [sign for sign in visible if not _FIRST_ACCENT <= sign <= _LAST_ACCENT]
     return sorted("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in letters).split())
 
