@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyproj import Transformer
 
 from ilp_models.data.gaps import runs_of_zero, stops
 from ilp_models.domain.events import Events
@@ -31,6 +32,7 @@ def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
     return [
         *types_without_events(events),
         *default_values(events.table, resolution),
+        *overused_points(events),
         *gaps_and_shifts(events.table, events.start, events.end),
         *stops(events.table, events.start, events.end, monthly=resolution == "month"),
     ]
@@ -54,7 +56,7 @@ def types_without_events(events: Events) -> list[IntakeFinding]:
 
 
 def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]:
-    """Return findings on values that are probably defaults: first of the month, midnight, noon, single points."""
+    """Return findings on values that are probably defaults: first of the month, midnight and noon."""
     times = events["occurred_at"].dt
     found = []
     if resolution != "month":
@@ -65,7 +67,7 @@ def default_values(events: pd.DataFrame, resolution: str) -> list[IntakeFinding]
         for hour in (0, 12):
             usual = float(hours[[hour - 1, hour + 1]].mean())
             found += _spike(f"hour {hour}", int(hours[hour]), usual, len(events))
-    return found + _overused_points(events)
+    return found
 
 
 def gaps_and_shifts(events: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> list[IntakeFinding]:
@@ -90,22 +92,25 @@ def _spike(value: str, count: int, usual: float, total: int) -> list[IntakeFindi
     return [IntakeFinding(f"{value} is overrepresented", "flagged", count, count / total, note=note)]
 
 
-def _overused_points(events: pd.DataFrame) -> list[IntakeFinding]:
-    points = events.groupby(["x", "y"], sort=False).size().sort_values(ascending=False, kind="stable")
-    limit = max(_POINT_MIN, _POINT_SHARE * len(events), _POINT_TIMES_MEAN * float(points.mean()))
+def overused_points(events: Events) -> list[IntakeFinding]:
+    """Return a finding on points with too many events, in degrees, with their area and most frequent crime type."""
+    table = events.table
+    points = table.groupby(["x", "y"], sort=False).size().sort_values(ascending=False, kind="stable")
+    limit = max(_POINT_MIN, _POINT_SHARE * len(table), _POINT_TIMES_MEAN * float(points.mean() if len(points) else 0))
     over = points[points > limit]
     if over.empty:
         return []
-    top = over.head(_EXAMPLES).reset_index(name="count")
-    examples = tuple(f"x={_coarse(x)} y={_coarse(y)}: {count:,}" for x, y, count in top.itertuples(index=False))
+    degrees = Transformer.from_crs(events.crs, 4326, always_xy=True)
+    examples = []
+    for x, y, count in over.head(_EXAMPLES).reset_index(name="count").itertuples(index=False):
+        lon, lat = degrees.transform(x, y)
+        here = table[(table["x"] == x) & (table["y"] == y)]
+        area = "" if "area" not in here or here["area"].isna().all() else f" in {here['area'].mode().iloc[0]}"
+        examples.append(f"lon {lon:.5f}, lat {lat:.5f}{area}: {count:,}, most {here['crime_type'].mode().iloc[0]}")
     note = f"{len(over)} of {len(points):,} points: busy places, or default coordinates of incidents without a place."
     count = int(over.sum())
-    return [IntakeFinding("single points are overrepresented", "flagged", count, count / len(events), examples, note)]
-
-
-def _coarse(coordinate: float) -> str:
-    """Return a coordinate to 100 m: it finds the place without naming an address."""
-    return f"{round(coordinate / _COARSE_M) * _COARSE_M:.0f}"
+    rule = "single points are overrepresented"
+    return [IntakeFinding(rule, "flagged", count, count / len(table), tuple(examples), note)]
 
 
 def _gaps(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[IntakeFinding]:

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pyproj import Transformer
 
 from ilp_models.data.quality import quality_findings
 from ilp_models.domain.events import Events
+from ilp_models.pipeline.events_reader import load_toronto
 
 RNG = np.random.default_rng(11)
 
@@ -73,7 +75,13 @@ def test_overrepresented_points_are_found():
     finding = found(events(times, points=points))["single points are overrepresented"]
     assert finding.count == 100
     assert finding.share == pytest.approx(0.02, rel=1e-3)
-    assert finding.examples == ("x=601000 y=4802000: 100",)
+    lon, lat = Transformer.from_crs("EPSG:32617", 4326, always_xy=True).transform(601000, 4802000)
+    assert finding.examples == (f"lon {lon:.5f}, lat {lat:.5f}: 100, most Theft",)
+
+
+def test_the_overused_point_of_toronto_is_named_in_degrees_with_its_area():
+    finding = {one.rule: one for one in load_toronto().intake.findings}["single points are overrepresented"]
+    assert finding.examples[0] == "lon -79.51579, lat 43.61209 in Mimico: 915, most Assault"
 
 
 def test_gaps_are_found_by_type():
