@@ -51,6 +51,7 @@ def test_names_of_all_languages_pass(name):
         ("Paul", "Pau1"),
         ("Paul", "Pau|"),
         ("Ann Cox", "Cox\u3164 Ann"),
+        ("Ann Cox", "\uff21nn C\u200box"),
     ],
 )
 def test_look_alikes_are_one_person(one, other):

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.local_file import local_file
 
 CREATE_KEY: Final = "Create one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it secret"
 
@@ -35,7 +36,7 @@ class ReviewerSignature:
 def sign(content: bytes, key: Path) -> dict[str, str]:
     """Return the signature of the content, the fingerprint of the public key, and the public key itself."""
     try:
-        private = load_pem_private_key(key.read_bytes(), password=None)
+        private = load_pem_private_key(local_file(key, "key=").read_bytes(), password=None)
     except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
         msg = f"Cannot read a private key from {key} ({error}). {CREATE_KEY}."
         raise InputError(msg) from error
@@ -65,7 +66,7 @@ def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
     """Return the public keys in a PEM file, or in all PEM files of a folder."""
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
     try:
-        keys = [load_pem_public_key(file.read_bytes()) for file in files]
+        keys = [load_pem_public_key(local_file(file, "trusted_keys=").read_bytes()) for file in files]
     except (OSError, UnsupportedAlgorithm, ValueError) as error:
         msg = f"Cannot read a public key from {path} ({error}). {_public_key_hint()}"
         raise InputError(msg) from error
