@@ -136,17 +136,7 @@ class Audit:
         if group is not None and (isinstance(group, str) or len(group) != len(_GROUP)):
             msg = f"audit.underreporting_group={group} must be a dimension and a group, such as [income,low]."
             raise InputError(msg)
-        units = (*UNITS, *([HARM] if self.harm else []))
-        known = self.rank_by in units and self.share_of in SHARES_OF
-        in_range = 0 < self.land_share < 1 and 0 < self.floor < 1 and 0 < self.valid_days <= _MAX_VALID_DAYS
-        if not known or not in_range:
-            msg = (
-                f"audit needs 0 < land_share < 1, rank_by in {units} (or {HARM} with audit.harm), "
-                f"share_of in {SHARES_OF}, 0 < floor < 1 and 0 < valid_days <= {_MAX_VALID_DAYS}, not "
-                f"land_share={self.land_share}, rank_by={self.rank_by}, share_of={self.share_of}, "
-                f"floor={self.floor}, valid_days={self.valid_days}."
-            )
-            raise InputError(msg)
+        self._check_values()
         try:
             self._limits(), self.evidence_needed
         except TypeError as error:
@@ -156,6 +146,21 @@ class Audit:
         if unbounded:
             msg = f"audit.limits.{unbounded[0]} has no bound, so every value would pass. Give one, such as fail_below."
             raise InputError(msg)
+
+    def _check_values(self) -> None:
+        """Raise InputError for a number outside its range, and for an unknown word."""
+        units = (*UNITS, *([HARM] if self.harm else []))
+        ranges = {
+            "land_share": (0 < self.land_share < 1, "above 0 and below 1; write 5 % as 0.05"),
+            "rank_by": (self.rank_by in units, f"{', '.join(UNITS)}, or {HARM} with audit.harm"),
+            "share_of": (self.share_of in SHARES_OF, " or ".join(SHARES_OF)),
+            "floor": (0 < self.floor < 1, "above 0 and below 1"),
+            "valid_days": (0 < self.valid_days <= _MAX_VALID_DAYS, f"above 0 and at most {_MAX_VALID_DAYS}"),
+        }
+        for name, (allowed, rule) in ranges.items():
+            if not allowed:
+                msg = f"audit.{name}={getattr(self, name)} must be {rule}."
+                raise InputError(msg)
 
     @property
     def evidence_needed(self) -> MinEvidence:

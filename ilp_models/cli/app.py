@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +140,9 @@ class App:
         check_flags(arguments)
         flags = [word for word in words if word not in arguments.overrides]
         extra = Path(arguments.config_dir) if arguments.config_dir else None
+        if extra is not None and not extra.is_dir():
+            msg = f"--config-dir={extra} is not a folder. Name the folder that contains your <group>/<option>.yaml."
+            raise UsageError(msg)
         overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
         settings = Settings(self.configs, task, overrides, extra).with_additions()
         failures: list[Exception] = []
@@ -184,11 +187,21 @@ class App:
             methods = find_options([self.configs]).get("model", ())
             config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), methods)
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
+            _check_required(config, accepted, task)
             parts = {"command": command} if "command" in accepted else {}
             summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")
+
+
+def _check_required(config: Collection[str], accepted: Mapping[str, inspect.Parameter], task: str) -> None:
+    """Raise UsageError for a group of options from which none was chosen, such as ``model=[]``."""
+    for name, parameter in accepted.items():
+        given = name in (*config, "command", "folder") or parameter.kind is parameter.VAR_KEYWORD
+        if parameter.default is parameter.empty and not given:
+            msg = f"The task {task} needs {name}. Choose an option with {name}=NAME; `ilp {task} --help` lists them."
+            raise UsageError(msg)
 
 
 def _close_log() -> None:

@@ -1,6 +1,7 @@
 """Convert the errors of a run to one line for the terminal and an exit code."""
 
 import errno
+import re
 from collections.abc import Iterator
 
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
@@ -9,6 +10,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from ilp_models.domain.errors import IlpError
 
 FAILURE, USAGE, INTERRUPT = 1, 2, 130
+_PLAIN = {  # how Hydra and this command line say that a name is unknown
+    r"^Could not override '([^']+)'": r"There is no setting \1",
+    r"^In '[^']+': Could not (?:find|load) '([^']+)/([^'/]+)'": r"There is no option \1=\2",
+}
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
@@ -27,12 +32,12 @@ def error_message(error: BaseException) -> tuple[str, int]:
     chain = tuple(_causes(error))
     for cause in chain:
         if isinstance(cause, IlpError | UsageError):
-            return _one_line(cause, _setting(error)), USAGE if isinstance(cause, UsageError) else FAILURE
+            return _one_line(cause, _setting(error, cause)), USAGE if isinstance(cause, UsageError) else FAILURE
         if isinstance(cause, OSError) and not isinstance(cause, HydraException):
             return _storage(cause), FAILURE
         if isinstance(cause, ModuleNotFoundError) and isinstance(error, InstantiationException):
             return (
-                f"The package {cause.name} is not installed{_setting(error)}: pip install 'ilp-models[scale]'.",
+                f"The package {cause.name} is not installed{_setting(error, cause)}: pip install 'ilp-models[scale]'.",
                 USAGE,
             )
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -47,10 +52,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _setting(error: BaseException) -> str:
-    """Return the setting whose object could not be created, in brackets."""
+def _setting(error: BaseException, cause: BaseException) -> str:
+    """Return the setting whose object could not be created, in brackets; empty if the message starts with its name."""
     _, found, key = str(error).rpartition("full_key: ")
-    return f" (setting: {key.split()[0]})" if found and isinstance(error, InstantiationException) else ""
+    if not found or not isinstance(error, InstantiationException):
+        return ""
+    name = key.split()[0]
+    return "" if str(cause).startswith((f"{name}.", f"{name}=")) else f" (setting: {name})"
 
 
 def _one_line(error: BaseException, suffix: str = "") -> str:
@@ -70,7 +78,7 @@ def _storage(error: OSError) -> str:
 def _configuration(error: Exception, root: BaseException, hint: str) -> str:
     """Return the first line of a message of Hydra, without its advice on Hydra itself."""
     if isinstance(error, InstantiationException):
-        return f"{_one_line(root).removesuffix('.')}{_setting(error)}. {hint}".strip()
+        return f"{_one_line(root).removesuffix('.')}{_setting(error, root)}. {hint}".strip()
     if isinstance(error, MissingMandatoryValue):
         return f"The setting {error.full_key} is required. Add {error.full_key}=VALUE."
     if isinstance(error, OverrideParseException):
@@ -78,4 +86,6 @@ def _configuration(error: Exception, root: BaseException, hint: str) -> str:
         word = f"{key}='{value}'" if given else f"{key}=VALUE"
         return f'Cannot read the setting {error.override!r}. Put quotes around it, as in "{word}".'
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    for pattern, plain in _PLAIN.items():
+        first = re.sub(pattern, plain, first)
     return f"{first.rstrip('.:')}. {hint}".strip()

@@ -220,7 +220,8 @@ class Settings:
                 continue
             value, source = _resolved(cfg, full, value)
             if comment:
-                lines.append(_entry(f"{full}={_as_text(value)}", f"{comment}; follows {source}" if source else comment))
+                setting = f"{full}.*" if isinstance(value, dict) else f"{full}={_as_text(value)}"
+                lines.append(_entry(setting, f"{comment}; follows {source}" if source else comment))
             elif not isinstance(value, dict | list) and not key.endswith("_target_") and "." not in key:
                 uncommented.append(f"{full}={_as_text(value)}{f' (follows {source})' if source else ''}")
         if uncommented:
@@ -251,8 +252,6 @@ def _entry(setting: str, comment: str) -> str:
 
 
 def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return ""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -189,10 +189,13 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
     Raises
     ------
     InputError
-        If the records do not cover one whole period.
+        If the records do not cover one whole period, or the horizon is below 1.
     NotRunError
         If the forecaster cannot run on these records.
     """
+    if horizon < 1:
+        msg = f"horizon={horizon} must be at least 1."
+        raise InputError(msg)
     study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff="next")
     cutoff = study.cutoff
     cells = study.grid_at(cutoff)

@@ -198,8 +198,8 @@ def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
     for setting, name in wanted.items():
         if name not in models:
             msg = (
-                f"{setting.replace('__', '.')}={name} is not among the models {sorted(models)}. "
-                f"Add it, 'model=[{','.join([*models, name])}]', or name another."
+                f"{setting.replace('__', '.')}={name} is not among the models: {', '.join(models)}. "
+                f"Name one of them, or add it with 'model=[{','.join([*models, name])}]'."
             )
             raise InputError(msg)
 

@@ -11,7 +11,7 @@ def run(*, register: str, last: str, folder: Path) -> str:
     del folder
     path = Path(register)
     if not path.is_file():
-        msg = f"{path} is not a register. Name one with register=FILE; the first decision creates it."
+        msg = f"There is no register {path}. The first decision creates it. Name another with register=FILE."
         raise InputError(msg)
     state = Register(path).verify(last)
     lines = [

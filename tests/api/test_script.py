@@ -164,3 +164,8 @@ def test_errors_are_those_that_python_users_expect(events, grid):
         ilp.run_backtest({"mean": ilp.MovingAverage()}, events, grid, test_periods=0)
     with pytest.raises(NotFittedError):
         ilp.EWMA().predict(pd.period_range("2020-01-06", periods=1, freq="W-SUN"))
+
+
+def test_a_horizon_below_one_is_refused_before_anything_is_fitted(events, grid):
+    with pytest.raises(ilp.InputError, match=r"^horizon=0 must be at least 1\.$"):
+        ilp.make_forecast(ilp.LightGBM(), events, grid, horizon=0)

@@ -16,12 +16,16 @@ from tests.bad_input.run_commands import MODELS, OWN_DATA, QUICK, WEEKLY, finish
         (
             "backtest.test_period=4",
             2,
-            r"Could not override 'backtest.test_period'. Did you mean backtest.test_periods\?",
+            r"There is no setting backtest.test_period. Did you mean backtest.test_periods\?",
         ),
-        ("data.columns.lattitude=Lat", 2, r"Could not override .*. Did you mean data.columns.lat\?"),
+        (
+            "data.columns.lattitude=Lat",
+            2,
+            r"There is no setting data.columns.lattitude. Did you mean data.columns.lat\?",
+        ),
         ("bactest=rolling", 2, r".*Did you mean backtest\?"),
-        ("grid=square", 2, r".*Could not find 'grid/square'. Did you mean grid=squares\?"),
-        ("model=[ewma,lightgb]", 2, r".*Could not load 'model/lightgb'. Did you mean model=lightgbm\?"),
+        ("grid=square", 2, r"There is no option grid=square. Did you mean grid=squares\?"),
+        ("model=[ewma,lightgb]", 2, r"There is no option model=lightgb. Did you mean model=lightgbm\?"),
         ("data=toronot", 2, r".*Did you mean data=toronto\?"),
         ("experiment=simulated-cty", 2, r".*Did you mean experiment=simulated-city\?"),
         ("calendar.period_unit=wek", 1, r"calendar.period_unit='wek' is unknown; choose one of week, day, month.*"),
@@ -29,15 +33,17 @@ from tests.bad_input.run_commands import MODELS, OWN_DATA, QUICK, WEEKLY, finish
         (
             "forecaster=lightgbm",
             1,
-            r"forecaster=lightgbm is not among the models .*\. Add it, 'model=\[.*lightgbm\]', .*",
+            r"forecaster=lightgbm is not among the models: .*, or add it with 'model=\[.*lightgbm\]'\.",
         ),
-        ("audit.baseline=average", 1, r"audit.baseline=average is not among the models .*"),
-        ("scoring.baseline=average", 1, r"scoring.baseline=average is not among the models .*"),
-        ("backtest.test_periods=0", 1, r"backtest.test_periods=0 must be at least 1.*"),
+        ("audit.baseline=average", 1, r"audit.baseline=average is not among the models: .*"),
+        ("scoring.baseline=average", 1, r"scoring.baseline=average is not among the models: .*"),
+        ("backtest.test_periods=0", 1, r"backtest.test_periods=0 must be at least 1."),
         ("backtest.test_periods=many", 2, r"backtest.test_periods=many must be a number, such as 52."),
         ("model.ewma.reach_cells=far", 2, r"model.ewma.reach_cells=far must be a number, such as 1.0."),
         ("model.moving_average.window=0", 1, r".*window=0 must be at least 1 period."),
-        ("audit.land_share=2", 1, r"audit needs 0 < land_share < 1.*"),
+        ("model=[]", 2, r"The task weekly needs model. Choose an option with model=NAME; .*"),
+        ("audit.valid_days=400", 1, r"audit.valid_days=400 must be above 0 and at most 366."),
+        ("audit.land_share=2", 1, r"audit.land_share=2 must be above 0 and below 1; write 5 % as 0.05."),
         (
             "export.formats=[shapefile]",
             1,
@@ -91,7 +97,7 @@ def test_a_setting_of_another_option_gets_the_options_that_have_it(ilp, word):
     result = ilp("weekly", "data=simulated", "tracking=memory", *QUICK, word)
     assert result.code == 2
     key = word.partition("=")[0]
-    only = f"ilp: Could not override '{key}'. Only these options have this setting: .*data=delimited.*"
+    only = f"ilp: There is no setting {key}. Only these options have this setting: .*data=delimited.*"
     assert re.fullmatch(only, result.error_line)
 
 

@@ -55,6 +55,12 @@ def test_help_shows_the_value_of_a_setting_that_follows_another_and_its_name():
     assert re.search(r"model\.lightgbm\.leads=3 .*; follows horizon$", page, re.MULTILINE)
 
 
+def test_help_shows_a_group_of_settings_without_an_empty_value():
+    page = Settings(CONFIGS, "weekly").explain()
+    assert re.search(r"^ +calendar\.\* +Length of the periods$", page, re.MULTILINE)
+    assert not re.search(r"^ +[\w.]+=(?: |$)", page, re.MULTILINE)
+
+
 def test_help_shows_a_reference_to_an_unknown_setting_unchanged():
     assert "store=${nothing}/forecasts" in Settings(CONFIGS, "weekly", ("store=${nothing}/forecasts",)).explain()
 
