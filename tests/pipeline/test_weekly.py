@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from datetime import datetime
 
 import geopandas as gpd
@@ -103,9 +104,9 @@ def test_the_scores_are_long_and_give_the_summary_back(withheld):
     pd.testing.assert_frame_equal(again.summarise(), summary, check_dtype=False, check_names=False)
 
 
-def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld, shelf):
+def test_a_score_can_be_worked_out_from_the_stored_forecasts(withheld):
     bundle = json.loads((withheld.folder / "model" / "bundle.json").read_text())
-    folder = shelf / "forecasts" / bundle["stored_forecasts"] / "forecaster=lightgbm"
+    folder = Path(withheld.config["store"], bundle["stored_forecasts"], "forecaster=lightgbm")
     stored = pd.read_parquet(folder)
     assert stored["cutoff"].nunique() == WEEKS
     scores = pd.read_csv(withheld.folder / "scores.csv").query("forecaster == 'lightgbm' and crime_type == 'burglary'")
