@@ -44,7 +44,7 @@ class Constrained:
         For each dimension of groups: ``cap`` (a number, or numbers by group) and ``reference``; see
         :class:`ilp_models.allocation.constraints.ExposureCap`.
     coverage : mapping of str to float or mapping, optional
-        For each dimension of groups: the minimum share of the expected events of a group on covered land.
+        For each dimension of groups: the minimum share of the expected events of a group in covered cells.
     districts : float or mapping of str to float, optional
         Minimum effort for every district, or for some by name.
     spacing : float, default 0

@@ -2,34 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import RandomForestRegressor
 
 from ilp_models.domain.history import History
-from ilp_models.features.calendar import TypeIndicators
-from ilp_models.features.means import ExponentialMeans, Lags
+from ilp_models.features.means import Lags
 from ilp_models.grid.square import SquareGrid
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.regressions.design_matrix import interleave_leads, row_order
-from ilp_models.model.regressions.regression import RegressionForecaster
-from tests.builders import city, history_of, poisson_counts
-
-GRID = city(4, 5)
-RATES = np.random.default_rng(6).gamma(1.0, 0.5, (2, 20, 1))
-FAMILIES = (TypeIndicators(), ExponentialMeans((8, 52)))
-TREES = HistGradientBoostingRegressor(loss="poisson", max_iter=15, min_samples_leaf=50)
+from tests.model.small_regressions import GRID, TREES, next_weeks, poisson_history, regression
 
 
 @pytest.fixture(scope="module")
 def history():
-    return history_of(poisson_counts((2, 20, 130), RATES), GRID)
-
-
-def regression(regressor, features=FAMILIES, **settings):
-    return RegressionForecaster(regressor, features, **({"train_periods": 70, "holdout": 13} | settings))
-
-
-def next_week(forecaster, history, ahead=1):
-    return forecaster.predict(history.calendar.next_periods(history.cutoff, ahead)).expected.values
+    return poisson_history()
 
 
 def test_periods_take_the_leads_in_turn(history):
@@ -58,6 +43,6 @@ def test_row_sampling_does_not_depend_on_the_order_of_cells(history):
     )
     forest = RandomForestRegressor(n_estimators=4, max_samples=0.2, min_samples_leaf=20, random_state=0)
     other = History.from_events(history.cutoff, history.events, turned, history.calendar)
-    known, mixed = (next_week(regression(forest).fit(one), one) for one in (history, other))
+    known, mixed = (next_weeks(regression(forest).fit(one), one) for one in (history, other))
     np.testing.assert_allclose(mixed, known[:, order], rtol=1e-6)
     assert row_order(SquareGrid(500).build(history.events), 1000) is None

@@ -11,32 +11,18 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.features import Column
 from ilp_models.domain.history import History
-from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans, Lags
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.model.regressions.lightgbm import LightGBM
-from ilp_models.model.regressions.regression import RegressionForecaster
 from ilp_models.stats.distributions import fit_dispersion
-from tests.builders import city, events_of, history_of, poisson_counts
-
-GRID = city(4, 5)
-RATES = np.random.default_rng(6).gamma(1.0, 0.5, (2, 20, 1))
-FAMILIES = (TypeIndicators(), ExponentialMeans((8, 52)))
-TREES = HistGradientBoostingRegressor(loss="poisson", max_iter=15, min_samples_leaf=50)
+from tests.builders import events_of, history_of, poisson_counts
+from tests.model.small_regressions import FAMILIES, GRID, RATES, TREES, next_weeks, poisson_history, regression
 
 
 @pytest.fixture(scope="module")
 def history():
-    return history_of(poisson_counts((2, 20, 130), RATES), GRID)
-
-
-def regression(regressor, features=FAMILIES, **settings):
-    return RegressionForecaster(regressor, features, **({"train_periods": 70, "holdout": 13} | settings))
-
-
-def next_week(forecaster, history, ahead=1):
-    return forecaster.predict(history.calendar.next_periods(history.cutoff, ahead)).expected.values
+    return poisson_history()
 
 
 class Planted:
@@ -107,7 +93,7 @@ def test_weighted_rates_are_the_regression_with_a_log_offset(history):
     oracle = lightgbm.train(params, data, 20)
     ahead = forecaster.design(history.calendar.next_periods(history.cutoff, 1))
     expected = np.exp(oracle.predict(ahead.values, raw_score=True) + mean + ahead.log_offset)
-    np.testing.assert_allclose(next_week(forecaster, history).ravel(), expected, rtol=1e-6)
+    np.testing.assert_allclose(next_weeks(forecaster, history).ravel(), expected, rtol=1e-6)
 
 
 def test_an_offset_of_a_linear_regression_is_an_exposure(history):
@@ -127,9 +113,11 @@ def test_an_offset_of_a_linear_regression_is_an_exposure(history):
 @pytest.mark.parametrize("leads", [1, 2])
 def test_match_city_total_keeps_the_totals_of_the_offset(history, leads):
     offset = EWMA((8,), (0.1,))
-    kept = next_week(regression(TREES, offset=offset, leads=leads).fit(history), history, leads)
-    free = next_week(regression(TREES, offset=offset, leads=leads, match_city_total=False).fit(history), history, leads)
-    start = next_week(offset.fit(history), history, leads)
+    kept = next_weeks(regression(TREES, offset=offset, leads=leads).fit(history), history, leads)
+    free = next_weeks(
+        regression(TREES, offset=offset, leads=leads, match_city_total=False).fit(history), history, leads
+    )
+    start = next_weeks(offset.fit(history), history, leads)
     np.testing.assert_allclose(kept.sum(axis=1), start.sum(axis=1), rtol=1e-6)
     assert np.abs(free.sum(axis=1) / start.sum(axis=1) - 1).max() > 1e-3
     ratio = kept / free
@@ -148,7 +136,7 @@ def test_match_city_total_keeps_the_totals_of_the_offset(history, leads):
 )
 def test_any_regressor_of_scikit_learn_enters_by_yaml(regressor, offset, history):
     forecaster = regression(instantiate(regressor), offset=offset).fit(history)
-    expected = next_week(forecaster, history)
+    expected = next_weeks(forecaster, history)
     truth = RATES[..., 0]
     assert np.corrcoef(expected[..., 0].ravel(), truth.ravel())[0, 1] > 0.8
     assert expected.sum() == pytest.approx(truth.sum(), rel=0.15)
@@ -158,7 +146,7 @@ def test_a_regressor_without_sample_weight_cannot_have_an_offset(history):
     message = r"^KNeighborsRegressor takes no sample_weight and cannot start from an offset\. Set offset=null .*$"
     with pytest.raises(InputError, match=message):
         regression(KNeighborsRegressor(), offset=MovingAverage(26)).fit(history)
-    assert (next_week(regression(KNeighborsRegressor()).fit(history), history) >= 0).all()
+    assert (next_weeks(regression(KNeighborsRegressor()).fit(history), history) >= 0).all()
 
 
 def test_negative_predictions_are_refused_with_their_unit():
@@ -167,7 +155,7 @@ def test_negative_predictions_are_refused_with_their_unit():
     with pytest.raises(
         InputError, match=r"gave -\d.* as an expected count, \d+ times; first at a / r\dc\d / 2021-11-01"
     ):
-        next_week(below, planted)
+        next_weeks(below, planted)
 
 
 @pytest.mark.parametrize(("weeks", "left"), [(20, 13), (10, 6)])
@@ -195,9 +183,9 @@ def test_each_lead_has_its_own_regression_and_others_are_refused(history):
     forecaster = regression(PoissonRegressor(alpha=1e-6), leads=2).fit(history)
     assert sorted(forecaster.estimators_) == [1, 2]
     assert not np.array_equal(forecaster.estimators_[1].coef_, forecaster.estimators_[2].coef_)
-    assert next_week(forecaster, history, 2).shape == (2, 20, 2)
+    assert next_weeks(forecaster, history, 2).shape == (2, 20, 2)
     with pytest.raises(InputError, match=r"^Lead 3 was not learned; set leads to at least 3\.$"):
-        next_week(forecaster, history, 3)
+        next_weeks(forecaster, history, 3)
     with pytest.raises(InputError, match="A design holds one period, not 2"):
         forecaster.design(history.calendar.next_periods(history.cutoff, 2))
 
@@ -209,7 +197,7 @@ def test_a_reporting_delay_shifts_training_and_forecasts():
     forecaster = regression(PoissonRegressor(alpha=1e-6), leads=1).fit(late)
     assert sorted(forecaster.estimators_) == [2]
     direct = regression(PoissonRegressor(alpha=1e-6), leads=2).fit(history_of(counts[..., :-1], GRID))
-    np.testing.assert_allclose(next_week(forecaster, late)[..., 0], next_week(direct, late, 1)[..., 0], rtol=1e-6)
+    np.testing.assert_allclose(next_weeks(forecaster, late)[..., 0], next_weeks(direct, late, 1)[..., 0], rtol=1e-6)
 
 
 def test_training_targets_have_the_distance_of_forecasts():
@@ -252,15 +240,15 @@ def test_the_forecast_is_computed_from_the_design(match_city_total, history):
     forecaster = regression(TREES, offset=MovingAverage(26), match_city_total=match_city_total).fit(history)
     design = forecaster.design(history.calendar.next_periods(history.cutoff, 1))
     made = np.exp(design.log_offset) * forecaster.estimator_.predict(design.values)
-    np.testing.assert_allclose(made, next_week(forecaster, history).ravel(), rtol=1e-9)
+    np.testing.assert_allclose(made, next_weeks(forecaster, history).ravel(), rtol=1e-9)
 
 
 def test_an_update_reaches_the_offset(history):
     before = history_of(history.panel.values[..., :-1], GRID)
     forecaster = regression(TREES, offset=MovingAverage(4)).fit(before).update(history)
-    kept = next_week(forecaster, history)
+    kept = next_weeks(forecaster, history)
     np.testing.assert_allclose(
-        kept.sum(axis=1), next_week(MovingAverage(4).fit(history), history).sum(axis=1), rtol=0.01
+        kept.sum(axis=1), next_weeks(MovingAverage(4).fit(history), history).sum(axis=1), rtol=0.01
     )
 
 
@@ -275,8 +263,8 @@ def test_quiet_cells_add_nothing_to_the_level_of_the_offset():
         .predict(history.calendar.next_periods(history.cutoff, 1))
         .expected.values.sum(axis=1)
     )
-    np.testing.assert_allclose(next_week(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
-    assert next_week(forecaster, history).sum(axis=1)[1, 0] < 0.002  # without events, 20 floors are no forecast
+    np.testing.assert_allclose(next_weeks(forecaster, history).sum(axis=1)[0], level[0], rtol=1e-9)
+    assert next_weeks(forecaster, history).sum(axis=1)[1, 0] < 0.002  # without events, 20 floors are no forecast
 
 
 def test_dispersions_are_fitted_at_the_level_of_the_offset():
@@ -311,12 +299,12 @@ def test_a_delay_in_days_changes_the_step_after_february(offset, months):
     assert [months(day).first_step for day in ("2019-02-01", "2019-03-01", "2019-04-01", "2019-06-01")] == [3, 4, 4, 3]
     for day in ("2019-03-01", "2019-04-01"):
         fitted.update(months(day))
-        assert np.isfinite(next_week(fitted, months(day))).all()
+        assert np.isfinite(next_weeks(fitted, months(day))).all()
     skipped.update(months("2019-04-01"))
-    np.testing.assert_array_equal(next_week(skipped, months("2019-04-01")), next_week(fitted, months("2019-04-01")))
+    np.testing.assert_array_equal(next_weeks(skipped, months("2019-04-01")), next_weeks(fitted, months("2019-04-01")))
     whole = regression(TREES, offset=offset, train_periods=30, holdout=6, leads=2).fit(months("2019-02-01"))
     whole.update(months("2019-04-01"))
-    np.testing.assert_array_equal(next_week(whole, months("2019-04-01")), next_week(fitted, months("2019-04-01")))
+    np.testing.assert_array_equal(next_weeks(whole, months("2019-04-01")), next_weeks(fitted, months("2019-04-01")))
 
 
 def test_one_regression_for_all_leads_has_the_lead_as_a_column(history):
@@ -327,7 +315,7 @@ def test_one_regression_for_all_leads_has_the_lead_as_a_column(history):
     for lead in range(3):
         design = forecaster.design(history.calendar.next_periods(history.cutoff, 3)[[lead]])
         assert (design.values[:, -1] == lead + 1).all()
-    assert next_week(forecaster, history, 3).shape == (2, 20, 3)
+    assert next_weeks(forecaster, history, 3).shape == (2, 20, 3)
 
 
 def test_a_shared_regression_learns_what_each_lead_needs():
@@ -340,7 +328,7 @@ def test_a_shared_regression_learns_what_each_lead_needs():
     trees = HistGradientBoostingRegressor(loss="poisson", max_iter=100, min_samples_leaf=20)
     forecaster = regression(trees, [Lags((1,))], train_periods=340, leads=6, lead_strategy="shared").fit(history)
     last = history.panel.by_period[-1, 0]
-    ahead = next_week(forecaster, history, 6)[0]
+    ahead = next_weeks(forecaster, history, 6)[0]
     slopes = [np.polyfit(last, ahead[:, lead], 1)[0] for lead in (0, 5)]
     assert slopes[0] == pytest.approx(0.8, abs=0.15)
     assert slopes[1] == pytest.approx(0.8**6, abs=0.15)

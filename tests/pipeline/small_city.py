@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
+from tests.audit.audit_inputs import GOVERNANCE
 
 TYPES = ("assault", "burglary")
 MODELS = ("moving_average", "ewma", "lightgbm")
@@ -52,20 +53,7 @@ GROUPS = "audit.groups.source=${data}"
 # Ten weeks prove nothing about a forecaster: these limits let one through so that what follows can be tested.
 LENIENT = (
     GROUPS,
-    *(
-        f"audit.governance.{name}='{word}'"
-        for name, word in {
-            "purpose": "tests",
-            "legal_basis": "none is needed",
-            "tier": "middle",
-            "owner": "O. Wner",
-            "trainer": "T. Rainer",
-            "reviewer": "R. Viewer",
-            "complaints": "nowhere",
-            "review_date": "2099-12-31",
-            "retention_until": "2099-12-31",
-        }.items()
-    ),
+    *(f"audit.governance.{name}='{word}'" for name, word in GOVERNANCE.items()),
     *(f"audit.limits.{check}.fail_below=-9" for check in ("deviance_skill", "pai_ratio")),
     "audit.limits.deviance_skill.neutral=-9",
     "audit.feedback={periods:8,refit_every:8,replicates:2,training_periods:60,unpatrolled_reporting_rate:1.0}",
