@@ -1,7 +1,7 @@
 import json
 import re
-from pathlib import Path
 from datetime import datetime
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
