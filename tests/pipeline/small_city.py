@@ -130,6 +130,11 @@ def run_task(task, folder, *overrides, **instead):
     return FinishedTask(text, parts, config, made)
 
 
+def run_apart(task, folder, shelf, *overrides, **instead):
+    """Return a task done with a register of its own, so that its decision counts for no other test."""
+    return run_task(task, folder, f"store='{shelf}/forecasts'", *overrides, **instead)
+
+
 def copy_run(done, folder):
     """Return a copy of a run's folder, to be spoiled."""
     return Path(shutil.copytree(done.folder, folder))

@@ -17,7 +17,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline import outputs, registration
 from ilp_models.pipeline.run_folder import RunFolder, load_approved
 from ilp_models.tracking.memory import InMemoryTracker
-from tests.pipeline.small_city import LENIENT, copy_run, run_task
+from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -159,7 +159,7 @@ def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, monk
     monkeypatch.setattr(registration._LOG, "warning", lambda words, *parts: said.append(words % parts))
     broken = tmp_path / "register.jsonl"
     broken.write_text("{}\n")
-    done = run_task("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
+    done = run_apart("weekly", tmp_path, shelf, *LENIENT, "backtest.horizon=1", f"register='{broken}'")
     assert not done.decision["admitted"]
     assert "line 1: the line is not a register entry" in " ".join(done.decision["reasons"])
     assert "research only" in (done.folder / "grid.geojson").read_text()
@@ -185,8 +185,8 @@ def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tm
     monkeypatch.setattr(outputs, place, crash)  # before the line stands, and after it but before decision.json
     register = tmp_path / "register.jsonl"
     with pytest.raises(Crash):
-        run_task("weekly", shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")
-    folder = max((shelf / "weekly").iterdir(), key=lambda path: path.stat().st_mtime)
+        run_apart("weekly", tmp_path, shelf, *LENIENT, "backtest.horizon=1", f"register='{register}'")
+    folder = max((tmp_path / "weekly").iterdir(), key=lambda path: path.stat().st_mtime)
     assert not (folder / "decision.json").exists()
     acts = [line.act for line in Register(register).verify().lines]
     assert acts == ([] if place in BEFORE else ["decided"])
@@ -295,8 +295,8 @@ def test_a_decision_whose_folder_is_gone_can_be_withdrawn_by_its_seal(place, adm
         run_task("withdraw", place.parent, *words_, "decision=abc")
 
 
-def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf):
-    done = run_task("audit", shelf, *LENIENT, "explain.refits=2")
+def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf, tmp_path):
+    done = run_apart("audit", tmp_path, shelf, *LENIENT, "explain.refits=2")
     assert "explain.refits=2 (default 5)" in done.text
 
 

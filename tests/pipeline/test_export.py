@@ -13,7 +13,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.export import marking
 from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import clock as present
-from tests.pipeline.small_city import LENIENT, copy_run, run_task
+from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task
 
 FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
 
@@ -161,6 +161,6 @@ def test_a_folder_without_a_forecast_says_what_to_run(tmp_path):
 @pytest.mark.usefixtures("undrawn")
 def test_the_admitted_run_is_not_admitted_under_the_limits_of_the_package(tmp_path, shelf):
     shipped = [line for line in LENIENT if "limits" not in line]
-    done = run_task("audit", shelf, *shipped)
+    done = run_apart("audit", tmp_path / "audited", shelf, *shipped)
     assert done.decision["admitted"] is False
     assert "deviance_skill" in done.text

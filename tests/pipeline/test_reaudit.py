@@ -13,7 +13,7 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.audit import run
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
 from ilp_models.pipeline.reaudit import refuse_other_settings
-from tests.pipeline.small_city import GROUPS, build_task, copy_run, run_task
+from tests.pipeline.small_city import GROUPS, build_task, copy_run, run_apart, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -127,7 +127,7 @@ def test_a_decision_that_tells_other_terms_than_those_kept_is_noticed(admitted, 
 
 
 def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
-    done = run_task("audit", shelf, GROUPS, "model.moving_average.window=2")
+    done = run_apart("audit", tmp_path / "audited", shelf, GROUPS, "model.moving_average.window=2")
     changed = "model.moving_average.window=2 (default 52)"
     assert changed in done.decision["audit"]["changed"]
     assert changed in done.decision["reasons"][-1]
