@@ -42,7 +42,10 @@ class MonitoringReplay:
 
 def active_decision(source: str, register: str) -> Decision:
     """Return the decision of a run; raise WithheldError unless it is admitted or approved and in the register."""
-    decision = RunFolder.from_path(source).active_decision(register)
+    run = RunFolder.from_path(source)
+    decision = run.decision()
+    if decision.admitted or decision.reviews:  # a forecast that no one can approve needs no message about registers
+        decision = run.active_decision(register)
     if not decision.admitted and not decision.approved:
         msg = f"The decision in {source} withholds the forecast, so that it cannot be monitored: {decision.summary}"
         raise WithheldError(msg)
