@@ -10,7 +10,6 @@ from ilp_models.domain.errors import InputError, StorageError
 
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:|[/\\]*vsi[a-z0-9]+[/\\]|\\\\|<", re.IGNORECASE)
 _VIRTUAL: Final = ("/proc/", "/sys/", "/dev/")  # reading a file there can block, or has side effects
-_SHARED_MEMORY: Final = "/dev/shm/"  # noqa: S108 - an ordinary file system
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -106,6 +105,5 @@ def _irregular(path: Path) -> str:
     """Return what a path is if it is not a regular file; empty for a regular file."""
     mode = path.stat().st_mode
     kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "")
-    place = path.as_posix()
-    virtual = place.startswith(_VIRTUAL) and not place.startswith(_SHARED_MEMORY)
+    virtual = path.as_posix().startswith(_VIRTUAL)
     return kind or ("a file of the operating system" if virtual or not stat.S_ISREG(mode) else "")
