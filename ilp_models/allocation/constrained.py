@@ -16,6 +16,7 @@ from ilp_models.allocation.budget import (
     sample_cells,
     sampled_cells,
 )
+from ilp_models.allocation.constraint_values import PlanValues
 from ilp_models.allocation.constraints import (
     Bounds,
     Constraint,
@@ -26,7 +27,7 @@ from ilp_models.allocation.constraints import (
     spacing_constraints,
 )
 from ilp_models.allocation.milp import MixedIntegerProgram
-from ilp_models.domain.allocation import AllocationInput, Effort
+from ilp_models.domain.allocation import AllocationInput, ConstraintValue, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -152,6 +153,21 @@ class Constrained:
                 flags = covered_now.astype(float)
             amount[:, period] = flags * need
         return Effort(amount, inclusion, gaps)
+
+    def constraint_values(self, effort: Effort, share: Floats, inputs: AllocationInput) -> tuple[ConstraintValue, ...]:
+        """Return the value of each constraint on a finished plan. Unspent budget is none: files show what is spent."""
+        plan = PlanValues(effort, share, inputs)
+        return (
+            *(one for dimension, cap in self._caps().items() for one in plan.exposure(dimension, cap)),
+            *(
+                one
+                for dimension, floor in (self.coverage or {}).items()
+                for one in plan.coverage(inputs.groups_of(dimension), floor)
+            ),
+            *(plan.districts(self.districts) if self.districts is not None else ()),
+            *(plan.spacing(self.spacing) if self.spacing else ()),
+            *(plan.patrol_areas(self.patrol_areas) if self.patrol_areas is not None else ()),
+        )
 
     def _caps(self) -> dict[str, ExposureCap]:
         try:

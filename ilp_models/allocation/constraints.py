@@ -54,7 +54,7 @@ class ExposureCap:
     def constraints(self, groups: GroupsOfCells, chance: float) -> Iterator[Constraint]:
         """Yield one constraint for each group."""
         people = groups.by_group
-        for place, group, cap in _bounds_by_group(groups, self.cap, without=self.reference):
+        for place, group, cap in bounds_by_group(groups, self.cap, without=self.reference):
             others = groups.total - people[:, place]
             if self.reference is not None:
                 others = people[:, groups.groups.index(self.reference)]
@@ -74,7 +74,7 @@ class ExposureCap:
 def coverage_constraints(groups: GroupsOfCells, floor: Bounds, expected: Floats, chance: float) -> Iterator[Constraint]:
     """Yield one constraint for each group: sum a_i y_i s_ig >= c sum y_i s_ig, in expectation over the draw."""
     _check_bounds("coverage", floor, 1.0)
-    for place, group, least in _bounds_by_group(groups, floor):
+    for place, group, least in bounds_by_group(groups, floor):
         events = expected * groups.shares[:, place]
         if events.sum() > 0:
             yield expectation_constraint(
@@ -152,7 +152,7 @@ def expectation_constraint(
     return Constraint(name, remedy, csr_matrix((1 - chance) * weights), low, high)
 
 
-def _bounds_by_group(
+def bounds_by_group(
     groups: GroupsOfCells, bounds: Bounds, without: str | None = None
 ) -> Iterator[tuple[int, str, float]]:
     """Yield position, name and bound of each group that has a bound."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.allocation.budget import Budget, budget_from_share
-from ilp_models.domain.allocation import AllocationInput, Effort
+from ilp_models.domain.allocation import AllocationInput, ConstraintValue, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -77,6 +77,10 @@ class Proportional:
             for period, column in enumerate(amount.T)
         ]
         return Effort(np.stack(drawn, axis=1), amount, np.zeros(values.shape[1]))
+
+    def constraint_values(self, effort: Effort, share: Floats, inputs: AllocationInput) -> tuple[ConstraintValue, ...]:  # noqa: ARG002 - the shape of every rule
+        """Return nothing: the budget is the only constraint."""
+        return ()
 
 
 def _fill_by_weight(weights: Floats, need: Floats, available: float) -> Floats:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.allocation.budget import Budget, budget_from_share, check_sampling, sample_cells, sampled_cells
-from ilp_models.domain.allocation import AllocationInput, Effort
+from ilp_models.allocation.constraint_values import PlanValues
+from ilp_models.domain.allocation import AllocationInput, ConstraintValue, Effort
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -69,6 +70,10 @@ class TopAreas:
         np.put_along_axis(amount, order, np.clip(available - before, 0.0, needed), axis=0)
         return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
 
+    def constraint_values(self, effort: Effort, share: Floats, inputs: AllocationInput) -> tuple[ConstraintValue, ...]:  # noqa: ARG002 - the shape of every rule
+        """Return nothing: the budget is the only constraint."""
+        return ()
+
     def _with_exploration(self, order: npt.NDArray[np.int64], need: Floats, available: float, draw: int) -> Effort:
         covered, drawn = sampled_cells(self.exploration, need, available)
         amount, inclusion = np.zeros(order.shape), np.zeros(order.shape)
@@ -125,9 +130,7 @@ class Capped:
         """Return the effort of each cell and period."""
         values, need, available = self.budget.check_values(expected_value, inputs)
         names, district = np.unique(inputs.districts.astype(str), return_inverse=True)
-        cap = self.most * available
-        if self.budget.budget_unit == "cells":
-            cap = float(np.floor(cap + 1e-9))
+        cap = self._cap(available)
         room = np.minimum(np.bincount(district, weights=need, minlength=len(names)), cap)
         if room.sum() < available * (1 - 1e-9):
             msg = (
@@ -147,3 +150,12 @@ class Capped:
                 if left <= 0:
                     break
         return Effort(amount, (amount > 0).astype(float), np.zeros(values.shape[1]))
+
+    def constraint_values(self, effort: Effort, share: Floats, inputs: AllocationInput) -> tuple[ConstraintValue, ...]:
+        """Return the effort of each district."""
+        return tuple(PlanValues(effort, share, inputs).district_cap(self._cap(self.budget.available(inputs))))
+
+    def _cap(self, available: float) -> float:
+        """Return the maximum effort for one district."""
+        cap = self.most * available
+        return float(np.floor(cap + 1e-9)) if self.budget.budget_unit == "cells" else cap

@@ -104,6 +104,32 @@ class Effort:
         )
 
 
+@dataclass(frozen=True)
+class ConstraintValue:
+    """The value that a finished plan has where an allocation rule sets a bound."""
+
+    name: str  # what is limited, with its group or district
+    period: int  # position
+    value: float
+    low: float
+    high: float
+    remedy: str  # what to change where the bound is to be another
+
+    @property
+    def excess(self) -> float:
+        """How far the value lies outside the bounds; 0 if they hold, to the tolerance of solvers."""
+        return max(0.0, self._beyond(self.low - self.value, self.low), self._beyond(self.value - self.high, self.high))
+
+    def as_text(self) -> str:
+        """Return value and bound, such as ``coverage of income/low is 0.1 (at least 0.2)``."""
+        bound = f"at least {self.low:g}" if self.value < self.low else f"at most {self.high:g}"
+        return f"{self.name} is {self.value:.4g} ({bound})"
+
+    @staticmethod
+    def _beyond(distance: float, bound: float) -> float:
+        return distance if distance > _SLACK * max(1.0, abs(bound)) else 0.0
+
+
 class Allocator(Protocol):
     """An allocation rule: it turns expected values into effort under a budget."""
 
@@ -119,6 +145,10 @@ class Allocator(Protocol):
 
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
+        ...
+
+    def constraint_values(self, effort: Effort, share: Floats, inputs: AllocationInput) -> Sequence[ConstraintValue]:
+        """Return the value of each constraint on a finished plan; ``share`` is the covered share of its cells."""
         ...
 
 

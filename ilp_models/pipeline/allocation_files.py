@@ -101,6 +101,7 @@ def marking_of(result: AllocationResult) -> Marking:
     more = {
         "chosen_by": choice.chosen_by,
         "chosen_why": choice.reason,
+        "by_hand": result.by_hand.text,
         "exposure_cap": "none" if np.isinf(choice.cap) else f"{choice.cap:g}",
         "seed": result.settings["allocation"].get("seed", "none"),
     }
@@ -130,11 +131,18 @@ def allocation_content(result: AllocationResult, marking: Marking, files: list[P
             "exposure_cap": None if np.isinf(choice.cap) else choice.cap,
         },
         "overrides": [vars(one) for one in allocation.overrides],
+        "by_hand": by_hand_content(result),
         "groups": plain_rows(result.groups),
         "frontier": plain_rows(result.frontier),
         "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
         "facts": dict(marking.facts),
     }
+
+
+def by_hand_content(result: AllocationResult) -> dict[str, Any]:
+    """Return the share of the effort that was set by hand, its limit, and the audited limits that are not met."""
+    effect = result.by_hand
+    return {"share": effect.share, "limit": effect.most, "warnings": list(effect.warnings)}
 
 
 def register_entry(result: AllocationResult, audience: str, folder: Path) -> RegisterEntry:
@@ -151,6 +159,7 @@ def register_entry(result: AllocationResult, audience: str, folder: Path) -> Reg
         "chosen_by": result.choice.chosen_by,
         "chosen_why": result.choice.reason,
         "overrides": [vars(one) for one in result.allocation.overrides],
+        "by_hand": by_hand_content(result),
         "audience": audience,
         "folder": str(folder.absolute()),
     }
@@ -167,6 +176,7 @@ def summary_lines(result: AllocationResult) -> list[str]:
         f"{int(with_effort.any(axis=1).sum())} of {len(with_effort)} cells, "
         f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",
         f"  chosen by {result.choice.chosen_by}: {result.choice.reason}",
+        *(f"  {line}" for line in result.by_hand.lines if allocation.overrides),
         *([f"  up to {result.gap.max():.2%} below the best allocation"] if result.gap.max() > 5e-5 else []),
     ]
     for row in result.groups.to_dict("records"):

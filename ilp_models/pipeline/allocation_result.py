@@ -12,6 +12,7 @@ from ilp_models.domain.allocation import Allocation, AllocationInput
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.overrides import OverrideEffect
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.formatting import period_label
 
@@ -36,6 +37,7 @@ class AllocationResult:
     run: RunFolder
     decision: Decision
     allocation: Allocation
+    by_hand: OverrideEffect
     share: Floats  # (cells, periods): covered part of each cell, the expectation over draws
     gap: Floats  # (periods,): maximum relative distance of the value from the best allocation
     territory: AllocationInput

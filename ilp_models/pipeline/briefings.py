@@ -48,6 +48,7 @@ def write_briefings(
             summary=f"The plan covers {percent(result.covered_share, 0)} of the expected crimes with "
             f"{allocation.budget:g} {allocation.unit} in each period (method: {allocation.allocator}; objective: "
             f"{allocation.objective}). Decided by {result.choice.chosen_by}: {result.choice.reason}",
+            by_hand=result.by_hand.lines,
             verdict=verdict(result.decision),
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
@@ -63,6 +64,7 @@ def write_briefings(
                     "cutoff",
                     "data",
                     "code",
+                    "by_hand",
                     "overrides",
                     "seed",
                 )

@@ -31,14 +31,22 @@ from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
 from ilp_models.domain.allocation import Allocation, AllocationInput, Allocator, Effort, Override
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
-from ilp_models.domain.errors import IlpError, InputError, WithheldError
+from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.local_file import local_file
 from ilp_models.domain.recipe import describe
 from ilp_models.export.table import CellTable
 from ilp_models.grid.cell_geometry import adjacency
 from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
 from ilp_models.pipeline.audit_archive import NullLocator
+from ilp_models.pipeline.overrides import (
+    MAX_OVERRIDE_SHARE,
+    OverriddenPlan,
+    OverrideEffect,
+    apply_overrides,
+    audited_limits,
+    check_override_share,
+    read_overrides,
+)
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder, archived_residents
 
@@ -54,6 +62,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     objective: Objective | None = None,
     frontier: Frontier | None = None,
     overrides: str | Sequence[Override] | None = None,
+    max_override_share: float = MAX_OVERRIDE_SHARE,
     register: str | Path = REGISTER,
     trusted_keys: str | None = None,
     compute: Compute | None = None,
@@ -79,7 +88,10 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     frontier : Frontier, optional
         Exposure caps to evaluate.
     overrides : str or sequence of Override, optional
-        Changes made by hand, or the CSV file that lists them.
+        Changes made by hand, or the CSV file that lists them. Constraints, gap and measures of groups are then
+        calculated again.
+    max_override_share : float, default 0.2
+        Largest share of the effort that may be set by hand.
     register : str or Path, default "outputs/register.jsonl"
         The register of decisions.
     trusted_keys : str, optional
@@ -95,13 +107,15 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     Raises
     ------
     WithheldError
-        If no valid decision allows the forecast to be used, or the terms differ from those audited.
+        If no valid decision allows the forecast to be used, the terms differ from those audited, or overrides break a
+        constraint, an audited limit or the largest share.
     InputError
         If a setting or an override cannot be used.
     """
     if not str(chosen_by or "").strip() or not str(reason or "").strip():
         msg = "An allocation needs a person and a reason. Set chosen_by and reason."
         raise InputError(msg)
+    check_override_share(max_override_share)
     rule, frontier = rule or TopAreas(), frontier or Frontier()
     run = RunFolder.from_path(source)
     decision = run.permitted_decision(str(register), trusted_keys)
@@ -115,6 +129,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         rule,
         frontier,
         compute or LocalProcesses(),
+        max_override_share,
     )
     return task.allocate(CapChoice(str(chosen_by), str(reason), cap_of(rule, frontier)), changes)
 
@@ -131,6 +146,7 @@ class PlanTask:
     allocator: Allocator
     frontier: Frontier
     compute: Compute
+    max_override_share: float = MAX_OVERRIDE_SHARE
 
     def allocate(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
         """Return the allocation and what it means for groups, on the terms that were audited."""
@@ -155,8 +171,13 @@ class PlanTask:
         ranked = value_per_unit(value, self.rank_by, territory)
         counts = expected.sum(axis=0)
         territory = replace(territory, expected=counts)
-        effort = allocate_periods(self.allocator, ranked, territory, self.compute)
-        effort = apply_overrides(effort, changes, grid.cells, forecast.periods)
+        planned = allocate_periods(self.allocator, ranked, territory, self.compute)
+        effort = apply_overrides(planned, changes, grid.cells, forecast.periods, need)
+        plan = OverriddenPlan(planned, effort, ranked, need, territory)
+        allocation = self._allocation(effort, value, need, available, changes)
+        by_hand = OverrideEffect(0.0, self.max_override_share)
+        if changes:
+            by_hand = plan.check(self.allocator, audited_limits(self.decision), self.max_override_share)
         part = expected_share(effort, need)
         impact = [group_impact(part, counts, one, self._reference(one.dimension)) for one in residents]
         caps_evaluated = pd.DataFrame(columns=list(FRONTIER_COLUMNS))
@@ -169,9 +190,10 @@ class PlanTask:
         return AllocationResult(
             run=self.run,
             decision=self.decision,
-            allocation=self._allocation(effort, value, need, available, changes),
+            allocation=allocation,
+            by_hand=by_hand,
             share=part,
-            gap=effort.gap,
+            gap=plan.gap if changes else effort.gap,
             territory=territory,
             grid=grid,
             groups=pd.concat(impact, ignore_index=True) if impact else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
@@ -212,7 +234,7 @@ class PlanTask:
             budget=available,
             unit=self.allocator.budget.budget_unit,
             objective=self.objective.name,
-            allocator=self.allocator.name,
+            allocator=f"{self.allocator.name}; changed by hand" if changes else self.allocator.name,
             covered=cube(expected_share(effort, need) * value),
             inclusion=cube(effort.inclusion),
             decision=self.decision.seal,
@@ -294,45 +316,9 @@ def _neighbours(geometry: npt.NDArray[np.object_]) -> csr_matrix:
     return adjacency(left[long_enough], right[long_enough], len(geometry))
 
 
-_OVERRIDES: Final = ("cell", "period", "effort", "who", "reason")
-
-
 def cap_of(allocation: Allocator, frontier: Frontier) -> float:
     """Return the exposure cap of a rule on the dimension of the frontier; infinity for none."""
     caps = getattr(allocation, "exposure", None) or {}
     dimension = frontier.dimension or next(iter(caps), None)
     cap = caps.get(dimension, {}).get("cap", np.inf)
     return float(max(cap.values(), default=np.inf) if isinstance(cap, Mapping) else cap)
-
-
-def read_overrides(path: str | None) -> tuple[Override, ...]:
-    """Return the overrides listed in a CSV file."""
-    if path is None:
-        return ()
-    try:
-        kinds = dict.fromkeys(("cell", "period", "who", "reason"), str)
-        found = local_file(path, "overrides=")
-        table = pd.read_csv(found, dtype=kinds, keep_default_na=False, compression=None)
-        efforts = pd.to_numeric(table["effort"])
-        rows = zip(table["cell"], table["period"], efforts, table["who"], table["reason"], strict=True)
-        return tuple(Override(cell, period, float(effort), who, reason) for cell, period, effort, who, reason in rows)
-    except IlpError:
-        raise
-    except (OSError, KeyError, ValueError) as error:
-        msg = f"overrides={path} cannot be read ({error}). Provide a CSV file with the columns {', '.join(_OVERRIDES)}."
-        raise InputError(msg) from error
-
-
-def apply_overrides(effort: Effort, changes: tuple[Override, ...], cells: pd.Index, periods: pd.PeriodIndex) -> Effort:
-    """Return the effort with the overrides applied; overridden cells are no longer drawn at random."""
-    amount, inclusion = effort.amount.copy(), effort.inclusion.copy()
-    starts = pd.Index(periods.start_time.strftime("%Y-%m-%d"))
-    for one in changes:
-        if one.cell not in cells or one.period not in starts:
-            msg = (
-                f"An override names {one.cell} in {one.period}; the plan holds cells such as {cells[0]} in {starts[0]}."
-            )
-            raise InputError(msg)
-        at = cells.get_loc(one.cell), starts.get_loc(one.period)
-        amount[at], inclusion[at] = one.effort, float(one.effort > 0)
-    return Effort(amount, inclusion, effort.gap)

@@ -105,6 +105,8 @@ def equity(result: AllocationResult, figures: Path) -> list[Section]:
         "wide line marks the selected cap.",
     )
     about = f"Groups by {result.frontier['dimension'].iloc[0]}. Reference: {result.frontier['reference'].iloc[0]}."
+    if result.allocation.overrides:
+        about += " These allocations contain no changes made by hand; the table of groups does."
     return [
         Section(
             "Groups of residents",

@@ -60,6 +60,7 @@ class Briefing:
     title: str
     period: str
     summary: str  # effort, method, and who selected it, in one sentence
+    by_hand: tuple[str, ...]  # share of the effort that was set by hand; audited limits that are not met
     verdict: str
     until: str  # last moment of the decision
     decision: str  # id

@@ -20,7 +20,7 @@ from ilp_models.domain.local_file import file_in_folder, local_file
 from ilp_models.grid.polygons import PolygonFile, read_polygons
 from ilp_models.model.bundle import read_bundle
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
-from ilp_models.pipeline.plan import read_overrides
+from ilp_models.pipeline.overrides import read_overrides
 from ilp_models.pipeline.run_folder import RunFolder
 from tests.audit import audit_inputs as inputs
 

@@ -90,6 +90,7 @@ def plan(folder, level):
         "Monday 3 to Sunday 9 January 2022",
         "The plan covers 31 % of the expected crimes with 32 cells in each period (method: top areas; objective: "
         "expected count covered). Decided by A. Planner: status quo",
+        ("12.5 % of the effort was set by hand (limit 20 %).", "Exposure ratio of income/low is 1.3."),
         "WITHHELD BY THE GATE, APPROVED BY A REVIEWER",
         "9 January 2022, 12:00 UTC",
         "08979df565fe7e5e",

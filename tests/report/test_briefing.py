@@ -20,6 +20,7 @@ def briefing(*sections):
         "Areas of the shift",
         "3 January",
         "Six cells",
+        ("12.5 % of the effort was set by hand (limit 20 %).",),
         "ADMITTED",
         "9 January",
         "abc",
