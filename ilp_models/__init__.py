@@ -41,6 +41,7 @@ _PUBLIC = {
     "Audit": "audit.audit",
     "Governance": "domain.governance",
     "GroupTable": "audit.groups.table",
+    "Register": "audit.register.register",
     "TopAreas": "allocation.top_areas",
     "Capped": "allocation.top_areas",
     "Proportional": "allocation.proportional",

@@ -7,6 +7,7 @@ from ilp_models.allocation.top_areas import Capped as Capped
 from ilp_models.allocation.top_areas import TopAreas as TopAreas
 from ilp_models.audit.audit import Audit as Audit
 from ilp_models.audit.groups.table import GroupTable as GroupTable
+from ilp_models.audit.register.register import Register as Register
 from ilp_models.compute.dask_cluster import DaskCluster as DaskCluster
 from ilp_models.compute.local import LocalProcesses as LocalProcesses
 from ilp_models.data.simulated.city import SimulatedCity as SimulatedCity

@@ -5,10 +5,12 @@ from pathlib import Path
 from ilp_models.allocation.frontier import Frontier
 from ilp_models.allocation.objective import Objective
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.allocation import Allocator
 from ilp_models.domain.compute import Compute
 from ilp_models.pipeline.allocation_files import check_audience, summary_lines, write_allocation_files
 from ilp_models.pipeline.plan import allocate_effort
+from ilp_models.pipeline.registration import last_line
 from ilp_models.pipeline.small_counts import check_min_count
 from ilp_models.pipeline.terminal_text import as_text
 
@@ -17,6 +19,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     *,
     source: str,
     register: str,
+    last: str | None = None,
     trusted_keys: str | None,
     rank_by: str,
     groups: GroupTable,
@@ -35,6 +38,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write the files of an allocation, recorded in the register, and return its summary."""
     check_audience(audience)
     check_min_count(min_count)
+    book = Register(Path(register), last)
     result = allocate_effort(
         source,
         chosen_by=as_text(chosen_by),
@@ -46,9 +50,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         frontier=frontier,
         overrides=overrides,
         max_override_share=max_override_share,
-        register=register,
+        register=book,
         trusted_keys=trusted_keys,
         compute=compute,
     )
-    write_allocation_files(result, audience, register, trusted_keys, folder, min_count=min_count)
-    return "\n".join([*summary_lines(result), f"Files: {folder}"])
+    write_allocation_files(result, audience, book, trusted_keys, folder, min_count=min_count)
+    return "\n".join([*summary_lines(result), f"Files: {folder}", last_line(book)])

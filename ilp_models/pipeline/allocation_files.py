@@ -37,7 +37,7 @@ def check_audience(audience: str) -> None:
 def write_allocation_files(
     result: AllocationResult,
     audience: str,
-    register: str,
+    register: Register,
     trusted_keys: str | None,
     folder: Path,
     *,
@@ -53,7 +53,7 @@ def write_allocation_files(
     marking = marking_of(result)
     with _staging_folder(folder) as staging:
         entry = register_entry(result, audience, folder)
-        Register(Path(register)).append(entry, result.run.recheck(result.decision, trusted_keys))
+        register.append(entry, result.run.recheck(result.decision, trusted_keys))
         files = _write_to(Path(staging), result, marking, audience, min_count)
         targets = [folder / path.relative_to(staging) for path in files]
         for path, target in zip(files, targets, strict=True):

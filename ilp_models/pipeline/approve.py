@@ -8,26 +8,34 @@ from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.reaudit import check_repeatable
-from ilp_models.pipeline.registration import user
+from ilp_models.pipeline.registration import last_line, user
 from ilp_models.pipeline.run_folder import RunFolder, digests
 from ilp_models.pipeline.terminal_text import as_text
 from ilp_models.pipeline.tracking import point_alias
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
-    *, source: str, reviewer: str, reason: str, key: str | None, register: str, tracking: Tracker, folder: Path
+    *,
+    source: str,
+    reviewer: str,
+    reason: str,
+    key: str | None,
+    register: str,
+    last: str | None = None,
+    tracking: Tracker,
+    folder: Path,
 ) -> str:
     """Add the approval to the register and return what was approved."""
     del folder
-    earlier = RunFolder.from_path(source)
+    earlier, book = RunFolder.from_path(source), Register(Path(register), last)
     decision, moment = earlier.decision(), now()
     earlier.check_forecast(decision)
-    earlier.check_evidence(decision, Register(Path(register)))
+    earlier.check_evidence(decision, book)
     check_repeatable(source)
     signature = ReviewerSignature(
         as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key)
     )
-    approval = approve(Register(Path(register)), decision, signature, digests(earlier.folder))
+    approval = approve(book, decision, signature, digests(earlier.folder))
     unsigned = "no: anyone who can write to the register could have added this line"
     lines = [
         f"Decision {decision.short} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
@@ -37,5 +45,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         f"  signed    {f'by key {approval.key}' if approval.key else unsigned}",
         *[f"  answers   {seal[:16]}, withheld on the same data" for seal in approval.answers],
         *point_alias(tracking, "approved", decision, earlier.folder),
+        last_line(book),
     ]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -17,6 +18,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.audit_report import gather_record
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.reaudit import repeat_audit
+from ilp_models.pipeline.registration import last_line
 from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
 from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
@@ -39,6 +41,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     export: Export,
     report: AuditPage,
     register: str,
+    last: str | None = None,
     rerun: str | None,
     store: str,
     compute: Compute,
@@ -58,6 +61,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         )
         return write_audit_report(report, gather_record(subject, decided.decision, audit, context, compute), folder)
 
+    book = Register(Path(register), last)
     done = decide_run(
         "audit",
         write_pages,
@@ -72,11 +76,12 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         explain=explain,
         audit=audit,
         export=export,
-        register=register,
+        register=book,
         store=store,
         compute=compute,
         tracking=tracking,
         folder=folder,
         command=command,
     )
-    return "\n".join([*finding_lines(done.decision), *done.warnings, f"Report: {folder / report.file_name}"])
+    where = [f"Report: {folder / report.file_name}", last_line(book)]
+    return "\n".join([*finding_lines(done.decision), *done.warnings, *where])

@@ -23,6 +23,7 @@ from ilp_models.audit.gate import decide as make_decision
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
 from ilp_models.audit.register.earlier import data_terms
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
@@ -140,7 +141,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     governance: Governance | Mapping[str, Any] | None = None,
     audit: Audit | None = None,
     explain: Explain | None = None,
-    register: str | Path = REGISTER,
+    register: str | Path | Register = REGISTER,
 ) -> AuditResult:
     """Audit a forecast: skill, calibration, explanation, and what acting on it means for groups of residents.
 
@@ -165,7 +166,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         All other settings.
     explain : Explain, optional
         The settings that the explanation was made with, for the record.
-    register : str or Path, default "outputs/register.jsonl"
+    register : str, Path or Register, default "outputs/register.jsonl"
         The register of decisions. Earlier decisions on the same area and periods count against this one.
 
     Returns
@@ -200,7 +201,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
         subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
     subject = _with_feedback(subject, forecast, settings)
-    subject = replace(subject, register=register_snapshot(Path(register), data_terms(subject.replay, subject.grid)))
+    book = Register.from_path(register)
+    subject = replace(subject, register=register_snapshot(book, data_terms(subject.replay, subject.grid)))
     moment = now()
     report = settings.run(subject, moment)
     return AuditResult(report, subject, settings, forecast, moment, explain, backtest.study.city)

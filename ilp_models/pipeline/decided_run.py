@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -60,7 +61,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     explain: Explain,
     audit: Audit,
     export: Export,
-    register: str,
+    register: Register,
     store: str,
     compute: Compute,
     tracking: Tracker,
@@ -70,6 +71,8 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     """Backtest, forecast, explain, audit and decide; write the files, then the pages; and record everything."""
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
     tracking.check()
+    if register.last is not None:
+        register.verify()  # a register without the required line must not cost a backtest
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
     check_before_backtest(audit, scoring, study, backtest)
     cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers}
@@ -91,7 +94,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
         explanation = explanation_or_none(forecast, explain)
         audited = audit_plan(tested, forecast, explanation, audit=audit, explain=explain, register=register)
         decision = decide(audited)
-        files = (folder / INTAKE, *write_outputs(audited, decision, tested, export, Path(register), folder))
+        files = (folder / INTAKE, *write_outputs(audited, decision, tested, export, register, folder))
         pages = tuple(write_pages(DecidedRun(tested, audited, decision, files)))
         record_backtest(tracked, tested)
         record_decision(tracked, decision)

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.base import clone
 
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, NotRunError, convert_errors
@@ -87,7 +88,9 @@ class NextForecast:
         """Return the expected counts as an array with the dimensions crime type, cell and period."""
         return self.forecast.expected.copy()
 
-    def to_file(self, path: str | Path, *, decision: Decision | None = None, register: str | Path = REGISTER) -> Path:
+    def to_file(
+        self, path: str | Path, *, decision: Decision | None = None, register: str | Path | Register = REGISTER
+    ) -> Path:
         """Write the risk grid to one file, marked with the highest grade that a decision allows.
 
         Without an admitting decision on this very forecast the file is marked *research only*. With one, the decision
@@ -99,7 +102,7 @@ class NextForecast:
             A file that ends in ``.gpkg``, ``.geojson``, ``.csv``, ``.tif`` or ``.parquet``.
         decision : Decision, optional
             The decision on this forecast.
-        register : str or Path, default "outputs/register.jsonl"
+        register : str, Path or Register, default "outputs/register.jsonl"
             The register of decisions.
 
         Returns
@@ -122,7 +125,7 @@ class NextForecast:
             raise InputError(msg)
         cells, grade = CellTable.from_grid(self.grid), "research"
         if decision is not None:
-            grade = release(self.forecast, cells.area, decision, path.name, Path(register))
+            grade = release(self.forecast, cells.area, decision, path.name, Register.from_path(register))
         export = Export((form,), grade)
         export.write(self.forecast, self.grid, self.provenance(), decision, path.parent, {form: path.name})
         return path

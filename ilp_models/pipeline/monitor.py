@@ -9,6 +9,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.monitoring.cusum import Monitoring
+from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -36,6 +37,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     monitor: Monitoring,
     source: str,
     register: str,
+    last: str | None = None,
     store: str,
     compute: Compute,
     tracking: Tracker,
@@ -45,7 +47,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write what monitoring found, and return it with the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
     tracking.check()
-    decision = active_decision(source, register)
+    decision = active_decision(source, Register(Path(register), last))
     notes = check_terms(decision, source, forecaster, model[forecaster], audit)
     first = pd.Timestamp(decision.report.header["first_period"])
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)

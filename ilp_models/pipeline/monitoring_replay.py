@@ -11,6 +11,7 @@ import pandas as pd
 
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.register.register import Register
 from ilp_models.audit.residents import Residents
 from ilp_models.backtest.replay import BacktestData, replay
 from ilp_models.backtest.rolling_origin import RollingOrigin
@@ -40,7 +41,7 @@ class MonitoringReplay:
     notes: tuple[str, ...]  # changes since the audit that do not prevent monitoring
 
 
-def active_decision(source: str, register: str) -> Decision:
+def active_decision(source: str, register: Register) -> Decision:
     """Return the decision of a run; raise WithheldError unless it is admitted or approved and in the register."""
     run = RunFolder.from_path(source)
     decision = run.decision()

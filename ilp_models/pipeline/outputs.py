@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ilp_models.audit.register.register import Register
 from ilp_models.domain.aggregate import area_table
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
@@ -118,7 +119,7 @@ def write_forecast(
 
 
 def write_outputs(
-    audit: AuditResult, decision: Decision, backtest: Backtest, export: Export, register: Path, folder: Path
+    audit: AuditResult, decision: Decision, backtest: Backtest, export: Export, register: Register, folder: Path
 ) -> list[Path]:
     """Write the files of a decided forecast, marked with the highest grade that its decision allows.
 

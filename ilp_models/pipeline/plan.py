@@ -25,6 +25,7 @@ from ilp_models.allocation.frontier import (
 from ilp_models.allocation.objective import Objective
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.register.register import Register
 from ilp_models.audit.residents import Residents
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
@@ -63,7 +64,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     frontier: Frontier | None = None,
     overrides: str | Sequence[Override] | None = None,
     max_override_share: float = MAX_OVERRIDE_SHARE,
-    register: str | Path = REGISTER,
+    register: str | Path | Register = REGISTER,
     trusted_keys: str | None = None,
     compute: Compute | None = None,
 ) -> AllocationResult:
@@ -92,8 +93,8 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         calculated again.
     max_override_share : float, default 0.2
         Largest share of the effort that may be set by hand.
-    register : str or Path, default "outputs/register.jsonl"
-        The register of decisions.
+    register : str, Path or Register, default "outputs/register.jsonl"
+        The register of decisions; ``Register(path, last=DIGEST)`` also requires the line with that digest.
     trusted_keys : str, optional
         File or folder with public keys of reviewers.
     compute : Compute, optional
@@ -118,7 +119,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     check_override_share(max_override_share)
     rule, frontier = rule or TopAreas(), frontier or Frontier()
     run = RunFolder.from_path(source)
-    decision = run.permitted_decision(str(register), trusted_keys)
+    decision = run.permitted_decision(Register.from_path(register), trusted_keys)
     changes = read_overrides(overrides) if overrides is None or isinstance(overrides, str) else tuple(overrides)
     task = PlanTask(
         run,

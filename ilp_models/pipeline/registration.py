@@ -20,10 +20,11 @@ _LOG = logging.getLogger(__name__)
 REGISTER: Final = "outputs/register.jsonl"
 
 
-def register_snapshot(path: Path, header: Mapping[str, Any]) -> RegisterSnapshot:
+def register_snapshot(register: Register, header: Mapping[str, Any]) -> RegisterSnapshot:
     """Return what the register holds on the data of an audit header, and how many decisions of its folder it lacks."""
+    path = register.path
     try:
-        state = Register(path).verify()
+        state = register.verify()
     except StorageError as error:
         return RegisterSnapshot(str(path), "", 0, fault=str(error).rstrip("."))
     known = {line.decision for line in state.lines if line.act == "decided"}
@@ -41,31 +42,30 @@ def _seal_in(path: Path) -> str:
         return ""
 
 
-def register_decision(decision: Decision, register: Path, files: Mapping[str, str] | None = None) -> str:
+def register_decision(decision: Decision, register: Register, files: Mapping[str, str] | None = None) -> str:
     """Record a new decision and return the grade that its files may have.
 
     ``files`` has the SHA-256 of each file that the decision rests on. The grade is `research` if the decision
     withholds, or if the register cannot be written.
     """
     try:
-        record_decision(Register(register), decision, user(), files)
+        record_decision(register, decision, user(), files)
     except IlpError as error:
         _LOG.warning("The decision is not in the register, so its files are for research only: %s", error)
         return "research"
     return "allocation" if decision.admitted else "research"
 
 
-def release(forecast: RiskForecast, areas: Iterable[str], decision: Decision, file: str, register: Path) -> str:
+def release(forecast: RiskForecast, areas: Iterable[str], decision: Decision, file: str, register: Register) -> str:
     """Return the grade that a file of a forecast may have, having recorded its release for allocation.
 
     A decision that the register does not know yet is recorded first.
     """
-    book = Register(register)
-    if not any(line.act == "decided" for line in book.verify().entries_of(decision.seal)):
+    if not any(line.act == "decided" for line in register.verify().entries_of(decision.seal)):
         register_decision(decision, register)
     if not decision.admitted and not decision.reviews:
         return "research"
-    known = registered_decision(book, decision, now())
+    known = registered_decision(register, decision, now())
     if not known.admitted and not known.approved:
         return "research"
     known.require_permission(forecast, now())
@@ -73,7 +73,7 @@ def release(forecast: RiskForecast, areas: Iterable[str], decision: Decision, fi
     def check(state: RegisterState) -> None:
         decision_in_state(state, decision, now()).require_permission(forecast, now())
 
-    book.append(export_entry(forecast, areas, decision, [file]), check)
+    register.append(export_entry(forecast, areas, decision, [file]), check)
     return "allocation"
 
 
@@ -89,6 +89,14 @@ def export_entry(
         "files": list(files),
     }
     return RegisterEntry("exported", user(), decision.seal, now(), content)
+
+
+def last_line(register: Register) -> str:
+    """Return the register and the digest of its last line in one line; to be stored elsewhere and given as ``last``."""
+    try:
+        return f"Register: {register.path}, last={register.verify().digest}"
+    except StorageError as error:
+        return f"Register: {error}"
 
 
 def user() -> str:

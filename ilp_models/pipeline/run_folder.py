@@ -101,7 +101,7 @@ class RunFolder:
             msg = f"{path} cannot be read ({error}). Run the audit again."
             raise WithheldError(msg) from error
 
-    def permitted_decision(self, register: str, trusted_keys: str | None = None) -> Decision:
+    def permitted_decision(self, register: Register, trusted_keys: str | None = None) -> Decision:
         """Return the decision if its findings and the register allow this forecast to be used now."""
         # its own findings first: a withheld forecast needs no message about registers
         decision = self.decision()
@@ -112,18 +112,18 @@ class RunFolder:
         )
 
     def active_decision(
-        self, register: str, trusted_keys: str | None = None, check: Callable[[Decision], None] | None = None
+        self, register: Register, trusted_keys: str | None = None, check: Callable[[Decision], None] | None = None
     ) -> Decision:
         """Return the decision as the register knows it, once forecast and files are those that were decided on.
 
         It may have expired; ``check`` can ask for more.
         """
-        decision, book = self.decision(), Register(Path(register))
-        known = registered_decision(book, decision, now(), _keys(trusted_keys))
+        decision = self.decision()
+        known = registered_decision(register, decision, now(), _keys(trusted_keys))
         if check is not None:
             check(known)
         self.check_forecast(decision)
-        self.check_evidence(decision, book)
+        self.check_evidence(decision, register)
         if known.approval is not None:
             _compare(known.approval.files, digests(self.folder), "approval")
         return known
@@ -208,7 +208,7 @@ class Approved:
 def load_approved(
     source: str | Path,
     *,
-    register: str | Path = REGISTER,
+    register: str | Path | Register = REGISTER,
     settings: Mapping[str, object] | None = None,
     trusted_keys: str | None = None,
     tracking: Tracker | None = None,
@@ -222,8 +222,8 @@ def load_approved(
     ----------
     source : str or Path
         Folder of the run, or ``name@alias`` of the tracking store.
-    register : str or Path, default "outputs/register.jsonl"
-        The register of decisions.
+    register : str, Path or Register, default "outputs/register.jsonl"
+        The register of decisions; ``Register(path, last=DIGEST)`` also requires the line with that digest.
     settings : mapping, optional
         Settings that the audit must have had, such as ``{"land_share": 0.05}``.
     trusted_keys : str, optional
@@ -242,7 +242,7 @@ def load_approved(
         If any of this does not hold.
     """
     earlier = RunFolder.from_path(_folder(str(source), tracking))
-    decision = earlier.permitted_decision(str(register), trusted_keys)
+    decision = earlier.permitted_decision(Register.from_path(register), trusted_keys)
     if decision.approval is None:
         msg = f"Decision {decision.short} was not approved by a reviewer. See `ilp approve`."
         raise WithheldError(msg)

@@ -6,14 +6,14 @@ from ilp_models.audit.register.register import Register
 from ilp_models.domain.errors import InputError
 
 
-def run(*, register: str, last: str, folder: Path) -> str:
+def run(*, register: str, last: str | None = None, folder: Path) -> str:
     """Return what the register holds, if its chain is intact."""
     del folder
     path = Path(register)
     if not path.is_file():
         msg = f"There is no register {path}. The first decision creates it. Name another with register=FILE."
         raise InputError(msg)
-    state = Register(path).verify(last)
+    state = Register(path, last).verify()
     lines = [
         f"{path}: intact, {state.entries} entries",
         f"  first        {state.first}",

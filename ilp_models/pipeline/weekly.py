@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
+from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.compute import Compute
@@ -16,6 +17,7 @@ from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.outputs import write_page, write_scores
+from ilp_models.pipeline.registration import last_line
 from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score_lines
 from ilp_models.report.weekly_report import WeeklyReport
 from ilp_models.scoring.scores import Scoring
@@ -36,6 +38,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     export: Export,
     report: WeeklyReport,
     register: str,
+    last: str | None = None,
     store: str,
     compute: Compute,
     tracking: Tracker,
@@ -48,6 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         page = write_page(decided.audit, decided.decision, decided.backtest, report, folder, command)
         return [*write_scores(decided.backtest, folder), page, folder / "figures"]
 
+    book = Register(Path(register), last)
     done = decide_run(
         "weekly",
         write_pages,
@@ -62,7 +66,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         explain=explain,
         audit=audit,
         export=export,
-        register=register,
+        register=book,
         store=store,
         compute=compute,
         tracking=tracking,
@@ -70,7 +74,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         command=command,
     )
     grids = ", ".join(path.name for path in done.files if path.name in FILE_NAMES.values())
-    where = [f"Report: {folder / report.file_name}", f"Grids:  {grids} in {folder}"]
+    where = [last_line(book), f"Report: {folder / report.file_name}", f"Grids:  {grids} in {folder}"]
     report_of_intake = done.backtest.study.events.intake
     intake = [] if report_of_intake is None else [intake_line(report_of_intake), ""]
     scores = score_lines(done.backtest)

@@ -127,7 +127,7 @@ def test_a_model_or_evidence_that_was_touched_after_its_decision_is_refused(plac
     with pytest.raises(WithheldError, match=said):
         load(place)
     with pytest.raises(WithheldError, match=said):  # as export, allocate and monitor ask
-        RunFolder.from_path(str(place)).permitted_decision(str(place.parent / "register.jsonl"))
+        RunFolder.from_path(str(place)).permitted_decision(Register(place.parent / "register.jsonl"))
     if not approved:
         with pytest.raises((WithheldError, StorageError)):
             approve(place)
@@ -151,7 +151,7 @@ def test_a_register_without_the_line_of_approval_is_noticed(place):
     with pytest.raises(WithheldError, match="not approved"):
         load(place)
     with pytest.raises(StorageError, match="were removed"):
-        Register(register).verify(last)
+        Register(register, last).verify()
 
 
 def test_a_run_whose_line_could_not_be_written_is_research(tmp_path, shelf, monkeypatch):

@@ -73,7 +73,7 @@ ACTIONS = {
     "export": task("export", "source", "grade=allocation"),
     "approve": task("approve", "source", "reviewer='R. Viewer'", "reason='read it'"),
     "withdraw": task("withdraw", "source", "reason='a mistake'"),
-    "monitor": lambda place: active_decision(str(place), str(place.parent / "register.jsonl")),
+    "monitor": lambda place: active_decision(str(place), Register(place.parent / "register.jsonl")),
     "allocate": lambda place: allocate_effort(
         place, chosen_by="A", reason="b", register=place.parent / "register.jsonl"
     ),

@@ -9,7 +9,14 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ilp_models.audit.register.earlier import EXTENT, EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
-from ilp_models.audit.register.register import CLOCK_HINT, CLOCK_TOLERANCE, Register, RegisterEntry, RegisterState
+from ilp_models.audit.register.register import (
+    CLOCK,
+    CLOCK_HINT,
+    CLOCK_TOLERANCE,
+    Register,
+    RegisterEntry,
+    RegisterState,
+)
 from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, fingerprint, sign, verify_signature
 from ilp_models.domain.decision import Approval, Decision
 from ilp_models.domain.errors import InputError, WithheldError
@@ -101,7 +108,11 @@ def approve(register: Register, decision: Decision, signature: ReviewerSignature
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
-    """Write the withdrawal of a decision to the register; afterwards the decision permits no export."""
+    """Write the withdrawal of a decision to the register; afterwards the decision permits no export.
+
+    It is possible at any time: if the last line has a later time than ``now``, the withdrawal has that time and states
+    the time of the clock.
+    """
 
     def check(state: RegisterState) -> None:
         entries = state.entries_of(seal)
@@ -245,7 +256,8 @@ def _active_entries(state: RegisterState, decision: Decision, now: datetime) -> 
         )
     elif withdrawn is not None:
         reason = withdrawn.content.get("reason", "no reason given")
-        msg = f"The decision was withdrawn on {withdrawn.moment:%Y-%m-%d} by {withdrawn.who}: {reason}"
+        day = str(withdrawn.content.get(CLOCK) or withdrawn.moment)[:10]
+        msg = f"The decision was withdrawn on {day} by {withdrawn.who}: {reason}"
     else:
         return entries
     raise WithheldError(msg)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ _START: Final = "0" * 64
 _LOCK_TIMEOUT_S: Final = 30.0
 # two programs may read the clock in one order and write to the register in the other
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
+CLOCK: Final = "clock"  # in a withdrawal: the time of the clock, if the line before it has a later one
 CLOCK_HINT: Final = (
     "Set the clock right. If the clock was ahead when that line was written, keep this register and continue with "
     "another one: register=FILE"
@@ -75,9 +77,37 @@ class Register:
     ----------
     path : Path
         The file; the first entry creates it. Its lock file is in the same folder.
+    last : str, optional
+        Digest of a line that was stored elsewhere. Reading and writing fail if no line has it: the chain alone does
+        not show that lines at the end were removed or that the whole file was rewritten.
+
+    Raises
+    ------
+    InputError
+        If ``last`` is not a digest.
+
+    Examples
+    --------
+    >>> Register(Path("outputs/register.jsonl"), last="5f" * 32).path.name
+    'register.jsonl'
     """
 
     path: Path
+    last: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a digest that no line can have, such as that of an unset variable."""
+        if self.last is not None and not re.fullmatch("[0-9a-f]{64}", self.last):
+            msg = (
+                f"last={self.last!r} is not the digest of a line of the register. Copy its 64 hexadecimal digits, or "
+                "leave the setting out."
+            )
+            raise InputError(msg)
+
+    @classmethod
+    def from_path(cls, register: "str | Path | Register") -> "Register":
+        """Return the register in a file; a register is returned unchanged."""
+        return register if isinstance(register, Register) else cls(Path(register))
 
     def append(self, entry: RegisterEntry, check: Callable[[RegisterState], None] | None = None) -> str:
         """Write an entry to disk and return its digest; ``check`` may refuse the state of the register first."""
@@ -98,12 +128,8 @@ class Register:
             raise StorageError(msg) from error
         return _digest(line)
 
-    def verify(self, last: str = "") -> RegisterState:
-        """Check every line and return the content of the register.
-
-        The chain does not show that lines at the end were removed or that the whole file was rewritten. For that,
-        give ``last``, the digest of a line that was stored elsewhere.
-        """
+    def verify(self) -> RegisterState:
+        """Check every line, and that one has the digest ``last``, and return the content of the register."""
         *lines, rest = self._read().split(b"\n")
         moments, digests, entries = [""], [_START], []
         for number, line in enumerate(lines, start=1):
@@ -119,9 +145,9 @@ class Register:
                 "released. Save a copy, remove this line and repeat its command, such as a withdrawal."
             )
             raise StorageError(msg)
-        if last and last not in digests[1:]:
+        if self.last and self.last not in digests[1:]:
             msg = (
-                f"{self.path}, after line {len(lines)}: no line has the digest {last}, so lines were removed or "
+                f"{self.path}, after line {len(lines)}: no line has the digest {self.last}, so lines were removed or "
                 "rewritten. Restore the register from a copy."
             )
             raise StorageError(msg)
@@ -139,11 +165,16 @@ class Register:
     def _line(self, entry: RegisterEntry, state: RegisterState) -> bytes:
         moment = entry.moment.astimezone(UTC)
         last = datetime.fromisoformat(state.last) if state.last else moment
+        content = entry.content
         if moment < last - CLOCK_TOLERANCE:
-            msg = f"{self.path}: the time {moment} is before the last entry at {last}. {CLOCK_HINT}."
-            raise InputError(msg)
-        written = max(moment, last).isoformat(timespec="microseconds")
-        plain = asdict(entry) | {"moment": written, "number": state.entries + 1, "previous": state.digest}
+            if entry.act != "withdrawn":
+                msg = f"{self.path}: the time {moment} is before the last entry at {last}. {CLOCK_HINT}."
+                raise InputError(msg)
+            # a line from the future, by a wrong clock or by malice, must not prevent a withdrawal
+            content = {**content, CLOCK: moment.isoformat()}
+        written = _time_text(max(moment, last))
+        link = {"moment": written, "number": state.entries + 1, "previous": state.digest}
+        plain = asdict(entry) | {"content": dict(content), **link}
         try:
             return _canonical(plain | {"digest": _digest(_canonical(plain))})
         except (TypeError, ValueError) as error:
@@ -161,11 +192,18 @@ def _fault(line: bytes, number: int, previous: str, moment: str) -> str:
             return "the line was edited"
         if (plain["number"], plain["previous"]) != (number, previous):
             return "the line does not follow the line before it"
-        if not isinstance(_entry(line).content, dict):
+        entry = _entry(line)
+        # times are compared as text, so that each must have the one form that this module writes
+        regular = entry.moment.utcoffset() == timedelta(0) and _time_text(entry.moment) == plain["moment"]
+        if not isinstance(entry.content, dict) or not regular:
             return "the line is not a register entry"
         return "the line is older than the line before it" if plain["moment"] < moment else ""
     except (AttributeError, InputError, KeyError, RecursionError, TypeError, ValueError):
         return "the line is not a register entry"
+
+
+def _time_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
 
 
 def _entry(line: bytes) -> RegisterEntry:

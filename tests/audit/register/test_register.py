@@ -1,4 +1,5 @@
 import multiprocessing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,14 +77,14 @@ def test_lines_removed_at_the_end_are_detected_with_a_stored_digest(tmp_path):
     register, digests = filled(tmp_path)
     register.path.write_bytes(b"".join(register.path.read_bytes().splitlines(keepends=True)[:-1]))
     assert register.verify().entries == LINES - 1
-    assert register.verify(last=digests[-2]).entries == LINES - 1
+    assert replace(register, last=digests[-2]).verify().entries == LINES - 1
     with pytest.raises(StorageError, match="were removed or rewritten"):
-        register.verify(last=digests[-1])
+        replace(register, last=digests[-1]).verify()
 
 
 def test_an_older_digest_is_valid_after_more_entries(tmp_path):
     register, digests = filled(tmp_path)
-    assert register.verify(last=digests[0]).entries == LINES
+    assert replace(register, last=digests[0]).verify().entries == LINES
 
 
 def test_an_incomplete_line_stops_the_register(tmp_path):
