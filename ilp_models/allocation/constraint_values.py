@@ -100,6 +100,6 @@ def _by_period(name: str, values: Floats, bounds: tuple[float, float], remedy: s
 
 
 def _ratios(above: Floats, below: Floats) -> Floats:
-    """Return above / below; 0 / 0 is 0, since nobody is exposed, and x / 0 is infinite."""
+    """Return above / below; 0 / 0 is 0, since no resident is exposed, and x / 0 is infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(above > 0, above / below, 0.0)

@@ -15,6 +15,7 @@ from ilp_models.stats.pooling import pooling_ratios, required_scores
 
 Floats = npt.NDArray[np.float64]
 
+OPPOSITE_VERDICT: Final = {"better": "worse", "worse": "better", "tie": "tie"}
 COLUMNS: Final = ("forecaster", "crime_type", "lead", "period", "score", "value")
 UNIT: Final = COLUMNS[:4]
 ALL: Final = "all"

@@ -67,9 +67,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         )
         result = compare_forecasts(tested, compute=compute)
         evidence = comparison_evidence(result, command)
-        files = [*write_scores(tested, folder), *result.write(folder), *report.write(folder, evidence)]
-        record_backtest(tracked, tested)
+        files = [*write_scores(tested, folder, result.skill), *result.write(folder), *report.write(folder, evidence)]
+        record_backtest(tracked, tested, result.skill)
         record_files(tracked, [*files, folder / INTAKE])
     excluded = [f"  {line}" for line in tested.stored.excluded]
     page = f"Page: {folder / report.file_name}"
-    return "\n".join([score_lines(tested), "", *summary(evidence), "", tested.protocol, *excluded, page])
+    return "\n".join([score_lines(tested, result.skill), "", *summary(evidence), "", tested.protocol, *excluded, page])

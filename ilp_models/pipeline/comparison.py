@@ -26,7 +26,7 @@ from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
 from ilp_models.scoring.consistency import consistency
-from ilp_models.scoring.paired_tests import paired_tests
+from ilp_models.scoring.paired_tests import paired_tests, with_paired_verdicts
 from ilp_models.scoring.rank_tests import RankTest, rank_test
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
@@ -41,9 +41,9 @@ class ComparisonResult:
     Attributes
     ----------
     backtest : Backtest
-        Forecasts and scores.
+        Forecasts and scores; its own verdicts are not adjusted for the number of comparisons.
     leaderboard, skill, seasons, pairs, confidence, calibration, pit, coverage, consistency, cost : DataFrame
-        The tables of the comparison.
+        The tables of the comparison. Verdicts on the skill are those of the pairs with the baseline.
     ranks : RankTest or None
         Mean ranks over blocks of periods at the first lead; None with a single forecaster.
     """
@@ -123,8 +123,9 @@ def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> 
     ceilings = tuple(name for name, model in backtest.models.items() if isinstance(model, TrueIntensity))
     costs = {replay.forecaster: replay.cost for replay in backtest.replays}
     field = Participants(backtest.scoring.baseline, ceilings, backtest.recipes, costs, backtest.not_run)
-    skill = backtest.skill()
     forecasters = _without(scores, field.ceilings)
+    pairs = _for_each(paired_tests, forecasters)
+    skill = with_paired_verdicts(backtest.skill(), pairs, field.baseline)
     confidence = _for_each(confidence_set, forecasters)
     several = len(forecasters.forecasters) > 1
     lead = int(scores.table["lead"].min())
@@ -137,7 +138,7 @@ def compare_forecasts(backtest: Backtest, *, compute: Compute | None = None) -> 
         leaderboard=leaderboard(scores, skill, confidence, field),
         skill=skill,
         seasons=season_skills(scores, field.baseline),
-        pairs=_for_each(paired_tests, forecasters),
+        pairs=pairs,
         confidence=confidence,
         calibration=calibration_bins,
         pit=pit,

@@ -81,9 +81,12 @@ def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
-def write_scores(backtest: Backtest, folder: Path) -> list[Path]:
-    """Write the scores by period, their summary and the skill of every forecaster, and return the files."""
-    scores, skills = backtest.scores, backtest.skill()
+def write_scores(backtest: Backtest, folder: Path, skills: pd.DataFrame | None = None) -> list[Path]:
+    """Write the scores by period, their summary and the skill of every forecaster, and return the files.
+
+    A comparison passes its own skills, whose verdicts are adjusted.
+    """
+    scores, skills = backtest.scores, backtest.skill() if skills is None else skills
     if backtest.not_run:
         lead = scores.table["lead"].min()
         verdicts = [f"did not run: {why}" for why in backtest.not_run.values()]

@@ -34,9 +34,13 @@ def decision_lines(decision: Decision) -> list[str]:
     return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
 
 
-def score_lines(backtest: Backtest) -> str:
-    """Return the pooled scores of all forecasters as a short table, the best first."""
-    baseline, summary, skills = backtest.scoring.baseline, backtest.summary(), backtest.skill()
+def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str:
+    """Return the pooled scores of all forecasters as a short table, the best first.
+
+    A comparison passes its own skills, whose verdicts are adjusted.
+    """
+    baseline, summary = backtest.scoring.baseline, backtest.summary()
+    skills: pd.DataFrame = backtest.skill() if adjusted is None else adjusted
     pooled = summary[(summary["crime_type"] == _pool(summary)) & (summary["lead"] == summary["lead"].min())]
     values = pooled.pivot_table(index="forecaster", columns="score", values="value")
     skills = skills[skills["crime_type"].isin(set(pooled["crime_type"])) & (skills["lead"] == skills["lead"].min())]
@@ -44,7 +48,7 @@ def score_lines(backtest: Backtest) -> str:
     lines = [f"{'forecaster':<22}{'deviance':>10}{'skill over ' + baseline:>34}{'hit 5 %':>9}{'sum ratio':>11}"]
     for name in _best_first(values):
         row = values.loc[name]
-        known = skill.loc[name] if name in skill.index else None
+        known: Any = skill.loc[name] if name in skill.index else None
         lines.append(
             f"{name:<22}{_cell(row, 'deviance', '.4f'):>10}{_skill(known, name, baseline):>34}"
             f"{_cell(row, 'hit_rate_05', '.1%'):>9}{_cell(row, 'sum_ratio', '.3f'):>11}"

@@ -54,13 +54,13 @@ def record_files(run: TrackedRun, files: Iterable[Path]) -> None:
         run.artifact(path)
 
 
-def record_backtest(run: TrackedRun, backtest: Backtest) -> None:
+def record_backtest(run: TrackedRun, backtest: Backtest, skills: pd.DataFrame | None = None) -> None:
     """Record headline scores on the run, and a child run for each forecaster.
 
     A child has the forecaster's flattened settings, its pooled scores, the history of its scores by period and its
     scores as a table.
     """
-    summary, skills = backtest.summary(), backtest.skill()
+    summary, skills = backtest.summary(), backtest.skill() if skills is None else skills
     costs = {one.forecaster: one.cost for one in backtest.replays}
     for name in backtest.scores.forecasters:
         if is_bound(name):

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.domain.scores import ALL, OPPOSITE_VERDICT, ScoreTable
 from ilp_models.stats.bootstrap import paired_p_value
 from ilp_models.stats.pooling import direction
 
@@ -60,6 +60,24 @@ def paired_tests(scores: ScoreTable, lead: int = 1, crime_type: str = ALL, score
         verdict,
     )
     return pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
+
+
+def with_paired_verdicts(skill: pd.DataFrame, pairs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Return the skill table with p-value (Holm-adjusted) and verdict of each pair with the baseline.
+
+    One test decides wherever a comparison shows a verdict on two forecasters. Rows without a pair stay, such as bounds.
+    """
+    keys = ["forecaster", "lead", "crime_type"]
+    one = pairs[pairs["other"] == baseline]
+    other = pairs[pairs["forecaster"] == baseline]
+    other = other.assign(forecaster=other["other"], verdict=other["verdict"].map(OPPOSITE_VERDICT))
+    known = pd.concat([one, other])[[*keys, "holm", "verdict"]].rename(columns={"verdict": "paired"})
+    table = skill.merge(known, on=keys, how="left")
+    paired = table["paired"].notna()
+    adjusted = table.assign(
+        p_value=table["p_value"].mask(paired, table["holm"]), verdict=table["verdict"].mask(paired, table["paired"])
+    )
+    return adjusted[list(skill.columns)]
 
 
 def _holm(p_values: Floats) -> Floats:

@@ -90,6 +90,21 @@ def test_the_leaderboard_holds_everybody_with_the_scores_of_the_summary(done, ta
     pd.testing.assert_frame_equal(whole, read, check_dtype=False)
 
 
+def test_every_table_and_the_terminal_show_the_verdict_of_the_pair(done, table):
+    pairs = table["pairs"].set_index(["forecaster", "other", "lead", "crime_type"])
+    opposite = {"better": "worse", "worse": "better", "tie": "tie"}
+    skill = table["skill"].set_index(["forecaster", "lead", "crime_type"])
+    board = table["leaderboard"].set_index(["forecaster", "lead"])
+    baseline = done.parts["scoring"].baseline
+    (other,) = {"moving_average", "ewma"} - {baseline}
+    for (one, _, lead, kind), pair in pairs.iterrows():
+        verdict = pair["verdict"] if one == other else opposite[pair["verdict"]]
+        assert skill.loc[(other, lead, kind), "verdict"] == verdict
+        if kind == "all":
+            assert board.loc[(other, lead), "verdict"] == verdict
+    assert len(pairs) == 6  # two leads, two types and their pool
+
+
 def test_who_cannot_run_keeps_a_row_everywhere(done, table):
     why = "holdout=500"
     row = table["leaderboard"].set_index(["lead", "forecaster"]).loc[(1, "lightgbm")]

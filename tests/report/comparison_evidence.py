@@ -10,6 +10,7 @@ from ilp_models.domain.replay import Cost
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
 from ilp_models.report.comparison.leaderboard import Participants, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
+from ilp_models.scoring.paired_tests import with_paired_verdicts
 from tests.builders import TYPES, square_grid
 
 # Deviance and hit rate of each forecaster, equal in every period.
@@ -83,7 +84,8 @@ def consistency_of(names, types):
 def comparison_evidence(*, types=TYPES, field=FIELD, verdict="better", grid=None):
     """Return evidence on two forecasters, one that knows the true rates, and one that did not run."""
     scores, grid = scores_of(types=types), square_grid() if grid is None else grid
-    skill, names = skills_of(scores), (*NAMES, "truth")
+    pairs, names = pairs_of(verdict=verdict, types=types), (*NAMES, "truth")
+    skill = with_paired_verdicts(skills_of(scores), pairs, "ewma")
     shares = np.linspace(0, 1, 11)
     curve = {"share": shares, "hit_rate": shares**0.5, "oracle": shares**0.2}
     levels = np.repeat([0.05, 0.25, 0.5, 0.75, 0.95], 3)
@@ -96,7 +98,7 @@ def comparison_evidence(*, types=TYPES, field=FIELD, verdict="better", grid=None
         leaderboard=leaderboard(scores, skill, confidence_of(), field),
         skill=skill,
         seasons=skill[skill["forecaster"].isin(names)].assign(season="January to March"),
-        pairs=pairs_of(verdict=verdict, types=types),
+        pairs=pairs,
         ranks=pd.DataFrame({"forecaster": NAMES, "mean_rank": [1.25, 1.75], "group": ["a", "a"]}),
         critical_difference=0.98,
         rank_p_value=0.3,

@@ -73,6 +73,8 @@ def test_the_summary_names_ties():
     assert summary(evidence)[1] == (
         "It differs from 0 of 1 other methods (paired tests, Holm-adjusted); it ties with ewma."
     )
+    assert not [line for line in summary(evidence) if line.startswith("Better")]
+    assert "No difference from ewma: glm." in summary(evidence)
 
 
 def test_the_summary_in_sentences():
@@ -81,13 +83,13 @@ def test_the_summary_in_sentences():
         "glm has the smallest forecast error (deviance): skill +20.00 % [+20.00 %, +20.00 %] compared with ewma.",
         "It differs from 1 of 1 other methods (paired tests, Holm-adjusted); there is no tie.",
         "The 90 % model confidence set contains 1 of 2 methods: glm.",
-        "Better than ewma, not adjusted for the number of comparisons: glm.",
+        "Better than ewma: glm.",
         "Did not run: trees.",
     ]
 
 
-def test_the_page_says_that_verdicts_are_not_adjusted(page):
-    assert "The verdict is not adjusted for the number of comparisons." in page.text
+def test_the_page_says_which_test_decides(page):
+    assert "It is the verdict of the paired test with the baseline, Holm-adjusted over all pairs." in page.text
 
 
 def test_the_summary_says_when_periods_are_too_few_for_a_confidence_set():

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,6 @@ from ilp_models.report.formatting import percent, percent_interval
 from ilp_models.report.maps import MapGeometry, plot_difference
 from ilp_models.report.page import FigureFile, write_page, write_text_file
 from ilp_models.report.plots import plot_hit_curves, plot_skill, save_figure
-
-_UNADJUSTED: Final = "not adjusted for the number of comparisons"
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ def summary(evidence: ComparisonEvidence) -> tuple[str, ...]:
     for verdict, phrase in (("better", "better than"), ("tie", "no difference from"), ("worse", "worse than")):
         names = rows.loc[(rows["verdict"] == verdict), "forecaster"]
         if len(names):
-            sentences.append(f"{phrase.capitalize()} {evidence.baseline}, {_UNADJUSTED}: {', '.join(names)}.")
+            sentences.append(f"{phrase.capitalize()} {evidence.baseline}: {', '.join(names)}.")
     not_run = board.loc[board["kind"] == NOT_RUN, "forecaster"]
     return (*sentences, f"Did not run: {', '.join(not_run)}.") if len(not_run) else tuple(sentences)
 
@@ -178,8 +175,8 @@ def _figures(evidence: ComparisonEvidence, folder: Path) -> Mapping[str, FigureF
         "skill": FigureFile(
             save_figure(skill, folder / "skill.png", "Skill over the baseline"),
             f"Skill of each forecaster over {evidence.baseline} with its interval; the table below has the numbers.",
-            "Skill with its interval. Better or worse: the interval and the paired test both show a difference, "
-            f"{_UNADJUSTED}.",
+            "Skill with its interval. Better or worse: the paired test with the baseline shows a difference after the "
+            "Holm adjustment, and so does its interval.",
         ),
         "hits": FigureFile(
             save_figure(curves, folder / "hit-curves.png", "Hit curves"),

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.scores import ALL
+from ilp_models.domain.scores import ALL, OPPOSITE_VERDICT
 from ilp_models.report.formatting import crime_type_label, percent
-
-_OPPOSITE: Final = {"better": "worse", "worse": "better", "tie": "tie"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def pair_results(pairs: pd.DataFrame, lead: int) -> dict[tuple[str, str], dict[s
             "low": -row["high"],
             "high": -row["low"],
             "holm": row["holm"],
-            "verdict": _OPPOSITE[str(row["verdict"])],
+            "verdict": OPPOSITE_VERDICT[str(row["verdict"])],
         }
     return found
 
