@@ -1,6 +1,7 @@
 """Texts of tasks for the terminal: scores, intake and decision."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
