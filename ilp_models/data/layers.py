@@ -11,10 +11,8 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
@@ -254,7 +252,9 @@ def read_features(path: Path, wanted: FeatureQuery, crs: str | None) -> gpd.GeoD
     try:
         with no_network():
             frame = _read(found, found.name.lower(), wanted)
-    except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, UnicodeError, OSError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can raise any error
         first = next(iter(str(error).splitlines()), type(error).__name__)
         msg = f"{wanted.setting}.path={path} cannot be read ({first}); convert it to GeoPackage."
         raise InputError(msg) from error

@@ -20,7 +20,7 @@ from ilp_models.data.file_format import (
     unreadable,
 )
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.parquet_file import open_parquet
+from ilp_models.domain.parquet_file import open_parquet, read_columns
 
 _NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
 _BLOCK_BYTES: Final = 1 << 23
@@ -88,8 +88,8 @@ def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:
         with open_parquet(file.path, wanted) as parquet:
             header = tuple(parquet.schema_arrow.names)
             problem = missing_columns(file, wanted, header)
-            table = None if problem else parquet.read(columns=list(wanted))
-    except (pa.ArrowException, OSError) as error:
+            table = None if problem else read_columns(parquet, wanted)
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         msg = f"{file.name}: not a Parquet file, or damaged; export it again, or rename it to .csv if it is text."
         raise InputError(msg) from error
     if problem:

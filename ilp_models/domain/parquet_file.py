@@ -34,6 +34,16 @@ def open_parquet(path: Path, columns: Sequence[str] | None = None) -> pq.Parquet
     return parquet
 
 
+def read_columns(parquet: pq.ParquetFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the columns of an open file, checked value by value and without the metadata of the program that wrote it.
+
+    Damage that Arrow notices late, or pandas on conversion, is an ArrowException here.
+    """
+    table = parquet.read(columns=None if columns is None else list(columns)).replace_schema_metadata(None)
+    table.validate(full=True)
+    return table
+
+
 def _check_size(path: Path, size: int) -> None:
     if size > MAX_BYTES:
         msg = (

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
@@ -86,8 +85,11 @@ def _read(path: str, layer: str | None) -> gpd.GeoDataFrame:
     try:
         with no_network():
             frame = pyogrio.read_dataframe(source, layer=_layer_of(source, path, layer))
-    except (DataSourceError, DataLayerError) as error:
-        msg = f"{path} cannot be read as a polygon file ({str(error).splitlines()[0]}); convert it to GeoPackage."
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file can raise any error
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        msg = f"{path} cannot be read as a polygon file ({first}); convert it to GeoPackage."
         raise InputError(msg) from error
     if not isinstance(frame, gpd.GeoDataFrame) or len(frame) == 0:
         msg = f"{path} holds no polygon; export the layer again."

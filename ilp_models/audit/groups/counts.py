@@ -9,7 +9,7 @@ import pandas as pd
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
-from ilp_models.domain.parquet_file import open_parquet
+from ilp_models.domain.parquet_file import open_parquet, read_columns
 
 Paths = str | Sequence[str]
 
@@ -31,7 +31,7 @@ def read_text_table(path: str) -> pd.DataFrame:
     try:
         if found.suffix == ".parquet":
             with open_parquet(found) as parquet:
-                table = parquet.read().to_pandas()
+                table = read_columns(parquet).to_pandas()
             table = table.astype(object).map(lambda cell: "" if pd.isna(cell) else str(cell))
         else:
             encoding = "utf-8-sig" if _is_utf8(found) else "cp1252"
