@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.audit.groups.table import GroupTable
+from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.data.file_format import find_files
 from ilp_models.data.layers import FeatureQuery, read_features
@@ -87,6 +89,19 @@ def test_only_regular_files_are_opened(kind, reader, tmp_path, monkeypatch):
     with pytest.raises(InputError) as caught:
         READERS[reader](no_file(kind, tmp_path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "kind", ["pipe", "link to a pipe", "socket", "loop", "link to a device", "/dev/zero", "s3://bucket/register.jsonl"]
+)
+def test_a_register_is_a_regular_file(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, entry = Path(no_file(kind, tmp_path)), RegisterEntry("decided", "who", "seal", datetime.now(UTC))
+    for use in (lambda: Register(path).verify(), lambda: Register(path).append(entry)):
+        with pytest.raises(InputError, match="register="):
+            use()
+    assert not list(tmp_path.rglob("register.jsonl"))
 
 
 def test_a_link_to_a_regular_file_is_that_file(tmp_path):

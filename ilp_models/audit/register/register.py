@@ -13,6 +13,7 @@ from typing import Any, Final
 import filelock
 
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.local_file import is_address, local_file
 
 ACTS: Final = ("decided", "approved", "exported", "allocated", "withdrawn")
 _START: Final = "0" * 64
@@ -84,7 +85,7 @@ class Register:
     Raises
     ------
     InputError
-        If ``last`` is not a digest.
+        If ``path`` is an address or ``last`` is not a digest.
 
     Examples
     --------
@@ -96,7 +97,10 @@ class Register:
     last: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a digest that no line can have, such as that of an unset variable."""
+        """Refuse an address, and a digest that no line can have, such as that of an unset variable."""
+        if is_address(str(self.path)):
+            msg = f"register={self.path} is an address. Give the path of a local file."
+            raise InputError(msg)
         if self.last is not None and not re.fullmatch("[0-9a-f]{64}", self.last):
             msg = (
                 f"last={self.last!r} is not the digest of a line of the register. Copy its 64 hexadecimal digits, or "
@@ -111,6 +115,7 @@ class Register:
 
     def append(self, entry: RegisterEntry, check: Callable[[RegisterState], None] | None = None) -> str:
         """Write an entry to disk and return its digest; ``check`` may refuse the state of the register first."""
+        self._check_kind()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # the resolved path gives one lock for all links to the file
@@ -153,7 +158,12 @@ class Register:
             raise StorageError(msg)
         return RegisterState(len(lines), moments[1] if lines else "", moments[-1], digests[-1], tuple(entries))
 
+    def _check_kind(self) -> None:
+        if os.path.lexists(self.path):
+            local_file(self.path, "register=")
+
     def _read(self) -> bytes:
+        self._check_kind()
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
