@@ -182,11 +182,7 @@ class Audit:
             crime_types=context.scopes,
             groups=tuple((one.dimension, group) for one in context.residents for group in one.groups),
             header=self._header(context, subject),
-            changed=(
-                *changed_settings(self._settings(), Audit()._settings()),
-                *changed_settings(asdict(self.bootstrap), asdict(Bootstrap()), "bootstrap"),
-                *subject.settings_changed,
-            ),
+            changed=context.options.changed,
         )
 
     def context(self, subject: AuditInput, now: datetime | None = None) -> CheckContext:
@@ -224,8 +220,26 @@ class Audit:
                 no_feedback=subject.no_feedback,
                 no_groups=subject.no_groups,
                 register=subject.register,
+                changed=tuple(dict.fromkeys((*self.changes(), *subject.settings_changed))),
+                group_table=subject.group_table,
             ),
         )
+
+    def changes(self) -> list[str]:
+        """Return the settings of checks, limits and bootstrap that differ from the defaults."""
+        return [
+            *changed_settings(self._settings(), Audit()._settings()),
+            *changed_settings(asdict(self.bootstrap), asdict(Bootstrap()), "bootstrap"),
+        ]
+
+    def changes_of_tables(self) -> list[str]:
+        """Return the settings by which group table and reporting rates are read that differ from the defaults."""
+        groups, rates = self.groups.reading(), self.reporting_rates
+        content = {} if rates.path is None else {"digest": rates.digest()}
+        return [
+            *changed_settings(groups, self.groups.default_reading(), "audit.groups"),
+            *changed_settings(asdict(rates) | content, asdict(ReportingRates()), "audit.reporting_rates"),
+        ]
 
     def with_residents(self, subject: AuditInput) -> AuditInput:
         """Return an audit input with the residents of its cells, or with the reason why they are unknown.
@@ -233,8 +247,8 @@ class Audit:
         It then also names the settings of group table and reporting rates that differ from the defaults. An input that
         has residents already keeps them.
         """
-        changed = changed_settings(self._read_settings(), Audit()._read_settings())
-        subject = replace(subject, settings_changed=tuple(dict.fromkeys((*subject.settings_changed, *changed))))
+        changed = (*subject.settings_changed, *self.changes_of_tables())
+        subject = replace(subject, settings_changed=tuple(dict.fromkeys(changed)))
         if subject.residents is not None or subject.no_groups:
             return subject
         try:
@@ -278,16 +292,9 @@ class Audit:
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "min_evidence": asdict(self.evidence_needed),
-            # facts about the city, such as its reporting rate, have no default and are not a change of the audit
-            "feedback": asdict(replace(self.feedback, unpatrolled_reporting_rate=None, exploration=0.0)),
+            "feedback": asdict(self.feedback),
+            "harm": dict(self.harm or {}),
             **{name: getattr(self, name) for name in names},
-        }
-
-    def _read_settings(self) -> dict[str, Any]:
-        """Return the settings by which group table and reporting rates are read."""
-        return {
-            "groups": {name: getattr(self.groups, name) for name in ("tolerance", "unmatched", "outside")},
-            "reporting_rates": asdict(self.reporting_rates),
         }
 
 

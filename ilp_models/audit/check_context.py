@@ -88,6 +88,8 @@ class CheckOptions:
     no_feedback: str = "it was not simulated"  # why there is no feedback outcome
     no_groups: str = ""  # why the group table cannot be read
     register: RegisterSnapshot | None = None  # None if the register was not read
+    changed: tuple[str, ...] = ()  # settings that differ from the defaults
+    group_table: str = ""  # digest of the group table
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,14 +17,19 @@ FORBIDDEN_TERMS: Final = (
 
 def changed_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "audit") -> Iterator[str]:
     """Yield each setting that differs from its default, such as ``audit.land_share=0.1 (default 0.05)``."""
-    for name, default in defaults.items():
-        value, full = settings[name], f"{prefix}.{name}"
-        if isinstance(default, Mapping):
+    for name in dict.fromkeys((*defaults, *settings)):
+        value, default, full = settings.get(name), defaults.get(name), f"{prefix}.{name}"
+        if isinstance(default, Mapping) and isinstance(value, Mapping):
             yield from changed_settings(value, default, full)
-        elif isinstance(default, Sequence) and not isinstance(default, str):
-            yield from _changed_lists(value or (), default, full)
-        elif value != default:
+        elif _is_words(default) and (value is None or _is_words(value)):
+            yield from _changed_lists(value or (), default or (), full)
+        elif _as_text(value) != _as_text(default):
             yield f"{full}={_as_text(value)} (default {_as_text(default)})"
+
+
+def _is_words(value: object) -> bool:
+    """Return whether a value is a list of words, whose order does not count."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(word, str) for word in value)
 
 
 def _changed_lists(values: Sequence[str], defaults: Sequence[str], full: str) -> Iterator[str]:
@@ -35,4 +40,12 @@ def _changed_lists(values: Sequence[str], defaults: Sequence[str], full: str) ->
 
 
 def _as_text(value: object) -> str:
-    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value).lower()
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:.12g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_as_text(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(map(_as_text, value))}]"
+    return str(value)

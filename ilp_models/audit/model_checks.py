@@ -76,6 +76,19 @@ def check_earlier_decisions(context: CheckContext) -> list[Finding]:
     return [context.count_finding("earlier_decisions", count, f"{named}{lacking}", evidence=len(register.earlier))]
 
 
+def check_changed_settings(context: CheckContext) -> list[Finding]:
+    """Return how many settings differ from the latest declaration, or from the defaults if none applies."""
+    options = context.options
+    declared = None if options.register is None else next(iter(options.register.declarations[::-1]), None)
+    if declared is None:
+        found, lead = list(options.changed), "No declaration applies. Changed: "
+    else:
+        found, lead = declared.differences(options.changed, options.group_table), "Compared with the declaration, "
+    same = "All settings have their defaults." if declared is None else "All settings are as declared."
+    detail = f"{lead}{'; '.join(found)}." if found else same
+    return [context.count_finding("changed_settings", len(found), detail, evidence=len(options.changed))]
+
+
 def check_group_table(context: CheckContext) -> list[Finding]:
     """Return how many groups can be audited, and the share of residents in no group or no cell."""
     if context.options.no_groups:

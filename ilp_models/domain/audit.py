@@ -31,6 +31,23 @@ class AuditReport:
             msg = f"An audit report has two findings on {' / '.join(filter(None, twice[0]))}. Keep one."
             raise InputError(msg)
 
+    @property
+    def settings_lines(self) -> tuple[str, ...]:
+        """Which settings differ from the defaults, and which declarations were made before, one line each."""
+        changed = f"Audit settings differ from the defaults: {'; '.join(self.changed)}."
+        return (*([changed] if self.changed else []), *self._declaration_lines())
+
+    def _declaration_lines(self) -> list[str]:
+        register = self.header.get("register") or {}
+        if not (declared := register.get("declarations")):
+            return []
+        latest = declared[-1]
+        return [
+            f"Declarations before the forecast period: {len(declared)}, the latest on {latest['moment'][:10]} "
+            f"({latest['seal'][:16]}). Audited periods after it: {register['periods_after']} of "
+            f"{self.header.get('periods', 'unknown')}."
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, with the disclaimer that every report carries."""
         return {

@@ -259,7 +259,24 @@ _EARLIER: Final = Check(
     function="model_checks.check_earlier_decisions",
     about_inputs=True,
 )
-CATALOGUE: Final[Mapping[str, Check]] = {one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, _GOVERNANCE, _EARLIER)}
+_CHANGED: Final = Check(
+    name="changed_settings",
+    label="Changed settings",
+    question="Were all settings left at their defaults, or declared before the forecast period began?",
+    formula="number of settings that differ from the declaration that applies, or from the defaults if none applies",
+    reading="0: all settings are the defaults, or those that were declared.",
+    interval=EXACT,
+    scope=Scope.MODEL,
+    limit=Limit(warn_above=0, neutral=0),
+    adjustable=False,
+    signer=REVIEWER,
+    advice="Declare the settings before the forecast period begins (ilp preregister), or leave them at the defaults.",
+    function="model_checks.check_changed_settings",
+    about_inputs=True,
+)
+CATALOGUE: Final[Mapping[str, Check]] = {
+    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED)
+}
 REQUIRED: Final[Mapping[str, Check]] = {name: one for name, one in CATALOGUE.items() if one.required}
 DEFAULT_LIMITS: Final[Mapping[str, Mapping[str, float]]] = {
     name: {key: value for key, value in vars(one.limit).items() if value != getattr(Limit(), key)}

@@ -39,6 +39,7 @@ class Approval:
     key: str = ""  # fingerprint of the public key of the signature; empty without a signature
     files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each file of the run, by name
     answers: tuple[str, ...] = ()  # seals of the withheld decisions on the same data
+    changed: tuple[str, ...] = ()  # settings that differ from the defaults, as in the decision
 
     def __post_init__(self) -> None:
         """Refuse an approval without a name, a reason or a time zone."""
@@ -188,9 +189,8 @@ class Decision:
     def reasons(self) -> tuple[str, ...]:
         """Why it is withheld or admitted, one line a check, and which audit settings differ from the defaults."""
         passed = f"All {len(REQUIRED)} required checks passed for every crime type and group."
-        changed = f"Audit settings differ from the defaults: {'; '.join(self.report.changed)}."
         against = tuple(one.as_text() for one in self._objections())
-        return (*(against or (passed,)), *([changed] if self.report.changed else []))
+        return (*(against or (passed,)), *self.report.settings_lines)
 
     @property
     def summary(self) -> str:

@@ -42,6 +42,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         f"  reviewer  {approval.reviewer}",
         f"  reason    {approval.reason}",
         f"  accepted  {', '.join(approval.reviews) or 'every check passed'}",
+        *[f"  changed   {setting}" for setting in approval.changed],
         f"  signed    {f'by key {approval.key}' if approval.key else unsigned}",
         *[f"  answers   {seal[:16]}, withheld on the same data" for seal in approval.answers],
         *point_alias(tracking, "approved", decision, earlier.folder),

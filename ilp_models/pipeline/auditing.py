@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
 from io import StringIO
@@ -15,14 +15,14 @@ import pandas as pd
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
-from ilp_models.audit.defaults import changed_settings
 from ilp_models.audit.feedback.feedback import PatrolRule
 from ilp_models.audit.feedback.simulation import simulate_feedback
 from ilp_models.audit.flagging import HARM
 from ilp_models.audit.gate import decide as make_decision
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
-from ilp_models.audit.register.earlier import data_terms
+from ilp_models.audit.register.declarations import begin_of, periods_between
+from ilp_models.audit.register.earlier import RegisterSnapshot, data_terms
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.decision import Decision
@@ -34,12 +34,12 @@ from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.recipe import decision_digest, describe
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import CellTable
-from ilp_models.model.means.moving_average import MovingAverage
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.pipeline.changed_settings import outside_changes
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
-from ilp_models.pipeline.registration import REGISTER, register_snapshot
+from ilp_models.pipeline.registration import REGISTER, RegisterPath, register_snapshot
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 
@@ -108,7 +108,11 @@ class AuditResult:
 
     def with_governance(self, governance: Governance) -> "AuditResult":
         """Return the audit with another statement of who answers for the forecast."""
-        settings = replace(self.settings, governance=governance)
+        return self.with_settings(governance=governance)
+
+    def with_settings(self, **changed: Any) -> "AuditResult":
+        """Return the audit with other settings; the report names those that differ from the defaults."""
+        settings = replace(self.settings, **changed)
         return replace(self, settings=settings, report=settings.run(self.audit_input, self.made_at))
 
     def to_html(self, path: str | Path, *, page: AuditPage | None = None) -> Path:
@@ -180,7 +184,20 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         If the forecast does not belong to the backtest, or a setting is unknown.
     """
     settings = _settings(audit or Audit(), rule, baseline, residents, governance)
-    name, explain = _name_in(backtest, forecast), explain or Explain()
+    place = RegisterPath(Register.from_path(register))
+    return audit_forecast(backtest, forecast, explanation, settings, explain or Explain(), place)
+
+
+def audit_forecast(
+    backtest: Backtest,
+    forecast: NextForecast,
+    explanation: Explanation | None,
+    settings: Audit,
+    explain: Explain,
+    register: RegisterPath,
+) -> AuditResult:
+    """Return the same as :func:`audit_plan`, with all settings of the audit in one object."""
+    name = _name_in(backtest, forecast)
     if explanation is not None and explanation.forecaster == forecast.name:
         explanation = replace(explanation, forecaster=name)
     forecast = forecast if forecast.name == name else forecast.renamed(name)
@@ -194,16 +211,23 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         reporting_rates=settings.reporting_rates.to_cells(backtest.grid),
         # the digest of a forecast does not include the geometry of its cells
         places=CellTable.from_grid(forecast.grid).digest(),
-        settings_changed=tuple(_weakening_changes(backtest, settings, explain)),
+        settings_changed=tuple(
+            outside_changes(
+                backtest.study,
+                backtest.plan,
+                explain,
+                register,
+                {settings.baseline: backtest.models.get(settings.baseline)},
+            )
+        ),
         decision_code=decision_digest(),
     )
     subject = settings.with_residents(subject)
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
         subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
     subject = _with_feedback(subject, forecast, settings)
-    book = Register.from_path(register)
-    subject = replace(subject, register=register_snapshot(book, data_terms(subject.replay, subject.grid)))
     moment = now()
+    subject = replace(subject, register=_snapshot(subject, forecast, register.book, moment))
     report = settings.run(subject, moment)
     return AuditResult(report, subject, settings, forecast, moment, explain, backtest.study.city)
 
@@ -234,8 +258,9 @@ def decide(
     """
     if governance is not None:
         audit = audit.with_governance(_governance(governance))
-    days = audit.settings.valid_days if valid_days is None else valid_days
-    return make_decision(audit.report, audit.forecast.forecast, audit.made_at, days)
+    if valid_days is not None and valid_days != audit.settings.valid_days:
+        audit = audit.with_settings(valid_days=valid_days)
+    return make_decision(audit.report, audit.forecast.forecast, audit.made_at, audit.settings.valid_days)
 
 
 def explanation_or_none(forecast: NextForecast, explain: Explain) -> Explanation | None:
@@ -306,16 +331,15 @@ def _name_in(backtest: Backtest, forecast: NextForecast) -> str:
     raise InputError(msg)
 
 
-def _weakening_changes(backtest: Backtest, settings: Audit, explain: Explain) -> list[str]:
-    """Return changes that make checks easier to pass: a weak baseline, an explanation that was hardly tested."""
-    given = describe(backtest.models[settings.baseline]) if settings.baseline in backtest.models else {}
-    default = describe(MovingAverage())
-    intake = backtest.events.intake
-    return [
-        *(() if intake is None else intake.declared),
-        *changed_settings({**default, **given}, default, f"model.{settings.baseline}"),
-        *changed_settings(asdict(explain), asdict(Explain()), "explain"),
-    ]
+def _snapshot(subject: AuditInput, forecast: NextForecast, register: Register, moment: datetime) -> RegisterSnapshot:
+    """Return what the register holds on this data, and how many audited periods began after the latest declaration."""
+    zone, periods = forecast.study.events.time_zone, subject.replay.periods
+    begins = begin_of(forecast.periods[0], zone)
+    known = register_snapshot(register, data_terms(subject.replay, subject.grid), begins)
+    if not known.declarations:
+        return known
+    declared = datetime.fromisoformat(known.declarations[-1].moment)
+    return replace(known, periods_after=periods_between(periods, declared, moment, zone))
 
 
 def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit) -> AuditInput:

@@ -17,11 +17,12 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import Export
-from ilp_models.pipeline.auditing import AuditResult, audit_plan, decide, explanation_or_none
+from ilp_models.pipeline.auditing import AuditResult, audit_forecast, decide, explanation_or_none
 from ilp_models.pipeline.backtesting import Backtest, run_backtest
 from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_outputs
+from ilp_models.pipeline.registration import RegisterPath
 from ilp_models.pipeline.study import check_names
 from ilp_models.pipeline.tracking import (
     alias_of,
@@ -92,7 +93,8 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
             model[forecaster], study.events, grid, horizon=backtest.horizon, name=forecaster, **cut
         )
         explanation = explanation_or_none(forecast, explain)
-        audited = audit_plan(tested, forecast, explanation, audit=audit, explain=explain, register=register)
+        where = RegisterPath.of_task(register, folder)
+        audited = audit_forecast(tested, forecast, explanation, audit, explain, where)
         decision = decide(audited)
         files = (folder / INTAKE, *write_outputs(audited, decision, tested, export, register, folder))
         pages = tuple(write_pages(DecidedRun(tested, audited, decision, files)))

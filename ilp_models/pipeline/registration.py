@@ -5,10 +5,13 @@ import logging
 import os
 import pwd
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from ilp_models.audit.register.approvals import decision_in_state, record_decision, registered_decision
+from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decisions
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
 from ilp_models.domain.decision import Decision
@@ -18,10 +21,35 @@ from ilp_models.pipeline.clock import now
 
 _LOG = logging.getLogger(__name__)
 REGISTER: Final = "outputs/register.jsonl"
+_TASKS: Final = ("weekly", "audit", "preregister")  # their run folders lie in output/<task>
 
 
-def register_snapshot(register: Register, header: Mapping[str, Any]) -> RegisterSnapshot:
-    """Return what the register holds on the data of an audit header, and how many decisions of its folder it lacks."""
+@dataclass(frozen=True)
+class RegisterPath:
+    """The register of a run, and where it is by default."""
+
+    book: Register
+    default: Path = Path(REGISTER)
+
+    @classmethod
+    def of_task(cls, register: Register, folder: Path) -> "RegisterPath":
+        """Return the register of a task with the folder of its run, such as ``outputs/weekly/2026-01-05-run``."""
+        own = folder.absolute()
+        outputs = next((place.parent for place in own.parents if place.name in _TASKS), own)
+        return cls(register, outputs / Path(REGISTER).name)
+
+    def change(self) -> list[str]:
+        """Return the path in words if it is not the default."""
+        if self.book.path.resolve() == self.default.resolve():
+            return []
+        return [f"register={self.book.path} (default {self.default.name} in the output folder)"]
+
+
+def register_snapshot(register: Register, header: Mapping[str, Any], begins: datetime) -> RegisterSnapshot:
+    """Return what the register holds on the data of an audit header, and how many decisions of its folder it lacks.
+
+    It includes the declarations that were made before the forecast period begins.
+    """
     path = register.path
     try:
         state = register.verify()
@@ -30,7 +58,13 @@ def register_snapshot(register: Register, header: Mapping[str, Any]) -> Register
     known = {line.decision for line in state.lines if line.act == "decided"}
     seals = {seal for seal in map(_seal_in, path.absolute().parent.glob("*/*/decision.json")) if seal}
     return RegisterSnapshot(
-        str(path), state.digest, state.entries, earlier_decisions(state.lines, header), len(seals - known)
+        str(path),
+        state.digest,
+        state.entries,
+        earlier_decisions(state.lines, header),
+        len(seals - known),
+        begins=begins.isoformat(),
+        declarations=declarations_for(state.lines, header, begins.isoformat()),
     )
 
 

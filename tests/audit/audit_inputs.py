@@ -63,7 +63,7 @@ def audit(groups=None, **settings):
         stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
     stored["bootstrap"] = Bootstrap()
-    stored["feedback"] = Feedback(unpatrolled_reporting_rate=1.0)
+    stored["feedback"] = Feedback()  # the outcome is given
     stored.pop("reporting_rates")
     table = yaml.safe_load((CONFIG.parent / "groups" / "table.yaml").read_text())
     table.pop("_target_")

@@ -93,7 +93,7 @@ def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     softer = replace(softer, groups=replace(softer.groups, outside="spread"))
     report = softer.run(inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()))
     decision = decide(report, FORECAST, NOW)
-    assert decision.admitted
+    assert decision.reviews == ("changed_settings",)
     told = decision.reasons[-1]
     assert told.startswith("Audit settings differ from the defaults: ")
     for change in (

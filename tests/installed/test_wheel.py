@@ -61,6 +61,8 @@ def test_the_wheel_carries_its_configuration(ilp):
 
 
 def test_the_main_job_runs_from_the_wheel(ilp, place):
+    done = ilp("preregister", *SETTINGS["preregister"], *LENIENT, timeout=300)
+    assert done.returncode == 0, done.stderr
     done = ilp("weekly", "name=wheel", *SETTINGS["weekly"], *LENIENT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Decision on lightgbm: ADMITTED" in done.stdout

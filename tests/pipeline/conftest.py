@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pipeline.small_city import LENIENT, run_task
+from tests.pipeline.small_city import LENIENT, declare, run_task
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,8 @@ def shelf(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def admitted(shelf):
-    """Return a weekly run that the gate admitted under lenient limits."""
+    """Return a weekly run that the gate admitted under lenient limits, which were declared before."""
+    declare(shelf, *LENIENT, "backtest.horizon=1")
     return run_task("weekly", shelf, *LENIENT, "backtest.horizon=1")
 
 

@@ -20,6 +20,7 @@ WEEKS = 10
 
 _CITY = (
     "data=simulated",
+    "data.start='2047-01-07'",  # a declaration must precede the forecast period
     "data.size_km=4",
     "data.districts=4",
     "data.weeks=120",
@@ -33,20 +34,21 @@ _REPLAY = (
     f"model=[{','.join(MODELS)}]",
     f"backtest.test_periods={WEEKS}",
     f"backtest.refit_every={WEEKS}",
-    "compute.jobs=1",
 )
+_JOBS = ("compute.jobs=1",)
 _AUDIT = (
     "audit.min_evidence={periods:8,events:20,areas:2}",
     "audit.land_share=0.1",
 )
 _SCORES = ("bootstrap.block=2", "bootstrap.draws=200")
 SETTINGS = {
+    "preregister": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "rule_choice='top areas, to test with'"),
     "simulate": _CITY,
-    "backtest": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),
-    "compare": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, "tracking=memory"),
-    "audit": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
-    "weekly": (*_CITY, *_LIGHTGBM, *_REPLAY, *_SCORES, *_AUDIT, "tracking=memory"),
-    "tune": (*_CITY, *_REPLAY, *_SCORES, "tracking=memory"),
+    "backtest": (*_CITY, *_LIGHTGBM, *_REPLAY, *_JOBS, *_SCORES, "tracking=memory"),
+    "compare": (*_CITY, *_LIGHTGBM, *_REPLAY, *_JOBS, *_SCORES, "tracking=memory"),
+    "audit": (*_CITY, *_LIGHTGBM, *_REPLAY, *_JOBS, *_SCORES, *_AUDIT, "tracking=memory"),
+    "weekly": (*_CITY, *_LIGHTGBM, *_REPLAY, *_JOBS, *_SCORES, *_AUDIT, "tracking=memory"),
+    "tune": (*_CITY, *_REPLAY, *_JOBS, *_SCORES, "tracking=memory"),
     "forecast": (*_CITY, "model=[lightgbm]", *_LIGHTGBM, "tracking=memory"),
 }
 GROUPS = "audit.groups.source=${data}"
@@ -128,6 +130,11 @@ def run_task(task, folder, *overrides, **instead):
     finally:
         logging.captureWarnings(capture=False)
     return FinishedTask(text, parts, config, made)
+
+
+def declare(folder, *overrides, **instead):
+    """Return a declaration of settings in the register of a folder, so that they do not withhold its runs."""
+    return run_task("preregister", folder, *overrides, **instead)
 
 
 def run_apart(task, folder, shelf, *overrides, **instead):

@@ -38,6 +38,7 @@ def ilp(place, *words):
 
 
 def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
+    ilp(tmp_path, "preregister", "experiment=simulated-city", "rule_choice=top areas, to compare with")
     text = ilp(tmp_path, "weekly", "experiment=simulated-city", "model=[moving_average,ewma,lightgbm]")
     assert "Decision on lightgbm: ADMITTED for resource allocation until" in text
     latest = tmp_path / "outputs" / "weekly" / "latest"
@@ -60,6 +61,7 @@ def test_the_full_tour_is_admitted_and_its_grid_may_be_used(tmp_path):
 
 def test_a_week_is_kept_in_the_store_beside_the_outputs(tmp_path):
     settings = [word for word in SETTINGS["weekly"] if word != "tracking=memory"]
+    ilp(tmp_path, "preregister", *SETTINGS["preregister"], *LENIENT)
     ilp(tmp_path, "weekly", *settings, *LENIENT, "name=kept")
     (latest,) = {path.resolve() for path in (tmp_path / "outputs" / "weekly").glob("latest")}
     store = next((tmp_path / "outputs").rglob("*.db"))

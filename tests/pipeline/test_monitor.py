@@ -13,7 +13,7 @@ from ilp_models import Audit, LightGBM
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.pipeline.monitoring_replay import check_terms
 from ilp_models.pipeline.run_folder import RunFolder
-from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, build_task, copy_run, run_task
+from tests.pipeline.small_city import GROUPS, LENIENT, SETTINGS, build_task, copy_run, declare, run_task
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +56,7 @@ def city():
 def audited(tmp_path_factory, city):
     place = tmp_path_factory.mktemp("monitored")
     plan = ("backtest.horizon=1", f"backtest.test_periods={AUDITED}", f"backtest.refit_every={AUDITED}")
+    declare(place, *LENIENT, *plan, data=Until(city, NEW))
     return run_task("weekly", place, *LENIENT, *plan, data=Until(city, NEW))
 
 

@@ -196,6 +196,18 @@ class GroupTable:
                 interpolation.replace_counts(residents, next(sample)) for interpolation, residents, sample in samples
             )
 
+    def reading(self) -> dict[str, Any]:
+        """Return the settings that decide how the counts of the table are read."""
+        names = ("tolerance", "unmatched", "outside", "overlapping", "rounding", "residents", "population_share")
+        polygons = {} if self.polygons is None else {"polygons": self.polygons.digest()}
+        return {name: getattr(self, name) for name in (*names, "area_level")} | polygons
+
+    def default_reading(self) -> dict[str, Any]:
+        """Return the same with the defaults of the table's source, such as the rounding of a census office."""
+        return GroupTable(**getattr(self.source, "table_settings", {})).reading() | (
+            {} if self.polygons is None else {"polygons": ""}
+        )
+
     def digest(self) -> str:
         """Return the SHA-256 of the validated table and its polygons."""
         table = self.read().to_csv(index=False)

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.register.earlier import EXTENT, EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
+from ilp_models.audit.register.declarations import declarations_for
+from ilp_models.audit.register.earlier import EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
+from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.register import (
     CLOCK,
     CLOCK_HINT,
@@ -67,6 +69,7 @@ def record_decision(register: Register, decision: Decision, who: str, files: Map
                 "Run the audit again."
             )
             raise WithheldError(msg)
+        _check_declarations(state.lines, decision)
 
     register.append(RegisterEntry("decided", who, decision.seal, decision.issued, content), check)
 
@@ -143,8 +146,11 @@ def decision_in_state(
 
     Every rule of an approval is checked again. Lines that break one are ignored, since anyone can add a line.
     """
+    entries = _active_entries(state, decision, now)
+    decided = next(state.lines.index(entry) for entry in entries if entry.act == "decided")
+    _check_declarations(state.lines[:decided], decision)
     valid, refusals = [], []
-    for entry in _approvals(_active_entries(state, decision, now)):
+    for entry in _approvals(entries):
         try:
             valid.append(_checked_approval(state, decision, entry, trusted_keys))
         except WithheldError as error:
@@ -170,6 +176,12 @@ def _checked_approval(
     approval = _approval_in(entry, decision)
     _check_reviewer(decision, approval.reviewer, approval.moment)
     _check_key(decision, approval.key, trusted_keys)
+    if approval.changed != tuple(decision.report.changed):
+        msg = (
+            f"The approval of decision {decision.short} does not repeat the settings that differ from the defaults. "
+            "Audit and approve again."
+        )
+        raise WithheldError(msg)
     before = state.lines[: state.lines.index(entry)]
     _check_answers(before, decision, set(approval.answers), signed=bool(approval.key))
     return approval
@@ -184,8 +196,9 @@ def _approval_in(entry: RegisterEntry, decision: Decision) -> Approval:
         raise WithheldError(msg)
     try:
         values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
-        files, answers = dict(content["files"]), tuple(map(str, content["answers"]))
-        return Approval(decision.seal, *values, entry.moment, key, files, answers)
+        files = dict(content["files"])
+        answers, changed = (tuple(map(str, content[name])) for name in ("answers", "changed"))
+        return Approval(decision.seal, *values, entry.moment, key, files, answers, changed)
     except (InputError, KeyError, TypeError, ValueError) as error:
         msg = (
             f"The approval of decision {decision.short} in the register is incomplete ({error}). Audit "
@@ -216,6 +229,18 @@ def _check_answers(
             f"Decision {decision.short} is on the same data as others that a check withheld ({len(withheld)}), and no "
             f"signed approval answers them: {named}. A reviewer can do so with `ilp approve key=FILE` and say why it "
             "differs."
+        )
+        raise WithheldError(msg)
+
+
+def _check_declarations(lines: Sequence[RegisterEntry], decision: Decision) -> None:
+    """Raise WithheldError unless the declarations in lines before a decision are those that its audit read."""
+    header = decision.report.header
+    known = RegisterSnapshot.from_dict(header["register"]) if header.get("register") else None
+    if known is not None and declarations_for(lines, header, known.begins) != known.declarations:
+        msg = (
+            f"The declarations in the register are not those that the audit of decision {decision.short} read: one "
+            "was written after it, or the decision belongs to another register. Run the audit again."
         )
         raise WithheldError(msg)
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from ilp_models.audit.register.declarations import Declaration
+from ilp_models.audit.register.extents import EXTENT, SAME_AREA, shared_area
 from ilp_models.audit.register.register import RegisterEntry
 from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.finding import Finding, State
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
-
-EXTENT: Final = "extent"  # in a header and in a line: west, south, east, north in degrees
-_SAME_AREA: Final = 0.5  # two jurisdictions are one if their extents share half of the smaller one
-_EVERYWHERE: Final = (-180.0, -90.0, 180.0, 90.0)
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,18 @@ class RegisterSnapshot:
     earlier: tuple[EarlierDecision, ...] = ()  # on the same data, oldest first
     unregistered: int = 0  # decisions in the folder of the register that it does not know
     fault: str = ""  # why it cannot be read
+    begins: str = ""  # when the forecast period begins, ISO 8601 in UTC
+    declarations: tuple[Declaration, ...] = ()  # on the same area, made before that; the latest one applies
+    periods_after: int = 0  # audited periods that began after the latest declaration
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        plain = [{name: _plain(value) for name, value in vars(one).items()} for one in self.earlier]
-        return {**vars(self), "earlier": plain}
+        several = {"earlier": self.earlier, "declarations": self.declarations}
+        plain = {
+            key: [{name: _plain(value) for name, value in vars(one).items()} for one in parts]
+            for key, parts in several.items()
+        }
+        return {**vars(self), **plain}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "RegisterSnapshot":
@@ -64,7 +69,8 @@ class RegisterSnapshot:
             EarlierDecision(**{**one, "failed": tuple(one["failed"]), "reviewed": tuple(one["reviewed"])})
             for one in plain["earlier"]
         ]
-        return cls(**{**plain, "earlier": tuple(earlier)})
+        declared = [Declaration(**{**one, "changed": tuple(one["changed"])}) for one in plain["declarations"]]
+        return cls(**{**plain, "earlier": tuple(earlier), "declarations": tuple(declared)})
 
 
 def data_terms(replay: Replay, grid: Grid) -> dict[str, Any]:
@@ -112,16 +118,7 @@ def _same_data(facts: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
     """Return whether two audits share area and periods; an audit that does not say counts as everywhere and always."""
     starts = [str(one.get("first_period", "")) for one in (facts, header)]
     ends = [str(one.get("last_period") or "9999") for one in (facts, header)]
-    return max(starts) <= min(ends) and _shared(facts.get(EXTENT), header.get(EXTENT)) >= _SAME_AREA
-
-
-def _shared(one: Any, other: Any) -> float:
-    """Return the area that two extents share, as a share of the smaller one."""
-    first, second = (tuple(map(float, extent)) if extent else _EVERYWHERE for extent in (one, other))
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
-    return max(width, 0.0) * max(height, 0.0) / smaller if smaller > 0 else 1.0
+    return max(starts) <= min(ends) and shared_area(facts.get(EXTENT), header.get(EXTENT)) >= SAME_AREA
 
 
 def _plain(value: Any) -> Any:

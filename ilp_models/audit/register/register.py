@@ -15,7 +15,7 @@ import filelock
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.local_file import is_address, local_file
 
-ACTS: Final = ("decided", "approved", "exported", "allocated", "withdrawn")
+ACTS: Final = ("declared", "decided", "approved", "exported", "allocated", "withdrawn")
 _START: Final = "0" * 64
 _LOCK_TIMEOUT_S: Final = 30.0
 # two programs may read the clock in one order and write to the register in the other
@@ -29,11 +29,11 @@ CLOCK_HINT: Final = (
 
 @dataclass(frozen=True)
 class RegisterEntry:
-    """One line of the register: an act on a decision."""
+    """One line of the register: an act on a decision, or a declaration."""
 
     act: str  # one of ACTS
     who: str
-    decision: str  # seal of the decision
+    decision: str  # seal of the decision, or of the declaration
     moment: datetime  # with time zone
     content: Mapping[str, Any] = field(default_factory=dict)  # plain JSON values, such as periods and file names
 

@@ -24,6 +24,7 @@ from ilp_models.audit.sensitivity.flagged_map import (
     compare_maps,
     flagged_overlap,
 )
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.grid import Grid, parent_labels
@@ -34,6 +35,7 @@ Floats = npt.NDArray[np.float64]
 
 DELTAS: Final = (0.0, 0.1, 0.2, 0.3, 0.4)
 CHECKED_DELTA: Final = 0.3
+_PATH: Final = "audit.reporting_rates.path="
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,11 @@ class ReportingRates:
             )
             raise InputError(msg)
         if self.path is not None:
-            local_file(self.path, "audit.reporting_rates.path=")
+            local_file(self.path, _PATH)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file; empty if there is none."""
+        return "" if self.path is None else digest_of(local_file(self.path, _PATH).read_bytes())
 
     def to_cells(self, grid: Grid) -> Floats | None:
         """Return the reporting rate of each cell; None if no rates are given."""
