@@ -262,6 +262,7 @@ class Audit:
         return {
             "baseline": context.baseline.forecaster,
             "baseline_recipe": context.baseline.recipe,
+            "replays": {one.forecaster: one.digest() for one in (context.baseline, context.replay)},
             "rank_by": context.rank_by,
             "land_share": context.land_share,
             "share_of": context.share_of,

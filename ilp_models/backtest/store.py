@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -80,13 +80,14 @@ class ForecastStore:
         observed: np.ndarray[tuple[int, ...], np.dtype[np.int32]],
         cost: Cost | None = None,
         terms: ReplayTerms | None = None,
-    ) -> None:
-        """Store a forecast with the recorded counts, its cost and its replay terms."""
+    ) -> str:
+        """Store a forecast with recorded counts, cost and replay terms, and return the digest of its content."""
         target = self.path(forecast.recipe, forecast.forecaster, forecast.cutoff)
         table = forecast.to_table(observed).drop(columns=["forecaster", "cutoff"])
         spread = json.dumps(forecast.dispersion.values.tolist()).encode()
         rows = pa.Table.from_pandas(table, preserve_index=False)
-        facts = {_DISPERSION: spread, _DIGEST: _digest(table, spread)}
+        digest = _digest(table, spread)
+        facts = {_DISPERSION: spread, _DIGEST: digest.encode()}
         facts |= {_COST: cost.to_json().encode()} if cost else {}
         facts |= {_TERMS: terms.to_json().encode()} if terms else {}
         rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **facts})
@@ -101,6 +102,15 @@ class ForecastStore:
             reason = error.strerror or error
             msg = f"Cannot store the forecast {target}: {reason}. Free disk space or set output=<folder>."
             raise StorageError(msg) from error
+        return digest
+
+    def digest(self, recipe: str, forecaster: str, cutoff: pd.Timestamp) -> str | None:
+        """Return the digest of the content of a stored forecast; None if it is damaged, empty if there is none."""
+        path = self.path(recipe, forecaster, cutoff)
+        try:
+            return self._read(path).digest if path.exists() else ""
+        except StorageError:
+            return None
 
     def missing(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp]) -> list[pd.Timestamp]:
         """Return the cutoffs that have no stored forecast yet."""
@@ -114,9 +124,24 @@ class ForecastStore:
             found.setdefault(forecaster, []).append(pd.Timestamp(cutoff))
         return found
 
-    def replays(self, recipe: str, forecaster: str, cutoffs: Sequence[pd.Timestamp], freq: str) -> list[Replay]:
-        """Return the stored forecasts of one forecaster, one replay for each lead."""
+    def replays(
+        self,
+        recipe: str,
+        forecaster: str,
+        cutoffs: Sequence[pd.Timestamp],
+        freq: str,
+        written: Mapping[pd.Timestamp, str] | None = None,
+    ) -> list[Replay]:
+        """Return the stored forecasts of one forecaster, one replay for each lead.
+
+        ``written`` has the digests of forecasts that the caller stored: other content raises StorageError.
+        """
         parts = [self._read(self.path(recipe, forecaster, cutoff)) for cutoff in cutoffs]
+        for cutoff, part in zip(cutoffs, parts, strict=True):
+            if (written or {}).get(cutoff, part.digest) != part.digest:
+                path = self.path(recipe, forecaster, cutoff)
+                msg = f"The stored forecast {path} was changed after this run computed it. Run again."
+                raise StorageError(msg)
         joined = pd.concat([part.table for part in parts], ignore_index=True)
         joined["cutoff"] = np.repeat(np.array(cutoffs), [len(part.table) for part in parts])
         spread_of = {cutoff: part.spread for cutoff, part in zip(cutoffs, parts, strict=True)}
@@ -132,7 +157,8 @@ class ForecastStore:
             open_parquet(local_file(path, "The stored forecast ")).close()
             rows = pq.read_table(path, page_checksum_verification=True, partitioning=None)
             table, facts = rows.to_pandas(), rows.schema.metadata
-            intact = _digest(table, facts[_DISPERSION]) == facts[_DIGEST]
+            digest = _digest(table, facts[_DISPERSION])
+            intact = digest.encode() == facts[_DIGEST]
             cost = Cost.from_json(facts[_COST]) if _COST in facts else None
             terms = ReplayTerms.from_json(facts[_TERMS]) if _TERMS in facts else None
         except Exception as error:  # a damaged file can raise any error
@@ -141,20 +167,21 @@ class ForecastStore:
         if not intact:
             msg = f"The stored forecast {path} is damaged (its digest differs). Delete the file and run again."
             raise StorageError(msg)
-        return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost, terms)
+        return _Partition(table, np.array(json.loads(facts[_DISPERSION])), cost, terms, digest)
 
 
 @dataclass(frozen=True, eq=False)
 class _Partition:
-    """Rows, dispersions, cost and replay terms of one stored forecast; cost and terms are None in old files."""
+    """One stored forecast; cost and terms are None in old files, and its digest does not cover them."""
 
     table: pd.DataFrame
     spread: Spread
     cost: Cost | None
     terms: ReplayTerms | None
+    digest: str
 
 
-def _digest(table: pd.DataFrame, spread: bytes) -> bytes:
+def _digest(table: pd.DataFrame, spread: bytes) -> str:
     """Return a SHA-256 of the content; Parquet checksums cover pages but not the footer."""
     columns: list[object] = []
     for name in table.columns:
@@ -164,7 +191,7 @@ def _digest(table: pd.DataFrame, spread: bytes) -> bytes:
         elif name == "period":
             column = column.astype("datetime64[us]").astype("int64")
         columns.append([name, labels, column.to_numpy(dtype=np.float64, na_value=np.nan)])
-    return digest_of(spread, columns).encode()
+    return digest_of(spread, columns)
 
 
 def _replay(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.panel import DIMS
 
@@ -161,6 +162,15 @@ class Replay:
     def crime_types(self) -> tuple[str, ...]:
         """The crime types, in order."""
         return tuple(str(name) for name in self.expected.indexes["crime_type"])
+
+    def digest(self) -> str:
+        """Return the SHA-256 of forecasts and recorded counts, with their labels, forecaster, recipe and delay."""
+        labels = [list(self.crime_types), list(map(str, self.expected.indexes["cell"])), list(map(str, self.periods))]
+        spread = self.dispersion.broadcast_like(self.expected).transpose(*DIMS)
+        cubes = [
+            np.asarray(one.values, dtype=np.float64) for one in (self.expected, self.quantiles, spread, self.observed)
+        ]
+        return digest_of(self.forecaster, self.recipe, str(self.lead), str(self.delay), labels, cubes)
 
     def difference(self, other: "Replay") -> str:
         """Describe how the crime types, cells, periods or counts of two replays of one lead differ.

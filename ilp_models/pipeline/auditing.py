@@ -149,6 +149,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
 ) -> AuditResult:
     """Audit a forecast: skill, calibration, explanation, and what acting on it means for groups of residents.
 
+    Stored forecasts decide nothing: forecaster and baseline are replayed unless the backtest computed them itself.
+
     Parameters
     ----------
     backtest : Backtest
@@ -202,8 +204,8 @@ def audit_forecast(
         explanation = replace(explanation, forecaster=name)
     forecast = forecast if forecast.name == name else forecast.renamed(name)
     subject = AuditInput(
-        backtest.replay_of(name),
-        backtest.replay_of(settings.baseline),
+        backtest.computed_replay(name),
+        backtest.computed_replay(settings.baseline),
         backtest.grid,
         explanation,
         data=backtest.events.digest(),

@@ -1,8 +1,9 @@
 """Backtest forecasters: replay them over past periods, reuse stored forecasts, and score all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ilp_models.scoring.hot_spots import hit_curve
 from ilp_models.scoring.scores import Scoring
 
 STORE = "outputs/forecasts"
+_LOG = getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +70,9 @@ class Backtest:
     recipes: Mapping[str, str] = field(default_factory=dict)  # by name, those of stored forecasts included
     storage: Mapping[str, str] = field(default_factory=dict)  # by name, the folder of the stored forecasts
     stored: StoredForecasts = field(default_factory=StoredForecasts)
+    computed: Mapping[str, str] = field(default_factory=dict)  # digests of the replays that no stored forecast is in
+    compute: Compute = field(default_factory=LocalProcesses)
+    store: Path = Path(STORE)
 
     @property
     def events(self) -> Events:
@@ -123,6 +128,30 @@ class Backtest:
         msg = f"{name} is not among the forecasters {known}. Add it: 'model=[{','.join([*known, name])}]'."
         raise InputError(msg)
 
+    def computed_replay(self, name: str) -> Replay:
+        """Return the forecasts of one forecaster as this process computed them, replayed now if they were stored.
+
+        Raises InputError for stored forecasts of another run, which cannot be computed here.
+        """
+        found = self.replay_of(name)
+        if name not in self.models:
+            msg = (
+                f"{name} is in this backtest as stored forecasts of another run, which cannot be audited. Add it to "
+                "the models of the backtest."
+            )
+            raise InputError(msg)
+        if self.computed.get(name) == found.digest():
+            return found
+        data = BacktestData(self.events, self.grid, self.study.calendar, self.study.layers)
+        outcome = replay({name: self.models[name]}, self.plan, data, self.store, self.compute, {name})
+        if name in outcome.not_run:
+            msg = f"{name} could not run: {outcome.not_run[name]}"
+            raise NotRunError(msg)
+        (again,) = (replace(one, recipe=found.recipe) for one in outcome.replays if one.lead == 1)
+        if again.digest() != found.digest():
+            _LOG.warning("The forecasts of %s in the backtest differ from its replay. The audit uses the replay.", name)
+        return again
+
     def hit_curves(self) -> pd.DataFrame:
         """Return the share of crime captured by the share of the area, for every forecaster."""
         return pd.concat([hit_curve(one, self.grid.area_m2) for one in self.replays], ignore_index=True)
@@ -155,11 +184,12 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     stored: str | Sequence[str] = (),
     compute: Compute | None = None,
     store: str | Path = STORE,
+    recompute: Collection[str] = (),
 ) -> Backtest:
     """Backtest forecasters on the latest past, each forecast made from what was known at its cutoff.
 
     Forecasts are stored as they are made. The same call again reuses them, and a call that was interrupted goes on
-    where it stopped. Other settings, records or code never reuse them.
+    where it stopped. Other settings, records or code never reuse them, and an audit reads none of them.
 
     Parameters
     ----------
@@ -191,6 +221,9 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         Where the work runs; by default in local processes.
     store : str or Path, default "outputs/forecasts"
         Folder of the stored forecasts.
+    recompute : collection of str, optional
+        Models that are replayed although their forecasts are stored. `audit_plan` replays the forecaster and the
+        baseline unless this backtest computed them.
 
     Returns
     -------
@@ -201,6 +234,8 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     ------
     InputError
         If the records are too short, a name is unknown, or stored forecasts are not comparable.
+    StorageError
+        If stored forecasts are damaged, or their recorded counts are not those of the events.
     NotRunError
         If the baseline, or every forecaster, could not run.
     """
@@ -215,7 +250,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     selected = select_stored(entries, storage, cutoffs)
     delay = plan.delay(study.events, study.calendar)
     joined = [replay for one in selected.present for replay in one.replays(cutoffs, study.calendar.freq, delay)]
-    outcome = replay(models, plan, data, Path(store).absolute(), compute)
+    outcome = replay(models, plan, data, Path(store).absolute(), compute, recompute)
     if scoring.baseline in outcome.not_run or not outcome.replays:
         name, why = next((n, w) for n, w in outcome.not_run.items() if n == scoring.baseline or not outcome.replays)
         msg = f"{name} could not run: {why}"
@@ -237,6 +272,9 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         recipes={**recipes, **{one.name: one.recipe for one in selected.present}},
         storage=storage,
         stored=selected,
+        computed={one.forecaster: one.digest() for one in own if one.forecaster in outcome.computed and one.lead == 1},
+        compute=compute,
+        store=Path(store).absolute(),
     )
 
 

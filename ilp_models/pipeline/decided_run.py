@@ -87,7 +87,15 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     }
     with tracked_run(tracking, task, study, command=command, forecaster=forecaster, **parts) as tracked:
         tested = run_backtest(
-            model, study.events, grid, scoring=scoring, compute=compute, store=store, **cut, **vars(backtest)
+            model,
+            study.events,
+            grid,
+            scoring=scoring,
+            compute=compute,
+            store=store,
+            recompute={forecaster, audit.baseline},  # stored forecasts can be edited
+            **cut,
+            **vars(backtest),
         )
         forecast = make_forecast(
             model[forecaster], study.events, grid, horizon=backtest.horizon, name=forecaster, **cut

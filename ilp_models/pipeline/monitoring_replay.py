@@ -89,7 +89,7 @@ def replay_since_audit(  # noqa: PLR0913 - the audit, and the settings of the ba
     plan = replace(backtest, test_periods=len(_tested_periods(study, header, backtest)), horizon=1)
     grid = audited_grid(study, source, decision)
     name, data = decision.forecaster, BacktestData(study.events, grid, study.calendar, study.layers)
-    outcome = replay({name: forecaster}, plan, data, store.absolute(), compute)
+    outcome = replay({name: forecaster}, plan, data, store.absolute(), compute, {name})
     if not outcome.replays:
         msg = f"{name} could not run: {outcome.not_run[name]}"
         raise NotRunError(msg)

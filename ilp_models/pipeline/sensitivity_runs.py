@@ -55,6 +55,7 @@ class SensitivityRuns:
             scoring=tested.scoring,
             compute=self.compute,
             store=self.store,
+            recompute={self.forecaster, self.audit.baseline},
             **vars(tested.plan),
         )
         replays = other.replay_of(self.forecaster), other.replay_of(self.audit.baseline)
@@ -81,7 +82,7 @@ class SensitivityRuns:
         study = replace(tested.study, events=replace(events, table=table, start=start))
         data = BacktestData(study.events, tested.grid, study.calendar, study.layers)
         models = {self.forecaster: tested.models[self.forecaster]}
-        outcome = replay(models, tested.plan, data, self.store.absolute(), self.compute)
+        outcome = replay(models, tested.plan, data, self.store.absolute(), self.compute, models)
         found = next((one for one in outcome.replays if one.lead == 1), None)
         if found is None:
             raise InputError(outcome.not_run.get(self.forecaster, "it could not run."))

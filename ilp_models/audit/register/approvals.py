@@ -32,6 +32,7 @@ HEADER_FIELDS: Final = (
     "grid",
     "places",
     "group_table",
+    "replays",
     "data",
     EXTENT,
     "first_period",
