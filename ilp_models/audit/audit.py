@@ -222,6 +222,7 @@ class Audit:
                 register=subject.register,
                 changed=tuple(dict.fromkeys((*self.changes(), *subject.settings_changed))),
                 group_table=subject.group_table,
+                overused=subject.overused,
             ),
         )
 

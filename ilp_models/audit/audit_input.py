@@ -37,6 +37,7 @@ class AuditInput:
     places: str = ""  # digest of where the cells of the next forecast lie
     settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
     decision_code: str = ""  # digest of the code that explains, audits and decides
+    overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
     register: RegisterSnapshot | None = None  # earlier decisions on the same data; None if the register was not read
 
     @property

@@ -87,6 +87,7 @@ class CheckOptions:
     feedback: "FeedbackOutcome | None" = None
     no_feedback: str = "it was not simulated"  # why there is no feedback outcome
     no_groups: str = ""  # why the group table cannot be read
+    overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
     register: RegisterSnapshot | None = None  # None if the register was not read
     changed: tuple[str, ...] = ()  # settings that differ from the defaults
     group_table: str = ""  # digest of the group table

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ilp_models.data import validation as settings
 from ilp_models.data.coordinates import CoordinateReader
 from ilp_models.data.crime_types import UNMAPPED
+from ilp_models.data.exclusions import Exclusion
 from ilp_models.data.file_format import AUTO, find_files
 from ilp_models.data.gaps import KnownGap
 from ilp_models.data.intake import IntakeRules, read_events
@@ -84,6 +85,10 @@ class DelimitedFiles:
     known_gaps : sequence of mapping, optional
         Spans without records that are known, each with ``from``, ``to`` (first and last day) and ``reason``. Their
         periods count as periods without events, and the decision names them. Other improbable gaps stop the run.
+    exclude : sequence of mapping, optional
+        Places whose records are artefacts, each with a ``reason``: ``lon``, ``lat`` and ``radius_m`` of a circle, or
+        the ``path`` of a file of polygons. Together at most 5 % of the records. The decision and the attribution name
+        them.
 
     Raises
     ------
@@ -126,6 +131,7 @@ class DelimitedFiles:
     rejects: str | None = None
     area_list: str | None = None
     known_gaps: Sequence[Mapping[str, str]] = ()
+    exclude: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -172,6 +178,7 @@ class DelimitedFiles:
             drop_duplicates=self.duplicates == "drop",
             max_rejected_share=self.max_rejected_share,
             known_gaps=KnownGap.from_settings(self.known_gaps),
+            exclude=Exclusion.from_settings(self.exclude),
             area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
         )
 

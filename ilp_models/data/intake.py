@@ -10,6 +10,7 @@ import pandas as pd
 
 from ilp_models.data.coordinates import CoordinateReader, Coordinates
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
+from ilp_models.data.exclusions import Exclusion, exclude_places
 from ilp_models.data.gaps import KnownGap, find_gaps, undeclared
 from ilp_models.data.label_screening import (
     AreaList,
@@ -47,6 +48,7 @@ class IntakeRules:
     drop_duplicates: bool
     max_rejected_share: float  # 0 to 1
     known_gaps: tuple[KnownGap, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
     area_list: AreaList | None = None  # labels that the user declares as official areas
 
 
@@ -60,6 +62,7 @@ class ParsedRecords:
     coordinates: Coordinates
     areas: pd.Series | None
     without_coordinates: npt.NDArray[np.int64]  # rows rejected only for missing or zero coordinates
+    excluded: tuple[str, ...] = ()  # number, place and reason of each exclusion
 
 
 def read_events(records: RawRecords, rules: IntakeRules, source: str, attribution: str, rejects: Path | None) -> Events:
@@ -84,9 +87,11 @@ def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
     rows, crime_types = select_crime_types(rows, rules)
     rows, occurred = parse_times(rows, rules)
     rows, coordinates, without_coordinates = locate(rows, rules)
+    shown = [rules.columns.declared()[role] for role in rules.columns.coordinates]
+    rows, excluded = exclude_places(rows, coordinates, rules.exclude, shown)
     rows, areas = read_areas(rows, rules, coordinates)
     rows = flag_duplicates(rows, rules)
-    return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates)
+    return ParsedRecords(rows, crime_types, occurred, coordinates, areas, without_coordinates, excluded)
 
 
 def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, CrimeTypeLabels]:
@@ -239,8 +244,8 @@ def build_report(parsed: ParsedRecords, rules: IntakeRules, source: str, attribu
         columns_left=unread,
         person_columns_left=tuple(column for column in unread if looks_personal(column)),
         notes=(*_notes(rows.records, rules, resolution), *([rules.area_list.note()] if rules.area_list else [])),
-        declared=tuple(map(str, rules.known_gaps)),
-        attribution=attribution,
+        declared=(*map(str, rules.known_gaps), *parsed.excluded),
+        attribution=" ".join(filter(None, [attribution, *(f"{one}." for one in parsed.excluded)])),
         missing_coordinates=count_missing_coordinates(parsed),
     )
 

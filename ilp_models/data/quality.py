@@ -11,20 +11,18 @@ from pyproj import Transformer
 from ilp_models.data.gaps import runs_of_zero, stops
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeFinding
+from ilp_models.domain.overused_points import overused, point_codes
 
 Counts = npt.NDArray[np.int64]
 
 _EXCESS: Final = 1.25
 _DEVIATIONS: Final = 5.0
-_POINT_SHARE: Final = 0.0025
-_POINT_MIN: Final = 50
-_POINT_TIMES_MEAN: Final = 20
 _GAP_MEAN: Final = 10.0
 _YEAR: Final = 12
 _SHIFT_RATIO: Final = 1.5
 _SHIFT_DEVIATIONS: Final = 6.0
 _EXAMPLES: Final = 5
-_COARSE_M: Final = 100
+_DECIMALS: Final = 4  # of a degree: about 10 m, the size of a point
 
 
 def quality_findings(events: Events, resolution: str) -> list[IntakeFinding]:
@@ -95,20 +93,24 @@ def _spike(value: str, count: int, usual: float, total: int) -> list[IntakeFindi
 def overused_points(events: Events) -> list[IntakeFinding]:
     """Return a finding on points with too many events, in degrees, with their area and most frequent crime type."""
     table = events.table
-    points = table.groupby(["x", "y"], sort=False).size().sort_values(ascending=False, kind="stable")
-    limit = max(_POINT_MIN, _POINT_SHARE * len(table), _POINT_TIMES_MEAN * float(points.mean() if len(points) else 0))
-    over = points[points > limit]
-    if over.empty:
+    codes = point_codes(table["x"].to_numpy(dtype=float), table["y"].to_numpy(dtype=float))
+    often = overused(codes)
+    if not often.any():
         return []
+    over = pd.Series(codes[often]).value_counts()
     degrees = Transformer.from_crs(events.crs, 4326, always_xy=True)
     examples = []
-    for x, y, count in over.head(_EXAMPLES).reset_index(name="count").itertuples(index=False):
-        lon, lat = degrees.transform(x, y)
-        here = table[(table["x"] == x) & (table["y"] == y)]
+    for code, count in over.head(_EXAMPLES).items():
+        here = table[codes == code]
+        lon, lat = degrees.transform(here["x"].median(), here["y"].median())
         area = "" if "area" not in here or here["area"].isna().all() else f" in {here['area'].mode().iloc[0]}"
-        examples.append(f"lon {lon:.5f}, lat {lat:.5f}{area}: {count:,}, most {here['crime_type'].mode().iloc[0]}")
-    note = f"{len(over)} of {len(points):,} points: busy places, or default coordinates of incidents without a place."
-    count = int(over.sum())
+        place = f"lon {lon:.{_DECIMALS}f}, lat {lat:.{_DECIMALS}f}{area}"
+        examples.append(f"{place}: {count:,}, most {here['crime_type'].mode().iloc[0]}")
+    note = (
+        f"{len(over)} of {codes.max() + 1:,} points: busy places, or default coordinates of incidents without a place; "
+        "data.exclude takes artefacts out."
+    )
+    count = int(often.sum())
     rule = "single points are overrepresented"
     return [IntakeFinding(rule, "flagged", count, count / len(table), tuple(examples), note)]
 

@@ -1,7 +1,7 @@
 """The catalogue of checks: the gate's demands, default limits, report definitions and docs/audit.md come from it.
 
-To add a check, write its function in `ilp_models.audit` and one entry here or in
-:mod:`ilp_models.domain.group_checks`.
+To add a check, write its function in `ilp_models.audit` and one entry here, in
+:mod:`ilp_models.domain.group_checks` or in :mod:`ilp_models.domain.record_checks`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Final
 
 from ilp_models.domain.check_definition import ALL, EXACT, NO_SIGNER, REVIEWER, Check, Limit, Scope, State
 from ilp_models.domain.group_checks import GROUP_CHECKS
+from ilp_models.domain.record_checks import RECORD_CHECKS
 
 __all__ = ["ALL", "CATALOGUE", "DEFAULT_LIMITS", "REQUIRED", "Check", "Key", "Limit", "Scope", "State"]
 
@@ -275,7 +276,7 @@ _CHANGED: Final = Check(
     about_inputs=True,
 )
 CATALOGUE: Final[Mapping[str, Check]] = {
-    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED)
+    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, *RECORD_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED)
 }
 REQUIRED: Final[Mapping[str, Check]] = {name: one for name, one in CATALOGUE.items() if one.required}
 DEFAULT_LIMITS: Final[Mapping[str, Mapping[str, float]]] = {

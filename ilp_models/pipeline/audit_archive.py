@@ -47,6 +47,8 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         tables["explanation"] = explanation_rows(subject.explanation)
     if subject.reporting_rates is not None:
         tables["reporting_rates"] = pd.DataFrame({"rate": subject.reporting_rates})
+    if subject.overused is not None:
+        tables["overused_points"] = subject.overused
     if subject.feedback is not None:
         tables |= {"feedback": subject.feedback.trajectory, "feedback_observed": subject.feedback.observed}
     for name, table in tables.items():
@@ -138,6 +140,7 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         group_table=plain["group_table"],
         trained=None if span is None else (pd.Timestamp(span[0]), pd.Timestamp(span[1])),
         reporting_rates=None if rates is None else rates["rate"].to_numpy(),
+        overused=tables.get("overused_points"),
         feedback=_feedback(tables, plain["feedback"]),
         settings_changed=tuple(map(str, plain["settings_changed"])),
         no_feedback=str(plain["no_feedback"]),

@@ -31,6 +31,7 @@ from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import state_text
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.overused_points import overused_by_cell
 from ilp_models.domain.recipe import decision_digest, describe
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import CellTable
@@ -223,6 +224,7 @@ def audit_forecast(
             )
         ),
         decision_code=decision_digest(),
+        overused=overused_by_cell(backtest.events, backtest.grid),
     )
     subject = settings.with_residents(subject)
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):

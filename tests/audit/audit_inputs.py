@@ -19,6 +19,7 @@ from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import Governance
+from ilp_models.domain.overused_points import OVERUSED_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.stats.bootstrap import Bootstrap
@@ -74,6 +75,7 @@ def audit(groups=None, **settings):
 def audit_input(*parts, **more):
     """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
     known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
+    known["overused"] = pd.DataFrame(columns=list(OVERUSED_COLUMNS))
     known["register"] = RegisterSnapshot("register.jsonl", "0" * 64, 0)
     return AuditInput(*parts, **(known | more))
 

@@ -139,6 +139,16 @@ CASES = {
         ("data.known_gaps=[{from: 2019-06-03, to: 2019-07-07}]",),
         r"data.known_gaps=.* needs from, to and reason: .*",
     ),
+    "an exclusion without a reason": (
+        kept(sample_records()),
+        ("data.exclude=[{lon: -83.05, lat: 42.45, radius_m: 20}]",),
+        r"data.exclude=.* needs exactly these keys, with a reason: .*",
+    ),
+    "an exclusion where nothing was recorded": (
+        kept(sample_records()),
+        ("data.exclude=[{lon: -70, lat: 42.45, radius_m: 20, reason: default}]",),
+        r"data.exclude: no record lies within 20 m of lon -70, lat 42.45 \(default\). Correct its place, or remove it.",
+    ),
     "overlapping exports": (
         overlapping,
         ("data.path='crimes*.csv'",),
@@ -237,3 +247,22 @@ def test_a_declared_gap_is_in_the_intake_report_and_beside_the_decision(ilp, fol
     declared = "no records from 2019-06-02 to 2019-07-08: move of the archive"
     assert json.loads((run / "intake.json").read_text())["declared"] == [declared]
     assert declared in " ".join(json.loads((run / "decision.json").read_text())["reasons"])
+
+
+def test_an_exclusion_is_in_the_intake_report_the_attribution_and_the_decision(ilp, folder):
+    table = sample_records()
+    far = table.head(60).assign(**{name: table[name].max() + 0.001 for name in ("Lng", "Latitude (deg)")})
+    kept(pd.concat([table, far.assign(When=table["When"].sample(60, random_state=1).to_numpy())]))(
+        folder / "crimes.csv"
+    )
+    place = f"lon: {far['Lng'].iloc[0]}, lat: {far['Latitude (deg)'].iloc[0]}"
+    result = ilp(*WEEKLY, f"data.exclude=[{{{place}, radius_m: 15, reason: default of the desk}}]")
+    assert result.code == 0, result.err
+    (run,) = finished_runs(folder)
+    intake = json.loads((run / "intake.json").read_text())
+    (declared,) = intake["declared"]
+    assert re.fullmatch(r"60 records excluded within 15 m of lon .*: default of the desk", declared)
+    assert [one["count"] for one in intake["findings"] if one["rule"].startswith("excluded")] == [60]
+    assert declared in intake["attribution"]
+    assert declared in " ".join(json.loads((run / "decision.json").read_text())["reasons"])
+    assert declared in (run / "report.html").read_text()

@@ -10,8 +10,8 @@ from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED, check_
 ROOT = Path(__file__).parents[2]
 
 
-def test_there_are_25_required_checks():
-    assert len(REQUIRED) == 25
+def test_the_number_of_required_checks():
+    assert len(REQUIRED) == 26
 
 
 def test_the_default_limits_are_those_of_the_configuration():

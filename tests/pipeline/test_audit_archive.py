@@ -12,6 +12,7 @@ import pytest
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.gate import decide
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.domain.overused_points import OVERUSED_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import ReplayTerms
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
@@ -60,6 +61,18 @@ def test_the_same_audit_comes_from_what_was_kept(kept):
     assert inputs.audit().run(again).to_dict() == known.to_dict()  # no table is needed any more
     assert again.grid.digest() == inputs.grid().digest()
     assert facts["settings"] == {"share": 0.05}
+
+
+def test_cells_with_over_used_points_come_back_with_their_finding(tmp_path):
+    known = subject()
+    rows = [(inputs.TYPES[0], str(cell), 911, 911, 1.0) for cell in known.grid.cells]
+    full = replace(known, overused=pd.DataFrame(rows, columns=list(OVERUSED_COLUMNS)))
+    again, _ = read_audit_input(write_audit_input(full, tmp_path / "audit", {}))
+    reports = [inputs.audit().run(one) for one in (full, again)]
+    (first, second) = ([one for one in each.findings if one.check == "overused_points"] for each in reports)
+    assert first == second
+    assert first[0].value > 1
+    assert reports[0].to_dict() == reports[1].to_dict()
 
 
 def test_every_cube_comes_back_to_the_last_bit(kept):

@@ -40,7 +40,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
         *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
         *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures", "audit", "audit/subject.json"),
-        *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation")),
+        *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation", "overused_points")),
         *(f"figures/{name}.png" for name in ("map-1", "map-2", "hit-curves", "calibration", "importance")),
     }
     for path in withheld.folder.rglob("*.png"):
