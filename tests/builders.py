@@ -16,6 +16,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.timing import TIMING, Timing
 from ilp_models.stats.distributions import LEVELS, quantiles
 
 TYPES = ("Assault", "Break and Enter")
@@ -61,6 +62,13 @@ def forecast_on(grid, types=TYPES, periods=1, seed=0, expected=None):
     spread = xr.DataArray(np.linspace(0.0, 0.7, len(types)), dims="crime_type", coords={"crime_type": list(types)})
     forecast = RiskForecast.negative_binomial(cube, spread, pd.Timestamp("2022-01-03"))
     return forecast.named("ewma", "0123456789abcdef")
+
+
+def header_of(forecast, **changes):
+    """Return the header of an audit that states the period of a forecast; by default records end where it begins."""
+    first, last = forecast.periods[0].start_time, (forecast.periods[-1] + 1).start_time
+    known = {"time_zone": "UTC", "records_end": first, "starts": first, "ends": last}
+    return {TIMING: Timing(**(known | changes)).to_dict()}
 
 
 def replay_of(expected, observed, forecaster="ewma", lead=1, dispersion=0.0, start="2021-01-04"):

@@ -34,10 +34,10 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.timing import Timing
 
 FOLDER = Path(__file__).resolve().parent
 MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
-NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 GOVERNANCE = ilp.Governance(
     **dict.fromkeys(("purpose", "legal_basis", "owner", "complaints"), "an experiment"),
     **{"tier": "middle", "trainer": "T. Rainer", "reviewer": "R. Viewer"},
@@ -60,7 +60,7 @@ class Outcome:
 
     def decision(self) -> Decision:
         """Return the decision of the gate."""
-        return decide(self.report, self.forecast, NOW)
+        return decide(self.report, self.forecast, moment_of(self.forecast))
 
     def alone(self, *checks: str) -> Decision:
         """Return the decision if every other required check passed."""
@@ -68,7 +68,12 @@ class Outcome:
         keys = required_keys(self.report.crime_types, self.report.groups)
         others = [Finding(key[0], State.PASS, 0, 0, 0, HOLDS, *key[1:]) for name in keys for key in keys[name]]
         met = tuple(one for one in others if one.check not in checks)
-        return decide(replace(self.report, findings=(*kept, *met)), self.forecast, NOW)
+        return decide(replace(self.report, findings=(*kept, *met)), self.forecast, moment_of(self.forecast))
+
+
+def moment_of(forecast: RiskForecast) -> datetime:
+    """Return the morning on which the forecast period begins, since the age of the records is not the question."""
+    return (forecast.periods[0].start_time + pd.Timedelta(hours=8)).tz_localize(UTC).to_pydatetime()
 
 
 def main(data: Path) -> None:
@@ -112,10 +117,13 @@ def audit_case(city: City, case: Case) -> Outcome:
     )
     trained = city.weeks[0].start_time, city.weeks[-TESTED].start_time
     subject = AuditInput(replay, baseline, city.grid, features=columns(case), trained=trained)
-    report = audit.run(subject, NOW)
     forecast = RiskForecast.negative_binomial(
         replay.expected[..., -1:], replay.dispersion[:, 0], city.weeks[-1].start_time
     ).named(replay.forecaster, replay.recipe)
+    week = forecast.periods[0]
+    timing = Timing("UTC", week.start_time, week.start_time, (week + 1).start_time)
+    subject = replace(subject, timing=timing)
+    report = audit.run(subject, moment_of(forecast))
     return Outcome(case, report, forecast, numbers_of(audit, subject, report))
 
 
@@ -236,7 +244,12 @@ def refusal(decision: Decision) -> str:
         register = Register(Path(folder) / "register.jsonl")
         record_decision(register, decision, "t.rainer")
         try:
-            approve(register, decision, ReviewerSignature("R. Viewer", "to see whether it is refused", "rv", NOW), {})
+            approve(
+                register,
+                decision,
+                ReviewerSignature("R. Viewer", "to see whether it is refused", "rv", decision.issued),
+                {},
+            )
         except ilp.WithheldError as error:
             return str(error)
     return ""

@@ -20,6 +20,7 @@ from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance
+from ilp_models.domain.timing import TIMING
 from ilp_models.stats.bootstrap import Bootstrap
 
 _GROUP: Final = ("dimension", "group")
@@ -219,6 +220,7 @@ class Audit:
                 feedback=subject.feedback,
                 no_feedback=subject.no_feedback,
                 no_groups=subject.no_groups,
+                timing=subject.timing,
                 register=subject.register,
                 changed=tuple(dict.fromkeys((*self.changes(), *subject.settings_changed))),
                 group_table=subject.group_table,
@@ -271,6 +273,7 @@ class Audit:
             "lead": context.replay.lead,
             **data_terms(context.replay, context.grid),
             "periods": len(context.replay.periods),
+            TIMING: None if subject.timing is None else subject.timing.to_dict(),
             "grid": context.grid.digest(),
             "min_evidence": asdict(context.min_evidence),
             "bootstrap": asdict(context.bootstrap),

@@ -14,6 +14,7 @@ from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.features import Column
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.timing import Timing
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ class AuditInput:
     settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
     decision_code: str = ""  # digest of the code that explains, audits and decides
     overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
+    timing: Timing | None = None  # end of the records and period of the forecast; None if unknown
     register: RegisterSnapshot | None = None  # earlier decisions on the same data; None if the register was not read
 
     @property

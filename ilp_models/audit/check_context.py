@@ -24,6 +24,7 @@ from ilp_models.domain.grid import Grid
 from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.timing import Timing
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import poisson_deviance
 
@@ -88,6 +89,7 @@ class CheckOptions:
     no_feedback: str = "it was not simulated"  # why there is no feedback outcome
     no_groups: str = ""  # why the group table cannot be read
     overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
+    timing: Timing | None = None  # None if unknown
     register: RegisterSnapshot | None = None  # None if the register was not read
     changed: tuple[str, ...] = ()  # settings that differ from the defaults
     group_table: str = ""  # digest of the group table

@@ -89,6 +89,19 @@ def check_changed_settings(context: CheckContext) -> list[Finding]:
     return [context.count_finding("changed_settings", len(found), detail, evidence=len(options.changed))]
 
 
+def check_data_age(context: CheckContext) -> list[Finding]:
+    """Return how many days lie between the end of the records and the audit."""
+    timing = context.options.timing
+    if timing is None:
+        return [context.finding("data_age", _NO_VALUE, shortfall="the end of the records is unknown", advice="")]
+    age, end = timing.age_days(context.options.now), f"{timing.records_end:%Y-%m-%d %H:%M}"
+    if age != age:
+        ahead = f"the records end on {end}, after the audit"
+        return [context.finding("data_age", _NO_VALUE, shortfall=ahead, advice="Correct data.end, or the clock.")]
+    detail = f"The records are complete until {end}; whole periods between them and the forecast: {timing.record_lag}."
+    return [context.finding("data_age", (age,) * 3, detail=detail)]
+
+
 def check_group_table(context: CheckContext) -> list[Finding]:
     """Return how many groups can be audited, and the share of residents in no group or no cell."""
     if context.options.no_groups:

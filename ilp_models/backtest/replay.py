@@ -36,10 +36,16 @@ class BacktestData:
     grid: Grid  # cells active before the first cutoff
     calendar: Calendar
     layers: Layers = field(default_factory=Layers)
+    record_lag: int = 0  # whole periods before each cutoff of which nothing is known
 
     def known_at(self, cutoff: pd.Timestamp) -> History:
         """Return the history known at a cutoff."""
-        return History.from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
+        return History.from_events(cutoff, self.events, self.grid, self.calendar, self.layers, self.record_lag)
+
+    def delay(self, cutoff: pd.Timestamp) -> int:
+        """Return how many periods before a cutoff have counts that are unknown or incomplete."""
+        known = self.calendar.earlier(cutoff, self.record_lag)
+        return self.record_lag + self.calendar.unsettled_periods(known, self.events.settles_after)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +123,7 @@ def replay(
                 path,
             )
         written[task.name] |= outcome.written
-    terms = ReplayTerms(plan.delay(data.events, data.calendar), plan.refit_every)
+    terms = ReplayTerms(max(map(data.delay, cutoffs)), plan.refit_every)
     replays = [
         replace(one, terms=terms)  # the digest of a stored forecast does not cover its terms
         for name in forecasters
@@ -153,6 +159,8 @@ def storage_recipes(forecasters: Mapping[str, Forecaster], plan: RollingOrigin, 
     shared = {"plan": plan, "calendar": data.calendar, "cells": data.grid.digest()}
     if data.layers.known:
         shared["layers"] = data.layers.digests()
+    if data.record_lag:
+        shared["record_lag"] = data.record_lag
     return {
         name: make_recipe(data.events, model=forecaster, **shared).fingerprint
         for name, forecaster in forecasters.items()
@@ -192,5 +200,5 @@ def _forecast_fold(forecaster: Forecaster, fold: Fold, task: ChainTask, profiler
     events, calendar = task.data.events, task.data.calendar
     observed = Panel.count(events, task.data.grid, calendar, periods)
     named = forecast.named(task.name, task.recipe)
-    terms = ReplayTerms(calendar.unsettled_periods(fold.cutoff, events.settles_after), task.refit_every)
+    terms = ReplayTerms(task.data.delay(fold.cutoff), task.refit_every)
     return ForecastStore(task.store).write(named, np.ascontiguousarray(observed.values), profiler.take_cost(), terms)

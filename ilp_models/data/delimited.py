@@ -89,6 +89,9 @@ class DelimitedFiles:
         Places whose records are artefacts, each with a ``reason``: ``lon``, ``lat`` and ``radius_m`` of a circle, or
         the ``path`` of a file of polygons. Together at most 5 % of the records. The decision and the attribution name
         them.
+    as_of : str, optional
+        Use the records as on this day, an ISO date, or as at their ``end``. The next period after it is forecast, for
+        research only. By default the next period that has not begun is forecast.
 
     Raises
     ------
@@ -132,6 +135,7 @@ class DelimitedFiles:
     area_list: str | None = None
     known_gaps: Sequence[Mapping[str, str]] = ()
     exclude: Sequence[Mapping[str, Any]] = ()
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -158,7 +162,13 @@ class DelimitedFiles:
         source = self.source or str(self.path)
         rejects = None if self.rejects is None else Path(self.rejects)
         events = read_events(records, rules, source, self.attribution, rejects)
-        return replace(events, country=self.country, subdivision=self.subdivision, city=self.city or source)
+        return replace(
+            events,
+            country=self.country,
+            subdivision=self.subdivision,
+            city=self.city or source,
+            as_of=None if self.as_of is None else str(self.as_of),
+        )
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
         settings.time_zone("data.time_zone", self.time_zone)

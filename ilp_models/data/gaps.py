@@ -99,6 +99,13 @@ def find_gaps(
     return found
 
 
+def recorded_until(times: pd.Series, start: pd.Timestamp, end: pd.Timestamp, *, monthly: bool = False) -> pd.Timestamp:
+    """Return the end of the records, or the start of an improbable gap that reaches it, declared or not."""
+    gaps = find_gaps(times, start, end, monthly=monthly)
+    open_end = bool(gaps) and gaps[-1].last >= (end - pd.Timedelta(1, "us")).normalize()
+    return gaps[-1].first if open_end else end
+
+
 def _improbability(
     counts: Floats, weekdays: npt.NDArray[np.int64], first: int, last: int, around: int
 ) -> tuple[float, float]:

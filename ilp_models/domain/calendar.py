@@ -80,6 +80,15 @@ class Calendar:
             first += 1
         return pd.period_range(first, periods=count, freq=self.freq)
 
+    def earlier(self, cutoff: pd.Timestamp, periods: int) -> pd.Timestamp:
+        """Return the time some whole periods before a cutoff.
+
+        >>> Calendar().earlier(pd.Timestamp("2021-03-01"), 2)
+        Timestamp('2021-02-15 00:00:00')
+        """
+        period = pd.Period(cutoff, freq=self.freq)
+        return cutoff - (period.start_time - (period - periods).start_time)
+
     def unsettled_periods(self, cutoff: pd.Timestamp, wait: pd.Timedelta) -> int:
         """Return how many periods before the next one have incomplete counts, given a reporting delay ``wait``.
 

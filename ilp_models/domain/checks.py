@@ -275,8 +275,22 @@ _CHANGED: Final = Check(
     function="model_checks.check_changed_settings",
     about_inputs=True,
 )
+_DATA_AGE: Final = Check(
+    name="data_age",
+    label="Age of the records",
+    question="Do the records reach the present?",
+    formula="days from the end of the complete records to the audit, or to data.as_of",
+    reading="0: the records are complete until today.",
+    interval=EXACT,
+    scope=Scope.MODEL,
+    limit=Limit(warn_above=14, fail_above=35, neutral=0),
+    signer=REVIEWER,
+    advice="Use newer records, or set audit.limits.data_age to the age that this use allows.",
+    function="model_checks.check_data_age",
+    about_inputs=True,
+)
 CATALOGUE: Final[Mapping[str, Check]] = {
-    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, *RECORD_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED)
+    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, *RECORD_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED, _DATA_AGE)
 }
 REQUIRED: Final[Mapping[str, Check]] = {name: one for name, one in CATALOGUE.items() if one.required}
 DEFAULT_LIMITS: Final[Mapping[str, Mapping[str, float]]] = {

@@ -22,6 +22,7 @@ from ilp_models.domain.finding import (
 )
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import is_blank
+from ilp_models.domain.timing import SIMULATED, Timing
 
 _SHOWN: Final = 2  # reasons in a line; the page and decision.json have all
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
@@ -146,6 +147,16 @@ class Decision:
         if self.issued.tzinfo is None or self.valid_until.tzinfo is None:
             msg = f"A decision from {self.issued} to {self.valid_until} needs times with a zone; run the audit again."
             raise InputError(msg)
+        timing = self.timing
+        end = self.valid_until if timing is None or timing.simulated else timing.ends_at()
+        if self.valid_until > end:
+            msg = f"A decision cannot be valid until {self.valid_until}: its period ends at {end}; run the audit again."
+            raise InputError(msg)
+
+    @property
+    def timing(self) -> Timing | None:
+        """The end of the records and the period of the forecast; None if the audit does not state them."""
+        return Timing.from_header(self.report.header)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -190,7 +201,8 @@ class Decision:
         """Why it is withheld or admitted, one line a check, and which audit settings differ from the defaults."""
         passed = f"All {len(REQUIRED)} required checks passed for every crime type and group."
         against = tuple(one.as_text() for one in self._objections())
-        return (*(against or (passed,)), *self.report.settings_lines)
+        simulated = self.timing is not None and self.timing.simulated
+        return (*(against or (passed,)), *([SIMULATED] if simulated else []), *self.report.settings_lines)
 
     @property
     def summary(self) -> str:
@@ -207,6 +219,11 @@ class Decision:
             msg = (
                 f"The decision covers forecast {self.forecast[:12]} of recipe {self.recipe}, not this one of recipe "
                 f"{forecast.recipe}. Run the audit on this forecast."
+            )
+        elif self.timing is not None and not self.timing.covers(forecast.periods):
+            msg = (
+                f"The decision is for {self.timing.starts} to {self.timing.ends}, not {forecast.periods[0]}. Run the "
+                "audit on this forecast."
             )
         elif not self.issued <= now < self.valid_until:
             msg = f"The decision is valid from {self.issued} to {self.valid_until}, not at {now}; run the audit again."
@@ -281,10 +298,17 @@ class Decision:
         missing = sorted(set(self.crime_types) - set(self.report.crime_types))
         if missing or not self.crime_types:
             yield Objection(fault=f"The crime types {missing} were not audited. Audit every type that is forecast.")
+        timing = self.timing
+        overdue = timing.fault(self.issued) if timing is not None else _NO_TIMING
+        if overdue:
+            yield Objection(fault=overdue)
         if self.periods != 1:
             fault = f"The audit covers one period ahead and the forecast {self.periods}. Set backtest.horizon=1."
             yield Objection(fault=fault)
         yield from objections(self.findings, self.crime_types, self.report.groups)
+
+
+_NO_TIMING: Final = "The audit does not state the end of the records and the period of the forecast. Audit again."
 
 
 def _seal(plain: Mapping[str, Any]) -> str:

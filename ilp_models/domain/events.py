@@ -17,6 +17,7 @@ from ilp_models.domain.notebook_html import html_summary
 REQUIRED: Final = ("occurred_at", "reported_at", "crime_type", "x", "y")
 OPTIONAL: Final = ("area",)
 
+AS_OF_END: Final = "end"
 _NO_DELAY: Final = pd.Timedelta(0)
 
 
@@ -46,6 +47,11 @@ class Events:
         ISO 3166 codes of the country and state whose public holidays count, such as ``CA`` and ``ON``.
     city : str, optional
         Name of the study area.
+    as_of : str, optional
+        Day as of which the records are used, an ISO date, or ``end`` for the end of the records. Forecasts are then for
+        research. By default the records are those of the present.
+    simulated : bool, default False
+        Whether the records were simulated. Only simulators of this package set it.
     intake : IntakeReport, optional
         Report of how the records were read.
 
@@ -66,6 +72,8 @@ class Events:
     country: str | None = None
     subdivision: str | None = None
     city: str = ""
+    as_of: str | None = None
+    simulated: bool = False
     intake: IntakeReport | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +90,9 @@ class Events:
         incomplete = [name for name in REQUIRED if self.table[name].isna().any()]
         if incomplete:
             msg = f"The events table has missing values in {', '.join(incomplete)}; drop incomplete records."
+            raise InputError(msg)
+        if self.as_of not in (None, AS_OF_END) and pd.isna(pd.to_datetime(self.as_of, errors="coerce")):
+            msg = f"data.as_of={self.as_of!r} is not a date. Write it as 2021-12-27, or {AS_OF_END}."
             raise InputError(msg)
         _refuse_types(self.table)
         if (self.table["reported_at"] < self.table["occurred_at"]).any():
@@ -118,6 +129,11 @@ class Events:
     def crime_types(self) -> tuple[str, ...]:
         """All crime types, also those without an event."""
         return tuple(str(name) for name in self.table["crime_type"].cat.categories)
+
+    @property
+    def as_of_day(self) -> pd.Timestamp | None:
+        """The day as of which the records are used; None for the present, and for the end of the records."""
+        return None if self.as_of in (None, AS_OF_END) else pd.Timestamp(self.as_of).normalize()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table: one row per event."""

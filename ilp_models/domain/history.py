@@ -39,6 +39,8 @@ class History:
         Time of the forecast, wall clock.
     layers : Layers, optional
         Context layers that were known at the cutoff.
+    record_lag : int, default 0
+        Whole periods before the cutoff of which nothing is known, because the records end earlier.
 
     Raises
     ------
@@ -60,6 +62,7 @@ class History:
     calendar: Calendar
     cutoff: pd.Timestamp
     layers: Layers = _NO_LAYERS
+    record_lag: int = 0
 
     def __post_init__(self) -> None:
         """Refuse data that were not known at the cutoff."""
@@ -86,6 +89,7 @@ class History:
         grid: Grid,
         calendar: Calendar,
         layers: Layers = _NO_LAYERS,
+        record_lag: int = 0,
     ) -> Self:
         """Return what was known at a cutoff: later events and layers are removed, settled periods are counted.
 
@@ -101,6 +105,8 @@ class History:
             How time is cut into periods.
         layers : Layers, optional
             Context layers.
+        record_lag : int, default 0
+            Whole periods before the cutoff of which nothing is known.
 
         Returns
         -------
@@ -112,8 +118,9 @@ class History:
         InputError
             If no whole period was known at the cutoff.
         """
-        known = events.known_at(cutoff)
-        settled = calendar.whole_periods(known.start, min(known.end, cutoff - known.settles_after))
+        moment = calendar.earlier(cutoff, record_lag)
+        known = events.known_at(moment)
+        settled = calendar.whole_periods(known.start, min(known.end, moment - known.settles_after))
         if len(settled) == 0:
             msg = (
                 f"No whole {calendar.period_unit} is known at {cutoff}; records start at {events.start}. "
@@ -121,19 +128,26 @@ class History:
             )
             raise InputError(msg)
         panel = Panel.count(known, grid, calendar, settled)
-        return cls(known, grid, panel, calendar, cutoff, layers.known_at(cutoff))
+        return cls(known, grid, panel, calendar, cutoff, layers.known_at(moment), record_lag)
 
     def known_at(self, cutoff: pd.Timestamp) -> Self:
         """Return what was known at an earlier cutoff, on the same cells."""
         if cutoff > self.cutoff:
             msg = f"A history at {self.cutoff} does not hold what was known at {cutoff}; use History.from_events."
             raise InputError(msg)
-        return type(self).from_events(cutoff, self.events, self.grid, self.calendar, self.layers)
+        return type(self).from_events(
+            cutoff, self.events, self.grid, self.calendar, self.layers, record_lag=self.record_lag
+        )
 
     def select_types(self, crime_types: Sequence[str]) -> Self:
         """Return the history of some crime types only, in the order given."""
         return type(self).from_events(
-            self.cutoff, self.events.select_types(crime_types), self.grid, self.calendar, self.layers
+            self.cutoff,
+            self.events.select_types(crime_types),
+            self.grid,
+            self.calendar,
+            self.layers,
+            record_lag=self.record_lag,
         )
 
     @property

@@ -79,7 +79,9 @@ class PerturbationTrial:
         for number in range(1, self.refits + 1):
             half = history.events.table[generator.random(len(history.events)) < 0.5]
             events = replace(history.events, table=half.reset_index(drop=True))
-            past = History.from_events(history.cutoff, events, history.grid, history.calendar, history.layers)
+            past = History.from_events(
+                history.cutoff, events, history.grid, history.calendar, history.layers, history.record_lag
+            )
             try:
                 expected = clone(forecaster).fit(past).predict(periods[:1]).expected.values[..., 0]
             except NotRunError:

@@ -28,6 +28,7 @@ from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
 from ilp_models.domain.replay import Replay, ReplayTerms
+from ilp_models.domain.timing import Timing
 from ilp_models.stats.distributions import LEVELS
 
 RESIDENTS: Final = "residents.npz"
@@ -78,6 +79,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
         **{name: getattr(subject, name) for name in _TEXT_FIELDS},
         "settings_changed": list(subject.settings_changed),
+        "timing": None if subject.timing is None else subject.timing.to_dict(),
         "register": None if subject.register is None else subject.register.to_dict(),
         "feedback": None
         if subject.feedback is None
@@ -147,6 +149,7 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         no_groups=str(plain["no_groups"]),
         places=str(plain["places"]),
         decision_code=str(plain["decision_code"]),
+        timing=None if plain["timing"] is None else Timing.from_dict(plain["timing"]),
         register=None if plain["register"] is None else RegisterSnapshot.from_dict(plain["register"]),
     )
 

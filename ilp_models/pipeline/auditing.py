@@ -225,6 +225,7 @@ def audit_forecast(
         ),
         decision_code=decision_digest(),
         overused=overused_by_cell(backtest.events, backtest.grid),
+        timing=forecast.timing,
     )
     subject = settings.with_residents(subject)
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):

@@ -142,7 +142,8 @@ class Backtest:
             raise InputError(msg)
         if self.computed.get(name) == found.digest():
             return found
-        data = BacktestData(self.events, self.grid, self.study.calendar, self.study.layers)
+        study = self.study
+        data = BacktestData(study.events, self.grid, study.calendar, study.layers, study.record_lag)
         outcome = replay({name: self.models[name]}, self.plan, data, self.store, self.compute, {name})
         if name in outcome.not_run:
             msg = f"{name} could not run: {outcome.not_run[name]}"
@@ -179,6 +180,7 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     horizon: int = 1,
     refit_every: int = 13,
     end: str | None = None,
+    record_lag: int = 0,
     baseline: str | None = None,
     scoring: Scoring | None = None,
     stored: str | Sequence[str] = (),
@@ -211,6 +213,8 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
         Cutoffs between two fits; in between the forecasters only take in new counts.
     end : str, optional
         Last day of the last test period, such as ``"2021-12-26"``.
+    record_lag : int, default 0
+        Whole periods before each forecast of which nothing is known, because records arrive late.
     baseline : str, optional
         The forecaster that skill is measured against; by default `ewma`, or else the first.
     scoring : Scoring, optional
@@ -243,12 +247,13 @@ def run_backtest(  # noqa: PLR0913 - the settings of a backtest, each with a def
     check_names(models, scoring__baseline=scoring.baseline)
     entries, compute = find_stored(stored), compute or LocalProcesses()
     plan = RollingOrigin(test_periods, horizon, refit_every, end)
-    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff=plan)
+    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff=plan, record_lag=record_lag)
     cutoffs = [fold.cutoff for fold in plan.folds(study.events, study.calendar)]
-    data = BacktestData(study.events, study.grid_at(cutoffs[0]), study.calendar, study.layers)
+    cells = study.grid_at(cutoffs[0])
+    data = BacktestData(study.events, cells, study.calendar, study.layers, study.record_lag)
     storage = storage_recipes(models, plan, data)
     selected = select_stored(entries, storage, cutoffs)
-    delay = plan.delay(study.events, study.calendar)
+    delay = max(map(data.delay, cutoffs))
     joined = [replay for one in selected.present for replay in one.replays(cutoffs, study.calendar.freq, delay)]
     outcome = replay(models, plan, data, Path(store).absolute(), compute, recompute)
     if scoring.baseline in outcome.not_run or not outcome.replays:

@@ -20,6 +20,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.auditing import AuditResult, audit_forecast, decide, explanation_or_none
 from ilp_models.pipeline.backtesting import Backtest, run_backtest
 from ilp_models.pipeline.before_backtest import check_before_backtest
+from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_outputs
 from ilp_models.pipeline.registration import RegisterPath
@@ -74,9 +75,9 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     tracking.check()
     if register.last is not None:
         register.verify()  # a register without the required line must not cost a backtest
-    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
     check_before_backtest(audit, scoring, study, backtest)
-    cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers}
+    cut: dict[str, Any] = {"calendar": calendar, "layers": study.layers, "record_lag": study.record_lag}
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -28,6 +28,7 @@ TORONTO: Final[Mapping[str, Any]] = {
     "crime_types": {name: name for name in ("Assault", "Auto Theft", "Break and Enter", "Robbery", "Theft Over")},
     "start": "2014-01-01",
     "end": "2022-01-01",
+    "as_of": "end",
 }
 
 

@@ -11,6 +11,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
+from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_forecast
 from ilp_models.pipeline.study import check_names
@@ -34,7 +35,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write the grid, marked as research, and return a summary."""
     check_names(model, forecaster=forecaster)
     tracking.check()
-    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next")
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next", record_lag=now())
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,
@@ -49,6 +50,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             calendar=calendar,
             layers=study.layers,
             horizon=horizon,
+            record_lag=study.record_lag,
             name=forecaster,
         )
         files = write_forecast(forecast, replace(export, grade="research"), folder)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import xarray as xr
 from sklearn.base import clone
 
 from ilp_models.audit.register.register import Register
+from ilp_models.data.gaps import recorded_until
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, NotRunError, convert_errors
@@ -21,14 +21,14 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
-from ilp_models.domain.overused_points import overused_by_cell
+from ilp_models.domain.timing import Timing
 from ilp_models.explain.explain import Explain
 from ilp_models.export.marking import Provenance, mark
 from ilp_models.export.table import CellTable, risk_table
 from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER, release
-from ilp_models.pipeline.study import Study, open_study
+from ilp_models.pipeline.study import Study, next_cutoff, open_study
 from ilp_models.report.maps import plot_forecast
 from ilp_models.report.plots import Figure
 
@@ -66,6 +66,25 @@ class NextForecast:
         """The periods that are forecast."""
         return self.forecast.periods
 
+    @property
+    def timing(self) -> Timing:
+        """The end of the complete records and the span that is forecast."""
+        events, calendar = self.study.events, self.study.calendar
+        gapless = recorded_until(
+            events.table["occurred_at"], events.start, events.end, monthly=self.study.resolution == "month"
+        )
+        day = events.as_of_day or (next_cutoff(events, calendar) if events.as_of else None)
+        known = [events.end, gapless, *([] if day is None else [day])]
+        return Timing(
+            time_zone=events.time_zone,
+            records_end=min(known) - events.settles_after,
+            starts=self.periods[0].start_time,
+            ends=(self.periods[-1] + 1).start_time,
+            record_lag=self.study.record_lag,
+            as_of="" if day is None else day.date().isoformat(),
+            simulated=events.simulated,
+        )
+
     def renamed(self, name: str) -> "NextForecast":
         """Return the same forecast under another name of its forecaster."""
         return replace(self, forecast=self.forecast.named(name, self.forecast.recipe))
@@ -81,15 +100,10 @@ class NextForecast:
             protocol=protocol,
         )
 
-    @cached_property
-    def places(self) -> CellTable:
-        """The cells with their parent areas and the share of their records at over-used points."""
-        return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid))
-
     def to_frame(self) -> pd.DataFrame:
         """Return the risk grid as a table: one row for each crime type, cell and period."""
         marking = mark(self.forecast, self.provenance(), None, "research")
-        return pd.DataFrame(risk_table(self.forecast, self.places, marking)).drop(columns="geometry")
+        return pd.DataFrame(risk_table(self.forecast, CellTable.from_grid(self.grid), marking)).drop(columns="geometry")
 
     def to_xarray(self) -> xr.DataArray:
         """Return the expected counts as an array with the dimensions crime type, cell and period."""
@@ -130,11 +144,11 @@ class NextForecast:
         if form is None:
             msg = f"{path} ends in no known format. Use one of {', '.join(endings)}."
             raise InputError(msg)
-        cells, grade = self.places, "research"
+        cells, grade = CellTable.from_grid(self.grid), "research"
         if decision is not None:
             grade = release(self.forecast, cells.area, decision, path.name, Register.from_path(register))
         export = Export((form,), grade)
-        export.write(self.forecast, cells, self.provenance(), decision, path.parent, {form: path.name})
+        export.write(self.forecast, self.grid, self.provenance(), decision, path.parent, {form: path.name})
         return path
 
     def plot(self, crime_type: str | None = None) -> Figure:
@@ -170,6 +184,7 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
     calendar: Calendar | None = None,
     layers: Layers | Mapping[str, Any] | None = None,
     horizon: int = 1,
+    record_lag: int = 0,
     name: str | None = None,
 ) -> NextForecast:
     """Fit a forecaster on all that is known and forecast the next periods.
@@ -188,6 +203,9 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
         Context layers, or their settings by name.
     horizon : int, default 1
         How many periods to forecast.
+    record_lag : int, default 0
+        Whole periods between the records and the first forecast. By default the period after the records is forecast.
+        The backtest that is audited must have the same lag.
     name : str, optional
         Name of the forecaster in files and reports; by default that of its class.
 
@@ -206,10 +224,10 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
     if horizon < 1:
         msg = f"horizon={horizon} must be at least 1."
         raise InputError(msg)
-    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff="next")
+    study = open_study(events, grid, calendar=calendar, layers=layers, first_cutoff="next", record_lag=record_lag)
     cutoff = study.cutoff
     cells = study.grid_at(cutoff)
-    history = History.from_events(cutoff, study.events, cells, study.calendar, study.layers)
+    history = History.from_events(cutoff, study.events, cells, study.calendar, study.layers, study.record_lag)
     name = type(model).__name__ if name is None else name
     try:
         with convert_errors(cutoff):

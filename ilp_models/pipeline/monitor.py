@@ -16,6 +16,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.timing import Timing
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, replay_since_audit
 from ilp_models.pipeline.monitoring_results import MonitoringResults
@@ -50,7 +51,17 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     decision = active_decision(source, Register(Path(register), last))
     notes = check_terms(decision, source, forecaster, model[forecaster], audit)
     first = pd.Timestamp(decision.report.header["first_period"])
-    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
+    timing = Timing.from_header(decision.report.header)
+    lag = 0 if timing is None else timing.record_lag
+    study = read_study(
+        data,
+        grid,
+        folder,
+        calendar=calendar,
+        layers=layers,
+        first_cutoff=first,
+        record_lag=lag,
+    )
     parts: dict[str, Any] = {
         "data": data,
         "grid": grid,

@@ -88,7 +88,8 @@ def replay_since_audit(  # noqa: PLR0913 - the audit, and the settings of the ba
     header = decision.report.header
     plan = replace(backtest, test_periods=len(_tested_periods(study, header, backtest)), horizon=1)
     grid = audited_grid(study, source, decision)
-    name, data = decision.forecaster, BacktestData(study.events, grid, study.calendar, study.layers)
+    name = decision.forecaster
+    data = BacktestData(study.events, grid, study.calendar, study.layers, study.record_lag)
     outcome = replay({name: forecaster}, plan, data, store.absolute(), compute, {name})
     if not outcome.replays:
         msg = f"{name} could not run: {outcome.not_run[name]}"

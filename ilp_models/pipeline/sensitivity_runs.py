@@ -80,7 +80,7 @@ class SensitivityRuns:
             raise InputError(msg)
         table = events.table[events.table["occurred_at"] >= start].reset_index(drop=True)
         study = replace(tested.study, events=replace(events, table=table, start=start))
-        data = BacktestData(study.events, tested.grid, study.calendar, study.layers)
+        data = BacktestData(study.events, tested.grid, study.calendar, study.layers, study.record_lag)
         models = {self.forecaster: tested.models[self.forecaster]}
         outcome = replay(models, tested.plan, data, self.store.absolute(), self.compute, models)
         found = next((one for one in outcome.replays if one.lead == 1), None)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -17,18 +18,20 @@ from ilp_models.data.label_screening import refuse_personal_names
 from ilp_models.data.layers import read_layers
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.events import Events
+from ilp_models.domain.events import AS_OF_END, Events
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.intake import RESOLUTIONS, IntakeFinding, IntakeReport
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.recipe import code_digest, make_recipe
 from ilp_models.domain.scores import ALL
+from ilp_models.domain.timing import wall_clock
 from ilp_models.grid.areas import AreaGrid
 
 _LOG = logging.getLogger(__name__)
 _FINEST: Final = {"day": "day", "week": "day", "month": "month"}
 _EXAMPLES: Final = 5
+MAX_LEAD: Final = 12  # periods from the records to the period that is forecast
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +42,15 @@ class Study:
     grid: GridSpec
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
+    record_lag: int = 0  # whole periods between the records and the next forecast
 
     @property
     def cutoff(self) -> pd.Timestamp:
-        """The start of the first period after the whole periods of the records: the cutoff of the next forecast."""
-        whole = self.calendar.whole_periods(self.events.start, self.events.end)
-        if len(whole) == 0:
-            msg = (
-                f"The records ({self.events.start.date()} to {self.events.end.date()}) do not cover one whole "
-                f"{self.calendar.period_unit}. Give more records or set a shorter calendar.period_unit."
-            )
-            raise InputError(msg)
-        return pd.Timestamp((whole[-1] + 1).start_time)
+        """The cutoff of the next forecast: the start of the first period after the whole periods of the records.
+
+        With a ``record_lag`` it is the start of a later period.
+        """
+        return next_cutoff(self.events, self.calendar, self.record_lag)
 
     @property
     def city(self) -> str:
@@ -75,7 +75,7 @@ class Study:
 
     def grid_at(self, cutoff: pd.Timestamp) -> Grid:
         """Return the cells that were active in what was known at a cutoff."""
-        known = self.events.known_at(cutoff)
+        known = self.events.known_at(self.calendar.earlier(cutoff, self.record_lag))
         if len(known) == 0:
             msg = f"No event was known at {cutoff.date()}; the records start at {self.events.start.date()}."
             raise InputError(msg)
@@ -95,7 +95,8 @@ class Study:
         # the settings of a grid may name a file whose content changes: the digest of the cells does not miss that
         cells = self.grid.build(self.events).digest()
         layers = {"layers": self.layers.digests()} if self.layers.known else {}
-        return {"calendar": self.calendar, "grid": self.grid, "cells": cells, **layers}
+        lag = {"record_lag": self.record_lag} if self.record_lag else {}
+        return {"calendar": self.calendar, "grid": self.grid, "cells": cells, **layers, **lag}
 
     def tags(self) -> dict[str, str]:
         """Return data digest, code digest, version and git commit, by which runs are found."""
@@ -114,10 +115,12 @@ def open_study(
     calendar: Calendar | None = None,
     layers: Layers | Mapping[str, Any] | None = None,
     first_cutoff: RollingOrigin | pd.Timestamp | str | Callable[[Events, Calendar], pd.Timestamp] | None = None,
+    record_lag: int | datetime = 0,
 ) -> Study:
     """Return a checked study of the crime types that were known at the first cutoff.
 
     The first cutoff is a time, that of a backtest plan, a function that computes it, or "next" for that of the next
+    forecast. A present moment instead of a ``record_lag`` gives the lag at which the next period that has not begun is
     forecast. Raises InputError if the calendar is finer than the times of the events, or a
     crime type has a reserved name.
     """
@@ -132,19 +135,68 @@ def open_study(
             f"calendar.period_unit={calendar.period_unit} is finer. Set calendar.period_unit={resolution}."
         )
         raise InputError(msg)
+    events = records_as_of(events, calendar)
+    lag = _checked_lag(record_lag) if isinstance(record_lag, int) else lag_at(events, calendar, record_lag)
     if isinstance(first_cutoff, RollingOrigin):
         first_cutoff = first_cutoff.folds(events, calendar)[0].cutoff
     elif first_cutoff == "next":
-        first_cutoff = Study(events, grid, calendar).cutoff
+        first_cutoff = next_cutoff(events, calendar, lag)
     elif callable(first_cutoff):
         first_cutoff = first_cutoff(events, calendar)
     if first_cutoff is not None:
-        events = of_known_types(events, pd.Timestamp(first_cutoff))
+        events = of_known_types(events, calendar.earlier(pd.Timestamp(first_cutoff), lag))
     if isinstance(layers, Layers):
-        return Study(events, grid, calendar, layers)
+        return Study(events, grid, calendar, layers, lag)
     read = read_layers(layers or {}, events)
     notes = [layer.note for layer in read.known]
-    return Study(_with_notes(events, notes), grid, calendar, read)
+    return Study(_with_notes(events, notes), grid, calendar, read, lag)
+
+
+def next_cutoff(events: Events, calendar: Calendar, record_lag: int = 0) -> pd.Timestamp:
+    """Return the start of the first period after the whole periods of the records, or of a later one."""
+    whole = calendar.whole_periods(events.start, events.end)
+    if len(whole) == 0:
+        msg = (
+            f"The records ({events.start.date()} to {events.end.date()}) do not cover one whole "
+            f"{calendar.period_unit}. Give more records or set a shorter calendar.period_unit."
+        )
+        raise InputError(msg)
+    return pd.Timestamp((whole[-1] + 1 + record_lag).start_time)
+
+
+def _checked_lag(record_lag: int) -> int:
+    if not 0 <= record_lag < MAX_LEAD:
+        msg = f"record_lag={record_lag} must be from 0 to {MAX_LEAD - 1} periods. Give newer records."
+        raise InputError(msg)
+    return record_lag
+
+
+def records_as_of(events: Events, calendar: Calendar) -> Events:
+    """Return the events that were known on the day of ``as_of``, if whole periods follow it."""
+    day = events.as_of_day
+    return events if day is None or next_cutoff(events, calendar) <= day else events.known_at(day)
+
+
+def lag_at(events: Events, calendar: Calendar, now: datetime) -> int:
+    """Return how many whole periods lie between the records and the next period that has not begun.
+
+    The present counts, or the day of ``as_of``. Simulated records, and those with ``as_of=end``, are current.
+    """
+    cutoff, unit = next_cutoff(events, calendar), calendar.period_unit
+    if events.simulated or events.as_of == AS_OF_END:
+        return 0
+    moment = events.as_of_day or wall_clock(now, events.time_zone)
+    first, target = (calendar.next_periods(one, 1)[0] for one in (cutoff, max(cutoff, moment)))
+    lag = int(target.ordinal - first.ordinal)
+    if lag >= MAX_LEAD:
+        last = events.end - pd.Timedelta(1, "us")
+        msg = (
+            f"The last recorded day is {last:%Y-%m-%d} and today is {moment:%Y-%m-%d}. The "
+            f"next {unit} that has not begun ({target.start_time:%Y-%m-%d}) is {lag + 1} {unit}s ahead of the records, "
+            f"and at most {MAX_LEAD} can be forecast. Give newer records, or set data.as_of=DATE for research."
+        )
+        raise InputError(msg)
+    return lag
 
 
 def of_known_types(events: Events, cutoff: pd.Timestamp) -> Events:

@@ -13,6 +13,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ALL, ScoreTable
+from ilp_models.domain.timing import Timing
 from ilp_models.report.formatting import crime_type_label, percent
 
 _SCORES: Final = {
@@ -121,15 +122,17 @@ def _limit(finding: Finding) -> str:
 def audit_protocol(report: AuditReport) -> str:
     """Return how an audit measured: flagged area, baseline, periods, intervals and least evidence."""
     header: Any = report.header
-    if not header:
+    if "baseline" not in header:
         return ""
+    timing = Timing.from_header(header)
+    lead = header["lead"] + (0 if timing is None else timing.record_lag)
     least, draws = header["min_evidence"], header["bootstrap"]
     base = "cells" if header.get("share_of") == "cells" else "active area"
     table = f"Group table {header['group_table'][:12]}." if header["group_table"] else "No group table."
     return (
         f"In each period, the {header['land_share']:.1%} of the {base} with the highest forecast is flagged for each "
         f"crime type, ranked by {header['rank_by']}. Baseline: {header['baseline']}. Test: {header['periods']} periods "
-        f"from {header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {header['lead']}. "
+        f"from {header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {lead}. "
         f"Intervals: {draws['confidence']:.0%}, bootstrap of blocks of {draws['block']} periods, {draws['draws']:,} "
         f"draws. Least evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, "
         f"{least['areas']} areas that contain half of the group. {table}"

@@ -1,6 +1,7 @@
 """Build the inputs of an audit: a small city whose model passes every check, with ways to change it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.overused_points import OVERUSED_COLUMNS
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
+from ilp_models.domain.timing import Timing
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.builders import square_grid
 
@@ -39,6 +41,9 @@ GOVERNANCE = {
     "retention_until": "2099-12-31",
 }
 TYPES = ("Assault", "Robbery")
+# the records end on the day before
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+TIMING = Timing("UTC", *map(pd.Timestamp, ("2026-01-05", "2026-01-05", "2026-01-12")))
 RECIPE = "0123456789abcdef"
 COLUMNS = (
     Column("mean_8", "own_past", "{value:.2f} events a week here of late"),
@@ -76,6 +81,7 @@ def audit_input(*parts, **more):
     """Return what an audit looks at, with training records and a feedback that adds nothing where none is given."""
     known = {"trained": TRAINED, "feedback": feedback(), "reporting_rates": np.ones(len(grid()))}
     known["overused"] = pd.DataFrame(columns=list(OVERUSED_COLUMNS))
+    known["timing"] = TIMING
     known["register"] = RegisterSnapshot("register.jsonl", "0" * 64, 0)
     return AuditInput(*parts, **(known | more))
 
@@ -169,8 +175,12 @@ def robustness(columns):
 
 def forecast(types=TYPES, forecaster="lightgbm", recipe=RECIPE):
     """Return next week's forecast."""
-    coords = {"crime_type": list(types), "cell": grid().cells, "period": pd.period_range("2022-01-03", periods=1)}
+    coords = {
+        "crime_type": list(types),
+        "cell": grid().cells,
+        "period": pd.period_range("2026-01-05", periods=1, freq="W-SUN"),
+    }
     cube = xr.DataArray(np.full((len(types), 100, 1), 0.5), dims=DIMS, coords=coords)
     spread = xr.DataArray(np.zeros(len(types)), dims="crime_type", coords={"crime_type": list(types)})
-    made = RiskForecast.negative_binomial(cube, spread, pd.Timestamp("2022-01-03"))
+    made = RiskForecast.negative_binomial(cube, spread, pd.Timestamp("2026-01-05"))
     return made.named(forecaster, recipe)

@@ -14,7 +14,7 @@ def audit_city(model=None, groups=None, explanation=None, features=None, **setti
     known, baseline = inputs.city()
     spec = inputs.audit(inputs.group_table() if groups is None else groups, **settings)
     parts = (model or known, baseline, inputs.grid(), explanation or inputs.explanation(), features)
-    return spec.run(inputs.audit_input(*parts))
+    return spec.run(inputs.audit_input(*parts), NOW)
 
 
 def change_forecast(change):

@@ -13,14 +13,15 @@ from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.checks import DEFAULT_LIMITS
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import State
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
-from tests.builders import forecast_on
+from tests.builders import forecast_on, header_of
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 KNOWN, BASELINE = inputs.city()
 REPORT = inputs.audit(inputs.group_table()).run(
-    inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation())
+    inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()), NOW
 )
 FORECAST = inputs.forecast()
 
@@ -75,9 +76,13 @@ def test_a_forecast_of_another_model_or_with_more_types_is_withheld():
 
 def test_a_forecast_of_more_periods_than_were_audited_is_withheld():
     longer = forecast_on(inputs.grid(), types=inputs.TYPES, periods=2).named(FORECAST.forecaster, FORECAST.recipe)
-    decision = decide(REPORT, longer, NOW)
+    report = replace(REPORT, header={**REPORT.header, **header_of(longer, simulated=True)})
+    decision = decide(report, longer, NOW)
     assert not decision.admitted
-    assert decision.reasons == ("The audit covers one period ahead and the forecast 2. Set backtest.horizon=1.",)
+    fault = "The audit covers one period ahead and the forecast 2. Set backtest.horizon=1."
+    assert decision.reasons == (fault, SIMULATED)
+    with pytest.raises(InputError, match="Audit this forecast"):
+        decide(REPORT, longer, NOW)
 
 
 def test_a_decision_without_an_end_is_refused():
@@ -91,7 +96,7 @@ def test_a_decision_without_an_end_is_refused():
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     softer = inputs.audit(inputs.group_table(), land_share=0.1, forbidden_terms=["age"], min_evidence={"events": 0})
     softer = replace(softer, groups=replace(softer.groups, outside="spread"))
-    report = softer.run(inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()))
+    report = softer.run(inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()), NOW)
     decision = decide(report, FORECAST, NOW)
     assert decision.reviews == ("changed_settings",)
     told = decision.reasons[-1]

@@ -13,9 +13,9 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import ALL, Shortfall, numbers_text, sentence
-from tests.builders import TYPES, forecast_on, square_grid
+from tests.builders import TYPES, forecast_on, header_of, square_grid
 
-NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+NOW = datetime(2022, 1, 3, 8, tzinfo=UTC)
 GROUPS = (("income", "low"), ("income", "rest"))
 RATIO = Limit(fail_below=0.9, warn_below=0.95, warn_above=1.05, fail_above=1.1)
 FORECAST = forecast_on(square_grid())
@@ -35,6 +35,7 @@ WHOLE = tuple(passed(key) for key in KEYS)
 
 def report(findings=WHOLE, **changes):
     known = {"forecaster": "ewma", "recipe": "0123456789abcdef", "crime_types": (*TYPES, ALL), "groups": GROUPS}
+    known["header"] = header_of(FORECAST)
     return AuditReport(findings, **(known | changes))
 
 
@@ -48,7 +49,7 @@ def decision(of=None, **changes):
         "cutoff": FORECAST.cutoff.isoformat(),
         "periods": 1,
         "issued": NOW,
-        "valid_until": NOW + timedelta(days=8),
+        "valid_until": NOW + timedelta(days=6),
     }
     return Decision(**(known | changes))
 
@@ -212,7 +213,7 @@ def test_only_that_very_forecast_is_permitted_and_only_in_time():
     for forecast, now, words in [
         (other, NOW, "not this one"),
         (FORECAST.named("ewma", "other"), NOW, "not this one"),
-        (FORECAST, NOW + timedelta(days=8), "valid from"),
+        (FORECAST, NOW + timedelta(days=6), "valid from"),
         (FORECAST, NOW - timedelta(seconds=1), "valid from"),
     ]:
         with pytest.raises(WithheldError, match=words) as caught:

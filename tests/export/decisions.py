@@ -7,6 +7,7 @@ from ilp_models.domain.checks import required_keys
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.finding import Finding, Limit, State
 from ilp_models.export.marking import Provenance
+from tests.builders import header_of
 
 GROUPS = (("income", "low"), ("income", "other"))
 
@@ -30,8 +31,9 @@ def decision_on(forecast, /, groups=GROUPS, **change):
         Finding(check, State.PASS, 1.0, 0.9, 1.1, Limit(0.5, None, None, 2.0), kind, dimension, group)
         for check, kind, dimension, group in keys
     )
+    header = header_of(forecast, simulated=True)  # so that the decision does not end with the week
     facts = {
-        "report": AuditReport(findings, forecast.forecaster, forecast.recipe, types, groups),
+        "report": AuditReport(findings, forecast.forecaster, forecast.recipe, types, groups, header),
         "forecaster": forecast.forecaster,
         "recipe": forecast.recipe,
         "forecast": forecast.digest(),

@@ -28,10 +28,10 @@ def subject():
 def test_a_delay_lengthens_the_blocks_of_the_audit_and_of_the_one_made_again(tmp_path):
     known = subject()
     late = replace(known, replay=replace(known.replay, terms=ReplayTerms(delay=6, refit_every=13)))
-    first = inputs.audit().run(late)
+    first = inputs.audit().run(late, inputs.NOW)
     assert first.header["bootstrap"]["block"] == 7
     again, _ = read_audit_input(write_audit_input(late, tmp_path / "audit", {}))
-    assert inputs.audit().run(again).to_dict() == first.to_dict()
+    assert inputs.audit().run(again, inputs.NOW).to_dict() == first.to_dict()
 
 
 def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_beside(tmp_path):
@@ -40,7 +40,7 @@ def test_residents_on_the_cells_of_a_forecast_that_has_more_of_them_are_kept_bes
     again, _ = read_audit_input(write_audit_input(replace(known, residents_ahead=more), tmp_path / "audit", {}))
     np.testing.assert_array_equal(again.residents_ahead[0].total, known.residents[0].total + 1)
     np.testing.assert_array_equal(again.residents[0].total, known.residents[0].total)
-    report = inputs.audit(inputs.group_table()).run(known)
+    report = inputs.audit(inputs.group_table()).run(known, inputs.NOW)
     decision = decide(report, inputs.forecast(), datetime(2026, 1, 5, tzinfo=UTC))
     assert archived_residents(again, decision, known.grid.cells) is again.residents
     grown = known.grid.cells.delete(0).append(pd.Index(["another"]))
@@ -56,9 +56,9 @@ def kept(tmp_path):
 
 def test_the_same_audit_comes_from_what_was_kept(kept):
     again, facts = read_audit_input(kept)
-    known = inputs.audit(inputs.group_table()).run(subject())
+    known = inputs.audit(inputs.group_table()).run(subject(), inputs.NOW)
     assert known.groups
-    assert inputs.audit().run(again).to_dict() == known.to_dict()  # no table is needed any more
+    assert inputs.audit().run(again, inputs.NOW).to_dict() == known.to_dict()  # no table is needed any more
     assert again.grid.digest() == inputs.grid().digest()
     assert facts["settings"] == {"share": 0.05}
 

@@ -25,14 +25,14 @@ from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
 from tests.report.weekly_evidence import intake_of
 
-NOW = datetime(2022, 1, 3, 6, tzinfo=UTC)
+NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>"
 
 
 def decision_of(groups=None, slant=0.0, **settings):
     """Return the decision on the next forecast of the small city; without groups it is withheld."""
     table = inputs.group_table(slant) if groups is None else groups
-    subject = AuditInput(*inputs.city(), inputs.grid(), inputs.explanation(), data="d" * 64)
+    subject = AuditInput(*inputs.city(), inputs.grid(), inputs.explanation(), data="d" * 64, timing=inputs.TIMING)
     report = inputs.audit(table if len(table) else None, **settings).run(subject, NOW)
     return decide(report, inputs.forecast(), NOW, 8)
 

@@ -70,7 +70,7 @@ def test_an_admitted_forecast_states_until_when(tmp_path):
     decision = records.admitted()
     assert decision.admitted
     page = page_of(written(tmp_path, AuditRecord(decision)))
-    assert "ADMITTED May inform resource allocation until 11 January 2022" in page.text
+    assert "ADMITTED May inform resource allocation until 12 January 2026" in page.text
     assert "No approval is required" in page.text
     assert "research only" not in page.text
 

@@ -50,7 +50,7 @@ class SimulatedCity(CityPlan):
         records = draw_records(self, self._layout)
         events = build_events(self, records)
         report = build_report(self, events, len(records))
-        return replace(events, city=report.source, intake=report)
+        return replace(events, city=report.source, intake=report, simulated=True)
 
     def truth(self) -> pd.DataFrame:
         """Return incidents that occurred and incidents recorded, by area and crime type."""

@@ -13,6 +13,7 @@ from ilp_models.data.simulated.plan import CityPlan
 from ilp_models.data.simulated.rates import SimulatedType, background_per_day
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.timing import SIMULATED
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,6 +89,7 @@ def build_report(city: CityPlan, events: Events, occurred: int) -> IntakeReport:
             "Simulated incidents of a simulated city: the place and its residents do not exist.",
             f"{occurred:,} incidents occurred; {occurred - len(events):,} of them were never recorded.",
         ),
+        attribution=SIMULATED,
         digest=events.digest(),
     )
 

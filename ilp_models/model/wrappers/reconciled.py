@@ -103,8 +103,15 @@ class Reconciled(Forecaster):
 
     def _histories(self, history: History) -> list[History]:
         """Return the history of each level of areas, the cells last."""
-        known = (history.cutoff, history.events)
-        return [History.from_events(*known, grid, history.calendar, history.layers) for grid in self.grids_] + [history]
+        return [
+            *(
+                History.from_events(
+                    history.cutoff, history.events, grid, history.calendar, history.layers, history.record_lag
+                )
+                for grid in self.grids_
+            ),
+            history,
+        ]
 
     def _matrix(self) -> csr_matrix:
         """Return the summing matrix (series, cells)."""
