@@ -8,8 +8,8 @@ import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.finding import Finding
+from ilp_models.domain.overused_points import MOSTLY
 
-MIN_SHARE: Final = 0.5  # of the recorded events of a crime type in a cell
 _NO_VALUE: Final = (float("nan"),) * 3
 _SHOWN: Final = 5
 
@@ -19,7 +19,7 @@ def check_overused_points(context: CheckContext) -> list[Finding]:
     table = context.options.overused
     if table is None:
         return [context.finding("overused_points", _NO_VALUE, shortfall="the points of the records were not read")]
-    mostly = table[table["share"] >= MIN_SHARE]
+    mostly = table[table["share"] >= MOSTLY]
     found = mostly[_flagged(context, mostly)].sort_values("at_points", ascending=False, kind="stable")
     texts = [
         f"{row['crime_type']} in {row['cell']}: {row['at_points']:,} of {row['events']:,} records"

@@ -16,6 +16,7 @@ POINT_M: Final = 10.0  # records within this distance of each other share a poin
 MIN_EVENTS: Final = 50  # fewer records at a point are no evidence
 MIN_SHARE: Final = 0.0025  # of all records
 TIMES_MEAN: Final = 20  # times the mean number of records at the other points
+MOSTLY: Final = 0.5  # share of the records of a crime type in a cell
 OVERUSED_COLUMNS: Final = ("crime_type", "cell", "events", "at_points", "share")
 
 

@@ -18,7 +18,7 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.printable import printable
 from ilp_models.domain.text_output import layer_names
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import round_significant
+from ilp_models.export.table import OVERUSED, round_significant
 
 MAX_GEOJSON_CELLS: Final = 50_000  # browsers are slow with more
 NO_DATA: Final = -9999.0
@@ -70,7 +70,8 @@ def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
             "geotiff."
         )
         raise InputError(msg)
-    text = table.assign(**{name: round_significant(table[name]) for name in ("expected", *QUANTILE_COLUMNS, "share")})
+    numbers = [name for name in ("expected", *QUANTILE_COLUMNS, "share", OVERUSED) if name in table]
+    text = table.assign(**{name: round_significant(table[name]) for name in numbers})
     shapes = _wgs84_shapes(table)
     names = [name for name in text.columns if name != "geometry"]
     rows = zip(*(text[name].tolist() for name in names), strict=True)

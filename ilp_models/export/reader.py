@@ -6,6 +6,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from pyarrow import ArrowException
@@ -16,7 +17,7 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.export.geoparquet import METADATA_KEY, table_checksum
 from ilp_models.export.marking import Provenance
-from ilp_models.export.table import CellTable
+from ilp_models.export.table import OVERUSED, CellTable
 from ilp_models.stats.distributions import LEVELS
 
 
@@ -49,7 +50,8 @@ def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance, int]:
         changed = forecast.digest() != record["digest"]
         cells = table.drop_duplicates("cell")
         geometry = gpd.GeoSeries(cells.geometry.array, crs=table.crs)
-        cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, cells["area"].astype(object).to_numpy())
+        areas = cells["area"].astype(object).to_numpy()
+        cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, areas, _overused(table))
         provenance = Provenance(**{name: record["facts"][name] for name in Provenance.__dataclass_fields__})
         run_format = int(record.get("run_format", 1))
     except (KeyError, TypeError, ValueError) as error:
@@ -62,6 +64,14 @@ def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance, int]:
     if changed:
         raise StorageError(_changed_message(path))
     return forecast, cell_table, provenance, run_format
+
+
+def _overused(table: gpd.GeoDataFrame) -> dict[str, npt.NDArray[np.float64]] | None:
+    """Return the share of records at over-used points by crime type and cell; None if the file does not have it."""
+    if OVERUSED not in table:
+        return None
+    first = table[table["period"] == table["period"].iloc[0]]
+    return {str(kind): rows[OVERUSED].to_numpy(dtype=float) for kind, rows in first.groupby("crime_type")}
 
 
 def _forecast(table: gpd.GeoDataFrame, record: dict[str, Any]) -> RiskForecast:

@@ -1,5 +1,6 @@
 """The long table of a risk grid: one row per crime type, cell and period."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -30,6 +31,9 @@ COLUMNS: Final = (
 )
 
 
+OVERUSED: Final = "overused_points"  # column; only if the records are known
+
+
 @dataclass(frozen=True, eq=False)
 class CellTable:
     """Names, shapes and parent areas of the cells of a grid."""
@@ -37,11 +41,22 @@ class CellTable:
     cells: pd.Index
     geometry: gpd.GeoSeries  # one polygon per cell, projected CRS (metres)
     area: npt.NDArray[np.object_]  # label of the parent area, or empty text
+    overused: Mapping[str, npt.NDArray[np.float64]] | None = None  # by type: share of records at over-used points
 
     @classmethod
-    def from_grid(cls, grid: Grid) -> Self:
-        """Return the cells of a grid with the first level of its parent areas."""
-        return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid))
+    def from_grid(cls, grid: Grid, overused: pd.DataFrame | None = None) -> Self:
+        """Return the cells of a grid with the first level of its parent areas.
+
+        ``overused`` is the table of :func:`ilp_models.domain.overused_points.overused_by_cell`.
+        """
+        shares = None
+        if overused is not None:
+            names = grid.cells.astype(str)
+            shares = {
+                str(kind): rows.set_index("cell")["share"].reindex(names).fillna(0.0).to_numpy(dtype=float)
+                for kind, rows in overused.groupby("crime_type")
+            }
+        return cls(grid.cells, gpd.GeoSeries(list(grid.geometry), crs=grid.crs), parent_labels(grid), shares)
 
     def digest(self) -> str:
         """Return a SHA-256 over names, shapes, CRS and parent areas."""
@@ -70,6 +85,11 @@ def risk_table(forecast: RiskForecast, cell_table: CellTable, marking: Marking) 
         columns[name] = forecast.quantiles.values[level].ravel()
     columns["rank"] = _ranks(expected).ravel()
     columns["share"] = _shares(expected).ravel()
+    if cell_table.overused is not None:
+        none = np.zeros(cells)
+        kinds = map(str, forecast.expected.indexes["crime_type"])
+        shares = np.concatenate([cell_table.overused.get(kind, none) for kind in kinds])
+        columns[OVERUSED] = np.repeat(shares, periods)
     columns["geometry"] = cell_table.geometry.array[row]
     columns["grade"] = marking.grade
     columns["decision"] = marking.decision

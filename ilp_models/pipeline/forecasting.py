@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
+from ilp_models.domain.overused_points import overused_by_cell
 from ilp_models.domain.timing import Timing
 from ilp_models.explain.explain import Explain
 from ilp_models.export.marking import Provenance, mark
@@ -100,10 +102,15 @@ class NextForecast:
             protocol=protocol,
         )
 
+    @cached_property
+    def places(self) -> CellTable:
+        """The cells with their parent areas and the share of their records at over-used points."""
+        return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid))
+
     def to_frame(self) -> pd.DataFrame:
         """Return the risk grid as a table: one row for each crime type, cell and period."""
         marking = mark(self.forecast, self.provenance(), None, "research")
-        return pd.DataFrame(risk_table(self.forecast, CellTable.from_grid(self.grid), marking)).drop(columns="geometry")
+        return pd.DataFrame(risk_table(self.forecast, self.places, marking)).drop(columns="geometry")
 
     def to_xarray(self) -> xr.DataArray:
         """Return the expected counts as an array with the dimensions crime type, cell and period."""
@@ -144,11 +151,11 @@ class NextForecast:
         if form is None:
             msg = f"{path} ends in no known format. Use one of {', '.join(endings)}."
             raise InputError(msg)
-        cells, grade = CellTable.from_grid(self.grid), "research"
+        cells, grade = self.places, "research"
         if decision is not None:
             grade = release(self.forecast, cells.area, decision, path.name, Register.from_path(register))
         export = Export((form,), grade)
-        export.write(self.forecast, self.grid, self.provenance(), decision, path.parent, {form: path.name})
+        export.write(self.forecast, cells, self.provenance(), decision, path.parent, {form: path.name})
         return path
 
     def plot(self, crime_type: str | None = None) -> Figure:

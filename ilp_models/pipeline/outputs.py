@@ -111,7 +111,7 @@ def write_forecast(
 ) -> list[Path]:
     """Write the risk grid in all formats, the sums over areas, and relative risks where they were learned."""
     source = source or forecast.provenance()
-    files = export.write(forecast.forecast, forecast.grid, source, decision, folder)
+    files = export.write(forecast.forecast, forecast.places, source, decision, folder)
     areas = area_table(forecast.forecast, forecast.grid, past)
     files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
@@ -192,5 +192,6 @@ def write_page(
         command=command,
         importance=None if explanation is None else explanation.importance(),
         reasons=audit.reasons(),
+        overused=forecast.places.overused or {},
     )
     return report.write(folder, compose_weekly(report, evidence, folder / "figures"))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
@@ -77,9 +78,11 @@ def plot_cells(
     title: str,
     *,
     watermark: str = "",
+    crossed: npt.NDArray[np.int64] | None = None,
 ) -> Figure:
     """Plot a choropleth of expected crimes per cell, with the cells at positions ``top`` outlined and numbered.
 
+    A cross marks the cells at positions ``crossed``: most of their records lie at over-used points.
     Colour classes are quantiles of the cells, so that a skewed distribution keeps its contrast.
     """
     left, bottom, right, upper = shapely.total_bounds(geometry.cells)
@@ -102,7 +105,8 @@ def plot_cells(
     axes.set_axis_off()
     axes.set_title(escape_math(title), loc="left", fontsize=13, color=INK, fontweight="bold")
     _number_cells(axes, geometry.cells, top, right - left)
-    _add_legend(axes, edges, colours, legend)
+    marks = _cross_cells(axes, geometry.cells, crossed) if crossed is not None and len(crossed) else []
+    _add_legend(axes, edges, colours, legend, marks)
     _add_scale_bar(axes, right - left, at_left=scale == "lower left")
     if watermark:
         figure.supxlabel(watermark.upper(), fontsize=11, color=RED, fontweight="bold")
@@ -189,15 +193,32 @@ def _number_cells(axes: Axes, cells: npt.NDArray[Any], top: npt.NDArray[np.int64
         axes.text(centre.x, centre.y, str(number), path_effects=halo, **text)
 
 
+def _cross_cells(axes: Axes, cells: npt.NDArray[Any], crossed: npt.NDArray[np.int64]) -> list[Line2D]:
+    """Draw a cross from corner to corner of the box of each cell and return the entry of the legend."""
+    left, bottom, right, top = shapely.bounds(cells[crossed]).T
+    lines = [
+        *np.stack([left, bottom, right, top], axis=1).reshape(-1, 2, 2),
+        *np.stack([left, top, right, bottom], axis=1).reshape(-1, 2, 2),
+    ]
+    axes.add_collection(LineCollection(lines, colors=RED, linewidths=0.9))
+    label = "half of the records at single points"
+    return [Line2D([], [], marker="x", linestyle="none", color=RED, markersize=7, label=label)]
+
+
 def _add_legend(
-    axes: Axes, edges: npt.NDArray[np.float64], colours: npt.NDArray[np.float64], corner: str | None
+    axes: Axes,
+    edges: npt.NDArray[np.float64],
+    colours: npt.NDArray[np.float64],
+    corner: str | None,
+    marks: list[Line2D],
 ) -> None:
     """Put the legend into an empty corner, or below the map if there is none."""
-    patches = [
+    patches: list[Patch | Line2D] = [
         Patch(facecolor=colour, edgecolor="#5b6770", linewidth=0.4, label=f"{low:.2g} to {high:.2g}")
         for (low, high), colour in zip(pairwise(edges), colours, strict=True)
     ]
     patches.append(Patch(facecolor="none", edgecolor=TEAL, linewidth=1.6, label="highest cells, numbered"))
+    patches += marks
     title = "expected crimes per cell and period\n(classes: 50, 80, 90, 95, 99 % of cells)"
     place = {"loc": corner} if corner else {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 4}
     legend = axes.legend(handles=patches, title=title, fontsize=8, title_fontsize=8, framealpha=0.92, **place)

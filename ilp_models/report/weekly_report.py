@@ -1,9 +1,11 @@
 """The weekly report: decision, key numbers, maps and highest cells, backtest, explanation, audit and records."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.decision import Decision
@@ -12,6 +14,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.overused_points import MOSTLY
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import maps, plots, tables
 from ilp_models.report.audit.check_summaries import CheckSummary, short_reasons, summarise_checks
@@ -103,6 +106,7 @@ class WeeklyEvidence:
     command: str  # that repeats the run
     importance: pd.DataFrame | None = None  # feature, family, multiplier, strongest first
     reasons: pd.DataFrame | None = None  # crime_type, cell, period, rank, words
+    overused: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)  # by type: share at over-used points
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +201,8 @@ def _type_sections(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         cells = tables.top_cells(forecast, grid, kind, report.top_cells, evidence.reasons)
         expected = forecast.expected.values[place - 1, :, 0]
         top = cells["position"].to_numpy()
-        figure = maps.plot_cells(geometry, expected, top, f"{kind}: {label}", watermark=watermark)
+        crossed = np.flatnonzero(evidence.overused.get(kind, np.zeros(len(grid))) >= MOSTLY)
+        figure = maps.plot_cells(geometry, expected, top, f"{kind}: {label}", watermark=watermark, crossed=crossed)
         path = save_figure(figure, folder / f"map-{place}.png", watermark)
         first = cells.iloc[0]
         where = f"cell {first['cell']}" + (f" in {first['area']}" if first["area"] else "")
@@ -209,6 +214,11 @@ def _type_sections(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
             f"Expected crimes per cell, {label}. Darker means more. The numbers are the ranks in the table. Lines are "
             "the borders of parent areas, drawn along cells."
         )
+        if len(crossed):
+            caption += (
+                f" A cross marks the {len(crossed)} cells with half of their records, or more, at single points: busy "
+                "places, or artefacts of recording."
+            )
         share = percent(float(cells["share"].sum()), 0)
         total = (
             f"{number(float(expected.sum()))} crimes of this type are expected in {evidence.city}; {share} of them in "

@@ -280,6 +280,15 @@ def test_a_slightly_different_value_than_declared_asks_for_a_review(register):
     assert audited(register, settings(land_share=0.1000001)).reviews == ("changed_settings",)
 
 
+def test_exclusions_of_records_are_compared_without_their_growing_counts(register):
+    first = "1,060 records excluded within 15 m of lon -79.39, lat 43.65 (2.31%): default of the desk"
+    declared(register, settings(), changed=[first])
+    grown = first.replace("1,060", "1,075").replace("2.31", "2.4")
+    assert audited(register, settings(), outside=[grown]).admitted
+    for other in (grown.replace("15 m", "500 m"), grown.replace("default of the desk", "too many")):
+        assert audited(register, settings(), outside=[other]).reviews == ("changed_settings",)
+
+
 # --- Register and approval
 
 

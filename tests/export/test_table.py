@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.overused_points import OVERUSED_COLUMNS
 from ilp_models.export.marking import mark
+from ilp_models.export.reader import read_stored
 from ilp_models.export.table import COLUMNS, CellTable, risk_table
+from ilp_models.export.writers import Export
 from tests.builders import forecast_on, square_grid
 from tests.export.decisions import provenance_of
 
@@ -67,3 +71,27 @@ def test_a_grid_of_other_cells_is_an_error():
 def test_a_grid_without_parents_has_empty_areas():
     bare = replace(GRID, parents=pd.DataFrame())
     assert np.unique(table_of(forecast_on(GRID), bare)["area"]).tolist() == [""]
+
+
+def test_the_share_at_overused_points_is_a_column_and_survives_the_file(tmp_path):
+    grid = square_grid()
+    forecast = forecast_on(grid, periods=2)
+    kind = str(forecast.expected.indexes["crime_type"][-1])
+    rows = pd.DataFrame(
+        [(kind, str(grid.cells[3]), 911, 911, 1.0), (kind, "elsewhere", 60, 60, 1.0)],
+        columns=list(OVERUSED_COLUMNS),
+    )
+    places = CellTable.from_grid(grid, rows)
+    assert places.digest() == CellTable.from_grid(grid).digest()  # decisions bind where cells lie, not this
+    Export(("parquet", "csv", "geojson", "gpkg")).write(forecast, places, provenance_of(forecast), None, tmp_path)
+    table = gpd.read_parquet(tmp_path / "forecast.parquet")
+    marked = table[table["overused_points"] > 0]
+    assert set(marked["cell"]) == {str(grid.cells[3])}
+    assert set(marked["crime_type"]) == {kind}
+    assert len(marked) == 2
+    assert "overused_points" in pd.read_csv(tmp_path / "grid.csv")
+    again = read_stored(tmp_path / "forecast.parquet")[1]
+    assert again.overused[kind].tolist() == places.overused[kind].tolist()
+    Export(("parquet",)).write(forecast, again, provenance_of(forecast), None, tmp_path / "again")
+    second = gpd.read_parquet(tmp_path / "again" / "forecast.parquet")
+    pd.testing.assert_series_equal(second["overused_points"], table["overused_points"])

@@ -18,6 +18,7 @@ from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task
 
 UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
+UNITS += ["overused_points"]
 AREAS = ["level", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95"]
 MARKS = ["grade", "decision"]
 

@@ -79,3 +79,17 @@ def test_a_map_of_a_forecast_has_the_type_and_period_as_title():
     axes = figure.axes[0]
     assert axes.get_title(loc="left") == "Assault: Monday 3 to Sunday 9 January 2022"
     assert {"1", "2", "3"} <= {text.get_text() for text in axes.texts}
+
+
+def test_cells_that_depend_on_points_have_a_cross_and_a_line_in_the_legend(tmp_path):
+    top = np.array([0])
+    figures = [
+        plot_cells(GEOMETRY, np.ones(len(GRID)), top, "Assault", crossed=np.array(at, dtype=int)) for at in ([5], [])
+    ]
+    crossed, plain = (save_figure(one, tmp_path / f"{place}.png") for place, one in enumerate(figures))
+    red = [(np.abs(pixels(path) - [138, 28, 28]) <= 8).all(axis=2).sum() for path in (crossed, plain)]
+    assert red[0] > 50
+    assert red[1] == 0
+    texts = [[text.get_text() for text in one.axes[0].get_legend().get_texts()] for one in figures]
+    assert "half of the records at single points" in texts[0]
+    assert "half of the records at single points" not in texts[1]

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ilp_models.domain.disclaimers import CAVEAT
@@ -138,6 +139,17 @@ def test_a_forecaster_without_explanation_is_stated(tmp_path):
     page = page_of(tmp_path, evidence_of(explained=False))
     assert "ewma has no explanation by features." in page.text
     assert "no explanation for this forecaster" in page.text
+
+
+def test_cells_that_depend_on_single_points_are_in_the_caption_of_their_map(tmp_path):
+    evidence = evidence_of()
+    kind = str(evidence.forecast.expected.indexes["crime_type"][0])
+    shares = np.zeros(len(evidence.grid))
+    shares[[1, 4]] = 0.5, 1.0
+    made = compose_weekly(WeeklyReport(), replace(evidence, overused={kind: shares}), tmp_path)
+    captions = [section.map.caption for section in made.types]
+    assert "A cross marks the 2 cells with half of their records, or more, at single points" in captions[0]
+    assert all("A cross" not in caption for caption in captions[1:])
 
 
 def test_a_failed_write_leaves_the_old_page(content, tmp_path):

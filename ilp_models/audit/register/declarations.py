@@ -1,6 +1,7 @@
 """Declarations: settings that were registered before the period that a forecast is of."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.domain.digest import digest_of
 
 DECLARED: Final = "declared"  # the act of its line
+_COUNTED: Final = re.compile(r"[\d,]+ (records excluded .*) \([\d.]+%\): (.*)")  # counts grow with the records
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,10 @@ class Declaration:
 
     def differences(self, changed: Iterable[str], group_table: str) -> list[str]:
         """Return what an audit does otherwise, in words."""
-        used = list(changed)
+        used, known = ({_COUNTED.sub(r"\1: \2", one): one for one in several} for several in (changed, self.changed))
         return [
-            *(f"not declared: {one}" for one in used if one not in self.changed),
-            *(f"declared and not used: {one}" for one in self.changed if one not in used),
+            *(f"not declared: {one}" for key, one in used.items() if key not in known),
+            *(f"declared and not used: {one}" for key, one in known.items() if key not in used),
             *([] if group_table == self.group_table else ["the group table is not the declared one"]),
         ]
 
