@@ -20,12 +20,12 @@ def check_overused_points(context: CheckContext) -> list[Finding]:
     if table is None:
         return [context.finding("overused_points", _NO_VALUE, shortfall="the points of the records were not read")]
     mostly = table[table["share"] >= MOSTLY]
-    found = mostly[_flagged(context, mostly)].sort_values("at_points", ascending=False, kind="stable")
+    found = mostly[_flagged(context, mostly)].sort_values(["share", "at_points"], ascending=False, kind="stable")
     texts = [
         f"{row['crime_type']} in {row['cell']}: {row['at_points']:,} of {row['events']:,} records"
         for row in found.head(_SHOWN).to_dict("records")
     ]
-    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    more = f"; and {len(found) - _SHOWN} more (audit/overused_points.parquet)" if len(found) > _SHOWN else ""
     detail = f"At single points: {'; '.join(texts)}{more}." if texts else "No flagged cell depends on single points."
     return [context.count_finding("overused_points", float(len(found)), detail, evidence=float(len(table)))]
 

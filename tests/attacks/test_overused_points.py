@@ -197,6 +197,16 @@ def test_a_flagged_cell_that_depends_on_a_point_asks_for_a_review():
     assert f"{kind} in {flagged_cell()}: 911 of 911 records" in found.detail
 
 
+def test_the_finding_names_the_most_suspicious_cells_and_where_the_others_are():
+    kind, cell = inputs.TYPES[0], flagged_cell()
+    rows = [(kind, cell, 2000, 1200, 0.6), *[(kind, cell, 100 + at, 100 + at, 1.0) for at in range(7)]]
+    found = finding(rows)
+    assert found.value == 8
+    assert found.detail.startswith(f"At single points: {kind} in {cell}: 106 of 106 records; ")
+    assert "1,200" not in found.detail
+    assert found.detail.endswith("; and 3 more (audit/overused_points.parquet).")
+
+
 @pytest.mark.parametrize(
     "row",
     [
