@@ -258,7 +258,8 @@ class Audit:
             residents, digest = self.groups.to_cells(subject.grid), self.groups.digest()
         except Exception as error:  # the gate must see every failure to read the groups as a finding
             return replace(subject, no_groups=_error_text(error))
-        return replace(subject, residents=residents, group_table=digest, no_groups="")
+        origin = self.groups.origin()
+        return replace(subject, residents=residents, group_table=digest, group_source=origin, no_groups="")
 
     def _header(self, context: CheckContext, subject: AuditInput) -> dict[str, Any]:
         """Return how the audit measured, as plain values that the decision binds."""
@@ -282,7 +283,10 @@ class Audit:
             "governance": self.governance.to_dict(),
             "data": subject.data,
             "group_table": subject.group_table,
+            "group_source": subject.group_source,
             "places": subject.places,
+            "settings_digest": subject.settings_digest,
+            "random_settings": dict(subject.random_settings),
             "decision_code": subject.decision_code,
             "register": None if subject.register is None else subject.register.to_dict(),
         }

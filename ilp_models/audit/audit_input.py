@@ -1,7 +1,8 @@
 """Input of an audit: everything that its checks read, so that it can be stored and audited again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ class AuditInput:
     residents: tuple[Residents, ...] | None = None  # one a dimension; by default read from the audit's group table
     residents_ahead: tuple[Residents, ...] | None = None  # on the cells of the next forecast, if these differ
     group_table: str = ""  # digest of the group table
+    group_source: str = ""  # where the group table was read from
     trained: tuple[pd.Timestamp, pd.Timestamp] | None = None  # half-open span of the training records
     reporting_rates: npt.NDArray[np.float64] | None = None  # share of events reported, by cell
     feedback: FeedbackOutcome | None = None
@@ -37,6 +39,8 @@ class AuditInput:
     no_groups: str = ""  # why the group table cannot be read
     places: str = ""  # digest of where the cells of the next forecast lie
     settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
+    settings_digest: str = ""  # of records, groups and all settings except those of random draws
+    random_settings: Mapping[str, Any] = field(default_factory=dict)  # seeds and numbers of draws, by name
     decision_code: str = ""  # digest of the code that explains, audits and decides
     overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
     timing: Timing | None = None  # end of the records and period of the forecast; None if unknown

@@ -33,7 +33,8 @@ from ilp_models.stats.distributions import LEVELS
 
 RESIDENTS: Final = "residents.npz"
 NEXT_RESIDENTS: Final = "residents_ahead.npz"  # on the cells of the next forecast
-_TEXT_FIELDS: Final = ("no_feedback", "no_groups", "places", "decision_code")  # of an AuditInput
+# of an AuditInput
+_TEXT_FIELDS: Final = ("no_feedback", "no_groups", "group_source", "places", "settings_digest", "decision_code")
 
 
 def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any]) -> Path:
@@ -80,6 +81,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         **{name: getattr(subject, name) for name in _TEXT_FIELDS},
         "settings_changed": list(subject.settings_changed),
         "timing": None if subject.timing is None else subject.timing.to_dict(),
+        "random_settings": dict(subject.random_settings),
         "register": None if subject.register is None else subject.register.to_dict(),
         "feedback": None
         if subject.feedback is None
@@ -140,6 +142,9 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         features,
         plain["data"],
         group_table=plain["group_table"],
+        group_source=str(plain["group_source"]),
+        settings_digest=str(plain["settings_digest"]),
+        random_settings=dict(plain["random_settings"]),
         trained=None if span is None else (pd.Timestamp(span[0]), pd.Timestamp(span[1])),
         reporting_rates=None if rates is None else rates["rate"].to_numpy(),
         overused=tables.get("overused_points"),

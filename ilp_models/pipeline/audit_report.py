@@ -219,7 +219,7 @@ def _provenance(subject: AuditInput, decision: Decision, audit: Audit, code: str
         "Forecast digest": decision.forecast,
         "Decision": decision.seal,
         "Data digest": subject.data,
-        "Group table": subject.group_table or "none",
+        "Group table": ", ".join(filter(None, (subject.group_source, subject.group_table))) or "none",
         "Grid": subject.grid.digest(),
         **({"Code": code} if code else {}),
         "Seed of the audit": str(audit.bootstrap.seed),

@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.changed_settings import outside_changes
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
+from ilp_models.pipeline.random_settings import with_settings_digest
 from ilp_models.pipeline.registration import REGISTER, RegisterPath, register_snapshot
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
@@ -231,6 +232,8 @@ def audit_forecast(
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
         subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
     subject = _with_feedback(subject, forecast, settings)
+    models = {one: backtest.models[one] for one in (name, settings.baseline)}
+    subject = with_settings_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models)
     moment = now()
     subject = replace(subject, register=_snapshot(subject, forecast, register.book, moment))
     report = settings.run(subject, moment)
@@ -303,6 +306,8 @@ def _settings(
 class ResidentsInMemory:
     """Residents by area and group that no file has, as the text of a CSV file."""
 
+    publisher: ClassVar[str] = "a table in memory"
+
     csv: str
 
     def groups(self) -> pd.DataFrame:
@@ -340,7 +345,9 @@ def _snapshot(subject: AuditInput, forecast: NextForecast, register: Register, m
     """Return what the register holds on this data, and how many audited periods began after the latest declaration."""
     zone, periods = forecast.study.events.time_zone, subject.replay.periods
     begins = begin_of(forecast.periods[0], zone)
-    known = register_snapshot(register, data_terms(subject.replay, subject.grid), begins)
+    terms = data_terms(subject.replay, subject.grid)
+    terms |= {name: getattr(subject, name) for name in ("settings_digest", "random_settings")}
+    known = register_snapshot(register, terms, begins)
     if not known.declarations:
         return known
     declared = datetime.fromisoformat(known.declarations[-1].moment)

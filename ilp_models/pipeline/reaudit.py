@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ from ilp_models.report.audit.page import write_audit_report
 
 _CLOSE: Final = 1e-9  # relative; other processors may sum in another order
 _SHOWN: Final = 120
+_DIGITS: Final = (6, 9, 12, 17)
+_MISSING: Final = "missing"
 _NUMBERS: Final = ("value", "low", "high", "evidence")
 _USED: Final = ("rerun", "report", "output", "name", "tracking", "compute")
 
@@ -88,26 +91,49 @@ def differences(before: AuditReport, again: AuditReport) -> list[str]:
         if one.limit != other.limit:
             lines.append(f"{_label(key)}: limit {_bounds(one)} then, {_bounds(other)} now")
         if one.state is not other.state or not all(_close(one, other, name) for name in _NUMBERS):
-            earlier, repeated = (f"{finding.value:.6g} ({state_text(finding)})" for finding in (one, other))
-            lines.append(f"{_label(key)}: {earlier} then, {repeated} now")
+            lines.append(f"{_label(key)}: {_distinct_text(one, other)} then, {_distinct_text(other, one)} now")
     then, today = _terms(before), _terms(again)
     lines += [
-        f"{name}: {str(then.get(name))[:_SHOWN]} then, {str(value)[:_SHOWN]} now"
-        for name, value in today.items()
-        if then.get(name) != value
+        f"{name}: {str(then.get(name, _MISSING))[:_SHOWN]} then, {str(today.get(name, _MISSING))[:_SHOWN]} now"
+        for name in {**then, **today}
+        if then.get(name, _MISSING) != today.get(name, _MISSING)
     ]
     return sorted(lines)
 
 
+def _distinct_text(one: Finding, other: Finding) -> str:
+    """Return the numbers of a finding with as many digits as it takes to see the difference from another."""
+    texts: tuple[str, ...] = ()
+    for digits in _DIGITS:
+        texts = tuple(
+            f"{finding.value:.{digits}g} [{finding.low:.{digits}g}, {finding.high:.{digits}g}] "
+            f"({state_text(finding)}; evidence {finding.evidence:.{digits}g})"
+            for finding in (one, other)
+        )
+        if texts[0] != texts[1]:
+            break
+    return texts[0]
+
+
 def _terms(report: AuditReport) -> dict[str, Any]:
-    """Return the settings and scope of an audit as plain values."""
+    """Return the settings and scope of an audit as plain values, by the name of each single one."""
     terms = {
-        "crime types": report.crime_types,
-        "groups": report.groups,
-        "changed settings": report.changed,
+        "crime types": dict.fromkeys(report.crime_types, "audited"),
+        "groups": {": ".join(pair): "audited" for pair in report.groups},
+        "changed settings": dict.fromkeys(report.changed, "named"),
         **report.header,
     }
-    return dict(json.loads(json.dumps(terms, default=str)))
+    return dict(_leaves(json.loads(json.dumps(terms, default=str))))
+
+
+def _leaves(terms: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield single settings, so that a difference is not lost in a long text: ``feedback.seed`` and its value."""
+    for name, value in terms.items():
+        parts = {str(at): one for at, one in enumerate(value)} if isinstance(value, list) else value
+        if isinstance(parts, Mapping) and parts:
+            yield from _leaves(parts, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _bounds(finding: Finding) -> str:

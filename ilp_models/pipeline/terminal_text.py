@@ -12,6 +12,7 @@ from ilp_models.domain.finding import state_text
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.pipeline.backtesting import Backtest
+from ilp_models.report.tables import group_table_text
 
 
 def as_text(word: object) -> str:
@@ -32,7 +33,9 @@ def decision_lines(decision: Decision) -> list[str]:
         head = f"ADMITTED for resource allocation until {decision.valid_until:%Y-%m-%d %H:%M %Z}"
     else:
         head = f"WITHHELD: {RESEARCH_ONLY}"
-    return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons)]
+    header = decision.report.header
+    table = [f"Group table: {group_table_text(header)}"] if header.get("group_table") else []
+    return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons), *table]
 
 
 def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str:

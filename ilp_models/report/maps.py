@@ -200,8 +200,7 @@ def _cross_cells(axes: Axes, cells: npt.NDArray[Any], crossed: npt.NDArray[np.in
         *np.stack([left, bottom, right, top], axis=1).reshape(-1, 2, 2),
         *np.stack([left, top, right, bottom], axis=1).reshape(-1, 2, 2),
     ]
-    halo = [withStroke(linewidth=2.8, foreground="white")]  # red alone is lost on dark cells
-    axes.add_collection(LineCollection(lines, colors=RED, linewidths=1.2, path_effects=halo))
+    axes.add_collection(LineCollection(lines, colors=RED, linewidths=0.9))
     label = "half of the records at single points"
     return [Line2D([], [], marker="x", linestyle="none", color=RED, markersize=7, label=label)]
 

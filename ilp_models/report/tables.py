@@ -1,5 +1,6 @@
 """Tables of the weekly report and of the audit report."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -119,6 +120,11 @@ def _limit(finding: Finding) -> str:
     return finding.limit.as_text() if finding.limit else ""
 
 
+def group_table_text(header: Mapping[str, Any]) -> str:
+    """Return source and digest of an audited group table, such as ``residents.csv, SHA-256 0123456789abcdef``."""
+    return ", ".join(filter(None, (header.get("group_source"), f"SHA-256 {header['group_table'][:16]}")))
+
+
 def audit_protocol(report: AuditReport) -> str:
     """Return how an audit measured: flagged area, baseline, periods, intervals and least evidence."""
     header: Any = report.header
@@ -128,7 +134,7 @@ def audit_protocol(report: AuditReport) -> str:
     lead = header["lead"] + (0 if timing is None else timing.record_lag)
     least, draws = header["min_evidence"], header["bootstrap"]
     base = "cells" if header.get("share_of") == "cells" else "active area"
-    table = f"Group table {header['group_table'][:12]}." if header["group_table"] else "No group table."
+    table = f"Group table {group_table_text(header)}." if header["group_table"] else "No group table."
     return (
         f"In each period, the {header['land_share']:.1%} of the {base} with the highest forecast is flagged for each "
         f"crime type, ranked by {header['rank_by']}. Baseline: {header['baseline']}. Test: {header['periods']} periods "

@@ -226,3 +226,41 @@ def test_a_line_that_names_no_place_counts_everywhere(register, withheld):
     register.append(bare)
     assert "earlier_decisions" in audited(register).reviews
     assert [one.decision for one in earlier_decisions([bare], withheld.report.header)] == ["e" * 64]
+
+
+# --- the same audit with other random draws ------------------------------------------------------------------------
+
+DRAWS = {"bootstrap.seed": 0, "feedback.seed": 0, "explain.refits": 5, "model.lightgbm.seed": 0}
+
+
+def audited_with(register, draws, digest="d" * 64, settings=None):
+    """Audit and decide with some settings of random draws."""
+    state, replays, grid = register.verify(), inputs.city(), inputs.grid()
+    named = {"settings_digest": digest, "random_settings": draws}
+    known = earlier_decisions(state.lines, data_terms(replays[0], grid) | named)
+    snapshot = RegisterSnapshot(str(register.path), state.digest, state.entries, known)
+    subject = inputs.audit_input(*replays, grid, inputs.explanation(), register=snapshot, **named)
+    decision = decide((settings or inputs.audit(inputs.group_table())).run(subject, NOW), inputs.forecast(), NOW)
+    record_decision(register, decision, "t.rainer")
+    return decision
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_another_seed_or_number_of_refits_is_named_as_the_same_audit(register, name):
+    first = audited_with(register, DRAWS, settings=failing())
+    second = audited_with(register, DRAWS | {name: 7})
+    assert second.reviews == ("earlier_decisions",)
+    assert (
+        f"{first.short} of 2026-01-05 on lightgbm (review: sum_ratio; the same audit with {name}=" in second.reasons[0]
+    )
+    assert f"{name}={DRAWS[name]})" in second.reasons[0]
+    third = audited_with(register, DRAWS)
+    assert "the same audit)" in third.reasons[0]
+
+
+@pytest.mark.parametrize("digest", ["e" * 64, ""])
+def test_an_audit_with_other_settings_is_not_the_same(register, digest):
+    audited_with(register, DRAWS, settings=failing())
+    second = audited_with(register, DRAWS | {"bootstrap.seed": 1}, digest)
+    assert second.reviews == ("earlier_decisions",)
+    assert "the same audit" not in second.reasons[0]

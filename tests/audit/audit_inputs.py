@@ -112,7 +112,7 @@ def grid():
 def group_table(slant=0.0):
     """Return two groups in one dimension; with a slant, the first lives where cells come late in the grid."""
     areas = sorted(set(grid().parents["district"]))
-    share = 0.4 + 0.05 * np.cos(np.arange(25)) + slant * np.linspace(-0.5, 0.5, 25)
+    share = 0.4 + 0.08 * np.cos(np.arange(25)) + slant * np.linspace(-0.5, 0.5, 25)
     rows = [
         {"area": area, "dimension": "origin", "group": group, "population": 1000 * part}
         for area, one in zip(areas, share, strict=True)

@@ -49,7 +49,7 @@ def test_help_shows_the_value_of_a_setting_that_follows_another_and_its_name():
     lines = {line.split()[0]: line for line in page.splitlines() if line.strip()}
     assert "${" not in page
     assert lines["model.lightgbm.leads=2"].endswith("As many as are forecast; follows backtest.horizon")
-    assert lines["store=here/forecasts"].endswith("which later runs reuse; follows output")
+    assert lines["store=here/forecasts"].endswith("which audits do not read; follows output")
     assert "model.lightgbm.seed=7 (follows seed)" in page
     page = Settings(CONFIGS, "forecast", ("model=[lightgbm]", "horizon=3")).explain()
     assert re.search(r"model\.lightgbm\.leads=3 .*; follows horizon$", page, re.MULTILINE)

@@ -66,6 +66,7 @@ LENIENT = (
         for check in ("baseline_exposure_ratio", "bias_ratio", "permanently_flagged")
         for bound in ("warn", "fail")
     ),
+    "audit.limits.group_table_power.warn_below=0",
     "audit.limits.explanation_stability.fail_below=-1",
     *(
         f"audit.limits.{check}.{bound}_above=9"

@@ -7,12 +7,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ilp_models.audit.audit import Audit
 from ilp_models.audit.defaults import BASELINE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.explain.explain import Explain
 from ilp_models.pipeline.audit import run
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
-from ilp_models.pipeline.reaudit import refuse_other_settings
+from ilp_models.pipeline.random_settings import with_settings_digest
+from ilp_models.pipeline.reaudit import differences, refuse_other_settings, rerun_archived
 from tests.pipeline.small_city import GROUPS, build_task, copy_run, run_apart, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -137,3 +140,54 @@ def test_a_baseline_made_easy_to_beat_is_named(shelf, tmp_path):
 def test_the_settings_of_the_usual_baseline_are_those_on_file(admitted):
     assert admitted.config["model"]["moving_average"] == BASELINE
     assert not any(line.startswith("model.") for line in admitted.decision["audit"]["changed"])
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"), [("bootstrap", "seed", 7), ("feedback", "seed", 7), ("feedback", "replicates", 5)]
+)
+def test_a_seed_changed_in_the_folder_is_named(admitted, tmp_path, part, name, value):
+    """The whole settings of a part are longer than a line, and began with the same words then and now."""
+    place = copy_run(admitted, tmp_path / "run")
+    path = place / "audit" / "subject.json"
+    plain = json.loads(path.read_text())
+    before = plain["settings"][part][name]
+    plain["settings"][part][name] = value
+    path.write_text(json.dumps(plain))
+    with pytest.raises(StorageError, match=rf"(?m)^  {part}\.{name}: {before} then, {value} now$"):
+        again(tmp_path, place)
+
+
+def test_intervals_that_differ_by_a_seed_are_shown(admitted):
+    """The value is the same with every seed; a line with the value alone said the same twice."""
+    decision, _, subject, settings = rerun_archived(str(admitted.folder))
+    settings["bootstrap"]["seed"] = 7
+    lines = differences(decision.report, Audit.from_settings(settings).run(subject, decision.issued))
+    skill = next(line for line in lines if line.startswith("deviance_skill / all: "))
+    then, now = skill.removeprefix("deviance_skill / all: ").removesuffix(" now").split(" then, ")
+    assert then.split()[0] == now.split()[0]
+    assert then != now
+    assert all(line.split(" then, ")[0].split(": ")[-1] != line.split(" then, ")[1] for line in lines)
+
+
+def test_random_settings_are_bound_and_told_from_others(admitted):
+    header = admitted.decision["audit"]["header"]
+    random = header["random_settings"]
+    assert {"bootstrap.seed", "audit.feedback.seed", "explain.refits", "explain.seed"} <= set(random)
+    assert any(name.startswith("model.lightgbm.") for name in random)
+    _, _, subject, settings = rerun_archived(str(admitted.folder))
+    audit = Audit.from_settings(settings)
+    others = {"explain": Explain()}
+    first = with_settings_digest(subject, audit, **others)
+    seeds = [
+        (replace(audit, bootstrap=replace(audit.bootstrap, seed=3)), others),
+        (replace(audit, feedback=replace(audit.feedback, seed=3)), others),
+        (audit, {"explain": Explain(refits=9, seed=3)}),
+    ]
+    for changed, more in seeds:
+        second = with_settings_digest(subject, changed, **more)
+        assert second.settings_digest == first.settings_digest
+        assert second.random_settings != first.random_settings
+    for changed, more in ((replace(audit, land_share=0.2), others), (audit, {"explain": Explain(block=5)})):
+        second = with_settings_digest(subject, changed, **more)
+        assert second.settings_digest != first.settings_digest
+        assert second.random_settings == first.random_settings

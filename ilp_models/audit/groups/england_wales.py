@@ -75,6 +75,7 @@ class CensusBulkTables:
     """
 
     table_settings: ClassVar[Mapping[str, Any]] = {"residents": "residents", "unmatched": "refuse"}
+    publisher: ClassVar[str] = "Office for National Statistics, Census 2021"
 
     path: Paths
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: DIMENSIONS)

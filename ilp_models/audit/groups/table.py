@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 import numpy as np
@@ -207,6 +208,14 @@ class GroupTable:
         return GroupTable(**getattr(self.source, "table_settings", {})).reading() | (
             {} if self.polygons is None else {"polygons": ""}
         )
+
+    def origin(self) -> str:
+        """Return where the table comes from: file names, with the publisher or the kind of table; empty without one."""
+        source = self.source
+        given = self.path if source is None else getattr(source, "path", None)
+        files = ", ".join(Path(str(one)).name for one in ([given] if isinstance(given, str | Path) else given or ()))
+        publisher = "" if source is None else getattr(source, "publisher", type(source).__name__)
+        return f"{publisher} ({files})" if publisher and files else publisher or files
 
     def digest(self) -> str:
         """Return the SHA-256 of the validated table and its polygons."""

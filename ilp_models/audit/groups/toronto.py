@@ -85,6 +85,7 @@ class NeighbourhoodProfiles:
     """
 
     table_settings: ClassVar[Mapping[str, Any]] = {"residents": "residents", "unmatched": "refuse", "rounding": 5}
+    publisher: ClassVar[str] = "City of Toronto, Neighbourhood Profiles 2016"
 
     path: str
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: DIMENSIONS)

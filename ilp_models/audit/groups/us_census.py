@@ -69,6 +69,7 @@ class CensusDownloads:
     """
 
     table_settings: ClassVar[Mapping[str, Any]] = {"residents": "residents", "unmatched": "refuse"}
+    publisher: ClassVar[str] = "U.S. Census Bureau"
 
     path: Paths
     dimensions: Mapping[str, Dimension] = field(default_factory=lambda: DIMENSIONS)

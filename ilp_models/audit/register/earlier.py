@@ -26,6 +26,7 @@ class EarlierDecision:
     group_table: str  # digest
     failed: tuple[str, ...]  # checks of the forecast that failed; missing inputs do not count
     reviewed: tuple[str, ...]  # checks that asked for a review
+    repeated: str = ""  # that it is the same audit, with the settings of random draws that differ
 
     @property
     def counts(self) -> bool:
@@ -36,7 +37,8 @@ class EarlierDecision:
         """Return such as ``1a2b3c4d5e6f7a8b of 2026-01-05 on ewma (fail: coverage_ratio)``."""
         parts = {"fail": self.failed, "review": self.reviewed}
         states = "; ".join(f"{state}: {', '.join(checks)}" for state, checks in parts.items() if checks)
-        return f"{self.decision[:16]} of {self.moment[:10]} on {self.forecaster} ({states or 'missing inputs'})"
+        found = "; ".join(filter(None, (states or "missing inputs", self.repeated)))
+        return f"{self.decision[:16]} of {self.moment[:10]} on {self.forecaster} ({found})"
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,20 @@ def earlier_decisions(
                     group_table=str(facts.get("group_table", "")),
                     failed=tuple(map(str, facts.get("failed") or ())),
                     reviewed=tuple(map(str, facts.get("reviewed") or ())),
+                    repeated=_repeated(facts, header),
                 )
             )
     return tuple(found)
+
+
+def _repeated(facts: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    """Return that an earlier audit had the same settings except for random draws, and which; empty if it had not."""
+    digest = header.get("settings_digest")
+    if not digest or facts.get("settings_digest") != digest:
+        return ""
+    then, today = (dict(one.get("random_settings") or {}) for one in (facts, header))
+    differing = [f"{name}={then.get(name)}" for name in {**then, **today} if then.get(name) != today.get(name)]
+    return f"the same audit with {', '.join(differing)}" if differing else "the same audit"
 
 
 def states_of(findings: Iterable[Finding]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ class SimulatedCity(CityPlan):
     >>> SimulatedCity(seed=7, weeks=60).read()
     <Events: 18,685 events, 4 crime types, 2019-01-07 to 2020-03-02, simulated city, seed 7, EPSG:32617>
     """
+
+    publisher: ClassVar[str] = "simulated city"
 
     @classmethod
     def white_noise(cls, **changes: Any) -> Self:

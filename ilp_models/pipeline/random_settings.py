@@ -1,0 +1,47 @@
+"""Settings of random draws: two audits that differ in these alone are the same audit, tried again."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from ilp_models.audit.audit import Audit
+from ilp_models.audit.audit_input import AuditInput
+from ilp_models.audit.groups.table import GroupTable
+from ilp_models.domain.digest import digest_of
+from ilp_models.domain.governance import Governance
+from ilp_models.domain.recipe import describe
+
+_RANDOM: Final = ("seed", "random_state", "refits", "draws", "replicates")
+
+
+def with_settings_digest(subject: AuditInput, audit: Audit, **others: object) -> AuditInput:
+    """Return an audit input with its settings of random draws, and the digest of all other settings and of the data.
+
+    ``others`` are the settings outside the audit by name. Group table and records count by their digests.
+    """
+    own = replace(audit, groups=GroupTable(), governance=Governance())
+    plain = describe({"audit": own, **others})
+    plain["bootstrap"] = plain["audit"].pop("bootstrap")
+    random = dict(_random(plain, ""))
+    parts = (
+        subject.data,
+        subject.grid.digest(),
+        subject.group_table,
+        json.dumps(_without_random(plain), sort_keys=True),
+    )
+    return replace(subject, settings_digest=digest_of(*parts), random_settings=random)
+
+
+def _random(plain: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in plain.items():
+        if name in _RANDOM:
+            yield f"{prefix}{name}", value
+        elif isinstance(value, Mapping):
+            yield from _random(value, f"{prefix}{name}.")
+
+
+def _without_random(plain: Any) -> Any:
+    if isinstance(plain, Mapping):
+        return {name: _without_random(value) for name, value in plain.items() if name not in _RANDOM}
+    return plain
