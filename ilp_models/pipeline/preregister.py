@@ -58,7 +58,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 ) -> str:
     """Write the declaration to the register, and return what was declared."""
     check_names(model, forecaster=forecaster, audit__baseline=audit.baseline)
-    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
+    study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
     place = RegisterPath.of_task(Register(Path(register), last), folder)
     outside = outside_changes(study, backtest, explain, place, {audit.baseline: model[audit.baseline]})
     rule = {"forecaster": forecaster, "allocation_rule": describe(allocation), "rule_choice": as_text(rule_choice)}

@@ -1,5 +1,6 @@
 """Settings that are declared before a run, and runs whose settings were not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.pipeline import preregister
-from tests.pipeline.small_city import GROUPS, LENIENT, declare, run_apart, run_task
+from tests.pipeline.small_city import GROUPS, LENIENT, build_task, declare, run_apart, run_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -66,6 +67,19 @@ def test_what_declares_nothing_is_refused(tmp_path, words, said):
 def test_a_period_that_has_begun_is_not_covered(tmp_path, monkeypatch):
     monkeypatch.setattr(preregister, "now", lambda: datetime(2049, 4, 28, tzinfo=UTC))
     assert "The period from 2049-04-26 has begun: a forecast of it is not covered." in declare(tmp_path).text
+
+
+def test_on_a_monday_the_declaration_is_for_the_week_that_has_not_begun(tmp_path, monkeypatch):
+    class Reported:
+        """Records that are not simulated, until Sunday."""
+
+        def read(self):
+            return replace(build_task("weekly")[1]["data"].read(), simulated=False)
+
+    monkeypatch.setattr(preregister, "now", lambda: datetime(2049, 4, 26, 14, tzinfo=UTC))  # Monday, 9:00 there
+    text = declare(tmp_path, data=Reported()).text
+    assert "has begun" not in text
+    assert "periods that begin after 2049-04-26 14:00" in text
 
 
 def test_a_register_without_the_stored_line_gets_no_declaration(tmp_path):
