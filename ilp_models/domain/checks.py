@@ -1,13 +1,14 @@
 """The catalogue of checks: the gate's demands, default limits, report definitions and docs/audit.md come from it.
 
-To add a check, write its function in `ilp_models.audit` and one entry here, in
-:mod:`ilp_models.domain.group_checks` or in :mod:`ilp_models.domain.record_checks`.
+To add a check, write its function in `ilp_models.audit` and one entry here or in `group_checks`, `record_checks` or
+`decision_checks` next to this module.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ilp_models.domain.check_definition import ALL, EXACT, NO_SIGNER, REVIEWER, Check, Limit, Scope, State
+from ilp_models.domain.decision_checks import DECISION_CHECKS
 from ilp_models.domain.group_checks import GROUP_CHECKS
 from ilp_models.domain.record_checks import RECORD_CHECKS
 
@@ -231,66 +232,8 @@ MODEL_CHECKS: Final = (
         function="explanation.checks.check_residual_proxies",
     ),
 )
-_GOVERNANCE: Final = Check(
-    name="governance",
-    label="Governance",
-    question="Is it settled who answers for the use of the forecast?",
-    formula="number of governance fields that are empty, past or in conflict",
-    reading="0: every field is settled.",
-    interval=EXACT,
-    scope=Scope.MODEL,
-    limit=_NONE_ALLOWED,
-    adjustable=False,
-    advice="Set audit.governance.* to what was settled.",
-    function="model_checks.check_governance",
-    about_inputs=True,
-)
-_EARLIER: Final = Check(
-    name="earlier_decisions",
-    label="Decision history",
-    question="Was a forecast withheld before, for the same area and overlapping audited periods?",
-    formula="earlier decisions in the register with a failed or reviewed check + decisions that the register lacks",
-    reading="0: no earlier decision on the same data was withheld for what a check found.",
-    interval=EXACT,
-    scope=Scope.MODEL,
-    limit=Limit(warn_above=0, neutral=0),
-    adjustable=False,
-    signer=REVIEWER,
-    advice="Say in the reason of a signed approval what was withheld and why this forecast differs.",
-    function="model_checks.check_earlier_decisions",
-    about_inputs=True,
-)
-_CHANGED: Final = Check(
-    name="changed_settings",
-    label="Changed settings",
-    question="Were all settings left at their defaults, or declared before the forecast period began?",
-    formula="number of settings that differ from the declaration that applies, or from the defaults if none applies",
-    reading="0: all settings are the defaults, or those that were declared.",
-    interval=EXACT,
-    scope=Scope.MODEL,
-    limit=Limit(warn_above=0, neutral=0),
-    adjustable=False,
-    signer=REVIEWER,
-    advice="Declare the settings before the forecast period begins (ilp preregister), or leave them at the defaults.",
-    function="model_checks.check_changed_settings",
-    about_inputs=True,
-)
-_DATA_AGE: Final = Check(
-    name="data_age",
-    label="Age of the records",
-    question="Do the records reach the present?",
-    formula="days from the end of the complete records to the audit, or to data.as_of",
-    reading="0: the records are complete until today.",
-    interval=EXACT,
-    scope=Scope.MODEL,
-    limit=Limit(warn_above=14, fail_above=35, neutral=0),
-    signer=REVIEWER,
-    advice="Use newer records, or set audit.limits.data_age to the age that this use allows.",
-    function="model_checks.check_data_age",
-    about_inputs=True,
-)
 CATALOGUE: Final[Mapping[str, Check]] = {
-    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, *RECORD_CHECKS, _GOVERNANCE, _EARLIER, _CHANGED, _DATA_AGE)
+    one.name: one for one in (*MODEL_CHECKS, *GROUP_CHECKS, *RECORD_CHECKS, *DECISION_CHECKS)
 }
 REQUIRED: Final[Mapping[str, Check]] = {name: one for name, one in CATALOGUE.items() if one.required}
 DEFAULT_LIMITS: Final[Mapping[str, Mapping[str, float]]] = {

@@ -1,0 +1,66 @@
+"""Catalogue entries of the checks of a decision's terms: governance, earlier decisions, settings and age of records."""
+
+from typing import Final
+
+from ilp_models.domain.check_definition import EXACT, REVIEWER, Check, Limit, Scope
+
+DECISION_CHECKS: Final = (
+    Check(
+        name="governance",
+        label="Governance",
+        question="Is it settled who answers for the use of the forecast?",
+        formula="number of governance fields that are empty, past or in conflict",
+        reading="0: every field is settled.",
+        interval=EXACT,
+        scope=Scope.MODEL,
+        limit=Limit(fail_above=0, neutral=0),
+        adjustable=False,
+        advice="Set audit.governance.* to what was settled.",
+        function="model_checks.check_governance",
+        about_inputs=True,
+    ),
+    Check(
+        name="earlier_decisions",
+        label="Decision history",
+        question="Was a forecast withheld before, for the same area and overlapping audited periods?",
+        formula="earlier decisions in the register with a failed or reviewed check + decisions that the register lacks",
+        reading="0: no earlier decision on the same data was withheld for what a check found.",
+        interval=EXACT,
+        scope=Scope.MODEL,
+        limit=Limit(warn_above=0, neutral=0),
+        adjustable=False,
+        signer=REVIEWER,
+        advice="Say in the reason of a signed approval what was withheld and why this forecast differs.",
+        function="model_checks.check_earlier_decisions",
+        about_inputs=True,
+    ),
+    Check(
+        name="changed_settings",
+        label="Changed settings",
+        question="Were all settings left at their defaults, or declared before the forecast period began?",
+        formula="settings that differ from the declaration that applies, or from the defaults if none applies",
+        reading="0: all settings are the defaults, or those that were declared.",
+        interval=EXACT,
+        scope=Scope.MODEL,
+        limit=Limit(warn_above=0, neutral=0),
+        adjustable=False,
+        signer=REVIEWER,
+        advice="Declare the settings before the forecast period begins (ilp preregister), or keep the defaults.",
+        function="model_checks.check_changed_settings",
+        about_inputs=True,
+    ),
+    Check(
+        name="data_age",
+        label="Age of the records",
+        question="Do the records reach the present?",
+        formula="days from the end of the complete records to the audit, or to data.as_of",
+        reading="0: the records are complete until today.",
+        interval=EXACT,
+        scope=Scope.MODEL,
+        limit=Limit(warn_above=14, fail_above=35, neutral=0),
+        signer=REVIEWER,
+        advice="Use newer records, or set audit.limits.data_age to the age that this use allows.",
+        function="model_checks.check_data_age",
+        about_inputs=True,
+    ),
+)
