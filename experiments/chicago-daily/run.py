@@ -61,10 +61,11 @@ def main(words: list[str]) -> None:
         "masked": masked_rows(backtest.replays),
         "against": against(comparison.pairs.query("crime_type == 'all' and lead == 1")),
     }
+    study = backtest.study
+    # before the files of the checkout change
+    origin = {"protocol": backtest.protocol, "code": study.code, "data": study.events.digest()}
     for name, table in tables.items():
         table.to_csv(FOLDER / f"{name}.csv", index=False)
-    study = backtest.study
-    origin = {"protocol": backtest.protocol, "code": study.code, "data": study.events.digest()}
     origin["attribution"] = study.attribution
     (FOLDER / "origin.json").write_text(json.dumps(origin, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     write_page()

@@ -80,6 +80,7 @@ def write(
     folder: Path, settings: pd.DataFrame, table: pd.DataFrame, not_run: dict[str, str], facts: dict, every: int
 ) -> None:
     """Write the small tables, where they come from, and the page's tables."""
+    code = ilp.describe_code()  # before the files of the checkout change
     summary = summarise(table, every)
     settings.to_csv(folder / "half_lives.csv", index=False, lineterminator="\n")
     summary.to_csv(folder / "summary.csv", index=False, float_format="%.6g", lineterminator="\n")
@@ -89,7 +90,7 @@ def write(
         "weeks_between_origins": every,
         "pools": facts,
         "not_run": not_run,
-        "code": ilp.describe_code(),
+        "code": code,
     }
     (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     page = folder / "README.md"
