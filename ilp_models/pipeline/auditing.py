@@ -21,7 +21,7 @@ from ilp_models.audit.flagging import HARM
 from ilp_models.audit.gate import decide as make_decision
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
-from ilp_models.audit.register.declarations import begin_of, periods_between
+from ilp_models.audit.register.declarations import deadline, periods_between
 from ilp_models.audit.register.earlier import RegisterSnapshot, data_terms
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.audit import AuditReport
@@ -343,15 +343,15 @@ def _name_in(backtest: Backtest, forecast: NextForecast) -> str:
 
 def _snapshot(subject: AuditInput, forecast: NextForecast, register: Register, moment: datetime) -> RegisterSnapshot:
     """Return what the register holds on this data, and how many audited periods began after the latest declaration."""
-    zone, periods = forecast.study.events.time_zone, subject.replay.periods
-    begins = begin_of(forecast.periods[0], zone)
+    events, periods = forecast.study.events, subject.replay.periods
+    begins = deadline(forecast.periods[0], events.time_zone, moment, simulated=events.simulated)
     terms = data_terms(subject.replay, subject.grid)
     terms |= {name: getattr(subject, name) for name in ("settings_digest", "random_settings")}
     known = register_snapshot(register, terms, begins)
     if not known.declarations:
         return known
     declared = datetime.fromisoformat(known.declarations[-1].moment)
-    return replace(known, periods_after=periods_between(periods, declared, moment, zone))
+    return replace(known, periods_after=periods_between(periods, declared, moment, events.time_zone))
 
 
 def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit) -> AuditInput:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.audit.audit import Audit
-from ilp_models.audit.register.declarations import begin_of, declare
+from ilp_models.audit.register.declarations import deadline, declare
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
@@ -84,7 +84,7 @@ def declare_settings(
         raise InputError(msg)
     moment, zone = now(), study.events.time_zone
     period = study.calendar.next_periods(study.cutoff, 1)[0]
-    if begin_of(period + 1, zone) <= moment:
+    if deadline(period + 1, zone, moment, simulated=study.events.simulated) <= moment:
         msg = (
             f"The next {study.calendar.period_unit} to forecast from these records begins on "
             f"{period.start_time:%Y-%m-%d} and is over. A declaration must precede the forecast period. Give newer "
@@ -110,7 +110,7 @@ def declare_settings(
         "backtest": asdict(plan),
         **rule,
     }
-    begins = begin_of(period, zone)
+    begins = deadline(period, zone, moment, simulated=study.events.simulated)
     return DeclaredLine(*declare(register, content, user(), moment), moment, begins, content)
 
 

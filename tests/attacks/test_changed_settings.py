@@ -11,7 +11,7 @@ from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.gate import decide
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.approvals import approve, record_decision, registered_decision
-from ilp_models.audit.register.declarations import begin_of, declare, periods_between
+from ilp_models.audit.register.declarations import begin_of, deadline, declare, periods_between
 from ilp_models.audit.register.earlier import RegisterSnapshot, data_terms
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.audit.register.signatures import ReviewerSignature
@@ -450,3 +450,10 @@ def test_an_old_snapshot_cannot_be_read_as_one_without_declarations():
     del plain["declarations"]
     with pytest.raises(KeyError):
         RegisterSnapshot.from_dict(plain)
+
+
+def test_a_declaration_of_simulated_records_must_precede_the_audit():
+    period, moment = pd.Period("2023-01-02", "W-SUN"), datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert deadline(period, "UTC", moment, simulated=False) == datetime(2023, 1, 2, tzinfo=UTC)
+    until = deadline(period, "UTC", moment, simulated=True)
+    assert moment < until <= moment + timedelta(seconds=1)

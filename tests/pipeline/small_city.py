@@ -20,7 +20,6 @@ WEEKS = 10
 
 _CITY = (
     "data=simulated",
-    "data.start='2047-01-07'",  # a declaration must precede the forecast period
     "data.size_km=4",
     "data.districts=4",
     "data.weeks=120",

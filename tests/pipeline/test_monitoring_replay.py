@@ -12,7 +12,7 @@ from ilp_models.pipeline.monitoring_replay import audited_grid
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import build_task
 
-FIRST = pd.Timestamp("2047-03-04")
+FIRST = pd.Timestamp("2019-03-04")
 
 
 class Decision:

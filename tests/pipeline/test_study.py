@@ -58,7 +58,7 @@ def test_a_changed_forecaster_of_ones_own_has_another_recipe(tmp_path, monkeypat
 def test_a_chosen_forecaster_that_breaks_stops_the_run_in_one_line(task, more, tmp_path):
     words = ("forecaster=ewma", "model=[ewma,moving_average]", *more)
     models = {**build_task(task, *words)[1]["model"], "ewma": Broken()}
-    said = r"ewma could not run: failed at cutoff 2049-04-26: RuntimeError: my model broke \(--debug shows the trace\)"
+    said = r"ewma could not run: failed at cutoff 2021-04-26: RuntimeError: my model broke \(--debug shows the trace\)"
     with pytest.raises(NotRunError, match=said):
         run_task(task, tmp_path, *words, model=models)
 

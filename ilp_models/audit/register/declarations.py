@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pandas as pd
@@ -15,6 +15,7 @@ from ilp_models.domain.digest import digest_of
 
 DECLARED: Final = "declared"  # the act of its line
 _COUNTED: Final = re.compile(r"[\d,]+ (records excluded .*) \([\d.]+%\): (.*)")  # counts grow with the records
+_TICK: Final = timedelta(seconds=1)  # the resolution of the clock
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ def declarations_for(lines: Iterable[RegisterEntry], header: Mapping[str, Any], 
         and line.content.get(EXTENT)
         and shared_area(line.content[EXTENT], header[EXTENT], of_larger=True) >= SAME_AREA
     )
+
+
+def deadline(period: pd.Period, time_zone: str, moment: datetime, *, simulated: bool) -> datetime:
+    """Return the moment before which a declaration must be made: when the period to forecast begins.
+
+    Simulated records have no calendar of their own: their period begins after the audit, or the declaration, at hand.
+    """
+    return moment + _TICK if simulated else begin_of(period, time_zone)
 
 
 def begin_of(period: pd.Period, time_zone: str) -> datetime:
