@@ -25,6 +25,7 @@ from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
+from ilp_models.cli.status import check_exit_code, finished, record_failure, running
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
 
@@ -104,6 +105,9 @@ class App:
                 "Help on a task:     ilp <task> --help",
                 'Tab completion:     eval "$(ilp -sc install=bash)"',
                 "",
+                "Exit codes: 0 done, 1 failed, 2 wrong command or setting, 130 after Ctrl-C; with exit_code=decision",
+                "(weekly, audit) 3 if the forecast is withheld.",
+                "",
             ]
         )
 
@@ -146,10 +150,12 @@ class App:
         overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
         settings = Settings(self.configs, task, overrides, extra).with_additions()
         failures: list[Exception] = []
+        codes = [0]
 
         def job(cfg: DictConfig) -> None:
+            flags = [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else []
             try:
-                self._run_task(task, cfg, [f"--config-dir={arguments.config_dir}"] if arguments.config_dir else [])
+                codes.append(self._run_task(task, cfg, flags))
             except Exception as error:
                 # raised again below, because Hydra would print the whole trace
                 _TRACE.exception("The run stopped.")
@@ -172,13 +178,36 @@ class App:
             raise
         if failures:
             raise failures[0]
-        return 0
+        return max(codes)
 
     def _call_hydra(self, task: str, words: list[str], job: Any) -> None:
         with _hydra_arguments(words):
             hydra.main(version_base="1.3", config_path=str(self.configs), config_name=task)(job)()
 
-    def _run_task(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
+    def _run_task(self, task: str, cfg: DictConfig, flags: list[str]) -> int:
+        """Run a task and return its exit code; tasks that decide leave a status next to `latest`."""
+        chosen, choice = HydraConfig.get(), cfg.get("exit_code")
+        folder, home = Path(chosen.runtime.output_dir), Path(chosen.runtime.cwd, str(cfg.output), task)
+        if choice is None:
+            self._do_task(task, cfg, flags)
+            return 0
+        check_exit_code(choice)
+        single = chosen.mode == RunMode.RUN
+        try:
+            if single:
+                home.mkdir(parents=True, exist_ok=True)
+                running(folder).write(home)
+            self._do_task(task, cfg, flags)
+            status = finished(folder, choice)
+            if single:
+                status.write(home)
+        except BaseException as error:
+            if single:
+                record_failure(home, folder, *error_message(error))
+            raise
+        return status.exit_code or 0
+
+    def _do_task(self, task: str, cfg: DictConfig, flags: list[str]) -> None:
         chosen = HydraConfig.get()
         folder = Path(chosen.runtime.output_dir)
         with unfinished(folder), _quiet_warnings():

@@ -17,6 +17,7 @@ MODELS = ("model=[moving_average,ewma]", "forecaster=ewma")
 OWN_DATA = (
     "data=delimited",
     "data.path=crimes.csv",
+    "data.as_of=end",  # the sample ends in 2020
     "data.time_zone=America/Toronto",
     "data.time_formats=['%d/%m/%Y %H:%M']",
     "data.columns.crime_type=Offence",

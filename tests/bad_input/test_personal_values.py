@@ -107,3 +107,16 @@ def test_rejects_hold_the_values_and_only_their_owner_reads_them(ilp, folder):
     assert stat.S_IMODE(mode) == 0o600
     assert (folder / "public.csv").read_text() == "old"
     assert leaks(folder, result) == []
+
+
+def test_the_status_of_a_failed_run_shows_no_personal_value(folder, ilp):
+    """The file is read by schedulers, which write it to their logs."""
+    spoiled_records().to_csv(folder / "crimes.csv", index=False)
+    words = (word for word in QUICK if not word.startswith("data.max_rejected_share"))
+    result = ilp("weekly", *OWN_DATA, *words, *set_aside(), "data.max_rejected_share=0")
+    assert result.code == 1
+    status = json.loads((folder / "outputs" / "weekly" / "status.json").read_text())
+    assert (status["state"], status["exit_code"]) == ("failed", 1)
+    assert status["run"] == str(run_folders(folder)[-1])
+    assert result.error_line.startswith(f"ilp: {status['reasons'][0].removesuffix('...')}")
+    assert not [secret for secret in SECRETS if secret in json.dumps(status)]
