@@ -33,7 +33,7 @@ QUICK = (
     "compute.jobs=1",
     "bootstrap.draws=100",
 )
-WEEKLY = ("weekly", *OWN_DATA, *QUICK, "export.formats=[csv]")
+WEEKLY = ("weekly", *OWN_DATA, *QUICK, "export.formats=[csv]", "data.as_of=end")  # the records are of 2019
 BACKTEST = ("backtest", *OWN_DATA, *QUICK[:1], *QUICK[2:])
 
 

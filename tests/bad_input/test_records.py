@@ -97,7 +97,7 @@ CASES = {
     "three days": (
         kept(until("2019-01-10")),
         (),
-        r"backtest.test_periods=4 leaves no training data: the records cover 0 whole week\(s\) .* Set fewer\.",
+        r"The records \(2019-01-07 to 2019-01-10\) do not cover one whole week. Give more records or .*",
     ),
     "tests longer than the data": (
         kept(sample_records()),
@@ -187,7 +187,7 @@ def test_the_report_of_a_stopped_intake_is_written(ilp, folder):
 
 def test_one_week_is_too_short_for_a_forecast(ilp, folder):
     kept(until("2019-01-14"))(folder / "crimes.csv")
-    result = ilp("forecast", *OWN_DATA, *MODELS)
+    result = ilp("forecast", *OWN_DATA, "data.as_of=end", *MODELS)
     assert result.code == 1
     assert re.fullmatch(
         r"ilp: ewma could not run: 1 whole week\(s\) are known at .*; at least \d+ are needed. Give more .*",
