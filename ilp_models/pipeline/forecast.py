@@ -9,6 +9,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.clock import now
@@ -58,4 +59,5 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     first, last = forecast.periods[0].start_time.date(), forecast.periods[-1].end_time.date()
     lines = [f"  {kind:<24}{total:>10.1f} expected crimes" for kind, total in forecast.totals().items()]
     head = f"Forecast by {forecaster} for {first} to {last}, {len(forecast.grid):,} cells:"
+    lines += [SIMULATED] if study.events.simulated else []
     return "\n".join([head, *lines, "Research only - not for resource allocation: no audit was made.", f"{folder}"])

@@ -27,6 +27,7 @@ from ilp_models.pipeline.study import lag_at, open_study
 from tests.attacks.test_decision_shopping import FILES, signature
 from tests.audit import audit_inputs as inputs
 from tests.builders import city, events_of, poisson_counts
+from tests.pipeline.small_city import run_task
 
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 WEEKS = 120
@@ -340,3 +341,15 @@ def test_the_bundled_records_are_for_research():
     forecast = ilp.make_forecast(ilp.MovingAverage(window=8), events, ilp.SquareGrid(2000))
     assert forecast.timing.as_of == "2021-12-27"
     assert "for research" in forecast.timing.fault(MONDAY)
+
+
+@pytest.mark.parametrize("task", ["weekly", "forecast"])
+@pytest.mark.usefixtures("undrawn")
+def test_terminal_pages_and_files_say_that_records_are_simulated(task, tmp_path):
+    done = run_task(task, tmp_path)
+    assert SIMULATED in done.text
+    marked = {
+        "weekly": ("report.html", "decision.json", "grid.geojson", "grid.csv.json", "areas.csv.json", "intake.json")
+    }
+    for name in marked.get(task, ("grid.geojson", "grid.csv.json", "areas.csv.json", "intake.json")):
+        assert "Simulated records" in (done.folder / name).read_text(), name
