@@ -110,6 +110,29 @@ def test_the_mark_alone_decides_not_the_names_in_the_files(place, admitted):
         RunFolder.from_path(place).decision()
 
 
+def shape_of(folder):
+    """Return the names of the fields in the files that a later reading depends on."""
+    decision, archive, model = (
+        json.loads((folder / name).read_text()) for name in ("decision.json", "audit/subject.json", "model/bundle.json")
+    )
+    return {
+        "decision": sorted(decision),
+        "audit": sorted(decision["audit"]),
+        "header": sorted(decision["audit"]["header"]),
+        "register": sorted(decision["audit"]["header"]["register"]),
+        "finding": sorted({name for one in decision["findings"] for name in one}),
+        "archive": sorted(archive),
+        "files": sorted(path.relative_to(folder).as_posix() for path in (folder / "audit").rglob("*.parquet")),
+        "model": sorted(model),
+    }
+
+
+def test_files_of_another_shape_need_another_format(admitted):
+    stored = json.loads(Path(__file__).with_name("run_format.json").read_text())
+    assert shape_of(admitted.folder) == stored["shape"], "Raise RUN_FORMAT, and store the new shape in run_format.json."
+    assert stored["run_format"] == RUN_FORMAT
+
+
 def test_the_forecast_of_an_earlier_version_can_be_read_and_exported_for_research(old, admitted, tmp_path):
     assert read_forecast(old / "forecast.parquet").digest() == admitted.decision["forecast"]
     done = run_task("export", tmp_path, f"source='{old}'", "grade=research", "formats=[csv]")
