@@ -1,6 +1,6 @@
 """Settings that are declared before a run, and runs whose settings were not."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -53,7 +53,6 @@ def test_a_table_of_another_city_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("data.start='2019-01-07'",), r"begins on 2021-04-26 and is over.*Give newer records"),
         (("rule_choice=' - '",), "must say how the allocation rule was or will be chosen"),
         (("audit.baseline=kde",), "audit.baseline=kde is not among the models"),
     ],
@@ -64,22 +63,37 @@ def test_what_declares_nothing_is_refused(tmp_path, words, said):
     assert not (tmp_path / "register.jsonl").exists()
 
 
+@dataclass(frozen=True)
+class Reported:
+    """Records that are not simulated, until Sunday 2021-04-25."""
+
+    as_of: str | None = None
+
+    def read(self):
+        return replace(build_task("weekly")[1]["data"].read(), simulated=False, as_of=self.as_of)
+
+
+def test_a_period_that_is_over_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"begins on 2021-04-26 and is over.*Give newer records"):
+        declare(tmp_path, data=Reported(as_of="end"))
+    assert not (tmp_path / "register.jsonl").exists()
+
+
+def test_simulated_records_have_no_period_that_is_over(tmp_path):
+    assert "has begun" not in declare(tmp_path).text
+
+
 def test_a_period_that_has_begun_is_not_covered(tmp_path, monkeypatch):
-    monkeypatch.setattr(preregister, "now", lambda: datetime(2049, 4, 28, tzinfo=UTC))
-    assert "The period from 2049-04-26 has begun: a forecast of it is not covered." in declare(tmp_path).text
+    monkeypatch.setattr(preregister, "now", lambda: datetime(2021, 4, 28, tzinfo=UTC))
+    text = declare(tmp_path, data=Reported(as_of="end")).text
+    assert "The period from 2021-04-26 has begun: a forecast of it is not covered." in text
 
 
 def test_on_a_monday_the_declaration_is_for_the_week_that_has_not_begun(tmp_path, monkeypatch):
-    class Reported:
-        """Records that are not simulated, until Sunday."""
-
-        def read(self):
-            return replace(build_task("weekly")[1]["data"].read(), simulated=False)
-
-    monkeypatch.setattr(preregister, "now", lambda: datetime(2049, 4, 26, 14, tzinfo=UTC))  # Monday, 9:00 there
+    monkeypatch.setattr(preregister, "now", lambda: datetime(2021, 4, 26, 14, tzinfo=UTC))  # Monday, 9:00 there
     text = declare(tmp_path, data=Reported()).text
     assert "has begun" not in text
-    assert "periods that begin after 2049-04-26 14:00" in text
+    assert "periods that begin after 2021-04-26 14:00" in text
 
 
 def test_a_register_without_the_stored_line_gets_no_declaration(tmp_path):

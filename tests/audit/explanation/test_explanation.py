@@ -156,7 +156,7 @@ def test_a_share_with_noise_is_reviewed_and_one_split_over_columns_is_seen_by_al
     people = residents(slant=0.5)
     share, rng = share_of(people), np.random.default_rng(2)
     area = AreaProfiles.from_residents(people[0]).place
-    noisy = share + 0.3 * share.std() * rng.normal(size=25)[area]
+    noisy = share + 0.4 * share.std() * rng.normal(size=25)[area]
     found = check_proxies(evidence(explanation(("index", noisy)), people))
     assert state_of(found, "proxy_probe") is State.REVIEW
     half = share.std() * rng.normal(size=25)[area]
