@@ -188,7 +188,7 @@ class App:
         """Run a task and return its exit code; tasks that decide leave a status next to `latest`."""
         chosen, choice = HydraConfig.get(), cfg.get("exit_code")
         folder, home = Path(chosen.runtime.output_dir), Path(chosen.runtime.cwd, str(cfg.output), task)
-        if choice is None:
+        if "exit_code" not in cfg:
             self._do_task(task, cfg, flags)
             return 0
         check_exit_code(choice)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -14,6 +15,7 @@ from pyproj import Transformer
 from ilp_models.data.coordinates import Coordinates
 from ilp_models.data.layers import FeatureQuery, read_features
 from ilp_models.data.row_filter import RowFilter
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.governance import is_blank
 from ilp_models.domain.printable import printable
@@ -65,7 +67,7 @@ class Exclusion:
         """Return where the exclusion lies."""
         if self.path:
             return f"in {Path(self.path).name}"
-        return f"within {self.radius_m:g} m of lon {self.lon:g}, lat {self.lat:g}"
+        return f"within {self.radius_m:g} m of lon {self.lon:.10g}, lat {self.lat:.10g}"
 
     def contains(self, located: Coordinates, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Return which usable rows lie inside."""
@@ -81,9 +83,20 @@ class Exclusion:
             inside[usable] = np.hypot(x - centre[0], y - centre[1]) <= self.radius_m
         return inside
 
-    def _area(self, crs: str) -> Any:
+    @property
+    def content(self) -> str:
+        """Digest of the polygons in words, so that a changed file is another exclusion; empty for a circle."""
+        if not self.path:
+            return ""
+        found = self._features()
+        return f", content {digest_of(str(found.crs), list(found.to_wkb()))[:16]}"
+
+    def _features(self) -> gpd.GeoSeries:
         frame = read_features(Path(self.path), FeatureQuery("data.exclude", (), (), {}), None)
-        found = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)].to_crs(crs)
+        return frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+
+    def _area(self, crs: str) -> Any:
+        found = self._features().to_crs(crs)
         if not len(found) or not found.geom_type.isin(["Polygon", "MultiPolygon"]).all():
             msg = f"data.exclude: {self.path} must hold polygons only. For points, give lon, lat and radius_m."
             raise InputError(msg)
@@ -106,7 +119,7 @@ def exclude_places(
             msg = f"data.exclude: no record lies {one} ({one.reason}). Correct its place, or remove it."
             raise InputError(msg)
         rows = rows.remove(f"excluded {one}: {one.reason}", "left out", mask, shown, "declared by data.exclude.")
-        declared.append(f"{count:,} records excluded {one} ({count / total:.2%}): {one.reason}")
+        declared.append(f"{count:,} records excluded {one}{one.content} ({count / total:.2%}): {one.reason}")
     lost = total - int(rows.remaining.sum())
     if lost > MAX_SHARE * total:
         msg = (

@@ -159,6 +159,8 @@ class Explanation:
         ``log_expected``. By default every unit is explained.
     robustness : Robustness, optional
         Results of the robustness tests.
+    settings : mapping of str to Any, optional
+        Settings that it was made with; None if they are unknown.
 
     Raises
     ------
@@ -176,6 +178,7 @@ class Explanation:
     method: str = "tree path"
     weights: xr.DataArray | None = None
     robustness: Robustness | None = None
+    settings: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -192,6 +195,12 @@ class Explanation:
         ):
             msg = "An explanation needs weights >= 0 for its units, and at least one explained unit."
             raise InputError(msg)
+
+    def explains(self, expected: xr.DataArray) -> bool:
+        """Return whether it is of the first period of a forecast: the same units and the same expected counts."""
+        first = expected.isel(period=slice(1))
+        labels = all(first.indexes[dim].equals(self.log_expected.indexes[dim]) for dim in DIMS)
+        return labels and bool(np.allclose(np.exp(self.log_expected.values), first.values, rtol=1e-6, atol=1e-12))
 
     @property
     def shares(self) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Explain a forecaster with the attribution method that fits it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -88,9 +88,12 @@ class Explain:
 
     def run(self, forecaster: Any, periods: pd.PeriodIndex, name: str = "") -> Explanation:
         """Return the explanation of a fitted forecaster for some periods."""
+        return replace(self._explain(forecaster, periods, name), settings=asdict(self))
+
+    def _explain(self, forecaster: Any, periods: pd.PeriodIndex, name: str) -> Explanation:
         forecast = forecaster.predict(periods)
         if hasattr(forecaster, "forecasters_"):
-            each = {kind: self.run(one, periods, name) for kind, one in forecaster.forecasters_.items()}
+            each = {kind: self._explain(one, periods, name) for kind, one in forecaster.forecasters_.items()}
             return _join_types(each, forecast, name)
         if not hasattr(forecaster, "design"):
             return self._explain_share(forecaster, forecast, name)

@@ -46,6 +46,7 @@ from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 
 _LOG = logging.getLogger(__name__)
+_OF_INPUTS = ("baseline", "groups", "reporting_rates", "feedback", "land_share", "rank_by", "share_of", "harm")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,8 +114,15 @@ class AuditResult:
         return self.with_settings(governance=governance)
 
     def with_settings(self, **changed: Any) -> "AuditResult":
-        """Return the audit with other settings; the report names those that differ from the defaults."""
+        """Return the audit with other settings; the report names those that differ from the defaults.
+
+        Raises InputError for settings that its replays, residents and simulated feedback were made with.
+        """
         settings = replace(self.settings, **changed)
+        for name in _OF_INPUTS:
+            if getattr(settings, name) != getattr(self.settings, name):
+                msg = f"audit.{name} was used to make this audit, and cannot be changed afterwards. Audit again."
+                raise InputError(msg)
         return replace(self, settings=settings, report=settings.run(self.audit_input, self.made_at))
 
     def to_html(self, path: str | Path, *, page: AuditPage | None = None) -> Path:
@@ -173,7 +181,7 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     audit : Audit, optional
         All other settings.
     explain : Explain, optional
-        The settings that the explanation was made with, for the record.
+        The settings that the explanation was made with, if it does not state them itself.
     register : str, Path or Register, default "outputs/register.jsonl"
         The register of decisions. Earlier decisions on the same area and periods count against this one.
 
@@ -185,7 +193,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     Raises
     ------
     InputError
-        If the forecast does not belong to the backtest, or a setting is unknown.
+        If the forecast does not belong to the backtest, the explanation is of another forecast, or a setting is
+        unknown.
     """
     settings = _settings(audit or Audit(), rule, baseline, residents, governance)
     place = RegisterPath(Register.from_path(register))
@@ -202,8 +211,11 @@ def audit_forecast(
 ) -> AuditResult:
     """Return the same as :func:`audit_plan`, with all settings of the audit in one object."""
     name = _name_in(backtest, forecast)
-    if explanation is not None and explanation.forecaster == forecast.name:
-        explanation = replace(explanation, forecaster=name)
+    if explanation is not None:
+        if explanation.forecaster == forecast.name:
+            explanation = _of_forecast(explanation, forecast, name)
+        if explanation.settings is not None:
+            explain = Explain(**explanation.settings)
     forecast = forecast if forecast.name == name else forecast.renamed(name)
     subject = AuditInput(
         backtest.computed_replay(name),
@@ -339,6 +351,17 @@ def _name_in(backtest: Backtest, forecast: NextForecast) -> str:
         why = f"is by a forecaster that was not backtested ({', '.join(backtest.recipes)} were). Add it to the models"
     msg = f"The forecast by {forecast.name} {why}."
     raise InputError(msg)
+
+
+def _of_forecast(explanation: Explanation, forecast: NextForecast, name: str) -> Explanation:
+    """Return an explanation under the name in the backtest; two models of one class may share their name."""
+    if not explanation.explains(forecast.forecast.expected):
+        msg = (
+            f"The explanation is of another forecast by {forecast.name}: its expected counts differ. Explain this "
+            "forecast with explain_forecast."
+        )
+        raise InputError(msg)
+    return replace(explanation, forecaster=name)
 
 
 def _snapshot(subject: AuditInput, forecast: NextForecast, register: Register, moment: datetime) -> RegisterSnapshot:

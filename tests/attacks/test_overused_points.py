@@ -279,6 +279,24 @@ def test_polygons_exclude_the_same_records(name, crs, tmp_path):
     assert f"excluded in {name}" in events.intake.declared[0]
 
 
+def without_counts(exclusion):
+    (line,) = read(exclude=[exclusion]).intake.declared
+    return line.partition(" ")[2].partition(" (")[0]
+
+
+def test_other_polygons_under_the_same_name_are_another_exclusion(tmp_path):
+    given = {"path": circle(tmp_path / "a.geojson"), "reason": "detention centre"}
+    first = without_counts(given)
+    assert without_counts(given) == first
+    circle(tmp_path / "a.geojson", radius=40)
+    assert without_counts(given) != first
+
+
+def test_a_point_a_few_metres_away_is_another_exclusion():
+    moved = {**POINT, "lon": POINT["lon"] + 0.00004, "radius_m": 30}
+    assert without_counts(moved) != without_counts({**POINT, "radius_m": 30})
+
+
 def test_overlapping_exclusions_count_a_record_once(tmp_path):
     second = {"path": circle(tmp_path / "a.geojson", radius=400), "reason": "the blocks around"}
     events = read(exclude=[POINT, second])

@@ -118,9 +118,9 @@ def test_a_run_that_is_killed_stays_running(verdict, tmp_path):
     assert json.loads(seen.read_text())["exit_code"] is None
 
 
-@pytest.mark.parametrize("word", ["exit_code=3", "exit_code=yes", "exit_code=[decision]", "exit_code=Decision"])
-def test_an_unknown_choice_is_refused_before_the_run(verdict, word):
-    code, told, err = verdict("admitted=true", word)
+@pytest.mark.parametrize("choice", ["3", "yes", "[decision]", "Decision", "null"])
+def test_an_unknown_choice_is_refused_before_the_run(verdict, choice):
+    code, told, err = verdict("admitted=true", f"exit_code={choice}")
     assert (code, told) == (2, None)
     assert "Choose run or decision" in err
 

@@ -123,7 +123,7 @@ def test_python_functions_take_a_register_with_a_digest(place):
     assert "Register" in str(inspect.signature(audit_plan).parameters["register"].annotation)
 
 
-@pytest.mark.parametrize("last", ["", " ", "abc", "5F" * 32, "5f" * 31, "5f" * 33, "latest"])
+@pytest.mark.parametrize("last", ["", " ", "abc", "5F" * 32, "5f" * 31, "5f" * 33, "latest", 5])
 def test_what_is_no_digest_is_refused_and_does_not_switch_the_test_off(last, register):
     with pytest.raises(InputError, match="is not the digest of a line"):
         Register(register.path, last)

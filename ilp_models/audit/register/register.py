@@ -101,7 +101,8 @@ class Register:
         if is_address(str(self.path)):
             msg = f"register={self.path} is an address. Give the path of a local file."
             raise InputError(msg)
-        if self.last is not None and not re.fullmatch("[0-9a-f]{64}", self.last):
+        # a configuration reads a word of digits as a number
+        if self.last is not None and not re.fullmatch("[0-9a-f]{64}", str(self.last)):
             msg = (
                 f"last={self.last!r} is not the digest of a line of the register. Copy its 64 hexadecimal digits, or "
                 "leave the setting out."
