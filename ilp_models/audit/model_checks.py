@@ -98,7 +98,8 @@ def check_data_age(context: CheckContext) -> list[Finding]:
     if age != age:
         ahead = f"the records end on {end}, after the audit"
         return [context.finding("data_age", _NO_VALUE, shortfall=ahead, advice="Correct data.end, or the clock.")]
-    detail = f"The records are complete until {end}; whole periods between them and the forecast: {timing.record_lag}."
+    gap = f"periods between the last whole one and the forecast: {timing.record_lag}"
+    detail = f"The records are complete until {end}; {gap}."
     return [context.finding("data_age", (age,) * 3, detail=detail)]
 
 

@@ -109,15 +109,20 @@ class Settings:
                 near = difflib.get_close_matches(wrong[0], options[key], n=1)
                 names = ", ".join(options[key])
                 return f"Did you mean {key}={near[0]}?" if near else f"Options of {key}: {names}."
-        keys = [*options, *_flatten(self._compose(self._choices()), "")]
+        listed = f"`ilp {self.task} --help` lists the settings."
+        own = {*_groups(self.configs / f"{self.task}.yaml"), *self._compose(()).hydra.runtime.choices}
+        if any(word.key_or_group in options and word.key_or_group not in own for word in words):
+            return listed
+        keys = [*(group for group in options if group in own), *_flatten(self._compose(self._choices()), "")]
         for word in words:
             key = word.key_or_group
             if key not in keys and not (word.is_add() or word.is_force_add()):
-                others = list(self._listing(key))
+                # an option of a group that the task does not have could not be chosen
+                others = [option for option in self._listing(key) if option.partition("=")[0] in own]
                 if others:
                     return f"Only these options have this setting: {', '.join(others)}. Choose one, or leave it out."
                 near = difflib.get_close_matches(key, keys, n=1)
-                return f"Did you mean {near[0]}?" if near else f"`ilp {self.task} --help` lists the settings."
+                return f"Did you mean {near[0]}?" if near else listed
         return ""
 
     def check_hydra(self) -> None:

@@ -23,7 +23,7 @@ class Timing:
     records_end: pd.Timestamp  # until when the records are complete
     starts: pd.Timestamp  # the forecast covers [starts, ends)
     ends: pd.Timestamp
-    record_lag: int = 0  # whole periods between the records and the forecast
+    record_lag: int = 0  # periods between the last whole one of the records and the forecast
     as_of: str = ""  # day as of which the records are used, ISO date; empty for the present
     simulated: bool = False
 

@@ -151,8 +151,8 @@ def _tested_periods(study: Study, header: Mapping[str, Any], backtest: RollingOr
     if not (starts > last).any():
         reach = f"{whole[-1].end_time:%Y-%m-%d}" if len(whole) else "nowhere"
         msg = (
-            f"There is no whole {unit} since the audit, which used records until {last.date()}; these are complete "
-            f"until {reach}. Monitor again when the records reach the end of the next {unit}."
+            f"There is no whole {unit} since the audit, whose last {unit} began on {last.date()}; the {unit}s of these "
+            f"records are complete until {reach}. Monitor again when the records reach the end of the next {unit}."
         )
         raise InputError(msg)
     return pd.PeriodIndex(tested)

@@ -134,8 +134,8 @@ class OverriddenPlan:
         failed, warnings = self._group_measures(limits)
         if failed:
             msg = (
-                f"The overrides break a limit of the audit: {'; '.join(failed)}. {_MEND}, so that effort follows the "
-                "recorded events of every group."
+                f"The overrides break a limit of the audit, or break it further: {'; '.join(failed)}. {_MEND}, so that "
+                "effort follows the recorded events of every group."
             )
             raise WithheldError(msg)
         return OverrideEffect(share, most, tuple(warnings))

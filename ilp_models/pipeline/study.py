@@ -42,7 +42,7 @@ class Study:
     grid: GridSpec
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers = field(default_factory=Layers)
-    record_lag: int = 0  # whole periods between the records and the next forecast
+    record_lag: int = 0  # periods between the last whole one of the records and the next forecast
 
     @property
     def cutoff(self) -> pd.Timestamp:

@@ -11,7 +11,8 @@ def run(*, register: str, last: str | None = None, folder: Path) -> str:
     del folder
     path = Path(register)
     if not path.is_file():
-        msg = f"There is no register {path}. The first decision creates it. Name another with register=FILE."
+        first = "The first declaration or decision creates it"
+        msg = f"There is no register {path}. {first}. Name another with register=FILE."
         raise InputError(msg)
     state = Register(path, last).verify()
     lines = [

@@ -248,7 +248,8 @@ def test_all_effort_moved_to_the_area_of_one_group_breaks_an_audited_limit():
     rule, value, (hill, _, _, shore) = top(inputs)
     attack = changed(rule, inputs, swap(hill, shore, len(hill)), value)
     words = (
-        r"break a limit of the audit: .*Need-adjusted ratio of origin/shore is 1\.\d+ after the overrides and 1 before "
+        r"break a limit of the audit, or break it further: .*"
+        r"Need-adjusted ratio of origin/shore is 1\.\d+ after the overrides and 1 before "
         r"\(fail below 0\.8, review above 1\.15, fail above 1\.25\)"
     )
     with pytest.raises(WithheldError, match=words):

@@ -101,6 +101,14 @@ def test_a_setting_of_another_option_gets_the_options_that_have_it(ilp, word):
     assert re.fullmatch(only, result.error_line)
 
 
+@pytest.mark.parametrize("word", ["compute.jobs=1", "compute=local", "allocation.budget.amount=3"])
+def test_no_option_is_named_of_a_group_that_the_task_does_not_have(ilp, word):
+    result = ilp("forecast", *OWN_DATA, word)
+    assert result.code == 2
+    setting = word.partition("=")[0]
+    assert result.error_line == f"ilp: There is no setting {setting}. `ilp forecast --help` lists the settings."
+
+
 def test_an_option_takes_the_settings_that_its_class_has_in_another_option(ilp):
     result = ilp("weekly", "data=toronto", "data.columns.reported_at=Reported", "data.time_formats=['%d/%m/%Y']")
     assert result.code == 1

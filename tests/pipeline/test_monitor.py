@@ -1,6 +1,7 @@
 """An admitted forecaster watched as records go on: quiet while nothing changes, and a proposal when a group's does."""
 
 import json
+import re
 import shlex
 import shutil
 from dataclasses import replace
@@ -238,8 +239,10 @@ def test_a_type_first_recorded_since_the_audit_is_left_out_and_named(audited, ci
 
 
 def test_without_a_new_period_it_says_until_when_records_reach(audited, city):
-    with pytest.raises(InputError, match=r"no whole week since the audit.*complete until \d{4}"):
+    with pytest.raises(InputError, match=r"no whole week since the audit.*complete until \d{4}") as caught:
         watch(audited, city, data=Until(city, NEW))
+    begins, reach = map(pd.Timestamp, re.findall(r"\d{4}-\d\d-\d\d", str(caught.value)))
+    assert reach - begins == pd.Timedelta(days=6), "the week that the audit used last is the last whole one"
 
 
 def test_records_that_do_not_reach_back_are_refused(audited, city):

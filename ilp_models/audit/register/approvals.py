@@ -260,7 +260,8 @@ def _check_key(decision: Decision, key: str, trusted_keys: Sequence[Ed25519Publi
     elif trusted_keys and not own:
         msg = (
             "trusted_keys is set and the audit does not say which key is the reviewer's. Set "
-            "audit.governance.reviewer_key to its fingerprint and audit again."
+            "audit.governance.reviewer_key to its fingerprint, which `ilp approve` prints behind 'signed by key', and "
+            "audit again."
         )
     elif trusted_keys and key not in map(fingerprint, trusted_keys):
         msg = (
