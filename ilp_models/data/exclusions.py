@@ -56,7 +56,7 @@ class Exclusion:
             return cls(reason, path=str(one["path"]))
         lon, lat, radius = (_number(name, one[name]) for name in ("lon", "lat", "radius_m"))
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-            msg = f"data.exclude: lon={lon:g}, lat={lat:g} are no degrees; write lon from -180 to 180, lat to 90."
+            msg = f"data.exclude: lon={lon:g}, lat={lat:g} are not degrees; lon is -180 to 180, lat -90 to 90."
             raise InputError(msg)
         if not 0 < radius <= _MAX_RADIUS_M:
             msg = f"data.exclude: radius_m={radius:g} must be above 0 and at most {_MAX_RADIUS_M:g}; use path for more."

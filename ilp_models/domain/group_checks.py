@@ -128,7 +128,7 @@ GROUP_CHECKS: Final = (
         formula="largest distance of coverage_ratio or need_adjusted_ratio from 1 / distance of its fail limit from 1",
         denominator="distance of the fail limit from 1",
         reference="fixed maps of the audited share that capture half of the events that the best such map captures",
-        reading="Below 1: no useful map exceeds a limit, so that the groups live too evenly for the checks to fail.",
+        reading="Below 1: no useful map exceeds a limit. The groups live too evenly for the checks to fail.",
         interval=EXACT,
         scope=Scope.DIMENSION,
         limit=Limit(warn_below=1),

@@ -99,7 +99,7 @@ def test_a_group_that_lives_alone_in_one_cell_gives_no_power(rank):
 def test_the_reviewer_reads_the_value_at_once():
     text = power_of(decision_on(of_the_issue())).detail
     assert text.startswith("Even the most one-sided useful map of 5 % of the land has a coverage ratio of 0.8")
-    assert text.endswith("The limit is 0.8, so that the check could not fail.")
+    assert text.endswith("The limit is 0.8, so the check could not fail.")
 
 
 def test_an_honest_table_of_the_same_city_is_admitted():

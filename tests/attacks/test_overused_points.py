@@ -318,7 +318,7 @@ def test_overlapping_exclusions_count_a_record_once(tmp_path):
         ({"radius_m": True}, "radius_m=True must be a number"),
         ({"lon": float("nan")}, "lon=nan must be a number"),
         ({"lon": [1, 2]}, r"lon=\[1, 2\] must be a number"),
-        ({"lat": 630_000}, "are no degrees"),
+        ({"lat": 630_000}, "are not degrees"),
     ],
 )
 def test_a_wrong_exclusion_is_refused(change, words):

@@ -95,8 +95,8 @@ class Extreme:
         value = f"{label_of(self.measure).lower()} of {self.value:.2f} ({self.groups})"
         if self.progress < 1:
             return (
-                f"Even the most one-sided useful map of {share} has a {value}. The limit is {self.limit:g}, so that "
-                "the check could not fail."
+                f"Even the most one-sided useful map of {share} has a {value}. The limit is {self.limit:g}, so the "
+                "check could not fail."
             )
         return f"A useful map of {share} can have a {value}, beyond the limit of {self.limit:g}."
 
@@ -115,7 +115,7 @@ def _finding(context: CheckContext, residents: Residents) -> Finding:
     if lacking:
         shortfall = f"too few events or areas for {', '.join(lacking)}"
     elif len(residents.groups) < 2:
-        shortfall = "there is one group only, so that no groups can be compared"
+        shortfall = "there is only one group, so groups cannot be compared"
     else:
         ground = context.grid.area_m2 if context.share_of == "land" else np.ones(len(events))
         maps = UsefulMaps(ground, events, context.land_share)
@@ -126,7 +126,7 @@ def _finding(context: CheckContext, residents: Residents) -> Finding:
             value = round(best.progress, _DIGITS)
             detail = best.as_text(f"{100 * context.land_share:g} % of the {context.share_of}")
         else:
-            value, detail = 0.0, "Neither coverage_ratio nor need_adjusted_ratio has a limit that fails."
+            value, detail = 0.0, "Neither coverage_ratio nor need_adjusted_ratio has a fail limit."
     return context.finding(
         "group_table_power",
         (value,) * 3,
@@ -139,7 +139,7 @@ def _finding(context: CheckContext, residents: Residents) -> Finding:
 
 
 def _extremes(context: CheckContext, residents: Residents, events: Floats, maps: UsefulMaps) -> Iterator[Extreme]:
-    """Yield the most extreme coverage ratio and need-adjusted ratios, where the audit has a limit that fails."""
+    """Yield the most extreme coverage ratio and need-adjusted ratios, where the audit has a fail limit."""
     names, shares, alive = residents.groups, residents.shares, (residents.total > 0).astype(float)
     burden, even = events[:, None] * shares / (events @ shares), alive / alive.sum()
     need = shares * (events @ alive) / (events @ shares) / alive.sum()
