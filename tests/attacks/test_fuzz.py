@@ -84,7 +84,7 @@ def test_a_damaged_register_never_counts_as_whole(data, book):
     copy = book.path.with_name("damaged.jsonl")
     copy.write_bytes(changed := data.draw(damaged(whole)))
     try:
-        Register(copy).verify(last)
+        Register(copy, last).verify()
     except IlpError:
         assert changed != whole
     else:
@@ -120,7 +120,7 @@ def test_a_damaged_run_folder_is_never_accepted(data, approved):
         file.write_bytes(changed)
         for read in (
             lambda: load_approved(approved, register=approved.parent / "book.jsonl"),
-            lambda: RunFolder.from_path(approved).permitted_decision(str(approved.parent / "book.jsonl")),
+            lambda: RunFolder.from_path(approved).permitted_decision(Register(approved.parent / "book.jsonl")),
         ):
             try:
                 read()
