@@ -59,8 +59,8 @@ class Audit:
         Resampling of periods for confidence intervals.
     floor : float, default 0.005
         Smaller forecasts are read as this many events in logarithms.
-    valid_days : float, default 8
-        Days until a decision expires; earlier if ``governance`` has an earlier date.
+    valid_days : float, default 15
+        Days until a decision expires; earlier with the period that it forecasts, or on a date of ``governance``.
     governance : Governance
         Who answers for the use of the forecast, and until when. An empty field withholds.
     feedback : Feedback
@@ -98,7 +98,7 @@ class Audit:
     min_evidence: Mapping[str, Any] = field(default_factory=dict)
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     floor: float = 0.005
-    valid_days: float = 8
+    valid_days: float = 15
     governance: Governance = field(default_factory=Governance)
     feedback: Feedback = field(default_factory=Feedback)
     reporting_rates: ReportingRates = field(default_factory=ReportingRates)

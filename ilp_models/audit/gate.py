@@ -10,7 +10,7 @@ from ilp_models.domain.governance import Governance
 from ilp_models.domain.timing import Timing
 
 
-def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_days: float = 8) -> Decision:
+def decide(report: AuditReport, forecast: RiskForecast, now: datetime, valid_days: float = 15) -> Decision:
     """Return the decision on one forecast that follows from the audit of its forecaster.
 
     It fails closed. A required check withholds if it is missing, did not pass, has no value or lacks evidence. So do an

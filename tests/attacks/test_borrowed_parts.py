@@ -84,5 +84,5 @@ def test_settings_of_the_inputs_cannot_be_changed_afterwards(audit, changed):
 
 def test_a_setting_that_only_judges_can_be_changed_and_is_named(audit):
     again = audit.with_settings(valid_days=3, land_share=audit.settings.land_share)
-    assert "audit.valid_days=3 (default 8)" in again.report.changed
+    assert "audit.valid_days=3 (default 15)" in again.report.changed
     assert any(one.startswith("audit.feedback.unpatrolled_reporting_rate=1") for one in again.report.changed)

@@ -27,9 +27,18 @@ COMMANDS = {
     "export": ("grade=allocation", "formats=[parquet,gpkg,geojson,csv,geotiff]"),
     "allocate": PLAN,
     "withdraw": ("reason=revised", "tracking=memory"),
+    "preregister": LENIENT,
     "weekly": (*LENIENT, "backtest.horizon=1"),
+    "audit": (*LENIENT, "backtest.horizon=1"),
 }
-ACTS = {"approve": "approved", "export": "exported", "allocate": "allocated", "withdraw": "withdrawn"}
+ACTS = {
+    "approve": "approved",
+    "export": "exported",
+    "allocate": "allocated",
+    "withdraw": "withdrawn",
+    "preregister": "declared",
+}
+DECIDING = ("weekly", "audit")
 READ = "source='{0}/run'", "register='{0}/register.jsonl'"
 
 
@@ -56,7 +65,9 @@ def place_of(folder, admitted, shelf):  # noqa: F811
 
 
 def words_for(task, place, shelf):  # noqa: F811
-    if task == "weekly":
+    if task == "preregister":
+        return COMMANDS[task]
+    if task in DECIDING:
         # the copy of the shelf's register would count the run itself as an earlier decision
         (place / "register.jsonl").unlink(missing_ok=True)
         return (*COMMANDS[task], f"store='{shelf}/forecasts'")
@@ -94,7 +105,7 @@ def check(task, place, before):
         if files and task == "export":
             data = [path for path in files if not path.name.endswith(".csv.json")]
             assert {path.name for path in data} <= set(new[0].content["files"])
-    elif task == "weekly":
+    elif task in DECIDING:
         released = [path for path in files if path.name.startswith(("forecast.", "grid.", "areas.", "decision."))]
         assert acts in (["decided"], []), acts
         assert acts or not released, released

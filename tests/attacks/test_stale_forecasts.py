@@ -71,6 +71,11 @@ def test_a_period_that_is_over_is_neither_admitted_nor_approved(late, tmp_path):
         approve(register, decision, signature(tmp_path, now=now), FILES)
 
 
+def test_a_run_on_a_monday_covers_the_whole_next_week():
+    decision = decided(MONDAY - timedelta(days=7), records_end=pd.Timestamp("2025-12-29"))
+    assert decision.valid_until == datetime(2026, 1, 12, tzinfo=UTC)
+
+
 def test_a_decision_ends_with_its_period(tmp_path):
     register = Register(tmp_path / "register.jsonl")
     saturday = MONDAY + timedelta(days=5)
@@ -155,7 +160,7 @@ def test_an_audit_without_a_period_is_withheld():
 def test_simulated_records_have_no_calendar_and_say_so():
     decision = decided(MONDAY + timedelta(days=3000), simulated=True)
     assert decision.admitted
-    assert decision.valid_until == decision.issued + timedelta(days=8)
+    assert decision.valid_until == decision.issued + timedelta(days=15)
     assert decision.reasons[-1] == SIMULATED
 
 

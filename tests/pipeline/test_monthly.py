@@ -35,8 +35,8 @@ def test_a_decision_of_months_rests_on_two_years_and_holds_for_one_month(monthly
     assert {row["n"] for row in rows if row["score"] == "deviance"} == {"24"}
     decision = json.loads((folder / "decision.json").read_text())
     issued, until = (datetime.fromisoformat(decision[name]) for name in ("issued", "valid_until"))
-    assert until - issued == timedelta(days=32)
-    assert "audit.valid_days=32 (default 8)" in decision["reasons"][-1]
+    assert until - issued == timedelta(days=63)
+    assert "audit.valid_days=63 (default 15)" in decision["reasons"][-1]
     states = {one["state"] for one in decision["findings"] if one["check"] in ("deviance_skill", "sum_ratio")}
     assert "insufficient" not in states
 
