@@ -136,7 +136,7 @@ def test_the_decision_is_complete(admitted):
     assert decision["admitted"] is True
     assert decision["forecast"] == read_forecast(admitted.folder / "forecast.parquet").digest()
     span = datetime.fromisoformat(decision["valid_until"]) - datetime.fromisoformat(decision["issued"])
-    assert span.days == 8
+    assert span.days == 15
     groups = {finding["group"] for finding in decision["findings"]} - {""}
     assert groups == {"amber", "birch", "cedar"}
     assert "ADMITTED for resource allocation" in admitted.text
