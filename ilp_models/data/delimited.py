@@ -1,4 +1,4 @@
-"""Event source for delimited text (CSV) and Parquet files, described by column names and formats."""
+"""Event source for delimited text (CSV), spreadsheets and Parquet files, described by column names and formats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ _SIDES: Final = 4
 
 @dataclass(frozen=True)
 class DelimitedFiles:
-    """Incident records in delimited text (any encoding and separator, gzipped or not) or Parquet.
+    """Incident records in delimited text (any encoding and separator, gzipped or not), spreadsheets or Parquet.
 
     Parameters
     ----------
@@ -47,6 +47,8 @@ class DelimitedFiles:
         ISO 3166 codes of the country and state whose public holidays count, such as ``CA`` and ``ON``.
     pattern : str, optional
         Which files of a folder to read, such as ``*-street.csv``.
+    sheet : str, optional
+        Sheet of spreadsheets (.xlsx, .xlsm, .xls, .ods) to read; by default the only visible one that is not empty.
     encoding, separator : str, default "auto"
         Encoding and separator of delimited text; ``auto`` detects them.
     time_formats : sequence of str, default ("ISO8601",)
@@ -115,6 +117,7 @@ class DelimitedFiles:
     country: str | None = None
     subdivision: str | None = None
     pattern: str | None = None
+    sheet: str | None = None
     encoding: str = AUTO
     separator: str = AUTO
     time_formats: Sequence[str] = (ISO,)
@@ -158,7 +161,8 @@ class DelimitedFiles:
         rules = self._rules(columns)
         others = (*self.record_columns, *(self.filters or {}))
         wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
-        records = read_records(find_files(self.path, self.pattern), wanted, self.encoding, self.separator)
+        files = find_files(self.path, self.pattern)
+        records = read_records(files, wanted, self.encoding, self.separator, self.sheet)
         source = self.source or str(self.path)
         rejects = None if self.rejects is None else Path(self.rejects)
         events = read_events(records, rules, source, self.attribution, rejects)

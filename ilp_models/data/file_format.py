@@ -15,6 +15,7 @@ from ilp_models.data.schema import closest
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import is_address, local_file
 from ilp_models.domain.parquet_file import MAX_BYTES
+from ilp_models.domain.spreadsheet import SPREADSHEETS, is_spreadsheet
 
 AUTO: Final = "auto"
 PARQUET: Final = (".parquet", ".pq")
@@ -43,8 +44,13 @@ class SourceFile:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether the name ends as a Parquet file; all other files are delimited text."""
+        """Whether the name ends as that of a Parquet file."""
         return self.path.name.lower().endswith(PARQUET)
+
+    @property
+    def is_spreadsheet(self) -> bool:
+        """Whether the name ends as that of a spreadsheet; files that are neither are delimited text."""
+        return is_spreadsheet(self.path.name)
 
 
 def find_files(path: str | Sequence[str], pattern: str | None) -> tuple[SourceFile, ...]:
@@ -90,12 +96,17 @@ def _files_of(path: str, pattern: str | None) -> list[SourceFile]:
 def _files_in(folder: Path, pattern: str | None) -> list[SourceFile]:
     inside = sorted(file for file in folder.rglob(pattern or "*") if file.is_file())
     if pattern is None:
-        inside = [file for file in inside if file.name.lower().endswith(TEXT + PARQUET)]
+        inside = [file for file in inside if _is_table(file)]
     if not inside:
-        wanted = pattern or ", ".join(f"*{ending}" for ending in TEXT + PARQUET)
+        wanted = pattern or ", ".join(f"*{ending}" for ending in TEXT + PARQUET + SPREADSHEETS)
         msg = f"data.path={folder}: the folder and its sub-folders hold no file like {wanted}; set data.pattern."
         raise InputError(msg)
     return [SourceFile(local_file(file, "data.path="), str(file)) for file in inside]
+
+
+def _is_table(file: Path) -> bool:
+    """Return whether a file of a folder is read; ``~$`` marks the lock file of an open spreadsheet."""
+    return file.name.lower().endswith(TEXT + PARQUET + SPREADSHEETS) and not file.name.startswith("~$")
 
 
 @dataclass(frozen=True)
@@ -178,7 +189,7 @@ def _is_value(name: str) -> bool:
 
 def _refuse_binary(file: SourceFile, head: bytes) -> None:
     if head.startswith(_ZIP_MAGIC):
-        msg = f"{file.name}: a zip archive or a spreadsheet; unpack it, or save the records as CSV."
+        msg = f"{file.name}: a zip archive or a spreadsheet; unpack it, or rename it to end in .xlsx or .ods."
         raise InputError(msg)
     if head.startswith(b"PAR1"):
         msg = f"{file.name}: a Parquet file with another extension; rename it to end in .parquet."

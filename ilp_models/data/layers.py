@@ -26,6 +26,7 @@ from ilp_models.domain.geographic_file import GeographicFile, no_network
 from ilp_models.domain.layer import REACH_M, Layer, Layers
 from ilp_models.domain.local_file import local_file
 from ilp_models.domain.parquet_file import open_parquet
+from ilp_models.domain.spreadsheet import is_spreadsheet
 
 Geometry = npt.NDArray[np.object_]
 
@@ -243,7 +244,7 @@ class FeatureQuery:
     setting: str  # name in messages, such as layers.bars
     attributes: tuple[str, ...]  # columns of the filter
     sublayers: tuple[str, ...]  # layers within the file; may be empty if it has one
-    columns: dict[str, str]  # of delimited text: columns of lon and lat, or of x and y
+    columns: dict[str, str]  # of delimited text and spreadsheets: columns of lon and lat, or of x and y
 
 
 def read_features(path: Path, wanted: FeatureQuery, crs: str | None) -> gpd.GeoDataFrame:
@@ -267,10 +268,10 @@ def read_features(path: Path, wanted: FeatureQuery, crs: str | None) -> gpd.GeoD
 
 
 def _read(path: Path, name: str, wanted: FeatureQuery) -> gpd.GeoDataFrame:
-    if name.endswith(TEXT):
-        return _text(path, wanted)
+    if name.endswith(TEXT) or is_spreadsheet(name):
+        return _table(path, wanted)
     if wanted.columns:
-        msg = f"{wanted.setting}.columns is for delimited text; {path} has its own geometry, so remove it."
+        msg = f"{wanted.setting}.columns is for delimited text and spreadsheets; {path} has geometry, so remove it."
         raise InputError(msg)
     if name.endswith(PARQUET):
         return _parquet(path, wanted)
@@ -331,16 +332,20 @@ def _parquet(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
     return gpd.read_parquet(path, columns=[geometry, *wanted.attributes])
 
 
-def _text(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
+def _table(path: Path, wanted: FeatureQuery) -> gpd.GeoDataFrame:
     pair = next((pair for pair in _PAIRS if set(pair) == set(wanted.columns)), None)
     if pair is None:
         msg = (
-            f"{wanted.setting}: {path} is delimited text; name its coordinate columns, such as "
+            f"{wanted.setting}: {path} is a table; name its coordinate columns, such as "
             f"'{wanted.setting}.columns={{lon: Longitude, lat: Latitude}}', or x and y with crs."
         )
         raise InputError(msg)
     names = tuple(dict.fromkeys([wanted.columns[role] for role in pair] + list(wanted.attributes)))
-    table = read_records((SourceFile(path, str(path)),), names, "auto", "auto").table
+    if len(wanted.sublayers) > 1:
+        msg = f"{wanted.setting}.sublayer names {len(wanted.sublayers)} sheets of {path}. Name one sheet."
+        raise InputError(msg)
+    sheet = next(iter(wanted.sublayers), None)
+    table = read_records((SourceFile(path, str(path)),), names, sheet=sheet).table
     first, second = (pd.to_numeric(table[wanted.columns[role]], errors="coerce") for role in pair)
     points = shapely.points(first.to_numpy(dtype=float), second.to_numpy(dtype=float))
     points[(first.isna() | second.isna()).to_numpy()] = None

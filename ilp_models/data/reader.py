@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ilp_models.data.file_format import (
+    AUTO,
     FileFormat,
     SourceFile,
     detect_format,
@@ -21,6 +23,7 @@ from ilp_models.data.file_format import (
 )
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.parquet_file import open_parquet, read_columns
+from ilp_models.domain.spreadsheet import read_spreadsheet
 
 _NULL_TEXTS: Final = ["", "NULL", "null", "NA", "N/A", "#N/A", "NaN", "nan", "(null)", "None"]
 _BLOCK_BYTES: Final = 1 << 23
@@ -32,17 +35,20 @@ _UTF8: Final = ("utf-8", "utf-8-sig")
 class RawRecords:
     """The declared columns as published, and the file and number of each row."""
 
-    table: pd.DataFrame  # columns under the publisher's names; text from delimited files, typed from Parquet
+    table: (
+        pd.DataFrame
+    )  # columns under the publisher's names; text from delimited files, typed from Parquet and spreadsheets
     files: tuple[SourceFile, ...]  # in the order of reading
     file: npt.NDArray[np.int64]  # position in files of each row
-    number: npt.NDArray[np.int64]  # number of each row among the records of its file, from 1
+    number: npt.NDArray[np.int64]  # of each row among the records of its file, or in its sheet, from 1
     ragged: tuple[str, ...]  # file and number of rows with more or fewer fields than the header; not in the table
     columns_left: tuple[str, ...]  # columns of the files that were not read
     notes: tuple[str, ...]  # assumptions made while reading
 
     def label(self, row: int) -> str:
         """Return file and number of a row, such as ``may.csv record 7``."""
-        return f"{self.files[self.file[row]].path.name} record {self.number[row]}"
+        file = self.files[self.file[row]]
+        return f"{file.path.name} {'row' if file.is_spreadsheet else 'record'} {self.number[row]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +57,18 @@ class _Part:
     header: tuple[str, ...]
     ragged: tuple[int, ...] = ()
     note: str = ""
+    number: npt.NDArray[np.int64] | None = None  # rows of a sheet; None: records are numbered
 
 
-def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encoding: str, separator: str) -> RawRecords:
+def read_records(
+    files: tuple[SourceFile, ...],
+    wanted: tuple[str, ...],
+    encoding: str = AUTO,
+    separator: str = AUTO,
+    sheet: str | None = None,
+) -> RawRecords:
     """Return the wanted columns of all files in one table."""
-    parts = [_parquet(file, wanted) if file.is_parquet else _text(file, wanted, encoding, separator) for file in files]
+    parts = [_part(file, wanted, encoding, separator, sheet) for file in files]
     sizes = [part.table.num_rows for part in parts]
     ragged = tuple(
         f"{file.path.name} record {number}" for file, part in zip(files, parts, strict=True) for number in part.ragged
@@ -66,7 +79,10 @@ def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encodin
         raise InputError(msg)
     unread = dict.fromkeys(column for part in parts for column in part.header if column not in wanted)
     tables = [part.table.to_pandas() for part in parts if part.table.num_rows]
-    numbers = [_numbers(size, part.ragged) for size, part in zip(sizes, parts, strict=True)]
+    numbers = [
+        _numbers(size, part.ragged) if part.number is None else part.number
+        for size, part in zip(sizes, parts, strict=True)
+    ]
     return RawRecords(
         table=pd.concat(tables or [parts[0].table.to_pandas()], ignore_index=True),
         files=files,
@@ -81,6 +97,26 @@ def read_records(files: tuple[SourceFile, ...], wanted: tuple[str, ...], encodin
 def _numbers(size: int, ragged: Iterable[int]) -> npt.NDArray[np.int64]:
     skipped = np.asarray(tuple(ragged), dtype=np.int64)
     return np.setdiff1d(np.arange(1, size + len(skipped) + 1), skipped)
+
+
+def _part(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: str, sheet: str | None) -> _Part:
+    if file.is_parquet:
+        return _parquet(file, wanted)
+    return _sheet(file, wanted, sheet) if file.is_spreadsheet else _text(file, wanted, encoding, separator)
+
+
+def _sheet(file: SourceFile, wanted: tuple[str, ...], sheet: str | None) -> _Part:
+    found = read_spreadsheet(file.path, wanted, sheet)
+    problem = missing_columns(file, wanted, found.header)
+    if problem:
+        raise InputError(problem)
+    table = found.table
+    for at, column in enumerate(table.column_names):
+        if table.schema.field(column).type == pa.string():
+            empty = pc.is_in(table[column], value_set=pa.array(_NULL_TEXTS))
+            table = table.set_column(at, column, pc.if_else(empty, None, table[column]))
+    named = tuple(column for column in found.header if column)
+    return _Part(table, named, note=found.note, number=found.number)
 
 
 def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:

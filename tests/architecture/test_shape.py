@@ -15,7 +15,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "allocation": {"published_price"},
     "audit": {"group_measures", "published_exposure", "real_cities", "urns", "withheld_models"},
     "cli": {"quote_sentences"},
-    "data": {"publishers"},
+    "data": {"publishers", "spreadsheets"},
     "explain": {"forecasters"},
     "pipeline": {"bias", "export_research", "full_tour", "layers", "monthly", "repeat"},
     "report": {"accessibility"},

@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.data import file_format
 from ilp_models.data.file_format import SourceFile, find_files
 from ilp_models.data.reader import read_records
-from ilp_models.domain import parquet_file
+from ilp_models.domain import parquet_file, spreadsheet
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
 from ilp_models.pipeline import audit_archive
 from ilp_models.pipeline.audit_archive import _residents
+from tests.data.sheets import write_ods_content, write_xlsx
 
 GIB = 1 << 30
 
@@ -130,6 +132,60 @@ def test_a_gzip_file_is_measured_before_it_is_read(tmp_path, monkeypatch):
     for encoding in ("auto", "utf-8"):
         with pytest.raises(InputError, match="GiB when it is unpacked"):
             read_records(find_files(str(path), None), ("a",), encoding, ",")
+
+
+def far_cell(path):
+    """Two cells, one of them in the last row and column: a table of 17 billion cells."""
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet()
+    sheet.write(0, 0, "a")
+    sheet.write(1_048_575, 16_383, "b")
+    book.close()
+
+
+def repeated_cells(path):
+    """One cell that is declared for every row and column."""
+    cell = '<table:table-cell table:number-columns-repeated="16384" office:value-type="float" office:value="1"/>'
+    write_ods_content(path, f'<table:table-row table:number-rows-repeated="1048576">{cell}</table:table-row>')
+
+
+def one_long_cell(path):
+    """A text of 30 megabytes that a million cells share."""
+    write_xlsx(path, [["a", "b"], *[["x" * 30_000, "y"]] * 20])
+    changed = path.with_suffix(".tmp")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as target:
+        for one in archive.namelist():
+            content = archive.read(one)
+            if one == "xl/sharedStrings.xml":
+                content = content.replace(b"x" * 30_000, b"x" * 30_000_000)
+            if one == "xl/worksheets/sheet1.xml":
+                rows = b"".join(
+                    b'<row r="%d"><c r="A%d" t="s"><v>2</v></c></row>' % (at, at) for at in range(30, 9_000)
+                )
+                content = content.replace(b"</sheetData>", rows + b"</sheetData>")
+            target.writestr(one, content)
+    changed.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "name"),
+    [(far_cell, "c.xlsx"), (repeated_cells, "c.ods"), (one_long_cell, "c.xlsx")],
+)
+def test_a_small_spreadsheet_does_not_fill_the_memory(bomb, name, tmp_path):
+    path = tmp_path / name
+    bomb(path)
+    assert path.stat().st_size < 1 << 20
+    for read in (lambda: read_records(find_files(str(path), None), ("a",)), lambda: read_text_table(str(path))):
+        with pytest.raises(InputError, match=r"needs more than 4 GiB of memory, or is damaged|Cell limit exceeded"):
+            read()
+
+
+def test_a_spreadsheet_is_measured_before_it_is_read(tmp_path, monkeypatch):
+    path = write_xlsx(tmp_path / "c.xlsx", [["a"], *[["x"]] * 20_000])
+    assert path.stat().st_size < 200_000
+    monkeypatch.setattr(spreadsheet, "MAX_BYTES", 200_000)
+    with pytest.raises(InputError, match="GiB when it is unpacked"):
+        read_records(find_files(str(path), None), ("a",))
 
 
 def test_archived_arrays_are_measured_before_they_are_read(tmp_path, monkeypatch):

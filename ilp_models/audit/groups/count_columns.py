@@ -127,7 +127,7 @@ class CountColumns:
     Parameters
     ----------
     path : str or sequence of str
-        CSV or Parquet file, or several files of the same areas.
+        CSV file, spreadsheet or Parquet file, or several files of the same areas.
     area : str
         Column with the names of the areas.
     dimensions : mapping of str to Dimension
@@ -136,6 +136,8 @@ class CountColumns:
         Converts area names of the file to area names of the grid. Default: the names are the same.
     only : sequence of str, default ()
         Prefixes of area names to keep. Default: all areas.
+    sheet : str, optional
+        Sheet of spreadsheets; by default the only visible one that is not empty.
 
     Raises
     ------
@@ -150,6 +152,7 @@ class CountColumns:
     dimensions: Mapping[str, Dimension]
     crosswalk: Crosswalk = field(default_factory=Crosswalk)
     only: Sequence[str] = ()
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         """Check the files and dimensions before a long computation starts."""
@@ -160,7 +163,7 @@ class CountColumns:
         """Return the residents of each area by group."""
         tables = []
         for path in existing_paths(self.path):
-            table = read_text_table(path)
+            table = read_text_table(path, self.sheet, "audit.groups.source.sheet")
             check_columns(table, [self.area], path)
             if (table[self.area] == "").any():
                 msg = f"{path} has a row without an area name in column {self.area!r}. Name every area."

@@ -21,7 +21,7 @@ class Crosswalk:
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file. Default: no conversion, area names stay the same.
+        CSV file, spreadsheet or Parquet file. Default: no conversion, area names stay the same.
     published : str, default "published"
         Column with the name of the published area.
     grid : str, default "grid"

@@ -34,8 +34,8 @@ from ilp_models.domain.local_file import local_file
 Floats = npt.NDArray[np.float64]
 
 HOW_TO_PROVIDE: Final = (
-    "Provide a CSV or Parquet file with the columns area, dimension, group, population: one row per area and group, "
-    "with the area names of the grid's parent areas. Then set audit.groups.path=FILE."
+    "Provide a CSV, spreadsheet or Parquet file with the columns area, dimension, group, population: one row per area "
+    "and group, with the area names of the grid's parent areas. Then set audit.groups.path=FILE."
 )
 _CHOICES: Final = {"unmatched": ("count", "refuse"), "outside": ("missing", "spread")}
 
@@ -67,7 +67,8 @@ class GroupTable:
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file. Without ``path`` and ``source`` there is no table, and the gate withholds the forecast.
+        CSV, spreadsheet or Parquet file. Without ``path`` and ``source`` there is no table, and the gate withholds the
+        forecast.
     source : GroupSource, optional
         Instead of a file, an object with a ``groups()`` method: a census table or the simulated city.
     area, dimension, group, population : str
@@ -94,6 +95,8 @@ class GroupTable:
         Column with 90 % margins of error, used to sample the table. With ``population_share``, margins of the shares.
     rounding : float, default 0
         Base to which the office rounds counts at random (5 in Canada), used to sample the table. 0: no rounding.
+    sheet : str, optional
+        Sheet of a spreadsheet; by default the only visible one that is not empty.
 
     Raises
     ------
@@ -122,6 +125,7 @@ class GroupTable:
     outside: str = "missing"
     margin: str | None = None
     rounding: float = 0.0
+    sheet: str | None = None
 
     @classmethod
     def from_source(cls, source: GroupSource, **settings: Any) -> Self:
@@ -277,7 +281,7 @@ class GroupTable:
             )
             raise InputError(msg)
         try:
-            return read_text_table(self.path)
+            return read_text_table(self.path, self.sheet, "audit.groups.sheet")
         except InputError as error:
             msg = f"{error} {HOW_TO_PROVIDE}"
             raise InputError(msg) from error

@@ -45,7 +45,7 @@ class ReportingRates:
     Parameters
     ----------
     path : str, optional
-        CSV or Parquet file with one row per area.
+        CSV file, spreadsheet or Parquet file with one row per area.
     everywhere : float, optional
         One rate (0 to 1) for all places, instead of a file. Without either, the audit uses a band of assumed rates.
     area, rate : str

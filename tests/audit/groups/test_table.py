@@ -8,6 +8,7 @@ from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.errors import InputError
 from tests.audit.audit_inputs import KnownGroups
 from tests.builders import square_grid
+from tests.data.sheets import write_xlsx
 
 # West has 6 cells and East 6 in the grid of 3 x 4 squares
 ROWS = [("West", "Upland", 120.0), ("West", "Lowland", 480.0), ("East", "Upland", 300.0), ("East", "Lowland", 300.0)]
@@ -80,6 +81,16 @@ def test_csv_and_parquet_files_give_the_same_table(tmp_path):
     csv, parquet = (GroupTable(str(tmp_path / f"groups.{end}"), **names) for end in ("csv", "parquet"))
     assert csv.digest() == parquet.digest() == given(table()).digest()
     assert csv.digest() != given(table([*ROWS[:3], ("East", "Lowland", 301.0)])).digest()
+
+
+def test_a_sheet_gives_the_same_table(tmp_path):
+    pair = [table().columns.tolist(), *table().to_numpy().tolist()]
+    path = str(write_xlsx(tmp_path / "residents.xlsx", Residents=pair, Notes=[["a"], ["b"]]))
+    (people,) = GroupTable(path=path, sheet="Residents").to_cells(square_grid())
+    (expected,) = given(table()).to_cells(square_grid())
+    assert people.by_group.tolist() == expected.by_group.tolist()
+    with pytest.raises(InputError, match=r"has several sheets: 'Residents', 'Notes'\. Set audit.groups.sheet"):
+        GroupTable(path=path).to_cells(square_grid())
 
 
 @pytest.mark.parametrize(
