@@ -29,6 +29,7 @@ CASES: Final = {
     "group_measures": "measures of groups with three intervals",
     "allocation": "allocations under constraints",
     "explaining": "attributions against LightGBM's own",
+    "map": "the interactive map in a browser",
     "main_job": "ilp weekly on the bundled records",
     "accuracy": "accuracy of experiments/toronto-weekly",
 }

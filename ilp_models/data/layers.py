@@ -16,7 +16,9 @@ import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from ilp_models.data.crime_types import clean_labels
 from ilp_models.data.file_format import PARQUET, TEXT, SourceFile
+from ilp_models.data.label_screening import refuse_personal_names
 from ilp_models.data.personal_data import is_personal_value, names_persons
 from ilp_models.data.reader import read_records
 from ilp_models.data.schema import closest, refuse_person_column
@@ -40,7 +42,8 @@ _OTHER_TAGS: Final = "other_tags"  # field of GDAL's OpenStreetMap driver for ta
 class LayerFile:
     """A context layer from a file of features.
 
-    Only geometry and the columns of ``filters`` are read. A column that looks like personal data is refused.
+    Only geometry and the columns of ``filters`` and ``names`` are read. Columns that look like personal data are
+    refused.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ class LayerFile:
     as_points : bool, default False
         Replace each line or polygon by one point on it, so that a bar mapped as a building counts like one mapped as a
         point.
+    names : str, optional
+        Column with names of places, such as of streets or stations, which pages show instead of the codes of cells.
     known_from : str or date, optional
         Day from which the layer is known, such as ``2019-01-31``. Without it the layer counts as known at all times.
 
@@ -76,12 +81,15 @@ class LayerFile:
     columns: Mapping[str, str] = field(default_factory=dict)
     crs: str | None = None
     as_points: bool = False
+    names: str | None = None
     known_from: str | date | None = None
 
     def __post_init__(self) -> None:
         """Refuse columns of personal data and unusable settings before a file is opened."""
         for column in self.filters:
             refuse_person_column(column, f"{self.setting}.filters")
+        if self.names is not None:
+            refuse_person_column(self.names, f"{self.setting}.names")
         self._refuse_persons()
         if self.crs is not None:
             try:
@@ -128,14 +136,15 @@ class LayerFile:
 
     def read(self, events: Events) -> Layer:
         """Return the features near the events as a layer in their CRS."""
-        names = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
-        wanted = FeatureQuery(self.setting, tuple(self.filters), names, dict(self.columns))
+        sublayers = (self.sublayer,) if isinstance(self.sublayer, str) else tuple(self.sublayer or ())
+        attributes = tuple(dict.fromkeys([*self.filters, *([] if self.names is None else [self.names])]))
+        wanted = FeatureQuery(self.setting, attributes, sublayers, dict(self.columns))
         frame = read_features(Path(self.path), wanted, self.crs)
         selected = self._selected(frame)
         located = self._located(selected)
         near = self._near(located, events)
         repaired = int((~shapely.is_valid(near.geometry.to_numpy())).sum())
-        parts = self._parts(near.to_crs(events.crs), near.index)
+        parts, number = self._parts(near.to_crs(events.crs), near.index)
         counts = {
             f"farther than {REACH_M / 1000:g} km excluded": len(located) - len(near),
             "invalid outlines repaired": repaired,
@@ -146,7 +155,16 @@ class LayerFile:
         facts = [f"{len(near):,} features of {Path(self.path).name}", *facts]
         start = self._known_from()
         validity = "counts as known at all times" if start is None else f"known from {start:%Y-%m-%d}"
-        return Layer(self.name, parts, events.crs, start, f"Layer {self.name}: {', '.join(facts)}; {validity}.")
+        note = f"Layer {self.name}: {', '.join(facts)}; {validity}."
+        return Layer(self.name, parts, events.crs, start, note, self._place_names(near, number))
+
+    def _place_names(self, frame: gpd.GeoDataFrame, number: npt.NDArray[np.int64]) -> Geometry | None:
+        """Return the name of the feature of each part, or None; names that look like personal data are refused."""
+        if self.names is None:
+            return None
+        labels = clean_labels(frame[self.names].astype("str").where(frame[self.names].notna()))
+        refuse_personal_names(f"{self.setting}.names", labels.dropna())
+        return np.asarray(labels.astype(object).where(labels.notna(), "").to_numpy()[number], dtype=object)
 
     def _known_from(self) -> pd.Timestamp | None:
         if self.known_from is None:
@@ -197,8 +215,8 @@ class LayerFile:
             raise InputError(msg)
         return frame.loc[near]
 
-    def _parts(self, frame: gpd.GeoDataFrame, numbers: pd.Index) -> Geometry:
-        """Return valid single geometries of one kind."""
+    def _parts(self, frame: gpd.GeoDataFrame, numbers: pd.Index) -> tuple[Geometry, npt.NDArray[np.int64]]:
+        """Return valid single geometries of one kind, and the position of the feature of each."""
         flat = shapely.force_2d(frame.geometry.to_numpy())
         invalid = ~shapely.is_valid(flat)
         before = shapely.get_dimensions(flat)
@@ -212,7 +230,7 @@ class LayerFile:
             )
             raise InputError(msg)
         if self.as_points:
-            return np.asarray(shapely.point_on_surface(flat), dtype=object)
+            return np.asarray(shapely.point_on_surface(flat), dtype=object), np.arange(len(flat))
         kinds = sorted({("points", "lines", "polygons")[int(dimension)] for dimension in before})
         if len(kinds) > 1:
             msg = (
@@ -220,7 +238,8 @@ class LayerFile:
                 "or define one layer per kind with sublayer or filters."
             )
             raise InputError(msg)
-        return np.asarray(shapely.get_parts(flat), dtype=object)
+        parts, number = shapely.get_parts(flat, return_index=True)
+        return np.asarray(parts, dtype=object), number
 
 
 def _listed(value: Any) -> list[str]:
@@ -358,5 +377,5 @@ def _refuse_missing(missing: Sequence[str], found: Sequence[str], path: Path, wa
     if missing:
         names = ", ".join(found) or "none"
         hint = closest(missing[0], found)
-        msg = f"{wanted.setting}.filters: {path} has no column {missing[0]!r}{hint}; it has {names}."
+        msg = f"{wanted.setting}: {path} has no column {missing[0]!r}{hint}; it has {names}."
         raise InputError(msg)

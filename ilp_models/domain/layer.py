@@ -26,7 +26,7 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Features of one kind, such as bars, tram lines or parks: geometry only, no attributes.
+    """Features of one kind, such as bars, tram lines or parks: geometry, and names of places for readers.
 
     Parameters
     ----------
@@ -41,6 +41,9 @@ class Layer:
         Wall-clock time from which the layer is known. Without it the layer counts as known at all times.
     note : str, optional
         Source and processing of the layer, for reports.
+    names : ndarray of str, optional
+        Name of the place of each feature, such as a street; empty text for none. Names appear on pages only: they are
+        in no feature and change no digest.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Layer:
     crs: str
     known_from: pd.Timestamp | None = None
     note: str = ""
+    names: npt.NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         """Refuse geometry to which no distance can be measured."""
@@ -61,6 +65,9 @@ class Layer:
             raise InputError(msg)
         if len(self.geometry) == 0:
             msg = f"Layer {self.name} has no feature; remove layers.{self.name} or export the file again."
+            raise InputError(msg)
+        if self.names is not None and len(self.names) != len(self.geometry):
+            msg = f"Layer {self.name} has {len(self.names)} names for {len(self.geometry)} features; give one for each."
             raise InputError(msg)
         kinds = np.unique(shapely.get_type_id(self.geometry))
         if len(kinds) != 1 or int(kinds[0]) not in _KINDS:

@@ -31,6 +31,7 @@ from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast
+from ilp_models.pipeline.map_content import map_evidence
 from ilp_models.pipeline.registration import register_decision
 from ilp_models.pipeline.run_folder import EVIDENCE, digests
 from ilp_models.pipeline.study import Study, open_study
@@ -193,5 +194,6 @@ def write_page(
         importance=None if explanation is None else explanation.importance(),
         reasons=audit.reasons(),
         overused=forecast.places.overused or {},
+        map=map_evidence(audit),
     )
     return report.write(folder, compose_weekly(report, evidence, folder / "figures"))

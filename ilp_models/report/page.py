@@ -1,4 +1,4 @@
-"""Write self-contained HTML pages: no network, no script, no other file."""
+"""Write self-contained HTML pages: no network, no other file, and no script except that of the map."""
 
 import base64
 import hashlib
@@ -6,12 +6,14 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.finding import REPORTED, State
@@ -80,6 +82,8 @@ GLOSSARY: Final[Mapping[str, str]] = {
 _TEXT_ROWS: Final = 60
 _CHARSET: Final = '<meta charset="utf-8">'
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+# the only script that a page may contain, to the last character
+MAP_SCRIPT: Final = files("ilp_models.report").joinpath("templates/map.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -160,16 +164,30 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     )
     pages.filters.update(number=number, percent=percent, embed=embed_png)
     pages.globals.update(interval=interval, percent_interval=percent_interval, glossary=GLOSSARY)
+    pages.globals["map_script"] = Markup(MAP_SCRIPT)  # noqa: S704 - a file of this package
     write_text_file(path, with_security_policy(pages.get_template(template).render(**values)))
 
 
 def with_security_policy(page: str) -> str:
-    """Return a page that allows its own style sheet and embedded figures, and no script, form or address."""
+    """Return a page that allows its own style sheet, embedded figures and the script of the map, and nothing else.
+
+    Other scripts, forms and addresses are forbidden. The script is allowed by its hash, and only where the map is.
+    """
     style = _STYLE.search(page)
-    digest = base64.b64encode(hashlib.sha256(style[1].encode() if style else b"").digest()).decode("ascii")
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    meta = f'{_CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    rules = [
+        "default-src 'none'",
+        "img-src data:",
+        f"style-src '{_hash(style[1] if style else '')}'",
+        *([f"script-src '{_hash(MAP_SCRIPT)}'"] if f"<script>{MAP_SCRIPT}</script>" in page else []),
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    meta = f'{_CHARSET}\n<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
     return page.replace(_CHARSET, meta, 1)
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def write_text_file(path: Path, text: str) -> Path:

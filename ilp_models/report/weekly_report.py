@@ -15,6 +15,7 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.overused_points import MOSTLY
+from ilp_models.domain.place_names import place_names
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import maps, plots, tables
 from ilp_models.report.audit.check_summaries import CheckSummary, short_reasons, summarise_checks
@@ -29,8 +30,10 @@ from ilp_models.report.formatting import (
     records_summary,
     sentence,
 )
+from ilp_models.report.interactive_map import InteractiveMap
 from ilp_models.report.page import ICONS, FigureFile, KeyNumber, write_page
 from ilp_models.report.plots import save_figure
+from ilp_models.report.weekly_map import MapEvidence, weekly_map
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class WeeklyEvidence:
     importance: pd.DataFrame | None = None  # feature, family, multiplier, strongest first
     reasons: pd.DataFrame | None = None  # crime_type, cell, period, rank, words
     overused: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)  # by type: share at over-used points
+    map: MapEvidence = field(default_factory=MapEvidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,7 @@ class TypeSection:
     crime_type: str
     total: str  # expected crimes in the city, as a sentence
     map: FigureFile
-    cells: pd.DataFrame  # rank, cell, area, lat, lon, expected, q05, q95, share, reasons
+    cells: pd.DataFrame  # rank, position, cell, place, lat, lon, expected, q05, q95, recorded, share, reasons
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class WeeklyContent:
     baseline: str
     verdict: Verdict
     key_numbers: tuple[KeyNumber, ...]
+    map: InteractiveMap
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
     protocol: str
@@ -176,6 +181,9 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         baseline=evidence.baseline,
         verdict=verdict,
         key_numbers=_key_numbers(evidence, table),
+        map=weekly_map(
+            evidence.forecast, evidence.grid, evidence.map, evidence.reasons, "" if decision.admitted else RESEARCH_ONLY
+        ),
         types=_type_sections(report, evidence, folder),
         comparison=table,
         protocol=evidence.protocol,
@@ -197,15 +205,19 @@ def _type_sections(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
     geometry = maps.MapGeometry.from_grid(grid)
     watermark = "" if evidence.decision.admitted else RESEARCH_ONLY
     label, sections = period_label(forecast.periods[0]), []
+    names = place_names(grid) if evidence.map.places is None else evidence.map.places
     for place, kind in enumerate(map(str, forecast.expected.indexes["crime_type"]), start=1):
         cells = tables.top_cells(forecast, grid, kind, report.top_cells, evidence.reasons)
         expected = forecast.expected.values[place - 1, :, 0]
         top = cells["position"].to_numpy()
+        recorded = evidence.map.recorded
+        cells["recorded"] = np.nan if recorded is None else recorded[place - 1, top]
+        cells["place"] = names[top]
         crossed = np.flatnonzero(evidence.overused.get(kind, np.zeros(len(grid))) >= MOSTLY)
         figure = maps.plot_cells(geometry, expected, top, f"{kind}: {label}", watermark=watermark, crossed=crossed)
         path = save_figure(figure, folder / f"map-{place}.png", watermark)
         first = cells.iloc[0]
-        where = f"cell {first['cell']}" + (f" in {first['area']}" if first["area"] else "")
+        where = f"cell {first['cell']} ({first['place']})"
         alt = (
             f"Map of {evidence.city}: expected crimes ({kind}) for each of {len(grid)} cells. The highest is {where} "
             f"with {number(first['expected'])}. The table below lists the {len(cells)} highest cells."
@@ -224,7 +236,7 @@ def _type_sections(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
             f"{number(float(expected.sum()))} crimes of this type are expected in {evidence.city}; {share} of them in "
             f"these {len(cells)} cells."
         )
-        sections.append(TypeSection(kind, total, FigureFile(path, alt, caption), cells.drop(columns="position")))
+        sections.append(TypeSection(kind, total, FigureFile(path, alt, caption), cells))
     return tuple(sections)
 
 

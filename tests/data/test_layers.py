@@ -217,3 +217,38 @@ def test_all_layers_of_the_settings_are_read(tmp_path):
     assert layers.known_at(pd.Timestamp("2020-04-30")).known_later == {"pubs": pd.Timestamp("2020-05-01")}
     assert layers.known[0].note.endswith("known from 2020-05-01.")
     assert np.isfinite(shapely.get_coordinates(layers.known[0].geometry)).all()
+
+
+def test_names_of_places_follow_the_parts_and_are_in_no_digest(tmp_path):
+    both = shapely.MultiPoint([point(100, 100), point(300, 300)])
+    path = write(frame_of(both, point(900, 0), label=["Market Street", None]), tmp_path / "b.gpkg")
+    plain, named = LayerFile("bars", path).read(EVENTS), LayerFile("bars", path, names="label").read(EVENTS)
+    assert named.names.tolist() == ["Market Street", "Market Street", ""]
+    assert plain.names is None
+    assert named.digest == plain.digest
+
+
+@pytest.mark.parametrize("column", ["victim_name", "suspect"])
+def test_a_column_of_persons_names_no_place(column):
+    with pytest.raises(InputError, match="looks like personal data"):
+        LayerFile("bars", "bars.gpkg", names=column)
+
+
+def test_names_of_persons_are_refused_as_names_of_places(tmp_path):
+    people = ["John Smith", "Mary Jones", "Peter Brown", "Susan Clark", "David Evans", "Emma Wilson"] * 3
+    path = write(frame_of(*[point(10 * n, 0) for n in range(18)], label=people), tmp_path / "b.gpkg")
+    with pytest.raises(InputError, match=r"layers.bars.names"):
+        LayerFile("bars", path, names="label").read(EVENTS)
+
+
+def test_names_of_streets_pass(tmp_path):
+    streets = [
+        "King Street West",
+        "Queen Street",
+        "St. Clair Avenue",
+        "Bathurst Street",
+        "O'Connor Drive",
+        "Jane Street",
+    ]
+    path = write(frame_of(*[point(10 * n, 0) for n in range(6)], label=streets), tmp_path / "b.gpkg")
+    assert LayerFile("bars", path, names="label").read(EVENTS).names.tolist() == streets

@@ -157,7 +157,7 @@ def test_the_page_stands_alone_with_all_its_sections(admitted):
     sections = re.findall(r'<section id="(\w+)"', page)
     parts = "decision numbers places comparison explanation audit intake provenance caveats"
     assert sections == parts.split()
-    assert not re.findall(r'(?:src|href)="(?!#|data:)[^"]*"', page)
+    assert not re.findall(r'(?:src|href)="(?!#|data:|geo:)[^"]*"', page)
     assert page.count("data:image/png") >= len(TYPES) + 3
     assert admitted.decision["recipe"] in page
 
