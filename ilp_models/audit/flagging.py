@@ -68,9 +68,17 @@ class FlaggingRule:
 
     def flagged(self, expected: Floats, *shares: float) -> list[Floats]:
         """Return the flagged fraction of each cell at each share, from one ranking; shape of ``expected``."""
-        ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
-        ranked = [Ranking.from_values(key, ground) for key in self._keys(expected)]
+        ranked = self._rankings(expected)
         return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]
+
+    def whole(self, expected: Floats, share: float) -> npt.NDArray[np.bool_]:
+        """Return the whole cells to flag on a map, which are at most the share; shape of ``expected``."""
+        ranked = self._rankings(expected)
+        return np.stack([ranked[k % len(ranked)].whole(share) for k in range(len(expected))])
+
+    def _rankings(self, expected: Floats) -> list[Ranking]:
+        ground = self.area_m2 if self.share_of == "land" else np.ones(len(self.area_m2))
+        return [Ranking.from_values(key, ground) for key in self._keys(expected)]
 
     def _keys(self, expected: Floats) -> Floats:
         """Return the values that cells are ranked by, for each map."""

@@ -13,7 +13,7 @@ from ilp_models.domain.printable import printable
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BREAKS: Final = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _LAYER_SIGN: Final = re.compile(r"[^\w .,&'\-]+")
-_RESERVED: Final = ("gpkg", "sqlite", "rtree")
+_RESERVED: Final = ("gpkg", "sqlite", "rtree", "layer_styles")
 _LONGEST: Final = 60
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from ilp_models.domain.allocation import Allocation
 from ilp_models.domain.errors import InputError
 from ilp_models.export.csv_tables import write_rows
+from ilp_models.export.geopackage import describe_columns, write_layer
 from ilp_models.export.geoparquet import write_table
-from ilp_models.export.gis_formats import write_layer
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import CellTable
+from ilp_models.export.table import DEGREES, CellTable
 
-COLUMNS: Final = ("cell", "area", "period", "effort", "covered", "inclusion", "geometry", "grade", "decision")
+COLUMNS: Final = ("cell", "area", "period", "effort", "covered", "inclusion", *DEGREES, "geometry", "grade", "decision")
 _LAYER: Final = "allocation"
 
 
@@ -54,6 +54,7 @@ def allocation_table(allocation: Allocation, cell_table: CellTable, marking: Mar
         "effort": allocation.effort.values.ravel(),
         "covered": allocation.covered.values.ravel(),
         "inclusion": allocation.inclusion.values.ravel(),
+        **{name: values[row] for name, values in cell_table.centres.items()},
         "geometry": cell_table.geometry.array[row],
         "grade": marking.grade,
         "decision": marking.decision,
@@ -66,4 +67,6 @@ def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) ->
     parquet, package, text = (folder / f"allocation.{form}" for form in ("parquet", "gpkg", "csv"))
     write_table(table, {"facts": dict(marking.facts)}, parquet)
     write_layer(table, marking, package, (_LAYER, _LAYER))
+    columns = [name for name in table.columns if name != table.geometry.name]
+    describe_columns(package, {_LAYER: columns})
     return [parquet, package, *write_rows(table, marking.facts, text)]

@@ -14,9 +14,10 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.marking import Marking
-from ilp_models.export.table import round_significant
+from ilp_models.export.table import DEGREES, round_significant
 
 AREAS: Final = "areas.csv"
+_NOT_COPIED: Final = ("geometry", "grade", "decision")
 
 
 def write_csv(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
@@ -26,12 +27,7 @@ def write_csv(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
 
 def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list[Path]:
     """Write a table as CSV and its facts as ``.csv.json``; return both paths."""
-    columns = {
-        name: _text_column(column) for name, column in rows.items() if name not in ("geometry", "grade", "decision")
-    }
-    if isinstance(rows, gpd.GeoDataFrame):
-        centres = rows.geometry.centroid.to_crs("EPSG:4326")
-        columns |= {"lat": centres.y.round(6), "lon": centres.x.round(6)}
+    columns = {name: _text_column(column) for name, column in rows.items() if name not in _NOT_COPIED}
     table = pd.DataFrame(columns).assign(caveat=SCOPE, grade=facts["grade"], decision=facts["decision"])
     write_table(table, path)
     facts_path(path).write_text(json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -52,7 +48,7 @@ def write_areas(table: pd.DataFrame, marking: Marking, folder: Path) -> list[Pat
 
 
 def _text_column(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_float_dtype(column):
+    if pd.api.types.is_float_dtype(column) and column.name not in DEGREES:
         return round_significant(column)
     if pd.api.types.is_numeric_dtype(column):
         return column

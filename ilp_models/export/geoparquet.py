@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import shapely
@@ -13,6 +14,7 @@ import shapely
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.export.marking import Marking
+from ilp_models.export.table import CellTable
 
 METADATA_KEY: Final = b"ilp_models"
 # Of run folders; 1 without a mark. Raise it when decision.json, audit/ or model/ changes so that an earlier version
@@ -20,8 +22,11 @@ METADATA_KEY: Final = b"ilp_models"
 RUN_FORMAT: Final = 3
 
 
-def write_geoparquet(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
+def write_geoparquet(
+    forecast: RiskForecast, cell_table: CellTable, table: gpd.GeoDataFrame, marking: Marking, path: Path
+) -> None:
     """Write a risk grid as GeoParquet in its projected CRS, with all parts of the forecast in the metadata."""
+    recent, flagged = cell_table.recent, cell_table.flagged
     record: dict[str, Any] = {
         "run_format": RUN_FORMAT,
         "facts": dict(marking.facts),
@@ -31,6 +36,8 @@ def write_geoparquet(forecast: RiskForecast, table: gpd.GeoDataFrame, marking: M
         "recipe": forecast.recipe,
         "digest": forecast.digest(),
         "dispersion": {"dims": list(forecast.dispersion.dims), "values": forecast.dispersion.values.tolist()},
+        "recent": None if recent is None else {"unit": recent.unit, "last": recent.last_period.start_time.isoformat()},
+        "flagged": None if flagged is None else flagged.rule,
     }
     write_table(table, {**record, "seal": table_checksum(table, record)}, path)
 
@@ -50,6 +57,8 @@ def table_checksum(table: gpd.GeoDataFrame, record: Mapping[str, Any]) -> str:
         column = table[name]
         if name == table.geometry.name:
             columns.append([name, list(shapely.to_wkb(column.to_numpy()))])
+        elif isinstance(column.dtype, pd.Int64Dtype):
+            columns.append([name, column.to_numpy(dtype=float, na_value=np.nan)])
         elif pd.api.types.is_numeric_dtype(column):
             columns.append([name, column.to_numpy()])
         else:

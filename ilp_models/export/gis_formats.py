@@ -1,4 +1,4 @@
-"""Write risk grids for GIS software: GeoPackage, GeoJSON (RFC 7946) and GeoTIFF."""
+"""Write risk grids for GIS software: GeoJSON (RFC 7946) with a style for QGIS, and GeoTIFF."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import pyogrio
+import pandas as pd
 import shapely
 from rasterio import Affine
 from rasterio.io import MemoryFile
@@ -16,8 +16,8 @@ from rasterio.io import MemoryFile
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.domain.printable import printable
-from ilp_models.domain.text_output import layer_names
 from ilp_models.export.marking import Marking
+from ilp_models.export.qgis_style import map_groups, qgis_style
 from ilp_models.export.table import OVERUSED, round_significant
 
 MAX_GEOJSON_CELLS: Final = 50_000  # browsers are slow with more
@@ -26,43 +26,8 @@ _DECIMALS: Final = 6  # of WGS84 degrees
 _TOLERANCE: Final = 1e-3  # share of the cell size
 
 
-def write_geopackage(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as GeoPackage in its projected CRS, one layer per crime type."""
-    names = layer_names(table["crime_type"].astype(str).unique())
-    for number, (crime_type, rows) in enumerate(table.groupby("crime_type", sort=False, observed=True)):
-        write_layer(rows, marking, path, (names[str(crime_type)], str(crime_type)), append=number > 0)
-
-
-def write_layer(
-    rows: gpd.GeoDataFrame, marking: Marking, path: Path, name: tuple[str, str], *, append: bool = False
-) -> None:
-    """Write one layer of a GeoPackage under a safe name and its label, and check it.
-
-    GDAL reports some failures only on the terminal.
-    """
-    (layer, label), facts = name, dict(marking.facts)
-    pyogrio.write_dataframe(
-        rows,
-        path,
-        layer=layer,
-        driver="GPKG",
-        append=append,
-        dataset_metadata=None if append else facts,
-        layer_metadata=facts,
-        layer_options={
-            "IDENTIFIER": f"{printable(label, lines=False)}: {marking.headline}",
-            "DESCRIPTION": facts["caveat"],
-        },
-    )
-    info = pyogrio.read_info(path, layer=layer)
-    indexed = info["capabilities"]["fast_spatial_filter"]
-    if info["features"] != len(rows) or not indexed or not info["layer_metadata"]:
-        msg = f"layer {layer} of {path.name} is incomplete"
-        raise OSError(msg)
-
-
 def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as GeoJSON feature collection in WGS84, with the facts as foreign members."""
+    """Write a risk grid as GeoJSON in WGS84, with the facts as foreign members, and its style for QGIS (QML)."""
     cells = table["cell"].nunique()
     if cells > MAX_GEOJSON_CELLS:
         msg = (
@@ -74,7 +39,7 @@ def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
     text = table.assign(**{name: round_significant(table[name]) for name in numbers})
     shapes = _wgs84_shapes(table)
     names = [name for name in text.columns if name != "geometry"]
-    rows = zip(*(text[name].tolist() for name in names), strict=True)
+    rows = zip(*(_json_values(text[name]) for name in names), strict=True)
     features = [
         {"type": "Feature", "geometry": shape, "properties": dict(zip(names, row, strict=True))}
         for shape, row in zip(shapes, rows, strict=True)
@@ -86,6 +51,17 @@ def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
         "features": features,
     }
     path.write_text(json.dumps(collection, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    groups, note = map_groups(table, ("crime_type", "period")), f"{marking.headline}. {marking.facts['caveat']}"
+    path.with_suffix(".qml").write_text(qgis_style(groups, names, note), encoding="utf-8")
+
+
+def _json_values(column: pd.Series) -> list[object]:
+    """Return the values of a column, unknown counts as None and days as text."""
+    if isinstance(column.dtype, pd.Int64Dtype):
+        return column.astype(object).where(column.notna(), None).tolist()
+    if column.name in ("start", "end"):
+        return [day.isoformat() for day in column]
+    return column.tolist()
 
 
 def _wgs84_shapes(table: gpd.GeoDataFrame) -> list[dict[str, object]]:

@@ -15,9 +15,10 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS, RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.parquet_file import open_parquet
+from ilp_models.domain.recent_counts import RecentCounts, recent_columns
 from ilp_models.export.geoparquet import METADATA_KEY, table_checksum
 from ilp_models.export.marking import Provenance
-from ilp_models.export.table import OVERUSED, CellTable
+from ilp_models.export.table import FLAGGED, OVERUSED, CellTable, FlaggedCells
 from ilp_models.stats.distributions import LEVELS
 
 
@@ -51,7 +52,10 @@ def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance, int]:
         cells = table.drop_duplicates("cell")
         geometry = gpd.GeoSeries(cells.geometry.array, crs=table.crs)
         areas = cells["area"].astype(object).to_numpy()
-        cell_table = CellTable(pd.Index(cells["cell"].to_numpy()), geometry, areas, _overused(table))
+        names = pd.Index(cells["cell"].to_numpy())
+        recent, rule = _recent(table, record, forecast), record.get("flagged")
+        flagged = FlaggedCells(_cube(table, FLAGGED, forecast), rule) if rule else None
+        cell_table = CellTable(names, geometry, areas, _overused(table), recent, flagged)
         provenance = Provenance(**{name: record["facts"][name] for name in Provenance.__dataclass_fields__})
         run_format = int(record.get("run_format", 1))
     except (KeyError, TypeError, ValueError) as error:
@@ -64,6 +68,20 @@ def read_stored(path: Path) -> tuple[RiskForecast, CellTable, Provenance, int]:
     if changed:
         raise StorageError(_changed_message(path))
     return forecast, cell_table, provenance, run_format
+
+
+def _recent(table: gpd.GeoDataFrame, record: dict[str, Any], forecast: RiskForecast) -> RecentCounts | None:
+    """Return the recorded counts before the forecast; None if the file does not have them."""
+    stored = record.get("recent")
+    if not stored:
+        return None
+    counts = {name: _cube(table, name, forecast).astype(float) for name in recent_columns(stored["unit"])}
+    return RecentCounts(stored["unit"], pd.Period(stored["last"], freq=record["freq"]), counts)
+
+
+def _cube(table: gpd.GeoDataFrame, name: str, forecast: RiskForecast) -> xr.DataArray:
+    values = table[name].to_numpy(dtype=float, na_value=np.nan) if name != FLAGGED else table[name].to_numpy()
+    return forecast.expected.copy(data=values.reshape(forecast.expected.shape))
 
 
 def _overused(table: gpd.GeoDataFrame) -> dict[str, npt.NDArray[np.float64]] | None:

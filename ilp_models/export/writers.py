@@ -1,9 +1,10 @@
 """Write a forecast in several formats under one grade; all files are written, or none."""
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,9 @@ from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.export.csv_tables import write_csv
+from ilp_models.export.geopackage import write_geopackage
 from ilp_models.export.geoparquet import write_geoparquet
-from ilp_models.export.gis_formats import write_geojson, write_geopackage, write_geotiff
+from ilp_models.export.gis_formats import write_geojson, write_geotiff
 from ilp_models.export.marking import GRADES, Marking, Provenance, mark
 from ilp_models.export.table import CellTable, risk_table
 
@@ -32,6 +34,7 @@ FILE_NAMES: Final[Mapping[str, str]] = {
 _STAGING: Final = ".export-"
 WRITE_ERRORS: Final = (
     OSError,
+    sqlite3.Error,
     ArrowException,
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
@@ -93,9 +96,11 @@ class Export:
     ) -> list[Path]:
         """Write the files atomically and return their paths."""
         marking = mark(forecast, provenance, decision, self.grade)
-        table = risk_table(forecast, grid if isinstance(grid, CellTable) else CellTable.from_grid(grid), marking)
+        cell_table = grid if isinstance(grid, CellTable) else CellTable.from_grid(grid)
+        marking = replace(marking, facts={**marking.facts, **cell_table.facts})
+        table = risk_table(forecast, cell_table, marking)
         writers: dict[str, _Write] = {
-            "parquet": partial(write_geoparquet, forecast),
+            "parquet": partial(write_geoparquet, forecast, cell_table),
             "gpkg": write_geopackage,
             "geojson": write_geojson,
             "csv": write_csv,

@@ -23,6 +23,7 @@ from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.overused_points import overused_by_cell
+from ilp_models.domain.recent_counts import RecentCounts
 from ilp_models.domain.timing import Timing
 from ilp_models.explain.explain import Explain
 from ilp_models.export.marking import Provenance, mark
@@ -51,12 +52,15 @@ class NextForecast:
         The cells active in everything that was known.
     study : Study
         Events, calendar, grid and layers that it was made from.
+    recent : RecentCounts
+        Recorded counts of the cells before the forecast.
     """
 
     forecast: RiskForecast
     forecaster: Forecaster
     grid: Grid
     study: Study
+    recent: RecentCounts
 
     @property
     def name(self) -> str:
@@ -104,8 +108,8 @@ class NextForecast:
 
     @cached_property
     def places(self) -> CellTable:
-        """The cells with their parent areas and the share of their records at over-used points."""
-        return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid))
+        """The cells with their parent areas, their recent counts and the share of records at over-used points."""
+        return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid), self.recent)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the risk grid as a table: one row for each crime type, cell and period."""
@@ -243,7 +247,8 @@ def make_forecast(  # noqa: PLR0913 - the settings of a forecast, each with a de
     except NotRunError as error:
         msg = f"{name} could not run: {error}"
         raise NotRunError(msg) from error
-    return NextForecast(forecast.named(name, study.recipe(model)), fitted, cells, study)
+    recent = RecentCounts.from_history(history, forecast.periods)
+    return NextForecast(forecast.named(name, study.recipe(model)), fitted, cells, study, recent)
 
 
 def explain_forecast(forecast: NextForecast, *, explain: Explain | None = None) -> Explanation:

@@ -30,6 +30,7 @@ from ilp_models.pipeline.audit_archive import write_audit_input
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.pipeline.forecasting import NextForecast
 from ilp_models.pipeline.map_content import map_evidence
 from ilp_models.pipeline.registration import register_decision
@@ -107,12 +108,13 @@ def write_forecast(
     folder: Path,
     *,
     source: Provenance | None = None,
-    decision: Decision | None = None,
+    decided: tuple[AuditResult, Decision] | None = None,
     past: Replay | None = None,
 ) -> list[Path]:
     """Write the risk grid in all formats, the sums over areas, and relative risks where they were learned."""
-    source = source or forecast.provenance()
-    files = export.write(forecast.forecast, forecast.places, source, decision, folder)
+    source, decision = source or forecast.provenance(), None if decided is None else decided[1]
+    places = forecast.places if decided is None else replace(forecast.places, flagged=flagged_cells(decided[0]))
+    files = export.write(forecast.forecast, places, source, decision, folder)
     areas = area_table(forecast.forecast, forecast.grid, past)
     files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
@@ -143,7 +145,7 @@ def write_outputs(
         replace(export, grade=grade),
         folder,
         source=forecast.provenance(backtest.protocol),
-        decision=decision,
+        decided=(audit, decision),
         past=backtest.replay_of(forecast.name),
     )
     return [*files, write_json(folder / "decision.json", decision.to_dict())]

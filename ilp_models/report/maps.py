@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba_array
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -21,8 +21,8 @@ from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.report.formatting import period_label
 from ilp_models.report.plots import INK, RED, TEAL, Figure, escape_math
+from ilp_models.stats.map_classes import class_colours, class_edges
 
-CLASS_QUANTILES: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
 PERMANENT: Final = 0.5  # share of periods; a cell flagged more often counts as permanently flagged
 _WIDTH: Final = 9.0  # inches
 _SMALL_WIDTH: Final = 5.4  # inches
@@ -91,7 +91,7 @@ def plot_cells(
     axes = figure.add_subplot()
     rings = geometry.rings()
     edges = class_edges(expected)
-    colours = mpl.colormaps["magma_r"](np.linspace(0.0, 0.88, len(edges) - 1))
+    colours = to_rgba_array(class_colours(len(edges) - 1))
     classes = np.clip(np.searchsorted(edges, expected, side="right") - 1, 0, len(edges) - 2)
     axes.add_collection(PolyCollection(rings, facecolors=colours[classes], edgecolors="face", linewidths=0.15))
     axes.add_collection(LineCollection(geometry.outlines, colors="#47525b", linewidths=0.5))
@@ -169,12 +169,6 @@ def plot_flagged_time(
 def flag_classes(time_share: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the map class of each cell: never flagged, up to 10, 25, 50, 75 % of the periods, or more."""
     return np.asarray(np.searchsorted(_FLAG_EDGES, time_share, side="left"), dtype=np.int64)
-
-
-def class_edges(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the class edges of a map: quantiles 0, 50, 80, 90, 95, 99 and 100 % of the cells."""
-    edges = np.unique(np.quantile(expected, (0.0, *CLASS_QUANTILES, 1.0)))
-    return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1.0])
 
 
 def _number_cells(axes: Axes, cells: npt.NDArray[Any], top: npt.NDArray[np.int64], width: float) -> None:

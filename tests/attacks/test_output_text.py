@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import re
+import xml.etree.ElementTree as ET
 
 import geopandas as gpd
 import pandas as pd
@@ -50,6 +51,8 @@ LABELS = [
     "gpkg_theft",
     "sqlite_theft",
     "rtree_theft",
+    "layer_styles",
+    "\\Theft'",
     'Break, "Enter"',
     "Robber's",
     "[theft]",
@@ -117,7 +120,9 @@ def test_a_label_works_in_every_format_and_stays_the_identifier(label, tmp_path)
     source = Provenance(forecast.recipe, "d", "c", "t", "a", "p")
     Export(tuple(FILE_NAMES)).write(forecast, grid, source, None, tmp_path)
     layers = [str(name) for name, _ in pyogrio.list_layers(tmp_path / "grid.gpkg")]
-    assert len(layers) == 2
+    assert len(layers) == 3
+    assert layers[2] == "layer_styles"
+    ET.parse(tmp_path / "grid.qml")  # noqa: S314 - written by this test
     assert gpd.read_file(tmp_path / "grid.gpkg", layer=layers[0])["crime_type"].unique().tolist() == [label]
     identifier = pyogrio.read_info(tmp_path / "grid.gpkg", layer=layers[0])["layer_metadata"]["IDENTIFIER"]
     assert identifier.startswith(f"{label}: ")

@@ -1,4 +1,6 @@
 import json
+import sqlite3
+from contextlib import closing
 
 import geopandas as gpd
 import numpy as np
@@ -11,7 +13,7 @@ import xarray as xr
 from ilp_models.domain.allocation import Allocation, Override
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError
-from ilp_models.export.allocation import allocation_marking, allocation_table, write_allocation
+from ilp_models.export.allocation import COLUMNS, allocation_marking, allocation_table, write_allocation
 from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import mark
 from ilp_models.export.table import CellTable
@@ -78,3 +80,12 @@ def test_labels_are_not_formulas(plan, tmp_path):
     assert table["area"].tolist()[0] == "'=1+1"
     assert table["effort"].tolist() == [0.333333, 2.0]
     assert table["under"].tolist() == [True, False]
+
+
+def test_the_columns_of_the_package_have_names_in_words(plan, tmp_path):
+    allocation, cell_table, marking = plan
+    write_allocation(allocation_table(allocation, cell_table, marking), marking, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "allocation.gpkg")) as package:
+        names = dict(package.execute("SELECT column_name, name FROM gpkg_data_columns"))
+    assert names["inclusion"] == "Probability of effort"
+    assert set(names) == {*COLUMNS} - {"geometry"}

@@ -73,6 +73,8 @@ def test_csv_has_centres_and_marks_in_each_row(tmp_path):
             "area",
             "crime_type",
             "period",
+            "start",
+            "end",
             "expected",
             "q05",
             "q25",

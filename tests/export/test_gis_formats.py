@@ -1,9 +1,10 @@
 import json
+import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
-import pyogrio
 import pyproj
 import pytest
 import rasterio
@@ -11,14 +12,16 @@ import shapely
 
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.recent_counts import RecentCounts
 from ilp_models.export import gis_formats
+from ilp_models.export.table import CellTable
 from ilp_models.export.writers import Export
-from tests.builders import TYPES, forecast_on, square_grid
+from ilp_models.stats.map_classes import class_edges
+from tests.builders import TYPES, city, forecast_on, history_of, square_grid
 from tests.export.decisions import provenance_of
 
 GRID = square_grid()
 HOSTILE = 'Break, "Enter" <b>'
-LAYER = "Break, Enter b"
 
 
 @pytest.fixture(scope="module")
@@ -32,27 +35,6 @@ def written(forecast, folder, form, grid=GRID):
 
 def degrees(x, y):
     return pyproj.Transformer.from_crs("EPSG:32617", "EPSG:4326", always_xy=True).transform(x, y)
-
-
-def test_geopackage_has_one_layer_per_crime_type(forecast, tmp_path):
-    path = written(forecast, tmp_path, "gpkg")
-    assert [name for name, _ in pyogrio.list_layers(path)] == ["Assault", LAYER]
-    layer = gpd.read_file(path, layer=LAYER)
-    assert layer["crime_type"].unique().tolist() == [HOSTILE]
-    assert pyogrio.read_info(path, layer=LAYER)["layer_metadata"]["IDENTIFIER"].startswith(f"{HOSTILE}: ")
-    assert layer.crs == GRID.crs
-    assert layer["cell"].tolist() == GRID.cells.tolist()
-    np.testing.assert_array_equal(layer["expected"], forecast.expected.sel(crime_type=HOSTILE).values[:, 0])
-    assert layer.geometry.geom_equals(gpd.GeoSeries(list(GRID.geometry), crs=GRID.crs)).all()
-
-
-def test_geopackage_is_marked_in_layer_metadata(forecast, tmp_path):
-    path = written(forecast, tmp_path, "gpkg")
-    info = pyogrio.read_info(path, layer="Assault")
-    assert info["dataset_metadata"]["use"] == RESEARCH_ONLY
-    assert info["dataset_metadata"]["recipe"] == forecast.recipe
-    assert info["layer_metadata"]["IDENTIFIER"].startswith(f"Assault: {RESEARCH_ONLY}")
-    assert info["layer_metadata"]["DESCRIPTION"] == CAVEAT
 
 
 def test_geojson_follows_rfc_7946(forecast, tmp_path):
@@ -82,6 +64,37 @@ def test_geojson_corner_and_facts(forecast, tmp_path):
     assert collection["title"].startswith(RESEARCH_ONLY)
     assert collection["provenance"]["caveat"] == CAVEAT
     assert gpd.read_file(path).crs == "EPSG:4326"
+
+
+def test_geojson_has_a_style_of_the_same_name_with_one_rule_a_type_and_period(tmp_path):
+    forecast = forecast_on(GRID, types=("Assault", "Robber's \\"), periods=2)
+    path = written(forecast, tmp_path, "geojson")
+    root = ET.parse(path.with_suffix(".qml")).getroot()  # noqa: S314 - written by this test
+    rules = root.findall("renderer-v2/rules/rule")
+    assert [(rule.get("label"), rule.get("checkstate")) for rule in rules] == [
+        ("Assault, 2022-01-03", None),
+        ("Assault, 2022-01-10", "0"),
+        ("Robber's \\, 2022-01-03", "0"),
+        ("Robber's \\, 2022-01-10", "0"),
+    ]
+    assert rules[2].get("filter") == """"crime_type" = 'Robber''s \\\\' AND "period" = '2022-01-03'"""
+    edges = class_edges(forecast.expected.values[1, :, 0])
+    limits = [re.findall(r"[<>]=? ([-\de.]+)", rule.get("filter")) for rule in rules[2]]
+    assert [float(low) for low, *_ in limits[1:]] == edges[1:-1].tolist()  # the lowest and highest class are open
+    assert [float(parts[-1]) for parts in limits[:-1]] == edges[1:-1].tolist()
+    assert RESEARCH_ONLY in root.findtext("resourceMetadata/abstract")
+    columns = {alias.get("field") for alias in root.findall("aliases/alias")}
+    assert columns == set(json.loads(path.read_text())["features"][0]["properties"])
+
+
+def test_unknown_counts_are_null_and_days_are_iso_dates(tmp_path):
+    grid, forecast = city(), forecast_on(city(), types=("a", "b"))
+    recent = RecentCounts.from_history(history_of(np.ones((2, 12, 5), dtype=int), grid), forecast.periods)
+    places = CellTable.from_grid(grid, recent=recent)
+    path = Export(("geojson",)).write(forecast, places, provenance_of(forecast), None, tmp_path)[0]
+    first = json.loads(path.read_text())["features"][0]["properties"]
+    assert (first["last_week"], first["last_4_weeks"], first["same_week_last_year"]) == (1, 4, None)
+    assert (first["start"], first["end"]) == ("2022-01-03", "2022-01-09")
 
 
 def test_geojson_of_a_large_grid_is_an_error(forecast, tmp_path, monkeypatch):

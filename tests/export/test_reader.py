@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -11,10 +12,12 @@ import xarray as xr
 
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.forecast import RiskForecast
+from ilp_models.domain.recent_counts import RecentCounts
 from ilp_models.export.geoparquet import METADATA_KEY, RUN_FORMAT, table_checksum, write_table
 from ilp_models.export.reader import read_forecast, read_stored
+from ilp_models.export.table import CellTable, FlaggedCells
 from ilp_models.export.writers import Export
-from tests.builders import forecast_on, square_grid
+from tests.builders import city, forecast_on, history_of, poisson_counts, square_grid
 from tests.export.decisions import provenance_of
 
 GRID = square_grid()
@@ -55,6 +58,34 @@ def test_cells_and_provenance_are_restored(tmp_path):
     assert cells.geometry.crs == GRID.crs
     assert provenance == provenance_of(forecast)
     assert run_format == RUN_FORMAT
+
+
+def test_recent_counts_and_flagged_cells_are_restored(tmp_path):
+    grid = city()
+    forecast = forecast_on(grid, periods=2, types=("a", "b"))
+    recent = RecentCounts.from_history(history_of(poisson_counts((2, 12, 5)), grid), forecast.periods)
+    flags = forecast.expected > forecast.expected.median()
+    places = replace(CellTable.from_grid(grid, recent=recent), flagged=FlaggedCells(flags, "true: above the median"))
+    path = Export(("parquet",)).write(forecast, places, provenance_of(forecast), None, tmp_path)[0]
+    cells = read_stored(path)[1]
+    assert (cells.recent.unit, cells.recent.last_period, cells.recent.text) == ("week", recent.last_period, recent.text)
+    for name, counts in recent.counts.items():
+        np.testing.assert_array_equal(*xr.broadcast(cells.recent.counts[name], counts))
+    assert cells.flagged.rule == "true: above the median"
+    np.testing.assert_array_equal(cells.flagged.cells, flags)
+    assert cells.digest() == CellTable.from_grid(grid).digest()
+
+
+@pytest.mark.parametrize("column", ["flagged", "last_week"])
+def test_changed_counts_and_flags_are_an_error(tmp_path, column):
+    grid = city()
+    forecast = forecast_on(grid, types=("a", "b"))
+    recent = RecentCounts.from_history(history_of(poisson_counts((2, 12, 5)), grid), forecast.periods)
+    places = replace(CellTable.from_grid(grid, recent=recent), flagged=FlaggedCells(forecast.expected > 0.1, "rule"))
+    path = Export(("parquet",)).write(forecast, places, provenance_of(forecast), None, tmp_path)[0]
+    edit(path, column, lambda values: 1 - values.astype(int) if column == "last_week" else ~values)
+    with pytest.raises(StorageError, match="changed after it was written"):
+        read_forecast(path)
 
 
 def edit(path, column, change):

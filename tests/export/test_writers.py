@@ -24,7 +24,7 @@ def names_in(folder):
 
 def test_file_names_in_a_run_folder(forecast, tmp_path):
     paths = Export(ALL).write(forecast, GRID, provenance_of(forecast), None, tmp_path / "new" / "run")
-    expected = ["forecast.parquet", "grid.csv", "grid.csv.json", "grid.geojson", "grid.gpkg", "grid.tif"]
+    expected = ["forecast.parquet", "grid.csv", "grid.csv.json", "grid.geojson", "grid.gpkg", "grid.qml", "grid.tif"]
     assert [path.name for path in paths] == expected
     assert names_in(tmp_path / "new" / "run") == expected
 

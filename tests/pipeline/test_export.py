@@ -53,13 +53,14 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
     names = sorted(path.name for path in done.folder.iterdir())
     assert names == [
         *("forecast-allocation.parquet", "grid-allocation.csv", "grid-allocation.csv.json"),
-        *("grid-allocation.geojson", "grid-allocation.gpkg", "grid-allocation.tif"),
+        *("grid-allocation.geojson", "grid-allocation.gpkg", "grid-allocation.qml"),
+        "grid-allocation.tif",
     ]
     table = gpd.read_parquet(done.folder / "forecast-allocation.parquet")
     assert set(table["grade"]) == {"allocation"}
-    pd.testing.assert_series_equal(
-        table["expected"], gpd.read_parquet(admitted.folder / "forecast.parquet")["expected"]
-    )
+    original = gpd.read_parquet(admitted.folder / "forecast.parquet")
+    pd.testing.assert_frame_equal(table.drop(columns=["grade"]), original.drop(columns=["grade"]))
+    assert {"flagged", "last_week", "same_week_last_year"} <= {*table.columns}
     facts = json.loads((done.folder / "grid-allocation.csv.json").read_text())
     assert facts["valid_until"] == admitted.decision["valid_until"]
     assert facts["use"].startswith("admitted for resource allocation until ")

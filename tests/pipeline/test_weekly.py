@@ -17,15 +17,16 @@ from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task
 
-UNITS = ["cell", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95", "rank", "share"]
-UNITS += ["overused_points"]
+RECORDED = ["last_week", "last_4_weeks", "same_week_last_year"]
+UNITS = ["cell", "area", "crime_type", "period", "start", "end", "expected", "q05", "q25", "q50", "q75", "q95"]
+UNITS += ["rank", "share", "flagged", *RECORDED, "overused_points", "lat", "lon"]
 AREAS = ["level", "area", "crime_type", "period", "expected", "q05", "q25", "q50", "q75", "q95"]
 MARKS = ["grade", "decision"]
 
 
 def grids(folder):
     """Return the risk grid of a run as read from each of its formats."""
-    layers = gpd.list_layers(folder / "grid.gpkg")["name"]
+    layers = gpd.list_layers(folder / "grid.gpkg").dropna()["name"]
     return {
         "forecast.parquet": gpd.read_parquet(folder / "forecast.parquet"),
         "grid.geojson": gpd.read_file(folder / "grid.geojson"),
@@ -37,7 +38,7 @@ def grids(folder):
 def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
     assert names == {
-        *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.csv", "grid.csv.json"),
+        *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json"),
         *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
         *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures", "audit", "audit/subject.json"),
@@ -60,14 +61,15 @@ def test_sums_over_areas_agree_with_the_grid_and_carry_its_marks(withheld):
     for name in (*MARKS, "caveat"):
         assert set(areas[name]) == set(grid[name])
     facts, theirs = (json.loads((withheld.folder / name).read_text()) for name in ("areas.csv.json", "grid.csv.json"))
-    assert {**facts, "units": theirs["units"]} == theirs
+    added = {name: theirs[name] for name in ("units", "flagged", "recorded")}
+    assert {**facts, **added} == theirs
 
 
 def test_the_grid_is_the_same_in_every_format(withheld):
     read = grids(withheld.folder)
     parquet = read["forecast.parquet"]
     assert list(parquet.columns) == [*UNITS, "geometry", *MARKS]
-    assert list(read["grid.csv"].columns) == [*UNITS, "lat", "lon", "caveat", *MARKS]
+    assert list(read["grid.csv"].columns) == [*UNITS, "caveat", *MARKS]
     assert list(read["grid.geojson"].columns) == [*UNITS, *MARKS, "geometry"]
     assert set(read["grid.gpkg"].columns) >= {*UNITS, *MARKS, "geometry"}
     assert parquet.crs == "EPSG:32617"
@@ -78,6 +80,24 @@ def test_the_grid_is_the_same_in_every_format(withheld):
         ours = parquet.sort_values(["crime_type", "cell"], ignore_index=True)
         assert table["cell"].tolist() == ours["cell"].tolist()
         np.testing.assert_allclose(table["expected"], ours["expected"], rtol=1e-5)
+
+
+def test_every_format_has_the_recorded_counts_and_the_flagged_cells(withheld):
+    read = grids(withheld.folder)
+    events = withheld.parts["data"].read().table
+    week = events[events["occurred_at"].between("2021-04-19", "2021-04-26", inclusive="left")]
+    month = events[events["occurred_at"].between("2021-03-29", "2021-04-26", inclusive="left")]
+    year_ago = events[events["occurred_at"].between("2020-04-27", "2020-05-04", inclusive="left")]
+    counts = {"last_week": len(week), "last_4_weeks": len(month), "same_week_last_year": len(year_ago)}
+    for name, table in read.items():
+        table = table.sort_values(["crime_type", "cell"], ignore_index=True)
+        assert {column: int(table[column].sum()) for column in RECORDED} == counts, name
+        assert {str(day)[:10] for day in table["start"]} == {"2021-04-26"}
+        assert {str(day)[:10] for day in table["end"]} == {"2021-05-02"}
+        for _, rows in table.groupby("crime_type"):
+            flagged = rows["flagged"].astype(bool)
+            assert 0.09 < flagged.mean() <= 0.1  # audit.land_share; all squares have one size
+            assert rows.loc[flagged, "expected"].min() >= rows.loc[~flagged, "expected"].max()
 
 
 def test_the_grid_is_whole_and_adds_up(withheld):

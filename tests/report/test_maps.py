@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from ilp_models.domain.grid import parent_labels
-from ilp_models.report.maps import MapGeometry, class_edges, plot_cells, plot_forecast
+from ilp_models.report.maps import MapGeometry, plot_cells, plot_forecast
 from ilp_models.report.plots import save_figure
 from tests.builders import forecast_on, square_grid
 from tests.report.images import pixels
@@ -25,14 +22,6 @@ def test_outlines_are_the_borders_of_the_areas():
 def test_an_area_in_two_pieces_has_two_outlines():
     areas = np.array(["a" if cell in ("r0c0", "r2c3") else "" for cell in GRID.cells], dtype=object)
     assert sum(len(line) == 5 for line in MapGeometry.from_cells(GRID.geometry, areas).outlines) == 2
-
-
-@given(arrays(float, st.integers(1, 40), elements=st.floats(0, 100, allow_subnormal=False)))
-def test_classes_contain_every_cell(expected):
-    edges = class_edges(expected)
-    assert (np.diff(edges) > 0).all()
-    assert edges[0] <= expected.min()
-    assert edges[-1] >= expected.max()
 
 
 def test_the_highest_cell_is_the_darkest_and_is_outlined(tmp_path):

@@ -1,0 +1,22 @@
+"""Flag the cells of the next forecast as the audit flags those of the past."""
+
+from dataclasses import replace
+
+from ilp_models.domain.errors import InputError
+from ilp_models.export.table import FlaggedCells
+from ilp_models.pipeline.auditing import AuditResult
+
+
+def flagged_cells(audit: AuditResult) -> FlaggedCells | None:
+    """Return the cells of the forecast that the audited ranking and share flag; None where it cannot rank them."""
+    settings, forecast, subject = audit.settings, audit.forecast, audit.audit_input
+    people = subject.residents_ahead or subject.residents
+    try:
+        rule = settings.context(subject).flagging_rule()
+    except InputError:  # such as residents that could not be read; the findings of the audit say so
+        return None
+    rule = replace(rule, area_m2=forecast.grid.area_m2, residents=people[0].total if people else None)
+    expected = forecast.forecast.expected
+    cells = expected.copy(data=rule.whole(expected.values, settings.land_share))
+    share = f"true: the cell is among the highest {settings.land_share:.3g} of the {settings.share_of}"
+    return FlaggedCells(cells, f"{share} in its crime type and period, ranked by {settings.rank_by}, as audited")
