@@ -78,9 +78,9 @@ def _in_areas(areas: Names, centres: npt.NDArray[Any]) -> Names:
     table = pd.DataFrame({"area": areas, "x": shapely.get_x(centres), "y": shapely.get_y(centres)})
     middle = table.groupby("area")[["x", "y"]].transform("mean")
     right, up = table["x"] - middle["x"], table["y"] - middle["y"]
-    distance = np.hypot(right, up)
-    far = distance.groupby(table["area"]).transform("max")
-    sector = np.rint(np.degrees(np.arctan2(up, right)) / 45).astype(int) % len(_DIRECTIONS)
+    distance = np.hypot(right.to_numpy(), up.to_numpy())
+    far = table.assign(distance=distance).groupby("area")["distance"].transform("max")
+    sector = np.rint(np.degrees(np.arctan2(up.to_numpy(), right.to_numpy())) / 45).astype(int) % len(_DIRECTIONS)
     names = []
     for area, at, away, most in zip(areas, sector, distance, far, strict=True):
         several = bool(area) and most > 0

@@ -3,10 +3,11 @@
 from ilp_models.domain.place_names import place_names
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.flagged_cells import flagged_cells
+from ilp_models.report.last_map import LastMap
 from ilp_models.report.weekly_map import MapEvidence
 
 
-def map_evidence(audit: AuditResult) -> MapEvidence:
+def map_evidence(audit: AuditResult, last: LastMap | None = None) -> MapEvidence:
     """Return what the map of the weekly report shows in addition to the forecast."""
     forecast = audit.forecast
     recent, flagged, layers = forecast.recent, flagged_cells(audit), forecast.study.layers.known
@@ -16,4 +17,5 @@ def map_evidence(audit: AuditResult) -> MapEvidence:
         flagged=None if flagged is None else flagged.cells.values[:, :, 0].astype(float),
         places=place_names(forecast.grid, layers),
         layers=layers,
+        last=last,
     )

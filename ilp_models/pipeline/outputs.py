@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import IntakeError, IntakeReport
+from ilp_models.domain.place_names import place_names
 from ilp_models.domain.recipe import describe, without_classes
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
@@ -32,10 +33,13 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.pipeline.forecasting import NextForecast
+from ilp_models.pipeline.front_content import front_page
+from ilp_models.pipeline.last_map import last_map
 from ilp_models.pipeline.map_content import map_evidence
 from ilp_models.pipeline.registration import register_decision
 from ilp_models.pipeline.run_folder import EVIDENCE, digests
 from ilp_models.pipeline.study import Study, open_study
+from ilp_models.report.last_map import LastMap
 from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
 from ilp_models.scoring.calibration import calibration_table
 
@@ -164,38 +168,55 @@ def write_model(forecast: NextForecast, backtest: Backtest, folder: Path) -> Pat
     return write_bundle(forecast.forecaster, folder, facts)
 
 
-def write_page(
-    audit: AuditResult, decision: Decision, backtest: Backtest, report: WeeklyReport, folder: Path, command: str = ""
-) -> Path:
-    """Write the weekly report and its figures, and return its path."""
-    forecast, study, scores = audit.forecast, backtest.study, backtest.scores
-    if study.events.intake is None:
-        msg = "The report needs the intake report of the events. Read them from a source, such as with read_events."
-        raise InputError(msg)
-    explanation, past = audit.audit_input.explanation, backtest.replay_of(audit.forecast.name)
-    evidence = WeeklyEvidence(
-        city=study.city,
-        forecast=forecast.forecast,
-        grid=forecast.grid,
-        scores=scores,
-        baseline=backtest.scoring.baseline,
-        protocol=backtest.protocol,
-        hit_curves=backtest.hit_curves(),
-        calibration=calibration_table(past, scores.resampling.for_lead(1 + scores.delay)),
-        decision=decision,
-        intake=study.events.intake,
-        provenance={
-            "Recipe": forecast.forecast.recipe,
-            "Forecast digest": forecast.forecast.digest(),
-            "Data digest": study.events.digest(),
-            "Code": study.code,
-            "Cutoff": str(forecast.forecast.cutoff),
-            "Made": now().isoformat(),
-        },
-        command=command,
-        importance=None if explanation is None else explanation.importance(),
-        reasons=audit.reasons(),
-        overused=forecast.places.overused or {},
-        map=map_evidence(audit),
-    )
-    return report.write(folder, compose_weekly(report, evidence, folder / "figures"))
+@dataclass(frozen=True)
+class PageTask:
+    """Where the pages of a week are written, with which settings, and the register that knows earlier maps."""
+
+    report: WeeklyReport
+    register: Register
+    folder: Path
+    command: str = ""
+
+    def write(self, audit: AuditResult, decision: Decision, backtest: Backtest) -> list[Path]:
+        """Write the weekly report with its figures, and the front page, and return both files."""
+        last = last_map(audit, self.folder, self.register)
+        evidence = self._evidence(audit, decision, backtest, last)
+        page = self.report.write(self.folder, compose_weekly(self.report, evidence, self.folder / "figures"))
+        names = place_names(audit.forecast.grid, audit.forecast.study.layers.known)
+        front = front_page(audit, decision, names, last, self.report.file_name)
+        return [page, front.write(self.folder)]
+
+    def _evidence(
+        self, audit: AuditResult, decision: Decision, backtest: Backtest, last: LastMap | None
+    ) -> WeeklyEvidence:
+        forecast, study, scores = audit.forecast, backtest.study, backtest.scores
+        if study.events.intake is None:
+            msg = "The report needs the intake report of the events. Read them from a source, such as with read_events."
+            raise InputError(msg)
+        explanation, past = audit.audit_input.explanation, backtest.replay_of(audit.forecast.name)
+        return WeeklyEvidence(
+            city=study.city,
+            forecast=forecast.forecast,
+            grid=forecast.grid,
+            scores=scores,
+            baseline=backtest.scoring.baseline,
+            protocol=backtest.protocol,
+            hit_curves=backtest.hit_curves(),
+            calibration=calibration_table(past, scores.resampling.for_lead(1 + scores.delay)),
+            decision=decision,
+            intake=study.events.intake,
+            provenance={
+                "Recipe": forecast.forecast.recipe,
+                "Forecast digest": forecast.forecast.digest(),
+                "Data digest": study.events.digest(),
+                "Code": study.code,
+                "Cutoff": str(forecast.forecast.cutoff),
+                "Made": now().isoformat(),
+            },
+            command=self.command,
+            importance=None if explanation is None else explanation.importance(),
+            reasons=audit.reasons(),
+            overused=forecast.places.overused or {},
+            map=map_evidence(audit, last),
+            last=last,
+        )

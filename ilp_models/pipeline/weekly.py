@@ -16,9 +16,10 @@ from ilp_models.domain.tracking import Tracker
 from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
-from ilp_models.pipeline.outputs import write_page, write_scores
+from ilp_models.pipeline.outputs import PageTask, write_scores
 from ilp_models.pipeline.registration import last_line
 from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score_lines
+from ilp_models.report.front_page import FRONT
 from ilp_models.report.weekly_report import WeeklyReport
 from ilp_models.scoring.scores import Scoring
 
@@ -48,10 +49,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write grids, scores, decision and report, and return a summary for the terminal."""
 
     def write_pages(decided: DecidedRun) -> list[Path]:
-        page = write_page(decided.audit, decided.decision, decided.backtest, report, folder, command)
-        return [*write_scores(decided.backtest, folder), page, folder / "figures"]
+        pages = task.write(decided.audit, decided.decision, decided.backtest)
+        return [*write_scores(decided.backtest, folder), *pages, folder / "figures"]
 
     book = Register(Path(register), last)
+    task = PageTask(report, book, folder, command)
     done = decide_run(
         "weekly",
         write_pages,
@@ -74,7 +76,12 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         command=command,
     )
     grids = ", ".join(path.name for path in done.files if path.name in FILE_NAMES.values())
-    where = [last_line(book), f"Report: {folder / report.file_name}", f"Grids:  {grids} in {folder}"]
+    where = [
+        last_line(book),
+        f"Report: {folder / report.file_name}",
+        f"Front:  {folder / FRONT}",
+        f"Grids:  {grids} in {folder}",
+    ]
     report_of_intake = done.backtest.study.events.intake
     intake = [] if report_of_intake is None else [intake_line(report_of_intake), ""]
     scores = score_lines(done.backtest)

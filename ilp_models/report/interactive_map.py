@@ -17,7 +17,7 @@ from ilp_models.report.maps import MapGeometry
 
 Floats = npt.NDArray[np.float64]
 
-KINDS: Final = ("amount", "count", "change", "flag", "range")
+KINDS: Final = ("amount", "count", "change", "class", "range")
 _MAX_UNITS: Final = 20_000  # along the longer side of the map
 _MAX_COORDINATES: Final = 20_000  # of one layer of the user
 _MAX_CELL_COORDINATES: Final = 120_000
@@ -30,8 +30,8 @@ _DIGITS: Final = 4  # significant
 class MapMeasure:
     """Values of the cells, for a layer of the map and a line of the card of a cell.
 
-    ``kind`` is ``amount`` (classes by quantiles), ``count``, ``change`` (below and above 0), ``flag`` (0 or 1), or
-    ``range`` (shown on the card only).
+    ``kind`` is ``amount`` (classes by quantiles), ``count``, ``change`` (below and above 0), ``class``
+    (positions in ``words``), or ``range`` (shown on the card only).
     """
 
     label: str
@@ -39,6 +39,7 @@ class MapMeasure:
     values: Floats  # (types, cells) or (1, cells) for all types; NaN is not known
     high: Floats | None = None  # upper ends of a range
     note: str = ""
+    words: tuple[str, ...] = ()  # of the classes, two to four
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +189,8 @@ def _rings(cell: Any) -> list[Floats]:
 
 
 def _measure(measure: MapMeasure) -> dict[str, Any]:
-    content = {"label": measure.label, "kind": measure.kind, "note": measure.note, "values": _numbers(measure.values)}
+    content: dict[str, Any] = {"label": measure.label, "kind": measure.kind, "values": _numbers(measure.values)}
+    content |= {"note": measure.note, "words": list(measure.words)}
     return content if measure.high is None else content | {"high": _numbers(measure.high)}
 
 

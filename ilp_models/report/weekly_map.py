@@ -13,6 +13,7 @@ from ilp_models.domain.layer import Layer
 from ilp_models.domain.place_names import place_names
 from ilp_models.report.formatting import period_label, period_noun
 from ilp_models.report.interactive_map import InteractiveMap, MapMeasure
+from ilp_models.report.last_map import LastMap
 from ilp_models.stats.distributions import quantiles
 
 Floats = npt.NDArray[np.float64]
@@ -20,13 +21,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class MapEvidence:
-    """What the map of a week shows besides the forecast; a part that is None is left out."""
+    """What the map of a week shows in addition to the forecast; a part that is None is left out."""
 
     recorded: Floats | None = None  # counts of the latest period with complete records, shape (types, cells)
     recorded_period: pd.Period | None = None
     flagged: Floats | None = None  # part of each cell by the audited rule, shape (types, cells)
     places: npt.NDArray[np.object_] | None = None  # name of the place of each cell
     layers: Sequence[Layer] = ()  # of the user
+    last: LastMap | None = None  # the map of the latest recorded period
 
 
 def weekly_map(
@@ -61,7 +63,11 @@ def weekly_map(
     if evidence.flagged is not None:
         flags = (evidence.flagged > 0).astype(float)
         flags = np.vstack([flags.max(axis=0), flags]) if several else flags
-        measures.append(MapMeasure("Flagged by the audited rule", "flag", flags))
+        measures.append(MapMeasure("Flagged by the audited rule", "class", flags, words=("no", "yes")))
+    if evidence.last is not None:
+        change = evidence.last.gone + 2.0 * evidence.last.lasting + 3.0 * evidence.last.new
+        words = ("not flagged", "gone", "lasting", "new")
+        measures.append(MapMeasure(f"Flags since last {noun}, any type", "class", change[None], words=words))
     return InteractiveMap(
         title=f"Map of expected crimes by cell, {period_label(period)}. Arrow keys choose a cell.",
         geometry=grid.geometry,

@@ -31,6 +31,7 @@ from ilp_models.report.formatting import (
     sentence,
 )
 from ilp_models.report.interactive_map import InteractiveMap
+from ilp_models.report.last_map import LastMap, plot_trend
 from ilp_models.report.page import ICONS, FigureFile, KeyNumber, write_page
 from ilp_models.report.plots import save_figure
 from ilp_models.report.weekly_map import MapEvidence, weekly_map
@@ -111,6 +112,7 @@ class WeeklyEvidence:
     reasons: pd.DataFrame | None = None  # crime_type, cell, period, rank, words
     overused: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)  # by type: share at over-used points
     map: MapEvidence = field(default_factory=MapEvidence)
+    last: LastMap | None = None  # how the map of the latest recorded period did
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +148,8 @@ class WeeklyContent:
     verdict: Verdict
     key_numbers: tuple[KeyNumber, ...]
     map: InteractiveMap
+    last: LastMap | None
+    trend: FigureFile | None
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
     protocol: str
@@ -184,6 +188,8 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         map=weekly_map(
             evidence.forecast, evidence.grid, evidence.map, evidence.reasons, "" if decision.admitted else RESEARCH_ONLY
         ),
+        last=evidence.last,
+        trend=_trend(evidence, folder),
         types=_type_sections(report, evidence, folder),
         comparison=table,
         protocol=evidence.protocol,
@@ -259,6 +265,14 @@ def _curves(evidence: WeeklyEvidence, folder: Path) -> tuple[FigureFile, ...]:
             "expected. Above it: more were recorded. Bars are intervals (bootstrap of periods).",
         ),
     )
+
+
+def _trend(evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
+    if evidence.last is None:
+        return None
+    path = save_figure(plot_trend(evidence.last), folder / "last-map.png", "Last map")
+    caption = "Share of the recorded crimes of all types in the flagged areas, by the start of the period."
+    return FigureFile(path, evidence.last.trend_text, caption)
 
 
 def _importance(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:

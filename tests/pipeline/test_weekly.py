@@ -41,9 +41,18 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json"),
         *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
-        *("model", "model/bundle.json", "model/lead-1.txt", "report.html", "figures", "audit", "audit/subject.json"),
+        *(
+            "model",
+            "model/bundle.json",
+            "model/lead-1.txt",
+            "report.html",
+            "front.html",
+            "figures",
+            "audit",
+            "audit/subject.json",
+        ),
         *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation", "overused_points")),
-        *(f"figures/{name}.png" for name in ("map-1", "map-2", "hit-curves", "calibration", "importance")),
+        *(f"figures/{name}.png" for name in ("map-1", "map-2", "last-map", "hit-curves", "calibration", "importance")),
     }
     for path in withheld.folder.rglob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -177,7 +186,7 @@ def test_the_page_stands_alone_with_all_its_sections(admitted):
     sections = re.findall(r'<section id="(\w+)"', page)
     parts = "decision numbers places comparison explanation audit intake provenance caveats"
     assert sections == parts.split()
-    assert not re.findall(r'(?:src|href)="(?!#|data:|geo:)[^"]*"', page)
+    assert not re.findall(r'(?:src|href)="(?!#|data:|geo:|front.html)[^"]*"', page)
     assert page.count("data:image/png") >= len(TYPES) + 3
     assert admitted.decision["recipe"] in page
 
@@ -261,7 +270,9 @@ def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
     done = run_task("weekly", tmp_path, *words, tracking=Away())
     assert "nan" not in done.text.partition("Decision")[0]
     assert "without interval" in done.text
-    assert done.text.endswith(f"Report: {done.folder / 'week.html'}\nGrids:  grid.csv in {done.folder}")
+    assert done.text.endswith(
+        f"Report: {done.folder / 'week.html'}\nFront:  {done.folder / 'front.html'}\nGrids:  grid.csv in {done.folder}"
+    )
     assert "The tracking store was not updated: it is away" in done.text
     words = re.sub(r"<[^>]*>", " ", (done.folder / "week.html").read_text())
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)

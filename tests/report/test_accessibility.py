@@ -1,18 +1,24 @@
 """Check every page except the audit page in a browser: accessibility, contrast and printed pages."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.browser import Chromium
+from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
+from ilp_models.report.front_page import Total
 from ilp_models.report.monitor_page import write_monitor_page
 from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import plot_frontier, save_figure
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.comparison_evidence import comparison_evidence
+from tests.report.test_front_page import last_of, page_with
 from tests.report.test_monitor_page import evidence as monitor_evidence
 from tests.report.test_plots import FRONTIER
 from tests.report.weekly_evidence import evidence_of
@@ -70,7 +76,8 @@ PARAGRAPHS = ("Most intervals begin at no event: a cell on this list is no place
 
 def weekly(folder, groups):
     report = WeeklyReport()
-    return report.write(folder, compose_weekly(report, evidence_of(**groups), folder / "figures"))
+    evidence = replace(evidence_of(**groups), last=last_of(new=np.zeros(9, bool)))
+    return report.write(folder, compose_weekly(report, evidence, folder / "figures"))
 
 
 def plan(folder, level):
@@ -106,6 +113,8 @@ def plan(folder, level):
 
 PAGES = {
     "week admitted": lambda folder: weekly(folder, {}),
+    "front page": lambda folder: page_with().write(folder),
+    "front page withheld": lambda folder: page_with(admitted=False, mark="research only", places=()).write(folder),
     "week withheld": lambda folder: weekly(folder, {"groups": (), "explained": False}),
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
@@ -141,3 +150,13 @@ def test_axe_finds_no_violation_and_enough_contrast(name, browser, tmp_path):
 @pytest.mark.parametrize("level", TABLES)
 def test_a_briefing_prints_on_one_page(level, browser, tmp_path):
     assert printed_pages(plan(tmp_path, level), browser, tmp_path) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("admitted", [True, False])
+def test_the_front_page_prints_on_one_page_and_fits_one_screen(admitted, browser, tmp_path):
+    kinds = tuple(Total(f"Crime type {n}", 60.0, (50.0, 70.0), 55.0, 54.0) for n in range(9))
+    page = page_with(totals=kinds, admitted=admitted, mark="" if admitted else RESEARCH_ONLY).write(tmp_path)
+    assert printed_pages(page, browser, tmp_path) == 1
+    with Chromium(page, 1280, 1000) as shown:
+        assert shown.evaluate("document.getElementById('last').getBoundingClientRect().bottom") < 800

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.report.front_page import FrontPage, Place, Total
+from ilp_models.report.last_map import LastMap, plot_trend
+from tests.report.html_page import Page
+
+PERIODS = pd.period_range("2021-10-11", periods=12, freq="W-SUN")
+
+
+def last_of(**changed):
+    mask = np.array([True, False, False])
+    made = LastMap(
+        period=PERIODS[-1],
+        source="Map of decision 0123, issued on 27 December 2021",
+        issued=True,
+        recorded=200.0,
+        captured=0.25,
+        usual=np.linspace(0.3, 0.4, 51),
+        trend=pd.Series(np.linspace(0.3, 0.4, 12), index=PERIODS),
+        new=mask,
+        gone=~mask,
+        lasting=np.array([False, True, True]),
+    )
+    return replace(made, **changed)
+
+
+def page_with(**changed):
+    made = FrontPage(
+        city="Toronto",
+        period="Monday 3 to Sunday 9 January 2022",
+        noun="week",
+        admitted=True,
+        why="All required checks passed for every crime type and group of residents.",
+        until="9 January 2022, 12:00 UTC",
+        totals=(Total("All types", 120.0, (100.0, 140.0), 90.0, 130.0), Total("Assault", 60.0, None, 0.0, None)),
+        tested=52,
+        last_label="Monday 27 December 2021 to Sunday 2 January 2022",
+        places=tuple(Place(f"Place {n}", 5.0 - n, 43.65, -79.38) for n in range(3)),
+        mark="",
+        last=last_of(),
+        report="report.html",
+    )
+    return replace(made, **changed)
+
+
+def text_of(folder, **changed):
+    return Page(page_with(**changed).write(folder).read_text(encoding="utf-8")).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_changes_have_the_range_of_the_forecast():
+    total = Total("All", 120.0, (100.0, 140.0), 90.0, 130.0)
+    assert total.change(90.0).replace("\N{NO-BREAK SPACE}", " ") == "+33 % (+11 % to +56 %)"
+    assert (total.direction(90.0), total.direction(130.0), total.direction(150.0)) == ("up", "about the same", "down")
+    assert total.change(0.0) == "none recorded"
+    assert total.change(None) == "not known"
+    assert replace(total, range=None).direction(90.0) == ""
+
+
+def test_an_admitted_week_names_three_places(tmp_path):
+    text = text_of(tmp_path)
+    assert "ADMITTED until 9 January 2022" in text
+    assert "Place 0 : 5.00 expected." in text
+    assert "120 recorded crimes are expected, from 100 to 140. Last week: 90 (up)." in text
+    assert "The same week last year: 130 (about the same)." in text
+
+
+def test_a_withheld_week_names_no_place(tmp_path):
+    text = text_of(tmp_path, admitted=False, mark="research only", places=())
+    assert "WITHHELD: research only" in text
+    assert "No place is named, because the forecast is withheld." in text
+    assert "geo:" not in (tmp_path / "front.html").read_text(encoding="utf-8")
+
+
+def test_the_page_loads_nothing_and_has_no_script(tmp_path):
+    page = Page(page_with(city="<script>x</script>").write(tmp_path).read_text(encoding="utf-8"))
+    assert page.all("script") == []
+    assert {link["href"].partition(":")[0] for link in page.all("a")} == {"#main", "report.html", "geo"}
+
+
+@pytest.mark.parametrize(("captured", "word"), [(0.25, "below"), (0.35, "inside"), (0.5, "above")])
+def test_a_result_is_compared_with_the_usual_range(captured, word):
+    text = last_of(captured=captured).sentence.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{100 * captured:.0f} % of the 200 recorded crimes, {word} the usual range of 30 % to 40 %" in text
+
+
+def test_too_few_periods_give_no_range():
+    assert last_of(usual=np.array([0.3, 0.4])).usual_range is None
+    assert "is not known, because only 2 weeks were tested" in last_of(usual=np.array([0.3, 0.4])).sentence
+    assert last_of(captured=float("nan")).sentence == "Nothing was recorded in the last week."
+
+
+def test_the_trend_is_in_words_and_marks_the_issued_map():
+    assert (
+        last_of()
+        .trend_text.replace("\N{NO-BREAK SPACE}", " ")
+        .startswith(
+            "Share of crime in the flagged areas of the backtest, by start of the week: 11 Oct 30 %, 18 Oct 31 %"
+        )
+    )
+    labels = [line.get_label() for line in plot_trend(last_of()).axes[0].lines]
+    assert labels == ["backtest", "map that was issued"]
+    assert len(plot_trend(last_of(issued=False)).axes[0].lines) == 1
