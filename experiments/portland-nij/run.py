@@ -203,6 +203,7 @@ def searched(cfg: DictConfig, score: str, half_life: float) -> ilp.RandomSearchG
         seed=cfg.grid.seed,
         active="all" if score == "PEI" else cfg.grid.active,
         area=cfg.grid.area,
+        parents={},  # rectangles of this size have too few records to learn a label from
     )
 
 
