@@ -33,6 +33,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "effort": ("Effort", "Effort of the plan in the cell and period"),
     "covered": ("Covered", "Expected events that the effort covers"),
     "inclusion": ("Probability of effort", "Probability that the cell receives effort"),
+    "lead": ("Periods ahead", "Periods from the cutoff to the forecast"),
+    "low": ("Lower end", "Lower end of the interval"),
+    "high": ("Upper end", "Upper end of the interval"),
+    "n": ("Periods", "Number of test periods"),
 }
 
 
@@ -46,4 +50,4 @@ def column_text(name: str) -> tuple[str, str]:
     if found := re.fullmatch(r"same_([a-z]+)_last_year", name):
         text = f"the same {found[1]} a year ago"
         return f"Recorded in {text}", f"Recorded crimes in {text}; empty if the records begin later"
-    return name, ""
+    return name.capitalize(), ""

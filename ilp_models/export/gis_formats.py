@@ -28,13 +28,7 @@ _TOLERANCE: Final = 1e-3  # share of the cell size
 
 def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     """Write a risk grid as GeoJSON in WGS84, with the facts as foreign members, and its style for QGIS (QML)."""
-    cells = table["cell"].nunique()
-    if cells > MAX_GEOJSON_CELLS:
-        msg = (
-            f"GeoJSON is limited to {MAX_GEOJSON_CELLS} cells and the grid has {cells}. Use formats parquet, gpkg or "
-            "geotiff."
-        )
-        raise InputError(msg)
+    check_cells(table["cell"].nunique())
     numbers = [name for name in ("expected", *QUANTILE_COLUMNS, "share", OVERUSED) if name in table]
     text = table.assign(**{name: round_significant(table[name]) for name in numbers})
     shapes = _wgs84_shapes(table)
@@ -53,6 +47,16 @@ def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
     path.write_text(json.dumps(collection, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     groups, note = map_groups(table, ("crime_type", "period")), f"{marking.headline}. {marking.facts['caveat']}"
     path.with_suffix(".qml").write_text(qgis_style(groups, names, note), encoding="utf-8")
+
+
+def check_cells(cells: int) -> None:
+    """Raise InputError if a GeoJSON file would have more cells than browsers can show."""
+    if cells > MAX_GEOJSON_CELLS:
+        msg = (
+            f"GeoJSON is limited to {MAX_GEOJSON_CELLS} cells and the grid has {cells}. Use formats parquet, gpkg or "
+            "geotiff."
+        )
+        raise InputError(msg)
 
 
 def _json_values(column: pd.Series) -> list[object]:

@@ -120,7 +120,19 @@ def _add_labels(root: ET.Element) -> None:
     ET.SubElement(style, "text-buffer", {**halo, "bufferColor": "255,255,255,255"})
     place = {"placement": "1", "quadOffset": "4", "polygonPlacementFlags": "2", "priority": "5"}  # over the centre
     ET.SubElement(settings, "placement", place)
+    _add_priority(settings)
     ET.SubElement(settings, "rendering", drawLabels="1", obstacle="1", scaleVisibility="0")
+
+
+def _add_priority(settings: ET.Element) -> None:
+    """Give the labels of higher cells priority where two overlap."""
+    options = ET.SubElement(ET.SubElement(settings, "dd_properties"), "Option", type="Map")
+    properties = ET.SubElement(options, "Option", type="Map", name="properties")
+    priority = ET.SubElement(properties, "Option", type="Map", name="Priority")
+    ET.SubElement(priority, "Option", type="bool", name="active", value="true")
+    ET.SubElement(priority, "Option", type="QString", name="expression", value=f'{TOP_CELLS + 1} - "rank"')
+    ET.SubElement(priority, "Option", type="int", name="type", value="3")  # an expression
+    ET.SubElement(options, "Option", type="QString", name="type", value="collection")
 
 
 def _class_label(low: float, high: float) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio.errors
 from pyarrow import ArrowException
+from xlsxwriter.exceptions import XlsxWriterException
 
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
@@ -20,21 +22,24 @@ from ilp_models.domain.grid import Grid
 from ilp_models.export.csv_tables import write_csv
 from ilp_models.export.geopackage import write_geopackage
 from ilp_models.export.geoparquet import write_geoparquet
-from ilp_models.export.gis_formats import write_geojson, write_geotiff
+from ilp_models.export.gis_formats import check_cells, write_geojson, write_geotiff
 from ilp_models.export.marking import GRADES, Marking, Provenance, mark
 from ilp_models.export.table import CellTable, risk_table
+from ilp_models.export.workbook import check_rows, write_workbook
 
 FILE_NAMES: Final[Mapping[str, str]] = {
     "parquet": "forecast.parquet",
     "gpkg": "grid.gpkg",
     "geojson": "grid.geojson",
     "csv": "grid.csv",
+    "xlsx": "grid.xlsx",
     "geotiff": "grid.tif",
 }
 _STAGING: Final = ".export-"
 WRITE_ERRORS: Final = (
     OSError,
     sqlite3.Error,
+    XlsxWriterException,
     ArrowException,
     pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError,
@@ -55,8 +60,8 @@ class Export:
 
     Parameters
     ----------
-    formats : tuple of str, default ("parquet", "gpkg", "geojson", "csv")
-        Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``geotiff``.
+    formats : tuple of str, default ("parquet", "gpkg", "geojson", "csv", "xlsx")
+        Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``xlsx``, ``geotiff``.
     grade : str, default "research"
         ``research`` is always permitted. ``allocation`` needs a decision that permits this forecast.
 
@@ -71,7 +76,7 @@ class Export:
     'research'
     """
 
-    formats: tuple[str, ...] = ("parquet", "gpkg", "geojson", "csv")
+    formats: tuple[str, ...] = ("parquet", "gpkg", "geojson", "csv", "xlsx")
     grade: str = "research"
 
     def __post_init__(self) -> None:
@@ -85,7 +90,14 @@ class Export:
             msg = f"export.grade={self.grade!r} is unknown. Choose one of {', '.join(GRADES)}."
             raise InputError(msg)
 
-    def write(
+    def check_size(self, cells: int, rows: int) -> None:
+        """Raise InputError where a format cannot hold so many cells or rows (crime types x cells x periods)."""
+        if "geojson" in self.formats:
+            check_cells(cells)
+        if "xlsx" in self.formats:
+            check_rows(rows)
+
+    def write(  # noqa: PLR0913 - what a file holds, and where it goes
         self,
         forecast: RiskForecast,
         grid: Grid | CellTable,
@@ -93,8 +105,10 @@ class Export:
         decision: Decision | None,
         folder: Path,
         names: Mapping[str, str] = FILE_NAMES,
+        *,
+        scores: pd.DataFrame | None = None,
     ) -> list[Path]:
-        """Write the files atomically and return their paths."""
+        """Write the files atomically and return their paths; ``scores`` of a backtest are a sheet of the workbook."""
         marking = mark(forecast, provenance, decision, self.grade)
         cell_table = grid if isinstance(grid, CellTable) else CellTable.from_grid(grid)
         marking = replace(marking, facts={**marking.facts, **cell_table.facts})
@@ -104,6 +118,7 @@ class Export:
             "gpkg": write_geopackage,
             "geojson": write_geojson,
             "csv": write_csv,
+            "xlsx": partial(write_workbook, None if cell_table.recent is None else cell_table.recent.unit, scores),
             "geotiff": write_geotiff,
         }
         try:

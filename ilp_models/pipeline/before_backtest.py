@@ -14,6 +14,7 @@ from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm import harm_weights
 from ilp_models.domain.scores import ALL
+from ilp_models.export.writers import Export
 from ilp_models.pipeline.study import Study
 from ilp_models.scoring.scores import Scoring
 
@@ -21,9 +22,13 @@ _LOG = logging.getLogger(__name__)
 _SHOWN: Final = 5
 
 
-def check_before_backtest(audit: Audit, scoring: Scoring, study: Study, plan: RollingOrigin) -> None:
-    """Raise InputError where a setting names what the records do not have; warn of groups with too little evidence."""
+def check_before_backtest(audit: Audit, scoring: Scoring, study: Study, plan: RollingOrigin, export: Export) -> None:
+    """Raise InputError where a setting names what the records do not have, or a file cannot hold the grid.
+
+    Groups with too little evidence are named in a warning.
+    """
     types, grid = study.events.crime_types, study.grid_at(study.cutoff)
+    export.check_size(len(grid), len(types) * len(grid) * plan.horizon)
     for setting, harm in (("scoring.harm", scoring.harm), ("audit.harm", audit.harm)):
         if harm:
             harm_weights(harm, types, setting)

@@ -131,7 +131,7 @@ class NextForecast:
         Parameters
         ----------
         path : str or Path
-            A file that ends in ``.gpkg``, ``.geojson``, ``.csv``, ``.tif`` or ``.parquet``.
+            A file that ends in ``.gpkg``, ``.geojson``, ``.csv``, ``.xlsx``, ``.tif`` or ``.parquet``.
         decision : Decision, optional
             The decision on this forecast.
         register : str, Path or Register, default "outputs/register.jsonl"

@@ -20,11 +20,10 @@ from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import IntakeError, IntakeReport
 from ilp_models.domain.place_names import place_names
 from ilp_models.domain.recipe import describe, without_classes
-from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.csv_tables import write_areas
-from ilp_models.export.marking import Provenance, mark
+from ilp_models.export.marking import mark
 from ilp_models.export.writers import Export
 from ilp_models.model.bundle import write_bundle
 from ilp_models.pipeline.audit_archive import write_audit_input
@@ -92,18 +91,31 @@ def write_scores(backtest: Backtest, folder: Path, skills: pd.DataFrame | None =
 
     A comparison passes its own skills, whose verdicts are adjusted.
     """
-    scores, skills = backtest.scores, backtest.skill() if skills is None else skills
-    if backtest.not_run:
-        lead = scores.table["lead"].min()
-        verdicts = [f"did not run: {why}" for why in backtest.not_run.values()]
-        absent = pd.DataFrame(
-            {"forecaster": list(backtest.not_run), "lead": lead, "crime_type": ALL, "verdict": verdicts, "n": 0}
-        )
-        skills = pd.concat([skills, absent], ignore_index=True)
-    tables = {"scores.csv": scores.table, "summary.csv": scores.summarise(), "skill.csv": skills}
+    skills = _with_not_run(backtest, backtest.skill() if skills is None else skills)
+    tables = {"scores.csv": backtest.scores.table, "summary.csv": backtest.summary(), "skill.csv": skills}
     for name, table in tables.items():
         write_table(table, folder / name)
     return [folder / name for name in tables]
+
+
+def _with_not_run(backtest: Backtest, skills: pd.DataFrame) -> pd.DataFrame:
+    """Return the skill of every forecaster, those that could not run included."""
+    if not backtest.not_run:
+        return skills
+    lead = backtest.scores.table["lead"].min()
+    verdicts = [f"did not run: {why}" for why in backtest.not_run.values()]
+    absent = pd.DataFrame(
+        {"forecaster": list(backtest.not_run), "lead": lead, "crime_type": ALL, "verdict": verdicts, "n": 0}
+    )
+    return pd.concat([skills, absent], ignore_index=True)
+
+
+def score_rows(backtest: Backtest) -> pd.DataFrame:
+    """Return the skill of every forecaster, then its pooled scores: the sheet of the workbook."""
+    skills = _with_not_run(backtest, backtest.skill())
+    skills = skills.rename(columns={"skill": "value"}).assign(score=f"skill over {backtest.scoring.baseline}")
+    columns = ["score", "forecaster", "crime_type", "lead", "value", "low", "high", "verdict", "n"]
+    return pd.concat([skills, backtest.summary()], ignore_index=True)[columns]
 
 
 def write_forecast(
@@ -111,14 +123,18 @@ def write_forecast(
     export: Export,
     folder: Path,
     *,
-    source: Provenance | None = None,
     decided: tuple[AuditResult, Decision] | None = None,
-    past: Replay | None = None,
+    backtest: Backtest | None = None,
 ) -> list[Path]:
     """Write the risk grid in all formats, the sums over areas, and relative risks where they were learned."""
-    source, decision = source or forecast.provenance(), None if decided is None else decided[1]
-    places = forecast.places if decided is None else replace(forecast.places, flagged=flagged_cells(decided[0]))
-    files = export.write(forecast.forecast, places, source, decision, folder)
+    source = forecast.provenance() if backtest is None else forecast.provenance(backtest.protocol)
+    past = None if backtest is None else backtest.replay_of(forecast.name)
+    scores = None if backtest is None or "xlsx" not in export.formats else score_rows(backtest)
+    places, decision = forecast.places, None
+    if decided is not None:
+        audit, decision = decided
+        places = replace(places, flagged=flagged_cells(audit))
+    files = export.write(forecast.forecast, places, source, decision, folder, scores=scores)
     areas = area_table(forecast.forecast, forecast.grid, past)
     files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
@@ -148,9 +164,8 @@ def write_outputs(
         forecast,
         replace(export, grade=grade),
         folder,
-        source=forecast.provenance(backtest.protocol),
         decided=(audit, decision),
-        past=backtest.replay_of(forecast.name),
+        backtest=backtest,
     )
     return [*files, write_json(folder / "decision.json", decision.to_dict())]
 

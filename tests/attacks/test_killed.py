@@ -24,7 +24,7 @@ SIGNING = ("reviewer='R. Viewer'", "reason='all checks passed'", "tracking=memor
 PLAN = ("compute.jobs=1", "allocation.budget.budget_share=0.1", "chosen_by='A. Planner'", "reason=as-agreed")
 COMMANDS = {
     "approve": SIGNING,
-    "export": ("grade=allocation", "formats=[parquet,gpkg,geojson,csv,geotiff]"),
+    "export": ("grade=allocation", "formats=[parquet,gpkg,geojson,csv,xlsx,geotiff]"),
     "allocate": PLAN,
     "withdraw": ("reason=revised", "tracking=memory"),
     "preregister": LENIENT,

@@ -25,6 +25,7 @@ def names_in(folder):
 def test_file_names_in_a_run_folder(forecast, tmp_path):
     paths = Export(ALL).write(forecast, GRID, provenance_of(forecast), None, tmp_path / "new" / "run")
     expected = ["forecast.parquet", "grid.csv", "grid.csv.json", "grid.geojson", "grid.gpkg", "grid.qml", "grid.tif"]
+    expected.append("grid.xlsx")
     assert [path.name for path in paths] == expected
     assert names_in(tmp_path / "new" / "run") == expected
 
@@ -105,3 +106,12 @@ def test_a_folder_that_is_a_file_is_an_error(forecast, tmp_path):
 def test_unknown_formats_and_grades_are_errors(settings, words):
     with pytest.raises(InputError, match=words):
         Export(**settings)
+
+
+def test_a_grid_that_a_format_cannot_hold_is_an_error_before_it_is_made():
+    Export(("csv",)).check_size(10**6, 10**7)
+    Export(("xlsx",)).check_size(10**6, 10**6)
+    with pytest.raises(InputError, match="GeoJSON is limited to 50000 cells"):
+        Export(("csv", "geojson")).check_size(50_001, 50_001)
+    with pytest.raises(InputError, match="An Excel sheet holds"):
+        Export(("xlsx",)).check_size(10**6, 2 * 10**6)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ilp_models.domain.errors import InputError
+from ilp_models.export import gis_formats
 from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import GROUPS, TYPES, build_task
@@ -18,7 +19,7 @@ def city_events():
 def check(*words):
     parts = build_task("weekly", *words)[1]
     study = open_study(city_events(), parts["grid"], first_cutoff=parts["backtest"])
-    check_before_backtest(parts["audit"], parts["scoring"], study, parts["backtest"])
+    check_before_backtest(parts["audit"], parts["scoring"], study, parts["backtest"], parts["export"])
 
 
 def written(path, table):
@@ -48,6 +49,13 @@ def written(path, table):
 def test_a_name_that_the_records_do_not_have_stops_the_run(words, message):
     with pytest.raises(InputError, match=message):
         check(*words)
+
+
+def test_a_grid_that_a_file_cannot_hold_stops_the_run(monkeypatch):
+    monkeypatch.setattr(gis_formats, "MAX_GEOJSON_CELLS", 60)
+    with pytest.raises(InputError, match=r"GeoJSON is limited to 60 cells and the grid has 64"):
+        check()
+    check("export.formats=[parquet,csv]")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import clock as present
 from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task
 
-FORMATS = "formats=[parquet,gpkg,geojson,csv,geotiff]"
+FORMATS = "formats=[parquet,gpkg,geojson,csv,xlsx,geotiff]"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
     assert names == [
         *("forecast-allocation.parquet", "grid-allocation.csv", "grid-allocation.csv.json"),
         *("grid-allocation.geojson", "grid-allocation.gpkg", "grid-allocation.qml"),
-        "grid-allocation.tif",
+        *("grid-allocation.tif", "grid-allocation.xlsx"),
     ]
     table = gpd.read_parquet(done.folder / "forecast-allocation.parquet")
     assert set(table["grade"]) == {"allocation"}
@@ -85,6 +85,8 @@ def test_research_always_works_and_is_marked_on_its_face(run, request, tmp_path)
     described = pyogrio.read_info(done.folder / "grid-research-only.gpkg", layer="assault")["layer_metadata"]
     assert marked in json.dumps(described)
     assert marked in (done.folder / "grid-research-only.geojson").read_text()
+    facts = pd.read_excel(done.folder / "grid-research-only.xlsx", sheet_name="caveats", engine="calamine")
+    assert dict(facts.to_numpy())["use"] == marked
 
 
 def test_without_a_decision_there_is_no_allocation(admitted, tmp_path):

@@ -38,7 +38,7 @@ def grids(folder):
 def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
     assert names == {
-        *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json"),
+        *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json", "grid.xlsx"),
         *("areas.csv", "areas.csv.json"),
         *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
         *(
@@ -107,6 +107,20 @@ def test_every_format_has_the_recorded_counts_and_the_flagged_cells(withheld):
             flagged = rows["flagged"].astype(bool)
             assert 0.09 < flagged.mean() <= 0.1  # audit.land_share; all squares have one size
             assert rows.loc[flagged, "expected"].min() >= rows.loc[~flagged, "expected"].max()
+
+
+def test_the_workbook_of_a_week_has_scores_and_changes(withheld):
+    book = pd.read_excel(withheld.folder / "grid.xlsx", sheet_name=None, engine="calamine")
+    assert list(book) == ["grid", "areas", "change", "scores", "caveats"]
+    skill = pd.read_csv(withheld.folder / "skill.csv")
+    scores = book["scores"]
+    stored = scores[scores["Score"] == "skill over ewma"]
+    np.testing.assert_allclose(stored["Value"], skill["skill"])
+    assert len(scores) == len(skill) + len(pd.read_csv(withheld.folder / "summary.csv"))
+    whole = book["areas"].query("Area == '(all)'").set_index("Crime type")["Expected crimes"]
+    for kind, rows in book["grid"].groupby("Crime type"):
+        assert whole[kind] == pytest.approx(rows["Expected crimes"].sum())
+    assert (book["change"]["Area"] == book["areas"]["Area"]).all()
 
 
 def test_the_grid_is_whole_and_adds_up(withheld):

@@ -1,0 +1,218 @@
+"""Write a risk grid as an Excel workbook: grid, sums over areas, changes, scores of the backtest and caveats."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
+
+from ilp_models.domain.aggregate import NO_AREA, WHOLE_CITY
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.domain.printable import printable
+from ilp_models.domain.recent_counts import FOUR, recent_columns
+from ilp_models.export.column_texts import column_text
+from ilp_models.export.marking import Marking
+from ilp_models.export.table import DEGREES, FLAGGED
+
+MAX_ROWS: Final = 1_048_576  # of a worksheet, the header included
+_LONGEST: Final = 16_000  # characters of a cell, of which each counts twice at most (Excel takes 32,767)
+_WIDEST: Final = 60  # characters of a column
+_WIDTH_ROWS: Final = 200  # rows that the width of a column is taken from
+_NOT_COPIED: Final = ("period", "geometry")
+_PLACE: Final = ["area", "crime_type", "start", "end"]
+_DAY: Final = "yyyy-mm-dd"
+_NUMBER: Final = "0.00"
+_PERCENT: Final = "0%"
+_FORMATS: Final = {
+    **dict.fromkeys(("start", "end"), _DAY),
+    **dict.fromkeys(DEGREES, "0.000000"),
+    **dict.fromkeys(QUANTILE_COLUMNS, "0"),
+    "share": "0.00%",
+    "overused_points": _PERCENT,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """One column of a sheet."""
+
+    header: str
+    values: pd.Series
+    number_format: str = ""
+
+
+_Sheet = list[_Column]
+_Write = Callable[[int, int, Any, Any], object]
+
+
+def write_workbook(
+    unit: str | None, scores: pd.DataFrame | None, table: gpd.GeoDataFrame, marking: Marking, path: Path
+) -> None:
+    """Write the workbook, without changes if no recent counts (by week, day or month) are known.
+
+    Equal input gives equal bytes. ``scores`` has one row for each forecaster, crime type and lead.
+    """
+    check_rows(len(table))
+    grid = pd.DataFrame(table.drop(columns=[name for name in _NOT_COPIED if name in table]))
+    areas = _area_sums(grid, unit)
+    sheets = {"grid": _columns(grid), "areas": _columns(areas)}
+    if unit is not None:
+        sheets["change"] = _changes(areas, unit)
+    if scores is not None:
+        sheets["scores"] = _columns(scores)
+    sheets["caveats"] = _caveats(grid, marking)
+    content = BytesIO()
+    with _open_book(content, path.parent) as book:
+        cutoff = pd.Timestamp(marking.facts["cutoff"]).to_pydatetime()  # the present would change the bytes
+        book.set_properties({"title": "Risk grid", "comments": marking.headline, "created": cutoff})
+        for name, columns in sheets.items():
+            _write_sheet(book, name, columns, marking.headline)
+    path.write_bytes(content.getvalue())
+
+
+@contextmanager
+def _open_book(content: BytesIO, folder: Path) -> Iterator[xlsxwriter.Workbook]:
+    """Open a workbook whose rows wait in temporary files, so that a large grid needs little memory."""
+    book = xlsxwriter.Workbook(content, {"constant_memory": True, "tmpdir": str(folder)})
+    try:
+        yield book
+        book.close()
+    except Exception:
+        for sheet in book.worksheets():
+            with suppress(OSError):
+                sheet._opt_close()
+        raise
+
+
+def check_rows(rows: int) -> None:
+    """Raise InputError if a worksheet cannot hold a risk grid of so many rows."""
+    if rows >= MAX_ROWS:
+        msg = (
+            f"An Excel sheet holds {MAX_ROWS - 1:,} rows, and the grid has {rows:,} (crime types x cells x periods). "
+            "Leave out xlsx: use formats parquet, gpkg or csv."
+        )
+        raise InputError(msg)
+
+
+def _columns(table: pd.DataFrame) -> _Sheet:
+    """Return the columns of a table under their names in words."""
+    return [
+        _Column(
+            column_text(str(name))[0],
+            column,
+            _FORMATS.get(str(name), _NUMBER if pd.api.types.is_float_dtype(column) else ""),
+        )
+        for name, column in table.items()
+    ]
+
+
+def _area_sums(grid: pd.DataFrame, unit: str | None) -> pd.DataFrame:
+    """Return the sums over the whole city, then over each parent area, by crime type and period."""
+    summed = ["expected", *([FLAGGED] if FLAGGED in grid else []), *(recent_columns(unit) if unit else [])]
+    parts = [grid.assign(area=WHOLE_CITY)]
+    if (grid["area"] != "").any():
+        parts.append(grid.assign(area=grid["area"].where(grid["area"] != "", NO_AREA)))
+    sums = [part.groupby(_PLACE, sort=False, observed=True)[summed].sum(min_count=1).reset_index() for part in parts]
+    return pd.concat(sums, ignore_index=True).rename(columns={FLAGGED: "flagged cells"})
+
+
+def _changes(areas: pd.DataFrame, unit: str) -> _Sheet:
+    """Return expected crimes against those of the last period, the mean of the last four, and a year ago."""
+    last, four, year_ago = recent_columns(unit)
+    earlier = [
+        (f"last {unit}", column_text(last)[0], areas[last].astype(float), "0"),
+        ("mean", f"Mean of the last {FOUR} {unit}s", areas[four].astype(float) / FOUR, _NUMBER),
+        ("a year ago", column_text(year_ago)[0], areas[year_ago].astype(float), "0"),
+    ]
+    columns = _columns(areas[[*_PLACE, "expected"]])
+    for name, header, recorded, number_format in earlier:
+        change = areas["expected"] - recorded
+        columns += [
+            _Column(header, recorded, number_format),
+            _Column(f"Change from {name}", change, "+0.00;-0.00;0.00"),
+            _Column(f"Change from {name} in %", change / recorded.where(recorded > 0), "+0%;-0%;0%"),
+        ]
+    return columns
+
+
+def _caveats(grid: pd.DataFrame, marking: Marking) -> _Sheet:
+    """Return the facts of the file and the meaning of its columns."""
+    facts = {"headline": marking.headline, **marking.facts}
+    meanings = {f"column {column_text(name)[0]}": column_text(name)[1] for name in grid.columns}
+    rows = [
+        (name, text[at : at + _LONGEST])
+        for name, text in {**facts, **meanings}.items()
+        for at in range(0, max(len(text), 1), _LONGEST)
+    ]
+    names, texts = zip(*rows, strict=True)
+    return [_Column("Fact", pd.Series(names)), _Column("Value", pd.Series(texts))]
+
+
+def _write_sheet(book: xlsxwriter.Workbook, name: str, columns: _Sheet, headline: str) -> None:
+    sheet = book.add_worksheet(name)
+    bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
+    rows = max((len(column.values) for column in columns), default=0)
+    writers = []
+    for position, column in enumerate(columns):
+        style = book.add_format({"num_format": column.number_format} if column.number_format else {})
+        if name == "caveats":
+            style.set_text_wrap()
+            style.set_align("top")
+        sheet.set_column(position, position, _width(column))
+        writers.append((_writer(sheet, column), style))
+    for position, column in enumerate(columns):
+        sheet.write_string(0, position, _text(column.header), bold)
+    for row, values in enumerate(zip(*map(_values, columns), strict=True), start=1):
+        for position, (value, (write, style)) in enumerate(zip(values, writers, strict=True)):
+            if value is not None:
+                write(row, position, value, style)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, rows, max(len(columns) - 1, 0))
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0)
+    sheet.set_header(f"&L{name}&R{headline.replace('&', '&&')}")
+
+
+def _writer(sheet: Worksheet, column: _Column) -> _Write:
+    """Return the function that writes a value as what it is; text is never a formula, a number or a link."""
+    kind = column.values.dtype
+
+    def write_text(row: int, position: int, value: object, style: Any) -> object:
+        return sheet.write_string(row, position, _text(value), style)
+
+    write: _Write = write_text
+    if column.number_format == _DAY:
+        write = sheet.write_datetime
+    elif pd.api.types.is_bool_dtype(kind):
+        write = sheet.write_boolean
+    elif pd.api.types.is_numeric_dtype(kind):
+        write = sheet.write_number
+    return write
+
+
+def _values(column: _Column) -> list[Any]:
+    """Return the values of a column; None where there is no value."""
+    values = column.values.replace([float("inf"), float("-inf")], None) if _is_float(column) else column.values
+    return values.astype(object).where(values.notna(), None).tolist()
+
+
+def _is_float(column: _Column) -> bool:
+    return pd.api.types.is_float_dtype(column.values.dtype)
+
+
+def _text(value: object) -> str:
+    return printable(value, lines=False)
+
+
+def _width(column: _Column) -> float:
+    words = column.header.split() or [""]
+    shown = [] if column.number_format or _is_float(column) else [str(one) for one in column.values.head(_WIDTH_ROWS)]
+    return min(max(11, *map(len, words), *map(len, shown)), _WIDEST) + 1
