@@ -25,6 +25,7 @@ _FAR_TIMES: Final = 10.0
 _FAR_KM: Final = 25.0
 _SWAP_FROM_KM: Final = 3000.0
 _SWAP_TO_KM: Final = 1500.0
+_WITH_COMMA: Final = "[+-]?([0-9]+|[0-9]{1,3}([. \u00a0\u202f][0-9]{3})+)(,[0-9]+)?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,11 @@ class CoordinateReader:
     crs: str  # of the result, or auto for the UTM zone of the median point
     bounds: tuple[float, float, float, float] | None  # west, south, east, north of the study area in input_crs
     time_zone: str  # of the records; its main city shows roughly where they should lie
+    decimal: str = "."  # decimal mark of numbers that are text
 
     def locate(self, first: pd.Series, second: pd.Series) -> Coordinates:
         """Return the projected coordinates; refuse them if most cannot be right."""
-        a, b = (pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan) for values in (first, second))
+        a, b = (parse_numbers(values, self.decimal) for values in (first, second))
         missing = ~(np.isfinite(a) & np.isfinite(b))
         zero = ~missing & (a == 0) & (b == 0)
         usable = np.flatnonzero(~(missing | zero))
@@ -149,6 +151,23 @@ class CoordinateReader:
     def _swapped(self) -> str:
         second, first = self.roles
         return f"{first} and {second} look swapped: exchange data.columns.{first} and data.columns.{second}."
+
+
+def parse_numbers(values: pd.Series, decimal: str) -> Floats:
+    """Return numbers, NaN where a value is none; a decimal comma allows points and blanks between thousands."""
+    if decimal == "," and not pd.api.types.is_numeric_dtype(values.dtype):
+        text = values.astype("str").str.strip()
+        whole = text.where(text.str.fullmatch(_WITH_COMMA, na=False))
+        values = whole.str.replace("[. \u00a0\u202f]", "", regex=True).str.replace(",", ".", regex=False)
+    return pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
+
+
+def have_decimal_comma(values: pd.Series) -> bool:
+    """Return whether most values that are no numbers are numbers with a decimal comma."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return False
+    others = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()].astype("str").str.strip()
+    return len(others) > 0 and bool(others.str.fullmatch("-?[0-9. \u00a0\u202f]+,[0-9]+").mean() > _HALF)
 
 
 def _in_area_of_use(lon: Floats, lat: Floats, setting: str, crs: str) -> dict[str, Mask]:

@@ -15,6 +15,7 @@ from ilp_models.data.intake import IntakeRules, read_events
 from ilp_models.data.label_screening import AreaList
 from ilp_models.data.reader import read_records
 from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
+from ilp_models.data.time_formats import EPOCHS
 from ilp_models.data.timestamps import ISO, TimestampParser
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
@@ -27,14 +28,15 @@ _SIDES: Final = 4
 
 @dataclass(frozen=True)
 class DelimitedFiles:
-    """Incident records in delimited text (any encoding and separator, gzipped or not), spreadsheets or Parquet.
+    """Incident records in delimited text (any encoding and separator, gzipped or not), spreadsheets, Parquet or points.
 
     Parameters
     ----------
     path : str or sequence of str
         A file, a folder with its sub-folders, a glob, ``bundled:<name>``, or several of these.
     columns : mapping of str to str
-        Column of each role; the roles are the parameters of `ilp_models.data.schema.ColumnMapping`.
+        Column of each role; the roles are the parameters of `ilp_models.data.schema.ColumnMapping`. Points of GeoJSON,
+        GeoPackage and Shapefiles have the further columns ``geometry_lon`` and ``geometry_lat``, in degrees.
     time_zone : str
         IANA name of the time zone of the events.
     source : str, optional
@@ -49,10 +51,14 @@ class DelimitedFiles:
         Which files of a folder to read, such as ``*-street.csv``.
     sheet : str, optional
         Sheet of spreadsheets (.xlsx, .xlsm, .xls, .ods) to read; by default the only visible one that is not empty.
+        Also the layer of a GeoPackage.
     encoding, separator : str, default "auto"
         Encoding and separator of delimited text; ``auto`` detects them.
+    decimal : {".", ","}, default "."
+        Decimal mark of coordinates that are text.
     time_formats : sequence of str, default ("ISO8601",)
         ``strptime`` formats of dates and times, tried in order. With ``%z`` the offset in the text is used.
+        ``epoch_s`` and ``epoch_ms`` are seconds and milliseconds since 1970 in UTC.
     input_time_zone : str, optional
         Time zone of times without an offset, such as ``UTC``; by default ``time_zone``.
     input_crs : str, optional
@@ -120,6 +126,7 @@ class DelimitedFiles:
     sheet: str | None = None
     encoding: str = AUTO
     separator: str = AUTO
+    decimal: str = "."
     time_formats: Sequence[str] = (ISO,)
     input_time_zone: str | None = None
     input_crs: str | None = None
@@ -150,6 +157,7 @@ class DelimitedFiles:
             refuse_person_values(values, f"data.filters.{column}")
         settings.one_of("data.unmapped", self.unmapped, UNMAPPED)
         settings.one_of("data.duplicates", self.duplicates, DUPLICATES)
+        settings.one_of("data.decimal", self.decimal, (".", ","))
         settings.encoding("data.encoding", self.encoding)
         settings.delay("data.reporting_delay", self.reporting_delay)
         self._check_lists()
@@ -182,7 +190,9 @@ class DelimitedFiles:
         return IntakeRules(
             columns=columns,
             timestamps=TimestampParser(self.time_zone, self.input_time_zone, tuple(self.time_formats)),
-            coordinates=CoordinateReader(columns.coordinates, input_crs, self.crs, self._bounds(), self.time_zone),
+            coordinates=CoordinateReader(
+                columns.coordinates, input_crs, self.crs, self._bounds(), self.time_zone, self.decimal
+            ),
             crime_types=self.crime_types or {},
             unmapped=self.unmapped,
             filters=self.filters or {},
@@ -219,8 +229,9 @@ class DelimitedFiles:
                 msg = f"data.{name}={values!r} must be a list; write it [{values}]."
                 raise InputError(msg)
         for time_format in self.time_formats:
-            if time_format != ISO and "%" not in time_format:
-                msg = f"data.time_formats={time_format!r} is not a format; write it as '%m/%d/%Y %H:%M', or {ISO}."
+            if time_format not in (ISO, *EPOCHS) and "%" not in time_format:
+                words = ", ".join((ISO, *EPOCHS))
+                msg = f"data.time_formats={time_format!r} is not a format; write it as '%m/%d/%Y %H:%M', or {words}."
                 raise InputError(msg)
 
     def _check_crs(self, columns: ColumnMapping) -> None:

@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import IO, Final, cast
 
+from ilp_models.data.geographic_records import GEOGRAPHIC
 from ilp_models.data.personal_data import is_personal_value
 from ilp_models.data.schema import closest
 from ilp_models.domain.errors import InputError
@@ -49,8 +50,13 @@ class SourceFile:
 
     @property
     def is_spreadsheet(self) -> bool:
-        """Whether the name ends as that of a spreadsheet; files that are neither are delimited text."""
+        """Whether the name ends as that of a spreadsheet."""
         return is_spreadsheet(self.path.name)
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether the name ends as that of a file of points; all other files are delimited text."""
+        return self.path.name.lower().endswith(GEOGRAPHIC)
 
 
 def find_files(path: str | Sequence[str], pattern: str | None) -> tuple[SourceFile, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.data.coordinates import CoordinateReader, Coordinates
+from ilp_models.data.coordinates import CoordinateReader, Coordinates, have_decimal_comma
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
 from ilp_models.data.exclusions import Exclusion, exclude_places
 from ilp_models.data.gaps import KnownGap, find_gaps, undeclared
@@ -140,7 +140,9 @@ def locate(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, Coordinates,
     first, second = (rows.records.table[column].where(rows.remaining) for column in shown)
     found = rules.coordinates.locate(first, second)
     without_coordinates = np.flatnonzero(rows.remaining & (found.missing | found.zero))
-    rows = rows.remove("coordinates missing or not numeric", "set aside", found.missing, shown)
+    commas = rules.coordinates.decimal != "," and (have_decimal_comma(first) or have_decimal_comma(second))
+    note = "the numbers have a decimal comma: set data.decimal=','." if commas else ""
+    rows = rows.remove("coordinates missing or not numeric", "set aside", found.missing, shown, note)
     rows = rows.remove("coordinates are zero", "set aside", found.zero, shown)
     rows = rows.remove("coordinates look swapped", "set aside", found.swapped, shown)
     note = "outside data.bounds, outside the area of use of a CRS, or far from all other records."

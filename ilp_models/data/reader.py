@@ -2,7 +2,7 @@
 
 import codecs
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from ilp_models.data.file_format import (
     not_in_encoding,
     unreadable,
 )
+from ilp_models.data.geographic_records import read_points
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.parquet_file import open_parquet, read_columns
 from ilp_models.domain.spreadsheet import read_spreadsheet
@@ -102,21 +103,26 @@ def _numbers(size: int, ragged: Iterable[int]) -> npt.NDArray[np.int64]:
 def _part(file: SourceFile, wanted: tuple[str, ...], encoding: str, separator: str, sheet: str | None) -> _Part:
     if file.is_parquet:
         return _parquet(file, wanted)
-    return _sheet(file, wanted, sheet) if file.is_spreadsheet else _text(file, wanted, encoding, separator)
-
-
-def _sheet(file: SourceFile, wanted: tuple[str, ...], sheet: str | None) -> _Part:
-    found = read_spreadsheet(file.path, wanted, sheet)
-    problem = missing_columns(file, wanted, found.header)
+    if file.is_spreadsheet:
+        found = read_spreadsheet(file.path, wanted, sheet)
+        part = _Part(found.table, found.header, note=found.note, number=found.number)
+    elif file.is_geographic:
+        points = read_points(file.path, wanted, sheet)
+        part = _Part(points.table, points.header)
+    else:
+        return _text(file, wanted, encoding, separator)
+    problem = missing_columns(file, wanted, tuple(filter(None, part.header)))
     if problem:
         raise InputError(problem)
-    table = found.table
+    return replace(part, table=_without_null_texts(part.table), header=tuple(filter(None, part.header)))
+
+
+def _without_null_texts(table: pa.Table) -> pa.Table:
     for at, column in enumerate(table.column_names):
         if table.schema.field(column).type == pa.string():
             empty = pc.is_in(table[column], value_set=pa.array(_NULL_TEXTS))
             table = table.set_column(at, column, pc.if_else(empty, None, table[column]))
-    named = tuple(column for column in found.header if column)
-    return _Part(table, named, note=found.note, number=found.number)
+    return table
 
 
 def _parquet(file: SourceFile, wanted: tuple[str, ...]) -> _Part:

@@ -1,5 +1,6 @@
 """Which formats read the dates of a file: suggest one for unreadable values, and refuse formats that contradict."""
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -11,6 +12,9 @@ from pandas.tseries.api import guess_datetime_format
 from ilp_models.data.masking import mask_value
 from ilp_models.domain.errors import InputError
 
+EPOCHS: Final = {"epoch_s": "s", "epoch_ms": "ms"}  # seconds or milliseconds since 1970, UTC
+
+_EPOCH_RANGE: Final = (600_000_000, 2_000_000_000)  # seconds, 1989 to 2033
 _GUESSED: Final = 30  # values that formats are guessed from
 _TRIED: Final = 1000  # values that guessed formats are tried on
 _FITS: Final = 0.5  # share of the unreadable values that a suggested format reads
@@ -20,6 +24,7 @@ _ONLY_SECOND: Final = 0.001  # share of values that only the second format reads
 _MANY: Final = 20  # days up to 12 by chance: 0.4 ** 20
 _UNUSUAL: Final = ("%Y-%d", "%Y/%d", "%Y%d")
 _LAST_MONTH: Final = 12
+_NUMBER: Final = re.compile(r"\d{9,13}(\.0)?")
 
 
 def describe_unreadable(values: pd.Series, formats: Sequence[str]) -> str:
@@ -49,6 +54,11 @@ def fitting_formats(text: pd.Series) -> list[str]:
 
 def _guess(value: str) -> Iterator[str]:
     """Yield the formats that one value may have, with the day first and with the month first."""
+    if _NUMBER.fullmatch(value):
+        low, high = _EPOCH_RANGE
+        yield from (
+            name for name, factor in (("epoch_s", 1), ("epoch_ms", 1000)) if low <= float(value) / factor < high
+        )
     half = value[-3:].upper() in (" AM", " PM")
     text = value[:-3] if half else value
     for day_first in (False, True):
@@ -87,6 +97,15 @@ def refuse_contradicting_formats(column: str, values: pd.Series, formats: Sequen
             raise InputError(msg)
 
 
+def read_epoch(text: pd.Series, time_format: str) -> pd.Series:
+    """Return numbers since 1970 as times in UTC."""
+    numbers = pd.to_numeric(text, errors="coerce").astype("float64")
+    times: pd.Series = pd.to_datetime(numbers, unit=EPOCHS[time_format], errors="coerce", utc=True)
+    return times
+
+
 def _read(text: pd.Series, time_format: str) -> pd.Series:
+    if time_format in EPOCHS:
+        return read_epoch(text, time_format)
     times: pd.Series = pd.to_datetime(text, format=time_format, errors="coerce", utc=True)
     return times

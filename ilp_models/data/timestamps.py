@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from ilp_models.data.schema import ColumnMapping
+from ilp_models.data.time_formats import EPOCHS, read_epoch
 
 ISO: Final = "ISO8601"
 
@@ -23,7 +24,7 @@ class TimestampParser:
 
     time_zone: str  # IANA name, of the result
     input_time_zone: str | None  # of times without an offset; None for time_zone
-    formats: tuple[str, ...]  # strptime formats, tried in order, or ISO8601
+    formats: tuple[str, ...]  # strptime formats, tried in order; or ISO8601, epoch_s, epoch_ms
 
     def occurred(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series:
         """Return the time at which each incident occurred, missing where it cannot be read."""
@@ -65,9 +66,15 @@ class TimestampParser:
         if pd.api.types.is_datetime64_dtype(values.dtype):
             return values.astype(_MICROSECONDS)
         bare = values.astype("str").str.strip().str.replace(_OFFSET, r"\1", regex=True)
-        return _parse_first_match(bare, [time_format.removesuffix("%z") for time_format in self.formats], _parse)
+        formats = [time_format.removesuffix("%z") for time_format in self.formats]
+        return _parse_first_match(bare, formats, self._read_local)
+
+    def _read_local(self, text: pd.Series, time_format: str) -> pd.Series:
+        return self._read(text, time_format) if time_format in EPOCHS else _parse(text, time_format)
 
     def _read(self, text: pd.Series, time_format: str) -> pd.Series:
+        if time_format in EPOCHS:
+            return self._convert(read_epoch(text, time_format))
         if "%z" in time_format:
             return self._convert(pd.to_datetime(text, format=time_format, errors="coerce", utc=True))
         if time_format != ISO:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.data.coordinates import CoordinateReader
+from ilp_models.data.coordinates import CoordinateReader, have_decimal_comma, parse_numbers
 from ilp_models.domain.errors import InputError
 
 TORONTO = (-79.7, 43.5, -79.0, 43.9)
@@ -124,3 +124,26 @@ def test_the_order_of_records_changes_nothing(order):
     places, shuffled = survey().locate(lon, lat), survey().locate(lon[list(order)], lat[list(order)])
     for name in ("x", "y", "swapped", "outside"):
         np.testing.assert_array_equal(getattr(places, name)[list(order)], getattr(shuffled, name))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("43,65", 43.65),
+        ("-79,4", -79.4),
+        ("630.084,5", 630084.5),
+        ("630 084", 630084.0),
+        ("43.65", None),
+        ("1,2,3", None),
+    ],
+)
+def test_numbers_with_a_decimal_comma_are_read_where_it_is_declared(text, value):
+    (found,) = parse_numbers(pd.Series([text], dtype="str"), ",")
+    assert (found == value) if value is not None else np.isnan(found)
+    assert parse_numbers(pd.Series(["43.65"], dtype="str"), ".")[0] == 43.65
+
+
+def test_a_decimal_comma_is_recognised():
+    assert have_decimal_comma(pd.Series(["43,65", "43,66", None], dtype="str"))
+    assert not have_decimal_comma(pd.Series(["43.65", "n/a"], dtype="str"))
+    assert not have_decimal_comma(pd.Series([43.65]))

@@ -1,7 +1,12 @@
 import pandas as pd
 import pytest
 
-from ilp_models.data.time_formats import describe_unreadable, fitting_formats, refuse_contradicting_formats
+from ilp_models.data.time_formats import (
+    describe_unreadable,
+    fitting_formats,
+    read_epoch,
+    refuse_contradicting_formats,
+)
 from ilp_models.domain.errors import InputError
 
 DAYS = pd.Series(pd.date_range("2021-01-01", "2021-12-31"))
@@ -90,3 +95,13 @@ def test_days_that_a_spreadsheet_exchanged_are_refused():
     for formats in (["ISO8601", DAY_FIRST], [DAY_FIRST, "ISO8601"]):
         with pytest.raises(InputError, match="A spreadsheet has exchanged day and month"):
             refuse_contradicting_formats("When", mixed, formats)
+
+
+@pytest.mark.parametrize(("number", "name"), [("1609756200000", "epoch_ms"), ("1609756200", "epoch_s")])
+def test_numbers_since_1970_are_recognised(number, name):
+    assert fitting_formats(pd.Series([number, str(int(number) + 5)])) == [name]
+    assert read_epoch(pd.Series([number]), name).tolist() == [pd.Timestamp("2021-01-04 10:30", tz="UTC")]
+
+
+def test_other_long_numbers_are_no_times():
+    assert fitting_formats(pd.Series(["9052021123", "9999999999999"])) == []
