@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     # read
     "read_events": "pipeline.events_reader",
+    "suggest_data_settings": "pipeline.intake",
     "load_toronto": "pipeline.events_reader",
     "SimulatedCity": "data.simulated.city",
     "Events": "domain.events",

@@ -60,6 +60,7 @@ from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events
 from ilp_models.pipeline.forecasting import explain_forecast as explain_forecast
 from ilp_models.pipeline.forecasting import make_forecast as make_forecast
+from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code

@@ -179,7 +179,7 @@ def missing_columns(file: SourceFile, wanted: tuple[str, ...], found: tuple[str,
     lacking = [column for column in wanted if column not in found]
     if not lacking:
         return None
-    if any(_is_value(name) for name in found):
+    if any(is_value(name) for name in found):
         return (
             f"{file.name}: no column {', '.join(map(repr, lacking))}; the first line looks like a record. Add a header "
             f"line with the names of its {len(found)} columns."
@@ -188,7 +188,7 @@ def missing_columns(file: SourceFile, wanted: tuple[str, ...], found: tuple[str,
     return f"{file.name}: no column {hints}; the file has {', '.join(found)}. Correct data.columns."
 
 
-def _is_value(name: str) -> bool:
+def is_value(name: str) -> bool:
     """Return whether the name of a column is a number, or a value such as a date, an address or a name of a person."""
     return name.replace(".", "", 1).removeprefix("-").isdigit() or is_personal_value(name)
 

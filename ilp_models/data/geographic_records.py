@@ -52,6 +52,8 @@ def _read(file: GeographicFile, columns: Sequence[str], layer: str | None) -> Po
     chosen = layer or layers[0]
     fields = [str(name) for name in pyogrio.read_info(file.source, layer=chosen)["fields"]]
     located = LON in columns or LAT in columns
+    if not located and not set(columns) & set(fields):
+        return PointTable((*fields, LON, LAT), pa.table({}))
     read = pyogrio.read_dataframe(
         file.source,
         layer=chosen,

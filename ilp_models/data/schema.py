@@ -80,16 +80,21 @@ class ColumnMapping:
     @classmethod
     def from_settings(cls, mapping: Mapping[str, str | None]) -> Self:
         """Return the column mapping of a settings mapping (role to column); unknown roles are refused."""
-        roles = [field.name for field in fields(cls)]
-        for role in mapping:
-            if role not in roles:
-                msg = f"data.columns.{role} is unknown{closest(role, roles)}; choose among {', '.join(roles)}."
-                raise InputError(msg)
+        cls.check_roles(mapping)
         given = {role: str(column) for role, column in mapping.items() if column is not None}
         if "crime_type" not in given:
             msg = "data.columns.crime_type is missing; set it to the column that holds the publisher's offence label."
             raise InputError(msg)
         return cls(**given)
+
+    @classmethod
+    def check_roles(cls, mapping: Iterable[str]) -> None:
+        """Raise InputError for an unknown role."""
+        roles = [field.name for field in fields(cls)]
+        for role in mapping:
+            if role not in roles:
+                msg = f"data.columns.{role} is unknown{closest(role, roles)}; choose among {', '.join(roles)}."
+                raise InputError(msg)
 
     @property
     def coordinates(self) -> tuple[str, str]:

@@ -2,9 +2,9 @@
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
@@ -12,7 +12,10 @@ from pandas.tseries.api import guess_datetime_format
 from ilp_models.data.masking import mask_value
 from ilp_models.domain.errors import InputError
 
-EPOCHS: Final = {"epoch_s": "s", "epoch_ms": "ms"}  # seconds or milliseconds since 1970, UTC
+EPOCHS: Final[Mapping[str, Literal["s", "ms"]]] = {
+    "epoch_s": "s",
+    "epoch_ms": "ms",
+}  # seconds or milliseconds since 1970, UTC
 
 _EPOCH_RANGE: Final = (600_000_000, 2_000_000_000)  # seconds, 1989 to 2033
 _GUESSED: Final = 30  # values that formats are guessed from

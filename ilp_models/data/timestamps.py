@@ -29,7 +29,7 @@ class TimestampParser:
     def occurred(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series:
         """Return the time at which each incident occurred, missing where it cannot be read."""
         if columns.occurred_at is not None:
-            return self._parse_with_offset(table[columns.occurred_at])
+            return self.parse(table[columns.occurred_at])
         if columns.occurred_month is not None:
             month = self._parse_local(table[columns.occurred_month])
             times: pd.Series = month.dt.normalize() - pd.to_timedelta(month.dt.day - 1, unit="D")
@@ -44,13 +44,13 @@ class TimestampParser:
     def reported(self, table: pd.DataFrame, columns: ColumnMapping) -> pd.Series | None:
         """Return the time at which each incident was reported, or None if no report column is declared."""
         if columns.reported_at is not None:
-            return self._parse_with_offset(table[columns.reported_at])
+            return self.parse(table[columns.reported_at])
         if columns.reported_date is not None:
             times: pd.Series = self._parse_local(table[columns.reported_date]).dt.normalize() + pd.Timedelta(days=1)
             return times
         return None
 
-    def _parse_with_offset(self, values: pd.Series) -> pd.Series:
+    def parse(self, values: pd.Series) -> pd.Series:
         """Return times converted to the time zone: from their own offset, or from the input time zone."""
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             return self._convert(values)

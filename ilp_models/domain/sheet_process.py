@@ -73,7 +73,7 @@ def read_sheet(path: str, name: str | None, columns: Sequence[str] | None) -> tu
 
 
 def _head(sheet: CalamineSheet) -> list[list[Any]]:
-    """Return the first rows; a cell that is merged over several rows stands in each of them."""
+    """Return the first rows; a cell that is merged over several rows is repeated in each."""
     rows = [list(row) for row in islice(sheet.iter_rows(), _HEAD_ROWS)]
     first_row, first_column = sheet.start or (0, 0)
     for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():

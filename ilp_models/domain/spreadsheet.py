@@ -20,7 +20,7 @@ from ilp_models.domain.parquet_file import MAX_BYTES
 
 SPREADSHEETS: Final = (".xlsx", ".xlsm", ".xls", ".ods")
 
-_PROGRAM_BYTES: Final = 1 << 30  # of the process that reads, beside the table
+_PROGRAM_BYTES: Final = 1 << 30  # of the process that reads, in addition to the table
 _MAGIC: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _SHOWN: Final = 10
 

@@ -209,7 +209,9 @@ def test_config_dir_adds_options_and_replaces_none(ilp, tmp_path):
     (own / "small.yaml").write_text("_target_: fractions.Fraction\nnumerator: 12\n")
     where = ("--config-dir", str(own.parent))
     assert ilp("count", "flock=mine", *where)[1].startswith("11 sheep")
-    assert ilp("count", "flock=small", *where)[1].startswith("3 sheep")
+    code, _, err = ilp("count", "flock=small", *where)
+    assert code == 2
+    assert "small.yaml would not be read, because flock=small is a packaged option. Rename your file." in err
     assert "My sheep" in ilp("count", "--help", *where)[1]
     assert "Did you mean flock=mine?" in ilp("count", "flock=mien", *where)[2]
 

@@ -60,7 +60,7 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("sys.argv", ["ilp"])
     (tmp_path / "mine" / "data").mkdir(parents=True)
     for name in ("ourcity", "our_records"):
-        (tmp_path / "mine" / "data" / f"{name}.yaml").write_text(blocks(ROOT / "README.md", "yaml")[0])
+        (tmp_path / "mine" / "data" / f"{name}.yaml").write_text(blocks(ROOT / "docs" / "data.md", "yaml")[0])
     (tmp_path / "mine" / "experiment").mkdir()
     central = blocks(ROOT / "docs" / "decision.md", "yaml")[0]
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)

@@ -166,7 +166,7 @@ def test_picture_is_a_small_png_with_an_alternative_text():
 
 
 def test_ten_lines_read_the_records_of_another_city(tmp_path, monkeypatch):
-    (block,) = blocks(README, "yaml")
+    block = blocks(ROOT / "docs" / "data.md", "yaml")[0]
     assert len(block.splitlines()) <= 10
     monkeypatch.chdir(tmp_path)
     option = tmp_path / "mine" / "data" / "ourcity.yaml"

@@ -12,6 +12,7 @@ from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
 from ilp_models.report.front_page import Total
+from ilp_models.report.intake_page import write_intake_page
 from ilp_models.report.monitor_page import write_monitor_page
 from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import plot_frontier, save_figure
@@ -19,6 +20,7 @@ from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.comparison_evidence import comparison_evidence
 from tests.report.test_front_page import last_of, page_with
+from tests.report.test_intake_page import evidence as intake_evidence
 from tests.report.test_monitor_page import evidence as monitor_evidence
 from tests.report.test_plots import FRONTIER
 from tests.report.weekly_evidence import evidence_of
@@ -117,6 +119,7 @@ PAGES = {
     "front page withheld": lambda folder: page_with(admitted=False, mark="research only", places=()).write(folder),
     "week withheld": lambda folder: weekly(folder, {"groups": (), "explained": False}),
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
+    "intake": lambda folder: write_intake_page(folder, intake_evidence()),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
     "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
     **{level: (lambda folder, level=level: plan(folder, level)) for level in TABLES},

@@ -1,0 +1,1 @@
+"""Suggest the settings of records from their column names and values."""

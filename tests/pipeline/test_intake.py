@@ -1,0 +1,176 @@
+"""From a messy export to a first grid: `ilp intake`, and the command that it prints."""
+
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ilp_models.pipeline.intake import option_name, suggest_data_settings
+from tests.bad_input.run_commands import run_in_process
+from tests.pipeline.messy_exports import EXPORTS, records, semicolons_and_decimal_commas, survey_feet
+
+QUICK = (
+    *("model=[moving_average,ewma]", "forecaster=ewma", "compute.jobs=1", "bootstrap.draws=100", "tracking=memory"),
+    *("export.formats=[csv]", "grid.size=500"),
+)
+MOST_SECONDS = 300
+MOST_LINES = 15
+EXPECTED = {  # what a person who knows the export would set
+    "excel_with_the_day_first": {"time_formats": ["%d/%m/%Y %H:%M"], "time_zone": "Europe/London", "country": "GB"},
+    "semicolons_and_decimal_commas": {"decimal": ",", "time_zone": "Europe/Berlin", "time_formats": ["%d.%m.%Y %H:%M"]},
+    "socrata": {
+        "time_zone": "America/Chicago",
+        "time_formats": ["%m/%d/%Y %I:%M:%S %p"],
+        "record_columns": ["Case Number"],
+    },
+    "uk_police_months": {"time_formats": ["%Y-%m"], "time_zone": "Europe/London", "record_columns": ["Crime ID"]},
+    "arcgis": {"time_formats": ["epoch_ms"], "time_zone": "America/Toronto", "country": "CA"},
+    "tabs_with_date_and_time": {"time_formats": ["ISO8601"], "time_zone": "America/Winnipeg"},
+    "survey_feet": {"input_crs": "EPSG:2236", "time_zone": "America/New_York", "country": "US"},
+}
+COLUMNS = {
+    "excel_with_the_day_first": "crime_type=Offence occurred_at='Date of offence' lat=Latitude lon=Longitude area=Ward",
+    "semicolons_and_decimal_commas": "crime_type=Delikt occurred_at=Tatzeit lat=Breite lon=Länge area=Stadtteil",
+    "socrata": "crime_type='Primary Type' occurred_at='Date Occurred' reported_at='Date Reported' lat=Latitude "
+    "lon=Longitude area=Beat",
+    "uk_police_months": "crime_type='Crime type' occurred_month=Month lat=Latitude lon=Longitude area='LSOA code'",
+    "arcgis": "crime_type=OFFENCE occurred_at=OCC_DATE lat=geometry_lat lon=geometry_lon area=DIVISION",
+    "tabs_with_date_and_time": "crime_type='Incident Type' occurred_date='Incident Date' occurred_time='Incident Time' "
+    "lat=Y_Lat lon=X_Long area=District",
+    "survey_feet": "crime_type=offense occurred_at=occurred_on x=x_coordinate y=y_coordinate area=zone",
+}
+
+
+@pytest.fixture
+def ilp(tmp_path, monkeypatch, undrawn, capfd):
+    """Return a function that runs a command in an empty folder and returns exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ilp"])
+
+    def call(*words):
+        capfd.readouterr()
+        return run_in_process(*words), *capfd.readouterr()
+
+    return call
+
+
+def suggest(words):
+    """Return the suggestions for the words of a command."""
+    settings = dict(word.split("=", 1) for word in words)
+    near = settings.pop("near", None)
+    given = {key.removeprefix("data."): value for key, value in settings.items() if key.startswith("data.")}
+    point = None if near is None else [float(one) for one in near.strip("[]").split(",")]
+    return suggest_data_settings(settings["path"], near=point, **given)
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda one: one.__name__)
+def test_columns_formats_and_place_of_a_messy_export_are_found(export, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    suggested = suggest(export(tmp_path))
+    found = suggested.settings()
+    columns = dict(word.split("=", 1) for word in shlex.split(COLUMNS[export.__name__]))
+    assert found["columns"] == columns
+    assert {name: found[name] for name in EXPECTED[export.__name__]} == EXPECTED[export.__name__]
+    assert sorted(found["crime_types"], key=str.lower) == sorted(found["crime_types"])
+    assert len(found["crime_types"]) == 4
+    assert suggested.questions == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda one: one.__name__)
+def test_a_messy_export_becomes_a_first_grid_with_the_printed_command(export, ilp, tmp_path):
+    begun = time.monotonic()
+    code, out, err = ilp("intake", *export(tmp_path))
+    assert code == 0, err
+    assert len(out.splitlines()) <= MOST_LINES
+    command = shlex.split(re.search(r"^Next: ilp (.+)$", out, re.MULTILINE)[1])
+    months = ["backtest.test_periods=2", "export.quantiles=[]"] if "experiment=monthly" in command else []
+    code, out, err = ilp(*command, *QUICK, *months[:1])
+    assert code == 0, err
+    assert time.monotonic() - begun < MOST_SECONDS
+    (run,) = (tmp_path / "outputs" / "weekly").glob("20*")
+    assert len(pd.read_csv(run / "grid.csv", comment="#")) > 10
+    assert (run / "report.html").exists()
+
+
+def test_the_files_show_no_value_of_a_column_about_persons(ilp, tmp_path):
+    code, out, err = ilp("intake", *semicolons_and_decimal_commas(tmp_path))
+    assert code == 0, err
+    assert "Never read (personal data by name): Geburtsdatum Opfer" in out
+    texts = [path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".html", ".yaml", ".json", ".log")]
+    assert any("Geburtsdatum Opfer" in text for text in texts)
+    assert not any("1980" in text for text in (*texts, out, err))
+
+
+def test_a_date_that_could_be_read_both_ways_is_asked_and_stops_the_run(ilp, tmp_path):
+    found = records(53.80, -1.55)
+    early = found[found["when"].dt.day <= 12]
+    early.assign(when=early["when"].dt.strftime("%d/%m/%Y")).to_csv(tmp_path / "export.csv", index=False)
+    code, out, err = ilp("intake", "path=export.csv", "data.columns.occurred_date=when", "data.columns.crime_type=what")
+    assert code == 0, err
+    assert out.startswith("One question is open")
+    assert re.search(r"OPEN time_formats \(line (\d+)\): day first or month first\?", out)
+    text = Path("mine/data/my_export.yaml").read_text()
+    line = int(re.search(r"OPEN time_formats \(line (\d+)\)", out)[1])
+    assert re.fullmatch(r"time_formats: \?\?\? # OPEN: .*'%d/%m/%Y'.*'%m/%d/%Y'.*", text.splitlines()[line - 1])
+    code, _, err = ilp("weekly", "--config-dir", "mine", "data=my_export", *QUICK)
+    assert code == 2, err
+    assert "The setting data.time_formats is required" in err
+    answered = suggest_data_settings(
+        "export.csv", time_formats=["%d/%m/%Y"], columns={"occurred_date": "when", "crime_type": "what"}
+    )
+    assert answered.questions == ()
+
+
+def test_coordinates_that_fit_many_grids_are_asked_with_candidates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    survey_feet(tmp_path)
+    suggested = suggest_data_settings("export.csv")
+    asked = {one.setting: one for one in suggested.questions}
+    assert sorted(asked) == ["input_crs", "time_zone"]
+    assert "451" in asked["input_crs"].reason or "zones were tried" in asked["input_crs"].reason
+    assert any("Florida East" in text for text in asked["input_crs"].alternatives)
+    assert "near=[" in asked["input_crs"].reason
+
+
+def test_a_file_of_options_is_never_overwritten(ilp, tmp_path):
+    words = ["intake", *semicolons_and_decimal_commas(tmp_path)]
+    own = tmp_path / "mine" / "data" / "my_export.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# mine\n")
+    code, out, err = ilp(*words)
+    assert code == 0, err
+    assert own.read_text() == "# mine\n"
+    assert "existed and was not changed; the new settings are in" in out
+
+
+@pytest.mark.parametrize(
+    ("path", "save_as", "name"),
+    [("exports/May 2021.csv", None, "my_may_2021"), ("street/", None, "my_street"), ("a.csv", "ourcity", "ourcity")],
+)
+def test_the_option_is_named_after_the_file(path, save_as, name):
+    assert option_name(path, save_as) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "The setting path is required"),
+        (("path=export.csv", "near=here"), "must be latitude and longitude"),
+        (("path=export.csv", "save_as=a/b"), "cannot be the name of an option"),
+        (("path=export.csv", "data.columns.when=x"), "data.columns.when is unknown"),
+        (("path=none.csv",), "there is no such file"),
+    ],
+)
+def test_wrong_words_are_refused_in_one_line(words, message, ilp, tmp_path):
+    (tmp_path / "export.csv").write_text(
+        "when,what,lat,lon\n2021-01-04,Theft,43.6,-79.4\n2021-01-05,Theft,43.6,-79.4\n"
+    )
+    code, _, err = ilp("intake", *words)
+    assert code in (1, 2)
+    assert message in err
+    assert sys.argv == ["ilp"]
