@@ -21,6 +21,7 @@ class Column:
     # own: a rate of this crime type; all: a rate of all types together. Regressions take the logarithm of rates,
     # relative to the offset of the same kind if there is one. Empty: the value is used unchanged.
     rate: str = ""
+    age_years: float = 0.0  # mean age of the counts in it, as weighted; 0 for columns that are not means of counts
 
 
 OWN_PAST: Final = Column(

@@ -1,6 +1,7 @@
 """The base class of all forecasting methods, in the scikit-learn idiom."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn import exceptions
 from sklearn.base import BaseEstimator, clone
 
 from ilp_models.domain.errors import IlpError, InputError
+from ilp_models.domain.family_reasons import METHOD, FamilyReasons, mean_cell
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.history import History
@@ -126,16 +128,54 @@ class Forecaster(BaseEstimator, ABC):
             If a period starts before the cutoff, or has another length than those of the history.
         """
         self._check_fitted()
-        history = self.history_
-        if periods.freqstr != history.panel.periods.freqstr or periods[0].start_time < history.cutoff:
-            msg = f"Periods to forecast must be {history.panel.periods.freqstr} and start at or after {history.cutoff}."
-            raise InputError(msg)
-        steps = np.asarray(periods.asi8 - history.panel.periods.asi8[-1], dtype=np.int64)
+        history, steps = self.history_, self._steps_to(periods)
         expected, dispersion = self._predict(periods, steps)
         coords = {"crime_type": list(history.events.crime_types), "cell": history.grid.cells, "period": periods}
         cube = xr.DataArray(np.asarray(expected, dtype=np.float64), dims=DIMS, coords=coords, name="expected")
         spread = xr.DataArray(dispersion, dims=DIMS[: dispersion.ndim], coords={"crime_type": coords["crime_type"]})
         return RiskForecast.negative_binomial(cube, spread, history.cutoff)
+
+    def reasons(self, periods: pd.PeriodIndex) -> FamilyReasons:
+        """Return the forecast of some periods as a reference plus one part in events for each family of reasons.
+
+        Parameters
+        ----------
+        periods : PeriodIndex
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        FamilyReasons
+            Of every crime type, cell and period.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted before.
+        InputError
+            As for :meth:`predict`.
+        """
+        expected = self.predict(periods).expected
+        return FamilyReasons.from_parts(expected, *self._split_forecast(periods, self._steps_to(periods), expected))
+
+    def _steps_to(self, periods: pd.PeriodIndex) -> Steps:
+        """Return the distance of each period from the last settled one; raise InputError for periods of the past."""
+        history = self.history_
+        if periods.freqstr != history.panel.periods.freqstr or periods[0].start_time < history.cutoff:
+            msg = f"Periods to forecast must be {history.panel.periods.freqstr} and start at or after {history.cutoff}."
+            raise InputError(msg)
+        return np.asarray(periods.asi8 - history.panel.periods.asi8[-1], dtype=np.int64)
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[npt.NDArray[np.float64], Mapping[str, Cube]]:
+        """Return a reference (types, periods) and parts (types, cells, periods) by family that add up to `expected`.
+
+        By default the difference from the mean cell is one family, the method's own estimate.
+        """
+        del periods, steps
+        reference = mean_cell(self.history_)[:, None]
+        return reference, {METHOD: expected.values - reference[:, None]}
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "history_"):

@@ -11,7 +11,7 @@ import xarray as xr
 from ilp_models.domain.history import History
 
 FOUR: Final = 4  # periods in the sum of the last ones
-_YEAR: Final = {"week": 52, "day": 364, "month": 12}  # 364 days earlier is the same weekday
+YEAR_AGO: Final = {"week": 52, "day": 364, "month": 12}  # periods; 364 days earlier is the same weekday
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class RecentCounts:
         """Return the recent counts of all cells of a history, for the periods that are forecast."""
         known, unit, counts = history.panel.periods, history.calendar.period_unit, history.panel.counts
         four = counts[..., -FOUR:].sum("period") if len(known) >= FOUR else xr.zeros_like(counts[..., -1]) + np.nan
-        year_ago = counts.reindex(period=periods - _YEAR[unit]).assign_coords(period=periods)
+        year_ago = counts.reindex(period=periods - YEAR_AGO[unit]).assign_coords(period=periods)
         columns = zip(recent_columns(unit), (counts[..., -1], four, year_ago), strict=True)
         return cls(unit, known[-1], {name: cube.astype(float) for name, cube in columns})
 

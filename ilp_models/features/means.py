@@ -1,5 +1,6 @@
 """Lags, rolling means and exponentially weighted means of past counts: cell, neighbourhood, all types and city."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,6 +64,7 @@ class RollingMeans:
                 "own_past",
                 f"{{value:.2f}} events a {unit} here over the last {count} {unit}(s)",
                 "own",
+                count / 2 / history.calendar.per_year,
             )
             for count in self.windows
         )
@@ -112,6 +114,7 @@ class ExponentialMeans:
                 f"{{value:.2f}} {what} a {history.calendar.period_unit} {place} lately "
                 f"(half-life {_as_text(half_life, history.calendar)})",
                 kind,
+                half_life / math.log(2) / history.calendar.per_year,
             )
             for half_life in self.half_lives
         )

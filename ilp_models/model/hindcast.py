@@ -30,6 +30,10 @@ class HindcastForecaster(Forecaster):
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return forecasts (periods, crime types, cells), each from the counts up to `step` periods before it."""
 
+    def calendar_index(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
+        """Return the factors of the calendar in the forecasts of some periods (periods, crime types); 1 without any."""
+        return np.ones((len(periods), len(history.events.crime_types)))
+
     def _tune(self, history: History) -> None:
         """Learn settings from the past; nothing by default."""
 

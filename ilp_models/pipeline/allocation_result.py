@@ -46,7 +46,7 @@ class AllocationResult:
     frontier: pd.DataFrame  # events covered under each exposure cap; empty without a group table
     choice: CapChoice
     audited_replay: Replay | None  # audited forecasts and recorded counts, if the audit archived them
-    reasons: pd.DataFrame | None  # crime_type, cell, period, words; None without an explanation
+    reasons: pd.DataFrame | None  # crime_type, cell, period, words; None for a run of an earlier version
     settings: Mapping[str, Any]  # of rule, objective, ranking, frontier and groups
 
     @property

@@ -86,8 +86,6 @@ def verdict(decision: Decision) -> str:
 _MAX_CELLS: Final = 10  # on the page of a shift
 _MAX_ROWS: Final = 24  # that fit on one printed page
 _MAX_AREAS: Final = 20
-_CSV_REASONS: Final = 3  # for each cell
-_PAGE_REASONS: Final = 2
 _RECENT: Final = 13  # periods: a quarter of a year of weeks
 _HIGH_BURDEN: Final = 0.75  # quantile of recorded events per 1,000 residents
 _LOW_COVERAGE: Final = 0.5  # of the coverage of the whole city
@@ -109,10 +107,9 @@ def shift_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], pd.Da
         BriefingColumn("crime_type", "Crime type", "short"),
         BriefingColumn("expected", "Expected crimes"),
         BriefingColumn("interval", "90 % interval", "short"),
-        BriefingColumn("reasons", "Strongest reasons in the model", "text"),
+        BriefingColumn("reasons", "Recorded before, and what changes the forecast", "text"),
     )
     shown = shown.assign(
-        reasons=_reasons(result, shown, _PAGE_REASONS),
         interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
     )
     paragraphs: tuple[str, ...] = (
@@ -155,18 +152,16 @@ def shift_table(result: AllocationResult) -> pd.DataFrame:
     for level, name in enumerate(QUANTILE_COLUMNS):
         rows[name] = forecast.quantiles.values[level][:, where, when].T.ravel()
     table = pd.DataFrame(rows)[list(_SHIFT_COLUMNS)]
-    return table.assign(reasons=_reasons(result, table, _CSV_REASONS))
+    return table.assign(reasons=_reasons(result, table))
 
 
-def _reasons(result: AllocationResult, table: pd.DataFrame, count: int) -> list[str]:
-    if result.reasons is None or result.reasons.empty:
-        return ["no explanation for this forecast"] * len(table)
+def _reasons(result: AllocationResult, table: pd.DataFrame) -> list[str]:
+    if result.reasons is None:
+        return ["the run stored no reasons"] * len(table)
     known = result.reasons.assign(period=result.reasons["period"].dt.strftime("%Y-%m-%d"))
     keys = ["crime_type", "cell", "period"]
-    known[keys] = known[keys].astype(str)
-    words = known.sort_values("rank").groupby(keys)["words"].apply(lambda lines: "; ".join(lines.head(count)))
-    aligned = words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str)))
-    return list(aligned.fillna("no explanation for this cell"))
+    words = known.set_index(pd.MultiIndex.from_frame(known[keys].astype(str)))["words"]
+    return list(words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str))).fillna("no reasons for this cell"))
 
 
 def community_briefing(result: AllocationResult, min_count: int) -> tuple[tuple[Section, ...], pd.DataFrame]:

@@ -23,6 +23,7 @@ from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.overused_points import overused_by_cell
+from ilp_models.domain.reason_words import reason_table
 from ilp_models.domain.recent_counts import RecentCounts
 from ilp_models.domain.timing import Timing
 from ilp_models.explain.explain import Explain
@@ -110,6 +111,15 @@ class NextForecast:
     def places(self) -> CellTable:
         """The cells with their parent areas, their recent counts and the share of records at over-used points."""
         return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid), self.recent)
+
+    @cached_property
+    def reasons(self) -> pd.DataFrame:
+        """Why each cell has its forecast: known counts, and events by family of reasons, in fields and in words.
+
+        One row for each crime type, cell and period, with the columns of
+        :data:`~ilp_models.domain.reason_words.REASON_TABLE`.
+        """
+        return reason_table(self.forecaster.reasons(self.periods), self.forecaster.history_)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the risk grid as a table: one row for each crime type, cell and period."""

@@ -36,7 +36,7 @@ from ilp_models.pipeline.front_content import front_page
 from ilp_models.pipeline.last_map import last_map
 from ilp_models.pipeline.map_content import map_evidence
 from ilp_models.pipeline.registration import register_decision
-from ilp_models.pipeline.run_folder import EVIDENCE, digests
+from ilp_models.pipeline.run_folder import EVIDENCE, REASONS, digests
 from ilp_models.pipeline.study import Study, open_study
 from ilp_models.report.last_map import LastMap
 from ilp_models.report.weekly_report import WeeklyEvidence, WeeklyReport, compose_weekly
@@ -152,9 +152,10 @@ def write_outputs(
     What the decision rests on is written first, and its line in the register holds the digests of these files. The
     grids follow the line, and `decision.json` comes last: without it nothing can be acted on.
     """
-    forecast, reasons, files = audit.forecast, audit.reasons(), []
-    if reasons is not None:
-        reasons.to_parquet(folder / "explanation.parquet", index=False)
+    forecast, details, files = audit.forecast, audit.reasons(), [folder / REASONS]
+    forecast.reasons.to_parquet(folder / REASONS, index=False)
+    if details is not None:
+        details.to_parquet(folder / "explanation.parquet", index=False)
         files.append(folder / "explanation.parquet")
     facts = {"settings": without_classes(describe(audit.settings)), "moment": decision.issued.isoformat()}
     write_audit_input(audit.audit_input, folder / "audit", facts)
@@ -208,7 +209,7 @@ class PageTask:
         if study.events.intake is None:
             msg = "The report needs the intake report of the events. Read them from a source, such as with read_events."
             raise InputError(msg)
-        explanation, past = audit.audit_input.explanation, backtest.replay_of(audit.forecast.name)
+        past = backtest.replay_of(audit.forecast.name)
         return WeeklyEvidence(
             city=study.city,
             forecast=forecast.forecast,
@@ -229,8 +230,7 @@ class PageTask:
                 "Made": now().isoformat(),
             },
             command=self.command,
-            importance=None if explanation is None else explanation.importance(),
-            reasons=audit.reasons(),
+            reasons=forecast.reasons,
             overused=forecast.places.overused or {},
             map=map_evidence(audit, last),
             last=last,

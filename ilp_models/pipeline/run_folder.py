@@ -30,7 +30,8 @@ from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER
 
-EVIDENCE: Final = ("explanation.parquet", "model/**/*", "audit/**/*")  # what a decision rests on
+REASONS: Final = "reasons.parquet"
+EVIDENCE: Final = (REASONS, "explanation.parquet", "model/**/*", "audit/**/*")  # what a decision rests on
 _DECIDED: Final = ("forecast.parquet", "decision.json")
 PLACES: Final = "places"  # in the header of a report: the digest of where the cells of the forecast lie
 
@@ -80,8 +81,8 @@ class RunFolder:
         raise WithheldError(msg)
 
     def reasons(self) -> pd.DataFrame | None:
-        """Return the strongest reasons of the highest cells, or None without an explanation."""
-        path = self.folder / "explanation.parquet"
+        """Return known counts and reasons of each cell, or None for a run of an earlier version."""
+        path = self.folder / REASONS
         if not path.is_file():
             return None
         with open_parquet(file_in_folder(self.folder, path.name)) as parquet:

@@ -21,7 +21,6 @@ KINDS: Final = ("amount", "count", "change", "class", "range")
 _MAX_UNITS: Final = 20_000  # along the longer side of the map
 _MAX_COORDINATES: Final = 20_000  # of one layer of the user
 _MAX_CELL_COORDINATES: Final = 120_000
-_MAX_REASONS: Final = 3  # for each cell
 _EDGE: Final = 0.03  # of the map, around the cells
 _DIGITS: Final = 4  # significant
 
@@ -55,7 +54,7 @@ class InteractiveMap:
     measures: Sequence[MapMeasure]  # the first one is shown at first
     areas: npt.NDArray[Any]  # parent area of each cell, or empty text
     layers: Sequence[Layer] = ()
-    reasons: Mapping[tuple[int, int], Sequence[str]] = field(default_factory=dict)  # by type and cell position
+    reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)  # by type and cell position
     mark: str = ""  # such as ``research only``
 
     @cached_property
@@ -85,9 +84,7 @@ class InteractiveMap:
             "place": [position[name] for name in self.names],
             "centres": [[round(float(y), 5), round(float(x), 5)] for y, x in zip(lat, lon, strict=True)],
             "measures": [_measure(one) for one in self.measures],
-            "reasons": {
-                f"{kind},{cell}": list(words[:_MAX_REASONS]) for (kind, cell), words in self.reasons.items() if words
-            },
+            "reasons": {f"{kind},{cell}": words for (kind, cell), words in self.reasons.items()},
             "borders": frame.lines(shapely.simplify(lines, 0.1)) if len(lines) else "",
             "areas": frame.labels(self.geometry, np.asarray(self.areas)),
             "layers": [frame.layer(layer) for layer in self.layers],

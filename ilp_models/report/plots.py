@@ -5,7 +5,7 @@ Maps are in :mod:`ilp_models.report.maps`.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,6 +171,20 @@ def plot_importance(importance: pd.DataFrame, features: int = 12) -> Figure:
     axes.set_yticks(range(len(rows)), [escape_math(name.replace("_", " ")) for name in rows["feature"]], fontsize=8)
     axes.set_xlabel("typical factor on expected crimes (1: no effect), and feature family", fontsize=8)
     axes.set_xlim(1, 1 + 1.4 * max(float(rows["multiplier"].max()) - 1, 1e-6))
+    style_axes(axes)
+    return figure
+
+
+def plot_families(shares: Mapping[str, float]) -> Figure:
+    """Plot the share of each family of reasons in the differences between cells, largest first."""
+    rows = sorted(shares.items(), key=lambda row: row[1])
+    figure = Figure(figsize=(6.4, 0.8 + 0.31 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(range(len(rows)), [100 * share for _, share in rows], color=COLOURS[0])
+    axes.bar_label(bars, labels=[f"{share:.0%}" for _, share in rows], fontsize=8, padding=3, color=INK)
+    axes.set_yticks(range(len(rows)), [family for family, _ in rows], fontsize=8)
+    axes.set_xlabel("share of the differences between a cell and the mean cell, %", fontsize=8)
+    axes.set_xlim(0, 114 * max(shares.values()))
     style_axes(axes)
     return figure
 

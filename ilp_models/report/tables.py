@@ -26,9 +26,7 @@ _SCORES: Final = {
 }
 
 
-def top_cells(
-    forecast: RiskForecast, grid: Grid, crime_type: str, count: int, reasons: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def top_cells(forecast: RiskForecast, grid: Grid, crime_type: str, count: int, reasons: pd.DataFrame) -> pd.DataFrame:
     """Return the cells with the most expected crimes of a type in the first period, highest first."""
     period = forecast.periods[0]
     expected = forecast.expected.sel(crime_type=crime_type, period=period).values
@@ -50,21 +48,16 @@ def top_cells(
             "q05": quantiles[0, order],
             "q95": quantiles[-1, order],
             "share": expected[order] / total if total > 0 else 0.0,
-            "reasons": _cell_reasons(reasons, crime_type, period, list(grid.cells[order])),
+            "reasons": _cell_words(reasons, crime_type, period, list(grid.cells[order])),
         }
     )
 
 
-def _cell_reasons(
-    reasons: pd.DataFrame | None, crime_type: str, period: pd.Period, cells: list[str]
-) -> list[list[str]]:
-    """Return the reasons of each cell, strongest first; an empty list if there are none."""
-    if reasons is None:
-        return [[] for _ in cells]
-    first = pd.to_datetime(reasons["period"]) == period.start_time
-    rows = reasons[(reasons["crime_type"] == crime_type) & first & reasons["cell"].isin(cells)].sort_values("rank")
-    texts = rows.groupby("cell", observed=True)["words"].agg(list).to_dict()
-    return [texts.get(cell, []) for cell in cells]
+def _cell_words(reasons: pd.DataFrame, crime_type: str, period: pd.Period, cells: list[str]) -> list[str]:
+    """Return the reasons of each cell in words; an empty text if there are none."""
+    rows = reasons[(reasons["crime_type"] == crime_type) & (pd.to_datetime(reasons["period"]) == period.start_time)]
+    texts = dict(zip(rows["cell"], rows["words"], strict=True))
+    return [texts.get(cell, "") for cell in cells]
 
 
 def comparison_table(scores: ScoreTable, baseline: str, lead: int = 1) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from ilp_models.report.last_map import LastMap
 from ilp_models.stats.distributions import quantiles
 
 Floats = npt.NDArray[np.float64]
+
+_WITH_REASONS: Final = 100  # highest cells of each crime type; sentences for all cells would be most of the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +100,14 @@ def _pooled_interval(forecast: RiskForecast) -> tuple[Floats, Floats]:
     return ends[0][None], ends[1][None]
 
 
-def _by_cell(
-    reasons: pd.DataFrame, period: pd.Period, kinds: list[str], cells: pd.Index
-) -> dict[tuple[int, int], list[str]]:
-    """Return the reasons of the first period by position of type (after the pool) and cell, strongest first."""
-    rows = reasons[pd.to_datetime(reasons["period"]) == period.start_time].sort_values("rank")
+def _by_cell(reasons: pd.DataFrame, period: pd.Period, kinds: list[str], cells: pd.Index) -> dict[tuple[int, int], str]:
+    """Return the words on the highest cells of the first period, by position of type (after the pool) and cell."""
+    rows = reasons[pd.to_datetime(reasons["period"]) == period.start_time]
+    rows = rows.sort_values("expected", ascending=False, kind="stable").groupby("crime_type").head(_WITH_REASONS)
     first = 1 if len(kinds) > 1 else 0
     where = cells.astype(str).get_indexer(pd.Index(rows["cell"].astype(str)))
-    found: dict[tuple[int, int], list[str]] = {}
-    for kind, cell, words in zip(rows["crime_type"].astype(str), where, rows["words"], strict=True):
-        if cell >= 0 and kind in kinds:
-            found.setdefault((kinds.index(kind) + first, int(cell)), []).append(str(words))
-    return found
+    return {
+        (kinds.index(kind) + first, int(cell)): str(words)
+        for kind, cell, words in zip(rows["crime_type"].astype(str), where, rows["words"], strict=True)
+        if cell >= 0 and kind in kinds
+    }

@@ -11,6 +11,7 @@ import pandas as pd
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.intake import IntakeReport
@@ -47,15 +48,13 @@ class WeeklyReport:
         Heading of the page.
     top_cells : int, default 10
         Number of highest cells per crime type, in the table and on the map.
-    features : int, default 12
-        Number of features in the chart of the explanation.
     file_name : str, default "report.html"
         File name in the run folder.
 
     Raises
     ------
     InputError
-        If a number is below 1.
+        If it is below 1.
 
     Examples
     --------
@@ -65,13 +64,12 @@ class WeeklyReport:
 
     title: str = "Weekly risk grid"
     top_cells: int = 10
-    features: int = 12
     file_name: str = "report.html"
 
     def __post_init__(self) -> None:
-        """Check that the lists have at least one entry."""
-        if min(self.top_cells, self.features) < 1:
-            msg = f"report.top_cells={self.top_cells} and report.features={self.features} must be at least 1."
+        """Check that the tables have at least one row."""
+        if self.top_cells < 1:
+            msg = f"report.top_cells={self.top_cells} must be at least 1."
             raise InputError(msg)
 
     def write(self, folder: Path, content: "WeeklyContent") -> Path:
@@ -108,8 +106,7 @@ class WeeklyEvidence:
     intake: IntakeReport
     provenance: Mapping[str, str]
     command: str  # that repeats the run
-    importance: pd.DataFrame | None = None  # feature, family, multiplier, strongest first
-    reasons: pd.DataFrame | None = None  # crime_type, cell, period, rank, words
+    reasons: pd.DataFrame  # crime_type, cell, period, events by family of reasons, words
     overused: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)  # by type: share at over-used points
     map: MapEvidence = field(default_factory=MapEvidence)
     last: LastMap | None = None  # how the map of the latest recorded period did
@@ -155,7 +152,7 @@ class WeeklyContent:
     protocol: str
     audit_protocol: str
     curves: tuple[FigureFile, ...]
-    importance: FigureFile | None
+    families: FigureFile | None
     checks: tuple[CheckSummary, ...]
     intake: pd.DataFrame
     intake_summary: str
@@ -195,7 +192,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         protocol=evidence.protocol,
         audit_protocol=tables.audit_protocol(decision.report),
         curves=_curves(evidence, folder),
-        importance=_importance(report, evidence, folder),
+        families=_families(evidence, folder),
         checks=summarise_checks(decision.report),
         intake=tables.intake_table(intake),
         intake_summary=_intake_summary(intake),
@@ -275,17 +272,19 @@ def _trend(evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
     return FigureFile(path, evidence.last.trend_text, caption)
 
 
-def _importance(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
-    table = evidence.importance
-    if table is None or table.empty:
+def _families(evidence: WeeklyEvidence, folder: Path) -> FigureFile | None:
+    """Return a chart of how much each family of reasons changes the forecast of a cell on average."""
+    changes = {family: float(evidence.reasons[key].abs().sum()) for family, key in FAMILY_KEYS.items()}
+    total = sum(changes.values())
+    shares = {family: change / total for family, change in changes.items() if change > 0}
+    if not shares:
         return None
-    figure = plots.plot_importance(table, report.features)
-    path = save_figure(figure, folder / "importance.png", "Feature importance")
-    first = table.iloc[0]
+    path = save_figure(plots.plot_families(shares), folder / "families.png", "Families of reasons")
+    first = max(shares, key=lambda family: shares[family])
     return FigureFile(
         path,
-        f"Bars of the typical factor of each feature; the largest is {first['feature']}, x{first['multiplier']:.2f}.",
-        "Mean size of each feature's effect over all cells and periods, as a factor on the expected crimes.",
+        f"Bars of the share of each family of reasons; the largest is {first}, {percent(shares[first], 0)}.",
+        "Why cells differ from the mean cell of the city: share of each family in all differences, up and down.",
     )
 
 

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.events import Events
+from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.domain.forecaster import NotFittedError
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
@@ -121,6 +122,19 @@ def forecasts_are_complete_counts(forecaster, case):
         assert (values >= 0).all()
     assert (np.diff(forecast.quantiles.values, axis=0) >= 0).all()
     assert forecast.expected.values.sum() > 0
+
+
+def reasons_add_up_to_the_forecast(forecaster, case):
+    fitted, forecast = cached_fit(forecaster, case)
+    reasons = fitted.reasons(case.ahead())
+    np.testing.assert_array_equal(reasons.expected.values, forecast.expected.values)
+    assert reasons.additivity_error <= 1e-6
+    table = reasons.to_frame()
+    parts = table["reference"] + table[list(FAMILY_KEYS.values())].sum(axis=1)
+    np.testing.assert_allclose(parts, table["expected"], atol=1e-6)
+    assert (table.groupby(["crime_type", "period"])["reference"].agg(np.ptp) == 0).all()
+    again = fitted.reasons(case.ahead()[:1])
+    np.testing.assert_allclose(again.reference.values[:, 0], reasons.reference.values[:, 0])
 
 
 def fits_repeat_to_the_bit(forecaster, case):
@@ -256,6 +270,7 @@ CHECKS = (
     fit_returns_itself_and_changes_nothing_else,
     predict_before_fit_is_refused,
     forecasts_are_complete_counts,
+    reasons_add_up_to_the_forecast,
     fits_repeat_to_the_bit,
     leads_do_not_depend_on_other_leads,
     an_update_reads_newer_counts,

@@ -112,18 +112,25 @@ def tampered_evidence(place):
     tables.write_bytes(tables.read_bytes() + b"x")
 
 
-def other_reasons(place):
-    table = pd.read_parquet(place / "explanation.parquet")
-    table.assign(words="a known address").to_parquet(place / "explanation.parquet", index=False)
+def other_reasons(place, name="reasons.parquet"):
+    table = pd.read_parquet(place / name)
+    table.assign(words="a known address").to_parquet(place / name, index=False)
 
 
-@pytest.mark.parametrize("spoil", [tampered_model, added_file, removed_file, tampered_evidence, other_reasons])
+def other_explanation(place):
+    other_reasons(place, "explanation.parquet")
+
+
+SPOILS = (tampered_model, added_file, removed_file, tampered_evidence, other_reasons, other_explanation)
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
 @pytest.mark.parametrize("approved", [False, True])
 def test_a_model_or_evidence_that_was_touched_after_its_decision_is_refused(place, spoil, approved):
     if approved:
         approve(place)
     spoil(place)
-    said = r"(model|audit|explanation).* was changed, added or removed since the decision"
+    said = r"(model|audit|reasons|explanation).* was changed, added or removed since the decision"
     with pytest.raises(WithheldError, match=said):
         load(place)
     with pytest.raises(WithheldError, match=said):  # as export, allocate and monitor ask

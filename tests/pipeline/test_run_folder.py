@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -124,6 +125,7 @@ def shape_of(folder):
         "archive": sorted(archive),
         "files": sorted(path.relative_to(folder).as_posix() for path in (folder / "audit").rglob("*.parquet")),
         "model": sorted(model),
+        "reasons": list(pd.read_parquet(folder / "reasons.parquet").columns),
     }
 
 

@@ -10,12 +10,15 @@ import pytest
 from lightgbm import Booster
 
 from ilp_models.domain.errors import StorageError
+from ilp_models.domain.family_reasons import FAMILY_KEYS
+from ilp_models.domain.reason_words import REASON_TABLE
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import outputs
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
 from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task
+from tests.report.html_page import Page
 
 RECORDED = ["last_week", "last_4_weeks", "same_week_last_year"]
 UNITS = ["cell", "area", "crime_type", "period", "start", "end", "expected", "q05", "q25", "q50", "q75", "q95"]
@@ -40,7 +43,8 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     assert names == {
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json", "grid.xlsx"),
         *("areas.csv", "areas.csv.json"),
-        *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json", "explanation.parquet"),
+        *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json"),
+        *("reasons.parquet", "explanation.parquet"),
         *(
             "model",
             "model/bundle.json",
@@ -52,7 +56,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
             "audit/subject.json",
         ),
         *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation", "overused_points")),
-        *(f"figures/{name}.png" for name in ("map-1", "map-2", "last-map", "hit-curves", "calibration", "importance")),
+        *(f"figures/{name}.png" for name in ("map-1", "map-2", "last-map", "hit-curves", "calibration", "families")),
     }
     for path in withheld.folder.rglob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -216,6 +220,30 @@ def test_reasons_are_given_for_the_highest_cells(withheld):
         assert explained == set(rows.nsmallest(len(explained), "rank")["cell"])
         assert 0 < len(explained) <= 0.05 * len(rows) + 1
     assert table["words"].str.len().min() > 10
+
+
+def test_every_cell_has_reasons_that_add_up_and_words(withheld):
+    table, grid = (pd.read_parquet(withheld.folder / f"{name}.parquet") for name in ("reasons", "forecast"))
+    assert list(table.columns) == list(REASON_TABLE)
+    keys = ["crime_type", "cell"]
+    expected = grid.set_index(keys)["expected"].astype(float)
+    np.testing.assert_allclose(table.set_index(keys)["expected"], expected.loc[list(map(tuple, table[keys].values))])
+    parts = table["reference"] + table[list(FAMILY_KEYS.values())].sum(axis=1)
+    assert (np.abs(parts - table["expected"]) <= 1e-6 * np.maximum(1, table["expected"])).all()
+    assert len(table) == len(expected)
+    highest = table.loc[table["expected"].idxmax()]
+    counts = ", ".join(str(highest[f"last_{place}"]) for place in (4, 3, 2, 1))
+    assert f"ast four weeks {counts}; same week last year {highest['year_ago']}." in highest["words"]
+
+
+def test_readers_see_no_factors_and_no_names_of_variables(withheld):
+    page = Page((withheld.folder / "report.html").read_text())
+    table = pd.read_parquet(withheld.folder / "reasons.parquet")
+    highest = table.loc[table["expected"].idxmax(), "words"]
+    assert highest in page.text
+    assert not re.search(r"\bx ?\d|half-life|level and share", page.text)
+    facts = json.loads((withheld.folder / "model" / "bundle.json").read_text())
+    assert not [column["name"] for column in facts["columns"] if column["name"] in page.text.split()]
 
 
 def test_the_bundle_gives_the_forecast_back(withheld):

@@ -25,7 +25,9 @@ from tests.report.test_monitor_page import evidence as monitor_evidence
 from tests.report.test_plots import FRONTIER
 from tests.report.weekly_evidence import evidence_of
 
-REASONS = "3.37 events of all types a week around here lately (half-life 32 weeks): x1.12; the level gives 1.59: x9.27"
+REASONS = (
+    "About 5 a week here over the past year; last four weeks 6, 4. Up 6 % because neighbouring squares were busier."
+)
 ROW = {
     "cell": "E684500N4707000",
     "area": "Waterfront Communities-The Island (77)",

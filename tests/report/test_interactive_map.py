@@ -160,7 +160,7 @@ def test_the_map_of_a_withheld_forecast_is_marked(tmp_path):
 def test_reasons_are_of_the_first_period_and_of_their_type(tmp_path):
     _, made = page_of(tmp_path)
     found = made.to_dict()["reasons"]
-    assert found["1,0"] == [f"lately {made.codes[0]}: x2.00"]
+    assert found["1,0"] == f"3 recorded in {made.codes[0]}."
     assert not any(key.startswith("0,") for key in found)  # the pool has no reasons of its own
 
 

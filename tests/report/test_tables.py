@@ -17,18 +17,17 @@ def test_top_cells_by_hand():
     forecast = forecast_on(GRID, types=("Assault",), expected=[0.1, 0.4, 0.3, 0.2])
     reasons = pd.DataFrame(
         [
-            ("Assault", "r0c1", "2022-01-03", 2, "second"),
-            ("Assault", "r0c1", "2022-01-03", 1, "first"),
-            ("Assault", "r0c1", "2022-01-10", 1, "another week"),
-            ("Robbery", "r0c1", "2022-01-03", 1, "another type"),
+            ("Assault", "r0c1", "2022-01-10", "another week"),
+            ("Assault", "r0c1", "2022-01-03", "this week"),
+            ("Robbery", "r0c1", "2022-01-03", "another type"),
         ],
-        columns=["crime_type", "cell", "period", "rank", "words"],
+        columns=["crime_type", "cell", "period", "words"],
     )
     table = tables.top_cells(forecast, GRID, "Assault", 3, reasons)
     assert table["cell"].tolist() == ["r0c1", "r1c0", "r1c1"]
     assert table["position"].tolist() == [1, 2, 3]
     assert table["area"].tolist() == ["East", "West", "East"]
-    assert table["reasons"].tolist() == [["first", "second"], [], []]
+    assert table["reasons"].tolist() == ["this week", "", ""]
     assert table.loc[0, "share"] == pytest.approx(0.4)
     assert (table.loc[0, "q05"], table.loc[0, "q95"]) == (0, 2)
     lon, lat = pyproj.Transformer.from_crs("EPSG:32617", 4326, always_xy=True).transform(630_750.0, 4_834_250.0)
@@ -36,10 +35,11 @@ def test_top_cells_by_hand():
 
 
 def test_top_cells_without_events_or_reasons():
-    table = tables.top_cells(forecast_on(GRID, types=("Assault",), expected=np.zeros(4)), GRID, "Assault", 9)
+    none = pd.DataFrame(columns=["crime_type", "cell", "period", "words"])
+    table = tables.top_cells(forecast_on(GRID, types=("Assault",), expected=np.zeros(4)), GRID, "Assault", 9, none)
     assert len(table) == 4
     assert table["share"].tolist() == [0.0] * 4
-    assert table["reasons"].tolist() == [[]] * 4
+    assert table["reasons"].tolist() == [""] * 4
 
 
 def test_comparison_is_sorted_by_deviance_with_bounds_last():

@@ -6,6 +6,7 @@ import pytest
 
 from ilp_models.domain.disclaimers import CAVEAT
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.report.audit.check_summaries import summarise_checks
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
 from tests.report.html_page import Page, contrast
@@ -35,8 +36,9 @@ def admitted(content, tmp_path_factory):
     return Page(WeeklyReport().write(tmp_path_factory.mktemp("admitted"), content).read_text(encoding="utf-8"))
 
 
-def test_the_caption_of_importance_names_no_method(content):
-    assert content.importance.caption.startswith("Mean size of each feature's effect over all cells and periods")
+def test_the_chart_of_families_names_no_method_and_no_variable(content):
+    assert content.families.caption.startswith("Why cells differ from the mean cell of the city")
+    assert content.families.alt.endswith("the largest is usual level here, 75\N{NO-BREAK SPACE}%.")
 
 
 def test_sections_are_in_order(withheld):
@@ -138,10 +140,16 @@ def test_key_numbers_have_their_intervals(content):
     assert notes["of counts inside the 90 % interval"].startswith("[97.0 %, 97.0 %]")
 
 
-def test_a_forecaster_without_explanation_is_stated(tmp_path):
-    page = page_of(tmp_path, evidence_of(explained=False))
-    assert "ewma has no explanation by features." in page.text
-    assert "no explanation for this forecaster" in page.text
+def test_the_highest_cells_have_their_counts_and_reasons_in_words(admitted):
+    assert "3 recorded in r0c1." in admitted.words
+    assert not re.search(r"\bx\d", admitted.text)
+
+
+def test_a_forecast_without_differences_between_cells_says_so(tmp_path):
+    evidence = evidence_of()
+    alike = evidence.reasons.assign(**dict.fromkeys(FAMILY_KEYS.values(), 0.0))
+    page = page_of(tmp_path, replace(evidence, reasons=alike))
+    assert "No cell differs from the mean cell of the city." in page.text
 
 
 def test_cells_that_depend_on_single_points_are_in_the_caption_of_their_map(tmp_path):
@@ -158,7 +166,7 @@ def test_cells_that_depend_on_single_points_are_in_the_caption_of_their_map(tmp_
 def test_a_failed_write_leaves_the_old_page(content, tmp_path):
     path = WeeklyReport().write(tmp_path, content)
     before = path.read_bytes()
-    gone = replace(content, importance=replace(content.importance, path=tmp_path / "missing.png"))
+    gone = replace(content, families=replace(content.families, path=tmp_path / "missing.png"))
     with pytest.raises(StorageError, match=r"missing.png cannot be read"):
         WeeklyReport().write(tmp_path, gone)
     assert path.read_bytes() == before
@@ -191,7 +199,6 @@ def test_contrast_of_text_is_at_least_aa():
     assert contrast("#ffffff", colours["good"]) >= 4.5
 
 
-@pytest.mark.parametrize("settings", [{"top_cells": 0}, {"features": 0}])
-def test_zero_cells_or_features_are_errors(settings):
+def test_zero_cells_are_an_error():
     with pytest.raises(InputError, match="must be at least 1"):
-        WeeklyReport(**settings)
+        WeeklyReport(top_cells=0)

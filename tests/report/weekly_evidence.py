@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.domain.intake import IntakeFinding, IntakeReport
 from ilp_models.domain.scores import ALL, COLUMNS, ScoreTable, floor_of
 from ilp_models.report.weekly_report import WeeklyEvidence
@@ -43,7 +44,7 @@ def intake_of(source="City police"):
     )
 
 
-def evidence_of(*, groups=GROUPS, types=TYPES, area="West", explained=True, grid=None):
+def evidence_of(*, groups=GROUPS, types=TYPES, area="West", grid=None):
     """Return evidence on an ``ewma`` forecast; without groups its decision withholds."""
     grid = square_grid() if grid is None else grid
     if not grid.parents.empty:
@@ -53,10 +54,9 @@ def evidence_of(*, groups=GROUPS, types=TYPES, area="West", explained=True, grid
     curve = pd.DataFrame({"share": shares, "hit_rate": shares**0.5, "oracle": shares**0.2})
     bins = pd.DataFrame({"expected": [0.0, 0.1, 1.0], "observed": [0.0, 0.1, 1.1], "low": [0, 0, 0.9], "high": 1.2})
     reasons = pd.DataFrame(
-        [(kind, cell, pd.Timestamp("2022-01-03"), 1, f"lately {cell}: x2.00") for kind in types for cell in grid.cells],
-        columns=["crime_type", "cell", "period", "rank", "words"],
-    )
-    importance = pd.DataFrame({"feature": ["lag_1", "trend"], "family": ["lags", "city"], "multiplier": [1.5, 1.1]})
+        [(kind, cell, pd.Timestamp("2022-01-03"), f"3 recorded in {cell}.") for kind in types for cell in grid.cells],
+        columns=["crime_type", "cell", "period", "words"],
+    ).assign(**(dict.fromkeys(FAMILY_KEYS.values(), 0.0) | {"expected": 0.5, "usual_level": 0.3, "city_trend": -0.1}))
     return WeeklyEvidence(
         city="Toronto",
         forecast=forecast,
@@ -70,6 +70,5 @@ def evidence_of(*, groups=GROUPS, types=TYPES, area="West", explained=True, grid
         intake=intake_of(),
         provenance={"Recipe": forecast.recipe},
         command="ilp weekly data=toronto",
-        importance=importance if explained else None,
-        reasons=reasons if explained else None,
+        reasons=reasons,
     )

@@ -108,10 +108,14 @@ class LevelShare(HindcastForecaster):
 
     def _level(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> npt.NDArray[np.float64]:
         """Return the expected city counts, shape (periods, crime types)."""
-        past_index = np.exp(self._terms(history, history.panel.periods) @ self.calendar_)
-        adjusted = history.panel.by_period.sum(axis=2, dtype=np.float64) / past_index
-        index = np.exp(self._terms(history, periods) @ self.calendar_)
-        return np.asarray(exponential_means(adjusted, half_life, history.usable_periods(periods, step)) * index)
+        totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
+        adjusted = totals / self.calendar_index(history, history.panel.periods)
+        trend = exponential_means(adjusted, half_life, history.usable_periods(periods, step))
+        return np.asarray(trend * self.calendar_index(history, periods))
+
+    def calendar_index(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
+        """Return the factors of season, holidays and weekdays in the level (periods, crime types)."""
+        return np.exp(self._terms(history, periods) @ self.calendar_)
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return level times share with the learned settings."""

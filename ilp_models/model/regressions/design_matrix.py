@@ -24,7 +24,7 @@ _OFFSET_COLUMNS: Final = (
     Column("offset_own", "offset", _CORRECTION, "own"),
     Column("offset_all_types", "offset", f"{_CORRECTION} of all types", "all"),
 )
-_ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
+ABSOLUTE: Final = frozenset(column.name for column in _OFFSET_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DesignMatrix:
             if column.rate:
                 values += floor
                 np.log(values, out=values)
-                if references and column.name not in _ABSOLUTE:
+                if references and column.name not in ABSOLUTE:
                     values -= references[column.rate]
 
 

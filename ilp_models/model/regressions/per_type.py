@@ -1,10 +1,12 @@
 """One forecaster per crime type, each fitted to the events of its type only."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from sklearn.base import clone
 
 from ilp_models.domain.errors import NotRunError
@@ -77,6 +79,21 @@ class PerType(Forecaster):
                 expected[place] = forecasts[kind].expected.values[0]
                 dispersion[place] = forecasts[kind].dispersion.values[0]
         return expected, dispersion
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[npt.NDArray[np.float64], Mapping[str, Cube]]:
+        del steps
+        # A type without events has the same forecast everywhere, which is its reference.
+        reference = expected.values[:, 0].copy()
+        parts: dict[str, Cube] = {}
+        for place, kind in enumerate(self.history_.events.crime_types):
+            if kind in self.forecasters_:
+                reasons = self.forecasters_[kind].reasons(periods)
+                reference[place] = reasons.reference.values[0]
+                for family, part in reasons.to_dict().items():
+                    parts.setdefault(family, np.zeros(expected.shape))[place] = part[0]
+        return reference, parts
 
 
 class LightGBMPerType(PerType):

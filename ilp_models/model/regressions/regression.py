@@ -1,13 +1,15 @@
 """Regression on a design matrix, with any scikit-learn regressor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
@@ -17,8 +19,10 @@ from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, interleave_leads, row_order
+from ilp_models.model.regressions.family_game import FamilyGame, MeanCell
 from ilp_models.stats.distributions import fit_dispersion
 
+_REFERENCE_PERIODS: Final = 52  # latest training periods whose mean cell is the reference of reasons
 _STRATEGIES: Final = ("direct", "shared")
 
 
@@ -157,8 +161,7 @@ class RegressionForecaster(Forecaster):
         if not self.estimators_:
             early = self._regress(design, observed, slice(None, first_held_out))
             held_out = design.latest(self.holdout)
-            expected = self._expected(held_out, early)
-            expected = (expected * self._total_factor(held_out, expected)).reshape(self.holdout, *counts.shape[1:])
+            expected = self._rescaled(held_out, early).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
         estimator = self._regress(design, observed, slice(None))
@@ -216,6 +219,11 @@ class RegressionForecaster(Forecaster):
             rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
         return np.asarray(np.exp(design.log_offset) * rate)
 
+    def _rescaled(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
+        """Return expected counts of the rows, scaled to the city total of the offset."""
+        expected = self._expected(design, estimator)
+        return expected * self._total_factor(design, expected)
+
     def _total_factor(self, design: Design, expected: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the factor from each forecast to the city total of the offset, one value per row."""
         if design.level is None or not self.match_city_total:
@@ -253,11 +261,36 @@ class RegressionForecaster(Forecaster):
         shape = len(self.history_.events.crime_types), len(self.history_.grid)
         forecasts = []
         for index, step in enumerate(steps):
-            estimator = self._estimator(int(step))
             design = self._design(self.history_, periods[[index]], int(step))
-            expected = self._expected(design, estimator)
-            forecasts.append((expected * self._total_factor(design, expected)).reshape(shape))
+            forecasts.append(self._rescaled(design, self._estimator(int(step))).reshape(shape))
         return np.stack(forecasts, axis=2), self.dispersion_
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[npt.NDArray[np.float64], Mapping[str, Cube]]:
+        del expected
+        split = [self._game(periods[[index]], int(step)).split() for index, step in enumerate(steps)]
+        parts = {family: np.stack([one[family] for _, one in split], axis=2) for family in split[0][1]}
+        return np.stack([reference for reference, _ in split], axis=1), parts
+
+    def _game(self, period: pd.PeriodIndex, step: int) -> FamilyGame:
+        """Return the forecast of one period as a game of families; the reference is the mean cell while it learned."""
+        history = self.training_history_
+        latest = self._training_periods(history, step)[-_REFERENCE_PERIODS:]
+        shape = len(latest), len(history.events.crime_types), len(history.grid)
+        past = self._design(history, latest, step, shown=True)
+        reference = MeanCell.from_design(past, shape, self._offset_index(history, latest))
+        now = self._offset_index(self.history_, period)
+        return FamilyGame(
+            self._design(self.history_, period, step),
+            reference,
+            self.rate_floor,
+            None if now is None else now[0],
+            partial(self._rescaled, estimator=self._estimator(step)),
+        )
+
+    def _offset_index(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64] | None:
+        return None if self.offset is None else self.offset_.calendar_index(history, periods)
 
 
 @contextmanager

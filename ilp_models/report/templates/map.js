@@ -126,9 +126,7 @@
       element(list, "dd", text(measure, cell));
     }
     const words = data.reasons[`${state.type},${cell}`];
-    if (!words) return;
-    const reasons = element(card, "ul");
-    for (const word of words) element(reasons, "li", word);
+    if (words) element(card, "p", words);
   }
   function choose(cell) {
     state.chosen = cell;
