@@ -12,7 +12,9 @@ from ilp_models.domain.allocation import Allocation, AllocationInput
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.day_patterns import DayPatterns
 from ilp_models.pipeline.overrides import OverrideEffect
+from ilp_models.pipeline.previous_plan import PreviousPlan
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.formatting import period_label
 
@@ -47,6 +49,8 @@ class AllocationResult:
     choice: CapChoice
     audited_replay: Replay | None  # audited forecasts and recorded counts, if the audit archived them
     reasons: pd.DataFrame | None  # crime_type, cell, period, words; None for a run of an earlier version
+    patterns: DayPatterns  # names of places, and when crimes were recorded there
+    previous: PreviousPlan | None  # of the period before, if the register knows it
     settings: Mapping[str, Any]  # of rule, objective, ranking, frontier and groups
 
     @property
@@ -59,6 +63,11 @@ class AllocationResult:
         """Parent area of each cell; ``(no area)`` if it has none."""
         names = [area or NO_AREA for area in self.run.places.area]
         return np.array(names, dtype=object)
+
+    @property
+    def places(self) -> npt.NDArray[np.object_]:
+        """Name of the place of each cell."""
+        return self.patterns.places(self.grid.cells, self.areas)
 
     @property
     def period_text(self) -> str:

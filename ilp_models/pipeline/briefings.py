@@ -1,4 +1,4 @@
-"""Write one briefing for each audience: shift leaders and community officers here, planners in plan_briefings."""
+"""Write one briefing for each audience; those for planners and the public are composed in modules of their own."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from ilp_models.domain.forecast import QUANTILE_COLUMNS
 from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking
 from ilp_models.pipeline.allocation_result import AllocationResult
+from ilp_models.pipeline.community_briefing import community_briefing
 from ilp_models.pipeline.plan_briefings import management_briefing, middle_briefing
-from ilp_models.pipeline.small_counts import hide_small_counts
-from ilp_models.pipeline.terminal_text import ground_lines
-from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
-from ilp_models.report.formatting import percent
+from ilp_models.pipeline.plan_maps import plan_map, recorded_by_cell
+from ilp_models.report.briefing import Briefing, Card, Section, write_briefing
+from ilp_models.report.formatting import number, percent
 
 AUDIENCES: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
     "management": "Resource plan by district",
-    "middle": "Weekly grid with effort",
-    "shift": "Cells for this shift",
-    "community": "Area sheets",
+    "middle": "The week by district",
+    "shift": "Places for this shift",
+    "community": "Your neighbourhood",
 }
 
 
@@ -39,20 +39,20 @@ def write_briefings(
             sections, table = compose(result, figures)
         else:
             shift = audience == "shift"
-            sections, table = shift_briefing(result) if shift else community_briefing(result, min_count)
-        allocation = result.allocation
+            sections, table = (
+                shift_briefing(result, figures) if shift else community_briefing(result, min_count, figures)
+            )
         briefing = Briefing(
             audience=audience,
             title=_TITLES[audience],
             period=result.period_text,
-            summary=f"The plan covers {percent(result.covered_share, 0)} of the expected crimes with "
-            f"{allocation.budget:g} {allocation.unit} in each period (method: {allocation.allocator}; objective: "
-            f"{allocation.objective}). Decided by {result.choice.chosen_by}: {result.choice.reason}",
+            summary=_summary(result, audience),
             by_hand=result.by_hand.lines,
             verdict=verdict(result.decision),
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
-            reasons=tuple(ground_lines(result.decision)),
+            reasons=tuple(result.decision.reasons),
+            approval=_approval(result.decision),
             sections=sections,
             facts={
                 name: marking.facts[name]
@@ -76,6 +76,23 @@ def write_briefings(
     return files
 
 
+def _summary(result: AllocationResult, audience: str) -> str:
+    """Return what the plan covers and who chose it; planners also read method and objective."""
+    allocation, choice = result.allocation, result.choice
+    text = f"The plan covers {percent(result.covered_share, 0)} of the expected crimes"
+    if audience in ("management", "middle"):
+        text += (
+            f" with {allocation.budget:g} {allocation.unit} in each period (method: {allocation.allocator}; objective: "
+            f"{allocation.objective})"
+        )
+    return f"{text}. Decided by {choice.chosen_by}: {choice.reason}"
+
+
+def _approval(decision: Decision) -> str:
+    approval = decision.approval
+    return "" if approval is None else f"Approved by {approval.reviewer}: {approval.reason}"
+
+
 def verdict(decision: Decision) -> str:
     """Return the verdict of a page. A withheld forecast stays *withheld* after a reviewer approves it."""
     if not decision.admitted:
@@ -83,53 +100,66 @@ def verdict(decision: Decision) -> str:
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
 
 
-_MAX_CELLS: Final = 10  # on the page of a shift
-_MAX_ROWS: Final = 24  # that fit on one printed page
-_MAX_AREAS: Final = 20
-_RECENT: Final = 13  # periods: a quarter of a year of weeks
-_HIGH_BURDEN: Final = 0.75  # quantile of recorded events per 1,000 residents
-_LOW_COVERAGE: Final = 0.5  # of the coverage of the whole city
-_Z: Final = 1.96
+_MAX_PLACES: Final = 10  # on the page of a shift
+_WRITING: Final = ("What to look for:", "Notes, or what was done instead, by whom and why:")
 _SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime_type", "expected", *QUANTILE_COLUMNS)
 
 
-def shift_briefing(result: AllocationResult) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return the cells of a shift with their expected crimes, intervals and reasons, and the table of the CSV file."""
+def shift_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Section, ...], pd.DataFrame]:
+    """Return the map and the places of a shift, types together, and the table of the CSV file."""
     table = shift_table(result)
-    cells = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
-    max_cells = max(1, min(_MAX_CELLS, _MAX_ROWS // table["crime_type"].nunique())) if len(table) else 0
-    first = set(cells[:max_cells])
-    shown = table[[pair in first for pair in zip(table["cell"], table["period"], strict=True)]]
-    columns = (
-        BriefingColumn("cell", "Cell", "short"),
-        BriefingColumn("area", "Area", "text"),
-        BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
-        BriefingColumn("crime_type", "Crime type", "short"),
-        BriefingColumn("expected", "Expected crimes"),
-        BriefingColumn("interval", "90 % interval", "short"),
-        BriefingColumn("reasons", "Recorded before, and what changes the forecast", "text"),
-    )
-    shown = shown.assign(
-        interval=[f"{low:.0f} to {high:.0f}" for low, high in zip(shown["q05"], shown["q95"], strict=True)],
-    )
+    pairs = list(dict.fromkeys(zip(table["cell"], table["period"], strict=True)))
+    cards = tuple(_place_card(result, rows) for _, rows in _first_places(table, pairs[:_MAX_PLACES]))
     paragraphs: tuple[str, ...] = (
-        _start_with(table, len(cells), max_cells),
-        "The list starts with the cells that cover most expected crime. Most intervals start at 0: in many listed "
-        "cells no crime will be recorded.",
-        "Reasons explain the model, not crime. If you do not follow this list, record in the CSV file what was done "
-        "instead, by whom and why.",
+        f"{len(pairs)} places receive effort. The {len(cards)} that cover most expected crime are below, highest "
+        "first; the CSV file has all."
+        if pairs
+        else "No place receives effort.",
+        "Most ranges start at 0: in many of these places no crime will be recorded.",
     )
-    return (Section("Cells for this shift", paragraphs, shown, columns),), table.assign(
-        instead_effort="", instead_by="", instead_reason=""
+    position = result.grid.cells.astype(str).get_indexer(pd.Index([str(cell) for cell, _ in pairs[:_MAX_PLACES]]))
+    places_map, figure = plan_map(result, figures / "shift-map.png", np.unique(position[position >= 0]))
+    why = (
+        "Why explains the forecast, not crime. Decide what to look for together with those who know the place.",
+        *paragraphs,
     )
+    sections = (
+        Section("Where", (), figure=figure, map=places_map),
+        Section("Places of this shift", why, cards=cards),
+    )
+    return sections, table.assign(instead_effort="", instead_by="", instead_reason="")
 
 
-def _start_with(table: pd.DataFrame, cells: int, listed: int) -> str:
-    if table.empty:
-        return "No cell receives effort."
-    first = table.iloc[0]
-    text = f"Start with cell {first['cell']} ({first['area']}). {cells} cells and periods receive effort"
-    return f"{text}; the first {listed} are listed, and the CSV file has all." if cells > listed else f"{text}."
+def _first_places(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    rows = dict(list(table.groupby(["cell", "period"], sort=False)))
+    return [(pair, rows[pair]) for pair in pairs]
+
+
+def _place_card(result: AllocationResult, rows: pd.DataFrame) -> Card:
+    """Return the card of one place: effort, expected and recorded crimes of all types, when, and why."""
+    first = rows.iloc[0]
+    at = int(result.grid.cells.astype(str).get_indexer(pd.Index([str(first["cell"])]))[0])
+    centre = result.run.places.centres
+    recent = result.run.places.recent
+    facts = [("Effort", f"{first['effort']:g} {result.allocation.unit}")]
+    if len(result.allocation.periods) > 1:
+        facts.append(("First day", str(first["period"])))
+    for row in rows.sort_values("expected", ascending=False, kind="stable").to_dict("records"):
+        label = f"{row['crime_type']}: expected, and range"
+        facts.append((label, f"{number(row['expected'])}, {row['q05']:.0f} to {row['q95']:.0f}"))
+    if recent is not None:
+        facts.append((f"Recorded last {recent.unit}, all types", f"{recorded_by_cell(recent.last)[at]:,.0f}"))
+    inside = [str(cell) for cell in result.grid.cells[result.areas == first["area"]]]
+    when = result.patterns.sentence([str(first["cell"])], str(first["area"]), inside)
+    strongest = rows[rows["expected"] == rows["expected"].max()].head(1)
+    return Card(
+        title=str(result.places[at]),
+        facts=tuple(facts),
+        lines=(f"When: {when}", f"Why ({strongest['crime_type'].iloc[0]}): {strongest['reasons'].iloc[0]}"),
+        centre=(float(centre["lat"][at]), float(centre["lon"][at])),
+        position=at,
+        writing=_WRITING,
+    )
 
 
 def shift_table(result: AllocationResult) -> pd.DataFrame:
@@ -162,102 +192,3 @@ def _reasons(result: AllocationResult, table: pd.DataFrame) -> list[str]:
     keys = ["crime_type", "cell", "period"]
     words = known.set_index(pd.MultiIndex.from_frame(known[keys].astype(str)))["words"]
     return list(words.reindex(pd.MultiIndex.from_frame(table[keys].astype(str))).fillna("no reasons for this cell"))
-
-
-def community_briefing(result: AllocationResult, min_count: int) -> tuple[tuple[Section, ...], pd.DataFrame]:
-    """Return a section of areas with high burden and low coverage, one of all areas, and the table of the CSV file."""
-    table = area_sheet(result, min_count)
-    columns = (
-        BriefingColumn("area", "Area", "text"),
-        BriefingColumn("residents", "Residents"),
-        BriefingColumn("recorded", "Recorded crimes"),
-        BriefingColumn("recorded_per_1000", "Recorded per 1,000 residents"),
-        BriefingColumn("trend", "Trend (ratio)"),
-        BriefingColumn("trend_words", "Direction", "text"),
-        BriefingColumn("expected", "Expected crimes"),
-        BriefingColumn("coverage", "Expected crimes covered", "percent"),
-    )
-    periods = 0 if result.audited_replay is None else len(result.audited_replay.periods)
-    complaints = (result.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
-    paragraphs: tuple[str, ...] = (
-        f"Recorded crimes: the {periods} audited periods, inside the audited cells, without unreported crime. Victims "
-        "may live in other areas than those counted as residents."
-        if periods
-        else "The audit has no past records. Recorded crimes and trends are not known.",
-        *([_hidden_text(int(table["hidden"].sum()), len(table), min_count)] if table["hidden"].any() else []),
-        f"Trend: recorded crimes of the last {_RECENT} periods divided by those of the {_RECENT} periods before. It is "
-        "called rising or falling only if its interval excludes 1. With many areas, some changes are chance.",
-    )
-    burden = table.sort_values("recorded_per_1000", ascending=False, kind="stable")
-    listed, first = burden[burden["under_protected"]].head(_MAX_AREAS), burden.head(_MAX_AREAS)
-    if len(first) < len(table):
-        paragraphs = (
-            f"The {_MAX_AREAS} of {len(table)} areas with most recorded crimes per resident are listed. The CSV file "
-            "has all areas.",
-            *paragraphs,
-        )
-    why = (
-        "Areas in the highest quarter by recorded crimes per 1,000 residents whose coverage is below "
-        f"{_LOW_COVERAGE:.0%} of the city's: the plan covers less of their expected crime. This list is a question, "
-        "not a finding: ask the residents, and consider measures other than patrols.",
-    )
-    options = (
-        "Lighting and design, outreach, victim support, repair and maintenance, work with owners of repeat locations. "
-        "Decide together with the residents and officers of the area.",
-        f"Complaints about this plan: {complaints}.",
-    )
-    sections = (
-        Section("High burden, low coverage", why, listed, columns),
-        Section("Areas", paragraphs, first, columns),
-        Section("Other measures", options),
-    )
-    return sections, table.drop(columns="trend_words")
-
-
-def _hidden_text(hidden: int, areas: int, min_count: int) -> str:
-    return (
-        f"Counts below {min_count} are not shown, so that no person in a small area can be recognised. A dash hides "
-        f"such a count, or a count that would reveal it ({hidden} of {areas} areas), and what follows from it."
-    )
-
-
-def area_sheet(result: AllocationResult, min_count: int) -> pd.DataFrame:
-    """Return one row per area: residents, recorded and expected crimes, trend, coverage; small counts are hidden."""
-    people = result.territory.residents[0].total if result.territory.residents else np.full(len(result.areas), np.nan)
-    counts = np.full((len(result.areas), 2 * _RECENT), np.nan)
-    recorded = np.full(len(result.areas), np.nan)
-    if result.audited_replay is not None:
-        past = result.align_audited(result.audited_replay.observed.values.sum(axis=0))
-        recorded = past.sum(axis=1)
-        counts = past[:, -2 * _RECENT :] if past.shape[1] >= 2 * _RECENT else counts
-    cells = pd.DataFrame(
-        {
-            "area": result.areas,
-            "residents": people,
-            "recorded": recorded,
-            "recent": counts[:, _RECENT:].sum(axis=1),
-            "before": counts[:, :_RECENT].sum(axis=1),
-            "expected": result.expected.sum(axis=1),
-            "effort": result.allocation.effort.values.sum(axis=1),
-            "covered": (result.share * result.expected).sum(axis=1),
-        }
-    )
-    table = cells.groupby("area", sort=True).sum(min_count=1).reset_index()
-    table["recorded_per_1000"] = 1000 * table["recorded"] / table["residents"].where(table["residents"] > 0)
-    table["trend"] = table["recent"] / table["before"].where(table["before"] > 0)
-    spread = np.exp(_Z * np.sqrt(1 / table["recent"].where(table["recent"] > 0) + 1 / table["before"]))
-    table["trend_low"], table["trend_high"] = table["trend"] / spread, table["trend"] * spread
-    table["trend_words"] = np.select(
-        [table["trend_low"] > 1, table["trend_high"] < 1, table["trend_low"].notna()],
-        ["rising", "falling", "no change shown"],
-        "not known",
-    )
-    table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
-    other = 0 if result.audited_replay is None else len(result.audited_replay.periods) - 2 * _RECENT
-    city = float(table["covered"].sum() / table["expected"].sum()) if table["expected"].sum() > 0 else np.nan
-    table = hide_small_counts(table, min_count, other)
-    table["trend_words"] = table["trend_words"].mask(table["trend_hidden"], "not shown")
-    high_burden = table["recorded_per_1000"] >= table["recorded_per_1000"].quantile(_HIGH_BURDEN)
-    table["under_protected"] = high_burden & (table["coverage"].fillna(0) < _LOW_COVERAGE * city)
-    order = ["area", "residents", "recorded", "recorded_per_1000", "trend", "trend_low", "trend_high", "trend_words"]
-    return table[[*order, "expected", "effort", "coverage", "under_protected", "hidden"]]

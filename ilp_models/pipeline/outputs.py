@@ -30,6 +30,7 @@ from ilp_models.pipeline.audit_archive import write_audit_input
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.day_patterns import write_day_patterns
 from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.pipeline.forecasting import NextForecast
 from ilp_models.pipeline.front_content import front_page
@@ -159,6 +160,7 @@ def write_outputs(
         files.append(folder / "explanation.parquet")
     facts = {"settings": without_classes(describe(audit.settings)), "moment": decision.issued.isoformat()}
     write_audit_input(audit.audit_input, folder / "audit", facts)
+    write_day_patterns(forecast, folder / "audit")
     files.append(write_model(forecast, backtest, folder / "model"))
     grade = register_decision(decision, register, digests(folder, EVIDENCE))
     files += write_forecast(

@@ -39,6 +39,7 @@ from ilp_models.export.table import CellTable
 from ilp_models.grid.cell_geometry import adjacency
 from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
 from ilp_models.pipeline.audit_archive import NullLocator
+from ilp_models.pipeline.day_patterns import DayPatterns
 from ilp_models.pipeline.overrides import (
     MAX_OVERRIDE_SHARE,
     OverriddenPlan,
@@ -48,6 +49,7 @@ from ilp_models.pipeline.overrides import (
     check_override_share,
     read_overrides,
 )
+from ilp_models.pipeline.previous_plan import PreviousPlan, previous_plan
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import RunFolder, archived_residents
 
@@ -119,7 +121,8 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     check_override_share(max_override_share)
     rule, frontier = rule or TopAreas(), frontier or Frontier()
     run = RunFolder.from_path(source)
-    decision = run.permitted_decision(Register.from_path(register), trusted_keys)
+    book = Register.from_path(register)
+    decision = run.permitted_decision(book, trusted_keys)
     changes = read_overrides(overrides) if overrides is None or isinstance(overrides, str) else tuple(overrides)
     task = PlanTask(
         run,
@@ -131,6 +134,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         frontier,
         compute or LocalProcesses(),
         max_override_share,
+        previous_plan(book, run.forecast.periods[0], set(map(str, run.places.area))),
     )
     return task.allocate(CapChoice(str(chosen_by), str(reason), cap_of(rule, frontier)), changes)
 
@@ -148,6 +152,7 @@ class PlanTask:
     frontier: Frontier
     compute: Compute
     max_override_share: float = MAX_OVERRIDE_SHARE
+    previous: PreviousPlan | None = None
 
     def allocate(self, choice: CapChoice, changes: tuple[Override, ...]) -> AllocationResult:
         """Return the allocation and what it means for groups, on the terms that were audited."""
@@ -202,6 +207,8 @@ class PlanTask:
             choice=choice,
             audited_replay=None if archive is None else archive.replay,
             reasons=self.run.reasons(),
+            patterns=DayPatterns.from_folder(self.run.folder / "audit"),
+            previous=self.previous,
             settings=describe(
                 {
                     "allocation": self.allocator,

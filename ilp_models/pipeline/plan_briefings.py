@@ -8,10 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.flagging import FlaggingRule
-from ilp_models.pipeline.allocation_result import AllocationResult
+from ilp_models.pipeline.allocation_result import NO_AREA, AllocationResult
+from ilp_models.pipeline.plan_maps import plan_map, recorded_by_cell
 from ilp_models.report.briefing import BriefingColumn, Section
-from ilp_models.report.formatting import period_label
-from ilp_models.report.maps import MapGeometry, plot_cells
 from ilp_models.report.page import FigureFile
 from ilp_models.report.plots import frontier_text, plot_frontier, save_figure
 
@@ -123,8 +122,8 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
     table = grid_table(result)
     with_effort = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
     columns = (
+        BriefingColumn("place", "Place", "text"),
         BriefingColumn("cell", "Cell", "short"),
-        BriefingColumn("area", "Area", "short"),
         BriefingColumn("period", "Period", "short"),
         BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
         BriefingColumn("inclusion", "Probability of effort", "percent"),
@@ -135,23 +134,69 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
     top = (
         first[first["effort"] > 0].sort_values("covered", ascending=False, kind="stable").index[:_MAX_ON_MAP].to_numpy()
     )
-    path = figures / "middle-map.png"
-    title = f"All types: {period_label(result.allocation.periods[0])}"
-    geometry = MapGeometry.from_cells(result.grid.geometry, result.areas)
-    save_figure(plot_cells(geometry, result.expected[:, 0], top, title), path)
-    figure = FigureFile(
-        path,
-        f"Map of expected crimes; the {len(top)} cells with effort that cover most are outlined and numbered.",
-        f"Expected crimes of all types. Outlined and numbered: the {len(top)} cells that cover most, of "
-        f"{int((first['effort'] > 0).sum())} with effort.",
-    )
+    shown, figure = plan_map(result, figures / "middle-map.png", top)
     paragraphs: tuple[str, ...] = (
         f"{len(with_effort)} cells and periods receive effort. The {min(len(with_effort), _MAX_ON_PAGE)} that cover "
         "most are listed; the CSV file has all. A probability below 100 % means random selection. Store it: later "
         "evaluation needs it.",
         "Check first the cells that were flagged in most audited periods: patrols there may have become permanent.",
     )
-    return (Section("Weekly grid", paragraphs, with_effort.head(_MAX_ON_PAGE), columns, figure),), table
+    districts = with_effort.assign(place=result.places[result.grid.cells.get_indexer(with_effort["cell"])])
+    sections = (
+        _district_section(result),
+        Section("Map", (), figure=figure, map=shown),
+        Section("Cells with effort", paragraphs, districts.head(_MAX_ON_PAGE), columns),
+    )
+    return sections, table
+
+
+def _district_section(result: AllocationResult) -> Section:
+    """Return the week by district: effort, expected crimes, change, and what was planned the period before."""
+    table, unit = week_by_district(result), result.allocation.unit
+    recent, previous = result.run.places.recent, result.previous
+    noun = "period" if recent is None else recent.unit
+    columns = (
+        BriefingColumn("district", "District", "short"),
+        BriefingColumn("effort", f"Effort, {unit}"),
+        BriefingColumn("expected", "Expected crimes"),
+        BriefingColumn("recorded", f"Recorded last {noun}"),
+        BriefingColumn("change", "Expected minus recorded"),
+        BriefingColumn("coverage", "Expected crimes covered", "percent"),
+        BriefingColumn("before", f"Planned last {noun}, {unit if previous is None else previous.unit}"),
+    )
+    if previous is None:
+        done = f"No plan of last {noun} is in the register, so what was planned then is not known."
+    else:
+        done = (
+            f"Planned last {noun}: from the plan in the register, {previous.by_hand:.0%} of its effort set by hand. "
+            "What was done is known to those who did it: ask for their notes."
+        )
+    first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_MAX_DISTRICTS)
+    more = f" The {len(first)} of {len(table)} districts with most effort are shown." if len(first) < len(table) else ""
+    note = f"Recorded counts of one {noun} vary by chance; a change in one district is rarely a trend.{more}"
+    return Section("The week by district", (done, note), first, columns)
+
+
+def week_by_district(result: AllocationResult) -> pd.DataFrame:
+    """Return effort, expected and recorded crimes, coverage and the effort planned before, by district."""
+    effort, expected = result.allocation.effort.values[:, 0], result.expected[:, 0]
+    recent = result.run.places.recent
+    cells = pd.DataFrame(
+        {
+            "district": result.areas,
+            "effort": effort,
+            "expected": expected,
+            "covered": result.share[:, 0] * expected,
+            "recorded": np.nan if recent is None else recorded_by_cell(recent.last),
+        }
+    )
+    table = cells.groupby("district", sort=True).sum(min_count=1).reset_index()
+    table["change"] = table["expected"] - table["recorded"]
+    table["coverage"] = table["covered"] / table["expected"].where(table["expected"] > 0)
+    before = pd.Series(dtype=float) if result.previous is None else result.previous.effort.rename({"": NO_AREA})
+    known = 0.0 if result.previous is not None else np.nan
+    table["before"] = table["district"].map(before).astype(float).fillna(known)
+    return table.drop(columns="covered")
 
 
 def grid_table(result: AllocationResult) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.report.formatting import MISSING, number, percent, sentence
+from ilp_models.report.interactive_map import InteractiveMap
 from ilp_models.report.page import FigureFile, write_page
 
 COLUMN_KINDS: Final = ("text", "short", "number", "percent")
@@ -29,15 +30,31 @@ class BriefingColumn:
     kind: str = "number"
 
 
+@dataclass(frozen=True)
+class Card:
+    """One place: what is known of it, in words and numbers, and lines to write on."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()  # label and value
+    lines: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    centre: tuple[float, float] | None = None  # latitude and longitude
+    position: int | None = None  # of its cell on the map
+    writing: tuple[str, ...] = ()  # labels of empty lines
+    folded: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A section of a briefing: heading, paragraphs, and optionally a table and a figure."""
+    """A section of a briefing: heading, paragraphs, and optionally a map, cards, a table and a figure."""
 
     title: str
     paragraphs: tuple[str, ...] = ()
     table: pd.DataFrame | None = None
     columns: tuple[BriefingColumn, ...] = ()  # in order; the first names the row
     figure: FigureFile | None = None
+    map: InteractiveMap | None = None  # at most one on a page; the figure replaces it in print
+    cards: tuple[Card, ...] = ()
 
     @property
     def classes(self) -> list[str]:
@@ -67,6 +84,7 @@ class Briefing:
     reasons: tuple[str, ...]
     sections: tuple[Section, ...]
     facts: Mapping[str, str]  # provenance
+    approval: str = ""  # who approved it, and why
 
 
 def write_briefing(path: Path, briefing: Briefing) -> Path:

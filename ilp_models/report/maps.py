@@ -38,6 +38,7 @@ class MapGeometry:
 
     cells: npt.NDArray[Any]  # one polygon per cell
     outlines: list[npt.NDArray[np.float64]]  # border lines of parent areas, each of shape (points, 2)
+    legend: str = "expected crimes per cell and period"  # what the colours of a map of expected crimes mean
 
     @classmethod
     def from_cells(cls, cells: npt.NDArray[Any], areas: npt.NDArray[Any]) -> "MapGeometry":
@@ -106,7 +107,9 @@ def plot_cells(
     axes.set_title(escape_math(title), loc="left", fontsize=13, color=INK, fontweight="bold")
     _number_cells(axes, geometry.cells, top, right - left)
     marks = _cross_cells(axes, geometry.cells, crossed) if crossed is not None and len(crossed) else []
-    _add_legend(axes, edges, colours, legend, marks)
+    if len(top):
+        marks.insert(0, Patch(facecolor="none", edgecolor=TEAL, linewidth=1.6, label="highest cells, numbered"))
+    _add_legend(axes, geometry.legend, (edges, colours), legend, marks)
     _add_scale_bar(axes, right - left, at_left=scale == "lower left")
     if watermark:
         figure.supxlabel(watermark.upper(), fontsize=11, color=RED, fontweight="bold")
@@ -187,7 +190,7 @@ def _number_cells(axes: Axes, cells: npt.NDArray[Any], top: npt.NDArray[np.int64
         axes.text(centre.x, centre.y, str(number), path_effects=halo, **text)
 
 
-def _cross_cells(axes: Axes, cells: npt.NDArray[Any], crossed: npt.NDArray[np.int64]) -> list[Line2D]:
+def _cross_cells(axes: Axes, cells: npt.NDArray[Any], crossed: npt.NDArray[np.int64]) -> list[Line2D | Patch]:
     """Draw a cross from corner to corner of the box of each cell and return the entry of the legend."""
     left, bottom, right, top = shapely.bounds(cells[crossed]).T
     lines = [
@@ -201,19 +204,18 @@ def _cross_cells(axes: Axes, cells: npt.NDArray[Any], crossed: npt.NDArray[np.in
 
 def _add_legend(
     axes: Axes,
-    edges: npt.NDArray[np.float64],
-    colours: npt.NDArray[np.float64],
+    label: str,
+    classes: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     corner: str | None,
-    marks: list[Line2D],
+    marks: list[Line2D | Patch],
 ) -> None:
     """Put the legend into an empty corner, or below the map if there is none."""
     patches: list[Patch | Line2D] = [
         Patch(facecolor=colour, edgecolor="#5b6770", linewidth=0.4, label=f"{low:.2g} to {high:.2g}")
-        for (low, high), colour in zip(pairwise(edges), colours, strict=True)
+        for (low, high), colour in zip(pairwise(classes[0]), classes[1], strict=True)
     ]
-    patches.append(Patch(facecolor="none", edgecolor=TEAL, linewidth=1.6, label="highest cells, numbered"))
     patches += marks
-    title = "expected crimes per cell and period\n(classes: 50, 80, 90, 95, 99 % of cells)"
+    title = f"{label}\n(classes: 50, 80, 90, 95, 99 % of cells)"
     place = {"loc": corner} if corner else {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 4}
     legend = axes.legend(handles=patches, title=title, fontsize=8, title_fontsize=8, framealpha=0.92, **place)
     legend.get_title().set_multialignment("left")

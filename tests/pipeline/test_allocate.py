@@ -1,6 +1,7 @@
 """What an admitted forecast may be spent on, what it leaves, and what is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
         text = (plan.folder / f"{level}.html").read_text()
         assert seal[:16] in text
         assert CAVEAT[:40] in text
-        assert "://" not in text.replace("https://www.w3.org", "")
+        assert "://" not in text.replace("http://www.w3.org/2000/svg", "")  # the name of a format, not a request
 
 
 def test_the_budget_is_kept_and_effort_is_where_the_grid_is(plan, admitted):
@@ -147,7 +148,32 @@ def test_shifts_read_uncertainty_and_reasons(plan):
     assert (table["q05"] <= table["q95"]).all()
     assert table["reasons"].notna().all()
     assert {"instead_effort", "instead_by", "instead_reason"} <= set(table.columns)
-    assert "90 % interval" in (plan.folder / "shift.html").read_text()
+    page = (plan.folder / "shift.html").read_text()
+    first = table.iloc[0]
+    assert f"{first['q05']:.0f} to {first['q95']:.0f}" in page
+    for words in (
+        "expected, and range",
+        "Recorded last week, all types",
+        "When: ",
+        "What to look for:",
+        "Notes, or what",
+    ):
+        assert words in page
+    assert page.count('<article class="place">') == min(10, len(table.drop_duplicates(["cell", "period"])))
+    assert page.index('id="map-data"') < page.index('<article class="place">')  # the map comes first
+
+
+def test_places_have_names_and_no_bare_codes(plan):
+    page = (plan.folder / "shift.html").read_text()
+    for title in re.findall(r'data-cell="\d+">([^<]*)</a>', page):
+        assert re.fullmatch(r"District \d-\d(, [-a-z]+)?", title)
+
+
+def test_middle_managers_read_the_week_by_district(plan):
+    page = (plan.folder / "middle.html").read_text()
+    assert "The week by district" in page
+    assert "No plan of last week is in the register, so what was planned then is not known." in page
+    assert "Expected minus recorded" in page
 
 
 def test_community_sheets_name_both_sides(plan):
@@ -156,8 +182,10 @@ def test_community_sheets_name_both_sides(plan):
     assert table["residents"].sum() > 0
     assert table["recorded"].sum() > 0  # what the audit kept of the past
     page = (plan.folder / "community.html").read_text()
-    assert "High burden, low coverage" in page
-    assert "Complaints about this plan" in page
+    for words in ("More crime, less cover", "Most often: ", "The plan covers ", "Questions, objections and complaints"):
+        assert words in page
+    assert page.count("<details class=") == len(table)
+    assert "exposure" not in page.replace("exposure_", "")  # no jargon
 
 
 def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, admitted, groups):

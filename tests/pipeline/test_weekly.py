@@ -38,6 +38,9 @@ def grids(folder):
     }
 
 
+_ARCHIVE = ("replays", "cells", "neighbours", "explanation", "overused_points", "hours", "place_names")
+
+
 def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     names = {path.relative_to(withheld.folder).as_posix() for path in withheld.folder.rglob("*")}
     assert names == {
@@ -55,7 +58,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
             "audit",
             "audit/subject.json",
         ),
-        *(f"audit/{name}.parquet" for name in ("replays", "cells", "neighbours", "explanation", "overused_points")),
+        *(f"audit/{name}.parquet" for name in _ARCHIVE),
         *(f"figures/{name}.png" for name in ("map-1", "map-2", "last-map", "hit-curves", "calibration", "families")),
     }
     for path in withheld.folder.rglob("*.png"):

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.browser import Chromium
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
-from ilp_models.report.briefing import Briefing, BriefingColumn, Section, write_briefing
+from ilp_models.report.briefing import Briefing, BriefingColumn, Card, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
 from ilp_models.report.front_page import Total
 from ilp_models.report.intake_page import write_intake_page
@@ -21,6 +21,7 @@ from tests.report.browser import axe_result, find_axe, find_browser, printed_pag
 from tests.report.comparison_evidence import comparison_evidence
 from tests.report.test_front_page import last_of, page_with
 from tests.report.test_intake_page import evidence as intake_evidence
+from tests.report.test_interactive_map import map_of
 from tests.report.test_monitor_page import evidence as monitor_evidence
 from tests.report.test_plots import FRONTIER
 from tests.report.weekly_evidence import evidence_of
@@ -55,26 +56,8 @@ TABLES = {
         ("Price against equity", 6, (BriefingColumn("cap", "Cap on the exposure ratio", "text"), *SHARES)),
     ],
     "middle": [("Weekly grid", 20, (CELL, AREA, *NUMBERS, *SHARES))],
-    "shift": [
-        (
-            "Areas of the shift",
-            24,
-            (
-                CELL,
-                BriefingColumn("area", "Area", "text"),
-                BriefingColumn("crime", "Crime type", "short"),
-                *NUMBERS,
-                BriefingColumn("interval", "90 % interval", "short"),
-                BriefingColumn("reasons", "Reasons", "text"),
-            ),
-        )
-    ],
-    "community": [
-        ("High burden, low coverage", 5, (AREA, *NUMBERS, *SHARES, BriefingColumn("trend", "reads as", "text"))),
-        ("Areas", 20, (AREA, *NUMBERS, *SHARES, BriefingColumn("trend", "reads as", "text"))),
-        ("What else may help", 0, ()),
-    ],
 }
+LEVELS = (*TABLES, "shift", "community")
 PARAGRAPHS = ("Most intervals begin at no event: a cell on this list is no place where something will happen. " * 2,)
 
 
@@ -84,15 +67,33 @@ def weekly(folder, groups):
     return report.write(folder, compose_weekly(report, evidence, folder / "figures"))
 
 
+def cards_of(level):
+    """Return the cards of a shift or of the neighbourhoods of a city."""
+    facts = tuple((f"crime type {n}: expected, and range", "5.16, 1 to 12") for n in range(5))
+    shift = Card(
+        "King Street, Annex (95), north", facts, ("When: at night.", "Why:"), (REASONS,), (43.7, -79.4), 0, ("N:",)
+    )
+    area = Card("Annex (95)", lines=("145 crimes were recorded here.", "More than before.", "Ask."), folded=True)
+    return (shift,) * 10 if level == "shift" else (area,) * 140
+
+
 def plan(folder, level):
     """Return a briefing with the rows of a large city."""
     frontier = save_figure(plot_frontier(FRONTIER, 1.5), folder / "frontier.png")
     figure = FigureFile(frontier, "Lines of what is covered under each cap on exposure.", "Price under caps.")
     pictured = {"management": 2, "middle": 0}.get(level, -1)
-    sections = [
-        Section(title, PARAGRAPHS, pd.DataFrame([ROW] * rows), columns, figure if at == pictured else None)
-        for at, (title, rows, columns) in enumerate(TABLES[level])
+    sections: list[Section] = [
+        Section("Where", (), figure=figure, map=map_of()),
+        Section("Places", PARAGRAPHS, cards=cards_of(level)),
     ]
+    sections = (
+        sections
+        if level not in TABLES
+        else [
+            Section(title, PARAGRAPHS, pd.DataFrame([ROW] * rows), columns, figure if at == pictured else None)
+            for at, (title, rows, columns) in enumerate(TABLES[level])
+        ]
+    )
     facts = dict.fromkeys(("forecast", "data"), "23c275f46db793c08cd1f3a37037dc0a6733d26fd889491716751dacd4312262")
     facts |= dict.fromkeys(("decision", "forecaster", "recipe", "cutoff", "code", "seed"), "ilp_models 0.1.0")
     briefing = Briefing(
@@ -124,7 +125,7 @@ PAGES = {
     "intake": lambda folder: write_intake_page(folder, intake_evidence()),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
     "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
-    **{level: (lambda folder, level=level: plan(folder, level)) for level in TABLES},
+    **{level: (lambda folder, level=level: plan(folder, level)) for level in LEVELS},
 }
 
 
@@ -155,6 +156,11 @@ def test_axe_finds_no_violation_and_enough_contrast(name, browser, tmp_path):
 @pytest.mark.parametrize("level", TABLES)
 def test_a_briefing_prints_on_one_page(level, browser, tmp_path):
     assert printed_pages(plan(tmp_path, level), browser, tmp_path) == 1
+
+
+@pytest.mark.slow
+def test_a_shift_prints_on_three_pages(browser, tmp_path):
+    assert printed_pages(plan(tmp_path, "shift"), browser, tmp_path) <= 3
 
 
 @pytest.mark.slow

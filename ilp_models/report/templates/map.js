@@ -59,7 +59,8 @@
       const ends = [at(0.5), at(0.9), at(0.98)].map((end, i) => Math.max(end, 0.05 * (i + 1)));
       edges = [-ends[2], -ends[1], -ends[0], ends[0], ends[1], ends[2]];
     } else {
-      edges = [...new Set(QUANTILES.map(at))];
+      edges = [...new Set(QUANTILES.map(at))].filter((edge) => edge > sorted[0]);
+      if (!edges.length) edges = [(sorted[0] || 0) + 1];
     }
     const colours = measure.kind === "change" ? CHANGE : AMOUNT.slice(0, edges.length).concat(AMOUNT[5]);
     const labels = edges.map((edge, i) => (i ? `${format(edges[i - 1])} to ${format(edge)}` : `below ${format(edge)}`));
@@ -109,7 +110,7 @@
   function describe(cell) {
     card.textContent = "";
     if (cell < 0) {
-      element(card, "p", "Point at a cell, tap it, or use the arrow keys to see its numbers.");
+      element(card, "p", "Point at a place, tap it, or use the arrow keys to see its numbers.");
       return;
     }
     element(card, "h3", data.places[data.place[cell]]);
@@ -117,7 +118,7 @@
     const [lat, lon] = data.centres[cell];
     const link = element(where, "a", `${lat.toFixed(5)}, ${lon.toFixed(5)}`);
     link.href = `geo:${lat.toFixed(5)},${lon.toFixed(5)}`;
-    element(where, "span", ` (cell ${data.codes[cell]})`);
+    if (data.codes[cell]) element(where, "span", ` (cell ${data.codes[cell]})`);
     if (data.mark) element(card, "p", data.mark).className = "mark";
     element(card, "p", data.types[state.type]).className = "map-type";
     const list = element(card, "dl");
