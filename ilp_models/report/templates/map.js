@@ -7,7 +7,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const AMOUNT = ["#fdfdd8", "#feca8d", "#f1605d", "#9e2f7f", "#641a80", "#1a1042"];
   const CHANGE = ["#124984", "#4393c3", "#b1d5e7", "#f6f7f7", "#f8bfa4", "#d6604d", "#8a0b25"];
-  const CLASS = [["#eef1f3", "#00695c"], ["#eef1f3", "#b35900", "#00695c"], ["#eef1f3", "#b35900", "#00695c", "#4b2a85"]];
+  const CLASSES = ["#eef1f3", "#b35900", "#00695c", "#4b2a85"];
   const UNKNOWN = "#c9d0d6";
   const QUANTILES = [0.5, 0.8, 0.9, 0.95, 0.99];
   const COUNTS = [1, 2, 3, 5, 10];
@@ -46,7 +46,7 @@
     const known = rowOf(measure.values).filter((value) => value !== null);
     if (measure.kind === "class") {
       const edges = measure.words.slice(1).map((word, at) => at + 0.5);
-      return { edges, colours: CLASS[edges.length - 1], labels: measure.words };
+      return { edges, colours: edges.length > 1 ? CLASSES : [CLASSES[0], CLASSES[2]], labels: measure.words };
     }
     if (measure.kind === "count") {
       return { edges: COUNTS, colours: AMOUNT, labels: ["0", "1", "2", "3 to 4", "5 to 9", "10 or more"] };
