@@ -22,8 +22,8 @@ _MIDDLE: Final = 0.25  # of the distance of the farthest cell of an area; nearer
 def place_names(grid: Grid, layers: Sequence[Layer] = ()) -> Names:
     """Return the name of the place of each cell, for readers who do not know grid codes.
 
-    Such as ``King Street, Waterfront (77), north-east``: the longest named line in the cell (or the polygon around its
-    centre, or a point within 1 km), the parent area, and where in this area the cell lies.
+    Such as ``King Street, Waterfront (77), north-east``: a named feature, the parent area, and where in this area the
+    cell lies. The feature is a polygon around the centre, else the longest line, else a point within 1 km.
     """
     centres = shapely.centroid(grid.geometry)
     near, areas = _named(grid.geometry, centres, layers), _in_areas(parent_labels(grid), centres)
