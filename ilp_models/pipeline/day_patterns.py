@@ -93,9 +93,9 @@ def _pattern(rows: pd.DataFrame, where: str) -> str:
     known = rows[rows["hour"] >= 0]
     if len(known):
         blocks = known.groupby(known["hour"] // 6)["events"].sum().reindex(range(4), fill_value=0)
-        top = int(blocks.idxmax())
-        share = f"; {blocks[top] / blocks.sum():.0%} from {_BLOCKS[top]}"
-        parts.append(share if _uneven(blocks) else "; no part of the day does")
+        top = int(np.argmax(blocks.to_numpy()))
+        found = f"; {blocks.iloc[top] / blocks.sum():.0%} from {_BLOCKS[top]}"
+        parts.append(found if _uneven(blocks) else "; no part of the day does")
     return "".join(parts) + "."
 
 

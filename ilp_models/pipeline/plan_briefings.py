@@ -141,7 +141,7 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
         "evaluation needs it.",
         "Check first the cells that were flagged in most audited periods: patrols there may have become permanent.",
     )
-    districts = with_effort.assign(place=result.places[result.grid.cells.get_indexer(with_effort["cell"])])
+    districts = with_effort.assign(place=result.places[result.grid.cells.get_indexer(pd.Index(with_effort["cell"]))])
     sections = (
         _district_section(result),
         Section("Map", (), figure=figure, map=shown),
