@@ -1,6 +1,8 @@
 """The command line: `ilp <task> [setting=value ...]`."""
 
+import argparse
 import difflib
+import hashlib
 import importlib
 import inspect
 import logging
@@ -24,6 +26,7 @@ from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
+from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
@@ -36,6 +39,7 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",
     "MPLBACKEND": "Agg",
 }
+_CONFIG_DIR = "ILP_CONFIG_DIR"  # instead of the flag --config-dir
 _TRACE = logging.getLogger("ilp.trace")
 _FILE_ONLY = (_TRACE, logging.getLogger("py.warnings"))  # see hydra.job_logging.loggers of configs/_terminal.yaml
 _COMPLETION = ("-sc", "--shell-completion")
@@ -143,10 +147,7 @@ class App:
         arguments = parser.parse_intermixed_args(words)
         check_flags(arguments)
         flags = [word for word in words if word not in arguments.overrides]
-        extra = Path(arguments.config_dir) if arguments.config_dir else None
-        if extra is not None and not extra.is_dir():
-            msg = f"--config-dir={extra} is not a folder. Name the folder that contains your <group>/<option>.yaml."
-            raise UsageError(msg)
+        extra = _own_options(arguments, flags)
         overrides = tuple(arguments.overrides) if arguments.multirun else quote_sentences(arguments.overrides)
         settings = Settings(self.configs, task, overrides, extra).with_additions()
         failures: list[Exception] = []
@@ -213,15 +214,38 @@ class App:
         with unfinished(folder), _quiet_warnings():
             pipeline = importlib.import_module(f"{self.pipelines}.{task}")
             accepted = inspect.signature(pipeline.run).parameters
-            methods = find_options([self.configs]).get("model", ())
-            config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), methods)
+            options = find_options([self.configs])
+            if FROM_RUN in cfg:
+                cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options))
+            config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
             parts = {"command": command} if "command" in accepted else {}
+            if "jurisdiction" in accepted:
+                parts["jurisdiction"] = self._jurisdiction(flags)
             summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
         if chosen.mode == RunMode.RUN:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")
+
+    def _jurisdiction(self, flags: list[str]) -> str:
+        """Return the name of the chosen jurisdiction and the digest of its file; empty if none is chosen."""
+        name = HydraConfig.get().runtime.choices.get("jurisdiction")
+        own = [Path(flag.partition("=")[2]) for flag in flags]
+        path = find_options([self.configs, *own]).get("jurisdiction", {}).get(str(name))
+        return "" if path is None else f"{name}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _own_options(arguments: argparse.Namespace, flags: list[str]) -> Path | None:
+    """Return the folder of the user's options: of --config-dir, else of the environment, which becomes the flag."""
+    if not arguments.config_dir and os.environ.get(_CONFIG_DIR):
+        arguments.config_dir = os.environ[_CONFIG_DIR]
+        flags.append(f"--config-dir={arguments.config_dir}")
+    extra = Path(arguments.config_dir) if arguments.config_dir else None
+    if extra is not None and not extra.is_dir():
+        msg = f"--config-dir={extra} is not a folder. Name the folder that contains your <group>/<option>.yaml."
+        raise UsageError(msg)
+    return extra
 
 
 def _check_required(config: Collection[str], accepted: Mapping[str, inspect.Parameter], task: str) -> None:

@@ -11,6 +11,7 @@ from ilp_models.domain.errors import IlpError
 
 FAILURE, USAGE, INTERRUPT = 1, 2, 130
 _PLAIN = {  # how Hydra and this command line say that a name is unknown
+    r"^In '([^']+)': Could not override '([^']+)'\. No match.*": r"\1 chooses \2, which this task does not have",
     r"^Could not override '([^']+)'(?:\. No match in the defaults list)?": r"There is no setting \1",
     r"^In '[^']+': Could not (?:find|load) '([^']+)/([^'/]+)'": r"There is no option \1=\2",
 }

@@ -12,7 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.nulls import check_nulls
 
-SHARED_KEYS = ("output", "name", "seed", "bootstrap", "exit_code")  # only other settings and the command line use them
+SHARED_KEYS = (
+    "output",
+    "name",
+    "seed",
+    "bootstrap",
+    "exit_code",
+    "from_run",
+)  # only other settings and the command line use them
 _GROUPS: Final = (
     *("allocation", "audit", "backtest", "compute", "data", "domain", "explain", "export", "features", "grid"),
     *("model", "report", "scoring", "stats", "tracking", "tuning"),

@@ -20,6 +20,7 @@ from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
 from ilp_models.cli.hydra_settings import check_folder, check_words
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
+from ilp_models.cli.run_settings import FROM_RUN
 
 _FLAGS = """\
 Flags
@@ -72,6 +73,9 @@ class Settings:
         plain = [(OmegaConf.to_container(OmegaConf.load(path)), where) for path, where in files]
         free = tuple(f"{key}{end}" for node, where in plain for key in _find_empty(node, where) for end in ".=")
         more = tuple(f"{key}=" for key in self._settings_of_class())
+        task: Any = OmegaConf.to_container(OmegaConf.load(self.configs / f"{self.task}.yaml"))
+        taken = task.get(FROM_RUN, ())
+        free += tuple(f"{key}." for key in taken)  # of the run, which may have another class
         words = tuple(f"++{word}" if word.startswith((*free, *more)) else word for word in self.overrides)
         return replace(self, overrides=words)
 

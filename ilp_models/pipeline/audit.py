@@ -48,6 +48,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    jurisdiction: str = "",
     second_grid: GridSpec | None = None,
 ) -> str:
     """Write the decision and the audit reports to the run folder, and return the findings as text."""
@@ -82,6 +83,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         tracking=tracking,
         folder=folder,
         command=command,
+        jurisdiction=jurisdiction,
     )
     where = [f"Report: {folder / report.file_name}", last_line(book)]
     return "\n".join([*finding_lines(done.decision), *done.warnings, *where])

@@ -69,6 +69,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     tracking: Tracker,
     folder: Path,
     command: str,
+    jurisdiction: str = "",
 ) -> DecidedRun:
     """Backtest, forecast, explain, audit and decide; write the files, then the pages; and record everything."""
     check_names(model, forecaster=forecaster, scoring__baseline=scoring.baseline, audit__baseline=audit.baseline)
@@ -85,6 +86,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
         "backtest": backtest,
         "scoring": scoring,
         "audit": audit,
+        "jurisdiction": jurisdiction,
     }
     with tracked_run(tracking, task, study, command=command, forecaster=forecaster, **parts) as tracked:
         tested = run_backtest(

@@ -44,6 +44,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    jurisdiction: str = "",
 ) -> str:
     """Write what monitoring found, and return it with the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
@@ -68,6 +69,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         "model": {forecaster: model[forecaster]},
         "monitor": monitor,
         "source": source,
+        "jurisdiction": jurisdiction,
     }
     with tracked_run(tracking, "monitor", study, command=command, **parts) as tracked:
         replayed = replay_since_audit(study, source, decision, model[forecaster], backtest, audit, Path(store), compute)

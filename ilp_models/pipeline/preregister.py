@@ -55,6 +55,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     register: str,
     last: str | None = None,
     folder: Path,
+    jurisdiction: str = "",
 ) -> str:
     """Write the declaration to the register, and return what was declared."""
     check_names(model, forecaster=forecaster, audit__baseline=audit.baseline)
@@ -62,6 +63,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     place = RegisterPath.of_task(Register(Path(register), last), folder)
     outside = outside_changes(study, backtest, explain, place, {audit.baseline: model[audit.baseline]})
     rule = {"forecaster": forecaster, "allocation_rule": describe(allocation), "rule_choice": as_text(rule_choice)}
+    rule |= {"jurisdiction": jurisdiction} if jurisdiction else {}
     made = declare_settings(study, backtest, audit, outside, rule, place.book)
     return _text(made, place.book)
 

@@ -45,6 +45,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    jurisdiction: str = "",
 ) -> str:
     """Write grids, scores, decision and report, and return a summary for the terminal."""
 
@@ -74,6 +75,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         tracking=tracking,
         folder=folder,
         command=command,
+        jurisdiction=jurisdiction,
     )
     grids = ", ".join(path.name for path in done.files if path.name in FILE_NAMES.values())
     where = [

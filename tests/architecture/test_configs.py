@@ -15,7 +15,7 @@ from ilp_models.cli.nulls import check_nulls
 CONFIGS = find_configs()
 TASKS = find_tasks(CONFIGS)
 OPTIONS = find_options([CONFIGS])
-PLACES = {group: files for group, files in OPTIONS.items() if group != "experiment"}
+PLACES = {group: files for group, files in OPTIONS.items() if group not in ("experiment", "jurisdiction")}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
 PACKAGES = {"bootstrap": "stats.bootstrap"}  # where a group has no package of its name
@@ -73,6 +73,14 @@ def test_experiment_composes_and_names_its_runs(option):
     assert composed(task, f"experiment={option}").name == option
 
 
+@pytest.mark.parametrize("option", sorted(OPTIONS["jurisdiction"]))
+def test_a_jurisdiction_composes_with_every_task_that_audits(option):
+    tasks = [task for task in TASKS if {"jurisdiction", "audit"} <= set(defaults_of(task))]
+    assert {"weekly", "audit", "monitor", "preregister"} <= set(tasks)
+    for task in tasks:
+        assert composed(task, f"jurisdiction={option}").audit.governance
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_settings_of_a_task_are_arguments_of_its_function(task):
     run = importlib.import_module(f"ilp_models.pipeline.{task}").run
@@ -104,7 +112,7 @@ def test_task_configs_come_before_experiments():
         entries = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"{task}.yaml"))["defaults"]
         assert entries[0] == "_terminal"
         rest = entries[entries.index("_self_") + 1 :]
-        assert rest in ([], [{"experiment": None}])
+        assert rest in ([], [{"jurisdiction": None}, {"experiment": None}])
 
 
 OPTIONS_OF_DEFAULTS = [

@@ -64,6 +64,8 @@ def test_command_lines_work(words, tmp_path, monkeypatch, capfd):
     (tmp_path / "mine" / "experiment").mkdir()
     central = blocks(ROOT / "docs" / "decision.md", "yaml")[0]
     (tmp_path / "mine" / "experiment" / "central.yaml").write_text(central)
+    (tmp_path / "mine" / "jurisdiction").mkdir()
+    (tmp_path / "mine" / "jurisdiction" / "ourcity.yaml").write_text(blocks(ROOT / "docs" / "workflow.md", "yaml")[0])
     words = list(first_of_sweep(words))
     is_help = {"--help", "--cfg", "-sc"} & set(words) or not words
     code = App(find_configs()).run([*words, *([] if is_help else ["--cfg", "job"])])
