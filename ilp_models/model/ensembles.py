@@ -8,10 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from scipy import optimize, special
 from sklearn.base import clone
 
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import deviance_by_type
@@ -79,6 +81,19 @@ class Ensemble(Forecaster):
         kinds = range(len(weights))
         pooled = [self._combine(np.moveaxis(forecasts[:, kind], 2, 1), weights[kind]).T for kind in kinds]
         return np.stack(pooled), self.dispersion_
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[Floats, Mapping[str, Cube]]:
+        """Return the weighted parts of the members; the rest, such as that of a logarithmic pool, is the method's."""
+        del steps
+        members = [member.reasons(periods) for member in self.members_.values()]
+        weights = self._linear_weights(self.weights_[:, self.weights_.max(axis=0) > 0])
+        return combine_reasons(expected, members, weights)
+
+    def _linear_weights(self, weights: Floats) -> Floats:
+        """Return the weights of the members in a weighted sum of their forecasts."""
+        return weights
 
 
 class Stacked(Ensemble):
@@ -150,6 +165,10 @@ class Stacked(Ensemble):
 
     def _combine(self, expected: Floats, weights: Floats) -> Floats:
         return self._pool().combine(expected, weights)
+
+    def _linear_weights(self, weights: Floats) -> Floats:
+        # weights on the logarithmic scale change the sharpness of the map, not its level
+        return weights if self.scale == "count" else weights / weights.sum(axis=1, keepdims=True)
 
 
 class BestPast(Ensemble):

@@ -1,16 +1,20 @@
 """Forecasters that can compute the forecast of any past period from the counts before it (hindcasts)."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 from scipy import special
 
 from ilp_models.domain.errors import NotRunError
+from ilp_models.domain.family_reasons import METHOD, mean_cell
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
+from ilp_models.model.reason_parts import Parts, stack_periods
 from ilp_models.stats.distributions import fit_dispersion
 
 SMALLEST_RATE: Final = 0.005
@@ -29,6 +33,23 @@ class HindcastForecaster(Forecaster):
     @abstractmethod
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return forecasts (periods, crime types, cells), each from the counts up to `step` periods before it."""
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return reference and parts by family of the forecast (types, cells) of one period.
+
+        By default the difference from the mean cell is the method's own estimate.
+        """
+        del period, step
+        reference = mean_cell(history)
+        return reference, {METHOD: expected - reference[:, None]}
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[npt.NDArray[np.float64], Mapping[str, Cube]]:
+        targets = enumerate(zip(steps, np.moveaxis(expected.values, 2, 0), strict=True))
+        return stack_periods(
+            [self.split_hindcast(self.history_, periods[[i]], int(step), one) for i, (step, one) in targets]
+        )
 
     def calendar_index(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
         """Return the factors of the calendar in the forecasts of some periods (periods, crime types); 1 without any."""

@@ -12,6 +12,7 @@ import shapely
 from threadpoolctl import threadpool_limits
 
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.family_reasons import CONTEXT, TREND, USUAL
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
@@ -19,6 +20,7 @@ from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer
 from ilp_models.domain.proximity import check_near, densities, distances
 from ilp_models.model.hindcast import HindcastForecaster, recent_periods
+from ilp_models.model.reason_parts import Parts, city_levels, split_level_and_shares
 from ilp_models.model.risk_selection import SIGNS, Z95, RiskData, RiskFit, choose_by_penalty, choose_stepwise
 from ilp_models.stats.filters import exponential_means
 
@@ -174,9 +176,18 @@ class RiskTerrain(HindcastForecaster):
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the learned surface times the level of the city before each period."""
+        return np.asarray(self._level(history, periods, step)[:, :, None] * self.shares_)
+
+    def _level(self, history: History, periods: pd.PeriodIndex, step: int) -> Floats:
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
-        level = exponential_means(totals, self.half_life, history.usable_periods(periods, step))
-        return np.asarray(level[:, :, None] * self.shares_)
+        return np.asarray(exponential_means(totals, self.half_life, history.usable_periods(periods, step)))
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the trend of the level, the size of the cells as their usual level, and the context layers."""
+        del expected
+        level, area = self._level(history, period, step)[0], history.grid.area_m2 / history.grid.area_m2.sum()
+        shares = {USUAL: np.broadcast_to(area - area.mean(), self.shares_.shape), CONTEXT: self.shares_ - area}
+        return split_level_and_shares({TREND: (level, city_levels(history))}, shares)
 
 
 def _blocks(grid: Grid) -> npt.NDArray[np.int64]:

@@ -1,18 +1,21 @@
 """Forecasters that multiply a map of cell shares by the level of the city."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import NEIGHBOURS, RECENT, TREND, USUAL, recent_count
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.model.reason_parts import Parts, city_levels, split_level_and_shares, split_shares, stack_periods
 from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float64]
@@ -66,15 +69,51 @@ class CityShareForecaster(HindcastForecaster):
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return level times share with the learned settings."""
-        usable = history.usable_periods(periods, step)
+        usable, uniform = history.usable_periods(periods, step), uniform_shares(history.grid)
+        shares = normalise_maps(self._maps(history, usable), uniform)
+        level = self._level(history, usable)
+        return np.asarray(level[:, :, None] * (shares + self.background_[:, None] * (uniform - shares)))
+
+    def _level(self, history: History, usable: Ints) -> Floats:
+        """Return the expected city counts (targets, crime types)."""
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
-        level = np.empty((len(periods), totals.shape[1]))
+        level = np.empty((len(usable), totals.shape[1]))
         for half_life in np.unique(self.level_half_lives_):
             chosen = self.level_half_lives_ == half_life
             level[:, chosen] = exponential_means(totals[:, chosen], float(half_life), usable)
-        uniform = uniform_shares(history.grid)
-        shares = normalise_maps(self._maps(history, usable), uniform)
-        return np.asarray(level[:, :, None] * (shares + self.background_[:, None] * (uniform - shares)))
+        return level
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the trend of the level, and older events, recent events and neighbours of the map.
+
+        Older and recent events count in their own cells only, with the weights of the method. The neighbours are what
+        the kernel changes. The uniform background is that of the mean cell.
+        """
+        usable, uniform = history.usable_periods(period, step), uniform_shares(history.grid)
+        level = self._level(history, usable)[0]
+        weights = self._ages(history, usable)
+        older = weights.copy()
+        older[:, max(int(usable[0]) - recent_count(history), 0) :] = 0
+        counts = history.panel.by_period.astype(np.float64)
+        every, before = (np.einsum("kt,tkc->kc", one, counts) for one in (weights, older))
+        nowhere = np.full(len(uniform), 1.0 / len(uniform))
+        every, before = normalise_maps(every, nowhere), normalise_maps(before, nowhere)
+        part = (1 - self.background_)[:, None]
+        share = expected / np.where(level > 0, level, 1.0)[:, None]
+        usual, recent = part * before + (1 - part) * uniform, part * (every - before)
+        shares = {USUAL: usual, RECENT: recent, NEIGHBOURS: share - usual - recent}
+        levels = {TREND: (level, city_levels(history))}
+        return split_level_and_shares(levels, {family: split_shares(one) for family, one in shares.items()})
+
+    @abstractmethod
+    def _ages(self, history: History, usable: Ints) -> Floats:
+        """Return the weight of an event of each crime type and period (types, periods) for one target."""
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[Floats, Mapping[str, Cube]]:
+        first = self.split_hindcast(self.history_, periods[:1], int(steps[0]), expected.values[..., 0])
+        return stack_periods([first] * len(periods))
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
         first = self.hindcast(self.history_, periods[:1], int(steps[0]))[0]

@@ -120,6 +120,13 @@ class KDE(CityShareForecaster):
         counted = (age >= 0) & (age < (np.inf if self.window is None else self.window))
         return np.where(counted, 0.5 ** (np.maximum(age, 0) / half_life), 0.0)
 
+    def _ages(self, history: History, usable: Ints) -> Floats:
+        weights = np.zeros((len(self.half_lives_), len(history.panel.periods)))
+        first, stop = self._span(usable)
+        for kind, half_life in enumerate(self.half_lives_):
+            weights[kind, first:stop] = self._weights(usable, half_life)[:, 0]
+        return weights
+
     def _spread(self, history: History, points: EventPoints, bandwidth: float, usable: Ints) -> csr_matrix:
         """Return the share of an event at each point in each cell; local densities use events that all targets know."""
         kernel = KERNELS[self.kernel]

@@ -104,6 +104,9 @@ class ProspectiveHotSpot(CityShareForecaster):
         counted = (np.arange(len(periods))[:, None] < usable) & (elapsed < self.weeks)
         return np.where(counted, 1.0 / (1 + np.maximum(elapsed, 0)), 0.0)
 
+    def _ages(self, history: History, usable: Ints) -> Floats:
+        return np.tile(self._weights(history, usable)[:, 0], (len(history.events.crime_types), 1))
+
     def _proximity(self, grid: Grid, xy: Floats) -> csr_matrix:
         """Return 1 / (1 + whole steps) from each point to the centre of each cell within reach."""
         step = self.distance_step or float(np.sqrt(np.median(shapely.area(grid.geometry)))) / 2

@@ -11,11 +11,13 @@ from scipy import optimize
 from scipy.sparse import csr_matrix
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import NEIGHBOURS
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Steps
 from ilp_models.domain.grid import parent_labels
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, recent_periods
+from ilp_models.model.reason_parts import Parts, split_own_past
 from ilp_models.stats.distributions import log_probability
 from ilp_models.stats.filters import exponential_means
 
@@ -120,6 +122,19 @@ class EmpiricalBayes(HindcastForecaster):
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the posterior mean of each rate."""
         return self._posterior(history, periods, step)[0]
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the usual level, the last weeks and the neighbours: what the prior mean of the area around changes."""
+        own = self._own_means(history, period, step)
+        reference, parts = split_own_past(history, own, step, lambda step: self._own_means(history, period, step))
+        return reference, parts | {NEIGHBOURS: expected - own}
+
+    def _own_means(self, history: History, period: pd.PeriodIndex, step: int) -> Floats:
+        """Return the discounted mean of each cell (types, cells), without the prior."""
+        usable, counts = history.usable_periods(period, step), history.panel.by_period
+        kinds = range(len(self.half_lives_))
+        each = [exponential_means(counts[:, [kind]], float(self.half_lives_[kind]), usable) for kind in kinds]
+        return np.asarray(np.concatenate(each, axis=1)[0], dtype=np.float64)
 
     def _posterior(self, history: History, periods: pd.PeriodIndex, step: int) -> tuple[Floats, Floats]:
         """Return posterior means and shapes, each (periods, crime types, cells)."""

@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.family_reasons import NEIGHBOURS
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.model.reason_parts import Parts, split_own_past
 from ilp_models.stats.filters import exponential_means
 
 
@@ -68,12 +70,21 @@ class EWMA(HindcastForecaster):
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return the smoothed means of each crime type with its settings."""
-        counts = history.panel.by_period
-        usable = history.usable_periods(periods, step)
+        means = self._own_means(history, periods, step)
+        weight = self.smoothing_.astype(np.float32)[:, None]
+        return np.asarray(means + weight * (history.grid.smoothed(means, self.reach_cells) - means))
+
+    def _own_means(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float32]:
+        """Return the means of the cells themselves, before they are smoothed."""
+        counts, usable = history.panel.by_period, history.usable_periods(periods, step)
         out = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32)
         for half_life in np.unique(self.half_lives_):
             chosen = np.flatnonzero(self.half_lives_ == half_life)
-            means = exponential_means(counts[:, chosen], float(half_life), usable)
-            weight = self.smoothing_[chosen].astype(np.float32)[:, None]
-            out[:, chosen] = means + weight * (history.grid.smoothed(means, self.reach_cells) - means)
+            out[:, chosen] = exponential_means(counts[:, chosen], float(half_life), usable)
         return out
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the usual level, the last weeks and the neighbours, which are what the smoothing changes."""
+        own = self._own_means(history, period, step)[0].astype(np.float64)
+        reference, parts = split_own_past(history, own, step, lambda step: self._own_means(history, period, step)[0])
+        return reference, parts | {NEIGHBOURS: expected - own}

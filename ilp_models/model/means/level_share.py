@@ -8,10 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.calendar_terms import CalendarTerms
+from ilp_models.domain.family_reasons import NEIGHBOURS, OTHER_TYPES, SEASON, TREND, USUAL
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster, deviance_by_type, recent_periods
+from ilp_models.model.reason_parts import Parts, city_levels, split_level_and_shares, split_shares
 from ilp_models.stats.filters import exponential_means
 
 _CALENDAR: Final = CalendarTerms()
@@ -119,14 +121,33 @@ class LevelShare(HindcastForecaster):
 
     def hindcast(self, history: History, periods: pd.PeriodIndex, step: int) -> Cube:
         """Return level times share with the learned settings."""
-        means = exponential_means(history.panel.by_period, self.half_life, history.usable_periods(periods, step))
-        shares = (1 - self.mix) * _shares(means) + self.mix * _shares(means.sum(axis=1, keepdims=True))
+        own, every = self._plain_shares(history, periods, step)
+        shares = (1 - self.mix) * own + self.mix * every
         shares += self.smoothing * (_shares(history.grid.smoothed(shares, self.reach_cells)) - shares)
-        level = np.empty((len(periods), means.shape[1]))
+        return np.asarray(shares * self._levels(history, periods, step)[:, :, None])
+
+    def _plain_shares(self, history: History, periods: pd.PeriodIndex, step: int) -> tuple[Cube, Cube]:
+        """Return the shares of each crime type and of all together, before they are mixed and smoothed."""
+        means = exponential_means(history.panel.by_period, self.half_life, history.usable_periods(periods, step))
+        return _shares(means), _shares(means.sum(axis=1, keepdims=True))
+
+    def _levels(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float64]:
+        """Return the expected city counts (periods, crime types) with the learned half-lives."""
+        level = np.empty((len(periods), len(self.level_half_lives_)))
         for half_life in np.unique(self.level_half_lives_):
             chosen = self.level_half_lives_ == half_life
             level[:, chosen] = self._level(history, periods, step, float(half_life))[:, chosen]
-        return np.asarray(shares * level[:, :, None])
+        return level
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return trend and time of year of the level, and own share, other crime types and neighbours of the share."""
+        level, index = self._levels(history, period, step)[0], self.calendar_index(history, period)[0]
+        own, every = (shares[0] for shares in self._plain_shares(history, period, step))
+        mixed = self.mix * (every - own)
+        share = expected / np.where(level > 0, level, 1.0)[:, None]
+        levels = {TREND: (level / index, city_levels(history)), SEASON: (index, np.ones(len(index)))}
+        shares = {USUAL: split_shares(own), OTHER_TYPES: split_shares(mixed)}
+        return split_level_and_shares(levels, shares | {NEIGHBOURS: split_shares(share - own - mixed)})
 
 
 def _shares(values: Cube) -> Cube:

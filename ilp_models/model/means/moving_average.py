@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import RECENT, mean_cell, recent_count
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.reason_parts import Parts, split_own_past
 
 
 class MovingAverage(HindcastForecaster):
@@ -46,3 +48,12 @@ class MovingAverage(HindcastForecaster):
         np.cumsum(counts[first:last], axis=0, dtype=np.float64, out=totals[1:])
         length = np.maximum(stop - start, 1)[:, None, None]
         return np.asarray((totals[stop - first] - totals[start - first]) / length)
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the usual level, which is the older part of the window, and the last weeks."""
+        recent = recent_count(history)
+        if self.window is not None and self.window <= recent:
+            reference = mean_cell(history)
+            return reference, {RECENT: expected - reference[:, None]}
+        older = MovingAverage(None if self.window is None else self.window - recent)
+        return split_own_past(history, expected, step, lambda step: older.hindcast(history, period, step)[0])

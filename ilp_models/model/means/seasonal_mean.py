@@ -5,10 +5,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import SEASON, USUAL, mean_cell
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.reason_parts import Parts
 
 Ints = npt.NDArray[np.int64]
 
@@ -54,6 +57,11 @@ class SeasonalMean(HindcastForecaster):
         none = length == 0
         season[none], length[none] = totals[usable[none]], np.maximum(usable[none], 1)
         return np.asarray(season / length[:, None, None])
+
+    def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
+        """Return the usual level, which is the mean of the whole past, and the time of year."""
+        reference, usual = mean_cell(history), MovingAverage(None).hindcast(history, period, step)[0]
+        return reference, {USUAL: usual - reference[:, None], SEASON: expected - usual}
 
     def _seasons(self, history: History, periods: pd.PeriodIndex, usable: Ints) -> tuple[Ints, Ints]:
         """Return the start and end of the known seasons of each target, shape (years, periods); equal if unknown."""

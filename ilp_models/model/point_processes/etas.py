@@ -17,7 +17,7 @@ from ilp_models.model.point_processes.etas_fit import EtasFit, background_only, 
 from ilp_models.model.point_processes.etas_likelihood import TRIGGER, EtasBounds, EtasLikelihood
 from ilp_models.model.point_processes.etas_raster import EtasRaster
 from ilp_models.model.point_processes.incidents import Incidents, incidents_by_type
-from ilp_models.model.point_processes.point_process import PointProcess
+from ilp_models.model.point_processes.point_process import PointProcess, in_own_cells
 
 Floats = npt.NDArray[np.float64]
 
@@ -195,6 +195,13 @@ class ETAS(PointProcess):
             by_period = np.add.reduceat(daily, periods, axis=0).reshape(len(periods), -1)
             cubes.append(self.raster_.shares @ by_period.T)
         return np.stack(cubes)
+
+    def _own_repeats(self, kind: int, repeats: Floats, incidents: Incidents, now: float, bins: ForecastBins) -> Floats:
+        del bins
+        _, rate, _ = self.fitted_[kind].trigger
+        recent = (incidents.day >= now - self.longest_delay) & (incidents.day < now)
+        weights = np.where(recent, np.exp(-rate * np.maximum(now - incidents.day, 0.0)), 0.0)
+        return in_own_cells(incidents, weights, repeats)
 
     def _table(self, history: History) -> pd.DataFrame:
         crime_types, incidents = history.events.crime_types, self._incidents(history)

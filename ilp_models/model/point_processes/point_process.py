@@ -1,19 +1,23 @@
 """Forecasters based on point processes: shared fitting, counts and dispersions."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import xarray as xr
 
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.family_reasons import NEIGHBOURS, RECENT, TREND, USUAL
 from ilp_models.domain.features import OWN_PAST
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import recent_periods
 from ilp_models.model.point_processes.branching import ForecastBins
 from ilp_models.model.point_processes.incidents import DAY, Incidents, incidents_by_type
+from ilp_models.model.reason_parts import city_levels, split_level_and_shares, split_shares, stack_periods
 from ilp_models.stats.distributions import fit_dispersion
 from ilp_models.stats.filters import exponential_means
 
@@ -72,6 +76,34 @@ class PointProcess(Forecaster):
         known = self._incidents(self.history_)
         return self._counts(self.history_, known, periods, len(self.history_.panel.periods)), self.dispersion_
 
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[Floats, Mapping[str, Cube]]:
+        """Return the trend of the level, and background, repeats of known incidents and their spread of the shares."""
+        del steps
+        history = self.history_
+        known, count = self._incidents(history), len(history.panel.periods)
+        none = [some.between(np.inf, np.inf) for some in known]
+        bins = ForecastBins.from_periods((history.panel.periods[-1] + 1).start_time, periods, history.calendar)
+        now = _day_of(history, count)
+        all_together, background = (self._expected(history, some, now, bins) for some in (known, none))
+        parts = []
+        for index in range(len(periods)):
+            level = expected.values[..., index].sum(axis=1)
+            total = np.maximum(all_together[..., index].sum(axis=1, keepdims=True), np.finfo(float).tiny)
+            usual, whole = background[..., index] / total, all_together[..., index] / total
+            repeats = enumerate(zip(known, whole - usual, strict=True))
+            recent = np.stack([self._own_repeats(kind, one, some, now, bins) for kind, (some, one) in repeats])
+            shares = {USUAL: usual, RECENT: recent, NEIGHBOURS: whole - usual - recent}
+            levels = {TREND: (level, city_levels(history))}
+            parts.append(split_level_and_shares(levels, {family: split_shares(one) for family, one in shares.items()}))
+        return stack_periods(parts)
+
+    def _own_repeats(self, kind: int, repeats: Floats, incidents: Incidents, now: float, bins: ForecastBins) -> Floats:
+        """Return the repeats (cells,) of known incidents as if they stayed in their cells; by default they do."""
+        del kind, incidents, now, bins
+        return repeats
+
     def _check(self) -> None:
         """Raise InputError if a setting is not positive."""
         for name in ("train_periods", "level_half_life", "holdout"):
@@ -99,6 +131,14 @@ class PointProcess(Forecaster):
             level = exponential_means(counts, float(self.level_half_life), np.array([known]))[0]
             out *= (np.maximum(level, ANYWHERE / len(counts))[:, None] / out.sum(axis=1))[:, None, :]
         return out
+
+
+def in_own_cells(incidents: Incidents, weights: Floats, repeats: Floats) -> Floats:
+    """Return all repeats (cells,) in the cells of the known incidents, in proportion to a weight of each incident."""
+    inside = incidents.cell >= 0
+    share = weights / max(float(weights.sum()), np.finfo(float).tiny)
+    own = np.bincount(incidents.cell[inside], share[inside], len(repeats))
+    return np.asarray(own * repeats.sum())
 
 
 def _day_of(history: History, period: int) -> float:

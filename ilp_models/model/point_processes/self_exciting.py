@@ -21,7 +21,7 @@ from ilp_models.model.point_processes.branching import (
     step_repeats,
 )
 from ilp_models.model.point_processes.incidents import Incidents, days_of
-from ilp_models.model.point_processes.point_process import ANYWHERE, PointProcess
+from ilp_models.model.point_processes.point_process import ANYWHERE, PointProcess, in_own_cells
 from ilp_models.model.point_processes.self_exciting_em import Declustering, SelfExcitingProcess, Triggering, decluster
 
 Floats = npt.NDArray[np.float64]
@@ -117,6 +117,13 @@ class SelfExciting(PointProcess):
     def _expected(self, history: History, incidents: list[Incidents], now: float, bins: ForecastBins) -> Floats:
         known = zip(self.processes_, incidents, strict=True)
         return np.stack([process.expected(some, now, bins, history.grid) for process, some in known])
+
+    def _own_repeats(self, kind: int, repeats: Floats, incidents: Incidents, now: float, bins: ForecastBins) -> Floats:
+        triggering = self.processes_[kind].triggering
+        if triggering is None:
+            return repeats
+        weights = expected_repeats(triggering, now - incidents.day, bins).sum(axis=1)
+        return in_own_cells(incidents, weights, repeats)
 
     def _declustering(self, history: History) -> Declustering:
         least = days_of(self.least_delay, "self_exciting.least_delay")

@@ -18,6 +18,7 @@ from ilp_models.domain.features import Column, Design, FeatureFamily
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
+from ilp_models.model.reason_parts import stack_periods
 from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, interleave_leads, row_order
 from ilp_models.model.regressions.family_game import FamilyGame, MeanCell
 from ilp_models.stats.distributions import fit_dispersion
@@ -269,9 +270,7 @@ class RegressionForecaster(Forecaster):
         self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
     ) -> tuple[npt.NDArray[np.float64], Mapping[str, Cube]]:
         del expected
-        split = [self._game(periods[[index]], int(step)).split() for index, step in enumerate(steps)]
-        parts = {family: np.stack([one[family] for _, one in split], axis=2) for family in split[0][1]}
-        return np.stack([reference for reference, _ in split], axis=1), parts
+        return stack_periods([self._game(periods[[index]], int(step)).split() for index, step in enumerate(steps)])
 
     def _game(self, period: pd.PeriodIndex, step: int) -> FamilyGame:
         """Return the forecast of one period as a game of families; the reference is the mean cell while it learned."""

@@ -69,5 +69,8 @@ class Recalibrated(Wrapper):
         counted, expected = (weights @ one.sum(axis=2) for one in (past.observed, past.expected))
         self.factors_ = (counted + self.shrinkage) / (expected + self.shrinkage)
 
+    def _type_factors(self) -> Floats:
+        return self.factors_
+
     def _correct(self, expected: Cube, dispersion: Floats) -> tuple[Cube, Floats]:
         return expected * self.factors_[:, None, None], dispersion

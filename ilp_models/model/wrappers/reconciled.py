@@ -1,15 +1,18 @@
 """Reconciliation (MinT): forecasts of cells, parent areas and the city made to agree."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.sparse import csr_matrix, identity, vstack
 from sklearn.base import clone
 
 from ilp_models.domain.aggregate import AreaLevel, area_levels
 from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
@@ -100,6 +103,14 @@ class Reconciled(Forecaster):
             reconcile(self._matrix(), one, errors, covariance) for one, errors in zip(series, self.errors_, strict=True)
         ]
         return np.stack(cells), forecasts[-1].dispersion.values
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[Floats, Mapping[str, Cube]]:
+        """Return the parts of the method for the cells; what larger areas change is this method's estimate."""
+        del steps
+        cells = self.performances_[-1].forecaster.reasons(periods)
+        return combine_reasons(expected, [cells], np.ones((len(expected), 1)))
 
     def _histories(self, history: History) -> list[History]:
         """Return the history of each level of areas, the cells last."""

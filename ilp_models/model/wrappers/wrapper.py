@@ -1,10 +1,14 @@
 """Wrapper: a forecaster that corrects another one by its latest out-of-sample forecasts."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
+from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
@@ -48,6 +52,17 @@ class Wrapper(Forecaster):
         del steps
         forecast = self.forecaster_.predict(periods)
         return self._correct(forecast.expected.values, forecast.dispersion.values)
+
+    def _split_forecast(
+        self, periods: pd.PeriodIndex, steps: Steps, expected: xr.DataArray
+    ) -> tuple[Floats, Mapping[str, Cube]]:
+        """Return the parts of the wrapped forecaster, times the factor of each crime type."""
+        del steps
+        return combine_reasons(expected, [self.forecaster_.reasons(periods)], self._type_factors()[:, None])
+
+    def _type_factors(self) -> Floats:
+        """Return the factor by which the correction multiplies each crime type; the rest is the method's estimate."""
+        return np.ones(len(self.history_.events.crime_types))
 
 
 class IntervalWrapper(Wrapper):
