@@ -16,7 +16,7 @@ from ilp_models.report.audit.page import write_audit_report
 from ilp_models.report.definitions import MEASURES
 from ilp_models.report.formatting import MISSING, number, percent, percent_interval
 from tests.report import audit_records as records
-from tests.report.browser import axe_result, find_axe, find_browser
+from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.html_page import Page
 
 SECTIONS = ["decision", "summary", "sides", "ratios", "findings", "flagged", "explanation", "sensitivity", "feedback"]
@@ -240,7 +240,7 @@ def test_the_caveat_is_verbatim(full, bare):
 
 
 def test_the_page_shows_how_to_repeat_the_run(full):
-    again = full.text[full.text.index("Repeat the run The whole run") :]
+    again = full.text[full.text.index("Repeat the run Commands") :]
     for words in ("ilp audit data=toronto", "ilp audit rerun=FOLDER", "d" * 64, '"fail_below": 0.8', "model_card.md: "):
         assert words in again
 
@@ -315,6 +315,17 @@ def test_axe_finds_no_violation_and_enough_contrast(name, request, tmp_path):
     found = axe_result(given / "report.html" if given.is_dir() else given, axe, browser, tmp_path)
     assert found["violations"] == []
     assert found["contrast"] > 100
+
+
+@pytest.mark.slow
+def test_what_does_not_speak_against_the_forecast_is_folded_in_print(folder, tmp_path):
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("needs chromium")
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    opened = tmp_path / "opened.html"
+    opened.write_text(text.replace("<details", "<details open"), encoding="utf-8")
+    assert printed_pages(folder / "report.html", browser, tmp_path) < 0.5 * printed_pages(opened, browser, tmp_path)
 
 
 @pytest.mark.slow

@@ -1,9 +1,16 @@
+import re
+
 import pytest
 
 from ilp_models.domain.audit import AuditReport
 from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.finding import Finding, Limit, Shortfall, State
-from ilp_models.report.audit.check_summaries import short_reasons, summarise_checks, unresolved_findings
+from ilp_models.report.audit.check_summaries import (
+    open_parts,
+    plain_reasons,
+    summarise_checks,
+    unresolved_findings,
+)
 from tests.report import audit_records as records
 
 LIMIT = Limit(fail_below=0.8, warn_above=1.15)
@@ -82,11 +89,18 @@ def test_required_checks_come_first_and_the_worst_state_first():
     ]
 
 
-def test_short_reasons_have_the_label_of_their_check():
-    reasons = dict(short_reasons(records.reviewed()))
-    assert list(reasons) == ["Need-adjusted ratio"]
-    assert reasons["Need-adjusted ratio"] == "needs review: 6 of 6 findings do not pass (6 review)."
-    assert short_reasons(records.admitted())[0][0] == ""
+def test_plain_reasons_have_the_label_and_the_verdict_but_no_setting():
+    reasons = dict(plain_reasons(records.reviewed()))
+    assert reasons["Need-adjusted ratio"].startswith("needs review")
+    every = [*plain_reasons(records.withheld()), *plain_reasons(records.bare().decision), *reasons.items()]
+    assert every
+    assert not [text for _, text in every if re.search(r"audit\.|data\.|=|null", text)]
+    assert plain_reasons(records.admitted())[0] == ("", records.admitted().reasons[0])
+
+
+def test_sections_are_open_where_their_checks_fail_or_need_review():
+    assert "sides" in open_parts(records.reviewed().report)
+    assert open_parts(records.admitted().report) == ()
 
 
 def test_findings_with_too_little_evidence_are_one_row_per_check():

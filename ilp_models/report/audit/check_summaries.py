@@ -7,8 +7,9 @@ from typing import Any, Final
 import pandas as pd
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.decision import Decision
-from ilp_models.domain.finding import REPORTED, State
+from ilp_models.domain.decision import Decision, Objection
+from ilp_models.domain.finding import REPORTED, State, verdict_text
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.report import tables
 from ilp_models.report.definitions import defined
 from ilp_models.report.formatting import interval
@@ -36,7 +37,7 @@ class CheckSummary:
     @property
     def open(self) -> bool:
         """Whether the page shows the findings without a click."""
-        return self.required and self.state == State.FAIL
+        return self.required and self.state in (State.FAIL, State.REVIEW)
 
 
 def summarise_checks(report: AuditReport) -> tuple[CheckSummary, ...]:
@@ -74,11 +75,47 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {**row} | {"advice": row["remarks"], "interval": ends}
 
 
-def short_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return each reason of a decision as the label of its check and a short text, without single findings of many."""
-    objections = decision.objections
-    texts = tuple((one.label, one.short_text()) for one in objections)
-    return (*texts, *(("", reason) for reason in decision.reasons[len(objections) :]))
+def plain_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
+    """Return each reason of a decision as the label of its check and its verdict, without names of settings."""
+    texts = [(one.label, _verdict(one)) for one in decision.objections]
+    if not texts:
+        texts = [("", decision.reasons[0])]
+    simulated = decision.timing is not None and decision.timing.simulated
+    changed = len(decision.report.changed)
+    return (
+        *texts,
+        *([("", SIMULATED)] if simulated else []),
+        *([("", f"{changed} audit settings differ from the defaults.")] if changed else []),
+    )
+
+
+def _verdict(objection: Objection) -> str:
+    if objection.fault:
+        return f"{objection.fault.partition('. ')[0].rstrip('.')}."
+    known = objection.findings
+    verdict = verdict_text(known[0]) if known else "did not run"
+    against = len(known) + objection.missing
+    return f"{verdict}: {against} of {objection.total} findings." if objection.total > 1 else f"{verdict}."
+
+
+# which checks each section of the audit page is about: it is open if one of them fails or needs review
+_EVIDENCE: Final[Mapping[str, tuple[str, ...]]] = {
+    "sides": ("exposure", "coverage", "need_adjusted_ratio", "coverage_ratio", "bias_ratio", "baseline_exposure_ratio"),
+    "ratios": ("need_adjusted_ratio", "coverage_ratio", "bias_ratio", "baseline_exposure_ratio"),
+    "flagged": ("permanently_flagged", "overused_points"),
+    "explanation": (
+        *("shap_additivity", "explanation_stability", "perturbation_agreement"),
+        *("proxy_probe", "proxy_strength", "proxy_residual"),
+    ),
+    "sensitivity": ("areal_unit", "reporting_sensitivity"),
+    "feedback": ("feedback_distance", "feedback_observed", "feedback_corrected"),
+}
+
+
+def open_parts(report: AuditReport) -> tuple[str, ...]:
+    """Return the sections of the audit page whose checks fail or need review; all others are folded."""
+    against = {one.check for one in summarise_checks(report) if one.open}
+    return tuple(part for part, checks in _EVIDENCE.items() if against & set(checks))
 
 
 def unresolved_findings(report: AuditReport) -> list[dict[str, Any]]:

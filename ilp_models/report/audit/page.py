@@ -5,7 +5,7 @@ from pathlib import Path
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.report import tables
 from ilp_models.report.audit.audit_record import AuditPage, AuditRecord
-from ilp_models.report.audit.check_summaries import short_reasons, summarise_checks
+from ilp_models.report.audit.check_summaries import open_parts, plain_reasons, summarise_checks
 from ilp_models.report.audit.content import compose_audit, settings_text
 from ilp_models.report.audit.draft_documents import write_atrs, write_markdown_drafts
 from ilp_models.report.audit.drafts import count_open_fields
@@ -42,7 +42,8 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         accepted=[defined(check).label.lower() for check in accepted] or ["the decision without changes"],
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),
-        short=short_reasons(decision),
+        short=plain_reasons(decision),
+        open_parts=open_parts(decision.report),
         definitions={name: defined(name) for name in ("exposure", "coverage", "error")},
         notation=NOTATION,
         baseline=header.get("baseline", "not named"),
