@@ -83,6 +83,7 @@ class RowFilter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open_private(path) as file:
+                file.write("\ufeff")  # so that Excel reads the letters
                 write_table(table, file)
         except OSError as error:
             msg = f"data.rejects={path} cannot be written ({error.strerror}); set a file that you may write."

@@ -7,14 +7,17 @@ from typing import IO, Final
 
 import pandas as pd
 
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.printable import printable
 
+DECIMALS: Final = {"point": (".", ","), "comma": (",", ";")}  # decimal mark and separator of columns
 # What spreadsheets take for the start of a formula, also in fullwidth form, or for a new line or cell.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BREAKS: Final = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _LAYER_SIGN: Final = re.compile(r"[^\w .,&'\-]+")
 _RESERVED: Final = ("gpkg", "sqlite", "rtree", "layer_styles")
 _LONGEST: Final = 60
+_LONGEST_HEADER: Final = 100_000  # characters
 
 
 def escape_formula(label: str) -> str:
@@ -24,11 +27,30 @@ def escape_formula(label: str) -> str:
     return f"'{line}" if risky else line
 
 
-def write_table(table: pd.DataFrame, target: Path | IO[str]) -> None:
-    """Write a table as CSV (UTF-8, comma, decimal point) in which no text is a formula or breaks a line."""
+def check_decimal(decimal: str, setting: str) -> None:
+    """Raise InputError unless the decimal mark of CSV files is known."""
+    if decimal not in DECIMALS:
+        msg = f"{setting}={decimal!r} is unknown. Choose one of {', '.join(DECIMALS)}."
+        raise InputError(msg)
+
+
+def write_table(table: pd.DataFrame, target: Path | IO[str], decimal: str = "point") -> None:
+    """Write a table as CSV in which no text is a formula or breaks a line.
+
+    A file starts with a byte order mark, without which Excel misreads letters such as é. With ``decimal="comma"``,
+    semicolons separate the columns.
+    """
     safe = pd.DataFrame({at: _safe_column(column) for at, (_, column) in enumerate(table.items())}, index=table.index)
     safe.columns = pd.Index([escape_formula(str(name)) for name in table.columns])
-    safe.to_csv(target, index=False, encoding="utf-8", lineterminator="\n")
+    mark, separator = DECIMALS[decimal]
+    safe.to_csv(target, index=False, encoding="utf-8-sig", lineterminator="\n", sep=separator, decimal=mark)
+
+
+def csv_marks(path: Path) -> tuple[str, str]:
+    """Return decimal mark and separator of a CSV file, from its header."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline(_LONGEST_HEADER)
+    return DECIMALS["comma" if header.count(";") > header.count(",") else "point"]
 
 
 def layer_names(labels: Iterable[str]) -> dict[str, str]:

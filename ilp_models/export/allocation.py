@@ -69,4 +69,4 @@ def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) ->
     write_layer(table, marking, package, (_LAYER, _LAYER))
     columns = [name for name in table.columns if name != table.geometry.name]
     describe_columns(package, {_LAYER: columns})
-    return [parquet, package, *write_rows(table, marking.facts, text)]
+    return [parquet, package, *write_rows(table, marking, text)]

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +21,20 @@ _NOT_COPIED: Final = ("geometry", "grade", "decision")
 
 
 def write_csv(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
-    """Write a risk grid as CSV (UTF-8, comma, decimal point) and its facts as ``.csv.json``."""
-    write_rows(table, marking.facts, path)
+    """Write a risk grid as CSV and its facts as ``.csv.json``."""
+    write_rows(table, marking, path)
 
 
-def write_rows(rows: pd.DataFrame, facts: Mapping[str, str], path: Path) -> list[Path]:
-    """Write a table as CSV and its facts as ``.csv.json``; return both paths."""
+def write_rows(rows: pd.DataFrame, marking: Marking, path: Path) -> list[Path]:
+    """Write a table as CSV and its facts as ``.csv.json``; return both paths.
+
+    Grade and decision are in every row, so that they survive if rows are copied. The caveat is in the first row only.
+    """
+    facts = marking.facts
     columns = {name: _text_column(column) for name, column in rows.items() if name not in _NOT_COPIED}
-    table = pd.DataFrame(columns).assign(caveat=SCOPE, grade=facts["grade"], decision=facts["decision"])
-    write_table(table, path)
+    table = pd.DataFrame(columns).assign(grade=facts["grade"], decision=facts["decision"])
+    table["caveat"] = [SCOPE, *[None] * (len(table) - 1)][: len(table)]
+    write_table(table, path, marking.decimal)
     facts_path(path).write_text(json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return [path, facts_path(path)]
 
@@ -40,7 +45,8 @@ def write_areas(table: pd.DataFrame, marking: Marking, folder: Path) -> list[Pat
     units = "expected and q05 to q95: crimes per area and period; empty: not available"
     try:
         with tempfile.TemporaryDirectory(prefix=".areas-", dir=folder, ignore_cleanup_errors=True) as temporary:
-            files = write_rows(rows, {**marking.facts, "units": units}, Path(temporary, AREAS))
+            marked = replace(marking, facts={**marking.facts, "units": units})
+            files = write_rows(rows, marked, Path(temporary, AREAS))
             return [one.replace(folder / one.name) for one in files]
     except OSError as error:
         msg = f"{AREAS} was not written to {folder} ({error.strerror}). Free disk space or choose another folder."

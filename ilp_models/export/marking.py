@@ -33,6 +33,7 @@ class Marking:
     grade: str  # ``research`` or ``allocation``
     decision: str  # id of the decision on this forecast, or ``none``
     facts: Mapping[str, str]
+    decimal: str = "point"  # decimal mark of CSV files: ``point`` or ``comma``
 
     @property
     def headline(self) -> str:

@@ -19,6 +19,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.export.csv_tables import write_csv
 from ilp_models.export.geopackage import write_geopackage
 from ilp_models.export.geoparquet import write_geoparquet
@@ -64,11 +65,13 @@ class Export:
         Any of ``parquet``, ``gpkg``, ``geojson``, ``csv``, ``xlsx``, ``geotiff``.
     grade : str, default "research"
         ``research`` is always permitted. ``allocation`` needs a decision that permits this forecast.
+    decimal : str, default "point"
+        Decimal mark of CSV files: ``point``, or ``comma`` with semicolons between the columns.
 
     Raises
     ------
     InputError
-        If a format or the grade is unknown.
+        If a format, the grade or the decimal mark is unknown.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Export:
 
     formats: tuple[str, ...] = ("parquet", "gpkg", "geojson", "csv", "xlsx")
     grade: str = "research"
+    decimal: str = "point"
 
     def __post_init__(self) -> None:
         """Check formats and grade."""
@@ -86,6 +90,7 @@ class Export:
         if unknown or not self.formats:
             msg = f"export.formats={list(self.formats)} is not valid. Choose from {', '.join(FILE_NAMES)}."
             raise InputError(msg)
+        check_decimal(self.decimal, "export.decimal")
         if self.grade not in GRADES:
             msg = f"export.grade={self.grade!r} is unknown. Choose one of {', '.join(GRADES)}."
             raise InputError(msg)
@@ -111,7 +116,7 @@ class Export:
         """Write the files atomically and return their paths; ``scores`` of a backtest are a sheet of the workbook."""
         marking = mark(forecast, provenance, decision, self.grade)
         cell_table = grid if isinstance(grid, CellTable) else CellTable.from_grid(grid)
-        marking = replace(marking, facts={**marking.facts, **cell_table.facts})
+        marking = replace(marking, facts={**marking.facts, **cell_table.facts}, decimal=self.decimal)
         table = risk_table(forecast, cell_table, marking)
         writers: dict[str, _Write] = {
             "parquet": partial(write_geoparquet, forecast, cell_table),

@@ -8,6 +8,7 @@ from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.allocation import Allocator
 from ilp_models.domain.compute import Compute
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.pipeline.allocation_files import check_audience, summary_lines, write_allocation_files
 from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.registration import last_line
@@ -32,12 +33,14 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     max_override_share: float,
     audience: str,
     min_count: int,
+    decimal: str = "point",
     compute: Compute,
     folder: Path,
 ) -> str:
     """Write the files of an allocation, recorded in the register, and return its summary."""
     check_audience(audience)
     check_min_count(min_count)
+    check_decimal(decimal, "decimal")
     book = Register(Path(register), last)
     result = allocate_effort(
         source,
@@ -54,5 +57,5 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         trusted_keys=trusted_keys,
         compute=compute,
     )
-    write_allocation_files(result, audience, book, trusted_keys, folder, min_count=min_count)
+    write_allocation_files(result, audience, book, trusted_keys, folder, min_count=min_count, decimal=decimal)
     return "\n".join([*summary_lines(result), f"Files: {folder}", last_line(book)])

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.domain.errors import InputError, StorageError
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.export.allocation import allocation_marking, allocation_table, write_allocation
 from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import Marking, mark
@@ -34,7 +36,7 @@ def check_audience(audience: str) -> None:
         raise InputError(msg)
 
 
-def write_allocation_files(
+def write_allocation_files(  # noqa: PLR0913 - who reads the files, and how they are written
     result: AllocationResult,
     audience: str,
     register: Register,
@@ -42,6 +44,7 @@ def write_allocation_files(
     folder: Path,
     *,
     min_count: int = MIN_COUNT,
+    decimal: str = "point",
 ) -> list[Path]:
     """Write every file of an allocation and return them; products for the public show no count below ``min_count``.
 
@@ -50,7 +53,8 @@ def write_allocation_files(
     """
     check_audience(audience)
     check_min_count(min_count)
-    marking = marking_of(result)
+    check_decimal(decimal, "decimal")
+    marking = replace(marking_of(result), decimal=decimal)
     with _staging_folder(folder) as staging:
         entry = register_entry(result, audience, folder)
         register.append(entry, result.run.recheck(result.decision, trusted_keys))
@@ -78,10 +82,10 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
         table = allocation_table(result.allocation, result.run.places, marking)
         files = write_allocation(table, marking, folder)
         if not result.frontier.empty:
-            files += write_rows(result.frontier, marking.facts, folder / "frontier.csv")
+            files += write_rows(result.frontier, marking, folder / "frontier.csv")
             figure = plot_frontier(result.frontier, result.choice.cap)
             files.append(save_figure(figure, folder / "frontier.png", "Exposure caps"))
-            files += write_rows(result.groups, marking.facts, folder / "groups.csv")
+            files += write_rows(result.groups, marking, folder / "groups.csv")
         audiences = AUDIENCES if audience == "all" else (audience,)
         files += write_briefings(result, marking, audiences, min_count, folder)
         files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))

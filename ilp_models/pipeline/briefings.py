@@ -72,7 +72,7 @@ def write_briefings(
             | {"attribution": marking.facts["attribution"]},
         )
         files.append(write_briefing(folder / f"{audience}.html", briefing))
-        files += write_rows(table, marking.facts, folder / f"{audience}.csv")
+        files += write_rows(table, marking, folder / f"{audience}.csv")
     return files
 
 

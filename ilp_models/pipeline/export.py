@@ -20,10 +20,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     last: str | None = None,
     trusted_keys: str | None,
     formats: Sequence[str],
+    decimal: str = "point",
     folder: Path,
 ) -> str:
     """Write the files under names that show their grade, and return where they are."""
-    export, earlier = Export(tuple(formats), grade), RunFolder.from_path(source)
+    export, earlier = Export(tuple(formats), grade, decimal), RunFolder.from_path(source)
     names, allocation = graded_file_names(export.grade), grade == "allocation"
     book = Register(Path(register), last)
     if allocation:

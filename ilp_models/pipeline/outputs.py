@@ -87,16 +87,20 @@ def plain_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows]
 
 
-def write_scores(backtest: Backtest, folder: Path, skills: pd.DataFrame | None = None) -> list[Path]:
+def write_scores(
+    backtest: Backtest, folder: Path, skills: pd.DataFrame | None = None, decimal: str = "point"
+) -> list[Path]:
     """Write the scores by period, their summary and the skill of every forecaster, and return the files.
 
-    A comparison passes its own skills, whose verdicts are adjusted.
+    The scores by period are long, so they are also in a Parquet file. A comparison passes its own skills, whose
+    verdicts are adjusted.
     """
     skills = _with_not_run(backtest, backtest.skill() if skills is None else skills)
     tables = {"scores.csv": backtest.scores.table, "summary.csv": backtest.summary(), "skill.csv": skills}
     for name, table in tables.items():
-        write_table(table, folder / name)
-    return [folder / name for name in tables]
+        write_table(table, folder / name, decimal)
+    backtest.scores.table.to_parquet(folder / "scores.parquet", index=False)
+    return [folder / name for name in (*tables, "scores.parquet")]
 
 
 def _with_not_run(backtest: Backtest, skills: pd.DataFrame) -> pd.DataFrame:
@@ -137,10 +141,11 @@ def write_forecast(
         places = replace(places, flagged=flagged_cells(audit))
     files = export.write(forecast.forecast, places, source, decision, folder, scores=scores)
     areas = area_table(forecast.forecast, forecast.grid, past)
-    files += write_areas(areas, mark(forecast.forecast, source, decision, export.grade), folder)
+    marking = replace(mark(forecast.forecast, source, decision, export.grade), decimal=export.decimal)
+    files += write_areas(areas, marking, folder)
     risks = getattr(forecast.forecaster, "relative_risks_", None)
     if risks is not None:
-        write_table(risks, folder / "relative_risks.csv")
+        write_table(risks, folder / "relative_risks.csv", export.decimal)
         files.append(folder / "relative_risks.csv")
     return files
 

@@ -15,6 +15,7 @@ from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError, WithheldError
 from ilp_models.domain.finding import Limit, State
 from ilp_models.domain.local_file import local_file
+from ilp_models.domain.text_output import csv_marks
 from ilp_models.report.formatting import percent
 
 Floats = npt.NDArray[np.float64]
@@ -36,13 +37,22 @@ def check_override_share(most: float) -> None:
 
 
 def read_overrides(path: str | None) -> tuple[Override, ...]:
-    """Return the overrides listed in a CSV file."""
+    """Return the overrides listed in a CSV file, with commas or semicolons between the columns."""
     if path is None:
         return ()
     try:
         kinds = dict.fromkeys(("cell", "period", "who", "reason"), str)
         found = local_file(path, "overrides=")
-        table = pd.read_csv(found, dtype=kinds, keep_default_na=False, compression=None)
+        mark, separator = csv_marks(found)
+        table = pd.read_csv(
+            found,
+            dtype=kinds,
+            keep_default_na=False,
+            compression=None,
+            encoding="utf-8-sig",
+            sep=separator,
+            decimal=mark,
+        )
         efforts = pd.to_numeric(table["effort"])
         rows = zip(table["cell"], table["period"], efforts, table["who"], table["reason"], strict=True)
         return tuple(Override(cell, period, float(effort), who, reason) for cell, period, effort, who, reason in rows)

@@ -51,7 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 
     def write_pages(decided: DecidedRun) -> list[Path]:
         pages = task.write(decided.audit, decided.decision, decided.backtest)
-        return [*write_scores(decided.backtest, folder), *pages, folder / "figures"]
+        return [*write_scores(decided.backtest, folder, decimal=export.decimal), *pages, folder / "figures"]
 
     book = Register(Path(register), last)
     task = PageTask(report, book, folder, command)

@@ -14,6 +14,7 @@ import pytest
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
+from ilp_models.pipeline.overrides import read_overrides
 from tests.pipeline.small_city import build_task, copy_run, run_task
 
 CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
@@ -86,7 +87,7 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
     seal = admitted.decision["seal"]
     for path in plan.folder.glob("*.csv"):
         rows = pd.read_csv(path)
-        assert set(rows["caveat"]) == {SCOPE}
+        assert rows["caveat"].dropna().tolist() == [SCOPE]
         assert set(rows["decision"].astype(str)) == {seal[:16]}
         facts = json.loads(path.with_name(f"{path.name}.json").read_text())
         assert (facts["caveat"], facts["scope"], facts["chosen_by"]) == (CAVEAT, SCOPE, "A. Planner")
@@ -108,6 +109,35 @@ def test_the_budget_is_kept_and_effort_is_where_the_grid_is(plan, admitted):
     assert table.crs is not None
     csv = pd.read_csv(plan.folder / "allocation.csv")
     np.testing.assert_allclose(csv["effort"], table["effort"])
+
+
+def test_a_decimal_comma_is_in_every_table_and_is_read_back(shelf, admitted, tmp_path):
+    done = allocate(shelf, admitted.folder, "decimal=comma")
+    names = sorted(path.name for path in done.folder.glob("*.csv"))
+    assert names == [
+        "allocation.csv",
+        "community.csv",
+        "frontier.csv",
+        "groups.csv",
+        "management.csv",
+        "middle.csv",
+        "shift.csv",
+    ]
+    for name in names:
+        header = (done.folder / name).read_text(encoding="utf-8-sig").splitlines()[0]
+        assert header.count(";") > 3, name
+        assert "," not in header, name
+    table = pd.read_csv(done.folder / "allocation.csv", sep=";", decimal=",")
+    np.testing.assert_allclose(table["effort"], gpd.read_parquet(done.folder / "allocation.parquet")["effort"])
+    rows = table.head(2).assign(who="S. Ergeant", reason="asked, twice", effort=[0.5, 1.0])
+    rows.to_csv(tmp_path / "o.csv", sep=";", decimal=",", index=False, encoding="utf-8-sig")
+    assert [(one.cell, one.effort, one.reason) for one in read_overrides(str(tmp_path / "o.csv"))] == [
+        (cell, effort, "asked, twice") for cell, effort in zip(rows["cell"], (0.5, 1.0), strict=True)
+    ]
+
+
+def test_an_unknown_decimal_mark_is_refused_before_anything_is_written(shelf, admitted, tmp_path):
+    assert "decimal='tab' is unknown" in refused(shelf, tmp_path, admitted.folder, "decimal=tab", error=InputError)
 
 
 def test_the_cap_is_kept_and_its_price_told_with_who_chose_it(plan, groups):

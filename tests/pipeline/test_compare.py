@@ -62,7 +62,7 @@ def test_every_file_is_there(done):
     assert names == {
         *(f"{name}.csv" for name in tables.split()),
         *(f"figures/{name}.png" for name in figures.split()),
-        *("leaderboard.parquet", "comparison.html", "table.tex", "intake.json", "figures"),
+        *("leaderboard.parquet", "scores.parquet", "comparison.html", "table.tex", "intake.json", "figures"),
     }
 
 

@@ -29,7 +29,7 @@ def monthly(tmp_path, monkeypatch):
 
 def test_a_decision_of_months_rests_on_two_years_and_holds_for_one_month(monthly):
     folder = monthly("weekly", *QUICK, "bootstrap.draws=200", "explain.refits=0")
-    with (folder / "summary.csv").open() as file:
+    with (folder / "summary.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert {"moving_average", "ewma", "lightgbm"} <= {row["forecaster"] for row in rows}
     assert {row["n"] for row in rows if row["score"] == "deviance"} == {"24"}
@@ -43,5 +43,5 @@ def test_a_decision_of_months_rests_on_two_years_and_holds_for_one_month(monthly
 
 def test_a_task_without_an_audit_takes_what_is_its_own(monthly):
     folder = monthly("forecast", "model=[ewma]", "forecaster=ewma")
-    with (folder / "grid.csv").open() as file:
+    with (folder / "grid.csv").open(encoding="utf-8-sig") as file:
         assert {row["period"] for row in csv.DictReader(file)} == {"2024-01-01"}

@@ -13,6 +13,7 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.family_reasons import FAMILY_KEYS
 from ilp_models.domain.reason_words import REASON_TABLE
 from ilp_models.domain.scores import ScoreTable
+from ilp_models.domain.text_output import csv_marks
 from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import outputs
 from ilp_models.pipeline.forecasting import make_forecast
@@ -46,7 +47,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
     assert names == {
         *("forecast.parquet", "grid.gpkg", "grid.geojson", "grid.qml", "grid.csv", "grid.csv.json", "grid.xlsx"),
         *("areas.csv", "areas.csv.json"),
-        *("scores.csv", "summary.csv", "skill.csv", "intake.json", "decision.json"),
+        *("scores.csv", "scores.parquet", "summary.csv", "skill.csv", "intake.json", "decision.json"),
         *("reasons.parquet", "explanation.parquet"),
         *(
             "model",
@@ -67,7 +68,7 @@ def test_every_file_of_a_week_is_there_and_nothing_half_written(withheld):
 
 def test_sums_over_areas_agree_with_the_grid_and_carry_its_marks(withheld):
     areas, grid = (pd.read_csv(withheld.folder / name) for name in ("areas.csv", "grid.csv"))
-    assert list(areas.columns) == [*AREAS, "caveat", *MARKS]
+    assert list(areas.columns) == [*AREAS, *MARKS, "caveat"]
     totals = grid.groupby("crime_type")["expected"].sum()
     assert areas["level"].unique()[0] == "city"
     for _, one in areas.groupby("level"):
@@ -75,7 +76,7 @@ def test_sums_over_areas_agree_with_the_grid_and_carry_its_marks(withheld):
     assert areas["q50"].notna().all()
     assert (areas["q05"] <= areas["q95"]).all()
     for name in (*MARKS, "caveat"):
-        assert set(areas[name]) == set(grid[name])
+        assert set(areas[name].dropna()) == set(grid[name].dropna())
     facts, theirs = (json.loads((withheld.folder / name).read_text()) for name in ("areas.csv.json", "grid.csv.json"))
     added = {name: theirs[name] for name in ("units", "flagged", "recorded")}
     assert {**facts, **added} == theirs
@@ -85,7 +86,7 @@ def test_the_grid_is_the_same_in_every_format(withheld):
     read = grids(withheld.folder)
     parquet = read["forecast.parquet"]
     assert list(parquet.columns) == [*UNITS, "geometry", *MARKS]
-    assert list(read["grid.csv"].columns) == [*UNITS, "caveat", *MARKS]
+    assert list(read["grid.csv"].columns) == [*UNITS, *MARKS, "caveat"]
     assert list(read["grid.geojson"].columns) == [*UNITS, *MARKS, "geometry"]
     assert set(read["grid.gpkg"].columns) >= {*UNITS, *MARKS, "geometry"}
     assert parquet.crs == "EPSG:32617"
@@ -147,6 +148,8 @@ def test_the_grid_is_whole_and_adds_up(withheld):
 def test_the_scores_are_long_and_give_the_summary_back(withheld):
     scores = pd.read_csv(withheld.folder / "scores.csv")
     assert list(scores.columns) == ["forecaster", "crime_type", "lead", "period", "score", "value"]
+    stored = pd.read_parquet(withheld.folder / "scores.parquet")
+    pd.testing.assert_frame_equal(stored, scores, check_dtype=False)
     assert set(scores["forecaster"]) == {*MODELS, "oracle", "floor (lightgbm)"}
     assert scores["period"].nunique() == WEEKS
     again = ScoreTable(scores, withheld.parts["scoring"].bootstrap)
@@ -311,13 +314,21 @@ class Away(InMemoryTracker):
 
 @pytest.mark.usefixtures("undrawn")
 def test_four_weeks_give_numbers_without_intervals_and_say_so(tmp_path):
-    words = (GROUPS, "backtest.test_periods=4", "export.formats=[csv]", "report.file_name=week.html")
+    words = (
+        GROUPS,
+        "backtest.test_periods=4",
+        "export.formats=[csv]",
+        "export.decimal=comma",
+        "report.file_name=week.html",
+    )
     done = run_task("weekly", tmp_path, *words, tracking=Away())
     assert "nan" not in done.text.partition("Decision")[0]
     assert "without interval" in done.text
     assert done.text.endswith(
         f"Report: {done.folder / 'week.html'}\nFront:  {done.folder / 'front.html'}\nGrids:  grid.csv in {done.folder}"
     )
+    for name in ("grid.csv", "areas.csv", "scores.csv", "summary.csv", "skill.csv"):
+        assert csv_marks(done.folder / name) == (",", ";")
     assert "The tracking store was not updated: it is away" in done.text
     words = re.sub(r"<[^>]*>", " ", (done.folder / "week.html").read_text())
     assert not re.search(r"\bnan\b", words, re.IGNORECASE)
