@@ -1,5 +1,6 @@
 """The task `allocate`: allocate patrol effort from an approved forecast and write one briefing per audience."""
 
+import shlex
 from pathlib import Path
 
 from ilp_models.allocation.frontier import Frontier
@@ -13,6 +14,7 @@ from ilp_models.pipeline.allocation_files import check_audience, summary_lines, 
 from ilp_models.pipeline.plan import allocate_effort
 from ilp_models.pipeline.registration import last_line
 from ilp_models.pipeline.small_counts import check_min_count
+from ilp_models.pipeline.terminal_summary import with_summary
 from ilp_models.pipeline.terminal_text import as_text
 
 
@@ -58,4 +60,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         compute=compute,
     )
     write_allocation_files(result, audience, book, trusted_keys, folder, min_count=min_count, decimal=decimal)
-    return "\n".join([*summary_lines(result), f"Files: {folder}", last_line(book)])
+    lines = summary_lines(result)
+    where = [f"Files: {folder}", last_line(book)]
+    step = f"Next: ilp monitor {shlex.quote(f'source={source}')}, when the records of a new period are complete"
+    return with_summary(lines, lines, where, [step])

@@ -22,6 +22,7 @@ from ilp_models.pipeline.monitoring_replay import active_decision, check_terms, 
 from ilp_models.pipeline.monitoring_results import MonitoringResults
 from ilp_models.pipeline.outputs import read_study
 from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.terminal_summary import with_summary
 from ilp_models.pipeline.tracking import record_files, tracked_run
 
 
@@ -79,4 +80,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         outcome = results.outcome
         breaches = len(outcome.breached_periods)
         tracked.metrics({"periods_with_breach": breaches, "proposes": float(outcome.proposes_withdrawal)})
-    return "\n".join([*results.lines(source), f"Files: {folder}"])
+    lines = results.lines(source)
+    step = results.command(source) if outcome.proposes_withdrawal else "run it again after the next complete period"
+    return with_summary(lines, lines, [f"Files: {folder}", f"Next: {step}"])

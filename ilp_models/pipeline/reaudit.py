@@ -18,6 +18,7 @@ from ilp_models.domain.finding import state_text
 from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
 from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
@@ -43,7 +44,9 @@ def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, f
     absent = dict.fromkeys(("intake", "census_error"), why)
     context = ReportContext(settings=settings, command=command, absent=absent)
     write_audit_report(page, gather_record(subject, decision, Audit.from_settings(settings), context, compute), folder)
-    return "\n".join([*finding_lines(decision), same, f"Report: {folder / page.file_name}"])
+    files = [same, f"Report: {folder / page.file_name}"]
+    step = next_step(decision, Path(source), folder / page.file_name)
+    return with_summary(finding_lines(decision), decision_summary(decision), files, [step])
 
 
 def check_repeatable(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:

@@ -18,6 +18,7 @@ from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.outputs import PageTask, write_scores
 from ilp_models.pipeline.registration import last_line
+from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
 from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score_lines
 from ilp_models.report.front_page import FRONT
 from ilp_models.report.weekly_report import WeeklyReport
@@ -87,4 +88,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     report_of_intake = done.backtest.study.events.intake
     intake = [] if report_of_intake is None else [intake_line(report_of_intake), ""]
     scores = score_lines(done.backtest)
-    return "\n".join([*intake, scores, "", *decision_lines(done.decision), "", *done.warnings, *where])
+    details = [*intake, scores, "", *decision_lines(done.decision), "", *done.warnings]
+    step = next_step(done.decision, folder, folder / report.file_name)
+    return with_summary(details, decision_summary(done.decision), intake, where, [step])

@@ -142,6 +142,14 @@ def run_apart(task, folder, shelf, *overrides, **instead):
     return run_task(task, folder, f"store='{shelf}/forecasts'", *overrides, **instead)
 
 
+def summary_of(text):
+    """Return the last lines in the terminal: at most 15, with nothing after them."""
+    lines = text.rsplit("\n\n", 1)[1].splitlines()
+    assert 2 < len(lines) <= 15, text
+    assert lines[-1].startswith("Next: ")
+    return lines
+
+
 def copy_run(done, folder):
     """Return a copy of a run's folder, to be spoiled."""
     return Path(shutil.copytree(done.folder, folder))

@@ -15,7 +15,7 @@ from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
 from ilp_models.pipeline.overrides import read_overrides
-from tests.pipeline.small_city import build_task, copy_run, run_task
+from tests.pipeline.small_city import build_task, copy_run, run_task, summary_of
 
 CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
 # The share is that of the small city's audit; parity of two groups is left out, as it takes a solver long to give up.
@@ -150,6 +150,7 @@ def test_the_cap_is_kept_and_its_price_told_with_who_chose_it(plan, groups):
     assert {1.2, 1.25, 1.5, 2.0, np.inf} == set(frontier["cap"])
     kept = frontier.drop_duplicates("cap").dropna(subset="capture")
     assert (kept["capture"].diff().dropna() <= 1e-6).all()
+    assert summary_of(plan.text)[0].startswith("Allocated by ")
     assert "cap 1.2:" in plan.text
     assert "chosen by A. Planner: to see what it does" in plan.text
 

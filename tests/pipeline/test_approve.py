@@ -17,7 +17,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline import outputs, registration
 from ilp_models.pipeline.run_folder import RunFolder, load_approved
 from ilp_models.tracking.memory import InMemoryTracker
-from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task
+from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task, summary_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -305,6 +305,8 @@ def test_a_decision_whose_folder_is_gone_can_be_withdrawn_by_its_seal(place, adm
 def test_an_explanation_that_was_hardly_tried_is_named_beside_the_verdict(shelf, tmp_path):
     done = run_apart("audit", tmp_path, shelf, *LENIENT, "explain.refits=2")
     assert "explain.refits=2 (default 5)" in done.text
+    assert summary_of(done.text)[0].startswith("Decision on lightgbm: WITHHELD")
+    assert summary_of(done.text)[-1].startswith(("Next: ilp approve ", "Next: read "))
 
 
 def test_a_gap_in_the_reporting_rates_is_said_before_the_replays(tmp_path):

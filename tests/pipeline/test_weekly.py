@@ -18,7 +18,7 @@ from ilp_models.export.reader import read_forecast
 from ilp_models.pipeline import outputs
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.tracking.memory import InMemoryTracker
-from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task
+from tests.pipeline.small_city import GROUPS, MODELS, TYPES, WEEKS, run_task, summary_of
 from tests.report.html_page import Page
 
 RECORDED = ["last_week", "last_4_weeks", "same_week_last_year"]
@@ -178,6 +178,8 @@ def test_without_a_group_table_the_decision_is_withheld_and_says_what_to_provide
     (reason,) = [line for line in decision["reasons"] if line.startswith("Group table")]
     assert "columns area, dimension, group, population" in reason
     assert "audit.groups.path=FILE" in reason
+    assert summary_of(withheld.text)[0].startswith("Decision on lightgbm: WITHHELD")
+    assert summary_of(withheld.text)[-1].startswith("Next: read ")
     for page in (withheld.text, (withheld.folder / "report.html").read_text()):
         assert "audit.groups.path=FILE" in page
         assert "not for resource allocation" in page
@@ -192,7 +194,8 @@ def test_the_decision_is_complete(admitted):
     assert span.days == 15
     groups = {finding["group"] for finding in decision["findings"]} - {""}
     assert groups == {"amber", "birch", "cedar"}
-    assert "ADMITTED for resource allocation" in admitted.text
+    assert "ADMITTED for resource allocation" in summary_of(admitted.text)[0]
+    assert summary_of(admitted.text)[-1].startswith("Next: ilp allocate ")
 
 
 def test_the_grade_of_the_files_follows_the_decision(admitted, withheld):
