@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,9 @@ from ilp_models.report.page import write_text_file
 
 _MAP_CELLS: Final = 60  # along the longer side of the map
 _SMALLEST_CELL_M: Final = 250
-_WEEKS: Final = 52
+_ENOUGH_WEEKS: Final = 104  # for the default methods and test periods
+_ENOUGH_MONTHS: Final = 60
+_DAYS_A_MONTH: Final = 30.44
 _AREA_SETTING: Final = "(data.columns.area)"
 
 
@@ -107,12 +110,14 @@ def run(
     report = trial.report
     if report is not None:
         write_json(folder / INTAKE, report.to_dict())
+    command, short = next_command(trial, config_dir, name)
     evidence = IntakeEvidence(
         suggested=trial.suggested,
         report=report,
         problem=trial.problem,
         saved=str(saved),
-        next_command=next_command(trial, config_dir, name),
+        next_command=command,
+        short=short,
         records=None if trial.events is None else count_squares(trial.events),
     )
     page = write_intake_page(folder, evidence)
@@ -191,18 +196,24 @@ def save_settings(suggested: SuggestedSettings, config_dir: Path, name: str, fol
     return write_text_file(target, text), []
 
 
-def next_command(trial: TrialRead, config_dir: str, name: str) -> str:
-    """Return the command that makes the first grid, with a shorter backtest for short records."""
-    words = ["ilp weekly", f"--config-dir {config_dir}", f"data={name}"]
+def next_command(trial: TrialRead, config_dir: str, name: str) -> tuple[str, str]:
+    """Return the command that makes the first grid, and a note where short records need simple methods."""
+    words = ["ilp weekly", f"--config-dir {shlex.quote(config_dir)}", f"data={name}"]
     report = trial.report
     if report is None or report.start is None or report.end is None:
-        return " ".join(words)
+        return " ".join(words), ""
+    unit, enough, periods = "weeks", _ENOUGH_WEEKS, (report.end - report.start).days // 7
     if report.resolution == "month":
-        return " ".join([*words, "experiment=monthly"])
-    weeks = (report.end - report.start).days // 7
-    if weeks < 2 * _WEEKS:
-        words.append(f"backtest.test_periods={max(weeks // 4, 1)}")
-    return " ".join(words)
+        words.append("experiment=monthly")
+        unit, enough, periods = "months", _ENOUGH_MONTHS, round((report.end - report.start).days / _DAYS_A_MONTH)
+    if periods >= enough:
+        return " ".join(words), ""
+    tested = max(periods // 4, 1)
+    words += ["'model=[moving_average,ewma]'", "forecaster=ewma", f"backtest.test_periods={tested}"]
+    note = (
+        f"{periods} {unit} of records are short of {enough}: the command uses simple methods and {tested} test {unit}."
+    )
+    return " ".join(words), note
 
 
 def count_squares(events: Events) -> RecordMap:
@@ -217,7 +228,7 @@ def count_squares(events: Events) -> RecordMap:
 
 
 def summary_lines(evidence: IntakeEvidence) -> list[str]:
-    """Return at most 13 lines: the result, the open questions, the guesses to look at, and the next command."""
+    """Return at most 14 lines: the result, the open questions, the guesses to look at, and the next command."""
     suggested, report = evidence.suggested, evidence.report
     questions = suggested.questions
     rows = f"{suggested.rows:,} rows read"
@@ -237,6 +248,8 @@ def summary_lines(evidence: IntakeEvidence) -> list[str]:
         lines.append(f"  look at {_where(evidence, one)}: {_short(one.reason)}")
     if len(looked) > 4:
         lines.append(f"  ... and {len(looked) - 4} more marked `check` in the file")
+    if evidence.short:
+        lines.append(f"  {evidence.short}")
     if suggested.person_columns:
         lines.append(f"  Never read (personal data by name): {_short(', '.join(suggested.person_columns))}")
     verb = "Answer, then run" if questions else "Next"

@@ -39,6 +39,7 @@ class IntakeEvidence:
     problem: str  # why a run would stop; empty if it would not
     saved: str  # the file of settings
     next_command: str
+    short: str  # note on records that are too short for the default methods; empty if they are not
     records: RecordMap | None
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ilp_models.pipeline.intake import option_name, suggest_data_settings
+from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.suggestion import SuggestedSettings
+from ilp_models.pipeline.intake import TrialRead, next_command, option_name, suggest_data_settings
 from tests.bad_input.run_commands import run_in_process
 from tests.pipeline.messy_exports import EXPORTS, records, semicolons_and_decimal_commas, survey_feet
 
 QUICK = (
-    *("model=[moving_average,ewma]", "forecaster=ewma", "compute.jobs=1", "bootstrap.draws=100", "tracking=memory"),
+    *("compute.jobs=1", "bootstrap.draws=100", "tracking=memory"),
     *("export.formats=[csv]", "grid.size=500"),
 )
 MOST_SECONDS = 300
@@ -88,8 +90,7 @@ def test_a_messy_export_becomes_a_first_grid_with_the_printed_command(export, il
     assert code == 0, err
     assert len(out.splitlines()) <= MOST_LINES
     command = shlex.split(re.search(r"^Next: ilp (.+)$", out, re.MULTILINE)[1])
-    months = ["backtest.test_periods=2", "export.quantiles=[]"] if "experiment=monthly" in command else []
-    code, out, err = ilp(*command, *QUICK, *months[:1])
+    code, out, err = ilp(*command, *QUICK)
     assert code == 0, err
     assert time.monotonic() - begun < MOST_SECONDS
     (run,) = (tmp_path / "outputs" / "weekly").glob("20*")
@@ -174,3 +175,26 @@ def test_wrong_words_are_refused_in_one_line(words, message, ilp, tmp_path):
     assert code in (1, 2)
     assert message in err
     assert sys.argv == ["ilp"]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "days", "words"),
+    [
+        ("moment", 800, []),
+        ("moment", 365, ["'model=[moving_average,ewma]'", "forecaster=ewma", "backtest.test_periods=13"]),
+        ("day", 8, ["'model=[moving_average,ewma]'", "forecaster=ewma", "backtest.test_periods=1"]),
+        ("month", 1900, ["experiment=monthly"]),
+        (
+            "month",
+            366,
+            ["experiment=monthly", "'model=[moving_average,ewma]'", "forecaster=ewma", "backtest.test_periods=3"],
+        ),
+    ],
+)
+def test_the_next_command_fits_the_length_of_the_records(resolution, days, words):
+    start = pd.Timestamp("2020-01-01")
+    report = IntakeReport("a", (), 0, 0, start, start + pd.Timedelta(days=days), "UTC", "EPSG:32617", resolution)
+    trial = TrialRead(SuggestedSettings("a", 0, ()), None, report)
+    command, note = next_command(trial, "my own", "x")
+    assert command == " ".join(["ilp weekly --config-dir 'my own' data=x", *words])
+    assert bool(note) == ("forecaster=ewma" in words)

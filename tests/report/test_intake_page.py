@@ -36,7 +36,9 @@ def evidence(**changes):
     )
     squares = RecordMap(np.array([[0.0, 0.0], [250.0, 0.0]]), np.array([1, 10]), 250.0, (43.65, -79.38))
     made = {"suggested": SUGGESTED, "report": report, "problem": "", "saved": "mine/data/my_crimes.yaml"}
-    return IntakeEvidence(**{**made, "next_command": "ilp weekly data=my_crimes", "records": squares, **changes})
+    return IntakeEvidence(
+        **{**made, "next_command": "ilp weekly data=my_crimes", "short": "", "records": squares, **changes}
+    )
 
 
 def page(tmp_path, **changes):

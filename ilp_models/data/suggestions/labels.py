@@ -41,9 +41,10 @@ def suggest_crime_type(table: pd.DataFrame, others: Sequence[str]) -> Suggestion
     ranked = sorted(fitting, key=lambda name: -scores[name])
     if not ranked:
         few = tuple(name for name in scores if _are_types(table[name]))
-        return Suggestion(
-            "columns.crime_type", None, "open", "no column has the name of an offence and few labels", few
+        reason = (
+            "no column has the name of an offence and few labels; a file of one offence needs a column that names it"
         )
+        return Suggestion("columns.crime_type", None, "open", reason, few)
     best, *rest = ranked
     distinct = clean_labels(table[best]).nunique()
     reason = f"the name fits an offence best, and it has {distinct:,} different labels"

@@ -121,10 +121,8 @@ def suggest_crs(
         confidence = "check" if others else "likely"
         return Suggestion("input_crs", chosen.code, confidence, reason, tuple(map(str, others[:_MOST_SHOWN])))
     shown = (*official, *utm)[:_MOST_SHOWN]
-    reason = (
-        f"{tried}; {len(official)} official grids and {len(utm)} UTM zones put them on land{hint}. Ask the publisher"
-    )
-    reason += ", or give latitude and longitude of the city: 'near=[51.5, -0.1]'"
+    reason = "ask the publisher, or give latitude and longitude of the city, such as 'near=[51.5, -0.1]'"
+    reason += f"; {tried}, and {len(official)} official grids and {len(utm)} UTM zones put the records on land{hint}"
     return Suggestion("input_crs", None, "open", reason, tuple(map(str, shown)))
 
 
