@@ -102,6 +102,9 @@ def test_a_forecast_writes_and_draws_itself(forecast, tmp_path):
     assert set(table["grade"]) == {"research"}
     assert table["expected"].sum() == pytest.approx(float(forecast.forecast.expected.sum()), rel=1e-4)
     assert not (tmp_path / "register.jsonl").exists()
+    book = pd.read_excel(forecast.to_file(tmp_path / "grid.xlsx"), sheet_name=None, engine="calamine")
+    assert list(book) == ["grid", "areas", "change", "caveats"]
+    assert len(book["grid"]) == len(table)
     assert forecast.plot("Assault").axes
     assert forecast.to_xarray().dims == ("crime_type", "cell", "period")
     assert len(forecast.to_frame()) == forecast.to_xarray().size
