@@ -11,9 +11,10 @@ import numpy as np
 from ilp_models.domain.allocation import Allocation
 from ilp_models.domain.errors import InputError
 from ilp_models.export.csv_tables import write_rows
-from ilp_models.export.geopackage import describe_columns, write_layer
+from ilp_models.export.geopackage import add_styles, describe_columns, write_layer
 from ilp_models.export.geoparquet import write_table
 from ilp_models.export.marking import Marking
+from ilp_models.export.qgis_style import EFFORT, map_groups, qgis_style
 from ilp_models.export.table import DEGREES, CellTable
 
 COLUMNS: Final = ("cell", "area", "period", "effort", "covered", "inclusion", *DEGREES, "geometry", "grade", "decision")
@@ -69,4 +70,7 @@ def write_allocation(table: gpd.GeoDataFrame, marking: Marking, folder: Path) ->
     write_layer(table, marking, package, (_LAYER, _LAYER))
     columns = [name for name in table.columns if name != table.geometry.name]
     describe_columns(package, {_LAYER: columns})
+    if groups := map_groups(table, ("period",), EFFORT):
+        style = qgis_style(groups, columns, marking.note, EFFORT)
+        add_styles(package, {_LAYER: style}, EFFORT.title, marking.note)
     return [parquet, package, *write_rows(table, marking, text)]

@@ -13,7 +13,7 @@ from ilp_models.domain.printable import printable
 from ilp_models.domain.text_output import layer_names
 from ilp_models.export.column_texts import column_text
 from ilp_models.export.marking import Marking
-from ilp_models.export.qgis_style import map_groups, qgis_style
+from ilp_models.export.qgis_style import RISK, map_groups, qgis_style
 
 # as the standard declares them (OGC 12-128r19, extension gpkg_schema), and QGIS
 _COLUMN_TABLES: Final = """
@@ -45,13 +45,12 @@ def write_geopackage(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> N
     """Write a risk grid as GeoPackage in its projected CRS, one layer per crime type, each with its style."""
     names, styles = layer_names(table["crime_type"].astype(str).unique()), dict[str, str]()
     columns = [name for name in table.columns if name != table.geometry.name]
-    note = f"{marking.headline}. {marking.facts['caveat']}"
     for number, (crime_type, rows) in enumerate(table.groupby("crime_type", sort=False, observed=True)):
         layer = names[str(crime_type)]
         write_layer(rows, marking, path, (layer, str(crime_type)), append=number > 0)
-        styles[layer] = qgis_style(map_groups(rows, ("period",)), columns, note)
+        styles[layer] = qgis_style(map_groups(rows, ("period",)), columns, marking.note)
     describe_columns(path, dict.fromkeys(styles, columns))
-    _add_styles(path, styles, note)
+    add_styles(path, styles, RISK.title, marking.note)
 
 
 def write_layer(
@@ -94,7 +93,7 @@ def describe_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _add_styles(path: Path, styles: Mapping[str, str], note: str) -> None:
+def add_styles(path: Path, styles: Mapping[str, str], title: str, note: str) -> None:
     """Add the table of styles that QGIS opens each layer with."""
     with closing(sqlite3.connect(path)) as package, package:
         package.executescript(_STYLE_TABLE)
@@ -102,5 +101,5 @@ def _add_styles(path: Path, styles: Mapping[str, str], note: str) -> None:
         package.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
             "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '')",
-            [(layer, geometry[layer], "Expected crimes", style, note) for layer, style in styles.items()],
+            [(layer, geometry[layer], title, style, note) for layer, style in styles.items()],
         )

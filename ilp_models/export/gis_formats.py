@@ -45,8 +45,8 @@ def write_geojson(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None
         "features": features,
     }
     path.write_text(json.dumps(collection, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    groups, note = map_groups(table, ("crime_type", "period")), f"{marking.headline}. {marking.facts['caveat']}"
-    path.with_suffix(".qml").write_text(qgis_style(groups, names, note), encoding="utf-8")
+    groups = map_groups(table, ("crime_type", "period"))
+    path.with_suffix(".qml").write_text(qgis_style(groups, names, marking.note), encoding="utf-8")
 
 
 def check_cells(cells: int) -> None:

@@ -40,6 +40,11 @@ class Marking:
         """The permitted use and the scope in one line, as the title of a layer."""
         return f"{self.facts['use']}; {SCOPE}"
 
+    @property
+    def note(self) -> str:
+        """The headline and the caveat, as the description of a style."""
+        return f"{self.headline}. {self.facts['caveat']}"
+
 
 def mark(
     forecast: RiskForecast, provenance: Provenance, decision: Decision | None, grade: str, now: datetime | None = None

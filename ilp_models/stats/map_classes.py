@@ -16,5 +16,7 @@ def class_edges(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def class_colours(classes: int) -> list[str]:
-    """Return the colour of each class from low to high, as ``#rrggbb``."""
+    """Return the colour of each class from low to high, as ``#rrggbb``; a lone class has a strong one."""
+    if classes == 1:
+        return [_COLOURS[2]]
     return [_COLOURS[position] for position in np.linspace(0, len(_COLOURS) - 1, classes).round().astype(int)]

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+import xml.etree.ElementTree as ET
 from contextlib import closing
 
 import geopandas as gpd
@@ -16,7 +17,9 @@ from ilp_models.domain.errors import InputError
 from ilp_models.export.allocation import COLUMNS, allocation_marking, allocation_table, write_allocation
 from ilp_models.export.csv_tables import write_rows
 from ilp_models.export.marking import mark
+from ilp_models.export.qgis_style import EFFORT, map_groups
 from ilp_models.export.table import CellTable
+from ilp_models.stats.map_classes import class_edges
 from tests.builders import forecast_on, square_grid
 from tests.export.decisions import provenance_of
 
@@ -53,7 +56,11 @@ def test_every_format_has_every_cell_and_the_facts(plan, tmp_path):
     centres = cell_table.geometry.centroid.to_crs("EPSG:4326")
     np.testing.assert_allclose(frames[2][["lon", "lat"]], np.c_[centres.x, centres.y], rtol=0, atol=1e-6)
     stored = json.loads(pq.read_schema(files[0]).metadata[b"ilp_models"])["facts"]
-    for facts in (stored, json.loads(files[3].read_text()), pyogrio.read_info(files[1])["layer_metadata"]):
+    for facts in (
+        stored,
+        json.loads(files[3].read_text()),
+        pyogrio.read_info(files[1], layer="allocation")["layer_metadata"],
+    ):
         assert (facts["caveat"], facts["budget"]) == (CAVEAT, "2 cells in each period")
         assert facts["overrides"] == "r0c3 in 2022-01-03: 1, S. Ergeant: a fair"
         assert facts["chosen_by"] == "A. Planner"
@@ -89,3 +96,32 @@ def test_the_columns_of_the_package_have_names_in_words(plan, tmp_path):
         names = dict(package.execute("SELECT column_name, name FROM gpkg_data_columns"))
     assert names["inclusion"] == "Probability of effort"
     assert set(names) == {*COLUMNS} - {"geometry"}
+
+
+def test_the_package_opens_with_the_cells_that_have_effort(plan, tmp_path):
+    allocation, cell_table, marking = plan
+    write_allocation(allocation_table(allocation, cell_table, marking), marking, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "allocation.gpkg")) as package:
+        ((layer, title, style, note),) = package.execute(
+            "SELECT f_table_name, styleName, styleQML, description FROM layer_styles"
+        )
+    assert (layer, title, note) == ("allocation", "Effort", marking.note)
+    assert CAVEAT in note
+    root = ET.fromstring(style)  # noqa: S314 - written by this test
+    assert root.get("labelsEnabled") == "0"  # a one in each cell says nothing
+    renderer = root.find("renderer-v2")
+    assert renderer.get("attr") == "effort"
+    (one,) = renderer.findall("ranges/range")  # both cells have 1; those without effort are in no class
+    assert (one.get("lower"), one.get("upper"), one.get("label")) == ("1.0", "1.0", "1")
+
+
+def test_several_periods_show_effort_by_rules_that_leave_out_zero(plan):
+    allocation, cell_table, marking = plan
+    table = allocation_table(allocation, cell_table, marking)
+    later = table.assign(period="2022-01-10", effort=np.arange(12.0))
+    groups = map_groups(pd.concat([table, later]), ("period",), EFFORT)
+    assert [group.condition for group in groups] == [
+        f'"period" = \'{period}\' AND "effort" > 0' for period in ("2022-01-03", "2022-01-10")
+    ]
+    assert groups[1].edges.tolist() == class_edges(np.arange(1.0, 12.0)).tolist()
+    assert map_groups(table.assign(effort=0.0), ("period",), EFFORT) == []

@@ -109,6 +109,7 @@ def test_each_layer_opens_with_the_classes_of_the_report(forecast, path):
         }
         wanted = [tuple(bytes.fromhex(colour[1:])) for colour in class_colours(len(edges) - 1)]
         assert [tuple(map(int, colours[one.get("symbol")].split(",")))[:3] for one in ranges] == wanted
+        assert root.get("labelsEnabled") == "1"
         assert '"rank" <= 10' in root.find("labeling/settings/text-style").get("fieldName")
 
 

@@ -24,4 +24,5 @@ def test_classes_contain_every_cell(expected):
 
 def test_colours_get_darker_and_are_those_of_magma():
     assert class_colours(6) == [to_hex(colour) for colour in mpl.colormaps["magma_r"](np.linspace(0.0, 0.88, 6))]
+    assert class_colours(1) == [class_colours(6)[2]]
     assert class_colours(2) == [class_colours(6)[0], class_colours(6)[-1]]
