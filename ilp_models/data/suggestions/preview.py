@@ -43,6 +43,9 @@ def read_preview(path: str | Sequence[str], pattern: str | None, sheet: str | No
     persons = tuple(name for name in dict.fromkeys(first) if looks_personal(name))
     wanted = tuple(name for name in shared if name not in persons)
     records = read_records(files, wanted, sheet=sheet)
+    if records.table.empty:
+        msg = f"{files[0].name}: no record has as many fields as the header. Export it again, with one header line."
+        raise InputError(msg)
     return Preview(records.table, files, persons, tuple(name for name in shared if name not in persons))
 
 
