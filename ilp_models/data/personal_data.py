@@ -99,6 +99,14 @@ _RUN_SHARE: Final = 0.8
 _RUNS: Final = (("ages", 0, 115), ("years of birth", 1900, 2030))
 
 
+_IN_TEXT: Final = (
+    ("e-mail addresses", _EMAIL),
+    ("phone numbers", re.compile(rf"(?<![\w-])(?:{_PHONE.pattern})(?![\w-])")),
+    ("identity numbers", re.compile(rf"(?<![\w-])(?:{_IDENTITY.pattern})(?![\w-])", re.IGNORECASE)),
+    ("addresses", re.compile(rf"\b\d{{1,5}}[A-Za-z]? (?:[^\W\da-z_][\w'-]+ ){{1,3}}(?i:{_STREET})\b")),
+)
+
+
 def fold(text: str) -> str:
     """Return text without accents, invisible characters, full-width forms and letters that imitate Latin ones."""
     plain = unicodedata.normalize("NFKD", text).translate(_LETTERS)
@@ -161,6 +169,19 @@ def numbers_of_persons(values: pd.Series) -> str | None:
     """Return ages or years of birth if nearly all labels are whole numbers of such a range, or None."""
     distinct = _labels(values)[1]
     return next((kind for kind, low, high in _RUNS if _is_run(distinct, low, high)), None)
+
+
+def personal_in_text(text: str) -> str | None:
+    """Return what kind of personal data a sentence holds, such as ``phone numbers``; None if nothing is found."""
+    for kind, pattern in _IN_TEXT:
+        if pattern.search(text):
+            return kind
+    words = re.findall(r"[^\W\d_][\w'-]*", text)
+    pairs = ((one, other) for one, other in pairwise(words) if one[0].isupper() and other[0].isupper())
+    named = (
+        _has_given_name(f"{one} {other}") and not re.fullmatch(_STREET, other, re.IGNORECASE) for one, other in pairs
+    )
+    return "names of persons" if any(named) else None
 
 
 def is_personal_value(text: str) -> bool:

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ilp_models.audit.register.approvals import approve
+from ilp_models.audit.register.extents import EXTENT
+from ilp_models.audit.register.objections import open_objections
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
@@ -35,6 +37,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     signature = ReviewerSignature(
         as_text(reviewer), as_text(reason), user(), moment, None if key is None else Path(key)
     )
+    against = open_objections(book.verify().lines, decision.report.header.get(EXTENT))
     approval = approve(book, decision, signature, digests(earlier.folder))
     unsigned = "no: anyone who can write to the register could have added this line"
     lines = [
@@ -45,6 +48,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         *[f"  changed   {setting}" for setting in approval.changed],
         f"  signed    {f'by key {approval.key}' if approval.key else unsigned}",
         *[f"  answers   {seal[:16]}, withheld on the same data" for seal in approval.answers],
+        *[f"  objection {one.as_text()}" for one in against],
         *point_alias(tracking, "approved", decision, earlier.folder),
         last_line(book),
     ]

@@ -28,7 +28,7 @@ def community_briefing(
     periods = 0 if result.audited_replay is None else len(result.audited_replay.periods)
     types = common_types(result, table, min_count)
     complaints = (result.decision.report.header.get("governance") or {}).get("complaints") or "not stated"
-    ask = f"Questions, objections and complaints about this plan: {complaints}."
+    ask = f"Questions, objections and complaints: {complaints}. Objections are recorded, with their answers."
     span = f"In the {periods} tested {_noun(result)}s"
     cards = tuple(
         _area_card(row, types.get(str(row["area"]), ()), table, (span, ask)) for row in table.to_dict("records")

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": ("grade=allocation", "formats=[parquet,gpkg,geojson,csv,xlsx,geotiff]"),
     "allocate": PLAN,
     "withdraw": ("reason=revised", "tracking=memory"),
+    "objection": ("area=West", "text='too many patrols'"),
     "preregister": LENIENT,
     "weekly": (*LENIENT, "backtest.horizon=1"),
     "audit": (*LENIENT, "backtest.horizon=1"),
@@ -36,6 +37,7 @@ ACTS = {
     "export": "exported",
     "allocate": "allocated",
     "withdraw": "withdrawn",
+    "objection": "objected",
     "preregister": "declared",
 }
 DECIDING = ("weekly", "audit")

@@ -213,7 +213,12 @@ def test_community_sheets_name_both_sides(plan):
     assert table["residents"].sum() > 0
     assert table["recorded"].sum() > 0  # what the audit kept of the past
     page = (plan.folder / "community.html").read_text()
-    for words in ("More crime, less cover", "Most often: ", "The plan covers ", "Questions, objections and complaints"):
+    for words in (
+        "More crime, less cover",
+        "Most often: ",
+        "The plan covers ",
+        "Questions, objections and complaints: ",
+    ):
         assert words in page
     assert page.count("<details class=") == len(table)
     assert "exposure" not in page.replace("exposure_", "")  # no jargon

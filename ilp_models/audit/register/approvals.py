@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.audit.register.earlier import EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
 from ilp_models.audit.register.extents import EXTENT
+from ilp_models.audit.register.objections import open_objections
 from ilp_models.audit.register.register import (
     CLOCK,
     CLOCK_HINT,
@@ -26,6 +27,7 @@ from ilp_models.domain.governance import Governance, is_blank, is_same_person
 
 _SHOWN: Final = 3  # earlier decisions named in a message
 _SIGNATURE: Final = ("signature", "key", "public_key")
+OBJECTIONS: Final = "objections"  # in the line of an approval: the open ones, with area, text and date
 HEADER_FIELDS: Final = (
     "rank_by",
     "land_share",
@@ -84,8 +86,11 @@ def approve(register: Register, decision: Decision, signature: ReviewerSignature
     It names the withheld decisions on the same data that the register has. If there are any, it needs a signature.
     """
     _check_reviewer(decision, signature.reviewer, signature.now)
-    answers = _withheld_before(register.verify().lines, decision)
+    lines = register.verify().lines
+    answers = _withheld_before(lines, decision)
+    against = open_objections(lines, decision.report.header.get(EXTENT))
     text_of = _content(signature, decision, files, [one.decision for one in answers])
+    text_of |= {OBJECTIONS: [one.to_dict() for one in against]} if against else {}
     if answers and signature.key is None:
         named = "; ".join(one.as_text() for one in answers[:_SHOWN])
         msg = (
@@ -109,6 +114,7 @@ def approve(register: Register, decision: Decision, signature: ReviewerSignature
                 msg = f"Decision {decision.short} is approved already; by {earlier}. Audit again for another approval."
                 raise WithheldError(msg)
         _check_answers(state.lines, decision, set(content["answers"]))
+        _check_objections(state.lines, decision, entry)
 
     register.append(entry, check)
     return _approval_in(entry, decision)
@@ -187,6 +193,7 @@ def _checked_approval(
         )
         raise WithheldError(msg)
     before = state.lines[: state.lines.index(entry)]
+    _check_objections(before, decision, entry)
     _check_answers(before, decision, set(approval.answers), signed=bool(approval.key))
     return approval
 
@@ -233,6 +240,27 @@ def _check_answers(
             f"Decision {decision.short} is on the same data as others that a check withheld ({len(withheld)}), and no "
             f"signed approval answers them: {named}. A reviewer can do so with `ilp approve key=FILE` and say why it "
             "differs."
+        )
+        raise WithheldError(msg)
+
+
+def listed_objections(entry: RegisterEntry) -> tuple[int, ...]:
+    """Return the numbers of the open objections that the line of an approval lists."""
+    listed = entry.content.get(OBJECTIONS) or []
+    return tuple(
+        int(one["number"]) for one in listed if isinstance(one, Mapping) and isinstance(one.get("number"), int)
+    )
+
+
+def _check_objections(lines: Sequence[RegisterEntry], decision: Decision, entry: RegisterEntry) -> None:
+    """Raise WithheldError unless an approval lists every objection on its area that was open before it."""
+    known = {one.number for one in open_objections(lines, decision.report.header.get(EXTENT))}
+    missing = sorted(known - set(listed_objections(entry)))
+    if missing:
+        numbers = ", ".join(map(str, missing))
+        msg = (
+            f"The approval of decision {decision.short} does not list the open objections {numbers} of its area. Read "
+            "them with `ilp objection`, and approve again."
         )
         raise WithheldError(msg)
 

@@ -15,7 +15,10 @@ import filelock
 from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.local_file import is_address, local_file
 
-ACTS: Final = ("declared", "decided", "approved", "exported", "allocated", "withdrawn")
+ACTS: Final = (
+    *("declared", "decided", "approved", "exported", "allocated", "withdrawn"),
+    *("objected", "answered", "retracted"),  # objections to a plan
+)
 _START: Final = "0" * 64
 _LOCK_TIMEOUT_S: Final = 30.0
 # two programs may read the clock in one order and write to the register in the other
