@@ -120,7 +120,7 @@ PAGES = {
     "week admitted": lambda folder: weekly(folder, {}),
     "front page": lambda folder: page_with().write(folder),
     "front page withheld": lambda folder: page_with(admitted=False, mark="research only", places=()).write(folder),
-    "week withheld": lambda folder: weekly(folder, {"groups": (), "explained": False}),
+    "week withheld": lambda folder: weekly(folder, {"groups": ()}),
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
     "intake": lambda folder: write_intake_page(folder, intake_evidence()),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
