@@ -216,7 +216,7 @@ class App:
             accepted = inspect.signature(pipeline.run).parameters
             options = find_options([self.configs])
             if FROM_RUN in cfg:
-                cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options))
+                cfg = with_run_settings(cfg, chosen.overrides.task, tuple(options), self._standing(flags))
             config = drop_unused(resolve(cfg), accepted, find_keys(self.configs), options.get("model", ()))
             command = shlex.join(["ilp", task, *chosen.overrides.task, *flags])
             _check_required(config, accepted, task)
@@ -228,12 +228,16 @@ class App:
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")
 
+    def _standing(self, flags: list[str]) -> Path | None:
+        """Return the file of the chosen jurisdiction, None if none is chosen."""
+        own = [Path(flag.partition("=")[2]) for flag in flags]
+        name = str(HydraConfig.get().runtime.choices.get("jurisdiction"))
+        return find_options([self.configs, *own]).get("jurisdiction", {}).get(name)
+
     def _jurisdiction(self, flags: list[str]) -> str:
         """Return the name of the chosen jurisdiction and the digest of its file; empty if none is chosen."""
-        name = HydraConfig.get().runtime.choices.get("jurisdiction")
-        own = [Path(flag.partition("=")[2]) for flag in flags]
-        path = find_options([self.configs, *own]).get("jurisdiction", {}).get(str(name))
-        return "" if path is None else f"{name}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        path = self._standing(flags)
+        return "" if path is None else f"{path.stem}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _own_options(arguments: argparse.Namespace, flags: list[str]) -> Path | None:

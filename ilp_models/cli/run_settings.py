@@ -14,45 +14,65 @@ from ilp_models.domain.local_file import file_in_folder
 
 FROM_RUN: Final = "from_run"  # key of a task that lists what it takes from the run of `source`
 _STORED: Final = ".hydra/config.yaml"
+_JURISDICTION: Final = "jurisdiction"
 _NEW_RECORDS: Final = "data"  # the records of a run grow: their path and span may differ
 _MAX_BYTES: Final = 1 << 20
 _RESOLVER: Final = re.compile(r"\$\{\s*([\w.]+)\s*:")
 _ALLOWED: Final = ("oc.select",)
 
 
-def with_run_settings(cfg: DictConfig, overrides: Sequence[str], options: Sequence[str]) -> DictConfig:
+def with_run_settings(
+    cfg: DictConfig, overrides: Sequence[str], options: Sequence[str], standing: Path | None = None
+) -> DictConfig:
     """Return the settings of a task with those that its run recorded.
 
     A command that chooses options, such as ``data=NAME`` or an experiment, gives all settings itself. Otherwise
-    settings of the run other than those of the records can only be repeated, and not changed.
+    settings of the run other than those of the records can only be repeated, and not changed. That also holds for the
+    file of standing choices, a jurisdiction.
     """
     keys = [str(key) for key in cfg[FROM_RUN]]
     plain = OmegaConf.create({key: value for key, value in cfg.items_ex(resolve=False) if key != FROM_RUN})
-    words = [word for word in _parsed(overrides) if word.key_or_group.partition(".")[0] in (*keys, *_whole(options))]
-    if any(word.key_or_group in options for word in words):
-        return plain
+    chosen = set(options) - {_JURISDICTION}
+    words = [word for word in _parsed(overrides) if word.key_or_group.partition(".")[0] in (*keys, "experiment")]
     stored = _stored(Path(str(OmegaConf.select(plain, "source"))))
-    if stored is None:
+    if stored is None or any(word.key_or_group in chosen for word in words):
         return plain
     for key in keys:
         if key in stored:
             plain[key] = stored._get_node(key)
+    for key, value in _leaves(standing, keys):
+        _refuse_other(plain, key, value, f"{standing}: ")
     for word in words:
-        head, value = word.key_or_group.partition(".")[0], word.value()
-        if head == _NEW_RECORDS:
-            OmegaConf.update(plain, word.key_or_group, value, force_add=True)
-        elif _selected(plain, word.key_or_group) != value:
-            msg = (
-                f"{word.key_or_group}={value} contradicts the run in {plain.source}, which has {word.key_or_group}="
-                f"{_selected(plain, word.key_or_group)}. Leave it out, or make a new run with it."
-            )
-            raise UsageError(msg)
+        if word.key_or_group.partition(".")[0] == _NEW_RECORDS:
+            OmegaConf.update(plain, word.key_or_group, word.value(), force_add=True)
+        else:
+            _refuse_other(plain, word.key_or_group, word.value(), "")
     return plain
 
 
-def _whole(options: Sequence[str]) -> Iterator[str]:
-    """Yield options that replace settings of several kinds."""
-    yield from (name for name in ("experiment", "jurisdiction") if name in options)
+def _refuse_other(plain: DictConfig, key: str, value: Any, where: str) -> None:
+    """Raise UsageError if a setting differs from that of the run."""
+    raw = OmegaConf.to_container(plain)
+    for name in key.split("."):
+        raw = raw.get(name) if isinstance(raw, dict) else None
+    if value not in (raw, _selected(plain, key)):
+        msg = (
+            f"{where}{key}={value} contradicts the run in {plain.source}, which has {key}={raw}. Leave it out, or make "
+            "a new run with it."
+        )
+        raise UsageError(msg)
+
+
+def _leaves(standing: Path | None, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the single settings of a file that the run also has, without those of the records."""
+    content: Any = OmegaConf.to_container(OmegaConf.load(standing)) if standing is not None else {}
+    parts = [(str(key), value) for key, value in content.items() if key in keys and key != _NEW_RECORDS]
+    while parts:
+        key, value = parts.pop(0)
+        if isinstance(value, dict):
+            parts += [(f"{key}.{name}", part) for name, part in value.items()]
+        else:
+            yield key, value
 
 
 def _parsed(overrides: Sequence[str]) -> Iterator[Override]:

@@ -24,7 +24,7 @@ def with_summary(details: Sequence[str], *parts: Sequence[str]) -> str:
     room = MOST_LINES - len(rest)
     if len(first) > room:
         first = [*first[: room - 1], f"  ... and {len(first) - room + 1} more lines, above"]
-    return "\n".join([*details, "", *first, *rest])
+    return "\n".join(["\n".join(details).rstrip("\n"), "", *first, *rest])
 
 
 def decision_summary(decision: Decision) -> list[str]:

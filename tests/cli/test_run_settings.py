@@ -23,7 +23,7 @@ def run(tmp_path):
     (source / ".hydra").mkdir(parents=True)
     (source / ".hydra" / "config.yaml").write_text(STORED)
 
-    def settings(*words, stored=STORED):
+    def settings(*words, stored=STORED, standing=None):
         (source / ".hydra" / "config.yaml").write_text(stored)
         cfg = OmegaConf.create(
             {
@@ -38,7 +38,7 @@ def run(tmp_path):
                 "false_alarms": 0.05,
             }
         )
-        found = with_run_settings(cfg, words, OPTIONS)
+        found = with_run_settings(cfg, words, OPTIONS, standing)
         return OmegaConf.to_container(found, resolve=True)
 
     return settings
@@ -66,7 +66,16 @@ def test_only_the_records_may_be_others(run):
             run(word)
 
 
-@pytest.mark.parametrize("word", ["experiment=x", "jurisdiction=x", "data=chicago", "model=[kde]"])
+def test_a_jurisdiction_is_taken_from_the_run_and_may_not_contradict_it(run, tmp_path):
+    standing = tmp_path / "ourcity.yaml"
+    standing.write_text("defaults: [{override /data: x}]\ndata: {path: june.csv}\naudit: {share: 0.1}\nother: 1\n")
+    assert run("jurisdiction=ourcity", standing=standing)["data"]["path"] == "may.csv"
+    standing.write_text("audit: {share: 0.2}\n")
+    with pytest.raises(UsageError, match=r"ourcity.yaml: audit.share=0.2 contradicts the run in .*share=0.1"):
+        run("jurisdiction=ourcity", standing=standing)
+
+
+@pytest.mark.parametrize("word", ["experiment=x", "data=chicago", "model=[kde]"])
 def test_a_command_that_chooses_options_gives_all_settings(run, word):
     assert run(word)["grid"] == {"size": 500}
 

@@ -75,6 +75,9 @@ def test_monitoring_takes_everything_from_the_run(monday, ilp):
     code, out, err = ilp("monitor", "data.weeks=273", "tracking=memory", "compute.jobs=1")
     assert code == 0, err
     assert "ewma" in out
+    code, again, err = ilp("monitor", "jurisdiction=ourcity", "data.weeks=273", "tracking=memory", "compute.jobs=1")
+    assert code == 0, err
+    assert again.splitlines()[0] == out.splitlines()[0]
     code, _, err = ilp("monitor", "forecaster=lightgbm", "tracking=memory")
     assert code == 2
     assert "forecaster=lightgbm contradicts the run in outputs/weekly/latest, which has forecaster=ewma" in err
