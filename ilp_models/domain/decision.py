@@ -41,6 +41,7 @@ class Approval:
     files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each file of the run, by name
     answers: tuple[str, ...] = ()  # seals of the withheld decisions on the same data
     changed: tuple[str, ...] = ()  # settings that differ from the defaults, as in the decision
+    objections: tuple[str, ...] = ()  # open objections to plans in the area, as the line of the approval lists them
 
     def __post_init__(self) -> None:
         """Refuse an approval without a name, a reason or a time zone."""

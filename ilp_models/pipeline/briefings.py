@@ -53,6 +53,7 @@ def write_briefings(
             decision=marking.decision,
             reasons=tuple(result.decision.reasons),
             approval=_approval(result.decision),
+            objections=() if result.decision.approval is None else result.decision.approval.objections,
             sections=sections,
             facts={
                 name: marking.facts[name]

@@ -85,6 +85,7 @@ class Briefing:
     sections: tuple[Section, ...]
     facts: Mapping[str, str]  # provenance
     approval: str = ""  # who approved it, and why
+    objections: tuple[str, ...] = ()  # those that were open at the approval
 
 
 def write_briefing(path: Path, briefing: Briefing) -> Path:

@@ -209,7 +209,9 @@ def _approval_in(entry: RegisterEntry, decision: Decision) -> Approval:
         values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
         files = dict(content["files"])
         answers, changed = (tuple(map(str, content[name])) for name in ("answers", "changed"))
-        return Approval(decision.seal, *values, entry.moment, key, files, answers, changed)
+        listed = content.get(OBJECTIONS) or []
+        against = tuple(f"{one['number']} ({one['area']}, {one['moment'][:10]}): {one['text']}" for one in listed)
+        return Approval(decision.seal, *values, entry.moment, key, files, answers, changed, against)
     except (InputError, KeyError, TypeError, ValueError) as error:
         msg = (
             f"The approval of decision {decision.short} in the register is incomplete ({error}). Audit "
