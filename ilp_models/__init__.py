@@ -49,6 +49,7 @@ _PUBLIC = {
     "Constrained": "allocation.constrained",
     "Budget": "allocation.budget",
     "Frontier": "allocation.frontier",
+    "RuleSearch": "tuning.rule_search",
     "LocalProcesses": "compute.local",
     "DaskCluster": "compute.dask_cluster",
     # errors

@@ -66,6 +66,7 @@ from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
+from ilp_models.tuning.rule_search import RuleSearch as RuleSearch
 
 __version__: str
 __all__: list[str]

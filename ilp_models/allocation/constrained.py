@@ -133,6 +133,11 @@ class Constrained:
         ]
         return f"constrained: {'; '.join(constraints) or 'the budget only'}"
 
+    @property
+    def group_dimensions(self) -> tuple[str, ...]:
+        """Dimensions with an exposure cap or a coverage minimum."""
+        return tuple(dict.fromkeys((*(self.exposure or {}), *(self.coverage or {}))))
+
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
         values, need, available = self.budget.check_values(expected_value, inputs)

@@ -1,6 +1,7 @@
 """Proportional allocation: effort in proportion to a power of the value, up to full coverage of a cell."""
 
 from dataclasses import InitVar, dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,8 @@ class Proportional:
     def name(self) -> str:
         """The rule as text."""
         return f"proportional to value^{self.exponent:g}{', drawn by lottery' if self.lottery else ''}"
+
+    group_dimensions: ClassVar[tuple[str, ...]] = ()  # it knows no groups
 
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""

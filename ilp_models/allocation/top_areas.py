@@ -1,6 +1,7 @@
 """Top areas: cover the cells with the highest value, optionally with a cap for each district."""
 
 from dataclasses import InitVar, dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,8 @@ class TopAreas:
         """The rule as text."""
         drawn = f", {self.exploration:.0%} of the budget drawn at random" if self.exploration else ""
         return f"top areas{drawn}"
+
+    group_dimensions: ClassVar[tuple[str, ...]] = ()  # it knows no groups
 
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""
@@ -125,6 +128,8 @@ class Capped:
     def name(self) -> str:
         """The rule as text."""
         return f"top areas, at most {self.most:.0%} of the budget for a district"
+
+    group_dimensions: ClassVar[tuple[str, ...]] = ()  # it knows no groups
 
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:
         """Return the effort of each cell and period."""

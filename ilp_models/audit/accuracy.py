@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.flagging import with_total
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.finding import ALL, Finding, Shortfall
 from ilp_models.stats.bootstrap import Estimate
@@ -13,17 +14,20 @@ Floats = npt.NDArray[np.float64]
 
 
 def check_baseline(context: CheckContext) -> list[Finding]:
-    """Return the skill in Poisson deviance and the PAI ratio in flagged areas, both against the baseline."""
+    """Return skill and PAI ratio against the baseline, and the share of the recorded events in flagged areas."""
     periods, needed, name = len(context.replay.periods), context.min_evidence.periods, context.baseline.forecaster
     shortfall = (Shortfall("test periods", periods, needed),) if periods < needed else ()
     loss = context.bootstrap.ratio(*(_pooled(context.deviance_of(r)) for r in (context.replay, context.baseline)))
     skill = Estimate(1 - loss.value, 1 - loss.high, 1 - loss.low)
-    hits = (_pooled(context.flags_of(r) * context.observed) for r in (context.replay, context.baseline))
-    captured = context.bootstrap.ratio(*hits)
+    recorded = with_total(context.observed)
+    own, other = ((flags * recorded).sum(axis=1).T for flags in (context.flags, context.baseline_flags))
+    captured = context.bootstrap.ratio(own, other)
+    covered = context.bootstrap.ratio(own, recorded.sum(axis=1).T)
     advice = "Test more periods." if shortfall else f"Improve the forecaster or use another: it must beat {name}."
     return [
         *_by_type(context, "deviance_skill", skill, shortfall, advice),
         *_by_type(context, "pai_ratio", captured, shortfall, advice),
+        *_by_type(context, "events_covered", covered),
     ]
 
 

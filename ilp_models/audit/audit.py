@@ -15,11 +15,14 @@ from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.earlier import data_terms
 from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT_KINDS
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
+from ilp_models.domain.allocation import TOP_AREAS, Allocator
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance
+from ilp_models.domain.recipe import describe
+from ilp_models.domain.rule_trials import RULE_SEARCH, trials_of
 from ilp_models.domain.timing import TIMING
 from ilp_models.stats.bootstrap import Bootstrap
 
@@ -45,8 +48,12 @@ class Audit:
         Residents by area and group. Without a path or a source there are no groups, and the gate withholds.
     baseline : str, default "moving_average"
         Name of the forecaster to beat.
+    rule : Allocator, optional
+        Allocation rule that will be applied to the forecast. Every test period is planned by it, and the checks of
+        flagged areas measure its plans. By default the top areas: ``land_share`` of the land for each crime type, and
+        for all crime types together.
     land_share : float, default 0.05
-        Share of the active land that is flagged in each period, for each crime type.
+        Share of the active land that is flagged in each period; a ``rule`` has a budget of its own.
     rank_by : str, default "count"
         Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
@@ -91,6 +98,7 @@ class Audit:
     forbidden_terms: Sequence[str] = FORBIDDEN_TERMS
     groups: GroupTable = field(default_factory=GroupTable)
     baseline: str = "moving_average"
+    rule: Allocator | None = None
     land_share: float = 0.05
     rank_by: str = "count"
     share_of: str = "land"
@@ -107,12 +115,12 @@ class Audit:
     alternative_groupings: Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]] = field(default_factory=dict)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any], rule: Allocator | None = None) -> Self:
         """Return the audit of stored settings, as in ``configs/audit/default.yaml``.
 
         Group table and reporting rates are left out: the stored audit input has what was read from them.
         """
-        plain = {name: value for name, value in settings.items() if name not in _NOT_STORED}
+        plain = {name: value for name, value in settings.items() if name not in _NOT_STORED} | {"rule": rule}
         parts = {"governance": Governance, "feedback": Feedback, "bootstrap": Bootstrap}
         try:
             for name, part in parts.items():
@@ -192,6 +200,10 @@ class Audit:
             other = subject.baseline.forecaster
             msg = f"The audit compares with {self.baseline!r}, and {other!r} was given. Backtest {self.baseline!r}."
             raise InputError(msg)
+        planned = None if subject.plan is None else dict(subject.plan.rule)
+        if planned != (None if self.rule is None else describe(self.rule)):
+            msg = f"The audit is of the rule {self.rule}, and the test periods were planned by {planned}. Audit again."
+            raise InputError(msg)
         subject, group = self.with_residents(subject), self.underreporting_group
         return CheckContext(
             replay=subject.replay,
@@ -202,12 +214,14 @@ class Audit:
             limits=self._limits(),
             min_evidence=self.evidence_needed,
             bootstrap=self.bootstrap.for_lead(subject.replay.lead + subject.replay.delay),
-            land_share=self.land_share,
+            land_share=self.land_share if subject.plan is None else subject.plan.budget_share,
             rank_by=self.rank_by,
             floor=self.floor,
             residents=subject.residents or (),
             harm=self.harm or {},
             share_of=self.share_of,
+            plan=subject.plan,
+            baseline_plan=subject.baseline_plan,
             options=CheckOptions(
                 allowed_families=self.allowed_families,
                 forbidden_terms=self.forbidden_terms,
@@ -267,6 +281,10 @@ class Audit:
             "baseline": context.baseline.forecaster,
             "baseline_recipe": context.baseline.recipe,
             "replays": {one.forecaster: one.digest() for one in (context.baseline, context.replay)},
+            "rule": TOP_AREAS if context.plan is None else context.plan.name,
+            "rule_settings": None if context.plan is None else dict(context.plan.rule),
+            RULE_SEARCH: None if subject.rule_search is None else dict(subject.rule_search),
+            "rules_tried": [one["name"] for one in trials_of({RULE_SEARCH: subject.rule_search})],
             "rank_by": context.rank_by,
             "land_share": context.land_share,
             "share_of": context.share_of,
@@ -303,6 +321,7 @@ class Audit:
             "min_evidence": asdict(self.evidence_needed),
             "feedback": asdict(self.feedback),
             "harm": dict(self.harm or {}),
+            "rule": None if self.rule is None else describe(self.rule),
             **{name: getattr(self, name) for name in names},
         }
 

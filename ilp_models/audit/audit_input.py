@@ -11,6 +11,7 @@ import pandas as pd
 from ilp_models.audit.feedback.feedback import FeedbackOutcome
 from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.allocation import PlannedPeriods
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.features import Column
 from ilp_models.domain.grid import Grid
@@ -34,6 +35,9 @@ class AuditInput:
     group_source: str = ""  # where the group table was read from
     trained: tuple[pd.Timestamp, pd.Timestamp] | None = None  # half-open span of the training records
     reporting_rates: npt.NDArray[np.float64] | None = None  # share of events reported, by cell
+    plan: PlannedPeriods | None = None  # of the audited rule in the test periods; None: top areas
+    baseline_plan: PlannedPeriods | None = None  # of the same rule, applied to the baseline's forecasts
+    rule_search: Mapping[str, Any] | None = None  # trials of other rules before the audited periods
     feedback: FeedbackOutcome | None = None
     no_feedback: str = "it was not simulated"  # why there is no outcome, and what to do
     no_groups: str = ""  # why the group table cannot be read

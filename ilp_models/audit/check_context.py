@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.flagging import HARM, FlaggingRule
+from ilp_models.audit.flagging import HARM, FlaggingRule, with_total
 from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.allocation import PlannedPeriods
 from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
@@ -113,6 +114,8 @@ class CheckContext:
     residents: tuple[Residents, ...] = ()  # one a dimension
     harm: Mapping[str, float] = field(default_factory=dict)  # of one event, by crime type
     share_of: str = "land"  # or "cells"
+    plan: PlannedPeriods | None = None  # of the audited rule; None: the top areas of each crime type
+    baseline_plan: PlannedPeriods | None = None  # of the same rule applied to the baseline's forecasts
     options: CheckOptions = field(default_factory=CheckOptions)
 
     def __post_init__(self) -> None:
@@ -122,6 +125,9 @@ class CheckContext:
         if differing or self.replay.lead != self.baseline.lead:
             names = f"{self.replay.forecaster} and {self.baseline.forecaster}"
             msg = f"The replays of {names} differ in {differing or 'lead'}; replay both over the same units."
+            raise InputError(msg)
+        if (self.plan is None) is not (self.baseline_plan is None):
+            msg = "Only one of the two replays was planned by a rule. Plan both, or neither."
             raise InputError(msg)
         if not ours["cell"].equals(self.grid.cells):
             msg = f"The replay of {self.replay.forecaster} has other cells than the grid; give the grid it was made on."
@@ -140,13 +146,34 @@ class CheckContext:
 
     @cached_property
     def flags(self) -> Floats:
-        """Flagged fraction of each cell by the audited forecaster, shape (crime types, cells, periods)."""
-        return self.flags_of(self.replay)
+        """Covered fraction of each cell under the audited rule, shape (scopes, cells, periods).
+
+        Without another rule, each crime type has a map of its own top areas, and all types together have a map of
+        theirs, which is what an allocation covers. Under another rule every scope has the same plan.
+        """
+        return self.ranked_flags if self.plan is None else self._planned(self.plan)
 
     @cached_property
     def baseline_flags(self) -> Floats:
-        """Flagged fraction of each cell by the baseline, shape (crime types, cells, periods)."""
-        return self.flags_of(self.baseline)
+        """The same for the forecasts of the baseline."""
+        return self.flags_of(self.baseline) if self.baseline_plan is None else self._planned(self.baseline_plan)
+
+    @cached_property
+    def ranked_flags(self) -> Floats:
+        """Flagged fraction of each cell by the ranking of the audited forecaster alone, shape (scopes, ...)."""
+        return self.flags_of(self.replay)
+
+    def _planned(self, plan: PlannedPeriods) -> Floats:
+        return np.broadcast_to(plan.share, (len(self.scopes), *plan.share.shape))
+
+    def flags_without(self, types: Sequence[int]) -> Floats:
+        """Return the flags of some crime types, by position, and of these types together."""
+        if self.plan is not None:
+            return self.flags[: len(types) + (len(types) > 1)]
+        expected = with_total(np.asarray(self.replay.expected.values, dtype=float)[list(types)])
+        rule = self.flagging_rule()
+        rule = rule if rule.harm is None else replace(rule, harm=rule.harm[list(types)])
+        return rule.flagged(expected, self.land_share)[0]
 
     @property
     def harms(self) -> Floats | None:
@@ -159,7 +186,8 @@ class CheckContext:
 
     def flags_of(self, replay: Replay) -> Floats:
         """Return the flagged fraction of each cell by a forecaster, with the audited ranking and share."""
-        return self.flagging_rule().flagged(np.asarray(replay.expected.values, dtype=float), self.land_share)[0]
+        expected = with_total(np.asarray(replay.expected.values, dtype=float))
+        return self.flagging_rule().flagged(expected, self.land_share)[0]
 
     def flagging_rule(self, rank_by: str | None = None) -> FlaggingRule:
         """Return how cells are ranked and flagged, in the audited ranking or another."""

@@ -16,6 +16,11 @@ SHARES_OF: Final = ("land", "cells")
 HARM: Final = "harm"  # needs weights that only the user can give
 
 
+def with_total(values: Floats) -> Floats:
+    """Return values by crime type with their sum as last row, if there are several crime types."""
+    return np.concatenate((values, values.sum(axis=0, keepdims=True))) if len(values) > 1 else values
+
+
 @dataclass(frozen=True, eq=False)
 class FlaggingRule:
     """How cells are ranked and how a share of them is flagged.
@@ -67,7 +72,10 @@ class FlaggingRule:
         raise InputError(msg)
 
     def flagged(self, expected: Floats, *shares: float) -> list[Floats]:
-        """Return the flagged fraction of each cell at each share, from one ranking; shape of ``expected``."""
+        """Return the flagged fraction of each cell at each share, from one ranking; shape of ``expected``.
+
+        ``expected`` may end with the sum of all crime types, see :func:`with_total`.
+        """
         ranked = self._rankings(expected)
         return [np.stack([ranked[k % len(ranked)].flagged(share) for k in range(len(expected))]) for share in shares]
 
@@ -87,5 +95,5 @@ class FlaggingRule:
         if self.rank_by == "per_resident" and self.residents is not None:
             return expected / np.where(self.residents > 0, self.residents, np.inf)[:, None]
         if self.rank_by == HARM and self.harm is not None:
-            return np.tensordot(self.harm, expected, axes=1)[None]
+            return np.tensordot(self.harm, expected[: len(self.harm)], axes=1)[None]
         return expected

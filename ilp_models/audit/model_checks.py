@@ -7,6 +7,7 @@ from typing import Final
 from ilp_models.audit.check_context import CheckContext
 from ilp_models.domain.features import Column
 from ilp_models.domain.finding import Finding
+from ilp_models.domain.governance import is_blank
 
 _NO_VALUE: Final = (float("nan"),) * 3
 _ORDINARY: Final = frozenset({("other",), ("rest",), ("all",), ("not",), ("total",)})
@@ -87,6 +88,28 @@ def check_changed_settings(context: CheckContext) -> list[Finding]:
     same = "All settings have their defaults." if declared is None else "All settings are as declared."
     detail = f"{lead}{'; '.join(found)}." if found else same
     return [context.count_finding("changed_settings", len(found), detail, evidence=len(options.changed))]
+
+
+def check_group_rule(context: CheckContext) -> list[Finding]:
+    """Return 0 if the rule knows no groups, else 1 and the number of conditions for such a rule that are not met."""
+    used = () if context.plan is None else context.plan.group_dimensions
+    if not used:
+        return [context.count_finding("group_rule", 0, "The allocation rule uses no group data.")]
+    governance = context.options.governance
+    others = [one.dimension for one in context.residents if one.dimension not in used]
+    missing = [
+        *(["audit.governance.legal_basis names no legal basis"] if is_blank(governance.legal_basis or "") else []),
+        *(
+            ["audit.governance.reviewer_key is empty, so no signature is required"]
+            if not governance.reviewer_key
+            else []
+        ),
+        *(["the group table has no grouping that the rule leaves out"] if not others else []),
+    ]
+    judged = f"It is also judged on {', '.join(others)}, which it does not use." if others else ""
+    lacking = f"Not met: {'; '.join(missing)}." if missing else ""
+    detail = " ".join(filter(None, (f"The rule limits effort by groups of {', '.join(used)}.", judged, lacking)))
+    return [context.count_finding("group_rule", 1 + len(missing), detail, evidence=len(used))]
 
 
 def check_data_age(context: CheckContext) -> list[Finding]:

@@ -1,6 +1,6 @@
 """Allocations: the effort of each cell and period, its budget and rule, and the inputs of allocation rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Final, Protocol, Self
@@ -16,6 +16,8 @@ from ilp_models.domain.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 UNITS: Final = ("cells", "hours")
+TOP_AREAS: Final = "top areas"  # the rule that is audited by default
+RULE: Final = "rule"  # in place of a ranking, where the plans of an audited rule were measured
 DIMS: Final = ("cell", "period")
 _SLACK: Final = 1e-6  # relative tolerance of solvers
 
@@ -130,6 +132,27 @@ class ConstraintValue:
         return distance if distance > _SLACK * max(1.0, abs(bound)) else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class PlannedPeriods:
+    """An allocation rule applied to the forecast of every test period, as that forecast was known then."""
+
+    rule: Mapping[str, Any]  # settings of the rule
+    name: str  # the rule in words
+    share: Floats  # (cells, periods): covered share of each cell, in expectation where cells are drawn at random
+    budget_share: float  # the budget over the effort that covers every cell
+    gap: Floats  # (periods,): relative gap to the optimal value
+    group_dimensions: tuple[str, ...] = ()  # dimensions whose groups the rule itself looks at
+
+    def __post_init__(self) -> None:
+        """Check the shapes and that shares lie between 0 and 1."""
+        if self.share.ndim != 2 or self.gap.shape != self.share.shape[1:]:
+            msg = f"A plan of shape {self.share.shape} has gaps of shape {self.gap.shape}. Plan cells by periods."
+            raise InputError(msg)
+        if not ((self.share >= 0) & (self.share <= 1 + _SLACK)).all() or not 0 < self.budget_share <= 1 + _SLACK:
+            msg = "The covered shares and the budget of a plan must lie between 0 and 1."
+            raise InputError(msg)
+
+
 class Allocator(Protocol):
     """An allocation rule: it turns expected values into effort under a budget."""
 
@@ -141,6 +164,11 @@ class Allocator(Protocol):
     @property
     def budget(self) -> Any:
         """The :class:`ilp_models.allocation.budget.Budget` of each period."""
+        ...
+
+    @property
+    def group_dimensions(self) -> tuple[str, ...]:
+        """Dimensions whose groups of residents the rule looks at; empty for a rule without group data."""
         ...
 
     def allocate(self, expected_value: Floats, inputs: AllocationInput) -> Effort:

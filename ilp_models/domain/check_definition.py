@@ -130,6 +130,8 @@ class Check:
     question: str
     formula: str
     reading: str  # how to read the value
+    below: str = ""  # what a value below the neutral one says; a finding that misses its limit states it
+    above: str = ""  # the same above it
     scope: Scope
     function: str  # module and function that make the findings, below ilp_models.audit
     advice: str = ""  # what to do if it does not pass

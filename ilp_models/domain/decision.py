@@ -1,4 +1,4 @@
-"""The decision on one forecast: the objections that follow from its audit, and a reviewer's approval."""
+"""The decision on one forecast: the obstacles that follow from its audit, and a reviewer's approval."""
 
 import hashlib
 import json
@@ -22,9 +22,11 @@ from ilp_models.domain.finding import (
 )
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.governance import is_blank
+from ilp_models.domain.rule_trials import remedies, trials_of
 from ilp_models.domain.timing import SIMULATED, Timing
 
 _SHOWN: Final = 2  # reasons in a line; the page and decision.json have all
+FAILURE, REVIEW, MISSING = KINDS = ("failure", "review", "missing")  # of obstacles, in the order of pages
 _WORST_FIRST: Final = (State.FAIL, State.INSUFFICIENT, State.REVIEW, State.PASS)
 
 
@@ -55,7 +57,7 @@ class Approval:
 
 
 @dataclass(frozen=True)
-class Objection:
+class Obstacle:
     """One reason to withhold: the findings of one check that do not pass, or a fault of the decision as a whole."""
 
     check: str = ""  # empty for the decision as a whole
@@ -68,6 +70,33 @@ class Objection:
     def reviewable(self) -> bool:
         """Whether a reviewer may accept it: only reviews that may be signed."""
         return bool(self.findings) and not self.missing and all(one.reviewable for one in self.findings)
+
+    @property
+    def kind(self) -> str:
+        """``failure``, ``review`` where a reviewer may accept it, or ``missing`` where only evidence is lacking."""
+        if self.reviewable:
+            return REVIEW
+        lacking = self.fault if self.check else ""
+        without = bool(self.missing or self.findings) and all(
+            one.state is State.INSUFFICIENT or one.reviewable for one in self.findings
+        )
+        return MISSING if lacking or without else FAILURE
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The crime types and groups that cause it, the worst first; empty where it is about the model as a whole."""
+        return tuple(dict.fromkeys(filter(None, map(subject_text, self.findings))))
+
+    def causes_text(self) -> str:
+        """Return the first causes, and how many more there are."""
+        more = len(self.causes) - _SHOWN
+        return "; ".join([*self.causes[:_SHOWN], *([f"{more} more"] if more > 0 else [])])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values: kind, check, the findings that cause it, and the reason as text."""
+        keys = ("crime_type", "dimension", "group")
+        causes = [{name: getattr(one, name) for name in keys} | {"state": one.state.value} for one in self.findings]
+        return {"kind": self.kind, "check": self.check, "causes": causes, "text": self.as_text()}
 
     @property
     def label(self) -> str:
@@ -83,7 +112,8 @@ class Objection:
         counts = Counter(one.state.value for one in self.findings)
         tally = ", ".join(f"{count} {state}" for state, count in [*counts.items(), ("missing", self.missing)] if count)
         verdict = verdict_text(self.findings[0]) if self.findings else "did not run"
-        return f"{verdict}: {len(self.findings) + self.missing} of {self.total} findings do not pass ({tally})."
+        about = f" for {self.causes_text()}" if self.causes else ""
+        return f"{verdict}{about}: {len(self.findings) + self.missing} of {self.total} findings do not pass ({tally})."
 
     def as_text(self) -> str:
         """Return the reason as one line, with the worst finding."""
@@ -96,33 +126,33 @@ class Objection:
         return f"{text} {example}{remarks_text(worst)}".rstrip()
 
 
-def objections(
+def obstacles(
     findings: Sequence[Finding], crime_types: Sequence[str], groups: Sequence[tuple[str, str]]
-) -> Iterator[Objection]:
-    """Yield an objection for each requirement of the gate that the findings do not meet."""
+) -> Iterator[Obstacle]:
+    """Yield an obstacle for each requirement of the gate that the findings do not meet."""
     found = {finding.key: finding for finding in findings}
     table, known = found.get(("group_table", "", "", "")), len(set(groups))
     if table is not None and table.holds and not known:
         fault = "No group of residents was audited. Give a group table with audit.groups.path=FILE."
-        yield Objection("group_table", fault=fault)
+        yield Obstacle("group_table", fault=fault)
     elif table is not None and table.holds and table.value > known:
         fault = f"The group table has {table.value:g} groups and {known} were audited. Audit all of them."
-        yield Objection("group_table", fault=fault)
+        yield Obstacle("group_table", fault=fault)
     for check, keys in required_keys(crime_types, groups).items():
         crashed = found.get((check, "", "", ""))
         stand_in = None if crashed is None or crashed.holds else crashed
         # a finding that does not pass counts, even where it is not required
         used = stand_in if any(key not in found for key in keys) else None
         stray = [one for one in findings if one.check == check and one.key not in keys and one is not used]
-        yield from _objection_to(check, [*(found.get(key, stand_in) for key in keys), *stray])
+        yield from _obstacle_to(check, [*(found.get(key, stand_in) for key in keys), *stray])
 
 
-def _objection_to(check: str, findings: list[Finding | None]) -> Iterator[Objection]:
-    """Yield one objection to a check unless all its findings hold."""
+def _obstacle_to(check: str, findings: list[Finding | None]) -> Iterator[Obstacle]:
+    """Yield one obstacle to a check unless all its findings hold."""
     bad = [finding for finding in findings if finding is None or not finding.holds]
     if bad:
         known = sorted((one for one in bad if one is not None), key=lambda one: _WORST_FIRST.index(one.state))
-        yield Objection(check, tuple(known), len(bad) - len(known), len(findings))
+        yield Obstacle(check, tuple(known), len(bad) - len(known), len(findings))
 
 
 @dataclass(frozen=True)
@@ -167,12 +197,12 @@ class Decision:
     @property
     def admitted(self) -> bool:
         """Whether every requirement of the gate is met."""
-        return next(self._objections(), None) is None
+        return next(self._obstacles(), None) is None
 
     @property
-    def objections(self) -> tuple[Objection, ...]:
-        """Every reason to withhold, as data; empty if admitted."""
-        return tuple(self._objections())
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """Every reason to withhold: failures first, then reviews that may be accepted, then missing evidence."""
+        return tuple(sorted(self._obstacles(), key=lambda one: KINDS.index(one.kind)))
 
     @property
     def seal(self) -> str:
@@ -186,13 +216,13 @@ class Decision:
 
     @property
     def reviews(self) -> tuple[str, ...]:
-        """Checks that the reviewer may accept with a reason, if there is no other objection."""
-        against = self.objections
+        """Checks that the reviewer may accept with a reason, if there is no other obstacle."""
+        against = self.obstacles
         return tuple(one.check for one in against) if all(one.reviewable for one in against) else ()
 
     @property
     def approved(self) -> bool:
-        """Whether the approval is of this decision and covers every objection."""
+        """Whether the approval is of this decision and covers every obstacle."""
         if self.approval is None or self.approval.decision != self.seal:
             return False
         return self.admitted or (bool(self.reviews) and set(self.reviews) <= set(self.approval.reviews))
@@ -201,7 +231,7 @@ class Decision:
     def reasons(self) -> tuple[str, ...]:
         """Why it is withheld or admitted, one line a check, and which audit settings differ from the defaults."""
         passed = f"All {len(REQUIRED)} required checks passed for every crime type and group."
-        against = tuple(one.as_text() for one in self._objections())
+        against = tuple(one.as_text() for one in self.obstacles)
         simulated = self.timing is not None and self.timing.simulated
         return (*(against or (passed,)), *([SIMULATED] if simulated else []), *self.report.settings_lines)
 
@@ -249,6 +279,8 @@ class Decision:
         plain = {
             "admitted": self.admitted,
             "reasons": list(self.reasons),
+            "obstacles": [one.to_dict() for one in self.obstacles],
+            "remedies": None if self.admitted or not trials_of(self.report.header) else remedies(self.report.header),
             "findings": report.pop("findings"),
             "recipe": self.recipe,
             "issued": self.issued.isoformat(),
@@ -288,25 +320,25 @@ class Decision:
             raise WithheldError(msg)
         return decision
 
-    def _objections(self) -> Iterator[Objection]:
+    def _obstacles(self) -> Iterator[Obstacle]:
         """Yield every reason to withhold; the gate admits if there is none."""
         if (self.recipe, self.forecaster) != (self.report.recipe, self.report.forecaster):
             fault = (
                 f"The audit is of {self.report.forecaster} ({self.report.recipe}) and the forecast of "
                 f"{self.forecaster} ({self.recipe}). Audit the forecaster that made the forecast."
             )
-            yield Objection(fault=fault)
+            yield Obstacle(fault=fault)
         missing = sorted(set(self.crime_types) - set(self.report.crime_types))
         if missing or not self.crime_types:
-            yield Objection(fault=f"The crime types {missing} were not audited. Audit every type that is forecast.")
+            yield Obstacle(fault=f"The crime types {missing} were not audited. Audit every type that is forecast.")
         timing = self.timing
         overdue = timing.fault(self.issued) if timing is not None else _NO_TIMING
         if overdue:
-            yield Objection(fault=overdue)
+            yield Obstacle(fault=overdue)
         if self.periods != 1:
             fault = f"The audit covers one period ahead and the forecast {self.periods}. Set backtest.horizon=1."
-            yield Objection(fault=fault)
-        yield from objections(self.findings, self.crime_types, self.report.groups)
+            yield Obstacle(fault=fault)
+        yield from obstacles(self.findings, self.crime_types, self.report.groups)
 
 
 _NO_TIMING: Final = "The audit does not state the end of the records and the period of the forecast. Audit again."

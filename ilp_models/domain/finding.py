@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from ilp_models.domain.check_definition import ALL, REVIEWER, Limit, State
+from ilp_models.domain.check_definition import ALL, REVIEWER, Check, Limit, State
 from ilp_models.domain.checks import CATALOGUE, REQUIRED, Key, label_of
 from ilp_models.domain.errors import InputError
 
@@ -161,11 +161,18 @@ def remarks_text(finding: Finding) -> str:
     parts = [
         f"{lacking[:1].upper()}{lacking[1:]}.".replace("..", ".") if lacking else "",
         finding.detail,
-        entry.reading if entry is not None and missed and entry.adjustable else "",  # the detail explains a count
+        _direction(finding, entry) if entry is not None and missed and entry.adjustable else "",
         finding.advice,
         "The reviewer may accept it with a reason." if finding.reviewable else "",
     ]
     return " ".join(filter(None, parts))
+
+
+def _direction(finding: Finding, entry: Check) -> str:
+    """Return what the value says: on which side of the neutral value it lies, else how to read it."""
+    limit = finding.limit or entry.limit
+    side = entry.below if finding.value < limit.neutral else entry.above if finding.value > limit.neutral else ""
+    return side or entry.reading
 
 
 def predicate_text(finding: Finding) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.allocation import Allocation, AllocationInput
+from ilp_models.domain.allocation import Allocation, AllocationInput, PlannedPeriods
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.replay import Replay
@@ -48,6 +48,7 @@ class AllocationResult:
     frontier: pd.DataFrame  # events covered under each exposure cap; empty without a group table
     choice: CapChoice
     audited_replay: Replay | None  # audited forecasts and recorded counts, if the audit archived them
+    audited_plan: PlannedPeriods | None  # plans of the audited rule in the test periods; None: top areas
     reasons: pd.DataFrame | None  # crime_type, cell, period, words; None for a run of an earlier version
     patterns: DayPatterns  # names of places, and when crimes were recorded there
     previous: PreviousPlan | None  # of the period before, if the register knows it

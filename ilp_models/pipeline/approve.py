@@ -8,6 +8,7 @@ from ilp_models.audit.register.objections import open_objections
 from ilp_models.audit.register.register import Register
 from ilp_models.audit.register.signatures import ReviewerSignature
 from ilp_models.domain.tracking import Tracker
+from ilp_models.pipeline.approval_page import approval_page
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.reaudit import check_repeatable
 from ilp_models.pipeline.registration import last_line, user
@@ -27,8 +28,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
 ) -> str:
-    """Add the approval to the register and return what was approved."""
-    del folder
+    """Add the approval to the register, write its page, and return what was approved."""
     earlier, book = RunFolder.from_path(source), Register(Path(register), last)
     decision, moment = earlier.decision(), now()
     earlier.check_forecast(decision)
@@ -39,6 +39,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     )
     against = open_objections(book.verify().lines, decision.report.header.get(EXTENT))
     approval = approve(book, decision, signature, digests(earlier.folder))
+    page = approval_page(earlier, decision, approval, book).write(folder)
     unsigned = "no: anyone who can write to the register could have added this line"
     lines = [
         f"Decision {decision.short} is approved until {decision.valid_until:%Y-%m-%d %H:%M %Z}",
@@ -50,6 +51,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         *[f"  answers   {seal[:16]}, withheld on the same data" for seal in approval.answers],
         *[f"  objection {one.as_text()}" for one in against],
         *point_alias(tracking, "approved", decision, earlier.folder),
+        f"Page: {page}",
         last_line(book),
     ]
     return "\n".join(lines)

@@ -25,6 +25,7 @@ from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tuning.rule_search import RuleSearch
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -43,6 +44,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     report: AuditPage,
     register: str,
     last: str | None = None,
+    rule_search: RuleSearch | None = None,
     rerun: str | None,
     store: str,
     compute: Compute,
@@ -79,6 +81,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         audit=audit,
         export=export,
         register=book,
+        rule_search=rule_search,
         store=store,
         compute=compute,
         tracking=tracking,

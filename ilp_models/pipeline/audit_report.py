@@ -37,7 +37,7 @@ from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.replay import Replay
-from ilp_models.pipeline.plan import territory_of
+from ilp_models.pipeline.audited_rule import territory_of
 from ilp_models.report.audit.audit_record import SENSITIVITY, AuditRecord
 
 _PACKAGES: Final = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "shap", "fairlearn")
@@ -79,7 +79,7 @@ def gather_record(
         decision=decision,
         city=context.city,
         grid=evidence.grid,
-        flags=evidence.flags,
+        flags=evidence.flags if evidence.plan is None else evidence.flags[-1:],
         measures=parts["measures"],
         group_gaps=parts["group_gaps"],
         sensitivity=sensitivity,

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import PatrolRule
@@ -24,7 +23,10 @@ from ilp_models.audit.measures.metric_frame import MetricFrame, metric_frame
 from ilp_models.audit.register.declarations import deadline, periods_between
 from ilp_models.audit.register.earlier import RegisterSnapshot, data_terms
 from ilp_models.audit.register.register import Register
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.allocation import Allocator
 from ilp_models.domain.audit import AuditReport
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
@@ -36,17 +38,20 @@ from ilp_models.domain.recipe import decision_digest, describe
 from ilp_models.explain.explain import Explain
 from ilp_models.export.table import CellTable
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
+from ilp_models.pipeline.audited_rule import CellPlanner, plan_replay, with_plain_rule
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.changed_settings import outside_changes
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
 from ilp_models.pipeline.random_settings import with_settings_digest
 from ilp_models.pipeline.registration import REGISTER, RegisterPath, register_snapshot
+from ilp_models.pipeline.rule_search import RuleTrials
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
+from ilp_models.tuning.rule_search import RuleSearch
 
 _LOG = logging.getLogger(__name__)
-_OF_INPUTS = ("baseline", "groups", "reporting_rates", "feedback", "land_share", "rank_by", "share_of", "harm")
+_OF_INPUTS = ("baseline", "rule", "groups", "reporting_rates", "feedback", "land_share", "rank_by", "share_of", "harm")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,13 +154,14 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     forecast: NextForecast,
     explanation: Explanation | None = None,
     *,
-    rule: TopAreas | None = None,
+    rule: Allocator | None = None,
     baseline: str | None = None,
     residents: str | Path | pd.DataFrame | GroupTable | None = None,
     governance: Governance | Mapping[str, Any] | None = None,
     audit: Audit | None = None,
     explain: Explain | None = None,
     register: str | Path | Register = REGISTER,
+    rule_search: RuleSearch | None = None,
 ) -> AuditResult:
     """Audit a forecast: skill, calibration, explanation, and what acting on it means for groups of residents.
 
@@ -169,8 +175,8 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         The forecast to decide on, made from the same events with the same settings.
     explanation : Explanation, optional
         Without one the explanation checks have too little evidence, and the gate withholds.
-    rule : TopAreas, optional
-        The allocation rule that will be applied; its share replaces ``audit.land_share``.
+    rule : Allocator, optional
+        The allocation rule that will be applied; it replaces ``audit.rule``. ``TopAreas(share=0.05)`` is the default.
     baseline : str, optional
         The forecaster to beat; it replaces ``audit.baseline``.
     residents : str, Path, DataFrame or GroupTable, optional
@@ -184,6 +190,9 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
         The settings that the explanation was made with, if it does not state them itself.
     register : str, Path or Register, default "outputs/register.jsonl"
         The register of decisions. Earlier decisions on the same area and periods count against this one.
+    rule_search : RuleSearch, optional
+        Compare other rules, shares, forecasters and crime types on the periods before the audited ones. The decision
+        lists what was tried, and counts as an earlier decision for later audits.
 
     Returns
     -------
@@ -198,18 +207,21 @@ def audit_plan(  # noqa: PLR0913 - what is audited, and what only the deployer k
     """
     settings = _settings(audit or Audit(), rule, baseline, residents, governance)
     place = RegisterPath(Register.from_path(register))
-    return audit_forecast(backtest, forecast, explanation, settings, explain or Explain(), place)
+    return audit_forecast(backtest, forecast, explanation, settings, explain or Explain(), place, search=rule_search)
 
 
-def audit_forecast(
+def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
     backtest: Backtest,
     forecast: NextForecast,
     explanation: Explanation | None,
     settings: Audit,
     explain: Explain,
     register: RegisterPath,
+    compute: Compute | None = None,
+    search: RuleSearch | None = None,
 ) -> AuditResult:
     """Return the same as :func:`audit_plan`, with all settings of the audit in one object."""
+    settings = with_plain_rule(settings)
     name = _name_in(backtest, forecast)
     if explanation is not None:
         if explanation.forecaster == forecast.name:
@@ -243,6 +255,10 @@ def audit_forecast(
     subject = settings.with_residents(subject)
     if subject.residents is not None and not forecast.grid.cells.equals(subject.grid.cells):
         subject = replace(subject, residents_ahead=settings.groups.to_cells(forecast.grid))
+    subject = _with_plans(subject, settings, compute)
+    if search is not None:
+        trials = RuleTrials.from_backtest(backtest, settings, name, search, compute or LocalProcesses())
+        subject = replace(subject, rule_search=trials.run(search))
     subject = _with_feedback(subject, forecast, settings)
     models = {one: backtest.models[one] for one in (name, settings.baseline)}
     subject = with_settings_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models)
@@ -294,17 +310,14 @@ def explanation_or_none(forecast: NextForecast, explain: Explain) -> Explanation
 
 def _settings(
     audit: Audit,
-    rule: TopAreas | None,
+    rule: Allocator | None,
     baseline: str | None,
     residents: str | Path | pd.DataFrame | GroupTable | None,
     governance: Governance | Mapping[str, Any] | None,
 ) -> Audit:
     changed: dict[str, Any] = {}
     if rule is not None:
-        if not isinstance(rule, TopAreas) or rule.exploration or rule.budget.amount is not None:
-            msg = f"Only the rule TopAreas(share=...) can be audited at present, not {rule!r}."
-            raise InputError(msg)
-        changed["land_share"] = rule.budget.budget_share
+        changed["rule"] = rule
     if baseline is not None:
         changed["baseline"] = baseline
     if residents is not None:
@@ -377,6 +390,29 @@ def _snapshot(subject: AuditInput, forecast: NextForecast, register: Register, m
     return replace(known, periods_after=periods_between(periods, declared, moment, events.time_zone))
 
 
+def _with_plans(subject: AuditInput, audit: Audit, compute: Compute | None) -> AuditInput:
+    """Return the input with the plans of the audited rule in every test period, for forecaster and baseline."""
+    if audit.rule is None:
+        return subject
+    ranking = audit.rank_by, audit.harm or {}
+    plan, baseline = (
+        plan_replay(audit.rule, one, subject.grid, subject.residents or (), ranking, compute)
+        for one in (subject.replay, subject.baseline)
+    )
+    return replace(subject, plan=plan, baseline_plan=baseline)
+
+
+def _planner(rule: Allocator, subject: AuditInput, forecast: NextForecast, settings: Audit) -> CellPlanner:
+    """Return the audited rule on the cells of the next forecast."""
+    if settings.feedback.exploration:
+        msg = "audit.feedback.exploration is of the top areas. Set the exploration of audit.rule instead."
+        raise InputError(msg)
+    same = forecast.grid.cells.equals(subject.grid.cells)
+    residents = subject.residents if same or subject.residents_ahead is None else subject.residents_ahead
+    ranking = settings.rank_by, settings.harm or {}
+    return CellPlanner.from_grid(rule, forecast.grid, residents or (), ranking, subject.replay.crime_types)
+
+
 def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit) -> AuditInput:
     """Return the input with a simulation of records that follow the forecaster's own maps, or why there is none."""
     people = None
@@ -387,6 +423,8 @@ def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit)
         types = subject.replay.crime_types
         harm = harm_weights(settings.harm, types, "audit.harm") if settings.rank_by == HARM else None
         patrols = PatrolRule(settings.land_share, settings.rank_by, people, settings.share_of, harm)
+        if settings.rule is not None:
+            patrols = replace(patrols, planner=_planner(settings.rule, subject, forecast, settings))
         outcome = simulate_feedback(forecast.forecaster, forecast.forecaster.history_, patrols, settings.feedback)
     except IlpError as error:
         return replace(subject, no_feedback=str(error))

@@ -15,6 +15,7 @@ from ilp_models.pipeline.allocation_result import AllocationResult
 from ilp_models.pipeline.community_briefing import community_briefing
 from ilp_models.pipeline.plan_briefings import management_briefing, middle_briefing
 from ilp_models.pipeline.plan_maps import plan_map, recorded_by_cell
+from ilp_models.report.audit.check_summaries import reason_groups
 from ilp_models.report.briefing import Briefing, Card, Section, write_briefing
 from ilp_models.report.formatting import number, percent
 
@@ -25,6 +26,13 @@ _TITLES: Final = {
     "shift": "Places for this shift",
     "community": "Your neighbourhood",
 }
+
+
+def _reasons_for(audience: str, decision: Decision) -> tuple[str, ...]:
+    """Return the reasons of a decision; the public reads them without names of settings."""
+    if audience != "community":
+        return decision.reasons
+    return tuple(" ".join(filter(None, pair)) for group in reason_groups(decision) for pair in group.reasons)
 
 
 def write_briefings(
@@ -51,7 +59,7 @@ def write_briefings(
             verdict=verdict(result.decision),
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
-            reasons=tuple(result.decision.reasons),
+            reasons=_reasons_for(audience, result.decision),
             approval=_approval(result.decision),
             objections=() if result.decision.approval is None else result.decision.approval.objections,
             sections=sections,

@@ -35,6 +35,7 @@ from ilp_models.pipeline.tracking import (
     tracked_run,
 )
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tuning.rule_search import RuleSearch
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
     audit: Audit,
     export: Export,
     register: Register,
+    rule_search: RuleSearch | None,
     store: str,
     compute: Compute,
     tracking: Tracker,
@@ -105,7 +107,7 @@ def decide_run(  # noqa: PLR0913 - one parameter for each part of the configurat
         )
         explanation = explanation_or_none(forecast, explain)
         where = RegisterPath.of_task(register, folder)
-        audited = audit_forecast(tested, forecast, explanation, audit, explain, where)
+        audited = audit_forecast(tested, forecast, explanation, audit, explain, where, compute, rule_search)
         decision = decide(audited)
         files = (folder / INTAKE, *write_outputs(audited, decision, tested, export, register, folder))
         pages = tuple(write_pages(DecidedRun(tested, audited, decision, files)))

@@ -48,7 +48,7 @@ def front_page(
 
 def reason_in_one_sentence(decision: Decision) -> str:
     """Return why a forecast is admitted or withheld, in one sentence."""
-    against = decision.objections
+    against = decision.obstacles
     if not against:
         return "All required checks passed for every crime type and group of residents."
     labels = [one.label or one.fault.partition(".")[0] for one in against]

@@ -15,8 +15,10 @@ from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
+from ilp_models.pipeline.audited_rule import CellPlanner, audited_rule
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.flagged_cells import flagged_cells
+from ilp_models.pipeline.plan import grid_of
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.report.last_map import LastMap
 
@@ -48,7 +50,7 @@ def last_map(audit: AuditResult, folder: Path, register: Register) -> LastMap | 
     if now is None:
         return None
     period, replay = recent.last_period, audit.audit_input.replay
-    backtest_flags = audit.settings.context(audit.audit_input).flags
+    backtest_flags = audit.settings.context(audit.audit_input).flags[: len(replay.crime_types)]
     observed = np.asarray(replay.observed.values, dtype=float)
     found = _issued(audit, period, folder, register)
     if found is None:
@@ -116,14 +118,29 @@ def _issued(audit: AuditResult, period: pd.Period, folder: Path, register: Regis
             continue
         if not _same_place(run, audit):
             continue
-        area = shapely.area(run.places.geometry.to_numpy())
-        rule = FlaggingRule(area, str(header["rank_by"]), str(header["share_of"]))
-        expected = np.asarray(run.forecast.expected.values[:, :, :1], dtype=float)
-        flagged = rule.flagged(expected, float(header["land_share"]))[0][:, :, 0]
+        flagged = _flags_of_run(run, decision)
+        if flagged is None:
+            continue
         why = f", made as of {timing.as_of} for research" if timing.as_of else ""
         source = f"Map of decision {decision.short}, issued on {decision.issued:%-d %B %Y}{why}"
         return _Flags(run.places.cells.astype(str), flagged, decision.crime_types, source, issued=True)
     return None
+
+
+def _flags_of_run(run: RunFolder, decision: Decision) -> Floats | None:
+    """Return what the audited rule of a run covered, (types, cells); None where it needs residents."""
+    header, expected = decision.report.header, np.asarray(run.forecast.expected.values[:, :, :1], dtype=float)
+    if header["rule_settings"] is None:
+        rule = FlaggingRule(
+            shapely.area(run.places.geometry.to_numpy()), str(header["rank_by"]), str(header["share_of"])
+        )
+        return rule.flagged(expected, float(header["land_share"]))[0][:, :, 0]
+    planned = audited_rule(header)
+    if planned.group_dimensions:
+        return None
+    ranking = str(header["rank_by"]), header["harm"]
+    planner = CellPlanner.from_grid(planned, grid_of(run.places), (), ranking, decision.crime_types)
+    return np.broadcast_to(planner.covered(expected[:, :, 0], 0), expected.shape[:2])
 
 
 def _decisions(folder: Path) -> Iterator[tuple[Path, Decision]]:

@@ -26,6 +26,7 @@ from ilp_models.domain.parquet_file import open_parquet
 from ilp_models.domain.recipe import code_digest, describe
 from ilp_models.domain.replay import Replay
 from ilp_models.model.bundle import read_bundle
+from ilp_models.pipeline.audited_rule import with_plain_rule
 from ilp_models.pipeline.run_folder import RunFolder
 from ilp_models.pipeline.study import Study
 
@@ -58,9 +59,12 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
     if name != decision.forecaster:
         msg = f"The decision in {source} is on {decision.forecaster}, not {name}. Set forecaster={decision.forecaster}."
         raise WithheldError(msg)
-    decision.require_same_settings(
-        {setting: getattr(audit, setting) for setting in ("rank_by", "land_share", "share_of", "harm")}
-    )
+    audit, header = with_plain_rule(audit), decision.report.header
+    settings = ("rank_by", "share_of", "harm", *(("land_share",) if header["rule_settings"] is None else ()))
+    decision.require_same_settings({setting: getattr(audit, setting) for setting in settings})
+    if audit.rule is not None and describe(audit.rule) != header["rule_settings"]:
+        msg = f"The audit was of the rule '{header['rule']}', not of '{audit.rule.name}'. Leave audit.rule out."
+        raise WithheldError(msg)
     bundle = read_bundle(Path(source, "model"))
     if bundle is None or "settings" not in bundle:
         return (f"{source} does not contain the settings of its forecaster, so that they could not be compared.",)

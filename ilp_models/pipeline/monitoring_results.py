@@ -1,11 +1,13 @@
 """The results of monitoring as files, as an HTML page and as lines for the terminal."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.audit import Audit
@@ -22,6 +24,7 @@ from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.text_output import write_table
+from ilp_models.pipeline.audited_rule import audited_rule, plan_replay
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.monitoring_replay import MonitoringReplay
 from ilp_models.pipeline.outputs import plain_rows, write_json
@@ -57,6 +60,7 @@ class MonitoringResults:
             MinEvidence(**header["min_evidence"]),
             header["share_of"],
             header["harm"],
+            _planned(replayed, header),
         )
         outcome = monitor.evaluate(
             MeasureSeries.from_replay(replayed.replay, replayed.grid, replayed.residents, terms),
@@ -159,6 +163,15 @@ class MonitoringResults:
             f"{row['towards']} since {row['first_breach']}"
             for row in rows.to_dict("records")
         ]
+
+
+def _planned(replayed: MonitoringReplay, header: Mapping[str, Any]) -> npt.NDArray[np.float64] | None:
+    """Return the plans of the audited rule in every monitored period; None for the top areas."""
+    if header["rule_settings"] is None:
+        return None
+    ranking = header["rank_by"], header["harm"]
+    rule = audited_rule(header)
+    return plan_replay(rule, replayed.replay, replayed.grid, replayed.residents, ranking).share
 
 
 def _missing_coordinates(study: Study, audit: Audit, periods: pd.PeriodIndex) -> tuple[pd.DataFrame, tuple[str, ...]]:

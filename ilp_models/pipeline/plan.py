@@ -23,13 +23,11 @@ from ilp_models.allocation.frontier import (
     group_impact,
 )
 from ilp_models.allocation.objective import Objective
-from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
-from ilp_models.audit.residents import Residents
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.allocation import DIMS as ALLOCATION_DIMS
-from ilp_models.domain.allocation import Allocation, AllocationInput, Allocator, Effort, Override
+from ilp_models.domain.allocation import Allocation, Allocator, Effort, Override
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
@@ -39,6 +37,13 @@ from ilp_models.export.table import CellTable
 from ilp_models.grid.cell_geometry import adjacency
 from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
 from ilp_models.pipeline.audit_archive import NullLocator
+from ilp_models.pipeline.audited_rule import (
+    audited_rule,
+    objective_of,
+    require_audited_rule,
+    territory_of,
+    value_per_unit,
+)
 from ilp_models.pipeline.day_patterns import DayPatterns
 from ilp_models.pipeline.overrides import (
     MAX_OVERRIDE_SHARE,
@@ -60,7 +65,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     chosen_by: str,
     reason: str,
     rule: Allocator | None = None,
-    rank_by: str = "count",
+    rank_by: str | None = None,
     groups: GroupTable | None = None,
     objective: Objective | None = None,
     frontier: Frontier | None = None,
@@ -72,7 +77,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
 ) -> AllocationResult:
     """Allocate patrol effort from a forecast that was admitted or approved.
 
-    The register and the decision are checked first. Rule, share and ranking must be those that were audited.
+    The register and the decision are checked first. Rule, share and ranking are those that were audited.
 
     Parameters
     ----------
@@ -81,13 +86,13 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     chosen_by, reason : str
         Who chose this allocation, and why; both are written into every file.
     rule : Allocator, optional
-        Such as ``TopAreas(share=0.05)``, the default.
-    rank_by : str, default "count"
-        What cells are ranked by: ``count``, ``per_km2`` or ``per_resident``.
+        By default the audited rule. Another rule is refused.
+    rank_by : str, optional
+        What cells are ranked by: ``count``, ``per_km2`` or ``per_resident``; by default, and only, the audited ranking.
     groups : GroupTable, optional
         Residents by group; by default those that the audit of the run archived.
     objective : Objective, optional
-        What is to be covered; by default the number of events.
+        What is to be covered: events, or their harm where the audit ranked by harm. By default the audited one.
     frontier : Frontier, optional
         Exposure caps to evaluate.
     overrides : str or sequence of Override, optional
@@ -119,17 +124,19 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         msg = "An allocation needs a person and a reason. Set chosen_by and reason."
         raise InputError(msg)
     check_override_share(max_override_share)
-    rule, frontier = rule or TopAreas(), frontier or Frontier()
+    frontier = frontier or Frontier()
     run = RunFolder.from_path(source)
     book = Register.from_path(register)
     decision = run.permitted_decision(book, trusted_keys)
     changes = read_overrides(overrides) if overrides is None or isinstance(overrides, str) else tuple(overrides)
+    header = decision.report.header
+    rule = rule or audited_rule(header)
     task = PlanTask(
         run,
         decision,
-        rank_by,
+        rank_by or str(header["rank_by"]),
         groups or GroupTable(),
-        objective or Objective(),
+        audited_objective(objective, header),
         rule,
         frontier,
         compute or LocalProcesses(),
@@ -164,14 +171,9 @@ class PlanTask:
         territory = territory_of(grid, places.area, residents)
         budget: Budget = self.allocator.budget
         need, available = budget.need(territory), budget.available(territory)
-        share = budget.budget_share if budget.amount is None else available / float(need.sum())
-        terms = {
-            "rank_by": self.rank_by,
-            "land_share": share,
-            "group_table": self.groups.digest() if own_groups else "",
-        }
-        slack = 1e-9 if budget.amount is None else float(need.max() / need.sum())
-        require_audited_terms(terms, dict(self.decision.report.header), slack)
+        header = self.decision.report.header
+        require_audited_rule(self.allocator, header, territory)
+        require_audited_terms(self.rank_by, self.groups.digest() if own_groups else "", header)
         expected = np.asarray(forecast.expected.values, dtype=float)
         value = self.objective.value(expected, list(map(str, forecast.expected.indexes["crime_type"])))
         ranked = value_per_unit(value, self.rank_by, territory)
@@ -206,6 +208,7 @@ class PlanTask:
             frontier=caps_evaluated,
             choice=choice,
             audited_replay=None if archive is None else archive.replay,
+            audited_plan=None if archive is None else archive.plan,
             reasons=self.run.reasons(),
             patterns=DayPatterns.from_folder(self.run.folder / "audit"),
             previous=self.previous,
@@ -250,8 +253,6 @@ class PlanTask:
         )
 
 
-Floats = npt.NDArray[np.float64]
-
 _REACH_M: Final = 1.0  # borders of given areas may leave slivers
 _SHARED_M2: Final = 5.0  # cells that meet in a corner only are no neighbours on foot
 
@@ -272,46 +273,34 @@ def grid_of(places: CellTable, area_level: str | None = None) -> Grid:
     )
 
 
-def territory_of(grid: Grid, areas: npt.NDArray[np.object_], residents: tuple[Residents, ...]) -> AllocationInput:
-    """Return what an allocator may know of the cells."""
-    centres = shapely.get_coordinates(shapely.centroid(grid.geometry))
-    return AllocationInput(grid.area_m2, centres, grid.neighbours, areas, residents)
-
-
-def value_per_unit(value: Floats, rank_by: str, territory: AllocationInput) -> Floats:
-    """Return the value of covering a cell in the unit that cells are ranked by."""
-    if rank_by == "count":
-        return value
-    if rank_by == "per_km2":
-        return np.asarray(value / (territory.area_m2 / 1e6)[:, None])
-    if rank_by == "per_resident" and territory.residents:
-        people = territory.residents[0].total
-        return np.asarray(value / np.where(people > 0, people, np.inf)[:, None])
-    msg = (
-        f"rank_by={rank_by} cannot rank cells for an allocation. Use count, per_km2 or, with groups.path=FILE, "
-        "per_resident."
-    )
-    raise InputError(msg)
-
-
-def require_audited_terms(terms: dict[str, object], audited: dict[str, object], slack: float) -> None:
-    """Raise WithheldError where an allocation differs from what was audited."""
-    share, ours = float(str(audited.get("land_share", "nan"))), float(str(terms["land_share"]))
-    if terms["rank_by"] != audited.get("rank_by"):
+def require_audited_terms(rank_by: str, group_table: str, header: Mapping[str, Any]) -> None:
+    """Raise WithheldError where ranking or group table differ from what was audited."""
+    if rank_by != header.get("rank_by"):
         msg = (
-            f"The audit used rank_by={audited.get('rank_by')}, not rank_by={terms['rank_by']}. "
+            f"The audit used rank_by={header.get('rank_by')}, not rank_by={rank_by}. "
             "Use the audited one, or audit the other."
         )
-    elif not abs(ours - share) <= slack:
-        msg = (
-            f"The audit used {share:.4g} of the land, and this allocation {ours:.4g} of the cells. Set "
-            f"allocation.budget.budget_share={share:.4g}, or audit with audit.land_share={ours:.4g}."
-        )
-    elif terms["group_table"] and terms["group_table"] != audited.get("group_table"):
+    elif group_table and group_table != header.get("group_table"):
         msg = "The group table differs from the audited one. Pass the audited table in groups, or audit with this one."
     else:
         return
     raise WithheldError(msg)
+
+
+def audited_objective(objective: Objective | None, header: Mapping[str, Any]) -> Objective:
+    """Return what the audited plans cover, with the source of harm weights that is given now.
+
+    Raises WithheldError for other weights than those audited.
+    """
+    audited = objective_of(str(header["rank_by"]), header["harm"], "" if objective is None else objective.source or "")
+    if objective is not None and objective.harm != audited.harm and objective.harm is not None:
+        weights = "no harm" if audited.harm is None else f"harm {dict(audited.harm)}"
+        msg = (
+            f"The audit planned with {weights}, not with harm {dict(objective.harm)}. Leave objective.harm out, or "
+            "audit with audit.rank_by=harm and these weights in audit.harm."
+        )
+        raise WithheldError(msg)
+    return audited
 
 
 def _neighbours(geometry: npt.NDArray[np.object_]) -> csr_matrix:

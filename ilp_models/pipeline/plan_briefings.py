@@ -220,8 +220,10 @@ def grid_table(result: AllocationResult) -> pd.DataFrame:
 
 
 def flagged_before(result: AllocationResult) -> Floats:
-    """Return the share of audited periods in which each cell was flagged for any crime type."""
+    """Return the share of audited periods in which each cell was flagged for any crime type, or got effort."""
     header = result.decision.report.header
+    if result.audited_plan is not None:
+        return result.align_audited((result.audited_plan.share > 0).mean(axis=1))
     if result.audited_replay is None or header["rank_by"] not in ("count", "per_km2"):
         return np.full(len(result.areas), np.nan)
     area = result.align_audited(np.ones(result.audited_replay.expected.sizes["cell"])) * result.territory.area_m2

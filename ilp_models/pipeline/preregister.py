@@ -11,7 +11,7 @@ from ilp_models.audit.register.declarations import deadline, declare
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.register import Register
 from ilp_models.backtest.rolling_origin import RollingOrigin
-from ilp_models.domain.allocation import Allocator
+from ilp_models.domain.allocation import TOP_AREAS
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import EventSource
@@ -20,6 +20,7 @@ from ilp_models.domain.governance import is_blank
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.recipe import describe
 from ilp_models.explain.explain import Explain
+from ilp_models.pipeline.audited_rule import with_plain_rule
 from ilp_models.pipeline.changed_settings import all_changes, outside_changes
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.outputs import read_study
@@ -50,7 +51,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     backtest: RollingOrigin,
     explain: Explain,
     audit: Audit,
-    allocation: Allocator,
     rule_choice: str,
     register: str,
     last: str | None = None,
@@ -58,11 +58,12 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     jurisdiction: str = "",
 ) -> str:
     """Write the declaration to the register, and return what was declared."""
+    audit = with_plain_rule(audit)
     check_names(model, forecaster=forecaster, audit__baseline=audit.baseline)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest, record_lag=now())
     place = RegisterPath.of_task(Register(Path(register), last), folder)
     outside = outside_changes(study, backtest, explain, place, {audit.baseline: model[audit.baseline]})
-    rule = {"forecaster": forecaster, "allocation_rule": describe(allocation), "rule_choice": as_text(rule_choice)}
+    rule = {"forecaster": forecaster, "rule_choice": as_text(rule_choice)}
     rule |= {"jurisdiction": jurisdiction} if jurisdiction else {}
     made = declare_settings(study, backtest, audit, outside, rule, place.book)
     return _text(made, place.book)
@@ -107,6 +108,8 @@ def declare_settings(
         "land_share": audit.land_share,
         "share_of": audit.share_of,
         "rank_by": audit.rank_by,
+        "rule": TOP_AREAS if audit.rule is None else audit.rule.name,
+        "rule_settings": None if audit.rule is None else describe(audit.rule),
         "owner": audit.governance.owner,
         "reviewer": audit.governance.reviewer,
         "backtest": asdict(plan),
@@ -127,7 +130,7 @@ def _text(made: DeclaredLine, register: Register) -> str:
             *[f"  changed      {one}" for one in changed],
             f"  group table  {table}",
             f"  land share   {content['land_share']:g} of {content['share_of']}, ranked by {content['rank_by']}",
-            f"  rule         {content['allocation_rule']['class'].rpartition('.')[2]}: {content['rule_choice']}",
+            f"  rule         {content['rule']}: {content['rule_choice']}",
             f"  owner        {content['owner'] or 'not named'}; reviewer {content['reviewer'] or 'not named'}",
             f"It applies to forecasts of periods that begin after {made.moment:%Y-%m-%d %H:%M %Z}.",
             *([f"The period from {made.begins:%Y-%m-%d} has begun: a forecast of it is not covered."] if begun else []),

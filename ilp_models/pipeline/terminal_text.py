@@ -1,15 +1,16 @@
 """Texts of tasks for the terminal: scores, intake and decision."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from ilp_models.domain.decision import Decision
+from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.finding import state_text
 from ilp_models.domain.intake import IntakeReport
+from ilp_models.domain.rule_trials import search_lines
 from ilp_models.domain.scores import ALL, is_bound
 from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.report.tables import group_table_text
@@ -35,7 +36,24 @@ def decision_lines(decision: Decision) -> list[str]:
         head = f"WITHHELD: {RESEARCH_ONLY}"
     header = decision.report.header
     table = [f"Group table: {group_table_text(header)}"] if header.get("group_table") else []
-    return [f"Decision on {decision.forecaster}: {head}", *(f"  - {reason}" for reason in decision.reasons), *table]
+    found = search_lines(header)
+    return [f"Decision on {decision.forecaster}: {head}", *_reason_lines(decision), *found, *table]
+
+
+_HEADINGS: Final = {
+    FAILURE: "Failures (no signature helps):",
+    REVIEW: "Reviews that the reviewer may accept with a reason:",
+    MISSING: "Missing inputs or evidence:",
+}
+
+
+def _reason_lines(decision: Decision) -> list[str]:
+    """Return the reasons to withhold by kind, and the other reasons."""
+    lines, obstacles = [], decision.obstacles
+    for kind, heading in _HEADINGS.items():
+        texts = [one.as_text() for one in obstacles if one.kind == kind]
+        lines += [heading, *(f"  - {text}" for text in texts)] if texts else []
+    return [*lines, *(f"  - {reason}" for reason in decision.reasons[len(obstacles) :])]
 
 
 def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str:

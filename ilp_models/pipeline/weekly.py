@@ -23,6 +23,7 @@ from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score
 from ilp_models.report.front_page import FRONT
 from ilp_models.report.weekly_report import WeeklyReport
 from ilp_models.scoring.scores import Scoring
+from ilp_models.tuning.rule_search import RuleSearch
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -41,6 +42,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     report: WeeklyReport,
     register: str,
     last: str | None = None,
+    rule_search: RuleSearch | None = None,
     store: str,
     compute: Compute,
     tracking: Tracker,
@@ -71,6 +73,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         audit=audit,
         export=export,
         register=book,
+        rule_search=rule_search,
         store=store,
         compute=compute,
         tracking=tracking,

@@ -128,9 +128,18 @@ def audit_protocol(report: AuditReport) -> str:
     least, draws = header["min_evidence"], header["bootstrap"]
     base = "cells" if header.get("share_of") == "cells" else "active area"
     table = f"Group table {group_table_text(header)}." if header["group_table"] else "No group table."
-    return (
+    flagged = (
         f"In each period, the {header['land_share']:.1%} of the {base} with the highest forecast is flagged for each "
-        f"crime type, ranked by {header['rank_by']}. Baseline: {header['baseline']}. Test: {header['periods']} periods "
+        f"crime type, and for all types together, ranked by {header['rank_by']}."
+    )
+    if header.get("rule_settings"):
+        flagged = (
+            f"Each test period is planned from its forecast by the rule '{header['rule']}', with "
+            f"{header['land_share']:.1%} of the effort that covers every cell, ranked by {header['rank_by']}. The "
+            "checks of flagged areas measure these plans."
+        )
+    return (
+        f"{flagged} Baseline: {header['baseline']}. Test: {header['periods']} periods "
         f"from {header['first_period'][:10]} to the one of {header['last_period'][:10]}, lead {lead}. "
         f"Intervals: {draws['confidence']:.0%}, bootstrap of blocks of {draws['block']} periods, {draws['draws']:,} "
         f"draws. Least evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, "

@@ -19,7 +19,7 @@ from ilp_models.domain.overused_points import MOSTLY
 from ilp_models.domain.place_names import place_names
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import maps, plots, tables
-from ilp_models.report.audit.check_summaries import CheckSummary, plain_reasons, summarise_checks
+from ilp_models.report.audit.check_summaries import CheckSummary, ReasonGroup, reason_groups, summarise_checks
 from ilp_models.report.formatting import (
     crime_type_label,
     interval,
@@ -127,7 +127,7 @@ class Verdict:
     """The decision of the gate, as the banner shows it."""
 
     admitted: bool
-    short: tuple[tuple[str, str], ...]  # label of the check (or empty text) and what it found
+    groups: tuple[ReasonGroup, ...]  # failures, reviews, missing evidence, and others
     reasons: tuple[str, ...]  # in full
     valid_until: str
 
@@ -169,7 +169,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
     period = evidence.forecast.periods[0]
     verdict = Verdict(
         decision.admitted,
-        plain_reasons(decision),
+        reason_groups(decision),
         decision.reasons,
         f"{decision.valid_until:%-d %B %Y, %H:%M %Z}",
     )

@@ -18,7 +18,7 @@ OPTIONS = find_options([CONFIGS])
 PLACES = {group: files for group, files in OPTIONS.items() if group not in ("experiment", "jurisdiction")}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
-PACKAGES = {"bootstrap": "stats.bootstrap"}  # where a group has no package of its name
+PACKAGES = {"bootstrap": "stats.bootstrap", "audit/rule": "allocation"}  # where a group has no package of its name
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 
@@ -47,7 +47,11 @@ def fill_missing(node):
 
 @pytest.mark.parametrize(("group", "option"), CHOICES)
 def test_group_builds_objects_of_its_package(group, option):
-    target = OmegaConf.load(PLACES[group][option])["_target_"]
+    content = OmegaConf.load(PLACES[group][option])
+    if "_target_" not in content:  # an option that is one of another group
+        other, name = content["defaults"][0].lstrip("/").removesuffix("@_here_").split("/")
+        content = OmegaConf.load(PLACES[other][name])
+    target = content["_target_"]
     assert target.startswith(f"{package_of(group)}.")
 
 

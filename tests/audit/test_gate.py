@@ -94,7 +94,7 @@ def test_a_decision_without_an_end_is_refused():
 
 
 def test_an_audit_that_was_changed_says_so_beside_its_verdict():
-    softer = inputs.audit(inputs.group_table(), land_share=0.1, forbidden_terms=["age"], min_evidence={"events": 0})
+    softer = inputs.audit(inputs.group_table(), land_share=0.06, forbidden_terms=["age"], min_evidence={"events": 0})
     softer = replace(softer, groups=replace(softer.groups, outside="spread"))
     report = softer.run(inputs.audit_input(KNOWN, BASELINE, inputs.grid(), inputs.explanation()), NOW)
     decision = decide(report, FORECAST, NOW)
@@ -102,7 +102,7 @@ def test_an_audit_that_was_changed_says_so_beside_its_verdict():
     told = decision.reasons[-1]
     assert told.startswith("Audit settings differ from the defaults: ")
     for change in (
-        "land_share=0.1 (default 0.05)",
+        "land_share=0.06 (default 0.05)",
         "min_evidence.events=0 (default 200)",
         "forbidden_terms without",
         "groups.outside=",

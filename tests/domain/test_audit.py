@@ -126,7 +126,7 @@ def test_each_demanded_finding_is_needed(key):
     rest = tuple(finding for finding in WHOLE if finding.key != key)
     made = decision(report(rest))
     assert not made.admitted
-    assert any(one.check == key[0] and one.missing and "missing" in one.as_text() for one in made.objections)
+    assert any(one.check == key[0] and one.missing and "missing" in one.as_text() for one in made.obstacles)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,8 @@ def test_only_that_very_forecast_is_permitted_and_only_in_time():
 
 def test_a_decision_comes_back_from_its_file():
     plain = written(decision())
-    assert list(plain)[:6] == ["admitted", "reasons", "findings", "recipe", "issued", "valid_until"]
+    first = ["admitted", "reasons", "obstacles", "remedies", "findings", "recipe", "issued", "valid_until"]
+    assert list(plain)[: len(first)] == first
     assert plain["audit"]["caveat"] == CAVEAT
     assert Decision.from_dict(plain) == decision()
     withheld = decision(report((replace(WHOLE[0], value=math.nan), *WHOLE[1:])))
@@ -300,8 +301,9 @@ def test_many_bad_findings_of_one_check_make_one_reason_with_the_worst_first():
     rest = [finding for finding in WHOLE if finding.check != "sum_ratio"]
     (reason,) = decision(report((*rest, *changed))).reasons
     assert reason == (
-        "Expected to recorded ratio fails: 2 of 3 findings do not pass (1 fail, 1 review). Worst: Break and Enter, 1 "
-        "(interval 0.9 to 1.1; acceptable: 0.95 to 1.05). Type 1. Above 1: more events are expected than were recorded."
+        "Expected to recorded ratio fails for Break and Enter; Assault: 2 of 3 findings do not pass (1 fail, "
+        "1 review). Worst: Break and Enter, 1 (interval 0.9 to 1.1; acceptable: 0.95 to 1.05). Type 1. Above 1: more "
+        "events are expected than were recorded."
     )
 
 
@@ -326,11 +328,10 @@ def test_a_value_just_beyond_a_bound_is_not_printed_as_the_bound(value, text):
 
 def test_a_sentence_has_conclusion_number_interval_acceptable_range_and_advice():
     limit = Limit(0.8, 0.9, 1.1, 1.25)
-    finding = Finding("calibration_slope", State.REVIEW, 1.14, 1.1, 1.18, limit, "Robbery", advice="Smooth less.")
+    finding = Finding("calibration_slope", State.REVIEW, 1.14, 1.1, 1.18, limit, "Robbery")
     assert sentence(finding) == (
-        "Calibration slope needs review for Robbery: 1.14 (interval 1.1 to 1.18; acceptable: 0.9 to 1.1). Below 1: "
-        "high forecasts are too high. Above 1: high forecasts are too low. Smooth less. The reviewer may accept it "
-        "with a reason."
+        "Calibration slope needs review for Robbery: 1.14 (interval 1.1 to 1.18; acceptable: 0.9 to 1.1). In the "
+        "busiest cells more events were recorded than expected. Smooth less. The reviewer may accept it with a reason."
     )
 
 

@@ -123,8 +123,8 @@ def test_four_busy_weeks_raise_the_last_weeks_here_and_not_the_usual_level(name)
 @pytest.mark.parametrize("name", ["ewma", "empirical_bayes", "level_share", "kde", "self_exciting"])
 def test_a_busy_neighbour_raises_its_neighbours_and_lowers_the_busy_cell(name):
     parts = reasons_of(METHODS[name][0]).part(NEIGHBOURS)[..., 0]
-    beside = np.flatnonzero(GRID.neighbours[BUSY].toarray().ravel())
-    assert (parts[:, beside] > 0).all()
+    nearby = np.flatnonzero(GRID.neighbours[BUSY].toarray().ravel())
+    assert (parts[:, nearby] > 0).all()
     assert (parts[:, BUSY] < 0).all()
 
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hydra import compose, initialize_config_dir
 
+from ilp_models.audit.register.signatures import fingerprint
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
 from tests.audit.audit_inputs import GOVERNANCE
@@ -135,6 +138,14 @@ def run_task(task, folder, *overrides, **instead):
 def declare(folder, *overrides, **instead):
     """Return a declaration of settings in the register of a folder, so that they do not withhold its runs."""
     return run_task("preregister", folder, *overrides, **instead)
+
+
+def reviewer_key(folder):
+    """Return the file of a new private key in a folder, and the fingerprint of its public key."""
+    private = Ed25519PrivateKey.generate()
+    path = Path(folder, "reviewer.key")
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path, fingerprint(private.public_key())
 
 
 def run_apart(task, folder, shelf, *overrides, **instead):

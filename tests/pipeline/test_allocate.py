@@ -11,24 +11,18 @@ import pandas as pd
 import pyogrio
 import pytest
 
+from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
 from ilp_models.pipeline.overrides import read_overrides
-from tests.pipeline.small_city import build_task, copy_run, run_task, summary_of
+from ilp_models.pipeline.reaudit import repeat_audit
+from ilp_models.report.audit.audit_record import AuditPage
+from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task, summary_of
 
 CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
-# The share is that of the small city's audit; parity of two groups is left out, as it takes a solver long to give up.
-SHARE = ("allocation.budget.budget_share=0.1", "frontier.caps=[2,1.5,1.25]")
-
-
-@pytest.fixture(scope="session")
-def residents(shelf):
-    """Return the file of the group table that the small city was audited with."""
-    _, parts = build_task("audit", f"output={shelf}")
-    path = Path(shelf, "residents.csv")
-    parts["data"].groups().to_csv(path, index=False)
-    return path
+# Parity of two groups is left out, as it takes a solver long to give up.
+CAPS = ("frontier.caps=[2,1.5,1.25]",)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +35,7 @@ def groups(residents):
 
 def allocate(shelf, source, *words):
     """Return an allocation of a run; the register is the one that knows it."""
-    return run_task("allocate", shelf, f"source='{source}'", "compute.jobs=1", *SHARE, *CHOSEN, *words)
+    return run_task("allocate", shelf, f"source='{source}'", "compute.jobs=1", *CAPS, *CHOSEN, *words)
 
 
 def refused(shelf, tmp_path, source, *words, error=WithheldError):
@@ -55,7 +49,7 @@ def refused(shelf, tmp_path, source, *words, error=WithheldError):
             f"source='{source}'",
             f"register='{register}'",
             "compute.jobs=1",
-            *SHARE,
+            *CAPS,
             *CHOSEN,
             *words,
         )
@@ -65,14 +59,26 @@ def refused(shelf, tmp_path, source, *words, error=WithheldError):
 
 
 @pytest.fixture(scope="session")
-def plan(shelf, admitted, groups):
-    """Return the plan of the small city with a cap on exposure."""
-    setting, dimension, _ = groups
-    cap = f"allocation.exposure={{{dimension}:{{cap:1.2}}}}"
-    return allocate(shelf, admitted.folder, "allocation=constrained", setting, cap)
+def plan(capped, two_groupings):
+    """Return the plan of the small city with a cap on exposure, which was audited and approved."""
+    folder, run = capped
+    return allocate(folder, run.folder, f"groups.path='{two_groupings}'")
 
 
-def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
+def cap_of(table, dimension, cap):
+    """Return the settings of a rule with a cap on exposure, and of a group table."""
+    share, groups = "audit.rule.budget.budget_share=0.1", ("audit.groups.source=null", f"audit.groups.path='{table}'")
+    return "audit/rule=constrained", share, f"audit.rule.exposure={{{dimension}:{{cap:{cap}}}}}", *groups
+
+
+@pytest.fixture(scope="session")
+def capped(under_rule, groups, two_groupings):
+    """Return the folder of the run with a cap on exposure, and that run."""
+    return under_rule(*cap_of(two_groupings, groups[1], 1.2))
+
+
+def test_a_plan_leaves_marked_files_for_every_level(plan, capped):
+    admitted = capped[1]
     names = {path.name for path in plan.folder.iterdir()}
     assert {
         "allocation.parquet",
@@ -100,7 +106,8 @@ def test_a_plan_leaves_marked_files_for_every_level(plan, admitted):
         assert "://" not in text.replace("http://www.w3.org/2000/svg", "")  # the name of a format, not a request
 
 
-def test_the_budget_is_kept_and_effort_is_where_the_grid_is(plan, admitted):
+def test_the_budget_is_kept_and_effort_is_where_the_grid_is(plan, capped):
+    admitted = capped[1]
     table = gpd.read_parquet(plan.folder / "allocation.parquet")
     cells = gpd.read_parquet(admitted.folder / "forecast.parquet")["cell"].nunique()
     assert len(table) == cells
@@ -155,7 +162,8 @@ def test_the_cap_is_kept_and_its_price_told_with_who_chose_it(plan, groups):
     assert "chosen by A. Planner: to see what it does" in plan.text
 
 
-def test_every_plan_leaves_a_line_in_the_register(plan, shelf, admitted):
+def test_every_plan_leaves_a_line_in_the_register(plan, capped):
+    shelf, admitted = capped
     lines = [json.loads(line) for line in Path(shelf, "register.jsonl").read_text().splitlines()]
     ours = [line for line in lines if line["act"] == "allocated"]
     assert ours
@@ -253,17 +261,20 @@ def test_residents_kept_by_another_audit_are_refused(shelf, admitted, tmp_path):
 
 
 @pytest.mark.parametrize("rule", ["proportional", "capped"])
-def test_other_rules_leave_plans_too(rule, shelf, admitted, groups):
-    done = allocate(shelf, admitted.folder, f"allocation={rule}", "audience=management", groups[0])
+def test_other_rules_leave_plans_once_they_are_audited(rule, under_rule, groups):
+    folder, run = under_rule(f"audit/rule={rule}", "audit.rule.budget.budget_share=0.1")
+    done = allocate(folder, run.folder, "audience=management", groups[0])
     cells = len(gpd.read_parquet(done.folder / "allocation.parquet"))
     stored = json.loads((done.folder / "allocation.json").read_text())
     assert stored["spent"] == pytest.approx([round(0.1 * cells)])
     assert stored["chosen"]["exposure_cap"] is None
 
 
-def test_hours_and_exploration_tell_the_chance_of_each_cell(shelf, admitted):
-    hours = ("allocation.budget.budget_unit=hours", "allocation.budget.per_cell=4", "allocation.exploration=0.25")
-    done = allocate(shelf, admitted.folder, "audience=middle", *hours)
+def test_hours_and_exploration_tell_the_chance_of_each_cell(under_rule):
+    budget = ("budget_share=0.1", "budget_unit=hours", "per_cell=4")
+    hours = (*(f"audit.rule.budget.{one}" for one in budget), "audit.rule.exploration=0.25")
+    folder, run = under_rule("audit/rule=top_areas", *hours)
+    done = allocate(folder, run.folder, "audience=middle")
     table = gpd.read_parquet(done.folder / "allocation.parquet")
     assert ((table["inclusion"] > 0) & (table["inclusion"] <= 1)).all()
     assert (table["inclusion"] < 1).sum() > len(table) / 2
@@ -291,7 +302,7 @@ def test_a_layer_that_cannot_be_written_leaves_its_line_and_no_file(shelf, admit
         raise pyogrio.errors.DataSourceError("disk I/O error")
 
     monkeypatch.setattr(pyogrio, "write_dataframe", fail)
-    words = (f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN, "audience=shift")
+    words = (f"source='{admitted.folder}'", "compute.jobs=1", *CAPS, *CHOSEN, "audience=shift")
     shutil.copy(shelf / "register.jsonl", tmp_path)
     with pytest.raises(StorageError, match=r"is in the register, and its files were not written \(disk I/O error\)"):
         run_task("allocate", tmp_path, f"register='{tmp_path}/register.jsonl'", *words)
@@ -308,15 +319,17 @@ def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, 
     (place / "decision.json").unlink()
     assert "has no decision.json" in refused(shelf, tmp_path, place)
     with pytest.raises((WithheldError, StorageError)):
-        run_task("allocate", tmp_path, f"source='{admitted.folder}'", "compute.jobs=1", *SHARE, *CHOSEN)
+        run_task("allocate", tmp_path, f"source='{admitted.folder}'", "compute.jobs=1", *CAPS, *CHOSEN)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["rank_by=per_km2"], "The audit used rank_by=count, not rank_by=per_km2"),
-        (["allocation.budget.budget_share=0.2"], "The audit used 0.1 of the land"),
-        (["allocation.budget.amount=2"], "The audit used 0.1 of the land"),
+        (["allocation=top_areas"], "The audit used 0.1 of the land"),
+        (["allocation=top_areas", "allocation.budget.amount=2"], "The audit used 0.1 of the land"),
+        (["allocation=proportional"], "The audit was of the top areas, not of the rule 'proportional"),
+        (["objective.harm={assault:2,burglary:1}", "objective.source=me"], "not with harm"),
     ],
 )
 def test_other_terms_than_those_audited_are_refused(words, said, shelf, admitted, tmp_path):
@@ -332,11 +345,41 @@ def test_another_group_table_is_refused(shelf, admitted, residents, tmp_path):
     assert "differs from the audited one" in refused(shelf, tmp_path, admitted.folder, words)
 
 
-def test_impossible_constraints_leave_nothing_and_say_what_to_mend(shelf, admitted, groups, tmp_path):
-    setting, dimension, _ = groups
-    words = ("allocation=constrained", setting, f"allocation.exposure={{{dimension}:{{cap:0.01}}}}")
-    line = refused(shelf, tmp_path, admitted.folder, *words, error=InputError)
-    assert f"raise allocation.exposure.{dimension}.cap" in line
+def test_impossible_constraints_leave_nothing_and_say_what_to_mend(groups, two_groupings, tmp_path, shelf):
+    words = cap_of(two_groupings, groups[1], 0.01)
+    with pytest.raises(
+        InputError, match=rf"cannot plan every test period.*raise allocation\.exposure\.{groups[1]}\.cap"
+    ):
+        run_task("weekly", tmp_path, f"store='{shelf}/forecasts'", *LENIENT, "backtest.horizon=1", *words)
+    assert not (tmp_path / "register.jsonl").exists()
+
+
+def test_a_rule_on_groups_needs_a_grouping_that_it_leaves_out(groups, residents, tmp_path, shelf):
+    words = (*LENIENT, f"audit.governance.reviewer_key={'a' * 64}", *cap_of(residents, groups[1], 1.2))
+    decision = run_apart("audit", tmp_path, shelf, *words).decision
+    (obstacle,) = [one for one in decision["obstacles"] if one["check"] == "group_rule"]
+    assert obstacle["kind"] == "failure"
+    assert "the group table has no grouping that the rule leaves out" in obstacle["text"]
+
+
+def test_another_rule_is_refused_under_a_decision_on_one(capped, groups, tmp_path):
+    folder, run = capped
+    share = "allocation.budget.budget_share=0.1"
+    looser = ("allocation=constrained", share, f"allocation.exposure={{{groups[1]}:{{cap:1.3}}}}")
+    for at, words in enumerate((("allocation=top_areas", share), looser)):
+        assert "The audit was of the rule" in refused(folder, tmp_path / str(at), run.folder, *words)
+    same = ("allocation=constrained", share, f"allocation.exposure={{{groups[1]}:{{cap:1.2}}}}")
+    assert "Files:" in allocate(folder, run.folder, "audience=shift", *same).text
+
+
+def test_the_audit_of_a_rule_is_repeated_from_its_archive(capped):
+    _, run = capped
+    assert "are the same" in repeat_audit(
+        str(run.folder), AuditPage(), LocalProcesses(1), "ilp audit rerun=x", run.folder
+    )
+    header = run.decision["audit"]["header"]
+    assert header["rule"].startswith("constrained: exposure of")
+    assert header["rule_settings"]["budget"]["budget_share"] == 0.1
 
 
 @pytest.mark.parametrize(

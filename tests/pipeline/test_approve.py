@@ -51,6 +51,17 @@ def test_an_approved_run_can_be_loaded(place, admitted):
     assert approved.decision.approval.reviewer == "R. Viewer"
 
 
+def test_an_approval_leaves_a_page_and_the_run_as_it_was(place):
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    done = approve(place)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+    page = (done.folder / "approval.html").read_text()
+    assert f"Page: {done.folder / 'approval.html'}" in done.text
+    digest = Register(place.parent / "register.jsonl").verify().digest
+    for words_of_page in ("R. Viewer", "all checks passed", digest, "nothing had to be accepted", str(place)):
+        assert words_of_page in page
+
+
 def test_an_admitted_run_that_nobody_approved_is_not_loaded(place):
     with pytest.raises(WithheldError, match="not approved by a reviewer"):
         load(place)

@@ -10,7 +10,7 @@ import pytest
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.pipeline.briefings import AUDIENCES
 from tests.pipeline.small_city import run_task
-from tests.pipeline.test_allocate import CHOSEN, allocate, refused
+from tests.pipeline.test_allocate import CHOSEN, allocate, cap_of, refused
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +79,10 @@ def test_a_budget_that_is_exceeded_is_refused_before_anything_else(shelf, admitt
     )
 
 
-def test_an_override_beyond_a_cap_leaves_no_file_that_claims_it(shelf, admitted, tmp_path):
+def test_an_override_beyond_a_cap_leaves_no_file_that_claims_it(under_rule, admitted, two_groupings, tmp_path):
     dimension = admitted.decision["audit"]["groups"][0][0]
-    cap = ("allocation=constrained", f"allocation.exposure={{{dimension}:{{cap:1.05}}}}", "audience=shift")
-    table = gpd.read_parquet(allocate(shelf, admitted.folder, *cap).folder / "allocation.parquet")
+    shelf, admitted = under_rule(*cap_of(two_groupings, dimension, 1.05))
+    table = gpd.read_parquet(allocate(shelf, admitted.folder, "audience=shift").folder / "allocation.parquet")
     ways = (pairs(table.sample(frac=1, random_state=seed), 3) for seed in range(20))
     lines = [written(tmp_path / f"{at}.csv", table, way) for at, way in enumerate(ways)]
     said = []
@@ -94,11 +94,10 @@ def test_an_override_beyond_a_cap_leaves_no_file_that_claims_it(shelf, admitted,
                 f"source='{admitted.folder}'",
                 f"register='{shelf}/register.jsonl'",
                 "compute.jobs=1",
-                "allocation.budget.budget_share=0.1",
+                "audience=shift",
                 "frontier.caps=[2]",
                 "max_override_share=1",
                 *CHOSEN,
-                *cap,
                 setting,
             )
         except WithheldError as error:

@@ -30,11 +30,11 @@ def test_a_declaration_is_one_line_with_all_choices(tmp_path):
     assert line.content["group_source"] == "SimulatedCity"
     assert len(line.content["group_table"]) == 64
     assert line.content["rule_choice"] == "top areas, to test with"
-    assert line.content["allocation_rule"]["class"].endswith(".TopAreas")
+    assert (line.content["rule"], line.content["rule_settings"]) == ("top areas", None)
     assert line.content["backtest"]["test_periods"] == 10
     assert {SOFTER, "explain.refits=2 (default 5)"} <= set(line.content["changed"])
     assert f"last={Register(tmp_path / 'register.jsonl').verify().digest}" in text
-    assert all(one in text for one in (SOFTER, line.decision[:16], "TopAreas: top areas, to test with", "O. Wner"))
+    assert all(one in text for one in (SOFTER, line.decision[:16], "top areas: top areas, to test with", "O. Wner"))
     assert not (tmp_path / "forecasts").exists()
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.check_context import CheckContext, MinEvidence
 from ilp_models.audit.explanation.checks import attribution_gaps
-from ilp_models.audit.flagging import FlaggingRule
+from ilp_models.audit.flagging import FlaggingRule, with_total
 from ilp_models.audit.gate import decide
 from ilp_models.audit.measures.metric_frame import group_gaps
 from ilp_models.audit.measures.table import measure_groups
@@ -163,7 +163,7 @@ def explanation_of():
 def flags_of(share=0.05):
     """Return the flagged areas of the small city."""
     replay = inputs.city()[0]
-    return FlaggingRule(inputs.grid().area_m2).flagged(replay.expected.values, share)[0]
+    return FlaggingRule(inputs.grid().area_m2).flagged(with_total(replay.expected.values), share)[0]
 
 
 def ranking_units():

@@ -19,6 +19,7 @@ from ilp_models.report.plots import plot_frontier, save_figure
 from ilp_models.report.weekly_report import WeeklyReport, compose_weekly
 from tests.report.browser import axe_result, find_axe, find_browser, printed_pages
 from tests.report.comparison_evidence import comparison_evidence
+from tests.report.test_approval_page import page_of
 from tests.report.test_front_page import last_of, page_with
 from tests.report.test_intake_page import evidence as intake_evidence
 from tests.report.test_interactive_map import map_of
@@ -107,13 +108,18 @@ def plan(folder, level):
         "9 January 2022, 12:00 UTC",
         "08979df565fe7e5e",
         (
-            "All 28 required checks passed for every crime type and group.",
+            "All 29 required checks passed for every crime type and group.",
             "Changed: audit.land_share=0.1 (default 0.05).",
         ),
         tuple(sections),
         facts,
     )
     return write_briefing(folder / f"{level}.html", briefing)
+
+
+def approval(folder):
+    page_of(folder)
+    return folder / "approval.html"
 
 
 PAGES = {
@@ -123,6 +129,7 @@ PAGES = {
     "week withheld": lambda folder: weekly(folder, {"groups": ()}),
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
     "intake": lambda folder: write_intake_page(folder, intake_evidence()),
+    "approval": lambda folder: approval(folder),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
     "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
     **{level: (lambda folder, level=level: plan(folder, level)) for level in LEVELS},

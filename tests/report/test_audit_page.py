@@ -216,7 +216,7 @@ def test_every_part_has_its_figures(full):
     starts = ("Exposure and coverage of groups", "Ratios by group", "Map of how often", "Bars of the typical")
     starts += ("Attribution gaps", "Distance of forecast", "Crimes covered")
     assert all(any(name.startswith(start) for name in names) for start in starts)
-    assert len(names) == 1 + 3 + 2 + 1 + 1 + 1 + 1
+    assert len(names) == 1 + 3 + 3 + 1 + 1 + 1 + 1
 
 
 def test_the_frontier_figure_has_its_numbers_as_text(full):
@@ -256,7 +256,7 @@ def test_an_unwritable_folder_is_an_error(tmp_path):
 
 
 def test_flags_of_other_cells_and_zero_rows_are_errors():
-    with pytest.raises(InputError, match=r"flags has shape .* it needs 2 crime types and 100 cells"):
+    with pytest.raises(InputError, match=r"flags has shape .* it needs 3 maps and 100 cells"):
         records.full(flags=np.zeros((2, 3, 4)))
     with pytest.raises(InputError, match="rows=0 must be at least 1"):
         AuditPage(rows=0)

@@ -23,7 +23,7 @@ def test_a_group_whose_areas_are_not_explained_has_no_gap():
 
 
 def test_permanently_flagged_areas_by_hand():
-    flags = np.zeros((2, 100, 10))
+    flags = np.zeros((3, 100, 10))
     flags[0, :3, :6] = 1  # three cells of areas 00 and 01, in six of ten periods
     flags[0, 50, :5] = 1  # half of the periods is not more than half
     areas = tables.permanently_flagged_areas(records.full(flags=flags), 1)

@@ -7,7 +7,7 @@ from ilp_models.domain.checks import CATALOGUE
 from ilp_models.domain.finding import Finding, Limit, Shortfall, State
 from ilp_models.report.audit.check_summaries import (
     open_parts,
-    plain_reasons,
+    reason_groups,
     summarise_checks,
     unresolved_findings,
 )
@@ -89,13 +89,18 @@ def test_required_checks_come_first_and_the_worst_state_first():
     ]
 
 
-def test_plain_reasons_have_the_label_and_the_verdict_but_no_setting():
-    reasons = dict(plain_reasons(records.reviewed()))
-    assert reasons["Need-adjusted ratio"].startswith("needs review")
-    every = [*plain_reasons(records.withheld()), *plain_reasons(records.bare().decision), *reasons.items()]
-    assert every
-    assert not [text for _, text in every if re.search(r"audit\.|data\.|=|null", text)]
-    assert plain_reasons(records.admitted())[0] == ("", records.admitted().reasons[0])
+def test_reasons_are_grouped_by_kind_with_their_check_and_what_causes_them_but_no_setting():
+    (group,) = [one for one in reason_groups(records.reviewed()) if one.heading]
+    assert group.heading == "Reviews that the reviewer may accept with a reason"
+    ((label, text),) = group.reasons
+    assert label == "Need-adjusted ratio"
+    assert text.startswith("needs review for ")
+    assert text.endswith(": 6 of 6 findings.")
+    groups = [*reason_groups(records.withheld()), *reason_groups(records.bare().decision), group]
+    every = [text for one in groups for _, text in one.reasons]
+    assert not [text for text in every if re.search(r"audit\.|data\.|=|null", text)]
+    (passed,) = reason_groups(records.admitted())
+    assert (passed.heading, passed.reasons[0]) == ("", ("", records.admitted().reasons[0]))
 
 
 def test_sections_are_open_where_their_checks_fail_or_need_review():

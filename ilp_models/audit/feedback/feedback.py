@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +122,15 @@ class PatrolRule:
     residents: Floats | None = None  # residents of each cell of the real grid, for rank_by="per_resident"
     share_of: str = "land"  # what the share is a share of: land or cells
     harm: Floats | None = None  # harm of one event of each crime type, for rank_by="harm"
+    planner: "Planner | None" = None  # plans of another rule; None: the top areas of each crime type
+
+
+class Planner(Protocol):
+    """The audited allocation rule on the cells of the next forecast."""
+
+    def covered(self, expected: Floats, draw: int) -> Floats:
+        """Return the covered share of each cell, shape (cells,), for expected counts (crime types, cells)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from ilp_models.audit.feedback.feedback import (
     Feedback,
     FeedbackOutcome,
     PatrolRule,
+    Planner,
 )
 from ilp_models.audit.flagging import FlaggingRule
 from ilp_models.domain.aggregate import AreaLevel, area_levels
@@ -42,6 +43,7 @@ _MIN_AREAS: Final = 10  # a level of parent areas with fewer is too coarse: bloc
 _MAX_AREAS: Final = 300  # areas that are forecast in reasonable time, with some events each
 _BLOCKS: Final = 150
 _NEAR_M: Final = 1.0
+_TINY: Final = 1e-12  # so that cells without any event share an area equally
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,12 @@ class FeedbackCity:
         )
         return History.from_events(end, events, self.grid, self.history.calendar, self.history.layers)
 
+    @property
+    def cell_shares(self) -> Floats:
+        """Share of each real cell in the true rate of its area, shape (crime types, cells)."""
+        rates = self.cell_rates + _TINY
+        return np.asarray(rates / self.area_level.sums(rates[:, :, None])[:, self.area_level.codes, 0])
+
     def periods(self, first: int, count: int) -> pd.PeriodIndex:
         """Return periods, counted from the start of the simulation."""
         start = self.history.calendar.next_periods(self.history.cutoff, 1)[0]
@@ -119,7 +127,7 @@ class FeedbackCity:
     ) -> npt.NDArray[np.int64]:
         """Return a random cell of each area, in proportion to its rate."""
         order = np.argsort(self.area_level.codes, kind="stable")
-        code, rate = self.area_level.codes[order], self.cell_rates[kind, order] + 1e-12
+        code, rate = self.area_level.codes[order], self.cell_rates[kind, order] + _TINY
         whole = np.bincount(code, weights=rate, minlength=len(self.area_level.areas))
         before = np.concatenate(([0.0], np.cumsum(whole)[:-1]))
         edges = code + (np.cumsum(rate) - before[code]) / whole[code]
@@ -211,7 +219,7 @@ class _Simulation:
         for now in range(0, self.settings.periods, self.settings.refit_every):
             rows.extend((number, records, now, *row) for row in self._distances(expected))
             count = min(self.settings.refit_every, self.settings.periods - now)
-            recorded, visited = self._patrol(expected, coming[:, :, now : now + count], random)
+            recorded, visited = self._patrol(expected, coming[:, :, now : now + count], random, now)
             patrolled |= (visited > 0).any(axis=2)
             tables.append(self.city.write_records(recorded[records], now, random))
             expected = self._fit_and_forecast(tables, now + count)
@@ -223,15 +231,27 @@ class _Simulation:
         fitted = clone(self.forecaster).fit(history)
         return np.asarray(fitted.predict(self.city.periods(now, 1)).expected.values, dtype=float)
 
+    def _planned(self, planner: Planner, expected: Floats, draw: int) -> Floats:
+        """Return the share of each area's events that happen in covered cells, by crime type, for one period.
+
+        The rule plans on the real cells: the forecast of an area is divided among its cells by their true rates.
+        """
+        split = self.city.cell_shares
+        covered = planner.covered(expected[:, self.city.area_level.codes, 0] * split, draw)
+        return np.clip(self.city.area_level.sums((split * covered)[:, :, None]), 0.0, 1.0)
+
     def _patrol(
-        self, expected: Floats, happened: Counts, random: np.random.Generator
+        self, expected: Floats, happened: Counts, random: np.random.Generator, draw: int
     ) -> tuple[dict[str, Counts], Floats]:
         """Return the recorded events, unweighted and weighted, and the patrolled fraction of each area."""
         share, explored = self.patrols.land_share, self.settings.exploration
         land = self.city.grid.area_m2
         patrols = self.patrols
         rule = FlaggingRule(land, patrols.rank_by, patrols.share_of, patrols.residents, patrols.harm)
-        first = rule.flagged(expected, share * (1 - explored))[0]
+        if patrols.planner is None:
+            first = rule.flagged(expected, share * (1 - explored))[0]
+        else:
+            first = self._planned(patrols.planner, expected, draw)
         # the other areas are drawn with equal probability, so that the drawn land is the explored share on average
         left = np.einsum("kct,c->kt", 1 - first, land)
         chance = np.clip(explored * share * land.sum() / left, 0, 1)[:, None, :]

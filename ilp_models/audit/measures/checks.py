@@ -96,6 +96,18 @@ class GroupFindings:
             )
         return findings
 
+    def extremes(self, values: Floats, words: str) -> list[str]:
+        """Return for each scope the words with its lowest and highest group; empty with too few groups."""
+        texts = []
+        for known, row in zip(self.enough, np.where(self.enough, values, np.nan), strict=True):
+            if known.sum() < 2 or not np.isfinite(row[known]).all():
+                texts.append("")
+                continue
+            low, high = int(np.nanargmin(row)), int(np.nanargmax(row))
+            groups = self.residents.groups
+            texts.append(words.format(row[low], row[high], low=groups[low], high=groups[high]))
+        return texts
+
     def _shortfall(self, at: tuple[int, ...]) -> tuple[Shortfall, ...]:
         needed, areas = self.context.min_evidence, int(self.residents.areas_of_half[at[1]])
         events = float(self.events[at])
@@ -117,12 +129,21 @@ def _of_flags(findings: GroupFindings, flags: Drawn) -> list[Finding]:
         finding for check, formula in measures.items() for finding in findings.by_group(check, flags.estimate(formula))
     ]
     lowest = partial(group_ratio, enough=findings.enough, lowest=True)
-    return by_group + findings.by_dimension("coverage_ratio", flags.estimate(formulas.coverage, lowest))
+    details = findings.extremes(
+        flags.estimate(formulas.coverage).value, "Covered least: {low} ({0:.1%}); most: {high} ({1:.1%})."
+    )
+    return by_group + findings.by_dimension("coverage_ratio", flags.estimate(formulas.coverage, lowest), details)
 
 
 def _of_permanence(findings: GroupFindings, permanence: Drawn) -> list[Finding]:
     cells = permanent_cells(findings.context.flags).sum(axis=1)
-    details = ["" if some else "No cell is flagged in more than half of the periods." for some in cells]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = formulas.permanent_ratio(permanence.whole)
+    named = findings.extremes(ratios, "Highest for {high} ({1:.2f}).")
+    details = [
+        name if some else "No cell is flagged in more than half of the periods."
+        for some, name in zip(cells, named, strict=True)
+    ]
     ratio = permanence.estimate(formulas.permanent_ratio, partial(highest_group, enough=findings.enough))
     return findings.by_dimension("permanently_flagged", ratio, details)
 
@@ -137,4 +158,8 @@ def _of_errors(findings: GroupFindings, errors: Drawn) -> list[Finding]:
         finding for check, formula in measures.items() for finding in findings.by_group(check, errors.estimate(formula))
     ]
     ratio = errors.estimate(formulas.sum_ratio, partial(group_ratio, enough=findings.enough))
-    return by_group + findings.by_dimension("bias_ratio", ratio)
+    details = findings.extremes(
+        errors.estimate(formulas.sum_ratio).value,
+        "Expected over recorded is highest where {high} lives ({1:.2f}), lowest where {low} lives ({0:.2f}).",
+    )
+    return by_group + findings.by_dimension("bias_ratio", ratio, details)

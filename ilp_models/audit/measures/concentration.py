@@ -20,15 +20,14 @@ _BATCH: Final = 500_000  # fits in the processor cache
 
 def gini(flags: Floats, resampling: Bootstrap) -> Estimate:
     """Return the Gini coefficient of flagged time over cells: 0 if all are equal, near 1 if few cells have all."""
-    maps = _with_pool(flags)
-    cells = maps.shape[1]
-    order = np.stack([2 * rankdata(time) - cells - 1 for time in maps.sum(axis=2)]) / cells
-    return resampling.ratio(np.einsum("kct,kc->tk", maps, order), maps.sum(axis=1).T)
+    cells = flags.shape[1]
+    order = np.stack([2 * rankdata(time) - cells - 1 for time in flags.sum(axis=2)]) / cells
+    return resampling.ratio(np.einsum("kct,kc->tk", flags, order), flags.sum(axis=1).T)
 
 
 def permanent_cells(flags: Floats) -> npt.NDArray[np.bool_]:
-    """Return which cells are flagged in more than half of the periods; of the pool, on more than half of the maps."""
-    return _often(_with_pool(flags).mean(axis=2))
+    """Return which cells are flagged in more than half of the periods, row by row."""
+    return _often(flags.mean(axis=2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +42,12 @@ class Permanence(GroupSums):
     @classmethod
     def from_flags(cls, basis: Basis, flags: Floats) -> Self:
         """Return the residents of permanently flagged areas."""
-        maps = _with_pool(flags)
-        often = _often(maps.mean(axis=2))[..., None].astype(float)
+        often = _often(flags.mean(axis=2))[..., None].astype(float)
         tally = GroupSums.from_cubes(basis, {"permanent": Cube(often, "people")})
         sums = tally.by_period, tally.by_area, tally.over
-        sure, possible = _often(maps.min(axis=2)), _often(maps.max(axis=2))
+        sure, possible = _often(flags.min(axis=2)), _often(flags.max(axis=2))
         doubtful = [np.flatnonzero(can & ~must) for can, must in zip(possible, sure, strict=True)]
-        rows = tuple((cells, one[cells]) for cells, one in zip(doubtful, maps, strict=True))
+        rows = tuple((cells, one[cells]) for cells, one in zip(doubtful, flags, strict=True))
         return cls(basis, flags.shape[2], *sums, pooled=True, always=sure @ basis.people, doubtful=rows)
 
     def of_periods(self, weights: Floats) -> Totals:
@@ -67,7 +65,3 @@ class Permanence(GroupSums):
 
 def _often(time: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(time > _HALF + _ROUNDING)
-
-
-def _with_pool(flags: Floats) -> Floats:
-    return np.concatenate((flags, flags.mean(axis=0, keepdims=True))) if len(flags) > 1 else flags

@@ -4,7 +4,7 @@ Draws are of periods, of areas, or of exchanged residents.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.flagging import with_total
 from ilp_models.audit.measures.clusters import Clusters
 from ilp_models.audit.measures.formulas import Totals
 from ilp_models.audit.residents import Residents
@@ -112,12 +113,16 @@ class GroupSums:
 
 
 def tally_flags(basis: Basis, flags: Floats, observed: Floats, others: Floats | None = None) -> GroupSums:
-    """Return the sums for formulas of flagged areas; ``others`` are the flags of the baseline."""
-    return GroupSums.from_cubes(basis, flag_cubes(flags, observed, others))
+    """Return the sums for formulas of flagged areas; ``others`` are the flags of the baseline.
+
+    Flags have one row for each crime type and, where there are several, a last one: the map of all types together.
+    """
+    return replace(GroupSums.from_cubes(basis, flag_cubes(flags, observed, others)), pooled=True)
 
 
 def flag_cubes(flags: Floats, observed: Floats, others: Floats | None = None) -> dict[str, Cube]:
     """Return the cubes of :func:`tally_flags`."""
+    observed = with_total(observed)
     return {
         "exposed": Cube(flags, "people"),
         **({} if others is None else {"other_exposed": Cube(others, "people")}),

@@ -11,6 +11,7 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame as MetricFrame
 
 from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.flagging import with_total
 from ilp_models.audit.measures.group_sums import Basis, GroupSums, error_cubes, flag_cubes
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.errors import InputError
@@ -39,8 +40,7 @@ def metric_frame(context: CheckContext, dimension: str, crime_type: str = ALL) -
     if crime_type not in context.scopes:
         msg = f"Crime type {crime_type!r} was not audited. Choose one of {', '.join(context.scopes)}."
         raise InputError(msg)
-    types = context.replay.crime_types
-    part = range(len(types)) if crime_type == ALL else [types.index(crime_type)]
+    part = [context.scopes.index(crime_type)]
     samples = _Samples.from_replay(context, residents, context.replay, context.flags)
     groups = pd.Series(np.tile(residents.groups, len(part) * samples.periods), name=dimension)
     return samples.frame(part, groups)
@@ -94,12 +94,15 @@ class _Samples:
     """Sums of one map, by crime type, period and group; the rows of a frame."""
 
     sums: GroupSums
+    types: int  # number of crime types; a last row has all of them together
 
     @classmethod
     def from_replay(cls, context: CheckContext, residents: Residents, replay: Replay, flags: Floats) -> Self:
         expected = np.asarray(replay.expected.values, dtype=float)
-        cubes = flag_cubes(flags, context.observed) | error_cubes(expected, context.observed)
-        return cls(GroupSums.from_cubes(Basis.from_residents(residents), cubes))
+        errors = error_cubes(expected, context.observed)
+        summed = {name: cube._replace(values=with_total(cube.values)) for name, cube in errors.items()}
+        cubes = flag_cubes(flags, context.observed) | summed
+        return cls(GroupSums.from_cubes(Basis.from_residents(residents), cubes), len(context.replay.crime_types))
 
     @property
     def periods(self) -> int:
@@ -107,23 +110,22 @@ class _Samples:
 
     def by_crime_type(self, scopes: Sequence[str], groups: Sequence[str]) -> MetricFrame:
         """Return a frame with the crime types and their pool as control feature."""
-        kinds = len(self.sums.by_period["recorded"])
-        part = [*range(kinds), *(range(kinds) if len(scopes) > kinds else ())]
-        labels = [*scopes[:kinds], *[ALL] * (len(part) - kinds)]
-        control = np.repeat(np.array(labels, dtype=object), self.periods * len(groups))
-        sensitive = np.tile(np.array(groups, dtype=object), len(part) * self.periods)
-        return self.frame(part, pd.Series(sensitive), pd.Series(control))
+        control = np.repeat(np.array(scopes, dtype=object), self.periods * len(groups))
+        sensitive = np.tile(np.array(groups, dtype=object), len(scopes) * self.periods)
+        return self.frame(range(len(scopes)), pd.Series(sensitive), pd.Series(control))
 
     def frame(
         self, part: Sequence[int], groups: "pd.Series[str]", control: "pd.Series[str] | None" = None
     ) -> MetricFrame:
-        """Return the frame of some crime types."""
+        """Return the frame of some scopes, by position."""
         sums = {name: one[list(part), :, :-1] for name, one in self.sums.by_period.items()}
         basis, shape = self.sums.basis, sums["recorded"].shape
+        # the error of all crime types together is a mean over types
+        maps = np.where(np.array(part) < self.types, 1, self.types)[:, None, None]
         rates = {
             "exposure": (sums["exposed"], basis.people.sum(axis=0)[:-1]),
             "coverage": (sums["covered"], sums["burdened"]),
-            "error": (sums["over"] + sums["under"], basis.cells.sum(axis=0)[:-1]),
+            "error": (sums["over"] + sums["under"], maps * basis.cells.sum(axis=0)[:-1]),
         }
         return MetricFrame(
             metrics=dict.fromkeys(METRICS, _ratio_of_sums),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.flagging import HARM, UNITS
+from ilp_models.audit.flagging import HARM, UNITS, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence, gini, permanent_cells
 from ilp_models.audit.measures.formulas import Pick, group_ratio, highest_group, per_draw
@@ -18,6 +18,7 @@ from ilp_models.audit.measures.group_sums import Basis, GroupSums, tally_flags, 
 from ilp_models.audit.measures.intervals import Drawn, Measured, draw
 from ilp_models.audit.measures.metric_frame import METRICS, AuditedFrames
 from ilp_models.audit.residents import Residents
+from ilp_models.domain.allocation import RULE
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.stats.bootstrap import Bootstrap, Estimate
 from ilp_models.stats.calibration import calibration_line
@@ -58,8 +59,8 @@ _PICKS: Final[Mapping[str, Callable[..., Callable[[Floats], Floats]]]] = {
 def measure_groups(context: CheckContext, shares: Sequence[float] = ()) -> pd.DataFrame:
     """Return all measures of groups, at several shares of land and for every ranking of cells.
 
-    The default is SHARES and the audited share. Exposure, coverage and error of the audited map are those of its
-    MetricFrame.
+    The default is SHARES and the audited share. The plans of an audited rule have the unit ``rule``. Exposure,
+    coverage and error of the audited map are those of its MetricFrame.
     """
     shares = shares or sorted({*SHARES, context.land_share})
     if not context.residents:
@@ -71,7 +72,7 @@ def measure_groups(context: CheckContext, shares: Sequence[float] = ()) -> pd.Da
     for unit in (*UNITS, *([HARM] if harm is not None else [])):
         rule = replace(context.flagging_rule(None if unit == HARM else unit), rank_by=unit, harm=harm)
         own, other = (
-            rule.flagged(np.asarray(one.expected.values, dtype=float), *shares)
+            rule.flagged(with_total(np.asarray(one.expected.values, dtype=float)), *shares)
             for one in (context.replay, context.baseline)
         )
         for share, flags, theirs in zip(shares, own, other, strict=True):
@@ -79,6 +80,11 @@ def measure_groups(context: CheckContext, shares: Sequence[float] = ()) -> pd.Da
             rows += [row | where for row in _of_map(context, flags, theirs)]
             for part in parts:
                 part.add(where, flags, theirs)
+    if context.plan is not None:
+        planned: Row = {"share": context.land_share, "unit": RULE}
+        rows += [row | planned for row in _of_map(context, context.flags, context.baseline_flags)]
+        for part in parts:
+            part.add(planned, context.flags, context.baseline_flags)
     for part in parts:
         rows += part.rows()
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS))
@@ -132,7 +138,8 @@ class DimensionMeasures:
         enough = self.context.min_evidence.met(events, self.residents.areas_of_half)
         about = _Rows(self.context.scopes, self.residents, events, enough)
         audited = {name: self.frames.values(name) for name in METRICS}
-        audited_map = {"share": self.context.land_share, "unit": self.context.rank_by}
+        unit = self.context.rank_by if self.context.plan is None else RULE
+        audited_map = {"share": self.context.land_share, "unit": unit}
         rows = [
             row for name, formula in OF_ERRORS.items() for row in about.groups(name, formula, first, against, audited)
         ]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.check_context import MinEvidence
-from ilp_models.audit.flagging import HARM, FlaggingRule
+from ilp_models.audit.flagging import HARM, FlaggingRule, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.formulas import group_ratio, per_draw
 from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, tally_flags
@@ -47,6 +47,7 @@ class SeriesOptions:
     min_evidence: MinEvidence  # a group with less evidence is measured but not monitored
     share_of: str = "land"  # what the share is a share of: land or cells
     harm: Mapping[str, float] = field(default_factory=dict)  # of one event by crime type, for rank_by="harm"
+    planned: Floats | None = None  # covered share of each cell and period under the audited rule; None: top areas
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +68,14 @@ class MeasureSeries:
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
         harm = harm_weights(options.harm, replay.crime_types, "audit.harm") if options.rank_by == HARM else None
-        flags = FlaggingRule(grid.area_m2, options.rank_by, options.share_of, people, harm).flagged(
-            expected, options.land_share
+        ranked = FlaggingRule(grid.area_m2, options.rank_by, options.share_of, people, harm).flagged(
+            with_total(expected), options.land_share
         )[0]
         types = replay.crime_types
         scopes = (*types, ALL) if len(types) > 1 else types
+        flags = (
+            ranked if options.planned is None else np.broadcast_to(options.planned, (len(scopes), *expected.shape[1:]))
+        )
         parts = [_citywide_ratios(expected, observed, scopes)]
         parts += [_group_measures(one, (flags, expected, observed), scopes, options) for one in residents]
         keys = pd.concat([table for table, _ in parts], ignore_index=True)
@@ -145,8 +149,8 @@ def _sums_by_period(residents: Residents, flags: Floats, expected: Floats, obser
     of_flags = tally_flags(basis, flags, observed)
     of_events = GroupSums.from_cubes(basis, {"predicted": Cube(expected, "cells"), "recorded": Cube(observed, "cells")})
     each = np.eye(of_flags.periods)
-    sums = {**of_flags.of_periods(each), **of_events.of_periods(each)}
-    return sums | {"maps": sums["maps"] / of_flags.periods}  # one map per crime type in a period
+    sums = {**of_events.of_periods(each), **of_flags.of_periods(each)}
+    return sums | {"maps": sums["maps"] / of_flags.periods}  # one map in a period
 
 
 def _finite(values: Floats) -> Floats:

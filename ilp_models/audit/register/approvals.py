@@ -29,6 +29,9 @@ _SHOWN: Final = 3  # earlier decisions named in a message
 _SIGNATURE: Final = ("signature", "key", "public_key")
 OBJECTIONS: Final = "objections"  # in the line of an approval: the open ones, with area, text and date
 HEADER_FIELDS: Final = (
+    "rule",
+    "rule_settings",
+    "rules_tried",
     "rank_by",
     "land_share",
     "grid",

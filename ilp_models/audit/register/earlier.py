@@ -26,18 +26,20 @@ class EarlierDecision:
     group_table: str  # digest
     failed: tuple[str, ...]  # checks of the forecast that failed; missing inputs do not count
     reviewed: tuple[str, ...]  # checks that asked for a review
+    rules_tried: int = 0  # plans of a search for a rule that it reported
     repeated: str = ""  # that it is the same audit, with the settings of random draws that differ
 
     @property
     def counts(self) -> bool:
-        """Whether it counts against a later decision: a check of the forecast failed or asked for a review."""
-        return bool(self.failed or self.reviewed)
+        """Whether it counts against a later decision: a check failed or asked for a review, or rules were searched."""
+        return bool(self.failed or self.reviewed or self.rules_tried)
 
     def as_text(self) -> str:
         """Return such as ``1a2b3c4d5e6f7a8b of 2026-01-05 on ewma (fail: coverage_ratio)``."""
         parts = {"fail": self.failed, "review": self.reviewed}
         states = "; ".join(f"{state}: {', '.join(checks)}" for state, checks in parts.items() if checks)
-        found = "; ".join(filter(None, (states or "missing inputs", self.repeated)))
+        searched = f"{self.rules_tried} plans were compared" if self.rules_tried else ""
+        found = "; ".join(filter(None, (states, searched, self.repeated))) or "missing inputs"
         return f"{self.decision[:16]} of {self.moment[:10]} on {self.forecaster} ({found})"
 
 
@@ -104,6 +106,7 @@ def earlier_decisions(
                     group_table=str(facts.get("group_table", "")),
                     failed=tuple(map(str, facts.get("failed") or ())),
                     reviewed=tuple(map(str, facts.get("reviewed") or ())),
+                    rules_tried=len(facts.get("rules_tried") or ()),
                     repeated=_repeated(facts, header),
                 )
             )

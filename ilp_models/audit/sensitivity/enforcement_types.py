@@ -86,7 +86,7 @@ def check_enforcement_types(context: CheckContext) -> list[Finding]:
 def vary_enforcement_types(context: CheckContext, kinds: Sequence[str] = ENFORCEMENT_KINDS) -> pd.DataFrame:
     """Return the measures of all crime types together without the enforcement-driven ones.
 
-    The maps of the other types are unchanged: only a new run refits them without the excluded types.
+    The forecasts of the other types are unchanged: only a new run refits them without the excluded types.
     """
     types = context.replay.crime_types
     other_types = [at for at, name in enumerate(types) if not enforcement_kind(name, kinds)]
@@ -96,7 +96,9 @@ def vary_enforcement_types(context: CheckContext, kinds: Sequence[str] = ENFORCE
     scopes = (
         (*(types[at] for at in other_types), ALL) if len(other_types) > 1 else (ALL,)
     )  # a single type is its own pool
-    without = replace(audited, flags=audited.flags[other_types], observed=audited.observed[other_types], scopes=scopes)
+    without = replace(
+        audited, flags=context.flags_without(other_types), observed=audited.observed[other_types], scopes=scopes
+    )
     excluded = ", ".join(name for at, name in enumerate(types) if at not in other_types)
     table = compare_maps(audited, without, ENFORCEMENT_TYPES, f"without {excluded}")
     return table[table["crime_type"] == ALL].reset_index(drop=True)

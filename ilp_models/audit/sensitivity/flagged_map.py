@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
+from ilp_models.audit.flagging import with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.formulas import group_ratio, per_draw
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
@@ -26,8 +27,8 @@ REPORTING_RATES, TAINTED_PERIODS, ENFORCEMENT_TYPES = "reporting_rates", "tainte
 class FlaggedMap:
     """Flagged areas, recorded events and residents of one set of places (cells or areas)."""
 
-    flags: Floats  # flagged fraction of each place, shape (crime types, places, periods)
-    observed: Floats  # recorded events, same shape
+    flags: Floats  # flagged fraction of each place, shape (scopes, places, periods)
+    observed: Floats  # recorded events, shape (crime types, places, periods)
     area_m2: Floats  # ground area of each place
     residents: tuple[Residents, ...]  # one per dimension
     scopes: tuple[str, ...]  # the crime types and, if there are several, "all"
@@ -36,6 +37,11 @@ class FlaggedMap:
     def from_context(cls, context: CheckContext) -> Self:
         """Return the audited map."""
         return cls(context.flags, context.observed, context.grid.area_m2, context.residents, context.scopes)
+
+    @classmethod
+    def from_ranking(cls, context: CheckContext) -> Self:
+        """Return the map of the ranking alone, which is the audited map unless another rule was audited."""
+        return replace(cls.from_context(context), flags=context.ranked_flags)
 
     @classmethod
     def from_area_level(cls, context: CheckContext, level: AreaLevel) -> Self:
@@ -47,7 +53,7 @@ class FlaggedMap:
         )
         expected, land = level.sums(context.replay.expected.values), add @ context.grid.area_m2
         rule = replace(context.flagging_rule(), area_m2=land, residents=people[0].total if people else None)
-        flags = rule.flagged(expected, context.land_share)[0]
+        flags = rule.flagged(with_total(expected), context.land_share)[0]
         return cls(flags, level.sums(context.observed), land, people, context.scopes)
 
     def measures(self) -> pd.DataFrame:
@@ -71,15 +77,14 @@ class FlaggedMap:
 
 
 def flagged_overlap(first: Floats, second: Floats, area_m2: Floats) -> tuple[Floats, Floats]:
-    """Return the areas flagged in both maps and the areas flagged in either map, by period and crime type.
+    """Return the areas flagged in both maps and the areas flagged in either map, by period and row of the flags.
 
     Their ratio is the Jaccard index. For a partly flagged cell, the smaller and the larger fraction count.
     """
-    sums = []
-    for bound in (np.minimum(first, second), np.maximum(first, second)):
-        land = np.einsum("kct,c->tk", bound, area_m2)
-        sums.append(np.column_stack([land, land.sum(axis=1)]) if land.shape[1] > 1 else land)
-    return sums[0], sums[1]
+    both, either = (
+        np.einsum("kct,c->tk", bound, area_m2) for bound in (np.minimum(first, second), np.maximum(first, second))
+    )
+    return both, either
 
 
 def compare_maps(audited: FlaggedMap, other: FlaggedMap, varied: str, setting: str) -> pd.DataFrame:

@@ -138,7 +138,7 @@ def vary_reporting_rates(
     underreporting_group: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the measures of maps that are ranked by forecasts divided by reporting rates."""
-    audited = FlaggedMap.from_context(context)
+    audited = FlaggedMap.from_ranking(context)
     settings = [
         (f"delta {delta:g}, {name} reports less" if name else "given", shares)
         for delta in (DELTAS if rates is None else (0.0,))
@@ -220,5 +220,5 @@ def _corrected_flags(context: CheckContext, rates: Floats) -> Floats:
 
 def _overlap(context: CheckContext, rates: Floats) -> Estimate:
     return context.bootstrap.ratio(
-        *flagged_overlap(context.flags, _corrected_flags(context, rates), context.grid.area_m2)
+        *flagged_overlap(context.ranked_flags, _corrected_flags(context, rates), context.grid.area_m2)
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.flagging import HARM, UNITS
+from ilp_models.audit.flagging import HARM, UNITS, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
@@ -29,8 +29,8 @@ from ilp_models.domain.replay import Replay
 
 def vary_ranking_unit(context: CheckContext) -> pd.DataFrame:
     """Return the measures for each ranking unit."""
-    audited = FlaggedMap.from_context(context)
-    expected = np.asarray(context.replay.expected.values, dtype=float)
+    audited = FlaggedMap.from_ranking(context)
+    expected = with_total(np.asarray(context.replay.expected.values, dtype=float))
     units = [unit for unit in UNITS if context.residents or unit != "per_resident"]
     units += [HARM] if context.harm else []
     maps = {unit: context.flagging_rule(unit).flagged(expected, context.land_share)[0] for unit in units}
@@ -74,7 +74,7 @@ def merge_groups(residents: Residents, merged: Mapping[str, Sequence[str]]) -> R
 
 def vary_areal_units(context: CheckContext, others: Mapping[str, CheckContext] | None = None) -> pd.DataFrame:
     """Return the measures on other areal units: parent areas of the grid, and other grids if they are given."""
-    audited = FlaggedMap.from_context(context)
+    audited = FlaggedMap.from_ranking(context)
     tables = [compare_maps(audited, other, AREAL_UNIT, name) for name, other in areal_units(context, others)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
 
@@ -88,7 +88,7 @@ def vary_training(context: CheckContext, retrained: Replay, varied: str, setting
             "periods, cells and crime types."
         )
         raise InputError(msg)
-    audited = FlaggedMap.from_context(context)
+    audited = FlaggedMap.from_ranking(context)
     return compare_maps(audited, replace(audited, flags=context.flags_of(retrained)), varied, setting)
 
 
@@ -98,7 +98,7 @@ def areal_units(
     """Return the flagged map of each other areal unit, by name."""
     levels = [level for level in area_levels(context.grid)[1:] if 1 < len(level.areas) < len(context.grid)]
     parents = [(level.name, FlaggedMap.from_area_level(context, level)) for level in levels]
-    return parents + [(name, FlaggedMap.from_context(other)) for name, other in (others or {}).items()]
+    return parents + [(name, FlaggedMap.from_ranking(other)) for name, other in (others or {}).items()]
 
 
 def check_tainted_periods(context: CheckContext) -> list[Finding]:
@@ -126,7 +126,7 @@ def check_tainted_periods(context: CheckContext) -> list[Finding]:
 def check_areal_unit(context: CheckContext) -> list[Finding]:
     """Return the number of exposure ratios that are above 1 on one areal unit and below 1 on another."""
     changed, pairs = [], 0
-    audited = _sides(FlaggedMap.from_context(context), context)
+    audited = _sides(FlaggedMap.from_ranking(context), context)
     for name, flagged_map in areal_units(context):
         for key, (sign, is_clear) in _sides(flagged_map, context).items():
             if key in audited:

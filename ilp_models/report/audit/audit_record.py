@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.allocation import RULE
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation
@@ -98,7 +99,7 @@ class AuditRecord:
     decision: Decision
     city: str = ""
     grid: Grid | None = None
-    flags: npt.NDArray[np.float64] | None = None  # flagged fraction, shape (crime types, cells, test periods)
+    flags: npt.NDArray[np.float64] | None = None  # covered fraction, shape (maps, cells, test periods)
     # crime_type, share, unit, dimension, group, measure, value, baseline, week_*, area_*, chance_*, p_*
     measures: pd.DataFrame | None = None
     group_gaps: pd.DataFrame | None = (
@@ -122,10 +123,10 @@ class AuditRecord:
         """Check that the flagged areas belong to the grid."""
         if self.flags is None or self.grid is None:
             return
-        if self.flags.ndim != 3 or self.flags.shape[:2] != (len(self.crime_types), len(self.grid)):
+        if self.flags.ndim != 3 or self.flags.shape[:2] != (len(self.maps), len(self.grid)):
             msg = (
-                f"flags has shape {self.flags.shape}; it needs {len(self.crime_types)} crime types and "
-                f"{len(self.grid)} cells. Use the flags of this audit."
+                f"flags has shape {self.flags.shape}; it needs {len(self.maps)} maps and {len(self.grid)} cells. Use "
+                "the flags of this audit."
             )
             raise InputError(msg)
 
@@ -139,6 +140,17 @@ class AuditRecord:
         """Who is responsible for the use; fields are empty if the audit does not name them."""
         known = self.header.get("governance") or {}
         return Governance.from_dict({name: value for name, value in known.items() if value})
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """What each set of flags is of: each crime type and all of them together, or all together under a rule."""
+        scopes = self.decision.report.crime_types
+        return scopes[-1:] if self.header.get("rule_settings") else scopes
+
+    @property
+    def unit(self) -> str:
+        """The ranking of the audited map, or ``rule`` where the plans of a rule were measured."""
+        return RULE if self.header.get("rule_settings") else str(self.header.get("rank_by", "count"))
 
     @property
     def crime_types(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.decision import Decision, Objection
+from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision, Obstacle
 from ilp_models.domain.finding import REPORTED, State, verdict_text
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.report import tables
@@ -75,27 +75,44 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {**row} | {"advice": row["remarks"], "interval": ends}
 
 
-def plain_reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return each reason of a decision as the label of its check and its verdict, without names of settings."""
-    texts = [(one.label, _verdict(one)) for one in decision.objections]
-    if not texts:
-        texts = [("", decision.reasons[0])]
-    simulated = decision.timing is not None and decision.timing.simulated
-    changed = len(decision.report.changed)
-    return (
-        *texts,
-        *([("", SIMULATED)] if simulated else []),
-        *([("", f"{changed} audit settings differ from the defaults.")] if changed else []),
-    )
+@dataclass(frozen=True)
+class ReasonGroup:
+    """Reasons of one kind: the label of each check and a short text, without single findings of many."""
+
+    heading: str  # empty for reasons that do not withhold
+    reasons: tuple[tuple[str, str], ...]
 
 
-def _verdict(objection: Objection) -> str:
-    if objection.fault:
-        return f"{objection.fault.partition('. ')[0].rstrip('.')}."
-    known = objection.findings
+_HEADINGS: Final = {
+    FAILURE: "Failures: no signature helps",
+    REVIEW: "Reviews that the reviewer may accept with a reason",
+    MISSING: "Missing inputs or evidence",
+}
+
+
+def reason_groups(decision: Decision) -> tuple[ReasonGroup, ...]:
+    """Return the reasons of a decision by kind, without names of settings; those that do not withhold come last."""
+    obstacles = decision.obstacles
+    kinds = {kind: tuple((one.label, _verdict(one)) for one in obstacles if one.kind == kind) for kind in _HEADINGS}
+    groups = [ReasonGroup(_HEADINGS[kind], texts) for kind, texts in kinds.items() if texts]
+    others = [] if obstacles else [decision.reasons[0]]
+    if decision.timing is not None and decision.timing.simulated:
+        others.append(SIMULATED)
+    if changed := len(decision.report.changed):
+        others.append(f"{changed} audit settings differ from the defaults.")
+    return (*groups, *([ReasonGroup("", tuple(("", text) for text in others))] if others else []))
+
+
+def _verdict(obstacle: Obstacle) -> str:
+    if obstacle.fault:
+        return f"{obstacle.fault.partition('. ')[0].rstrip('.')}."
+    known = obstacle.findings
     verdict = verdict_text(known[0]) if known else "did not run"
-    against = len(known) + objection.missing
-    return f"{verdict}: {against} of {objection.total} findings." if objection.total > 1 else f"{verdict}."
+    against = len(known) + obstacle.missing
+    causes = f" for {obstacle.causes_text()}" if obstacle.causes else ""
+    return (
+        f"{verdict}{causes}: {against} of {obstacle.total} findings." if obstacle.total > 1 else f"{verdict}{causes}."
+    )
 
 
 # which checks each section of the audit page is about: it is open if one of them fails or needs review

@@ -9,12 +9,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.allocation import RULE
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL
 from ilp_models.report.audit import figures as plot
 from ilp_models.report.audit import tables
 from ilp_models.report.audit.audit_record import AuditRecord
+from ilp_models.report.audit.rule_trials import rule_parts
 from ilp_models.report.definitions import Definition, defined
 from ilp_models.report.formatting import MISSING, crime_type_label, interval, number, percent, percent_interval
 from ilp_models.report.maps import MapGeometry, plot_flagged_time
@@ -64,16 +66,14 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
     names = [*rows["measure"], *(finding.check for finding in record.decision.findings)]
     figures: dict[str, FigureFile] = {}
     html_tables: dict[str, HtmlTable] = {}
-    for part in (explanation_parts, gap_parts, feedback_parts, frontier_parts, intake_parts):
+    for part in (rule_parts, explanation_parts, gap_parts, feedback_parts, frontier_parts, intake_parts):
         new_figures, new_tables = part(record, folder, max_rows)
         figures |= new_figures
         html_tables |= new_tables
     return AuditContent(
         record=record,
         key_numbers=_key_numbers(record, rows),
-        exposure_coverage=tables.exposure_coverage_tables(
-            rows, str(record.header.get("rank_by", "")), record.group_gaps
-        ),
+        exposure_coverage=tables.exposure_coverage_tables(rows, record.unit, record.group_gaps),
         exposure_figures=_exposure_figures(record, rows, folder),
         ratio_figures=_ratio_figures(record, rows, folder),
         all_measures={
@@ -124,7 +124,7 @@ def _key_numbers(record: AuditRecord, rows: pd.DataFrame) -> tuple[KeyNumber, ..
 
 def _audited_first(record: AuditRecord, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with the ranking of the audit first, then those with its area share."""
-    share, unit = record.header.get("land_share", np.nan), record.header.get("rank_by", "")
+    share, unit = record.header.get("land_share", np.nan), record.unit
     order = 2 * (~rows["unit"].isin((unit, ""))).to_numpy() + (
         ~np.isclose(rows["share"], share) & rows["share"].notna()
     )
@@ -185,20 +185,21 @@ def _flagged_sections(record: AuditRecord, folder: Path, max_rows: int) -> tuple
     geometry, permanent = MapGeometry.from_grid(grid), tables.permanently_flagged_areas(record, max_rows)
     watermark = RESEARCH_ONLY if record.status == "withheld" else ""
     sections = []
-    for place, (kind, own) in enumerate(zip(record.crime_types, time, strict=True), start=1):
+    for place, (kind, own) in enumerate(zip(record.maps, time, strict=True), start=1):
         areas = permanent[kind]
         cells, count = areas.attrs["cells"], areas.attrs["areas"]
         summary = f"{cells} of {len(own)} cells, in {count} areas, were flagged in more than half of the test periods."
         if not cells:
             summary = "No cell was flagged in more than half of the test periods."
-        title = f"{kind}: how often cells were flagged"
+        name = crime_type_label(kind)
+        title = f"{name}: how often cells were flagged"
         figure = plot_flagged_time(geometry, own, title, watermark=watermark)
         path = save_figure(figure, folder / f"audit-flagged-{place}.png", title)
         never = percent(float((own == 0).mean()))
-        alt = f"Map of how often each cell was flagged for {kind}. {summary} {never} of the cells were never flagged."
-        map_figure = FigureFile(path, alt, f"{kind}: share of test periods in which a cell was flagged. {summary}")
-        table = HtmlTable.from_frame(f"Permanently flagged areas: {kind}", areas, max_rows)
-        sections.append(FlaggedSection(kind, map_figure, table, summary))
+        alt = f"Map of how often each cell was flagged for {name}. {summary} {never} of the cells were never flagged."
+        map_figure = FigureFile(path, alt, f"{name}: share of test periods in which a cell was flagged. {summary}")
+        table = HtmlTable.from_frame(f"Permanently flagged areas: {name}", areas, max_rows)
+        sections.append(FlaggedSection(name, map_figure, table, summary))
     return tuple(sections)
 
 
@@ -327,7 +328,9 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 
 def _flagging_label(record: AuditRecord) -> str:
-    share, unit = float(record.header.get("land_share", np.nan)), record.header.get("rank_by", "count")
+    share, unit = float(record.header.get("land_share", np.nan)), record.unit
+    if record.unit == RULE:
+        return f"under the rule '{record.header['rule']}', {percent(share, 0)} of the effort that covers every cell"
     if not np.isfinite(share):
         return f"ranked by {unit}"
     return f"{percent(share, 0)} of the {record.share_base} flagged, ranked by {unit}"

@@ -258,7 +258,7 @@ def _group_rows(record: AuditRecord) -> list[dict[str, str]]:
             **{name: _amount(row[name], share=True) for name in ("exposure", "coverage")},
             **{name: _amount(row[name], share=False) for name in ("exposure_ratio", "need_adjusted_ratio")},
         }
-        for table in exposure_coverage_tables(rows, str(header.get("rank_by", "")))
+        for table in exposure_coverage_tables(rows, record.unit)
         for _, groups in table["shares"]
         for row in groups
     ]

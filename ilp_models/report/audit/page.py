@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.rule_trials import search_lines
 from ilp_models.report import tables
 from ilp_models.report.audit.audit_record import AuditPage, AuditRecord
-from ilp_models.report.audit.check_summaries import open_parts, plain_reasons, summarise_checks
+from ilp_models.report.audit.check_summaries import open_parts, reason_groups, summarise_checks
 from ilp_models.report.audit.content import compose_audit, settings_text
 from ilp_models.report.audit.draft_documents import write_atrs, write_markdown_drafts
 from ilp_models.report.audit.drafts import count_open_fields
@@ -42,12 +43,13 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         accepted=[defined(check).label.lower() for check in accepted] or ["the decision without changes"],
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),
-        short=plain_reasons(decision),
+        groups=reason_groups(decision),
+        search_lines=search_lines(header),
         open_parts=open_parts(decision.report),
         definitions={name: defined(name) for name in ("exposure", "coverage", "error")},
         notation=NOTATION,
         baseline=header.get("baseline", "not named"),
-        unit=header.get("rank_by", "count"),
+        unit=record.unit,
         audited_share=header.get("land_share"),
         confidence=f"{percent(resampling['confidence'], 0)}" if resampling else "confidence not available",
         records=records_summary(record.intake) if record.intake else "",

@@ -58,7 +58,7 @@ def measure_rows(record: AuditRecord) -> pd.DataFrame:
 
 def audited_rows(record: AuditRecord, rows: pd.DataFrame) -> pd.Series:
     """Return which rows have the area share and ranking of the audit, or do not depend on flagged areas."""
-    share, unit = record.header.get("land_share", np.nan), record.header.get("rank_by", "")
+    share, unit = record.header.get("land_share", np.nan), record.unit
     match = np.isclose(rows["share"].to_numpy(dtype=float), float(share)) & (rows["unit"] == unit).to_numpy()
     return pd.Series(match | (rows["share"].isna() & (rows["unit"] == "")).to_numpy(), index=rows.index)
 
@@ -69,7 +69,7 @@ def _finding_measures(record: AuditRecord) -> pd.DataFrame:
         {
             "crime_type": finding.crime_type,
             "share": header.get("land_share", np.nan),
-            "unit": header.get("rank_by", ""),
+            "unit": record.unit,
             "dimension": finding.dimension,
             "group": finding.group,
             "measure": finding.check,
@@ -134,19 +134,19 @@ def furthest_ratio(rows: pd.DataFrame, measure: str) -> dict[str, Any] | None:
 
 
 def flagged_time(record: AuditRecord) -> npt.NDArray[np.float64] | None:
-    """Return the share of test periods in which each cell was flagged, by crime type."""
+    """Return the share of test periods in which each cell was flagged, for each map of the record."""
     return None if record.flags is None else np.asarray(record.flags, dtype=float).mean(axis=2)
 
 
 def permanently_flagged_areas(record: AuditRecord, count: int) -> dict[str, pd.DataFrame]:
-    """Return the areas with cells flagged in more than half of the periods, by crime type."""
+    """Return the areas with cells flagged in more than half of the periods, for each map of the record."""
     time = flagged_time(record)
     if time is None or record.grid is None:
         return {}
     names = parent_labels(record.grid)
     names = np.where(names == "", record.grid.cells.to_numpy(dtype=object), names)
     found = {}
-    for kind, own in zip(record.crime_types, time, strict=True):
+    for kind, own in zip(record.maps, time, strict=True):
         permanent = own > PERMANENT
         table = pd.DataFrame({"area": names[permanent], "flagged": own[permanent]})
         table = table.groupby("area")["flagged"].agg(["size", "mean"]).reset_index()

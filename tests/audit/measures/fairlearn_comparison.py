@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 from fairlearn.metrics import MetricFrame, mean_prediction
 
+from ilp_models.audit.flagging import with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.residents import Residents
 
@@ -14,10 +15,11 @@ Floats = npt.NDArray[np.float64]
 def largest_difference(flags: Floats, observed: Floats, residents: Residents, sums: formulas.Totals) -> float:
     """Return the largest difference of exposure and coverage between the closed form and fairlearn.
 
-    Rows are exploded over groups: one for each crime type, cell and group, with its residents as weight (exposure)
+    Rows are exploded over groups: one for each map, cell and group, with its residents as weight (exposure)
     or its recorded events by residents' share (coverage). Periods are averaged first, which changes neither.
     """
     kinds, cells, _ = flags.shape
+    observed = with_total(observed)
     everywhere = np.indices((kinds, cells)).reshape(2, -1)
     exposure = _by_group(
         everywhere[0], flags.mean(axis=2).ravel(), residents.by_group[everywhere[1]], (kinds, len(residents.groups))

@@ -130,7 +130,7 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
             measure_groups(evidence(harm=weights), (0.2,))
     with pytest.raises(InputError, match=r"Set audit\.harm"):
         _ = evidence(rank_by="harm").flags
-    assert evidence(rank_by="harm", harm=HARM).flags.shape == (2, 100, 52)
+    assert evidence(rank_by="harm", harm=HARM).flags.shape == (3, 100, 52)
 
 
 def test_groups_without_enough_evidence_are_shown_and_marked():
@@ -158,7 +158,7 @@ def test_a_model_alike_for_both_groups_passes():
 
 def test_too_high_forecasts_where_one_group_lives_fail():
     known, _ = inputs.city()
-    slope = np.linspace(0.5, 1.5, 100)[None, :, None]
+    slope = np.linspace(0.3, 1.7, 100)[None, :, None]
     made = evidence(replace(known, expected=known.expected * slope), slant=0.8, min_evidence=MinEvidence(areas=5))
     for check in ("bias_ratio", "baseline_exposure_ratio", "permanently_flagged"):
         states = {where: finding.state for where, finding in findings(made, check).items()}
@@ -170,7 +170,7 @@ def test_too_high_forecasts_where_one_group_lives_fail():
 
 def test_where_no_cell_is_permanently_flagged_the_ratio_is_1_and_the_finding_says_so():
     known, _ = inputs.city()
-    turning = np.stack([np.roll(known.expected.values[..., 0], 7 * week, axis=1) for week in range(52)], axis=2)
+    turning = np.stack([np.roll(known.expected.values[..., 0], 17 * week, axis=1) for week in range(52)], axis=2)
     made = findings(evidence(replace(known, expected=known.expected.copy(data=turning))), "permanently_flagged")
     for finding in made.values():
         assert (finding.value, finding.low, finding.high) == (1, 1, 1)

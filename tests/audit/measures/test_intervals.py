@@ -104,8 +104,8 @@ def test_nobody_moved_gives_the_measures_themselves_on_cells_of_larger_areas():
     rng = np.random.default_rng(4)
     area = np.repeat(np.arange(20), 4)
     people = living(np.repeat(rng.dirichlet(np.ones(3), 20), 4, axis=0) * rng.gamma(2, 100, (80, 1)), area)
-    flags, theirs = ((rng.random((2, 80, 6)) < 0.3).astype(float) for _ in range(2))
-    observed = rng.poisson(1.0, flags.shape).astype(float)
+    flags, theirs = ((rng.random((3, 80, 6)) < 0.3).astype(float) for _ in range(2))
+    observed = rng.poisson(1.0, (2, 80, 6)).astype(float)
     tally = tally_flags(Basis.from_residents(people), flags, observed, theirs)
     moved = exchanged([tally], Bootstrap(draws=20))[0]
     for formula in (formulas.exposure, formulas.patrol_share, formulas.need_adjusted_ratio, formulas.coverage):

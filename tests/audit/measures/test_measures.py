@@ -6,7 +6,7 @@ from fairlearn.metrics import MetricFrame, selection_rate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ilp_models.audit.flagging import FlaggingRule
+from ilp_models.audit.flagging import FlaggingRule, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.formulas import group_ratio
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
@@ -27,9 +27,10 @@ def living(by_group, total=None):
 
 
 def random_case(seed, kinds=2, cells=8, periods=9, groups=3):
+    """Return flags, recorded events and residents; the last map of several types is that of all of them together."""
     rng = np.random.default_rng(seed)
-    flags = (rng.random((kinds, cells, periods)) < 0.4).astype(float)
-    observed = rng.poisson(1.5, flags.shape).astype(float)
+    flags = (rng.random((kinds + (kinds > 1), cells, periods)) < 0.4).astype(float)
+    observed = rng.poisson(1.5, (kinds, cells, periods)).astype(float)
     return flags, observed, living(rng.gamma(1.0, 100, (cells, groups)))
 
 
@@ -78,14 +79,13 @@ def test_exposure_can_be_compared_with_that_of_a_named_group():
     assert (ratio.low[:, 0] < ratio.value[:, 0]).all()
 
 
-def test_the_pool_adds_the_maps_of_the_types_up():
+def test_all_types_together_have_a_map_of_their_own_and_the_events_of_all():
     flags, observed, people = random_case(0)
-    pooled = whole(flags, observed, people)
-    apart = [whole(flags[[k]], observed[[k]], people) for k in range(2)]
-    got = formulas.exposure(pooled)
-    assert got[2] == pytest.approx(np.mean([formulas.exposure(one)[0] for one in apart], axis=0))
-    caught = sum(one["covered"][0, :-1] for one in apart) / sum(one["burdened"][0, :-1] for one in apart)
-    assert formulas.coverage(pooled)[2] == pytest.approx(caught)
+    pooled = measures(flags, observed, people)
+    alone = measures(flags[[2]], observed.sum(axis=0, keepdims=True), people)
+    assert pooled[:, [2]] == pytest.approx(alone)
+    for kind in range(2):
+        assert pooled[:, [kind]] == pytest.approx(measures(flags[[kind]], observed[[kind]], people))
 
 
 @settings(max_examples=25, deadline=None)
@@ -191,3 +191,14 @@ def test_unknown_units_are_refused():
         FlaggingRule(np.ones(2), "crime")
     with pytest.raises(InputError, match="needs a group table"):
         FlaggingRule(np.ones(2), "per_resident")
+
+
+def test_without_another_rule_all_types_together_have_the_top_areas_of_their_sum():
+    rng = np.random.default_rng(11)
+    expected, area = rng.gamma(1, 1, (3, 40, 5)), np.ones(40)
+    flags = FlaggingRule(area).flagged(with_total(expected), 0.1)[0]
+    order = np.argsort(-expected.sum(axis=0), axis=0, kind="stable")[:4]
+    assert flags.shape == (4, 40, 5)
+    for period in range(5):
+        assert set(np.flatnonzero(flags[3, :, period])) == set(order[:, period])
+    assert with_total(expected[:1]).shape == (1, 40, 5)
