@@ -187,12 +187,15 @@ def option_name(path: str, save_as: str | None) -> str:
 
 
 def save_settings(suggested: SuggestedSettings, config_dir: Path, name: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write the YAML file into the run folder and into the folder of options; an own file is never overwritten."""
-    text = suggested.to_yaml()
-    write_text_file(folder / f"{name}.yaml", text)
-    target = config_dir / "data" / f"{name}.yaml"
-    if target.exists() and target.read_text(encoding="utf-8") != text:
-        return target, [f"{target} existed and was not changed; the new settings are in {folder / f'{name}.yaml'}"]
+    """Write the YAML file into the run folder and into the folder of options.
+
+    A file that an earlier intake wrote is replaced, unless it was changed since.
+    """
+    text, target = suggested.to_yaml(), config_dir / "data" / f"{name}.yaml"
+    earlier = {path.read_text(encoding="utf-8") for path in folder.parent.glob(f"*/{name}.yaml")}
+    copy = write_text_file(folder / f"{name}.yaml", text)
+    if target.exists() and target.read_text(encoding="utf-8") not in {text, *earlier}:
+        return target, [f"{target} was changed by hand, so it stays; the new settings are in {copy}"]
     return write_text_file(target, text), []
 
 

@@ -146,7 +146,21 @@ def test_a_file_of_options_is_never_overwritten(ilp, tmp_path):
     code, out, err = ilp(*words)
     assert code == 0, err
     assert own.read_text() == "# mine\n"
-    assert "existed and was not changed; the new settings are in" in out
+    assert "was changed by hand, so it stays; the new settings are in" in out
+
+
+def test_an_answer_replaces_the_file_of_the_first_intake_until_it_is_changed_by_hand(ilp, tmp_path):
+    survey_feet(tmp_path)
+    own = tmp_path / "mine" / "data" / "my_export.yaml"
+    assert ilp("intake", "path=export.csv")[0] == 0
+    assert "input_crs: ???" in own.read_text()
+    code, out, _ = ilp("intake", "path=export.csv", "near=[25.8, -80.2]")
+    assert code == 0
+    assert "by hand" not in out
+    assert 'input_crs: "EPSG:2236"' in own.read_text()
+    own.write_text(own.read_text() + "# mine\n")
+    assert "by hand" in ilp("intake", "path=export.csv")[1]
+    assert own.read_text().endswith("# mine\n")
 
 
 @pytest.mark.parametrize(

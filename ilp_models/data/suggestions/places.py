@@ -121,7 +121,7 @@ def suggest_crs(
         confidence = "check" if others else "likely"
         return Suggestion("input_crs", chosen.code, confidence, reason, tuple(map(str, others[:_MOST_SHOWN])))
     shown = (*official, *utm)[:_MOST_SHOWN]
-    reason = "ask the publisher, or give latitude and longitude of the city, such as 'near=[51.5, -0.1]'"
+    reason = "ask the publisher, or give data.time_zone, or latitude and longitude of the city, as 'near=[51.5, -0.1]'"
     reason += f"; {tried}, and {len(official)} official grids and {len(utm)} UTM zones put the records on land{hint}"
     return Suggestion("input_crs", None, "open", reason, tuple(map(str, shown)))
 
@@ -165,7 +165,7 @@ def suggest_time_zone(lon: Floats, lat: Floats) -> list[Suggestion]:
     suggestions = [Suggestion("time_zone", name, confidence, reason, land)]
     country = country_of(name)
     if country:
-        reason = "the country of the time zone, for its public holidays; `subdivision` adds those of a state"
+        reason = "the country of the time zone, for its public holidays; data.subdivision adds those of a state"
         suggestions.append(Suggestion("country", country, confidence, reason))
     return suggestions
 
