@@ -15,7 +15,7 @@ from ilp_models.pipeline.run_folder import load_approved
 from tests.audit.register.test_register import entry
 from tests.pipeline.small_city import LENIENT, copy_run, run_task
 
-CHOICE = ("chosen_by=me", "reason=agreed", "allocation.budget.budget_share=0.1", "compute.jobs=1")
+CHOICE = ("chosen_by=me", "reason=agreed", "compute.jobs=1")
 # commands that read the register, with what each needs, in an order in which all of them work
 READERS = {
     "monitor": ("model=[lightgbm]", "backtest.test_periods=10"),
