@@ -11,7 +11,6 @@ from scipy import stats
 
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.domain.parquet_file import open_parquet
-from ilp_models.domain.place_names import place_names
 from ilp_models.pipeline.forecasting import NextForecast
 
 NAMES: Final = "place_names.parquet"
@@ -27,7 +26,7 @@ _NO_HOUR: Final = -1
 def write_day_patterns(forecast: NextForecast, folder: Path) -> list[Path]:
     """Write the name of the place of each cell, and its recorded crimes of a year by weekday and hour."""
     cells, study, known = forecast.grid.cells.astype(str), forecast.study, forecast.forecaster.history_.events
-    names = pd.DataFrame({"cell": cells, "place": place_names(forecast.grid, study.layers.known).astype(str)})
+    names = pd.DataFrame({"cell": cells, "place": forecast.place_names.astype(str)})
     moments = known.table["occurred_at"]
     year = (moments >= known.end - _YEAR).to_numpy() & (study.resolution != "month")
     cell = forecast.grid.locate(known)

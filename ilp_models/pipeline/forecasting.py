@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from sklearn.base import clone
@@ -23,6 +25,7 @@ from ilp_models.domain.grid import Grid, GridSpec
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layers
 from ilp_models.domain.overused_points import overused_by_cell
+from ilp_models.domain.place_names import place_names
 from ilp_models.domain.reason_words import reason_table
 from ilp_models.domain.recent_counts import RecentCounts
 from ilp_models.domain.timing import Timing
@@ -111,6 +114,11 @@ class NextForecast:
     def places(self) -> CellTable:
         """The cells with their parent areas, their recent counts and the share of records at over-used points."""
         return CellTable.from_grid(self.grid, overused_by_cell(self.study.events, self.grid), self.recent)
+
+    @cached_property
+    def place_names(self) -> npt.NDArray[np.object_]:
+        """Name of the place of each cell, from the named layers of the study or the parent area."""
+        return place_names(self.grid, self.study.layers.known)
 
     @cached_property
     def reasons(self) -> pd.DataFrame:

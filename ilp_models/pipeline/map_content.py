@@ -1,6 +1,5 @@
 """Gather what the interactive map of the weekly report shows: expected and recorded counts, and flagged cells."""
 
-from ilp_models.domain.place_names import place_names
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.pipeline.flagged_cells import flagged_cells
 from ilp_models.report.last_map import LastMap
@@ -10,12 +9,12 @@ from ilp_models.report.weekly_map import MapEvidence
 def map_evidence(audit: AuditResult, last: LastMap | None = None) -> MapEvidence:
     """Return what the map of the weekly report shows in addition to the forecast."""
     forecast = audit.forecast
-    recent, flagged, layers = forecast.recent, flagged_cells(audit), forecast.study.layers.known
+    recent, flagged = forecast.recent, flagged_cells(audit)
     return MapEvidence(
         recorded=recent.last.values,
         recorded_period=recent.last_period,
         flagged=None if flagged is None else flagged.cells.values[:, :, 0].astype(float),
-        places=place_names(forecast.grid, layers),
-        layers=layers,
+        places=forecast.place_names,
+        layers=forecast.study.layers.known,
         last=last,
     )

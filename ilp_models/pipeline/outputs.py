@@ -18,7 +18,6 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.intake import IntakeError, IntakeReport
-from ilp_models.domain.place_names import place_names
 from ilp_models.domain.recipe import describe, without_classes
 from ilp_models.domain.scores import ALL
 from ilp_models.domain.text_output import write_table
@@ -205,8 +204,7 @@ class PageTask:
         last = last_map(audit, self.folder, self.register)
         evidence = self._evidence(audit, decision, backtest, last)
         page = self.report.write(self.folder, compose_weekly(self.report, evidence, self.folder / "figures"))
-        names = place_names(audit.forecast.grid, audit.forecast.study.layers.known)
-        front = front_page(audit, decision, names, last, self.report.file_name)
+        front = front_page(audit, decision, audit.forecast.place_names, last, self.report.file_name)
         return [page, front.write(self.folder)]
 
     def _evidence(
