@@ -79,7 +79,9 @@ def _groups_without_evidence(audit: Audit, study: Study, plan: RollingOrigin) ->
         weighted = counts @ one.shares
         for group, areas in zip(one.groups, one.areas_of_half, strict=True):
             if areas < needed.areas:
-                yield f"{one.dimension} {group} ({areas} of {needed.areas} areas)"
+                yield f"{one.dimension} {group} ({areas} of {needed.areas} areas, {needed.areas - areas} lacking)"
         for row, name in enumerate(names):
             for at in np.flatnonzero(weighted[row] < needed.events):
-                yield f"{one.dimension} {one.groups[at]}, {name} ({weighted[row, at]:.0f} of {needed.events:g} events)"
+                found = float(weighted[row, at])
+                lacking = f"{found:.0f} of {needed.events:g} events, {needed.events - found:.0f} lacking"
+                yield f"{one.dimension} {one.groups[at]}, {name} ({lacking})"

@@ -108,7 +108,7 @@ def test_the_package_opens_with_the_cells_that_have_effort(plan, tmp_path):
     assert (layer, title, note) == ("allocation", "Effort", marking.note)
     assert CAVEAT in note
     root = ET.fromstring(style)  # noqa: S314 - written by this test
-    assert root.get("labelsEnabled") == "0"  # a one in each cell says nothing
+    assert root.get("labelsEnabled") == "0"  # the same label in each cell would be no help
     renderer = root.find("renderer-v2")
     assert renderer.get("attr") == "effort"
     (one,) = renderer.findall("ranges/range")  # both cells have 1; those without effort are in no class
