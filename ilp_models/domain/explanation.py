@@ -17,6 +17,7 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.stats.rank_statistics import rank_correlation
 
 LEVEL_AND_SHARE: Final = "level and share"
+COMBINED: Final = "combined"  # start of the method of combined forecasts, whose members have methods of their own
 REASON_COLUMNS: Final = (*DIMS, "rank", "feature", "family", "value", "attribution", "multiplier", "words")
 _TABLES: Final = ("perturbations", "refits", "interactions")
 PLACE: Final = "place"
@@ -232,6 +233,11 @@ class Explanation:
         """Return the summary line and the strongest features, for notebooks."""
         table = self.importance().head(10).to_html(index=False, float_format="{:.3f}".format)
         return f"<p>{escape(repr(self))}</p>{table}"
+
+    @property
+    def compares_shares(self) -> bool:
+        """Whether refits compare the shares of cells, since their columns have no importance in common."""
+        return self.method == LEVEL_AND_SHARE or self.method.startswith(COMBINED)
 
     @property
     def additivity_error(self) -> float:

@@ -11,6 +11,7 @@ import xarray as xr
 from sklearn import exceptions
 from sklearn.base import BaseEstimator, clone
 
+from ilp_models.domain.composition import Composition
 from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.family_reasons import METHOD, FamilyReasons, mean_cell
 from ilp_models.domain.features import Column
@@ -41,6 +42,13 @@ class Forecaster(BaseEstimator, ABC):
         """The feature that drives each cell's share of the city total, for methods without design matrix.
 
         None by default: the audit must not miss a feature that the explanation leaves out.
+        """
+        return None
+
+    def composition(self) -> Composition | None:
+        """Return the members of a combined forecast, None for a method that does not combine others.
+
+        All members count, also those without a weight at present: the audit must not miss a column.
         """
         return None
 

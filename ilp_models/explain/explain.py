@@ -9,12 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.composition import Composition
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.explanation import Explanation, Robustness
 from ilp_models.domain.features import Column, Design
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.panel import DIMS
 from ilp_models.explain.attribution import AttributionMethod, choose_method
+from ilp_models.explain.composites import SHARES, combine_explanations
 from ilp_models.explain.level_share import level_and_share
 from ilp_models.explain.robustness import PerturbationTrial
 from ilp_models.stats.ranking import Ranking
@@ -30,7 +32,8 @@ class Explain:
 
     Trees with a log link use path-dependent TreeSHAP, additive regressions their exact terms. Other regressions use
     permutation SHAP for the top cells and a sample. Forecasters without a regression are split into city level and
-    cell share. Forecasters with one model for each crime type are explained one type at a time. The offset of a
+    cell share. Forecasters with one model for each crime type are explained one type at a time, and combined forecasts
+    from the explanations of all their members, whose columns they have. The offset of a
     regression is a feature, ``offset``: its attribution is log(offset) minus the mean for the crime type.
 
     Parameters
@@ -90,35 +93,51 @@ class Explain:
         """Return the explanation of a fitted forecaster for some periods."""
         return replace(self._explain(forecaster, periods, name), settings=asdict(self))
 
-    def _explain(self, forecaster: Any, periods: pd.PeriodIndex, name: str) -> Explanation:
+    def _explain(
+        self, forecaster: Any, periods: pd.PeriodIndex, name: str, whole: RiskForecast | None = None
+    ) -> Explanation:
+        """Return the explanation; that of a member of the `whole` forecast has no robustness tests of its own."""
         forecast = forecaster.predict(periods)
         if hasattr(forecaster, "forecasters_"):
-            each = {kind: self._explain(one, periods, name) for kind, one in forecaster.forecasters_.items()}
+            each = {kind: self._explain(one, periods, name, whole) for kind, one in forecaster.forecasters_.items()}
             return _join_types(each, forecast, name)
         if not hasattr(forecaster, "design"):
-            return self._explain_share(forecaster, forecast, name)
+            return self._explain_without_design(forecaster, forecast, name, whole)
         design, estimator = forecaster.design(periods), forecaster.estimator_
         trial = self._trial
         learner = getattr(forecaster, "forecaster_", forecaster)
         training, counts = learner.training_data() if hasattr(learner, "training_data") else (design, None)
         sample = trial.sample_rows(training)
         method = choose_method(estimator, design.values, sample[1], self.seed)
-        weights = self._weights(forecast, forecaster.history_.grid.area_m2) if method.costly else None
+        ranked = forecast if whole is None else _select_types(whole, forecast)
+        weights = self._weights(ranked, forecaster.history_.grid.area_m2) if method.costly else None
         explanation = _build_explanation(method, design, forecast, weights, name)
-        if counts is None:
+        if counts is None or whole is not None:
             return explanation
         return replace(explanation, robustness=trial.run(learner, training, counts, method, sample))
 
-    def _explain_share(self, forecaster: Any, forecast: RiskForecast, name: str) -> Explanation:
-        column = getattr(forecaster, "share_column", None)
-        if column is None:
+    def _explain_without_design(
+        self, forecaster: Any, forecast: RiskForecast, name: str, whole: RiskForecast | None
+    ) -> Explanation:
+        column, composition = getattr(forecaster, "share_column", None), _composition(forecaster)
+        if column is not None:
+            explanation = level_and_share(forecast, column, name)
+        elif composition is not None:
+            explanation, column = self._explain_members(composition, forecast, name), SHARES
+        else:
             msg = (
-                f"{type(forecaster).__name__} cannot be explained: it has no design matrix and no share_column. "
-                "Use another forecaster, such as lightgbm, poisson_glm or ewma."
+                f"{type(forecaster).__name__} cannot be explained: it has no design matrix, no share_column and no "
+                "members. Use another forecaster, such as lightgbm, poisson_glm or ewma."
             )
             raise InputError(msg)
-        robustness = self._trial.refit_shares(forecaster, forecast, column)
-        return replace(level_and_share(forecast, column, name), robustness=robustness)
+        if whole is not None:
+            return explanation
+        return replace(explanation, robustness=self._trial.refit_shares(forecaster, forecast, column))
+
+    def _explain_members(self, composition: Composition, forecast: RiskForecast, name: str) -> Explanation:
+        """Return the explanation of a combined forecast from those of all its members."""
+        each = [self._explain(one.forecaster, forecast.periods, one.name, forecast) for one in composition.members]
+        return combine_explanations(composition, each, forecast, name)
 
     @property
     def _trial(self) -> PerturbationTrial:
@@ -139,6 +158,19 @@ class Explain:
         weights = highest.astype(float)
         weights[drawn] = len(others) / max(1, len(drawn))
         return forecast.expected.copy(data=weights.reshape(forecast.expected.shape))
+
+
+def _composition(forecaster: Any) -> Composition | None:
+    """Return the members of a forecaster; methods from outside the package may have none."""
+    found: Composition | None = forecaster.composition() if hasattr(forecaster, "composition") else None
+    return found
+
+
+def _select_types(whole: RiskForecast, part: RiskForecast) -> RiskForecast:
+    """Return the whole forecast of the crime types of a part, or the part itself if it is of other areas."""
+    same = whole.expected.indexes["cell"].equals(part.expected.indexes["cell"])
+    kinds = part.expected.indexes["crime_type"]
+    return replace(part, expected=whole.expected.sel(crime_type=kinds)) if same else part
 
 
 def _build_explanation(

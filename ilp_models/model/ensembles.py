@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import optimize, special
 from sklearn.base import clone
 
+from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
@@ -95,6 +96,16 @@ class Ensemble(Forecaster):
         """Return the weights of the members in a weighted sum of their forecasts."""
         return weights
 
+    def composition(self) -> Composition:
+        """Return all members; those without a weight are fitted now, so that their columns are known."""
+        self._check_fitted()
+        fitted = {
+            name: self.members_[name] if name in self.members_ else fit_member(name, clone(member), self.history_)
+            for name, member in self.members.items()
+        }
+        weights = zip(fitted.items(), self.weights_.T, strict=True)
+        return Composition(tuple(Member(name, one, weight) for (name, one), weight in weights))
+
 
 class Stacked(Ensemble):
     """Weighted mean of several forecasters, with weights learned on out-of-sample forecasts (stacking).
@@ -169,6 +180,10 @@ class Stacked(Ensemble):
     def _linear_weights(self, weights: Floats) -> Floats:
         # weights on the logarithmic scale change the sharpness of the map, not its level
         return weights if self.scale == "count" else weights / weights.sum(axis=1, keepdims=True)
+
+    def composition(self) -> Composition:
+        """Return all members; a logarithmic pool adds up their logarithms."""
+        return replace(super().composition(), logarithmic=self.scale == "log")
 
 
 class BestPast(Ensemble):

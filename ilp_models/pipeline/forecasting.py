@@ -287,6 +287,6 @@ def explain_forecast(forecast: NextForecast, *, explain: Explain | None = None) 
     Raises
     ------
     InputError
-        If the forecaster cannot be explained, as those that combine several others.
+        If the forecaster, or one that it combines, cannot be explained.
     """
     return (explain or Explain()).run(forecast.forecaster, forecast.periods[:1], forecast.name)

@@ -15,7 +15,7 @@ from ilp_models.audit.explanation.proxies import (
     residual_correlations,
 )
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.explanation import LEVEL_AND_SHARE, Explanation
+from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import ALL, Finding, Shortfall
 from ilp_models.domain.grid import Grid
 
@@ -34,7 +34,7 @@ def check_stability(context: CheckContext) -> list[Finding]:
         shortfall = "there are no refits to compare"
         advice = "Set explain.refits to 2 or more, for a forecaster that can be explained."
         return [context.finding("explanation_stability", _NO_VALUE, shortfall=shortfall, advice=advice)]
-    of_shares = explanation is not None and explanation.method == LEVEL_AND_SHARE
+    of_shares = explanation is not None and explanation.compares_shares
     findings = [
         context.finding(
             "explanation_stability",

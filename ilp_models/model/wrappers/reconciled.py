@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, identity, vstack
 from sklearn.base import clone
 
 from ilp_models.domain.aggregate import AreaLevel, area_levels
+from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
@@ -111,6 +112,16 @@ class Reconciled(Forecaster):
         del steps
         cells = self.performances_[-1].forecaster.reasons(periods)
         return combine_reasons(expected, [cells], np.ones((len(expected), 1)))
+
+    def composition(self) -> Composition:
+        """Return the method for the cells, and that for larger areas, which only corrects the level of the areas."""
+        self._check_fitted()
+        kinds, methods = len(self.errors_), [one.forecaster for one in self.performances_]
+        areas = (
+            Member(f"areas ({level.name})", method, np.zeros(kinds), level.codes)
+            for level, method in zip(self.levels_, methods[:-1], strict=True)
+        )
+        return Composition((Member("forecaster", methods[-1], np.ones(kinds)), *areas))
 
     def _histories(self, history: History) -> list[History]:
         """Return the history of each level of areas, the cells last."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ilp_models.domain.composition import Composition, Member
 from ilp_models.domain.family_reasons import combine_reasons
 from ilp_models.domain.features import Column
 from ilp_models.domain.forecaster import Cube, Forecaster, Steps
@@ -59,6 +60,11 @@ class Wrapper(Forecaster):
         """Return the parts of the wrapped forecaster, times the factor of each crime type."""
         del steps
         return combine_reasons(expected, [self.forecaster_.reasons(periods)], self._type_factors()[:, None])
+
+    def composition(self) -> Composition:
+        """Return the wrapped forecaster as the only member."""
+        self._check_fitted()
+        return Composition((Member("forecaster", self.forecaster_, self._type_factors()),))
 
     def _type_factors(self) -> Floats:
         """Return the factor by which the correction multiplies each crime type; the rest is the method's estimate."""
