@@ -232,6 +232,18 @@ def test_community_sheets_name_both_sides(plan):
     assert "exposure" not in page.replace("exposure_", "")  # no jargon
 
 
+def test_the_public_map_and_cards_hide_small_counts_too(shelf, admitted):
+    done = allocate(shelf, admitted.folder, "audience=community", "min_count=1000000", "frontier.caps=[2]")
+    page = (done.folder / "community.html").read_text()
+    data = json.loads(page.split('id="map-data">', 1)[1].split("</script>", 1)[0])
+    measures = {one["label"]: one["values"][0] for one in data["measures"]}
+    for label in ("Recorded crimes", "Recorded crimes for each 1,000 residents"):
+        assert set(measures[label]) == {None}
+    assert "crimes were recorded here" not in page
+    assert "Most often: " not in page
+    assert set(data["codes"]) == {""}
+
+
 def test_one_level_may_be_asked_for_and_the_residents_audited_are_taken(shelf, admitted, groups):
     done = allocate(shelf, admitted.folder, "audience=shift")
     names = {path.name for path in done.folder.iterdir()}
