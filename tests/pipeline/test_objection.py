@@ -125,6 +125,8 @@ def test_every_approval_lists_the_open_objections(place):
     assert line.act == "approved"
     assert [one["number"] for one in line.content["objections"]] == [number]
     assert line.content["objections"][0]["text"] == "patrols are at the school every morning"
+    (approved,) = place.parent.rglob("approval.html")
+    assert f"{number} (West Hill, " in approved.read_text()
     plan = ("compute.jobs=1", "chosen_by='A. Planner'", "reason=as-agreed")
     done = run_task("allocate", place.parent, *words(place), *plan, "audience=shift", "frontier.caps=[2]")
     page = (done.folder / "shift.html").read_text()
