@@ -18,7 +18,6 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.feedback.feedback import Feedback, FeedbackOutcome
 from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
-from ilp_models.domain.allocation import PlannedPeriods
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.events import Events
 from ilp_models.domain.explanation import Explanation, Robustness
@@ -30,9 +29,9 @@ from ilp_models.domain.panel import DIMS
 from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
 from ilp_models.domain.replay import Replay, ReplayTerms
 from ilp_models.domain.timing import Timing
+from ilp_models.pipeline.plan_archive import BASELINE_PLAN, PLAN, plan_facts, plan_rows, plans_of, read_plan
 from ilp_models.stats.distributions import LEVELS
 
-PLAN, BASELINE_PLAN = "plan", "baseline_plan"
 RESIDENTS: Final = "residents.npz"
 NEXT_RESIDENTS: Final = "residents_ahead.npz"  # on the cells of the next forecast
 # of an AuditInput
@@ -71,7 +70,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
             for name, several in residents_files.items()
             if several is not None
         },
-        "plans": {name: _plan_facts(plan) for name, plan in _plans(subject).items()},
+        "plans": {name: plan_facts(plan) for name, plan in plans_of(subject).items()},
         "rule_search": subject.rule_search,
         "group_table": subject.group_table,
         "trained": None if subject.trained is None else [moment.isoformat() for moment in subject.trained],
@@ -98,8 +97,8 @@ def _optional_tables(subject: AuditInput) -> dict[str, pd.DataFrame]:
         tables["reporting_rates"] = pd.DataFrame({"rate": subject.reporting_rates})
     if subject.overused is not None:
         tables["overused_points"] = subject.overused
-    for name, plan in _plans(subject).items():
-        tables[name] = _plan_rows(plan, subject.replay)
+    for name, plan in plans_of(subject).items():
+        tables[name] = plan_rows(plan, subject.replay)
     if subject.feedback is not None:
         tables |= {"feedback": subject.feedback.trajectory, "feedback_observed": subject.feedback.observed}
     return tables
@@ -147,7 +146,7 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         None if plain["explanation"] is None else read_explanation(tables["explanation"], plain["explanation"])
     )
     rates, span = tables.get("reporting_rates"), plain["trained"]
-    plans = {name: _read_plan(tables[name], facts, replays[0]) for name, facts in plain["plans"].items()}
+    plans = {name: read_plan(tables[name], facts, replays[0]) for name, facts in plain["plans"].items()}
     return AuditInput(
         replays[0],
         replays[1],
@@ -173,39 +172,6 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         decision_code=str(plain["decision_code"]),
         timing=None if plain["timing"] is None else Timing.from_dict(plain["timing"]),
         register=None if plain["register"] is None else RegisterSnapshot.from_dict(plain["register"]),
-    )
-
-
-def _plans(subject: AuditInput) -> dict[str, PlannedPeriods]:
-    """Return the plans of an audit by the name of their file."""
-    plans = {PLAN: subject.plan, BASELINE_PLAN: subject.baseline_plan}
-    return {name: plan for name, plan in plans.items() if plan is not None}
-
-
-def _plan_rows(plan: PlannedPeriods, replay: Replay) -> pd.DataFrame:
-    """Return a plan as a table, one row per cell and period."""
-    labels = [replay.expected.indexes["cell"].astype(str), replay.periods.start_time]
-    index = pd.MultiIndex.from_product(labels, names=["cell", "period"])
-    return pd.DataFrame({"share": plan.share.ravel()}, index=index).reset_index()
-
-
-def _plan_facts(plan: PlannedPeriods) -> dict[str, Any]:
-    return {
-        **{name: getattr(plan, name) for name in ("rule", "name", "budget_share", "group_dimensions")},
-        "gap": plan.gap.tolist(),
-    }
-
-
-def _read_plan(table: pd.DataFrame, facts: Mapping[str, Any], replay: Replay) -> PlannedPeriods:
-    cells, periods = (replay.expected.sizes[name] for name in ("cell", "period"))
-    share = table["share"].to_numpy(dtype=float).reshape(cells, periods)
-    return PlannedPeriods(
-        dict(facts["rule"]),
-        str(facts["name"]),
-        share,
-        float(facts["budget_share"]),
-        np.array(facts["gap"], dtype=float),
-        tuple(map(str, facts["group_dimensions"])),
     )
 
 

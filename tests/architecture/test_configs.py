@@ -18,7 +18,8 @@ OPTIONS = find_options([CONFIGS])
 PLACES = {group: files for group, files in OPTIONS.items() if group not in ("experiment", "jurisdiction")}
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
-PACKAGES = {"bootstrap": "stats.bootstrap", "audit/rule": "allocation"}  # where a group has no package of its name
+# where a group has no package of its name
+PACKAGES = {"bootstrap": "stats.bootstrap", "audit/rule": "allocation", "rule_search": "tuning"}
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 

@@ -187,7 +187,9 @@ def test_without_a_group_table_the_decision_is_withheld_and_says_what_to_provide
 
 def test_the_decision_is_complete(admitted):
     decision = admitted.decision
-    assert list(decision)[:6] == ["admitted", "reasons", "findings", "recipe", "issued", "valid_until"]
+    first = ["admitted", "reasons", "obstacles", "remedies", "findings", "recipe", "issued", "valid_until"]
+    assert list(decision)[: len(first)] == first
+    assert (decision["obstacles"], decision["remedies"]) == ([], None)
     assert decision["admitted"] is True
     assert decision["forecast"] == read_forecast(admitted.folder / "forecast.parquet").digest()
     span = datetime.fromisoformat(decision["valid_until"]) - datetime.fromisoformat(decision["issued"])
