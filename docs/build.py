@@ -45,6 +45,7 @@ GROUPS = {  # the package that defines a public name -> its heading in the API r
     "explain": "Explanation and audit",
     "audit": "Explanation and audit",
     "allocation": "Allocation",
+    "tuning": "Allocation",
     "export": "Functions",
     "compute": "Where the work runs",
     "errors": "Errors",  # a module of domain

@@ -82,7 +82,7 @@ def rates_in(tmp_path):
 
 
 CHANGES = {
-    "land_share=0.1": {"land_share": 0.1},
+    "land_share=0.06": {"land_share": 0.06},
     "rank_by=per_km2": {"rank_by": "per_km2"},
     "share_of=cells": {"share_of": "cells"},
     "valid_days=30": {"valid_days": 30},
@@ -172,7 +172,7 @@ def test_the_intervals_are_settings_too(register):
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=2), NOW - BEGINS])
 def test_a_declaration_after_the_forecast_period_began_does_not_apply(register, late):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(register, spec, BEGINS + late)
     decision = audited(register, spec)
     assert decision.reviews == ("changed_settings",)
@@ -181,7 +181,7 @@ def test_a_declaration_after_the_forecast_period_began_does_not_apply(register, 
 
 
 def test_the_last_moment_before_the_period_counts(register):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(register, spec, BEGINS - timedelta(seconds=1))
     assert audited(register, spec).admitted
 
@@ -193,7 +193,7 @@ def part_of(extent, share):
 
 @pytest.mark.parametrize("change", ["elsewhere", "a district", "the country", "none"])
 def test_a_declaration_of_another_area_does_not_apply(register, change):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     extent = content_of(spec)["extent"]
     extents = {
         "elsewhere": [10.0, 50.0, 10.1, 50.1],
@@ -206,16 +206,16 @@ def test_a_declaration_of_another_area_does_not_apply(register, change):
 
 
 def test_rows_that_are_added_later_do_not_matter(register):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(register, spec, extent=part_of(content_of(spec)["extent"], 0.95))
     assert audited(register, spec).admitted
 
 
 def test_an_edited_declaration_withholds(register):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(register, settings())
     text = register.path.read_text()
-    register.path.write_text(text.replace('"changed": []', '"changed": ["audit.land_share=0.1 (default 0.05)"]'))
+    register.path.write_text(text.replace('"changed": []', '"changed": ["audit.land_share=0.06 (default 0.05)"]'))
     assert register.path.read_text() != text
     decision = audited(register, spec)
     assert not decision.admitted
@@ -224,7 +224,7 @@ def test_an_edited_declaration_withholds(register):
 
 
 def test_the_latest_of_two_declarations_applies_and_both_are_counted(register):
-    soft, usual = settings(land_share=0.1), settings()
+    soft, usual = settings(land_share=0.06), settings()
     declared(register, soft)
     declared(register, usual, BEFORE + timedelta(days=1))
     decision = audited(register, soft)
@@ -260,8 +260,8 @@ def test_periods_that_are_not_over_are_not_counted():
 
 
 def test_a_declared_setting_that_is_not_used_asks_for_a_review(register):
-    declared(register, settings(land_share=0.1, rank_by="per_km2"))
-    decision = audited(register, settings(land_share=0.1))
+    declared(register, settings(land_share=0.06, rank_by="per_km2"))
+    decision = audited(register, settings(land_share=0.06))
     assert decision.reviews == ("changed_settings",)
     assert "declared and not used: audit.rank_by=per_km2" in finding(decision).detail
     assert audited(register, settings()).reviews == ("changed_settings",)
@@ -276,8 +276,8 @@ def test_another_group_table_than_declared_asks_for_a_review(register, digest):
 
 
 def test_a_slightly_different_value_than_declared_asks_for_a_review(register):
-    declared(register, settings(land_share=0.1))
-    assert audited(register, settings(land_share=0.1000001)).reviews == ("changed_settings",)
+    declared(register, settings(land_share=0.06))
+    assert audited(register, settings(land_share=0.0600001)).reviews == ("changed_settings",)
 
 
 def test_exclusions_of_records_are_compared_without_their_growing_counts(register):
@@ -293,15 +293,15 @@ def test_exclusions_of_records_are_compared_without_their_growing_counts(registe
 
 
 def test_a_declaration_between_audit_and_record_stops_the_record(register):
-    decision = audited(register, settings(land_share=0.1))
-    declared(register, settings(land_share=0.1))
+    decision = audited(register, settings(land_share=0.06))
+    declared(register, settings(land_share=0.06))
     with pytest.raises(WithheldError, match="one was written after it"):
         record_decision(register, decision, "t.rainer")
 
 
 def test_a_decision_with_declarations_that_its_register_lacks_permits_nothing(register, tmp_path):
     other = Register(tmp_path / "other.jsonl")
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(other, spec)
     decision = audited(other, spec)
     assert decision.admitted
@@ -314,13 +314,13 @@ def test_a_decision_with_declarations_that_its_register_lacks_permits_nothing(re
 
 
 def test_a_declaration_of_another_register_does_not_apply(register, tmp_path):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(Register(tmp_path / "other.jsonl"), spec)
     assert audited(register, spec).reviews == ("changed_settings",)
 
 
 def test_a_later_declaration_does_not_end_a_decision(register):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     declared(register, spec, BEGINS - timedelta(days=2))
     decision = audited(register, spec)
     record_decision(register, decision, "t.rainer")
@@ -333,17 +333,17 @@ def reviewer():
 
 
 def test_an_approval_repeats_the_list(register):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     decision = audited(register, spec)
     record_decision(register, decision, "t.rainer")
     approval = approve(register, decision, reviewer(), {})
-    assert approval.changed == ("audit.land_share=0.1 (default 0.05)",)
+    assert approval.changed == ("audit.land_share=0.06 (default 0.05)",)
     registered_decision(register, decision, NOW).require_permission(inputs.forecast(), NOW)
 
 
-@pytest.mark.parametrize("listed", [[], ["audit.land_share=0.06 (default 0.05)"], None, "twice"])
+@pytest.mark.parametrize("listed", [[], ["audit.land_share=0.07 (default 0.05)"], None, "twice"])
 def test_an_approval_with_another_list_is_not_valid(register, listed):
-    spec = settings(land_share=0.1)
+    spec = settings(land_share=0.06)
     decision = audited(register, spec)
     record_decision(register, decision, "t.rainer")
     content = {"reviewer": "R. Viewer", "reason": "discussed", "reviews": list(decision.reviews), "answers": []}
@@ -356,7 +356,7 @@ def test_an_approval_with_another_list_is_not_valid(register, listed):
 
 
 def test_a_withheld_setting_alone_does_not_count_as_an_earlier_decision(register):
-    record_decision(register, audited(register, settings(land_share=0.1)), "t.rainer")
+    record_decision(register, audited(register, settings(land_share=0.06)), "t.rainer")
     assert audited(register, settings()).admitted
 
 

@@ -21,7 +21,7 @@ from tests.pipeline.small_city import LENIENT, copy_run, run_task
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("ILP_KILLS", "15"))
 SIGNING = ("reviewer='R. Viewer'", "reason='all checks passed'", "tracking=memory")
-PLAN = ("compute.jobs=1", "allocation.budget.budget_share=0.1", "chosen_by='A. Planner'", "reason=as-agreed")
+PLAN = ("compute.jobs=1", "chosen_by='A. Planner'", "reason=as-agreed")
 COMMANDS = {
     "approve": SIGNING,
     "export": ("grade=allocation", "formats=[parquet,gpkg,geojson,csv,xlsx,geotiff]"),

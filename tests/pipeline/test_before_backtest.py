@@ -97,7 +97,7 @@ def test_groups_that_cannot_reach_the_minimum_of_events_are_named_with_the_numbe
     check(GROUPS, needed)
     (warning,) = caplog.messages
     assert "forecast will be withheld" in warning
-    named = re.findall(r"(?:for |, )(\w+) ([\w ]+), (\w+) \((\d+) of 100000 events\)", warning)
+    named = re.findall(r"(?:for |, )(\w+) ([\w ]+), (\w+) \((\d+) of 100000 events, \d+ lacking\)", warning)
     assert named
     counted = {
         (one["dimension"], one["group"], one["crime_type"]): round(one["evidence"])
@@ -115,4 +115,4 @@ def test_groups_with_enough_evidence_give_no_warning(caplog):
 
 def test_groups_that_live_in_too_few_areas_are_named(caplog):
     check(GROUPS, "audit.min_evidence={periods:8,events:0,areas:1000}")
-    assert re.search(r"\(\d+ of 1000 areas\)", caplog.messages[0])
+    assert re.search(r"\(\d+ of 1000 areas, \d+ lacking\)", caplog.messages[0])

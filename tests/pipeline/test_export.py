@@ -70,8 +70,10 @@ def test_an_admitted_forecast_leaves_for_allocation_with_its_decision(admitted, 
 
 def test_a_withheld_forecast_is_refused_for_allocation(withheld, tmp_path):
     line = refused(tmp_path, withheld.folder)
-    assert line.startswith("The model is withheld from resource allocation: Group table lacks evidence")
-    assert "audit.groups.path=FILE" in line
+    assert line.startswith("The model is withheld from resource allocation: Skill against the baseline needs review")
+    assert line.endswith("more in decision.json.")
+    missing = [one for one in withheld.decision["obstacles"] if one["kind"] == "missing"]
+    assert "audit.groups.path=FILE" in next(one["text"] for one in missing if one["check"] == "group_table")
 
 
 @pytest.mark.parametrize("run", ["admitted", "withheld"])
