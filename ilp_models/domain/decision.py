@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from ilp_models.domain.audit import AuditReport
-from ilp_models.domain.checks import REQUIRED, label_of, required_keys
+from ilp_models.domain.checks import CATALOGUE, REQUIRED, label_of, required_keys
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.finding import (
     Finding,
@@ -73,10 +73,10 @@ class Obstacle:
 
     @property
     def kind(self) -> str:
-        """``failure``, ``review`` where a reviewer may accept it, or ``missing`` where only evidence is lacking."""
+        """``failure``, ``review`` where a reviewer may accept it, or ``missing`` where inputs or evidence lack."""
         if self.reviewable:
             return REVIEW
-        lacking = self.fault if self.check else ""
+        lacking = bool(self.check) and (bool(self.fault) or CATALOGUE[self.check].about_inputs)
         without = bool(self.missing or self.findings) and all(
             one.state is State.INSUFFICIENT or one.reviewable for one in self.findings
         )
