@@ -44,6 +44,7 @@ class Approval:
     answers: tuple[str, ...] = ()  # seals of the withheld decisions on the same data
     changed: tuple[str, ...] = ()  # settings that differ from the defaults, as in the decision
     objections: tuple[str, ...] = ()  # open objections to plans in the area, as the line of the approval lists them
+    line: str = ""  # digest of its line of the register, where it was just written
 
     def __post_init__(self) -> None:
         """Refuse an approval without a name, a reason or a time zone."""

@@ -141,7 +141,7 @@ def _changes_text(counts: KnownCounts, parts: dict[str, float], expected: float,
         without = expected - parts[family]
         if family == USUAL or len(changes) == _MOST_REASONS:
             continue
-        why = _why(counts, family, parts[family] > 0, at)
+        why = _why(counts, family, at, up=parts[family] > 0)
         if parts[family] > _MOSTLY * expected:
             changes.append(f"mostly {why}")
         elif abs(parts[family]) >= _LEAST_CHANGE * without:
@@ -150,7 +150,7 @@ def _changes_text(counts: KnownCounts, parts: dict[str, float], expected: float,
     return f"{text[:1].upper()}{text[1:]}." if text else _NOTHING
 
 
-def _why(counts: KnownCounts, family: str, up: bool, at: tuple[int, int, int]) -> str:  # noqa: FBT001 - internal
+def _why(counts: KnownCounts, family: str, at: tuple[int, int, int], *, up: bool) -> str:
     """Return why a family changes the forecast; it says *busier* or *quieter* only if the counts show it."""
     if family not in (RECENT, NEIGHBOURS):
         return _BECAUSE[family]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ilp_models.domain.checks import label_of
+
 RULE_SEARCH: Final = "rule_search"  # name in the header of an audit
 GROUP_MEASURES: Final = ("coverage_ratio", "need_adjusted_ratio")  # of each trial, the lowest value
-
-
 STATES: Final = (("fails", "failed"), ("lacks evidence", "lacking"), ("needs review", "reviewed"))
 
 
@@ -27,7 +27,7 @@ def trial_text(trial: Mapping[str, Any]) -> str:
         return f"{trial['name']}: could not be planned ({trial['error']})"
     cost, states = trial["cost"], []
     for word, key in STATES:
-        states += [f"{word}: {', '.join(trial[key])}"] if trial[key] else []
+        states += [f"{word}: {', '.join(label_of(check).lower() for check in trial[key])}"] if trial[key] else []
     points = 100 * abs(cost["value"])
     sign, side = (100, "fewer") if cost["value"] >= 0 else (-100, "more")
     interval = ""

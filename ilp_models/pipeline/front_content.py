@@ -28,7 +28,7 @@ def front_page(
 ) -> FrontPage:
     """Return the content of the front page; it names places only if the forecast is admitted."""
     forecast, recent = audit.forecast.forecast, audit.forecast.recent
-    period = forecast.periods[0]
+    period, expected = forecast.periods[0], forecast.expected.values[:, :, 0]
     return FrontPage(
         city=audit.city,
         period=period_label(period),
@@ -39,7 +39,9 @@ def front_page(
         totals=_totals(audit),
         tested=len(audit.audit_input.replay.periods),
         last_label=period_label(recent.last_period),
-        places=_places(audit, names) if decision.admitted else (),
+        places=highest_places(expected, audit.forecast.grid.geometry, audit.forecast.grid.crs, names)
+        if decision.admitted
+        else (),
         mark="" if decision.admitted else RESEARCH_ONLY,
         last=last,
         report=report,
@@ -99,14 +101,15 @@ def _range(expected: float, ratios: Floats) -> tuple[float, float] | None:
     return expected * float(low), expected * float(high)
 
 
-def _places(audit: AuditResult, names: npt.NDArray[np.object_]) -> tuple[Place, ...]:
-    """Return the places with most expected crimes of all types."""
-    grid = audit.forecast.grid
-    expected = audit.forecast.forecast.expected.values[:, :, 0].sum(axis=0)
-    top = np.argsort(-expected, kind="stable")[:_PLACES]
-    centres = shapely.centroid(grid.geometry[top])
-    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+def highest_places(
+    expected: Floats, geometry: npt.NDArray[np.object_], crs: str, names: npt.NDArray[np.object_]
+) -> tuple[Place, ...]:
+    """Return the places with most expected crimes of all types; ``expected`` has the shape (crime types, cells)."""
+    total = expected.sum(axis=0)
+    top = np.argsort(-total, kind="stable")[:_PLACES]
+    centres = shapely.centroid(geometry[top])
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform(shapely.get_x(centres), shapely.get_y(centres))
     return tuple(
-        Place(str(names[at]), float(expected[at]), float(y), float(x)) for at, y, x in zip(top, lat, lon, strict=True)
+        Place(str(names[at]), float(total[at]), float(y), float(x)) for at, y, x in zip(top, lat, lon, strict=True)
     )

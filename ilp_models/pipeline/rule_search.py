@@ -77,8 +77,10 @@ class RuleTrials:
             calendar=study.calendar,
             layers=study.layers,
             scoring=replace(audited.scoring, baseline=audit.baseline),
+            record_lag=study.record_lag,
             compute=compute,
             store=audited.store,
+            recompute=set(names),  # stored forecasts can be edited
             **vars(plan),
         )
         return cls(earlier, audit, forecaster, compute)

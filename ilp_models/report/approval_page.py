@@ -7,19 +7,10 @@ from typing import Final
 from ilp_models.domain.decision import Approval, Decision
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
 from ilp_models.report.formatting import number, sentence
+from ilp_models.report.front_page import Place
 from ilp_models.report.page import write_page
 
 APPROVAL: Final = "approval.html"
-
-
-@dataclass(frozen=True)
-class ExpectedPlace:
-    """A place with many expected crimes."""
-
-    name: str
-    expected: float
-    lat: float
-    lon: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +20,10 @@ class ApprovalPage:
     period: str
     decision: Decision
     approval: Approval
-    line: str  # digest of the register up to the line of the approval
     register: str
     run: str  # folder of the run, which is not changed
     totals: tuple[tuple[str, float], ...]  # expected crimes by type, the largest first
-    places: tuple[ExpectedPlace, ...]
+    places: tuple[Place, ...]
 
     def write(self, folder: Path) -> Path:
         """Write the page and return its path."""

@@ -64,7 +64,7 @@ def test_nothing_found_is_an_answer_with_the_number_of_plans_and_the_window():
 )
 def test_a_trial_says_what_it_costs_and_in_which_direction(cost, words):
     text = trial_text(trial("wide", cost=cost, reviewed=["coverage_ratio"]))
-    assert text == f"wide: covers 20.0% of the recorded events, {words} needs review: coverage_ratio"
+    assert text == f"wide: covers 20.0% of the recorded events, {words} needs review: coverage ratio"
     assert trial_text({"name": "odd", "error": "no plan"}) == "odd: could not be planned (no plan)"
 
 

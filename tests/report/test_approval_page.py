@@ -6,14 +6,17 @@ from types import SimpleNamespace
 import pytest
 
 from ilp_models.domain.decision import Approval
-from ilp_models.report.approval_page import ApprovalPage, ExpectedPlace
+from ilp_models.report.approval_page import ApprovalPage
+from ilp_models.report.front_page import Place
 
 MOMENT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 SEAL = "a" * 64
 
 
 def page_of(folder, reviews=("sum_ratio",), reason="discussed on 3 May", key=""):
-    approval = Approval(SEAL, "R. Viewer", reason, tuple(reviews), MOMENT, key, changed=("audit.land_share=0.1",))
+    approval = Approval(
+        SEAL, "R. Viewer", reason, tuple(reviews), MOMENT, key, changed=("audit.land_share=0.1",), line="d" * 64
+    )
     review = SimpleNamespace(check="sum_ratio", as_text=lambda: "Expected to recorded ratio needs review: 1.06.")
     decision = SimpleNamespace(
         seal=SEAL,
@@ -22,9 +25,9 @@ def page_of(folder, reviews=("sum_ratio",), reason="discussed on 3 May", key="")
         obstacles=(review,) if reviews else (),
         report=SimpleNamespace(header={"rule": "top areas"}),
     )
-    places = (ExpectedPlace("West (c1)", 3.2, 43.7, -79.4),)
+    places = (Place("West, north", 3.2, 43.7, -79.4),)
     totals = (("Assault", 320.0), ("Robbery", 41.0))
-    page = ApprovalPage("5 to 11 January 2026", decision, approval, "d" * 64, "register.jsonl", "run", totals, places)
+    page = ApprovalPage("5 to 11 January 2026", decision, approval, "register.jsonl", "run", totals, places)
     return page.write(folder).read_text()
 
 

@@ -119,8 +119,8 @@ def approve(register: Register, decision: Decision, signature: ReviewerSignature
         _check_answers(state.lines, decision, set(content["answers"]))
         _check_objections(state.lines, decision, entry)
 
-    register.append(entry, check)
-    return _approval_in(entry, decision)
+    digest = register.append(entry, check)
+    return replace(_approval_in(entry, decision), line=digest)
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
