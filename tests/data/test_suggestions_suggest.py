@@ -57,6 +57,22 @@ def test_any_table_gives_suggestions_or_one_error(tmp_path, table, separator):
     )
 
 
+def test_coordinates_that_are_all_zero_leave_the_place_open(tmp_path):
+    path = tmp_path / "export.csv"
+    pd.DataFrame({"lat": ["0.0"] * 6, "lon": ["0.0"] * 6, "date": ["2021-05-03"] * 6}).to_csv(path, index=False)
+    suggested = suggest_settings(read_preview(str(path), None, None), str(path), {}, lambda _: "")
+    reasons = {one.setting: one.reason for one in suggested.questions}
+    assert "coordinates other than 0, 0" in reasons["input_crs"]
+    assert "time_zone" in reasons
+
+
+def test_records_that_all_lie_in_the_future_set_no_day_of_the_forecast(tmp_path):
+    path = tmp_path / "export.csv"
+    pd.DataFrame({"lat": ["43.6"] * 6, "lon": ["-79.4"] * 6, "date": ["2999-05-03"] * 6}).to_csv(path, index=False)
+    suggested = suggest_settings(read_preview(str(path), None, None), str(path), {}, lambda _: "")
+    assert "as_of" not in {one.setting for one in suggested.suggestions}
+
+
 def test_given_settings_are_kept_and_replace_guesses(tmp_path):
     path = tmp_path / "export.csv"
     rows = [f"{day:02}/01/2021,Theft,{43.6 + day / 1000},{-79.4 + day / 1000}" for day in range(1, 29)]

@@ -103,6 +103,8 @@ def suggest_crs(
     """
     if points.degrees:
         return None
+    if not len(points.x):
+        return Suggestion("input_crs", None, "open", "no record has coordinates other than 0, 0: ask the publisher")
     every = candidates(points.x, points.y)
     tried = f"{len(_grids()):,} national grids, State Plane and UTM zones were tried"
     found, hint = every, ""

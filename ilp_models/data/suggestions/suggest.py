@@ -131,12 +131,9 @@ def _place(points: Points | None, given: Mapping[str, Any], near: tuple[float, f
 
 
 def _old_records(used: Sequence[DateColumn], given: Mapping[str, Any]) -> Iterator[Suggestion]:
-    last = max((one.times.max() for one in used if one.times.notna().any()), default=None)
-    if last is None or "as_of" in given:
-        return
     now = pd.Timestamp.now()
-    past = max(one.times[one.times <= now].max() for one in used if (one.times <= now).any()) if last > now else last
-    if now - past > _OLD:
+    past = max((one.times[one.times <= now].max() for one in used if (one.times <= now).any()), default=None)
+    if past is not None and "as_of" not in given and now - past > _OLD:
         reason = f"the records end on {past:%Y-%m-%d}; forecasts of old records are for research only"
         yield Suggestion("as_of", "end", "certain", reason)
 

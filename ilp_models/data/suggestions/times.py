@@ -122,7 +122,7 @@ def _readings(distinct: pd.Series) -> list[tuple[str, ...]]:
     if distinct.str.contains(r"^\d{4}-\d{2}-\d{2}").mean() > 0.5 and _share(distinct, (ISO,)) >= _READABLE:
         rest = distinct[_wall_clock(distinct, (ISO,)).isna()]
         return [(ISO, *_formats(rest, _MAX_FORMATS - 1))]
-    first = fitting_formats(distinct)
+    first = _fitting(distinct)
     if len(first) == 2 and not any(name in EPOCHS for name in first):
         return [(one,) for one in sorted(first, key=lambda name: name.index("%d"))]
     return [_formats(distinct, _MAX_FORMATS)] if first else []
@@ -132,12 +132,17 @@ def _formats(values: pd.Series, most: int) -> tuple[str, ...]:
     """Return the formats that read the values in turn; one of two that fit equally well is left out."""
     found: list[str] = []
     while len(values) and len(found) < most:
-        fitting = fitting_formats(values)
+        fitting = _fitting(values)
         if len(fitting) != 1:
             break
         found.append(fitting[0])
         values = values[_wall_clock(values, (fitting[0],)).isna()]
     return tuple(found)
+
+
+def _fitting(values: pd.Series) -> list[str]:
+    """Return the usual formats of a day that read the values best; a year or a month alone is no day."""
+    return [one for one in fitting_formats(values) if _has_day((one,))]
 
 
 def _has_day(formats: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ilp_models.audit.flagging import FlaggingRule
+from ilp_models.audit.flagging import FlaggingRule, with_total
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
@@ -88,7 +88,7 @@ def test_need_adjusted_ratios_are_the_stated_ones(table, grid, counts):
     shared, ordered = (
         tally_flags(
             Basis.from_residents(people),
-            FlaggingRule(np.ones(140)).flagged(rank.clip(0), 14 / 140)[0],
+            FlaggingRule(np.ones(140)).flagged(with_total(rank.clip(0)), 14 / 140)[0],
             counts[..., 52:],
         )
         for rank in (last_year, in_order)
