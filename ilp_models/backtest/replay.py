@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from sklearn.base import clone
 
 from ilp_models.backtest.profiling import Profiler
@@ -170,6 +171,7 @@ def storage_recipes(forecasters: Mapping[str, Forecaster], plan: RollingOrigin, 
 def run_chain(task: ChainTask) -> ChainOutcome:
     """Fit, update and store one chain; a failure is part of the outcome."""
     store, outcome, profiler = ForecastStore(task.store), ChainOutcome(), Profiler()
+    observed = _recorded_counts(task)
     try:
         with convert_errors(task.chain[0].cutoff):
             forecaster = clone(task.forecaster)
@@ -180,7 +182,7 @@ def run_chain(task: ChainTask) -> ChainOutcome:
                     forecaster = forecaster.fit(history) if fold.refit else forecaster.update(history)
             if fold.cutoff in task.cutoffs:
                 before = store.digest(task.recipe, task.name, fold.cutoff)
-                outcome.written[fold.cutoff] = _forecast_fold(forecaster, fold, task, profiler)
+                outcome.written[fold.cutoff] = _forecast_fold(forecaster, fold, task, observed, profiler)
                 if before not in ("", outcome.written[fold.cutoff]):
                     outcome.replaced.append(store.path(task.recipe, task.name, fold.cutoff))
             profiler.take_cost()  # discard the cost of a fit that a stored forecast already includes
@@ -189,7 +191,15 @@ def run_chain(task: ChainTask) -> ChainOutcome:
     return outcome
 
 
-def _forecast_fold(forecaster: Forecaster, fold: Fold, task: ChainTask, profiler: Profiler) -> str:
+def _recorded_counts(task: ChainTask) -> xr.DataArray:
+    """Return the recorded counts of all periods that a chain forecasts; events are located once, not at each cutoff."""
+    periods = pd.period_range(task.chain[0].periods[0], task.chain[-1].periods[-1])
+    return Panel.count(task.data.events, task.data.grid, task.data.calendar, periods).counts
+
+
+def _forecast_fold(
+    forecaster: Forecaster, fold: Fold, task: ChainTask, observed: xr.DataArray, profiler: Profiler
+) -> str:
     """Forecast and store one fold, and return the digest of the stored content."""
     periods = pd.PeriodIndex(list(fold.periods))
     try:
@@ -197,8 +207,7 @@ def _forecast_fold(forecaster: Forecaster, fold: Fold, task: ChainTask, profiler
             forecast = forecaster.predict(periods)
     except InputError as error:  # invalid counts or leads stop this forecaster only
         raise NotRunError(str(error)) from error
-    events, calendar = task.data.events, task.data.calendar
-    observed = Panel.count(events, task.data.grid, calendar, periods)
+    counts = observed.sel(period=periods).values
     named = forecast.named(task.name, task.recipe)
     terms = ReplayTerms(task.data.delay(fold.cutoff), task.refit_every)
-    return ForecastStore(task.store).write(named, np.ascontiguousarray(observed.values), profiler.take_cost(), terms)
+    return ForecastStore(task.store).write(named, np.ascontiguousarray(counts), profiler.take_cost(), terms)

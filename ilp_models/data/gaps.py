@@ -89,12 +89,15 @@ def find_gaps(
     if (counts > 0).sum() < _EVIDENCE[freq]:
         return []
     weekdays = np.arange(len(counts)) % _WEEK if freq == "D" else np.zeros(len(counts), dtype=int)
-    found = []
+    positions, found = len(counts) * tests, []
     for first, last in runs_of_zero(counts):
         if last - first + 1 < _SHORTEST[freq]:
             continue
-        expected, exponent = _improbability(counts, weekdays, first, last, _AROUND[freq])
-        if len(counts) * tests * np.exp(-exponent) < IMPROBABLE:
+        series, run = _without_other_gaps(counts, first, last) if monthly else (counts, slice(first, last + 1))
+        expected = _expected_events(series, weekdays[: len(series)], run, _AROUND[freq])
+        if positions * np.exp(-expected) >= IMPROBABLE:  # dispersion only raises the probability
+            continue
+        if positions * np.exp(-expected * _dispersion_factor(series, run, monthly=monthly)) < IMPROBABLE:
             found.append(Gap(periods[first].start_time, periods[last].end_time.normalize(), expected))
     return found
 
@@ -106,24 +109,32 @@ def recorded_until(times: pd.Series, start: pd.Timestamp, end: pd.Timestamp, *, 
     return gaps[-1].first if open_end else end
 
 
-def _improbability(
-    counts: Floats, weekdays: npt.NDArray[np.int64], first: int, last: int, around: int
-) -> tuple[float, float]:
-    """Return the expected events of a run of empty periods, and minus the log probability of no event."""
-    length, monthly = last - first + 1, around < _WEEK
-    others = np.ones(len(counts), dtype=bool)
-    others[first : last + 1] = False
-    for start, stop in runs_of_zero(counts) if monthly else ():  # other missing months must not lower the rate
-        others[start : stop + 1] = 2 * (stop - start + 1) < length
+def _without_other_gaps(counts: Floats, first: int, last: int) -> tuple[Floats, slice]:
+    """Return the counts without other missing months, which must not lower the rate, and the run among them."""
+    kept = np.ones(len(counts), dtype=bool)
+    for start, stop in runs_of_zero(counts):
+        kept[start : stop + 1] = start == first or 2 * (stop - start + 1) < last - first + 1
+    start = int(kept[:first].sum())
+    return counts[kept], slice(start, start + last - first + 1)
+
+
+def _expected_events(counts: Floats, weekdays: npt.NDArray[np.int64], run: slice, around: int) -> float:
+    """Return the expected events of a run of empty periods, at the lower one of the rates before and after it."""
+    length = run.stop - run.start
     width = max(around, length)
-    sides = [np.flatnonzero(others[:first])[-width:], last + 1 + np.flatnonzero(others[last + 1 :])[:width]]
-    rate = min(float(counts[side].mean()) for side in sides if len(side))
-    known = counts[others]
-    profile = np.bincount(weekdays[others], weights=known) / np.bincount(weekdays[others])
-    expected = rate * float(profile[weekdays[first : last + 1]].sum()) / float(known.mean())
+    sides = counts[max(run.start - width, 0) : run.start], counts[run.stop : run.stop + width]
+    rate = min(float(side.mean()) for side in sides if len(side))
+    inside = weekdays[run]
+    usual = np.bincount(weekdays, weights=counts) / (np.bincount(weekdays) - np.bincount(inside, minlength=_WEEK))
+    return rate * float(usual[inside].sum()) / float(counts.sum() / (len(counts) - length))
+
+
+def _dispersion_factor(counts: Floats, run: slice, *, monthly: bool) -> float:
+    """Return minus the log probability of no event for each expected event: 1 for Poisson counts, else less."""
+    known = np.concatenate((counts[: run.start], counts[run.stop :]))
     blocks = known if monthly else known[: len(known) // _WEEK * _WEEK].reshape(-1, _WEEK).sum(axis=1)
     fano = float(blocks.var(ddof=1) / blocks.mean()) if len(blocks) > 1 and blocks.mean() > 0 else 1.0
-    return expected, expected * (np.log(fano) / (fano - 1) if fano > 1 else 1.0)
+    return float(np.log(fano) / (fano - 1)) if fano > 1 else 1.0
 
 
 def runs_of_zero(row: npt.NDArray[np.generic]) -> Iterator[tuple[int, int]]:

@@ -57,7 +57,7 @@ class CalendarTerms:
         if self.country is None or self.country == AUTO:
             return
         try:
-            holidays.country_holidays(self.country, subdiv=self.subdivision, years=2020)
+            _holidays(self.country, self.subdivision, 2020, 2020)
         except NotImplementedError as error:
             msg = (
                 f"No holidays are known for country={self.country!r}, subdivision={self.subdivision!r}: {error}. "

@@ -21,14 +21,17 @@ def _add(known: "hashlib._Hash", part: Any) -> None:
     if part is None:
         known.update(b"n")
     elif isinstance(part, str):
-        _add_bytes(known, b"s", part.encode("utf-8", "surrogatepass"))
+        known.update(_framed(b"s", part.encode("utf-8", "surrogatepass")))
     elif isinstance(part, bytes):
-        _add_bytes(known, b"b", part)
+        known.update(_framed(b"b", part))
     elif isinstance(part, np.ndarray):
-        _add_bytes(known, b"a", f"{part.dtype.str}{part.shape}".encode())
+        known.update(_framed(b"a", f"{part.dtype.str}{part.shape}".encode()))
         known.update(np.ascontiguousarray(part).tobytes())
     elif isinstance(part, Sequence):
         known.update(b"l%d:" % len(part))
+        if all(isinstance(one, str) for one in part):  # thousands of names of cells, at once
+            known.update(b"".join(_framed(b"s", one.encode("utf-8", "surrogatepass")) for one in part))
+            return
         for one in part:
             _add(known, one)
     else:
@@ -36,6 +39,5 @@ def _add(known: "hashlib._Hash", part: Any) -> None:
         raise TypeError(msg)
 
 
-def _add_bytes(known: "hashlib._Hash", kind: bytes, content: bytes) -> None:
-    known.update(b"%s%d:" % (kind, len(content)))
-    known.update(content)
+def _framed(kind: bytes, content: bytes) -> bytes:
+    return b"%s%d:%s" % (kind, len(content), content)

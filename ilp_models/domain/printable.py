@@ -12,7 +12,10 @@ def printable(text: object, *, lines: bool = True) -> str:
 
     Line feeds and tabs stay if ``lines`` is true.
     """
-    return "".join(_visible(sign, lines=lines) for sign in str(text))
+    shown = str(text)
+    if shown.isprintable():  # nearly every text; it then has no character that `_visible` changes
+        return shown
+    return "".join(_visible(sign, lines=lines) for sign in shown)
 
 
 def _visible(sign: str, *, lines: bool) -> str:

@@ -72,7 +72,8 @@ def _safe_column(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
     if column.dtype == object or pd.api.types.is_string_dtype(column):
-        return column.map(lambda value: escape_formula(value) if isinstance(value, str) else value)
+        safe = {text: escape_formula(text) for text in {value for value in column if isinstance(value, str)}}
+        return column.map(lambda value: safe[value] if isinstance(value, str) else value)
     return column
 
 

@@ -123,7 +123,8 @@ class LatticeLocator:
     def locate(self, events: Events) -> npt.NDArray[np.int64]:
         """Return the position of each event's cell among the keys, -1 outside."""
         table = events.table
-        return index_of(self.keys, cell_keys(self.lattice, table["x"].to_numpy(), table["y"].to_numpy()))
+        keys = cell_keys(self.lattice, table["x"].to_numpy(), table["y"].to_numpy())
+        return np.asarray(pd.Index(self.keys).get_indexer(keys))  # hashing: events come in no order of place
 
 
 def build_grid(lattice: Lattice, keys: Keys, crs: str) -> Grid:

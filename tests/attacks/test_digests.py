@@ -1,5 +1,6 @@
 """Two different contents must never have one digest: labels with separators, moved borders, other types."""
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,21 @@ PARTS = st.recursive(
 @given(PARTS, PARTS)
 def test_digests_are_equal_only_for_equal_parts(one, other):
     assert (digest_of(one) == digest_of(other)) == (one == other)
+
+
+def encoded(part):
+    """Encode a part as the definition says: kind and length, then the content."""
+    if part is None:
+        return b"n"
+    if isinstance(part, list):
+        return b"l%d:" % len(part) + b"".join(map(encoded, part))
+    kind, content = (b"s", part.encode()) if isinstance(part, str) else (b"b", part)
+    return kind + b"%d:" % len(content) + content
+
+
+@given(PARTS, st.lists(st.text(max_size=3), max_size=5))
+def test_a_digest_is_that_of_the_encoding_by_kind_and_length(part, labels):
+    assert digest_of(part, labels) == hashlib.sha256(encoded([part, labels])).hexdigest()
 
 
 @given(st.lists(st.text(max_size=3), max_size=3), st.lists(st.text(max_size=3), max_size=3))

@@ -73,6 +73,51 @@ def test_three_of_twenty_five_months_are_not_enough(given, monthly):
     assert gaps[0].expected > 100
 
 
+def improbable_runs(counts, limit, *, monthly):
+    """Return the runs of zeros and their expected events, by the definition: one mask for each run."""
+    numbers = np.arange(len(counts))
+    weekdays, around = (np.zeros(len(counts), dtype=int), 3) if monthly else (numbers % 7, 28)
+    edges = np.flatnonzero(np.diff(np.r_[False, counts == 0, False])).reshape(-1, 2)
+    found = []
+    for first, stop in edges:
+        length = stop - first
+        masked = [(first, stop), *((a, b) for a, b in edges if monthly and 2 * (b - a) >= length)]
+        others = ~np.any([(numbers >= a) & (numbers < b) for a, b in masked], axis=0)
+        width = max(around, length)
+        before, after = numbers[others & (numbers < first)][-width:], numbers[others & (numbers >= stop)][:width]
+        rate = min(counts[side].mean() for side in (before, after) if len(side))
+        usual = pd.Series(counts[others]).groupby(weekdays[others]).mean()
+        expected = rate * usual[weekdays[first:stop]].sum() / counts[others].mean()
+        known = counts[others]
+        blocks = known if monthly else known[: len(known) // 7 * 7].reshape(-1, 7).sum(axis=1)
+        fano = blocks.var(ddof=1) / blocks.mean()
+        exponent = expected * (np.log(fano) / (fano - 1) if fano > 1 else 1)
+        if length >= (1 if monthly else 3) and len(counts) * np.exp(-exponent) < limit:
+            found.append((first, stop - 1, expected))
+    return found
+
+
+@pytest.mark.parametrize("monthly", [True, False])
+@pytest.mark.parametrize("dispersion", [0.0, 1.0])
+def test_gaps_are_the_runs_that_the_definition_finds(monthly, dispersion, monkeypatch):
+    monkeypatch.setattr("ilp_models.data.gaps.IMPROBABLE", 0.01)
+    rng, number = np.random.default_rng(12), 0
+    periods = pd.period_range(START, END - pd.Timedelta(1, "D"), freq="M" if monthly else "D")
+    for _ in range(30):
+        times = simulate(rng, rng.choice([0.2, 1.0, 5.0]), dispersion)
+        for first in rng.choice(DAYS, 3):
+            times = without(times, first, first + pd.Timedelta(int(rng.integers(5, 150)), "D"))
+        counts = times.dt.to_period(periods.freq).value_counts().reindex(periods, fill_value=0).to_numpy(dtype=float)
+        gaps = find_gaps(times, START, END, monthly=monthly)
+        wanted = improbable_runs(counts, 0.01, monthly=monthly)
+        assert [(gap.first, gap.last) for gap in gaps] == [
+            (periods[first].start_time, periods[last].end_time.normalize()) for first, last, _ in wanted
+        ]
+        assert [gap.expected for gap in gaps] == pytest.approx([expected for *_, expected in wanted])
+        number += len(gaps)
+    assert number > 15
+
+
 def test_leading_and_trailing_months_of_a_declared_span_are_found():
     times = without(simulate(np.random.default_rng(4), 10), START, pd.Timestamp("2018-03-31"))
     times = without(times, pd.Timestamp("2021-10-01"), END)

@@ -1,6 +1,6 @@
 """City level times cell share: the two are forecast separately because they change at different speeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -77,10 +77,8 @@ class LevelShare(HindcastForecaster):
         targets = recent_periods(history)
         totals = history.panel.by_period.sum(axis=2, keepdims=True, dtype=np.float64)
         observed = totals[-len(targets) :]
-        losses = []
-        for half_life in self.level_half_lives:
-            level = self._level(history, targets, history.first_step, half_life)
-            losses.append(deviance_by_type(observed, level[..., None]))
+        levels = self._candidate_levels(history, targets, history.first_step, self.level_half_lives)
+        losses = [deviance_by_type(observed, level[..., None]) for level in levels]
         self.level_half_lives_ = np.asarray(self.level_half_lives, dtype=float)[np.argmin(losses, axis=0)]
 
     def _terms(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
@@ -108,12 +106,15 @@ class LevelShare(HindcastForecaster):
             return np.ones(len(names), dtype=bool)
         return np.array([history.calendar.period_unit == "day" and name.startswith(_WITHIN_A_YEAR) for name in names])
 
-    def _level(self, history: History, periods: pd.PeriodIndex, step: int, half_life: float) -> npt.NDArray[np.float64]:
-        """Return the expected city counts, shape (periods, crime types)."""
+    def _candidate_levels(
+        self, history: History, periods: pd.PeriodIndex, step: int, half_lives: Iterable[float]
+    ) -> Iterator[npt.NDArray[np.float64]]:
+        """Yield the expected city counts (periods, crime types) for each half-life of the level."""
         totals = history.panel.by_period.sum(axis=2, dtype=np.float64)
         adjusted = totals / self.calendar_index(history, history.panel.periods)
-        trend = exponential_means(adjusted, half_life, history.usable_periods(periods, step))
-        return np.asarray(trend * self.calendar_index(history, periods))
+        usable, index = history.usable_periods(periods, step), self.calendar_index(history, periods)
+        for half_life in half_lives:
+            yield np.asarray(exponential_means(adjusted, half_life, usable) * index)
 
     def calendar_index(self, history: History, periods: pd.PeriodIndex) -> npt.NDArray[np.float64]:
         """Return the factors of season, holidays and weekdays in the level (periods, crime types)."""
@@ -134,9 +135,11 @@ class LevelShare(HindcastForecaster):
     def _levels(self, history: History, periods: pd.PeriodIndex, step: int) -> npt.NDArray[np.float64]:
         """Return the expected city counts (periods, crime types) with the learned half-lives."""
         level = np.empty((len(periods), len(self.level_half_lives_)))
-        for half_life in np.unique(self.level_half_lives_):
+        half_lives = np.unique(self.level_half_lives_)
+        candidates = self._candidate_levels(history, periods, step, half_lives.tolist())
+        for half_life, candidate in zip(half_lives, candidates, strict=True):
             chosen = self.level_half_lives_ == half_life
-            level[:, chosen] = self._level(history, periods, step, float(half_life))[:, chosen]
+            level[:, chosen] = candidate[:, chosen]
         return level
 
     def split_hindcast(self, history: History, period: pd.PeriodIndex, step: int, expected: Cube) -> Parts:
