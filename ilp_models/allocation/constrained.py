@@ -150,7 +150,7 @@ class Constrained:
         for period in range(values.shape[1]):
             constraints = (*fixed, *self._coverage(inputs, expected[:, period], chance))
             program = MixedIntegerProgram(values[:, period], constraints, self.whole, self.gap, self.time_limit_s)
-            chosen, gaps[period] = program.solve(f"Period {period + 1}")
+            chosen, gaps[period] = program.solve(inputs.period_text(period))
             flags, inclusion[:, period] = chosen, chosen > 0
             if drawn:
                 rng = np.random.default_rng((self.seed, inputs.draw, period))

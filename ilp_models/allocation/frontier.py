@@ -155,6 +155,7 @@ def allocate_periods(allocator: Allocator, value: Floats, inputs: AllocationInpu
                 inputs,
                 draw=inputs.draw + period,
                 expected=None if inputs.expected is None else inputs.expected[:, [period]],
+                starts=inputs.starts[period : period + 1],
             ),
         )
         for period in range(value.shape[1])

@@ -16,6 +16,7 @@ EXIT_CODES: Final = ("run", "decision")
 _FILE: Final = "status.json"
 _SHOWN: Final = 5  # reasons
 _LENGTH: Final = 300  # characters of a reason
+_TAIL: Final = 30  # of them for how many more there are
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def record_failure(folder: Path, run: Path, line: str, code: int) -> None:
 
 def _short(text: str) -> str:
     line = printable(" ".join(text.split()))
-    return line if len(line) <= _LENGTH else f"{line[:_LENGTH]}..."
+    if len(line) <= _LENGTH:
+        return line
+    start = line[: _LENGTH - _TAIL].rpartition(" ")[0] or line[: _LENGTH - _TAIL]  # whole words
+    return f"{start} ... ({len(line) - len(start):,} more characters)"
 
 
 def _now() -> str:

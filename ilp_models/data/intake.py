@@ -299,7 +299,8 @@ def _notes(records: RawRecords, rules: IntakeRules, resolution: str) -> tuple[st
     if rules.columns.reported_at is None and rules.columns.reported_date is None:
         delay = str(rules.reporting_delay).removesuffix(" 00:00:00")
         origin = "the last day of its month" if resolution == "month" else "it occurred"
-        notes.append(f"No report times: an event counts as known {delay} after {origin}.")
+        note = f"No report times: an event counts as known {delay} after {origin}."
+        notes.append(note if rules.reporting_delay else f"{note} If reports come later, set data.reporting_delay.")
     return tuple(notes)
 
 

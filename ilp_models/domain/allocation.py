@@ -62,6 +62,7 @@ class AllocationInput:
     residents: tuple[GroupsOfCells, ...] = ()  # one for each dimension; needed by constraints on groups
     expected: Floats | None = None  # (cells, periods): expected counts for coverage; default: the expected value
     draw: int = 0  # number of the draw; repeated lotteries differ by it
+    starts: tuple[str, ...] = ()  # first day of each period, for messages
 
     def __post_init__(self) -> None:
         """Check that all parts have the same number of cells."""
@@ -77,6 +78,10 @@ class AllocationInput:
         if wrong:
             msg = f"An allocation of {size} cells has inputs of other lengths: {wrong}. Pass one value for each cell."
             raise InputError(msg)
+
+    def period_text(self, number: int) -> str:
+        """Return which period a message is about: its first day, or its number where the days are not known."""
+        return f"The period from {self.starts[number]}" if number < len(self.starts) else f"Period {number + 1}"
 
     def groups_of(self, dimension: str) -> GroupsOfCells:
         """Return the residents by the groups of one dimension."""

@@ -116,6 +116,20 @@ class Obstacle:
         about = f" for {self.causes_text()}" if self.causes else ""
         return f"{verdict}{about}: {len(self.findings) + self.missing} of {self.total} findings do not pass ({tally})."
 
+    def grounds_text(self, listed: Sequence[str] = ()) -> str:
+        """Return what was found, without advice, and without a detail that repeats a list on the page (``listed``)."""
+        if not self.findings:
+            return self.as_text()
+        worst, several = self.findings[0], self.total > 1
+        about = f" for {self.causes_text()}" if self.causes else ""
+        count = f": {len(self.findings) + self.missing} of {self.total} findings" if several else ""
+        numbers = numbers_text(worst)
+        value = f"{'. Worst' if several else ''}: {numbers}" if numbers else ""
+        lacking = " and ".join(one.as_text() for one in worst.shortfall)
+        detail = "They are listed below." if listed and "; ".join(listed) in worst.detail else worst.detail
+        remarks = " ".join(filter(None, (f"{lacking[:1].upper()}{lacking[1:]}." if lacking else "", detail)))
+        return f"{self.label} {verdict_text(worst)}{about}{count}{value}. {remarks}".rstrip()
+
     def as_text(self) -> str:
         """Return the reason as one line, with the worst finding."""
         text = f"{self.label} {self.short_text()}".strip() if not self.fault else self.fault

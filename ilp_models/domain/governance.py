@@ -111,6 +111,7 @@ class Governance:
 
     def __post_init__(self) -> None:
         """Convert numbers to text and refuse unknown tiers and invalid dates."""
+        _refuse_lists({name: getattr(self, name) for name in (*_REQUIRED, "reviewer_key")})
         for name in _REQUIRED:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
@@ -183,6 +184,13 @@ def is_same_person(name: str, other: str) -> bool:
     """Return whether two names are equal apart from case, accents, punctuation and the order of their words."""
     names = [_normalised_words(one) for one in (name, other)]
     return bool(names[0]) and names[0] == names[1]
+
+
+def _refuse_lists(values: Mapping[str, object]) -> None:
+    for field, value in values.items():
+        if isinstance(value, Mapping | Sequence) and not isinstance(value, str):
+            msg = f"audit.governance.{field}={value} is a list, and a text is needed. Write one text in quotes."
+            raise InputError(msg)
 
 
 def _refuse_misleading_names(names: Mapping[str, str]) -> None:

@@ -193,10 +193,11 @@ GROUP_CHECKS: Final = (
         name="reporting_sensitivity",
         label="Sensitivity to reporting",
         question="Are the same areas flagged if events are under-reported in some places?",
-        formula="Jaccard overlap of the flagged areas with the areas flagged by p / q, q the reporting rate",
+        formula="Jaccard overlap of the flagged areas with those flagged by forecast / reporting rate",
         denominator="areas flagged on either map",
         reference="the map without the correction",
-        reading="1: the same areas are flagged. q is given, or falls with the rank of a group's share (delta 0.3).",
+        reading="1: the same areas are flagged. Without given rates, reporting is assumed to fall from 1.3 to 0.7 "
+        "times the mean as a group's share of the residents rises.",
         scope=Scope.CRIME_TYPE,
         limit=Limit(fail_below=0.6, warn_below=0.8),
         signer=REVIEWER,

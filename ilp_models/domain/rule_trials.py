@@ -39,13 +39,15 @@ def trial_text(trial: Mapping[str, Any]) -> str:
     return f"{trial['name']}: {covered}; {'; '.join(states) or 'no check fails'}"
 
 
-def search_lines(header: Mapping[str, Any], shown: int = 3) -> list[str]:
-    """Return what was found, in a few lines; empty without a search."""
+def search_lines(header: Mapping[str, Any], shown: int = 3, *, admitted: bool = False) -> list[str]:
+    """Return what was found, in a few lines; empty without a search. An admitted rule needs no remedy."""
     search = header.get(RULE_SEARCH)
     if not search:
         return []
     window = f"{search['first_period'][:10]} to {search['last_period'][:10]}"
     found, tried = remedies(header), len(search["trials"])
+    if admitted:
+        return [f"{tried} plans were compared on the periods from {window}, before the audited ones."]
     if not found:
         return [
             f"No remedy was found among {tried} plans, tried on the periods from {window}, before the audited ones."

@@ -70,7 +70,7 @@ def mark(
     earlier = NO_DECISION if decision is None or not same_forecast else _earlier_text(decision)
     facts = {
         "grade": grade,
-        "use": RESEARCH_ONLY if grade == "research" else f"admitted for resource allocation until {until}",
+        "use": RESEARCH_ONLY if grade == "research" else f"{_permission(decision)} until {until}",
         "scope": SCOPE,
         "caveat": CAVEAT,
         "decision": name,
@@ -85,6 +85,12 @@ def mark(
         **asdict(provenance),
     }
     return Marking(grade, name, facts)
+
+
+def _permission(decision: Decision | None) -> str:
+    """Return how an export was permitted; a withheld forecast stays withheld after its approval."""
+    by_gate = decision is None or decision.admitted
+    return f"{'admitted' if by_gate else 'approved by a reviewer'} for resource allocation"
 
 
 def _earlier_text(decision: Decision) -> str:

@@ -83,7 +83,7 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
         files = write_allocation(table, marking, folder)
         if not result.frontier.empty:
             files += write_rows(result.frontier, marking, folder / "frontier.csv")
-            figure = plot_frontier(result.frontier, result.choice.cap)
+            figure = plot_frontier(result.frontier, result.choice.selected)
             files.append(save_figure(figure, folder / "frontier.png", "Exposure caps"))
             files += write_rows(result.groups, marking, folder / "groups.csv")
         audiences = AUDIENCES if audience == "all" else (audience,)

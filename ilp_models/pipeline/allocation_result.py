@@ -30,6 +30,12 @@ class CapChoice:
     chosen_by: str
     reason: str
     cap: float = float("inf")  # on the exposure ratio
+    other_rule: bool = False  # whether the rule has other limits than a cap: no evaluated cap is its plan
+
+    @property
+    def selected(self) -> float | None:
+        """The evaluated cap whose plan was chosen; None if the plan follows another rule."""
+        return None if self.other_rule else self.cap
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -19,6 +19,7 @@ from ilp_models.pipeline.audit_report import gather_record
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.reaudit import repeat_audit
 from ilp_models.pipeline.registration import last_line
+from ilp_models.pipeline.rule_search import check_rule_search
 from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
 from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
 from ilp_models.pipeline.terminal_text import finding_lines
@@ -65,6 +66,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         )
         return write_audit_report(report, gather_record(subject, decided.decision, audit, context, compute), folder)
 
+    check_rule_search(rule_search, audit)
     book = Register(Path(register), last)
     done = decide_run(
         "audit",

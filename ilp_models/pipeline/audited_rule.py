@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import shapely
 
 from ilp_models.allocation.frontier import allocate_periods, expected_share
@@ -81,10 +82,13 @@ class CellPlanner:
         territory = territory_of(grid, CellTable.from_grid(grid).area, residents)
         return cls(rule, territory, ranking[0], objective_of(*ranking), crime_types)
 
-    def plan(self, expected: Floats, compute: Compute, draw: int = 0) -> PlannedPeriods:
-        """Return the plan of each period from expected counts (crime types, cells, periods)."""
+    def plan(
+        self, expected: Floats, compute: Compute, draw: int = 0, periods: pd.PeriodIndex | None = None
+    ) -> PlannedPeriods:
+        """Return the plan of each period from expected counts (crime types, cells, periods), named in errors."""
         value = self.objective.value(expected, self.crime_types)
-        territory = replace(self.territory, expected=expected.sum(axis=0), draw=draw)
+        starts = () if periods is None else tuple(periods.start_time.strftime("%Y-%m-%d"))
+        territory = replace(self.territory, expected=expected.sum(axis=0), draw=draw, starts=starts)
         need, available = self.rule.budget.need(territory), self.rule.budget.available(territory)
         ranked = value_per_unit(value, self.rank_by, territory)
         effort = allocate_periods(self.rule, ranked, territory, compute)
@@ -114,7 +118,8 @@ def plan_replay(
     """Return the plans that a rule makes from the forecast of each test period; recorded events are never seen."""
     planner = CellPlanner.from_grid(rule, grid, residents, ranking, replay.crime_types)
     try:
-        return planner.plan(np.asarray(replay.expected.values, dtype=float), compute or LocalProcesses(jobs=1))
+        expected = np.asarray(replay.expected.values, dtype=float)
+        return planner.plan(expected, compute or LocalProcesses(jobs=1), periods=replay.periods)
     except (InputError, NotRunError) as error:
         msg = f"The rule '{rule.name}' cannot plan every test period of {replay.forecaster}: {error}"
         raise InputError(msg) from error

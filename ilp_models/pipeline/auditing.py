@@ -245,7 +245,7 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
                 backtest.plan,
                 explain,
                 register,
-                {settings.baseline: backtest.models.get(settings.baseline)},
+                {settings.baseline: backtest.models[settings.baseline]},
             )
         ),
         decision_code=decision_digest(),

@@ -17,7 +17,7 @@ from ilp_models.pipeline.plan_briefings import management_briefing, middle_brief
 from ilp_models.pipeline.plan_maps import plan_map, recorded_by_cell
 from ilp_models.report.audit.check_summaries import reason_groups
 from ilp_models.report.briefing import Briefing, Card, Section, write_briefing
-from ilp_models.report.formatting import number, percent
+from ilp_models.report.formatting import percent
 
 AUDIENCES: Final = ("management", "middle", "shift", "community")
 _TITLES: Final = {
@@ -57,6 +57,7 @@ def write_briefings(
             summary=_summary(result, audience),
             by_hand=result.by_hand.lines,
             verdict=verdict(result.decision),
+            accepted=not result.decision.admitted,
             until=f"{result.decision.valid_until:%-d %B %Y, %H:%M %Z}",
             decision=marking.decision,
             reasons=_reasons_for(audience, result.decision),
@@ -109,6 +110,7 @@ def verdict(decision: Decision) -> str:
     return "ADMITTED" if decision.approval is None else "ADMITTED, APPROVED BY A REVIEWER"
 
 
+_SMALLEST: Final = 0.1  # expected crimes that a card shows as a number
 _MAX_PLACES: Final = 10  # on the page of a shift
 _WRITING: Final = ("What to look for:", "Notes, or what was done instead, by whom and why:")
 _SHIFT_COLUMNS: Final = ("cell", "area", "period", "effort", "inclusion", "crime_type", "expected", *QUANTILE_COLUMNS)
@@ -150,12 +152,13 @@ def _place_card(result: AllocationResult, rows: pd.DataFrame) -> Card:
     at = int(result.grid.cells.astype(str).get_indexer(pd.Index([str(first["cell"])]))[0])
     centre = result.run.places.centres
     recent = result.run.places.recent
-    facts = [("Effort", f"{first['effort']:g} {result.allocation.unit}")]
+    unit = result.allocation.unit
+    facts = [("Effort", f"{first['effort']:g} {unit.removesuffix('s') if first['effort'] == 1 else unit}")]
     if len(result.allocation.periods) > 1:
         facts.append(("First day", str(first["period"])))
     for row in rows.sort_values("expected", ascending=False, kind="stable").to_dict("records"):
-        label = f"{row['crime_type']}: expected, and range"
-        facts.append((label, f"{number(row['expected'])}, {row['q05']:.0f} to {row['q95']:.0f}"))
+        expected = "under 0.1" if row["expected"] < _SMALLEST else f"{row['expected']:.1f}"
+        facts.append((f"{row['crime_type']}: expected, and range", f"{expected}, {row['q05']:.0f} to {row['q95']:.0f}"))
     if recent is not None:
         facts.append((f"Recorded last {recent.unit}, all types", f"{recorded_by_cell(recent.last)[at]:,.0f}"))
     inside = [str(cell) for cell in result.grid.cells[result.areas == first["area"]]]

@@ -21,16 +21,20 @@ def outside_changes(
     plan: RollingOrigin,
     explain: Explain,
     register: RegisterPath,
-    baseline: Mapping[str, Forecaster | None],
+    baseline: Mapping[str, Forecaster],
 ) -> list[str]:
     """Return the settings outside the audit that differ from their defaults, in words.
 
-    ``baseline`` has the forecaster to beat by its name, None if only its stored forecasts are known.
+    ``baseline`` has the forecaster to beat by its name.
     """
     intake = study.events.intake
     return [
         *(() if intake is None else intake.declared),
-        *(change for name, model in baseline.items() for change in _baseline_changes(name, model)),
+        *(
+            change
+            for name, model in baseline.items()
+            for change in _described_changes(model, MovingAverage(), f"model.{name}")
+        ),
         *changed_settings(asdict(explain), asdict(Explain()), "explain"),
         *_described_changes(study.grid, SquareGrid(), "grid"),
         *changed_settings(asdict(study.calendar), asdict(Calendar()), "calendar"),
@@ -42,13 +46,6 @@ def outside_changes(
 def all_changes(audit: Audit, outside: list[str]) -> tuple[str, ...]:
     """Return the whole list of an audit: its own settings, those outside it, and those of its tables."""
     return tuple(dict.fromkeys((*audit.changes(), *outside, *audit.changes_of_tables())))
-
-
-def _baseline_changes(name: str, model: Forecaster | None) -> Iterator[str]:
-    if model is None:
-        yield f"model.{name} from stored forecasts, with unknown settings"
-    else:
-        yield from _described_changes(model, MovingAverage(), f"model.{name}")
 
 
 def _described_changes(given: object, usual: object, prefix: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ def community_briefing(
         _area_card(row, types.get(str(row["area"]), ()), table, (span, ask)) for row in table.to_dict("records")
     )
     attention = tuple(
-        replace(card, folded=False, lines=(*card.lines, _UNDER_PROTECTED))
+        replace(card, folded=False, lines=card.lines[:-1])
         for card, under in zip(cards, table["under_protected"], strict=True)
         if under
     )
@@ -52,7 +52,8 @@ def community_briefing(
             "More crime, less cover",
             (
                 "These neighbourhoods are among the quarter with most recorded crime for each resident, and the plan "
-                "covers them less than others. This is a question to their residents, not a finding."
+                "covers them less than others. This is a question to their residents, not a finding. "
+                f"{_UNDER_PROTECTED} {ask}"
                 if attention
                 else "No neighbourhood has both much recorded crime for each resident and little cover.",
             ),

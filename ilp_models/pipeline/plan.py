@@ -23,6 +23,7 @@ from ilp_models.allocation.frontier import (
     group_impact,
 )
 from ilp_models.allocation.objective import Objective
+from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
@@ -143,7 +144,8 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         max_override_share,
         previous_plan(book, run.forecast.periods[0], set(map(str, run.places.area))),
     )
-    return task.allocate(CapChoice(str(chosen_by), str(reason), cap_of(rule, frontier)), changes)
+    other = not isinstance(rule, TopAreas | Constrained)
+    return task.allocate(CapChoice(str(chosen_by), str(reason), cap_of(rule, frontier), other), changes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +180,8 @@ class PlanTask:
         value = self.objective.value(expected, list(map(str, forecast.expected.indexes["crime_type"])))
         ranked = value_per_unit(value, self.rank_by, territory)
         counts = expected.sum(axis=0)
-        territory = replace(territory, expected=counts)
+        starts = tuple(forecast.periods.start_time.strftime("%Y-%m-%d"))
+        territory = replace(territory, expected=counts, starts=starts)
         planned = allocate_periods(self.allocator, ranked, territory, self.compute)
         effort = apply_overrides(planned, changes, grid.cells, forecast.periods, need)
         plan = OverriddenPlan(planned, effort, ranked, need, territory)

@@ -28,7 +28,7 @@ def management_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[
     columns = (
         BriefingColumn("district", "District", "short"),
         BriefingColumn("month", "Month", "short"),
-        BriefingColumn("effort", f"Effort, {unit}"),
+        BriefingColumn("effort", f"Effort, {unit}", "count"),
         BriefingColumn("share_of_effort", "Share of effort", "percent"),
         BriefingColumn("expected", "Expected crimes"),
         BriefingColumn("share_of_expected", "Share of expected crimes", "percent"),
@@ -88,7 +88,7 @@ def equity(result: AllocationResult, figures: Path) -> list[Section]:
     )
     points = result.frontier.drop_duplicates("cap").assign(
         word=lambda rows: ["none" if np.isinf(cap) else f"{cap:g}" for cap in rows["cap"]],
-        mark=lambda rows: ["selected" if cap == result.choice.cap else "" for cap in rows["cap"]],
+        mark=lambda rows: ["selected" if cap == result.choice.selected else "" for cap in rows["cap"]],
     )
     cap_columns = (
         BriefingColumn("word", "Cap on the exposure ratio", "text"),
@@ -98,12 +98,14 @@ def equity(result: AllocationResult, figures: Path) -> list[Section]:
         BriefingColumn("note", "Note", "text"),
     )
     figure = FigureFile(
-        save_figure(plot_frontier(result.frontier, result.choice.cap), figures / "frontier.png", "Exposure caps"),
+        save_figure(plot_frontier(result.frontier, result.choice.selected), figures / "frontier.png", "Exposure caps"),
         frontier_text(result.frontier),
-        "Cost and effect of caps on the exposure ratio: value covered, exposure ratio and coverage of each group. The "
-        "wide line marks the selected cap.",
+        "Cost and effect of caps on the exposure ratio: value covered, exposure ratio and coverage of each group."
+        + ("" if result.choice.selected is None else " The wide line marks the selected cap."),
     )
     about = f"Groups by {result.frontier['dimension'].iloc[0]}. Reference: {result.frontier['reference'].iloc[0]}."
+    if result.choice.selected is None:
+        about += f" The plan follows another rule ({result.allocation.allocator}), so no cap is selected."
     if result.allocation.overrides:
         about += " These allocations contain no changes made by hand; the table of groups does."
     return [
@@ -121,12 +123,14 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
     """Return the section and the table of the weekly grid: effort, expected crimes and past flags of each cell."""
     table = grid_table(result)
     with_effort = table[table["effort"] > 0].sort_values(["covered", "cell"], ascending=[False, True], kind="stable")
+    drawn = bool((with_effort["inclusion"] < 1).any())
+    several = len(result.allocation.periods) > 1
     columns = (
         BriefingColumn("place", "Place", "text"),
         BriefingColumn("cell", "Cell", "short"),
-        BriefingColumn("period", "Period", "short"),
-        BriefingColumn("effort", f"Effort, {result.allocation.unit}"),
-        BriefingColumn("inclusion", "Probability of effort", "percent"),
+        *([BriefingColumn("period", "Period", "short")] if several else []),
+        BriefingColumn("effort", f"Effort, {result.allocation.unit}", "count"),
+        *([BriefingColumn("inclusion", "Probability of effort", "percent")] if drawn else []),
         BriefingColumn("expected", "Expected crimes"),
         BriefingColumn("flagged_before", "Flagged in the audited periods", "percent"),
     )
@@ -136,9 +140,9 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
     )
     shown, figure = plan_map(result, figures / "middle-map.png", top)
     paragraphs: tuple[str, ...] = (
-        f"{len(with_effort)} cells and periods receive effort. The {min(len(with_effort), _MAX_ON_PAGE)} that cover "
-        "most are listed; the CSV file has all. A probability below 100 % means random selection. Store it: later "
-        "evaluation needs it.",
+        f"{len(with_effort)} cells{' and periods' if several else ''} receive effort. "
+        f"The {min(len(with_effort), _MAX_ON_PAGE)} that cover most are listed; the CSV file has all."
+        + (" A probability below 100 % means random selection. Store it: later evaluation needs it." if drawn else ""),
         "Check first the cells that were flagged in most audited periods: patrols there may have become permanent.",
     )
     districts = with_effort.assign(place=result.places[result.grid.cells.get_indexer(pd.Index(with_effort["cell"]))])
@@ -155,15 +159,16 @@ def _district_section(result: AllocationResult) -> Section:
     table, unit = week_by_district(result), result.allocation.unit
     recent, previous = result.run.places.recent, result.previous
     noun = "period" if recent is None else recent.unit
-    columns = (
+    columns: tuple[BriefingColumn, ...] = (
         BriefingColumn("district", "District", "short"),
-        BriefingColumn("effort", f"Effort, {unit}"),
+        BriefingColumn("effort", f"Effort, {unit}", "count"),
         BriefingColumn("expected", "Expected crimes"),
-        BriefingColumn("recorded", f"Recorded last {noun}"),
-        BriefingColumn("change", "Expected minus recorded"),
+        BriefingColumn("recorded", f"Recorded last {noun}", "count"),
+        BriefingColumn("change", "Expected minus recorded", "change"),
         BriefingColumn("coverage", "Expected crimes covered", "percent"),
-        BriefingColumn("before", f"Planned last {noun}, {unit if previous is None else previous.unit}"),
     )
+    if previous is not None:
+        columns = (*columns, BriefingColumn("before", f"Planned last {noun}, {previous.unit}", "count"))
     if previous is None:
         done = f"No plan of last {noun} is in the register, so what was planned then is not known."
     else:

@@ -46,6 +46,24 @@ class Candidate:
     left_out: str = ""
 
 
+def check_rule_search(search: RuleSearch | None, audit: Audit) -> None:
+    """Raise InputError before any backtest if no plan could pass a search."""
+    if search is None:
+        return
+    if audit.groups.path is None and audit.groups.source is None:
+        msg = (
+            "rule_search compares allocation rules by groups of residents, and there is no group table. Set "
+            "audit.groups.path=FILE, or leave rule_search out."
+        )
+        raise InputError(msg)
+    if search.periods < audit.evidence_needed.periods:
+        msg = (
+            f"rule_search.periods={search.periods} is below audit.min_evidence.periods="
+            f"{audit.evidence_needed.periods}, so no plan could pass. Search on at least that many periods."
+        )
+        raise InputError(msg)
+
+
 @dataclass(frozen=True, eq=False)
 class RuleTrials:
     """Backtests on the periods before the audited ones, and the terms of the audit that is to be passed."""
@@ -60,12 +78,7 @@ class RuleTrials:
         cls, audited: Backtest, audit: Audit, forecaster: str, search: RuleSearch, compute: Compute
     ) -> "RuleTrials":
         """Backtest the models before the audited periods, on the records known when these began."""
-        if search.periods < audit.evidence_needed.periods:
-            msg = (
-                f"rule_search.periods={search.periods} is below audit.min_evidence.periods="
-                f"{audit.evidence_needed.periods}, so no plan could pass. Search on at least that many periods."
-            )
-            raise InputError(msg)
+        check_rule_search(search, audit)
         study = audited.study
         cutoff = audited.plan.folds(study.events, study.calendar)[0].cutoff
         names = [one.forecaster for one in audited.replays] if search.other_models else [forecaster, audit.baseline]

@@ -1,5 +1,6 @@
 """The study of a run: events, calendar, grid and context layers, and what identifies results computed from them."""
 
+import difflib
 import logging
 import shutil
 import subprocess
@@ -249,11 +250,20 @@ def check_names(models: Mapping[str, Forecaster], **wanted: str) -> None:
     """Raise InputError unless every forecaster that a setting names is among the models (`__` replaces a dot)."""
     for setting, name in wanted.items():
         if name not in models:
-            msg = (
-                f"{setting.replace('__', '.')}={name} is not among the models: {', '.join(models)}. "
-                f"Name one of them, or add it with 'model=[{','.join([*models, name])}]'."
-            )
+            options = _model_options()
+            near = difflib.get_close_matches(str(name), {*models, *options}, n=1)
+            hint = f". Did you mean {near[0]}?" if near else "."
+            if name in options:
+                hint = f", or add it with 'model=[{','.join([*models, name])}]'."
+            wrong = f"{setting.replace('__', '.')}={name} is not among the models"
+            msg = f"{wrong}: {', '.join(models)}. Name one of them{hint}"
             raise InputError(msg)
+
+
+def _model_options() -> set[str]:
+    """Return the names of the models that the configuration of this package has."""
+    package = Path(ilp_models.__file__).resolve().parent
+    return {path.stem for place in (package, package.parent) for path in (place / "configs" / "model").glob("*.yaml")}
 
 
 def describe_code() -> str:

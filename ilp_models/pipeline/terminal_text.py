@@ -1,6 +1,6 @@
 """Texts of tasks for the terminal: scores, intake and decision."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import state_text
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.rule_trials import search_lines
@@ -17,7 +18,10 @@ from ilp_models.report.tables import group_table_text
 
 
 def as_text(word: object) -> str:
-    """Return a setting as text; one that looks like a number or null arrives as one."""
+    """Return a setting as text; one that looks like a number or null arrives as one. Lists are refused."""
+    if isinstance(word, Mapping | Sequence) and not isinstance(word, str):
+        msg = f"{word} is a list or has parts, and a text is needed. Write it in quotes: reason='agreed, on 3 May'."
+        raise InputError(msg)
     return "" if word is None else str(word)
 
 
@@ -36,7 +40,7 @@ def decision_lines(decision: Decision) -> list[str]:
         head = f"WITHHELD: {RESEARCH_ONLY}"
     header = decision.report.header
     table = [f"Group table: {group_table_text(header)}"] if header.get("group_table") else []
-    found = search_lines(header)
+    found = search_lines(header, admitted=decision.admitted)
     return [f"Decision on {decision.forecaster}: {head}", *_reason_lines(decision), *found, *table]
 
 
@@ -53,7 +57,8 @@ def _reason_lines(decision: Decision) -> list[str]:
     for kind, heading in _HEADINGS.items():
         texts = [one.as_text() for one in obstacles if one.kind == kind]
         lines += [heading, *(f"  - {text}" for text in texts)] if texts else []
-    return [*lines, *(f"  - {reason}" for reason in decision.reasons[len(obstacles) :])]
+    others = [f"  - {reason}" for reason in decision.reasons[len(obstacles) :]]
+    return [*lines, *(["Notes:"] if obstacles and others else []), *others]
 
 
 def score_lines(backtest: Backtest, adjusted: pd.DataFrame | None = None) -> str:

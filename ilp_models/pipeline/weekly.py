@@ -18,6 +18,7 @@ from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.outputs import PageTask, write_scores
 from ilp_models.pipeline.registration import last_line
+from ilp_models.pipeline.rule_search import check_rule_search
 from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
 from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score_lines
 from ilp_models.report.front_page import FRONT
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         pages = task.write(decided.audit, decided.decision, decided.backtest)
         return [*write_scores(decided.backtest, folder, decimal=export.decimal), *pages, folder / "figures"]
 
+    check_rule_search(rule_search, audit)
     book = Register(Path(register), last)
     task = PageTask(report, book, folder, command)
     done = decide_run(

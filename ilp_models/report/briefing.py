@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from ilp_models.domain.disclaimers import CAVEAT, SCOPE
@@ -12,7 +13,7 @@ from ilp_models.report.formatting import MISSING, number, percent, sentence
 from ilp_models.report.interactive_map import InteractiveMap
 from ilp_models.report.page import FigureFile, write_page
 
-COLUMN_KINDS: Final = ("text", "short", "number", "percent")
+COLUMN_KINDS: Final = ("text", "short", "number", "count", "change", "percent")
 _READERS: Final = {
     "management": "management",
     "middle": "middle managers",
@@ -23,7 +24,10 @@ _READERS: Final = {
 
 @dataclass(frozen=True)
 class BriefingColumn:
-    """A column of a briefing table; kind is ``text``, ``short`` (on one line), ``number`` or ``percent``."""
+    """A column of a briefing table.
+
+    The kind is ``text``, ``short`` (on one line), ``number``, ``count`` (whole if it is), ``change`` or ``percent``.
+    """
 
     name: str
     heading: str
@@ -85,6 +89,7 @@ class Briefing:
     sections: tuple[Section, ...]
     facts: Mapping[str, str]  # provenance
     approval: str = ""  # who approved it, and why
+    accepted: bool = False  # whether the gate withheld it, and a reviewer accepted that
     objections: tuple[str, ...] = ()  # those that were open at the approval
 
 
@@ -100,4 +105,9 @@ def _cell(value: Any, kind: str) -> str:
         return number(float(value))
     if kind == "percent":
         return percent(float(value))
+    if kind in ("count", "change"):
+        amount = round(float(value), 1)
+        sign = "+" if kind == "change" and amount > 0 else ""
+        digits = 1 if kind == "change" or not amount.is_integer() else 0
+        return f"{sign}{amount + 0.0:,.{digits}f}" if np.isfinite(amount) else MISSING
     return MISSING if pd.isna(value) or value == "" else str(value)

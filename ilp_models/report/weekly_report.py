@@ -20,6 +20,7 @@ from ilp_models.domain.place_names import place_names
 from ilp_models.domain.scores import ScoreTable
 from ilp_models.report import maps, plots, tables
 from ilp_models.report.audit.check_summaries import CheckSummary, ReasonGroup, reason_groups, summarise_checks
+from ilp_models.report.audit.rule_trials import RuleSection, rule_section
 from ilp_models.report.formatting import (
     crime_type_label,
     interval,
@@ -154,6 +155,7 @@ class WeeklyContent:
     curves: tuple[FigureFile, ...]
     families: FigureFile | None
     checks: tuple[CheckSummary, ...]
+    rules: RuleSection | None  # the rules that were tried
     intake: pd.DataFrame
     intake_summary: str
     intake_notes: tuple[str, ...]
@@ -194,6 +196,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         curves=_curves(evidence, folder),
         families=_families(evidence, folder),
         checks=summarise_checks(decision.report),
+        rules=rule_section(decision, folder),
         intake=tables.intake_table(intake),
         intake_summary=_intake_summary(intake),
         intake_notes=intake.notes,

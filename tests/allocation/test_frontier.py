@@ -1,5 +1,7 @@
 """The price of caps, and what allocations mean for groups."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,8 +77,6 @@ def test_capture_can_use_recorded_events():
 
 
 def test_frontier_without_groups_is_refused():
-    from dataclasses import replace
-
     with pytest.raises(InputError, match=r"groups\.path=FILE"):
         Frontier().run(Constrained(), skewed_values(small_town()), replace(small_town(), residents=()), InlineCompute())
     with pytest.raises(InputError, match="above 0"):
@@ -89,6 +89,19 @@ def test_periods_solved_separately_equal_joint_solutions():
     np.testing.assert_array_equal(
         allocate_periods(rule, worth, ground, InlineCompute()).amount, rule.allocate(worth, ground).amount
     )
+
+
+@pytest.mark.parametrize(
+    ("starts", "words"),
+    [(("2026-01-05", "2026-01-12"), "The period from 2026-01-12: no allocation"), ((), "Period 1: no allocation")],
+)
+def test_a_rule_that_cannot_be_met_names_the_first_day_of_the_period_that_fails(starts, words):
+    ground = replace(small_town(), starts=starts)
+    worth = np.ones((12, 2))
+    worth[4:, 0] = 1e-9  # four cells hold the events of the first period, and none does in the second
+    rule = Constrained(Budget(amount=4), coverage={"origin": 0.9})
+    with pytest.raises(InputError, match=words):
+        allocate_periods(rule, worth, ground, InlineCompute())
 
 
 def test_parity_is_met_within_the_tolerance():

@@ -414,7 +414,6 @@ def test_the_usual_settings_are_no_change(city):
         ({"explain": Explain(refits=2)}, "explain.refits=2 (default 5)"),
         ({"baseline": MovingAverage(2)}, "model.moving_average.window=2 (default 52)"),
         ({"baseline": EWMA()}, "model.moving_average.class=ilp_models.model.means.ewma.EWMA (default "),
-        ({"baseline": None}, "model.moving_average from stored forecasts"),
     ],
 )
 def test_every_setting_outside_the_audit_is_named(city, changed, said):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -109,6 +110,9 @@ def test_the_error_is_one_short_line_without_escapes(verdict):
     assert "\x1b" not in line
     assert len(line) <= 303
     assert line[:100] in err
+    start, left = re.fullmatch(r"(.*) \.\.\. \((\d+) more characters\)", line).groups()
+    assert start.endswith(" More.")
+    assert len(start) + int(left) == len(r"The flock has no sheep:\x1b[31m give flock.numerator.") + 200 * len(" More.")
 
 
 def test_a_run_that_is_killed_stays_running(verdict, tmp_path):

@@ -166,6 +166,8 @@ def test_report_times_come_from_their_column_or_the_delay(source):
     report = events.intake
     assert (events.table["reported_at"] - events.table["occurred_at"]).unique().tolist() == [pd.Timedelta(days=2)]
     assert "an event counts as known 2 days after it occurred" in report.notes[0]
+    assert "reporting_delay" not in report.notes[0]
+    assert source(content).read().intake.notes[0].endswith("If reports come later, set data.reporting_delay.")
 
 
 def test_times_in_utc_become_local_times(source):

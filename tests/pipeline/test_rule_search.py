@@ -7,7 +7,7 @@ import pytest
 
 from ilp_models.domain.errors import InputError
 from ilp_models.pipeline.reaudit import check_repeatable
-from tests.pipeline.small_city import LENIENT, run_apart
+from tests.pipeline.small_city import LENIENT, run_apart, run_task
 
 SEARCH = ("rule_search=default", "rule_search.periods=8", "rule_search.shares=[1]", "backtest.horizon=1")
 # a limit that the small city misses, so that there is something to remedy
@@ -64,6 +64,13 @@ def test_a_search_counts_as_an_earlier_decision(searched, shelf):
     assert earlier["rules_tried"] == len(first.decision["audit"]["header"]["rules_tried"])
     (obstacle,) = [one for one in again.decision["obstacles"] if one["check"] == "earlier_decisions"]
     assert f"{earlier['rules_tried']} plans were compared" in obstacle["text"]
+
+
+@pytest.mark.parametrize("task", ["weekly", "audit"])
+def test_a_search_without_a_group_table_is_refused_before_the_backtest(tmp_path, task):
+    with pytest.raises(InputError, match="there is no group table"):
+        run_task(task, tmp_path, "rule_search=default")
+    assert not (tmp_path / "forecasts").exists()
 
 
 def test_too_few_periods_for_any_plan_to_pass_are_refused(tmp_path, shelf):

@@ -64,6 +64,12 @@ def reviewed():
     return admitted(("need_adjusted_ratio",))
 
 
+def with_changed_settings(decision):
+    """Return the same decision on an audit with a setting that differs from its default."""
+    changed = ("audit.land_share=0.1 (default 0.05)",)
+    return replace(decision, report=replace(decision.report, changed=changed))
+
+
 def approved(decision):
     """Return a decision that its reviewer accepted."""
     signature = Approval(decision.seal, "R. Viewer", "discussed with the panel", decision.reviews, NOW)

@@ -17,7 +17,7 @@ def page_of(folder, reviews=("sum_ratio",), reason="discussed on 3 May", key="")
     approval = Approval(
         SEAL, "R. Viewer", reason, tuple(reviews), MOMENT, key, changed=("audit.land_share=0.1",), line="d" * 64
     )
-    review = SimpleNamespace(check="sum_ratio", as_text=lambda: "Expected to recorded ratio needs review: 1.06.")
+    review = SimpleNamespace(check="sum_ratio", grounds_text=lambda _: "Expected to recorded ratio needs review: 1.06.")
     decision = SimpleNamespace(
         seal=SEAL,
         forecaster="lightgbm",

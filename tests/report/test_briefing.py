@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,20 @@ def test_a_page_escapes_names_and_shows_numbers_as_people_write_them(page):
     assert "&lt;b&gt;Annex" in page
     assert re.search(r'<td class="n" data-label="Share">25\.0\s%</td>', page)
     assert ">nan" not in page
+
+
+def test_whole_amounts_have_no_decimals_and_changes_have_a_sign(tmp_path):
+    kinds = ("count", "change", "change", "count")
+    rows = pd.DataFrame([[1.0, 0.0688, -0.81, np.nan], [2.5, -0.01, 12.0, 1200.0]], columns=list("abcd"))
+    columns = tuple(BriefingColumn(name, name, kind) for name, kind in zip("abcd", kinds, strict=True))
+    shown = Section("Areas", (), rows, columns).rows
+    assert shown == [["1", "+0.1", "-0.8", "\N{EN DASH}"], ["2.5", "0.0", "+12.0", "1,200"]]
+
+
+def test_an_accepted_review_is_amber_and_a_pass_is_not(tmp_path):
+    for accepted, css in ((True, "accepted"), (False, "admitted")):
+        page = write_briefing(tmp_path / "a.html", replace(briefing(), accepted=accepted)).read_text()
+        assert f'class="banner {css}"' in page
 
 
 def test_a_page_needs_no_network_and_no_script(page):

@@ -90,7 +90,7 @@ def test_required_checks_come_first_and_the_worst_state_first():
 
 
 def test_reasons_are_grouped_by_kind_with_their_check_and_what_causes_them_but_no_setting():
-    (group,) = [one for one in reason_groups(records.reviewed()) if one.heading]
+    group = reason_groups(records.reviewed())[0]
     assert group.heading == "Reviews that the reviewer may accept with a reason"
     ((label, text),) = group.reasons
     assert label == "Need-adjusted ratio"
@@ -99,6 +99,7 @@ def test_reasons_are_grouped_by_kind_with_their_check_and_what_causes_them_but_n
     groups = [*reason_groups(records.withheld()), *reason_groups(records.bare().decision), group]
     every = [text for one in groups for _, text in one.reasons]
     assert not [text for text in every if re.search(r"audit\.|data\.|=|null", text)]
+    assert [one.heading for one in reason_groups(records.with_changed_settings(records.reviewed()))][1:] == ["Notes"]
     (passed,) = reason_groups(records.admitted())
     assert (passed.heading, passed.reasons[0]) == ("", ("", records.admitted().reasons[0]))
 

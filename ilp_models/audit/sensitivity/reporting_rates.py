@@ -140,7 +140,7 @@ def vary_reporting_rates(
     """Return the measures of maps that are ranked by forecasts divided by reporting rates."""
     audited = FlaggedMap.from_ranking(context)
     settings = [
-        (f"delta {delta:g}, {name} reports less" if name else "given", shares)
+        (_band_text(delta, name) if name else "given", shares)
         for delta in (DELTAS if rates is None else (0.0,))
         for name, shares in _scenarios(context, rates, underreporting_group, delta)
     ]
@@ -149,6 +149,11 @@ def vary_reporting_rates(
         for setting, shares in settings
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
+
+
+def _band_text(delta: float, name: str) -> str:
+    """Return the assumed reporting rates in words."""
+    return f"areas of {name} report less, from {1 + delta:g} to {1 - delta:g} times the mean as its share rises"
 
 
 def check_reporting_rates(context: CheckContext) -> list[Finding]:
@@ -168,7 +173,7 @@ def check_reporting_rates(context: CheckContext) -> list[Finding]:
     for row, scope in enumerate(context.scopes):
         worst = min(range(len(scenarios)), key=lambda at: _sort_key(overlaps[at].value[row]))
         one, name = overlaps[worst], names[worst]
-        detail = f"Assumed: areas of {name} report less (delta {CHECKED_DELTA:g})." if name else "With the given rates."
+        detail = f"Assumed: {_band_text(CHECKED_DELTA, name)}." if name else "With the given rates."
         numbers = float(one.value[row]), float(one.low[row]), float(one.high[row])
         findings.append(context.finding("reporting_sensitivity", numbers, crime_type=scope, detail=detail))
     return findings

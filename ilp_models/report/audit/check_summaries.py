@@ -100,7 +100,10 @@ def reason_groups(decision: Decision) -> tuple[ReasonGroup, ...]:
         others.append(SIMULATED)
     if changed := len(decision.report.changed):
         others.append(f"{changed} audit settings differ from the defaults.")
-    return (*groups, *([ReasonGroup("", tuple(("", text) for text in others))] if others else []))
+    return (
+        *groups,
+        *([ReasonGroup("Notes" if groups else "", tuple(("", text) for text in others))] if others else []),
+    )
 
 
 def _verdict(obstacle: Obstacle) -> str:

@@ -16,7 +16,7 @@ from ilp_models.domain.finding import ALL
 from ilp_models.report.audit import figures as plot
 from ilp_models.report.audit import tables
 from ilp_models.report.audit.audit_record import AuditRecord
-from ilp_models.report.audit.rule_trials import rule_parts
+from ilp_models.report.audit.rule_trials import RuleSection, rule_section
 from ilp_models.report.definitions import Definition, defined
 from ilp_models.report.formatting import MISSING, crime_type_label, interval, number, percent, percent_interval
 from ilp_models.report.maps import MapGeometry, plot_flagged_time
@@ -58,6 +58,7 @@ class AuditContent:
     html_tables: Mapping[str, HtmlTable]
     sensitivity: tuple[tables.SensitivityResult, ...]
     definitions: Mapping[str, Definition]
+    rules: RuleSection | None  # the rules that were tried
 
 
 def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> AuditContent:
@@ -66,7 +67,7 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
     names = [*rows["measure"], *(finding.check for finding in record.decision.findings)]
     figures: dict[str, FigureFile] = {}
     html_tables: dict[str, HtmlTable] = {}
-    for part in (rule_parts, explanation_parts, gap_parts, feedback_parts, frontier_parts, intake_parts):
+    for part in (explanation_parts, gap_parts, feedback_parts, frontier_parts, intake_parts):
         new_figures, new_tables = part(record, folder, max_rows)
         figures |= new_figures
         html_tables |= new_tables
@@ -90,6 +91,7 @@ def compose_audit(record: AuditRecord, folder: Path, max_rows: int = 60) -> Audi
         html_tables=html_tables,
         sensitivity=tables.sensitivity_results(record, max_rows),
         definitions={name: defined(name) for name in dict.fromkeys(names)},
+        rules=rule_section(record.decision, folder, max_rows),
     )
 
 

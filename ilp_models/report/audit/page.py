@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
-from ilp_models.domain.rule_trials import search_lines
 from ilp_models.report import tables
 from ilp_models.report.audit.audit_record import AuditPage, AuditRecord
 from ilp_models.report.audit.check_summaries import open_parts, reason_groups, summarise_checks
@@ -44,7 +43,6 @@ def write_audit_page(page: AuditPage, record: AuditRecord, folder: Path, open_fi
         protocol=tables.audit_protocol(decision.report),
         checks=summarise_checks(decision.report),
         groups=reason_groups(decision),
-        search_lines=search_lines(header),
         open_parts=open_parts(decision.report),
         definitions={name: defined(name) for name in ("exposure", "coverage", "error")},
         notation=NOTATION,

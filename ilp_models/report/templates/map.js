@@ -58,12 +58,17 @@
     if (measure.kind === "change") {
       const ends = [at(0.5), at(0.9), at(0.98)].map((end, i) => Math.max(end, 0.05 * (i + 1)));
       edges = [-ends[2], -ends[1], -ends[0], ends[0], ends[1], ends[2]];
+    } else if (sorted[0] === 0 && at(0.5) === 0) { // most are 0: a class of its own
+      const above = sorted.filter((value) => value > 0);
+      edges = [...new Set([0, 0.5, 0.75, 0.9, 0.97].map((share) => above[Math.floor(share * (above.length - 1))]))];
+      if (!above.length) edges = [1];
     } else {
       edges = [...new Set(QUANTILES.map(at))].filter((edge) => edge > sorted[0]);
       if (!edges.length) edges = [(sorted[0] || 0) + 1];
     }
     const colours = measure.kind === "change" ? CHANGE : AMOUNT.slice(0, edges.length).concat(AMOUNT[5]);
-    const labels = edges.map((edge, i) => (i ? `${format(edges[i - 1])} to ${format(edge)}` : `below ${format(edge)}`));
+    const first = measure.kind !== "change" && sorted[0] === 0 && at(0.5) === 0 ? "0" : `below ${format(edges[0])}`;
+    const labels = edges.map((edge, i) => (i ? `${format(edges[i - 1])} to ${format(edge)}` : first));
     return { edges, colours, labels: [...labels, `${format(edges[edges.length - 1])} or more`] };
   }
 
@@ -103,7 +108,7 @@
       box.setAttribute("fill", colours[i]);
       element(item, "span", word);
     });
-    if (measure.note) element(legend, "p", measure.note);
+    if (measure.note && words[0] !== "0") element(legend, "p", measure.note); // the note is on quantiles of all cells
   }
 
   // What is known of a cell
