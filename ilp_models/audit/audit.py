@@ -305,6 +305,8 @@ class Audit:
             "places": subject.places,
             "settings_digest": subject.settings_digest,
             "random_settings": dict(subject.random_settings),
+            "method_digest": subject.method_digest,
+            "intake_shares": dict(subject.intake_shares),
             "decision_code": subject.decision_code,
             "register": None if subject.register is None else subject.register.to_dict(),
         }

@@ -45,6 +45,8 @@ class AuditInput:
     settings_changed: tuple[str, ...] = ()  # settings outside the audit that differ from their defaults
     settings_digest: str = ""  # of records, groups and all settings except those of random draws
     random_settings: Mapping[str, Any] = field(default_factory=dict)  # seeds and numbers of draws, by name
+    method_digest: str = ""  # of all settings, groups and code without the records: what a standing approval is for
+    intake_shares: Mapping[str, float] = field(default_factory=dict)  # share of the records that each rule found
     decision_code: str = ""  # digest of the code that explains, audits and decides
     overused: pd.DataFrame | None = None  # cells with records at over-used points; None if the records were not read
     timing: Timing | None = None  # end of the records and period of the forecast; None if unknown

@@ -45,6 +45,8 @@ class Approval:
     changed: tuple[str, ...] = ()  # settings that differ from the defaults, as in the decision
     objections: tuple[str, ...] = ()  # open objections to plans in the area, as the line of the approval lists them
     line: str = ""  # digest of its line of the register, where it was just written
+    standing: Mapping[str, Any] | None = None  # terms under which it covers later weeks
+    under: int = 0  # line of the register with the standing approval that it follows from; 0 if it was given itself
 
     def __post_init__(self) -> None:
         """Refuse an approval without a name, a reason or a time zone."""

@@ -102,6 +102,11 @@ class IntakeReport:
         included = self.rows_read - counts["left out"]
         return counts["set aside"] / included if included else 0.0
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the rows (months, types, areas) that each rule flagged or set aside, by action and rule."""
+        return {f"{one.action}: {one.rule}": float(one.share) for one in self.findings if one.action != "left out"}
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields and ``rejected_share`` as plain JSON values; times are ISO 8601 text."""
         plain = asdict(replace(self, missing_coordinates=None))

@@ -18,7 +18,7 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.audit_report import gather_record
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.reaudit import repeat_audit
-from ilp_models.pipeline.registration import last_line
+from ilp_models.pipeline.registration import last_line, standing_line
 from ilp_models.pipeline.rule_search import check_rule_search
 from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
 from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
@@ -92,6 +92,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         jurisdiction=jurisdiction,
     )
     where = [f"Report: {folder / report.file_name}", last_line(book)]
-    step = next_step(done.decision, folder, folder / report.file_name)
+    step = next_step(done.decision, folder, folder / report.file_name, standing_line(book, done.decision))
     details = [*finding_lines(done.decision), *done.warnings]
     return with_summary(details, decision_summary(done.decision), where, [step])

@@ -35,7 +35,10 @@ from ilp_models.stats.distributions import LEVELS
 RESIDENTS: Final = "residents.npz"
 NEXT_RESIDENTS: Final = "residents_ahead.npz"  # on the cells of the next forecast
 # of an AuditInput
-_TEXT_FIELDS: Final = ("no_feedback", "no_groups", "group_source", "places", "settings_digest", "decision_code")
+_TEXT_FIELDS: Final = (
+    *("no_feedback", "no_groups", "group_source", "places"),
+    *("settings_digest", "method_digest", "decision_code"),
+)
 
 
 def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any]) -> Path:
@@ -78,6 +81,7 @@ def write_audit_input(subject: AuditInput, folder: Path, facts: Mapping[str, Any
         "settings_changed": list(subject.settings_changed),
         "timing": None if subject.timing is None else subject.timing.to_dict(),
         "random_settings": dict(subject.random_settings),
+        "intake_shares": dict(subject.intake_shares),
         "register": None if subject.register is None else subject.register.to_dict(),
         "feedback": None
         if subject.feedback is None
@@ -146,6 +150,7 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         None if plain["explanation"] is None else read_explanation(tables["explanation"], plain["explanation"])
     )
     rates, span = tables.get("reporting_rates"), plain["trained"]
+    texts: dict[str, Any] = {name: str(plain[name]) for name in _TEXT_FIELDS}
     plans = {name: read_plan(tables[name], facts, replays[0]) for name, facts in plain["plans"].items()}
     return AuditInput(
         replays[0],
@@ -155,9 +160,8 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         features,
         plain["data"],
         group_table=plain["group_table"],
-        group_source=str(plain["group_source"]),
-        settings_digest=str(plain["settings_digest"]),
         random_settings=dict(plain["random_settings"]),
+        intake_shares=dict(plain["intake_shares"]),
         trained=None if span is None else (pd.Timestamp(span[0]), pd.Timestamp(span[1])),
         reporting_rates=None if rates is None else rates["rate"].to_numpy(),
         overused=tables.get("overused_points"),
@@ -166,12 +170,9 @@ def _subject(tables: Mapping[str, pd.DataFrame], plain: Mapping[str, Any]) -> Au
         baseline_plan=plans.get(BASELINE_PLAN),
         feedback=_feedback(tables, plain["feedback"]),
         settings_changed=tuple(map(str, plain["settings_changed"])),
-        no_feedback=str(plain["no_feedback"]),
-        no_groups=str(plain["no_groups"]),
-        places=str(plain["places"]),
-        decision_code=str(plain["decision_code"]),
         timing=None if plain["timing"] is None else Timing.from_dict(plain["timing"]),
         register=None if plain["register"] is None else RegisterSnapshot.from_dict(plain["register"]),
+        **texts,
     )
 
 

@@ -43,9 +43,9 @@ from ilp_models.pipeline.backtesting import Backtest
 from ilp_models.pipeline.changed_settings import outside_changes
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
-from ilp_models.pipeline.random_settings import with_settings_digest
 from ilp_models.pipeline.registration import REGISTER, RegisterPath, register_snapshot
 from ilp_models.pipeline.rule_search import RuleTrials
+from ilp_models.pipeline.settings_digests import with_method_digest, with_settings_digest
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.tuning.rule_search import RuleSearch
@@ -249,6 +249,7 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
             )
         ),
         decision_code=decision_digest(),
+        intake_shares={} if backtest.events.intake is None else backtest.events.intake.shares,
         overused=overused_by_cell(backtest.events, backtest.grid),
         timing=forecast.timing,
     )
@@ -262,6 +263,9 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
     subject = _with_feedback(subject, forecast, settings)
     models = {one: backtest.models[one] for one in (name, settings.baseline)}
     subject = with_settings_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models)
+    study = backtest.study
+    places = {"grid": study.grid, "calendar": study.calendar, "layers": study.layers.digests()}
+    subject = with_method_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models, **places)
     moment = now()
     subject = replace(subject, register=_snapshot(subject, forecast, register.book, moment))
     report = settings.run(subject, moment)

@@ -50,7 +50,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     """Write what monitoring found, and return it with the command of a withdrawal where one is proposed."""
     check_names(model, forecaster=forecaster)
     tracking.check()
-    decision = active_decision(source, Register(Path(register), last))
+    book = Register(Path(register), last)
+    decision = active_decision(source, book)
     notes = check_terms(decision, source, forecaster, model[forecaster], audit)
     first = pd.Timestamp(decision.report.header["first_period"])
     timing = Timing.from_header(decision.report.header)
@@ -77,6 +78,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         replayed = replace(replayed, notes=(*notes, *replayed.notes))
         results = MonitoringResults.from_replay(replayed, decision, study, audit, monitor)
         record_files(tracked, results.write(source, folder))
+        book.append(results.line())
         outcome = results.outcome
         breaches = len(outcome.breached_periods)
         tracked.metrics({"periods_with_breach": breaches, "proposes": float(outcome.proposes_withdrawal)})

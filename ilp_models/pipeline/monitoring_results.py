@@ -21,6 +21,8 @@ from ilp_models.audit.monitoring.drift import (
     missing_coordinates_shifts,
 )
 from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
+from ilp_models.audit.register.register import RegisterEntry
+from ilp_models.audit.register.standing import MONITORED, QUIET
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.text_output import write_table
@@ -28,6 +30,7 @@ from ilp_models.pipeline.audited_rule import audited_rule, plan_replay
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.monitoring_replay import MonitoringReplay
 from ilp_models.pipeline.outputs import plain_rows, write_json
+from ilp_models.pipeline.registration import user
 from ilp_models.pipeline.study import Study
 from ilp_models.report.monitor_page import MonitorEvidence, write_monitor_page
 
@@ -79,6 +82,7 @@ class MonitoringResults:
             "audited_recipe": decision.recipe,
             "recipe": replayed.replay.recipe,
             "data": study.events.digest(),
+            "last_period": periods[-1].start_time.isoformat(),
             "code": study.tags()["code"],
             "made": now().isoformat(),
             "audited_periods": [starts[0], starts[replayed.audited - 1]],
@@ -117,6 +121,16 @@ class MonitoringResults:
             notes=self.notes,
         )
         return [*files, *write_monitor_page(folder, evidence)]
+
+    def line(self) -> RegisterEntry:
+        """Return the line of the register: a standing approval ends with a breach, and needs the latest records."""
+        content = {
+            **{name: self.facts[name] for name in ("data", "last_period")},
+            QUIET: not self.outcome.breached_periods,
+            "periods_with_breach": len(self.outcome.breached_periods),
+            "proposes_withdrawal": bool(self.outcome.proposes_withdrawal),
+        }
+        return RegisterEntry(MONITORED, user(), self.decision.seal, now(), content)
 
     def verdict(self) -> str:
         """Return the conclusion in one or two sentences."""

@@ -14,6 +14,7 @@ from ilp_models.audit.register.approvals import decision_in_state, record_decisi
 from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decisions
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
+from ilp_models.audit.register.standing import METHOD, find_standing
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, StorageError
 from ilp_models.domain.forecast import RiskForecast
@@ -131,6 +132,14 @@ def last_line(register: Register) -> str:
         return f"Register: {register.path}, last={register.verify().digest}"
     except StorageError as error:
         return f"Register: {error}"
+
+
+def standing_line(register: Register, decision: Decision) -> int:
+    """Return the number of the line with the latest standing approval of a decision's method, 0 if there is none."""
+    try:
+        return find_standing(register.verify().lines, decision.report.header.get(METHOD))
+    except StorageError:
+        return 0
 
 
 def user() -> str:

@@ -35,11 +35,19 @@ def decision_summary(decision: Decision) -> list[str]:
     return [head, *reasons, *([f"  ... and {more} more reasons, above and in decision.json"] if more > 0 else [])]
 
 
-def next_step(decision: Decision, folder: Path, report: Path) -> str:
-    """Return the next command after a decision, or what to read where no command helps."""
+def next_step(decision: Decision, folder: Path, report: Path, standing: int = 0) -> str:
+    """Return the next command after a decision, or what to read where no command helps.
+
+    ``standing`` is the number of the line of the register with a standing approval of its method, 0 if there is none.
+    """
     source = shlex.quote(f"source={folder}")
     if decision.admitted:
         return f"Next: ilp allocate {source} chosen_by='NAME' reason='WHY'"
+    if decision.reviews and standing:
+        return (
+            f"Next: ilp monitor source=FOLDER of the run that was signed in line {standing} of the register; then "
+            f"ilp approve {source} use_standing=true"
+        )
     if decision.reviews:
         reviewer = decision.report.header.get("governance", {}).get("reviewer") or "NAME"
         return f"Next: ilp approve {source} {shlex.quote(f'reviewer={reviewer}')} reason='WHY'"

@@ -1,6 +1,7 @@
 """The page of an approval: who approved a forecast, what was accepted and why; the run itself stays as it was."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ class ApprovalPage:
     run: str  # folder of the run, which is not changed
     totals: tuple[tuple[str, float], ...]  # expected crimes by type, the largest first
     places: tuple[Place, ...]
+    until: datetime  # when the approval ends, with a time zone
+    stands_until: datetime | None = None  # for later decisions; None if it is for this one alone
+    terms: tuple[str, ...] = ()  # of a standing approval, in words
 
     def write(self, folder: Path) -> Path:
         """Write the page and return its path."""

@@ -17,7 +17,16 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "cli": {"quote_sentences"},
     "data": {"publishers", "spreadsheets"},
     "explain": {"forecasters"},
-    "pipeline": {"bias", "export_research", "full_tour", "jurisdiction", "layers", "monthly", "repeat"},
+    "pipeline": {
+        "approve_standing",
+        "bias",
+        "export_research",
+        "full_tour",
+        "jurisdiction",
+        "layers",
+        "monthly",
+        "repeat",
+    },
     "report": {"accessibility"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}

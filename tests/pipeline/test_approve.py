@@ -213,14 +213,19 @@ def test_a_crash_around_the_line_of_a_decision_lets_nothing_out(place, shelf, tm
         run_task("export", tmp_path, f"source='{folder}'", "grade=allocation", f"register='{register}'")
 
 
-@pytest.mark.parametrize("word", ["null", "5", "true"])
+@pytest.mark.parametrize("word", ["5", "true"])
 def test_words_typed_as_other_things_are_answered_in_one_line(place, word):
     signing = ("reason='all checks passed'", f"reviewer={word}")
     with pytest.raises(WithheldError, match=r"names R\. Viewer as reviewer"):
         run_task("approve", place.parent, *words(place), *signing)
-    if word == "null":
-        with pytest.raises(WithheldError, match="needs a reason"):
-            run_task("withdraw", place.parent, *words(place), f"reason={word}")
+
+
+def test_a_missing_reviewer_or_reason_is_asked_for(place):
+    for signing in (("reason='all checks passed'", "reviewer=null"), ("reviewer='R. Viewer'",)):
+        with pytest.raises(InputError, match="needs a reviewer and a reason"):
+            run_task("approve", place.parent, *words(place), *signing)
+    with pytest.raises(WithheldError, match="needs a reason"):
+        run_task("withdraw", place.parent, *words(place), "reason=null")
 
 
 def test_a_name_of_keys_that_came_out_empty_asks_for_keys_all_the_same(place):

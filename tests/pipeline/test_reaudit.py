@@ -14,8 +14,8 @@ from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.explain.explain import Explain
 from ilp_models.pipeline.audit import run
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input
-from ilp_models.pipeline.random_settings import with_settings_digest
 from ilp_models.pipeline.reaudit import differences, refuse_other_settings, rerun_archived
+from ilp_models.pipeline.settings_digests import with_settings_digest
 from tests.pipeline.small_city import GROUPS, build_task, copy_run, run_apart, run_task, summary_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")

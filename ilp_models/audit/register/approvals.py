@@ -8,26 +8,36 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.register.declarations import declarations_for
-from ilp_models.audit.register.earlier import EarlierDecision, RegisterSnapshot, earlier_decisions, states_of
+from ilp_models.audit.register.approval_rules import (
+    OBJECTIONS,
+    active_entries,
+    check_answers,
+    check_declarations,
+    check_key,
+    check_objections,
+    check_reviewer,
+    named,
+    withheld_before,
+)
+from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decisions, states_of
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.objections import open_objections
-from ilp_models.audit.register.register import (
-    CLOCK,
-    CLOCK_HINT,
-    CLOCK_TOLERANCE,
-    Register,
-    RegisterEntry,
-    RegisterState,
+from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
+from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, sign, verify_signature
+from ilp_models.audit.register.standing import (
+    METHOD,
+    STANDING,
+    UNDER,
+    StandingTerms,
+    check_standing,
+    find_standing,
+    standing_facts,
 )
-from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, fingerprint, sign, verify_signature
 from ilp_models.domain.decision import Approval, Decision
 from ilp_models.domain.errors import InputError, WithheldError
-from ilp_models.domain.governance import Governance, is_blank, is_same_person
+from ilp_models.domain.governance import is_blank
 
-_SHOWN: Final = 3  # earlier decisions named in a message
 _SIGNATURE: Final = ("signature", "key", "public_key")
-OBJECTIONS: Final = "objections"  # in the line of an approval: the open ones, with area, text and date
 HEADER_FIELDS: Final = (
     "rule",
     "rule_settings",
@@ -40,6 +50,8 @@ HEADER_FIELDS: Final = (
     "group_source",
     "settings_digest",
     "random_settings",
+    METHOD,
+    "intake_shares",
     "replays",
     "data",
     EXTENT,
@@ -65,6 +77,7 @@ def record_decision(register: Register, decision: Decision, who: str, files: Map
         "against": [] if decision.admitted else list(decision.reasons),
         "changed": list(decision.report.changed),
         **states_of(decision.findings),
+        **standing_facts(decision),
         "files": dict(files or {}),
         **{name: header[name] for name in HEADER_FIELDS if name in header},
     }
@@ -78,36 +91,47 @@ def record_decision(register: Register, decision: Decision, who: str, files: Map
                 "Run the audit again."
             )
             raise WithheldError(msg)
-        _check_declarations(state.lines, decision)
+        check_declarations(state.lines, decision)
 
     register.append(RegisterEntry("decided", who, decision.seal, decision.issued, content), check)
 
 
-def approve(register: Register, decision: Decision, signature: ReviewerSignature, files: Mapping[str, str]) -> Approval:
+def approve(
+    register: Register,
+    decision: Decision,
+    signature: ReviewerSignature,
+    files: Mapping[str, str],
+    standing_weeks: int = 0,
+) -> Approval:
     """Write a reviewer's approval of a decision to the register and return it.
 
-    It names the withheld decisions on the same data that the register has. If there are any, it needs a signature.
+    It names the withheld decisions on the same data that the register has. If there are any, it needs a signature. It
+    also needs one to cover the decisions of later weeks.
     """
-    _check_reviewer(decision, signature.reviewer, signature.now)
+    check_reviewer(decision, signature.reviewer, signature.now)
     lines = register.verify().lines
-    answers = _withheld_before(lines, decision)
+    answers = withheld_before(lines, decision)
     against = open_objections(lines, decision.report.header.get(EXTENT))
     text_of = _content(signature, decision, files, [one.decision for one in answers])
     text_of |= {OBJECTIONS: [one.to_dict() for one in against]} if against else {}
+    if standing_weeks:
+        text_of[STANDING] = StandingTerms.from_decision(decision, standing_weeks, signature.now).to_dict()
+        if signature.key is None:
+            msg = f"A standing approval must be signed: key=FILE. {CREATE_KEY}."
+            raise WithheldError(msg)
     if answers and signature.key is None:
-        named = "; ".join(one.as_text() for one in answers[:_SHOWN])
         msg = (
-            f"Decisions on the same data that were withheld by a check before: {len(answers)} ({named}). An approval "
-            f"must say in its reason why this forecast differs, and be signed: key=FILE. {CREATE_KEY}."
+            f"Decisions on the same data that were withheld by a check before: {len(answers)} ({named(answers)}). An "
+            f"approval must say in its reason why this forecast differs, and be signed: key=FILE. {CREATE_KEY}."
         )
         raise WithheldError(msg)
     signed = {} if signature.key is None else sign(_signed_bytes(decision.seal, text_of), signature.key)
     content = text_of | {"signature": "", "key": "", "public_key": ""} | signed
     entry = RegisterEntry("approved", signature.who, decision.seal, signature.now, content)
-    _check_key(decision, content["key"], ())
+    check_key(decision, content["key"], ())
 
     def check(state: RegisterState) -> None:
-        _active_entries(state, decision, signature.now)
+        active_entries(state, decision, signature.now)
         # anyone who can write to the file can add an unsigned line: it must not prevent a signed approval
         approvals = _approvals(state.entries_of(decision.seal))
         if before := [one for one in approvals if one.content.get("key", "") == content["key"]]:
@@ -116,11 +140,46 @@ def approve(register: Register, decision: Decision, signature: ReviewerSignature
                 earlier = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
                 msg = f"Decision {decision.short} is approved already; by {earlier}. Audit again for another approval."
                 raise WithheldError(msg)
-        _check_answers(state.lines, decision, set(content["answers"]))
-        _check_objections(state.lines, decision, entry)
+        check_answers(state.lines, decision, set(content["answers"]))
+        check_objections(state.lines, decision, entry)
 
     digest = register.append(entry, check)
-    return replace(_approval_in(entry, decision), line=digest)
+    return replace(_approval_in(entry), line=digest)
+
+
+def approve_under_standing(
+    register: Register, decision: Decision, files: Mapping[str, str], who: str, now: datetime
+) -> Approval:
+    """Write that a decision is approved by a standing approval in the register, and return the approval.
+
+    Raises WithheldError with the reason if none covers the decision.
+    """
+    lines = register.verify().lines
+    number = find_standing(lines, decision.report.header.get(METHOD))
+    if not number:
+        msg = (
+            f"No standing approval in {register.path} is for the settings, groups and code of decision "
+            f"{decision.short}. Approve the decision itself, with standing_weeks=8 for the next weeks too."
+        )
+        raise WithheldError(msg)
+    signed = lines[number - 1].content
+    reason = f"under the standing approval in line {number}: {signed.get('reason')}"
+    signature = ReviewerSignature(str(signed.get("reviewer")), reason, who, now)
+    answers = [one.decision for one in withheld_before(lines, decision)]
+    content = _content(signature, decision, files, answers) | {UNDER: number}
+    entry = RegisterEntry("approved", who, decision.seal, now, content)
+
+    def check(state: RegisterState) -> None:
+        if any(one.content.get(UNDER) == number for one in _approvals(state.entries_of(decision.seal))):
+            msg = f"Decision {decision.short} is approved under the standing approval already. Nothing is left to do."
+            raise WithheldError(msg)
+        # checked as it will be read
+        after = replace(state, entries=state.entries + 1, lines=(*state.lines, entry))
+        active_entries(after, decision, now)
+        _checked_approval(after, decision, entry, (), now)
+
+    digest = register.append(entry, check)
+    return replace(_checked_approval(register.verify(), decision, entry, (), now), line=digest)
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
@@ -159,13 +218,13 @@ def decision_in_state(
 
     Every rule of an approval is checked again. Lines that break one are ignored, since anyone can add a line.
     """
-    entries = _active_entries(state, decision, now)
+    entries = active_entries(state, decision, now)
     decided = next(state.lines.index(entry) for entry in entries if entry.act == "decided")
-    _check_declarations(state.lines[:decided], decision)
+    check_declarations(state.lines[:decided], decision)
     valid, refusals = [], []
     for entry in _approvals(entries):
         try:
-            valid.append(_checked_approval(state, decision, entry, trusted_keys))
+            valid.append(_checked_approval(state, decision, entry, trusted_keys, now))
         except WithheldError as error:
             refusals.append(error)
     if valid:
@@ -178,17 +237,24 @@ def decision_in_state(
         )
         raise WithheldError(msg)
     if decision.admitted:
-        _check_answers(state.lines, decision, set())
+        check_answers(state.lines, decision, set())
     return decision
 
 
 def _checked_approval(
-    state: RegisterState, decision: Decision, entry: RegisterEntry, trusted_keys: Sequence[Ed25519PublicKey]
+    state: RegisterState,
+    decision: Decision,
+    entry: RegisterEntry,
+    trusted_keys: Sequence[Ed25519PublicKey],
+    now: datetime,
 ) -> Approval:
     """Return the approval of a line; raise WithheldError if it breaks a rule of approvals."""
-    approval = _approval_in(entry, decision)
-    _check_reviewer(decision, approval.reviewer, approval.moment)
-    _check_key(decision, approval.key, trusted_keys)
+    approval = _approval_in(entry)
+    if UNDER in entry.content:
+        signed = _standing_approval(state, decision, entry, now)
+        approval = replace(approval, key=signed.key, under=entry.content[UNDER], standing=signed.standing)
+    check_reviewer(decision, approval.reviewer, approval.moment)
+    check_key(decision, approval.key, trusted_keys)
     if approval.changed != tuple(decision.report.changed):
         msg = (
             f"The approval of decision {decision.short} does not repeat the settings that differ from the defaults. "
@@ -196,17 +262,38 @@ def _checked_approval(
         )
         raise WithheldError(msg)
     before = state.lines[: state.lines.index(entry)]
-    _check_objections(before, decision, entry)
-    _check_answers(before, decision, set(approval.answers), signed=bool(approval.key))
+    if not approval.under:  # an objection ends a standing approval
+        check_objections(before, decision, entry)
+    check_answers(before, decision, set(approval.answers), signed=bool(approval.key))
     return approval
 
 
-def _approval_in(entry: RegisterEntry, decision: Decision) -> Approval:
+def _standing_approval(state: RegisterState, decision: Decision, entry: RegisterEntry, now: datetime) -> Approval:
+    """Return the standing approval that a line follows from; raise WithheldError unless it covers the decision."""
+    number, lines = entry.content[UNDER], state.lines
+    before = lines.index(entry)
+    given = lines[number - 1] if type(number) is int and 0 < number <= before else None
+    if given is None or given.act != "approved" or not isinstance(given.content.get(STANDING), Mapping):
+        msg = f"The approval of decision {decision.short} names no standing approval. Audit and approve again."
+        raise WithheldError(msg)
+    signed = _approval_in(given)
+    home = next((one.content for one in lines[:number] if one.act == "decided" and one.decision == given.decision), {})
+    withheld = {one.decision for one in earlier_decisions(lines[:number], home, given.decision) if one.counts}
+    if not signed.key or not withheld <= set(signed.answers):
+        msg = f"The standing approval in line {number} of the register is not valid. Approve the decision itself."
+        raise WithheldError(msg)
+    check_objections(lines[: number - 1], decision, given)
+    check_standing(lines, number, decision, (entry.moment, now))
+    return signed
+
+
+def _approval_in(entry: RegisterEntry) -> Approval:
     """Return what a line approves, from its verified content alone; the key is that of a valid signature."""
+    seal = entry.decision
     content = {name: value for name, value in entry.content.items() if name not in _SIGNATURE}
     signature, key, public = (str(entry.content.get(name, "")) for name in _SIGNATURE)
-    if (signature or key) and verify_signature(_signed_bytes(decision.seal, content), signature, public) != key:
-        msg = f"The signature of an approval of decision {decision.short} is not valid. Audit and approve again."
+    if (signature or key) and verify_signature(_signed_bytes(seal, content), signature, public) != key:
+        msg = f"The signature of an approval of decision {seal[:16]} is not valid. Audit and approve again."
         raise WithheldError(msg)
     try:
         values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
@@ -214,137 +301,15 @@ def _approval_in(entry: RegisterEntry, decision: Decision) -> Approval:
         answers, changed = (tuple(map(str, content[name])) for name in ("answers", "changed"))
         listed = content.get(OBJECTIONS) or []
         against = tuple(f"{one['number']} ({one['area']}, {one['moment'][:10]}): {one['text']}" for one in listed)
-        return Approval(decision.seal, *values, entry.moment, key, files, answers, changed, against)
+        standing = content.get(STANDING)
+        return Approval(seal, *values, entry.moment, key, files, answers, changed, against, standing=standing)
     except (InputError, KeyError, TypeError, ValueError) as error:
-        msg = (
-            f"The approval of decision {decision.short} in the register is incomplete ({error}). Audit "
-            "and approve again."
-        )
+        msg = f"The approval of decision {seal[:16]} in the register is incomplete ({error}). Audit and approve again."
         raise WithheldError(msg) from error
 
 
 def _approvals(entries: Sequence[RegisterEntry]) -> list[RegisterEntry]:
     return [entry for entry in entries if entry.act == "approved"]
-
-
-def _withheld_before(lines: Sequence[RegisterEntry], decision: Decision) -> list[EarlierDecision]:
-    """Return the decisions on the same data that a check withheld, without the decision itself."""
-    found = earlier_decisions(lines, decision.report.header, decision.seal)
-    return [one for one in found if one.counts]
-
-
-def _check_answers(
-    lines: Sequence[RegisterEntry], decision: Decision, answers: set[str], *, signed: bool = True
-) -> None:
-    """Raise WithheldError unless a signed approval names every withheld decision on the same data."""
-    withheld = _withheld_before(lines, decision)
-    open_ones = [one for one in withheld if one.decision not in answers]
-    if open_ones or (withheld and not signed):
-        named = "; ".join(one.as_text() for one in (open_ones or withheld)[:_SHOWN])
-        msg = (
-            f"Decision {decision.short} is on the same data as others that a check withheld ({len(withheld)}), and no "
-            f"signed approval answers them: {named}. A reviewer can do so with `ilp approve key=FILE` and say why it "
-            "differs."
-        )
-        raise WithheldError(msg)
-
-
-def listed_objections(entry: RegisterEntry) -> tuple[int, ...]:
-    """Return the numbers of the open objections that the line of an approval lists."""
-    listed = entry.content.get(OBJECTIONS) or []
-    return tuple(
-        int(one["number"]) for one in listed if isinstance(one, Mapping) and isinstance(one.get("number"), int)
-    )
-
-
-def _check_objections(lines: Sequence[RegisterEntry], decision: Decision, entry: RegisterEntry) -> None:
-    """Raise WithheldError unless an approval lists every objection on its area that was open before it."""
-    known = {one.number for one in open_objections(lines, decision.report.header.get(EXTENT))}
-    missing = sorted(known - set(listed_objections(entry)))
-    if missing:
-        numbers = ", ".join(map(str, missing))
-        msg = (
-            f"The approval of decision {decision.short} does not list the open objections {numbers} of its area. Read "
-            "them with `ilp objection`, and approve again."
-        )
-        raise WithheldError(msg)
-
-
-def _check_declarations(lines: Sequence[RegisterEntry], decision: Decision) -> None:
-    """Raise WithheldError unless the declarations in lines before a decision are those that its audit read."""
-    header = decision.report.header
-    known = RegisterSnapshot.from_dict(header["register"]) if header.get("register") else None
-    if known is not None and declarations_for(lines, header, known.begins) != known.declarations:
-        msg = (
-            f"The declarations in the register are not those that the audit of decision {decision.short} read: one "
-            "was written after it, or the decision belongs to another register. Run the audit again."
-        )
-        raise WithheldError(msg)
-
-
-def _check_key(decision: Decision, key: str, trusted_keys: Sequence[Ed25519PublicKey]) -> None:
-    """Raise WithheldError unless the key of a signature is the reviewer's, and trusted where keys are given."""
-    own = _governance(decision).reviewer_key or ""
-    if own and key != own:
-        msg = (
-            f"The approval of decision {decision.short} must be signed with the reviewer's key {own[:16]}, not with "
-            f"{key[:16] or 'none'}. Use key=FILE with that key."
-        )
-    elif trusted_keys and not own:
-        msg = (
-            "trusted_keys is set and the audit does not say which key is the reviewer's. Set "
-            "audit.governance.reviewer_key to its fingerprint, which `ilp approve` prints behind 'signed by key', and "
-            "audit again."
-        )
-    elif trusted_keys and key not in map(fingerprint, trusted_keys):
-        msg = (
-            f"The approval of decision {decision.short} is signed by none of the keys in trusted_keys. A reviewer with "
-            "such a key can approve the decision with `ilp approve key=FILE`."
-        )
-    else:
-        return
-    raise WithheldError(msg)
-
-
-def _active_entries(state: RegisterState, decision: Decision, now: datetime) -> tuple[RegisterEntry, ...]:
-    """Return the entries of a decision; raise WithheldError if it is unknown or withdrawn, or if the clock is wrong."""
-    entries = state.entries_of(decision.seal)
-    withdrawn = next((entry for entry in entries if entry.act == "withdrawn"), None)
-    if state.last and now.astimezone(UTC) < datetime.fromisoformat(state.last) - CLOCK_TOLERANCE:
-        msg = f"The clock shows {now}, before the last line of the register ({state.last}). {CLOCK_HINT}."
-    elif not any(entry.act == "decided" for entry in entries):
-        msg = (
-            f"The register knows no decision {decision.short}: it was made elsewhere or was changed. Run the audit "
-            "again, or set register to the file that has it."
-        )
-    elif withdrawn is not None:
-        reason = withdrawn.content.get("reason", "no reason given")
-        day = str(withdrawn.content.get(CLOCK) or withdrawn.moment)[:10]
-        msg = f"The decision was withdrawn on {day} by {withdrawn.who}: {reason}"
-    else:
-        return entries
-    raise WithheldError(msg)
-
-
-def _governance(decision: Decision) -> Governance:
-    return Governance.from_dict(decision.report.header.get("governance") or {})
-
-
-def _check_reviewer(decision: Decision, reviewer: str, moment: datetime) -> None:
-    """Raise WithheldError unless this reviewer may approve the decision at this time."""
-    governance = _governance(decision)
-    if not decision.admitted and not decision.reviews:
-        msg = f"This decision cannot be approved: {decision.summary}"
-    elif not decision.issued <= moment < decision.valid_until:
-        msg = f"The decision is valid from {decision.issued} to {decision.valid_until}. Run the audit again."
-    elif is_same_person(reviewer, governance.trainer or ""):
-        msg = f"{reviewer} trained the model and cannot approve it. Ask another reviewer."
-    elif not is_same_person(reviewer, governance.reviewer or ""):
-        named = governance.reviewer or "no one"
-        msg = f"The audit names {named} as reviewer, not {reviewer}. Set audit.governance.reviewer and audit again."
-    else:
-        return
-    raise WithheldError(msg)
 
 
 def _content(

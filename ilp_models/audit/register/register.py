@@ -18,6 +18,7 @@ from ilp_models.domain.local_file import is_address, local_file
 ACTS: Final = (
     *("declared", "decided", "approved", "exported", "allocated", "withdrawn"),
     *("objected", "answered", "retracted"),  # objections to a plan
+    "monitored",
 )
 _START: Final = "0" * 64
 _LOCK_TIMEOUT_S: Final = 30.0

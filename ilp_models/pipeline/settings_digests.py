@@ -1,4 +1,8 @@
-"""Settings of random draws: two audits that differ in these alone are the same audit, tried again."""
+"""Digests of the settings of an audit: with the records but without random draws, and the other way round.
+
+Two audits that differ in random draws alone are the same audit, tried again. Two that differ in records alone are the
+same method in another week.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +14,7 @@ from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.digest import digest_of
 from ilp_models.domain.governance import Governance
-from ilp_models.domain.recipe import describe
+from ilp_models.domain.recipe import code_digest, decision_digest, describe
 
 _RANDOM: Final = ("seed", "random_state", "refits", "draws", "replicates")
 
@@ -31,6 +35,14 @@ def with_settings_digest(subject: AuditInput, audit: Audit, **others: object) ->
         json.dumps(_without_random(plain), sort_keys=True),
     )
     return replace(subject, settings_digest=digest_of(*parts), random_settings=random)
+
+
+def with_method_digest(subject: AuditInput, audit: Audit, **others: object) -> AuditInput:
+    """Return an audit input with the digest of everything that later weeks have in common: all but the records."""
+    settings = describe({"audit": replace(audit, groups=GroupTable()), **others})
+    kinds = list(subject.replay.crime_types)
+    parts = (subject.group_table, kinds, code_digest(), decision_digest(), json.dumps(settings, sort_keys=True))
+    return replace(subject, method_digest=digest_of(*parts))
 
 
 def _random(plain: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
