@@ -124,7 +124,7 @@ class LatticeLocator:
         """Return the position of each event's cell among the keys, -1 outside."""
         table = events.table
         keys = cell_keys(self.lattice, table["x"].to_numpy(), table["y"].to_numpy())
-        return np.asarray(pd.Index(self.keys).get_indexer(keys))  # hashing: events come in no order of place
+        return np.asarray(pd.Index(self.keys).get_indexer(pd.Index(keys)))  # hashing: events come in no order of place
 
 
 def build_grid(lattice: Lattice, keys: Keys, crs: str) -> Grid:
