@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,6 +26,7 @@ from ilp_models.cli.errors import UsageError, error_message
 from ilp_models.cli.help import find_options, find_tasks
 from ilp_models.cli.hydra_settings import check_flags
 from ilp_models.cli.instantiate import build_parts, drop_unused, resolve
+from ilp_models.cli.jurisdiction import fitted_options
 from ilp_models.cli.run_settings import FROM_RUN, with_run_settings
 from ilp_models.cli.settings import Settings, find_keys, quote_sentences
 from ilp_models.cli.status import check_exit_code, finished, record_failure, running
@@ -167,11 +168,14 @@ class App:
         try:
             settings.check_hydra()
             settings.check_renamed()
-            if arguments.help:
-                return _print(settings.explain())
-            settings.check_kinds()
-            # argparse requires the settings in one sequence, without flags between them
-            self._call_hydra(task, [*settings.overrides, *flags], job)
+            with fitted_options(extra, settings.jurisdiction, task, settings.groups, settings.known_groups) as options:
+                settings = replace(settings, extra=options)
+                if arguments.help:
+                    return _print(settings.explain())
+                settings.check_kinds()
+                words = [*flags, *([f"--config-dir={options}"] if options != extra else [])]  # the last one counts
+                # argparse requires the settings in one sequence, without flags between them
+                self._call_hydra(task, [*settings.overrides, *words], job)
         except ValueError as error:
             raise UsageError(str(error)) from error
         except Exception as error:

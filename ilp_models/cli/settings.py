@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ilp_models.cli.errors import UsageError
 from ilp_models.cli.help import find_options, find_package, find_tasks, read_comments, read_help
 from ilp_models.cli.hydra_settings import check_folder, check_words
+from ilp_models.cli.jurisdiction import JURISDICTION
 from ilp_models.cli.renamed_settings import OPTIONS, first_renamed
 from ilp_models.cli.run_settings import FROM_RUN
 
@@ -114,7 +115,7 @@ class Settings:
                 names = ", ".join(options[key])
                 return f"Did you mean {key}={near[0]}?" if near else f"Options of {key}: {names}."
         listed = f"`ilp {self.task} --help` lists the settings."
-        own = {*_groups(self.configs / f"{self.task}.yaml"), *self._compose(()).hydra.runtime.choices}
+        own = self.groups
         if any(word.key_or_group in options and word.key_or_group not in own for word in words):
             return listed
         keys = [*(group for group in options if group in own), *_flatten(self._compose(self._choices()), "")]
@@ -128,6 +129,22 @@ class Settings:
                 near = difflib.get_close_matches(key, keys, n=1)
                 return f"Did you mean {near[0]}?" if near else listed
         return ""
+
+    @property
+    def jurisdiction(self) -> str | None:
+        """The jurisdiction that the command chooses."""
+        chosen = [word.value() for word in self._parsed() if word.key_or_group == JURISDICTION]
+        return str(chosen[-1]) if chosen and chosen[-1] is not None else None
+
+    @property
+    def groups(self) -> set[str]:
+        """The groups of options that the task has."""
+        return {*_groups(self.configs / f"{self.task}.yaml"), *self._compose(()).hydra.runtime.choices}
+
+    @property
+    def known_groups(self) -> tuple[str, ...]:
+        """The groups of options of all tasks."""
+        return tuple(self._options())
 
     def check_hydra(self) -> None:
         """Raise UsageError for settings of Hydra itself that could run code."""
