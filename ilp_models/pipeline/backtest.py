@@ -10,6 +10,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_scores
@@ -33,9 +34,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    decimal: str = "point",
 ) -> str:
     """Write scores, summary and skill, and return the comparison as text."""
     check_names(model, scoring__baseline=scoring.baseline)
+    check_decimal(decimal, "decimal")
     tracking.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
     parts: dict[str, Any] = {
@@ -59,5 +62,5 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
             **vars(backtest),
         )
         record_backtest(tracked, result)
-        record_files(tracked, [*write_scores(result, folder), folder / INTAKE])
+        record_files(tracked, [*write_scores(result, folder, decimal=decimal), folder / INTAKE])
     return f"{score_lines(result)}\n\n{result.protocol}\nFiles: {folder}"

@@ -40,8 +40,8 @@ def community_briefing(
     )
     area_map, figure = community_map(result, table, figures / "community-map.png")
     note = (
-        "Recorded crimes are those that were reported to the police. Not all crime is reported, and victims may live "
-        "elsewhere."
+        "Open a neighbourhood to read or print it. Recorded crimes are those that were reported to the police. Not all "
+        "crime is reported, and victims may live elsewhere."
         if periods
         else "The audit has no past records. Recorded crimes and trends are not known.",
         *([_hidden_text(int(table["hidden"].sum()), len(table), min_count)] if table["hidden"].any() else []),

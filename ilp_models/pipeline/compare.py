@@ -10,6 +10,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.tracking import Tracker
 from ilp_models.pipeline.backtesting import run_backtest
 from ilp_models.pipeline.comparison import compare_forecasts, comparison_evidence
@@ -38,10 +39,12 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    decimal: str = "point",
 ) -> str:
     """Write page, tables and figures of a comparison, and return it as text."""
     check_names(model, scoring__baseline=scoring.baseline)
     find_stored(runs)  # a wrong folder is reported before any work is done
+    check_decimal(decimal, "decimal")
     tracking.check()
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=backtest)
     parts: dict[str, Any] = {
@@ -67,7 +70,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         )
         result = compare_forecasts(tested, compute=compute)
         evidence = comparison_evidence(result, command)
-        files = [*write_scores(tested, folder, result.skill), *result.write(folder), *report.write(folder, evidence)]
+        scores = write_scores(tested, folder, result.skill, decimal)
+        files = [*scores, *result.write(folder, decimal), *report.write(folder, evidence)]
         record_backtest(tracked, tested, result.skill)
         record_files(tracked, [*files, folder / INTAKE])
     excluded = [f"  {line}" for line in tested.stored.excluded]

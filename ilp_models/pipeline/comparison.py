@@ -84,7 +84,7 @@ class ComparisonResult:
     def _repr_html_(self) -> str:
         return f"<p>{escape(self.backtest.protocol)}</p>{self.leaderboard.to_html(index=False)}"
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, decimal: str = "point") -> list[Path]:
         """Write all tables and return their files."""
         self.leaderboard.to_parquet(folder / "leaderboard.parquet", index=False)
         tables = {
@@ -100,7 +100,7 @@ class ComparisonResult:
         }
         for name, table in tables.items():
             whole = {column: "Int64" for column in ("fits", "forecasts", "n") if column in table}
-            write_table(table.astype(whole), folder / f"{name}.csv")
+            write_table(table.astype(whole), folder / f"{name}.csv", decimal)
         return [folder / "leaderboard.parquet", *(folder / f"{name}.csv" for name in tables)]
 
 

@@ -20,6 +20,7 @@ from ilp_models.domain.events import Events, EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.recipe import Recipe, describe
+from ilp_models.domain.text_output import check_decimal
 from ilp_models.domain.tracking import TrackedRun, Tracker
 from ilp_models.pipeline.outputs import INTAKE, read_study
 from ilp_models.pipeline.study import Study, check_names
@@ -47,6 +48,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     tracking: Tracker,
     folder: Path,
     command: str = "",
+    decimal: str = "point",
 ) -> str:
     """Write all trials, figures and the best settings as an experiment, and return the best settings as text."""
     check_names(model, forecaster=forecaster)
@@ -54,6 +56,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     params = model[forecaster].get_params()
     check_settings(tuning.space, params, forecaster)
     start = starting_values(tuning.settings, params, forecaster)
+    check_decimal(decimal, "decimal")
     tracking.check()
     first = partial(_search_start, backtest=backtest, tuning=tuning)
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff=first)
@@ -77,7 +80,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         for trial in show_progress(results, max(tuning.trials - len(trials.finished), 0), "tune"):
             _record_trial(tracked, trial, forecaster, tuning.score)
         report = _report(trials, scorer, forecaster, key, command)
-        record_files(tracked, [*report.write(folder), folder / INTAKE])
+        record_files(tracked, [*report.write(folder, decimal), folder / INTAKE])
     return report.to_text(folder)
 
 

@@ -83,12 +83,12 @@ class TuningReport:
         ]
         return pd.DataFrame(rows)
 
-    def write(self, folder: Path) -> list[Path]:
+    def write(self, folder: Path, decimal: str = "point") -> list[Path]:
         """Write trials, importance, the best settings as an experiment, and two figures; return the files."""
         figures, table, best = folder / "figures", self.table, folder / "best" / "experiment" / "best.yaml"
-        write_table(table, folder / "trials.csv")
+        write_table(table, folder / "trials.csv", decimal)
         shares = pd.DataFrame({"setting": list(self.importance), "importance": list(self.importance.values())})
-        write_table(shares, folder / "importance.csv")
+        write_table(shares, folder / "importance.csv", decimal)
         best.parent.mkdir(parents=True)
         best.write_text(self.experiment(), encoding="utf-8")
         log = [one.name for one in self.space if one.log]

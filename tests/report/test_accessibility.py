@@ -35,6 +35,7 @@ ROW = {
     "area": "Waterfront Communities-The Island (77)",
     "group": "born here",
     "cap": "1.25",
+    "place": "Church-Yonge Corridor, south",
     "effort": 1.0,
     "expected": 5.16,
     "share": 0.341,
@@ -48,6 +49,7 @@ SHARES = (
     BriefingColumn("share", "Share of effort", "percent"),
     BriefingColumn("share", "Expected events covered", "percent"),
 )
+PLACE = BriefingColumn("place", "Place", "text")
 AREA, CELL = BriefingColumn("area", "Area", "short"), BriefingColumn("cell", "Cell", "short")
 # Tables of each audience, with as many rows as a large city has.
 TABLES = {
@@ -56,7 +58,11 @@ TABLES = {
         ("Groups", 4, (BriefingColumn("group", "Group", "text"), *NUMBERS, *SHARES)),
         ("Price against equity", 6, (BriefingColumn("cap", "Cap on the exposure ratio", "text"), *SHARES)),
     ],
-    "middle": [("Weekly grid", 20, (CELL, AREA, *NUMBERS, *SHARES))],
+    "middle": [
+        ("The week by district", 16, (AREA, *NUMBERS, *SHARES)),
+        ("Map", 0, ()),
+        ("Cells with effort", 20, (PLACE, CELL, *NUMBERS, SHARES[0])),
+    ],
 }
 LEVELS = (*TABLES, "shift", "community")
 PARAGRAPHS = ("Most intervals begin at no event: a cell on this list is no place where something will happen. " * 2,)
@@ -82,7 +88,7 @@ def plan(folder, level):
     """Return a briefing with the rows of a large city."""
     frontier = save_figure(plot_frontier(FRONTIER, 1.5), folder / "frontier.png")
     figure = FigureFile(frontier, "Lines of what is covered under each cap on exposure.", "Price under caps.")
-    pictured = {"management": 2, "middle": 0}.get(level, -1)
+    pictured = {"management": 2, "middle": 1}.get(level, -1)
     sections: list[Section] = [
         Section("Where", (), figure=figure, map=map_of()),
         Section("Places", PARAGRAPHS, cards=cards_of(level)),

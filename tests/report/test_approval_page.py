@@ -27,7 +27,8 @@ def page_of(folder, reviews=("sum_ratio",), reason="discussed on 3 May", key="")
     )
     places = (Place("West, north", 3.2, 43.7, -79.4),)
     totals = (("Assault", 320.0), ("Robbery", 41.0))
-    page = ApprovalPage("5 to 11 January 2026", decision, approval, "register.jsonl", "run", totals, places)
+    ends = decision.valid_until
+    page = ApprovalPage("5 to 11 January 2026", decision, approval, "register.jsonl", "run", totals, places, ends)
     return page.write(folder).read_text()
 
 
