@@ -72,6 +72,16 @@ class AllocationResult:
         return np.array(names, dtype=object)
 
     @property
+    def border_note(self) -> str:
+        """That areas follow cells, where they do: their counts are then not those of the official areas."""
+        exact = len(set(self.areas)) == len(self.areas)
+        return (
+            ""
+            if exact
+            else "Areas are drawn along the cells of the map, so their counts can differ from official ones."
+        )
+
+    @property
     def places(self) -> npt.NDArray[np.object_]:
         """Name of the place of each cell."""
         return self.patterns.places(self.grid.cells, self.areas)

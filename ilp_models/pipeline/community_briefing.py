@@ -41,7 +41,7 @@ def community_briefing(
     area_map, figure = community_map(result, table, figures / "community-map.png")
     note = (
         "Open a neighbourhood to read or print it. Recorded crimes are those that were reported to the police. Not all "
-        "crime is reported, and victims may live elsewhere."
+        f"crime is reported, and victims may live elsewhere. {result.border_note}".rstrip()
         if periods
         else "The audit has no past records. Recorded crimes and trends are not known.",
         *([_hidden_text(int(table["hidden"].sum()), len(table), min_count)] if table["hidden"].any() else []),

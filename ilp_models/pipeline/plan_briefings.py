@@ -178,7 +178,8 @@ def _district_section(result: AllocationResult) -> Section:
         )
     first = table.sort_values(["effort", "expected"], ascending=False, kind="stable").head(_MAX_DISTRICTS)
     more = f" The {len(first)} of {len(table)} districts with most effort are shown." if len(first) < len(table) else ""
-    note = f"Recorded counts of one {noun} vary by chance; a change in one district is rarely a trend.{more}"
+    borders = f" {result.border_note}" if result.border_note else ""
+    note = f"Recorded counts of one {noun} vary by chance; a change in one district is rarely a trend.{borders}{more}"
     return Section("The week by district", (done, note), first, columns)
 
 

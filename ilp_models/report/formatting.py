@@ -29,7 +29,8 @@ def percent(value: float, digits: int = 1, *, sign: bool = False) -> str:
     """Return a share as a percentage, or a dash if it is not available."""
     if not np.isfinite(value):
         return MISSING
-    return f"{100 * value:{'+' if sign else ''}.{digits}f}\N{NO-BREAK SPACE}%"
+    rounded = round(100 * value, digits) + 0.0  # 0 and not -0
+    return f"{rounded:{'+' if sign else ''}.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def interval(low: float, high: float) -> str:

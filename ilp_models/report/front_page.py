@@ -73,6 +73,19 @@ class FrontPage:
     last: LastMap | None
     report: str  # file name of the report
 
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """What an expected number outside its range means, for each side on which there is one."""
+        known = [(one.label.lower() if at == 0 else one.label, one) for at, one in enumerate(self.totals) if one.range]
+        above = [label for label, one in known if one.range and one.expected > one.range[1]]
+        below = [label for label, one in known if one.range and one.expected < one.range[0]]
+        return tuple(
+            f"In most tested {self.noun}s the forecast was too {word} for {', '.join(labels)}, so the expected number "
+            f"lies {side} the range."
+            for word, side, labels in (("high", "above", above), ("low", "below", below))
+            if labels
+        )
+
     def write(self, folder: Path) -> Path:
         """Write the page and return its path."""
         path = folder / FRONT

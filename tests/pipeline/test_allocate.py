@@ -226,6 +226,7 @@ def test_community_sheets_name_both_sides(plan):
         "Most often: ",
         "The plan covers ",
         "Questions, objections and complaints: ",
+        "counts can differ from official ones",
     ):
         assert words in page
     assert page.count("<details class=") == len(table)

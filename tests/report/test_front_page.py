@@ -60,6 +60,22 @@ def test_changes_have_the_range_of_the_forecast():
     assert replace(total, range=None).direction(90.0) == ""
 
 
+def test_a_change_that_rounds_to_zero_has_no_minus():
+    assert Total("All", 100.0, (99.8, 104.0), 100.0, None).change(100.0).replace("\N{NO-BREAK SPACE}", " ") == (
+        "+0 % (+0 % to +4 %)"
+    )
+
+
+def test_an_expected_number_outside_its_range_is_explained(tmp_path):
+    inside, above, below = (
+        Total(label, 50.0, ends, 1.0, None) for label, ends in (("A", (40, 60)), ("B", (30, 45)), ("C", (51, 70)))
+    )
+    text = text_of(tmp_path, totals=(inside, above, below))
+    assert "In most tested weeks the forecast was too high for B, so the expected number lies above the range." in text
+    assert "too low for C, so the expected number lies below the range." in text
+    assert "forecast was too" not in text_of(tmp_path)
+
+
 def test_an_admitted_week_names_three_places(tmp_path):
     text = text_of(tmp_path)
     assert "ADMITTED until 9 January 2022" in text
