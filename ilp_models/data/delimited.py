@@ -24,6 +24,7 @@ DUPLICATES: Final = ("flag", "drop")
 
 _WGS84: Final = "EPSG:4326"
 _SIDES: Final = 4
+_ONE_TYPE: Final = "the only crime type"  # column of files without one
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ class DelimitedFiles:
     as_of : str, optional
         Use the records as on this day, an ISO date, or as at their ``end``. The next period after it is forecast, for
         research only. By default the next period that has not begun is forecast.
+    crime_type : str, optional
+        The crime type of every record, for files of one offence, which need no column for it.
 
     Raises
     ------
@@ -146,6 +149,7 @@ class DelimitedFiles:
     known_gaps: Sequence[Mapping[str, str]] = ()
     exclude: Sequence[Mapping[str, Any]] = ()
     as_of: str | None = None
+    crime_type: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -165,12 +169,15 @@ class DelimitedFiles:
 
     def read(self) -> Events:
         """Return the events of the files; `Events.intake` reports how they were read."""
-        columns = ColumnMapping.from_settings(self.columns)
+        columns = ColumnMapping.from_settings(self._columns())
         rules = self._rules(columns)
         others = (*self.record_columns, *(self.filters or {}))
-        wanted = tuple(dict.fromkeys((*columns.declared().values(), *others)))
+        declared = [column for column in columns.declared().values() if column != _ONE_TYPE]
+        wanted = tuple(dict.fromkeys((*declared, *others)))
         files = find_files(self.path, self.pattern)
         records = read_records(files, wanted, self.encoding, self.separator, self.sheet)
+        if self.crime_type is not None:
+            records = replace(records, table=records.table.assign(**{_ONE_TYPE: self.crime_type}))
         source = self.source or str(self.path)
         rejects = None if self.rejects is None else Path(self.rejects)
         events = read_events(records, rules, source, self.attribution, rejects)
@@ -181,6 +188,18 @@ class DelimitedFiles:
             city=self.city or source,
             as_of=None if self.as_of is None else str(self.as_of),
         )
+
+    def _columns(self) -> dict[str, str | None]:
+        """Return the columns by role; files of one crime type need none for it."""
+        if self.crime_type is None:
+            return dict(self.columns)
+        if self.columns.get("crime_type") is not None or self.crime_types:
+            msg = (
+                f"data.crime_type={self.crime_type} is the type of every record, so data.columns.crime_type and "
+                "data.crime_types cannot be set too. Set them to null, or leave data.crime_type out."
+            )
+            raise InputError(msg)
+        return {**self.columns, "crime_type": _ONE_TYPE}
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
         settings.time_zone("data.time_zone", self.time_zone)
@@ -193,7 +212,7 @@ class DelimitedFiles:
             coordinates=CoordinateReader(
                 columns.coordinates, input_crs, self.crs, self._bounds(), self.time_zone, self.decimal
             ),
-            crime_types=self.crime_types or {},
+            crime_types=self.crime_types or ({} if self.crime_type is None else {self.crime_type: self.crime_type}),
             unmapped=self.unmapped,
             filters=self.filters or {},
             start=settings.moment("data.start", self.start),

@@ -367,3 +367,24 @@ def test_without_missing_coordinates_the_count_is_empty(source):
     )
     assert report.missing_coordinates.columns.tolist() == ["day", "crime_type", "area", "count"]
     assert len(report.missing_coordinates) == 0
+
+
+@pytest.mark.parametrize("word", [{}, {"crime_type": None}])
+def test_a_file_of_one_offence_needs_no_column_for_it(source, word):
+    columns = {role: column for role, column in COLUMNS.items() if role != "crime_type"} | word
+    events = source(text(rows(5)), columns=columns, crime_type="Burglary").read()
+    assert events.table["crime_type"].astype("str").tolist() == ["Burglary"] * 5
+    assert events.crime_types == ("Burglary",)
+
+
+@pytest.mark.parametrize("word", [{"columns": COLUMNS}, {"crime_types": {"a": "b"}}])
+def test_one_offence_and_a_column_or_mapping_of_offences_contradict(source, word):
+    columns = {role: column for role, column in COLUMNS.items() if role != "crime_type"}
+    with pytest.raises(InputError, match=r"data\.crime_type=Burglary is the type of every record"):
+        source(text(rows(5)), **({"columns": columns, "crime_type": "Burglary"} | word)).read()
+
+
+def test_the_only_offence_cannot_be_personal_data(source):
+    columns = {role: column for role, column in COLUMNS.items() if role != "crime_type"}
+    with pytest.raises(InputError, match="cannot be used; name offences instead"):
+        source(text(rows(5)), columns=columns, crime_type="john.smith@example.org").read()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from ilp_models.domain.intake import IntakeReport
 from ilp_models.domain.suggestion import SuggestedSettings
@@ -96,6 +97,21 @@ def test_a_messy_export_becomes_a_first_grid_with_the_printed_command(export, il
     (run,) = (tmp_path / "outputs" / "weekly").glob("20*")
     assert len(pd.read_csv(run / "grid.csv", comment="#")) > 10
     assert (run / "report.html").exists()
+
+
+def test_a_file_of_one_offence_needs_its_name_and_no_column(ilp, tmp_path):
+    records(43.65, -79.38)[["when", "lat", "lon"]].to_csv(tmp_path / "burglaries.csv", index=False)
+    code, out, _ = ilp("intake", "path=burglaries.csv")
+    assert code == 0
+    assert (
+        "give crime_type, such as data.crime_type=Burglary" in (tmp_path / "mine/data/my_burglaries.yaml").read_text()
+    )
+    code, out, err = ilp("intake", "path=burglaries.csv", "data.crime_type=Burglary")
+    assert code == 0, err
+    assert "OPEN" not in out
+    made = yaml.safe_load((tmp_path / "mine/data/my_burglaries.yaml").read_text())
+    assert made["crime_type"] == "Burglary"
+    assert "crime_type" not in made["columns"]
 
 
 def test_the_files_show_no_value_of_a_column_about_persons(ilp, tmp_path):

@@ -42,7 +42,8 @@ def suggest_crime_type(table: pd.DataFrame, others: Sequence[str]) -> Suggestion
     if not ranked:
         few = tuple(name for name in scores if _are_types(table[name]))
         reason = (
-            "no column has the name of an offence and few labels; a file of one offence needs a column that names it"
+            "no column has the name of an offence and few labels; for a file of one offence leave the column out and "
+            "give crime_type, such as data.crime_type=Burglary"
         )
         return Suggestion("columns.crime_type", None, "open", reason, few)
     best, *rest = ranked

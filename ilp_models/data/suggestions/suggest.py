@@ -39,6 +39,8 @@ def suggest_settings(
     ColumnMapping.check_roles(columns)
     dates = find_dates(table, given.get("time_formats") or ())
     roles = list(_columns(table, dates, columns))
+    if given.get("crime_type") is not None:  # of every record: no column is needed
+        roles = [one for one in roles if one.setting != "columns.crime_type"]
     points = _points(table, columns) or find_points(table)
     if points is not None and not {"lat", "lon", "x", "y"} & set(columns):
         roles += points.suggestions
