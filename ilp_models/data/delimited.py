@@ -1,5 +1,6 @@
 """Event source for delimited text (CSV), spreadsheets and Parquet files, described by column names and formats."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +18,14 @@ from ilp_models.data.reader import read_records
 from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.time_formats import EPOCHS
 from ilp_models.data.timestamps import ISO, TimestampParser
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
+from ilp_models.domain.recipe import describe, file_digests
 
 DUPLICATES: Final = ("flag", "drop")
 
+_OF_THE_FILES: Final = ("path", "pattern", "sheet", "end", "as_of", "rejects", "source", "city", "attribution")
 _WGS84: Final = "EPSG:4326"
 _SIDES: Final = 4
 _ONE_TYPE: Final = "the only crime type"  # column of files without one
@@ -181,8 +185,10 @@ class DelimitedFiles:
         source = self.source or str(self.path)
         rejects = None if self.rejects is None else Path(self.rejects)
         events = read_events(records, rules, source, self.attribution, rejects)
+        intake = None if events.intake is None else replace(events.intake, reading=self._reading())
         return replace(
             events,
+            intake=intake,
             country=self.country,
             subdivision=self.subdivision,
             city=self.city or source,
@@ -200,6 +206,11 @@ class DelimitedFiles:
             )
             raise InputError(msg)
         return {**self.columns, "crime_type": _ONE_TYPE}
+
+    def _reading(self) -> str:
+        """Return the digest of all settings except for those that choose the files, their span and their name."""
+        settings = {name: one for name, one in describe(self).items() if name not in _OF_THE_FILES}
+        return digest_of(json.dumps([settings, dict(file_digests(settings))], sort_keys=True))
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
         settings.time_zone("data.time_zone", self.time_zone)

@@ -58,6 +58,7 @@ class IntakeReport:
     declared: tuple[str, ...] = ()  # what the user declared about the records, such as a known gap with its reason
     attribution: str = ""  # the text that the publisher's licence requires
     digest: str = ""  # of the events
+    reading: str = ""  # digest of how records are read: all settings except files and span
     # Rows rejected only for missing or zero coordinates: columns day, crime_type, area, count; not in the JSON report.
     missing_coordinates: pd.DataFrame | None = field(default=None, compare=False)
 

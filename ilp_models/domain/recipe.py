@@ -2,11 +2,13 @@
 
 import ast
 import contextlib
+import glob
 import hashlib
 import inspect
 import io
 import json
 import math
+import os
 import sys
 import tokenize
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -220,6 +222,20 @@ def external_code(settings: Any) -> dict[str, str]:
         else:
             known[name] = hashlib.sha256(_source_of(name)).hexdigest()
     return known
+
+
+def file_digests(settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield each file that described settings name, with the SHA-256 of its content.
+
+    A Shapefile counts with all files of its name.
+    """
+    if isinstance(settings, str) and os.path.isfile(settings):  # noqa: PTH113 - no error for a text that is no path
+        path = Path(settings)
+        files = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.suffix.lower() == ".shp" else [path]
+        yield settings, digest_of([one.read_bytes() for one in files if one.is_file()])
+    elif isinstance(settings, Mapping | list | tuple):
+        for one in settings.values() if isinstance(settings, Mapping) else settings:
+            yield from file_digests(one)
 
 
 def _source_of(name: str) -> bytes:

@@ -1,8 +1,11 @@
 """The task `approve`: a reviewer takes responsibility for a decision."""
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from ilp_models.audit.monitoring.cusum import Monitoring
 from ilp_models.audit.register.approvals import approve, approve_under_standing
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.objections import open_objections
@@ -30,6 +33,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     key: str | None,
     standing_weeks: int,
     use_standing: bool,
+    monitor: Mapping[str, Any],
     register: str,
     last: str | None = None,
     tracking: Tracker,
@@ -37,6 +41,9 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 ) -> str:
     """Add the approval to the register, write its page, and return what was approved."""
     _check_words(reviewer, reason, key, standing_weeks, use_standing=use_standing)
+    if monitor and not standing_weeks:
+        msg = "Settings of monitor belong to a standing approval. Give standing_weeks too, or leave them out."
+        raise InputError(msg)
     earlier, book = RunFolder.from_path(source), Register(Path(register), last)
     decision, moment = earlier.decision(), now()
     earlier.check_forecast(decision)
@@ -49,7 +56,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     else:
         own = None if key is None else Path(key)
         signature = ReviewerSignature(as_text(reviewer), as_text(reason), user(), moment, own)
-        approval = approve(book, decision, signature, files, standing_weeks)
+        approval = approve(book, decision, signature, files, standing_weeks, _monitoring(monitor))
     page = approval_page(earlier, decision, approval, book).write(folder)
     lines = [
         f"Decision {decision.short} is approved until {approved_until(decision, approval):%Y-%m-%d %H:%M %Z}",
@@ -81,6 +88,15 @@ def _check_words(
     else:
         return
     raise InputError(msg)
+
+
+def _monitoring(settings: Mapping[str, Any]) -> Monitoring:
+    """Return the monitoring that later weeks need; InputError if a setting is unknown."""
+    known = [one.name for one in fields(Monitoring)]
+    if unknown := sorted(set(settings) - set(known)):
+        msg = f"monitor.{unknown[0]} is not a setting of monitoring. Use one of {', '.join(known)}."
+        raise InputError(msg)
+    return Monitoring(**settings)
 
 
 def _signed(approval: Approval) -> str:

@@ -18,10 +18,10 @@ from ilp_models.export.writers import Export
 from ilp_models.pipeline.audit_report import gather_record
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.reaudit import repeat_audit
-from ilp_models.pipeline.registration import last_line, standing_line
+from ilp_models.pipeline.registration import last_line, standing_outlook
 from ilp_models.pipeline.rule_search import check_rule_search
 from ilp_models.pipeline.sensitivity_runs import SensitivityRuns
-from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
+from ilp_models.pipeline.terminal_summary import decision_summary, next_steps, with_summary
 from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
@@ -92,6 +92,6 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         jurisdiction=jurisdiction,
     )
     where = [f"Report: {folder / report.file_name}", last_line(book)]
-    step = next_step(done.decision, folder, folder / report.file_name, standing_line(book, done.decision))
+    steps = next_steps(done.decision, folder, folder / report.file_name, standing_outlook(book, done.decision))
     details = [*finding_lines(done.decision), *done.warnings]
-    return with_summary(details, decision_summary(done.decision), where, [step])
+    return with_summary(details, decision_summary(done.decision), where, steps)

@@ -265,7 +265,9 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
     subject = with_settings_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models)
     study = backtest.study
     places = {"grid": study.grid, "calendar": study.calendar, "layers": study.layers.digests()}
-    subject = with_method_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models, **places)
+    subject = with_method_digest(
+        subject, settings, backtest.events, explain=explain, backtest=backtest.plan, model=models, **places
+    )
     moment = now()
     subject = replace(subject, register=_snapshot(subject, forecast, register.book, moment))
     report = settings.run(subject, moment)

@@ -22,7 +22,7 @@ from ilp_models.audit.monitoring.drift import (
 )
 from ilp_models.audit.monitoring.series import MeasureSeries, SeriesOptions
 from ilp_models.audit.register.register import RegisterEntry
-from ilp_models.audit.register.standing import MONITORED, QUIET
+from ilp_models.audit.register.standing_checks import MONITORED, QUIET, SETTINGS
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError
 from ilp_models.domain.text_output import write_table
@@ -126,6 +126,7 @@ class MonitoringResults:
         """Return the line of the register: a standing approval ends with a breach, and needs the latest records."""
         content = {
             **{name: self.facts[name] for name in ("data", "last_period")},
+            SETTINGS: self.outcome.facts["settings"],
             QUIET: not self.outcome.breached_periods,
             "periods_with_breach": len(self.outcome.breached_periods),
             "proposes_withdrawal": bool(self.outcome.proposes_withdrawal),

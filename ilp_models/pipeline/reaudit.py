@@ -19,7 +19,7 @@ from ilp_models.domain.finding import state_text
 from ilp_models.pipeline.audit_archive import read_audit_input
 from ilp_models.pipeline.audit_report import ReportContext, gather_record
 from ilp_models.pipeline.run_folder import RunFolder
-from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
+from ilp_models.pipeline.terminal_summary import decision_summary, next_steps, with_summary
 from ilp_models.pipeline.terminal_text import finding_lines
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
@@ -46,8 +46,8 @@ def repeat_audit(source: str, page: AuditPage, compute: Compute, command: str, f
     context = ReportContext(settings=settings, command=command, absent=absent)
     write_audit_report(page, gather_record(subject, decision, _audit(settings, subject), context, compute), folder)
     files = [same, f"Report: {folder / page.file_name}"]
-    step = next_step(decision, Path(source), folder / page.file_name)
-    return with_summary(finding_lines(decision), decision_summary(decision), files, [step])
+    steps = next_steps(decision, Path(source), folder / page.file_name)
+    return with_summary(finding_lines(decision), decision_summary(decision), files, steps)
 
 
 def check_repeatable(source: str) -> tuple[Decision, AuditReport, AuditInput, dict[str, Any]]:

@@ -14,7 +14,7 @@ from ilp_models.audit.register.approvals import decision_in_state, record_decisi
 from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decisions
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
-from ilp_models.audit.register.standing import METHOD, find_standing
+from ilp_models.audit.register.standing_checks import StandingOutlook
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import IlpError, StorageError
 from ilp_models.domain.forecast import RiskForecast
@@ -134,12 +134,19 @@ def last_line(register: Register) -> str:
         return f"Register: {error}"
 
 
-def standing_line(register: Register, decision: Decision) -> int:
-    """Return the number of the line with the latest standing approval of a decision's method, 0 if there is none."""
+def standing_outlook(register: Register, decision: Decision) -> tuple[StandingOutlook, str] | None:
+    """Return the standing approval of a decision's method, and the folder of the run that was signed, if there is one.
+
+    The folder is ``FOLDER`` if it is not in the folder of the register.
+    """
     try:
-        return find_standing(register.verify().lines, decision.report.header.get(METHOD))
+        found = StandingOutlook.from_lines(register.verify().lines, decision, now())
     except StorageError:
-        return 0
+        return None
+    if found is None:
+        return None
+    runs = (path.parent for path in register.path.parent.glob("*/*/decision.json") if _seal_in(path) == found.signed)
+    return found, str(next(runs, "FOLDER"))
 
 
 def user() -> str:

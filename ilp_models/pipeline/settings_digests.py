@@ -13,9 +13,11 @@ from ilp_models.audit.audit import Audit
 from ilp_models.audit.audit_input import AuditInput
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.domain.digest import digest_of
+from ilp_models.domain.events import Events
 from ilp_models.domain.governance import Governance
-from ilp_models.domain.recipe import code_digest, decision_digest, describe
+from ilp_models.domain.recipe import code_digest, decision_digest, describe, external_code, file_digests
 
+_OF_EVENTS: Final = ("crs", "time_zone", "country", "subdivision", "as_of", "simulated")
 _RANDOM: Final = ("seed", "random_state", "refits", "draws", "replicates")
 
 
@@ -37,11 +39,21 @@ def with_settings_digest(subject: AuditInput, audit: Audit, **others: object) ->
     return replace(subject, settings_digest=digest_of(*parts), random_settings=random)
 
 
-def with_method_digest(subject: AuditInput, audit: Audit, **others: object) -> AuditInput:
-    """Return an audit input with the digest of everything that later weeks have in common: all but the records."""
+def with_method_digest(subject: AuditInput, audit: Audit, events: Events, **others: object) -> AuditInput:
+    """Return an audit input with the digest of everything that later weeks have in common: all but the records.
+
+    Files that a setting names count by their content, and classes outside this package by their code.
+    """
     settings = describe({"audit": replace(audit, groups=GroupTable()), **others})
+    reading = {
+        "groups": {**audit.groups.reading(), "margin": audit.groups.margin},
+        "records": "" if events.intake is None else events.intake.reading,
+        "events": [getattr(events, name) for name in _OF_EVENTS],
+        "settles_after": str(events.settles_after),
+    }
     kinds = list(subject.replay.crime_types)
-    parts = (subject.group_table, kinds, code_digest(), decision_digest(), json.dumps(settings, sort_keys=True))
+    content = [describe(reading), settings, external_code(settings), dict(file_digests(settings))]
+    parts = (subject.group_table, kinds, code_digest(), decision_digest(), json.dumps(content, sort_keys=True))
     return replace(subject, method_digest=digest_of(*parts))
 
 

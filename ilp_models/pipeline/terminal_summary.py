@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from ilp_models.audit.register.standing_checks import StandingOutlook
 from ilp_models.domain.decision import Decision
 from ilp_models.pipeline.terminal_text import decision_lines
 
@@ -35,23 +36,28 @@ def decision_summary(decision: Decision) -> list[str]:
     return [head, *reasons, *([f"  ... and {more} more reasons, above and in decision.json"] if more > 0 else [])]
 
 
-def next_step(decision: Decision, folder: Path, report: Path, standing: int = 0) -> str:
+def next_steps(
+    decision: Decision, folder: Path, report: Path, standing: tuple[StandingOutlook, str] | None = None
+) -> list[str]:
     """Return the next command after a decision, or what to read where no command helps.
 
-    ``standing`` is the number of the line of the register with a standing approval of its method, 0 if there is none.
+    ``standing`` is the standing approval of its method with the folder of the run that was signed. Why it does not
+    cover the decision comes before the command.
     """
     source = shlex.quote(f"source={folder}")
     if decision.admitted:
-        return f"Next: ilp allocate {source} chosen_by='NAME' reason='WHY'"
-    if decision.reviews and standing:
-        return (
-            f"Next: ilp monitor source=FOLDER of the run that was signed in line {standing} of the register; then "
-            f"ilp approve {source} use_standing=true"
-        )
-    if decision.reviews:
-        reviewer = decision.report.header.get("governance", {}).get("reviewer") or "NAME"
-        return f"Next: ilp approve {source} {shlex.quote(f'reviewer={reviewer}')} reason='WHY'"
-    return f"Next: read {report}; each reason says what to do. The grid is for research only."
+        return [f"Next: ilp allocate {source} chosen_by='NAME' reason='WHY'"]
+    if not decision.reviews:
+        return [f"Next: read {report}; each reason says what to do. The grid is for research only."]
+    if standing is not None and not standing[0].fault:
+        signed = shlex.quote(f"source={standing[1]}")
+        return [f"Next: ilp monitor {signed}; if it is quiet: ilp approve {source} use_standing=true"]
+    reviewer = decision.report.header.get("governance", {}).get("reviewer") or "NAME"
+    command = f"Next: ilp approve {source} {shlex.quote(f'reviewer={reviewer}')} reason='WHY'"
+    if standing is None:
+        return [command]
+    fault = f"The standing approval in line {standing[0].number} does not cover this decision: {standing[0].fault}."
+    return [fault, f"{command} key=FILE"]
 
 
 def _short(line: str) -> str:

@@ -17,9 +17,9 @@ from ilp_models.explain.explain import Explain
 from ilp_models.export.writers import FILE_NAMES, Export
 from ilp_models.pipeline.decided_run import DecidedRun, decide_run
 from ilp_models.pipeline.outputs import PageTask, write_scores
-from ilp_models.pipeline.registration import last_line, standing_line
+from ilp_models.pipeline.registration import last_line, standing_outlook
 from ilp_models.pipeline.rule_search import check_rule_search
-from ilp_models.pipeline.terminal_summary import decision_summary, next_step, with_summary
+from ilp_models.pipeline.terminal_summary import decision_summary, next_steps, with_summary
 from ilp_models.pipeline.terminal_text import decision_lines, intake_line, score_lines
 from ilp_models.report.front_page import FRONT
 from ilp_models.report.weekly_report import WeeklyReport
@@ -94,5 +94,5 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     intake = [] if report_of_intake is None else [intake_line(report_of_intake), ""]
     scores = score_lines(done.backtest)
     details = [*intake, scores, "", *decision_lines(done.decision), "", *done.warnings]
-    step = next_step(done.decision, folder, folder / report.file_name, standing_line(book, done.decision))
-    return with_summary(details, decision_summary(done.decision), intake, where, [step])
+    steps = next_steps(done.decision, folder, folder / report.file_name, standing_outlook(book, done.decision))
+    return with_summary(details, decision_summary(done.decision), intake, where, steps)

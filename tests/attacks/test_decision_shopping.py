@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ilp_models.audit.gate import decide
-from ilp_models.audit.register.approvals import _signed_bytes, approve, record_decision, registered_decision
+from ilp_models.audit.register.approval_lines import signed_bytes
+from ilp_models.audit.register.approvals import approve, record_decision, registered_decision
 from ilp_models.audit.register.earlier import RegisterSnapshot, data_terms, earlier_decisions
 from ilp_models.audit.register.register import Register, RegisterEntry
 from ilp_models.audit.register.signatures import ReviewerSignature
@@ -196,7 +197,7 @@ def test_an_unsigned_copy_around_a_signed_line_swaps_nothing(register, withheld,
     known = registered_decision(register, second, NOW)
     assert known.approval.files == FILES
     assert known.approval.key
-    assert _signed_bytes(second.seal, {"a": 1}) != _signed_bytes(second.seal, {"a": 2})
+    assert signed_bytes(second.seal, {"a": 1}) != signed_bytes(second.seal, {"a": 2})
 
 
 def test_missing_inputs_do_not_count(register):

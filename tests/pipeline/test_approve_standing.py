@@ -35,6 +35,7 @@ def weeks(place, city, key):
     governed = (*LENIENT, *PLAN, f"audit.governance.reviewer_key={key[1]}")
     first = run_task("weekly", place, *governed, data=Until(city, 2))
     signing = ("reviewer='R. Viewer'", "reason='changed settings, as agreed'", f"key='{key[0]}'", "standing_weeks=8")
+    signing += ("+monitor.least_periods=20",)
     signed = run_task("approve", place, f"source='{first.folder}'", "tracking=memory", *signing)
     second = run_task("weekly", place, *governed, data=Until(city, 1))
     return first, signed, second

@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 
-from ilp_models.pipeline.terminal_summary import MOST_LINES, decision_summary, next_step, with_summary
+from ilp_models.audit.register.standing_checks import StandingOutlook
+from ilp_models.pipeline.terminal_summary import MOST_LINES, decision_summary, next_steps, with_summary
 from tests.audit import audit_inputs as inputs
 from tests.pipeline.small_city import summary_of
 from tests.report import audit_records as records
@@ -34,5 +37,17 @@ def test_the_next_step_fits_the_decision(tmp_path):
     decision = records.decision_of(inputs.group_table())
     report = tmp_path / "report.html"
     assert not decision.admitted
-    step = next_step(decision, tmp_path, report)
+    (step,) = next_steps(decision, tmp_path, report)
     assert step.startswith("Next: ilp approve" if decision.reviews else f"Next: read {report}")
+
+
+def test_a_standing_approval_is_offered_where_it_covers_the_decision(tmp_path):
+    report, source = tmp_path / "report.html", tmp_path / "week 2"
+    decision = SimpleNamespace(admitted=False, reviews=("sum_ratio",), report=SimpleNamespace(header={}))
+    covers, ended = (StandingOutlook(2, "f" * 64, fault) for fault in ("", "it ended on 2026-05-04 with an objection"))
+    (step,) = next_steps(decision, source, report, (covers, "outputs/weekly/first"))
+    assert step.startswith("Next: ilp monitor source=outputs/weekly/first; if it is quiet: ")
+    assert step.endswith(f": ilp approve 'source={source}' use_standing=true")
+    fault, step = next_steps(decision, source, report, (ended, "outputs/weekly/first"))
+    assert fault.endswith("line 2 does not cover this decision: it ended on 2026-05-04 with an objection.")
+    assert step == f"Next: ilp approve 'source={source}' reviewer=NAME reason='WHY' key=FILE"

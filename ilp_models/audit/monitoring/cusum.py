@@ -118,6 +118,11 @@ class Monitoring:
             msg = f"monitor needs least_periods >= 3 and limit > 0, not {self.least_periods} and {self.limit}."
             raise InputError(msg)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return asdict(self) | {"measures": list(self.measures)}
+
     def evaluate(self, series: MeasureSeries, periods_per_year: int) -> MonitoringOutcome:
         """Return which series left the range of the audited periods."""
         audited = series.audited_periods
@@ -179,9 +184,8 @@ class Monitoring:
     ) -> dict[str, Any]:
         least = int(periods.min())
         each = false_alarm_probability(limit, self.allowance, least, periods_per_year)
-        settings = {name: value for name, value in asdict(self).items() if name != "measures"}
         return {
-            "settings": settings | {"measures": list(self.measures)},
+            "settings": self.settings,
             "series_watched": len(periods),
             "limit": limit,
             "allowance": self.allowance,

@@ -6,6 +6,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from ilp_models.audit.register.approval_lines import OBJECTIONS
 from ilp_models.audit.register.declarations import declarations_for
 from ilp_models.audit.register.earlier import EarlierDecision, RegisterSnapshot, earlier_decisions
 from ilp_models.audit.register.extents import EXTENT
@@ -17,7 +18,6 @@ from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.governance import Governance, is_same_person
 
 _SHOWN: Final = 3  # earlier decisions named in a message
-OBJECTIONS: Final = "objections"  # in the line of an approval: the open ones, with area, text and date
 
 
 def withheld_before(lines: Sequence[RegisterEntry], decision: Decision) -> list[EarlierDecision]:

@@ -1,6 +1,5 @@
 """Approvals and withdrawals: whether the register permits acting on a decision."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,8 +7,15 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ilp_models.audit.register.approval_rules import (
+from ilp_models.audit.monitoring.cusum import Monitoring
+from ilp_models.audit.register.approval_lines import (
     OBJECTIONS,
+    STANDING,
+    approval_in,
+    approvals_in,
+    signed_bytes,
+)
+from ilp_models.audit.register.approval_rules import (
     active_entries,
     check_answers,
     check_declarations,
@@ -23,21 +29,13 @@ from ilp_models.audit.register.earlier import RegisterSnapshot, earlier_decision
 from ilp_models.audit.register.extents import EXTENT
 from ilp_models.audit.register.objections import open_objections
 from ilp_models.audit.register.register import Register, RegisterEntry, RegisterState
-from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, sign, verify_signature
-from ilp_models.audit.register.standing import (
-    METHOD,
-    STANDING,
-    UNDER,
-    StandingTerms,
-    check_standing,
-    find_standing,
-    standing_facts,
-)
+from ilp_models.audit.register.signatures import CREATE_KEY, ReviewerSignature, sign
+from ilp_models.audit.register.standing import METHOD, UNDER, StandingTerms, standing_facts
+from ilp_models.audit.register.standing_checks import check_standing, find_standing, reviewer_key
 from ilp_models.domain.decision import Approval, Decision
-from ilp_models.domain.errors import InputError, WithheldError
+from ilp_models.domain.errors import WithheldError
 from ilp_models.domain.governance import is_blank
 
-_SIGNATURE: Final = ("signature", "key", "public_key")
 HEADER_FIELDS: Final = (
     "rule",
     "rule_settings",
@@ -102,11 +100,12 @@ def approve(
     signature: ReviewerSignature,
     files: Mapping[str, str],
     standing_weeks: int = 0,
+    monitoring: Monitoring | None = None,
 ) -> Approval:
     """Write a reviewer's approval of a decision to the register and return it.
 
     It names the withheld decisions on the same data that the register has. If there are any, it needs a signature. It
-    also needs one to cover the decisions of later weeks.
+    also needs one to cover the decisions of later weeks, which are then monitored with the settings of ``monitoring``.
     """
     check_reviewer(decision, signature.reviewer, signature.now)
     lines = register.verify().lines
@@ -114,8 +113,13 @@ def approve(
     against = open_objections(lines, decision.report.header.get(EXTENT))
     text_of = _content(signature, decision, files, [one.decision for one in answers])
     text_of |= {OBJECTIONS: [one.to_dict() for one in against]} if against else {}
-    if standing_weeks:
-        text_of[STANDING] = StandingTerms.from_decision(decision, standing_weeks, signature.now).to_dict()
+    if type(standing_weeks) is not int or standing_weeks != 0:
+        terms = StandingTerms.from_decision(decision, standing_weeks, signature.now, monitoring)
+        text_of[STANDING] = terms.to_dict()
+        own = next((one.content for one in lines if one.act == "decided" and one.decision == decision.seal), {})
+        if fault := terms.fault(own):
+            msg = f"A standing approval would not cover this decision itself: {fault}. Leave standing_weeks out."
+            raise WithheldError(msg)
         if signature.key is None:
             msg = f"A standing approval must be signed: key=FILE. {CREATE_KEY}."
             raise WithheldError(msg)
@@ -125,7 +129,7 @@ def approve(
             f"approval must say in its reason why this forecast differs, and be signed: key=FILE. {CREATE_KEY}."
         )
         raise WithheldError(msg)
-    signed = {} if signature.key is None else sign(_signed_bytes(decision.seal, text_of), signature.key)
+    signed = {} if signature.key is None else sign(signed_bytes(decision.seal, text_of), signature.key)
     content = text_of | {"signature": "", "key": "", "public_key": ""} | signed
     entry = RegisterEntry("approved", signature.who, decision.seal, signature.now, content)
     check_key(decision, content["key"], ())
@@ -133,8 +137,10 @@ def approve(
     def check(state: RegisterState) -> None:
         active_entries(state, decision, signature.now)
         # anyone who can write to the file can add an unsigned line: it must not prevent a signed approval
-        approvals = _approvals(state.entries_of(decision.seal))
-        if before := [one for one in approvals if one.content.get("key", "") == content["key"]]:
+        approvals = approvals_in(state.entries_of(decision.seal))
+        # and a line under a standing approval, which may have ended, prevents no own approval
+        own = [one for one in approvals if UNDER not in one.content]
+        if before := [one for one in own if one.content.get("key", "") == content["key"]]:
             answered = set(before[-1].content.get("answers") or ())
             if all(one.decision in answered for one in answers):
                 earlier = f"{before[0].content.get('reviewer')}, on {before[0].moment:%Y-%m-%d}"
@@ -144,7 +150,7 @@ def approve(
         check_objections(state.lines, decision, entry)
 
     digest = register.append(entry, check)
-    return replace(_approval_in(entry), line=digest)
+    return replace(approval_in(entry), line=digest)
 
 
 def approve_under_standing(
@@ -155,22 +161,21 @@ def approve_under_standing(
     Raises WithheldError with the reason if none covers the decision.
     """
     lines = register.verify().lines
-    number = find_standing(lines, decision.report.header.get(METHOD))
+    number = find_standing(lines, decision.report.header.get(METHOD), reviewer_key(decision))
     if not number:
         msg = (
             f"No standing approval in {register.path} is for the settings, groups and code of decision "
             f"{decision.short}. Approve the decision itself, with standing_weeks=8 for the next weeks too."
         )
         raise WithheldError(msg)
-    signed = lines[number - 1].content
-    reason = f"under the standing approval in line {number}: {signed.get('reason')}"
-    signature = ReviewerSignature(str(signed.get("reviewer")), reason, who, now)
+    signed = approval_in(lines[number - 1])
+    signature = ReviewerSignature(signed.reviewer, _reason_under(number, signed.reason), who, now)
     answers = [one.decision for one in withheld_before(lines, decision)]
     content = _content(signature, decision, files, answers) | {UNDER: number}
     entry = RegisterEntry("approved", who, decision.seal, now, content)
 
     def check(state: RegisterState) -> None:
-        if any(one.content.get(UNDER) == number for one in _approvals(state.entries_of(decision.seal))):
+        if any(one.content.get(UNDER) == number for one in approvals_in(state.entries_of(decision.seal))):
             msg = f"Decision {decision.short} is approved under the standing approval already. Nothing is left to do."
             raise WithheldError(msg)
         # checked as it will be read
@@ -180,6 +185,10 @@ def approve_under_standing(
 
     digest = register.append(entry, check)
     return replace(_checked_approval(register.verify(), decision, entry, (), now), line=digest)
+
+
+def _reason_under(number: int, reason: str) -> str:
+    return f"under the standing approval in line {number}: {reason}"
 
 
 def withdraw(register: Register, seal: str, reason: str, who: str, now: datetime) -> None:
@@ -222,7 +231,7 @@ def decision_in_state(
     decided = next(state.lines.index(entry) for entry in entries if entry.act == "decided")
     check_declarations(state.lines[:decided], decision)
     valid, refusals = [], []
-    for entry in _approvals(entries):
+    for entry in approvals_in(entries):
         try:
             valid.append(_checked_approval(state, decision, entry, trusted_keys, now))
         except WithheldError as error:
@@ -249,10 +258,14 @@ def _checked_approval(
     now: datetime,
 ) -> Approval:
     """Return the approval of a line; raise WithheldError if it breaks a rule of approvals."""
-    approval = _approval_in(entry)
+    approval = approval_in(entry)
     if UNDER in entry.content:
         signed = _standing_approval(state, decision, entry, now)
-        approval = replace(approval, key=signed.key, under=entry.content[UNDER], standing=signed.standing)
+        # the line itself is not signed: reviewer, reason and key are those of the signature
+        number = entry.content[UNDER]
+        reason = _reason_under(number, signed.reason)
+        approval = replace(approval, reviewer=signed.reviewer, reason=reason, key=signed.key)
+        approval = replace(approval, under=number, standing=signed.standing)
     check_reviewer(decision, approval.reviewer, approval.moment)
     check_key(decision, approval.key, trusted_keys)
     if approval.changed != tuple(decision.report.changed):
@@ -276,40 +289,7 @@ def _standing_approval(state: RegisterState, decision: Decision, entry: Register
     if given is None or given.act != "approved" or not isinstance(given.content.get(STANDING), Mapping):
         msg = f"The approval of decision {decision.short} names no standing approval. Audit and approve again."
         raise WithheldError(msg)
-    signed = _approval_in(given)
-    home = next((one.content for one in lines[:number] if one.act == "decided" and one.decision == given.decision), {})
-    withheld = {one.decision for one in earlier_decisions(lines[:number], home, given.decision) if one.counts}
-    if not signed.key or not withheld <= set(signed.answers):
-        msg = f"The standing approval in line {number} of the register is not valid. Approve the decision itself."
-        raise WithheldError(msg)
-    check_objections(lines[: number - 1], decision, given)
-    check_standing(lines, number, decision, (entry.moment, now))
-    return signed
-
-
-def _approval_in(entry: RegisterEntry) -> Approval:
-    """Return what a line approves, from its verified content alone; the key is that of a valid signature."""
-    seal = entry.decision
-    content = {name: value for name, value in entry.content.items() if name not in _SIGNATURE}
-    signature, key, public = (str(entry.content.get(name, "")) for name in _SIGNATURE)
-    if (signature or key) and verify_signature(_signed_bytes(seal, content), signature, public) != key:
-        msg = f"The signature of an approval of decision {seal[:16]} is not valid. Audit and approve again."
-        raise WithheldError(msg)
-    try:
-        values = str(content["reviewer"]), str(content["reason"]), tuple(content["reviews"])
-        files = dict(content["files"])
-        answers, changed = (tuple(map(str, content[name])) for name in ("answers", "changed"))
-        listed = content.get(OBJECTIONS) or []
-        against = tuple(f"{one['number']} ({one['area']}, {one['moment'][:10]}): {one['text']}" for one in listed)
-        standing = content.get(STANDING)
-        return Approval(seal, *values, entry.moment, key, files, answers, changed, against, standing=standing)
-    except (InputError, KeyError, TypeError, ValueError) as error:
-        msg = f"The approval of decision {seal[:16]} in the register is incomplete ({error}). Audit and approve again."
-        raise WithheldError(msg) from error
-
-
-def _approvals(entries: Sequence[RegisterEntry]) -> list[RegisterEntry]:
-    return [entry for entry in entries if entry.act == "approved"]
+    return check_standing(lines, number, decision, (entry.moment, now), before)
 
 
 def _content(
@@ -328,7 +308,3 @@ def _content(
         "valid_until": decision.valid_until.isoformat(),
         "files": dict(files),
     }
-
-
-def _signed_bytes(seal: str, content: Mapping[str, Any]) -> bytes:
-    return json.dumps({"decision": seal, **content}, sort_keys=True).encode()

@@ -104,9 +104,9 @@ def earlier_decisions(
                     last_period=str(facts.get("last_period", "")),
                     admitted=facts.get("admitted") is True,
                     group_table=str(facts.get("group_table", "")),
-                    failed=tuple(map(str, facts.get("failed") or ())),
-                    reviewed=tuple(map(str, facts.get("reviewed") or ())),
-                    rules_tried=len(facts.get("rules_tried") or ()),
+                    failed=_texts(facts.get("failed")),
+                    reviewed=_texts(facts.get("reviewed")),
+                    rules_tried=len(_texts(facts.get("rules_tried"))),
                     repeated=_repeated(facts, header),
                 )
             )
@@ -118,7 +118,8 @@ def _repeated(facts: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     digest = header.get("settings_digest")
     if not digest or facts.get("settings_digest") != digest:
         return ""
-    then, today = (dict(one.get("random_settings") or {}) for one in (facts, header))
+    then, today = (one.get("random_settings") for one in (facts, header))
+    then, today = (dict(one) if isinstance(one, Mapping) else {} for one in (then, today))
     differing = [f"{name}={then.get(name)}" for name in {**then, **today} if then.get(name) != today.get(name)]
     return f"the same audit with {', '.join(differing)}" if differing else "the same audit"
 
@@ -135,6 +136,11 @@ def _same_data(facts: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
     starts = [str(one.get("first_period", "")) for one in (facts, header)]
     ends = [str(one.get("last_period") or "9999") for one in (facts, header)]
     return max(starts) <= min(ends) and shared_area(facts.get(EXTENT), header.get(EXTENT)) >= SAME_AREA
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a list of a line as texts; any other value that is not empty is one."""
+    return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),) if value else ()
 
 
 def _plain(value: Any) -> Any:

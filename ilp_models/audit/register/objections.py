@@ -69,7 +69,8 @@ def _number(value: Any) -> int:
 
 def open_objections(lines: Sequence[RegisterEntry], extent: Any) -> tuple[PlanObjection, ...]:
     """Return the open objections to decisions on an area: at least half of one extent lies in the other."""
-    extents = {line.decision: line.content.get(EXTENT) for line in lines if line.act == "decided"}
+    # the first line of a decision counts: one that somebody adds later changes nothing
+    extents = {line.decision: line.content.get(EXTENT) for line in reversed(lines) if line.act == "decided"}
     return tuple(
         one for one in objections_in(lines) if one.open and shared_area(extents.get(one.decision), extent) >= SAME_AREA
     )
