@@ -13,7 +13,7 @@ from ilp_models.data.exclusions import Exclusion
 from ilp_models.data.file_format import AUTO, find_files
 from ilp_models.data.gaps import KnownGap
 from ilp_models.data.intake import IntakeRules, read_events
-from ilp_models.data.label_screening import AreaList
+from ilp_models.data.label_screening import AreaList, refuse_personal_types
 from ilp_models.data.reader import read_records
 from ilp_models.data.schema import ColumnMapping, refuse_person_column, refuse_person_values
 from ilp_models.data.time_formats import EPOCHS
@@ -205,6 +205,7 @@ class DelimitedFiles:
                 "data.crime_types cannot be set too. Set them to null, or leave data.crime_type out."
             )
             raise InputError(msg)
+        refuse_personal_types({self.crime_type: self.crime_type})
         return {**self.columns, "crime_type": _ONE_TYPE}
 
     def _reading(self) -> str:
