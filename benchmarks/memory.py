@@ -10,7 +10,6 @@ from benchmarks.figure import NotMeasuredError
 _PROC: Final = Path("/proc")
 _SECONDS_BETWEEN_LOOKS: Final = 0.1
 _SESSION_FIELD: Final = 3  # of /proc/<pid>/stat, counted after the name of the program
-_RESIDENT_FIELD: Final = 21
 
 
 def resident_bytes() -> int:
@@ -34,16 +33,21 @@ def peak_bytes() -> int:
 
 
 def session_bytes(session: int) -> int:
-    """Return the memory of all processes of a session; shared pages count in each process."""
+    """Return the memory of all processes of a session: proportional set size, so a shared page counts once."""
     total = 0
     for stat in _PROC.glob("[0-9]*/stat"):
         try:
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            if int(fields[_SESSION_FIELD]) == session:
+                total += _proportional_bytes(stat.with_name("smaps_rollup"))
         except OSError:  # it has ended meanwhile
             continue
-        if int(fields[_SESSION_FIELD]) == session:
-            total += int(fields[_RESIDENT_FIELD]) * resource.getpagesize()
     return total
+
+
+def _proportional_bytes(rollup: Path) -> int:
+    lines = rollup.read_text().splitlines()
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 class SessionWatch:

@@ -187,7 +187,7 @@ def _digest(table: pd.DataFrame, spread: bytes) -> str:
     for name in table.columns:
         column, labels = table[name], None
         if isinstance(column.dtype, pd.CategoricalDtype):
-            labels, column = list(map(str, column.cat.categories)), column.cat.codes
+            labels, column = list(map(str, column.cat.categories.to_numpy(dtype=object))), column.cat.codes
         elif name == "period":
             column = column.astype("datetime64[us]").astype("int64")
         columns.append([name, labels, column.to_numpy(dtype=np.float64, na_value=np.nan)])

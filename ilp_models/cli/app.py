@@ -33,12 +33,15 @@ from ilp_models.cli.status import check_exit_code, finished, record_failure, run
 from ilp_models.domain.errors import DEBUG, UNFINISHED, StorageError
 from ilp_models.domain.printable import printable
 
-# Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen.
+# Set before heavy imports: no telemetry, no busy waiting of threads, and figures without a screen. In worker processes
+# glibc returns freed arrays above 2 MB to the system; joblib restarts workers that seem to grow.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "OMP_WAIT_POLICY": "passive",
     "MPLBACKEND": "Agg",
+    "MALLOC_MMAP_THRESHOLD_": str(2 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
 }
 _CONFIG_DIR = "ILP_CONFIG_DIR"  # instead of the flag --config-dir
 _TRACE = logging.getLogger("ilp.trace")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -12,6 +12,8 @@ from ilp_models.domain.errors import InputError, NotRunError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+_IDLE_SECONDS: Final = 10  # then a worker ends and frees its memory; loading it again takes about 3 seconds
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class LocalProcesses:
         jobs = min(cpu_count() if self.jobs == -1 else self.jobs, len(tasks))
         if jobs <= 1:
             return list(show_progress(map(function, tasks), len(tasks), description))
-        with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+        with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1, idle_worker_timeout=_IDLE_SECONDS):
             results = Parallel(return_as="generator")(delayed(function)(task) for task in tasks)
             try:
                 return list(show_progress(results, len(tasks), description))

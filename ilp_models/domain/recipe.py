@@ -165,7 +165,7 @@ def code_only(source: str) -> str:
     cuts = [
         (row, len(lines[row - 1][:at].encode()), row, len(lines[row - 1].encode())) for row, at in _comments(tokens)
     ]
-    for node in ast.walk(ast.parse(source)):
+    for node in _statements(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             cuts.extend(_docstring(node))
     for first, start, last, end in sorted(cuts, reverse=True):
@@ -194,6 +194,15 @@ def _string_lines(tokens: Sequence[tokenize.TokenInfo]) -> set[int]:
         elif token.type == closing:
             rows |= set(range(open_rows.pop(), token.end[0]))
     return rows
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and the statements in it; expressions, which are most of a tree, have no docstrings."""
+    yield node
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        inner = getattr(node, name, [])
+        for one in inner if isinstance(inner, list) else []:  # the body of a lambda is one expression
+            yield from _statements(one)
 
 
 def _docstring(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ilp_models.domain.errors import InputError
-from ilp_models.explain.trees import has_log_booster, log_rate, path_values, shap
+from ilp_models.explain.trees import has_log_booster, load_shap, log_rate, path_values
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -147,6 +147,7 @@ def permutation_values(estimator: Any, values: Floats, background: Floats, seed:
 
     They add up by construction. The seed decides how correlated columns share credit.
     """
+    shap = load_shap()
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.PermutationExplainer(partial(log_rate, estimator), masker, seed=seed)
     found = explainer(values, max_evals=2 * values.shape[1] + 1, silent=True)

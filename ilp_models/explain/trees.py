@@ -1,6 +1,8 @@
 """TreeSHAP of tree models: path-dependent, interventional, and SHAP interaction values."""
 
 import warnings
+from functools import cache
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -9,16 +11,18 @@ import numpy.typing as npt
 from ilp_models.domain.errors import InputError
 from ilp_models.explain.fast_tree_shap import tree_contributions
 
-with warnings.catch_warnings():  # the import warns of unused parts: plots, and progress bars made of Jupyter widgets
-    warnings.simplefilter("ignore", PendingDeprecationWarning)
-    warnings.filterwarnings("ignore", "IProgress not found")
-    import shap
-
-__all__ = ["has_log_booster", "interaction_values", "interventional_values", "log_rate", "path_values", "shap"]
-
 Floats = npt.NDArray[np.floating[Any]]
 
 _LOG_LINKS: Final = frozenset({"poisson", "tweedie", "gamma"})
+
+
+@cache
+def load_shap() -> Any:
+    """Return the package shap, imported on first use: it takes 90 MB, also in a backtest that comes before."""
+    with warnings.catch_warnings():  # of unused parts: plots, and progress bars made of Jupyter widgets
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        warnings.filterwarnings("ignore", "IProgress not found")
+        return import_module("shap")
 
 
 def has_log_booster(estimator: Any) -> bool:
@@ -61,7 +65,7 @@ def interaction_values(estimator: Any, values: Floats) -> Floats:
 def _explainer(estimator: Any, background: Floats | None = None) -> Any:
     perturbation = "tree_path_dependent" if background is None else "interventional"
     try:
-        return shap.TreeExplainer(estimator, data=background, feature_perturbation=perturbation)
+        return load_shap().TreeExplainer(estimator, data=background, feature_perturbation=perturbation)
     except Exception as error:  # SHAP raises bare Exceptions for unsupported models
         raise _unsupported(estimator, error) from error
 

@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from rasterio import Affine
-from rasterio.io import MemoryFile
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.forecast import QUANTILE_COLUMNS
@@ -91,6 +89,9 @@ class _SquareLattice:
 
 def write_geotiff(table: gpd.GeoDataFrame, marking: Marking, path: Path) -> None:
     """Write the expected counts of a square grid as GeoTIFF, one band per crime type and period."""
+    from rasterio import Affine  # noqa: PLC0415 - 20 MB that no other format needs
+    from rasterio.io import MemoryFile  # noqa: PLC0415
+
     units = table.groupby(["crime_type", "period"], sort=False, observed=True)
     cells = table.drop_duplicates("cell")
     lattice = _square_lattice(cells)

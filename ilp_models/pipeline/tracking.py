@@ -127,8 +127,8 @@ def _named(rows: pd.DataFrame, value: str) -> dict[str, float]:
 
 def _record_history(child: TrackedRun, backtest: Backtest, name: str) -> None:
     """Record the headline scores of each test period, so that the store draws them as curves."""
-    series = {}
-    for score in (one for one in _HEADLINE if one in set(backtest.scores.table["score"])):
+    series, known = {}, set(backtest.scores.table["score"].unique())
+    for score in (one for one in _HEADLINE if one in known):
         numerator, denominator = backtest.scores.by_period(score, 1)
         series[f"by_period/{score}"] = (numerator[name] / denominator).tolist()
     child.history(series)

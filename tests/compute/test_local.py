@@ -22,6 +22,14 @@ def where(number):
     return os.getpid(), os.environ.get("OMP_NUM_THREADS")
 
 
+def runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def refuse(number):
     if number == 1:
         msg = "This task cannot run."
@@ -49,6 +57,16 @@ def test_many_jobs_use_one_thread_each_in_other_processes():
     answers = LocalProcesses(2).map(where, range(4), "asking")
     assert os.getpid() not in {pid for pid, _ in answers}
     assert {threads for _, threads in answers} == {"1"}
+
+
+def test_idle_processes_end_and_free_their_memory(monkeypatch):
+    monkeypatch.setattr("ilp_models.compute.local._IDLE_SECONDS", 0.5)
+    workers = {pid for pid, _ in LocalProcesses(2).map(where, range(4), "asking")}
+    until = time.monotonic() + 60  # they end much earlier
+    while any(map(runs, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(runs, workers))
+    assert LocalProcesses(2).map(double, range(4), "asking again") == [0, 2, 4, 6]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

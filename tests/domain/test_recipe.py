@@ -186,6 +186,44 @@ def test_code_and_the_content_of_strings_count(old, new):
     assert code_only(PLAIN.replace(old, new)) != code_only(PLAIN)
 
 
+NESTED = """if a:
+    def f():
+        'DOC'
+elif b:
+    class A:
+        'DOC'
+else:
+    async def g():
+        'DOC'
+for x in y:
+    pass
+else:
+    try:
+        with z:
+            def f():
+                'DOC'
+    except E:
+        def f():
+            'DOC'
+    else:
+        def f():
+            'DOC'
+    finally:
+        while a:
+            match a:
+                case 1:
+                    class B:
+                        def f(self):
+                            'DOC'
+"""
+
+
+def test_docstrings_in_every_kind_of_block_are_left_out():
+    assert NESTED.count("'DOC'") == 7
+    assert "DOC" not in code_only(NESTED)
+    assert code_only(NESTED) == code_only(NESTED.replace("DOC", "Other words."))
+
+
 def test_a_docstring_may_share_its_line_and_end_a_body():
     assert code_only('def f(): """Text."""; return 1\n') == code_only('def f(): """Other."""; return 1\n')
     assert code_only('x = """a\nb"""  # why\n') == 'x = """a\nb"""'
@@ -201,7 +239,7 @@ def test_every_supported_python_sees_the_same_code(python, tmp_path):
         pytest.skip(f"{python} is not installed")
     root = Path(recipe_module.__file__).resolve().parents[1]
     source = Path(recipe_module.__file__).read_text(encoding="utf-8")
-    names = ("code_only", "_comments", "_string_lines", "_docstring")
+    names = ("code_only", "_comments", "_string_lines", "_statements", "_docstring")
     functions = [inspect.getsource(getattr(recipe_module, name)) for name in names]
     assert all(function in source for function in functions)
     script = tmp_path / "script.py"

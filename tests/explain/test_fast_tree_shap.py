@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.explain.fast_tree_shap import tree_contributions
-from ilp_models.explain.trees import shap
+from ilp_models.explain.trees import load_shap
 from tests.explain.fitted_regressions import boosted
 
 
@@ -35,7 +35,7 @@ def test_contributions_equal_those_of_shap_and_add_up():
     x, y = data(400, 5)
     model = boosted().fit(x, y)
     got = tree_contributions(model.booster_, x)
-    explainer = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
+    explainer = load_shap().TreeExplainer(model, feature_perturbation="tree_path_dependent")
     assert got[:, :-1] == pytest.approx(explainer.shap_values(x), abs=1e-9)
     assert got.sum(axis=1) == pytest.approx(np.log(model.predict(x)), abs=1e-9)
 
