@@ -49,6 +49,8 @@ def test_the_next_week_needs_monitoring_and_then_one_command(place, city, weeks)
     first, signed, second = weeks
     assert [one["kind"] for one in second.decision["obstacles"]] == ["review"] * len(second.decision["obstacles"])
     assert "standing  also for later decisions" in signed.text
+    last = second.text.splitlines()[-1]
+    assert last.startswith(f"Next: ilp monitor source={first.folder}; if it is quiet: ilp approve ")
     with pytest.raises(WithheldError, match="monitoring has not seen its records"):
         use(place, second)
     words = (f"source='{first.folder}'", f"backtest.refit_every={AUDITED}", *SAME, *WATCHED)
@@ -59,6 +61,10 @@ def test_the_next_week_needs_monitoring_and_then_one_command(place, city, weeks)
     assert "in line 2 of the register" in used.text
     page = (used.folder / "approval.html").read_text()
     assert "Under a standing approval" in page
+    # the reviewer did not see this forecast
+    assert "under a standing approval that <strong>R. Viewer</strong> signed before" in page
+    assert "R. Viewer</strong> approved this forecast" not in page
+    assert "monitoring is quiet with least_periods=20" in page
     plan = ("compute.jobs=1", "chosen_by='A. Planner'", "reason=as-agreed")
     made = run_task("allocate", place, f"source='{second.folder}'", *plan)
     assert list(made.folder.glob("*.html"))
@@ -82,6 +88,8 @@ def test_the_method_of_both_weeks_is_the_same_and_the_records_are_not(weeks):
         (("use_standing=true", "reviewer='R. Viewer'"), "Leave reviewer out"),
         (("use_standing=true", "standing_weeks=2"), "Leave standing_weeks out"),
         (("reviewer='R. Viewer'",), "needs a reviewer and a reason"),
+        (("reviewer=x", "reason=y", "+monitor.limit=9"), "belong to a standing approval"),
+        (("reviewer=x", "reason=y", "standing_weeks=1", "+monitor.limits=9"), "monitor.limits is not a setting"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(place, weeks, words, said):
