@@ -31,6 +31,12 @@ from ilp_models.model.ensembles import BestPast as BestPast
 from ilp_models.model.ensembles import Stacked as Stacked
 from ilp_models.model.kernels.kernel_density import KDE as KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot as ProspectiveHotSpot
+from ilp_models.model.long_horizons.methods import ETS as ETS
+from ilp_models.model.long_horizons.methods import STLETS as STLETS
+from ilp_models.model.long_horizons.methods import LinearTrend as LinearTrend
+from ilp_models.model.long_horizons.methods import SeasonalNaive as SeasonalNaive
+from ilp_models.model.long_horizons.methods import SeriesMean as SeriesMean
+from ilp_models.model.long_horizons.methods import Theta as Theta
 from ilp_models.model.means.empirical_bayes import EmpiricalBayes as EmpiricalBayes
 from ilp_models.model.means.ewma import EWMA as EWMA
 from ilp_models.model.means.level_share import LevelShare as LevelShare

@@ -13,7 +13,8 @@ FOLDER = Path(__file__).parents[2] / "configs" / "model"
 CITY_ONLY = "true_intensity"  # it knows one simulated city, and forecasts no other records
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem != CITY_ONLY)
 WHOLE = {"best_past", "recalibrated", "reconciled", "stacked"}  # they fit other options, and take as long as these
-MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in WHOLE else name for name in NAMES]
+SERIES = {"ets", "linear_trend", "seasonal_naive", "series_mean", "stl_ets", "theta"}  # one fit for each cell
+MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in WHOLE | SERIES else name for name in NAMES]
 
 _SMALL = {
     "n_estimators": 12,

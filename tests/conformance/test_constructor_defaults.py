@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, clone
 from ilp_models.model.ensembles import BestPast, Stacked
 from ilp_models.model.kernels.kernel_density import KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot
+from ilp_models.model.long_horizons.methods import ETS, STLETS, LinearTrend, SeasonalNaive, SeriesMean, Theta
 from ilp_models.model.means.empirical_bayes import EmpiricalBayes
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
@@ -28,6 +29,12 @@ from ilp_models.model.wrappers.reconciled import Reconciled
 from tests.conformance.configured_forecasters import NAMES, shipped_forecaster
 
 CONSTRUCTED = {
+    "seasonal_naive": SeasonalNaive(),
+    "ets": ETS(),
+    "stl_ets": STLETS(),
+    "theta": Theta(),
+    "linear_trend": LinearTrend(),
+    "series_mean": SeriesMean(),
     "best_past": BestPast(),
     "conformal_intervals": ConformalIntervals(),
     "empirical_bayes": EmpiricalBayes(),

@@ -1,0 +1,148 @@
+"""Forecast each crime type in each cell as one series of counts, many periods ahead."""
+
+from abc import abstractmethod
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.features import OWN_PAST
+from ilp_models.domain.forecast import QUANTILE_COLUMNS
+from ilp_models.domain.forecaster import Cube, Forecaster, Steps
+from ilp_models.domain.history import History
+from ilp_models.stats.distributions import quantiles
+
+Floats = npt.NDArray[np.float64]
+
+_LEAST_PERIODS: Final = 8
+_SMALLEST: Final = 1e-3  # mean below which no variance is known
+_LARGEST: Final = 100.0  # dispersion
+_UNITS: Final = {"M": "month", "W": "week", "D": "day"}
+SEASONS: Final = {"month": 12, "day": 7}  # periods of a cycle; weeks of a year are too many to fit
+
+
+class SeriesForecaster(Forecaster):
+    """A method for single series of counts, which uses neither neighbours nor other crime types.
+
+    It suits few cells with many events: a city, or its districts, by month or by day. A subclass writes ``_forecast``.
+
+    Parameters
+    ----------
+    train_periods : int, default 36
+        Latest periods to learn from; at least twice the season.
+    season : int, optional
+        Periods of a cycle; by default 12 for months, 7 for days, and 0 (no season) for weeks.
+    """
+
+    share_column = OWN_PAST
+
+    def __init__(self, train_periods: int = 36, season: int | None = None) -> None:
+        self.train_periods = train_periods
+        self.season = season
+
+    def _fit(self, history: History) -> None:
+        self.season_ = self._cycle(history.calendar.period_unit, len(history.panel.periods))
+        # (crime types, cells, periods)
+        self.counts_ = np.moveaxis(history.panel.by_period[-self.train_periods :], 0, 2).astype(np.float64)
+
+    def _cycle(self, unit: str, known: int) -> int:
+        """Return the season; refuse settings that do not fit, and too few periods."""
+        season = SEASONS.get(unit, 0) if self.season is None else self.season
+        if season < 0 or season == 1 or self.train_periods < max(2 * season, _LEAST_PERIODS):
+            msg = (
+                f"season={season} and train_periods={self.train_periods} do not fit. A season has at least 2 periods, "
+                f"or is 0 for none; a method learns from at least {_LEAST_PERIODS} periods and two seasons."
+            )
+            raise InputError(msg)
+        if known < self.train_periods:
+            msg = (
+                f"There are {known} {unit}s of records, and train_periods={self.train_periods}. Give more data, or a "
+                "smaller train_periods."
+            )
+            raise NotRunError(msg)
+        return season
+
+    def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
+        del periods
+        shape = (*self.counts_.shape[:2], len(steps))
+        expected, variance = np.zeros(shape), np.zeros(shape)
+        for unit in np.ndindex(shape[:2]):
+            mean, spread = self._forecast_counts(self.counts_[unit], int(steps[-1]), self.season_)
+            expected[unit], variance[unit] = mean[steps - 1], spread[steps - 1]
+        return expected, dispersion_of(expected, variance)
+
+    def _forecast_counts(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
+        """Return means and variances of the next periods; a constant series is continued."""
+        if not counts.any() or (counts == counts[0]).all():
+            return np.full(horizon, counts[0]), np.zeros(horizon)
+        mean, variance = self._forecast(counts, horizon, season)
+        return np.clip(mean, 0, None), variance
+
+    @abstractmethod
+    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
+        """Return means and variances of the periods after a series, shape (horizon,) each; a season of 0 is none."""
+
+    def forecast_series(self, counts: pd.DataFrame | pd.Series, horizon: int) -> pd.DataFrame:
+        """Return the forecast of series of counts that have no events behind them, such as published monthly totals.
+
+        Parameters
+        ----------
+        counts : DataFrame or Series
+            One column for each series; the index is a PeriodIndex of months, weeks or days without a gap.
+        horizon : int
+            Periods ahead.
+
+        Returns
+        -------
+        DataFrame
+            One row for each series and period: ``series, period, expected, q05, q25, q50, q75, q95``.
+
+        Raises
+        ------
+        InputError
+            If a period or a count is missing, or the horizon is below 1.
+        NotRunError
+            If there are fewer periods than ``train_periods``.
+        """
+        table = counts.to_frame() if isinstance(counts, pd.Series) else counts
+        unit = _check_series(table, horizon)
+        season = self._cycle(unit, len(table))
+        ahead = pd.period_range(table.index[-1] + 1, periods=horizon, freq=table.index.freq, name="period")
+        found = []
+        for name, column in table.items():
+            known = column.to_numpy(dtype=np.float64)[-self.train_periods :]
+            mean, variance = self._forecast_counts(known, horizon, season)
+            levels = quantiles(mean, dispersion_of(mean, variance))
+            rows = pd.DataFrame({"series": str(name), "period": ahead, "expected": mean})
+            found.append(rows.assign(**dict(zip(QUANTILE_COLUMNS, levels, strict=True))))
+        return pd.concat(found, ignore_index=True)
+
+
+def dispersion_of(expected: Floats, variance: Floats) -> Floats:
+    """Return the negative binomial dispersions that give means a variance, 0 where it is below that of Poisson."""
+    floor = np.maximum(expected, _SMALLEST)
+    return np.clip((variance - floor) / floor**2, 0, _LARGEST)
+
+
+def _check_series(table: pd.DataFrame, horizon: int) -> str:
+    """Return the unit of the periods; raise InputError for series with gaps, or without periods."""
+    index = table.index
+    if not isinstance(index, pd.PeriodIndex) or index.freqstr[:1] not in _UNITS:
+        msg = "The index of the counts must be a PeriodIndex of months, weeks or days, such as from to_period('M')."
+        raise InputError(msg)
+    missing = pd.period_range(index[0], index[-1], freq=index.freq).difference(index) if len(index) else []
+    if len(missing) or not len(index) or not index.is_monotonic_increasing or index.has_duplicates:
+        which = f"; the first that lacks is {missing[0]}" if len(missing) else ""
+        msg = f"The counts must have every period once, in order{which}. Give 0 where nothing was recorded."
+        raise InputError(msg)
+    values = table.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not (np.isfinite(values) & (values >= 0)).all() or table.columns.has_duplicates:
+        row, column = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0] if values.size else (0, 0)
+        msg = f"Series {table.columns[column]} has {values[row, column]} in {index[row]}. Give counts of 0 and above."
+        raise InputError(msg)
+    if horizon < 1:
+        msg = f"horizon={horizon} must be at least 1 period."
+        raise InputError(msg)
+    return _UNITS[index.freqstr[:1]]

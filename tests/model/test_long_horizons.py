@@ -1,0 +1,146 @@
+"""Methods for single series: values by hand, known truth, and the same forecast from events and from totals."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.history import History
+from ilp_models.model.long_horizons.methods import (
+    ETS,
+    STLETS,
+    LinearTrend,
+    SeasonalNaive,
+    SeriesMean,
+    Theta,
+)
+from ilp_models.model.long_horizons.series import dispersion_of
+from tests.builders import city, events_of, poisson_counts
+
+METHODS = (SeasonalNaive, ETS, STLETS, Theta, LinearTrend, SeriesMean)
+WAVE = 30 * np.sin(2 * np.pi * np.arange(12) / 12)
+
+
+def months(values, name="robbery"):
+    return pd.Series(values, index=pd.period_range("2015-01", periods=len(values), freq="M"), name=name)
+
+
+def expected(method, values, horizon):
+    return method.forecast_series(months(values), horizon)["expected"].to_numpy()
+
+
+def test_seasonal_naive_repeats_the_latest_year_and_its_variance_grows_by_one_change_a_year():
+    values = np.r_[np.full(12, 10.0), np.full(12, 12.0), np.arange(12, 24)]
+    mean, variance = SeasonalNaive()._forecast(values, 25, 12)
+    np.testing.assert_array_equal(mean, np.r_[np.arange(12, 24), np.arange(12, 24), 12])
+    change = ((values[12:] - values[:-12]) ** 2).mean()
+    np.testing.assert_allclose(variance, change * np.repeat([1, 2, 3], [12, 12, 1]))
+    mean, variance = SeasonalNaive()._forecast(np.array([3.0, 5.0, 4.0]), 2, 0)
+    np.testing.assert_array_equal(mean, [4, 4])
+    np.testing.assert_allclose(variance, [2.5, 5.0])
+
+
+def test_a_linear_trend_with_a_season_is_continued_exactly():
+    values = 100 + 2 * np.arange(60) + np.tile(WAVE, 5)
+    np.testing.assert_allclose(expected(LinearTrend(), values[:36], 24), values[36:])
+
+
+def test_the_theta_method_takes_half_of_the_trend():
+    rng = np.random.default_rng(3)
+    values = 200 + 4 * np.arange(36) + rng.normal(0, 5, 36)
+    slope = np.polyfit(np.arange(36), values, 1)[0]
+    ahead = expected(Theta(season=0), values, 24)
+    steps = [later - earlier for earlier, later in pairwise(ahead)]
+    np.testing.assert_allclose(steps, slope / 2, rtol=0.01)
+
+
+@pytest.mark.parametrize("method", [ETS, STLETS, Theta, SeriesMean])
+def test_a_season_is_learned(method):
+    rng = np.random.default_rng(5)
+    values = rng.poisson(np.tile(200 + WAVE, 5))
+    errors = expected(method(), values[:48], 12) - (200 + WAVE)
+    assert np.abs(errors).mean() < 12  # a flat forecast misses by 19
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_series_that_never_changes_stays_as_it_is(method):
+    made = method().forecast_series(pd.DataFrame({"none": months(np.zeros(36)), "five": months(np.full(36, 5.0))}), 6)
+    assert made.groupby("series")["expected"].agg(["min", "max"]).loc["none"].tolist() == [0, 0]
+    assert made.groupby("series")["expected"].agg(["min", "max"]).loc["five"].tolist() == [5, 5]
+    assert (made["q05"] <= made["q50"]).all()
+
+
+def test_the_mean_is_that_of_its_members_and_has_the_mean_of_their_deviations():
+    values = poisson_counts((1, 1, 36), 40.0)[0, 0].astype(float)
+    members = (SeasonalNaive(), LinearTrend())
+    mean, variance = SeriesMean(members=members)._forecast(values, 6, 12)
+    each = [one._forecast(values, 6, 12) for one in members]
+    np.testing.assert_allclose(mean, (each[0][0] + each[1][0]) / 2)
+    np.testing.assert_allclose(np.sqrt(variance), (np.sqrt(each[0][1]) + np.sqrt(each[1][1])) / 2)
+    with pytest.raises(InputError, match="members is empty"):
+        SeriesMean(members=()).forecast_series(months(values), 3)
+
+
+def test_intervals_of_the_mean_cover_what_happens_in_seasonal_poisson_cities():
+    rng = np.random.default_rng(11)
+    inside = []
+    for _ in range(25):
+        values = rng.poisson(np.tile(rng.uniform(50, 400) + WAVE, 4))
+        made = SeriesMean().forecast_series(months(values[:36]), 12)
+        inside.append((made["q05"] <= values[36:]) & (values[36:] <= made["q95"]))
+    assert 0.85 < np.mean(inside) <= 1
+
+
+def test_events_and_totals_give_the_same_forecast():
+    grid = city(1, 2)
+    calendar = Calendar("month")
+    events = events_of(poisson_counts((2, 2, 180), 3.0), grid)
+    history = History.from_events(events.end, events, grid, calendar)
+    ahead = calendar.next_periods(history.cutoff, 12)
+    fitted = SeriesMean().fit(history)
+    forecast = fitted.predict(ahead)
+    counts = history.panel.by_period[:, 1, 0]
+    made = SeriesMean().forecast_series(pd.Series(counts, index=history.panel.periods, name="one"), 14)
+    made = made.set_index("period").loc[ahead]  # the month of the cutoff is not whole
+    np.testing.assert_allclose(forecast.expected.values[1, 0], made["expected"])
+    np.testing.assert_allclose(forecast.quantiles.values[:, 1, 0].T, made[["q05", "q25", "q50", "q75", "q95"]])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.r_[np.ones(35), np.nan], "has nan in 2017-12"),
+        (np.r_[np.ones(35), -1], "has -1.0 in 2017-12"),
+    ],
+)
+def test_counts_that_are_no_counts_are_refused(values, said):
+    with pytest.raises(InputError, match=said):
+        ETS().forecast_series(months(values), 3)
+
+
+def test_gaps_other_indexes_and_short_series_are_refused():
+    whole = months(np.ones(40))
+    with pytest.raises(InputError, match="first that lacks is 2015-06"):
+        ETS().forecast_series(whole.drop(whole.index[5]), 3)
+    with pytest.raises(InputError, match="PeriodIndex of months"):
+        ETS().forecast_series(whole.reset_index(drop=True), 3)
+    with pytest.raises(InputError, match="every period once"):
+        ETS().forecast_series(whole.iloc[:0], 3)
+    with pytest.raises(InputError, match="horizon=0"):
+        ETS().forecast_series(whole, 0)
+    with pytest.raises(NotRunError, match="There are 20 months of records, and train_periods=36"):
+        ETS().forecast_series(whole.iloc[:20], 3)
+    with pytest.raises(InputError, match="season=12 and train_periods=20 do not fit"):
+        ETS(train_periods=20).forecast_series(whole, 3)
+    with pytest.raises(InputError, match="season=1 and"):
+        ETS(season=1).forecast_series(whole, 3)
+
+
+def test_dispersions_give_the_variance_and_none_below_poisson():
+    expected_counts, variance = np.array([10.0, 10.0, 0.0]), np.array([30.0, 5.0, 4.0])
+    found = dispersion_of(expected_counts, variance)
+    np.testing.assert_allclose(found[:2], [0.2, 0.0])
+    assert np.isfinite(found).all()
