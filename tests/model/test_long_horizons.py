@@ -129,6 +129,10 @@ def test_gaps_other_indexes_and_short_series_are_refused():
         ETS().forecast_series(whole.reset_index(drop=True), 3)
     with pytest.raises(InputError, match="every period once"):
         ETS().forecast_series(whole.iloc[:0], 3)
+    with pytest.raises(InputError, match="every period once"):
+        ETS().forecast_series(whole.iloc[::-1], 3)
+    with pytest.raises(InputError, match="Two series have the name robbery"):
+        ETS().forecast_series(pd.concat([whole, whole], axis=1), 3)
     with pytest.raises(InputError, match="horizon=0"):
         ETS().forecast_series(whole, 0)
     with pytest.raises(NotRunError, match="There are 20 months of records, and train_periods=36"):

@@ -107,9 +107,9 @@ class SeriesForecaster(Forecaster):
             If there are fewer periods than ``train_periods``.
         """
         table = counts.to_frame() if isinstance(counts, pd.Series) else counts
-        unit = _check_series(table, horizon)
+        index, unit = _check_series(table, horizon)
         season = self._cycle(unit, len(table))
-        ahead = pd.period_range(table.index[-1] + 1, periods=horizon, freq=table.index.freq, name="period")
+        ahead = pd.period_range(index[-1] + 1, periods=horizon, freq=index.freqstr, name="period")
         found = []
         for name, column in table.items():
             known = column.to_numpy(dtype=np.float64)[-self.train_periods :]
@@ -123,26 +123,31 @@ class SeriesForecaster(Forecaster):
 def dispersion_of(expected: Floats, variance: Floats) -> Floats:
     """Return the negative binomial dispersions that give means a variance, 0 where it is below that of Poisson."""
     floor = np.maximum(expected, _SMALLEST)
-    return np.clip((variance - floor) / floor**2, 0, _LARGEST)
+    return np.asarray(np.clip((variance - floor) / floor**2, 0, _LARGEST))
 
 
-def _check_series(table: pd.DataFrame, horizon: int) -> str:
-    """Return the unit of the periods; raise InputError for series with gaps, or without periods."""
-    index = table.index
+def _check_series(table: pd.DataFrame, horizon: int) -> tuple[pd.PeriodIndex, str]:
+    """Return the periods and their unit; raise InputError for series with gaps, or without periods."""
+    index, values = table.index, table.to_numpy(dtype=np.float64, na_value=np.nan)
     if not isinstance(index, pd.PeriodIndex) or index.freqstr[:1] not in _UNITS:
         msg = "The index of the counts must be a PeriodIndex of months, weeks or days, such as from to_period('M')."
-        raise InputError(msg)
-    missing = pd.period_range(index[0], index[-1], freq=index.freq).difference(index) if len(index) else []
-    if len(missing) or not len(index) or not index.is_monotonic_increasing or index.has_duplicates:
-        which = f"; the first that lacks is {missing[0]}" if len(missing) else ""
-        msg = f"The counts must have every period once, in order{which}. Give 0 where nothing was recorded."
-        raise InputError(msg)
-    values = table.to_numpy(dtype=np.float64, na_value=np.nan)
-    if not (np.isfinite(values) & (values >= 0)).all() or table.columns.has_duplicates:
-        row, column = np.argwhere(~(np.isfinite(values) & (values >= 0)))[0] if values.size else (0, 0)
+    elif fault := _gap(index):
+        msg = f"The counts must have every period once, in order{fault.rstrip()}. Give 0 where nothing was recorded."
+    elif repeated := [str(name) for name in table.columns[table.columns.duplicated()]]:
+        msg = f"Two series have the name {repeated[0]}. Give each its own name."
+    elif (bad := np.argwhere(~(np.isfinite(values) & (values >= 0)))).size:
+        row, column = bad[0]
         msg = f"Series {table.columns[column]} has {values[row, column]} in {index[row]}. Give counts of 0 and above."
-        raise InputError(msg)
-    if horizon < 1:
+    elif horizon < 1:
         msg = f"horizon={horizon} must be at least 1 period."
-        raise InputError(msg)
-    return _UNITS[index.freqstr[:1]]
+    else:
+        return index, _UNITS[index.freqstr[:1]]
+    raise InputError(msg)
+
+
+def _gap(index: pd.PeriodIndex) -> str:
+    """Return which period lacks, in words; a blank if the periods are none, repeated or out of order."""
+    if not len(index) or not index.is_monotonic_increasing or index.has_duplicates:
+        return " "
+    missing = pd.period_range(index[0], index[-1], freq=index.freqstr).difference(index)
+    return f"; the first that lacks is {missing[0]}" if len(missing) else ""
