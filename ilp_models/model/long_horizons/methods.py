@@ -141,7 +141,7 @@ class SeriesMean(SeriesForecaster):
 
     References
     ----------
-    Ashby, M. (2020). Initial evidence on the accuracy of police crime forecasts. :doc:`/long-horizons`.
+    Ashby, M. police-crime-forecasting: a benchmark on records of American cities.
 
     Examples
     --------
