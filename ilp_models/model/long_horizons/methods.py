@@ -130,7 +130,7 @@ class LinearTrend(SeriesForecaster):
 
 
 class SeriesMean(SeriesForecaster):
-    """The mean of several methods, which is more accurate than most single ones over long horizons.
+    """The mean of several methods for one series, with the mean of their standard deviations.
 
     Parameters
     ----------
