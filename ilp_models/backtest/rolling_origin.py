@@ -1,6 +1,7 @@
 """Rolling origins: the cutoffs of a backtest, and when forecasters are refitted."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import pandas as pd
 
@@ -73,9 +74,11 @@ class RollingOrigin:
     def __post_init__(self) -> None:
         """Check the settings."""
         for name in ("test_periods", "horizon", "refit_every"):
-            if getattr(self, name) < 1:
-                msg = f"backtest.{name}={getattr(self, name)} must be at least 1."
+            given = getattr(self, name)
+            if not isinstance(given, Integral) or given < 1:
+                msg = f"backtest.{name}={given} must be a whole number, at least 1."
                 raise InputError(msg)
+            object.__setattr__(self, name, int(given))  # an integer of NumPy cannot be written as JSON
         if self.end is not None and pd.isna(pd.to_datetime(self.end, errors="coerce")):
             msg = f"backtest.end={self.end!r} is not a date. Write it as 2021-12-26."
             raise InputError(msg)

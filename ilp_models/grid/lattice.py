@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Final, Protocol
 
 import numpy as np
@@ -55,10 +56,10 @@ class Lattice(Protocol):
 
 def refuse_shape(size: float, origin: Sequence[float]) -> None:
     """Refuse a size or an origin that is not in metres."""
-    if not (isinstance(size, int | float) and MIN_METRES <= size < np.inf):
+    if not (isinstance(size, Real) and MIN_METRES <= size < np.inf):
         msg = f"grid.size={size!r} must be a number of metres, at least {MIN_METRES:g}."
         raise InputError(msg)
-    if len(origin) != 2 or not all(isinstance(part, int | float) and np.isfinite(part) for part in origin):
+    if len(origin) != 2 or not all(isinstance(part, Real) and np.isfinite(part) for part in origin):
         msg = f"grid.origin={origin!r} must be two numbers of metres, such as [0, 0]."
         raise InputError(msg)
 

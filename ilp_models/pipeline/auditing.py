@@ -45,7 +45,7 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import NextForecast, explain_forecast
 from ilp_models.pipeline.registration import REGISTER, RegisterPath, register_snapshot
 from ilp_models.pipeline.rule_search import RuleTrials
-from ilp_models.pipeline.settings_digests import with_method_digest, with_settings_digest
+from ilp_models.pipeline.settings_digests import AuditedMethod
 from ilp_models.report.audit.audit_record import AuditPage
 from ilp_models.report.audit.page import write_audit_report
 from ilp_models.tuning.rule_search import RuleSearch
@@ -78,6 +78,8 @@ class AuditResult:
     forecast: NextForecast
     made_at: datetime
     explain: Explain
+    method: AuditedMethod
+    register: Register
     city: str = ""
 
     def to_frame(self) -> pd.DataFrame:
@@ -121,14 +123,17 @@ class AuditResult:
     def with_settings(self, **changed: Any) -> "AuditResult":
         """Return the audit with other settings; the report names those that differ from the defaults.
 
-        Raises InputError for settings that its replays, residents and simulated feedback were made with.
+        Its digests are those of the new settings, and the register is read again. Raises InputError for settings that
+        its replays, residents and simulated feedback were made with.
         """
         settings = replace(self.settings, **changed)
         for name in _OF_INPUTS:
             if getattr(settings, name) != getattr(self.settings, name):
                 msg = f"audit.{name} was used to make this audit, and cannot be changed afterwards. Audit again."
                 raise InputError(msg)
-        return replace(self, settings=settings, report=settings.run(self.audit_input, self.made_at))
+        subject = self.method.with_digests(self.audit_input, settings)
+        subject = replace(subject, register=_snapshot(subject, self.forecast, self.register, self.made_at))
+        return replace(self, settings=settings, audit_input=subject, report=settings.run(subject, self.made_at))
 
     def to_html(self, path: str | Path, *, page: AuditPage | None = None) -> Path:
         """Write the audit report as one HTML page with a folder of figures, and return its path."""
@@ -262,16 +267,14 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
         subject = replace(subject, rule_search=trials.run(search))
     subject = _with_feedback(subject, forecast, settings)
     models = {one: backtest.models[one] for one in (name, settings.baseline)}
-    subject = with_settings_digest(subject, settings, explain=explain, backtest=backtest.plan, model=models)
     study = backtest.study
     places = {"grid": study.grid, "calendar": study.calendar, "layers": study.layers.digests()}
-    subject = with_method_digest(
-        subject, settings, backtest.events, explain=explain, backtest=backtest.plan, model=models, **places
-    )
-    moment = now()
+    by_name = {"explain": explain, "backtest": backtest.plan, "model": models}
+    method = AuditedMethod(backtest.events, by_name, places)
+    subject, moment = method.with_digests(subject, settings), now()
     subject = replace(subject, register=_snapshot(subject, forecast, register.book, moment))
     report = settings.run(subject, moment)
-    return AuditResult(report, subject, settings, forecast, moment, explain, backtest.study.city)
+    return AuditResult(report, subject, settings, forecast, moment, explain, method, register.book, study.city)
 
 
 def decide(

@@ -6,7 +6,7 @@ same method in another week.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ilp_models.audit.audit import Audit
@@ -19,6 +19,20 @@ from ilp_models.domain.recipe import code_digest, decision_digest, describe, ext
 
 _OF_EVENTS: Final = ("crs", "time_zone", "country", "subdivision", "as_of", "simulated")
 _RANDOM: Final = ("seed", "random_state", "refits", "draws", "replicates")
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedMethod:
+    """What the digests of an audit include in addition to its input and its own settings."""
+
+    events: Events
+    settings: Mapping[str, object]  # by name: how the forecasts were made, backtested and explained
+    places: Mapping[str, object]  # grid, calendar and layers
+
+    def with_digests(self, subject: AuditInput, audit: Audit) -> AuditInput:
+        """Return an audit input with both digests of its settings."""
+        subject = with_settings_digest(subject, audit, **self.settings)
+        return with_method_digest(subject, audit, self.events, **self.settings, **self.places)
 
 
 def with_settings_digest(subject: AuditInput, audit: Audit, **others: object) -> AuditInput:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Final
 
@@ -137,7 +138,7 @@ def open_study(
         )
         raise InputError(msg)
     events = records_as_of(events, calendar)
-    lag = _checked_lag(record_lag) if isinstance(record_lag, int) else lag_at(events, calendar, record_lag)
+    lag = lag_at(events, calendar, record_lag) if isinstance(record_lag, datetime) else _checked_lag(record_lag)
     if isinstance(first_cutoff, RollingOrigin):
         first_cutoff = first_cutoff.folds(events, calendar)[0].cutoff
     elif first_cutoff == "next":
@@ -166,10 +167,10 @@ def next_cutoff(events: Events, calendar: Calendar, record_lag: int = 0) -> pd.T
 
 
 def _checked_lag(record_lag: int) -> int:
-    if not 0 <= record_lag < MAX_LEAD:
-        msg = f"record_lag={record_lag} must be from 0 to {MAX_LEAD - 1} periods. Give newer records."
+    if not isinstance(record_lag, Integral) or not 0 <= record_lag < MAX_LEAD:
+        msg = f"record_lag={record_lag} must be a whole number from 0 to {MAX_LEAD - 1} periods. Give newer records."
         raise InputError(msg)
-    return record_lag
+    return int(record_lag)
 
 
 def records_as_of(events: Events, calendar: Calendar) -> Events:

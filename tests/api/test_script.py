@@ -163,7 +163,7 @@ def test_a_forecast_of_another_model_is_refused(backtest, events, grid):
 def test_errors_are_those_that_python_users_expect(events, grid):
     from sklearn.exceptions import NotFittedError
 
-    with pytest.raises(ValueError, match=r"test_periods=0 must be at least 1"):
+    with pytest.raises(ValueError, match=r"test_periods=0 must be a whole number, at least 1"):
         ilp.run_backtest({"mean": ilp.MovingAverage()}, events, grid, test_periods=0)
     with pytest.raises(NotFittedError):
         ilp.EWMA().predict(pd.period_range("2020-01-06", periods=1, freq="W-SUN"))

@@ -86,3 +86,37 @@ def test_a_setting_that_only_judges_can_be_changed_and_is_named(audit):
     again = audit.with_settings(valid_days=3, land_share=audit.settings.land_share)
     assert "audit.valid_days=3 (default 15)" in again.report.changed
     assert any(one.startswith("audit.feedback.unpatrolled_reporting_rate=1") for one in again.report.changed)
+
+
+def lenient_limits(audit):
+    return {**audit.settings.limits, "sum_ratio": {"fail_below": 0.01, "fail_above": 100.0}}
+
+
+@pytest.mark.parametrize("name", ["limits", "min_evidence", "valid_days", "floor"])
+def test_changed_settings_are_never_another_method_under_the_same_digest(made, audit, name):
+    changed = {"limits": lenient_limits(audit), "min_evidence": {"events": 1}, "valid_days": 3, "floor": 0.01}[name]
+    digests = ("settings_digest", "method_digest")
+    again = audit.with_settings(**{name: changed})
+    tested, forecast, spec, register = made
+    spec = replace(spec, **{name: changed})
+    second = ilp.audit_plan(tested, forecast, audit.audit_input.explanation, audit=spec, register=register)
+    for digest in digests:
+        assert again.report.header[digest] != audit.report.header[digest] != ""
+        assert again.report.header[digest] == second.report.header[digest]
+        # the archive of the decision, from which it is repeated, has the same
+        assert getattr(again.audit_input, digest) == again.report.header[digest]
+    back = again.with_settings(**{name: getattr(audit.settings, name)})
+    assert [back.report.header[digest] for digest in digests] == [audit.report.header[digest] for digest in digests]
+
+
+def test_governance_alone_is_the_same_audit_in_the_register(made, audit, tmp_path):
+    register = tmp_path / "register.jsonl"
+    tested, forecast, spec, _ = made
+    first = ilp.audit_plan(tested, forecast, audit.audit_input.explanation, audit=spec, register=register)
+    decision = ilp.decide(first)
+    forecast.to_file(tmp_path / "grid.csv", decision=decision, register=register)
+    again = first.with_settings(governance=replace(spec.governance, owner="another owner"))
+    earlier = again.report.header["register"]["earlier"]
+    assert [one["repeated"] for one in earlier] == ["the same audit"]
+    other = first.with_settings(limits=lenient_limits(first))
+    assert [one["repeated"] for one in other.report.header["register"]["earlier"]] == [""]

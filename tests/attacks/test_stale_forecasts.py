@@ -283,7 +283,7 @@ def test_what_is_no_day_is_refused(word):
         records(as_of=word)
 
 
-@pytest.mark.parametrize("lag", [1, 3])
+@pytest.mark.parametrize("lag", [1, 3, np.int64(3)])
 def test_a_backtest_at_a_lead_knows_no_later_record(lag, tmp_path):
     """Later records that change beyond recognition change no forecast of the weeks before them."""
     events, models = records(), {"mean": ilp.MovingAverage(window=8), "ewma": ilp.EWMA()}
@@ -300,6 +300,13 @@ def test_a_backtest_at_a_lead_knows_no_later_record(lag, tmp_path):
     forecast = ilp.make_forecast(ilp.EWMA(), events, ilp.SquareGrid(500), record_lag=lag, name="ewma")
     assert forecast.timing.record_lag == lag
     assert forecast.forecast.recipe == tested.recipes["ewma"]
+    assert forecast.periods[0].start_time == study.cutoff == forecast.study.cutoff
+
+
+@pytest.mark.parametrize("lag", [1.5, np.float64(1), "1", -1, 12])
+def test_a_lag_that_is_no_whole_number_is_refused(lag):
+    with pytest.raises(InputError, match=f"record_lag={lag} must be a whole number from 0 to 11"):
+        open_study(records(), ilp.SquareGrid(500), record_lag=lag)
 
 
 @pytest.mark.parametrize(("backtest_lag", "lag"), [(0, 1), (1, 0), (1, 2)])

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -78,7 +79,7 @@ def test_no_training_data_is_refused():
 
 @pytest.mark.parametrize("name", ["test_periods", "horizon", "refit_every"])
 def test_numbers_below_one_are_refused(name):
-    with pytest.raises(InputError, match=rf"backtest\.{name}=0 must be at least 1"):
+    with pytest.raises(InputError, match=rf"backtest\.{name}=0 must be a whole number, at least 1"):
         RollingOrigin(**{name: 0})
 
 
@@ -101,3 +102,12 @@ def test_chains_cover_all_folds_and_start_with_a_fit(periods, horizon, refit_eve
         assert fold.cutoff == fold.periods[0].start_time
         assert len(fold.periods) == min(horizon, len(folds) - folds.index(fold))
         assert all(period.end_time < pd.Timestamp("2021-03-29") for period in fold.periods)
+
+
+@pytest.mark.parametrize("name", ["test_periods", "horizon", "refit_every"])
+def test_integers_of_numpy_count_as_integers_and_fractions_do_not(name):
+    plan = RollingOrigin(**{name: np.int32(3)})
+    assert plan == RollingOrigin(**{name: 3})
+    assert type(getattr(plan, name)) is int
+    with pytest.raises(InputError, match=rf"backtest\.{name}=2.5 must be a whole number"):
+        RollingOrigin(**{name: 2.5})

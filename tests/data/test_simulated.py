@@ -323,6 +323,11 @@ def test_the_intake_report_names_the_city_as_simulated(town):
     assert f"{occurred:,} incidents occurred; {occurred - len(events):,}" in report.to_text()
 
 
+def test_numbers_of_numpy_draw_the_same_city():
+    city = SimulatedCity(seed=np.int64(7), weeks=np.int32(30), weekend=np.float64(0.5))
+    assert city.read().digest() == SimulatedCity(seed=7, weeks=30, weekend=0.5).read().digest()
+
+
 def test_the_configuration_has_the_defaults_of_the_constructor():
     path = Path(__file__).parents[2] / "configs" / "data" / "simulated.yaml"
     city = instantiate(OmegaConf.load(path), _convert_="all")

@@ -111,6 +111,13 @@ def test_a_city_with_too_many_cells_is_refused_before_they_are_made():
 
 
 @pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
+@pytest.mark.parametrize("size", [np.int64(500), np.float32(500)])
+def test_a_number_of_numpy_is_a_size(spec, size):
+    events = events_at([500_000.0, 501_200.0], [4_800_000.0, 4_800_700.0])
+    assert spec(size).build(events).digest() == spec(500).build(events).digest()
+
+
+@pytest.mark.parametrize("spec", [SquareGrid, HexGrid])
 @pytest.mark.parametrize("size", [0.005, -500.0, float("nan"), float("inf"), "500 m"])
 def test_an_unusable_size_is_refused(spec, size):
     with pytest.raises(InputError, match=r"grid\.size=.* must be a number of metres, at least 10"):

@@ -9,6 +9,7 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -20,6 +21,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
 
 CREATE_KEY: Final = "Create one with `openssl genpkey -algorithm ed25519 -out key.pem` and keep it secret"
+_PRIVATE: Final = b"PRIVATE KEY-----"
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class ReviewerSignature:
 
 def sign(content: bytes, key: Path) -> dict[str, str]:
     """Return the signature of the content, the fingerprint of the public key, and the public key itself."""
+    text = _bytes_of(key, "key=")
     try:
-        private = load_pem_private_key(local_file(key, "key=").read_bytes(), password=None)
-    except (OSError, TypeError, UnsupportedAlgorithm, ValueError) as error:
-        msg = f"Cannot read a private key from {key} ({error}). {CREATE_KEY}."
+        private = load_pem_private_key(text, password=None)
+    except (TypeError, UnsupportedAlgorithm, ValueError) as error:
+        msg = f"Cannot read a private key from {key}: {_not_private(text, key)}."
         raise InputError(msg) from error
     if not isinstance(private, Ed25519PrivateKey):
         msg = f"The key in {key} is not an Ed25519 key. {CREATE_KEY}."
@@ -65,11 +68,7 @@ def verify_signature(content: bytes, signature: str, public_key: str) -> str:
 def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
     """Return the public keys in a PEM file, or in all PEM files of a folder."""
     files = sorted(path.glob("*.pem")) if path.is_dir() else [path]
-    try:
-        keys = [load_pem_public_key(local_file(file, "trusted_keys=").read_bytes()) for file in files]
-    except (OSError, UnsupportedAlgorithm, ValueError) as error:
-        msg = f"Cannot read a public key from {path} ({error}). {_public_key_hint()}"
-        raise InputError(msg) from error
+    keys = [_public_key(file) for file in files]
     found = [key for key in keys if isinstance(key, Ed25519PublicKey)]
     if not found or len(found) < len(keys):
         msg = f"{path} has {len(found)} Ed25519 public keys in {len(keys)} files. {_public_key_hint()}"
@@ -80,6 +79,37 @@ def read_public_keys(path: Path) -> list[Ed25519PublicKey]:
 def fingerprint(key: Ed25519PublicKey) -> str:
     """Return the SHA-256 of a public key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
+
+
+def _public_key(file: Path) -> PublicKeyTypes:
+    text = _bytes_of(file, "trusted_keys=")
+    try:
+        return load_pem_public_key(text)
+    except (UnsupportedAlgorithm, ValueError) as error:
+        kind = "it is a private key, which only its owner should have" if _PRIVATE in text else "it is no public key"
+        msg = f"Cannot read a public key from {file}: {kind}. {_public_key_hint()}"
+        raise InputError(msg) from error
+
+
+def _bytes_of(path: Path, label: str) -> bytes:
+    file = local_file(path, label)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"{label}{path} cannot be opened ({error.strerror}). Check the permissions of the file."
+        raise InputError(msg) from error
+
+
+def _not_private(text: bytes, key: Path) -> str:
+    """Return what a file has instead of a private key that can be read, and what to do."""
+    if text.startswith(b"ssh-") or (b"PUBLIC KEY-----" in text and _PRIVATE not in text):
+        return f"it is a public key. Give the private key that belongs to it. {CREATE_KEY}"
+    if b"ENCRYPTED" in text:
+        plain = f"openssl pkey -in '{key}' -out plain.key"
+        return f"it is encrypted with a password. Write a copy without one with `{plain}` and keep it secret"
+    if b"OPENSSH PRIVATE KEY" in text:
+        return f"it is a key of SSH, in another format. {CREATE_KEY}"
+    return f"{'the key in it is damaged' if _PRIVATE in text else 'it is no key in PEM format'}. {CREATE_KEY}"
 
 
 def _public_key_hint() -> str:

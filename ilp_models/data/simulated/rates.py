@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +79,8 @@ def background_per_day(
 
 def refuse_number(name: str, value: object, limits: tuple[float, float], *, whole: bool = False) -> None:
     """Raise unless a value is a number (a whole number) within limits."""
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not limits[0] <= value <= limits[1]:
+    number = Integral if whole else Real
+    if isinstance(value, bool) or not isinstance(value, number) or not limits[0] <= float(value) <= limits[1]:
         kind = "a whole number" if whole else "a number"
         msg = f"{name}={value!r} is not usable; set {kind} from {limits[0]:.10g} to {limits[1]:.10g}."
         raise InputError(msg)

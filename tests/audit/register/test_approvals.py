@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from ilp_models.audit.gate import decide
 from ilp_models.audit.register.approvals import approve, record_decision, registered_decision, withdraw
@@ -244,11 +250,37 @@ def test_keys_of_another_type_are_refused(register, passed, tmp_path):
         approve(register, passed, signing(key=secret), FILES)
     with pytest.raises(InputError, match="0 Ed25519 public keys in 1 files"):
         read_public_keys(public)
-    for missing in (tmp_path / "nowhere.pem", secret):
-        with pytest.raises(InputError, match="Cannot read a public key"):
-            read_public_keys(missing)
-    with pytest.raises(InputError, match="Cannot read a private key"):
+    with pytest.raises(InputError, match="a private key, which only its owner should have"):
+        read_public_keys(secret)
+    with pytest.raises(InputError, match=r"trusted_keys=.*nowhere.pem: there is no such file"):
+        read_public_keys(tmp_path / "nowhere.pem")
+    with pytest.raises(InputError, match=r"^key=.*nowhere: there is no such file"):
         approve(register, passed, signing(key=tmp_path / "nowhere"), FILES)
+
+
+SSH = (PrivateFormat.OpenSSH, NoEncryption())
+WITH_PASSWORD = (PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda key: key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "is a public key"),
+        (lambda key: key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH), "is a public key"),
+        (lambda key: key.private_bytes(Encoding.PEM, *WITH_PASSWORD), "is encrypted with a password"),
+        (lambda key: key.private_bytes(Encoding.PEM, *SSH), "is a key of SSH"),
+        (lambda _: b"cell,expected\n1,2\n", "is no key in PEM format"),
+        (lambda _: b"", "is no key in PEM format"),
+        (lambda _: b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "key in it is damaged"),
+    ],
+)
+def test_a_file_that_cannot_sign_is_described_in_plain_words(register, passed, tmp_path, write, said):
+    path = tmp_path / "own.key"
+    path.write_bytes(write(Ed25519PrivateKey.generate()))
+    with pytest.raises(InputError, match=f"^Cannot read a private key from .*own.key: .*{said}") as refused:
+        approve(register, passed, signing(key=path), FILES)
+    assert not any(word in str(refused.value) for word in ("delimiters", "deserialize", "MalformedFraming"))
+    assert not any(line.act == "approved" for line in register.verify().lines)
 
 
 def test_a_decision_expires_on_its_review_date():
