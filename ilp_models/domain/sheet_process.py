@@ -24,9 +24,13 @@ def main(source: IO[str], target: IO[bytes]) -> None:
     """Answer one request: path, sheet, columns and the memory that may be used."""
     request = json.load(source)
     _limit(int(request["bytes"]))
+    answer: dict[str, Any]
     table = None
     try:
-        answer, table = read_sheet(request["path"], request["sheet"], request["columns"])
+        if request.get("names_only"):
+            answer = {"sheets": CalamineWorkbook.from_path(request["path"]).sheet_names}
+        else:
+            answer, table = read_sheet(request["path"], request["sheet"], request["columns"])
     except CalamineError as error:
         answer = {"problem": "unreadable", "reason": str(error)}
     except MemoryError:

@@ -48,18 +48,28 @@ def read_spreadsheet(
     The header is the row with the wanted names. Empty rows are skipped, and a cell with an error counts as empty.
     Raises InputError if the file is damaged, protected or needs too much memory, or the sheet is not clear.
     """
+    request = {"sheet": sheet, "columns": None if columns is None else list(columns)}
+    answer, content = _ask(path, request, sheet, setting)
+    with pa.ipc.open_stream(io.BytesIO(content)) as stream:
+        table = stream.read_all()
+    others = answer["others"]
+    note = f"{path.name}: the sheet {answer['sheet']!r} was read, not {_listed(others)}." if others else ""
+    return SheetTable(tuple(answer["header"]), table.drop_columns([""]), table[""].to_numpy(), note)
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of all sheets, hidden ones included; InputError if the file cannot be read."""
+    return tuple(_ask(path, {"names_only": True}, None, "")[0]["sheets"])
+
+
+def _ask(path: Path, request: dict[str, Any], sheet: str | None, setting: str) -> tuple[dict[str, Any], bytes]:
+    """Return the answer of the process that reads, and the table that follows it."""
     _check_content(path)
-    request = {
-        "path": str(path),
-        "sheet": sheet,
-        "columns": None if columns is None else list(columns),
-        "bytes": MAX_BYTES + _PROGRAM_BYTES,
-    }
     command = [sys.executable, "-P", "-m", f"{__package__}.sheet_process"]  # -P: no module of the current folder
     search = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(  # noqa: S603
         command,
-        input=json.dumps(request).encode(),
+        input=json.dumps({"path": str(path), "bytes": MAX_BYTES + _PROGRAM_BYTES, **request}).encode(),
         capture_output=True,
         check=False,
         env={**os.environ, "PYTHONPATH": search},
@@ -68,11 +78,7 @@ def read_spreadsheet(
     answer: dict[str, Any] = json.loads(line) if done.returncode == 0 and line else {"problem": "memory"}
     if "problem" in answer:
         raise InputError(_message(path, answer, sheet, setting))
-    with pa.ipc.open_stream(io.BytesIO(content)) as stream:
-        table = stream.read_all()
-    others = answer["others"]
-    note = f"{path.name}: the sheet {answer['sheet']!r} was read, not {_listed(others)}." if others else ""
-    return SheetTable(tuple(answer["header"]), table.drop_columns([""]), table[""].to_numpy(), note)
+    return answer, content
 
 
 def _check_content(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Strategic assessment: what planners and policy makers weigh, months ahead."""

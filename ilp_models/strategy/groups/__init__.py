@@ -1,0 +1,1 @@
+"""The matrix of criminal groups: judgements of analysts about groups, never about persons."""
