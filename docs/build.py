@@ -46,6 +46,7 @@ GROUPS = {  # the package that defines a public name -> its heading in the API r
     "audit": "Explanation and audit",
     "allocation": "Allocation",
     "tuning": "Allocation",
+    "strategy": "Strategic assessment",
     "export": "Functions",
     "compute": "Where the work runs",
     "errors": "Errors",  # a module of domain

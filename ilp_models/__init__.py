@@ -32,6 +32,9 @@ _PUBLIC = {
     "audit_plan": "pipeline.auditing",
     "decide": "pipeline.auditing",
     "allocate_effort": "pipeline.plan",
+    "read_group_matrix": "pipeline.group_matrix",
+    "assess_groups": "pipeline.group_assessment",
+    "write_group_assessment": "pipeline.group_assessment",
     "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
     "describe_code": "pipeline.study",
@@ -50,6 +53,7 @@ _PUBLIC = {
     "Budget": "allocation.budget",
     "Frontier": "allocation.frontier",
     "RuleSearch": "tuning.rule_search",
+    "GroupScheme": "strategy.groups.scheme",
     "LocalProcesses": "compute.local",
     "DaskCluster": "compute.dask_cluster",
     # errors

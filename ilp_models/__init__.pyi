@@ -66,12 +66,16 @@ from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events
 from ilp_models.pipeline.forecasting import explain_forecast as explain_forecast
 from ilp_models.pipeline.forecasting import make_forecast as make_forecast
+from ilp_models.pipeline.group_assessment import assess_groups as assess_groups
+from ilp_models.pipeline.group_assessment import write_group_assessment as write_group_assessment
+from ilp_models.pipeline.group_matrix import read_group_matrix as read_group_matrix
 from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
+from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme
 from ilp_models.tuning.rule_search import RuleSearch as RuleSearch
 
 __version__: str

@@ -22,7 +22,7 @@ SHARED_KEYS = (
 )  # only other settings and the command line use them
 _GROUPS: Final = (
     *("allocation", "audit", "backtest", "compute", "data", "domain", "explain", "export", "features", "grid"),
-    *("model", "report", "scoring", "stats", "tracking", "tuning"),
+    *("model", "report", "scoring", "stats", "strategy", "tracking", "tuning"),
 )
 _OWN: Final = tuple(f"ilp_models.{group}." for group in _GROUPS)
 _ESTIMATORS: Final = ("sklearn.", "lightgbm.", "interpret.glassbox.")  # classes that scikit-learn calls estimators

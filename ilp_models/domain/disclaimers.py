@@ -9,3 +9,4 @@ CAVEAT: Final = (
 )
 SCOPE: Final = "areas, not persons; a place is not grounds for a stop, a search or an arrest"
 RESEARCH_ONLY: Final = "research only - not for resource allocation"
+GROUP_CAVEAT: Final = "Judgements about groups. Not to be used against a person."

@@ -18,10 +18,26 @@ from ilp_models.strategy.groups.scheme import GroupScheme
 
 _SOURCE: Final = COLUMNS.index("source")
 _INITIALS: Final = re.compile(r"(?<![\w.])[^\W\d_]\. ?(?:[^\W\d_]\. ?)*[^\W\d_]{2,}")  # such as "A. Hoxha"
-_TITLES: Final = re.compile(r"\b(?:mr|mrs|ms|miss|herr|frau|signor|signora|monsieur|madame|z\.|alias|aka|nickname)\b", re.I)
+_TITLES: Final = re.compile(
+    r"\b(?:mr|mrs|ms|miss|herr|frau|signor|signora|monsieur|madame|z\.|alias|aka|nickname)\b", re.I
+)
+# word lists of persons and their attributes are in `personal_words.toml`; these words are about origin and kin
 _KIN_AND_ORIGIN: Final = frozenset(
-    "family families kin kinship clan clans tribe tribal nation national origin foreign foreigner foreigners migrant "
-    "migrants immigrant immigrants refugee refugees faith religious muslims jews roma ethnically racial".split()
+    {
+        *("family", "families", "kin", "kinship", "clan", "clans", "tribe", "tribal", "nation", "national", "origin"),
+        *(
+            "foreign",
+            "foreigner",
+            "foreigners",
+            "migrant",
+            "migrants",
+            "immigrant",
+            "immigrants",
+            "refugee",
+            "refugees",
+        ),
+        *("faith", "religious", "muslims", "jews", "roma", "ethnically", "racial"),
+    }
 )
 _SCREENED_FIELDS: Final = ("purpose", "legal_basis")  # the others name who is responsible, and who receives the result
 
@@ -51,8 +67,8 @@ def screen_file(file: GroupFile) -> None:
     for number, cells in file.rows:
         if kind := personal_in_reference(cells[_SOURCE]):
             msg = (
-                f"{file.name}, row {number}: the source holds what looks like {kind}. Give the number of a report, such "
-                "as 'B2 R-2026-014', and leave persons out."
+                f"{file.name}, row {number}: the source holds what looks like {kind}. Give the number of a report, "
+                "such as 'B2 R-2026-014', and leave persons out."
             )
             raise InputError(msg)
 

@@ -19,7 +19,12 @@ PLACES = {group: files for group, files in OPTIONS.items() if group not in ("exp
 CHOICES = [(group, option) for group, files in PLACES.items() for option in files]
 GROUPS = {"origin": {"_target_": "ilp_models.audit.groups.count_columns.Dimension", "groups": {"here": "here"}}}
 # where a group has no package of its name
-PACKAGES = {"bootstrap": "stats.bootstrap", "audit/rule": "allocation", "rule_search": "tuning"}
+PACKAGES = {
+    "bootstrap": "stats.bootstrap",
+    "audit/rule": "allocation",
+    "rule_search": "tuning",
+    "scheme": "strategy.groups",
+}
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 
 
@@ -121,7 +126,11 @@ def test_task_configs_come_before_experiments():
 
 
 OPTIONS_OF_DEFAULTS = [
-    *((group, option) for group, option in CHOICES if group in {"allocation", "backtest", "bootstrap", "scoring"}),
+    *(
+        (group, option)
+        for group, option in CHOICES
+        if group in {"allocation", "backtest", "bootstrap", "scheme", "scoring"}
+    ),
     *(("compute", "local"), ("explain", "shap"), ("tuning", "optuna")),
 ]
 

@@ -49,14 +49,14 @@ class GroupAuthorisation:
             msg = f"{where}: the authorisation has a field that is not known. Use {', '.join(known)}."
             raise InputError(msg)
         if missing := [name for name in known if is_blank(given.get(name, ""))]:
-            msg = f"{where}: the authorisation lacks {', '.join(missing)}. Fill in every field; without it, no group is read."
+            msg = f"{where}: the authorisation lacks {', '.join(missing)}. Fill in every field."
             raise InputError(msg)
         texts = {name: " ".join(given[name].removesuffix(_MIDNIGHT).split()) for name in known}
         least = texts["min_members"]
         if not (least.isascii() and least.isdigit() and int(least[:6]) >= SMALLEST_GROUP):
             msg = (
-                f"{where}: min_members must be a whole number of {SMALLEST_GROUP} or more. A matrix is about groups, and "
-                "not about one or two persons."
+                f"{where}: min_members must be a whole number of {SMALLEST_GROUP} or more. A matrix is about groups, "
+                "and not about one or two persons."
             )
             raise InputError(msg)
         recipients = tuple(filter(None, map(str.strip, texts["recipients"].split(";"))))

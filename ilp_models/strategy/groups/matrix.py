@@ -135,7 +135,9 @@ class GroupMatrix:
 
     def digest(self) -> str:
         """Return a SHA-256 of scheme, authorisation and judgements."""
-        rows = sorted([one.group, one.scorer, one.attribute, str(one.points), one.confidence] for one in self.judgements)
+        rows = sorted(
+            [one.group, one.scorer, one.attribute, str(one.points), one.confidence] for one in self.judgements
+        )
         marks = [[one.name, one.definition, str(one.weight), one.component] for one in self.scheme.marks]
         facts = [f"{name}={value}" for name, value in vars(self.authorisation).items()]
         levels = [f"{word}={points}" for word, points in self.scheme.levels.items()]
@@ -152,7 +154,10 @@ class GroupMatrix:
     def _check_group(self, group: str) -> None:
         scorers, counts = self.by_group[group], self._stated_members[group]
         if len(counts) > 1:
-            msg = f"{self.name}: group {group} has several numbers of members, {sorted(counts)}. Write the same in each row."
+            msg = (
+                f"{self.name}: group {group} has several numbers of members, {sorted(counts)}. Write the same number "
+                "in each row."
+            )
             raise InputError(msg)
         if self.members[group] < self.authorisation.min_members:
             msg = (
@@ -170,8 +175,8 @@ class GroupMatrix:
         lacking = [f"{scorer} lacks {', '.join(names[:_SHOWN])}" for scorer, names in missing.items() if names]
         if lacking:
             msg = (
-                f"{self.name}: the scorers of group {group} differ in attributes: {'; '.join(lacking)}. Add a row for each; "
-                f"write {UNKNOWN} where nothing is known."
+                f"{self.name}: the scorers of group {group} differ in attributes: {'; '.join(lacking)}. Add a row for "
+                f"each; write {UNKNOWN} where nothing is known."
             )
             raise InputError(msg)
 
@@ -182,8 +187,8 @@ def _judgement(number: int, cells: Sequence[str], scheme: GroupScheme, name: str
     group, members, scorer, attribute, score, source, confidence = cells
     if not _GROUP.fullmatch(group):
         msg = (
-            f"{where}: the group is not a code. Write one letter, {_NEUTRAL.replace('|', ', ')}, and 1 to 3 digits, such as "
-            "G01. A label may not name persons, families, ethnic groups, religions or nations."
+            f"{where}: the group is not a code. Write one letter, or {_NEUTRAL.replace('|', ', ')}, and 1 to 3 digits, "
+            "such as G01. A label may not name persons, families, ethnic groups, religions or nations."
         )
         raise InputError(msg)
     if not _SCORER.fullmatch(scorer):
@@ -239,8 +244,8 @@ def _check_unique(judgements: Sequence[Judgement], name: str) -> None:
         key = (one.group, one.scorer, one.attribute)
         if key in first:
             msg = (
-                f"{name}: rows {first[key]} and {one.row} both score {one.attribute} of group {one.group} by {one.scorer}. "
-                "Keep one of them."
+                f"{name}: rows {first[key]} and {one.row} both score {one.attribute} of group {one.group} by "
+                f"{one.scorer}. Keep one of them."
             )
             raise InputError(msg)
         first[key] = one.row
@@ -249,5 +254,7 @@ def _check_unique(judgements: Sequence[Judgement], name: str) -> None:
 def _check_prefix(codes: Sequence[str], kind: str, name: str) -> None:
     """Refuse codes with different letters: initials would differ from code to code."""
     if len({code.rstrip("0123456789") for code in codes}) > 1:
-        msg = f"{name}: the codes of the {kind}s begin with different letters. Use the same for all, such as {codes[0]}."
+        msg = (
+            f"{name}: the codes of the {kind}s begin with different letters. Use the same for all, such as {codes[0]}."
+        )
         raise InputError(msg)

@@ -91,10 +91,7 @@ def _read_text(path: Path) -> GroupFile:
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")  # as older spreadsheet programs save text
     try:
-        lines = [
-            (number, [_clean(cell) for cell in row])
-            for number, row in _numbered(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-        ]
+        lines = _numbered_rows(text, separator)
     except csv.Error as error:
         msg = f"{path.name} cannot be read as CSV ({error}). Save it again as CSV in UTF-8. {_WAY_OUT}"
         raise InputError(msg) from error
@@ -123,11 +120,12 @@ def _read_text(path: Path) -> GroupFile:
     return GroupFile(path.name, _digest(path), _fields(pairs, path.name), COLUMNS, tuple(rows))
 
 
-def _numbered(reader: "csv._reader") -> list[tuple[int, list[str]]]:
-    """Return each row with the number of its first line."""
+def _numbered_rows(text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the cells of each row with the number of its first line."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows, last = [], 0
     for row in reader:
-        rows.append((last + 1, row))
+        rows.append((last + 1, [_clean(cell) for cell in row]))
         last = reader.line_num
     return rows
 

@@ -166,5 +166,8 @@ class GroupRanking:
 
 def pair_probabilities(scores: Floats) -> Floats:
     """Return how often the row group has the higher score, shape (groups, groups); equal scores count half."""
-    columns = [(scores[:, [at]] > scores).mean(axis=0) + 0.5 * (scores[:, [at]] == scores).mean(axis=0) for at in range(scores.shape[1])]
+    columns = [
+        (scores[:, [at]] > scores).mean(axis=0) + 0.5 * (scores[:, [at]] == scores).mean(axis=0)
+        for at in range(scores.shape[1])
+    ]
     return np.stack(columns)

@@ -10,7 +10,7 @@ from ilp_models.strategy.groups.ranking import DrawnScores, draw_points, scale_p
 
 Floats = npt.NDArray[np.float64]
 
-NOT_KNOWN, DIFFERENT = "not known", "scorers differ"
+NOT_KNOWN, PARTLY, DIFFERENT = "not known", "known to some scorers", "scorers differ"
 _BUDGET: Final = 4_000_000_000  # comparisons of two scores
 _FEWEST_DRAWS: Final = 500
 
@@ -43,13 +43,13 @@ def find_requirements(drawn: DrawnScores) -> list[Requirement]:
         if at != last:
             points, last = draw_points(matrix, at, drawn.settings)[:used], at
         bits, pairs = _gain(drawn, at, drawn.weights[:used, one], points[:, one], levels, chance)
-        kind = NOT_KNOWN if share else DIFFERENT
+        kind = NOT_KNOWN if share == 1 else PARTLY if share else DIFFERENT
         found.append(Requirement(matrix.groups[at], names[one], kind, share, bits, pairs))
     return sorted(found, key=lambda each: (-each.bits, each.group, each.attribute))
 
 
 def _open(drawn: DrawnScores, at: int, levels: Floats) -> list[tuple[int, tuple[Floats, float]]]:
-    """Return the attributes of a group that are open: probability of each value, and share of scorers who do not know."""
+    """Return the open attributes of a group: probability of each value, and share of scorers who do not know."""
     given = drawn.matrix.scores(drawn.matrix.groups[at])
     result = []
     for one, column in enumerate(given.T):
@@ -62,7 +62,7 @@ def _open(drawn: DrawnScores, at: int, levels: Floats) -> list[tuple[int, tuple[
 
 def _draws_within_budget(drawn: DrawnScores, moves: int) -> int:
     draws, groups = drawn.scores.shape
-    return min(draws, max(_FEWEST_DRAWS, _BUDGET // max(moves * groups, 1)))
+    return int(min(draws, max(_FEWEST_DRAWS, _BUDGET // max(moves * groups, 1))))
 
 
 def _gain(
@@ -77,7 +77,7 @@ def _gain(
     least = drawn.settings.separation
 
     def tied(probability: Floats) -> Floats:
-        return (np.maximum(probability, 1 - probability) < least).sum(axis=-1).astype(float)
+        return np.asarray((np.maximum(probability, 1 - probability) < least).sum(axis=-1), dtype=float)
 
     bits = _entropy(now).sum() - weights @ _entropy(above).sum(axis=1)
     return max(float(bits), 0.0), float(tied(now) - weights @ tied(above))
