@@ -69,9 +69,6 @@ def test_the_gain_is_that_of_assessments_in_which_the_piece_is_known(at, attribu
 
 
 def test_the_most_useful_piece_comes_first_and_decides_by_hand():
-    # only mark 0 of G01 is open: with 0 it is below G02, with 4 above. Mark 1 of G03 can change no order.
-    scheme = plain_scheme([3, 1])
-    points = [[[None, 1]] * 2, [[2, 0.5]] * 2, [[0, None]] * 2]
     scheme = plain_scheme([3, 1], scale=(0, 0.5, 1, 2))
     points = [[[None, 0]] * 2, [[1, 0.5]] * 2, [[0, None]] * 2]
     found = find_requirements(drawn_of(points, scheme, RankDraws(20_000)))

@@ -1,5 +1,6 @@
 """Scoring schemes of groups: attributes with weights, a scale, and how the scores of a group are added."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +25,9 @@ _KEYS: Final = ("name", "definition", "weight", "component")
 _RANGE: Final = 3  # lowest, highest and step of a numeric scale
 _MAX_DECIMALS: Final = 6
 _MAX_SPREAD: Final = 2.0
+_NUMBER: Final = re.compile(
+    r"[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?(?:e[+-]?[0-9]{1,3})?", re.IGNORECASE
+)  # a huge exponent takes hours
 
 
 @dataclass(frozen=True)
@@ -202,10 +206,7 @@ def exact(value: object) -> Fraction | None:
     if isinstance(value, bool | np.bool_) or value is None:
         return None
     text = str(float(value)) if isinstance(value, np.floating) else str(value).strip()
-    try:
-        return Fraction(text) if "/" not in text else None
-    except ValueError:
-        return None
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
 def _attribute(at: int, given: object) -> GroupAttribute:
