@@ -21,6 +21,7 @@ from tests.report.browser import axe_result, find_axe, find_browser, printed_pag
 from tests.report.comparison_evidence import comparison_evidence
 from tests.report.test_approval_page import page_of
 from tests.report.test_front_page import last_of, page_with
+from tests.report.test_group_page import page_of as page_of_groups
 from tests.report.test_intake_page import evidence as intake_evidence
 from tests.report.test_interactive_map import map_of
 from tests.report.test_monitor_page import evidence as monitor_evidence
@@ -136,6 +137,7 @@ PAGES = {
     "comparison": lambda folder: ComparisonReport().write(folder, comparison_evidence())[0],
     "intake": lambda folder: write_intake_page(folder, intake_evidence()),
     "approval": lambda folder: approval(folder),
+    "groups": lambda folder: page_of_groups(folder, count=8),
     "monitor quiet": lambda folder: write_monitor_page(folder, monitor_evidence())[0],
     "monitor proposal": lambda folder: write_monitor_page(folder, monitor_evidence("ilp withdraw reason='why'"))[0],
     **{level: (lambda folder, level=level: plan(folder, level)) for level in LEVELS},
