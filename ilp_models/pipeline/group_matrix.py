@@ -35,8 +35,8 @@ def read_group_matrix(path: str | Path, *, scheme: GroupScheme | None = None) ->
     Raises
     ------
     InputError
-        If the file names a person, its authorisation is incomplete or has expired, a group has fewer than two scorers
-        or too few members, or a score is not on the scale.
+        If the file names a person, or its authorisation is incomplete or has expired. Also if a group has fewer than
+        two scorers or too few members, or a score is not on the scale.
 
     Examples
     --------

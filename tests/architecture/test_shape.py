@@ -28,6 +28,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
         "repeat",
     },
     "report": {"accessibility"},
+    "strategy": {"published_index"},
 }
 EMPTY_WORDS = {"utils", "common", "helpers", "base", "manager", "misc", "util", "helper", "core"}
 # The URL of a package index, or the path of a checkout on one machine.

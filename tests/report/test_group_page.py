@@ -21,10 +21,7 @@ def group_evidence(count=4, **changes):
             "scorers": 2,
             "rank_from": [1, *range(2, count + 1)],
             "rank_to": [1, *[min(at + 1, count) for at in range(2, count + 1)]],
-            "tied_with": [
-                "",
-                *[" ".join(names[max(at - 1, 1) : at] + names[at + 1 : at + 2]) for at in range(1, count)],
-            ],
+            "tied_with": ["", *ties],
             "score_low": [60.0 - 10 * min(at, 5) for at in range(count)],
             "score_high": [110.0 - 10 * min(at, 5) for at in range(count)],
             "draw_low": [70.0 - 10 * min(at, 5) for at in range(count)],
@@ -67,9 +64,7 @@ def group_evidence(count=4, **changes):
         "rank_shares": pd.DataFrame(1 / count, index=names, columns=range(count)),
         "requirements": pd.DataFrame([{**requirement, "bits": 0.32, "pairs": 0.5}] * 14),
         "disagreement": pd.DataFrame([shown, {**shown, "by": "group", "name": "G01"}]),
-        "attributes": pd.DataFrame(
-            [{"attribute": "violence", "component": "harm", "definition": "Uses violence.", "weight": "5"}]
-        ),
+        "attributes": pd.DataFrame([mark]),
         "bounds": (0.0, 124.0),
         "facts": {"aggregation": "weighted sum", "digest of the matrix": "a" * 64},
         "separation": 0.9,

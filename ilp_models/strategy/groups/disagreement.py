@@ -17,8 +17,8 @@ _COLUMNS: Final = ("pairs", "equal_share", "mean_difference", "largest_differenc
 def disagreement(matrix: GroupMatrix) -> pd.DataFrame:
     """Return one row for each attribute, then one for each group.
 
-    ``pairs`` of scores by two scorers who both know; the share of equal pairs; mean and largest absolute difference in
-    points; and how often some scorers of a group know a score and others do not.
+    ``pairs`` counts scores by two scorers who both know. The differences are absolute, in points. ``known_to_some``
+    counts how often some scorers of a group know a score and others do not.
     """
     differences = {group: _differences(matrix.scores(group)) for group in matrix.groups}
     partly = {group: _known_to_some(matrix.scores(group)) for group in matrix.groups}

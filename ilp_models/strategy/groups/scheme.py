@@ -200,7 +200,7 @@ class GroupScheme:
 
 
 def exact(value: object) -> Fraction | None:
-    """Return a number as it is written, without error of floating point; None if it is no finite number."""
+    """Return a number exactly as written, without error of floating point; None if it is no finite number."""
     if isinstance(value, Fraction):
         return value
     if isinstance(value, bool | np.bool_) or value is None:
