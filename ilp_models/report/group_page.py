@@ -120,7 +120,7 @@ def plot_score_ranges(evidence: GroupEvidence) -> Figure:
     axes = figure.add_subplot()
     at = range(len(rows))
     axes.hlines(at, rows["score_low"], rows["score_high"], color=GREY, linewidth=1.2)
-    axes.barh(at, rows["draw_high"] - rows["draw_low"], left=rows["draw_low"], height=0.45, color=COLOURS[0])
+    axes.barh(at, rows["draw_high"] - rows["draw_low"], left=rows["draw_low"], height=0.45, color=COLOURS[0], zorder=3)
     axes.set_yticks(list(at), list(rows["group"]), color=INK)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(*evidence.bounds)
