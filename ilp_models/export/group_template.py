@@ -138,10 +138,21 @@ def _write_new(target: Path, content: bytes) -> None:
         with tempfile.TemporaryDirectory(prefix=".template-", dir=target.parent, ignore_cleanup_errors=True) as folder:
             complete = Path(folder, target.name)
             complete.write_bytes(content)
-            os.link(complete, target)  # unlike a move, it fails if the file exists
+            _link(complete, target)
     except FileExistsError as error:
         msg = f"template={target} exists already and is not overwritten. Choose another name, or delete the file."
         raise InputError(msg) from error
     except OSError as error:
         msg = f"template={target} was not written ({error.strerror}). Choose another folder."
         raise StorageError(msg) from error
+
+
+def _link(complete: Path, target: Path) -> None:
+    """Put a file in its place; FileExistsError if there is one, which a move would replace."""
+    try:
+        os.link(complete, target)
+    except FileExistsError:
+        raise
+    except OSError:  # some file systems have no links
+        with target.open("xb") as file:
+            file.write(complete.read_bytes())

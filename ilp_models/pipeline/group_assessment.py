@@ -27,6 +27,7 @@ RECORD: Final = "groups.json"
 _FORMAT: Final = 1
 _OWNER_ONLY: Final = 0o600
 _LISTED_LEVELS: Final = 8
+_DECIMALS: Final = 6  # of probabilities
 
 
 def assess_groups(
@@ -142,17 +143,19 @@ def _write_together(folder: Path, writers: Mapping[str, Callable[[Path], object]
 def _marked(table: pd.DataFrame, until: str) -> pd.DataFrame:
     """Return a table whose rows say until when they may be used, and whose first row has the caveat."""
     caveats = pd.Series([GROUP_CAVEAT], dtype=object).reindex(table.index)
-    return table.assign(not_to_be_used_from=until, caveat=caveats)
+    return table.round(_DECIMALS).assign(not_to_be_used_from=until, caveat=caveats)
 
 
 def _rows(table: pd.DataFrame) -> Any:
-    return json.loads(table.to_json(orient="records", double_precision=6))
+    return json.loads(table.to_json(orient="records", double_precision=_DECIMALS))
 
 
 def _record(assessment: GroupAssessment, tables: Mapping[str, pd.DataFrame], moment: datetime) -> dict[str, Any]:
     """Return everything as plain JSON values, the caveat and the authorisation first."""
     matrix, ranking = assessment.matrix, assessment.ranking
-    shares = {ranking.groups[at]: [round(float(one), 6) for one in ranking.rank_shares[at]] for at in ranking.order}
+    shares = {
+        ranking.groups[at]: [round(float(one), _DECIMALS) for one in ranking.rank_shares[at]] for at in ranking.order
+    }
     return {
         "caveat": GROUP_CAVEAT,
         "not_to_be_used_from": matrix.authorisation.until,

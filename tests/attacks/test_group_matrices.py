@@ -5,10 +5,13 @@ import multiprocessing
 import os
 import random
 import time
+from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ilp_models as ilp
 from ilp_models.domain.errors import InputError
@@ -35,15 +38,15 @@ def assessment_of(path, scheme=SMALL):
 @pytest.mark.parametrize("field", ["purpose", "recipients", "complaints", "authorised_by"])
 def test_declarations_are_text_in_every_file(tmp_path, undrawn, text, field):
     path = write_matrix(tmp_path, fields={**FIELDS, field: text})
-    files = ilp.write_group_assessment(assessment_of(path), tmp_path / "out")
-    page = Page(files[0].read_text())
+    written = ilp.write_group_assessment(assessment_of(path), tmp_path / "out")
+    page = Page(written[0].read_text())
     assert page.all("script") == []
     assert [one for one in page.all("img") if not one["src"].startswith("data:")] == []
     assert text in page.text
-    for table in files[1:-1]:
+    for table in written[1:-1]:
         cells = pd.read_csv(table, dtype=str, keep_default_na=False).to_numpy().ravel()
         assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
-    stored = json.loads(files[-1].read_text())["authorisation"][field]
+    stored = json.loads(written[-1].read_text())["authorisation"][field]
     assert stored == ([text] if field == "recipients" else text)
 
 
@@ -53,8 +56,8 @@ def test_definitions_and_names_of_attributes_are_text_on_the_page(tmp_path, undr
     rows = [
         [group, "5", scorer, mark["name"], "low", "R-1", "low"] for group in ("G01", "G02") for scorer in ("S1", "S2")
     ]
-    files = ilp.write_group_assessment(assessment_of(write_matrix(tmp_path, rows), scheme), tmp_path / "out")
-    page = Page(files[0].read_text())
+    written = ilp.write_group_assessment(assessment_of(write_matrix(tmp_path, rows), scheme), tmp_path / "out")
+    page = Page(written[0].read_text())
     assert page.all("script") == page.all("b") == page.all("i") == []
     assert "v <script>" in page.text
 
@@ -144,6 +147,26 @@ def test_an_interrupt_while_moving_leaves_complete_files_and_no_record(tmp_path,
     assert "groups.json" not in left
     for name in left:
         assert (tmp_path / "out" / name).stat().st_size > 3
+
+
+EXAMPLE = files("ilp_models.strategy.groups").joinpath("example/groups.csv").read_bytes()
+
+
+@settings(max_examples=int(os.environ.get("ILP_FUZZ_EXAMPLES", "150")), deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(EXAMPLE) - 1), st.integers(0, 30), st.binary(max_size=8)), max_size=5))
+def test_a_damaged_file_is_read_or_refused_and_breaks_nothing(tmp_path_factory, changes):
+    content = bytearray(EXAMPLE)
+    for at, length, new in changes:
+        content[at : at + length] = new
+    path = tmp_path_factory.mktemp("damaged") / "groups.csv"
+    path.write_bytes(content)
+    matrix, problem = None, "groups.csv"
+    try:
+        matrix = ilp.read_group_matrix(path)
+    except InputError as error:
+        problem = str(error)
+    assert "groups.csv" in problem
+    assert matrix is None or min(len(scorers) for scorers in matrix.by_group.values()) >= 2
 
 
 def work(path, folder):

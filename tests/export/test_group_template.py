@@ -61,3 +61,14 @@ def test_a_link_or_folder_of_that_name_is_not_followed(template, tmp_path):
         with pytest.raises(InputError, match="exists already"):
             template.write(tmp_path / name)
     assert not (tmp_path / "elsewhere.csv").exists()
+
+
+def test_a_file_system_without_links_gets_the_same_file(template, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    first = template.write(tmp_path / "one.csv").read_bytes()
+    monkeypatch.setattr("os.link", refuse)
+    assert template.write(tmp_path / "two.csv").read_bytes() == first
+    with pytest.raises(InputError, match="exists already"):
+        template.write(tmp_path / "two.csv")

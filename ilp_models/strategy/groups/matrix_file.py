@@ -2,6 +2,7 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -87,11 +88,7 @@ def _read_text(path: Path) -> GroupFile:
     separator = csv_marks(path)[1]
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")  # as older spreadsheet programs save text
-    try:
-        lines = _numbered_rows(text, separator)
+        lines = _numbered_rows(_decoded(content), separator)
     except csv.Error as error:
         msg = f"{path.name} cannot be read as CSV ({error}). Save it again as CSV in UTF-8. {_WAY_OUT}"
         raise InputError(msg) from error
@@ -118,6 +115,16 @@ def _read_text(path: Path) -> GroupFile:
             raise InputError(msg)
     pairs = [(cells[0], cells[1] if len(cells) > 1 else "") for _, cells in lines[1:start]]
     return GroupFile(path.name, _digest(path), _fields(pairs, path.name), COLUMNS, tuple(rows))
+
+
+def _decoded(content: bytes) -> str:
+    """Return text in UTF-8, or in the encoding of older spreadsheet programs if there is no byte order mark."""
+    if content.startswith(BOM_UTF8):
+        return content.decode("utf-8-sig", errors="replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
 
 
 def _numbered_rows(text: str, separator: str) -> list[tuple[int, list[str]]]:

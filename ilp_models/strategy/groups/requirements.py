@@ -11,7 +11,7 @@ from ilp_models.strategy.groups.ranking import DrawnScores, draw_points, scale_p
 Floats = npt.NDArray[np.float64]
 
 NOT_KNOWN, PARTLY, DIFFERENT = "not known", "known to some scorers", "scorers differ"
-_BUDGET: Final = 4_000_000_000  # comparisons of two scores
+_BUDGET: Final = 1_000_000_000  # comparisons of two scores: some seconds
 _FEWEST_DRAWS: Final = 500
 
 
@@ -32,7 +32,7 @@ def find_requirements(drawn: DrawnScores) -> list[Requirement]:
 
     A value is assumed with the probability that it has in the draws, and every draw of the group is moved to it. The
     fall is the mutual information between the value and the order of each pair, in bits, summed over the pairs. Known
-    scores of other groups do not change, and each piece is taken alone.
+    scores of other groups do not change, and each piece is taken alone. A large matrix uses the first draws only.
     """
     matrix = drawn.matrix
     levels, names = scale_points(matrix.scheme), matrix.scheme.names
