@@ -68,6 +68,12 @@ class Design:
             level=None if self.level is None else self.level[-count:],
         )
 
+    def copied(self) -> Self:
+        """Return the design with arrays of its own, so that the rows of a larger one can be freed."""
+        names = ("values", "log_offset", "shown", "level")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: array.copy() for name, array in arrays.items() if array is not None})
+
 
 def all_columns(families: Sequence[FeatureFamily], history: History) -> tuple[Column, ...]:
     """Return the columns of several families, in order."""

@@ -1,3 +1,5 @@
+import weakref
+
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
-from ilp_models.model.regressions.lightgbm import LightGBM
+from ilp_models.model.regressions.lightgbm import BinnedRegressor, LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
 
@@ -125,3 +127,35 @@ def test_a_tweedie_fit_with_an_offset_equals_one_with_a_fixed_term(history):
 def test_powers_that_are_neither_poisson_nor_tweedie_are_refused(power, history):
     with pytest.raises(InputError, match=rf"^variance_power={power} must be 1 \(Poisson\) or between 1 and 2"):
         LightGBM(FAMILIES, None, variance_power=power, **SMALL).fit(history)
+
+
+def test_a_fit_in_two_steps_gives_the_text_of_a_fit_in_one():
+    rng = np.random.default_rng(3)
+    rows, counts, weight = rng.normal(size=(3000, 4)), rng.poisson(1.5, 3000), rng.uniform(0.5, 2, 3000)
+    settings = {"objective": "poisson", "n_estimators": 9, "seed": 4, "deterministic": True, "verbosity": -1}
+    whole = lightgbm.LGBMRegressor(**settings).fit(rows, counts, sample_weight=weight)
+    split = BinnedRegressor(**settings)
+    split.fit_bins(split.bins(rows, counts, weight))
+    assert split.booster_.model_to_string() == whole.booster_.model_to_string()
+    np.testing.assert_array_equal(split.predict(rows), whole.predict(rows))
+    assert split.n_features_in_ == whole.n_features_in_ == 4
+    with pytest.raises(ValueError, match="3 features"):
+        split.predict(rows[:, :3])
+
+
+def test_the_design_is_freed_before_trees_grow(history, monkeypatch):
+    alive, found = [], []
+
+    def training_rows(self, steps):
+        design, counts = RegressionForecaster._training_rows(self, steps)
+        alive.append(weakref.ref(design.values.base))
+        return design, counts
+
+    def watched(*given):
+        found.append(alive[-1]())
+        return lightgbm.train(*given)
+
+    monkeypatch.setattr(LightGBM, "_training_rows", training_rows)
+    monkeypatch.setattr("ilp_models.model.regressions.lightgbm.train", watched)
+    LightGBM(FAMILIES, MovingAverage(26), **SMALL).fit(history)
+    assert found == [None, None]

@@ -1,20 +1,20 @@
 """LightGBM: gradient-boosted trees with a Poisson or Tweedie likelihood."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from lightgbm import LGBMRegressor
+from lightgbm import Dataset, LGBMRegressor, train
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.features import FeatureFamily
+from ilp_models.domain.features import Design, FeatureFamily
 from ilp_models.domain.history import History
 from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.level_share import LevelShare
-from ilp_models.model.regressions.regression import RegressionForecaster
+from ilp_models.model.regressions.regression import RegressionForecaster, learner_errors
 
 _OFFSET: Final = LevelShare()
 _FEATURES: Final[Sequence[FeatureFamily]] = (
@@ -25,6 +25,33 @@ _FEATURES: Final[Sequence[FeatureFamily]] = (
     ExponentialMeans((4, 16, 64, 128), all_types=True),
     ExponentialMeans((32,), reach_cells=1.0, all_types=True),
 )
+
+
+class BinnedRegressor(LGBMRegressor):
+    """LightGBM regressor that can be fitted in two steps. Between them the rows are no longer needed.
+
+    ``fit_bins(bins(X, y, weight))`` gives the trees of ``fit(X, y, weight)``, with a fraction of its memory.
+    """
+
+    def bins(self, values: npt.NDArray[Any], target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Dataset:
+        """Return the rows as LightGBM keeps them: for each value the number of its bin."""
+        bins = Dataset(values, target, weight=weight, params=self._settings()).construct()
+        bins.label = bins.weight = None  # LightGBM has copies of them
+        return bins
+
+    def fit_bins(self, bins: Dataset) -> Self:
+        """Fit the trees."""
+        self._Booster = train(self._settings(), bins, self.n_estimators)
+        self._Booster.free_dataset()
+        self._n_features = self._n_features_in = self._Booster.num_feature()
+        self._best_iteration, self._best_score = self._Booster.best_iteration, self._Booster.best_score
+        self.fitted_ = True
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = self._process_params(stage="fit")
+        metric = settings["metric"]
+        return settings | {"metric": [] if metric is None else [metric]}  # as `fit` writes it
 
 
 class LightGBM(RegressionForecaster):
@@ -124,11 +151,30 @@ class LightGBM(RegressionForecaster):
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return start if self.variance_power == 1 else np.asarray(start ** (2.0 - self.variance_power))
 
+    def _fits(
+        self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]
+    ) -> list[Callable[[], Any]]:
+        """Return the fits with the bins of their rows: one byte a value, so that the design can be freed."""
+        return [self._binned(*self._rows(design, observed, rows)) for rows in parts]
+
+    def _binned(
+        self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None
+    ) -> Callable[[], Any]:
+        regressor = self._new_regressor()
+        with learner_errors("fit", regressor):
+            bins = regressor.bins(values, rates, weights)
+
+        def fit() -> Any:
+            with learner_errors("fit", regressor):
+                return regressor.fit_bins(bins)
+
+        return fit
+
     def _new_regressor(self) -> Any:
         likelihood: dict[str, Any] = {"objective": "poisson", "poisson_max_delta_step": 0.1}
         if self.variance_power > 1:
             likelihood = {"objective": "tweedie", "tweedie_variance_power": self.variance_power}
-        return LGBMRegressor(
+        return BinnedRegressor(
             **likelihood,
             num_leaves=self.num_leaves,
             n_estimators=self.n_estimators,

@@ -1,6 +1,6 @@
 """Regression on a design matrix, with any scikit-learn regressor."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -159,14 +159,21 @@ class RegressionForecaster(Forecaster):
             learned = len(counts) - self.holdout
             msg = f"The {learned} {history.calendar.period_unit}s to learn from contain no event. Give more data."
             raise NotRunError(msg)
+        parts = [slice(None)] if self.estimators_ else [slice(None, first_held_out), slice(None)]
+        fits = self._fits(design, observed, parts)
+        held_out = design.latest(self.holdout).copied()
+        del design  # learners that have read their rows by now are fitted without it
         if not self.estimators_:
-            early = self._regress(design, observed, slice(None, first_held_out))
-            held_out = design.latest(self.holdout)
-            expected = self._rescaled(held_out, early).reshape(self.holdout, *counts.shape[1:])
+            expected = self._rescaled(held_out, fits.pop(0)()).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
-        estimator = self._regress(design, observed, slice(None))
-        self.estimators_.update(dict.fromkeys(steps, estimator))
+        self.estimators_.update(dict.fromkeys(steps, fits.pop()()))
+
+    def _fits(
+        self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]
+    ) -> list[Callable[[], Any]]:
+        """Return one function for each part of the rows; it returns a regressor fitted to them."""
+        return [partial(self._regress, design, observed, rows) for rows in parts]
 
     def _training_rows(self, steps: Sequence[int]) -> tuple[Design, npt.NDArray[np.float32]]:
         """Return the training design of some steps, and the counts (periods, crime types, cells)."""
@@ -187,21 +194,23 @@ class RegressionForecaster(Forecaster):
         return self._regress(design, counts.reshape(-1), rows)
 
     def _regress(self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]) -> Any:
+        values, rates, weights = self._rows(design, observed, rows)
+        regressor, weighted = self._new_regressor(), {} if weights is None else {"sample_weight": weights}
+        with learner_errors("fit", regressor):
+            return regressor.fit(values, rates, **weighted)
+
+    def _rows(
+        self, design: Design, observed: npt.NDArray[np.float32], rows: slice | npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """Return columns, rates and weights of some rows, as the regressor reads them; no weights without an offset."""
         order = row_order(self.training_history_.grid, len(observed))
         taken = rows if order is None else order[rows]  # each part of the rows ends with a period
         values = np.asarray(design.values[taken], dtype=self._precision)
         if self.offset is None:
-            return self._fit_regressor(values, observed[taken])
+            return values, observed[taken], None
         start = np.exp(design.log_offset[taken])
         rates = (observed[taken] / start).astype(self._precision)
-        weights = self._weights(start).astype(self._precision)
-        del start  # free the wider copy before the regressor allocates its own memory
-        return self._fit_regressor(values, rates, sample_weight=weights)
-
-    def _fit_regressor(self, *data: npt.NDArray[Any], **weights: npt.NDArray[Any]) -> Any:
-        regressor = self._new_regressor()
-        with _learner_errors("fit", regressor):
-            return regressor.fit(*data, **weights)
+        return values, rates, self._weights(start).astype(self._precision)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the weights for which a fit to count / start has log(start) as a fixed term."""
@@ -216,7 +225,7 @@ class RegressionForecaster(Forecaster):
         return self._matrix().write(history, periods, step, start, shown=shown)
 
     def _expected(self, design: Design, estimator: Any) -> npt.NDArray[np.float64]:
-        with _learner_errors("predict", estimator):
+        with learner_errors("predict", estimator):
             rate = np.asarray(estimator.predict(design.values), dtype=np.float64)
         return np.asarray(np.exp(design.log_offset) * rate)
 
@@ -293,7 +302,7 @@ class RegressionForecaster(Forecaster):
 
 
 @contextmanager
-def _learner_errors(action: str, regressor: Any) -> Iterator[None]:
+def learner_errors(action: str, regressor: Any) -> Iterator[None]:
     """Convert the exceptions of a learner to `NotRunError`, so that the other models continue."""
     try:
         yield
