@@ -28,6 +28,7 @@ _PUBLIC = {
     "run_backtest": "pipeline.backtesting",
     "compare_forecasts": "pipeline.comparison",
     "make_forecast": "pipeline.forecasting",
+    "forecast_totals": "pipeline.totals",
     "explain_forecast": "pipeline.forecasting",
     "audit_plan": "pipeline.auditing",
     "decide": "pipeline.auditing",
@@ -39,6 +40,7 @@ _PUBLIC = {
     "load_approved": "pipeline.run_folder",
     "describe_code": "pipeline.study",
     # settings
+    "LongHorizons": "model.long_horizons.horizons",
     "Scoring": "scoring.scores",
     "Bootstrap": "stats.bootstrap",
     "Explain": "explain.explain",

@@ -31,6 +31,7 @@ from ilp_models.model.ensembles import BestPast as BestPast
 from ilp_models.model.ensembles import Stacked as Stacked
 from ilp_models.model.kernels.kernel_density import KDE as KDE
 from ilp_models.model.kernels.prospective_hot_spot import ProspectiveHotSpot as ProspectiveHotSpot
+from ilp_models.model.long_horizons.horizons import LongHorizons as LongHorizons
 from ilp_models.model.long_horizons.methods import ETS as ETS
 from ilp_models.model.long_horizons.methods import STLETS as STLETS
 from ilp_models.model.long_horizons.methods import LinearTrend as LinearTrend
@@ -73,6 +74,7 @@ from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_set
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
+from ilp_models.pipeline.totals import forecast_totals as forecast_totals
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme

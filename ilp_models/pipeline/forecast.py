@@ -1,4 +1,4 @@
-"""The task `forecast`: fit one forecaster and write the grid of the next periods, without backtest or audit."""
+"""The task `forecast`: write the grid of the next periods, or the totals of long horizons, without an audit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.events import EventSource
 from ilp_models.domain.forecaster import Forecaster
 from ilp_models.domain.grid import GridSpec
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.domain.tracking import Tracker
 from ilp_models.export.writers import Export
+from ilp_models.model.long_horizons.horizons import LongHorizons
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.forecasting import make_forecast
 from ilp_models.pipeline.outputs import INTAKE, read_study, write_forecast
 from ilp_models.pipeline.study import check_names
+from ilp_models.pipeline.totals import PAGE, forecast_totals
 from ilp_models.pipeline.tracking import record_files, tracked_run
 
 
@@ -31,11 +34,31 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     export: Export,
     tracking: Tracker,
     folder: Path,
+    long_horizons: LongHorizons | None = None,
+    compute: Compute,
     command: str = "",
 ) -> str:
-    """Write the grid, marked as research, and return a summary."""
+    """Write the grid or the totals, marked as research, and return a summary."""
     check_names(model, forecaster=forecaster)
     tracking.check()
+    if long_horizons is not None:
+        months = Calendar("month")
+        study = read_study(data, grid, folder, calendar=months, layers={}, first_cutoff="next")
+        settings: dict[str, Any] = {
+            "data": data,
+            "model": {forecaster: model[forecaster]},
+            "long_horizons": long_horizons,
+        }
+        with tracked_run(tracking, "forecast", study, command=command, **settings) as tracked:
+            totals = forecast_totals(
+                study.events,
+                model[forecaster],
+                long_horizons=long_horizons,
+                compute=compute,
+            )
+            record_files(tracked, [folder / INTAKE, *totals.write(folder, export.decimal)])
+        lines = [SIMULATED] if study.events.simulated else []
+        return "\n".join([repr(totals), *lines, "Research only - not for resource allocation.", f"{folder / PAGE}"])
     study = read_study(data, grid, folder, calendar=calendar, layers=layers, first_cutoff="next", record_lag=now())
     parts: dict[str, Any] = {
         "data": data,

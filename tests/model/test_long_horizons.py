@@ -34,11 +34,11 @@ def expected(method, values, horizon):
 
 def test_seasonal_naive_repeats_the_latest_year_and_its_variance_grows_by_one_change_a_year():
     values = np.r_[np.full(12, 10.0), np.full(12, 12.0), np.arange(12, 24)]
-    mean, variance = SeasonalNaive()._forecast(values, 25, 12)
+    mean, variance = SeasonalNaive()._forecast(values, 25, (12,))
     np.testing.assert_array_equal(mean, np.r_[np.arange(12, 24), np.arange(12, 24), 12])
     change = ((values[12:] - values[:-12]) ** 2).mean()
     np.testing.assert_allclose(variance, change * np.repeat([1, 2, 3], [12, 12, 1]))
-    mean, variance = SeasonalNaive()._forecast(np.array([3.0, 5.0, 4.0]), 2, 0)
+    mean, variance = SeasonalNaive()._forecast(np.array([3.0, 5.0, 4.0]), 2, ())
     np.testing.assert_array_equal(mean, [4, 4])
     np.testing.assert_allclose(variance, [2.5, 5.0])
 
@@ -76,8 +76,8 @@ def test_a_series_that_never_changes_stays_as_it_is(method):
 def test_the_mean_is_that_of_its_members_and_has_the_mean_of_their_deviations():
     values = poisson_counts((1, 1, 36), 40.0)[0, 0].astype(float)
     members = (SeasonalNaive(), LinearTrend())
-    mean, variance = SeriesMean(members=members)._forecast(values, 6, 12)
-    each = [one._forecast(values, 6, 12) for one in members]
+    mean, variance = SeriesMean(members=members)._forecast(values, 6, (12,))
+    each = [one._forecast(values, 6, (12,)) for one in members]
     np.testing.assert_allclose(mean, (each[0][0] + each[1][0]) / 2)
     np.testing.assert_allclose(np.sqrt(variance), (np.sqrt(each[0][1]) + np.sqrt(each[1][1])) / 2)
     with pytest.raises(InputError, match="members is empty"):

@@ -3,21 +3,18 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from scipy.stats import norm
+from scipy.signal import lfilter
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.seasonal import STL
 
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.model.long_horizons.series import Floats, SeriesForecaster
-
-_TAIL: Final = 0.3173  # both tails beyond one standard deviation
-_ONE_SD: Final = float(norm.ppf(1 - _TAIL / 2))
 
 
 class SeasonalNaive(SeriesForecaster):
@@ -34,12 +31,10 @@ class SeasonalNaive(SeriesForecaster):
     (2, 12, 1)
     """
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        cycle = season or 1
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        cycle = seasons[0] if seasons else 1
         ahead = np.arange(horizon)
-        change = counts[cycle:] - counts[:-cycle]
-        # each further season adds the variance of one more change
-        return counts[-cycle:][ahead % cycle], (change**2).mean() * (ahead // cycle + 1.0)
+        return counts[-cycle:][ahead % cycle], _squared_changes(counts, cycle, -(-horizon // cycle))[ahead // cycle]
 
 
 class ETS(SeriesForecaster):
@@ -58,8 +53,8 @@ class ETS(SeriesForecaster):
     (2, 12, 1)
     """
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        return smooth(counts, horizon, season)
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        return smooth(counts, horizon, seasons[0] if seasons else 0)
 
 
 class STLETS(SeriesForecaster):
@@ -76,11 +71,12 @@ class STLETS(SeriesForecaster):
     (2, 12, 1)
     """
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        if not season:
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        if not seasons:
             return smooth(counts, horizon, 0)
+        season = seasons[0]  # a year of days, from two or three of them, would be mostly noise
         parts = STL(counts, period=season, robust=True).fit()
-        mean, variance = smooth(counts - parts.seasonal, horizon, 0)
+        mean, variance = smooth(counts - parts.seasonal, horizon, 0, removed=season)
         return mean + parts.seasonal[-season:][np.arange(horizon) % season], variance
 
 
@@ -98,17 +94,22 @@ class Theta(SeriesForecaster):
     (2, 12, 1)
     """
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        seasonal = {"period": season, "method": "additive", "use_test": False} if season else {"deseasonalize": False}
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        seasonal: dict[str, Any] = {"deseasonalize": False}
+        if seasons:
+            seasonal = {"period": seasons[0], "method": "additive", "use_test": False}
         with _without_warnings():
             fitted = ThetaModel(pd.Series(counts), **seasonal).fit()
             mean = np.asarray(fitted.forecast(horizon))
-            upper = np.asarray(fitted.prediction_intervals(horizon, alpha=_TAIL)["upper"])
-        return mean, ((upper - mean) / _ONE_SD) ** 2
+            slope, alpha = (float(one) for one in fitted.params.iloc[:2])
+        cycle = seasons[0] if seasons else 1
+        errors = _smoothing_errors(counts, alpha, slope / 2, cycle)
+        one_step = (errors**2).mean() * _prediction_error(len(counts), cycle + 2)  # season, slope and level
+        return mean, one_step * (1 + np.arange(horizon) * alpha**2)
 
 
 class LinearTrend(SeriesForecaster):
-    """Least squares on time and the periods of the season.
+    """Least squares on time and the periods of the season; for days also on two harmonics of the year.
 
     Parameters
     ----------
@@ -121,10 +122,13 @@ class LinearTrend(SeriesForecaster):
     (2, 12, 1)
     """
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
         time = np.arange(len(counts) + horizon)
-        season_columns = [(time % season == phase).astype(float) for phase in range(1, season)]
-        columns = np.column_stack([np.ones(len(time)), time / len(counts), *season_columns])
+        phases = [(time % season == phase).astype(float) for season in seasons[:1] for phase in range(1, season)]
+        # two harmonics for each longer cycle, whose periods are too many
+        angles = [2 * np.pi * order * time / cycle for cycle in seasons[1:] for order in (1, 2)]
+        waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+        columns = np.column_stack([np.ones(len(time)), time / len(counts), *phases, *waves])
         predicted = sm.OLS(counts, columns[: len(counts)]).fit().get_prediction(columns[len(counts) :])
         return np.asarray(predicted.predicted_mean), np.asarray(predicted.se_obs) ** 2
 
@@ -158,18 +162,51 @@ class SeriesMean(SeriesForecaster):
         super().__init__(train_periods, season)
         self.members = members
 
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
         if not self.members:
             msg = "members is empty. Give at least one method of series."
             raise InputError(msg)
-        each = [one._forecast(counts, horizon, season) for one in self.members]
+        each = [one._forecast(counts, horizon, seasons) for one in self.members]
         # the errors of methods for one series are nearly the same, so that their deviations do not cancel out
         deviation = np.mean([np.sqrt(np.maximum(variance, 0)) for _, variance in each], axis=0)
         return np.mean([np.clip(mean, 0, None) for mean, _ in each], axis=0), deviation**2
 
 
-def smooth(counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-    """Return means and variances of the ETS model with the smaller corrected Akaike criterion."""
+def _squared_changes(counts: Floats, cycle: int, seasons: int) -> Floats:
+    """Return the mean squared change of a series over 1, 2, ... seasons.
+
+    Where fewer than two seasons of changes are known, each further season adds the change of one.
+    """
+    found: list[float] = []
+    for ahead in range(1, seasons + 1):
+        change = counts[ahead * cycle :] - counts[: -ahead * cycle]
+        enough = ahead == 1 or len(change) >= 2 * cycle
+        found.append(float((change**2).mean()) if enough else found[-1] + found[0])
+    return np.array(found)
+
+
+def _smoothing_errors(counts: Floats, alpha: float, drift: float, cycle: int) -> Floats:
+    """Return the one-step errors of exponential smoothing with drift, on the series without its mean season."""
+    detrended = counts - np.polyval(np.polyfit(np.arange(len(counts)), counts, 1), np.arange(len(counts)))
+    season = np.array([detrended[phase::cycle].mean() for phase in range(cycle)]) if cycle > 1 else np.zeros(1)
+    plain = counts - season[np.arange(len(counts)) % cycle]
+    levels, _ = lfilter([alpha], [1, alpha - 1], plain, zi=[(1 - alpha) * plain[0]])
+    return np.asarray((plain[1:] - levels[:-1] - drift)[cycle:])
+
+
+def _prediction_error(size: int, fitted: int) -> float:
+    """Return the factor from the mean squared error of a fit to that of predictions (Akaike 1969, FPE).
+
+    Without it, intervals ignore that the season and level are estimates from few periods.
+    """
+    return (size + fitted) / max(size - fitted, 1)
+
+
+def smooth(counts: Floats, horizon: int, season: int, removed: int = 0) -> tuple[Floats, Floats]:
+    """Return means and variances of the ETS model with the smaller corrected Akaike criterion.
+
+    ``removed`` is the number of seasonal values that were estimated and removed before.
+    """
     seasonal = {"seasonal": "add", "seasonal_periods": season} if season else {}
     with _without_warnings():
         fits = [
@@ -180,7 +217,8 @@ def smooth(counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
         ]
         best = min(fits, key=lambda one: float(one.aicc))
         ahead = best.get_prediction(len(counts), len(counts) + horizon - 1)
-        return np.asarray(ahead.predicted_mean), np.asarray(ahead.forecast_variance)
+        factor = _prediction_error(len(counts), max(season, removed, 1) + (2 if best.model.has_trend else 0))
+        return np.asarray(ahead.predicted_mean), np.asarray(ahead.forecast_variance) * factor
 
 
 @contextmanager

@@ -20,7 +20,8 @@ _LEAST_PERIODS: Final = 8
 _SMALLEST: Final = 1e-3  # mean below which no variance is known
 _LARGEST: Final = 100.0  # dispersion
 _UNITS: Final = {"M": "month", "W": "week", "D": "day"}
-SEASONS: Final = {"month": 12, "day": 7}  # periods of a cycle; weeks of a year are too many to fit
+# periods of each cycle, the main one first; weeks of a year are too many to fit
+SEASONS: Final = {"month": (12,), "day": (7, 365)}
 
 
 class SeriesForecaster(Forecaster):
@@ -33,7 +34,8 @@ class SeriesForecaster(Forecaster):
     train_periods : int, default 36
         Latest periods to learn from; at least twice the season.
     season : int, optional
-        Periods of a cycle; by default 12 for months, 7 for days, and 0 (no season) for weeks.
+        Periods of a cycle. By default 12 for months, and 0 (no season) for weeks. For days 7, and also the year where
+        ``train_periods`` holds two.
     """
 
     share_column = OWN_PAST
@@ -43,13 +45,16 @@ class SeriesForecaster(Forecaster):
         self.season = season
 
     def _fit(self, history: History) -> None:
-        self.season_ = self._cycle(history.calendar.period_unit, len(history.panel.periods))
+        self.seasons_ = self.seasons(history.calendar.period_unit, len(history.panel.periods))
         # (crime types, cells, periods)
         self.counts_ = np.moveaxis(history.panel.by_period[-self.train_periods :], 0, 2).astype(np.float64)
 
-    def _cycle(self, unit: str, known: int) -> int:
-        """Return the season; refuse settings that do not fit, and too few periods."""
-        season = SEASONS.get(unit, 0) if self.season is None else self.season
+    def seasons(self, unit: str, known: int) -> tuple[int, ...]:
+        """Return the periods of each cycle; refuse settings that do not fit, and too few known periods."""
+        usual = SEASONS.get(unit, ())
+        usual = (*usual[:1], *(cycle for cycle in usual[1:] if 2 * cycle <= self.train_periods))
+        seasons = usual if self.season is None else (self.season,) if self.season else ()
+        season = seasons[0] if seasons else 0
         if season < 0 or season == 1 or self.train_periods < max(2 * season, _LEAST_PERIODS):
             msg = (
                 f"season={season} and train_periods={self.train_periods} do not fit. A season has at least 2 periods, "
@@ -62,27 +67,30 @@ class SeriesForecaster(Forecaster):
                 "smaller train_periods."
             )
             raise NotRunError(msg)
-        return season
+        return seasons
 
     def _predict(self, periods: pd.PeriodIndex, steps: Steps) -> tuple[Cube, Floats]:
         del periods
         shape = (*self.counts_.shape[:2], len(steps))
         expected, variance = np.zeros(shape), np.zeros(shape)
         for unit in np.ndindex(shape[:2]):
-            mean, spread = self._forecast_counts(self.counts_[unit], int(steps[-1]), self.season_)
+            mean, spread = self.moments(self.counts_[unit], int(steps[-1]), self.seasons_)
             expected[unit], variance[unit] = mean[steps - 1], spread[steps - 1]
         return expected, dispersion_of(expected, variance)
 
-    def _forecast_counts(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        """Return means and variances of the next periods; a constant series is continued."""
+    def moments(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Return means and variances of the next periods, shape (horizon,) each; a constant series is continued.
+
+        The counts are those of the training periods.
+        """
         if not counts.any() or (counts == counts[0]).all():
             return np.full(horizon, counts[0]), np.zeros(horizon)
-        mean, variance = self._forecast(counts, horizon, season)
+        mean, variance = self._forecast(counts, horizon, seasons)
         return np.clip(mean, 0, None), variance
 
     @abstractmethod
-    def _forecast(self, counts: Floats, horizon: int, season: int) -> tuple[Floats, Floats]:
-        """Return means and variances of the periods after a series, shape (horizon,) each; a season of 0 is none."""
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Return means and variances of the periods after a series, shape (horizon,) each."""
 
     def forecast_series(self, counts: pd.DataFrame | pd.Series, horizon: int) -> pd.DataFrame:
         """Return the forecast of series of counts that have no events behind them, such as published monthly totals.
@@ -108,12 +116,12 @@ class SeriesForecaster(Forecaster):
         """
         table = counts.to_frame() if isinstance(counts, pd.Series) else counts
         index, unit = _check_series(table, horizon)
-        season = self._cycle(unit, len(table))
+        seasons = self.seasons(unit, len(table))
         ahead = pd.period_range(index[-1] + 1, periods=horizon, freq=index.freqstr, name="period")
         found = []
         for name, column in table.items():
             known = column.to_numpy(dtype=np.float64)[-self.train_periods :]
-            mean, variance = self._forecast_counts(known, horizon, season)
+            mean, variance = self.moments(known, horizon, seasons)
             levels = quantiles(mean, dispersion_of(mean, variance))
             rows = pd.DataFrame({"series": str(name), "period": ahead, "expected": mean})
             found.append(rows.assign(**dict(zip(QUANTILE_COLUMNS, levels, strict=True))))
