@@ -13,11 +13,11 @@ from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.flagging import HARM, SHARES_OF, UNITS
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.earlier import data_terms
-from ilp_models.audit.sensitivity.enforcement_types import ENFORCEMENT_KINDS
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.domain.allocation import TOP_AREAS, Allocator
 from ilp_models.domain.audit import AuditReport, Finding, Limit, State
 from ilp_models.domain.checks import CATALOGUE, DEFAULT_LIMITS, REQUIRED
+from ilp_models.domain.enforcement_kinds import ENFORCEMENT_KINDS
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance

@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 from pyproj import Transformer
 
-from ilp_models.audit.sensitivity.enforcement_types import enforcement_kind
 from ilp_models.data.delimited import DelimitedFiles
 from ilp_models.data.suggestions.preview import read_preview
 from ilp_models.data.suggestions.suggest import suggest_settings
+from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.intake import IntakeError, IntakeReport

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ilp_models.audit.audit_input import AuditInput
-from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register, RegisterEntry
@@ -19,6 +18,7 @@ from ilp_models.data.file_format import find_files
 from ilp_models.data.layers import FeatureQuery, read_features
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.local_file import file_in_folder, local_file
+from ilp_models.domain.text_table import read_text_table
 from ilp_models.grid.polygons import PolygonFile, read_polygons
 from ilp_models.model.bundle import read_bundle
 from ilp_models.pipeline.audit_archive import read_audit_input, write_audit_input

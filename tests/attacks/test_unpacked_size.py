@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
 
-from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.data import file_format
 from ilp_models.data.file_format import SourceFile, find_files
 from ilp_models.data.reader import read_records
 from ilp_models.domain import parquet_file, spreadsheet
 from ilp_models.domain.errors import IlpError, InputError, StorageError
 from ilp_models.domain.parquet_file import MAX_BYTES, open_parquet
+from ilp_models.domain.text_table import read_text_table
 from ilp_models.pipeline import audit_archive
 from ilp_models.pipeline.audit_archive import _residents
 from tests.data.sheets import write_ods_content, write_xlsx

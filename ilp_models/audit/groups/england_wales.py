@@ -13,11 +13,11 @@ from ilp_models.audit.groups.counts import (
     existing_paths,
     join_tables,
     parse_counts,
-    read_text_table,
     select_areas,
 )
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.text_table import read_text_table
 
 _CODE: Final = "geography code"
 _NAME: Final = "geography"

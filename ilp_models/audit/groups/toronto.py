@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.groups.count_columns import Dimension, group_rows, used_columns
-from ilp_models.audit.groups.counts import check_columns, existing_paths, parse_counts, read_text_table
+from ilp_models.audit.groups.counts import check_columns, existing_paths, parse_counts
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.text_table import read_text_table
 
 _CITY: Final = "City of Toronto"
 _LABELS: Final = ("Topic", "Characteristic")

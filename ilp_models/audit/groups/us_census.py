@@ -14,11 +14,11 @@ from ilp_models.audit.groups.counts import (
     existing_paths,
     join_tables,
     parse_counts,
-    read_text_table,
     select_areas,
 )
 from ilp_models.audit.groups.crosswalk import Crosswalk
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.text_table import read_text_table
 
 _CODE: Final = "GEO_ID"
 _GEO: Final = r"(?P<level>\d{3})\w{4}US(?P<geoid>\d+)"

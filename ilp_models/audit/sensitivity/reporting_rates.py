@@ -15,7 +15,6 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.flagged_map import (
     COLUMNS,
@@ -29,6 +28,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Finding
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.local_file import local_file
+from ilp_models.domain.text_table import read_text_table
 from ilp_models.stats.bootstrap import Estimate
 
 Floats = npt.NDArray[np.float64]

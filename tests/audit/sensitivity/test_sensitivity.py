@@ -17,9 +17,7 @@ from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.residents import Residents
 from ilp_models.audit.sensitivity.enforcement_types import (
-    ENFORCEMENT_KINDS,
     check_enforcement_types,
-    enforcement_kind,
     vary_enforcement_types,
 )
 from ilp_models.audit.sensitivity.flagged_map import COLUMNS, FlaggedMap, flagged_overlap
@@ -33,6 +31,7 @@ from ilp_models.audit.sensitivity.variants import (
     vary_ranking_unit,
     vary_training,
 )
+from ilp_models.domain.enforcement_kinds import ENFORCEMENT_KINDS
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.domain.governance import Governance
@@ -42,52 +41,6 @@ from tests.builders import replay_of, square_grid
 LIMITS = {"reporting_sensitivity": Limit(warn_below=0.8, fail_below=0.6), "areal_unit": Limit(warn_above=0, neutral=0)}
 TORONTO = Path(os.environ.get("ILP_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
 ROWS = np.repeat(np.arange(6), 6)
-NAMES = {
-    "drug": [
-        "Drugs",
-        "drug",
-        "Drug Offences",
-        "NARCOTICS",
-        "OTHER NARCOTIC VIOLATION",
-        "DANGEROUS DRUGS",
-        "drug_offences",
-        "CANNABIS RELATED OFFENSES",
-    ],
-    "weapon_possession": [
-        "Possession of weapons",
-        "WEAPONS VIOLATION",
-        "DANGEROUS WEAPONS",
-        "Weapon-possession",
-        "CONCEALED CARRY LICENSE VIOLATION",
-        "Weapons",
-    ],
-    "disorder": [
-        "Public order",
-        "Public disorder and weapons",
-        "GAMBLING",
-        "Disorderly conduct",
-        "PUBLIC PEACE VIOLATION",
-        "LIQUOR LAW VIOLATION",
-        "OFF. AGNST PUB ORD SENSBLTY &",
-    ],
-    "prostitution": ["PROSTITUTION", "PROSTITUTION & RELATED OFFENSES"],
-    "traffic": ["Traffic", "VEHICLE AND TRAFFIC LAWS", "INTOXICATED & IMPAIRED DRIVING"],
-    "stop_derived": ["stop_derived", "INTERFERENCE WITH PUBLIC OFFICER", "Stop and Search"],
-    "": [
-        "Assault",
-        "ASSAULT WITH A DANGEROUS WEAPON",
-        "Robbery: firearm",
-        "Auto Theft",
-        "HUMAN TRAFFICKING",
-        "Theft from the person",
-        "Shoplifting",
-        "CRIMINAL TRESPASS",
-        "Violence and sexual offences",
-        "STREET CRIMES",
-        "Break and Enter",
-        "",
-    ],
-}
 
 
 def lives(share, total=100.0, dimension="income", groups=("low", "rest")):
@@ -323,25 +276,6 @@ def test_tainted_training_days_fail():
     later = tainted_finding(tainted, pd.Timestamp("2017-01-11"), pd.Timestamp("2018-01-01"))
     assert (later.state, later.value) == (State.PASS, 0.0)
     assert tainted_finding([], start, end).state is State.PASS
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [(name, kind) for kind, names in NAMES.items() for name in names],
-)
-def test_enforcement_driven_types_are_recognised_by_name(name, kind):
-    assert enforcement_kind(name) == kind
-
-
-def test_no_configured_crime_type_is_enforcement_driven():
-    import yaml
-
-    from tests.audit.audit_inputs import CONFIG
-
-    for path in (CONFIG.parents[1] / "data").glob("*.yaml"):
-        types = yaml.safe_load(path.read_text()).get("crime_types")
-        names = [] if types is None else [one for one in (types.values() if isinstance(types, dict) else types) if one]
-        assert not [name for name in names if isinstance(name, str) and enforcement_kind(name)], path.name
 
 
 def test_one_enforcement_driven_type_always_fails():
