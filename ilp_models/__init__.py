@@ -38,6 +38,7 @@ _PUBLIC = {
     "write_group_assessment": "pipeline.group_assessment",
     "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
+    "load_harm_set": "pipeline.harm_sets",
     "describe_code": "pipeline.study",
     # settings
     "LongHorizons": "model.long_horizons.horizons",
@@ -48,6 +49,8 @@ _PUBLIC = {
     "Governance": "domain.governance",
     "GroupTable": "audit.groups.table",
     "Register": "audit.register.register",
+    "HarmSet": "domain.harm",
+    "Objective": "allocation.objective",
     "TopAreas": "allocation.top_areas",
     "Capped": "allocation.top_areas",
     "Proportional": "allocation.proportional",

@@ -2,6 +2,7 @@
 from ilp_models.allocation.budget import Budget as Budget
 from ilp_models.allocation.constrained import Constrained as Constrained
 from ilp_models.allocation.frontier import Frontier as Frontier
+from ilp_models.allocation.objective import Objective as Objective
 from ilp_models.allocation.proportional import Proportional as Proportional
 from ilp_models.allocation.top_areas import Capped as Capped
 from ilp_models.allocation.top_areas import TopAreas as TopAreas
@@ -19,6 +20,7 @@ from ilp_models.domain.errors import StorageError as StorageError
 from ilp_models.domain.errors import WithheldError as WithheldError
 from ilp_models.domain.events import Events as Events
 from ilp_models.domain.governance import Governance as Governance
+from ilp_models.domain.harm import HarmSet as HarmSet
 from ilp_models.domain.history import History as History
 from ilp_models.explain.explain import Explain as Explain
 from ilp_models.export.reader import read_forecast as read_forecast
@@ -70,6 +72,7 @@ from ilp_models.pipeline.forecasting import make_forecast as make_forecast
 from ilp_models.pipeline.group_assessment import assess_groups as assess_groups
 from ilp_models.pipeline.group_assessment import write_group_assessment as write_group_assessment
 from ilp_models.pipeline.group_matrix import read_group_matrix as read_group_matrix
+from ilp_models.pipeline.harm_sets import load_harm_set as load_harm_set
 from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved

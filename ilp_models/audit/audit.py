@@ -21,6 +21,8 @@ from ilp_models.domain.enforcement_kinds import ENFORCEMENT_KINDS
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Shortfall
 from ilp_models.domain.governance import Governance
+from ilp_models.domain.harm import HarmFile, HarmSet, HarmSources, set_of_name, sets_side_by_side
+from ilp_models.domain.harm_weights import HarmWeights
 from ilp_models.domain.recipe import describe
 from ilp_models.domain.rule_trials import RULE_SEARCH, trials_of
 from ilp_models.domain.timing import TIMING
@@ -58,8 +60,10 @@ class Audit:
         Ranking of cells: ``count``, ``per_km2``, ``per_resident`` or ``harm``.
     share_of : str, default "land"
         ``land``, or ``cells`` where every cell counts the same.
-    harm : mapping of str to float, optional
-        Harm of one event of each crime type, for ``harm``.
+    harm : str, optional
+        Name of the harm set that ranks cells, for ``harm``; the geometric mean of its low and high reading counts.
+    harm_sets : sequence or mapping of HarmSet, optional
+        Two or more harm sets. The report shows the results under every set and reading.
     min_evidence : mapping, optional
         Minimum evidence: ``periods``, ``events``, ``areas``; see :class:`ilp_models.audit.check_context.MinEvidence`.
     bootstrap : Bootstrap
@@ -102,7 +106,8 @@ class Audit:
     land_share: float = 0.05
     rank_by: str = "count"
     share_of: str = "land"
-    harm: Mapping[str, float] = field(default_factory=dict)
+    harm: str | None = None
+    harm_sets: HarmSources = ()
     min_evidence: Mapping[str, Any] = field(default_factory=dict)
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     floor: float = 0.005
@@ -121,11 +126,13 @@ class Audit:
         Group table and reporting rates are left out: the stored audit input has what was read from them.
         """
         plain = {name: value for name, value in settings.items() if name not in _NOT_STORED} | {"rule": rule}
+        plain["harm"] = plain.get("harm") or None
         parts = {"governance": Governance, "feedback": Feedback, "bootstrap": Bootstrap}
         try:
             for name, part in parts.items():
                 own = {key: value for key, value in (plain.get(name) or {}).items() if key != "_target_"}
                 plain[name] = part(**own)
+            plain["harm_sets"] = [HarmSet(**one) for one in plain.get("harm_sets", ())]
             return cls(**plain)
         except (AttributeError, TypeError) as error:
             msg = f"The stored audit has settings that this version does not know ({error}). Use the version it names."
@@ -158,6 +165,7 @@ class Audit:
 
     def _check_values(self) -> None:
         """Raise InputError for a number outside its range, and for an unknown word."""
+        set_of_name(sets_side_by_side(self.harm_sets), self.harm, "audit.harm")
         units = (*UNITS, *([HARM] if self.harm else []))
         ranges = {
             "land_share": (0 < self.land_share < 1, "above 0 and below 1; write 5 % as 0.05"),
@@ -218,7 +226,8 @@ class Audit:
             rank_by=self.rank_by,
             floor=self.floor,
             residents=subject.residents or (),
-            harm=self.harm or {},
+            harm=self.ranking_harm(subject.replay.crime_types),
+            harm_sets=self.harm_weights(subject.replay.crime_types),
             share_of=self.share_of,
             plan=subject.plan,
             baseline_plan=subject.baseline_plan,
@@ -241,6 +250,20 @@ class Audit:
                 overused=subject.overused,
             ),
         )
+
+    def harm_weights(self, crime_types: Sequence[str]) -> tuple[HarmWeights, ...]:
+        """Return the weights of some crime types under every harm set; InputError where a set lacks one."""
+        return tuple(one.for_types(crime_types) for one in sets_side_by_side(self.harm_sets))
+
+    def ranking_harm(self, crime_types: Sequence[str]) -> dict[str, float]:
+        """Return the harm of one crime of each type in the set that ranks; empty where none is chosen."""
+        ranking = set_of_name(sets_side_by_side(self.harm_sets), self.harm, "audit.harm")
+        return {} if ranking is None else ranking.for_types(crime_types).by_type()
+
+    def with_harm_read(self) -> Self:
+        """Return the audit with the content of harm sets that are in files, so that it can be repeated without them."""
+        sets = sets_side_by_side(self.harm_sets)
+        return replace(self, harm_sets=tuple(one.read() if isinstance(one, HarmFile) else one for one in sets))
 
     def changes(self) -> list[str]:
         """Return the settings of checks, limits and bootstrap that differ from the defaults."""
@@ -289,6 +312,8 @@ class Audit:
             "land_share": context.land_share,
             "share_of": context.share_of,
             "harm": dict(context.harm),
+            "harm_set": self.harm,
+            "harm_sets": [one.to_dict() for one in context.harm_sets],
             "lead": context.replay.lead,
             **data_terms(context.replay, context.grid),
             "periods": len(context.replay.periods),
@@ -317,12 +342,11 @@ class Audit:
     def _settings(self) -> dict[str, Any]:
         """Return the settings that states depend on, to compare them with the defaults."""
         names = ["allowed_families", "forbidden_terms", "enforcement_types", "underreporting_group", "baseline"]
-        names += ["land_share", "rank_by", "share_of", "floor", "valid_days"]
+        names += ["land_share", "rank_by", "share_of", "harm", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "min_evidence": asdict(self.evidence_needed),
             "feedback": asdict(self.feedback),
-            "harm": dict(self.harm or {}),
             "rule": None if self.rule is None else describe(self.rule),
             **{name: getattr(self, name) for name in names},
         }

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.audit.flagging import HARM, FlaggingRule, with_total
+from ilp_models.audit.flagging import HARM, UNITS, FlaggingRule, with_total
 from ilp_models.audit.register.earlier import RegisterSnapshot
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.allocation import PlannedPeriods
@@ -22,7 +22,7 @@ from ilp_models.domain.features import Column
 from ilp_models.domain.finding import ALL, Finding, Limit, Shortfall, State
 from ilp_models.domain.governance import Governance
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.harm_weights import WEIGHT, HarmWeights, align_weights
 from ilp_models.domain.panel import DIMS
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.timing import Timing
@@ -112,7 +112,8 @@ class CheckContext:
     rank_by: str  # what cells are ranked by
     floor: float  # smaller forecasts are read as this many events in logarithms
     residents: tuple[Residents, ...] = ()  # one a dimension
-    harm: Mapping[str, float] = field(default_factory=dict)  # of one event, by crime type
+    harm: Mapping[str, float] = field(default_factory=dict)  # of one crime, by crime type, in the set that ranks
+    harm_sets: tuple[HarmWeights, ...] = ()  # of every chosen harm set
     share_of: str = "land"  # or "cells"
     plan: PlannedPeriods | None = None  # of the audited rule; None: the top areas of each crime type
     baseline_plan: PlannedPeriods | None = None  # of the same rule applied to the baseline's forecasts
@@ -177,8 +178,19 @@ class CheckContext:
 
     @property
     def harms(self) -> Floats | None:
-        """Harm of one event of each crime type, None where none is given."""
-        return harm_weights(self.harm, self.replay.crime_types, "audit.harm") if self.harm else None
+        """Harm of one crime of each crime type in the set that ranks; None where none is chosen."""
+        return align_weights(self.harm, self.replay.crime_types) if self.harm else None
+
+    @property
+    def harm_rankings(self) -> dict[str, Floats]:
+        """The weights of every ranking by harm: ``harm`` is the set that ranks, others are each set and reading."""
+        types, ranking = self.replay.crime_types, self.harms
+        rankings = {} if ranking is None else {HARM: ranking}
+        for one in self.harm_sets:
+            for reading in one.readings:
+                end = "" if reading == WEIGHT else f"_{reading}"
+                rankings[f"{HARM}_{one.name}{end}"] = one.aligned(types, reading)
+        return rankings
 
     def deviance_of(self, replay: Replay) -> Floats:
         """Return the Poisson deviance of each unit."""
@@ -190,10 +202,10 @@ class CheckContext:
         return self.flagging_rule().flagged(expected, self.land_share)[0]
 
     def flagging_rule(self, rank_by: str | None = None) -> FlaggingRule:
-        """Return how cells are ranked and flagged, in the audited ranking or another."""
+        """Return how cells are ranked and flagged, in the audited ranking or another, also one of a harm set."""
         people, ranked = self.residents[0].total if self.residents else None, rank_by or self.rank_by
-        harm = self.harms if ranked == HARM else None
-        return FlaggingRule(self.grid.area_m2, ranked, self.share_of, people, harm)
+        harm = None if ranked in UNITS else self.harm_rankings.get(ranked)
+        return FlaggingRule(self.grid.area_m2, ranked if harm is None else HARM, self.share_of, people, harm)
 
     def finding(
         self,

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 UNITS: Final = ("count", "per_km2", "per_resident")
 SHARES_OF: Final = ("land", "cells")
-HARM: Final = "harm"  # needs weights that only the user can give
+HARM: Final = "harm"  # needs a harm set
 
 
 def with_total(values: Floats) -> Floats:
@@ -37,7 +37,7 @@ class FlaggingRule:
     residents : ndarray of float64, optional
         Residents of each cell, for ``per_resident``. Cells without residents rank last.
     harm : ndarray of float64, optional
-        Harm of one event of each crime type, for ``harm``. All types then share one map of summed harm.
+        Harm of one crime of each crime type, for ``harm``. All types then share one map of summed harm.
 
     Raises
     ------
@@ -66,7 +66,10 @@ class FlaggingRule:
         elif self.rank_by == "per_resident" and self.residents is None:
             msg = "audit.rank_by=per_resident needs a group table with residents. Set audit.groups.path=FILE."
         elif self.rank_by == HARM and self.harm is None:
-            msg = "audit.rank_by=harm needs the harm of one event of each crime type. Set audit.harm."
+            msg = (
+                "audit.rank_by=harm needs a harm set. Choose sets with 'harm=[csi_2009,ons_css]', and one of them with "
+                "audit.harm=csi_2009."
+            )
         else:
             return
         raise InputError(msg)

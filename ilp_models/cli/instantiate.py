@@ -17,6 +17,7 @@ SHARED_KEYS = (
     "name",
     "seed",
     "bootstrap",
+    "harm",
     "exit_code",
     "from_run",
 )  # only other settings and the command line use them

@@ -86,6 +86,8 @@ def _write_to(folder: Path, result: AllocationResult, marking: Marking, audience
             figure = plot_frontier(result.frontier, result.choice.selected)
             files.append(save_figure(figure, folder / "frontier.png", "Exposure caps"))
             files += write_rows(result.groups, marking, folder / "groups.csv")
+        if not result.harm.empty:
+            files += write_rows(result.harm, marking, folder / "harm.csv")
         audiences = AUDIENCES if audience == "all" else (audience,)
         files += write_briefings(result, marking, audiences, min_count, folder)
         files.append(write_json(folder / "allocation.json", allocation_content(result, marking, files)))
@@ -129,6 +131,7 @@ def allocation_content(result: AllocationResult, marking: Marking, files: list[P
         "gap": result.gap.tolist(),
         "expected_events_covered": result.covered_events,
         "coverage": result.covered_events / whole if whole else None,
+        "harm": plain_rows(result.harm),
         "chosen": {
             "who": choice.chosen_by,
             "why": choice.reason,
@@ -174,12 +177,14 @@ def summary_lines(result: AllocationResult) -> list[str]:
     """Return the summary of an allocation for the terminal."""
     allocation, whole, covered = result.allocation, float(result.expected.sum()), result.covered_events
     with_effort = allocation.effort.values > 0
+    harm_rows = [] if result.harm.empty else result.harm_ranges.to_dict("records")
     lines = [
         f"Allocated by {allocation.allocator}, {allocation.objective}, on decision {result.decision.short}:",
         f"  {allocation.spent.max():g} of {allocation.budget:g} {allocation.unit} in a period, "
         f"{int(with_effort.any(axis=1).sum())} of {len(with_effort)} cells, "
         f"{covered:.3g} of {whole:.3g} expected events covered ({covered / whole if whole else 0:.1%})",
         f"  chosen by {result.choice.chosen_by}: {result.choice.reason}",
+        *(f"  {row['counted']}: {row['covered']} covered" for row in harm_rows),
         *(f"  {line}" for line in result.by_hand.lines if allocation.overrides),
         *([f"  up to {result.gap.max():.2%} below the best allocation"] if result.gap.max() > 5e-5 else []),
     ]

@@ -16,7 +16,7 @@ from ilp_models.pipeline.day_patterns import DayPatterns
 from ilp_models.pipeline.overrides import OverrideEffect
 from ilp_models.pipeline.previous_plan import PreviousPlan
 from ilp_models.pipeline.run_folder import RunFolder
-from ilp_models.report.formatting import period_label
+from ilp_models.report.formatting import percent, percent_range, period_label
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,6 +52,7 @@ class AllocationResult:
     grid: Grid
     groups: pd.DataFrame  # exposure and coverage by group; empty without a group table
     frontier: pd.DataFrame  # events covered under each exposure cap; empty without a group table
+    harm: pd.DataFrame  # expected harm covered under every harm set and reading; empty without sets
     choice: CapChoice
     audited_replay: Replay | None  # audited forecasts and recorded counts, if the audit archived them
     audited_plan: PlannedPeriods | None  # plans of the audited rule in the test periods; None: top areas
@@ -97,6 +98,16 @@ class AllocationResult:
         """Expected events in covered areas as a share of all expected events; 0 without expected events."""
         total = float(self.expected.sum())
         return self.covered_events / total if total else 0.0
+
+    @property
+    def harm_ranges(self) -> pd.DataFrame:
+        """The share of expected events covered, then the range of the share of harm covered under each harm set."""
+        rows = [("Events", percent(self.covered_share), "every crime counts the same")]
+        for name, one in self.harm.groupby("harm_set", sort=False):
+            first = one.iloc[0]
+            about = f"{first['title']} ({first['date']}); {first['unit']}"
+            rows.append((f"Harm, {name}", percent_range(*one["share"]), about))
+        return pd.DataFrame(rows, columns=["counted", "covered", "about"])
 
     @property
     def covered_events(self) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from ilp_models.allocation.frontier import allocate_periods, expected_share
-from ilp_models.allocation.objective import Objective
+from ilp_models.allocation.objective import CoverageValue
 from ilp_models.allocation.stored_rules import rule_from_settings
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.audit import Audit
@@ -54,9 +54,9 @@ def value_per_unit(value: Floats, rank_by: str, territory: AllocationInput) -> F
     raise InputError(msg)
 
 
-def objective_of(rank_by: str, harm: Mapping[str, float], source: str = "") -> Objective:
+def value_of(rank_by: str, harm: Mapping[str, float], harm_set: str = "") -> CoverageValue:
     """Return what a plan covers under an audited ranking: events, or their harm."""
-    return Objective(harm=dict(harm), source=source or "the audit") if rank_by == HARM else Objective()
+    return CoverageValue(dict(harm), harm_set) if rank_by == HARM else CoverageValue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class CellPlanner:
     rule: Allocator
     territory: AllocationInput
     rank_by: str
-    objective: Objective
+    objective: CoverageValue
     crime_types: tuple[str, ...]
 
     @classmethod
@@ -78,15 +78,15 @@ class CellPlanner:
         ranking: tuple[str, Mapping[str, float]],
         crime_types: tuple[str, ...],
     ) -> Self:
-        """Return the rule on a grid; ``ranking`` is what cells are ranked by, and the harm of one event by type."""
+        """Return the rule on a grid; ``ranking`` is what cells are ranked by, and the harm of one crime by type."""
         territory = territory_of(grid, CellTable.from_grid(grid).area, residents)
-        return cls(rule, territory, ranking[0], objective_of(*ranking), crime_types)
+        return cls(rule, territory, ranking[0], value_of(*ranking), crime_types)
 
     def plan(
         self, expected: Floats, compute: Compute, draw: int = 0, periods: pd.PeriodIndex | None = None
     ) -> PlannedPeriods:
         """Return the plan of each period from expected counts (crime types, cells, periods), named in errors."""
-        value = self.objective.value(expected, self.crime_types)
+        value = self.objective.of(expected, self.crime_types)
         starts = () if periods is None else tuple(periods.start_time.strftime("%Y-%m-%d"))
         territory = replace(self.territory, expected=expected.sum(axis=0), draw=draw, starts=starts)
         need, available = self.rule.budget.need(territory), self.rule.budget.available(territory)

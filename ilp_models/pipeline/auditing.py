@@ -32,7 +32,7 @@ from ilp_models.domain.errors import IlpError, InputError
 from ilp_models.domain.explanation import Explanation
 from ilp_models.domain.finding import state_text
 from ilp_models.domain.governance import Governance
-from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.harm_weights import align_weights
 from ilp_models.domain.overused_points import overused_by_cell
 from ilp_models.domain.recipe import decision_digest, describe
 from ilp_models.explain.explain import Explain
@@ -51,7 +51,18 @@ from ilp_models.report.audit.page import write_audit_report
 from ilp_models.tuning.rule_search import RuleSearch
 
 _LOG = logging.getLogger(__name__)
-_OF_INPUTS = ("baseline", "rule", "groups", "reporting_rates", "feedback", "land_share", "rank_by", "share_of", "harm")
+_OF_INPUTS = (
+    "baseline",
+    "rule",
+    "groups",
+    "reporting_rates",
+    "feedback",
+    "land_share",
+    "rank_by",
+    "share_of",
+    "harm",
+    "harm_sets",
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -226,7 +237,7 @@ def audit_forecast(  # noqa: PLR0913 - what is audited, how, and where
     search: RuleSearch | None = None,
 ) -> AuditResult:
     """Return the same as :func:`audit_plan`, with all settings of the audit in one object."""
-    settings = with_plain_rule(settings)
+    settings = with_plain_rule(settings).with_harm_read()
     name = _name_in(backtest, forecast)
     if explanation is not None:
         if explanation.forecaster == forecast.name:
@@ -403,7 +414,7 @@ def _with_plans(subject: AuditInput, audit: Audit, compute: Compute | None) -> A
     """Return the input with the plans of the audited rule in every test period, for forecaster and baseline."""
     if audit.rule is None:
         return subject
-    ranking = audit.rank_by, audit.harm or {}
+    ranking = audit.rank_by, audit.ranking_harm(subject.replay.crime_types)
     plan, baseline = (
         plan_replay(audit.rule, one, subject.grid, subject.residents or (), ranking, compute)
         for one in (subject.replay, subject.baseline)
@@ -418,7 +429,7 @@ def _planner(rule: Allocator, subject: AuditInput, forecast: NextForecast, setti
         raise InputError(msg)
     same = forecast.grid.cells.equals(subject.grid.cells)
     residents = subject.residents if same or subject.residents_ahead is None else subject.residents_ahead
-    ranking = settings.rank_by, settings.harm or {}
+    ranking = settings.rank_by, settings.ranking_harm(subject.replay.crime_types)
     return CellPlanner.from_grid(rule, forecast.grid, residents or (), ranking, subject.replay.crime_types)
 
 
@@ -430,7 +441,7 @@ def _with_feedback(subject: AuditInput, forecast: NextForecast, settings: Audit)
         people = np.where(place >= 0, subject.residents[0].total[place], 0.0)
     try:
         types = subject.replay.crime_types
-        harm = harm_weights(settings.harm, types, "audit.harm") if settings.rank_by == HARM else None
+        harm = align_weights(settings.ranking_harm(types), types) if settings.rank_by == HARM else None
         patrols = PatrolRule(settings.land_share, settings.rank_by, people, settings.share_of, harm)
         if settings.rule is not None:
             patrols = replace(patrols, planner=_planner(settings.rule, subject, forecast, settings))

@@ -12,7 +12,7 @@ from ilp_models.audit.sensitivity.reporting_rates import check_underreporting_gr
 from ilp_models.audit.sensitivity.variants import merge_groups
 from ilp_models.backtest.rolling_origin import RollingOrigin
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.harm import sets_side_by_side
 from ilp_models.domain.scores import ALL
 from ilp_models.export.writers import Export
 from ilp_models.pipeline.study import Study
@@ -29,9 +29,8 @@ def check_before_backtest(audit: Audit, scoring: Scoring, study: Study, plan: Ro
     """
     types, grid = study.events.crime_types, study.grid_at(study.cutoff)
     export.check_size(len(grid), len(types) * len(grid) * plan.horizon)
-    for setting, harm in (("scoring.harm", scoring.harm), ("audit.harm", audit.harm)):
-        if harm:
-            harm_weights(harm, types, setting)
+    for harm_set in (*sets_side_by_side(scoring.harm_sets), *sets_side_by_side(audit.harm_sets)):
+        harm_set.for_types(types)
     audit.feedback.check_crime_types(types)
     audit.reporting_rates.to_cells(grid)
     if audit.groups.path is None and audit.groups.source is None:

@@ -22,6 +22,7 @@ from ilp_models.pipeline.clock import now
 from ilp_models.report.comparison.leaderboard import Participants, cost_table, leaderboard
 from ilp_models.report.comparison.page import ComparisonEvidence, MethodCard, TopTwo
 from ilp_models.report.formatting import records_summary
+from ilp_models.report.harm_table import harm_table
 from ilp_models.report.plots import Figure, plot_skill
 from ilp_models.scoring.calibration import calibration_table, coverage_by_decile, pit_histogram
 from ilp_models.scoring.confidence_set import confidence_set
@@ -200,6 +201,7 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         critical_difference=float("nan") if ranks is None else ranks.critical_difference,
         rank_p_value=float("nan") if ranks is None else ranks.p_value,
         blocks=0 if ranks is None else ranks.n,
+        harm=harm_table(tested.scores),
         hit_curves=tested.hit_curves(),
         calibration=result.calibration,
         pit=result.pit,

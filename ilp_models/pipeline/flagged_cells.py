@@ -22,7 +22,7 @@ def flagged_cells(audit: AuditResult) -> FlaggedCells | None:
     rule = replace(rule, area_m2=forecast.grid.area_m2, residents=people[0].total if people else None)
     expected = forecast.forecast.expected
     if settings.rule is not None:
-        ranking = settings.rank_by, settings.harm or {}
+        ranking = settings.rank_by, settings.ranking_harm(subject.replay.crime_types)
         planner = CellPlanner.from_grid(settings.rule, forecast.grid, people or (), ranking, subject.replay.crime_types)
         covered = planner.plan(expected.values, LocalProcesses(jobs=1)).share > 0
         cells = expected.copy(data=np.broadcast_to(covered, expected.shape))

@@ -60,8 +60,9 @@ def check_terms(decision: Decision, source: str, name: str, forecaster: Forecast
         msg = f"The decision in {source} is on {decision.forecaster}, not {name}. Set forecaster={decision.forecaster}."
         raise WithheldError(msg)
     audit, header = with_plain_rule(audit), decision.report.header
-    settings = ("rank_by", "share_of", "harm", *(("land_share",) if header["rule_settings"] is None else ()))
-    decision.require_same_settings({setting: getattr(audit, setting) for setting in settings})
+    settings = ("rank_by", "share_of", *(("land_share",) if header["rule_settings"] is None else ()))
+    harm = {"harm": audit.ranking_harm(decision.crime_types)}
+    decision.require_same_settings({setting: getattr(audit, setting) for setting in settings} | harm)
     if audit.rule is not None and describe(audit.rule) != header["rule_settings"]:
         msg = f"The audit was of the rule '{header['rule']}', not of '{audit.rule.name}'. Leave audit.rule out."
         raise WithheldError(msg)

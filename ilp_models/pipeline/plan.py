@@ -22,7 +22,7 @@ from ilp_models.allocation.frontier import (
     expected_share,
     group_impact,
 )
-from ilp_models.allocation.objective import Objective
+from ilp_models.allocation.objective import CoverageValue, Objective, harm_covered
 from ilp_models.allocation.top_areas import TopAreas
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.register.register import Register
@@ -33,6 +33,7 @@ from ilp_models.domain.compute import Compute
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import InputError, WithheldError
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.harm_weights import HarmWeights
 from ilp_models.domain.recipe import describe
 from ilp_models.export.table import CellTable
 from ilp_models.grid.cell_geometry import adjacency
@@ -40,9 +41,9 @@ from ilp_models.pipeline.allocation_result import AllocationResult, CapChoice
 from ilp_models.pipeline.audit_archive import NullLocator
 from ilp_models.pipeline.audited_rule import (
     audited_rule,
-    objective_of,
     require_audited_rule,
     territory_of,
+    value_of,
     value_per_unit,
 )
 from ilp_models.pipeline.day_patterns import DayPatterns
@@ -93,7 +94,8 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
     groups : GroupTable, optional
         Residents by group; by default those that the audit of the run archived.
     objective : Objective, optional
-        What is to be covered: events, or their harm where the audit ranked by harm. By default the audited one.
+        What is to be covered: events, or their harm where the audit ranked by harm. By default the audited one. Its
+        harm sets, by default those of the audit, are shown side by side.
     frontier : Frontier, optional
         Exposure caps to evaluate.
     overrides : str or sequence of Override, optional
@@ -137,7 +139,7 @@ def allocate_effort(  # noqa: PLR0913 - the rule, and what it is applied to
         decision,
         rank_by or str(header["rank_by"]),
         groups or GroupTable(),
-        audited_objective(objective, header),
+        objective or Objective(),
         rule,
         frontier,
         compute or LocalProcesses(),
@@ -177,7 +179,10 @@ class PlanTask:
         require_audited_rule(self.allocator, header, territory)
         require_audited_terms(self.rank_by, self.groups.digest() if own_groups else "", header)
         expected = np.asarray(forecast.expected.values, dtype=float)
-        value = self.objective.value(expected, list(map(str, forecast.expected.indexes["crime_type"])))
+        types = tuple(map(str, forecast.expected.indexes["crime_type"]))
+        sets = harm_side_by_side(self.objective, header, types)
+        worth = audited_value(self.objective, header, types)
+        value = worth.of(expected, types)
         ranked = value_per_unit(value, self.rank_by, territory)
         counts = expected.sum(axis=0)
         starts = tuple(forecast.periods.start_time.strftime("%Y-%m-%d"))
@@ -185,7 +190,7 @@ class PlanTask:
         planned = allocate_periods(self.allocator, ranked, territory, self.compute)
         effort = apply_overrides(planned, changes, grid.cells, forecast.periods, need)
         plan = OverriddenPlan(planned, effort, ranked, need, territory)
-        allocation = self._allocation(effort, value, need, available, changes)
+        allocation = self._allocation(effort, value, need, available, changes, worth.name)
         by_hand = OverrideEffect(0.0, self.max_override_share)
         if changes:
             by_hand = plan.check(self.allocator, audited_limits(self.decision), self.max_override_share)
@@ -209,6 +214,7 @@ class PlanTask:
             grid=grid,
             groups=pd.concat(impact, ignore_index=True) if impact else pd.DataFrame(columns=list(IMPACT_COLUMNS)),
             frontier=caps_evaluated,
+            harm=harm_covered(part, expected, types, sets),
             choice=choice,
             audited_replay=None if archive is None else archive.replay,
             audited_plan=None if archive is None else archive.plan,
@@ -235,7 +241,7 @@ class PlanTask:
         return self.frontier.reference if dimension == self.frontier.dimension else None
 
     def _allocation(
-        self, effort: Effort, value: Any, need: Any, available: float, changes: tuple[Override, ...]
+        self, effort: Effort, value: Any, need: Any, available: float, changes: tuple[Override, ...], objective: str
     ) -> Allocation:
         forecast = self.run.forecast
         coords = {"cell": forecast.expected.indexes["cell"], "period": forecast.periods}
@@ -247,7 +253,7 @@ class PlanTask:
             effort=cube(effort.amount),
             budget=available,
             unit=self.allocator.budget.budget_unit,
-            objective=self.objective.name,
+            objective=objective,
             allocator=f"{self.allocator.name}; changed by hand" if changes else self.allocator.name,
             covered=cube(expected_share(effort, need) * value),
             inclusion=cube(effort.inclusion),
@@ -290,20 +296,27 @@ def require_audited_terms(rank_by: str, group_table: str, header: Mapping[str, A
     raise WithheldError(msg)
 
 
-def audited_objective(objective: Objective | None, header: Mapping[str, Any]) -> Objective:
-    """Return what the audited plans cover, with the source of harm weights that is given now.
-
-    Raises WithheldError for other weights than those audited.
-    """
-    audited = objective_of(str(header["rank_by"]), header["harm"], "" if objective is None else objective.source or "")
-    if objective is not None and objective.harm != audited.harm and objective.harm is not None:
-        weights = "no harm" if audited.harm is None else f"harm {dict(audited.harm)}"
+def audited_value(objective: Objective, header: Mapping[str, Any], crime_types: Sequence[str]) -> CoverageValue:
+    """Return what the audited plans cover; raise WithheldError for a harm set or weights that were not audited."""
+    audited = value_of(str(header["rank_by"]), header["harm"], str(header.get("harm_set") or ""))
+    if objective.harm is None:
+        return audited
+    asked = next(one.by_type() for one in objective.weights(crime_types) if one.name == objective.harm)
+    if objective.harm != audited.harm_set or asked != dict(audited.harm):
+        planned = f"the harm set {audited.harm_set} and weights {dict(audited.harm)}" if audited.harm else "events"
         msg = (
-            f"The audit planned with {weights}, not with harm {dict(objective.harm)}. Leave objective.harm out, or "
-            "audit with audit.rank_by=harm and these weights in audit.harm."
+            f"The audit planned with {planned}, not with objective.harm={objective.harm} and weights {asked}. Leave "
+            "objective.harm out, or audit with audit.rank_by=harm and this set in audit.harm."
         )
         raise WithheldError(msg)
     return audited
+
+
+def harm_side_by_side(
+    objective: Objective, header: Mapping[str, Any], crime_types: Sequence[str]
+) -> tuple[HarmWeights, ...]:
+    """Return the harm sets to show: those that are given, else those of the audit."""
+    return objective.weights(crime_types) or tuple(HarmWeights.from_dict(one) for one in header.get("harm_sets", ()))
 
 
 def _neighbours(geometry: npt.NDArray[np.object_]) -> csr_matrix:

@@ -45,8 +45,27 @@ def management_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[
             *paragraphs,
             f"The {len(first)} of {len(table)} rows with most effort are shown. The CSV file has all rows.",
         )
-    sections = [Section("Plan by district and month", paragraphs, first, columns), *equity(result, figures)]
+    plan = Section("Plan by district and month", paragraphs, first, columns)
+    sections = [plan, *harm_sections(result), *equity(result, figures)]
     return tuple(sections), table
+
+
+def harm_sections(result: AllocationResult) -> list[Section]:
+    """Return the section on events and harm covered under every harm set; none without sets."""
+    if result.harm.empty:
+        return []
+    columns = (
+        BriefingColumn("counted", "What is counted", "text"),
+        BriefingColumn("covered", "Share covered by this plan", "text"),
+        BriefingColumn("about", "Harm set", "text"),
+    )
+    left = next((one for one in result.harm["left_out"] if one), "")
+    paragraphs = (
+        f"The plan maximises: {result.allocation.objective}. Harm sets disagree on how much worse one crime is than "
+        "another. A range shows the lowest and the highest reading of one set.",
+        *([f"Left out, because records depend on police activity: {left}."] if left else []),
+    )
+    return [Section("Events and harm covered", paragraphs, result.harm_ranges, columns)]
 
 
 def plan_by_district(result: AllocationResult) -> pd.DataFrame:
@@ -148,6 +167,7 @@ def middle_briefing(result: AllocationResult, figures: Path) -> tuple[tuple[Sect
     districts = with_effort.assign(place=result.places[result.grid.cells.get_indexer(pd.Index(with_effort["cell"]))])
     sections = (
         _district_section(result),
+        *harm_sections(result),
         Section("Map", (), figure=figure, map=shown),
         Section("Cells with effort", paragraphs, districts.head(_MAX_ON_PAGE), columns),
     )

@@ -175,15 +175,15 @@ class RuleTrials:
         replays = [backtest.replay_of(name) for name in (candidate.forecaster, base.baseline)]
         if candidate.left_out:
             replays = [_without(one, candidate.left_out) for one in replays]
-        harm = {kind: weight for kind, weight in (base.harm or {}).items() if kind != candidate.left_out}
-        audit = replace(base, rule=candidate.rule, land_share=candidate.land_share, harm=harm)
+        audit = replace(base, rule=candidate.rule, land_share=candidate.land_share)
         subject = audit.with_residents(AuditInput(replays[0], replays[1], backtest.grid))
         if not subject.residents:
             msg = f"Rules cannot be compared without groups: {subject.no_groups or 'there is no group table'}"
             raise InputError(msg)
         if candidate.rule is not None:
+            ranking = audit.rank_by, audit.ranking_harm(replays[0].crime_types)
             plans = [
-                plan_replay(candidate.rule, one, backtest.grid, subject.residents, (audit.rank_by, harm), self.compute)
+                plan_replay(candidate.rule, one, backtest.grid, subject.residents, ranking, self.compute)
                 for one in replays
             ]
             subject = replace(subject, plan=plans[0], baseline_plan=plans[1])

@@ -152,7 +152,7 @@ def _search_key(scorer: TrialScorer) -> str:
     settings = {
         "recipe": study.recipe(scorer.forecaster),
         "tuning": scorer.tuning.identity,
-        "scoring": {**score, "harm": scoring.harm},
+        "scoring": {**score, "harm_sets": scoring.harm_sets},
     }
     return Recipe(describe(settings), study.events.digest(), study.tags()["code"]).fingerprint
 

@@ -45,6 +45,12 @@ def percent_interval(low: float, high: float, digits: int = 1, *, sign: bool = F
     return f"[{percent(low, digits, sign=sign)}, {percent(high, digits, sign=sign)}]"
 
 
+def percent_range(*values: float, digits: int = 1) -> str:
+    """Return the range of some shares, such as ``34 % to 41 %``; one share where both ends print alike."""
+    low, high = (percent(end(values), digits) for end in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
 def period_label(period: pd.Period) -> str:
     """Return a period as text, such as ``Monday 3 to Sunday 9 January 2022``."""
     start, end = period.start_time, period.end_time

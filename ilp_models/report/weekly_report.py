@@ -32,6 +32,7 @@ from ilp_models.report.formatting import (
     records_summary,
     sentence,
 )
+from ilp_models.report.harm_table import HarmTable, harm_table
 from ilp_models.report.interactive_map import InteractiveMap
 from ilp_models.report.last_map import LastMap, plot_trend
 from ilp_models.report.page import ICONS, FigureFile, KeyNumber, write_page
@@ -150,6 +151,7 @@ class WeeklyContent:
     trend: FigureFile | None
     types: tuple[TypeSection, ...]
     comparison: pd.DataFrame
+    harm: HarmTable | None  # share of crime and of harm captured; None without harm sets
     protocol: str
     audit_protocol: str
     curves: tuple[FigureFile, ...]
@@ -191,6 +193,7 @@ def compose_weekly(report: WeeklyReport, evidence: WeeklyEvidence, folder: Path)
         trend=_trend(evidence, folder),
         types=_type_sections(report, evidence, folder),
         comparison=table,
+        harm=harm_table(evidence.scores),
         protocol=evidence.protocol,
         audit_protocol=tables.audit_protocol(decision.report),
         curves=_curves(evidence, folder),

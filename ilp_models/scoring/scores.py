@@ -9,12 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.harm import HarmSources, sets_side_by_side
+from ilp_models.domain.harm_weights import READINGS
 from ilp_models.domain.replay import Replay
 from ilp_models.domain.scores import ORACLE, ScoreTable, floor_of
 from ilp_models.scoring.comparability import check_comparable
 from ilp_models.scoring.counts import distribution_scores, mean_scores, noise_floor_deviance
-from ilp_models.scoring.harm import HARM_PREFIX, harm_scores
+from ilp_models.scoring.harm import harm_readings, harm_scores, reading_prefix
 from ilp_models.scoring.hot_spots import (
     displacement_shares,
     flagged_events,
@@ -27,7 +28,7 @@ from ilp_models.scoring.hot_spots import (
 )
 from ilp_models.stats.bootstrap import Bootstrap
 from ilp_models.stats.distributions import half_mean_difference
-from ilp_models.stats.pooling import LARGER_IS_BETTER, SMALLER_IS_BETTER, direction
+from ilp_models.stats.pooling import HARM_PREFIX, LARGER_IS_BETTER, SMALLER_IS_BETTER, direction
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,8 +43,8 @@ class Scoring:
         Shares of the active land for hit rate, PAI, PEI, recapture rate and displacement, above 0 and at most 1.
     curve_land_share : float, default 0.20
         Share of the active land up to which the hit-rate curve is integrated (``pai_area``), above 0 and at most 1.
-    harm : mapping of str to float, optional
-        Harm of one event of each crime type; adds the scores ``harm_...``.
+    harm_sets : sequence or mapping of HarmSet, optional
+        Two or more harm sets; adds hit rates weighted by harm, such as ``harm_ons_css_low_hit_rate_05``.
     floor : float, default 0.005
         Deviance, log score and consistency tests raise smaller forecasts to this many events.
     bootstrap : Bootstrap, optional
@@ -64,7 +65,7 @@ class Scoring:
 
     land_shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20)
     curve_land_share: float = 0.20
-    harm: Mapping[str, float] | None = None
+    harm_sets: HarmSources = ()
     floor: float = 0.005
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     baseline: str = "ewma"
@@ -80,10 +81,7 @@ class Scoring:
         if not 0 < self.curve_land_share <= 1:
             msg = f"scoring.curve_land_share={self.curve_land_share} must be above 0 and at most 1, such as 0.2."
             raise InputError(msg)
-        wrong = {name: weight for name, weight in (self.harm or {}).items() if not 0 <= weight < np.inf}
-        if wrong:
-            msg = f"scoring.harm={wrong} must be finite weights of 0 or more."
-            raise InputError(msg)
+        sets_side_by_side(self.harm_sets)
         if not self.floor > 0:
             msg = f"scoring.floor={self.floor} must be above 0 events, such as 0.005."
             raise InputError(msg)
@@ -91,15 +89,16 @@ class Scoring:
     def check_score(self, score: str, setting: str) -> None:
         """Raise InputError if a score is unknown with these settings or has no better direction."""
         direction(score)
-        stems = [stem for stem in LARGER_IS_BETTER if self.harm is not None or not stem.startswith(HARM_PREFIX)]
         labels = [share_label(share) for share in self.land_shares]
-        ends = {stem: [*labels, *(["area"] if stem.endswith("pai") else [])] for stem in stems}
-        known = [*SMALLER_IS_BETTER, *(f"{stem}_{end}" for stem in stems for end in ends[stem])]
+        ends = {stem: [*labels, *(["area"] if stem.endswith("pai") else [])] for stem in LARGER_IS_BETTER}
+        for one in sets_side_by_side(self.harm_sets):
+            ends |= {f"{reading_prefix(one.name, reading)}_hit_rate": labels for reading in READINGS}
+        known = [*SMALLER_IS_BETTER, *(f"{stem}_{end}" for stem in ends for end in ends[stem])]
         if score not in known:
             near = difflib.get_close_matches(score, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Scores: {', '.join(known)}."
-            if score.startswith(HARM_PREFIX) and self.harm is None:
-                hint = "Set scoring.harm, a weight for every crime type."
+            if score.startswith(HARM_PREFIX) and not self.harm_sets:
+                hint = "Choose harm sets: 'harm=[csi_2009,ons_css]'."
             msg = f"{setting}={score} is unknown with scoring.land_shares={list(self.land_shares)}. {hint}"
             raise InputError(msg)
 
@@ -154,10 +153,8 @@ class Scoring:
         )
 
     def _harm(self, replay: Replay, rank_by: Floats, counts: Floats, area_m2: Floats) -> dict[str, Floats]:
-        if self.harm is None:
-            return {}
-        weights = harm_weights(self.harm, replay.crime_types, "scoring.harm")
-        return harm_scores(rank_by, counts, area_m2, weights, self.land_shares, self.curve_land_share)
+        weights = [one.for_types(replay.crime_types) for one in sets_side_by_side(self.harm_sets)]
+        return harm_scores(rank_by, counts, area_m2, harm_readings(weights, replay.crime_types), self.land_shares)
 
     def _floor(self, replay: Replay, area_m2: Floats) -> dict[str, Floats]:
         """Return the expected scores of true rates with Poisson counts."""
@@ -172,8 +169,7 @@ class Scoring:
             "pai_area": hit_rate_area(rankings, expected, self.curve_land_share),
         }
         scores |= hit_rates(flagged_events(rankings, expected, self.land_shares), total, self.land_shares)
-        harm = self._harm(replay, expected, expected, area_m2)
-        return scores | {name: values for name, values in harm.items() if "pei" not in name and "oracle" not in name}
+        return scores | self._harm(replay, expected, expected, area_m2)
 
 
 def _counts(replay: Replay) -> tuple[Floats, Floats]:

@@ -14,18 +14,17 @@ _SUMS: Final = (
     "oracle_hits",
     "recaptured_now",
     "recaptured_then",
-    "harm_total",
-    "harm_oracle_hits",
 )
+HARM_PREFIX: Final = "harm_"  # of scores weighted by harm: harm_<set>[_<reading>]_total and ..._hit_rate_<share>
 SMALLER_IS_BETTER: Final = ("deviance", "log_score", "crps", "brier_any", "pinball", "squared_error")
-LARGER_IS_BETTER: Final = ("hit_rate", "pai", "pei", "harm_hit_rate", "harm_pai", "harm_pei")
+LARGER_IS_BETTER: Final = ("hit_rate", "pai", "pei")
 
 
 def direction(score: str) -> int:
     """Return 1 where larger values of a score are better and -1 where smaller ones are."""
     if score in SMALLER_IS_BETTER:
         return -1
-    if score.rpartition("_")[0] in LARGER_IS_BETTER:
+    if score.rpartition("_")[0] in LARGER_IS_BETTER or _harm_of(score) is not None:
         return 1
     msg = (
         f"Cannot rank by {score!r}: it has no better direction. "
@@ -36,8 +35,9 @@ def direction(score: str) -> int:
 
 def required_scores(score: str, names: Sequence[str]) -> list[str]:
     """Return the stored scores that are needed to pool one score."""
-    wanted = {score, score.replace("pei_", "hit_rate_")}
-    return [name for name in names if name in wanted or _is_sum(name)]
+    harm = _harm_of(score)
+    wanted = {score, score.replace("pei_", "hit_rate_"), *(() if harm is None else (f"{harm}_total",))}
+    return [name for name in names if name in wanted or (_is_sum(name) and not name.startswith(HARM_PREFIX))]
 
 
 def pooling_ratios(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, pd.Series, pd.Series]]:
@@ -45,20 +45,20 @@ def pooling_ratios(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[s
     for name in names:
         values = wide[name]
         stem, _, label = name.rpartition("_")
-        harm = "harm_" if stem.startswith("harm_") else ""
+        harm = _harm_of(name)
         if _is_sum(name):
             continue
         if name == "squared_error":
             yield "rmse", values, values.notna()
         elif name == "sum_ratio":
             scored = values.notna().groupby(wide["forecaster"]).transform("any")
-            yield name, wide["expected_total"].where(scored), _events(wide, "").where(scored)
-        elif stem in ("hit_rate", "pai", "harm_hit_rate", "harm_pai"):
-            events = _events(wide, harm)
+            yield name, wide["expected_total"].where(scored), _events(wide).where(scored)
+        elif stem in ("hit_rate", "pai") or harm is not None:
+            events = _events(wide) if harm is None else wide[f"{harm}_total"]
             yield name, values * events, events.where(values.notna())
-        elif stem in ("pei", "harm_pei"):
-            hits = wide[f"{harm}hit_rate_{label}"] * _events(wide, harm)
-            yield name, hits.where(values.notna()), wide[f"{harm}oracle_hits_{label}"].where(values.notna())
+        elif stem == "pei":
+            hits = wide[f"hit_rate_{label}"] * _events(wide)
+            yield name, hits.where(values.notna()), wide[f"oracle_hits_{label}"].where(values.notna())
         elif stem == "rri":
             yield name, wide[f"recaptured_now_{label}"], wide[f"recaptured_then_{label}"]
         else:
@@ -66,9 +66,15 @@ def pooling_ratios(wide: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[s
 
 
 def _is_sum(name: str) -> bool:
-    return name in _SUMS or name.rpartition("_")[0] in _SUMS
+    harm = name.startswith(HARM_PREFIX) and name.endswith("_total")
+    return harm or name in _SUMS or name.rpartition("_")[0] in _SUMS
 
 
-def _events(wide: pd.DataFrame, harm: str) -> pd.Series:
-    name = "harm_total" if harm else "observed_total"
-    return wide[name] if name in wide else pd.Series(np.nan, index=wide.index)
+def _harm_of(name: str) -> str | None:
+    """Return set and reading of a harm-weighted hit rate, such as ``harm_ons_css_low``; None for other scores."""
+    harm, found, label = name.rpartition("_hit_rate_")
+    return harm if found and label and harm.startswith(HARM_PREFIX) else None
+
+
+def _events(wide: pd.DataFrame) -> pd.Series:
+    return wide["observed_total"] if "observed_total" in wide else pd.Series(np.nan, index=wide.index)

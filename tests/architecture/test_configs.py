@@ -24,6 +24,7 @@ PACKAGES = {
     "audit/rule": "allocation",
     "rule_search": "tuning",
     "scheme": "strategy.groups",
+    "harm": "domain",
 }
 EXPERIMENTS = sorted(OPTIONS.get("experiment", {}))
 

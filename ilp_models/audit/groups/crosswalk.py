@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
+from ilp_models.domain.text_table import read_text_table
 
 _TOLERANCE: Final = 0.01  # of a sum of published weights, which are rounded
 

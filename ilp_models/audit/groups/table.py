@@ -17,7 +17,6 @@ from ilp_models.audit.groups.areal_interpolation import (
     interpolate_by_overlay,
     interpolate_by_parent,
 )
-from ilp_models.audit.groups.counts import read_text_table
 from ilp_models.audit.groups.validation import (
     check_areas_known,
     check_areas_match,
@@ -30,6 +29,7 @@ from ilp_models.domain.digest import digest_of
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.grid import Grid, parent_labels
 from ilp_models.domain.local_file import local_file
+from ilp_models.domain.text_table import read_text_table
 
 Floats = npt.NDArray[np.float64]
 

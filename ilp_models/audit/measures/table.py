@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.flagging import HARM, UNITS, with_total
+from ilp_models.audit.flagging import UNITS, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.concentration import Permanence, gini, permanent_cells
 from ilp_models.audit.measures.formulas import Pick, group_ratio, highest_group, per_draw
@@ -66,11 +66,11 @@ def measure_groups(context: CheckContext, shares: Sequence[float] = ()) -> pd.Da
     if not context.residents:
         msg = "There is no group table, so groups cannot be measured. Set audit.groups.path=FILE."
         raise InputError(msg)
-    harm = context.harms
+    harm = context.harm_rankings
     parts = [DimensionMeasures.from_context(context, one) for one in context.residents]
     rows: list[Row] = []
-    for unit in (*UNITS, *([HARM] if harm is not None else [])):
-        rule = replace(context.flagging_rule(None if unit == HARM else unit), rank_by=unit, harm=harm)
+    for unit in (*UNITS, *harm):
+        rule = context.flagging_rule(unit)
         own, other = (
             rule.flagged(with_total(np.asarray(one.expected.values, dtype=float)), *shares)
             for one in (context.replay, context.baseline)

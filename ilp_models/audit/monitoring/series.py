@@ -17,7 +17,7 @@ from ilp_models.audit.measures.group_sums import Basis, Cube, GroupSums, tally_f
 from ilp_models.audit.residents import Residents
 from ilp_models.domain.finding import ALL
 from ilp_models.domain.grid import Grid
-from ilp_models.domain.harm import harm_weights
+from ilp_models.domain.harm_weights import align_weights
 from ilp_models.domain.replay import Replay
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +67,7 @@ class MeasureSeries:
         expected = np.asarray(replay.expected.values, dtype=float)
         observed = np.asarray(replay.observed.values, dtype=float)
         people = residents[0].total if residents else None
-        harm = harm_weights(options.harm, replay.crime_types, "audit.harm") if options.rank_by == HARM else None
+        harm = align_weights(options.harm, replay.crime_types) if options.rank_by == HARM else None
         ranked = FlaggingRule(grid.area_m2, options.rank_by, options.share_of, people, harm).flagged(
             with_total(expected), options.land_share
         )[0]

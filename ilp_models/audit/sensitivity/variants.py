@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.audit.check_context import CheckContext
-from ilp_models.audit.flagging import HARM, UNITS, with_total
+from ilp_models.audit.flagging import UNITS, with_total
 from ilp_models.audit.measures import formulas
 from ilp_models.audit.measures.group_sums import Basis, tally_flags
 from ilp_models.audit.measures.intervals import Drawn
@@ -28,11 +28,11 @@ from ilp_models.domain.replay import Replay
 
 
 def vary_ranking_unit(context: CheckContext) -> pd.DataFrame:
-    """Return the measures for each ranking unit."""
+    """Return the measures for each ranking unit, and for every harm set and reading."""
     audited = FlaggedMap.from_ranking(context)
     expected = with_total(np.asarray(context.replay.expected.values, dtype=float))
     units = [unit for unit in UNITS if context.residents or unit != "per_resident"]
-    units += [HARM] if context.harm else []
+    units += list(context.harm_rankings)
     maps = {unit: context.flagging_rule(unit).flagged(expected, context.land_share)[0] for unit in units}
     return pd.concat(
         [compare_maps(audited, replace(audited, flags=flags), RANKING_UNIT, unit) for unit, flags in maps.items()],

@@ -14,6 +14,7 @@ from ilp_models.report.comparison import figures as plot
 from ilp_models.report.comparison.leaderboard import BOUND, FORECASTER, NOT_RUN, latex_table
 from ilp_models.report.comparison.tables import consistency_matrix, pair_matrix, skill_matrices, ties
 from ilp_models.report.formatting import percent, percent_interval
+from ilp_models.report.harm_table import HarmTable
 from ilp_models.report.maps import MapGeometry, plot_difference
 from ilp_models.report.page import FigureFile, write_page, write_text_file
 from ilp_models.report.plots import plot_hit_curves, plot_skill, save_figure
@@ -58,6 +59,7 @@ class ComparisonEvidence:
     critical_difference: float  # NaN with too few blocks
     rank_p_value: float  # of Friedman's test
     blocks: int  # blocks of periods that were ranked
+    harm: HarmTable | None  # share of crime and of harm captured; None without harm sets
     hit_curves: pd.DataFrame  # forecaster, lead, crime_type, share, hit_rate, oracle
     calibration: pd.DataFrame
     pit: pd.DataFrame
@@ -116,6 +118,7 @@ class ComparisonReport:
             pairs=pair_matrix(evidence.pairs, ranked, lead),
             skills=skill_matrices(evidence.skill, evidence.seasons, _scored(board), lead),
             consistency=consistency_matrix(evidence.consistency, _scored(board), lead),
+            harm=evidence.harm,
             costs=board.set_index("forecaster").to_dict("index"),
             caveat=CAVEAT,
         )
