@@ -12,6 +12,7 @@ from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.events import Events
 from ilp_models.domain.forecast import RiskForecast
 from ilp_models.domain.grid import Grid
+from ilp_models.domain.harm import HarmSet
 from ilp_models.domain.history import History
 from ilp_models.domain.layer import Layer, Layers
 from ilp_models.domain.panel import DIMS
@@ -20,6 +21,19 @@ from ilp_models.domain.timing import TIMING, Timing
 from ilp_models.stats.distributions import LEVELS, quantiles
 
 TYPES = ("Assault", "Break and Enter")
+
+
+def harm_sets(*weights):
+    """Return harm sets called first, second, .., from mappings of crime types to a weight or a range."""
+    return tuple(
+        HarmSet(
+            name=name,
+            **{text: f"{text} of the {name} set" for text in ("title", "date", "unit", "source")},
+            weights=by_type,
+            mapping={kind: {"categories": [kind], "doubt": f"Doubt of {kind}."} for kind in by_type},
+        )
+        for name, by_type in zip(("first", "second", "third"), weights, strict=False)
+    )
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,8 @@ HarmSources = Mapping[str, HarmSource] | Sequence[HarmSource]
 
 def sets_side_by_side(given: HarmSources | None) -> tuple[HarmSource, ...]:
     """Return harm sets as a tuple; InputError for a single one, for two of one name, and for anything else."""
-    sets = tuple((given.values() if isinstance(given, Mapping) else given) or ())
+    listed = [given] if isinstance(given, str) else given.values() if isinstance(given, Mapping) else given
+    sets = tuple(listed or ())
     odd = [one for one in sets if not isinstance(one, HarmSource)]
     if odd:
         msg = f"{odd[0]!r} is not a harm set. Choose sets by name: 'harm=[csi_2009,ons_css]'; see docs/harm.md."

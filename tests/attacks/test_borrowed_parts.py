@@ -10,6 +10,7 @@ from ilp_models.audit.feedback.feedback import Feedback
 from ilp_models.audit.groups.table import GroupTable
 from ilp_models.audit.sensitivity.reporting_rates import ReportingRates
 from ilp_models.explain.explain import Explain
+from tests.builders import harm_sets
 from tests.pipeline.small_city import GROUPS, build_task
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -69,7 +70,7 @@ def test_an_explanation_of_an_earlier_week_is_refused(made):
         {"land_share": 0.05},
         {"rank_by": "per_km2"},
         {"share_of": "cells"},
-        {"harm": {"assault": 2.0, "burglary": 1.0}},
+        {"harm_sets": harm_sets({"assault": 2.0, "burglary": 1.0}, {"assault": 1.0, "burglary": 1.0})},
         {"groups": GroupTable()},
         {"reporting_rates": ReportingRates(everywhere=0.5)},
         {"baseline": "ewma"},

@@ -33,6 +33,7 @@ from ilp_models.pipeline.registration import RegisterPath, register_snapshot
 from ilp_models.pipeline.study import open_study
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
+from tests.builders import harm_sets
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 BEGINS = begin_of(inputs.forecast().periods[0], "UTC")  # 2022-01-03
@@ -87,7 +88,7 @@ CHANGES = {
     "share_of=cells": {"share_of": "cells"},
     "valid_days=30": {"valid_days": 30},
     "floor=0.1": {"floor": 0.1},
-    "harm.Assault=3": {"harm": {"Assault": 3, "Robbery": 1}},
+    "harm=first": {"harm": "first", "harm_sets": harm_sets({"Assault": 3, "Robbery": 1}, {"Assault": 1, "Robbery": 1})},
     "limits.coverage_ratio.fail_below=0.1": {"limits": LIMITS | {"coverage_ratio": {"fail_below": 0.1}}},
     "limits.missing_population.fail_above=0.9": {
         "limits": LIMITS | {"missing_population": {"warn_above": 0.8, "fail_above": 0.9, "neutral": 0}}

@@ -65,7 +65,7 @@ class KnownGroups:
 def audit(groups=None, **settings):
     """Return the audit of configs/audit/default.yaml with some settings changed."""
     stored = yaml.safe_load(CONFIG.read_text())
-    for key in ("_target_", "defaults"):
+    for key in ("_target_", "defaults", "harm_sets"):
         stored.pop(key)
     stored["governance"] = Governance(**GOVERNANCE)
     stored["bootstrap"] = Bootstrap()

@@ -104,9 +104,10 @@ def test_settings_that_would_weaken_the_audit_are_refused():
         inputs.audit(limits=limits | {"sun_ratio": {}})
     with pytest.raises(InputError, match="unknown setting"):
         inputs.audit(limits=limits | {"sum_ratio": {"fail_over": 1}})
-    for wrong in ({"land_share": 0}, {"rank_by": "harm"}, {"floor": 0}, {"valid_days": 0}, {"min_evidence": {"x": 1}}):
+    wrong = {"land_share": 0, "rank_by": "harm", "harm": "own", "floor": 0, "valid_days": 0, "min_evidence": {"x": 1}}
+    for name, setting in wrong.items():
         with pytest.raises(InputError):
-            inputs.audit(**wrong)
+            inputs.audit(**{name: setting})
 
 
 def test_the_ranking_unit_is_used():

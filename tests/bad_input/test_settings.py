@@ -147,7 +147,7 @@ def dotted_keys(node, where):
     ("word", "line"),
     [
         ("audit.feedback.unpatrolled_reporting_rate={Arson: 0.5}", r"audit.feedback.* names 'Arson'.* Choose from .*"),
-        ("scoring.harm={burglary: 1}", r"scoring.harm has no weight for .*"),
+        ("harm=[csi_2009,ons_css]", r"The harm set csi_2009 has no weight for .*"),
         ("audit.groups.path=groups.csv", r"No area of the group table is an area of the grid: .*"),
         ("audit.reporting_rates.path=rates.csv", r"\d+ areas of the grid have no reporting rate in rates.csv, .*"),
     ],

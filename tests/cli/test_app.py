@@ -45,6 +45,9 @@ def test_a_task_gets_objects_settings_and_its_folder(ilp, run_folder):
         ("++model.mine.offset.reach=2", "model.mine.offset.reach_cells"),
         ("scoring.level=0.9", "bootstrap.confidence"),
         ("from=outputs/run", "rerun"),
+        ("scoring.harm={Assault: 10}", "harm=[csi_2009,ons_css]"),
+        ("++audit.harm.Assault=10", "harm=[csi_2009,ons_css] and audit.harm=csi_2009"),
+        ("objective.source=me", "harm=[csi_2009,ons_css], whose sets state their source"),
         ("grid=searched", "grid=random_search"),
     ],
 )

@@ -117,15 +117,17 @@ def test_recapture_rates_are_pooled_as_mantel_and_haenszel_do():
 
 def test_harm_scores_are_pooled_by_harm():
     rows = []
-    for kind, total, rate, best in (("a", 90.0, 0.5, 60.0), ("b", 10.0, 0.1, 4.0)):
-        named = {"deviance": 1.0, "observed_total": 5.0, "harm_total": total, "harm_hit_rate_05": rate}
-        named |= {"harm_pai_05": rate / 0.05, "harm_pei_05": rate * total / best, "harm_oracle_hits_05": best}
+    for kind, total, rate in (("a", 90.0, 0.5), ("b", 10.0, 0.1)):
+        named = {"deviance": 1.0, "observed_total": 5.0, "harm_own_total": total, "harm_own_hit_rate_05": rate}
+        named |= {"harm_ons_low_total": 1.0, "harm_ons_low_hit_rate_05": rate}
         rows += [("ewma", kind, 1, WEEKS[0], name, value) for name, value in named.items()]
-    value = pooled(ScoreTable(table_of(*rows)).summarise(), crime_type="all")
-    assert value["harm_hit_rate_05"] == pytest.approx(46 / 100)
-    assert value["harm_pai_05"] == pytest.approx(46 / 100 / 0.05)
-    assert value["harm_pei_05"] == pytest.approx(46 / 64)
-    assert "harm_total" not in value
+    table = ScoreTable(table_of(*rows))
+    value = pooled(table.summarise(), crime_type="all")
+    assert value["harm_own_hit_rate_05"] == pytest.approx(46 / 100)
+    assert value["harm_ons_low_hit_rate_05"] == pytest.approx(0.6 / 2)
+    assert "harm_own_total" not in value
+    captured, whole = table.by_period("harm_own_hit_rate_05")
+    assert (captured["ewma"].tolist(), whole.tolist()) == ([pytest.approx(46.0)], [100.0])
 
 
 def test_single_period_is_summarised_without_an_interval():

@@ -20,6 +20,7 @@ from ilp_models.pipeline.reaudit import repeat_audit
 from ilp_models.report.audit.audit_record import AuditPage
 from tests.pipeline.small_city import LENIENT, copy_run, run_apart, run_task, summary_of
 
+HARM = "harm=[csi_2009,ons_css]"
 CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
 # Parity of two groups is left out, as it takes a solver long to give up.
 CAPS = ("frontier.caps=[2,1.5,1.25]",)
@@ -342,7 +343,7 @@ def test_without_a_decision_or_a_register_that_knows_it_nothing_is_given(shelf, 
         (["allocation=top_areas"], "The audit used 0.1 of the land"),
         (["allocation=top_areas", "allocation.budget.amount=2"], "The audit used 0.1 of the land"),
         (["allocation=proportional"], "The audit was of the top areas, not of the rule 'proportional"),
-        (["objective.harm={assault:2,burglary:1}", "objective.source=me"], "not with harm"),
+        ([HARM, "objective.harm=csi_2009"], "planned with events, not with objective.harm=csi_2009"),
     ],
 )
 def test_other_terms_than_those_audited_are_refused(words, said, shelf, admitted, tmp_path):

@@ -10,6 +10,8 @@ from ilp_models.pipeline.before_backtest import check_before_backtest
 from ilp_models.pipeline.study import open_study
 from tests.pipeline.small_city import GROUPS, TYPES, build_task
 
+HARM = "harm=[csi_2009,ons_css]"
+
 
 @cache
 def city_events():
@@ -30,9 +32,7 @@ def written(path, table):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("scoring.harm={assault: 1}",), r"scoring.harm has no weight for burglary"),
-        (("++audit.harm={burglary: 1}",), r"audit.harm has no weight for assault"),
-        (("++audit.harm={burglary: 1, assault: -1}",), r"audit.harm=.* must be finite weights >= 0"),
+        ((HARM, "~harm.ons_css.mapping.burglary"), r"The harm set ons_css has no weight for burglary\. Map"),
         (("audit.feedback.unpatrolled_reporting_rate={arson: 0.5}",), r"unpatrolled_reporting_rate names 'arson'"),
         ((GROUPS, "audit.underreporting_group=[origin,martian]"), r"audit.underreporting_group=origin/martian is not"),
         ((GROUPS, "audit.underreporting_group=[planet,low]"), r"audit.underreporting_group=planet/low is not"),

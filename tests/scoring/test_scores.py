@@ -9,11 +9,12 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.replay import ReplayTerms
 from ilp_models.scoring.scores import Scoring
 from ilp_models.stats.bootstrap import Bootstrap
-from tests.builders import replay_of
+from tests.builders import harm_sets, replay_of
 
 SHARES = (0.1, 0.35)
 HARM = {"a": 3.0, "b": 0.5}
-SCORING = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50), curve_land_share=0.35, harm=HARM)
+SETS = harm_sets(HARM, {"a": (1, 20), "b": 2})
+SCORING = Scoring(land_shares=SHARES, bootstrap=Bootstrap(draws=50), curve_land_share=0.35, harm_sets=SETS)
 
 
 def city(seed=0, kinds=2, cells=8, periods=9, forecaster="ewma", counts_seed=100, **others):
@@ -124,23 +125,15 @@ def slow_stability(replay, land, kind, period, share, name):
 
 
 def slow_harm(replay, land, kind, period):
-    """Rank by the harm of both types, and catch the events of one."""
-    weights = list(HARM.values())
-    risk, done = (
-        [sum(w * float(cube.values[k, cell, period]) for k, w in enumerate(weights)) for cell in range(len(land))]
-        for cube in (replay.expected, replay.observed)
-    )
-    y = [weights[kind] * float(value) for value in replay.observed.values[kind, :, period]]
-    scores = {"harm_total": sum(y)}
-    if sum(y):
-        scores["harm_pai_area"] = slow_area(risk, y, land, 0.35)
-    for share, name in zip(SHARES, ("10", "35"), strict=True):
-        mine, best = slow_hits(risk, y, land, share), slow_hits(done, y, land, share)
-        scores[f"harm_oracle_hits_{name}"] = best
-        if sum(y):
-            scores |= {f"harm_hit_rate_{name}": mine / sum(y), f"harm_pai_{name}": mine / sum(y) / share}
-        if best:
-            scores[f"harm_pei_{name}"] = mine / best
+    """Rank by the harm of both types under each set and reading, and catch the events of one type."""
+    scores = {}
+    for name, weights in {"first": (3.0, 0.5), "second_low": (1.0, 2.0), "second_high": (20.0, 2.0)}.items():
+        expected = replay.expected.values[:, :, period]
+        risk = [sum(w * float(expected[k, cell]) for k, w in enumerate(weights)) for cell in range(len(land))]
+        y = [weights[kind] * float(value) for value in replay.observed.values[kind, :, period]]
+        scores[f"harm_{name}_total"] = sum(y)
+        for share, label in zip(SHARES, ("10", "35"), strict=True) if sum(y) else ():
+            scores[f"harm_{name}_hit_rate_{label}"] = slow_hits(risk, y, land, share) / sum(y)
     return scores
 
 
@@ -154,7 +147,7 @@ def test_every_score_equals_loops_over_cells(seed):
         for period, start in enumerate(replay.periods.start_time.strftime("%Y-%m-%d")):
             scores = mine.loc[(name, start)].set_index("score")["value"].to_dict()
             slow = slow_scores(replay, area(), kind, period)
-            areas = {key: slow.pop(key) for key in ("pai_area", "harm_pai_area") if key in slow}
+            areas = {key: slow.pop(key) for key in ("pai_area",) if key in slow}
             assert {key: scores.pop(key) for key in areas} == pytest.approx(areas, rel=5e-3)
             assert scores == pytest.approx(slow)
 
@@ -186,10 +179,11 @@ def test_pooled_harm_hit_rate_is_captured_harm_over_all_harm():
     caught, best = (
         sum(slow_hits(by[:, week], done[:, week], area(), 0.35) for week in range(9)) for by in (risk, done)
     )
-    assert summary["ewma", "all", "harm_hit_rate_35"] == pytest.approx(caught / done.sum())
-    assert summary["ewma", "all", "harm_pai_35"] == pytest.approx(caught / done.sum() / 0.35)
-    assert summary["ewma", "all", "harm_pei_35"] == pytest.approx(caught / best)
-    assert summary["oracle", "all", "harm_hit_rate_35"] == pytest.approx(best / done.sum())
+    assert summary["ewma", "all", "harm_first_hit_rate_35"] == pytest.approx(caught / done.sum())
+    assert summary["oracle", "all", "harm_first_hit_rate_35"] == pytest.approx(best / done.sum())
+    scores = {score for score in summary.index.get_level_values("score") if score.startswith("harm")}
+    readings = ("first", "second_low", "second_high")
+    assert scores == {f"harm_{name}_hit_rate_{share}" for name in readings for share in ("10", "35")}
 
 
 def test_no_weights_give_no_harm_scores():
@@ -198,10 +192,8 @@ def test_no_weights_give_no_harm_scores():
 
 
 def test_every_type_needs_a_weight():
-    with pytest.raises(InputError, match=r"scoring\.harm has no weight for b"):
-        replace(SCORING, harm={"a": 1.0}).run([city()], area())
-    with pytest.raises(InputError, match="one of them above 0"):
-        replace(SCORING, harm={"a": 0.0, "b": 0.0}).run([city()], area())
+    with pytest.raises(InputError, match=r"The harm set second has no weight for b"):
+        replace(SCORING, harm_sets=harm_sets(HARM, {"a": 1.0})).run([city()], area())
 
 
 def test_pooled_recapture_rate_is_of_sums():
@@ -330,7 +322,8 @@ def test_quantiles_dispersions_and_areas_of_other_units_are_refused():
         ({"land_shares": [0.05, 0.05]}, "twice"),
         ({"floor": 0.0}, "floor"),
         ({"curve_land_share": 20}, "curve_land_share=20"),
-        ({"harm": {"a": -1.0}}, "0 or more"),
+        ({"harm_sets": SETS[:1]}, r"harm=\[first\] is one harm set"),
+        ({"harm_sets": {"a": 1.0, "b": 2.0}}, "1.0 is not a harm set"),
     ],
 )
 def test_invalid_scoring_settings_are_refused(settings, message):
@@ -344,7 +337,7 @@ def test_invalid_scoring_settings_are_refused(settings, message):
         ("pai_5", r"Did you mean pai_05\?"),
         ("hit_rate_foo", r"Did you mean hit_rate_\d\d\?"),
         ("pei_area", r"Did you mean p[ae]i_\w+\?"),
-        ("harm_pai_05", "Set scoring.harm, a weight for every crime type"),
+        ("harm_csi_2009_hit_rate_05", r"Choose harm sets: 'harm=\[csi_2009,ons_css\]'"),
         ("coverage_90", "it has no better direction"),
     ],
 )
@@ -357,7 +350,7 @@ def test_every_score_with_direction_is_accepted():
     made = set(SCORING.run([city()], area()).table["score"])
     refused = {score for score in made if not allowed(score)}
     parts = ("total", "below", "at_most", "coverage", "ratio", "oracle", "rri", "displacement", "recaptured")
-    assert {"harm_pei_35", "pai_area", "squared_error"} <= made - refused
+    assert {"harm_second_low_hit_rate_35", "harm_first_hit_rate_10", "pai_area", "squared_error"} <= made - refused
     assert all(any(part in score for part in parts) for score in refused)
 
 

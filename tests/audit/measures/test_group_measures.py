@@ -11,6 +11,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.finding import Limit, State, sentence
 from ilp_models.stats.bootstrap import Bootstrap
 from tests.audit import audit_inputs as inputs
+from tests.builders import harm_sets
 
 BETWEEN = Limit(warn_above=1.05, fail_above=1.10)
 LIMITS = {
@@ -112,7 +113,7 @@ def test_the_baseline_stands_beside_its_own_measures():
     assert np.isnan(value(rows, "d2", "Upland", column="baseline"))
 
 
-def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
+def test_harm_makes_one_map_of_all_types():
     assert "harm" not in set(measure_groups(evidence(), (0.2,))["unit"])
     rows = table()
     same = [value(rows, "exposure", "Upland", kind, unit="harm") for kind in ("Assault", "Robbery", "all")]
@@ -121,16 +122,24 @@ def test_harm_needs_weights_of_all_types_and_makes_one_map_of_them():
     assert value(only, "exposure", "Upland", "Assault", unit="harm") == pytest.approx(
         value(only, "exposure", "Upland", "Robbery", unit="count")
     )
-    for weights, words in (
-        ({"Assault": 1.0}, "has no weight for Robbery"),
-        ({"Assault": 1.0, "Robbery": -1.0}, "finite weights >= 0"),
-        ({"Assault": 0.0, "Robbery": 0.0}, "one of them above 0"),
-    ):
-        with pytest.raises(InputError, match=words):
-            measure_groups(evidence(harm=weights), (0.2,))
-    with pytest.raises(InputError, match=r"Set audit\.harm"):
+    with pytest.raises(InputError, match="no harm weight for Robbery"):
+        measure_groups(evidence(harm={"Assault": 1.0}), (0.2,))
+    with pytest.raises(InputError, match=r"Choose sets with .*, and one .* audit\.harm=csi_2009"):
         _ = evidence(rank_by="harm").flags
     assert evidence(rank_by="harm", harm=HARM).flags.shape == (3, 100, 52)
+
+
+def test_every_harm_set_and_reading_has_a_map():
+    sets = harm_sets(HARM, {"Assault": (0.001, 1), "Robbery": (1, 1)}, {"Assault": 1, "Robbery": 1})
+    weights = tuple(one.for_types(inputs.TYPES) for one in sets)
+    rows = measure_groups(evidence(harm=HARM, harm_sets=weights), (0.2,))
+    units = {"harm", "harm_first", "harm_second_low", "harm_second_high", "harm_third"}
+    assert set(rows["unit"].dropna()) == {"count", "per_km2", "per_resident", *units}
+    exposure = {unit: value(rows, "exposure", "Upland", unit=unit) for unit in units}
+    assert exposure["harm"] == exposure["harm_first"]
+    assert exposure["harm_second_high"] == pytest.approx(exposure["harm_third"])
+    assert exposure["harm_third"] == pytest.approx(value(rows, "exposure", "Upland", unit="count"))
+    assert exposure["harm_second_low"] == pytest.approx(value(rows, "exposure", "Upland", "Robbery"), rel=0.05)
 
 
 def test_groups_without_enough_evidence_are_shown_and_marked():
