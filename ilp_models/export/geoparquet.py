@@ -19,7 +19,7 @@ from ilp_models.export.table import CellTable
 METADATA_KEY: Final = b"ilp_models"
 # Of run folders; 1 without a mark. Raise it when decision.json, audit/ or model/ changes so that an earlier version
 # cannot read it, or this one cannot read earlier ones. 2: settings and fields of findings renamed.
-RUN_FORMAT: Final = 5
+RUN_FORMAT: Final = 6
 
 
 def write_geoparquet(

@@ -130,12 +130,12 @@ def audit_protocol(report: AuditReport) -> str:
     table = f"Group table {group_table_text(header)}." if header["group_table"] else "No group table."
     flagged = (
         f"In each period, the {header['land_share']:.1%} of the {base} with the highest forecast is flagged for each "
-        f"crime type, and for all types together, ranked by {header['rank_by']}."
+        f"crime type, and for all types together, ranked by {_ranking(header)}."
     )
     if header.get("rule_settings"):
         flagged = (
             f"Each test period is planned from its forecast by the rule '{header['rule']}', with "
-            f"{header['land_share']:.1%} of the effort that covers every cell, ranked by {header['rank_by']}. The "
+            f"{header['land_share']:.1%} of the effort that covers every cell, ranked by {_ranking(header)}. The "
             "checks of flagged areas measure these plans."
         )
     return (
@@ -145,6 +145,13 @@ def audit_protocol(report: AuditReport) -> str:
         f"draws. Least evidence: {least['periods']} periods, {least['events']:g} weighted crimes per group, "
         f"{least['areas']} areas that contain half of the group. {table}"
     )
+
+
+def _ranking(header: Mapping[str, Any]) -> str:
+    """Return what cells are ranked by, with title and date of the harm set if it is harm."""
+    found = [one for one in header.get("harm_sets", ()) if one["name"] == header.get("harm_set")]
+    about = f" under {found[0]['title']} ({found[0]['date']})" if found and header["rank_by"] == "harm" else ""
+    return f"{header['rank_by']}{about}"
 
 
 def intake_table(report: IntakeReport) -> pd.DataFrame:

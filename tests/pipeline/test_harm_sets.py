@@ -1,6 +1,8 @@
+import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
@@ -8,6 +10,8 @@ from hydra import compose, initialize_config_dir
 import ilp_models as ilp
 from ilp_models.cli.app import find_configs
 from ilp_models.cli.instantiate import build_parts, resolve
+from ilp_models.domain.errors import WithheldError
+from tests.pipeline.small_city import LENIENT, declare, run_task
 
 SETS = ("csi_2009", "ons_css")
 DATA = find_configs() / "data"
@@ -105,3 +109,87 @@ def test_a_user_can_map_a_type_of_their_own():
 def test_no_value_of_the_cambridge_index_is_shipped():
     text = "".join(path.read_text() for path in (find_configs() / "harm").glob("*.yaml"))
     assert not re.search(r"cambridge|\b(5475|2555|273\.5|183\.5|273\.75)\b", text, re.IGNORECASE)
+
+
+HARM = "harm=[csi_2009,ons_css]"
+RANKED = (HARM, "audit.rank_by=harm", "audit.harm=csi_2009")
+READINGS = ("csi_2009_low", "csi_2009_high", "ons_css_low", "ons_css_high")
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory, shelf):
+    """Return a weekly run of the small city that was ranked by harm and admitted."""
+    folder = tmp_path_factory.mktemp("ranked")
+    words = (*LENIENT, "backtest.horizon=1", *RANKED)
+    declare(folder, *words)
+    return run_task("weekly", folder, f"store='{shelf}/forecasts'", *words)
+
+
+def test_a_run_scores_every_set_and_reading_and_shows_their_range(ranked):
+    scores = pd.read_csv(ranked.folder / "summary.csv")
+    own = scores[(scores["forecaster"] == "ewma") & (scores["crime_type"] == "all")].set_index("score")["value"]
+    assert {f"harm_{one}_hit_rate_05" for one in READINGS} <= set(own.index)
+    assert not own.index.str.endswith("_total").any()
+    page = (ranked.folder / "report.html").read_text()
+    low, high = sorted(own[f"harm_ons_css_{end}_hit_rate_05"] for end in ("low", "high"))
+    assert f"{low:.1%}"[:-1] in page
+    assert f"{low:.1%} to {high:.1%}".replace("%", "\N{NO-BREAK SPACE}%") in page
+
+
+def test_the_decision_holds_set_and_weights_so_that_the_audit_can_be_repeated(ranked, tmp_path):
+    header = ranked.decision["audit"]["header"]
+    assert (header["rank_by"], header["harm_set"]) == ("harm", "csi_2009")
+    assert header["harm"] == {"assault": pytest.approx((23 * 77) ** 0.5), "burglary": 187.0}
+    assert [(one["name"], one["low"], one["high"]) for one in header["harm_sets"]] == [
+        ("csi_2009", {"assault": 23.0, "burglary": 187.0}, {"assault": 77.0, "burglary": 187.0}),
+        ("ons_css", {"assault": 9.3, "burglary": 117.0}, {"assault": 7979.0, "burglary": 438.0}),
+    ]
+    line = json.loads((ranked.folder.parents[1] / "register.jsonl").read_text().splitlines()[-1])
+    assert (line["content"]["harm_set"], line["content"]["harm"]) == ("csi_2009", header["harm"])
+    again = run_task("audit", tmp_path, f"rerun='{ranked.folder}'")
+    assert re.search(r"all \d+ findings of decision \w+ are the same", again.text)
+    tables = json.loads((again.folder / "report.json").read_text())["tables"]
+    units = {row["setting"] for row in tables["sensitivity.ranking_unit"]}
+    assert {"count", "harm", *(f"harm_{one}" for one in READINGS)} <= units
+
+
+def test_an_allocation_shows_events_and_harm_side_by_side(ranked, tmp_path):
+    register = ranked.folder.parents[1] / "register.jsonl"
+    words = (f"source='{ranked.folder}'", f"register='{register}'", "chosen_by=A", "reason=b", "compute.jobs=1")
+    done = run_task("allocate", tmp_path, *words, "audience=management", HARM, "objective.harm=csi_2009")
+    content = json.loads((done.folder / "allocation.json").read_text())
+    assert content["objective"] == "expected harm covered (harm set csi_2009)"
+    shares = {f"{one['harm_set']}_{one['reading']}": one["share"] for one in content["harm"]}
+    assert tuple(shares) == READINGS
+    assert content["coverage"] not in shares.values()
+    page = (done.folder / "management.html").read_text()
+    assert "Events and harm covered" in page
+    assert "Crime Severity Index weights, Canada (2009)" in page
+    text = f"{shares['csi_2009_low']:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    assert text in page
+    assert text in done.text
+    without = run_task("allocate", tmp_path, *words, "audience=management")
+    assert json.loads((without.folder / "allocation.json").read_text())["harm"] == content["harm"]
+    with pytest.raises(WithheldError, match=r"harm set csi_2009 .* not with objective\.harm=ons_css"):
+        run_task("allocate", tmp_path, *words, HARM, "objective.harm=ons_css")
+    changed = "harm.csi_2009.mapping.assault.categories=[assault level 1]"
+    with pytest.raises(WithheldError, match=r"not with objective\.harm=csi_2009 and weights \{'assault': 23"):
+        run_task("allocate", tmp_path, *words, HARM, changed, "objective.harm=csi_2009")
+
+
+def test_a_comparison_shows_the_range_of_every_set(shelf, tmp_path):
+    done = run_task("compare", tmp_path, f"store='{shelf}/forecasts'", "model=[moving_average,ewma]", HARM)
+    page = (done.folder / "comparison.html").read_text()
+    assert "of crimes, and of harm under each harm set" in page
+    part = r"<td class=\"n\">[\d.]+\s%( to [\d.]+\s%)?</td>"
+    assert len(re.findall(rf"<th scope=\"row\">(?:moving_average|ewma)</th>{part * 3}</tr>", page)) == 2
+    plain = run_task("compare", tmp_path, f"store='{shelf}/forecasts'", "model=[moving_average,ewma]")
+    assert "harm set" not in (plain.folder / "comparison.html").read_text()
+
+
+def test_tuning_can_search_by_harm(shelf, tmp_path):
+    words = ("model=[moving_average]", "forecaster=moving_average", "tuning=optuna", "tuning.trials=2")
+    space = "+tuning.space={window:{low:4,high:60}}"
+    score = "tuning.score=harm_ons_css_high_hit_rate_05"
+    done = run_task("tune", tmp_path, *words, space, score, "tuning.periods=8", HARM)
+    assert "harm_ons_css_high_hit_rate_05" in done.text

@@ -41,6 +41,8 @@ HEADER_FIELDS: Final = (
     "rule_settings",
     "rules_tried",
     "rank_by",
+    "harm",
+    "harm_set",
     "land_share",
     "grid",
     "places",
