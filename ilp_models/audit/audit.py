@@ -255,6 +255,11 @@ class Audit:
         """Return the weights of some crime types under every harm set; InputError where a set lacks one."""
         return tuple(one.for_types(crime_types) for one in sets_side_by_side(self.harm_sets))
 
+    def _ranking_set(self) -> str | None:
+        """Return the name of the set that ranks and the digest of its content: a set can be edited under its name."""
+        ranking = set_of_name(sets_side_by_side(self.harm_sets), self.harm, "audit.harm")
+        return None if ranking is None else f"{ranking.name}, content {ranking.digest()[:12]}"
+
     def ranking_harm(self, crime_types: Sequence[str]) -> dict[str, float]:
         """Return the harm of one crime of each type in the set that ranks; empty where none is chosen."""
         ranking = set_of_name(sets_side_by_side(self.harm_sets), self.harm, "audit.harm")
@@ -342,12 +347,13 @@ class Audit:
     def _settings(self) -> dict[str, Any]:
         """Return the settings that states depend on, to compare them with the defaults."""
         names = ["allowed_families", "forbidden_terms", "enforcement_types", "underreporting_group", "baseline"]
-        names += ["land_share", "rank_by", "share_of", "harm", "floor", "valid_days"]
+        names += ["land_share", "rank_by", "share_of", "floor", "valid_days"]
         return {
             "limits": {check: asdict(limit) for check, limit in self._limits().items()},
             "min_evidence": asdict(self.evidence_needed),
             "feedback": asdict(self.feedback),
             "rule": None if self.rule is None else describe(self.rule),
+            "harm": self._ranking_set(),
             **{name: getattr(self, name) for name in names},
         }
 

@@ -1,14 +1,16 @@
 """Harm sets: published or own weights of the harm of one crime, with origin, unit and the doubt of each mapping."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
 
+from ilp_models.domain.digest import digest_of
 from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm_weights import HIGH, LOW, READINGS, WEIGHT, HarmWeights
@@ -142,6 +144,10 @@ class HarmSet:
             left_out={kind: enforcement for kind, enforcement in kinds.items() if enforcement},
         )
 
+    def digest(self) -> str:
+        """Return the SHA-256 of name, origin, weights and mapping."""
+        return digest_of(json.dumps(asdict(self), sort_keys=True, default=list))
+
     def _reading(self, kind: str) -> tuple[float, float]:
         """Return the lowest and the highest weight of a crime type."""
         where = f"harm.{self.name}.mapping.{kind}"
@@ -241,6 +247,10 @@ class HarmFile:
             weights={kind: (row[0], row[-1]) for kind, row in zip(kinds, values.tolist(), strict=True)},
             mapping={kind: {_CATEGORIES: [kind], _DOUBT: doubt} for kind, doubt in zip(kinds, doubts, strict=True)},
         )
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content of the set, as of :meth:`HarmSet.digest`."""
+        return self.read().digest()
 
     def for_types(self, crime_types: Sequence[str]) -> HarmWeights:
         """Return the readings of some crime types, as of :meth:`HarmSet.for_types`."""

@@ -82,6 +82,15 @@ def test_the_weight_lies_between_its_readings_on_the_log_scale(low, times):
     assert found.weight[0] / found.low[0] == pytest.approx(found.high[0] / found.weight[0])
 
 
+def test_the_digest_is_that_of_the_content(tmp_path):
+    assert days().digest() == days().digest() != days(title="Other").digest()
+    assert days({"common": 10, "grave": 1000.5, "burglary": [100, 400]}).digest() != days().digest()
+    path = written(tmp_path, "crime_type,weight\nAssault,7\n")
+    first = HarmFile(path, **ABOUT).digest()
+    written(tmp_path, "crime_type,weight\nAssault,8\n")
+    assert HarmFile(path, **ABOUT).digest() != first
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
