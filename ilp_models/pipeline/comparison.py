@@ -201,7 +201,6 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         critical_difference=float("nan") if ranks is None else ranks.critical_difference,
         rank_p_value=float("nan") if ranks is None else ranks.p_value,
         blocks=0 if ranks is None else ranks.n,
-        harm=harm_table(tested.scores),
         hit_curves=tested.hit_curves(),
         calibration=result.calibration,
         pit=result.pit,
@@ -219,6 +218,7 @@ def comparison_evidence(result: ComparisonResult, command: str = "") -> Comparis
         },
         command=command,
         attribution=study.attribution,
+        harm=harm_table(tested.scores),
     )
 
 

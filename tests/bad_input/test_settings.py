@@ -143,11 +143,18 @@ def dotted_keys(node, where):
             yield from dotted_keys(value, f"{where}{name}.")
 
 
+OWN_HARM = (
+    "harm=[csi_2009,own]",
+    "harm.own.path=harm.csv",
+    *(f"harm.own.{name}=x" for name in ("title", "unit", "source", "date")),
+)
+
+
 @pytest.mark.parametrize(
     ("word", "line"),
     [
         ("audit.feedback.unpatrolled_reporting_rate={Arson: 0.5}", r"audit.feedback.* names 'Arson'.* Choose from .*"),
-        ("harm=[csi_2009,ons_css]", r"The harm set csi_2009 has no weight for .*"),
+        (OWN_HARM, r"The harm set own has no weight for .*"),
         ("audit.groups.path=groups.csv", r"No area of the group table is an area of the grid: .*"),
         ("audit.reporting_rates.path=rates.csv", r"\d+ areas of the grid have no reporting rate in rates.csv, .*"),
     ],
@@ -155,7 +162,8 @@ def dotted_keys(node, where):
 def test_names_that_the_records_do_not_have_stop_the_run_before_the_backtest(ilp, folder, word, line):
     (folder / "rates.csv").write_text("area,rate\nnowhere,0.5\n")
     (folder / "groups.csv").write_text("area,dimension,group,population\nnowhere,age,old,9\nnowhere,age,young,9\n")
-    result = ilp(*WEEKLY, word)
+    (folder / "harm.csv").write_text("crime_type,weight\nnowhere,1\n")
+    result = ilp(*WEEKLY, *([word] if isinstance(word, str) else word))
     assert result.code == 1
     assert re.fullmatch(f"ilp: {line}", result.error_line), result.error_line
     assert not list((folder / "outputs").rglob("forecasts"))

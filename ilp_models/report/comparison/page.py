@@ -59,7 +59,6 @@ class ComparisonEvidence:
     critical_difference: float  # NaN with too few blocks
     rank_p_value: float  # of Friedman's test
     blocks: int  # blocks of periods that were ranked
-    harm: HarmTable | None  # share of crime and of harm captured; None without harm sets
     hit_curves: pd.DataFrame  # forecaster, lead, crime_type, share, hit_rate, oracle
     calibration: pd.DataFrame
     pit: pd.DataFrame
@@ -70,6 +69,7 @@ class ComparisonEvidence:
     provenance: Mapping[str, str]
     command: str  # that repeats the run
     attribution: str
+    harm: HarmTable | None = None  # share of crime and of harm captured; None without harm sets
 
     @property
     def lead(self) -> int:
