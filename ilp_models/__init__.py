@@ -35,6 +35,8 @@ _PUBLIC = {
     "allocate_effort": "pipeline.plan",
     "read_group_matrix": "pipeline.group_matrix",
     "assess_groups": "pipeline.group_assessment",
+    "assess_threats": "pipeline.threats",
+    "write_threat_assessment": "pipeline.threat_files",
     "write_group_assessment": "pipeline.group_assessment",
     "read_forecast": "export.reader",
     "load_approved": "pipeline.run_folder",
@@ -42,6 +44,8 @@ _PUBLIC = {
     "describe_code": "pipeline.study",
     # settings
     "LongHorizons": "model.long_horizons.horizons",
+    "JudgementScheme": "strategy.threats.judgements",
+    "ThreatInputs": "strategy.threats.inputs",
     "Scoring": "scoring.scores",
     "Bootstrap": "stats.bootstrap",
     "Explain": "explain.explain",

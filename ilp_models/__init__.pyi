@@ -77,10 +77,14 @@ from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_set
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
+from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment
+from ilp_models.pipeline.threats import assess_threats as assess_threats
 from ilp_models.pipeline.totals import forecast_totals as forecast_totals
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme
+from ilp_models.strategy.threats.inputs import ThreatInputs as ThreatInputs
+from ilp_models.strategy.threats.judgements import JudgementScheme as JudgementScheme
 from ilp_models.tuning.rule_search import RuleSearch as RuleSearch
 
 __version__: str

@@ -1,16 +1,37 @@
-"""The task `assess`: rank criminal groups from a matrix that analysts scored, or write an empty matrix."""
+"""The task `assess`: threats of a city, or criminal groups from a matrix that analysts scored."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from ilp_models.domain.calendar import Calendar
+from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import EventSource
+from ilp_models.domain.grid import GridSpec
+from ilp_models.domain.harm import HarmSource
 from ilp_models.domain.text_output import check_decimal
+from ilp_models.domain.timing import SIMULATED
+from ilp_models.model.long_horizons.horizons import LongHorizons
 from ilp_models.pipeline.group_task import assess_group_file, write_group_template
-from ilp_models.strategy.groups.ranking import RankDraws
+from ilp_models.pipeline.outputs import read_study
+from ilp_models.pipeline.threat_files import write_threat_assessment
+from ilp_models.pipeline.threats import assess_threats, compare_with_previous
+from ilp_models.report.threats_page import PAGE
 from ilp_models.strategy.groups.scheme import GroupScheme
+from ilp_models.strategy.rank_draws import RankDraws
+from ilp_models.strategy.threats.inputs import ThreatInputs
+from ilp_models.strategy.threats.judgements import JudgementScheme
 
 
-def run(
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     *,
+    data: EventSource,
+    grid: GridSpec,
+    harm_sets: Mapping[str, HarmSource],
+    long_horizons: LongHorizons,
+    judgements: JudgementScheme,
+    inputs: ThreatInputs,
+    compute: Compute,
     matrix: str | None,
     template: str | None,
     scheme: GroupScheme,
@@ -18,7 +39,7 @@ def run(
     decimal: str,
     folder: Path,
 ) -> str:
-    """Write page and tables of a matrix, or an empty matrix, and return a summary."""
+    """Write page and tables of the threats or of a matrix of groups, and return a summary."""
     check_decimal(decimal, "decimal")
     if matrix is not None and template is not None:
         msg = "Only one of matrix= and template= is possible. Write the empty file first, and fill it in."
@@ -27,8 +48,17 @@ def run(
         return write_group_template(template, scheme)
     if matrix is not None:
         return assess_group_file(matrix, scheme, ranking, decimal, folder)
-    msg = (
-        "matrix= is needed. Give matrix=FILE to assess the groups of a file, matrix=example for a made-up one, or "
-        "template=groups.xlsx for an empty file."
+    study = read_study(data, grid, folder, calendar=Calendar("month"), layers={}, first_cutoff="next")
+    assessment = assess_threats(
+        study.events,
+        harm_sets,
+        long_horizons=long_horizons,
+        judgements=judgements,
+        inputs=inputs,
+        compute=compute,
+        **vars(ranking),
     )
-    raise InputError(msg)
+    moved = None if inputs.previous is None else compare_with_previous(assessment, inputs.previous)
+    write_threat_assessment(assessment, folder, moved=moved, decimal=decimal)
+    lines = [SIMULATED] if study.events.simulated else []
+    return "\n".join([repr(assessment), *lines, "Research only - not for resource allocation.", f"{folder / PAGE}"])

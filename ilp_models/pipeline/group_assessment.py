@@ -19,8 +19,8 @@ from ilp_models.pipeline.clock import now
 from ilp_models.report.group_page import GroupEvidence, write_group_page
 from ilp_models.strategy.groups.assessment import GroupAssessment
 from ilp_models.strategy.groups.matrix import GroupMatrix
-from ilp_models.strategy.groups.ranking import RankDraws
 from ilp_models.strategy.groups.scheme import GroupScheme
+from ilp_models.strategy.rank_draws import RankDraws
 
 PAGE: Final = "groups.html"
 RECORD: Final = "groups.json"

@@ -5,8 +5,8 @@ from pathlib import Path
 from ilp_models.domain.disclaimers import GROUP_CAVEAT
 from ilp_models.pipeline.group_assessment import PAGE, assess_groups, write_group_assessment
 from ilp_models.pipeline.group_matrix import group_template, read_group_matrix
-from ilp_models.strategy.groups.ranking import RankDraws
 from ilp_models.strategy.groups.scheme import GroupScheme
+from ilp_models.strategy.rank_draws import RankDraws
 
 
 def assess_group_file(matrix: str, scheme: GroupScheme, ranking: RankDraws, decimal: str, folder: Path) -> str:

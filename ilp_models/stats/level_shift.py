@@ -78,26 +78,32 @@ class ShiftEstimate:
     high: float
 
 
+_UNKNOWN: Final = ShiftEstimate(float("nan"), float("nan"), float("nan"))
+
+
 def estimate_shift(counts: Floats, inside: npt.NDArray[np.bool_], season: int) -> ShiftEstimate:
     """Return the factor of the periods inside, from a log-linear regression on trend, season and a step.
 
     A quasi-Poisson regression: the dispersion is estimated, so that over-dispersed counts widen the interval.
     """
-    nothing = ShiftEstimate(float("nan"), float("nan"), float("nan"))
-    if not counts[inside].any() or not counts[~inside].any():
-        return nothing
-    columns = np.column_stack([_columns(len(counts), season), inside.astype(np.float64)])
-    if np.linalg.matrix_rank(columns) < columns.shape[1] or len(counts) <= columns.shape[1] + 1:
-        return nothing
+    if not counts[~inside].any() or not counts[inside].any():
+        return _UNKNOWN
+    return fit_log_linear(counts, np.column_stack([_columns(len(counts), season), inside.astype(np.float64)]))
+
+
+def fit_log_linear(counts: Floats, columns: Floats) -> ShiftEstimate:
+    """Return the factor of the last column in a quasi-Poisson regression, unknown if it cannot be fitted."""
+    if not counts.any() or np.linalg.matrix_rank(columns) < columns.shape[1] or len(counts) <= columns.shape[1] + 1:
+        return _UNKNOWN
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fitted = sm.GLM(counts, columns, family=sm.families.Poisson()).fit(scale="X2")
     except (np.linalg.LinAlgError, ValueError):
-        return nothing
+        return _UNKNOWN
     log, error = float(fitted.params[-1]), float(fitted.bse[-1])
     if not np.isfinite([log, error]).all():
-        return nothing
+        return _UNKNOWN
     reach = float(norm.ppf(0.975)) * error
     return ShiftEstimate(float(np.exp(log)), float(np.exp(log - reach)), float(np.exp(log + reach)))
 

@@ -40,7 +40,7 @@ from tests.bad_input.run_commands import MODELS, OWN_DATA, QUICK, WEEKLY, finish
         ("audit.governance.owner=[a,b]", 1, r"audit.governance.owner=\['a', 'b'\] is a list, .* Write one text in .*"),
         ("audit.baseline=average", 1, r"audit.baseline=average is not among the models: .*"),
         ("scoring.baseline=average", 1, r"scoring.baseline=average is not among the models: .*"),
-        ("backtest.test_periods=0", 1, r"backtest.test_periods=0 must be at least 1."),
+        ("backtest.test_periods=0", 1, r"backtest.test_periods=0 must be a whole number, at least 1."),
         ("backtest.test_periods=many", 2, r"backtest.test_periods=many must be a number, such as 52."),
         ("model.ewma.reach_cells=far", 2, r"model.ewma.reach_cells=far must be a number, such as 1.0."),
         ("model.moving_average.window=0", 1, r".*window=0 must be at least 1 period."),
@@ -104,7 +104,7 @@ def test_a_setting_of_another_option_gets_the_options_that_have_it(ilp, word):
     assert re.fullmatch(only, result.error_line)
 
 
-@pytest.mark.parametrize("word", ["compute.jobs=1", "compute=local", "allocation.budget.amount=3"])
+@pytest.mark.parametrize("word", ["tuning.trials=1", "tuning=optuna", "allocation.budget.amount=3"])
 def test_no_option_is_named_of_a_group_that_the_task_does_not_have(ilp, word):
     result = ilp("forecast", *OWN_DATA, word)
     assert result.code == 2

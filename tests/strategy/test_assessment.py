@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ilp_models.strategy.groups.assessment import GroupAssessment
-from ilp_models.strategy.groups.ranking import RankDraws
+from ilp_models.strategy.rank_draws import RankDraws
 from tests.strategy.group_files import SCORES, SMALL, matrix_of, plain_scheme
 
 WORDS = {"nil": 0, "low": 1, "medium": 2, "high": 4, "unknown": None}

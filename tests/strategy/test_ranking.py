@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ilp_models.domain.errors import InputError
-from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking, RankDraws, draw_points, pair_probabilities
+from ilp_models.stats.rank_distribution import pair_probabilities
+from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking, draw_points
+from ilp_models.strategy.rank_draws import RankDraws
 from tests.strategy.group_files import matrix_of, plain_scheme
 
 LEVELS = (0, 1, 2, 4)

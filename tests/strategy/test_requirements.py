@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking, RankDraws
+from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking
 from ilp_models.strategy.groups.requirements import DIFFERENT, NOT_KNOWN, PARTLY, find_requirements
+from ilp_models.strategy.rank_draws import RankDraws
 from tests.strategy.group_files import matrix_of, plain_scheme
 
 LEVELS = (0, 1, 2, 4)

@@ -148,16 +148,20 @@ class OriginForecast:
         levels = quantiles(expected, dispersion_of(expected, variance))
         return dict(zip(QUANTILE_COLUMNS, levels, strict=True))
 
-    def next_year(self) -> pd.DataFrame:
-        """Return the expected count of the next 12 months of each series, and the recorded one of the last 12.
+    def year_moments(self) -> tuple[Floats, Floats]:
+        """Return mean and variance of the sum of the next 12 months of each series.
 
-        Errors of months are correlated as those of a local level whose variances grow as the forecast ones do. There, an
-        innovation moves its own month, and all later ones by a share of itself (Hyndman et al. 2008).
+        Errors of months are correlated as those of a local level whose variances grow as the forecast ones do. There,
+        an innovation moves its own month, and all later ones by a share of itself (Hyndman et al. 2008).
         """
-        expected = self.expected[:, :YEAR].sum(axis=1)
         first, last = self.variance[:, 0], self.variance[:, YEAR - 1]
         share = np.sqrt(np.maximum(last / first - 1, 0) / (YEAR - 1))
         variance = first * ((1 + np.arange(YEAR) * share[:, None]) ** 2).sum(axis=1)
+        return self.expected[:, :YEAR].sum(axis=1), variance
+
+    def next_year(self) -> pd.DataFrame:
+        """Return the expected count of the next 12 months of each series, and the recorded one of the last 12."""
+        expected, variance = self.year_moments()
         limits = self.quantiles(expected, variance)
         recorded = self.counts[:, -YEAR:].sum(axis=1)
         table = self.hierarchy.labels.assign(last_12_months=recorded, next_12_months=expected)

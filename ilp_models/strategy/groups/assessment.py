@@ -13,8 +13,9 @@ from ilp_models.domain.disclaimers import GROUP_CAVEAT
 from ilp_models.stats.rounding import round_half_up
 from ilp_models.strategy.groups.disagreement import disagreement
 from ilp_models.strategy.groups.matrix import GroupMatrix
-from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking, RankDraws
+from ilp_models.strategy.groups.ranking import DrawnScores, GroupRanking
 from ilp_models.strategy.groups.requirements import Requirement, find_requirements
+from ilp_models.strategy.rank_draws import RankDraws
 
 _REQUIREMENT: Final = ("group", "attribute", "kind", "unknown_share", "bits", "pairs")
 _PAIR: Final = ("group", "other", "p_outranks", "p_declared_weights", "verdict")

@@ -1,0 +1,293 @@
+"""Assess the threats of a city: gather evidence, rank crime types under every harm set, and write the products."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.domain.aggregate import NO_AREA, WHOLE_CITY
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
+from ilp_models.domain.enforcement_kinds import enforcement_kind
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.harm import HarmSources, sets_side_by_side
+from ilp_models.domain.harm_weights import HarmWeights
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.recipe import describe
+from ilp_models.domain.spreadsheet import is_spreadsheet
+from ilp_models.domain.text_table import read_text_table
+from ilp_models.export.control_strategy import SHEET
+from ilp_models.model.long_horizons.hierarchy import AREA, CITY
+from ilp_models.model.long_horizons.horizons import LongHorizons
+from ilp_models.model.long_horizons.past_origins import NEXT_YEAR
+from ilp_models.pipeline.totals import TotalsForecast, forecast_totals
+from ilp_models.stats.concentration import areas_with_half, generalised_gini
+from ilp_models.stats.count_trend import yearly_trend
+from ilp_models.strategy.threats.assessment import ThreatAssessment
+from ilp_models.strategy.threats.comparison import compare_assessments
+from ilp_models.strategy.threats.confidence import Confidence, judge_confidence
+from ilp_models.strategy.threats.control_strategy import ControlStrategy
+from ilp_models.strategy.threats.gaps import find_gaps
+from ilp_models.strategy.threats.inputs import ThreatInputs
+from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
+from ilp_models.strategy.threats.threat_ranking import ThreatCounts, rank_by_harm
+
+ASSESSMENT: Final = "assessment.json"
+_TREND_MONTHS: Final = 36
+_HORIZONS: Final = LongHorizons(city_months=12, area_months=12, city_days=0, area_origins=0)
+_INDICATORS: Final = ("crime_type", "indicator", "value", "unit", "source", "date")
+_RESIDENTS: Final = ("area", "residents")
+
+
+def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with a default
+    events: Events,
+    harm_sets: HarmSources,
+    *,
+    totals: TotalsForecast | None = None,
+    long_horizons: LongHorizons | None = None,
+    judgements: JudgementScheme | None = None,
+    inputs: ThreatInputs | None = None,
+    draws: int = 10_000,
+    separation: float = 0.9,
+    seed: int = 0,
+    compute: Compute | None = None,
+) -> ThreatAssessment:
+    """Assess crime types as threats: evidence, harm under every set, judgements, and the ranking as a distribution.
+
+    Parameters
+    ----------
+    events : Events
+        All events.
+    harm_sets : sequence of HarmSet, or mapping
+        Two sets or more, because ranks depend on the set.
+    totals : TotalsForecast, optional
+        The forecast of the next 12 months; by default it is made with ``long_horizons``.
+    long_horizons : LongHorizons, optional
+        Settings of that forecast; 12 months for the city and its areas by default.
+    judgements : JudgementScheme, optional
+        Dimensions and weights of the judgements of analysts.
+    inputs : ThreatInputs, optional
+        Files with judgements, indicators, residents, the last assessment and a control strategy.
+    draws, separation, seed : int, float, int
+        Draws of the ranking, the probability from which an order counts as certain, and the seed.
+    compute : Compute, optional
+        Where the series are forecast.
+
+    Returns
+    -------
+    ThreatAssessment
+        Evidence, rankings, gaps and conclusions.
+
+    Raises
+    ------
+    InputError
+        If fewer than two harm sets are given, a set lacks a crime type, or a file cannot be used.
+    NotRunError
+        If the records are shorter than the forecast needs.
+    """
+    inputs, scheme = inputs or ThreatInputs(), judgements or JudgementScheme()
+    sets = sets_side_by_side(harm_sets)
+    if not sets:
+        msg = "An assessment needs harm sets. Choose two or more: 'harm=[csi_2009,ons_css]'; see docs/harm.md."
+        raise InputError(msg)
+    if not 0.5 < separation <= 1 or draws < 100:
+        msg = f"separation={separation} must be above 0.5 and at most 1, and draws={draws} at least 100."
+        raise InputError(msg)
+    left_out = {kind: found for kind in events.crime_types if (found := enforcement_kind(kind))}
+    threats = tuple(kind for kind in events.crime_types if kind not in left_out)
+    if len(threats) < 2:
+        without = ", ".join(left_out) or "no type"
+        msg = f"Only {len(threats)} crime type can be ranked; {without} depends on police activity. Give more types."
+        raise InputError(msg)
+    weights = tuple(one.for_types(threats) for one in sets)
+    scored = _judgements(inputs.judgements, scheme, threats)
+    indicators = _indicators(inputs.indicators, events.crime_types)
+    residents = _residents(inputs.residents)
+    strategy = _control_strategy(inputs.control_strategy, threats)
+    totals = totals or forecast_totals(events, long_horizons=long_horizons or _HORIZONS, compute=compute)
+    table = _evidence(totals, threats, residents)
+    confidences = tuple(_confidence(row, weights, totals, events) for row in table.to_dict("records"))
+    table = table.assign(confidence=[one.level for one in confidences])
+    counts = _counts(totals, threats)
+    rankings = tuple(rank_by_harm(counts, one, scored, draws, separation, seed) for one in weights)
+    ties = {name: max(len(one.ranking.ties(at)) for one in rankings) for at, name in enumerate(threats)}
+    return ThreatAssessment(
+        table=table,
+        areas=_areas(totals, threats, weights, residents),
+        rankings=rankings,
+        judgements=scored,
+        confidences=confidences,
+        gaps=find_gaps(threats, scored, weights, confidences, ties),
+        left_out=left_out,
+        indicators=indicators,
+        strategy=strategy,
+        facts={
+            **{name: totals.facts[name] for name in ("city", "method", "records", "months", "data", "code", "made")},
+            **{name: totals.facts[name] for name in ("simulated", "attribution")},
+            "use": RESEARCH_ONLY,
+            "scope": SCOPE,
+            "harm_sets": [one.name for one in sets],
+            "judgements": describe(scheme),
+            "known_judgements": scored.known,
+            "draws": draws,
+            "separation": separation,
+            "seed": seed,
+            "totals": totals.facts["recipe"],
+        },
+    )
+
+
+def compare_with_previous(assessment: ThreatAssessment, folder: str) -> pd.DataFrame:
+    """Return what rose and fell since the assessment in a folder, and why."""
+    path = local_file(str(Path(folder) / ASSESSMENT), "inputs.previous: ")
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read ({error}). Give the folder of a run of `ilp assess`."
+        raise InputError(msg) from error
+    if not isinstance(before, dict):
+        msg = f"{path} is not an assessment. Give the folder of a run of `ilp assess`."
+        raise InputError(msg)
+    return compare_assessments(assessment, before, str(path))
+
+
+def _judgements(path: str | None, scheme: JudgementScheme, threats: Sequence[str]) -> Judgements:
+    if path is None:
+        return Judgements.unknown(scheme, threats)
+    return Judgements.from_table(read_text_table(path, setting="inputs.judgements"), scheme, threats, path)
+
+
+def _control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
+    if path is None:
+        return None
+    sheet = SHEET if is_spreadsheet(Path(path).name) else None
+    return ControlStrategy.from_table(read_text_table(path, sheet, "inputs.control_strategy"), threats, path)
+
+
+def _indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFrame:
+    """Return the indicators of a user; InputError for unknown columns, types or values that are no numbers."""
+    if path is None:
+        return pd.DataFrame(columns=list(_INDICATORS))
+    table = read_text_table(path, setting="inputs.indicators")
+    if set(table.columns) != set(_INDICATORS):
+        msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {', '.join(_INDICATORS)}."
+        raise InputError(msg)
+    values = pd.to_numeric(table["value"], errors="coerce")
+    for number, (kind, value, text) in enumerate(zip(table["crime_type"], values, table["value"], strict=True), 2):
+        if kind not in crime_types:
+            msg = f"{path}, row {number}: {kind!r} is not a crime type. Use one of {', '.join(crime_types)}."
+            raise InputError(msg)
+        if not np.isfinite(value):
+            msg = f"{path}, row {number}: value {text!r} is not a number."
+            raise InputError(msg)
+    return table.assign(value=values)[list(_INDICATORS)]
+
+
+def _residents(path: str | None) -> Mapping[str, float]:
+    """Return residents by area; the whole city is their sum, or the row without an area."""
+    if path is None:
+        return {}
+    table = read_text_table(path, setting="inputs.residents")
+    if not set(_RESIDENTS) <= set(table.columns):
+        msg = f"{path} has the columns {', '.join(table.columns)}. Give {' and '.join(_RESIDENTS)}."
+        raise InputError(msg)
+    found: dict[str, float] = {}
+    for number, (area, text) in enumerate(table[list(_RESIDENTS)].itertuples(index=False), 2):
+        value = pd.to_numeric(text, errors="coerce")
+        if not np.isfinite(value) or value <= 0:
+            msg = f"{path}, row {number}: residents {text!r} must be above 0. Leave out empty areas."
+            raise InputError(msg)
+        name = area or WHOLE_CITY
+        if name in found:
+            msg = f"{path}, row {number}: the area {area!r} stands twice. Give each area one row."
+            raise InputError(msg)
+        found[name] = float(value)
+    found.setdefault(WHOLE_CITY, sum(found.values()))
+    return found
+
+
+def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping[str, float]) -> pd.DataFrame:
+    """Return the evidence on each threat in the city."""
+    year = totals.next_year()
+    city = {row["crime_type"]: row for row in year[year["level"] == CITY].to_dict("records")}
+    area_rows = year[(year["level"] == AREA) & (year["area"] != NO_AREA)]
+    scores = totals.scores[(totals.scores["leads"] == NEXT_YEAR) & (totals.scores["level"] == CITY)]
+    past = {row["crime_type"]: row for row in scores.to_dict("records")}
+    rows = []
+    for threat in threats:
+        one, tested = city[threat], past.get(threat, {})
+        monthly = totals.recorded.loc[totals.recorded["crime_type"] == threat, "recorded"].to_numpy(dtype=float)
+        trend = yearly_trend(monthly[-_TREND_MONTHS:])
+        by_area = area_rows.loc[area_rows["crime_type"] == threat, "last_12_months"].to_numpy(dtype=float)
+        rows.append(
+            {
+                "threat": threat,
+                "recorded": float(one["last_12_months"]),
+                "expected": float(one["next_12_months"]),
+                "low": float(one["low"]),
+                "high": float(one["high"]),
+                "change": float(one["change"]),
+                "rate_per_1000": 1000 * float(one["last_12_months"]) / residents.get(WHOLE_CITY, float("nan")),
+                "trend": trend.factor - 1,
+                "trend_low": trend.low - 1,
+                "trend_high": trend.high - 1,
+                "gini": generalised_gini(by_area),
+                "half_in_areas": areas_with_half(by_area),
+                "forecast_error": float(tested.get("wape", float("nan"))),
+                "coverage": float(tested.get("coverage", float("nan"))),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _confidence(
+    row: Mapping[Any, Any], weights: Sequence[HarmWeights], totals: TotalsForecast, events: Events
+) -> Confidence:
+    threat = row["threat"]
+    shifts = totals.shifts[(totals.shifts["crime_type"] == threat) & (totals.shifts["source"] == "found, not declared")]
+    ranges = [
+        float(one.high[at] / one.low[at])
+        for one in weights
+        if (at := one.crime_types.index(threat)) >= 0 and one.low[at] > 0
+    ]
+    intake = events.intake
+    missing = 0.0 if intake is None or not intake.rows_read else 1 - intake.rows_kept / intake.rows_read
+    return judge_confidence(
+        recorded=float(row["recorded"]),
+        error=float(row["forecast_error"]),
+        coverage=float(row["coverage"]),
+        shifted=not shifts.empty,
+        ranges=ranges,
+        missing_share=missing,
+    )
+
+
+def _counts(totals: TotalsForecast, threats: Sequence[str]) -> ThreatCounts:
+    """Return the counts of the threats with the variance of their forecast of 12 months."""
+    labels = totals.months.hierarchy.labels
+    city = labels["level"] == CITY
+    own = [int(np.flatnonzero(city & (labels["crime_type"] == threat))[0]) for threat in threats]
+    expected, variance = totals.months.year_moments()
+    recorded = totals.months.counts[own, -12:].sum(axis=1)
+    return ThreatCounts(tuple(threats), recorded, expected[own], variance[own])
+
+
+def _areas(
+    totals: TotalsForecast, threats: Sequence[str], weights: Sequence[HarmWeights], residents: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return each threat in each area: counts, interval, rate, and harm with both readings of each set."""
+    year = totals.next_year()
+    rows = year[(year["level"] == AREA) & year["crime_type"].isin(threats)].reset_index(drop=True)
+    table = rows[["area", "crime_type", "last_12_months", "next_12_months", "low", "high", "change"]]
+    table = table.rename(columns={"crime_type": "threat", "last_12_months": "recorded", "next_12_months": "expected"})
+    people = table["area"].map(dict(residents)).astype(float)
+    table = table.assign(rate_per_1000=1000 * table["recorded"] / people)
+    for one in weights:
+        position = pd.Index(one.crime_types).get_indexer(pd.Index(table["threat"]))
+        for end in ("low", "high"):
+            table[f"harm_{one.name}_{end}"] = table["expected"].to_numpy() * getattr(one, end)[position]
+    return table

@@ -1,0 +1,154 @@
+"""A strategic threat assessment: evidence, judgement, harm and rank distribution of each crime type."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.strategy.threats.confidence import Confidence
+from ilp_models.strategy.threats.control_strategy import ControlStrategy
+from ilp_models.strategy.threats.gaps import IntelligenceGap
+from ilp_models.strategy.threats.judgements import Judgements
+from ilp_models.strategy.threats.threat_ranking import HarmRanking
+from ilp_models.strategy.yardstick import probability_word
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ThreatAssessment:
+    """Threats (crime types) with their evidence, and their ranking under each harm set.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row for each threat: recorded and expected crimes of 12 months with interval, rate, trend, concentration,
+        forecast error and confidence.
+    areas : DataFrame
+        The same counts for each threat in each area, with the harm under each set.
+    rankings : tuple of HarmRanking
+        One for each harm set.
+    judgements : Judgements
+        What analysts scored; unknown stays unknown.
+    confidences : tuple of Confidence
+        Of each threat, with reasons.
+    gaps : sequence of IntelligenceGap
+        What is not known.
+    left_out : mapping of str to str
+        Crime types whose records depend on police activity, and the kind of that activity.
+    facts : mapping
+        Provenance: city, months, method, harm sets, settings and digests.
+    """
+
+    table: pd.DataFrame
+    areas: pd.DataFrame
+    rankings: tuple[HarmRanking, ...]
+    judgements: Judgements
+    confidences: tuple[Confidence, ...]
+    gaps: Sequence[IntelligenceGap]
+    left_out: Mapping[str, str]
+    facts: Mapping[str, Any]
+    indicators: pd.DataFrame
+    strategy: ControlStrategy | None = None
+
+    @property
+    def threats(self) -> tuple[str, ...]:
+        """The crime types that are ranked."""
+        return tuple(self.table["threat"])
+
+    def ranks(self) -> pd.DataFrame:
+        """Return the ranks of every threat under every harm set, side by side in long form.
+
+        ``rank_from`` and ``rank_to`` are the ranks that the evidence leaves open; ``top_three`` is the probability of
+        being among the first three, and ``above_next`` that of outranking the next in order.
+        """
+        rows = []
+        for one in self.rankings:
+            ranking, order = one.ranking, list(one.ranking.order)
+            for place, at in enumerate(order):
+                following = order[place + 1] if place + 1 < len(order) else None
+                above = float("nan") if following is None else float(ranking.outranks[at, following])
+                top = float(ranking.top_shares[at])
+                rows.append(
+                    {
+                        "harm_set": one.weights.name,
+                        "threat": ranking.names[at],
+                        "order": place + 1,
+                        "rank_from": int(ranking.rank_from[at]),
+                        "rank_to": int(ranking.rank_to[at]),
+                        "top_three": top,
+                        "top_three_word": probability_word(top),
+                        "next": "" if following is None else ranking.names[following],
+                        "above_next": above,
+                        "above_next_word": probability_word(above),
+                        "tied_with": ", ".join(ranking.ties(at)),
+                        **one.table.set_index("threat").loc[ranking.names[at]].to_dict(),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Threats that can be first: those whose best open rank is 1 under at least one harm set."""
+        rankings = [one.ranking for one in self.rankings]
+        best = np.min([one.rank_from for one in rankings], axis=0)
+        found = {name for name, rank in zip(self.threats, best, strict=True) if rank == 1}
+        return tuple(threat for threat in self.threats if threat in found)
+
+    def conclusions(self) -> list[str]:
+        """Return the key judgements, one sentence each."""
+        return [self._on_first(), self._on_change(), self._on_agreement()]
+
+    def _on_first(self) -> str:
+        sets = ", ".join(one.weights.name for one in self.rankings)
+        if len(self.first) == 1:
+            return f"{self.first[0]} is the first threat under every harm set ({sets})."
+        return f"{_listed(self.first)} can each be the first threat: the evidence does not separate them ({sets})."
+
+    def _on_change(self) -> str:
+        outside = self.table[
+            (self.table["recorded"] < self.table["low"]) | (self.table["recorded"] > self.table["high"])
+        ]
+        if outside.empty:
+            return "No threat has a forecast that is clearly above or below the last 12 months."
+        texts = [
+            f"{row.threat} ({row.recorded:,.0f} to {row.expected:,.0f})" for row in outside.itertuples(index=False)
+        ]
+        return f"A clear change is expected for {_listed(texts)}."
+
+    def _on_agreement(self) -> str:
+        orders = {tuple(one.ranking.names[at] for at in one.ranking.order) for one in self.rankings}
+        if len(orders) == 1:
+            return "All harm sets give the same order."
+        return "The order depends on the harm set. Read the ranks side by side before one is used."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, from which a later assessment tells what rose and fell."""
+        scores = self.judgements.scores.astype(object).where(self.judgements.scores.notna(), None)
+        return {
+            "schema": SCHEMA,
+            "facts": dict(self.facts),
+            "threats": _plain(self.table),
+            "ranks": _plain(self.ranks()),
+            "weights": [one.weights.to_dict() for one in self.rankings],
+            "judgements": {str(threat): row.to_dict() for threat, row in scores.iterrows()},
+            "left_out": dict(self.left_out),
+            "gaps": [vars(gap) for gap in self.gaps],
+        }
+
+    def __repr__(self) -> str:
+        """Return the key judgements and the ranks."""
+        shown = self.ranks()[["harm_set", "threat", "rank_from", "rank_to", "top_three"]]
+        return "\n".join([*self.conclusions(), shown.to_string(index=False, float_format="{:.2f}".format)])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    known = table.notna() & ~table.isin([np.inf, -np.inf])
+    rows = table.astype(object).where(known, None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

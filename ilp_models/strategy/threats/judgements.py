@@ -1,0 +1,217 @@
+"""Judgements of analysts about threats, on a declared scale; what is unknown stays unknown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ilp_models.domain.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+
+DIMENSIONS: Final[Mapping[str, str]] = {
+    "political_impact": "Effect on confidence in institutions and on public policy",
+    "community_impact": "Effect on fear, cohesion and daily life of residents",
+    "financial_impact": "Losses of victims, business and the public purse",
+    "capability": "Skill, resources and access of those who commit it",
+    "opportunity": "How far present conditions make it easier or harder",
+}
+GRADES: Final = ("A", "B", "C", "D", "E")
+CONFIDENCES: Final = ("low", "moderate", "high")
+COLUMNS: Final = ("threat", "dimension", "score", "evidence_grade", "confidence")
+_UNKNOWN: Final = ("", "unknown")
+
+
+@dataclass(frozen=True)
+class JudgementScheme:
+    """Dimensions, scale and weights of the judgements, and their share in the score.
+
+    Parameters
+    ----------
+    weights : mapping of str to float, optional
+        Weight of each dimension; by default the same for political, community and financial impact, capability and
+        opportunity. A dimension that is not named does not count.
+    lowest, highest : int, default 1 and 5
+        Ends of the scale; whole numbers.
+    share : float, default 0.5
+        Share of the judgements in the score of a threat; the rest is harm. 0 ranks by harm alone.
+    weight_spread : float, default 0.25
+        Standard deviation of the logarithm of each weight in the draws.
+
+    Raises
+    ------
+    InputError
+        If a weight is negative or missing, or a setting is out of range.
+
+    Examples
+    --------
+    >>> JudgementScheme(weights={"community_impact": 2, "opportunity": 1}).dimensions
+    ('community_impact', 'opportunity')
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(DIMENSIONS, 1.0))
+    lowest: int = 1
+    highest: int = 5
+    share: float = 0.5
+    weight_spread: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuse weights and settings out of range."""
+        for name, weight in self.weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not np.isfinite(weight) or weight < 0:
+                msg = f"judgements.weights.{name}={weight!r} must be a number of 0 or more."
+                raise InputError(msg)
+        if not self.weights or not any(self.weights.values()):
+            msg = "judgements.weights needs at least one weight above 0."
+            raise InputError(msg)
+        if not self.lowest < self.highest:
+            msg = f"judgements.lowest={self.lowest} must be below highest={self.highest}."
+            raise InputError(msg)
+        if not 0 <= self.share <= 1 or self.weight_spread < 0:
+            msg = (
+                f"judgements.share={self.share} must be from 0 to 1, and weight_spread={self.weight_spread} 0 or more."
+            )
+            raise InputError(msg)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of the dimensions."""
+        return tuple(self.weights)
+
+    def draw_weights(self, draws: int, generator: np.random.Generator) -> Floats:
+        """Return drawn weights that add up to 1, shape (draws, dimensions)."""
+        declared = np.array([float(one) for one in self.weights.values()])
+        drawn = declared * np.exp(generator.normal(0, self.weight_spread, (draws, len(declared))))
+        return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Judgements:
+    """Scores of threats by dimension; NaN is unknown.
+
+    Parameters
+    ----------
+    scheme : JudgementScheme
+        Dimensions and scale.
+    scores : DataFrame
+        One row for each threat and one column for each dimension.
+    notes : DataFrame
+        ``threat, dimension, evidence_grade, confidence`` of each known score.
+    """
+
+    scheme: JudgementScheme
+    scores: pd.DataFrame
+    notes: pd.DataFrame
+
+    @classmethod
+    def unknown(cls, scheme: JudgementScheme, threats: Sequence[str]) -> "Judgements":
+        """Return judgements of which none is known."""
+        scores = pd.DataFrame(np.nan, index=list(threats), columns=list(scheme.dimensions))
+        return cls(scheme, scores, pd.DataFrame(columns=["threat", "dimension", "evidence_grade", "confidence"]))
+
+    @classmethod
+    def from_table(
+        cls, table: pd.DataFrame, scheme: JudgementScheme, threats: Sequence[str], source: str
+    ) -> "Judgements":
+        """Return the judgements in a table of text; InputError names the row that cannot be used.
+
+        Threats and dimensions that the table lacks are unknown.
+        """
+        _check_columns(table, source)
+        made = cls.unknown(scheme, threats)
+        scores, notes, seen = made.scores.copy(), [], set()
+        for number, row in enumerate(table[list(COLUMNS)].itertuples(index=False), 2):
+            where = f"{source}, row {number}"
+            key = _check_key(str(row.threat), str(row.dimension), scheme, threats, where)
+            if key in seen:
+                msg = f"{where}: {key[0]}, {key[1]} is scored twice. Keep one row for each threat and dimension."
+                raise InputError(msg)
+            seen.add(key)
+            value = _score(str(row.score), scheme, where)
+            if np.isnan(value):
+                continue
+            grade = _one_of(str(row.evidence_grade).upper(), GRADES, "evidence_grade", where)
+            confidence = _one_of(str(row.confidence).lower(), CONFIDENCES, "confidence", where)
+            scores.loc[key] = value
+            notes.append((*key, grade, confidence))
+        return cls(scheme, scores, pd.DataFrame(notes, columns=["threat", "dimension", "evidence_grade", "confidence"]))
+
+    @property
+    def known(self) -> int:
+        """How many scores are known."""
+        return int(self.scores.notna().to_numpy().sum())
+
+    def missing(self) -> list[tuple[str, str]]:
+        """Return threat and dimension of each unknown score."""
+        unknown = self.scores.isna()
+        return [(str(threat), str(name)) for threat in unknown.index for name in unknown.columns[unknown.loc[threat]]]
+
+    def draw(self, draws: int, generator: np.random.Generator) -> Floats:
+        """Return drawn judgement values from 0 to 1, shape (draws, threats).
+
+        An unknown score takes every value of the scale with the same probability.
+        """
+        scheme = self.scheme
+        scale = np.arange(scheme.lowest, scheme.highest + 1)
+        given = self.scores.to_numpy(dtype=float)
+        points = np.where(np.isnan(given), generator.choice(scale, (draws, *given.shape)), given)
+        weights = scheme.draw_weights(draws, generator)
+        values = np.einsum("dtj,dj->dt", points, weights)
+        return np.asarray(np.clip((values - scheme.lowest) / (scheme.highest - scheme.lowest), 0, 1))  # rounding
+
+    def bounds(self) -> Floats:
+        """Return the lowest and highest possible value of each threat under the declared weights, (threats, 2)."""
+        scheme = self.scheme
+        weights = np.array([float(one) for one in scheme.weights.values()])
+        given = self.scores.to_numpy(dtype=float)
+        ends = [
+            np.where(np.isnan(given), end, given) @ weights / weights.sum() for end in (scheme.lowest, scheme.highest)
+        ]
+        return (np.stack(ends, axis=1) - scheme.lowest) / (scheme.highest - scheme.lowest)
+
+
+def _check_columns(table: pd.DataFrame, source: str) -> None:
+    missing = [name for name in COLUMNS if name not in table]
+    other = [str(name) for name in table if name not in COLUMNS]
+    if missing or other:
+        what = f"has no column {missing[0]}" if missing else f"has the column {other[0]!r}, which is not used"
+        msg = f"{source} {what}. Give the columns {', '.join(COLUMNS)} and no others: notes may name persons."
+        raise InputError(msg)
+
+
+def _check_key(
+    threat: str, dimension: str, scheme: JudgementScheme, threats: Sequence[str], where: str
+) -> tuple[str, str]:
+    if threat not in threats:
+        msg = f"{where}: {threat!r} is not a threat of this assessment. Use one of {', '.join(threats)}."
+        raise InputError(msg)
+    if dimension not in scheme.dimensions:
+        msg = f"{where}: {dimension!r} is not a dimension. Use one of {', '.join(scheme.dimensions)}."
+        raise InputError(msg)
+    return threat, dimension
+
+
+def _score(text: str, scheme: JudgementScheme, where: str) -> float:
+    if text.casefold() in _UNKNOWN:
+        return float("nan")
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value.is_integer() or not scheme.lowest <= value <= scheme.highest:
+        msg = (
+            f"{where}: score {text!r} is not on the scale. Give a whole number from {scheme.lowest} to "
+            f"{scheme.highest}, or leave it empty if it is unknown."
+        )
+        raise InputError(msg)
+    return value
+
+
+def _one_of(text: str, allowed: Sequence[str], column: str, where: str) -> str:
+    if text not in allowed:
+        msg = f"{where}: {column}={text!r} is unknown. A score needs one of {', '.join(allowed)}."
+        raise InputError(msg)
+    return text

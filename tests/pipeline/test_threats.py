@@ -1,0 +1,170 @@
+"""The threat assessment as a whole: from records to files, with judgements, residents and the last assessment."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ilp_models as ilp
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.errors import InputError
+from ilp_models.pipeline.threats import compare_with_previous
+from ilp_models.strategy.threats.inputs import ThreatInputs
+from tests.model.long_city import city_events
+
+SETTINGS = ilp.LongHorizons(city_months=12, area_months=12, city_days=0, origins=2, area_origins=0)
+
+
+def harm_set(name, first, second):
+    about = {"title": "Example", "date": "2020", "unit": "days", "source": "an example"}
+    mapping = {kind: {"categories": [kind.lower()], "doubt": f"Doubt on {kind}."} for kind in "AB"}
+    return ilp.HarmSet(name, **about, weights={"a": first, "b": second}, mapping=mapping)
+
+
+SETS = (harm_set("one", 10.0, 1.0), harm_set("two", [1.0, 30.0], 10.0))
+
+
+@pytest.fixture(scope="module")
+def totals():
+    return ilp.forecast_totals(city_events(), ilp.LinearTrend(), long_horizons=SETTINGS, compute=LocalProcesses(1))
+
+
+def assess(totals, events=None, sets=SETS, **inputs):
+    return ilp.assess_threats(events or city_events(), sets, totals=totals, inputs=ThreatInputs(**inputs), draws=2000)
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_evidence_is_that_of_the_records_and_of_the_forecast(totals):
+    found = assess(totals)
+    events = city_events().table
+    last = events[events["occurred_at"] >= "2019-01-01"]
+    row = found.table.set_index("threat").loc["A"]
+    assert row["recorded"] == (last["crime_type"] == "A").sum()
+    year = totals.next_year().set_index(["level", "crime_type"])
+    assert row["expected"] == year.loc[("city", "A"), "next_12_months"]
+    assert np.isnan(row["rate_per_1000"])
+    assert row["half_in_areas"] == 1
+    areas = found.areas.set_index(["area", "threat"])
+    assert (
+        areas.loc[("district 1", "A"), "recorded"]
+        == ((last["crime_type"] == "A") & (last["area"] == "district 1")).sum()
+    )
+    assert areas.loc[("district 1", "B"), "harm_two_low"] == pytest.approx(
+        10 * areas.loc[("district 1", "B"), "expected"]
+    )
+
+
+def test_ranks_are_side_by_side_and_ties_are_said(totals):
+    ranks = assess(totals).ranks().set_index(["harm_set", "threat"])
+    assert ranks.loc[("one", "A"), ["rank_from", "rank_to"]].tolist() == [1, 1]
+    assert ranks.loc[("one", "B"), "top_three_word"] == "almost certain"
+    # 28 a month at 1 to 30 against 14 at 10: A is above where its weight exceeds 5
+    above = ranks.loc[("two", "A"), "above_next"]
+    assert above == pytest.approx(np.log(30 / 5) / np.log(30), abs=0.06)
+    assert ranks.loc[("two", "A"), "tied_with"] == "B"
+
+
+def test_files_hold_the_numbers_and_can_be_given_back(totals, tmp_path):
+    first = assess(totals)
+    files = {path.name: path for path in ilp.write_threat_assessment(first, tmp_path / "first")}
+    page = files["assessment.html"].read_text(encoding="utf-8")
+    assert "built-in method" not in page
+    assert "Doubt on A." in page
+    assert "research only - not for resource allocation" in page
+    scores = pd.read_csv(files["judgements.csv"], encoding="utf-8-sig", dtype=str, keep_default_na=False)
+    scores.loc[scores["threat"] == "B", ["score", "evidence_grade", "confidence"]] = ["5", "A", "high"]
+    scores.loc[scores["threat"] == "A", ["score", "evidence_grade", "confidence"]] = ["1", "A", "high"]
+    filled = write(tmp_path / "judgements.csv", scores.to_csv(index=False))
+    later = assess(
+        totals,
+        judgements=filled,
+        control_strategy=str(files["control_strategy.xlsx"]),
+        residents=write(tmp_path / "r.csv", "area,residents\ndistrict 1,1000\ndistrict 2,3000\n"),
+        indicators=write(
+            tmp_path / "i.csv", "crime_type,indicator,value,unit,source,date\nA,clearance,0.4,share,records,2019\n"
+        ),
+    )
+    assert later.judgements.known == 10
+    assert later.strategy.open_fields == later.strategy.fields == 30
+    row = later.table.set_index("threat").loc["A"]
+    assert row["rate_per_1000"] == pytest.approx(row["recorded"] / 4)
+    moved = compare_with_previous(later, str(tmp_path / "first")).set_index(["harm_set", "threat"])
+    assert "judgements of capability, community impact" in moved.loc[("one", "B"), "why"]
+    again = {
+        path.name: path for path in ilp.write_threat_assessment(later, tmp_path / "later", moved=moved.reset_index())
+    }
+    page = again["assessment.html"].read_text(encoding="utf-8")
+    assert "30 of 30 fields are still empty" in page
+    assert "clearance: 0.400 share" in page
+    assert "Since the last assessment" in page
+    assert json.loads(again["assessment.json"].read_text(encoding="utf-8"))["facts"]["known_judgements"] == 10
+
+
+def test_a_threat_rises_only_if_open_ranks_no_longer_overlap(totals, tmp_path):
+    ilp.write_threat_assessment(assess(totals), tmp_path / "first")
+    other = assess(totals, sets=(harm_set("one", 1.0, 100.0), SETS[1]))
+    moved = compare_with_previous(other, str(tmp_path / "first")).set_index(["harm_set", "threat"])
+    assert moved.loc[("one", "B"), ["before", "now", "moved", "why"]].tolist() == [
+        "2 to 2",
+        "1 to 1",
+        "rose",
+        "its harm weight changed",
+    ]
+    assert moved.loc[("two", "A"), "moved"] == "tie"
+
+
+def test_types_of_police_activity_are_left_out_and_named(totals):
+    rates = np.array([[[20.0, 10.0, 9.0]], [[8.0, 4.0, 3.0]]]).transpose(0, 2, 1) * np.ones(60)
+    table = city_events(rates=rates[:, :2]).table
+    drugs = city_events(rates=rates[:, 2:], seed=1).table.assign(crime_type="Drug offences")
+    both = pd.concat([table.astype({"crime_type": str}), drugs.astype({"crime_type": str})], ignore_index=True)
+    both = both.sort_values("occurred_at", ignore_index=True).astype({"crime_type": "category"})
+    events = replace(city_events(), table=both)
+    method = ilp.LinearTrend()
+    with_drugs = ilp.forecast_totals(events, method, long_horizons=SETTINGS, compute=LocalProcesses(1))
+    found = assess(with_drugs, events)
+    assert found.threats == ("A", "B")
+    assert found.left_out == {"Drug offences": "drug"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("residents", "area,residents\nx,0\n", "row 2: residents '0' must be above 0"),
+        ("residents", "area,people\nx,5\n", "Give area and residents"),
+        ("residents", "area,residents\nx,5\nx,6\n", "row 3: the area 'x' stands twice"),
+        ("indicators", "crime_type,indicator\nA,b\n", "Give exactly crime_type, indicator"),
+        (
+            "indicators",
+            "crime_type,indicator,value,unit,source,date\nZ,b,1,u,s,d\n",
+            "row 2: 'Z' is not a crime type",
+        ),
+        (
+            "indicators",
+            "crime_type,indicator,value,unit,source,date\nA,b,much,u,s,d\n",
+            "row 2: value 'much' is not a number",
+        ),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(totals, tmp_path, name, text, said):
+    with pytest.raises(InputError, match=said):
+        assess(totals, **{name: write(tmp_path / "file.csv", text)})
+
+
+def test_one_harm_set_and_none_and_a_foreign_previous_run_are_refused(totals, tmp_path):
+    with pytest.raises(InputError, match="is one harm set"):
+        assess(totals, sets=SETS[:1])
+    with pytest.raises(InputError, match="needs harm sets"):
+        assess(totals, sets=())
+    write(tmp_path / "assessment.json", "[]")
+    with pytest.raises(InputError, match="is not an assessment"):
+        compare_with_previous(assess(totals), str(tmp_path))
+    write(tmp_path / "assessment.json", '{"schema": 0}')
+    with pytest.raises(InputError, match="not an assessment of this version"):
+        compare_with_previous(assess(totals), str(tmp_path))
