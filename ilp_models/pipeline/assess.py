@@ -15,12 +15,14 @@ from ilp_models.model.long_horizons.horizons import LongHorizons
 from ilp_models.pipeline.group_task import assess_group_file, write_group_template
 from ilp_models.pipeline.outputs import read_study
 from ilp_models.pipeline.threat_files import write_threat_assessment
+from ilp_models.pipeline.threat_scenarios import with_scenarios
 from ilp_models.pipeline.threats import assess_threats, compare_with_previous
 from ilp_models.report.threats_page import PAGE
 from ilp_models.strategy.groups.scheme import GroupScheme
 from ilp_models.strategy.rank_draws import RankDraws
 from ilp_models.strategy.threats.inputs import ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme
+from ilp_models.strategy.threats.scenarios import Scenarios
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -31,6 +33,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     long_horizons: LongHorizons,
     judgements: JudgementScheme,
     inputs: ThreatInputs,
+    scenarios: Scenarios | None,
     compute: Compute,
     matrix: str | None,
     template: str | None,
@@ -58,6 +61,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         compute=compute,
         **vars(ranking),
     )
+    if scenarios is not None:
+        assessment = with_scenarios(assessment, study.events, grid, scenarios)
     moved = None if inputs.previous is None else compare_with_previous(assessment, inputs.previous)
     write_threat_assessment(assessment, folder, moved=moved, decimal=decimal)
     lines = [SIMULATED] if study.events.simulated else []

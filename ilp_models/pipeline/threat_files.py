@@ -53,6 +53,8 @@ def write_threat_assessment(
         "gaps.csv": pd.DataFrame([vars(gap) for gap in assessment.gaps], columns=["threat", "kind", "question"]),
         JUDGEMENTS: judgement_table(assessment),
     }
+    if assessment.scenarios is not None:
+        tables["scenarios.csv"] = assessment.scenarios
     if moved is not None:
         tables["since_last.csv"] = moved
     try:
@@ -99,6 +101,7 @@ def threats_evidence(assessment: ThreatAssessment, moved: pd.DataFrame | None = 
         judgement_share=assessment.judgements.scheme.share,
         indicators=assessment.indicators,
         left_out=assessment.left_out,
+        scenarios=assessment.scenarios,
         moved=moved,
         open_fields=None if strategy is None else (strategy.open_fields, strategy.fields),
         yardstick=YARDSTICK,

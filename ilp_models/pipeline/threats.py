@@ -124,6 +124,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
         gaps=find_gaps(threats, scored, weights, confidences, ties),
         left_out=left_out,
         indicators=indicators,
+        counts=counts,
         strategy=strategy,
         facts={
             **{name: totals.facts[name] for name in ("city", "method", "records", "months", "data", "code", "made")},

@@ -42,6 +42,7 @@ class ThreatsEvidence:
     judgement_share: float
     indicators: pd.DataFrame
     left_out: Mapping[str, str]
+    scenarios: pd.DataFrame | None
     moved: pd.DataFrame | None  # since the last assessment
     open_fields: tuple[int, int] | None  # of the control strategy: empty fields, all fields
     yardstick: tuple[tuple[str, float, float], ...]
@@ -60,6 +61,7 @@ def write_threats_page(folder: Path, evidence: ThreatsEvidence) -> Path:
         threats=threats,
         ranks={name: _rank_rows(rows) for name, rows in evidence.ranks.groupby("harm_set", sort=False)},
         figure=_figure(evidence, folder / "figures"),
+        scenarios=_scenario_rows(evidence),
         moved=None if evidence.moved is None else evidence.moved.to_dict("records"),
         scored=not evidence.judgements.empty and evidence.judgements["score"].notna().any(),
         yardstick=[f"{word}: {low:.0%} to {high:.0%}" for word, low, high in evidence.yardstick],
@@ -90,6 +92,28 @@ def _rank_rows(rows: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _scenario_rows(evidence: ThreatsEvidence) -> list[dict[str, Any]]:
+    """Return the scenarios as text: events covered, their difference, and the share of harm under each set."""
+    if evidence.scenarios is None:
+        return []
+    rows = []
+    for row in evidence.scenarios.to_dict("records"):
+        shares = [[row[name] for name in row if str(name).startswith(f"harm_{one}_")] for one in evidence.harm]
+        ends = [(min(one), max(one)) for one in shares]
+        rows.append(
+            {
+                "scenario": row["scenario"],
+                "events": f"{row['events_covered']:,.1f} ({percent(row['share_of_events'], 0)})",
+                "difference": f"{round(row['difference'], 1) + 0.0:+,.1f}",  # 0 and not -0
+                "harm": [
+                    percent(low, 0) if low == high else f"{percent(low, 0)} to {percent(high, 0)}" for low, high in ends
+                ],
+                "first": [row[f"first_{one}"] for one in evidence.harm],
+            }
+        )
+    return rows
 
 
 def _range(first: int, last: int) -> str:

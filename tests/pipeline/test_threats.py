@@ -10,8 +10,10 @@ import pytest
 import ilp_models as ilp
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
+from ilp_models.pipeline.threat_scenarios import run_scenarios
 from ilp_models.pipeline.threats import compare_with_previous
 from ilp_models.strategy.threats.inputs import ThreatInputs
+from ilp_models.strategy.threats.scenarios import Scenarios
 from tests.model.long_city import city_events
 
 SETTINGS = ilp.LongHorizons(city_months=12, area_months=12, city_days=0, origins=2, area_origins=0)
@@ -117,6 +119,32 @@ def test_a_threat_rises_only_if_open_ranks_no_longer_overlap(totals, tmp_path):
         "its harm weight changed",
     ]
     assert moved.loc[("two", "A"), "moved"] == "tie"
+
+
+def test_scenarios_have_the_price_of_each_choice(totals):
+    grid = ilp.SquareGrid(500)
+    spread = city_events().table
+    far = spread["area"] == "district 2"
+    table = spread.assign(x=np.where(far, 632_000.0, 630_000.0) + 500 * (spread["crime_type"] == "B"))
+    events = replace(city_events(), table=table)
+    found = run_scenarios(assess(totals, events), events, grid, Scenarios(budget_share=0.25, hours=[0.5, 2]))
+    rows = found.set_index("scenario")
+    today = rows.loc["today's hours"]
+    # four cells with 20, 10, 8 and 4 a month: the hours of one cell go to the first
+    assert today["share_of_events"] == pytest.approx(20 / 42, abs=0.05)
+    assert rows.loc["50% of today's hours", "events_covered"] == pytest.approx(today["events_covered"] / 2)
+    assert rows.loc["200% of today's hours", "share_of_events"] == pytest.approx(30 / 42, abs=0.05)
+    assert rows.loc["without A", "share_of_events"] == pytest.approx(10 / 42, abs=0.05)
+    assert rows.loc["without A", "first_one"] == "B"
+    assert rows.loc["without A", "difference"] < 0
+    # under `two`, one B weighs 10 and one A 5.5, so that ten B are worth less than twenty A
+    assert rows.loc["cover harm of two instead of events", "share_of_events"] == pytest.approx(20 / 42, abs=0.05)
+
+
+@pytest.mark.parametrize("settings", [{"hours": [0]}, {"hours": [30]}, {"budget_share": 0}, {"hours": [float("nan")]}])
+def test_scenarios_out_of_range_are_refused(settings):
+    with pytest.raises(InputError, match="must be above 0 and at most 1"):
+        Scenarios(**settings)
 
 
 def test_types_of_police_activity_are_left_out_and_named(totals):

@@ -1,7 +1,7 @@
 """A strategic threat assessment: evidence, judgement, harm and rank distribution of each crime type."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,7 @@ from ilp_models.strategy.threats.confidence import Confidence
 from ilp_models.strategy.threats.control_strategy import ControlStrategy
 from ilp_models.strategy.threats.gaps import IntelligenceGap
 from ilp_models.strategy.threats.judgements import Judgements
-from ilp_models.strategy.threats.threat_ranking import HarmRanking
+from ilp_models.strategy.threats.threat_ranking import HarmRanking, ThreatCounts, rank_by_harm, select_weights
 from ilp_models.strategy.yardstick import probability_word
 
 SCHEMA: Final = 1
@@ -51,7 +51,9 @@ class ThreatAssessment:
     left_out: Mapping[str, str]
     facts: Mapping[str, Any]
     indicators: pd.DataFrame
+    counts: ThreatCounts
     strategy: ControlStrategy | None = None
+    scenarios: pd.DataFrame | None = None
 
     @property
     def threats(self) -> tuple[str, ...]:
@@ -88,6 +90,17 @@ class ThreatAssessment:
                     }
                 )
         return pd.DataFrame(rows)
+
+    def without(self, threat: str) -> tuple[HarmRanking, ...]:
+        """Return the rankings of the other threats, from the same draws settings."""
+        others = [at for at, name in enumerate(self.threats) if name != threat]
+        counts = self.counts.select(others)
+        scores = self.judgements.scores.iloc[others]
+        judgements = replace(self.judgements, scores=scores)
+        settings = (int(self.facts["draws"]), float(self.facts["separation"]), int(self.facts["seed"]))
+        return tuple(
+            rank_by_harm(counts, select_weights(one.weights, others), judgements, *settings) for one in self.rankings
+        )
 
     @property
     def first(self) -> tuple[str, ...]:

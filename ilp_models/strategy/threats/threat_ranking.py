@@ -1,6 +1,7 @@
 """The ranking of threats as a distribution: draws of future counts, of harm weights and of judgements."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,12 @@ class ThreatCounts:
     recorded: Floats
     expected: Floats
     variance: Floats
+
+    def select(self, positions: Sequence[int]) -> "ThreatCounts":
+        """Return some of the threats, in the order given."""
+        chosen = list(positions)
+        names = tuple(self.threats[at] for at in chosen)
+        return ThreatCounts(names, self.recorded[chosen], self.expected[chosen], self.variance[chosen])
 
     def draw(self, draws: int, generator: np.random.Generator) -> Floats:
         """Return drawn counts of the next 12 months, shape (draws, threats): negative binomial, or Poisson."""
@@ -77,6 +84,18 @@ def rank_by_harm(
     scores += _JITTER * generator.random(scores.shape)
     ranking = RankDistribution.from_scores(counts.threats, scores, separation)
     return HarmRanking(weights, _harm_table(counts, weights), ranking)
+
+
+def select_weights(weights: HarmWeights, positions: Sequence[int]) -> HarmWeights:
+    """Return the weights of some crime types, in the order given."""
+    chosen = list(positions)
+    return replace(
+        weights,
+        crime_types=tuple(weights.crime_types[at] for at in chosen),
+        low=weights.low[chosen],
+        high=weights.high[chosen],
+        doubts=tuple(weights.doubts[at] for at in chosen),
+    )
 
 
 def _log(weights: Floats) -> Floats:
