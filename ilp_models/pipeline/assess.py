@@ -15,11 +15,13 @@ from ilp_models.model.long_horizons.horizons import LongHorizons
 from ilp_models.pipeline.group_task import assess_group_file, write_group_template
 from ilp_models.pipeline.outputs import read_study
 from ilp_models.pipeline.threat_files import write_threat_assessment
+from ilp_models.pipeline.threat_inputs import read_previous
 from ilp_models.pipeline.threat_scenarios import with_scenarios
-from ilp_models.pipeline.threats import assess_threats, compare_with_previous
+from ilp_models.pipeline.threats import assess_threats
 from ilp_models.report.threats_page import PAGE
 from ilp_models.strategy.groups.scheme import GroupScheme
 from ilp_models.strategy.rank_draws import RankDraws
+from ilp_models.strategy.threats.comparison import compare_assessments
 from ilp_models.strategy.threats.inputs import ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme
 from ilp_models.strategy.threats.scenarios import Scenarios
@@ -51,6 +53,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         return write_group_template(template, scheme)
     if matrix is not None:
         return assess_group_file(matrix, scheme, ranking, decimal, folder)
+    before = None if inputs.previous is None else read_previous(inputs.previous)  # before the long computation
     study = read_study(data, grid, folder, calendar=Calendar("month"), layers={}, first_cutoff="next")
     assessment = assess_threats(
         study.events,
@@ -63,7 +66,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
     )
     if scenarios is not None:
         assessment = with_scenarios(assessment, study.events, grid, scenarios)
-    moved = None if inputs.previous is None else compare_with_previous(assessment, inputs.previous)
+    moved = None if before is None else compare_assessments(assessment, before, f"inputs.previous={inputs.previous}")
     write_threat_assessment(assessment, folder, moved=moved, decimal=decimal)
     lines = [SIMULATED] if study.events.simulated else []
     return "\n".join([repr(assessment), *lines, "Research only - not for resource allocation.", f"{folder / PAGE}"])

@@ -9,7 +9,7 @@ from ilp_models.domain.errors import StorageError
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.control_strategy import write_control_strategy
 from ilp_models.pipeline.outputs import write_json
-from ilp_models.pipeline.threats import ASSESSMENT
+from ilp_models.pipeline.threat_inputs import ASSESSMENT
 from ilp_models.report.threats_page import ThreatsEvidence, write_threats_page
 from ilp_models.strategy.threats.assessment import ThreatAssessment
 from ilp_models.strategy.threats.control_strategy import draft_control_strategy
@@ -59,6 +59,7 @@ def write_threat_assessment(
         tables["since_last.csv"] = moved
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / ASSESSMENT).unlink(missing_ok=True)  # written last: its presence says that the files are whole
         for name, table in tables.items():
             write_table(table, folder / name, decimal)
     except OSError as error:
@@ -83,7 +84,7 @@ def judgement_table(assessment: ThreatAssessment) -> pd.DataFrame:
             score = known.scores.loc[threat, dimension]
             note = notes.get((threat, dimension), {})
             rows.append((threat, dimension, score, note.get("evidence_grade", ""), note.get("confidence", "")))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"score": "Int64"})  # 3 and not 3.0
 
 
 def threats_evidence(assessment: ThreatAssessment, moved: pd.DataFrame | None = None) -> ThreatsEvidence:

@@ -1,8 +1,6 @@
 """Assess the threats of a city: gather evidence, rank crime types under every harm set, and write the products."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,31 +14,31 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
 from ilp_models.domain.harm import HarmSources, sets_side_by_side
 from ilp_models.domain.harm_weights import HarmWeights
-from ilp_models.domain.local_file import local_file
 from ilp_models.domain.recipe import describe
-from ilp_models.domain.spreadsheet import is_spreadsheet
-from ilp_models.domain.text_table import read_text_table
-from ilp_models.export.control_strategy import SHEET
 from ilp_models.model.long_horizons.hierarchy import AREA, CITY
 from ilp_models.model.long_horizons.horizons import LongHorizons
 from ilp_models.model.long_horizons.past_origins import NEXT_YEAR
+from ilp_models.pipeline.threat_inputs import (
+    area_names,
+    read_control_strategy,
+    read_indicators,
+    read_judgements,
+    read_previous,
+    read_residents,
+)
 from ilp_models.pipeline.totals import TotalsForecast, forecast_totals
 from ilp_models.stats.concentration import areas_with_half, generalised_gini
 from ilp_models.stats.count_trend import yearly_trend
 from ilp_models.strategy.threats.assessment import ThreatAssessment
 from ilp_models.strategy.threats.comparison import compare_assessments
 from ilp_models.strategy.threats.confidence import Confidence, judge_confidence
-from ilp_models.strategy.threats.control_strategy import ControlStrategy
 from ilp_models.strategy.threats.gaps import find_gaps
 from ilp_models.strategy.threats.inputs import ThreatInputs
-from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
+from ilp_models.strategy.threats.judgements import JudgementScheme
 from ilp_models.strategy.threats.threat_ranking import ThreatCounts, rank_by_harm
 
-ASSESSMENT: Final = "assessment.json"
 _TREND_MONTHS: Final = 36
 _HORIZONS: Final = LongHorizons(city_months=12, area_months=12, city_days=0, area_origins=0)
-_INDICATORS: Final = ("crime_type", "indicator", "value", "unit", "source", "date")
-_RESIDENTS: Final = ("area", "residents")
 
 
 def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with a default
@@ -104,10 +102,11 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
         msg = f"Only {len(threats)} crime type can be ranked; {without} depends on police activity. Give more types."
         raise InputError(msg)
     weights = tuple(one.for_types(threats) for one in sets)
-    scored = _judgements(inputs.judgements, scheme, threats)
-    indicators = _indicators(inputs.indicators, events.crime_types)
-    residents = _residents(inputs.residents)
-    strategy = _control_strategy(inputs.control_strategy, threats)
+    scored = read_judgements(inputs.judgements, scheme, threats)
+    indicators = read_indicators(inputs.indicators, events.crime_types)
+    merge = (long_horizons or _HORIZONS).merge if totals is None else totals.facts["settings"]["merge"]
+    residents = read_residents(inputs.residents, area_names(events, merge or {}))
+    strategy = read_control_strategy(inputs.control_strategy, threats)
     totals = totals or forecast_totals(events, long_horizons=long_horizons or _HORIZONS, compute=compute)
     table = _evidence(totals, threats, residents)
     confidences = tuple(_confidence(row, weights, totals, events) for row in table.to_dict("records"))
@@ -144,71 +143,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
 
 def compare_with_previous(assessment: ThreatAssessment, folder: str) -> pd.DataFrame:
     """Return what rose and fell since the assessment in a folder, and why."""
-    path = local_file(str(Path(folder) / ASSESSMENT), "inputs.previous: ")
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}). Give the folder of a run of `ilp assess`."
-        raise InputError(msg) from error
-    if not isinstance(before, dict):
-        msg = f"{path} is not an assessment. Give the folder of a run of `ilp assess`."
-        raise InputError(msg)
-    return compare_assessments(assessment, before, str(path))
-
-
-def _judgements(path: str | None, scheme: JudgementScheme, threats: Sequence[str]) -> Judgements:
-    if path is None:
-        return Judgements.unknown(scheme, threats)
-    return Judgements.from_table(read_text_table(path, setting="inputs.judgements"), scheme, threats, path)
-
-
-def _control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
-    if path is None:
-        return None
-    sheet = SHEET if is_spreadsheet(Path(path).name) else None
-    return ControlStrategy.from_table(read_text_table(path, sheet, "inputs.control_strategy"), threats, path)
-
-
-def _indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFrame:
-    """Return the indicators of a user; InputError for unknown columns, types or values that are no numbers."""
-    if path is None:
-        return pd.DataFrame(columns=list(_INDICATORS))
-    table = read_text_table(path, setting="inputs.indicators")
-    if set(table.columns) != set(_INDICATORS):
-        msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {', '.join(_INDICATORS)}."
-        raise InputError(msg)
-    values = pd.to_numeric(table["value"], errors="coerce")
-    for number, (kind, value, text) in enumerate(zip(table["crime_type"], values, table["value"], strict=True), 2):
-        if kind not in crime_types:
-            msg = f"{path}, row {number}: {kind!r} is not a crime type. Use one of {', '.join(crime_types)}."
-            raise InputError(msg)
-        if not np.isfinite(value):
-            msg = f"{path}, row {number}: value {text!r} is not a number."
-            raise InputError(msg)
-    return table.assign(value=values)[list(_INDICATORS)]
-
-
-def _residents(path: str | None) -> Mapping[str, float]:
-    """Return residents by area; the whole city is their sum, or the row without an area."""
-    if path is None:
-        return {}
-    table = read_text_table(path, setting="inputs.residents")
-    if not set(_RESIDENTS) <= set(table.columns):
-        msg = f"{path} has the columns {', '.join(table.columns)}. Give {' and '.join(_RESIDENTS)}."
-        raise InputError(msg)
-    found: dict[str, float] = {}
-    for number, (area, text) in enumerate(table[list(_RESIDENTS)].itertuples(index=False), 2):
-        value = pd.to_numeric(text, errors="coerce")
-        if not np.isfinite(value) or value <= 0:
-            msg = f"{path}, row {number}: residents {text!r} must be above 0. Leave out empty areas."
-            raise InputError(msg)
-        name = area or WHOLE_CITY
-        if name in found:
-            msg = f"{path}, row {number}: the area {area!r} stands twice. Give each area one row."
-            raise InputError(msg)
-        found[name] = float(value)
-    found.setdefault(WHOLE_CITY, sum(found.values()))
-    return found
+    return compare_assessments(assessment, read_previous(folder), f"inputs.previous={folder}")
 
 
 def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping[str, float]) -> pd.DataFrame:
@@ -240,6 +175,7 @@ def _evidence(totals: TotalsForecast, threats: Sequence[str], residents: Mapping
                 "half_in_areas": areas_with_half(by_area),
                 "forecast_error": float(tested.get("wape", float("nan"))),
                 "coverage": float(tested.get("coverage", float("nan"))),
+                "origins": int(tested.get("origins", 0)),
             }
         )
     return pd.DataFrame(rows)

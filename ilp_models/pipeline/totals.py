@@ -130,7 +130,8 @@ class TotalsForecast:
         """Return periods, number of series and the expected counts of the first year."""
         labels, periods = self.months.hierarchy.labels, self.months.periods
         areas = labels.loc[labels["area"] != WHOLE_CITY, "area"].nunique()
-        head = f"Forecast of {periods[0]} to {periods[-1]} by {self.facts['method']}, city and {areas} areas"
+        extent = f"city and {areas} areas" if areas else "city"
+        head = f"Forecast of {periods[0]} to {periods[-1]} by {self.facts['method']}, {extent}"
         if self.evidence.year is None:
             return head
         city = self.evidence.year[self.evidence.year["level"] == CITY]

@@ -64,7 +64,7 @@ def write_threats_page(folder: Path, evidence: ThreatsEvidence) -> Path:
         scenarios=_scenario_rows(evidence),
         moved=None if evidence.moved is None else evidence.moved.to_dict("records"),
         scored=not evidence.judgements.empty and evidence.judgements["score"].notna().any(),
-        yardstick=[f"{word}: {low:.0%} to {high:.0%}" for word, low, high in evidence.yardstick],
+        yardstick=[f"{word}: {100 * low:.0f} to {percent(high, 0)}" for word, low, high in evidence.yardstick],
         research_only=RESEARCH_ONLY,
         scope=sentence(SCOPE),
     )
@@ -82,9 +82,7 @@ def _rank_rows(rows: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "threat": str(row["threat"]),
-            "ranks": str(row["rank_from"])
-            if row["rank_from"] == row["rank_to"]
-            else f"{row['rank_from']} to {row['rank_to']}",
+            "ranks": _range(row["rank_from"], row["rank_to"]),
             "tied": row["tied_with"] or "none",
             "top": f"{row['top_three_word']} ({percent(row['top_three'], 0)})",
             "next": f"{row['next']}: {row['above_next_word']} ({percent(row['above_next'], 0)})" if row["next"] else "",
@@ -132,19 +130,17 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
         "recorded": f"{row['recorded']:,.0f}",
         "expected": f"{row['expected']:,.0f}",
         "interval": f"{row['low']:,.0f} to {row['high']:,.0f}",
-        "change": percent(row["change"], 0, sign=True),
         "clear_change": ("up" if row["change"] > 0 else "down") if clear else "no clear change",
         "rate": number(row["rate_per_1000"]) if np.isfinite(row["rate_per_1000"]) else MISSING,
         "trend": f"{percent(row['trend'], 0, sign=True)} {trend_ends}",
         "gini": number(row["gini"], 2),
         "half": f"{row['half_in_areas']:,.0f}" if np.isfinite(row["half_in_areas"]) else MISSING,
-        "error": percent(row["forecast_error"], 0),
+        "error": _error(row),
         "confidence": row["confidence"],
         "reasons": evidence.reasons[threat],
         "harm": [
             {
                 "set": name,
-                "unit": about["unit"],
                 "weight": f"{about['low'][threat]:,.4g} to {about['high'][threat]:,.4g}"
                 if about["low"][threat] != about["high"][threat]
                 else f"{about['low'][threat]:,.4g}",
@@ -166,8 +162,15 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
             for one in areas.head(_AREAS_SHOWN).to_dict("records")
         ],
         "more_areas": max(len(areas) - _AREAS_SHOWN, 0),
-        "gaps": [gap for gap in evidence.gaps if gap["threat"] == threat],
     }
+
+
+def _error(row: Mapping[Any, Any]) -> str:
+    """Return the error of past forecasts and from how many origins it is known."""
+    if not np.isfinite(row["forecast_error"]):
+        return MISSING
+    origins = f"{row['origins']} past origin{'s' if row['origins'] != 1 else ''}"
+    return f"{percent(row['forecast_error'])} ({origins})"
 
 
 def _share(ranks: pd.DataFrame, harm_set: str) -> str:
@@ -180,7 +183,7 @@ def _figure(evidence: ThreatsEvidence, folder: Path) -> FigureFile:
     text = "Threat matrix: expected crimes of 12 months (90 % interval) and harm of one crime (low to high reading)"
     caption = (
         f"{text}, one panel for each harm set. Grey lines: equal harm in total. Units of the sets differ, so compare "
-        "positions inside a panel only."
+        "positions inside a panel only. A threat without harm under a set is not drawn."
     )
     return FigureFile(path, f"{text}. The numbers are in threats.csv and ranks.csv.", caption)
 
@@ -193,27 +196,32 @@ def plot_threat_matrix(evidence: ThreatsEvidence) -> Figure:
     for axes, (name, about) in zip(panels, evidence.harm.items(), strict=True):
         low = np.array([about["low"][threat] for threat in table["threat"]])
         high = np.array([about["high"][threat] for threat in table["threat"]])
+        drawn = high > 0  # harm is on a logarithmic axis
         middle = np.sqrt(low * high)
         ends = table["low"].clip(lower=0.5) / 2, table["high"] * 2
         grid = np.geomspace(float(ends[0].min()), float(ends[1].max()), 2)
-        harm = middle * table["expected"].to_numpy()
+        harm = (middle * table["expected"].clip(lower=0.5).to_numpy())[drawn]
         for product in np.geomspace(float(harm.min()), float(harm.max()), 4):
             axes.plot(grid, product / grid, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
         for at, row in enumerate(table.to_dict("records")):
+            if not drawn[at]:
+                continue
             colour = COLOURS[at % len(COLOURS)]
             axes.plot([max(row["low"], 0.5), max(row["high"], 0.5)], [middle[at]] * 2, color=colour, linewidth=2)
-            axes.plot([row["expected"]] * 2, [low[at], high[at]], color=colour, linewidth=2)
-            axes.plot(row["expected"], middle[at], "o", color=colour, markersize=6)
+            expected = max(row["expected"], 0.5)
+            axes.plot([expected] * 2, [low[at], high[at]], color=colour, linewidth=2)
+            axes.plot(expected, middle[at], "o", color=colour, markersize=6)
             axes.annotate(
                 short_label(row["threat"]),
-                (row["expected"], middle[at]),
+                (expected, middle[at]),
                 xytext=(6, 5),
                 textcoords="offset points",
                 fontsize=8,
             )
-        axes.set(xscale="log", yscale="log", xlim=tuple(grid), ylim=(low.min() / 2.5, high.max() * 2.5))
+        span = (float(low[drawn].min()) / 2.5, float(high.max()) * 2.5)
+        axes.set(xscale="log", yscale="log", xlim=tuple(grid), ylim=span)
         set_log_ticks(axes.xaxis, *grid)
-        set_log_ticks(axes.yaxis, low.min() / 2.5, high.max() * 2.5)
+        set_log_ticks(axes.yaxis, *span)
         axes.set_title(escape_math(f"{name} ({about['date']})"), loc="left", fontsize=10)
         axes.set_xlabel("expected crimes, next 12 months", fontsize=9)
         style_axes(axes)

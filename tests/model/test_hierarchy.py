@@ -82,7 +82,7 @@ def test_an_area_that_appears_or_ends_is_refused_and_merging_helps():
     assert find_areas(early, MONTHS, merge) == ("both",)
     with pytest.raises(InputError, match="'district 9' is not an area"):
         find_areas(early, MONTHS, {"both": ["district 9"]})
-    with pytest.raises(InputError, match="needs an area in each record"):
+    with pytest.raises(InputError, match="need an area in each record"):
         find_areas(city_events(areas=False), MONTHS, {})
 
 

@@ -10,9 +10,11 @@ import pytest
 import ilp_models as ilp
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.errors import InputError
+from ilp_models.pipeline.threat_inputs import read_judgements
 from ilp_models.pipeline.threat_scenarios import run_scenarios
 from ilp_models.pipeline.threats import compare_with_previous
 from ilp_models.strategy.threats.inputs import ThreatInputs
+from ilp_models.strategy.threats.judgements import JudgementScheme
 from ilp_models.strategy.threats.scenarios import Scenarios
 from tests.model.long_city import city_events
 
@@ -113,8 +115,8 @@ def test_a_threat_rises_only_if_open_ranks_no_longer_overlap(totals, tmp_path):
     other = assess(totals, sets=(harm_set("one", 1.0, 100.0), SETS[1]))
     moved = compare_with_previous(other, str(tmp_path / "first")).set_index(["harm_set", "threat"])
     assert moved.loc[("one", "B"), ["before", "now", "moved", "why"]].tolist() == [
-        "2 to 2",
-        "1 to 1",
+        "2",
+        "1",
         "rose",
         "its harm weight changed",
     ]
@@ -164,7 +166,10 @@ def test_types_of_police_activity_are_left_out_and_named(totals):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("residents", "area,residents\nx,0\n", "row 2: residents '0' must be above 0"),
+        ("residents", "area,residents\nx,0\n", "row 2: residents '0' must be a number above 0"),
+        ("residents", "area,residents\n", "no residents of 2 of 2 areas, such as 'district 1'"),
+        ("residents", "area,residents\ndistrict 1,5\n", "no residents of 1 of 2 areas, such as 'district 2'"),
+        ("residents", "area;residents\n;12.500\n", "row 2: residents '12.500' must be a number above 0"),
         ("residents", "area,people\nx,5\n", "Give area and residents"),
         ("residents", "area,residents\nx,5\nx,6\n", "row 3: the area 'x' stands twice"),
         ("indicators", "crime_type,indicator\nA,b\n", "Give exactly crime_type, indicator"),
@@ -178,6 +183,17 @@ def test_types_of_police_activity_are_left_out_and_named(totals):
             "crime_type,indicator,value,unit,source,date\nA,b,much,u,s,d\n",
             "row 2: value 'much' is not a number",
         ),
+        (
+            "indicators",
+            "crime_type,indicator,value,unit,source,date\nA,arrests of John Smith,1,count,records,2019\n",
+            "row 2 holds what looks like names of persons",
+        ),
+        (
+            "judgements",
+            "threat,dimension,score,evidence_grade,confidence\nA,capability,=1+2,B,high\n",
+            "'=1[+]2' is not",
+        ),
+        ("control_strategy", "threat,pillar\nA,prevention\n", "has no column objective"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(totals, tmp_path, name, text, said):
@@ -190,9 +206,142 @@ def test_one_harm_set_and_none_and_a_foreign_previous_run_are_refused(totals, tm
         assess(totals, sets=SETS[:1])
     with pytest.raises(InputError, match="needs harm sets"):
         assess(totals, sets=())
+    with pytest.raises(InputError, match=r"assessment\.json, which a run writes last"):
+        compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", "[]")
     with pytest.raises(InputError, match="is not an assessment"):
         compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", '{"schema": 0}')
     with pytest.raises(InputError, match="not an assessment of this version"):
         compare_with_previous(assess(totals), str(tmp_path))
+
+
+def changed(key, *path, value):
+    """Return a function that changes one value of a stored assessment."""
+
+    def change(content):
+        *inner, last = (key, *path)
+        for step in inner:
+            content = content[step]
+        content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            changed(key, value=value)
+            for key in ("ranks", "threats", "weights")
+            for value in (None, "x", 5, [None], [{}])
+        ),
+        *(changed(key, value=value) for key in ("facts", "judgements") for value in (None, "x", 5, [], {"A": 3})),
+        changed("ranks", 0, "rank_from", value="x"),
+        changed("ranks", 0, "rank_from", value=float("nan")),
+        changed("threats", 0, "recorded", value="x"),
+        changed("weights", 0, "low", value="x"),
+        changed("judgements", "A", value="x"),
+    ],
+)
+def test_a_damaged_previous_assessment_is_refused_and_named(totals, tmp_path, change):
+    assessment = assess(totals)
+    ilp.write_threat_assessment(assessment, tmp_path)
+    content = json.loads((tmp_path / "assessment.json").read_text(encoding="utf-8"))
+    change(content)
+    write(tmp_path / "assessment.json", json.dumps(content))
+    with pytest.raises(InputError, match=r"assessment\.json is damaged or was changed by hand"):
+        compare_with_previous(assessment, str(tmp_path))
+
+
+def test_a_previous_assessment_that_is_cut_deep_or_of_another_city_is_refused(totals, tmp_path):
+    assessment = assess(totals)
+    ilp.write_threat_assessment(assessment, tmp_path)
+    whole = (tmp_path / "assessment.json").read_text(encoding="utf-8")
+    for text in (whole[: len(whole) // 2], "[" * 100_000):
+        write(tmp_path / "assessment.json", text)
+        with pytest.raises(InputError, match=r"assessment\.json cannot be read"):
+            compare_with_previous(assessment, str(tmp_path))
+    content = json.loads(whole)
+    content["facts"]["city"] = "Elsewhere"
+    write(tmp_path / "assessment.json", json.dumps(content))
+    with pytest.raises(InputError, match="is an assessment of 'Elsewhere'"):
+        compare_with_previous(assessment, str(tmp_path))
+
+
+def test_a_write_that_stops_leaves_no_whole_assessment(totals, tmp_path, monkeypatch):
+    assessment = assess(totals)
+    ilp.write_threat_assessment(assessment, tmp_path)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ilp_models.pipeline.threat_files.write_threats_page", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ilp.write_threat_assessment(assessment, tmp_path)
+    with pytest.raises(InputError, match="which a run writes last"):
+        compare_with_previous(assessment, str(tmp_path))
+
+
+def test_reasons_name_other_settings_and_judgements_of_other_threats(totals, tmp_path):
+    ilp.write_threat_assessment(assess(totals), tmp_path / "first")
+    rows = "threat,dimension,score,evidence_grade,confidence\nA,capability,3,B,high\n"
+    judged = assess(totals, judgements=write(tmp_path / "j.csv", rows))
+    why = compare_with_previous(judged, str(tmp_path / "first")).set_index(["harm_set", "threat"])["why"]
+    assert why[("one", "A")] == "judgements of capability"
+    assert why[("one", "B")] == "judgements of other threats count now"
+    wider = ilp.assess_threats(city_events(), SETS, totals=totals, draws=500, separation=0.8)
+    why = compare_with_previous(wider, str(tmp_path / "first"))["why"]
+    assert set(why) == {"settings of the ranking"}
+
+
+@pytest.mark.parametrize("decimal", ["point", "comma"])
+def test_tables_are_given_back_in_both_forms(totals, tmp_path, decimal):
+    rows = "threat;dimension;score;evidence_grade;confidence\nA;capability;3;B;high\n"
+    first = assess(totals, judgements=write(tmp_path / "j.csv", rows))
+    ilp.write_threat_assessment(first, tmp_path / "run", decimal=decimal)
+    text = (tmp_path / "run" / "judgements.csv").read_text(encoding="utf-8-sig")
+    assert "A,capability,3,B,high" in text.replace(";", ",")
+    assert assess(totals, judgements=str(tmp_path / "run" / "judgements.csv")).judgements.known == 1
+    again = assess(
+        totals,
+        residents=write(tmp_path / "r.csv", "area;residents\n;4000,0\n"),
+        indicators=write(
+            tmp_path / "i.csv", "crime_type;indicator;value;unit;source;date\nA;cleared;0,4;share;x;2019\n"
+        ),
+    )
+    assert again.indicators["value"].tolist() == [0.4]
+    assert again.table.loc[0, "rate_per_1000"] == pytest.approx(again.table.loc[0, "recorded"] / 4)
+
+
+def test_names_that_a_csv_file_escapes_are_known_when_they_come_back(totals, tmp_path):
+    rows = "threat,dimension,score,evidence_grade,confidence\n'=A,capability,3,B,high\n"
+    found = read_judgements(write(tmp_path / "j.csv", rows), JudgementScheme(), ["=A", "B"])
+    assert found.scores.loc["=A", "capability"] == 3
+
+
+def test_no_page_repeats_what_people_write_into_the_control_strategy(totals, tmp_path):
+    head = "threat,pillar,objective,lead_unit,resources,due,measure_of_success\n"
+    filled = write(tmp_path / "c.csv", head + "A,prevention,Visit Jane Example,,,2026-12-01 00:00:00,\n")
+    found = assess(totals, control_strategy=filled)
+    assert found.strategy.table.loc[0, "due"] == "2026-12-01"
+    files = ilp.write_threat_assessment(found, tmp_path / "run")
+    texts = [path.read_text(encoding="utf-8") for path in files if path.suffix in (".html", ".csv", ".json")]
+    assert len(texts) == 7
+    assert not any("Jane Example" in text for text in texts)
+
+
+def test_a_threat_without_harm_under_a_set_is_not_drawn(totals, tmp_path):
+    found = assess(totals, sets=(harm_set("one", 0.0, 1.0), SETS[1]))
+    page = next(path for path in ilp.write_threat_assessment(found, tmp_path) if path.name == "assessment.html")
+    assert "A threat without harm under a set is not drawn." in page.read_text(encoding="utf-8")
+    assert found.ranks().set_index(["harm_set", "threat"]).loc[("one", "A"), "rank_from"] == 2
+
+
+def test_several_sheets_of_judgements_are_refused_with_a_way_out(totals, tmp_path):
+    table = pd.DataFrame({"threat": ["A"], "dimension": "capability"})
+    with pd.ExcelWriter(tmp_path / "j.xlsx", engine="xlsxwriter") as book:
+        for name in ("one", "two"):
+            table.to_excel(book, sheet_name=name, index=False)
+    with pytest.raises(InputError, match=r"several sheets: 'one', 'two'\. Give a file with one of them"):
+        assess(totals, judgements=str(tmp_path / "j.xlsx"))

@@ -87,8 +87,8 @@ def find_areas(events: Events, months: pd.PeriodIndex, merge: Mapping[str, Seque
     """Return the areas of the events; InputError for one that appears or ends within the months."""
     if "area" not in events.table:
         msg = (
-            "long_horizons.areas=true needs an area in each record. Set data.columns.area to the column of districts, "
-            "or long_horizons.areas=false."
+            "Forecasts of areas need an area in each record. Set data.columns.area to the column of districts, or "
+            "long_horizons.area_months=0."
         )
         raise InputError(msg)
     labels = area_labels(events, merge)
@@ -120,7 +120,7 @@ def _refuse_change(name: str, counts: Floats, months: pd.PeriodIndex) -> None:
     what = f"appears in {months[first]}" if first >= after else f"has no record after {months[known[-1]]}"
     msg = (
         f"Area {name!r} {what}, so that its series is shorter than the others. If areas were merged or divided, give "
-        f"them one name with long_horizons.merge={{New: [{name}, Old]}}; or set long_horizons.areas=false."
+        f"them one name with long_horizons.merge={{New: [{name}, Old]}}; or set long_horizons.area_months=0."
     )
     raise InputError(msg)
 

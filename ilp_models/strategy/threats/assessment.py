@@ -118,7 +118,7 @@ class ThreatAssessment:
         sets = ", ".join(one.weights.name for one in self.rankings)
         if len(self.first) == 1:
             return f"{self.first[0]} is the first threat under every harm set ({sets})."
-        return f"{_listed(self.first)} can each be the first threat: the evidence does not separate them ({sets})."
+        return f"{_listed(self.first)} can each be the first threat under at least one harm set ({sets})."
 
     def _on_change(self) -> str:
         outside = self.table[

@@ -1,6 +1,7 @@
 """What rose and fell since the last assessment, and why."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
@@ -12,54 +13,106 @@ COLUMNS: Final = ("harm_set", "threat", "before", "now", "moved", "why")
 _CLEAR: Final = 0.10  # change of a count that is named as a reason
 
 
-def compare_assessments(now: ThreatAssessment, before: Mapping[str, Any], source: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class EarlierAssessment:
+    """What a comparison needs of an earlier assessment."""
+
+    city: str
+    settings: tuple[object, object, bool]  # separation, judgements, and whether any score was known
+    ranks: Mapping[tuple[str, str], tuple[int, int]]  # open ranks by harm set and threat
+    counts: Mapping[str, tuple[float, float]]  # recorded and expected crimes by threat
+    weights: Mapping[tuple[str, str], tuple[float, float]]  # low and high reading by harm set and threat
+    scores: Mapping[str, Mapping[str, float]]  # known judgements by threat
+
+    @classmethod
+    def from_dict(cls, content: object, source: str) -> "EarlierAssessment":
+        """Return the assessment in the content of ``assessment.json``; InputError for anything else."""
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            msg = f"{source} is not an assessment of this version. Give the folder of a run of `ilp assess`."
+            raise InputError(msg)
+        try:
+            return cls._from_rows(content)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            msg = f"{source} is damaged or was changed by hand. Give the folder of a run of `ilp assess`."
+            raise InputError(msg) from error
+
+    @classmethod
+    def _from_rows(cls, content: Mapping[str, Any]) -> "EarlierAssessment":
+        facts = content["facts"]
+        return cls(
+            city=str(facts["city"]),
+            settings=(facts["separation"], facts["judgements"], facts["known_judgements"] > 0),
+            ranks={
+                (str(row["harm_set"]), str(row["threat"])): (int(row["rank_from"]), int(row["rank_to"]))
+                for row in content["ranks"]
+            },
+            counts={str(row["threat"]): (float(row["recorded"]), float(row["expected"])) for row in content["threats"]},
+            weights={
+                (str(one["name"]), str(threat)): (float(low), float(one["high"][threat]))
+                for one in content["weights"]
+                for threat, low in one["low"].items()
+            },
+            scores={
+                str(threat): {str(name): float(value) for name, value in row.items() if value is not None}
+                for threat, row in content["judgements"].items()
+            },
+        )
+
+
+def compare_assessments(now: ThreatAssessment, before: EarlierAssessment, source: str) -> pd.DataFrame:
     """Return how the open ranks of each threat moved, and what changed.
 
     A threat rose only if its open ranks no longer overlap with the earlier ones. Without that, it is a tie.
     """
-    if before.get("schema") != SCHEMA or not isinstance(before.get("ranks"), list):
-        msg = f"{source} is not an assessment of this version. Give the folder of a run of `ilp assess`."
+    city = str(now.facts["city"])
+    if before.city != city:
+        msg = f"{source} is an assessment of {before.city!r}, not of {city!r}. Give an earlier one of the same city."
         raise InputError(msg)
-    earlier = {(row["harm_set"], row["threat"]): row for row in before["ranks"]}
-    counts = {row["threat"]: row for row in before["threats"]}
     rows = []
     for row in now.ranks().to_dict("records"):
         key = (row["harm_set"], row["threat"])
-        old = earlier.get(key)
-        ranks = f"{row['rank_from']} to {row['rank_to']}"
+        old = before.ranks.get(key)
+        ranks = rank_range(row["rank_from"], row["rank_to"])
         if old is None:
             rows.append((*key, "", ranks, "new", "not ranked under this harm set before"))
             continue
-        moved = "rose" if row["rank_to"] < old["rank_from"] else "fell" if row["rank_from"] > old["rank_to"] else "tie"
-        why = "; ".join(_reasons(now, before, counts.get(key[1]), key))
-        rows.append((*key, f"{old['rank_from']} to {old['rank_to']}", ranks, moved, why or "no input changed much"))
+        moved = "rose" if row["rank_to"] < old[0] else "fell" if row["rank_from"] > old[1] else "tie"
+        why = "; ".join(_reasons(now, before, key))
+        rows.append((*key, rank_range(*old), ranks, moved, why or "no input of this threat changed much"))
     known = {row[:2] for row in rows}
     gone = [
-        (*key, f"{old['rank_from']} to {old['rank_to']}", "", "gone", "no longer ranked under this harm set")
-        for key, old in earlier.items()
+        (*key, rank_range(*old), "", "gone", "no longer ranked under this harm set")
+        for key, old in before.ranks.items()
         if key not in known
     ]
     return pd.DataFrame(rows + gone, columns=list(COLUMNS))
 
 
-def _reasons(
-    now: ThreatAssessment, before: Mapping[str, Any], old: Mapping[str, Any] | None, key: tuple[str, str]
-) -> list[str]:
-    """Return what changed for one threat: counts, weights and judgements."""
+def rank_range(first: int, last: int) -> str:
+    """Return open ranks as text, such as ``1 to 3``."""
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _reasons(now: ThreatAssessment, before: EarlierAssessment, key: tuple[str, str]) -> list[str]:
+    """Return what changed for one threat: counts, weights, judgements and settings of the ranking."""
     harm_set, threat = key
     row = now.table[now.table["threat"] == threat].to_dict("records")[0]
     found = []
-    for name, label in (("recorded", "recorded crimes"), ("expected", "expected crimes")):
-        last = None if old is None else old.get(name)
-        if last and abs(float(row[name]) / float(last) - 1) >= _CLEAR:
-            found.append(f"{label} {float(last):,.0f} to {float(row[name]):,.0f}")
-    weights = {one.weights.name: one.weights.to_dict() for one in now.rankings}[harm_set]
-    earlier = next((one for one in before["weights"] if one["name"] == harm_set), None)
-    if earlier is not None and any(earlier[end].get(threat) != weights[end].get(threat) for end in ("low", "high")):
+    for name, last in zip(("recorded", "expected"), before.counts.get(threat, ()), strict=False):
+        if last > 0 and abs(float(row[name]) / last - 1) >= _CLEAR:
+            found.append(f"{name} crimes {last:,.0f} to {float(row[name]):,.0f}")
+    weights = next(one.weights for one in now.rankings if one.weights.name == harm_set)
+    at = weights.crime_types.index(threat)
+    if before.weights.get(key, ()) not in ((), (weights.low[at], weights.high[at])):
         found.append("its harm weight changed")
-    scores = {name: value for name, value in now.judgements.scores.loc[threat].items() if pd.notna(value)}
-    last_scores = {name: value for name, value in before["judgements"].get(threat, {}).items() if value is not None}
+    scores = {str(name): value for name, value in now.judgements.scores.loc[threat].items() if pd.notna(value)}
+    last_scores = before.scores.get(threat, {})
     changed = sorted({*scores, *last_scores} - {name for name in scores if scores[name] == last_scores.get(name)})
     if changed:
         found.append(f"judgements of {', '.join(name.replace('_', ' ') for name in changed)}")
+    settings = (now.facts["separation"], now.facts["judgements"], now.facts["known_judgements"] > 0)
+    if settings[:2] != before.settings[:2]:
+        found.append("settings of the ranking")
+    elif settings[2] != before.settings[2] and not changed:
+        found.append(f"judgements of other threats {'count now' if settings[2] else 'no longer count'}")
     return found

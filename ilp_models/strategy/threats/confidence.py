@@ -38,17 +38,17 @@ def judge_confidence(
     that covered too little, and an undeclared level shift. So do a harm weight that is known within a factor of ten or
     more, and many records without a place. An error above 25 %, or an unknown one, is low at once.
     """
-    missed = f"past forecasts of 12 months missed by {error:.0%}"
+    missed = f"past forecasts of 12 months missed by {100 * error:.0f} %"
     widest = max(ranges, default=1.0)
     weaknesses = (
         (not np.isfinite(error), 2, "the forecast could not be tested"),
         (error > _ERROR_LOW, 2, missed),
         (_ERROR_MODERATE < error <= _ERROR_LOW, 1, missed),
-        (coverage < _COVERAGE, 1, f"90 % intervals covered {coverage:.0%}"),
+        (coverage < _COVERAGE, 1, f"90 % intervals covered {100 * coverage:.0f} % of the recorded counts"),
         (recorded < _FEW, 1, f"only {recorded:,.0f} crimes were recorded in 12 months"),
         (shifted, 1, "the recorded level changed without a declared reason"),
         (widest > _RANGE, 1, f"the harm of one crime is known within a factor of {widest:,.0f} only"),
-        (missing_share > _MISSING, 1, f"{missing_share:.0%} of the records have no usable place"),
+        (missing_share > _MISSING, 1, f"{100 * missing_share:.0f} % of the records have no usable place"),
     )
     found = [(steps, reason) for holds, steps, reason in weaknesses if holds]
     fall = sum(steps for steps, _ in found)

@@ -53,7 +53,7 @@ class ControlStrategy:
             msg = f"{source} has two rows for {row['threat']}, {row['pillar']}. Keep one."
             raise InputError(msg)
         draft = draft_control_strategy(threats)
-        filled = table[wanted].map(str.strip)
+        filled = table[wanted].map(lambda cell: cell.strip().removesuffix(" 00:00:00"))  # dates of a spreadsheet
         return cls(draft[list(KEYS)].merge(filled, on=list(KEYS), how="left").fillna(""))
 
     @property

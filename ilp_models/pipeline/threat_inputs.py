@@ -1,0 +1,149 @@
+"""Read the files that a user adds to a threat assessment: judgements, indicators, residents and earlier results."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from ilp_models.data.personal_data import personal_in_text
+from ilp_models.domain.aggregate import NO_AREA, WHOLE_CITY
+from ilp_models.domain.errors import InputError
+from ilp_models.domain.events import Events
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.spreadsheet import is_spreadsheet
+from ilp_models.domain.text_output import csv_marks, escape_formula
+from ilp_models.domain.text_table import read_text_table
+from ilp_models.export.control_strategy import SHEET
+from ilp_models.model.long_horizons.hierarchy import area_labels
+from ilp_models.strategy.threats.comparison import EarlierAssessment
+from ilp_models.strategy.threats.control_strategy import ControlStrategy
+from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
+
+ASSESSMENT: Final = "assessment.json"
+INDICATORS: Final = ("crime_type", "indicator", "value", "unit", "source", "date")
+_RESIDENTS: Final = ("area", "residents")
+_LARGEST: Final = 50_000_000  # bytes of an earlier assessment
+
+
+def read_previous(folder: str) -> EarlierAssessment:
+    """Return the assessment in the folder of an earlier run; InputError if it is not there or not whole."""
+    given, way_out = f"inputs.previous={folder}", "Give the folder of a complete run of `ilp assess`."
+    if not folder or (Path(folder).is_dir() and not (Path(folder) / ASSESSMENT).exists()):
+        msg = f"{given} has no {ASSESSMENT}, which a run writes last. {way_out}"
+        raise InputError(msg)
+    path = local_file(str(Path(folder) / ASSESSMENT), "inputs.previous: ")
+    try:
+        if path.stat().st_size > _LARGEST:
+            msg = f"{path} is larger than {_LARGEST // 1_000_000} MB, so that it is not an assessment. {way_out}"
+            raise InputError(msg)
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        msg = f"{path} cannot be read ({error}). {way_out}"
+        raise InputError(msg) from error
+    return EarlierAssessment.from_dict(content, str(path))
+
+
+def read_judgements(path: str | None, scheme: JudgementScheme, threats: Sequence[str]) -> Judgements:
+    """Return the judgements in a table; all are unknown without one."""
+    if path is None:
+        return Judgements.unknown(scheme, threats)
+    table, mark = _read(path, "inputs.judgements")
+    if "score" in table and mark != ".":
+        table = table.assign(score=table["score"].str.replace(mark, "."))
+    return Judgements.from_table(_with_own_names(table, "threat", threats), scheme, threats, path)
+
+
+def read_control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
+    """Return the control strategy in a workbook or table, or None without one."""
+    if path is None:
+        return None
+    table, _ = _read(path, "inputs.control_strategy", SHEET if is_spreadsheet(Path(path).name) else None)
+    return ControlStrategy.from_table(_with_own_names(table, "threat", threats), threats, path)
+
+
+def read_indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFrame:
+    """Return the indicators of a user; InputError for unknown columns, types or values that are no numbers."""
+    if path is None:
+        return pd.DataFrame(columns=list(INDICATORS))
+    table, mark = _read(path, "inputs.indicators")
+    if set(table.columns) != set(INDICATORS):
+        msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {', '.join(INDICATORS)}."
+        raise InputError(msg)
+    table = _with_own_names(table, "crime_type", crime_types)
+    values = np.array([_number(text, mark) for text in table["value"]])
+    for number, texts in enumerate(table[["indicator", "unit", "source", "date"]].itertuples(index=False), 2):
+        if personal := next(filter(None, map(personal_in_text, texts)), None):
+            msg = f"{path}, row {number} holds what looks like {personal}. Indicators are shown: leave persons out."
+            raise InputError(msg)
+    for number, (kind, value, text) in enumerate(zip(table["crime_type"], values, table["value"], strict=True), 2):
+        if kind not in crime_types:
+            msg = f"{path}, row {number}: {kind!r} is not a crime type. Use one of {', '.join(crime_types)}."
+            raise InputError(msg)
+        if not np.isfinite(value):
+            msg = f"{path}, row {number}: value {text!r} is not a number."
+            raise InputError(msg)
+    return table.assign(value=values)[list(INDICATORS)]
+
+
+def read_residents(path: str | None, areas: Sequence[str]) -> Mapping[str, float]:
+    """Return residents by area; the whole city is their sum, or the row without an area."""
+    if path is None:
+        return {}
+    table, mark = _read(path, "inputs.residents")
+    if not set(_RESIDENTS) <= set(table.columns):
+        msg = f"{path} has the columns {', '.join(table.columns)}. Give {' and '.join(_RESIDENTS)}."
+        raise InputError(msg)
+    found: dict[str, float] = {}
+    for number, (area, text) in enumerate(table[list(_RESIDENTS)].itertuples(index=False), 2):
+        value = _number(text, mark)
+        if not np.isfinite(value) or value <= 0:
+            msg = (
+                f"{path}, row {number}: residents {text!r} must be a number above 0, such as 12500. Leave out areas "
+                "where no one lives."
+            )
+            raise InputError(msg)
+        name = area or WHOLE_CITY
+        if name in found:
+            msg = f"{path}, row {number}: the area {area!r} stands twice. Give each area one row."
+            raise InputError(msg)
+        found[name] = float(value)
+    lacking = [area for area in areas if area not in found]
+    if WHOLE_CITY not in found and (lacking or not found):
+        what = f"{len(lacking)} of {len(areas)} areas, such as {lacking[0]!r}" if lacking else "any area"
+        msg = f"{path} has no residents of {what}. Add them, or one row with an empty area for the whole city."
+        raise InputError(msg)
+    found.setdefault(WHOLE_CITY, sum(found.values()))
+    return found
+
+
+def area_names(events: Events, merge: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the areas of the records; none if areas are not recorded."""
+    if "area" not in events.table:
+        return []
+    return sorted(set(area_labels(events, merge)) - {NO_AREA})
+
+
+def _number(text: str, mark: str) -> float:
+    """Return a number with a decimal mark; NaN for other text, and for 12.500 where the comma is the mark."""
+    try:
+        return float("nan") if mark == "," and "." in text else float(text.replace(mark, "."))
+    except ValueError:
+        return float("nan")
+
+
+def _read(path: str, setting: str, sheet: str | None = None) -> tuple[pd.DataFrame, str]:
+    """Return a table of text, with commas or semicolons between its columns, and the decimal mark of its numbers."""
+    found = local_file(path, f"{setting}=")
+    mark, separator = (".", ",") if is_spreadsheet(found.name) or found.suffix == ".parquet" else csv_marks(found)
+    return read_text_table(path, sheet, separator=separator), mark
+
+
+def _with_own_names(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:
+    """Return a table in which labels that a CSV file of a run escaped have their own names again."""
+    if column not in table:
+        return table
+    own = {escape_formula(name): name for name in names}
+    return table.assign(**{column: [own.get(label, label) for label in table[column]]})
