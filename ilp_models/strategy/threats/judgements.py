@@ -162,16 +162,6 @@ class Judgements:
         values = np.einsum("dtj,dj->dt", points, weights)
         return np.asarray(np.clip((values - scheme.lowest) / (scheme.highest - scheme.lowest), 0, 1))  # rounding
 
-    def bounds(self) -> Floats:
-        """Return the lowest and highest possible value of each threat under the declared weights, (threats, 2)."""
-        scheme = self.scheme
-        weights = np.array([float(one) for one in scheme.weights.values()])
-        given = self.scores.to_numpy(dtype=float)
-        ends = [
-            np.where(np.isnan(given), end, given) @ weights / weights.sum() for end in (scheme.lowest, scheme.highest)
-        ]
-        return (np.stack(ends, axis=1) - scheme.lowest) / (scheme.highest - scheme.lowest)
-
 
 def _check_columns(table: pd.DataFrame, source: str) -> None:
     missing = [name for name in COLUMNS if name not in table]
