@@ -129,7 +129,8 @@ def test_a_busy_neighbour_raises_its_neighbours_and_lowers_the_busy_cell(name):
 
 
 def test_repeats_in_the_same_cell_have_no_part_of_neighbours():
-    assert not reasons_of(METHODS["grid_hawkes"][0]).part(NEIGHBOURS).any()
+    part = reasons_of(METHODS["grid_hawkes"][0]).part(NEIGHBOURS)
+    assert np.abs(part).max() < 1e-12  # a difference of sums, equal up to rounding
 
 
 def test_the_trend_follows_the_city():
