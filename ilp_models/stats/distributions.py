@@ -12,6 +12,8 @@ Floats = npt.NDArray[np.float64]
 _SMALLEST_DISPERSION: Final = 1e-8
 _SERIES_DISPERSION: Final = 0.005  # the hypergeometric series is slow below this value and fails for much smaller ones
 _DISPERSIONS: Final = (1e-4, 50.0)
+_FEW: Final = 32  # means of one dispersion; fewer do not repay a table of all counts
+_COUNTS_A_MEAN: Final = 8  # that a table may have for each of its means
 
 
 def poisson_deviance(observed: npt.ArrayLike, expected: npt.ArrayLike, floor: float) -> Floats:
@@ -88,34 +90,57 @@ def _poisson_half_difference(mean: Floats) -> Floats:
 def quantiles(mean: npt.ArrayLike, dispersion: npt.ArrayLike, levels: tuple[float, ...] = LEVELS) -> Floats:
     """Return the quantiles of negative binomial counts: the smallest counts that reach each level."""
     mu, alpha = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(dispersion, dtype=float))
-    result = np.empty((len(levels), *mu.shape))
+    result, few = np.empty((len(levels), *mu.shape)), np.zeros(mu.shape, dtype=bool)
     for value in np.unique(alpha):
         chosen = alpha == value
-        result[:, chosen] = _quantiles_of_one_dispersion(mu[chosen], float(value), levels)
+        means = mu[chosen]
+        if means.size < max(_FEW, means.max() / _COUNTS_A_MEAN):
+            few |= chosen
+        else:
+            result[:, chosen] = _quantiles_of_one_dispersion(means, float(value), levels)
+    if few.any():
+        result[:, few] = [_search_quantiles(mu[few], alpha[few], level) for level in levels]
     return result
 
 
 def _quantiles_of_one_dispersion(mu: Floats, alpha: float, levels: tuple[float, ...]) -> Floats:
     """Look quantiles up in the means at which they step: exact, and a sort instead of a solver for each cell."""
-    top = int(_ppf(np.array(max(levels)), np.array(mu.max(initial=0.0) + 1e-9), alpha)) + 1
+    top = int(_ppf(max(levels), np.array([mu.max()]) + 1e-9, np.array([alpha]))[0]) + 1
     counts = np.arange(top, dtype=float)
-    return np.stack([np.searchsorted(_step_means(counts, alpha, p), mu, side="left") for p in levels]).astype(float)
+    spread = np.full(top, alpha)
+    steps = [_step_means(counts, spread, level) for level in levels]
+    return np.stack([np.searchsorted(one, mu, side="left") for one in steps]).astype(float)
 
 
-def _ppf(level: Floats, mu: Floats, alpha: float) -> Floats:
-    if alpha <= _SMALLEST_DISPERSION:
-        return np.asarray(stats.poisson.ppf(level, mu))
-    size = 1.0 / alpha
-    return np.asarray(stats.nbinom.ppf(level, size, size / (size + mu)))
+def _search_quantiles(mu: Floats, alpha: Floats, level: float) -> Floats:
+    """Return the quantiles that a table would have, by single steps from those of scipy, which can be off by one."""
+    counts = np.maximum(_ppf(level, mu, alpha), 0.0)
+    while True:
+        low = (counts > 0) & (_step_means(np.maximum(counts - 1, 0), alpha, level) >= mu)
+        high = _step_means(counts, alpha, level) < mu
+        if not (low | high).any():
+            return counts
+        counts += high.astype(float) - low
 
 
-def _step_means(counts: Floats, alpha: float, level: float) -> Floats:
+def _ppf(level: float, mu: Floats, alpha: Floats) -> Floats:
+    poisson = alpha <= _SMALLEST_DISPERSION
+    result = np.empty(mu.shape)
+    result[poisson] = stats.poisson.ppf(level, mu[poisson])
+    size = 1.0 / alpha[~poisson]
+    result[~poisson] = stats.nbinom.ppf(level, size, size / (size + mu[~poisson]))
+    return result
+
+
+def _step_means(counts: Floats, alpha: Floats, level: float) -> Floats:
     """Return the largest mean at which each count is the quantile, by inverting the distribution in the mean."""
-    if alpha <= _SMALLEST_DISPERSION:
-        return np.asarray(special.gammainccinv(counts + 1, level))
-    size = 1.0 / alpha
-    success = special.betaincinv(size, counts + 1, level)
-    return np.asarray(size * (1.0 - success) / success)
+    poisson = alpha <= _SMALLEST_DISPERSION
+    result = np.empty(counts.shape)
+    result[poisson] = special.gammainccinv(counts[poisson] + 1, level)
+    size = 1.0 / alpha[~poisson]
+    success = special.betaincinv(size, counts[~poisson] + 1, level)
+    result[~poisson] = size * (1.0 - success) / success
+    return result
 
 
 def fit_dispersion(count: npt.NDArray[np.generic], mean: npt.NDArray[np.generic]) -> float:

@@ -17,6 +17,7 @@ THEMES = {  # tests of one subject that concerns several modules of a package
     "cli": {"quote_sentences"},
     "data": {"publishers", "spreadsheets"},
     "explain": {"forecasters"},
+    "model": {"strategic_horizons"},
     "pipeline": {
         "approve_standing",
         "bias",

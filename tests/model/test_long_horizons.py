@@ -16,6 +16,7 @@ from ilp_models.model.long_horizons.methods import (
     SeasonalNaive,
     SeriesMean,
     Theta,
+    average_moments,
 )
 from ilp_models.model.long_horizons.series import dispersion_of
 from tests.builders import city, events_of, poisson_counts
@@ -82,6 +83,15 @@ def test_the_mean_is_that_of_its_members_and_has_the_mean_of_their_deviations():
     np.testing.assert_allclose(np.sqrt(variance), (np.sqrt(each[0][1]) + np.sqrt(each[1][1])) / 2)
     with pytest.raises(InputError, match="members is empty"):
         SeriesMean(members=()).forecast_series(months(values), 3)
+
+
+@pytest.mark.parametrize("seasons", [(12,), ()])
+def test_the_mean_can_be_made_from_members_that_were_fitted_before(seasons):
+    method = SeriesMean()
+    for values in (poisson_counts((1, 1, 36), 4.0)[0, 0].astype(float), np.full(36, 7.0), np.r_[np.zeros(35), 1.0]):
+        whole = method.moments(values, 24, seasons)
+        parts = average_moments([member.moments(values, 24, seasons) for member in method.members])
+        np.testing.assert_allclose(parts, whole, rtol=1e-12, atol=0)
 
 
 def test_intervals_of_the_mean_cover_what_happens_in_seasonal_poisson_cities():

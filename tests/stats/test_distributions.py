@@ -80,6 +80,22 @@ def test_quantiles_of_a_cube_with_one_dispersion_a_type_are_scipy_s():
             assert np.array_equal(quantiles(mean, dispersion)[index, kind], oracle)
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0.0, 900.0), min_size=1, max_size=6), st.one_of(st.just(0.0), st.floats(1e-7, 20.0)))
+def test_quantiles_of_few_means_are_those_of_the_table_of_many(means, dispersion):
+    many = np.r_[means, np.linspace(0, 900, 200)]
+    few, table = quantiles(means, dispersion), quantiles(many, dispersion)
+    assert np.array_equal(few, table[:, : len(means)])
+
+
+def test_quantiles_of_cities_with_a_dispersion_each_are_scipy_s_and_ordered():
+    mean, dispersion = np.geomspace(1e-3, 3e4, 60), np.r_[0.0, np.geomspace(1e-9, 2.0, 59)]
+    found = quantiles(mean, dispersion)
+    for index, (one, spread) in enumerate(zip(mean, np.where(dispersion > 1e-8, dispersion, 0), strict=True)):
+        assert np.array_equal(found[:, index], scipy_distribution(one, spread).ppf(LEVELS))
+    assert (np.diff(found, axis=0) >= 0).all()
+
+
 def test_zero_expected_events_have_probability_one_of_zero():
     assert not quantiles([0.0], [0.5]).any()
     assert float(log_probability(0, 0.0, 0.5)) == 0.0

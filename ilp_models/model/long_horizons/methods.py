@@ -166,10 +166,14 @@ class SeriesMean(SeriesForecaster):
         if not self.members:
             msg = "members is empty. Give at least one method of series."
             raise InputError(msg)
-        each = [one._forecast(counts, horizon, seasons) for one in self.members]
-        # the errors of methods for one series are nearly the same, so that their deviations do not cancel out
-        deviation = np.mean([np.sqrt(np.maximum(variance, 0)) for _, variance in each], axis=0)
-        return np.mean([np.clip(mean, 0, None) for mean, _ in each], axis=0), deviation**2
+        return average_moments([one._forecast(counts, horizon, seasons) for one in self.members])
+
+
+def average_moments(each: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Return means and variances of the mean of methods, from those of its members."""
+    # the errors of methods for one series are nearly the same, so that their deviations do not cancel out
+    deviation = np.mean([np.sqrt(np.maximum(variance, 0)) for _, variance in each], axis=0)
+    return np.mean([np.clip(mean, 0, None) for mean, _ in each], axis=0), deviation**2
 
 
 def _squared_changes(counts: Floats, cycle: int, seasons: int) -> Floats:
