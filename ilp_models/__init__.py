@@ -45,6 +45,7 @@ _PUBLIC = {
     # settings
     "LongHorizons": "model.long_horizons.horizons",
     "JudgementScheme": "strategy.threats.judgements",
+    "RankDraws": "strategy.rank_draws",
     "ThreatInputs": "strategy.threats.inputs",
     "Scoring": "scoring.scores",
     "Bootstrap": "stats.bootstrap",

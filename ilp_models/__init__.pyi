@@ -83,6 +83,7 @@ from ilp_models.pipeline.totals import forecast_totals as forecast_totals
 from ilp_models.scoring.scores import Scoring as Scoring
 from ilp_models.stats.bootstrap import Bootstrap as Bootstrap
 from ilp_models.strategy.groups.scheme import GroupScheme as GroupScheme
+from ilp_models.strategy.rank_draws import RankDraws as RankDraws
 from ilp_models.strategy.threats.inputs import ThreatInputs as ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme as JudgementScheme
 from ilp_models.tuning.rule_search import RuleSearch as RuleSearch

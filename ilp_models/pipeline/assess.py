@@ -61,8 +61,8 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         long_horizons=long_horizons,
         judgements=judgements,
         inputs=inputs,
+        ranking=ranking,
         compute=compute,
-        **vars(ranking),
     )
     if scenarios is not None:
         assessment = with_scenarios(assessment, study.events, grid, scenarios)

@@ -30,9 +30,7 @@ _LISTED_LEVELS: Final = 8
 _DECIMALS: Final = 6  # of probabilities
 
 
-def assess_groups(
-    matrix: GroupMatrix, *, draws: int = 10_000, seed: int = 0, separation: float = 0.9
-) -> GroupAssessment:
+def assess_groups(matrix: GroupMatrix, *, ranking: RankDraws | None = None) -> GroupAssessment:
     """Rank criminal groups by analysts' scores, and find which missing piece of intelligence would separate them most.
 
     What is not known stays open: each draw takes any value of the scale, one of the scorers, and weights around the
@@ -42,12 +40,8 @@ def assess_groups(
     ----------
     matrix : GroupMatrix
         From :func:`read_group_matrix`.
-    draws : int, default 10000
-        Number of draws, 1,000 to 100,000.
-    seed : int, default 0
-        Seed of the draws.
-    separation : float, default 0.9
-        Two groups are separated if one outranks the other with this probability or more; otherwise they are tied.
+    ranking : RankDraws, optional
+        How often the ranking is drawn, and from which probability an order counts as certain.
 
     Returns
     -------
@@ -57,17 +51,17 @@ def assess_groups(
     Raises
     ------
     InputError
-        If the authorisation has expired, or a setting is out of its range.
+        If the authorisation has expired.
 
     Examples
     --------
     >>> import ilp_models as ilp
-    >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), draws=2000)
+    >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), ranking=ilp.RankDraws(2000))
     >>> assessment.to_frame()[["group", "rank_from", "rank_to"]].head(2).values.tolist()
     [['G01', 1, 1], ['G03', 2, 3]]
     """
     matrix.check_use(now())
-    return GroupAssessment.from_matrix(matrix, RankDraws(draws, separation, seed))
+    return GroupAssessment.from_matrix(matrix, ranking or RankDraws())
 
 
 def write_group_assessment(assessment: GroupAssessment, folder: str | Path, *, decimal: str = "point") -> list[Path]:
@@ -98,7 +92,7 @@ def write_group_assessment(assessment: GroupAssessment, folder: str | Path, *, d
     --------
     >>> import tempfile
     >>> import ilp_models as ilp
-    >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), draws=2000)
+    >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), ranking=ilp.RankDraws(2000))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     print(*[file.name for file in ilp.write_group_assessment(assessment, folder)][:2])
     groups.html groups.csv

@@ -11,7 +11,7 @@ from ilp_models.strategy.rank_draws import RankDraws
 
 def assess_group_file(matrix: str, scheme: GroupScheme, ranking: RankDraws, decimal: str, folder: Path) -> str:
     """Write page and tables of a matrix of groups, and return a summary."""
-    assessment = assess_groups(read_group_matrix(matrix, scheme=scheme), **vars(ranking))
+    assessment = assess_groups(read_group_matrix(matrix, scheme=scheme), ranking=ranking)
     write_group_assessment(assessment, folder, decimal=decimal)
     allowed = assessment.matrix.authorisation
     lines = [

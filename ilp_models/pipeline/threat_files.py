@@ -50,7 +50,8 @@ def write_threat_assessment(
         "threats.csv": assessment.table,
         "ranks.csv": assessment.ranks(),
         "areas.csv": assessment.areas,
-        "gaps.csv": pd.DataFrame([vars(gap) for gap in assessment.gaps], columns=["threat", "kind", "question"]),
+        "area_ranks.csv": assessment.area_ranks,
+        "gaps.csv": assessment.gaps_frame(),
         JUDGEMENTS: judgement_table(assessment),
     }
     if assessment.scenarios is not None:
@@ -68,7 +69,8 @@ def write_threat_assessment(
     strategy = assessment.strategy
     draft = draft_control_strategy(assessment.threats) if strategy is None else strategy.table
     files = [folder / name for name in tables]
-    files.append(write_control_strategy(draft, _how_to(), folder))
+    evidence = {"gaps": assessment.gaps_frame(), "area_ranks": assessment.area_ranks}
+    files.append(write_control_strategy(draft, _how_to(), folder, evidence))
     files.append(write_threats_page(folder, threats_evidence(assessment, moved)))
     files.append(write_json(folder / ASSESSMENT, assessment.to_dict()))
     return files
@@ -97,7 +99,8 @@ def threats_evidence(assessment: ThreatAssessment, moved: pd.DataFrame | None = 
         ranks=assessment.ranks(),
         harm={one.weights.name: one.weights.to_dict() for one in assessment.rankings},
         reasons={name: one.reasons for name, one in zip(assessment.threats, assessment.confidences, strict=True)},
-        gaps=[dict(vars(gap)) for gap in assessment.gaps],
+        gaps=assessment.gaps_frame(),
+        area_ranks=assessment.area_ranks,
         judgements=judgement_table(assessment),
         judgement_share=assessment.judgements.scheme.share,
         indicators=assessment.indicators,

@@ -45,9 +45,9 @@ def run_scenarios(assessment: ThreatAssessment, events: Events, grid: GridSpec, 
     weights = [one.weights for one in assessment.rankings]
     choices = [
         _Choice(_TODAY),
-        *(_Choice(f"{factor:.0%} of today's hours", hours=factor) for factor in scenarios.hours),
-        *(_Choice(f"cover harm of {one.name} instead of events", harm=one) for one in weights),
-        *(_Choice(f"without {threat}", left_out=threat) for threat in assessment.threats),
+        *(_Choice(f"{100 * factor:g} % of today's hours", hours=factor) for factor in scenarios.hours),
+        *(_Choice(f"choose cells by harm under {one.name}", harm=one) for one in weights),
+        *(_Choice(f"leave out {threat}", left_out=threat) for threat in assessment.threats),
     ]
     rows = [_row(choice, assessment, forecast, scenarios) for choice in choices]
     table = pd.DataFrame(rows)

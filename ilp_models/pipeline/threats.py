@@ -1,6 +1,6 @@
 """Assess the threats of a city: gather evidence, rank crime types under every harm set, and write the products."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -29,13 +29,17 @@ from ilp_models.pipeline.threat_inputs import (
 from ilp_models.pipeline.totals import TotalsForecast, forecast_totals
 from ilp_models.stats.concentration import areas_with_half, generalised_gini
 from ilp_models.stats.count_trend import yearly_trend
+from ilp_models.strategy.rank_draws import RankDraws
+from ilp_models.strategy.threats.area_ranking import rank_areas
 from ilp_models.strategy.threats.assessment import ThreatAssessment
 from ilp_models.strategy.threats.comparison import compare_assessments
-from ilp_models.strategy.threats.confidence import Confidence, judge_confidence
+from ilp_models.strategy.threats.confidence import Confidence, PastErrors, judge_confidence
 from ilp_models.strategy.threats.gaps import find_gaps
 from ilp_models.strategy.threats.inputs import ThreatInputs
 from ilp_models.strategy.threats.judgements import JudgementScheme
-from ilp_models.strategy.threats.threat_ranking import ThreatCounts, rank_by_harm
+from ilp_models.strategy.threats.threat_draws import ThreatCounts
+from ilp_models.strategy.threats.threat_ranking import rank_by_harm
+from ilp_models.strategy.threats.value_of_information import weigh_gaps
 
 _TREND_MONTHS: Final = 36
 _HORIZONS: Final = LongHorizons(city_months=12, area_months=12, city_days=0, area_origins=0)
@@ -49,9 +53,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     long_horizons: LongHorizons | None = None,
     judgements: JudgementScheme | None = None,
     inputs: ThreatInputs | None = None,
-    draws: int = 10_000,
-    separation: float = 0.9,
-    seed: int = 0,
+    ranking: RankDraws | None = None,
     compute: Compute | None = None,
 ) -> ThreatAssessment:
     """Assess crime types as threats: evidence, harm under every set, judgements, and the ranking as a distribution.
@@ -70,8 +72,8 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
         Dimensions and weights of the judgements of analysts.
     inputs : ThreatInputs, optional
         Files with judgements, indicators, residents, the last assessment and a control strategy.
-    draws, separation, seed : int, float, int
-        Draws of the ranking, the probability from which an order counts as certain, and the seed.
+    ranking : RankDraws, optional
+        How often the ranking is drawn, and from which probability an order counts as certain.
     compute : Compute, optional
         Where the series are forecast.
 
@@ -87,13 +89,10 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     NotRunError
         If the records are shorter than the forecast needs.
     """
-    inputs, scheme = inputs or ThreatInputs(), judgements or JudgementScheme()
+    inputs, scheme, ranking = inputs or ThreatInputs(), judgements or JudgementScheme(), ranking or RankDraws()
     sets = sets_side_by_side(harm_sets)
     if not sets:
         msg = "An assessment needs harm sets. Choose two or more: 'harm=[csi_2009,ons_css]'; see docs/harm.md."
-        raise InputError(msg)
-    if not 0.5 < separation <= 1 or draws < 100:
-        msg = f"separation={separation} must be above 0.5 and at most 1, and draws={draws} at least 100."
         raise InputError(msg)
     left_out = {kind: found for kind in events.crime_types if (found := enforcement_kind(kind))}
     threats = tuple(kind for kind in events.crime_types if kind not in left_out)
@@ -112,15 +111,16 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
     confidences = tuple(_confidence(row, weights, totals, events) for row in table.to_dict("records"))
     table = table.assign(confidence=[one.level for one in confidences])
     counts = _counts(totals, threats)
-    rankings = tuple(rank_by_harm(counts, one, scored, draws, separation, seed) for one in weights)
-    ties = {name: max(len(one.ranking.ties(at)) for one in rankings) for at, name in enumerate(threats)}
+    rankings = tuple(rank_by_harm(counts, one, scored, ranking) for one in weights)
+    gaps = find_gaps(threats, scored, weights, confidences)
     return ThreatAssessment(
         table=table,
         areas=_areas(totals, threats, weights, residents),
+        area_ranks=rank_areas(_area_counts(totals, threats), weights, ranking),
         rankings=rankings,
         judgements=scored,
         confidences=confidences,
-        gaps=find_gaps(threats, scored, weights, confidences, ties),
+        gaps=weigh_gaps(gaps, counts, weights, scored, ranking),
         left_out=left_out,
         indicators=indicators,
         counts=counts,
@@ -133,9 +133,7 @@ def assess_threats(  # noqa: PLR0913 - the settings of an assessment, each with 
             "harm_sets": [one.name for one in sets],
             "judgements": describe(scheme),
             "known_judgements": scored.known,
-            "draws": draws,
-            "separation": separation,
-            "seed": seed,
+            **vars(ranking),
             "totals": totals.facts["recipe"],
         },
     )
@@ -195,8 +193,7 @@ def _confidence(
     missing = 0.0 if intake is None or not intake.rows_read else 1 - intake.rows_kept / intake.rows_read
     return judge_confidence(
         recorded=float(row["recorded"]),
-        error=float(row["forecast_error"]),
-        coverage=float(row["coverage"]),
+        past=PastErrors(float(row["forecast_error"]), float(row["coverage"]), int(row["origins"])),
         shifted=not shifts.empty,
         ranges=ranges,
         missing_share=missing,
@@ -204,13 +201,29 @@ def _confidence(
 
 
 def _counts(totals: TotalsForecast, threats: Sequence[str]) -> ThreatCounts:
-    """Return the counts of the threats with the variance of their forecast of 12 months."""
+    """Return the counts of the threats in the city, with the variance of their forecast of 12 months."""
     labels = totals.months.hierarchy.labels
     city = labels["level"] == CITY
     own = [int(np.flatnonzero(city & (labels["crime_type"] == threat))[0]) for threat in threats]
+    return _counts_of(totals, own, threats)
+
+
+def _area_counts(totals: TotalsForecast, threats: Sequence[str]) -> dict[str, ThreatCounts]:
+    """Return the counts of each threat in each area, without records of no area; empty without areas."""
+    labels = totals.months.hierarchy.labels
+    inside = (labels["level"] == AREA) & (labels["area"] != NO_AREA)
+    found = {}
+    for threat in threats:
+        own = np.flatnonzero(inside & (labels["crime_type"] == threat)).tolist()
+        if own:
+            found[threat] = _counts_of(totals, own, labels["area"].iloc[own].astype(str))
+    return found
+
+
+def _counts_of(totals: TotalsForecast, rows: Sequence[int], names: Iterable[str]) -> ThreatCounts:
     expected, variance = totals.months.year_moments()
-    recorded = totals.months.counts[own, -12:].sum(axis=1)
-    return ThreatCounts(tuple(threats), recorded, expected[own], variance[own])
+    recorded = totals.months.counts[rows, -12:].sum(axis=1)
+    return ThreatCounts(tuple(names), recorded, expected[rows], variance[rows])
 
 
 def _areas(

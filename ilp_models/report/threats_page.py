@@ -11,19 +11,12 @@ import pandas as pd
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.report.formatting import MISSING, number, percent, percent_interval, sentence
 from ilp_models.report.page import FigureFile, write_page
-from ilp_models.report.plots import (
-    COLOURS,
-    GREY,
-    Figure,
-    escape_math,
-    save_figure,
-    set_log_ticks,
-    short_label,
-    style_axes,
-)
+from ilp_models.report.plots import save_figure
+from ilp_models.report.threat_matrix import plot_threat_matrix
 
 PAGE: Final = "assessment.html"
 _AREAS_SHOWN: Final = 8
+_GAPS_SHOWN: Final = 10
 _ORDERS: Final = (0.05, 0.2, 0.8, 0.95)
 
 
@@ -34,10 +27,11 @@ class ThreatsEvidence:
     conclusions: list[str]
     table: pd.DataFrame
     areas: pd.DataFrame
+    area_ranks: pd.DataFrame
     ranks: pd.DataFrame
     harm: Mapping[str, Mapping[str, Any]]  # by harm set: title, date, unit, source, low, high, doubts
     reasons: Mapping[str, tuple[str, ...]]  # why the confidence in a threat is not higher
-    gaps: list[dict[str, str]]
+    gaps: pd.DataFrame  # with what each would decide, the most useful first
     judgements: pd.DataFrame  # threat, dimension, score, evidence_grade, confidence; empty score: unknown
     judgement_share: float
     indicators: pd.DataFrame
@@ -63,6 +57,9 @@ def write_threats_page(folder: Path, evidence: ThreatsEvidence) -> Path:
         figure=_figure(evidence, folder / "figures"),
         scenarios=_scenario_rows(evidence),
         moved=None if evidence.moved is None else evidence.moved.to_dict("records"),
+        gaps=[_gap(row) for row in evidence.gaps.to_dict("records")],
+        gaps_shown=_GAPS_SHOWN,
+        areas_by_harm=_areas_by_harm(evidence),
         scored=not evidence.judgements.empty and evidence.judgements["score"].notna().any(),
         yardstick=[f"{word}: {100 * low:.0f} to {percent(high, 0)}" for word, low, high in evidence.yardstick],
         research_only=RESEARCH_ONLY,
@@ -86,10 +83,41 @@ def _rank_rows(rows: pd.DataFrame) -> list[dict[str, str]]:
             "tied": row["tied_with"] or "none",
             "top": f"{row['top_three_word']} ({percent(row['top_three'], 0)})",
             "next": f"{row['next']}: {row['above_next_word']} ({percent(row['above_next'], 0)})" if row["next"] else "",
-            "share": f"{percent(row['share_low'], 0)} to {percent(row['share_high'], 0)}",
+            "share": _between(percent(row["share_low"], 0), percent(row["share_high"], 0)),
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _gap(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Return a gap as text: what knowing it would change, in words and numbers."""
+    known = np.isfinite(row["bits"])
+    return {
+        "threat": row["threat"],
+        "kind": row["kind"],
+        "question": row["question"],
+        "top": f"{row['top_three_word']} ({percent(row['top_three'], 0)})" if known else "not weighed",
+        "bits": f"{row['bits']:.2f} bits" if known else "",
+        "pairs": f"{row['pairs']:+.2f}" if known else "",
+        "harm_set": row["harm_set"],
+    }
+
+
+def _areas_by_harm(evidence: ThreatsEvidence) -> dict[str, list[dict[str, str]]]:
+    """Return the first areas by the harm of all threats, for each harm set."""
+    table = evidence.area_ranks
+    return {
+        name: [{"area": row["area"], **_area_rank(row)} for row in rows.head(_AREAS_SHOWN).to_dict("records")]
+        for name in evidence.harm
+        if not (rows := table[table["harm_set"] == name]).empty
+    }
+
+
+def _area_rank(row: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        "ranks": _range(row["rank_from"], row["rank_to"]),
+        "top": f"{row['top_three_word']} ({percent(row['top_three'], 0)})",
+    }
 
 
 def _scenario_rows(evidence: ThreatsEvidence) -> list[dict[str, Any]]:
@@ -105,13 +133,15 @@ def _scenario_rows(evidence: ThreatsEvidence) -> list[dict[str, Any]]:
                 "scenario": row["scenario"],
                 "events": f"{row['events_covered']:,.1f} ({percent(row['share_of_events'], 0)})",
                 "difference": f"{round(row['difference'], 1) + 0.0:+,.1f}",  # 0 and not -0
-                "harm": [
-                    percent(low, 0) if low == high else f"{percent(low, 0)} to {percent(high, 0)}" for low, high in ends
-                ],
+                "harm": [_between(percent(low, 0), percent(high, 0)) for low, high in ends],
                 "first": [row[f"first_{one}"] for one in evidence.harm],
             }
         )
     return rows
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _range(first: int, last: int) -> str:
@@ -124,6 +154,8 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
     areas = evidence.areas[evidence.areas["threat"] == threat].sort_values("expected", ascending=False)
     clear = not row["low"] <= row["recorded"] <= row["high"]
     ranks = evidence.ranks[evidence.ranks["threat"] == threat]
+    area_ranks = evidence.area_ranks[evidence.area_ranks["threat"] == threat]
+    ranked = {row["area"]: _area_rank(row) for row in area_ranks.to_dict("records")}
     trend_ends = percent_interval(row["trend_low"], row["trend_high"], 0, sign=True)
     return {
         "name": threat,
@@ -158,6 +190,7 @@ def _sheet(evidence: ThreatsEvidence, row: Mapping[Any, Any]) -> dict[str, Any]:
                 "expected": f"{one['expected']:,.0f}",
                 "interval": f"{one['low']:,.0f} to {one['high']:,.0f}",
                 "rate": number(one["rate_per_1000"]),
+                **ranked.get(one["area"], {"ranks": "", "top": ""}),  # records without an area have no rank
             }
             for one in areas.head(_AREAS_SHOWN).to_dict("records")
         ],
@@ -175,55 +208,14 @@ def _error(row: Mapping[Any, Any]) -> str:
 
 def _share(ranks: pd.DataFrame, harm_set: str) -> str:
     row = ranks[ranks["harm_set"] == harm_set].iloc[0]
-    return f"{percent(row['share_low'], 0)} to {percent(row['share_high'], 0)}"
+    return _between(percent(row["share_low"], 0), percent(row["share_high"], 0))
 
 
 def _figure(evidence: ThreatsEvidence, folder: Path) -> FigureFile:
-    path = save_figure(plot_threat_matrix(evidence), folder / "threat_matrix.png", "Threat matrix")
+    path = save_figure(plot_threat_matrix(evidence.table, evidence.harm), folder / "threat_matrix.png", "Threat matrix")
     text = "Threat matrix: expected crimes of 12 months (90 % interval) and harm of one crime (low to high reading)"
     caption = (
         f"{text}, one panel for each harm set. Grey lines: equal harm in total. Units of the sets differ, so compare "
         "positions inside a panel only. A threat without harm under a set is not drawn."
     )
     return FigureFile(path, f"{text}. The numbers are in threats.csv and ranks.csv.", caption)
-
-
-def plot_threat_matrix(evidence: ThreatsEvidence) -> Figure:
-    """Plot how many crimes are expected against the harm of one crime, with both uncertainties."""
-    table = evidence.table
-    figure = Figure(figsize=(4.9 * len(evidence.harm), 4.4), layout="constrained")
-    panels = figure.subplots(1, len(evidence.harm), squeeze=False).ravel()
-    for axes, (name, about) in zip(panels, evidence.harm.items(), strict=True):
-        low = np.array([about["low"][threat] for threat in table["threat"]])
-        high = np.array([about["high"][threat] for threat in table["threat"]])
-        drawn = high > 0  # harm is on a logarithmic axis
-        middle = np.sqrt(low * high)
-        ends = table["low"].clip(lower=0.5) / 2, table["high"] * 2
-        grid = np.geomspace(float(ends[0].min()), float(ends[1].max()), 2)
-        harm = (middle * table["expected"].clip(lower=0.5).to_numpy())[drawn]
-        for product in np.geomspace(float(harm.min()), float(harm.max()), 4):
-            axes.plot(grid, product / grid, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
-        for at, row in enumerate(table.to_dict("records")):
-            if not drawn[at]:
-                continue
-            colour = COLOURS[at % len(COLOURS)]
-            axes.plot([max(row["low"], 0.5), max(row["high"], 0.5)], [middle[at]] * 2, color=colour, linewidth=2)
-            expected = max(row["expected"], 0.5)
-            axes.plot([expected] * 2, [low[at], high[at]], color=colour, linewidth=2)
-            axes.plot(expected, middle[at], "o", color=colour, markersize=6)
-            axes.annotate(
-                short_label(row["threat"]),
-                (expected, middle[at]),
-                xytext=(6, 5),
-                textcoords="offset points",
-                fontsize=8,
-            )
-        span = (float(low[drawn].min()) / 2.5, float(high.max()) * 2.5)
-        axes.set(xscale="log", yscale="log", xlim=tuple(grid), ylim=span)
-        set_log_ticks(axes.xaxis, *grid)
-        set_log_ticks(axes.yaxis, *span)
-        axes.set_title(escape_math(f"{name} ({about['date']})"), loc="left", fontsize=10)
-        axes.set_xlabel("expected crimes, next 12 months", fontsize=9)
-        style_axes(axes)
-    panels[0].set_ylabel("harm of one crime, in the unit of the set", fontsize=9)
-    return figure

@@ -26,6 +26,11 @@ class RankDraws:
     ------
     InputError
         If a setting is out of its range.
+
+    Examples
+    --------
+    >>> RankDraws(separation=0.95).draws
+    10000
     """
 
     draws: int = 10_000

@@ -31,7 +31,7 @@ FILES = ("groups.html", "groups.csv", "pairs.csv", "requirements.csv", "disagree
 
 
 def assessment_of(path, scheme=SMALL):
-    return ilp.assess_groups(ilp.read_group_matrix(path, scheme=scheme), draws=1000)
+    return ilp.assess_groups(ilp.read_group_matrix(path, scheme=scheme), ranking=ilp.RankDraws(1000))
 
 
 @pytest.mark.parametrize("text", HOSTILE)

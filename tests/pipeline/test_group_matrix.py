@@ -51,10 +51,10 @@ def test_an_expired_file_is_refused(tmp_path):
 
 def test_a_matrix_is_not_assessed_after_its_authorisation_ended(tmp_path, monkeypatch):
     matrix = read_group_matrix(write_matrix(tmp_path), scheme=SMALL)
-    assessment = ilp.assess_groups(matrix, draws=1000)
+    assessment = ilp.assess_groups(matrix, ranking=ilp.RankDraws(1000))
     monkeypatch.setattr("ilp_models.pipeline.group_assessment.now", lambda: datetime(2099, 6, 30, tzinfo=UTC))
     with pytest.raises(InputError, match="review_date 2099-06-30 is past"):
-        ilp.assess_groups(matrix, draws=1000)
+        ilp.assess_groups(matrix, ranking=ilp.RankDraws(1000))
     with pytest.raises(InputError, match="review_date 2099-06-30 is past"):
         ilp.write_group_assessment(assessment, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -36,7 +36,9 @@ def totals():
 
 
 def assess(totals, events=None, sets=SETS, **inputs):
-    return ilp.assess_threats(events or city_events(), sets, totals=totals, inputs=ThreatInputs(**inputs), draws=2000)
+    return ilp.assess_threats(
+        events or city_events(), sets, totals=totals, inputs=ThreatInputs(**inputs), ranking=ilp.RankDraws(2000)
+    )
 
 
 def write(path, text):
@@ -107,7 +109,39 @@ def test_files_hold_the_numbers_and_can_be_given_back(totals, tmp_path):
     assert "30 of 30 fields are still empty" in page
     assert "clearance: 0.400 share" in page
     assert "Since the last assessment" in page
+    assert "from records of 2015-01-01 to 2020-01-01 (not included)" in page
+    assert f"the assessment made on {first.facts['made'][:10]}" in page
+    assert set(moved["earlier_data"]) == {first.facts["data"]}
     assert json.loads(again["assessment.json"].read_text(encoding="utf-8"))["facts"]["known_judgements"] == 10
+
+
+def test_gaps_are_weighed_on_the_page_and_in_the_workbook(totals, tmp_path):
+    rows = "threat,dimension,score,evidence_grade,confidence\nA,capability,3,B,high\n"
+    found = assess(totals, judgements=write(tmp_path / "j.csv", rows))
+    files = {path.name: path for path in ilp.write_threat_assessment(found, tmp_path / "run")}
+    table = pd.read_csv(files["gaps.csv"], encoding="utf-8-sig")
+    assert table.loc[0, ["threat", "kind", "subject", "harm_set"]].tolist() == ["A", "harm", "two", "two"]
+    assert (table["kind"] == "judgement").sum() == 9
+    assert table["bits"].is_monotonic_decreasing
+    assert found.conclusions()[-1].endswith("most is the harm of one crime of A under two.")
+    page = files["assessment.html"].read_text(encoding="utf-8")
+    assert f"{table.loc[0, 'bits']:.2f} bits" in page
+    assert "as if judgements counted" not in page
+    sheet = pd.read_excel(files["control_strategy.xlsx"], sheet_name="gaps", engine="calamine")
+    assert sheet["question"].tolist() == table["question"].tolist()
+    np.testing.assert_allclose(sheet["bits"], table["bits"], atol=1e-4)
+    assert json.loads(files["assessment.json"].read_text(encoding="utf-8"))["gaps"][0]["threat"] == "A"
+
+
+def test_areas_have_ranks_with_ties(totals, tmp_path):
+    found = assess(totals)
+    files = {path.name: path for path in ilp.write_threat_assessment(found, tmp_path)}
+    ranks = found.area_ranks.set_index(["harm_set", "threat", "area"])
+    assert ranks.loc[("every set", "A", "district 1"), ["rank_from", "rank_to"]].tolist() == [1, 1]
+    assert set(ranks.index.get_level_values("harm_set")) == {"every set", "one", "two"}
+    assert len(pd.read_csv(files["area_ranks.csv"], encoding="utf-8-sig")) == len(ranks) == 8
+    assert len(pd.read_excel(files["control_strategy.xlsx"], sheet_name="area_ranks", engine="calamine")) == 8
+    assert "Areas by the harm of all threats" in files["assessment.html"].read_text(encoding="utf-8")
 
 
 def test_a_threat_rises_only_if_open_ranks_no_longer_overlap(totals, tmp_path):
@@ -134,13 +168,13 @@ def test_scenarios_have_the_price_of_each_choice(totals):
     today = rows.loc["today's hours"]
     # four cells with 20, 10, 8 and 4 a month: the hours of one cell go to the first
     assert today["share_of_events"] == pytest.approx(20 / 42, abs=0.05)
-    assert rows.loc["50% of today's hours", "events_covered"] == pytest.approx(today["events_covered"] / 2)
-    assert rows.loc["200% of today's hours", "share_of_events"] == pytest.approx(30 / 42, abs=0.05)
-    assert rows.loc["without A", "share_of_events"] == pytest.approx(10 / 42, abs=0.05)
-    assert rows.loc["without A", "first_one"] == "B"
-    assert rows.loc["without A", "difference"] < 0
+    assert rows.loc["50 % of today's hours", "events_covered"] == pytest.approx(today["events_covered"] / 2)
+    assert rows.loc["200 % of today's hours", "share_of_events"] == pytest.approx(30 / 42, abs=0.05)
+    assert rows.loc["leave out A", "share_of_events"] == pytest.approx(10 / 42, abs=0.05)
+    assert rows.loc["leave out A", "first_one"] == "B"
+    assert rows.loc["leave out A", "difference"] < 0
     # under `two`, one B weighs 10 and one A 5.5, so that ten B are worth less than twenty A
-    assert rows.loc["cover harm of two instead of events", "share_of_events"] == pytest.approx(20 / 42, abs=0.05)
+    assert rows.loc["choose cells by harm under two", "share_of_events"] == pytest.approx(20 / 42, abs=0.05)
 
 
 @pytest.mark.parametrize("settings", [{"hours": [0]}, {"hours": [30]}, {"budget_share": 0}, {"hours": [float("nan")]}])
@@ -290,7 +324,7 @@ def test_reasons_name_other_settings_and_judgements_of_other_threats(totals, tmp
     why = compare_with_previous(judged, str(tmp_path / "first")).set_index(["harm_set", "threat"])["why"]
     assert why[("one", "A")] == "judgements of capability"
     assert why[("one", "B")] == "judgements of other threats count now"
-    wider = ilp.assess_threats(city_events(), SETS, totals=totals, draws=500, separation=0.8)
+    wider = ilp.assess_threats(city_events(), SETS, totals=totals, ranking=ilp.RankDraws(1000, 0.8))
     why = compare_with_previous(wider, str(tmp_path / "first"))["why"]
     assert set(why) == {"settings of the ranking"}
 
@@ -327,7 +361,7 @@ def test_no_page_repeats_what_people_write_into_the_control_strategy(totals, tmp
     assert found.strategy.table.loc[0, "due"] == "2026-12-01"
     files = ilp.write_threat_assessment(found, tmp_path / "run")
     texts = [path.read_text(encoding="utf-8") for path in files if path.suffix in (".html", ".csv", ".json")]
-    assert len(texts) == 7
+    assert len(texts) == 8
     assert not any("Jane Example" in text for text in texts)
 
 

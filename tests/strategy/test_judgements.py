@@ -55,7 +55,9 @@ def test_two_rows_for_one_score_and_other_columns_are_refused():
 def test_draws_stay_between_the_ends_that_unknown_scores_leave_open():
     scheme = JudgementScheme(weights={"a": 3, "b": 1})
     scores = pd.DataFrame([[5, np.nan]], index=["x"], columns=["a", "b"], dtype=float)
-    drawn = Judgements(scheme, scores, pd.DataFrame()).draw(500, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    points = Judgements(scheme, scores, pd.DataFrame()).draw_points(500, rng)
+    drawn = scheme.relative(points, scheme.draw_weights(500, rng))
     assert drawn.min() >= 0.5
     assert drawn.max() <= 1
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from ilp_models.domain.errors import InputError
+from ilp_models.strategy.rank_draws import RankDraws
 from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
 from ilp_models.strategy.threats.threat_ranking import rank_by_harm
 from tests.strategy.threat_inputs import THREATS, counts_of, unknown, weights_of
@@ -15,7 +16,7 @@ from tests.strategy.threat_inputs import THREATS, counts_of, unknown, weights_of
 
 def ranks(counts, weights, judgements=None, **changes):
     chosen = {"draws": 4000, "separation": 0.9, "seed": 0} | changes
-    return rank_by_harm(counts, weights, judgements or unknown(), **chosen)
+    return rank_by_harm(counts, weights, judgements or unknown(), RankDraws(**chosen))
 
 
 def test_clear_harm_gives_clear_ranks():

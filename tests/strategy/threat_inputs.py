@@ -4,7 +4,7 @@ import numpy as np
 
 from ilp_models.domain.harm_weights import HarmWeights
 from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
-from ilp_models.strategy.threats.threat_ranking import ThreatCounts
+from ilp_models.strategy.threats.threat_draws import ThreatCounts
 
 THREATS = ("Assault", "Burglary", "Robbery")
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from ilp_models.stats.order_information import gain_of_knowing
 from ilp_models.strategy.groups.ranking import DrawnScores, draw_points, scale_points
 
 Floats = npt.NDArray[np.float64]
@@ -73,18 +74,4 @@ def _gain(
     rest = drawn.scores[: len(weight), at] - weight * points
     likely = chance > 0
     above = np.stack([((rest + weight * level)[:, None] > others).mean(axis=0) for level in levels[likely]])
-    now, weights = chance[likely] @ above, chance[likely]
-    least = drawn.settings.separation
-
-    def tied(probability: Floats) -> Floats:
-        return np.asarray((np.maximum(probability, 1 - probability) < least).sum(axis=-1), dtype=float)
-
-    bits = _entropy(now).sum() - weights @ _entropy(above).sum(axis=1)
-    return max(float(bits), 0.0), float(tied(now) - weights @ tied(above))
-
-
-def _entropy(probability: Floats) -> Floats:
-    """Return the uncertainty about an event of some probability, in bits."""
-    inner = np.clip(probability, 1e-300, 1 - 1e-16)
-    bits = -inner * np.log2(inner) - (1 - inner) * np.log2(1 - inner)
-    return np.where((probability <= 0) | (probability >= 1), 0.0, bits)
+    return gain_of_knowing(above, chance[likely], drawn.settings.separation)

@@ -7,11 +7,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ilp_models.strategy.rank_draws import RankDraws
 from ilp_models.strategy.threats.confidence import Confidence
 from ilp_models.strategy.threats.control_strategy import ControlStrategy
-from ilp_models.strategy.threats.gaps import IntelligenceGap
+from ilp_models.strategy.threats.gaps import COLUMNS, IntelligenceGap
 from ilp_models.strategy.threats.judgements import Judgements
-from ilp_models.strategy.threats.threat_ranking import HarmRanking, ThreatCounts, rank_by_harm, select_weights
+from ilp_models.strategy.threats.threat_draws import ThreatCounts
+from ilp_models.strategy.threats.threat_ranking import HarmRanking, rank_by_harm, select_weights
 from ilp_models.strategy.yardstick import probability_word
 
 SCHEMA: Final = 1
@@ -28,6 +30,8 @@ class ThreatAssessment:
         forecast error and confidence.
     areas : DataFrame
         The same counts for each threat in each area, with the harm under each set.
+    area_ranks : DataFrame
+        Ranks of the areas with ties: for each threat, and by the harm of all threats under each set.
     rankings : tuple of HarmRanking
         One for each harm set.
     judgements : Judgements
@@ -35,7 +39,7 @@ class ThreatAssessment:
     confidences : tuple of Confidence
         Of each threat, with reasons.
     gaps : sequence of IntelligenceGap
-        What is not known.
+        What is not known, that which would separate the threats most first.
     left_out : mapping of str to str
         Crime types whose records depend on police activity, and the kind of that activity.
     facts : mapping
@@ -44,6 +48,7 @@ class ThreatAssessment:
 
     table: pd.DataFrame
     areas: pd.DataFrame
+    area_ranks: pd.DataFrame
     rankings: tuple[HarmRanking, ...]
     judgements: Judgements
     confidences: tuple[Confidence, ...]
@@ -97,9 +102,9 @@ class ThreatAssessment:
         counts = self.counts.select(others)
         scores = self.judgements.scores.iloc[others]
         judgements = replace(self.judgements, scores=scores)
-        settings = (int(self.facts["draws"]), float(self.facts["separation"]), int(self.facts["seed"]))
+        settings = RankDraws(int(self.facts["draws"]), float(self.facts["separation"]), int(self.facts["seed"]))
         return tuple(
-            rank_by_harm(counts, select_weights(one.weights, others), judgements, *settings) for one in self.rankings
+            rank_by_harm(counts, select_weights(one.weights, others), judgements, settings) for one in self.rankings
         )
 
     @property
@@ -112,7 +117,7 @@ class ThreatAssessment:
 
     def conclusions(self) -> list[str]:
         """Return the key judgements, one sentence each."""
-        return [self._on_first(), self._on_change(), self._on_agreement()]
+        return [self._on_first(), self._on_change(), self._on_agreement(), *self._on_gaps()]
 
     def _on_first(self) -> str:
         sets = ", ".join(one.weights.name for one in self.rankings)
@@ -137,6 +142,26 @@ class ThreatAssessment:
             return "All harm sets give the same order."
         return "The order depends on the harm set. Read the ranks side by side before one is used."
 
+    def _on_gaps(self) -> list[str]:
+        if not self.gaps or not self.gaps[0].gain.bits > 0:
+            return []
+        return [f"The missing piece that would separate the threats most is {self.gaps[0].piece}."]
+
+    def gaps_frame(self) -> pd.DataFrame:
+        """Return what is not known, that which would separate the threats most first.
+
+        ``bits`` is the expected fall of the uncertainty about the order of the threat and each other one, and ``pairs``
+        that of the number of ties. ``top_three`` is the probability that the threat is among the first three at one end
+        of the unknown range and not at the other. All are of ``harm_set``, where the fall is largest; empty if the gap
+        is not part of the draws.
+        """
+        rows = []
+        for gap in self.gaps:
+            top = gap.gain.top_three
+            gain = (gap.gain.bits, gap.gain.pairs, top, probability_word(top), gap.gain.harm_set)
+            rows.append((gap.threat, gap.kind, gap.subject, gap.question, *gain))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which a later assessment tells what rose and fell."""
         scores = self.judgements.scores.astype(object).where(self.judgements.scores.notna(), None)
@@ -148,7 +173,7 @@ class ThreatAssessment:
             "weights": [one.weights.to_dict() for one in self.rankings],
             "judgements": {str(threat): row.to_dict() for threat, row in scores.iterrows()},
             "left_out": dict(self.left_out),
-            "gaps": [vars(gap) for gap in self.gaps],
+            "gaps": _plain(self.gaps_frame()),
         }
 
     def __repr__(self) -> str:

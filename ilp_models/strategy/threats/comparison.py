@@ -10,6 +10,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.strategy.threats.assessment import SCHEMA, ThreatAssessment
 
 COLUMNS: Final = ("harm_set", "threat", "before", "now", "moved", "why")
+EARLIER: Final = ("earlier_made", "earlier_records_from", "earlier_records_until", "earlier_data")
 _CLEAR: Final = 0.10  # change of a count that is named as a reason
 
 
@@ -18,6 +19,7 @@ class EarlierAssessment:
     """What a comparison needs of an earlier assessment."""
 
     city: str
+    origin: tuple[str, str, str, str]  # when it was made, first and last day of its records (not included), data digest
     settings: tuple[object, object, bool]  # separation, judgements, and whether any score was known
     ranks: Mapping[tuple[str, str], tuple[int, int]]  # open ranks by harm set and threat
     counts: Mapping[str, tuple[float, float]]  # recorded and expected crimes by threat
@@ -41,6 +43,7 @@ class EarlierAssessment:
         facts = content["facts"]
         return cls(
             city=str(facts["city"]),
+            origin=_origin(facts),
             settings=(facts["separation"], facts["judgements"], facts["known_judgements"] > 0),
             ranks={
                 (str(row["harm_set"]), str(row["threat"])): (int(row["rank_from"]), int(row["rank_to"]))
@@ -62,7 +65,8 @@ class EarlierAssessment:
 def compare_assessments(now: ThreatAssessment, before: EarlierAssessment, source: str) -> pd.DataFrame:
     """Return how the open ranks of each threat moved, and what changed.
 
-    A threat rose only if its open ranks no longer overlap with the earlier ones. Without that, it is a tie.
+    A threat rose only if its open ranks no longer overlap with the earlier ones. Without that, it is a tie. Each row
+    names when the earlier assessment was made and its records.
     """
     city = str(now.facts["city"])
     if before.city != city:
@@ -85,12 +89,19 @@ def compare_assessments(now: ThreatAssessment, before: EarlierAssessment, source
         for key, old in before.ranks.items()
         if key not in known
     ]
-    return pd.DataFrame(rows + gone, columns=list(COLUMNS))
+    table = pd.DataFrame(rows + gone, columns=list(COLUMNS))
+    return table.assign(**dict(zip(EARLIER, before.origin, strict=True)))
 
 
 def rank_range(first: int, last: int) -> str:
     """Return open ranks as text, such as ``1 to 3``."""
     return str(first) if first == last else f"{first} to {last}"
+
+
+def _origin(facts: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    made, (first, last) = pd.Timestamp(str(facts["made"])), facts["records"]
+    days = [pd.Timestamp(str(one)).date().isoformat() for one in (made, first, last)]
+    return days[0], days[1], days[2], str(facts["data"])
 
 
 def _reasons(now: ThreatAssessment, before: EarlierAssessment, key: tuple[str, str]) -> list[str]:

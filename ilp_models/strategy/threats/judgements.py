@@ -81,11 +81,21 @@ class JudgementScheme:
         """The names of the dimensions."""
         return tuple(self.weights)
 
+    @property
+    def scale(self) -> Floats:
+        """The values of the scale."""
+        return np.arange(self.lowest, self.highest + 1, dtype=np.float64)
+
     def draw_weights(self, draws: int, generator: np.random.Generator) -> Floats:
         """Return drawn weights that add up to 1, shape (draws, dimensions)."""
         declared = np.array([float(one) for one in self.weights.values()])
         drawn = declared * np.exp(generator.normal(0, self.weight_spread, (draws, len(declared))))
         return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
+
+    def relative(self, points: Floats, weights: Floats) -> Floats:
+        """Return weighted means from 0 (lowest) to 1 (highest), shape (draws, threats)."""
+        values = np.einsum("dtj,dj->dt", points, weights)
+        return np.asarray(np.clip((values - self.lowest) / (self.highest - self.lowest), 0, 1))  # rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,23 +154,23 @@ class Judgements:
         """How many scores are known."""
         return int(self.scores.notna().to_numpy().sum())
 
+    @property
+    def share(self) -> float:
+        """Share of the judgements in the scores; 0 as long as none is known."""
+        return self.scheme.share if self.known else 0.0
+
     def missing(self) -> list[tuple[str, str]]:
         """Return threat and dimension of each unknown score."""
         unknown = self.scores.isna()
         return [(str(threat), str(name)) for threat in unknown.index for name in unknown.columns[unknown.loc[threat]]]
 
-    def draw(self, draws: int, generator: np.random.Generator) -> Floats:
-        """Return drawn judgement values from 0 to 1, shape (draws, threats).
+    def draw_points(self, draws: int, generator: np.random.Generator) -> Floats:
+        """Return drawn scores, shape (draws, threats, dimensions).
 
         An unknown score takes every value of the scale with the same probability.
         """
-        scheme = self.scheme
-        scale = np.arange(scheme.lowest, scheme.highest + 1)
         given = self.scores.to_numpy(dtype=float)
-        points = np.where(np.isnan(given), generator.choice(scale, (draws, *given.shape)), given)
-        weights = scheme.draw_weights(draws, generator)
-        values = np.einsum("dtj,dj->dt", points, weights)
-        return np.asarray(np.clip((values - scheme.lowest) / (scheme.highest - scheme.lowest), 0, 1))  # rounding
+        return np.where(np.isnan(given), generator.choice(self.scheme.scale, (draws, *given.shape)), given)
 
 
 def _check_columns(table: pd.DataFrame, source: str) -> None:

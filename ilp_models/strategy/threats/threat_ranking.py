@@ -2,56 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm_weights import HarmWeights
 from ilp_models.stats.rank_distribution import RankDistribution
+from ilp_models.strategy.rank_draws import RankDraws
 from ilp_models.strategy.threats.judgements import Judgements
-
-Floats = npt.NDArray[np.float64]
-
-_JITTER: Final = 1e-9  # equal scores are ordered at random in each draw
-
-
-@dataclass(frozen=True, eq=False)
-class ThreatCounts:
-    """Recorded and expected crimes of each threat.
-
-    Parameters
-    ----------
-    threats : tuple of str
-        Names of the crime types.
-    recorded : ndarray of float64
-        Recorded crimes of the last 12 months, shape (threats,).
-    expected, variance : ndarray of float64
-        Mean and variance of the forecast of the next 12 months.
-    """
-
-    threats: tuple[str, ...]
-    recorded: Floats
-    expected: Floats
-    variance: Floats
-
-    def select(self, positions: Sequence[int]) -> "ThreatCounts":
-        """Return some of the threats, in the order given."""
-        chosen = list(positions)
-        names = tuple(self.threats[at] for at in chosen)
-        return ThreatCounts(names, self.recorded[chosen], self.expected[chosen], self.variance[chosen])
-
-    def draw(self, draws: int, generator: np.random.Generator) -> Floats:
-        """Return drawn counts of the next 12 months, shape (draws, threats): negative binomial, or Poisson."""
-        mean = np.maximum(self.expected, 1e-9)
-        extra = np.maximum(self.variance - mean, 0.0)
-        shape = np.divide(mean**2, extra, out=np.full_like(mean, np.inf), where=extra > 0)
-        finite = np.isfinite(shape)
-        rates = np.broadcast_to(mean, (draws, len(mean))).copy()
-        rates[:, finite] = generator.gamma(shape[finite], mean[finite] / shape[finite], (draws, int(finite.sum())))
-        return generator.poisson(rates).astype(np.float64)
+from ilp_models.strategy.threats.threat_draws import ThreatCounts, ThreatDraws
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +23,15 @@ class HarmRanking:
 
 
 def rank_by_harm(
-    counts: ThreatCounts, weights: HarmWeights, judgements: Judgements, draws: int, separation: float, seed: int
+    counts: ThreatCounts, weights: HarmWeights, judgements: Judgements, settings: RankDraws
 ) -> HarmRanking:
     """Return the ranking under one harm set.
 
     In each draw a threat has the harm of its drawn count, with a weight between its low and its high reading (all
     ratios are equally likely). Its score is ``(1 - share) x harm / largest harm + share x judgement``.
     """
-    if weights.crime_types != counts.threats:
-        msg = f"The harm set {weights.name} weighs {', '.join(weights.crime_types)}, not {', '.join(counts.threats)}."
-        raise InputError(msg)
-    generator = np.random.default_rng(seed)
-    drawn = counts.draw(draws, generator)
-    reading = np.exp(generator.uniform(_log(weights.low), _log(weights.high), drawn.shape))
-    harm = drawn * np.where(weights.high > 0, reading, 0.0)
-    share = judgements.scheme.share if judgements.known else 0.0
-    scores = (1 - share) * harm / np.maximum(harm.max(axis=1, keepdims=True), 1e-12)
-    scores += share * judgements.draw(draws, generator)
-    scores += _JITTER * generator.random(scores.shape)
-    ranking = RankDistribution.from_scores(counts.threats, scores, separation)
+    drawn = ThreatDraws.from_inputs(counts, weights, judgements, settings)
+    ranking = RankDistribution.from_scores(counts.threats, drawn.scores(judgements.share), settings.separation)
     return HarmRanking(weights, _harm_table(counts, weights), ranking)
 
 
@@ -96,10 +45,6 @@ def select_weights(weights: HarmWeights, positions: Sequence[int]) -> HarmWeight
         high=weights.high[chosen],
         doubts=tuple(weights.doubts[at] for at in chosen),
     )
-
-
-def _log(weights: Floats) -> Floats:
-    return np.asarray(np.log(np.maximum(weights, 1e-12)))
 
 
 def _harm_table(counts: ThreatCounts, weights: HarmWeights) -> pd.DataFrame:
