@@ -338,6 +338,7 @@ def unfinished(folder: Path) -> Iterator[None]:
 
 def point_latest(folder: Path, latest: Path) -> None:
     """Replace the link to the latest finished run, in one atomic step."""
+    latest.parent.mkdir(parents=True, exist_ok=True)  # absent where hydra.run.dir put the first run elsewhere
     target = os.path.relpath(folder, latest.parent)
     temporary = latest.with_name(f".{latest.name}-{os.getpid()}")
     temporary.unlink(missing_ok=True)

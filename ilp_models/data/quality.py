@@ -147,6 +147,7 @@ def _shifts(counts: Counts, names: list[str], months: pd.PeriodIndex) -> list[In
 
 def _shifts_of(row: Counts) -> Iterator[tuple[int, float, float]]:
     """Yield the strongest shifts between the 12 months before and after each month, at least a year apart."""
+    # stats.level_shift tests one shift of any size net of trend and season; here each large change counts, trends too
     if len(row) < 2 * _YEAR:
         return
     sums = np.concatenate(([0], np.cumsum(row)))

@@ -20,6 +20,12 @@ _MONTHS_SHOWN: Final = 60
 _SHOWN_AREAS: Final = 25
 _PANELS: Final = 8
 _LEADS: Final = ("all", "1-12 summed")
+_LARGEST_RATIO: Final = 10.0  # of two errors; few origins can give any number above it
+_DONE: Final = {  # about a shift for which nothing was adjusted, by its source
+    "declared": "too few months to estimate it",
+    "found, as declared": "see the declared break",
+    "found, not declared": "nothing: declare it if you know the reason",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ def write_totals_page(folder: Path, name: str, evidence: TotalsEvidence) -> Path
         figures=figures,
         scores=_scores(evidence.scores),
         shifts=evidence.shifts.to_dict("records"),
+        done=_DONE,
         crime_type_label=crime_type_label,
         confidence=percent(evidence.facts["settings"]["bootstrap"]["confidence"], 0),
         research_only=RESEARCH_ONLY,
@@ -113,7 +120,8 @@ def _key_numbers(evidence: TotalsEvidence) -> list[KeyNumber]:
         if len(rows):
             row = rows.iloc[0]
             covered = percent(row["coverage"], 0)
-            note = f"{row['origins']} past origins; 90 % intervals covered {covered} of recorded counts"
+            origins = "1 past origin" if row["origins"] == 1 else f"{row['origins']} past origins"
+            note = f"{origins}; 90 % intervals covered {covered} of recorded counts"
             found.append(KeyNumber(percent(row["wape"]), label, note))
     return found
 
@@ -141,6 +149,8 @@ def _lead_label(row: Mapping[Hashable, Any]) -> str:
 
 
 def _relative(row: Mapping[Hashable, Any], name: str) -> str:
+    if row[name] > _LARGEST_RATIO:
+        return f"over {_LARGEST_RATIO:,.0%}".replace("%", "\N{NO-BREAK SPACE}%")
     ends = percent_interval(row[f"{name}_low"], row[f"{name}_high"], 0)
     return f"{percent(row[name], 0)} {ends}".strip()
 

@@ -28,6 +28,7 @@ def largest_shift(counts: Floats, season: int, *, edge: int = 12, draws: int = 4
     Square roots of counts are regressed on a quadratic trend, the season and a step at each position (Andrews 1993).
     The p-value compares the largest statistic with those of series without a step, whose residuals are drawn in blocks.
     """
+    # the intake (data.quality) lists each change by half or more from year to year, which can be a trend
     size = len(counts)
     positions = np.arange(edge, size - edge)
     free = size - 4 - max(season - 1, 0)

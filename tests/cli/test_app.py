@@ -96,6 +96,11 @@ def test_latest_points_at_the_last_success_and_a_failure_stays_marked(ilp, tmp_p
     assert [(path / "UNFINISHED").exists() for path in sorted(folders)] == [False, False, True]
 
 
+def test_a_first_run_in_a_folder_elsewhere_ends_well_and_latest_points_at_it(ilp, tmp_path):
+    assert ilp("count", "flock.numerator=6", f"hydra.run.dir={tmp_path / 'elsewhere'}")[0] == 0
+    assert (tmp_path / "outputs" / "count" / "latest" / "count.txt").read_text() == "6"
+
+
 def test_the_log_contains_warnings_and_the_trace(ilp, run_folder):
     ilp("count", "fail=bug")
     log = (run_folder() / "count.log").read_text()

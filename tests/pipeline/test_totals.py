@@ -60,6 +60,17 @@ def test_a_break_that_is_found_but_not_declared_is_named():
     assert row["factor"] == pytest.approx(25 / 60, abs=0.1)
 
 
+def test_the_page_names_a_found_break_that_is_declared_and_a_ratio_beyond_measure(totals, tmp_path):
+    shifts = totals.shifts.iloc[[0]].assign(source="found, as declared", adjusted=False)
+    scores = totals.scores.assign(against_naive=188.43, origins=1)
+    page = replace(totals, shifts=shifts, scores=scores).to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "see the declared break" in page
+    assert "declare it if you know the reason" not in page
+    assert "over 1,000\N{NO-BREAK SPACE}%" in page
+    assert "18843" not in page
+    assert "1 past origin;" in page
+
+
 def test_the_page_says_what_is_missing_when_less_than_a_year_is_forecast(tmp_path):
     settings = ilp.LongHorizons(city_months=3, area_months=0, city_days=0, origins=0)
     made = ilp.forecast_totals(city_events(), ilp.LinearTrend(), long_horizons=settings, compute=LocalProcesses(1))
