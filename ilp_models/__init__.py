@@ -36,6 +36,8 @@ _PUBLIC = {
     "read_group_matrix": "pipeline.group_matrix",
     "assess_groups": "pipeline.group_assessment",
     "assess_threats": "pipeline.threats",
+    "compile_brief": "pipeline.brief",
+    "write_brief": "pipeline.brief_files",
     "write_threat_assessment": "pipeline.threat_files",
     "write_group_assessment": "pipeline.group_assessment",
     "read_forecast": "export.reader",

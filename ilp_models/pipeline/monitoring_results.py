@@ -103,6 +103,7 @@ class MonitoringResults:
         plain = {
             **self.facts,
             **self.outcome.facts,
+            "verdict": self.verdict(),
             "proposes_withdrawal": self.outcome.proposes_withdrawal,
             "withdraw": self.command(source) if self.outcome.proposes_withdrawal else None,
             "periods_with_breach": list(self.outcome.breached_periods),

@@ -181,6 +181,7 @@ def write_model(forecast: NextForecast, backtest: Backtest, folder: Path) -> Pat
     """Write the fitted forecaster as text, with its settings and digests, and return its folder."""
     facts: Mapping[str, Any] = {
         "name": forecast.name,
+        "city": forecast.study.city,
         "recipe": forecast.forecast.recipe,
         "data": forecast.study.events.digest(),
         "stored_forecasts": backtest.storage[forecast.name],

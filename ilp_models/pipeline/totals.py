@@ -33,13 +33,14 @@ from ilp_models.model.long_horizons.methods import SeriesMean
 from ilp_models.model.long_horizons.past_origins import score_origins
 from ilp_models.model.long_horizons.series import SeriesForecaster
 from ilp_models.pipeline.clock import now
-from ilp_models.pipeline.outputs import write_json
+from ilp_models.pipeline.outputs import plain_rows, write_json
 from ilp_models.pipeline.study import describe_code
 from ilp_models.report.plots import Figure
 from ilp_models.report.totals_page import TotalsEvidence, plot_totals, write_totals_page
 from ilp_models.stats.level_shift import estimate_shift, largest_shift
 
 PAGE: Final = "totals.html"
+TOTALS: Final = "totals.json"
 _SIGNIFICANT: Final = 0.05  # family-wise, over the series of a city
 _NEAR: Final = 3  # months between a shift that is found and one that is declared
 
@@ -119,7 +120,14 @@ class TotalsForecast:
             )
             raise StorageError(msg) from error
         page = write_totals_page(folder, PAGE, self.evidence)
-        return [*(folder / name for name in tables), page, write_json(folder / "totals.json", self.facts)]
+        return [*(folder / name for name in tables), page, write_json(folder / TOTALS, self.to_dict())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts with the next 12 months of the city, the errors of past origins and the level shifts."""
+        year = pd.DataFrame() if self.evidence.year is None else self.evidence.year
+        city = year[year["level"] == CITY] if len(year) else year
+        tables = {"next_12_months": city, "origins": self.scores, "shifts": self.shifts}
+        return {**self.facts, **{name: plain_rows(table) for name, table in tables.items()}}
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page to a file, and return its path."""

@@ -117,7 +117,12 @@ class ThreatAssessment:
 
     def conclusions(self) -> list[str]:
         """Return the key judgements, one sentence each."""
-        return [self._on_first(), self._on_change(), self._on_agreement(), *self._on_gaps()]
+        return [text for text, _ in self.key_judgements()]
+
+    def key_judgements(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return each key judgement with the threats that it is about."""
+        agreement = (self._on_agreement(), self.threats)
+        return [(self._on_first(), self.first), self._on_change(), agreement, *self._on_gaps()]
 
     def _on_first(self) -> str:
         sets = ", ".join(one.weights.name for one in self.rankings)
@@ -125,16 +130,16 @@ class ThreatAssessment:
             return f"{self.first[0]} is the first threat under every harm set ({sets})."
         return f"{_listed(self.first)} can each be the first threat under at least one harm set ({sets})."
 
-    def _on_change(self) -> str:
+    def _on_change(self) -> tuple[str, tuple[str, ...]]:
         outside = self.table[
             (self.table["recorded"] < self.table["low"]) | (self.table["recorded"] > self.table["high"])
         ]
         if outside.empty:
-            return "No threat has a forecast that is clearly above or below the last 12 months."
+            return "No threat has a forecast that is clearly above or below the last 12 months.", self.threats
         texts = [
             f"{row.threat} ({row.recorded:,.0f} to {row.expected:,.0f})" for row in outside.itertuples(index=False)
         ]
-        return f"A clear change is expected for {_listed(texts)}."
+        return f"A clear change is expected for {_listed(texts)}.", tuple(outside["threat"])
 
     def _on_agreement(self) -> str:
         orders = {tuple(one.ranking.names[at] for at in one.ranking.order) for one in self.rankings}
@@ -142,10 +147,11 @@ class ThreatAssessment:
             return "All harm sets give the same order."
         return "The order depends on the harm set. Read the ranks side by side before one is used."
 
-    def _on_gaps(self) -> list[str]:
+    def _on_gaps(self) -> list[tuple[str, tuple[str, ...]]]:
         if not self.gaps or not self.gaps[0].gain.bits > 0:
             return []
-        return [f"The missing piece that would separate the threats most is {self.gaps[0].piece}."]
+        first = self.gaps[0]
+        return [(f"The missing piece that would separate the threats most is {first.piece}.", (first.threat,))]
 
     def gaps_frame(self) -> pd.DataFrame:
         """Return what is not known, that which would separate the threats most first.
@@ -174,6 +180,10 @@ class ThreatAssessment:
             "judgements": {str(threat): row.to_dict() for threat, row in scores.iterrows()},
             "left_out": dict(self.left_out),
             "gaps": _plain(self.gaps_frame()),
+            "conclusions": [{"text": text, "threats": list(threats)} for text, threats in self.key_judgements()],
+            "confidence_reasons": {
+                name: list(one.reasons) for name, one in zip(self.threats, self.confidences, strict=True)
+            },
         }
 
     def __repr__(self) -> str:

@@ -1,0 +1,249 @@
+"""The task `brief`: compile what runs found into a report for decision makers, and the readiness checklist."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ilp_models.audit.register.register import Register
+from ilp_models.domain.brief import FULL, LENGTHS, Brief, BriefPart, BriefSection, check_length
+from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.local_file import local_file
+from ilp_models.domain.readiness import Readiness, ReadinessAnswer, answers_in
+from ilp_models.domain.text_output import csv_marks
+from ilp_models.domain.text_table import read_text_table
+from ilp_models.domain.timing import SIMULATED
+from ilp_models.pipeline.brief_files import ALL_LENGTHS, write_brief
+from ilp_models.pipeline.brief_parts.decisions_part import decisions_table, objection_texts
+from ilp_models.pipeline.brief_parts.groups_part import groups_part
+from ilp_models.pipeline.brief_parts.plan_part import monitoring_part, plan_part
+from ilp_models.pipeline.brief_parts.readiness_facts import facts_of_runs
+from ilp_models.pipeline.brief_parts.sources import BriefSources, read_sources
+from ilp_models.pipeline.brief_parts.threats_part import threats_part
+from ilp_models.pipeline.brief_parts.totals_part import totals_part
+from ilp_models.pipeline.brief_parts.weekly_part import weekly_part
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.registration import REGISTER
+from ilp_models.pipeline.run_folder import digests
+from ilp_models.report.formatting import sentence
+
+
+def run(  # noqa: PLR0913 - one parameter for each part of the configuration
+    *,
+    runs: str,
+    assessment: str | None,
+    totals: str | None,
+    weekly: str | None,
+    allocation: str | None,
+    monitoring: str | None,
+    groups: str | None,
+    recipients: Sequence[str],
+    leave_out: Sequence[str],
+    readiness: str | None,
+    length: str,
+    register: str,
+    last: str | None,
+    trusted_keys: str | None,
+    folder: Path,
+) -> str:
+    """Write the report in the chosen lengths, and the checklist; return the key judgements."""
+    if length != ALL_LENGTHS:
+        check_length(length)
+    brief = compile_brief(
+        runs,
+        assessment=assessment,
+        totals=totals,
+        weekly=weekly,
+        allocation=allocation,
+        monitoring=monitoring,
+        groups=groups,
+        recipients=recipients,
+        leave_out=leave_out,
+        readiness=readiness,
+        register=Register(Path(register), last),
+        trusted_keys=trusted_keys,
+    )
+    files = write_brief(brief, folder, length=length)
+    pages = [f"{path}" for path in files if path.suffix in (".html", ".docx")]
+    return "\n".join([repr(brief), "", *pages])
+
+
+def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
+    runs: str | Path = "outputs",
+    *,
+    assessment: str | Path | None = None,
+    totals: str | Path | None = None,
+    weekly: str | Path | None = None,
+    allocation: str | Path | None = None,
+    monitoring: str | Path | None = None,
+    groups: str | Path | None = None,
+    recipients: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    readiness: str | None = None,
+    register: str | Path | Register = REGISTER,
+    trusted_keys: str | None = None,
+) -> Brief:
+    """Compile what runs found into a report for decision makers.
+
+    It repeats what runs wrote and names who decided. It recommends nothing, and names no cell.
+
+    Parameters
+    ----------
+    runs : str or Path, default "outputs"
+        Folder of the runs; the latest finished one of each kind is used.
+    assessment, totals, weekly, allocation, monitoring : str or Path, optional
+        Folder of a run of ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate`` and ``monitor``, in
+        place of the latest.
+    groups : str or Path, optional
+        Folder of a run of ``assess matrix=FILE``. Groups are included only on request.
+    recipients : sequence of str
+        Who receives a report with groups; the authorisation of the matrix must name each.
+    leave_out : sequence of str
+        Parts to leave out, such as ``allocation``.
+    readiness : str, optional
+        The file ``readiness.csv`` of an earlier report, as people filled it in.
+    register : str, Path or Register, default "outputs/register.jsonl"
+        The register of decisions.
+    trusted_keys : str, optional
+        File or folder with public keys of reviewers; an approval must then be signed by one of them.
+
+    Returns
+    -------
+    Brief
+        Of full length; ``shorten("policy")`` and ``shorten("management")`` give the others.
+
+    Raises
+    ------
+    InputError
+        If no run is found, a named folder is not of such a run, runs are of different cities, an answer of the
+        checklist cannot be used, or a report with groups has no permitted recipient.
+    StorageError, WithheldError
+        If the register or a file of the decided run was changed.
+    """
+    moment = now()
+    named = {
+        "assessment": assessment,
+        "totals": totals,
+        "weekly": weekly,
+        "allocation": allocation,
+        "monitoring": monitoring,
+    }
+    answers = _answers(readiness, moment)  # before anything else is read
+    sources = read_sources(runs, named, leave_out, Register.from_path(register), trusted_keys)
+    parts = _parts(sources)
+    marks: tuple[str, ...] = ()
+    if groups is not None:
+        part, marks = groups_part(groups, recipients, moment)
+        parts["groups"] = part
+    checklist = Readiness.from_answers(facts_of_runs(sources, moment), answers)
+    return _brief(sources, parts, marks, checklist, moment)
+
+
+def _answers(path: str | None, moment: datetime) -> Mapping[str, ReadinessAnswer]:
+    if path is None:
+        return {}
+    found = local_file(path, "readiness=")
+    separator = csv_marks(found)[1] if found.suffix.lower() == ".csv" else ","
+    return answers_in(read_text_table(path, separator=separator), moment.date(), path)
+
+
+def _parts(sources: BriefSources) -> dict[str, BriefPart]:
+    """Return the parts of the report, in the order in which they are read."""
+    make: Mapping[str, Any] = {
+        "assessment": threats_part,
+        "totals": totals_part,
+        "weekly": weekly_part,
+        "allocation": plan_part,
+        "monitoring": monitoring_part,
+    }
+    found: Mapping[str, Any] = {**sources.records, **({} if sources.week is None else {"weekly": sources.week})}
+    return {kind: part(found[kind]) for kind, part in make.items() if kind in found}
+
+
+def _brief(
+    sources: BriefSources,
+    parts: Mapping[str, BriefPart],
+    marks: tuple[str, ...],
+    checklist: Readiness,
+    moment: datetime,
+) -> Brief:
+    each = [*parts.values()]
+    lacking = [
+        f"There is no run of {one.what}, so this report has none. Run `{one.command}`."
+        for one in sources.missing.values()
+    ]
+    open_items = [] if checklist.complete else ["What is done about each prerequisite that is not met, and by whom?"]
+    return Brief(
+        city=sources.city,
+        made=f"{moment:%-d %B %Y}",
+        length=FULL,
+        marks=(*_use_marks(sources), *marks),
+        judgements=tuple(one for part in each for one in part.judgements),
+        evidence=tuple(part.section for part in each if part.section is not None),
+        unknown=(*_in_turn([part.unknown for part in each]), *lacking),
+        decisions=decisions_table(sources.register),
+        questions=(
+            *_in_turn([part.questions for part in each]),
+            *objection_texts(sources.register),
+            *open_items,
+        ),
+        readiness=checklist,
+        annexes=(*(annex for part in each for annex in part.annexes), _caveats()),
+        sources=tuple(_source_lines(sources)),
+        restricted="groups" in parts,
+    )
+
+
+def _in_turn(several: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first entry of each part, then the second, so that a short report shows some of each."""
+    longest = max(map(len, several), default=0)
+    return [entries[at] for at in range(longest) for entries in several if at < len(entries)]
+
+
+def _use_marks(sources: BriefSources) -> list[str]:
+    """Return what stands at the top: that records are simulated, and that nothing here permits a use."""
+    timing = None if sources.week is None else sources.week.decision.timing
+    simulated = any(_facts(one.content).get("simulated") for one in sources.records.values())
+    simulated = simulated or (timing is not None and timing.simulated)
+    admitted = sources.week is not None and not sources.week.refusal
+    use = (
+        "This report gives no permission: a plan needs the decision that it names."
+        if admitted
+        else sentence(RESEARCH_ONLY)
+    )
+    return [*([SIMULATED] if simulated else []), use]
+
+
+def _facts(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts = content.get("facts", content)
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _source_lines(sources: BriefSources) -> list[str]:
+    """Return each run with the digest of its record and the code and data that made it."""
+    lines = []
+    for kind, one in sources.records.items():
+        facts, (digest,) = _facts(one.content), digests(one.folder, (one.name,)).values()
+        about = [f"{name} {str(facts[name])[:60]}" for name in ("made", "data", "code") if facts.get(name)]
+        lines.append(f"{kind}: {one.folder.resolve().name}, {one.name} {digest[:16]}; {'; '.join(about)}")
+    week = sources.week
+    if week is not None:
+        source = week.run.provenance
+        lines.append(
+            f"weekly: {week.run.folder.resolve().name}, decision {week.decision.short}; made {source.created}; data "
+            f"{source.data[:16]}; {source.code}"
+        )
+    attributions = {str(_facts(one.content).get("attribution") or "") for one in sources.records.values()}
+    attributions |= set() if week is None else {week.run.provenance.attribution}
+    lines += sorted(filter(None, attributions))
+    end = f"its last line has the digest {sources.register.digest}" if sources.register.entries else "it has no line"
+    return [*lines, f"Register: {sources.register.entries} lines; {end}."]
+
+
+def _caveats() -> BriefSection:
+    texts = (
+        CAVEAT,
+        f"Scope: {SCOPE}.",
+        f"Lengths: {', '.join(f'{name}, {one.pages_text}' for name, one in LENGTHS.items())}.",
+    )
+    return BriefSection("How to read this report", texts)

@@ -1,0 +1,71 @@
+"""Write a report for decision makers: a page and a document of each length, and the readiness checklist."""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ilp_models.domain.brief import LENGTHS, Brief, check_length
+from ilp_models.domain.errors import StorageError
+from ilp_models.domain.text_output import write_table
+from ilp_models.export.brief_document import write_document
+from ilp_models.pipeline.outputs import write_json
+from ilp_models.report.brief_page import write_brief_page, write_readiness_page
+
+ALL_LENGTHS: Final = "all"
+READINESS: Final = "readiness.csv"
+RECORD: Final = "brief.json"
+_OWNER_ONLY: Final = 0o600
+
+
+def write_brief(brief: Brief, folder: str | Path, *, length: str = ALL_LENGTHS) -> list[Path]:
+    """Write a report as HTML and DOCX, and the readiness checklist; all files or none.
+
+    Print the page of a browser to get a PDF. A report with judgements about groups can be read by its owner only.
+
+    Parameters
+    ----------
+    brief : Brief
+        The result of :func:`compile_brief`.
+    folder : str or Path
+        Created if it does not exist.
+    length : {"all", "policy", "management", "full"}, default "all"
+        Two pages, five pages, or everything.
+
+    Returns
+    -------
+    list of Path
+        The files: ``policy.html``, ``policy.docx``, and the same of each other length, ``readiness.html``,
+        ``readiness.csv`` and ``brief.json``.
+
+    Raises
+    ------
+    InputError
+        If the length is unknown.
+    StorageError
+        If a file cannot be written.
+    """
+    if length != ALL_LENGTHS:
+        check_length(length)
+    writers: dict[str, Callable[[Path], object]] = {}
+    for name in LENGTHS if length == ALL_LENGTHS else (length,):
+        short = brief.shorten(name)
+        writers[f"{name}.html"] = partial(write_brief_page, short)
+        writers[f"{name}.docx"] = partial(write_document, short)
+    writers["readiness.html"] = partial(write_readiness_page, brief)
+    writers[READINESS] = partial(write_table, brief.readiness.to_fill())
+    writers[RECORD] = lambda path: write_json(path, brief.to_dict())
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".brief-", dir=target, ignore_cleanup_errors=True) as temporary:
+            whole = [Path(temporary, name) for name in writers]
+            for path, write in zip(whole, writers.values(), strict=True):
+                write(path)
+                if brief.restricted:
+                    path.chmod(_OWNER_ONLY)
+            return [path.replace(target / path.name) for path in whole]
+    except OSError as error:
+        msg = f"The report was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
+        raise StorageError(msg) from error

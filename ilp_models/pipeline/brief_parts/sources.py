@@ -1,0 +1,179 @@
+"""Find and read the runs that a report for decision makers is made from."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ilp_models.audit.register.register import Register, RegisterState
+from ilp_models.domain.decision import Decision
+from ilp_models.domain.errors import UNFINISHED, InputError, WithheldError
+from ilp_models.domain.local_file import file_in_folder
+from ilp_models.pipeline.clock import now
+from ilp_models.pipeline.run_folder import RunFolder
+
+_Value = TypeVar("_Value")
+_LARGEST: Final = 50_000_000  # bytes of a record
+BUNDLE: Final = "model/bundle.json"
+INTAKE: Final = "intake.json"
+
+
+@dataclass(frozen=True)
+class RunKind:
+    """A kind of run that a report can use: its task, the file that says that it is whole, and the command."""
+
+    task: str
+    record: str
+    command: str
+    what: str  # that is missing without it
+
+
+KINDS: Final[Mapping[str, RunKind]] = {
+    "assessment": RunKind("assess", "assessment.json", "ilp assess", "a threat assessment"),
+    "totals": RunKind(
+        "forecast", "totals.json", "ilp forecast experiment=strategic", "a forecast of the next 12 months"
+    ),
+    "weekly": RunKind("weekly", "decision.json", "ilp weekly", "an audited weekly forecast"),
+    "allocation": RunKind("allocate", "allocation.json", "ilp allocate", "an allocation of patrols"),
+    "monitoring": RunKind("monitor", "monitor.json", "ilp monitor", "monitoring since the audit"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """The record of a run: a JSON object with the fields that a report needs."""
+
+    folder: Path
+    name: str
+    content: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / self.name
+
+    def read(self, make: Callable[[Mapping[str, Any]], _Value]) -> _Value:
+        """Return what a function makes of the content; InputError if the content is not that of such a run."""
+        try:
+            return make(self.content)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            msg = f"{self.path} is damaged, or of another version ({error!r}). Make the run again."
+            raise InputError(msg) from error
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedWeek:
+    """A run with a decision, and whether the decision permits its use now."""
+
+    run: RunFolder
+    decision: Decision  # as the register knows it
+    refusal: str  # why it does not permit allocation now; empty if it does
+    city: str
+    intake: RunRecord | None
+
+
+@dataclass(frozen=True, eq=False)
+class BriefSources:
+    """The runs of a report, and the register that knows who decided what."""
+
+    records: Mapping[str, RunRecord]
+    week: AuditedWeek | None
+    register: RegisterState
+    missing: Mapping[str, RunKind]  # without those that were left out on request
+
+    @property
+    def city(self) -> str:
+        """The city of all runs; InputError if they are of different ones."""
+        names = {kind: str(one.content.get("facts", one.content).get("city", "")) for kind, one in self.records.items()}
+        names |= {} if self.week is None else {"weekly": self.week.city}
+        named = {kind: city for kind, city in names.items() if city}
+        if len(set(named.values())) > 1:
+            listed = ", ".join(f"{kind} of {city!r}" for kind, city in named.items())
+            msg = f"The runs are of different cities: {listed}. Name runs of one city, or leave_out=[{[*named][-1]}]."
+            raise InputError(msg)
+        return next(iter(named.values()), "The study area")
+
+
+def read_sources(
+    runs: str | Path,
+    folders: Mapping[str, str | Path | None],
+    leave_out: Sequence[str],
+    register: Register,
+    trusted_keys: str | None = None,
+) -> BriefSources:
+    """Return the named runs, and the latest run of each other kind that is not left out."""
+    unknown = sorted(set(leave_out) - set(KINDS))
+    if unknown:
+        msg = f"leave_out names {unknown[0]!r}, which is no part. Use {', '.join(KINDS)}."
+        raise InputError(msg)
+    found: dict[str, Path] = {}
+    for kind, about in KINDS.items():
+        given = folders.get(kind)
+        if given is not None and kind in leave_out:
+            msg = f"{kind}={given} is named, and left out by leave_out. Choose one of both."
+            raise InputError(msg)
+        folder = latest_run(Path(runs), about) if given is None else _named(Path(given), kind, about)
+        if folder is not None and kind not in leave_out:
+            found[kind] = folder
+    if not found:
+        listed = ", ".join(f"`{one.command}`" for kind, one in KINDS.items() if kind not in leave_out)
+        msg = (
+            f"{runs} has no finished run to report on. Run one of these first: {listed or 'leave_out names all parts'}."
+        )
+        raise InputError(msg)
+    records = {kind: read_record(path, KINDS[kind].record) for kind, path in found.items() if kind != "weekly"}
+    week = _audited_week(found["weekly"], register, trusted_keys) if "weekly" in found else None
+    absent = {kind: one for kind, one in KINDS.items() if kind not in found and kind not in leave_out}
+    return BriefSources(records, week, register.verify(), absent)
+
+
+def latest_run(runs: Path, kind: RunKind) -> Path | None:
+    """Return the latest finished run of a kind, or None; names of runs begin with their time."""
+    own = (path for path in (runs / kind.task).glob("*") if path.is_dir() and not path.is_symlink())
+    whole = [path for path in own if (path / kind.record).is_file() and not (path / UNFINISHED).exists()]
+    return max(whole, key=lambda path: path.name, default=None)
+
+
+def read_record(folder: Path, name: str) -> RunRecord:
+    """Return a record of a run; InputError unless it is a JSON object of a sensible size."""
+    path = file_in_folder(folder, name)
+    try:
+        if path.stat().st_size > _LARGEST:
+            msg = f"{path} is larger than {_LARGEST // 1_000_000} MB, so that it is no record of a run."
+            raise InputError(msg)
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        msg = f"{path} cannot be read ({error}). Make the run again."
+        raise InputError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path} is not the record of a run. Name the folder of a run."
+        raise InputError(msg)
+    return RunRecord(folder, name, content)
+
+
+def _named(folder: Path, kind: str, about: RunKind) -> Path:
+    if (folder / UNFINISHED).exists():
+        msg = f"{kind}={folder} is of a run that has not finished. Run `{about.command}` again."
+        raise InputError(msg)
+    if not (folder / about.record).is_file():
+        msg = f"{kind}={folder} has no {about.record}. Name the folder of a run of `{about.command}`."
+        raise InputError(msg)
+    return folder
+
+
+def _audited_week(folder: Path, register: Register, trusted_keys: str | None) -> AuditedWeek:
+    """Return a decided run; StorageError or WithheldError if its files are not those that were decided on."""
+    run = RunFolder.from_path(folder)
+    decision = run.decision()
+    run.check_forecast(decision)
+    run.check_evidence(decision, register)
+    refusal = ""
+    try:
+        decision = run.active_decision(register, trusted_keys)
+        decision.require_permission(run.forecast, now())
+    except WithheldError as error:
+        refusal = str(error)
+    bundle = read_record(folder, BUNDLE)
+    intake = read_record(folder, INTAKE) if (folder / INTAKE).is_file() else None
+    return AuditedWeek(run, decision, refusal, str(bundle.content.get("city", "")), intake)

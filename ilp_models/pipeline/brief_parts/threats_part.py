@@ -1,0 +1,110 @@
+"""What a threat assessment adds to a report for decision makers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement, lowest_confidence
+from ilp_models.pipeline.brief_parts.sources import RunRecord
+from ilp_models.report.formatting import percent
+from ilp_models.strategy.threats.comparison import rank_range
+from ilp_models.strategy.yardstick import YARDSTICK
+
+_NONE: Final = "not known"
+
+
+def threats_part(record: RunRecord) -> BriefPart:
+    """Return the judgements, ranks, gaps and harm sets of an assessment."""
+    return record.read(_part)
+
+
+def _part(content: Mapping[str, Any]) -> BriefPart:
+    facts, threats = content["facts"], {str(row["threat"]): row for row in content["threats"]}
+    levels = {name: str(row["confidence"]) for name, row in threats.items()}
+    reasons: Mapping[str, Any] = content["confidence_reasons"]
+    judgements = [
+        KeyJudgement(
+            str(one["text"]),
+            lowest_confidence([levels[name] for name in one["threats"]]),
+            _basis(reasons, levels, [*map(str, one["threats"])]),
+        )
+        for one in content["conclusions"]
+    ]
+    sets = [str(one["name"]) for one in content["weights"]]
+    ranks = {(str(row["harm_set"]), str(row["threat"])): row for row in content["ranks"]}
+    order = sorted(threats, key=lambda name: sum(int(ranks[one, name]["order"]) for one in sets))
+    unscored = int(facts["known_judgements"]) == 0
+    sentences = [
+        f"Threats are crime types. Records from {facts['records'][0]} to {facts['records'][1]} (not included) were "
+        f"used. A range of ranks is a tie: the evidence does not separate them.",
+        "No judgement of analysts was given, so the ranks rest on counts, their forecast and harm alone."
+        if unscored
+        else f"Analysts gave {facts['known_judgements']} judgements on declared scales.",
+        *(
+            f"{kind} is left out: its records depend on police activity ({why})."
+            for kind, why in content["left_out"].items()
+        ),
+    ]
+    gaps = [f"{gap['threat']}: {gap['question']}" for gap in content["gaps"]]
+    return BriefPart(
+        judgements=tuple(judgements),
+        section=BriefSection(
+            "Threats", tuple(sentences), (_rank_table(order, threats, ranks, sets), _top_table(order, ranks, sets))
+        ),
+        unknown=tuple(gaps),
+        questions=("Which threats become priorities, and what is done about each?",),
+        annexes=(_harm_annex(content["weights"]), _confidence_annex(levels, reasons), _yardstick_annex()),
+    )
+
+
+def _basis(reasons: Mapping[str, Any], levels: Mapping[str, str], names: list[str]) -> str:
+    """Return why the confidence is not higher: the reasons of the least certain threat."""
+    least = min(names, key=lambda name: ("low", "moderate", "high").index(levels[name]))
+    found = "; ".join(map(str, reasons[least]))
+    return f"{least}: {found}" if found else "no weakness of the evidence was found by the declared rules"
+
+
+def _rank_table(
+    order: list[str], threats: Mapping[str, Any], ranks: Mapping[tuple[str, str], Any], sets: list[str]
+) -> BriefTable:
+    rows = []
+    for name in order:
+        row = threats[name]
+        places = [rank_range(int(ranks[one, name]["rank_from"]), int(ranks[one, name]["rank_to"])) for one in sets]
+        interval = f"{float(row['expected']):,.0f} ({float(row['low']):,.0f} to {float(row['high']):,.0f})"
+        rows.append((name, f"{float(row['recorded']):,.0f}", interval, *places, str(row["confidence"])))
+    counts = ("Threat", "Recorded, 12 months", "Expected, 12 months (90 % interval)")
+    labels = (*counts, *(f"Rank, {one}" for one in sets), "Confidence")
+    return BriefTable("Crime types by harm", labels, tuple(rows), tuple(range(1, 3 + len(sets))))
+
+
+def _top_table(order: list[str], ranks: Mapping[tuple[str, str], Any], sets: list[str]) -> BriefTable:
+    rows = []
+    for name in order:
+        for one in sets:
+            row = ranks[one, name]
+            above = row["above_next"]
+            following = f"{row['next']}: {row['above_next_word']} ({percent(float(above), 0)})" if row["next"] else ""
+            top = f"{row['top_three_word']} ({percent(float(row['top_three']), 0)})"
+            rows.append((name, one, top, following, str(row["tied_with"]) or "none"))
+    labels = ("Threat", "Harm set", "In the first three", "Above the next", "Tied with")
+    return BriefTable("How certain the ranks are", labels, tuple(rows))
+
+
+def _harm_annex(weights: list[Mapping[str, Any]]) -> BriefSection:
+    rows = [(str(one["name"]), *(str(one[name]) for name in ("title", "date", "unit", "source"))) for one in weights]
+    table = BriefTable("Harm sets", ("Name", "Title", "Date", "Unit", "Source"), tuple(rows))
+    return BriefSection("Harm", ("Ranks depend on the harm set, so two or more are shown.",), (table,))
+
+
+def _confidence_annex(levels: Mapping[str, str], reasons: Mapping[str, Any]) -> BriefSection:
+    rows = [(name, level, "; ".join(map(str, reasons[name])) or "none") for name, level in levels.items()]
+    table = BriefTable("Why the confidence is not higher", ("Threat", "Confidence", "Reasons"), tuple(rows))
+    text = "Confidence starts high and falls with each weakness of the evidence, by declared rules."
+    return BriefSection("Confidence", (text,), (table,))
+
+
+def _yardstick_annex() -> BriefSection:
+    rows = [(word, f"{percent(low, 0)} to {percent(high, 0)}") for word, low, high in YARDSTICK]
+    return BriefSection(
+        "Words for probabilities", (), (BriefTable("The yardstick", ("Word", "Probability"), tuple(rows)),)
+    )

@@ -1,0 +1,111 @@
+"""What a forecast of the next 12 months adds to a report for decision makers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
+from ilp_models.domain.scores import ALL
+from ilp_models.pipeline.brief_parts.sources import RunRecord
+from ilp_models.report.formatting import crime_type_label, percent
+from ilp_models.strategy.threats.confidence import judge_confidence
+
+_YEAR: Final = "1-12 summed"  # of the origins: the sum of 12 months
+
+
+def totals_part(record: RunRecord) -> BriefPart:
+    """Return the expected crimes of the next 12 months, how good earlier forecasts were, and level shifts."""
+    return record.read(_part)
+
+
+def _part(content: Mapping[str, Any]) -> BriefPart:
+    rows = [dict(row) for row in content["next_12_months"]]
+    months, method = [str(one) for one in content["months"]], str(content["method"])
+    shifts = [row for row in content["shifts"] if row["source"] == "found, not declared"]
+    if not rows:
+        text = f"The months {months[0]} to {months[1]} are forecast. That is less than a year, so no total is given."
+        return BriefPart(section=BriefSection("The next 12 months", (text,)))
+    past = {
+        str(row["crime_type"]): row
+        for row in content["origins"]
+        if row["leads"] == _YEAR and row["level"] == "city" and row["period_unit"] == "month"
+    }
+    total = next((row for row in rows if row["crime_type"] == ALL), rows[0])
+    tested = past.get(str(total["crime_type"]), {})
+    shifted = any(row["crime_type"] in (ALL, total["crime_type"]) for row in shifts)
+    confidence = judge_confidence(
+        recorded=float(total["last_12_months"]),
+        error=_number(tested.get("wape")),
+        coverage=_number(tested.get("coverage")),
+        shifted=shifted,
+        ranges=(),
+        missing_share=0.0,
+    )
+    change = _change(total)
+    judgement = KeyJudgement(
+        f"{_count(total['next_12_months'])} recorded crimes are expected in the next 12 months (90 % interval "
+        f"{_count(total['low'])} to {_count(total['high'])}): {change} the {_count(total['last_12_months'])} of "
+        "the last 12 months.",
+        confidence.level,
+        "; ".join(confidence.reasons) or "past forecasts of 12 months were close, and no undeclared shift was found",
+    )
+    return BriefPart(
+        judgements=(judgement,),
+        section=BriefSection(
+            "The next 12 months",
+            (
+                _tested_text(tested, method),
+                "Recorded crime is forecast, not crime: a change of reporting changes both.",
+            ),
+            (_table(rows),),
+        ),
+        unknown=tuple(map(_shift_text, shifts)),
+    )
+
+
+def _tested_text(tested: Mapping[str, Any], method: str) -> str:
+    if not tested:
+        return (
+            f"Months are forecast by {method}. Past forecasts of 12 months could not be tested, so trust them little."
+        )
+    error, covered = percent(_number(tested["wape"])), percent(_number(tested["coverage"]), 0)
+    return (
+        f"Months are forecast by {method}. From {int(tested['origins'])} past origins, the sum of 12 months missed by "
+        f"{error} on average, and {covered} of the sums lay in their 90 % interval."
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> BriefTable:
+    rows = sorted(rows, key=lambda row: (row["crime_type"] != ALL, -float(row["next_12_months"])))
+    cells = [
+        (
+            crime_type_label(row["crime_type"]),
+            _count(row["last_12_months"]),
+            _count(row["next_12_months"]),
+            f"{_count(row['low'])} to {_count(row['high'])}",
+            _change(row).removesuffix(" than").removesuffix(" from"),
+        )
+        for row in rows
+    ]
+    labels = ("Crime type", "Last 12 months", "Next 12 months", "90 % interval", "Change")
+    return BriefTable("Recorded and expected crimes", labels, tuple(cells), (1, 2, 3))
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    """Return how the next year compares with the last; no change is claimed inside the interval."""
+    last, change = float(row["last_12_months"]), _number(row["change"])
+    if float(row["low"]) <= last <= float(row["high"]) or change != change:
+        return "no clear change from"
+    return f"{percent(abs(change), 0)} {'more' if change > 0 else 'fewer'} than"
+
+
+def _shift_text(row: Mapping[str, Any]) -> str:
+    kind, factor = crime_type_label(row["crime_type"]), float(row["factor"])
+    return f"Why the recorded level of {kind} changed in {row['start']} (to {percent(factor, 0)} of the level before)."
+
+
+def _count(value: Any) -> str:
+    return f"{float(value):,.0f}"
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
