@@ -64,6 +64,8 @@ from ilp_models.model.wrappers.reconciled import Reconciled as Reconciled
 from ilp_models.pipeline.auditing import audit_plan as audit_plan
 from ilp_models.pipeline.auditing import decide as decide
 from ilp_models.pipeline.backtesting import run_backtest as run_backtest
+from ilp_models.pipeline.brief import compile_brief as compile_brief
+from ilp_models.pipeline.brief_files import write_brief as write_brief
 from ilp_models.pipeline.comparison import compare_forecasts as compare_forecasts
 from ilp_models.pipeline.events_reader import load_toronto as load_toronto
 from ilp_models.pipeline.events_reader import read_events as read_events

@@ -9,6 +9,7 @@ from ilp_models.domain.readiness import Readiness
 
 CONFIDENCES: Final = ("low", "moderate", "high")
 FULL: Final = "full"
+_COUNTED: Final = ("judgements", "unknown", "questions")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class KeyJudgement:
 
 @dataclass(frozen=True)
 class BriefTable:
-    """A table as text. Rows stand in the order of their importance, because short reports show the first ones."""
+    """A table as text. The most important rows come first, because short reports show the first ones."""
 
     caption: str
     labels: tuple[str, ...]
@@ -82,7 +83,7 @@ class BriefLength:
 
 LENGTHS: Final[Mapping[str, BriefLength]] = {
     "policy": BriefLength(2, judgements=5, sentences=1, tables=1, rows=5, points=4, annexes=False),
-    "management": BriefLength(5, judgements=8, sentences=4, tables=2, rows=8, points=8, annexes=False),
+    "management": BriefLength(5, judgements=6, sentences=3, tables=2, rows=6, points=6, annexes=False),
     FULL: BriefLength(None, judgements=999, sentences=999, tables=999, rows=999, points=999, annexes=True),
 }
 
@@ -132,12 +133,12 @@ class Brief:
     annexes: tuple[BriefSection, ...]
     sources: tuple[str, ...]
     restricted: bool = False  # it holds judgements about groups, for named recipients only
-    more: Mapping[str, int] = field(default_factory=dict)  # entries that this length leaves out, by part
+    more: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))  # left out by this length
 
     @property
     def title(self) -> str:
         """The title."""
-        return f"{self.city}: findings for decision makers"
+        return f"{self.city[:1].upper()}{self.city[1:]}: findings for decision makers"
 
     def shorten(self, length: str) -> Self:
         """Return the report in another length; the first entries of each part are the most important ones.
@@ -162,9 +163,8 @@ class Brief:
             questions=self.questions[: one.points],
             annexes=self.annexes if one.annexes else (),
             more={
-                "judgements": max(len(self.judgements) - one.judgements, 0),
-                "unknown": max(len(self.unknown) - one.points, 0),
-                "questions": max(len(self.questions) - one.points, 0),
+                part: max(len(getattr(self, part)) - shown, 0)
+                for part, shown in zip(_COUNTED, (one.judgements, one.points, one.points), strict=True)
             },
         )
 

@@ -104,7 +104,7 @@ def _add_table(document: OpenDocument, table: BriefTable) -> None:
     header.set(qn("w:val"), "true")
     grid.rows[0]._tr.get_or_add_trPr().append(header)
     if table.more:
-        document.add_paragraph(f"{table.more} more rows are in the full report.")
+        document.add_paragraph(f"{table.more} more in the full report.")
 
 
 def _text(text: str) -> str:

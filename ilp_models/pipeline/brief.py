@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ilp_models.audit.register.register import Register
 from ilp_models.domain.brief import FULL, LENGTHS, Brief, BriefPart, BriefSection, check_length
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
+from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
 from ilp_models.domain.readiness import Readiness, ReadinessAnswer, answers_in
 from ilp_models.domain.text_output import csv_marks
@@ -26,6 +28,8 @@ from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.registration import REGISTER
 from ilp_models.pipeline.run_folder import digests
 from ilp_models.report.formatting import sentence
+
+_Entry = TypeVar("_Entry")
 
 
 def run(  # noqa: PLR0913 - one parameter for each part of the configuration
@@ -121,6 +125,9 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
         If the register or a file of the decided run was changed.
     """
     moment = now()
+    if recipients and groups is None:
+        msg = f"recipients names {recipients[0]!r} without groups. Name the run with groups=FOLDER, or leave it out."
+        raise InputError(msg)
     named = {
         "assessment": assessment,
         "totals": totals,
@@ -149,9 +156,10 @@ def _answers(path: str | None, moment: datetime) -> Mapping[str, ReadinessAnswer
 
 def _parts(sources: BriefSources) -> dict[str, BriefPart]:
     """Return the parts of the report, in the order in which they are read."""
+    assessment = sources.records.get("assessment")
     make: Mapping[str, Any] = {
         "assessment": threats_part,
-        "totals": totals_part,
+        "totals": partial(totals_part, assessment=assessment),
         "weekly": weekly_part,
         "allocation": plan_part,
         "monitoring": monitoring_part,
@@ -178,7 +186,7 @@ def _brief(
         made=f"{moment:%-d %B %Y}",
         length=FULL,
         marks=(*_use_marks(sources), *marks),
-        judgements=tuple(one for part in each for one in part.judgements),
+        judgements=tuple(_in_turn([part.judgements for part in each])),
         evidence=tuple(part.section for part in each if part.section is not None),
         unknown=(*_in_turn([part.unknown for part in each]), *lacking),
         decisions=decisions_table(sources.register),
@@ -194,7 +202,7 @@ def _brief(
     )
 
 
-def _in_turn(several: Sequence[Sequence[str]]) -> list[str]:
+def _in_turn(several: Sequence[Sequence[_Entry]]) -> list[_Entry]:
     """Return the first entry of each part, then the second, so that a short report shows some of each."""
     longest = max(map(len, several), default=0)
     return [entries[at] for at in range(longest) for entries in several if at < len(entries)]

@@ -22,7 +22,10 @@ NO_EXAMPLE = {  # why the docstring has no example that runs
         ("run_backtest", "compare_forecasts", "make_forecast", "explain_forecast", "audit_plan", "decide"),
         "it takes seconds; the notebooks and the gallery show it",
     ),
-    **dict.fromkeys(("assess_threats", "write_threat_assessment"), "it takes seconds; its page of the docs shows it"),
+    **dict.fromkeys(
+        ("assess_threats", "write_threat_assessment", "compile_brief", "write_brief"),
+        "it takes seconds; its page of the docs shows it",
+    ),
     "RandomSearchGrid": "it takes seconds",
     "DaskCluster": "it needs a cluster",
     "Events": "users get it from read_events",

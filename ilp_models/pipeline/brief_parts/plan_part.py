@@ -20,8 +20,8 @@ def monitoring_part(record: RunRecord) -> BriefPart:
 
 def _plan(content: Mapping[str, Any]) -> BriefPart:
     budget, chosen, hand = content["budget"], content["chosen"], content["by_hand"]
-    periods = [str(one) for one in content["periods"]]
-    span = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
+    periods = [str(one).replace("/", " to ") for one in content["periods"]]
+    span = periods[0] if len(periods) == 1 else f"{periods[0]}, until {periods[-1]}"
     covered = content["coverage"]
     share = "no expected crime" if covered is None else f"{percent(float(covered))} of the expected crimes"
     sentences = [

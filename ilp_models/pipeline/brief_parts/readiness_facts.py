@@ -10,6 +10,7 @@ from ilp_models.audit.register.objections import objections_in
 from ilp_models.domain.governance import Governance, is_blank, is_same_person
 from ilp_models.domain.readiness import NO, OPEN, PARTLY, YES, ReadinessAnswer
 from ilp_models.pipeline.brief_parts.sources import KINDS, AuditedWeek, BriefSources, RunRecord
+from ilp_models.report.formatting import percent
 
 _MONTHS: Final = 36
 _CURRENT_DAYS: Final = 35
@@ -86,7 +87,7 @@ def _register_facts(sources: BriefSources) -> dict[str, ReadinessAnswer]:
         note = "The decision of this report is not in it." if missing else f"{register.entries} lines, all unchanged."
         known = {
             "register": ReadinessAnswer(NO if missing else YES, note=note),
-            "objections": ReadinessAnswer(NO if waiting else YES, note=f"{waiting} objections are open."),
+            "objections": ReadinessAnswer(NO if waiting else YES, note=f"Open objections: {waiting}."),
         }
     record = sources.records.get("monitoring")
     if record is None:
@@ -118,7 +119,7 @@ def _intake_facts(content: Mapping[str, Any], moment: datetime) -> dict[str, Rea
     return {
         "records_span": ReadinessAnswer(YES if months >= _MONTHS else NO, note=span),
         "records_current": ReadinessAnswer(YES if days <= _CURRENT_DAYS else NO, note=f"They end {days:,} days ago."),
-        "records_used": ReadinessAnswer(YES if share >= _USED else NO, note=f"{share:.1%} of the rows are used."),
+        "records_used": ReadinessAnswer(YES if share >= _USED else NO, note=f"{percent(share)} of the rows are used."),
     }
 
 

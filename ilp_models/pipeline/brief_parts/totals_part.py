@@ -1,6 +1,8 @@
 """What a forecast of the next 12 months adds to a report for decision makers."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
@@ -9,17 +11,28 @@ from ilp_models.pipeline.brief_parts.sources import RunRecord
 from ilp_models.report.formatting import crime_type_label, percent
 from ilp_models.strategy.threats.confidence import judge_confidence
 
+_CAPITAL: Final = re.compile(r"(?<=[a-z])([A-Z])")
 _YEAR: Final = "1-12 summed"  # of the origins: the sum of 12 months
 
 
-def totals_part(record: RunRecord) -> BriefPart:
-    """Return the expected crimes of the next 12 months, how good earlier forecasts were, and level shifts."""
-    return record.read(_part)
+def totals_part(record: RunRecord, assessment: RunRecord | None = None) -> BriefPart:
+    """Return the expected crimes of the next 12 months, how good earlier forecasts were, and level shifts.
+
+    An assessment that rests on another forecast is named, because its numbers differ.
+    """
+    own = None if assessment is None else assessment.read(lambda content: str(content["facts"]["totals"]))
+    part = record.read(_part)
+    if own is None or own == record.content.get("recipe") or part.section is None:
+        return part
+    text = "The threat assessment rests on a forecast with other settings or records, so its numbers differ from these."
+    first, *others = part.section.sentences
+    return replace(part, section=replace(part.section, sentences=(first, text, *others)))
 
 
 def _part(content: Mapping[str, Any]) -> BriefPart:
     rows = [dict(row) for row in content["next_12_months"]]
-    months, method = [str(one) for one in content["months"]], str(content["method"])
+    months = [str(one) for one in content["months"]]
+    method = _CAPITAL.sub(r" \1", str(content["method"])).strip().lower()  # SeriesMean: series mean
     shifts = [row for row in content["shifts"] if row["source"] == "found, not declared"]
     if not rows:
         text = f"The months {months[0]} to {months[1]} are forecast. That is less than a year, so no total is given."
@@ -63,14 +76,13 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
 
 
 def _tested_text(tested: Mapping[str, Any], method: str) -> str:
+    start = f"Months are forecast by the method {method}."
     if not tested:
-        return (
-            f"Months are forecast by {method}. Past forecasts of 12 months could not be tested, so trust them little."
-        )
+        return f"{start} Past forecasts of 12 months could not be tested, so trust them little."
     error, covered = percent(_number(tested["wape"])), percent(_number(tested["coverage"]), 0)
     return (
-        f"Months are forecast by {method}. From {int(tested['origins'])} past origins, the sum of 12 months missed by "
-        f"{error} on average, and {covered} of the sums lay in their 90 % interval."
+        f"{start} From {int(tested['origins'])} past origins, the sum of 12 months missed by {error} on average, and "
+        f"{covered} of the sums lay in their 90 % interval."
     )
 
 

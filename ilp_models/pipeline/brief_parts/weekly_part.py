@@ -27,9 +27,9 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
     sentences = [_permission(week, where), _tested(decision, period_noun(period))]
     if decision.approval is not None:
         accepted = ", ".join(label_of(check) for check in decision.approval.reviews)
-        sentences.append(
-            f"{decision.approval.reviewer} approved it: {decision.approval.reason} Accepted: {accepted or 'none'}."
-        )
+        reason = decision.approval.reason.rstrip(".")
+        sentences.append(f"{decision.approval.reviewer} approved it: {reason}.")
+        sentences += [f"Findings that the approval accepts: {accepted}."] if accepted else []
     if not decision.report.groups:
         sentences.append("No group of residents was audited, so exposure and coverage of groups are not known.")
     tables = [_performance(decision)]
@@ -38,7 +38,7 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
     groups = _group_table(decision)
     tables += [groups] if groups is not None else []
     return BriefPart(
-        judgements=(*_skill_judgement(decision, period_noun(period)), _permission_judgement(week)),
+        judgements=(_permission_judgement(week), *_skill_judgement(decision, period_noun(period))),
         section=BriefSection("The weekly forecast and its audit", tuple(sentences), tuple(tables)),
         unknown=tuple(f"{one.label or 'Audit'}: {one.short_text()}" for one in obstacles if one.kind == MISSING),
         questions=(*_questions(decision, week.refusal),),
@@ -66,7 +66,8 @@ def _permission_judgement(week: AuditedWeek) -> KeyJudgement:
 
 
 def _findings(decision: Decision, check: str) -> dict[str, Finding]:
-    return {one.crime_type: one for one in decision.findings if one.check == check}
+    own = [one for one in decision.findings if one.check == check and one.crime_type in decision.crime_types]
+    return {one.crime_type: one for one in own}  # without the pool of all types
 
 
 def _skill_judgement(decision: Decision, noun: str) -> tuple[KeyJudgement, ...]:
@@ -135,7 +136,7 @@ def _obstacle_table(decision: Decision) -> BriefTable:
         )
         for one in decision.obstacles
     ]
-    return BriefTable("What stands in the way", ("Requirement", "State", "Finding"), tuple(rows))
+    return BriefTable("Requirements that are not met", ("Requirement", "State", "Finding"), tuple(rows))
 
 
 def _group_table(decision: Decision) -> BriefTable | None:

@@ -1,0 +1,274 @@
+"""The report of findings: what it repeats of the runs, what it refuses, and what it never claims."""
+
+import json
+import shutil
+import stat
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from docx import Document
+
+import ilp_models as ilp
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.checks import label_of
+from ilp_models.domain.errors import InputError, StorageError, WithheldError
+from ilp_models.pipeline.assess import run as assess
+from ilp_models.pipeline.brief_parts.sources import KINDS, latest_run
+from tests.model.long_city import city_events
+from tests.pipeline.small_city import build_task, run_task
+from tests.pipeline.test_threats import SETS, SETTINGS
+
+CITY = "simulated city, seed 1"
+CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
+
+
+@pytest.fixture(scope="module")
+def strategic(tmp_path_factory):
+    """Return a folder with an assessment and a forecast of totals of the small city's name."""
+    folder = tmp_path_factory.mktemp("strategic")
+    events = replace(city_events(), city=CITY)
+    totals = ilp.forecast_totals(events, ilp.LinearTrend(), long_horizons=SETTINGS, compute=LocalProcesses(1))
+    totals.write(folder / "forecast" / "2026-01-05-run")
+    found = ilp.assess_threats(events, SETS, totals=totals, draws=2000)
+    ilp.write_threat_assessment(found, folder / "assess" / "2026-01-05-run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def allocated(shelf, admitted):
+    words = (f"source='{admitted.folder}'", "compute.jobs=1", "frontier.caps=[2,1.5]", *CHOSEN)
+    return run_task("allocate", shelf, *words)
+
+
+@pytest.fixture
+def compiled(strategic, admitted, allocated, shelf):
+    def compile_with(**changes):
+        named = {"weekly": admitted.folder, "allocation": allocated.folder, "register": shelf / "register.jsonl"}
+        return ilp.compile_brief(strategic, **(named | changes))
+
+    return compile_with
+
+
+@pytest.fixture(scope="module")
+def groups(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("groups")
+    assess(**build_task("assess", "matrix=example", "ranking.draws=2000")[1], folder=folder)
+    return folder
+
+
+def titles(brief):
+    return [one.title for one in brief.evidence]
+
+
+def table(brief, caption):
+    (found,) = [one for section in brief.evidence for one in section.tables if one.caption == caption]
+    return pd.DataFrame(found.rows, columns=found.labels).set_index(found.labels[0])
+
+
+def test_the_report_repeats_the_numbers_of_the_runs(compiled, strategic, admitted, allocated):
+    brief = compiled()
+    assert titles(brief) == [
+        "Threats",
+        "The next 12 months",
+        "The weekly forecast and its audit",
+        "The plan and its price",
+    ]
+    assessment = json.loads((strategic / "assess" / "2026-01-05-run" / "assessment.json").read_text())
+    threats = {row["threat"]: row for row in assessment["threats"]}
+    shown = table(brief, "Crime types by harm")
+    assert set(shown.index) == set(threats)
+    assert shown.loc["A", "Recorded, 12 months"] == f"{threats['A']['recorded']:,.0f}"
+    assert shown["Confidence"].to_dict() == {name: row["confidence"] for name, row in threats.items()}
+    ranks = {(row["harm_set"], row["threat"]): row for row in assessment["ranks"]}
+    assert ranks["two", "A"]["rank_from"] < ranks["two", "A"]["rank_to"]  # a tie, which the report must not hide
+    assert shown.loc["A", "Rank, two"] == "1 to 2"
+    findings = {(one["check"], one["crime_type"]): one for one in admitted.decision["findings"]}
+    performance = table(brief, "How good past forecasts were, with 95 % intervals")
+    assert list(performance.index) == ["assault", "burglary"]
+    value = findings["events_covered", "burglary"]["value"]
+    assert performance.loc["burglary", "Crime in the flagged areas"].startswith(f"{100 * value:.1f}\xa0%")
+    plan = json.loads((allocated.folder / "allocation.json").read_text())
+    assert f"covers {100 * plan['coverage']:.1f}\xa0% of the expected crimes" in brief.evidence[3].sentences[0]
+    assert brief.evidence[3].sentences[1] == "A. Planner chose it: to see what it does"
+
+
+def test_each_judgement_has_the_lowest_confidence_of_its_threats(compiled, strategic):
+    brief = compiled()
+    assessment = json.loads((strategic / "assess" / "2026-01-05-run" / "assessment.json").read_text())
+    levels = {row["threat"]: ["low", "moderate", "high"].index(row["confidence"]) for row in assessment["threats"]}
+    shown = {one.text: one.confidence for one in brief.judgements}
+    for one in assessment["conclusions"]:
+        least = min(levels[threat] for threat in one["threats"])
+        assert shown[one["text"]] == ["low", "moderate", "high"][least]
+
+
+def test_decisions_name_people_and_the_gate(compiled, admitted):
+    rows = pd.DataFrame(compiled().decisions.rows, columns=compiled().decisions.labels)
+    allocated = rows[rows["Decision"] == "Allocated"].iloc[0]
+    assert allocated["By whom"] == "A. Planner"
+    own = rows["About"].str.contains(admitted.decision["seal"][:16])
+    decided = rows[own & (rows["Decision"] == "Forecast admitted")]
+    assert decided["By whom"].tolist() == ["the gate"]
+
+
+def test_no_cell_is_named_and_the_report_permits_nothing(compiled, admitted, tmp_path):
+    cells = pd.read_parquet(admitted.folder / "forecast.parquet")["cell"].unique()
+    ilp.write_brief(compiled(), tmp_path)
+    for path in tmp_path.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not [cell for cell in cells if cell in text]
+        assert "Simulated records: no incident took place" in text
+    assert compiled().marks[-1] == "This report gives no permission: a plan needs the decision that it names."
+
+
+def test_files_of_all_lengths_hold_the_same_judgements(compiled, tmp_path):
+    brief = compiled()
+    names = [path.name for path in ilp.write_brief(brief, tmp_path)]
+    assert names == [
+        *("policy.html", "policy.docx", "management.html", "management.docx", "full.html", "full.docx"),
+        *("readiness.html", "readiness.csv", "brief.json"),
+    ]
+    first = brief.judgements[0].text
+    for length in ("policy", "management", "full"):
+        assert first in (tmp_path / f"{length}.html").read_text(encoding="utf-8")
+        assert any(first in one.text for one in Document(tmp_path / f"{length}.docx").paragraphs)
+    assert json.loads((tmp_path / "brief.json").read_text(encoding="utf-8"))["judgements"][0]["text"] == first
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+def test_a_withheld_forecast_is_reported_as_withheld(strategic, withheld):
+    brief = ilp.compile_brief(strategic, weekly=withheld.folder, register=withheld.folder.parents[1] / "register.jsonl")
+    (section,) = [one for one in brief.evidence if one.title.startswith("The weekly forecast")]
+    assert "is withheld from resource allocation" in section.sentences[0]
+    assert "The weekly forecast may not be used to allocate resources now." in [one.text for one in brief.judgements]
+    assert brief.marks[-1] == "Research only - not for resource allocation."
+    missing = [one for one in withheld.decision["obstacles"] if one["kind"] == "missing"]
+    labels = {label_of(one["check"]) for one in missing}
+    assert {text.partition(":")[0] for text in brief.unknown} >= labels > set()
+    assert "There is no run of an allocation of patrols, so this report has none. Run `ilp allocate`." in brief.unknown
+
+
+def test_a_decision_of_another_register_is_not_a_permission(compiled, tmp_path):
+    brief = compiled(register=tmp_path / "other.jsonl")
+    assert "may not be used for resource allocation now" in brief.evidence[2].sentences[0]
+    assert brief.readiness.answers["register"].answer == "no"
+
+
+def test_a_changed_forecast_or_register_is_refused(compiled, admitted, shelf, tmp_path):
+    copy = shutil.copytree(admitted.folder, tmp_path / "run")
+    table = pd.read_parquet(copy / "reasons.parquet")
+    table.iloc[1:].to_parquet(copy / "reasons.parquet", index=False)
+    with pytest.raises(WithheldError, match=r"reasons\.parquet was changed"):
+        compiled(weekly=copy)
+    lines = (shelf / "register.jsonl").read_text().splitlines()
+    (tmp_path / "register.jsonl").write_text("\n".join([lines[0].replace("declared", "decided"), *lines[1:]]) + "\n")
+    with pytest.raises(StorageError):
+        compiled(register=tmp_path / "register.jsonl")
+
+
+def test_runs_of_different_cities_are_refused(compiled, strategic, tmp_path):
+    copy = shutil.copytree(strategic / "forecast" / "2026-01-05-run", tmp_path / "run")
+    content = json.loads((copy / "totals.json").read_text())
+    (copy / "totals.json").write_text(json.dumps(content | {"city": "Elsewhere"}))
+    with pytest.raises(InputError, match=r"different cities: .*'Elsewhere'"):
+        compiled(totals=copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"leave_out": ["maps"]}, "leave_out names 'maps'"),
+        ({"leave_out": ["weekly"]}, "weekly=.* is named, and left out"),
+        ({"totals": "nowhere"}, r"totals=nowhere has no totals\.json"),
+        ({"groups": "nowhere"}, r"groups=nowhere has no groups\.json"),
+    ],
+)
+def test_settings_that_cannot_be_met_are_refused(compiled, changes, message):
+    with pytest.raises(InputError, match=message):
+        compiled(**changes)
+
+
+def test_a_folder_without_runs_names_the_commands(tmp_path):
+    with pytest.raises(InputError, match=r"has no finished run to report on.*`ilp assess`"):
+        ilp.compile_brief(tmp_path, register=tmp_path / "register.jsonl")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"facts": 3}', "nonsense", '{"threats": [{"threat": "A"}]}'])
+def test_a_damaged_record_is_refused_by_name(content, tmp_path):
+    folder = tmp_path / "assess" / "2026-run"
+    folder.mkdir(parents=True)
+    (folder / "assessment.json").write_text(content)
+    with pytest.raises(InputError, match=r"assessment\.json"):
+        ilp.compile_brief(tmp_path, register=tmp_path / "register.jsonl")
+
+
+def test_the_latest_finished_run_of_a_kind_is_used(strategic, tmp_path):
+    runs = tmp_path / "forecast"
+    for name in ("2026-01-05-run", "2026-02-05-run", "2026-03-05-run"):
+        shutil.copytree(strategic / "forecast" / "2026-01-05-run", runs / name)
+    (runs / "2026-03-05-run" / "UNFINISHED").touch()
+    (runs / "2026-04-05-grid").mkdir()  # a forecast of a grid has no totals
+    (runs / "latest").symlink_to("2026-04-05-grid")
+    assert latest_run(tmp_path, KINDS["totals"]).name == "2026-02-05-run"
+    with pytest.raises(InputError, match="has not finished"):
+        ilp.compile_brief(tmp_path, totals=runs / "2026-03-05-run", register=tmp_path / "register.jsonl")
+
+
+def test_groups_are_only_there_on_request_for_recipients_that_are_allowed(compiled, groups, tmp_path):
+    assert "Criminal groups" not in titles(compiled())
+    assert "G01" not in json.dumps(compiled().to_dict())
+    with pytest.raises(InputError, match="needs recipients"):
+        compiled(groups=groups)
+    with pytest.raises(InputError, match="'Shift leaders', whom the authorisation"):
+        compiled(groups=groups, recipients=["Shift leaders"])
+    brief = compiled(groups=groups, recipients=["Readers of the documentation"])
+    assert brief.restricted
+    assert "Judgements about groups. Not to be used against a person." in brief.marks
+    assert "For Readers of the documentation only. Not to be used from 2099-12-31 on." in brief.marks
+    assert table(brief, "Ranks of groups; a range is a tie").loc["G01", "Rank"] == "1"
+    for path in ilp.write_brief(brief, tmp_path, length="policy"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_expired_authorisation_of_groups_is_refused(compiled, groups, tmp_path):
+    copy = shutil.copytree(groups, tmp_path / "groups")
+    record = json.loads((copy / "groups.json").read_text())
+    record["authorisation"]["review_date"] = "2020-01-01"
+    (copy / "groups.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="review_date 2020-01-01 is past"):
+        compiled(groups=copy, recipients=["Readers of the documentation"])
+
+
+def test_recipients_without_groups_are_refused(compiled):
+    with pytest.raises(InputError, match=r"recipients .* without groups"):
+        compiled(recipients=["Head of analysis"])
+
+
+def test_the_checklist_comes_back_and_runs_answer_the_rest(compiled, tmp_path):
+    brief = compiled()
+    ilp.write_brief(brief, tmp_path, length="policy")
+    filled = pd.read_csv(tmp_path / "readiness.csv", dtype=str, keep_default_na=False)
+    answer = ["partly", "head of patrol", "2026-01-05"]
+    filled.loc[filled["item"] == "hours", ["answer", "answered_by", "date"]] = answer
+    filled.to_csv(tmp_path / "filled.csv", index=False, sep=";")
+    answers = compiled(readiness=str(tmp_path / "filled.csv")).readiness.answers
+    assert (answers["hours"].answer, answers["hours"].answered_by) in {
+        ("partly", "head of patrol"),  # until a year has passed
+        ("open", "head of patrol"),
+    }
+    assert answers["owner"].answer == "yes"  # of the audited settings
+    assert answers["groups"].answer == "yes"
+    assert answers["monitoring"].answer == "no"
+    assert answers["records_current"].answer == "no"  # simulated records ended years ago
+    assert not brief.readiness.complete
+
+
+def test_the_command_writes_the_report_and_returns_the_judgements(strategic, admitted, shelf, tmp_path):
+    words = (f"runs='{strategic}'", f"weekly='{admitted.folder}'", f"register='{shelf}/register.jsonl'")
+    done = run_task("brief", tmp_path, *words, "length=policy")
+    assert done.text.splitlines()[0] == "Simulated city, seed 1: findings for decision makers"
+    assert str(done.folder / "policy.html") in done.text
+    assert not (done.folder / "full.html").exists()
+    with pytest.raises(InputError, match="length=poster is unknown"):
+        run_task("brief", tmp_path, *words, "length=poster")
