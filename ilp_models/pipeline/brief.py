@@ -15,7 +15,7 @@ from ilp_models.domain.readiness import Readiness, ReadinessAnswer, answers_in
 from ilp_models.domain.text_output import csv_marks
 from ilp_models.domain.text_table import read_text_table
 from ilp_models.domain.timing import SIMULATED
-from ilp_models.pipeline.brief_files import ALL_LENGTHS, write_brief
+from ilp_models.pipeline.brief_files import ALL_LENGTHS, READINESS, write_brief
 from ilp_models.pipeline.brief_parts.decisions_part import decisions_table, objection_texts
 from ilp_models.pipeline.brief_parts.groups_part import groups_part
 from ilp_models.pipeline.brief_parts.plan_part import monitoring_part, plan_part
@@ -68,8 +68,11 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
         trusted_keys=trusted_keys,
     )
     files = write_brief(brief, folder, length=length)
-    pages = [f"{path}" for path in files if path.suffix in (".html", ".docx")]
-    return "\n".join([repr(brief), "", *pages])
+    names = ", ".join(path.name for path in files)
+    checklist = folder / READINESS
+    fill = f"fill in {checklist}, then ilp brief readiness={checklist}"
+    step = f"Next: {'read the report' if brief.readiness.complete else fill}"
+    return "\n".join([repr(brief), "", f"Files: {names} in {folder}", step])
 
 
 def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default

@@ -268,7 +268,8 @@ def test_the_command_writes_the_report_and_returns_the_judgements(strategic, adm
     words = (f"runs='{strategic}'", f"weekly='{admitted.folder}'", f"register='{shelf}/register.jsonl'")
     done = run_task("brief", tmp_path, *words, "length=policy")
     assert done.text.splitlines()[0] == "Simulated city, seed 1: findings for decision makers"
-    assert str(done.folder / "policy.html") in done.text
+    assert "Files: policy.html, policy.docx, readiness.html" in done.text
+    assert done.text.splitlines()[-1].startswith(f"Next: fill in {done.folder}/readiness.csv")
     assert not (done.folder / "full.html").exists()
     with pytest.raises(InputError, match="length=poster is unknown"):
         run_task("brief", tmp_path, *words, "length=poster")
