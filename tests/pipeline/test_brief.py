@@ -30,7 +30,7 @@ def strategic(tmp_path_factory):
     events = replace(city_events(), city=CITY)
     totals = ilp.forecast_totals(events, ilp.LinearTrend(), long_horizons=SETTINGS, compute=LocalProcesses(1))
     totals.write(folder / "forecast" / "2026-01-05-run")
-    found = ilp.assess_threats(events, SETS, totals=totals, draws=2000)
+    found = ilp.assess_threats(events, SETS, totals=totals, ranking=ilp.RankDraws(2000))
     ilp.write_threat_assessment(found, folder / "assess" / "2026-01-05-run")
     return folder
 

@@ -9,7 +9,7 @@ from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudg
 from ilp_models.domain.scores import ALL
 from ilp_models.pipeline.brief_parts.sources import RunRecord
 from ilp_models.report.formatting import crime_type_label, percent
-from ilp_models.strategy.threats.confidence import judge_confidence
+from ilp_models.strategy.threats.confidence import PastErrors, judge_confidence
 
 _CAPITAL: Final = re.compile(r"(?<=[a-z])([A-Z])")
 _YEAR: Final = "1-12 summed"  # of the origins: the sum of 12 months
@@ -47,8 +47,7 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
     shifted = any(row["crime_type"] in (ALL, total["crime_type"]) for row in shifts)
     confidence = judge_confidence(
         recorded=float(total["last_12_months"]),
-        error=_number(tested.get("wape")),
-        coverage=_number(tested.get("coverage")),
+        past=PastErrors(_number(tested.get("wape")), _number(tested.get("coverage")), int(tested.get("origins", 0))),
         shifted=shifted,
         ranges=(),
         missing_share=0.0,
