@@ -76,7 +76,7 @@ def run(  # noqa: PLR0913 - one parameter for each part of the configuration
 
 
 def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
-    runs: str | Path = "outputs",
+    runs: str | Path,
     *,
     assessment: str | Path | None = None,
     totals: str | Path | None = None,
@@ -96,8 +96,8 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
 
     Parameters
     ----------
-    runs : str or Path, default "outputs"
-        Folder of the runs; the latest finished one of each kind is used.
+    runs : str or Path
+        Folder of the runs, such as ``outputs``; the latest finished one of each kind is used.
     assessment, totals, weekly, allocation, monitoring : str or Path, optional
         Folder of a run of ``assess``, ``forecast experiment=strategic``, ``weekly``, ``allocate`` and ``monitor``, in
         place of the latest.
@@ -122,8 +122,8 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
     Raises
     ------
     InputError
-        If no run is found, a named folder is not of such a run, runs are of different cities, an answer of the
-        checklist cannot be used, or a report with groups has no permitted recipient.
+        If no run is found, a named folder is not of such a run, or runs are of different cities. Also if an answer of
+        the checklist cannot be used, or a report with groups has no permitted recipient.
     StorageError, WithheldError
         If the register or a file of the decided run was changed.
     """

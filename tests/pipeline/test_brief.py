@@ -15,6 +15,7 @@ from ilp_models.domain.checks import label_of
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.assess import run as assess
 from ilp_models.pipeline.brief_parts.sources import KINDS, latest_run
+from ilp_models.strategy.threats.control_strategy import draft_control_strategy
 from tests.model.long_city import city_events
 from tests.pipeline.small_city import build_task, run_task
 from tests.pipeline.test_threats import SETS, SETTINGS
@@ -24,11 +25,18 @@ CHOSEN = ("chosen_by=A. Planner", "reason=to see what it does")
 
 
 @pytest.fixture(scope="module")
-def strategic(tmp_path_factory):
-    """Return a folder with an assessment and a forecast of totals of the small city's name."""
-    folder = tmp_path_factory.mktemp("strategic")
+def totals_of_city():
+    """Return events with the name of the small city, harm sets, and the forecast of totals."""
     events = replace(city_events(), city=CITY)
     totals = ilp.forecast_totals(events, ilp.LinearTrend(), long_horizons=SETTINGS, compute=LocalProcesses(1))
+    return events, SETS, totals
+
+
+@pytest.fixture(scope="module")
+def strategic(tmp_path_factory, totals_of_city):
+    """Return a folder with an assessment and a forecast of totals."""
+    folder = tmp_path_factory.mktemp("strategic")
+    events, _, totals = totals_of_city
     totals.write(folder / "forecast" / "2026-01-05-run")
     found = ilp.assess_threats(events, SETS, totals=totals, ranking=ilp.RankDraws(2000))
     ilp.write_threat_assessment(found, folder / "assess" / "2026-01-05-run")
@@ -101,6 +109,29 @@ def test_each_judgement_has_the_lowest_confidence_of_its_threats(compiled, strat
     for one in assessment["conclusions"]:
         least = min(levels[threat] for threat in one["threats"])
         assert shown[one["text"]] == ["low", "moderate", "high"][least]
+
+
+def test_the_control_strategy_is_there_as_people_filled_it_in(tmp_path, totals_of_city):
+    first = ilp.assess_threats(*totals_of_city[:2], totals=totals_of_city[2], ranking=ilp.RankDraws(2000))
+    folder = tmp_path / "assess" / "2026-01-05-run"
+    ilp.write_threat_assessment(first, folder)
+    register = tmp_path / "register.jsonl"
+    brief = ilp.compile_brief(tmp_path, register=register)
+    assert not [one for section in brief.evidence for one in section.tables if one.caption.startswith("Control")]
+    table_of = draft_control_strategy(first.threats)
+    table_of.loc[0, "objective"] = "fewer burglaries of homes"
+    table_of.to_csv(tmp_path / "strategy.csv", index=False)
+    inputs = ilp.ThreatInputs(control_strategy=str(tmp_path / "strategy.csv"))
+    events, sets, totals = totals_of_city
+    again = ilp.assess_threats(events, sets, totals=totals, inputs=inputs, ranking=ilp.RankDraws(2000))
+    ilp.write_threat_assessment(again, folder)
+    brief = ilp.compile_brief(tmp_path, register=register)
+    shown = table(brief, "Control strategy, as people filled it in")
+    assert len(shown) == 1
+    assert shown.iloc[0]["Objective"] == "fewer burglaries of homes"
+    assert shown.iloc[0]["Due"] == "open"
+    fields = len(table_of) * 5
+    assert brief.evidence[0].sentences[1] == f"People filled in 1 of {fields} fields of the control strategy."
 
 
 def test_decisions_name_people_and_the_gate(compiled, admitted):

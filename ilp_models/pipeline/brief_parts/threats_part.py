@@ -7,6 +7,7 @@ from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudg
 from ilp_models.pipeline.brief_parts.sources import RunRecord
 from ilp_models.report.formatting import percent
 from ilp_models.strategy.threats.comparison import rank_range
+from ilp_models.strategy.threats.control_strategy import FIELDS, KEYS
 from ilp_models.strategy.yardstick import YARDSTICK
 
 _NONE: Final = "not known"
@@ -44,11 +45,24 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
             for kind, why in content["left_out"].items()
         ),
     ]
+    strategy = content["control_strategy"]
+    filled = [row for row in strategy if any(row[name] for name in FIELDS)]
+    given = sum(bool(row[name]) for row in strategy for name in FIELDS)
+    if strategy:
+        sentences.insert(
+            1, f"People filled in {given} of {len(strategy) * len(FIELDS)} fields of the control strategy."
+        )
     gaps = [f"{gap['threat']}: {gap['question']}" for gap in content["gaps"]]
     return BriefPart(
         judgements=tuple(judgements),
         section=BriefSection(
-            "Threats", tuple(sentences), (_rank_table(order, threats, ranks, sets), _top_table(order, ranks, sets))
+            "Threats",
+            tuple(sentences),
+            (
+                _rank_table(order, threats, ranks, sets),
+                *([_strategy_table(filled)] if filled else []),
+                _top_table(order, ranks, sets),
+            ),
         ),
         unknown=tuple(gaps),
         questions=("Which threats become priorities, and what is done about each?",),
@@ -75,6 +89,14 @@ def _rank_table(
     counts = ("Threat", "Recorded, 12 months", "Expected, 12 months (90 % interval)")
     labels = (*counts, *(f"Rank, {one}" for one in sets), "Confidence")
     return BriefTable("Crime types by harm", labels, tuple(rows), tuple(range(1, 3 + len(sets))))
+
+
+def _strategy_table(filled: list[Mapping[str, Any]]) -> BriefTable:
+    """Return what people decided about each threat, in their words."""
+    names = (*KEYS, *FIELDS)
+    labels = tuple(name.replace("_", " ").capitalize() for name in names)
+    rows = tuple(tuple(str(row[name]) or "open" for name in names) for row in filled)
+    return BriefTable("Control strategy, as people filled it in", labels, rows)
 
 
 def _top_table(order: list[str], ranks: Mapping[tuple[str, str], Any], sets: list[str]) -> BriefTable:

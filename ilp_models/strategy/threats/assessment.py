@@ -180,6 +180,7 @@ class ThreatAssessment:
             "judgements": {str(threat): row.to_dict() for threat, row in scores.iterrows()},
             "left_out": dict(self.left_out),
             "gaps": _plain(self.gaps_frame()),
+            "control_strategy": [] if self.strategy is None else _plain(self.strategy.table),
             "conclusions": [{"text": text, "threats": list(threats)} for text, threats in self.key_judgements()],
             "confidence_reasons": {
                 name: list(one.reasons) for name, one in zip(self.threats, self.confidences, strict=True)
