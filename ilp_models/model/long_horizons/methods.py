@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.seasonal import STL
 
 from ilp_models.domain.errors import InputError, NotRunError
-from ilp_models.model.long_horizons.series import Floats, SeriesForecaster
+from ilp_models.model.long_horizons.series import Floats, SeriesForecaster, trend_and_season
 
 
 class SeasonalNaive(SeriesForecaster):
@@ -74,7 +74,7 @@ class STLETS(SeriesForecaster):
     def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
         if not seasons:
             return smooth(counts, horizon, 0)
-        season = seasons[0]  # a year of days, from two or three of them, would be mostly noise
+        season = seasons[0]
         parts = STL(counts, period=season, robust=True).fit()
         mean, variance = smooth(counts - parts.seasonal, horizon, 0, removed=season)
         return mean + parts.seasonal[-season:][np.arange(horizon) % season], variance
@@ -109,7 +109,7 @@ class Theta(SeriesForecaster):
 
 
 class LinearTrend(SeriesForecaster):
-    """Least squares on time and the periods of the season; for days also on two harmonics of the year.
+    """Least squares on time and the periods of the season.
 
     Parameters
     ----------
@@ -123,25 +123,28 @@ class LinearTrend(SeriesForecaster):
     """
 
     def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
-        time = np.arange(len(counts) + horizon)
-        phases = [(time % season == phase).astype(float) for season in seasons[:1] for phase in range(1, season)]
-        # two harmonics for each longer cycle, whose periods are too many
-        angles = [2 * np.pi * order * time / cycle for cycle in seasons[1:] for order in (1, 2)]
-        waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
-        columns = np.column_stack([np.ones(len(time)), time / len(counts), *phases, *waves])
+        columns = trend_and_season(len(counts) + horizon, seasons[0] if seasons else 0)
         predicted = sm.OLS(counts, columns[: len(counts)]).fit().get_prediction(columns[len(counts) :])
         return np.asarray(predicted.predicted_mean), np.asarray(predicted.se_obs) ** 2
 
 
+_MEMBERS: Final[Sequence[SeriesForecaster]] = (SeasonalNaive(), ETS(), STLETS(), Theta(), LinearTrend())
+_MEMBERS_OF_DAYS: Final[Sequence[SeriesForecaster]] = (ETS(), Theta(), LinearTrend())  # the others add noise
+
+
 class SeriesMean(SeriesForecaster):
-    """The mean of several methods for one series, with the mean of their standard deviations.
+    """The mean of several methods for one series.
+
+    Its variance is that of a mixture: the square of the mean standard deviation, plus the variance of the members'
+    means.
 
     Parameters
     ----------
     train_periods, season : int
         As for every method of series; the members use these, and not their own.
     members : sequence of SeriesForecaster, optional
-        By default seasonal naive, ETS, STL with ETS, theta and linear trend.
+        By default seasonal naive, ETS, STL with ETS, theta and linear trend. For days with a yearly cycle only ETS,
+        theta and linear trend: the experiment ``strategic-horizons`` has the trials.
 
     References
     ----------
@@ -157,23 +160,34 @@ class SeriesMean(SeriesForecaster):
         self,
         train_periods: int = 36,
         season: int | None = None,
-        members: Sequence[SeriesForecaster] = (SeasonalNaive(), ETS(), STLETS(), Theta(), LinearTrend()),
+        members: Sequence[SeriesForecaster] | None = None,
     ) -> None:
         super().__init__(train_periods, season)
         self.members = members
 
-    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+    def members_for(self, seasons: tuple[int, ...]) -> Sequence[SeriesForecaster]:
+        """Return the members for series with these cycles."""
+        if self.members is None:
+            return _MEMBERS if len(seasons) < 2 else _MEMBERS_OF_DAYS
         if not self.members:
             msg = "members is empty. Give at least one method of series."
             raise InputError(msg)
-        return average_moments([one._forecast(counts, horizon, seasons) for one in self.members])
+        return self.members
+
+    def moments(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        """Return means and variances of the next periods, shape (horizon,) each."""
+        return average_moments([one.moments(counts, horizon, seasons) for one in self.members_for(seasons)])
+
+    def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
+        return self.moments(counts, horizon, seasons)
 
 
 def average_moments(each: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     """Return means and variances of the mean of methods, from those of its members."""
     # the errors of methods for one series are nearly the same, so that their deviations do not cancel out
     deviation = np.mean([np.sqrt(np.maximum(variance, 0)) for _, variance in each], axis=0)
-    return np.mean([np.clip(mean, 0, None) for mean, _ in each], axis=0), deviation**2
+    means = np.clip([mean for mean, _ in each], 0, None)
+    return means.mean(axis=0), deviation**2 + means.var(axis=0)  # where the methods disagree, less is known
 
 
 def _squared_changes(counts: Floats, cycle: int, seasons: int) -> Floats:

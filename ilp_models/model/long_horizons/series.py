@@ -35,7 +35,7 @@ class SeriesForecaster(Forecaster):
         Latest periods to learn from; at least twice the season.
     season : int, optional
         Periods of a cycle. By default 12 for months, and 0 (no season) for weeks. For days 7, and also the year where
-        ``train_periods`` holds two.
+        ``train_periods`` holds two: two harmonics of it are removed first and added to the forecast.
     """
 
     share_column = OWN_PAST
@@ -85,8 +85,9 @@ class SeriesForecaster(Forecaster):
         """
         if not counts.any() or (counts == counts[0]).all():
             return np.full(horizon, counts[0]), np.zeros(horizon)
-        mean, variance = self._forecast(counts, horizon, seasons)
-        return np.clip(mean, 0, None), variance
+        cycles = longer_cycles(counts, horizon, seasons)
+        mean, variance = self._forecast(counts - cycles[: len(counts)], horizon, seasons[:1])
+        return np.clip(mean + cycles[len(counts) :], 0, None), variance
 
     @abstractmethod
     def _forecast(self, counts: Floats, horizon: int, seasons: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -126,6 +127,30 @@ class SeriesForecaster(Forecaster):
             rows = pd.DataFrame({"series": str(name), "period": ahead, "expected": mean})
             found.append(rows.assign(**dict(zip(QUANTILE_COLUMNS, levels, strict=True))))
         return pd.concat(found, ignore_index=True)
+
+
+def longer_cycles(counts: Floats, horizon: int, seasons: tuple[int, ...]) -> Floats:
+    """Return the effect of each cycle after the first on known and coming periods, shape (len(counts) + horizon,).
+
+    Such a cycle has too many periods to estimate each of them, so it is two harmonics, fitted beside a trend and the
+    first cycle. Methods for one season forecast the series without it.
+    """
+    if len(seasons) < 2:
+        return np.zeros(len(counts) + horizon)
+    columns = trend_and_season(len(counts) + horizon, seasons[0])
+    time = np.arange(len(columns))
+    angles = [2 * np.pi * order * time / cycle for cycle in seasons[1:] for order in (1, 2)]
+    waves = np.column_stack([wave(angle) for angle in angles for wave in (np.sin, np.cos)])
+    design = np.hstack([columns, waves])
+    fitted = np.linalg.lstsq(design[: len(counts)], counts, rcond=None)[0]
+    return np.asarray(waves @ fitted[columns.shape[1] :])
+
+
+def trend_and_season(periods: int, season: int) -> Floats:
+    """Return the columns of a constant, a trend and each period of a season after the first; 0 for no season."""
+    time = np.arange(periods)
+    phases = [(time % season == phase).astype(float) for phase in range(1, season)]
+    return np.column_stack([np.ones(periods), time / periods, *phases])
 
 
 def dispersion_of(expected: Floats, variance: Floats) -> Floats:
