@@ -18,7 +18,7 @@ from ilp_models.model.long_horizons.methods import (
     Theta,
     average_moments,
 )
-from ilp_models.model.long_horizons.series import dispersion_of
+from ilp_models.model.long_horizons.series import dispersion_of, longer_cycles
 from tests.builders import city, events_of, poisson_counts
 
 METHODS = (SeasonalNaive, ETS, STLETS, Theta, LinearTrend, SeriesMean)
@@ -74,13 +74,14 @@ def test_a_series_that_never_changes_stays_as_it_is(method):
     assert (made["q05"] <= made["q50"]).all()
 
 
-def test_the_mean_is_that_of_its_members_and_has_the_mean_of_their_deviations():
+def test_the_mean_is_that_of_its_members_and_its_variance_that_of_a_mixture():
     values = poisson_counts((1, 1, 36), 40.0)[0, 0].astype(float)
     members = (SeasonalNaive(), LinearTrend())
     mean, variance = SeriesMean(members=members)._forecast(values, 6, (12,))
     each = [one._forecast(values, 6, (12,)) for one in members]
     np.testing.assert_allclose(mean, (each[0][0] + each[1][0]) / 2)
-    np.testing.assert_allclose(np.sqrt(variance), (np.sqrt(each[0][1]) + np.sqrt(each[1][1])) / 2)
+    within = ((np.sqrt(each[0][1]) + np.sqrt(each[1][1])) / 2) ** 2
+    np.testing.assert_allclose(variance, within + ((each[0][0] - each[1][0]) / 2) ** 2)
     with pytest.raises(InputError, match="members is empty"):
         SeriesMean(members=()).forecast_series(months(values), 3)
 
@@ -90,8 +91,33 @@ def test_the_mean_can_be_made_from_members_that_were_fitted_before(seasons):
     method = SeriesMean()
     for values in (poisson_counts((1, 1, 36), 4.0)[0, 0].astype(float), np.full(36, 7.0), np.r_[np.zeros(35), 1.0]):
         whole = method.moments(values, 24, seasons)
-        parts = average_moments([member.moments(values, 24, seasons) for member in method.members])
+        parts = average_moments([member.moments(values, 24, seasons) for member in method.members_for(seasons)])
         np.testing.assert_allclose(parts, whole, rtol=1e-12, atol=0)
+
+
+def test_days_have_a_yearly_cycle_that_every_method_follows():
+    days, ahead = np.arange(3 * 365), 3 * 365 + np.arange(90)
+    year = 40 + 15 * np.sin(2 * np.pi * np.r_[days, ahead] / 365)
+    counts = np.random.default_rng(5).poisson(year[: len(days)]).astype(float)
+    for method in (ETS(), Theta(), LinearTrend(), SeriesMean()):
+        with_year, without = (method.moments(counts, 90, cycles)[0] for cycles in ((7, 365), (7,)))
+        errors = [np.abs(one - year[len(days) :]).mean() for one in (with_year, without)]
+        assert errors[0] < 2.5
+        assert errors[1] > 1.4 * errors[0]
+
+
+def test_longer_cycles_leave_a_series_without_them_as_it_is():
+    trend = np.linspace(10, 20, 1095)
+    np.testing.assert_allclose(longer_cycles(trend, 30, (7, 365)), 0, atol=1e-9)
+    assert not longer_cycles(trend, 30, (7,)).any()
+
+
+def test_only_the_mean_for_days_leaves_members_out():
+    names = [[type(one).__name__ for one in SeriesMean().members_for(cycles)] for cycles in ((12,), (7,), (7, 365))]
+    assert names[0] == names[1] == ["SeasonalNaive", "ETS", "STLETS", "Theta", "LinearTrend"]
+    assert names[2] == ["ETS", "Theta", "LinearTrend"]
+    given = SeriesMean(members=(SeasonalNaive(),))
+    assert given.members_for((7, 365)) == given.members
 
 
 def test_intervals_of_the_mean_cover_what_happens_in_seasonal_poisson_cities():

@@ -72,22 +72,24 @@ def test_a_forecast_does_not_see_what_it_forecasts(experiment):
 
 def test_tables_say_what_is_reached_and_where_a_naive_forecast_wins(experiment):
     rows = [
-        ("city months", f"City {number}", name, 5, error, error / 10, cover)
+        ("city months", f"City {number}", name, 5, error, error / 10, cover, 0.91)
         for number, (mean, seasonal, cover) in enumerate([(0.6, 0.7, 0.89), (0.7, 0.65, 0.90), (1.2, 1.3, 0.90)])
         for name, error in (("Naive", 1.0), ("SeasonalNaive", seasonal), ("SeriesMean", mean))
     ]
     rows += [
-        ("city days", "City 0", "SeriesMean", 5, 0.66, 0.1, 0.86),
-        ("city days", "City 0", "SeasonalNaive", 5, 1, 0.1, 0.9),
+        ("city days", "City 0", "SeriesMean", 5, 0.66, 0.1, 0.86, 0.92),
+        ("city days", "Chicago: theft", "SeriesMean", 5, 0.60, 0.1, 0.95, 0.93),
+        ("city days", "City 0", "SeasonalNaive", 5, 1, 0.1, 0.9, 0.92),
     ]
     tables = experiment.make_tables(pd.DataFrame(rows, columns=list(experiment.COLUMNS)))
-    months, days = tables["targets"].splitlines()[2:]
-    assert "| 0.833 [" in months
-    assert "| 0.70 | no | 0.686 | 89.7% | yes |" in months
-    assert "| 0.66 | yes | 0.659 | 86.0% | no |" in days
+    days, tested, months = sorted(tables["targets"].splitlines()[2:])
+    assert months.startswith("| city months | all | 3 | 0.833 [")
+    assert "| 0.70 | no | 0.686 | 89.7% | 91.0% | yes |" in months
+    assert "| city days | all | 2 | 0.630 | 0.66 | yes | 0.659 | 90.5% | 92.5% | yes |" in days
+    assert "| city days | tests | 1 | 0.600 | 0.66 | yes | 0.659 | 95.0% | 93.0% | yes |" in tested
     lost = [name for name in ("City 0", "City 1", "City 2") if name in tables["wins"]]
     assert lost == ["City 1", "City 2"]
-    assert "2 of 4 series" in tables["wins"]
+    assert "2 of 5 series" in tables["wins"]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the counts of cities by month are not next to the checkout")
