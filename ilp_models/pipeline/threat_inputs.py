@@ -19,7 +19,7 @@ from ilp_models.domain.text_table import read_text_table
 from ilp_models.export.control_strategy import SHEET
 from ilp_models.model.long_horizons.hierarchy import area_labels
 from ilp_models.strategy.threats.comparison import EarlierAssessment
-from ilp_models.strategy.threats.control_strategy import ControlStrategy
+from ilp_models.strategy.threats.control_strategy import FIELDS, ControlStrategy
 from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
 
 ASSESSMENT: Final = "assessment.json"
@@ -57,10 +57,18 @@ def read_judgements(path: str | None, scheme: JudgementScheme, threats: Sequence
 
 
 def read_control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
-    """Return the control strategy in a workbook or table, or None without one."""
+    """Return the control strategy in a workbook or table, or None without one; InputError if it names a person."""
     if path is None:
         return None
     table, _ = _read(path, "inputs.control_strategy", SHEET if is_spreadsheet(Path(path).name) else None)
+    for number, row in enumerate(table.reindex(columns=list(FIELDS), fill_value="").to_dict("records"), 2):
+        for field, text in row.items():
+            if personal := personal_in_text(text):
+                msg = (
+                    f"{path}, row {number}: {field} holds what looks like {personal}. A report of findings repeats it: "
+                    "write what is to be done and which unit leads, and leave persons out."
+                )
+                raise InputError(msg)
     return ControlStrategy.from_table(_with_own_names(table, "threat", threats), threats, path)
 
 
