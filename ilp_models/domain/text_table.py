@@ -13,6 +13,7 @@ from ilp_models.domain.errors import InputError
 from ilp_models.domain.local_file import local_file
 from ilp_models.domain.parquet_file import open_parquet, read_columns
 from ilp_models.domain.spreadsheet import is_spreadsheet, read_spreadsheet
+from ilp_models.domain.text_output import csv_marks
 
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -36,6 +37,13 @@ def read_text_table(path: str, sheet: str | None = None, setting: str = "", sepa
         raise InputError(msg) from error
     table.columns = table.columns.astype(str).str.strip()
     return pd.DataFrame(table.map(str.strip))
+
+
+def read_marked_table(path: str, setting: str, sheet: str | None = None) -> tuple[pd.DataFrame, str]:
+    """Return a table of text, with commas or semicolons between its columns, and the decimal mark of its numbers."""
+    found = local_file(path, setting)
+    mark, separator = (".", ",") if is_spreadsheet(found.name) or found.suffix == ".parquet" else csv_marks(found)
+    return read_text_table(path, sheet, separator=separator), mark
 
 
 def _read_csv(found: Path, path: str, separator: str) -> pd.DataFrame:

@@ -243,7 +243,7 @@ def test_one_harm_set_and_none_and_a_foreign_previous_run_are_refused(totals, tm
     with pytest.raises(InputError, match=r"assessment\.json, which a run writes last"):
         compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", "[]")
-    with pytest.raises(InputError, match="is not an assessment"):
+    with pytest.raises(InputError, match="is not the record of a run"):
         compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", '{"schema": 0}')
     with pytest.raises(InputError, match="not an assessment of this version"):
