@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.browser import Chromium
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.briefing import Briefing, BriefingColumn, Card, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
 from ilp_models.report.front_page import Total
@@ -207,7 +208,8 @@ def test_a_shift_prints_on_three_pages(browser, tmp_path):
 @pytest.mark.parametrize("admitted", [True, False])
 def test_the_front_page_prints_on_one_page_and_fits_one_screen(admitted, browser, tmp_path):
     kinds = tuple(Total(f"Crime type {n}", 60.0, (50.0, 70.0), 55.0, 54.0) for n in range(9))
-    page = page_with(totals=kinds, admitted=admitted, mark="" if admitted else RESEARCH_ONLY).write(tmp_path)
+    shown = {"mark": "" if admitted else RESEARCH_ONLY, "note": SIMULATED}
+    page = page_with(totals=kinds, admitted=admitted, **shown).write(tmp_path)
     assert printed_pages(page, browser, tmp_path) == 1
     with Chromium(page, 1280, 1000) as shown:
         assert shown.evaluate("document.getElementById('last').getBoundingClientRect().bottom") < 800
