@@ -231,7 +231,7 @@ class App:
             if "jurisdiction" in accepted:
                 parts["jurisdiction"] = self._jurisdiction(flags)
             summary = pipeline.run(**build_parts(config, pipeline.run), **parts, folder=folder)
-        if chosen.mode == RunMode.RUN:
+        if chosen.mode == RunMode.RUN and has_results(folder, task):
             point_latest(folder, Path(chosen.runtime.cwd, config["output"], task, "latest"))
         _print(f"{summary}\n" if summary else "")
 
@@ -336,8 +336,13 @@ def unfinished(folder: Path) -> Iterator[None]:
     mark.unlink()
 
 
+def has_results(folder: Path, task: str) -> bool:
+    """Return whether a run wrote a file into its folder; some write elsewhere, such as an empty file to fill in."""
+    return any(one.name not in (".hydra", f"{task}.log") for one in folder.iterdir())
+
+
 def point_latest(folder: Path, latest: Path) -> None:
-    """Replace the link to the latest finished run, in one atomic step."""
+    """Replace the link to the latest run with results, in one atomic step."""
     latest.parent.mkdir(parents=True, exist_ok=True)  # absent where hydra.run.dir put the first run elsewhere
     target = os.path.relpath(folder, latest.parent)
     temporary = latest.with_name(f".{latest.name}-{os.getpid()}")

@@ -9,6 +9,7 @@ from ilp_models.domain.readiness import Readiness
 
 CONFIDENCES: Final = ("low", "moderate", "high")
 FULL: Final = "full"
+NO_GAP: Final = "No gap was recorded. Recorded crime is still not all crime."
 _COUNTED: Final = ("judgements", "unknown", "questions")
 
 
@@ -176,12 +177,12 @@ class Brief:
             "length": self.length,
             "marks": list(self.marks),
             "judgements": [vars(one) for one in self.judgements],
-            "evidence": [_plain(one) for one in self.evidence],
+            "evidence": [_section_dict(one) for one in self.evidence],
             "unknown": list(self.unknown),
             "decisions": [dict(zip(self.decisions.labels, row, strict=True)) for row in self.decisions.rows],
             "questions": list(self.questions),
             "readiness": self.readiness.to_frame().to_dict("records"),
-            "annexes": [_plain(one) for one in self.annexes],
+            "annexes": [_section_dict(one) for one in self.annexes],
             "sources": list(self.sources),
         }
 
@@ -208,7 +209,7 @@ def _first(section: BriefSection, length: BriefLength) -> BriefSection:
     return replace(section, sentences=section.sentences[: length.sentences], tables=tables)
 
 
-def _plain(section: BriefSection) -> dict[str, Any]:
+def _section_dict(section: BriefSection) -> dict[str, Any]:
     tables = [
         {"caption": one.caption, "rows": [dict(zip(one.labels, row, strict=True)) for row in one.rows]}
         for one in section.tables

@@ -15,8 +15,7 @@ from ilp_models.domain.enforcement_kinds import enforcement_kind
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.harm_weights import HIGH, LOW, READINGS, WEIGHT, HarmWeights
 from ilp_models.domain.local_file import local_file
-from ilp_models.domain.text_output import csv_marks
-from ilp_models.domain.text_table import read_text_table
+from ilp_models.domain.text_table import read_marked_table
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TEXTS: Final = ("title", "date", "unit", "source")
@@ -215,9 +214,7 @@ class HarmFile:
             If a column is missing, a type occurs twice, or a weight is missing, negative or not a number.
         """
         where = f"{self._setting}{self.path}"
-        found = local_file(self.path, self._setting)
-        mark, separator = csv_marks(found) if found.suffix.lower() == ".csv" else (".", ",")
-        table = read_text_table(self.path, setting="", separator=separator)
+        table, mark = read_marked_table(self.path, self._setting)
         columns = [WEIGHT] if WEIGHT in table else [LOW, HIGH]
         lacking = [name for name in (_TYPE, *columns) if name not in table]
         if lacking or {WEIGHT, LOW} <= set(table) or {WEIGHT, HIGH} <= set(table):

@@ -143,6 +143,9 @@ def answers_in(table: pd.DataFrame, today: date, source: str) -> Mapping[str, Re
     found: dict[str, ReadinessAnswer] = {}
     for number, row in enumerate(table[list(_FILLED)].to_dict("records"), 2):
         where = f"{source}, row {number}"
+        if not any(row.values()):
+            continue  # an empty row of a spreadsheet
+        row["answer"] = row["answer"].casefold()
         _check_item(row["item"], found, where)
         if row["answer"] in ("", OPEN):
             found[row["item"]] = ReadinessAnswer(OPEN, note=row["note"])
@@ -180,7 +183,10 @@ def _dated(row: Mapping[Any, str], today: date, where: str) -> ReadinessAnswer:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        msg = f"{where}: the date {text!r} cannot be read. Write it as 2027-01-31."
+        msg = (
+            f"{where}: the date {text!r} cannot be read. Write it as 2027-01-31. In a spreadsheet, format the cell as "
+            "text."
+        )
         raise InputError(msg) from error
     if day > today:
         msg = f"{where}: the date {text} is after today, {today}. Give the day of the answer."

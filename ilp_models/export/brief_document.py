@@ -12,7 +12,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
-from ilp_models.domain.brief import FULL, Brief, BriefSection, BriefTable
+from ilp_models.domain.brief import FULL, NO_GAP, Brief, BriefSection, BriefTable
 from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.domain.printable import printable
 
@@ -36,10 +36,12 @@ def write_document(brief: Brief, path: Path) -> None:
         paragraph.add_run(_text(one.text)).bold = True
         basis = "" if brief.length == "policy" else f" Basis: {one.basis}."
         paragraph.add_run(_text(f" Confidence: {one.confidence}.{basis}"))
+    _add_count(document, brief.more["judgements"])
     document.add_heading("Evidence", 1)
     for section in brief.evidence:
         _add_section(document, section, 2)
-    _add_list(document, "What is not known", brief.unknown)
+    _add_list(document, "What is not known", brief.unknown or (NO_GAP,))
+    _add_count(document, brief.more["unknown"])
     document.add_heading("Decisions taken, and by whom", 1)
     if brief.decisions.rows:
         _add_table(document, brief.decisions)
@@ -48,7 +50,7 @@ def write_document(brief: Brief, path: Path) -> None:
     document.add_heading("Left to people", 1)
     document.add_paragraph("This report recommends nothing. Write recommendations and decisions here.")
     rows = tuple((text, "", "", "") for text in brief.questions)
-    _add_table(document, BriefTable("Questions that people decide", _QUESTIONS, rows))
+    _add_table(document, BriefTable("Questions that people decide", _QUESTIONS, rows, more=brief.more["questions"]))
     lines = brief.readiness.summary()
     _add_list(document, "Readiness", lines[:1] if brief.length == "policy" else lines)
     for annex in brief.annexes:
@@ -103,8 +105,12 @@ def _add_table(document: OpenDocument, table: BriefTable) -> None:
     header = OxmlElement("w:tblHeader")  # repeats the header row on each page
     header.set(qn("w:val"), "true")
     grid.rows[0]._tr.get_or_add_trPr().append(header)
-    if table.more:
-        document.add_paragraph(f"{table.more} more in the full report.")
+    _add_count(document, table.more)
+
+
+def _add_count(document: OpenDocument, more: int) -> None:
+    if more:
+        document.add_paragraph(f"{more} more in the full report.")
 
 
 def _text(text: str) -> str:

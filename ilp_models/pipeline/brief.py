@@ -10,10 +10,8 @@ from ilp_models.audit.register.register import Register
 from ilp_models.domain.brief import FULL, LENGTHS, Brief, BriefPart, BriefSection, check_length
 from ilp_models.domain.disclaimers import CAVEAT, RESEARCH_ONLY, SCOPE
 from ilp_models.domain.errors import InputError
-from ilp_models.domain.local_file import local_file
 from ilp_models.domain.readiness import Readiness, ReadinessAnswer, answers_in
-from ilp_models.domain.text_output import csv_marks
-from ilp_models.domain.text_table import read_text_table
+from ilp_models.domain.text_table import read_marked_table
 from ilp_models.domain.timing import SIMULATED
 from ilp_models.pipeline.brief_files import ALL_LENGTHS, READINESS, write_brief
 from ilp_models.pipeline.brief_parts.decisions_part import decisions_table, objection_texts
@@ -152,9 +150,8 @@ def compile_brief(  # noqa: PLR0913 - the runs of a report, each with a default
 def _answers(path: str | None, moment: datetime) -> Mapping[str, ReadinessAnswer]:
     if path is None:
         return {}
-    found = local_file(path, "readiness=")
-    separator = csv_marks(found)[1] if found.suffix.lower() == ".csv" else ","
-    return answers_in(read_text_table(path, separator=separator), moment.date(), path)
+    table, _ = read_marked_table(path, "readiness=")
+    return answers_in(table, moment.date(), path)
 
 
 def _parts(sources: BriefSources) -> dict[str, BriefPart]:
@@ -164,8 +161,8 @@ def _parts(sources: BriefSources) -> dict[str, BriefPart]:
         "assessment": threats_part,
         "totals": partial(totals_part, assessment=assessment),
         "weekly": weekly_part,
-        "allocation": plan_part,
-        "monitoring": monitoring_part,
+        "allocation": partial(plan_part, week=sources.week, register=sources.register),
+        "monitoring": partial(monitoring_part, week=sources.week),
     }
     found: Mapping[str, Any] = {**sources.records, **({} if sources.week is None else {"weekly": sources.week})}
     return {kind: part(found[kind]) for kind, part in make.items() if kind in found}
@@ -180,7 +177,7 @@ def _brief(
 ) -> Brief:
     each = [*parts.values()]
     lacking = [
-        f"There is no run of {one.what}, so this report has none. Run `{one.command}`."
+        f"This report has no {one.what}, because there is no such run. Run `{one.command}`."
         for one in sources.missing.values()
     ]
     open_items = [] if checklist.complete else ["What is done about each prerequisite that is not met, and by whom?"]
@@ -191,7 +188,7 @@ def _brief(
         marks=(*_use_marks(sources), *marks),
         judgements=tuple(_in_turn([part.judgements for part in each])),
         evidence=tuple(part.section for part in each if part.section is not None),
-        unknown=(*_in_turn([part.unknown for part in each]), *lacking),
+        unknown=tuple(_in_turn([*(part.unknown for part in each), lacking])),
         decisions=decisions_table(sources.register),
         questions=(
             *_in_turn([part.questions for part in each]),
@@ -214,7 +211,7 @@ def _in_turn(several: Sequence[Sequence[_Entry]]) -> list[_Entry]:
 def _use_marks(sources: BriefSources) -> list[str]:
     """Return what stands at the top: that records are simulated, and that nothing here permits a use."""
     timing = None if sources.week is None else sources.week.decision.timing
-    simulated = any(_facts(one.content).get("simulated") for one in sources.records.values())
+    simulated = any(one.facts.get("simulated") for one in sources.records.values())
     simulated = simulated or (timing is not None and timing.simulated)
     admitted = sources.week is not None and not sources.week.refusal
     use = (
@@ -225,16 +222,11 @@ def _use_marks(sources: BriefSources) -> list[str]:
     return [*([SIMULATED] if simulated else []), use]
 
 
-def _facts(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = content.get("facts", content)
-    return facts if isinstance(facts, Mapping) else {}
-
-
 def _source_lines(sources: BriefSources) -> list[str]:
     """Return each run with the digest of its record and the code and data that made it."""
     lines = []
     for kind, one in sources.records.items():
-        facts, (digest,) = _facts(one.content), digests(one.folder, (one.name,)).values()
+        facts, (digest,) = one.facts, digests(one.folder, (one.name,)).values()
         about = [f"{name} {str(facts[name])[:60]}" for name in ("made", "data", "code") if facts.get(name)]
         lines.append(f"{kind}: {one.folder.resolve().name}, {one.name} {digest[:16]}; {'; '.join(about)}")
     week = sources.week
@@ -244,7 +236,7 @@ def _source_lines(sources: BriefSources) -> list[str]:
             f"weekly: {week.run.folder.resolve().name}, decision {week.decision.short}; made {source.created}; data "
             f"{source.data[:16]}; {source.code}"
         )
-    attributions = {str(_facts(one.content).get("attribution") or "") for one in sources.records.values()}
+    attributions = {str(one.facts.get("attribution") or "") for one in sources.records.values()}
     attributions |= set() if week is None else {week.run.provenance.attribution}
     lines += sorted(filter(None, attributions))
     end = f"its last line has the digest {sources.register.digest}" if sources.register.entries else "it has no line"

@@ -10,6 +10,7 @@ from pyproj import Transformer
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
 from ilp_models.domain.recent_counts import recent_columns
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.pipeline.auditing import AuditResult
 from ilp_models.report.formatting import period_label, period_noun
 from ilp_models.report.front_page import FrontPage, Place, Total
@@ -28,6 +29,7 @@ def front_page(
 ) -> FrontPage:
     """Return the content of the front page; it names places only if the forecast is admitted."""
     forecast, recent = audit.forecast.forecast, audit.forecast.recent
+    timing = decision.timing
     period, expected = forecast.periods[0], forecast.expected.values[:, :, 0]
     return FrontPage(
         city=audit.city,
@@ -45,6 +47,7 @@ def front_page(
         mark="" if decision.admitted else RESEARCH_ONLY,
         last=last,
         report=report,
+        note=SIMULATED if timing is not None and timing.simulated else "",
     )
 
 

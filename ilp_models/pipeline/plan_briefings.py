@@ -55,8 +55,8 @@ def harm_sections(result: AllocationResult) -> list[Section]:
     if result.harm.empty:
         return []
     columns = (
-        BriefingColumn("counted", "What is counted", "text"),
-        BriefingColumn("covered", "Share covered by this plan", "text"),
+        BriefingColumn("counted", "What is counted", "short"),
+        BriefingColumn("covered", "Share covered by this plan", "short"),
         BriefingColumn("about", "Harm set", "text"),
     )
     left = next((one for one in result.harm["left_out"] if one), "")
@@ -65,7 +65,7 @@ def harm_sections(result: AllocationResult) -> list[Section]:
         "another. A range shows the lowest and the highest reading of one set.",
         *([f"Left out, because records depend on police activity: {left}."] if left else []),
     )
-    return [Section("Events and harm covered", paragraphs, result.harm_ranges, columns)]
+    return [Section("Events and harm covered", paragraphs, result.harm_ranges, columns, css_class="harm")]
 
 
 def plan_by_district(result: AllocationResult) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Read the files that a user adds to a threat assessment: judgements, indicators, residents and earlier results."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,55 +11,56 @@ from ilp_models.data.personal_data import personal_in_text
 from ilp_models.domain.aggregate import NO_AREA, WHOLE_CITY
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.events import Events
-from ilp_models.domain.local_file import local_file
 from ilp_models.domain.spreadsheet import is_spreadsheet
-from ilp_models.domain.text_output import csv_marks, escape_formula
-from ilp_models.domain.text_table import read_text_table
+from ilp_models.domain.text_output import escape_formula
+from ilp_models.domain.text_table import read_marked_table
 from ilp_models.export.control_strategy import SHEET
 from ilp_models.model.long_horizons.hierarchy import area_labels
+from ilp_models.pipeline.run_record import read_record
 from ilp_models.strategy.threats.comparison import EarlierAssessment
-from ilp_models.strategy.threats.control_strategy import ControlStrategy
+from ilp_models.strategy.threats.control_strategy import FIELDS, ControlStrategy
 from ilp_models.strategy.threats.judgements import Judgements, JudgementScheme
 
 ASSESSMENT: Final = "assessment.json"
 INDICATORS: Final = ("crime_type", "indicator", "value", "unit", "source", "date")
 _RESIDENTS: Final = ("area", "residents")
-_LARGEST: Final = 50_000_000  # bytes of an earlier assessment
 
 
 def read_previous(folder: str) -> EarlierAssessment:
     """Return the assessment in the folder of an earlier run; InputError if it is not there or not whole."""
-    given, way_out = f"inputs.previous={folder}", "Give the folder of a complete run of `ilp assess`."
     if not folder or (Path(folder).is_dir() and not (Path(folder) / ASSESSMENT).exists()):
-        msg = f"{given} has no {ASSESSMENT}, which a run writes last. {way_out}"
+        msg = (
+            f"inputs.previous={folder} has no {ASSESSMENT}, which a run writes last. Give the folder of a complete run "
+            "of `ilp assess`."
+        )
         raise InputError(msg)
-    path = local_file(str(Path(folder) / ASSESSMENT), "inputs.previous: ")
-    try:
-        if path.stat().st_size > _LARGEST:
-            msg = f"{path} is larger than {_LARGEST // 1_000_000} MB, so that it is not an assessment. {way_out}"
-            raise InputError(msg)
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        msg = f"{path} cannot be read ({error}). {way_out}"
-        raise InputError(msg) from error
-    return EarlierAssessment.from_dict(content, str(path))
+    record = read_record(Path(folder).expanduser(), ASSESSMENT)
+    return EarlierAssessment.from_dict(record.content, str(record.path))
 
 
 def read_judgements(path: str | None, scheme: JudgementScheme, threats: Sequence[str]) -> Judgements:
     """Return the judgements in a table; all are unknown without one."""
     if path is None:
         return Judgements.unknown(scheme, threats)
-    table, mark = _read(path, "inputs.judgements")
+    table, mark = read_marked_table(path, "inputs.judgements=")
     if "score" in table and mark != ".":
         table = table.assign(score=table["score"].str.replace(mark, "."))
     return Judgements.from_table(_with_own_names(table, "threat", threats), scheme, threats, path)
 
 
 def read_control_strategy(path: str | None, threats: Sequence[str]) -> ControlStrategy | None:
-    """Return the control strategy in a workbook or table, or None without one."""
+    """Return the control strategy in a workbook or table, or None without one; InputError if it names a person."""
     if path is None:
         return None
-    table, _ = _read(path, "inputs.control_strategy", SHEET if is_spreadsheet(Path(path).name) else None)
+    table, _ = read_marked_table(path, "inputs.control_strategy=", SHEET if is_spreadsheet(Path(path).name) else None)
+    for number, row in enumerate(table.reindex(columns=list(FIELDS), fill_value="").to_dict("records"), 2):
+        for field, text in row.items():
+            if personal := personal_in_text(text):
+                msg = (
+                    f"{path}, row {number}: {field} holds what looks like {personal}. A report of findings repeats it: "
+                    "write what is to be done and which unit leads, and leave persons out."
+                )
+                raise InputError(msg)
     return ControlStrategy.from_table(_with_own_names(table, "threat", threats), threats, path)
 
 
@@ -68,7 +68,7 @@ def read_indicators(path: str | None, crime_types: Sequence[str]) -> pd.DataFram
     """Return the indicators of a user; InputError for unknown columns, types or values that are no numbers."""
     if path is None:
         return pd.DataFrame(columns=list(INDICATORS))
-    table, mark = _read(path, "inputs.indicators")
+    table, mark = read_marked_table(path, "inputs.indicators=")
     if set(table.columns) != set(INDICATORS):
         msg = f"{path} has the columns {', '.join(table.columns)}. Give exactly {', '.join(INDICATORS)}."
         raise InputError(msg)
@@ -92,7 +92,7 @@ def read_residents(path: str | None, areas: Sequence[str]) -> Mapping[str, float
     """Return residents by area; the whole city is their sum, or the row without an area."""
     if path is None:
         return {}
-    table, mark = _read(path, "inputs.residents")
+    table, mark = read_marked_table(path, "inputs.residents=")
     if not set(_RESIDENTS) <= set(table.columns):
         msg = f"{path} has the columns {', '.join(table.columns)}. Give {' and '.join(_RESIDENTS)}."
         raise InputError(msg)
@@ -132,13 +132,6 @@ def _number(text: str, mark: str) -> float:
         return float("nan") if mark == "," and "." in text else float(text.replace(mark, "."))
     except ValueError:
         return float("nan")
-
-
-def _read(path: str, setting: str, sheet: str | None = None) -> tuple[pd.DataFrame, str]:
-    """Return a table of text, with commas or semicolons between its columns, and the decimal mark of its numbers."""
-    found = local_file(path, f"{setting}=")
-    mark, separator = (".", ",") if is_spreadsheet(found.name) or found.suffix == ".parquet" else csv_marks(found)
-    return read_text_table(path, sheet, separator=separator), mark
 
 
 def _with_own_names(table: pd.DataFrame, column: str, names: Sequence[str]) -> pd.DataFrame:

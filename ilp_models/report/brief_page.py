@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from ilp_models.domain.brief import FULL, LENGTHS, Brief
+from ilp_models.domain.brief import FULL, LENGTHS, NO_GAP, Brief
 from ilp_models.domain.disclaimers import SCOPE
 from ilp_models.domain.readiness import topic_tables
 from ilp_models.report.formatting import sentence
@@ -19,6 +19,7 @@ def write_brief_page(brief: Brief, path: Path) -> None:
         "brief.html.j2",
         brief=brief,
         full=FULL,
+        no_gap=NO_GAP,
         pages=LENGTHS[brief.length].pages_text,
         readiness_page=READINESS_PAGE,
         scope=sentence(SCOPE),

@@ -59,6 +59,7 @@ class Section:
     figure: FigureFile | None = None
     map: InteractiveMap | None = None  # at most one on a page; the figure replaces it in print
     cards: tuple[Card, ...] = ()
+    css_class: str = ""  # for the layout in print
 
     @property
     def classes(self) -> list[str]:

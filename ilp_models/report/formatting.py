@@ -1,6 +1,6 @@
 """Format numbers, shares, intervals, periods and labels as every page of this package shows them."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -79,3 +79,19 @@ def records_summary(intake: IntakeReport) -> str:
 def sentence(text: str) -> str:
     """Return a phrase as a sentence: first letter in upper case, a full stop at the end."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def next_year_text(row: Any) -> str:
+    """Return the expected crimes of the next 12 months in one sentence."""
+    return (
+        f"{row['next_12_months']:,.0f} recorded crimes are expected in the next 12 months (90 % interval "
+        f"{row['low']:,.0f} to {row['high']:,.0f}): {change_text(row)} the {row['last_12_months']:,.0f} of the last 12 "
+        "months."
+    )
+
+
+def change_text(row: Any) -> str:
+    """Return how the next year compares with the last, in words; no change is claimed inside the interval."""
+    if row["low"] <= row["last_12_months"] <= row["high"] or not np.isfinite(row["change"]):
+        return "no clear change from"
+    return f"{percent(abs(row['change']), 0)} {'more' if row['change'] > 0 else 'fewer'} than"

@@ -72,6 +72,7 @@ class FrontPage:
     mark: str
     last: LastMap | None
     report: str  # file name of the report
+    note: str = ""  # that the records are simulated, where they are
 
     @property
     def outside(self) -> tuple[str, ...]:

@@ -12,7 +12,14 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from ilp_models.domain.disclaimers import RESEARCH_ONLY, SCOPE
 from ilp_models.domain.scores import ALL
-from ilp_models.report.formatting import crime_type_label, percent, percent_interval, sentence
+from ilp_models.report.formatting import (
+    change_text,
+    crime_type_label,
+    next_year_text,
+    percent,
+    percent_interval,
+    sentence,
+)
 from ilp_models.report.page import FigureFile, KeyNumber, write_page
 from ilp_models.report.plots import COLOURS, GREY, INK, RED, Figure, escape_math, save_figure, style_axes
 
@@ -79,19 +86,7 @@ def _headline(evidence: TotalsEvidence) -> str:
     if evidence.year is None:
         first, last = evidence.facts["months"]
         return f"The months {first} to {last} are forecast."
-    row = evidence.year.iloc[0]
-    change = _change(row)
-    return (
-        f"{row['next_12_months']:,.0f} recorded crimes are expected in the next 12 months (90 % interval "
-        f"{row['low']:,.0f} to {row['high']:,.0f}): {change} the {row['last_12_months']:,.0f} of the last 12 months."
-    )
-
-
-def _change(row: Any) -> str:
-    """Return how the next year compares with the last, in words; no change is claimed inside the interval."""
-    if row["low"] <= row["last_12_months"] <= row["high"] or not np.isfinite(row["change"]):
-        return "no clear change from"
-    return f"{percent(abs(row['change']), 0)} {'more' if row['change'] > 0 else 'fewer'} than"
+    return next_year_text(evidence.year.iloc[0])
 
 
 def _rows(table: pd.DataFrame, *, by_size: bool = False) -> list[dict[str, Any]]:
@@ -106,7 +101,7 @@ def _rows(table: pd.DataFrame, *, by_size: bool = False) -> list[dict[str, Any]]
             "next": f"{row['next_12_months']:,.0f}",
             "interval": f"{row['low']:,.0f} to {row['high']:,.0f}",
             "change": percent(row["change"], 0, sign=True),
-            "clear_change": "" if _change(row).startswith("no clear") else ("up" if row["change"] > 0 else "down"),
+            "clear_change": "" if change_text(row).startswith("no clear") else ("up" if row["change"] > 0 else "down"),
         }
         for row in rows.to_dict("records")
     ]

@@ -74,6 +74,11 @@ def test_an_answer_that_cannot_be_used_is_refused_with_its_row(rows, message):
         read(*rows)
 
 
+def test_capital_letters_and_empty_rows_of_a_spreadsheet_are_read():
+    found = read(row(PEOPLE[0], "Yes"), dict.fromkeys(row(PEOPLE[0]), ""))
+    assert {name: one.answer for name, one in found.items()} == {PEOPLE[0]: "yes"}
+
+
 def test_a_missing_column_is_named():
     with pytest.raises(InputError, match="has no column note"):
         answers_in(pd.DataFrame([row(PEOPLE[0])]).drop(columns="note"), TODAY, "x.csv")

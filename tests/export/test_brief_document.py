@@ -34,6 +34,12 @@ def test_the_document_holds_the_report(length, tmp_path):
     assert brief.marks[0] in document.sections[0].footer.paragraphs[0].text
 
 
+def test_what_a_short_document_leaves_out_is_counted(tmp_path):
+    texts = texts_of(document_of(example_brief(30).shorten("policy"), tmp_path))
+    assert texts.count("25 more in the full report.") == 1 + 5  # judgements, and a table of each section
+    assert texts.count("26 more in the full report.") == 3  # unknown, decisions and questions
+
+
 def test_questions_have_empty_fields_for_people(tmp_path):
     brief = example_brief(3)
     table = next(one for one in document_of(brief, tmp_path).tables if one.rows[0].cells[0].text == "Question")

@@ -126,3 +126,16 @@ def test_the_command_works_and_loads_no_mlflow(tmp_path):
     assert done.returncode == 0, done.stderr + done.stdout
     assert {path.name for path in (tmp_path / "outputs").iterdir()} == {"assess"}
     assert {path.name for path in (tmp_path / "outputs" / "assess" / "latest").iterdir()} >= NAMES
+
+
+def test_an_empty_file_to_fill_in_leaves_the_link_to_the_last_page(tmp_path):
+    script = (
+        "import sys; from ilp_models.cli.app import App, find_configs\n"
+        "app = App(find_configs())\n"
+        "first = app.run(['assess', 'matrix=example', 'ranking.draws=1000'])\n"
+        "sys.exit(first or app.run(['assess', 'template=groups.csv']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert (tmp_path / "groups.csv").is_file()
+    assert (tmp_path / "outputs" / "assess" / "latest" / "groups.html").is_file()

@@ -4,17 +4,21 @@ import json
 import shutil
 import stat
 from dataclasses import replace
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 from docx import Document
 
 import ilp_models as ilp
+from ilp_models.audit.register.approvals import withdraw
+from ilp_models.audit.register.register import Register
 from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.checks import label_of
 from ilp_models.domain.errors import InputError, StorageError, WithheldError
 from ilp_models.pipeline.assess import run as assess
 from ilp_models.pipeline.brief_parts.sources import KINDS, latest_run
+from ilp_models.pipeline.clock import now
 from ilp_models.strategy.threats.control_strategy import draft_control_strategy
 from tests.model.long_city import city_events
 from tests.pipeline.small_city import build_task, run_task
@@ -172,18 +176,146 @@ def test_a_withheld_forecast_is_reported_as_withheld(strategic, withheld):
     brief = ilp.compile_brief(strategic, weekly=withheld.folder, register=withheld.folder.parents[1] / "register.jsonl")
     (section,) = [one for one in brief.evidence if one.title.startswith("The weekly forecast")]
     assert "is withheld from resource allocation" in section.sentences[0]
-    assert "The weekly forecast may not be used to allocate resources now." in [one.text for one in brief.judgements]
+    assert any(
+        one.text.startswith("The forecast of ") and one.text.endswith(" may not be used to allocate resources now.")
+        for one in brief.judgements
+    )
     assert brief.marks[-1] == "Research only - not for resource allocation."
     missing = [one for one in withheld.decision["obstacles"] if one["kind"] == "missing"]
     labels = {label_of(one["check"]) for one in missing}
     assert {text.partition(":")[0] for text in brief.unknown} >= labels > set()
-    assert "There is no run of an allocation of patrols, so this report has none. Run `ilp allocate`." in brief.unknown
+    assert brief.unknown.index(
+        "This report has no allocation of patrols, because there is no such run. Run `ilp allocate`."
+    ) < len([*brief.evidence, "missing"])  # among the first, so that a short report shows it
 
 
 def test_a_decision_of_another_register_is_not_a_permission(compiled, tmp_path):
     brief = compiled(register=tmp_path / "other.jsonl")
     assert "may not be used for resource allocation now" in brief.evidence[2].sentences[0]
     assert brief.readiness.answers["register"].answer == "no"
+
+
+def plan_of(brief):
+    return next(one for one in brief.evidence if one.title == "The plan and its price").sentences
+
+
+def copied_plan(allocated, folder, **changes):
+    """Return a copy of a plan with some fields of its record changed."""
+    copy = shutil.copytree(allocated.folder, folder)
+    content = json.loads((copy / "allocation.json").read_text(encoding="utf-8"))
+    (copy / "allocation.json").write_text(json.dumps(content | changes), encoding="utf-8")
+    return copy
+
+
+NOT_NOW = "The plan of patrols may not be used now."
+
+
+def test_a_plan_whose_decision_was_withdrawn_may_not_be_used(compiled, admitted, shelf, tmp_path):
+    assert NOT_NOW not in [one.text for one in compiled().judgements]
+    register = shutil.copy(shelf / "register.jsonl", tmp_path / "register.jsonl")
+    withdraw(Register(register), admitted.decision["seal"], "records were wrong", "A. Reviewer", now())
+    brief = compiled(register=register)
+    judgement = next(one for one in brief.judgements if one.text == NOT_NOW)
+    assert judgement.basis.endswith("by A. Reviewer: records were wrong")
+    assert plan_of(brief.shorten("policy"))[0].startswith("The plan may not be used now. Its decision was withdrawn")
+    assert NOT_NOW in [one.text for one in brief.shorten("policy").judgements]
+    without = compiled(register=register, weekly=None, leave_out=["weekly"])
+    assert NOT_NOW in [one.text for one in without.judgements]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decision": "0" * 64}, "does not know its decision 0000000000000000"),
+        ({"forecast": "0" * 64}, "no line of such a plan"),
+        ({"budget": {"amount": 999.0, "unit": "cells"}}, "no line of such a plan"),
+        ({"chosen": {"who": "Another Planner", "why": "to see what it does"}}, "no line of such a plan"),
+    ],
+)
+def test_a_plan_that_the_register_does_not_know_may_not_be_used(compiled, allocated, tmp_path, changes, message):
+    brief = compiled(allocation=copied_plan(allocated, tmp_path / "plan", **changes))
+    assert message in plan_of(brief)[0]
+    assert NOT_NOW in [one.text for one in brief.judgements]
+
+
+def test_a_plan_whose_decision_was_not_checked_is_a_gap_and_no_permission(compiled):
+    brief = compiled(weekly=None, leave_out=["weekly"])
+    assert plan_of(brief)[0].startswith("This report does not say whether the plan may be used now.")
+    assert any(text.startswith("Whether the plan may be used now.") for text in brief.unknown)
+    assert NOT_NOW not in [one.text for one in brief.judgements]
+
+
+def test_an_expired_decision_permits_neither_forecast_nor_plan(compiled, monkeypatch):
+    later = now() + timedelta(days=400)
+    monkeypatch.setattr("ilp_models.pipeline.brief_parts.sources.now", lambda: later)
+    brief = compiled()
+    assert "The decision is valid from" in plan_of(brief)[0]
+    assert NOT_NOW in [one.text for one in brief.judgements]
+    assert brief.marks[-1] == "Research only - not for resource allocation."
+
+
+def test_a_decision_that_was_copied_into_another_run_is_refused(compiled, admitted, withheld, tmp_path):
+    copy = shutil.copytree(withheld.folder, tmp_path / "run")
+    shutil.copy(admitted.folder / "decision.json", copy / "decision.json")
+    with pytest.raises(WithheldError):
+        compiled(weekly=copy)
+
+
+def test_monitoring_that_proposes_to_withdraw_is_a_key_judgement(compiled, admitted, tmp_path):
+    content = {
+        "decision": admitted.decision["seal"],
+        "new_periods": 6,
+        "new_periods_span": ["2022-01-03", "2022-02-07"],
+        "audited_periods": ["2021-01-04", "2021-12-27"],
+        "periods_with_breach": ["2022-01-31", "2022-02-07"],
+        "notes": [],
+        "verdict": "WITHDRAWAL IS PROPOSED: 2 periods with a breach.",
+        "proposes_withdrawal": True,
+    }
+    (tmp_path / "monitor.json").write_text(json.dumps(content), encoding="utf-8")
+    brief = compiled(monitoring=tmp_path).shorten("policy")
+    assert "Monitoring proposes to withdraw the forecast." in [one.text for one in brief.judgements]
+    (tmp_path / "monitor.json").write_text(json.dumps(content | {"decision": "0" * 64}), encoding="utf-8")
+    brief = compiled(monitoring=tmp_path)
+    assert "Monitoring is about another decision than that of this report." in brief.evidence[-1].sentences
+    assert not [one for one in brief.judgements if one.text.startswith("Monitoring")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("coverage", "all of it"), ("groups", {"a": 1}), ("chosen", ["who"]), ("budget", {"unit": "cells"})],
+)
+def test_a_plan_with_damaged_fields_is_refused_by_name(compiled, allocated, tmp_path, field, value):
+    with pytest.raises(InputError, match=r"allocation\.json is damaged"):
+        compiled(allocation=copied_plan(allocated, tmp_path / "plan", **{field: value}))
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_never_shown(compiled, strategic, tmp_path, value):
+    copy = shutil.copytree(strategic / "assess" / "2026-01-05-run", tmp_path / "run")
+    content = json.loads((copy / "assessment.json").read_text(encoding="utf-8"))
+    content["threats"][0]["expected"] = "HERE"
+    (copy / "assessment.json").write_text(json.dumps(content).replace('"HERE"', value), encoding="utf-8")
+    with pytest.raises(InputError, match=r"assessment\.json is damaged"):
+        compiled(assessment=copy)
+
+
+def test_a_record_that_is_a_link_out_of_its_folder_is_refused(compiled, strategic, tmp_path):
+    copy = shutil.copytree(strategic / "assess" / "2026-01-05-run", tmp_path / "run")
+    (copy / "assessment.json").rename(tmp_path / "elsewhere.json")
+    (copy / "assessment.json").symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(InputError, match="outside the folder"):
+        compiled(assessment=copy)
+
+
+def test_threats_with_the_same_gap_share_a_sentence(compiled, strategic):
+    gaps = json.loads((strategic / "assess" / "2026-01-05-run" / "assessment.json").read_text())["gaps"]
+    unknown = compiled().unknown
+    assert "A, B: How high is the capability? It is not scored." in unknown or (
+        "B, A: How high is the capability? It is not scored." in unknown
+    )
+    assert len(unknown) < len(gaps)
+    assert all(any(gap["question"] in text for text in unknown) for gap in gaps)
 
 
 def test_a_changed_forecast_or_register_is_refused(compiled, admitted, shelf, tmp_path):
@@ -271,6 +403,28 @@ def test_an_expired_authorisation_of_groups_is_refused(compiled, groups, tmp_pat
         compiled(groups=copy, recipients=["Readers of the documentation"])
 
 
+def test_an_authorisation_that_was_extended_in_one_place_is_refused(compiled, groups, tmp_path):
+    copy = shutil.copytree(groups, tmp_path / "groups")
+    record = json.loads((copy / "groups.json").read_text())
+    record["authorisation"] |= {"review_date": "2098-12-31"}
+    (copy / "groups.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="its authorisation ends on another day than the record"):
+        compiled(groups=copy, recipients=["Readers of the documentation"])
+
+
+def test_groups_that_are_unfinished_or_damaged_reach_no_message(compiled, groups, tmp_path):
+    copy = shutil.copytree(groups, tmp_path / "groups")
+    record = json.loads((copy / "groups.json").read_text())
+    record["groups"][0]["rank_from"] = "a secret about G01"
+    (copy / "groups.json").write_text(json.dumps(record))
+    with pytest.raises(InputError) as caught:
+        compiled(groups=copy, recipients=["Readers of the documentation"])
+    assert "secret" not in str(caught.value)
+    (copy / "UNFINISHED").touch()
+    with pytest.raises(InputError, match="has not finished"):
+        compiled(groups=copy, recipients=["Readers of the documentation"])
+
+
 def test_recipients_without_groups_are_refused(compiled):
     with pytest.raises(InputError, match=r"recipients .* without groups"):
         compiled(recipients=["Head of analysis"])
@@ -283,11 +437,14 @@ def test_the_checklist_comes_back_and_runs_answer_the_rest(compiled, tmp_path):
     answer = ["partly", "head of patrol", "2026-01-05"]
     filled.loc[filled["item"] == "hours", ["answer", "answered_by", "date"]] = answer
     filled.to_csv(tmp_path / "filled.csv", index=False, sep=";")
+    filled.to_excel(tmp_path / "filled.xlsx", index=False)
+    again = compiled(readiness=str(tmp_path / "filled.xlsx")).readiness.answers
     answers = compiled(readiness=str(tmp_path / "filled.csv")).readiness.answers
     assert (answers["hours"].answer, answers["hours"].answered_by) in {
         ("partly", "head of patrol"),  # until a year has passed
         ("open", "head of patrol"),
     }
+    assert again["hours"] == answers["hours"]
     assert answers["owner"].answer == "yes"  # of the audited settings
     assert answers["groups"].answer == "yes"
     assert answers["monitoring"].answer == "no"

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from ilp_models.domain.timing import SIMULATED
 from tests.pipeline.small_city import run_task
 from tests.report.html_page import Page
 
@@ -21,6 +22,7 @@ def front_of(done):
 
 def test_the_first_week_uses_the_backtest_and_says_so(two_weeks):
     text = front_of(two_weeks[0]).text
+    assert SIMULATED in text
     assert "No map that was issued for it was found, so this is the forecast of the backtest for it." in text
 
 

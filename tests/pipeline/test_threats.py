@@ -243,7 +243,7 @@ def test_one_harm_set_and_none_and_a_foreign_previous_run_are_refused(totals, tm
     with pytest.raises(InputError, match=r"assessment\.json, which a run writes last"):
         compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", "[]")
-    with pytest.raises(InputError, match="is not an assessment"):
+    with pytest.raises(InputError, match="is not the record of a run"):
         compare_with_previous(assess(totals), str(tmp_path))
     write(tmp_path / "assessment.json", '{"schema": 0}')
     with pytest.raises(InputError, match="not an assessment of this version"):
@@ -354,15 +354,29 @@ def test_names_that_a_csv_file_escapes_are_known_when_they_come_back(totals, tmp
     assert found.scores.loc["=A", "capability"] == 3
 
 
-def test_no_page_repeats_what_people_write_into_the_control_strategy(totals, tmp_path):
-    head = "threat,pillar,objective,lead_unit,resources,due,measure_of_success\n"
-    filled = write(tmp_path / "c.csv", head + "A,prevention,Visit Jane Example,,,2026-12-01 00:00:00,\n")
+HEAD = "threat,pillar,objective,lead_unit,resources,due,measure_of_success\n"
+
+
+def test_pages_and_tables_count_what_people_write_into_the_control_strategy_and_do_not_repeat_it(totals, tmp_path):
+    filled = write(tmp_path / "c.csv", HEAD + "A,prevention,light the car parks,,,2026-12-01 00:00:00,\n")
     found = assess(totals, control_strategy=filled)
     assert found.strategy.table.loc[0, "due"] == "2026-12-01"
     files = ilp.write_threat_assessment(found, tmp_path / "run")
-    texts = [path.read_text(encoding="utf-8") for path in files if path.suffix in (".html", ".csv", ".json")]
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files if path.suffix in (".html", ".csv", ".json")}
     assert len(texts) == 8
-    assert not any("Jane Example" in text for text in texts)
+    assert [name for name, text in texts.items() if "light the car parks" in text] == ["assessment.json"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("A,prevention,Visit Jane Example,,,,", "row 2: objective holds what looks like names of persons"),
+        ("A,enforcement,,call 416-555-0199,,,", "row 2: lead_unit holds what looks like phone numbers"),
+    ],
+)
+def test_a_control_strategy_that_names_a_person_is_refused(totals, tmp_path, row, said):
+    with pytest.raises(InputError, match=said):
+        assess(totals, control_strategy=write(tmp_path / "c.csv", HEAD + row + "\n"))
 
 
 def test_a_threat_without_harm_under_a_set_is_not_drawn(totals, tmp_path):

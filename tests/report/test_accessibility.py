@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.browser import Chromium
 from ilp_models.domain.disclaimers import RESEARCH_ONLY
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.briefing import Briefing, BriefingColumn, Card, Section, write_briefing
 from ilp_models.report.comparison.page import ComparisonReport
 from ilp_models.report.front_page import Total
@@ -85,7 +86,30 @@ def cards_of(level):
     return (shift,) * 10 if level == "shift" else (area,) * 140
 
 
-def plan(folder, level):
+def harm_section():
+    """Return events and harm covered under two sets, as a run with harm sets writes them."""
+    rows = [
+        ("Events", "34.2 %", "every crime counts the same"),
+        (
+            "Harm, csi_2009",
+            "34.2 % to 34.3 %",
+            "Crime Severity Index weights, Canada (2009); share of the convicted x days",
+        ),
+        (
+            "Harm, ons_css",
+            "33.6 % to 34.1 %",
+            "Crime Severity Score weights, England and Wales (tool of 2016-2018); days",
+        ),
+    ]
+    names = ("counted", "covered", "about")
+    columns = tuple(
+        BriefingColumn(name, name, kind) for name, kind in zip(names, ("short", "short", "text"), strict=True)
+    )
+    paragraphs = ("The plan maximises: expected count covered. A range shows the lowest and the highest reading.",)
+    return Section("Events and harm", paragraphs, pd.DataFrame(rows, columns=names), columns, css_class="harm")
+
+
+def plan(folder, level, *, harm=False):
     """Return a briefing with the rows of a large city."""
     frontier = save_figure(plot_frontier(FRONTIER, 1.5), folder / "frontier.png")
     figure = FigureFile(frontier, "Lines of what is covered under each cap on exposure.", "Price under caps.")
@@ -102,6 +126,7 @@ def plan(folder, level):
             for at, (title, rows, columns) in enumerate(TABLES[level])
         ]
     )
+    sections[1:1] = [harm_section()] if harm else []
     facts = dict.fromkeys(("forecast", "data"), "23c275f46db793c08cd1f3a37037dc0a6733d26fd889491716751dacd4312262")
     facts |= dict.fromkeys(("decision", "forecaster", "recipe", "cutoff", "code", "seed"), "ilp_models 0.1.0")
     briefing = Briefing(
@@ -169,8 +194,9 @@ def test_axe_finds_no_violation_and_enough_contrast(name, browser, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", TABLES)
-def test_a_briefing_prints_on_one_page(level, browser, tmp_path):
-    assert printed_pages(plan(tmp_path, level), browser, tmp_path) == 1
+@pytest.mark.parametrize("harm", [False, True])
+def test_a_briefing_prints_on_one_page(level, harm, browser, tmp_path):
+    assert printed_pages(plan(tmp_path, level, harm=harm), browser, tmp_path) == 1
 
 
 @pytest.mark.slow
@@ -182,7 +208,8 @@ def test_a_shift_prints_on_three_pages(browser, tmp_path):
 @pytest.mark.parametrize("admitted", [True, False])
 def test_the_front_page_prints_on_one_page_and_fits_one_screen(admitted, browser, tmp_path):
     kinds = tuple(Total(f"Crime type {n}", 60.0, (50.0, 70.0), 55.0, 54.0) for n in range(9))
-    page = page_with(totals=kinds, admitted=admitted, mark="" if admitted else RESEARCH_ONLY).write(tmp_path)
+    shown = {"mark": "" if admitted else RESEARCH_ONLY, "note": SIMULATED}
+    page = page_with(totals=kinds, admitted=admitted, **shown).write(tmp_path)
     assert printed_pages(page, browser, tmp_path) == 1
     with Chromium(page, 1280, 1000) as shown:
         assert shown.evaluate("document.getElementById('last').getBoundingClientRect().bottom") < 800

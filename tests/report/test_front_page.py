@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ilp_models.domain.timing import SIMULATED
 from ilp_models.report.front_page import FrontPage, Place, Total
 from ilp_models.report.last_map import LastMap, plot_trend
 from tests.report.html_page import Page
@@ -49,6 +50,11 @@ def page_with(**changed):
 
 def text_of(folder, **changed):
     return Page(page_with(**changed).write(folder).read_text(encoding="utf-8")).text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_simulated_records_are_named_at_the_top_and_others_are_not(tmp_path):
+    assert SIMULATED in text_of(tmp_path, note=SIMULATED)
+    assert "imulated" not in text_of(tmp_path)
 
 
 def test_changes_have_the_range_of_the_forecast():

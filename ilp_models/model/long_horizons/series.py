@@ -132,7 +132,7 @@ class SeriesForecaster(Forecaster):
 def longer_cycles(counts: Floats, horizon: int, seasons: tuple[int, ...]) -> Floats:
     """Return the effect of each cycle after the first on known and coming periods, shape (len(counts) + horizon,).
 
-    Such a cycle has too many periods to estimate each of them, so it is two harmonics, fitted beside a trend and the
+    Such a cycle has too many periods to estimate each of them, so it is two harmonics, fitted with a trend and the
     first cycle. Methods for one season forecast the series without it.
     """
     if len(seasons) < 2:

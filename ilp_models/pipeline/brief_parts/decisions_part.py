@@ -14,9 +14,9 @@ _GATE: Final = "the gate"
 
 def decisions_table(register: RegisterState) -> BriefTable:
     """Return the decisions, the latest first: acts of people before those that follow from rules on the same day."""
-    rows = [(line.moment, _row(line)) for line in register.lines if line.act in (*_BY_PEOPLE, "decided")]
-    rows.sort(key=lambda one: one[0], reverse=True)
-    return BriefTable("Decisions in the register, the latest first", _LABELS, tuple(row for _, row in rows))
+    lines = [line for line in register.lines if line.act in (*_BY_PEOPLE, "decided")]
+    lines.sort(key=lambda line: (line.moment.date(), line.act != "decided", line.moment), reverse=True)
+    return BriefTable("Decisions in the register, the latest first", _LABELS, tuple(map(_row, lines)))
 
 
 def objection_texts(register: RegisterState) -> tuple[str, ...]:
@@ -25,7 +25,8 @@ def objection_texts(register: RegisterState) -> tuple[str, ...]:
     if not waiting:
         return ()
     areas = ", ".join(dict.fromkeys(one.area for one in waiting))
-    return (f"Who answers the {len(waiting)} open objections ({areas})?",)
+    what = "open objection" if len(waiting) == 1 else f"{len(waiting)} open objections"
+    return (f"Who answers the {what} ({areas})?",)
 
 
 def _row(line: RegisterEntry) -> tuple[str, str, str, str]:

@@ -8,11 +8,13 @@ from typing import Any, Final
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable
 from ilp_models.domain.disclaimers import GROUP_CAVEAT
 from ilp_models.domain.errors import InputError
-from ilp_models.pipeline.brief_parts.sources import RunRecord, read_record
+from ilp_models.pipeline.brief_parts.sources import RunKind, named_run
 from ilp_models.pipeline.group_assessment import RECORD
+from ilp_models.pipeline.run_record import RunRecord, read_record
 from ilp_models.strategy.groups.authorisation import GroupAuthorisation
 from ilp_models.strategy.threats.comparison import rank_range
 
+_KIND: Final = RunKind(("assess",), RECORD, "ilp assess matrix=FILE", "an assessment of criminal groups")
 _AS_TEXT: Final = ("recipients", "min_members")
 
 
@@ -21,12 +23,12 @@ def groups_part(folder: str | Path, recipients: Sequence[str], moment: datetime)
 
     Raises InputError without recipients, for one whom the authorisation does not name, and after it has expired.
     """
-    if not (Path(folder) / RECORD).is_file():
-        msg = f"groups={folder} has no {RECORD}. Name the folder of a run of `ilp assess matrix=FILE`."
-        raise InputError(msg)
-    record = read_record(Path(folder), RECORD)
+    record = read_record(named_run(folder, "groups", _KIND), RECORD)
     allowed = _authorisation(record)
     allowed.check(moment, str(record.path))
+    if record.content.get("not_to_be_used_from") != allowed.until:
+        msg = f"{record.path} was changed: its authorisation ends on another day than the record. Make the run again."
+        raise InputError(msg)
     if not recipients:
         msg = f"groups={folder} needs recipients, by name. The authorisation allows: {'; '.join(allowed.recipients)}."
         raise InputError(msg)

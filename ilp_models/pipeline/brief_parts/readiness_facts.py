@@ -9,7 +9,8 @@ import pandas as pd
 from ilp_models.audit.register.objections import objections_in
 from ilp_models.domain.governance import Governance, is_blank, is_same_person
 from ilp_models.domain.readiness import NO, OPEN, PARTLY, YES, ReadinessAnswer
-from ilp_models.pipeline.brief_parts.sources import KINDS, AuditedWeek, BriefSources, RunRecord
+from ilp_models.pipeline.brief_parts.sources import KINDS, AuditedWeek, BriefSources
+from ilp_models.pipeline.run_record import RunRecord
 from ilp_models.report.formatting import percent
 
 _MONTHS: Final = 36

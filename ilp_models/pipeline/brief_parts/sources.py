@@ -1,65 +1,40 @@
 """Find and read the runs that a report for decision makers is made from."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from ilp_models.audit.register.register import Register, RegisterState
 from ilp_models.domain.decision import Decision
 from ilp_models.domain.errors import UNFINISHED, InputError, WithheldError
-from ilp_models.domain.local_file import file_in_folder
 from ilp_models.pipeline.clock import now
 from ilp_models.pipeline.run_folder import RunFolder
+from ilp_models.pipeline.run_record import RunRecord, read_record
 
-_Value = TypeVar("_Value")
-_LARGEST: Final = 50_000_000  # bytes of a record
 BUNDLE: Final = "model/bundle.json"
 INTAKE: Final = "intake.json"
 
 
 @dataclass(frozen=True)
 class RunKind:
-    """A kind of run that a report can use: its task, the file that says that it is whole, and the command."""
+    """A kind of run that a report can use: its tasks, the file that says that it is whole, and the command."""
 
-    task: str
+    tasks: tuple[str, ...]
     record: str
     command: str
     what: str  # that is missing without it
 
 
 KINDS: Final[Mapping[str, RunKind]] = {
-    "assessment": RunKind("assess", "assessment.json", "ilp assess", "a threat assessment"),
+    "assessment": RunKind(("assess",), "assessment.json", "ilp assess", "threat assessment"),
     "totals": RunKind(
-        "forecast", "totals.json", "ilp forecast experiment=strategic", "a forecast of the next 12 months"
+        ("forecast",), "totals.json", "ilp forecast experiment=strategic", "forecast of the next 12 months"
     ),
-    "weekly": RunKind("weekly", "decision.json", "ilp weekly", "an audited weekly forecast"),
-    "allocation": RunKind("allocate", "allocation.json", "ilp allocate", "an allocation of patrols"),
-    "monitoring": RunKind("monitor", "monitor.json", "ilp monitor", "monitoring since the audit"),
+    "weekly": RunKind(("weekly", "audit"), "decision.json", "ilp weekly", "audited weekly forecast"),
+    "allocation": RunKind(("allocate",), "allocation.json", "ilp allocate", "allocation of patrols"),
+    "monitoring": RunKind(("monitor",), "monitor.json", "ilp monitor", "monitoring since the audit"),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class RunRecord:
-    """The record of a run: a JSON object with the fields that a report needs."""
-
-    folder: Path
-    name: str
-    content: Mapping[str, Any]
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.folder / self.name
-
-    def read(self, make: Callable[[Mapping[str, Any]], _Value]) -> _Value:
-        """Return what a function makes of the content; InputError if the content is not that of such a run."""
-        try:
-            return make(self.content)
-        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-            msg = f"{self.path} is damaged, or of another version ({error!r}). Make the run again."
-            raise InputError(msg) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +60,7 @@ class BriefSources:
     @property
     def city(self) -> str:
         """The city of all runs; InputError if they are of different ones."""
-        names = {kind: str(one.content.get("facts", one.content).get("city", "")) for kind, one in self.records.items()}
+        names = {kind: str(one.facts.get("city", "")) for kind, one in self.records.items()}
         names |= {} if self.week is None else {"weekly": self.week.city}
         named = {kind: city for kind, city in names.items() if city}
         if len(set(named.values())) > 1:
@@ -113,7 +88,7 @@ def read_sources(
         if given is not None and kind in leave_out:
             msg = f"{kind}={given} is named, and left out by leave_out. Choose one of both."
             raise InputError(msg)
-        folder = latest_run(Path(runs), about) if given is None else _named(Path(given), kind, about)
+        folder = latest_run(Path(runs), about) if given is None else named_run(given, kind, about)
         if folder is not None and kind not in leave_out:
             found[kind] = folder
     if not found:
@@ -130,29 +105,14 @@ def read_sources(
 
 def latest_run(runs: Path, kind: RunKind) -> Path | None:
     """Return the latest finished run of a kind, or None; names of runs begin with their time."""
-    own = (path for path in (runs / kind.task).glob("*") if path.is_dir() and not path.is_symlink())
+    own = (path for task in kind.tasks for path in (runs / task).glob("*") if path.is_dir() and not path.is_symlink())
     whole = [path for path in own if (path / kind.record).is_file() and not (path / UNFINISHED).exists()]
     return max(whole, key=lambda path: path.name, default=None)
 
 
-def read_record(folder: Path, name: str) -> RunRecord:
-    """Return a record of a run; InputError unless it is a JSON object of a sensible size."""
-    path = file_in_folder(folder, name)
-    try:
-        if path.stat().st_size > _LARGEST:
-            msg = f"{path} is larger than {_LARGEST // 1_000_000} MB, so that it is no record of a run."
-            raise InputError(msg)
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        msg = f"{path} cannot be read ({error}). Make the run again."
-        raise InputError(msg) from error
-    if not isinstance(content, dict):
-        msg = f"{path} is not the record of a run. Name the folder of a run."
-        raise InputError(msg)
-    return RunRecord(folder, name, content)
-
-
-def _named(folder: Path, kind: str, about: RunKind) -> Path:
+def named_run(given: str | Path, kind: str, about: RunKind) -> Path:
+    """Return the folder that a setting names; InputError unless it is a finished run of that kind."""
+    folder = Path(given)
     if (folder / UNFINISHED).exists():
         msg = f"{kind}={folder} is of a run that has not finished. Run `{about.command}` again."
         raise InputError(msg)

@@ -1,16 +1,14 @@
 """What a threat assessment adds to a report for decision makers."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement, lowest_confidence
-from ilp_models.pipeline.brief_parts.sources import RunRecord
+from ilp_models.pipeline.run_record import RunRecord
 from ilp_models.report.formatting import percent
 from ilp_models.strategy.threats.comparison import rank_range
 from ilp_models.strategy.threats.control_strategy import FIELDS, KEYS
 from ilp_models.strategy.yardstick import YARDSTICK
-
-_NONE: Final = "not known"
 
 
 def threats_part(record: RunRecord) -> BriefPart:
@@ -22,21 +20,15 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
     facts, threats = content["facts"], {str(row["threat"]): row for row in content["threats"]}
     levels = {name: str(row["confidence"]) for name, row in threats.items()}
     reasons: Mapping[str, Any] = content["confidence_reasons"]
-    judgements = [
-        KeyJudgement(
-            str(one["text"]),
-            lowest_confidence([levels[name] for name in one["threats"]]),
-            _basis(reasons, levels, [*map(str, one["threats"])]),
-        )
-        for one in content["conclusions"]
-    ]
     sets = [str(one["name"]) for one in content["weights"]]
     ranks = {(str(row["harm_set"]), str(row["threat"])): row for row in content["ranks"]}
     order = sorted(threats, key=lambda name: sum(int(ranks[one, name]["order"]) for one in sets))
+    titles = [f"{one['name']} ({one['title']})" for one in content["weights"]]
     unscored = int(facts["known_judgements"]) == 0
     sentences = [
-        f"Threats are crime types. Records from {facts['records'][0]} to {facts['records'][1]} (not included) were "
-        f"used. A range of ranks is a tie: the evidence does not separate them.",
+        "Threats are crime types. A range of ranks is a tie: the evidence does not separate them. Harm sets: "
+        f"{', '.join(titles)}.",
+        f"Records from {facts['records'][0]} to {facts['records'][1]} (not included) were used.",
         "No judgement of analysts was given, so the ranks rest on counts, their forecast and harm alone."
         if unscored
         else f"Analysts gave {facts['known_judgements']} judgements on declared scales.",
@@ -52,9 +44,8 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
         sentences.insert(
             1, f"People filled in {given} of {len(strategy) * len(FIELDS)} fields of the control strategy."
         )
-    gaps = [f"{gap['threat']}: {gap['question']}" for gap in content["gaps"]]
     return BriefPart(
-        judgements=tuple(judgements),
+        judgements=_judgements(content["conclusions"], levels, reasons),
         section=BriefSection(
             "Threats",
             tuple(sentences),
@@ -64,17 +55,38 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
                 _top_table(order, ranks, sets),
             ),
         ),
-        unknown=tuple(gaps),
+        unknown=_gaps(content["gaps"]),
         questions=("Which threats become priorities, and what is done about each?",),
         annexes=(_harm_annex(content["weights"]), _confidence_annex(levels, reasons), _yardstick_annex()),
     )
 
 
-def _basis(reasons: Mapping[str, Any], levels: Mapping[str, str], names: list[str]) -> str:
-    """Return why the confidence is not higher: the reasons of the least certain threat."""
-    least = min(names, key=lambda name: ("low", "moderate", "high").index(levels[name]))
-    found = "; ".join(map(str, reasons[least]))
-    return f"{least}: {found}" if found else "no weakness of the evidence was found by the declared rules"
+def _judgements(
+    conclusions: Sequence[Mapping[str, Any]], levels: Mapping[str, str], reasons: Mapping[str, Any]
+) -> tuple[KeyJudgement, ...]:
+    """Return the conclusions with the confidence of their least certain threat; a reason is given only once."""
+    found: list[KeyJudgement] = []
+    for one in conclusions:
+        lowest = lowest_confidence([levels[name] for name in one["threats"]])
+        basis = _basis([name for name in one["threats"] if levels[name] == lowest], reasons)
+        if basis in [earlier.basis for earlier in found]:
+            basis = "as for the first judgement on these threats"
+        found.append(KeyJudgement(str(one["text"]), lowest, basis))
+    return tuple(found)
+
+
+def _basis(names: Sequence[str], reasons: Mapping[str, Any]) -> str:
+    """Return why the confidence is not higher, for the first of some threats."""
+    found = "; ".join(map(str, reasons[names[0]])) if names else ""
+    return f"{names[0]}: {found}" if found else "no weakness of the evidence was found by the declared rules"
+
+
+def _gaps(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return what is not known, the most important first; threats with the same question share a sentence."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(str(row["question"]), []).append(str(row["threat"]))
+    return tuple(f"{', '.join(dict.fromkeys(names))}: {question}" for question, names in found.items())
 
 
 def _rank_table(

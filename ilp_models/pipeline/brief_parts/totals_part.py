@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
 from ilp_models.domain.scores import ALL
-from ilp_models.pipeline.brief_parts.sources import RunRecord
-from ilp_models.report.formatting import crime_type_label, percent
+from ilp_models.pipeline.run_record import RunRecord
+from ilp_models.report.formatting import change_text, crime_type_label, next_year_text, percent
 from ilp_models.strategy.threats.confidence import PastErrors, judge_confidence
 
 _CAPITAL: Final = re.compile(r"(?<=[a-z])([A-Z])")
+_NUMBERS: Final = ("last_12_months", "next_12_months", "low", "high", "change")
 _YEAR: Final = "1-12 summed"  # of the origins: the sum of 12 months
 
 
@@ -30,7 +31,7 @@ def totals_part(record: RunRecord, assessment: RunRecord | None = None) -> Brief
 
 
 def _part(content: Mapping[str, Any]) -> BriefPart:
-    rows = [dict(row) for row in content["next_12_months"]]
+    rows = [dict(row) | {name: _number(row[name]) for name in _NUMBERS} for row in content["next_12_months"]]
     months = [str(one) for one in content["months"]]
     method = _CAPITAL.sub(r" \1", str(content["method"])).strip().lower()  # SeriesMean: series mean
     shifts = [row for row in content["shifts"] if row["source"] == "found, not declared"]
@@ -46,17 +47,14 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
     tested = past.get(str(total["crime_type"]), {})
     shifted = any(row["crime_type"] in (ALL, total["crime_type"]) for row in shifts)
     confidence = judge_confidence(
-        recorded=float(total["last_12_months"]),
+        recorded=total["last_12_months"],
         past=PastErrors(_number(tested.get("wape")), _number(tested.get("coverage")), int(tested.get("origins", 0))),
         shifted=shifted,
         ranges=(),
         missing_share=0.0,
     )
-    change = _change(total)
     judgement = KeyJudgement(
-        f"{_count(total['next_12_months'])} recorded crimes are expected in the next 12 months (90 % interval "
-        f"{_count(total['low'])} to {_count(total['high'])}): {change} the {_count(total['last_12_months'])} of "
-        "the last 12 months.",
+        next_year_text(total),
         confidence.level,
         "; ".join(confidence.reasons) or "past forecasts of 12 months were close, and no undeclared shift was found",
     )
@@ -75,7 +73,7 @@ def _part(content: Mapping[str, Any]) -> BriefPart:
 
 
 def _tested_text(tested: Mapping[str, Any], method: str) -> str:
-    start = f"Months are forecast by the method {method}."
+    start = f"Method of the monthly forecast: {method}."
     if not tested:
         return f"{start} Past forecasts of 12 months could not be tested, so trust them little."
     error, covered = percent(_number(tested["wape"])), percent(_number(tested["coverage"]), 0)
@@ -86,14 +84,14 @@ def _tested_text(tested: Mapping[str, Any], method: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> BriefTable:
-    rows = sorted(rows, key=lambda row: (row["crime_type"] != ALL, -float(row["next_12_months"])))
+    rows = sorted(rows, key=lambda row: (row["crime_type"] != ALL, -row["next_12_months"]))
     cells = [
         (
             crime_type_label(row["crime_type"]),
-            _count(row["last_12_months"]),
-            _count(row["next_12_months"]),
-            f"{_count(row['low'])} to {_count(row['high'])}",
-            _change(row).removesuffix(" than").removesuffix(" from"),
+            f"{row['last_12_months']:,.0f}",
+            f"{row['next_12_months']:,.0f}",
+            f"{row['low']:,.0f} to {row['high']:,.0f}",
+            change_text(row).removesuffix(" than").removesuffix(" from"),
         )
         for row in rows
     ]
@@ -101,21 +99,9 @@ def _table(rows: list[dict[str, Any]]) -> BriefTable:
     return BriefTable("Recorded and expected crimes", labels, tuple(cells), (1, 2, 3))
 
 
-def _change(row: Mapping[str, Any]) -> str:
-    """Return how the next year compares with the last; no change is claimed inside the interval."""
-    last, change = float(row["last_12_months"]), _number(row["change"])
-    if float(row["low"]) <= last <= float(row["high"]) or change != change:
-        return "no clear change from"
-    return f"{percent(abs(change), 0)} {'more' if change > 0 else 'fewer'} than"
-
-
 def _shift_text(row: Mapping[str, Any]) -> str:
     kind, factor = crime_type_label(row["crime_type"]), float(row["factor"])
     return f"Why the recorded level of {kind} changed in {row['start']} (to {percent(factor, 0)} of the level before)."
-
-
-def _count(value: Any) -> str:
-    return f"{float(value):,.0f}"
 
 
 def _number(value: Any) -> float:

@@ -22,7 +22,7 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
     """Return whether the forecast may be used, how good past forecasts were, and what its audit found."""
     decision = week.decision
     period = week.run.forecast.periods[0]
-    where = f"The forecast of {period_label(period)} by {decision.forecaster}"
+    where = f"The forecast of {period_label(period)} (model: {decision.forecaster})"
     obstacles = decision.obstacles
     sentences = [_permission(week, where), _tested(decision, period_noun(period))]
     if decision.approval is not None:
@@ -38,7 +38,10 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
     groups = _group_table(decision)
     tables += [groups] if groups is not None else []
     return BriefPart(
-        judgements=(_permission_judgement(week), *_skill_judgement(decision, period_noun(period))),
+        judgements=(
+            _permission_judgement(week, period_label(period)),
+            *_skill_judgement(decision, period_noun(period)),
+        ),
         section=BriefSection("The weekly forecast and its audit", tuple(sentences), tuple(tables)),
         unknown=tuple(f"{one.label or 'Audit'}: {one.short_text()}" for one in obstacles if one.kind == MISSING),
         questions=(*_questions(decision, week.refusal),),
@@ -54,15 +57,11 @@ def _permission(week: AuditedWeek, where: str) -> str:
     return f"{where} may not be used for resource allocation now. {week.refusal}"
 
 
-def _permission_judgement(week: AuditedWeek) -> KeyJudgement:
+def _permission_judgement(week: AuditedWeek, label: str) -> KeyJudgement:
     """Return the decision as a judgement: it follows from rules, so that its confidence is high."""
-    if week.refusal:
-        text = "The weekly forecast may not be used to allocate resources now."
-    else:
-        text = "The weekly forecast may be used to allocate resources."
-    return KeyJudgement(
-        text, "high", f"the decision follows from {len(week.decision.findings)} findings and the register"
-    )
+    may = "may not be used to allocate resources now" if week.refusal else "may be used to allocate resources"
+    basis = f"the decision follows from {len(week.decision.findings)} findings and the register"
+    return KeyJudgement(f"The forecast of {label} {may}.", "high", basis)
 
 
 def _findings(decision: Decision, check: str) -> dict[str, Finding]:
@@ -154,9 +153,11 @@ def _questions(decision: Decision, refusal: str) -> Sequence[str]:
     found = []
     if FAILURE in kinds or MISSING in kinds:
         count = sum(kind in (FAILURE, MISSING) for kind in kinds)
-        found.append(f"Who mends the {count} requirements that no signature can replace, and until when?")
+        noun = "requirement" if count == 1 else "requirements"
+        found.append(f"Who meets the {count} open {noun} that no approval can replace, and until when?")
     elif REVIEW in kinds and refusal:
-        found.append(f"Does a reviewer accept the {len(kinds)} findings that need review, and why?")
+        noun = "finding that needs" if len(kinds) == 1 else "findings that need"
+        found.append(f"Does a reviewer accept the {len(kinds)} {noun} review, and why?")
     return found
 
 

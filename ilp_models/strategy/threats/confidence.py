@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-LEVELS: Final = ("low", "moderate", "high")
+from ilp_models.domain.brief import CONFIDENCES
+
 FEWEST_ORIGINS: Final = 5  # from fewer past origins, error and coverage are not judged as good
 _ERROR_MODERATE: Final = 0.10  # of the recorded count of 12 months, at past origins
 _ERROR_LOW: Final = 0.25
@@ -75,5 +76,5 @@ def judge_confidence(
     found = [(steps, kind, reason) for holds, steps, kind, reason in weaknesses if holds]
     fall = sum(steps for steps, _, _ in found)
     return Confidence(
-        LEVELS[max(2 - fall, 0)], tuple(reason for *_, reason in found), tuple(kind for _, kind, _ in found)
+        CONFIDENCES[max(2 - fall, 0)], tuple(reason for *_, reason in found), tuple(kind for _, kind, _ in found)
     )
