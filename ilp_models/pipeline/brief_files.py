@@ -1,22 +1,20 @@
 """Write a report for decision makers: a page and a document of each length, and the readiness checklist."""
 
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from ilp_models.domain.brief import LENGTHS, Brief, check_length
-from ilp_models.domain.errors import StorageError
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.brief_document import write_document
+from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.outputs import write_json
 from ilp_models.report.brief_page import write_brief_page, write_readiness_page
 
 ALL_LENGTHS: Final = "all"
 READINESS: Final = "readiness.csv"
 RECORD: Final = "brief.json"
-_OWNER_ONLY: Final = 0o600
 
 
 def write_brief(brief: Brief, folder: str | Path, *, length: str = ALL_LENGTHS) -> list[Path]:
@@ -56,16 +54,4 @@ def write_brief(brief: Brief, folder: str | Path, *, length: str = ALL_LENGTHS) 
     writers["readiness.html"] = partial(write_readiness_page, brief)
     writers[READINESS] = partial(write_table, brief.readiness.to_fill())
     writers[RECORD] = lambda path: write_json(path, brief.to_dict())
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".brief-", dir=target, ignore_cleanup_errors=True) as temporary:
-            whole = [Path(temporary, name) for name in writers]
-            for path, write in zip(whole, writers.values(), strict=True):
-                write(path)
-                if brief.restricted:
-                    path.chmod(_OWNER_ONLY)
-            return [path.replace(target / path.name) for path in whole]
-    except OSError as error:
-        msg = f"The report was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
-        raise StorageError(msg) from error
+    return write_all_or_none(Path(folder), writers, "The report", owner_only=brief.restricted)

@@ -1,7 +1,6 @@
 """Assess a matrix of groups, and write its page and tables: all or none, and only under a valid authorisation."""
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -13,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ilp_models.domain.disclaimers import GROUP_CAVEAT
-from ilp_models.domain.errors import StorageError
 from ilp_models.domain.text_output import check_decimal, write_table
+from ilp_models.pipeline.atomic_files import write_all_or_none
 from ilp_models.pipeline.clock import now
 from ilp_models.report.group_page import GroupEvidence, write_group_page
 from ilp_models.strategy.groups.assessment import GroupAssessment
@@ -25,7 +24,6 @@ from ilp_models.strategy.rank_draws import RankDraws
 PAGE: Final = "groups.html"
 RECORD: Final = "groups.json"
 _FORMAT: Final = 1
-_OWNER_ONLY: Final = 0o600
 _LISTED_LEVELS: Final = 8
 _DECIMALS: Final = 6  # of probabilities
 
@@ -90,8 +88,7 @@ def write_group_assessment(assessment: GroupAssessment, folder: str | Path, *, d
 
     Examples
     --------
-    >>> import tempfile
-    >>> import ilp_models as ilp
+    >>>     >>> import ilp_models as ilp
     >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), ranking=ilp.RankDraws(2000))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     print(*[file.name for file in ilp.write_group_assessment(assessment, folder)][:2])
@@ -114,24 +111,7 @@ def write_group_assessment(assessment: GroupAssessment, folder: str | Path, *, d
         writers[name] = partial(write_table, _marked(table, until), decimal=decimal)
     record = json.dumps(_record(assessment, tables, moment), indent=2, ensure_ascii=False) + "\n"
     writers[RECORD] = lambda path: path.write_text(record, encoding="utf-8")
-    return _write_together(Path(folder), writers)
-
-
-def _write_together(folder: Path, writers: Mapping[str, Callable[[Path], object]]) -> list[Path]:
-    """Write all files in a hidden folder, then move them into place; the last one is complete only if all are."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".groups-", dir=folder, ignore_cleanup_errors=True) as temporary:
-            complete = [Path(temporary, name) for name in writers]
-            for path, write in zip(complete, writers.values(), strict=True):
-                write(path)
-                path.chmod(_OWNER_ONLY)
-            return [path.replace(folder / path.name) for path in complete]
-    except OSError as error:
-        msg = (
-            f"The assessment was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
-        )
-        raise StorageError(msg) from error
+    return write_all_or_none(Path(folder), writers, "The assessment", owner_only=True)
 
 
 def _marked(table: pd.DataFrame, until: str) -> pd.DataFrame:

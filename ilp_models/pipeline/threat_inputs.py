@@ -28,13 +28,17 @@ _RESIDENTS: Final = ("area", "residents")
 
 def read_previous(folder: str) -> EarlierAssessment:
     """Return the assessment in the folder of an earlier run; InputError if it is not there or not whole."""
-    if not folder or (Path(folder).is_dir() and not (Path(folder) / ASSESSMENT).exists()):
+    given = Path(folder).expanduser()
+    if not given.is_dir():
+        msg = f"inputs.previous={folder}: there is no such folder in {Path.cwd()}; check the spelling."
+        raise InputError(msg)
+    if not folder or not (given / ASSESSMENT).exists():
         msg = (
             f"inputs.previous={folder} has no {ASSESSMENT}, which a run writes last. Give the folder of a complete run "
             "of `ilp assess`."
         )
         raise InputError(msg)
-    record = read_record(Path(folder).expanduser(), ASSESSMENT)
+    record = read_record(given, ASSESSMENT)
     return EarlierAssessment.from_dict(record.content, str(record.path))
 
 

@@ -72,7 +72,7 @@ def test_decimal_commas(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("inputs.previous=nowhere",), "there is no such file"),
+        (("inputs.previous=nowhere",), "there is no such folder"),
         (("matrix=example", "template=x.csv"), "Only one of matrix= and template= is possible"),
         (("matrix=nowhere.csv",), "there is no such file"),
         (("template=x.docx",), r"must end in .xlsx or .csv"),

@@ -1,0 +1,31 @@
+"""Write the files of a run together: all of them or none."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from ilp_models.domain.errors import StorageError
+
+_OWNER_ONLY: Final = 0o600
+
+
+def write_all_or_none(
+    folder: Path, writers: Mapping[str, Callable[[Path], object]], what: str, *, owner_only: bool = False
+) -> list[Path]:
+    """Write all files in a hidden folder, then move them into place; return them.
+
+    Each writer gets the path of its file. ``what`` is the subject of the error message, such as "The report".
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder, ignore_cleanup_errors=True) as temporary:
+            complete = [Path(temporary, name) for name in writers]
+            for path, write in zip(complete, writers.values(), strict=True):
+                write(path)
+                if owner_only:
+                    path.chmod(_OWNER_ONLY)
+            return [path.replace(folder / path.name) for path in complete]
+    except OSError as error:
+        msg = f"{what} was not written to {folder} ({error.strerror}). Free disk space or choose another folder."
+        raise StorageError(msg) from error
