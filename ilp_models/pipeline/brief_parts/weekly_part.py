@@ -7,8 +7,8 @@ import numpy as np
 
 from ilp_models.domain.brief import BriefPart, BriefSection, BriefTable, KeyJudgement
 from ilp_models.domain.checks import label_of
-from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision
-from ilp_models.domain.finding import Finding, state_text, subject_text
+from ilp_models.domain.decision import FAILURE, MISSING, REVIEW, Decision, Obstacle
+from ilp_models.domain.finding import Finding, numbers_text, state_text, subject_text, verdict_text
 from ilp_models.pipeline.brief_parts.sources import AuditedWeek
 from ilp_models.pipeline.front_content import reason_in_one_sentence
 from ilp_models.report.formatting import number, percent, percent_interval, period_label, period_noun
@@ -23,7 +23,7 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
     decision = week.decision
     period = week.run.forecast.periods[0]
     where = f"The forecast of {period_label(period)} (model: {decision.forecaster})"
-    obstacles = decision.obstacles
+    obstacles, cells = decision.obstacles, [*map(str, week.run.forecast.expected.indexes["cell"])]
     sentences = [_permission(week, where), _tested(decision, period_noun(period))]
     if decision.approval is not None:
         accepted = ", ".join(label_of(check) for check in decision.approval.reviews)
@@ -34,7 +34,7 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
         sentences.append("No group of residents was audited, so exposure and coverage of groups are not known.")
     tables = [_performance(decision)]
     if obstacles:
-        tables.append(_obstacle_table(decision))
+        tables.append(_obstacle_table(decision, cells))
     groups = _group_table(decision)
     tables += [groups] if groups is not None else []
     return BriefPart(
@@ -43,7 +43,9 @@ def weekly_part(week: AuditedWeek) -> BriefPart:
             *_skill_judgement(decision, period_noun(period)),
         ),
         section=BriefSection("The weekly forecast and its audit", tuple(sentences), tuple(tables)),
-        unknown=tuple(f"{one.label or 'Audit'}: {one.short_text()}" for one in obstacles if one.kind == MISSING),
+        unknown=tuple(
+            f"{one.label or 'Audit'}: {obstacle_text(one, cells)}" for one in obstacles if one.kind == MISSING
+        ),
         questions=(*_questions(decision, week.refusal),),
         annexes=(_method_annex(week),),
     )
@@ -126,16 +128,19 @@ def _ratio(one: Finding | None) -> str:
     return f"{number(one.value)}{ends}"
 
 
-def _obstacle_table(decision: Decision) -> BriefTable:
-    rows = [
-        (
-            one.label or "Decision",
-            _KINDS[one.kind],
-            one.short_text() if len(one.short_text()) < 400 else one.causes_text(),
-        )
-        for one in decision.obstacles
-    ]
+def _obstacle_table(decision: Decision, cells: Sequence[str]) -> BriefTable:
+    rows = [(one.label or "Decision", _KINDS[one.kind], obstacle_text(one, cells)) for one in decision.obstacles]
     return BriefTable("Requirements that are not met", ("Requirement", "State", "Finding"), tuple(rows))
+
+
+def obstacle_text(one: Obstacle, cells: Sequence[str]) -> str:
+    """Return what is wrong; only state and numbers if the text names a cell, because a report names none."""
+    text = one.short_text()
+    if any(cell in text for cell in cells):
+        numbers = "; ".join(filter(None, map(numbers_text, one.findings)))
+        verdict = verdict_text(one.findings[0]) if one.findings else "fails"
+        text = f"{verdict}: {numbers}. The weekly report has the places."
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _group_table(decision: Decision) -> BriefTable | None:
