@@ -88,7 +88,8 @@ def write_group_assessment(assessment: GroupAssessment, folder: str | Path, *, d
 
     Examples
     --------
-    >>>     >>> import ilp_models as ilp
+    >>> import tempfile
+    >>> import ilp_models as ilp
     >>> assessment = ilp.assess_groups(ilp.read_group_matrix("example"), ranking=ilp.RankDraws(2000))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     print(*[file.name for file in ilp.write_group_assessment(assessment, folder)][:2])
