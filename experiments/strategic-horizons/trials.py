@@ -32,6 +32,7 @@ MEMBERS = {
     "all five": tuple(METHODS),
     "without seasonal naive": ("ets", "stl", "theta", "trend"),
     "ets, theta, trend": ("ets", "theta", "trend"),
+    **{name: (name,) for name in METHODS},
 }
 CYCLES = {"week": (7,), "week and year": (7, 365)}
 EVERY_DAY, EVERY_MONTH = 2, 6  # of the origins of the tests

@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from ilp_models.domain.brief import CONFIDENCES
 from ilp_models.domain.errors import StorageError
 from ilp_models.domain.text_output import write_table
 from ilp_models.export.control_strategy import write_control_strategy
@@ -13,7 +14,7 @@ from ilp_models.pipeline.threat_inputs import ASSESSMENT
 from ilp_models.report.threats_page import ThreatsEvidence, write_threats_page
 from ilp_models.strategy.threats.assessment import ThreatAssessment
 from ilp_models.strategy.threats.control_strategy import draft_control_strategy
-from ilp_models.strategy.threats.judgements import COLUMNS, CONFIDENCES, DIMENSIONS, GRADES
+from ilp_models.strategy.threats.judgements import COLUMNS, DIMENSIONS, GRADES
 from ilp_models.strategy.yardstick import YARDSTICK
 
 JUDGEMENTS: Final = "judgements.csv"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ilp_models.domain.brief import CONFIDENCES
 from ilp_models.domain.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -20,7 +21,6 @@ DIMENSIONS: Final[Mapping[str, str]] = {
     "opportunity": "How far present conditions make it easier or harder",
 }
 GRADES: Final = ("A", "B", "C", "D", "E")
-CONFIDENCES: Final = ("low", "moderate", "high")
 COLUMNS: Final = ("threat", "dimension", "score", "evidence_grade", "confidence")
 _UNKNOWN: Final = ("", "unknown")
 
