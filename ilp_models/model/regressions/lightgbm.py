@@ -15,6 +15,7 @@ from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.regressions.regression import RegressionForecaster, learner_errors
+from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
 
 _OFFSET: Final = LevelShare()
 _FEATURES: Final[Sequence[FeatureFamily]] = (
@@ -85,10 +86,13 @@ class LightGBM(RegressionForecaster):
     max_bin : int, default 127
         Histogram bins per column.
     seed : int, default 0
-        Seed of the column sampling.
+        Seed of the column sampling and of the sample of units without events.
     variance_power : float, default 1.0
         Power of the mean that the variance follows. 1 is Poisson; between 1 and 2 is Tweedie (Jorgensen 1987), which
         gives less weight to errors on high counts.
+    zero_share : float, default 1.0
+        Share of the units without events that training uses, above 0. The sample is stratified by the forecast of the
+        offset, and its weights keep the expected loss. All units with events are used. 1 uses every unit.
 
     Examples
     --------
@@ -120,6 +124,7 @@ class LightGBM(RegressionForecaster):
         max_bin: int = 127,
         seed: int = 0,
         variance_power: float = 1.0,
+        zero_share: float = 1.0,
     ) -> None:
         super().__init__(
             None,
@@ -141,15 +146,28 @@ class LightGBM(RegressionForecaster):
         self.max_bin = max_bin
         self.seed = seed
         self.variance_power = variance_power
+        self.zero_share = zero_share
 
     def _fit(self, history: History) -> None:
         if not 1 <= self.variance_power < 2:
             msg = f"variance_power={self.variance_power} must be 1 (Poisson) or between 1 and 2 (Tweedie)."
             raise InputError(msg)
+        check_zero_share(self.zero_share)
         super()._fit(history)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return start if self.variance_power == 1 else np.asarray(start ** (2.0 - self.variance_power))
+
+    def _taken_rows(
+        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
+        if self.zero_share == 1:
+            return super()._taken_rows(design, observed, taken)
+        rows = np.arange(len(observed))[taken]
+        start = float(np.random.default_rng(self.seed).uniform())
+        sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], self.zero_share, start)
+        values, rates, weights = super()._taken_rows(design, observed, rows[sampled])
+        return values, rates, (inverse if weights is None else weights * inverse).astype(self._precision)
 
     def _fits(
         self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]

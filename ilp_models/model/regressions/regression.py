@@ -205,6 +205,11 @@ class RegressionForecaster(Forecaster):
         """Return columns, rates and weights of some rows, as the regressor reads them; no weights without an offset."""
         order = row_order(self.training_history_.grid, len(observed))
         taken = rows if order is None else order[rows]  # each part of the rows ends with a period
+        return self._taken_rows(design, observed, taken)
+
+    def _taken_rows(
+        self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
         values = np.asarray(design.values[taken], dtype=self._precision)
         if self.offset is None:
             return values, observed[taken], None

@@ -1,0 +1,84 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ilp_models.domain.errors import InputError
+from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.lightgbm import LightGBM
+from ilp_models.model.regressions.zero_sampling import sample_zeros, zero_chances
+from tests.builders import city, history_of, poisson_counts
+from tests.model.test_lightgbm import FAMILIES, SMALL
+
+UNITS = st.lists(st.tuples(st.integers(0, 2), st.floats(-6, 1)), min_size=2, max_size=25)
+
+
+@pytest.fixture(scope="module")
+def history():
+    rates = np.random.default_rng(6).gamma(0.4, 0.4, (2, 60, 1))
+    return history_of(poisson_counts((2, 60, 120), rates), city(6, 10))
+
+
+@settings(deadline=None, max_examples=40)
+@given(UNITS, st.floats(0.05, 0.9))
+def test_weights_and_weighted_loss_have_the_full_sums_as_expectation_over_all_starts(units, share):
+    """The starts fall into intervals between which the sample changes, so that the expectation is a finite sum."""
+    observed, risk = np.array([count for count, _ in units]), np.round([risk for _, risk in units], 6)
+    score = np.sin(np.arange(len(units)))  # any forecast
+    loss = np.exp(risk + score) - observed * (risk + score)
+    ends = np.cumsum(zero_chances(np.sort(risk[observed == 0]), share)) % 1
+    totals = np.zeros(2)
+    for low, high in pairwise(np.unique(np.append(ends, [0.0, 1.0]))):
+        rows, weights = sample_zeros(observed, risk, share, (low + high) / 2)
+        assert set(np.flatnonzero(observed)) <= set(rows)
+        assert (weights[observed[rows] > 0] == 1).all()
+        totals += (high - low) * np.array([weights.sum(), (weights * loss[rows]).sum()])
+    np.testing.assert_allclose(totals, [len(units), loss.sum()], rtol=1e-8, atol=1e-8)
+
+
+def test_the_sample_has_the_wanted_size_and_more_of_the_units_at_risk():
+    rng = np.random.default_rng(1)
+    risk = rng.uniform(-6, 0, 20_000)
+    rows, weights = sample_zeros(np.zeros(20_000, dtype=int), risk, 0.1, 0.3)
+    assert abs(len(rows) - 2000) <= 1
+    assert (np.diff(rows) > 0).all()
+    for low in range(-6, 0):  # each stratum is represented with its own number of units
+        inside = (risk[rows] >= low) & (risk[rows] < low + 1)
+        assert weights[inside].sum() == pytest.approx(((risk >= low) & (risk < low + 1)).sum(), rel=0.02)
+    assert (risk[rows] > -1).sum() > 3 * (risk[rows] < -5).sum()
+
+
+def test_equal_risks_are_drawn_in_the_order_of_the_rows_whatever_the_rounding():
+    risk = np.full(400, np.log(0.1))
+    noisy = risk + np.random.default_rng(0).normal(0, 1e-12, 400)
+    np.testing.assert_array_equal(*(sample_zeros(np.zeros(400), one, 0.1, 0.5)[0] for one in (risk, noisy)))
+
+
+def test_a_share_of_1_draws_no_sample(history, monkeypatch):
+    monkeypatch.setattr("ilp_models.model.regressions.lightgbm.sample_zeros", None)
+    LightGBM(FAMILIES, LevelShare(), **SMALL).fit(history)
+
+
+@pytest.mark.parametrize("offset", [MovingAverage(26), None])
+def test_trees_grow_on_the_sample_and_repeat_for_a_seed(offset, history):
+    def trees(**changed):
+        return LightGBM(FAMILIES, offset, **(SMALL | changed)).fit(history).estimator_
+
+    one, again, other = trees(zero_share=0.3), trees(zero_share=0.3), trees(zero_share=0.3, seed=1)
+    assert one.booster_.model_to_string() == again.booster_.model_to_string()
+    assert one.booster_.trees_to_dataframe().equals(again.booster_.trees_to_dataframe())
+    assert not one.booster_.trees_to_dataframe().equals(other.booster_.trees_to_dataframe())
+    counts = history.panel.by_period[-60:]
+    rows = (counts > 0).sum() + 0.3 * (counts == 0).sum()
+    for fitted, expected in ((one, rows), (trees(), counts.size)):
+        root = fitted.booster_.trees_to_dataframe().query("tree_index == 0 and node_depth == 1")["count"].item()
+        assert root == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize("share", [0, -0.1, 1.5, float("nan")])
+def test_shares_outside_0_and_1_are_refused(share, history):
+    with pytest.raises(InputError, match=r"^zero_share=.* must be above 0 and at most 1\. Set 1 to train on all"):
+        LightGBM(FAMILIES, None, zero_share=share, **SMALL).fit(history)
