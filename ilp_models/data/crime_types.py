@@ -44,6 +44,7 @@ class CrimeTypeLabels:
     unmapped: Mask  # the settings do not name the label
     respelled: Mask  # the label differs from its crime type only in case or blanks
     declared: tuple[str, ...]  # crime types that the settings name, in their order, with or without records
+    notes: tuple[str, ...] = ()  # which scheme they follow and what cannot be compared
 
     def categories(self, remaining: Mask) -> list[str]:
         """Return the crime types of the remaining rows: declared ones in their order, then others alphabetically."""
@@ -55,9 +56,9 @@ def map_crime_types(values: pd.Series, mapping: Mapping[str, str | None], unmapp
     """Return the crime type of each label; ``unmapped`` is refuse, set_aside or keep."""
     text = clean_labels(values)
     codes, distinct = pd.factorize(text)
-    known = {_key(label): target for label, target in mapping.items()}
+    known = {label_key(label): target for label, target in mapping.items()}
     declared = tuple(dict.fromkeys(target for target in mapping.values() if target is not None))
-    keys = [_key(label) for label in distinct]
+    keys = [label_key(label) for label in distinct]
     spellings = _spellings(declared, text) if unmapped == "keep" or not known else {}
     targets = [known.get(key, spellings.get(key)) for key in keys]
     unknown = np.array([bool(known) and key not in known for key in keys] + [False])[codes]
@@ -71,6 +72,18 @@ def map_crime_types(values: pd.Series, mapping: Mapping[str, str | None], unmapp
     return CrimeTypeLabels(names, codes < 0, excluded[codes], unknown, respelled[codes], declared)
 
 
+def label_key(label: str) -> str:
+    """Return the label without differences in case and blanks."""
+    return " ".join(label.split()).casefold()
+
+
+def describe_labels(labels: pd.Series, limit: int = _EXAMPLES) -> str:
+    """Return the most frequent labels with their counts; rare and private ones are masked."""
+    counts = labels.value_counts()
+    shown = ", ".join(f"{_shown(str(label), count)} ({count:,})" for label, count in counts.head(limit).items())
+    return f"{shown} and {len(counts) - limit} more" if len(counts) > limit else shown
+
+
 def matching_rows(table: pd.DataFrame, filters: Mapping[str, Sequence[object]]) -> Mask:
     """Return which rows have one of the wanted values in every filtered column; case is ignored."""
     wanted = np.ones(len(table), dtype=bool)
@@ -80,24 +93,16 @@ def matching_rows(table: pd.DataFrame, filters: Mapping[str, Sequence[object]]) 
     return wanted
 
 
-def _key(label: str) -> str:
-    """Return the label without differences in case and blanks."""
-    return " ".join(label.split()).casefold()
-
-
 def _spellings(declared: Sequence[str], text: pd.Series) -> dict[str, str]:
     """Return the spelling of each label by key: the declared one, else the most frequent, else the first by name."""
     ranked = text.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return {_key(label): label for label in reversed([*declared, *ranked.index])}
+    return {label_key(label): label for label in reversed([*declared, *ranked.index])}
 
 
 def _unknown_labels(unknown: pd.Series) -> str:
-    counts = unknown.value_counts()
-    shown = ", ".join(f"{_shown(str(label), count)} ({count:,})" for label, count in counts.head(_EXAMPLES).items())
-    more = f" and {len(counts) - _EXAMPLES} more" if len(counts) > _EXAMPLES else ""
     return (
-        f"data.crime_types does not map the labels {shown}{more}; add them (null excludes a label), or set "
-        "data.unmapped=set_aside or keep."
+        f"data.crime_types does not map the labels {describe_labels(unknown)}; add them (null excludes a label), "
+        "or set data.unmapped=set_aside or keep."
     )
 
 

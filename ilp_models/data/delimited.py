@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ilp_models.data import validation as settings
 from ilp_models.data.coordinates import CoordinateReader
+from ilp_models.data.crime_schemes.publisher_types import PublisherTypes, load_publisher_types
 from ilp_models.data.crime_types import UNMAPPED
 from ilp_models.data.exclusions import Exclusion
 from ilp_models.data.file_format import AUTO, find_files
@@ -26,6 +27,8 @@ from ilp_models.domain.recipe import describe, file_digests
 DUPLICATES: Final = ("flag", "drop")
 
 _OF_THE_FILES: Final = ("path", "pattern", "sheet", "end", "as_of", "rejects", "source", "city", "attribution")
+_DETAIL: Final = "crime_type_detail"
+_OF_SCHEMES: Final = ("crime_scheme", "publisher_types")
 _WGS84: Final = "EPSG:4326"
 _SIDES: Final = 4
 _ONE_TYPE: Final = "the only crime type"  # column of files without one
@@ -107,6 +110,11 @@ class DelimitedFiles:
         research only. By default the next period that has not begun is forecast.
     crime_type : str, optional
         The crime type of every record, for files of one offence, which need no column for it.
+    crime_scheme : {"iccs", "nibrs", "home_office"}, optional
+        Use the crime types of a scheme that publishers share. ``crime_types`` then only excludes labels (null).
+    publisher_types : str, optional
+        The table that maps labels to the scheme: ``chicago``, ``nyc``, ``police_uk``, ``portland``, ``toronto``, or a
+        CSV file with the columns ``label`` (or ``label_1`` and ``label_2``) and ``code``.
 
     Raises
     ------
@@ -154,6 +162,8 @@ class DelimitedFiles:
     exclude: Sequence[Mapping[str, Any]] = ()
     as_of: str | None = None
     crime_type: str | None = None
+    crime_scheme: str | None = None
+    publisher_types: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings that are wrong on their own; `read` checks how they fit together."""
@@ -210,7 +220,10 @@ class DelimitedFiles:
 
     def _reading(self) -> str:
         """Return the digest of all settings except for those that choose the files, their span and their name."""
-        settings = {name: one for name, one in describe(self).items() if name not in _OF_THE_FILES}
+        unused = () if self.crime_scheme else _OF_SCHEMES
+        settings = {name: one for name, one in describe(self).items() if name not in (*_OF_THE_FILES, *unused)}
+        if settings["columns"].get(_DETAIL) is None:  # so that files read without it keep their digest
+            settings["columns"].pop(_DETAIL, None)
         return digest_of(json.dumps([settings, dict(file_digests(settings))], sort_keys=True))
 
     def _rules(self, columns: ColumnMapping) -> IntakeRules:
@@ -235,7 +248,34 @@ class DelimitedFiles:
             known_gaps=KnownGap.from_settings(self.known_gaps),
             exclude=Exclusion.from_settings(self.exclude),
             area_list=None if self.area_list is None else AreaList.from_file(self.area_list),
+            publisher_types=self._publisher_types(columns),
         )
+
+    def _publisher_types(self, columns: ColumnMapping) -> PublisherTypes | None:
+        """Return the table of the chosen scheme; the settings around it must fit."""
+        if self.crime_scheme is None:
+            if columns.crime_type_detail is not None:
+                msg = (
+                    f"data.columns.crime_type_detail={columns.crime_type_detail} is used with a scheme only. Set "
+                    "data.crime_scheme=iccs, or the column to null."
+                )
+                raise InputError(msg)
+            return None
+        chosen = f"data.crime_scheme={self.crime_scheme}"
+        if self.publisher_types is None:
+            msg = f"{chosen} needs a table for your labels. Set data.publisher_types; see docs/crime_types.md."
+            raise InputError(msg)
+        if self.unmapped == "keep":
+            msg = f"{chosen} cannot keep labels without a category. Set data.unmapped=set_aside or refuse."
+            raise InputError(msg)
+        types = load_publisher_types(self.publisher_types, self.crime_scheme)
+        if columns.crime_type_detail is not None and not types.has_second:
+            msg = (
+                f"data.publisher_types={self.publisher_types} has one column of labels. Set "
+                "data.columns.crime_type_detail to null."
+            )
+            raise InputError(msg)
+        return types
 
     def _bounds(self) -> tuple[float, float, float, float] | None:
         if self.bounds is None:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.data.coordinates import CoordinateReader, Coordinates, have_decimal_comma
+from ilp_models.data.crime_schemes.publisher_types import PublisherTypes
+from ilp_models.data.crime_schemes.record_types import select_scheme_types
 from ilp_models.data.crime_types import CrimeTypeLabels, clean_labels, map_crime_types, matching_rows
 from ilp_models.data.exclusions import Exclusion, exclude_places
 from ilp_models.data.gaps import KnownGap, find_gaps, undeclared
@@ -50,6 +52,7 @@ class IntakeRules:
     known_gaps: tuple[KnownGap, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
     area_list: AreaList | None = None  # labels that the user declares as official areas
+    publisher_types: PublisherTypes | None = None  # categories of the labels in a shared scheme
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +98,15 @@ def parse_records(records: RawRecords, rules: IntakeRules) -> ParsedRecords:
 
 
 def select_crime_types(rows: RowFilter, rules: IntakeRules) -> tuple[RowFilter, CrimeTypeLabels]:
-    """Apply ``data.filters``, then map the publisher's labels to crime types."""
+    """Apply ``data.filters``, then map the publisher's labels to crime types, or to those of a shared scheme."""
     table, column = rows.records.table, rules.columns.crime_type
     wanted = matching_rows(table, rules.filters)
     rows = rows.remove("does not match data.filters", "left out", ~wanted, list(rules.filters))
     values = table[column].astype("str").where(wanted)
+    if rules.publisher_types is not None:
+        second = rules.columns.crime_type_detail
+        details = None if second is None else table[second].astype("str")
+        return select_scheme_types(rows, values, details, rules.publisher_types, rules.crime_types, rules.unmapped)
     types = map_crime_types(values, rules.crime_types, rules.unmapped)
     rows = rows.remove("crime type excluded by data.crime_types", "left out", types.excluded, [column])
     rows = rows.remove("crime type missing", "set aside", types.missing, [column])
@@ -245,7 +252,11 @@ def build_report(parsed: ParsedRecords, rules: IntakeRules, source: str, attribu
         findings=rows.findings,
         columns_left=unread,
         person_columns_left=tuple(column for column in unread if looks_personal(column)),
-        notes=(*_notes(rows.records, rules, resolution), *([rules.area_list.note()] if rules.area_list else [])),
+        notes=(
+            *_notes(rows.records, rules, resolution),
+            *([rules.area_list.note()] if rules.area_list else []),
+            *parsed.crime_types.notes,
+        ),
         declared=(*map(str, rules.known_gaps), *parsed.excluded),
         attribution=" ".join(filter(None, [attribution, *(f"{one}." for one in parsed.excluded)])),
         missing_coordinates=count_missing_coordinates(parsed),

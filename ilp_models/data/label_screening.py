@@ -73,12 +73,12 @@ class AreaList:
 
 def refuse_personal_labels(records: RawRecords, columns: ColumnMapping, area_list: AreaList | None) -> None:
     """Raise if the patterns of crime types or areas are those of personal data, such as names or phone numbers."""
-    for role in ("crime_type", "area"):
+    for role in ("crime_type", "crime_type_detail", "area"):
         column = getattr(columns, role)
         found = personal_contents(records.table[column]) if column is not None else None
         if role == "area" and area_list is not None and found not in ALWAYS_PERSONAL:
             continue
-        found = found or (_personal_types(records.table[column]) if role == "crime_type" else None)
+        found = found or (_personal_types(records.table[column]) if column is not None and role != "area" else None)
         if found:
             way_out = _WAY_OUT if role == "area" else f"Set data.columns.{role} to another column."
             msg = (
@@ -91,11 +91,15 @@ def refuse_personal_labels(records: RawRecords, columns: ColumnMapping, area_lis
 def refuse_personal_types(crime_types: Mapping[str, str | None]) -> None:
     """Raise if the declared crime types are names or groups of persons."""
     for setting, names in (("labels", list(crime_types)), ("types", [*filter(None, crime_types.values())])):
-        declared = pd.Series(names, dtype="str")
-        found = personal_contents(declared) or _personal_types(declared)
+        found = personal_offences(pd.Series(names, dtype="str"))
         if found:
             msg = f"The {setting} of data.crime_types look like {found} and cannot be used; name offences instead."
             raise InputError(msg)
+
+
+def personal_offences(labels: pd.Series) -> str | None:
+    """Return the kind of personal data that labels of offences probably are, or None."""
+    return personal_contents(labels) or _personal_types(labels)
 
 
 def refuse_labels_of_persons(column: str, areas: pd.Series, x: Floats, y: Floats) -> None:

@@ -41,6 +41,8 @@ class ColumnMapping:
         Coordinates in ``input_crs``.
     area : str, optional
         The publisher's area label.
+    crime_type_detail : str, optional
+        A second, finer label of the offence, such as its description. Only ``data.crime_scheme`` uses it.
 
     Raises
     ------
@@ -61,6 +63,7 @@ class ColumnMapping:
     x: str | None = None
     y: str | None = None
     area: str | None = None
+    crime_type_detail: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a mapping without one time and one pair of coordinates."""

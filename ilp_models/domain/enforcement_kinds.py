@@ -16,7 +16,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         *("weapon possession", "possession of weapon", "possession of firearm", "possession of a weapon"),
         *("possession of an offensive weapon", "firearm possession", "weapon violation", "weapon law violation"),
         *("weapon offence", "weapon offense", "concealed carry", "unlawful use of weapon", "carrying weapon"),
-        *("=weapon", "=firearm", "=dangerous weapon", "=possession of dangerous weapon"),
+        *("=weapon", "=firearm", "=dangerous weapon", "=possession of dangerous weapon", "acts involving weapon"),
     ),
     "disorder": (
         *(
@@ -35,11 +35,14 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "traffic": (
         *("traffic", "driving under influence", "driving under the influence", "dui", "dwi", "impaired driving"),
         *("intoxicated and impaired driving", "drink driving", "drunk driving", "driving offence", "driving offense"),
+        *("=dangerous act", "acts against public safety"),  # ICCS: driving under the influence, traffic
     ),
     "stop_derived": (
         *("stop derived", "stop and search", "stop and frisk", "stop and account", "street check", "field interview"),
         *("resisting arrest", "obstructing police", "obstruction of police", "interference with public officer"),
         *("warrant arrest", "=warrant", "=arrest"),
+        # residual categories of NIBRS and ICCS, which hold warrants, probation and obstruction
+        *("=all other offense", "other criminal acts not elsewhere classified"),
     ),
 }
 
