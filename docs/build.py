@@ -26,8 +26,17 @@ REDIRECT = """<!doctype html>
 NAVIGATION = {  # the sidebar; a page of docs/ that is not listed appears under "How-to guides"
     "Start": ["README", "docs/tutorial", "docs/workflow", "notebooks/*"],
     "How-to guides": [
-        *("docs/data", "docs/simulated", "docs/grids", "docs/features", "docs/models", "docs/backtests", "docs/tuning"),
-        *("docs/comparison", "docs/scores", "docs/groups", "docs/audit", "docs/audit-report", "docs/decision"),
+        *("docs/data", "docs/crime_types", "docs/simulated", "docs/grids", "docs/features", "docs/models"),
+        *(
+            "docs/backtests",
+            "docs/tuning",
+            "docs/comparison",
+            "docs/scores",
+            "docs/groups",
+            "docs/audit",
+            "docs/audit-report",
+            "docs/decision",
+        ),
         *("docs/allocation", "docs/monitoring", "docs/exports", "docs/configuration"),
     ],
     "Methods": ["docs/methods/*"],
