@@ -254,3 +254,13 @@ def test_the_page_lists_the_tables_of_the_package():
         "ambiguous | definition followed | licence |\n|---|---|---|---|---|---|\n"
     )[1]
     assert lines.split("\n<!-- end -->")[0].splitlines() == [table_line(name) for name in PUBLISHERS]
+
+
+def test_a_second_label_may_not_name_persons(source):
+    names = ["Smith, John", "Doe, Mary", "Jones, Peter", "Brown, Anna", "Miller, James"]
+    content = file_of(*[("ROBBERY", f'"{name}"') for name in names])
+    columns = {**COLUMNS, "crime_type_detail": "more"}
+    with pytest.raises(
+        InputError, match=r"'more' \(data.columns.crime_type_detail\) holds what looks like personal names"
+    ):
+        source(content, columns=columns, crime_scheme="iccs", publisher_types="chicago").read()
