@@ -27,6 +27,7 @@ _PUBLIC = {
     # run
     "run_backtest": "pipeline.backtesting",
     "compare_forecasts": "pipeline.comparison",
+    "train_pooled": "pipeline.pooled_training",
     "make_forecast": "pipeline.forecasting",
     "forecast_totals": "pipeline.totals",
     "explain_forecast": "pipeline.forecasting",
@@ -99,6 +100,7 @@ _FORECASTERS = {
     "ExplainableBoosting": "regressions.tree_ensembles",
     "LightGBM": "regressions.lightgbm",
     "LightGBMPerType": "regressions.per_type",
+    "PooledLightGBM": "regressions.pooled",
     "HistGradientBoosting": "regressions.tree_ensembles",
     "RandomForest": "regressions.tree_ensembles",
     "Stacked": "ensembles",

@@ -52,6 +52,7 @@ from ilp_models.model.regressions.glm import NegativeBinomialGLM as NegativeBino
 from ilp_models.model.regressions.glm import PoissonGLM as PoissonGLM
 from ilp_models.model.regressions.lightgbm import LightGBM as LightGBM
 from ilp_models.model.regressions.per_type import LightGBMPerType as LightGBMPerType
+from ilp_models.model.regressions.pooled import PooledLightGBM as PooledLightGBM
 from ilp_models.model.regressions.tree_ensembles import ExplainableBoosting as ExplainableBoosting
 from ilp_models.model.regressions.tree_ensembles import HistGradientBoosting as HistGradientBoosting
 from ilp_models.model.regressions.tree_ensembles import RandomForest as RandomForest
@@ -77,6 +78,7 @@ from ilp_models.pipeline.group_matrix import read_group_matrix as read_group_mat
 from ilp_models.pipeline.harm_sets import load_harm_set as load_harm_set
 from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
+from ilp_models.pipeline.pooled_training import train_pooled as train_pooled
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment

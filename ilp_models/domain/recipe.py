@@ -71,7 +71,7 @@ def describe(value: Any) -> Any:
     """Return an object as plain JSON values: the name of its class and its constructor arguments, nested.
 
     Estimators answer `get_params`, dataclasses list their fields, and containers, dates and paths are converted.
-    Events and tables give the digest of their content.
+    Events and tables give the digest of their content, and so do estimators that read files of their own.
     """
     if isinstance(value, Mapping):
         return {str(key): describe(part) for key, part in value.items()}
@@ -118,7 +118,8 @@ def _table_digest(table: pd.DataFrame | pd.Series) -> str:
 
 def _arguments(value: Any) -> dict[str, Any]:
     if hasattr(value, "get_params"):
-        return dict(value.get_params(deep=False))
+        content = value.content_digests() if hasattr(value, "content_digests") else {}
+        return dict(value.get_params(deep=False)) | ({"content": content} if content else {})
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value) if field.init}
     with contextlib.suppress(ValueError):  # a builtin type without a signature

@@ -1,13 +1,19 @@
 """Forecasters from the options of configs/model, as Hydra builds them, or with small settings for fast tests."""
 
 import copy
+import tempfile
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
+
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.pipeline.pooled_training import train_pooled
+from tests.builders import city, history_of, poisson_counts
 
 FOLDER = Path(__file__).parents[2] / "configs" / "model"
 CITY_ONLY = "true_intensity"  # it knows one simulated city, and forecasts no other records
@@ -39,6 +45,7 @@ _SMALLER = {
     "lightgbm_per_type": {"n_estimators": 5},
     "hist_gradient_boosting": {"max_bins": 15},  # binning takes longer than the trees
 }
+_POOLED = "pooled_lightgbm"
 _TWO_LEADS = ("+seed=0", "+backtest.horizon=2")
 
 
@@ -46,12 +53,28 @@ def forecaster(name, **settings):
     """Return the small unfitted forecaster of an option; ``settings`` override keys of the same name at any depth."""
     plain = copy.deepcopy(_composed(name, _TWO_LEADS))
     _shrink(plain, _SMALL | _SMALLER.get(name, {}) | settings)
+    if name == _POOLED:
+        plain["pool"] = _small_pool().name
     return instantiate(plain, _convert_="all")
 
 
 def shipped_forecaster(name):
     """Return the unfitted forecaster of an option, with its own settings."""
     return instantiate(_composed(name), _convert_="all")
+
+
+@cache
+def _small_pool():
+    """Return the folder of a pooled model of two other cities, from before all tests; it is deleted at the end."""
+    folder = tempfile.TemporaryDirectory(prefix="pool-")
+    plain = copy.deepcopy(_composed(_POOLED, _TWO_LEADS))
+    _shrink(plain, _SMALL)
+    model = instantiate(plain | {"pool": folder.name}, _convert_="all")
+    rates = np.random.default_rng(8).gamma(1.0, 0.6, (2, 2, 12, 1))
+    counts = [poisson_counts((2, 12, 90), rate, seed=place) for place, rate in enumerate(rates)]
+    others = [history_of(one, city(3, 4), start="2000-01-03") for one in counts]
+    train_pooled(dict(zip(("north", "south"), others, strict=True)), model, compute=LocalProcesses(1))
+    return folder
 
 
 @cache

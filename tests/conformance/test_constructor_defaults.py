@@ -20,6 +20,7 @@ from ilp_models.model.point_processes.self_exciting import SelfExciting
 from ilp_models.model.regressions.glm import NegativeBinomialGLM, PoissonGLM
 from ilp_models.model.regressions.lightgbm import LightGBM
 from ilp_models.model.regressions.per_type import LightGBMPerType
+from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.tree_ensembles import ExplainableBoosting, HistGradientBoosting, RandomForest
 from ilp_models.model.risk_terrain import RiskTerrain
 from ilp_models.model.wrappers.conformal import ConformalIntervals
@@ -55,6 +56,7 @@ CONSTRUCTED = {
     "negative_binomial_glm": NegativeBinomialGLM(),
     "negative_binomial_intervals": NegativeBinomialIntervals(),
     "poisson_glm": PoissonGLM(),
+    "pooled_lightgbm": PooledLightGBM(),
     "prospective_hot_spot": ProspectiveHotSpot(),
     "random_forest": RandomForest(),
     "recalibrated": Recalibrated(),

@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from lightgbm import Dataset, LGBMRegressor, train
+from lightgbm import Booster, Dataset, LGBMRegressor, train
 
 from ilp_models.domain.errors import InputError
 from ilp_models.domain.features import Design, FeatureFamily
@@ -42,8 +42,24 @@ class BinnedRegressor(LGBMRegressor):
 
     def fit_bins(self, bins: Dataset) -> Self:
         """Fit the trees."""
-        self._Booster = train(self._settings(), bins, self.n_estimators)
-        self._Booster.free_dataset()
+        return self._with_trees(train(self._settings(), bins, self.n_estimators))
+
+    def fit_from(
+        self,
+        trees: str,
+        values: npt.NDArray[Any] | None = None,
+        target: npt.NDArray[Any] | None = None,
+        weight: npt.NDArray[Any] | None = None,
+    ) -> Self:
+        """Take over the trees of a text, and add `n_estimators` more where rows are given."""
+        settings, start = self._settings(), Booster(model_str=trees)
+        if values is None:
+            return self._with_trees(start)
+        rows = Dataset(values, target, weight=weight, params=settings, free_raw_data=False)
+        return self._with_trees(train(settings, rows, self.n_estimators, init_model=start))
+
+    def _with_trees(self, booster: Booster) -> Self:
+        self._Booster = booster.free_dataset()
         self._n_features = self._n_features_in = self._Booster.num_feature()
         self._best_iteration, self._best_score = self._Booster.best_iteration, self._Booster.best_score
         self.fitted_ = True
@@ -164,10 +180,13 @@ class LightGBM(RegressionForecaster):
         if self.zero_share == 1:
             return super()._taken_rows(design, observed, taken)
         rows = np.arange(len(observed))[taken]
-        start = float(np.random.default_rng(self.seed).uniform())
-        sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], self.zero_share, start)
+        sampled, inverse = sample_zeros(observed[rows], design.log_offset[rows], self.zero_share, self._start())
         values, rates, weights = super()._taken_rows(design, observed, rows[sampled])
         return values, rates, (inverse if weights is None else weights * inverse).astype(self._precision)
+
+    def _start(self) -> float:
+        """Return the start of the systematic sample."""
+        return float(np.random.default_rng(self.seed).uniform())
 
     def _fits(
         self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]

@@ -141,18 +141,22 @@ class RegressionForecaster(Forecaster):
         """Return the periods to learn from; the periods before the first of them are the past of its features."""
         known = history.panel.periods
         past = min(history.calendar.per_year, len(known) // 3) + step
-        targets = known[max(past, len(known) - self.train_periods) :]
+        return known[max(past, len(known) - self.train_periods) :]
+
+    def _check_periods(self, history: History, step: int) -> None:
+        """Raise NotRunError unless more periods are left to learn from than are held out."""
+        targets = self._training_periods(history, step)
         if len(targets) <= self.holdout:
             msg = (
-                f"{len(known)} known {history.calendar.period_unit}s leave {len(targets)} to learn from, not more than "
-                f"holdout={self.holdout}. Give more data or set a smaller holdout."
+                f"{len(history.panel.periods)} known {history.calendar.period_unit}s leave {len(targets)} to learn "
+                f"from, not more than holdout={self.holdout}. Give more data or set a smaller holdout."
             )
             raise NotRunError(msg)
-        return targets
 
     def _fit_steps(self, steps: Sequence[int]) -> None:
         """Fit one regression for some steps; the first one also fits the dispersions."""
         history = self.training_history_
+        self._check_periods(history, max(steps))
         design, counts = self._training_rows(steps)
         observed, first_held_out = counts.reshape(-1), counts[: -self.holdout].size
         if not observed[:first_held_out].any():

@@ -1,0 +1,154 @@
+"""Train pooled models: sample each jurisdiction, fit trees to all samples together, and store them by cutoff."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from logging import getLogger
+from pathlib import Path
+
+import pandas as pd
+
+from ilp_models.backtest.replay import BacktestData
+from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.compute.local import LocalProcesses
+from ilp_models.domain.compute import Compute
+from ilp_models.domain.errors import InputError, NotRunError
+from ilp_models.domain.history import History
+from ilp_models.model.regressions.pool import PooledModel
+from ilp_models.model.regressions.pooled import PooledLightGBM
+from ilp_models.model.regressions.training_sample import TrainingSample
+
+_LOG = getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleTask:
+    """One jurisdiction whose sample a worker writes."""
+
+    jurisdiction: str
+    history: History
+    path: Path
+
+
+def train_pooled(
+    histories: Mapping[str, History],
+    forecaster: PooledLightGBM,
+    *,
+    cutoff: pd.Timestamp | None = None,
+    left_out: Mapping[str, str] | None = None,
+    compute: Compute | None = None,
+) -> PooledModel:
+    """Train one model on several jurisdictions, store it in the forecaster's ``pool`` folder, and return it.
+
+    Each jurisdiction contributes numbers of units without places: features, the logarithm of its own level times
+    share, the count, a weight, and the crime type. Give histories only of jurisdictions whose own governance, crime
+    types and tainted periods were checked, and name the others in ``left_out``. A jurisdiction whose records are too
+    short is left out with the reason.
+
+    Parameters
+    ----------
+    histories : mapping of str to History
+        What is known of each jurisdiction, by label. Crime types must have the names that all share.
+    forecaster : PooledLightGBM
+        The settings of features, sample and trees, and the folder. Use the same one to forecast.
+    cutoff : Timestamp, optional
+        Time of the pooled model. By default the latest cutoff of the histories.
+    left_out : mapping of str to str, optional
+        Label and reason of the jurisdictions that contribute nothing; stored in ``pool.json``.
+    compute : Compute, optional
+        Where the samples are made. By default in processes of this machine.
+
+    Returns
+    -------
+    PooledModel
+        The trees with the facts that ``pool.json`` holds.
+
+    Raises
+    ------
+    InputError
+        If a history has a later cutoff, features differ, or no jurisdiction contributes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import ilp_models as ilp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = ilp.PooledLightGBM(folder, n_estimators=20, min_child_samples=50)
+    ...     pooled = ilp.train_pooled({"here": history}, model, left_out={"there": "No mandate."})
+    >>> pooled.left_out
+    {'there': 'No mandate.'}
+    """
+    if forecaster.pool is None:
+        msg = "pool is not set. Give the folder for the pooled models: PooledLightGBM(pool=...)."
+        raise InputError(msg)
+    if not histories:
+        msg = "histories is empty. Give the history of at least one jurisdiction."
+        raise InputError(msg)
+    reasons = dict(left_out or {})
+    both = sorted(set(histories) & set(reasons))
+    if both:
+        msg = f"{both[0]!r} is both in histories and in left_out. Give it once."
+        raise InputError(msg)
+    folder = Path(forecaster.pool)
+    folder.mkdir(parents=True, exist_ok=True)  # workers on other machines write there too
+    with tempfile.TemporaryDirectory(prefix=".samples-", dir=folder, ignore_cleanup_errors=True) as temporary:
+        samples = Path(temporary, "samples")
+        samples.mkdir()
+        tasks = [
+            SampleTask(label, histories[label], samples / f"{number:04d}.parquet")
+            for number, label in enumerate(sorted(histories), start=1)
+        ]
+        failures = (compute or LocalProcesses()).map(partial(_write_sample, forecaster), tasks, "training samples")
+        reasons |= {task.jurisdiction: failure for task, failure in zip(tasks, failures, strict=True) if failure}
+        parts = [TrainingSample.read(task.path) for task, failure in zip(tasks, failures, strict=True) if not failure]
+        latest = max(history.cutoff for history in histories.values()) if cutoff is None else cutoff
+        pooled = PooledModel.fit(parts, latest, forecaster.learners(), reasons)
+        pooled.write(folder, samples)
+    for label, reason in reasons.items():
+        _LOG.warning("%s contributes nothing to the pooled model of %s: %s", label, latest.date(), reason)
+    return pooled
+
+
+def train_pooled_backtest(
+    jurisdictions: Mapping[str, BacktestData],
+    plan: RollingOrigin,
+    forecaster: PooledLightGBM,
+    *,
+    tested: str,
+    left_out: Mapping[str, str] | None = None,
+    compute: Compute | None = None,
+) -> tuple[PooledModel, ...]:
+    """Train the pooled models of each cutoff at which the backtest of one jurisdiction refits; return them.
+
+    Each uses what was known of every jurisdiction at that cutoff. A jurisdiction whose records ended before it
+    contributes what was known at the end of its records.
+    """
+    data = jurisdictions[tested]
+    cutoffs = [fold.cutoff for fold in plan.folds(data.events, data.calendar) if fold.refit]
+    models = []
+    for cutoff in cutoffs:
+        histories, reasons = {}, dict(left_out or {})
+        for label, one in jurisdictions.items():
+            try:
+                if label not in reasons:
+                    histories[label] = one.known_at(min(cutoff, _end_of_records(one)))
+            except InputError as error:  # no whole period is known at the cutoff
+                reasons[label] = str(error)
+        models.append(train_pooled(histories, forecaster, cutoff=cutoff, left_out=reasons, compute=compute))
+    return tuple(models)
+
+
+def _end_of_records(data: BacktestData) -> pd.Timestamp:
+    """Return the start of the first period that the records do not cover."""
+    periods = data.calendar.whole_periods(data.events.start, data.events.end)
+    return (periods[-1] + 1).start_time
+
+
+def _write_sample(forecaster: PooledLightGBM, task: SampleTask) -> str:
+    """Write the sample of one jurisdiction, and return why there is none; empty if there is one."""
+    try:
+        forecaster.training_sample(task.history, task.jurisdiction).write(task.path)
+    except NotRunError as error:
+        return str(error)
+    return ""
