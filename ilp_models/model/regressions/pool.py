@@ -129,9 +129,14 @@ class PooledModel:
             facts = _read_facts(folder)
             trees = [file_in_folder(folder, name).read_text(encoding="utf-8") for name in facts["trees"]]
             heads = tuple(SampleHead.from_json(json.dumps(one)) for one in facts["jurisdictions"])
-            names = [tuple(map(str, facts[key])) for key in ("columns", "crime_types")]
             model = cls(
-                pd.Timestamp(facts["cutoff"]), str(facts["period_unit"]), *names, tuple(trees), heads, facts["left_out"]
+                cutoff=pd.Timestamp(facts["cutoff"]),
+                period_unit=str(facts["period_unit"]),
+                columns=tuple(map(str, facts["columns"])),
+                crime_types=tuple(map(str, facts["crime_types"])),
+                trees=tuple(trees),
+                jurisdictions=heads,
+                left_out=dict(facts["left_out"]),
             )
             unchanged = [digest_of(text) for text in trees] == list(facts["trees"].values())
         except (OSError, AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:

@@ -186,10 +186,11 @@ class PooledLightGBM(LightGBM):
             msg = f"{jurisdiction} has no event to learn from. Give more data."
             raise NotRunError(msg)
         names = ("values", "log_offset", "target", "weight", "crime_type", "lead")
-        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         keys = (*joined["values"].T, *(joined[name] for name in names[1:]))
         order = np.lexsort(keys)  # by content, so that the order of the rows tells nothing about place or time
-        return replace(parts[0], cutoff=history.cutoff, **{name: part[order] for name, part in joined.items()})
+        rows: dict[str, Any] = {name: part[order] for name, part in joined.items()}
+        return replace(parts[0], cutoff=history.cutoff, **rows)
 
     def _samples(self, history: History, jurisdiction: str) -> Iterator[TrainingSample]:
         """Yield the sample of each lead from one history."""
@@ -294,7 +295,7 @@ class PooledLightGBM(LightGBM):
             if not (rows and self.adapt_trees):
                 return regressor.fit_from(self.start_)
             trees = Booster(model_str=self.start_)
-            strength = fit_strength(trees.predict(rows[0], raw_score=True), *rows[1:])
+            strength = fit_strength(np.asarray(trees.predict(rows[0], raw_score=True)), *rows[1:])
             return regressor.fit_from(scale_trees(trees, strength), *rows)
 
 

@@ -48,7 +48,8 @@ class SampleHead:
         if facts.pop("format") != _FORMAT:
             msg = "another format"
             raise ValueError(msg)
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+        columns, crime_types = tuple(facts.pop("columns")), tuple(facts.pop("crime_types"))
+        return cls(columns=columns, crime_types=crime_types, **facts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,206 @@
+"""Compare local LightGBM with trees borrowed from other cities, and measure what a sample of empty units costs.
+
+python experiments/borrowed-strength/run.py PATH
+    writes cities.csv, sampling.csv, origin.json and the tables of README.md
+
+PATH is a folder with the records of the cities; README.md names the files.
+"""
+
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from cities import FILES, read_city
+from scipy import stats
+
+import ilp_models as ilp
+from ilp_models.backtest.replay import BacktestData, replay
+from ilp_models.backtest.rolling_origin import RollingOrigin
+from ilp_models.domain.replay import Replay
+from ilp_models.pipeline.pooled_training import train_pooled_backtest
+from ilp_models.stats.bootstrap import Bootstrap
+from ilp_models.stats.distributions import poisson_deviance
+
+FOLDER = Path(__file__).resolve().parent
+MARKED = r"(<!-- {0} -->\n).*?(<!-- end of {0} -->)"
+BASELINE, LOCAL, CANDIDATE = "moving_average", "lightgbm", "pooled_lightgbm"
+CALENDAR, ONE = ilp.Calendar(), ilp.LocalProcesses(1)
+YEAR, WINDOW = 52, 13  # weeks that are tested; weeks of one window of the first half-year
+YOUNG_HOLDOUT = 4  # weeks held out of 8 that are left to learn from
+FLOOR = 0.005
+SHARES, SEEDS = (0.2, 0.1), range(5)
+DEVELOPMENT = {"Toronto": "2019-12-29", "Portland": "2016-02-28"}  # last day of the weeks of the sampling table
+COLUMNS = ("records", "city", "method", "weeks", "skill", "gain", "low", "high", "verdict")
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Records of the tested city, those of the other cities, and the weeks to forecast."""
+
+    city: str
+    records: BacktestData
+    others: dict[str, BacktestData]
+    plan: RollingOrigin
+    holdout: int
+
+
+def main(words: list[str]) -> int:
+    """Run everything and write the results."""
+    code, data, began = ilp.describe_code(), Path(words[0]), time.process_time()
+    events = {name: read_city(name, data) for name in FILES}
+    cities = pd.DataFrame(compare_cities(events), columns=list(COLUMNS))
+    sampling = pd.DataFrame(measure_sampling(events))
+    cities.round(4).to_csv(FOLDER / "cities.csv", index=False, lineterminator="\n")
+    sampling.round(4).to_csv(FOLDER / "sampling.csv", index=False, lineterminator="\n")
+    digests = {name: one.digest()[:16] for name, one in events.items()}
+    minutes = round((time.process_time() - began) / 60)
+    facts = {"code": code, "data": digests, "cpu_minutes": minutes}
+    (FOLDER / "origin.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    made = f"Made with {code} in {minutes} CPU minutes. Data: {', '.join(f'{k} {v}' for k, v in digests.items())}."
+    tables = {"cities": cities_table(cities), "sampling": sampling_table(sampling), "origin": made}
+    page = FOLDER / "README.md"
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        text = re.sub(
+            MARKED.format(name), lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.S
+        )
+    page.write_text(text, encoding="utf-8")
+    return 0
+
+
+def compare_cities(events: dict[str, ilp.Events]) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each kind of records, city and method."""
+    for label, windows in (("whole", whole_records), ("first half-year", first_half_years)):
+        for city in events:
+            parts = [weekly_deviances(window) for window in windows(events, city)]
+            yield from rows_of(label, city, {name: np.concatenate([one[name] for one in parts]) for name in parts[0]})
+
+
+def whole_records(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
+    """Yield the latest 52 weeks of a city, with all records before them."""
+    plan = RollingOrigin(test_periods=YEAR, refit_every=YEAR // 2)
+    yield window_of(events, city, events[city], plan, holdout=26)
+
+
+def first_half_years(events: dict[str, ilp.Events], city: str) -> Iterator[Window]:
+    """Yield the same 52 weeks in four windows; records begin 13 weeks before each."""
+    periods = CALENDAR.whole_periods(events[city].start, events[city].end)[-YEAR:]
+    for first in range(0, YEAR, WINDOW):
+        begin = (periods[first] - WINDOW).start_time
+        end = (periods[first + WINDOW - 1] + 1).start_time
+        table = events[city].table
+        young = table[(table["occurred_at"] >= begin) & (table["occurred_at"] < end)].reset_index(drop=True)
+        plan = RollingOrigin(test_periods=WINDOW, refit_every=WINDOW)
+        yield window_of(events, city, replace(events[city], table=young, start=begin, end=end), plan, YOUNG_HOLDOUT)
+
+
+def window_of(
+    events: dict[str, ilp.Events], city: str, records: ilp.Events, plan: RollingOrigin, holdout: int
+) -> Window:
+    """Return a window; the cells of each city are those with a record before the first cutoff."""
+    cutoff = plan.folds(records, CALENDAR)[0].cutoff
+
+    def data(known: ilp.Events) -> BacktestData:
+        before = known.known_at(cutoff)
+        return BacktestData(known, ilp.SquareGrid(500).build(before if len(before) else known), CALENDAR)
+
+    return Window(city, data(records), {name: data(one) for name, one in events.items() if name != city}, plan, holdout)
+
+
+def weekly_deviances(window: Window) -> dict[str, np.ndarray]:
+    """Return the mean Poisson deviance of each week by method."""
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Path(folder, "pool")
+        candidate = ilp.PooledLightGBM(pool, holdout=window.holdout)
+        train_pooled_backtest(
+            {window.city: window.records, **window.others},
+            window.plan,
+            candidate,
+            tested=window.city,
+            left_out={window.city: "It is tested."},
+            compute=ONE,
+        )
+        methods = {
+            BASELINE: ilp.MovingAverage(),
+            "level_share": ilp.LevelShare(),
+            LOCAL: ilp.LightGBM(holdout=window.holdout),
+            "pooled, not adapted": ilp.PooledLightGBM(pool, holdout=window.holdout, adapt_trees=0),
+            CANDIDATE: candidate,
+        }
+        return deviances(methods, window.plan, window.records, Path(folder, "store"))
+
+
+def deviances(methods: dict, plan: RollingOrigin, data: BacktestData, store: Path) -> dict[str, np.ndarray]:
+    """Return the mean Poisson deviance of each week by method, of forecasts one week ahead."""
+    outcome = replay(methods, plan, data, store, ONE)
+    if outcome.not_run:
+        raise RuntimeError(outcome.not_run)
+    return {one.forecaster: deviance_of(one) for one in outcome.replays}
+
+
+def deviance_of(one: Replay) -> np.ndarray:
+    """Return the mean Poisson deviance over types and cells of each week."""
+    return poisson_deviance(one.observed.values.astype(float), one.expected.values, FLOOR).mean(axis=(0, 1))
+
+
+def rows_of(label: str, city: str, by_week: dict[str, np.ndarray]) -> Iterator[tuple[object, ...]]:
+    """Yield skill over the 52-week mean, and the gain over local LightGBM in points of skill with its interval."""
+    base, local = by_week[BASELINE], by_week[LOCAL]
+    for name, one in by_week.items():
+        gain = Bootstrap().ratio(100 * (local - one), base)
+        value, low, high = (float(end) for end in (gain.value, gain.low, gain.high))
+        verdict = "" if name == LOCAL else "better" if low > 0 else "worse" if high < 0 else "tie"
+        yield label, city, name, len(one), 100 * (1 - one.mean() / base.mean()), value, low, high, verdict
+
+
+def measure_sampling(events: dict[str, ilp.Events]) -> Iterator[dict[str, object]]:
+    """Yield skill with all units, and for each share and seed with a sample of the empty ones."""
+    for city, end in DEVELOPMENT.items():
+        plan = RollingOrigin(test_periods=YEAR, refit_every=YEAR // 2, end=end)
+        cutoff = plan.folds(events[city], CALENDAR)[0].cutoff
+        data = BacktestData(events[city], ilp.SquareGrid(500).build(events[city].known_at(cutoff)), CALENDAR)
+        methods = {BASELINE: ilp.MovingAverage(), LOCAL: ilp.LightGBM()}
+        settings = {f"{share:g} {seed}": (share, seed) for share in SHARES for seed in SEEDS}
+        methods |= {name: ilp.LightGBM(zero_share=share, seed=seed) for name, (share, seed) in settings.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            by_week = deviances(methods, plan, data, Path(folder))
+        skill = {name: 100 * (1 - one.mean() / by_week[BASELINE].mean()) for name, one in by_week.items()}
+        for name, (share, seed) in settings.items():
+            row = {"city": city, "zero_share": share, "seed": seed, "skill_all_units": skill[LOCAL]}
+            yield row | {"skill": skill[name], "lost": skill[LOCAL] - skill[name]}
+
+
+def cities_table(table: pd.DataFrame) -> str:
+    """Return the comparison as a Markdown table."""
+    lines = [
+        "| records | city | method | weeks | skill, points | gain over local LightGBM | verdict |",
+        "|---|---|---|---:|---:|---|---|",
+    ]
+    for one in table.itertuples():
+        gain = "-" if one.method == LOCAL else f"{one.gain:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+        cells = (one.records, one.city, one.method, one.weeks, f"{one.skill:.2f}", gain, one.verdict or "-")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def sampling_table(table: pd.DataFrame) -> str:
+    """Return the skill lost as a Markdown table; the interval is that of the mean over seeds, by Student's t."""
+    lines = ["| city | share of empty units | seeds | skill lost, points | by seed |", "|---|---:|---:|---|---|"]
+    for (city, share), part in table.groupby(["city", "zero_share"], sort=False):
+        lost = part["lost"].to_numpy()
+        half = stats.t.ppf(0.975, len(lost) - 1) * lost.std(ddof=1) / np.sqrt(len(lost))
+        each = ", ".join(f"{one:+.3f}" for one in lost)
+        mean = f"{lost.mean():+.3f} [{lost.mean() - half:+.3f}, {lost.mean() + half:+.3f}]"
+        lines.append(f"| {city} | {share:g} | {len(lost)} | {mean} | {each} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
