@@ -54,7 +54,7 @@ class SampleHead:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSample:
-    """Units of one jurisdiction that a pooled model learns from, known at a cutoff; no place can be told from them.
+    """Units of one jurisdiction that a pooled model learns from, known at a cutoff: numbers without places.
 
     Parameters
     ----------
