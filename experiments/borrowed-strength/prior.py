@@ -1,4 +1,4 @@
-"""Trial of a prior for empirical Bayes that is estimated across cities; it was not added to the package.
+"""Trial of a prior for empirical Bayes that is estimated across cities, from which `pooled_empirical_bayes` came.
 
 The negative log likelihood of each half-life, weight of the neighbours and prior strength is measured in all cities.
 A city then chooses the settings with the smallest sum of its own and that of the others, which counts as much as some

@@ -170,10 +170,10 @@ def stored_priors(folder: Path) -> dict[pd.Timestamp, Path]:
 class PooledEmpiricalBayes(EmpiricalBayes):
     """Empirical Bayes whose settings fit the local records and, with some weight, those of other jurisdictions.
 
-    Half-life, weight of the neighbours and prior strength of each crime type have the smallest sum of two losses: that
-    of the local records, and `prior_events` times the loss per event over all jurisdictions. So other jurisdictions
-    count as much as `prior_events` local events (a power prior). Rates of cells come from local records only. A crime
-    type that no other jurisdiction has uses their loss over all types.
+    Each crime type has a half-life, a weight of the neighbours and a prior strength. They have the smallest sum of two
+    losses: that of the local records, and `prior_events` times the loss per event over all jurisdictions. So other
+    jurisdictions count as much as `prior_events` local events (a power prior). Rates of cells come from local records
+    only. A crime type that no other jurisdiction has uses their loss over all types.
 
     Ibrahim and Chen (2000), Power prior distributions for regression models, Statistical Science 15, 46-60.
 
