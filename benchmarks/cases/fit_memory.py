@@ -25,7 +25,7 @@ def measure(*, quick: bool) -> list[Figure]:
             name="memory of a fit",
             figure=growth / 1e6,
             unit="MB",
-            goal=Goal(high=2.5, of="ratio"),
+            goal=Goal(high=1.5, of="ratio"),
             reference=matrix.nbytes / 1e6,
             against="bytes of its float32 design matrix",
             note="peak resident memory of a fresh process during fit, minus what it held before: records, grid, panel",

@@ -57,22 +57,16 @@ class Design:
     level: npt.NDArray[np.float64] | None = None
 
     def latest(self, count: int) -> Self:
-        """Return the rows of the latest target periods."""
+        """Return the rows of the latest target periods with arrays of their own, so that the others can be freed."""
         first = len(self.values) - len(self.values) // len(self.periods) * count
         return replace(
             self,
-            values=self.values[first:],
-            log_offset=self.log_offset[first:],
+            values=self.values[first:].copy(),
+            log_offset=self.log_offset[first:].copy(),
             periods=self.periods[-count:],
-            shown=None if self.shown is None else self.shown[first:],
-            level=None if self.level is None else self.level[-count:],
+            shown=None if self.shown is None else self.shown[first:].copy(),
+            level=None if self.level is None else self.level[-count:].copy(),
         )
-
-    def copied(self) -> Self:
-        """Return the design with arrays of its own, so that the rows of a larger one can be freed."""
-        names = ("values", "log_offset", "shown", "level")
-        arrays = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: array.copy() for name, array in arrays.items() if array is not None})
 
 
 def all_columns(families: Sequence[FeatureFamily], history: History) -> tuple[Column, ...]:

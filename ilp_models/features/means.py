@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from ilp_models.domain.history import History
 from ilp_models.stats.filters import exponential_means
 
 Floats = npt.NDArray[np.float32]
+
+_PERIODS_AT_ONCE: Final = 52  # smoothed together, so that smoothing needs little memory
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,15 @@ class ExponentialMeans:
         if self.all_types:
             counts = counts.sum(axis=1, keepdims=True)
         usable = history.usable_periods(periods, step)
+        means = np.empty((len(periods), *counts.shape[1:]), dtype=np.float32) if self.all_types else None
         for column, half_life in enumerate(self.half_lives):
-            means = exponential_means(counts, half_life, usable, out=out[..., column])
+            own = exponential_means(counts, half_life, usable, out=out[..., column] if means is None else means)
             if self.reach_cells:
-                means[...] = history.grid.smoothed(means, self.reach_cells)
+                for first in range(0, len(own), _PERIODS_AT_ONCE):
+                    part = slice(first, first + _PERIODS_AT_ONCE)
+                    own[part] = history.grid.smoothed(own[part], self.reach_cells)
+            if means is not None:
+                out[..., column] = means  # the same for all crime types
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import weakref
+from dataclasses import replace
 
 import lightgbm
 import numpy as np
@@ -8,10 +9,12 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from ilp_models.domain.errors import InputError
-from ilp_models.features.calendar import TypeIndicators
+from ilp_models.domain.history import History
+from ilp_models.features.calendar import CalendarColumns, TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.regressions.design_matrix import DesignMatrix
 from ilp_models.model.regressions.lightgbm import BinnedRegressor, LightGBM
 from ilp_models.model.regressions.regression import RegressionForecaster
 from tests.builders import city, history_of, poisson_counts
@@ -143,19 +146,45 @@ def test_a_fit_in_two_steps_gives_the_text_of_a_fit_in_one():
         split.predict(rows[:, :3])
 
 
-def test_the_design_is_freed_before_trees_grow(history, monkeypatch):
-    alive, found = [], []
+def test_columns_and_other_bins_are_freed_before_trees_grow(history, monkeypatch):
+    cubes, bins, alive = [], [], []
 
-    def training_rows(self, steps):
-        design, counts = RegressionForecaster._training_rows(self, steps)
-        alive.append(weakref.ref(design.values.base))
-        return design, counts
+    def written(self, *given):
+        design = DesignMatrix.write_compact(self, *given)
+        cubes.extend(weakref.ref(cube if cube.base is None else cube.base) for cube in design.cubes)
+        return design
 
-    def watched(*given):
-        found.append(alive[-1]())
-        return lightgbm.train(*given)
+    def watched(settings, rows, trees):
+        bins.append(weakref.ref(rows))
+        alive.append((sum(one() is not None for one in cubes), sum(one() is not None for one in bins)))
+        return lightgbm.train(settings, rows, trees)
 
-    monkeypatch.setattr(LightGBM, "_training_rows", training_rows)
+    monkeypatch.setattr(LightGBM, "_matrix", lambda self: Watched(self.features, self.rate_floor, with_offset=True))
+    monkeypatch.setattr(Watched, "write_compact", written)
     monkeypatch.setattr("ilp_models.model.regressions.lightgbm.train", watched)
     LightGBM(FAMILIES, MovingAverage(26), **SMALL).fit(history)
-    assert found == [None, None]
+    assert len(cubes) == 2 * (2 + 3 + 1 + 2)
+    assert alive == [(0, 1), (0, 1)]
+
+
+class Watched(DesignMatrix):
+    """A design matrix whose columns a test can watch."""
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_columns_give_the_trees_of_rows(shuffled, history, monkeypatch):
+    if shuffled:
+        order = np.random.default_rng(4).permutation(60)
+        names = {name: getattr(GRID, name)[order] for name in ("cells", "geometry", "locator_cells")}
+        near, areas = GRID.neighbours[order][:, order].tocsr(), GRID.parents.iloc[order]
+        grid = replace(GRID, **names, neighbours=near, parents=areas)
+        history = History.from_events(history.cutoff, history.events, grid, history.calendar)
+    families = (*FAMILIES, ExponentialMeans((8,), all_types=True), CalendarColumns())
+    model = LightGBM(families, LevelShare(), leads=2, **SMALL)
+    columns = clone(model).fit(history)
+    monkeypatch.setattr(LightGBM, "_reads_columns", False)
+    monkeypatch.setattr(LightGBM, "_column_fits", None)
+    rows = clone(model).fit(history)
+    assert columns.texts() == rows.texts()
+    np.testing.assert_array_equal(columns.dispersion_, rows.dispersion_)
+    assert next_week(columns, history, 2).digest() == next_week(rows, history, 2).digest()

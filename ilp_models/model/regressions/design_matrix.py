@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from ilp_models.domain.features import Column, Design, FeatureFamily, all_column
 from ilp_models.domain.forecaster import Cube
 from ilp_models.domain.grid import Grid
 from ilp_models.domain.history import History
+from ilp_models.model.regressions.compact_design import CompactDesign, compact_cubes
 
 Planes = npt.NDArray[np.float32]
 
@@ -59,13 +61,51 @@ class DesignMatrix:
         self, history: History, periods: pd.PeriodIndex, step: int, start: Cube | None, *, shown: bool = False
     ) -> Design:
         """Return the design matrix of some target periods; `start` is the offset's forecast of them."""
-        columns = self.columns(history)
+        columns, level = self.columns(history), _level(start)
         shape = len(periods), len(history.events.crime_types), len(history.grid)
         cube = np.empty((*shape, len(columns)), dtype=np.float32)
         plain = np.empty_like(cube) if shown else None
-        offset = level = None
-        if start is not None:
-            level, offset = start.sum(axis=2, dtype=np.float64), np.maximum(start, SMALLEST_OFFSET, out=start)
+
+        def write_rows(place: slice, planes: Planes, to_logarithms: Callable[[], None]) -> None:
+            if plain is not None:
+                plain[..., place] = np.moveaxis(planes, 0, -1)
+            to_logarithms()
+            cube[..., place] = np.moveaxis(planes, 0, -1)
+
+        log_offset = self._write_families(history, periods, step, start, write_rows)
+        rows = (-1, len(columns))
+        shown_values = None if plain is None else plain.reshape(rows)
+        return Design(cube.reshape(rows), columns, log_offset.reshape(-1), periods, shown_values, level)
+
+    def write_compact(self, history: History, periods: pd.PeriodIndex, step: int, start: Cube | None) -> CompactDesign:
+        """Return the same columns without repeated values, their cells ordered by location."""
+        columns, level, order = self.columns(history), _level(start), cell_order(history.grid)
+        cubes: dict[int, Planes] = {}
+
+        def store_cubes(place: slice, planes: Planes, to_logarithms: Callable[[], None]) -> None:
+            to_logarithms()
+            sorted_planes = planes if order is None else np.take(planes, order, axis=-1)
+            cubes.update(zip(range(place.start, place.stop), compact_cubes(sorted_planes), strict=True))
+
+        log_offset = self._write_families(history, periods, step, start, store_cubes)
+        in_order = tuple(cubes[place] for place in range(len(columns)))
+        return CompactDesign(in_order, columns, log_offset, periods, step, level, order)
+
+    def _write_families(
+        self,
+        history: History,
+        periods: pd.PeriodIndex,
+        step: int,
+        start: Cube | None,
+        store: Callable[[slice, Planes, Callable[[], None]], None],
+    ) -> npt.NDArray[np.float64]:
+        """Store the columns of each family, and return the log offset (periods, crime types, cells).
+
+        `store` takes the positions of the columns, their values, and a function that changes rates to logarithms.
+        """
+        columns = self.columns(history)
+        shape = len(periods), len(history.events.crime_types), len(history.grid)
+        offset = None if start is None else np.maximum(start, SMALLEST_OFFSET, out=start)
         references = self._references(offset)
 
         def write_family(family: FeatureFamily | None, place: slice) -> None:
@@ -76,18 +116,12 @@ class DesignMatrix:
                 family.write(history, periods, step, np.moveaxis(planes, 0, -1))
             elif offset is not None:
                 planes[0], planes[1] = offset, offset.sum(axis=1, keepdims=True)
-            if plain is not None:
-                plain[..., place] = np.moveaxis(planes, 0, -1)
-            self._to_logarithms(planes, columns[place], references)
-            cube[..., place] = np.moveaxis(planes, 0, -1)
+            store(place, planes, partial(self._to_logarithms, planes, columns[place], references))
 
         # Most of the time is spent on the first access to new memory, which threads share.
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
             tuple(threads.map(write_family, *zip(*self._slices(history), strict=True)))
-        log_offset = np.zeros(shape) if offset is None else np.log(offset, out=offset)
-        rows = (-1, len(columns))
-        shown_values = None if plain is None else plain.reshape(rows)
-        return Design(cube.reshape(rows), columns, log_offset.reshape(-1), periods, shown_values, level)
+        return np.zeros(shape) if offset is None else np.log(offset, out=offset)
 
     def _slices(self, history: History) -> Iterator[tuple[FeatureFamily | None, slice]]:
         """Yield each family with the positions of its columns; None is the offset."""
@@ -136,13 +170,22 @@ def _step_arrays(design: Design) -> tuple[npt.NDArray[Any], ...]:
     return tuple(one.reshape(len(design.periods), -1) for one in arrays if one is not None)
 
 
-def row_order(grid: Grid, rows: int) -> npt.NDArray[np.int64] | None:
-    """Return the rows of a design ordered by the location of the cells, None if they are in this order.
+def _level(start: Cube | None) -> npt.NDArray[np.float64] | None:
+    """Return the city totals of an offset's forecast, (periods, crime types)."""
+    return None if start is None else start.sum(axis=2, dtype=np.float64)
+
+
+def cell_order(grid: Grid) -> npt.NDArray[np.int64] | None:
+    """Return the cells ordered by location, None if they are in this order.
 
     Learners that sample rows then sample the same units for any order of the cells.
     """
     x, y = shapely.get_coordinates(shapely.centroid(grid.geometry)).T.round(1)
     order = np.lexsort((y, x))
-    if (order == np.arange(len(grid))).all():
-        return None
-    return np.asarray((np.arange(0, rows, len(grid))[:, None] + order).ravel())
+    return None if (order == np.arange(len(grid))).all() else np.asarray(order)
+
+
+def row_order(grid: Grid, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the rows of a design ordered by the location of the cells, None if they are in this order."""
+    order = cell_order(grid)
+    return None if order is None else np.asarray((np.arange(0, rows, len(grid))[:, None] + order).ravel())

@@ -1,7 +1,7 @@
 """LightGBM: gradient-boosted trees with a Poisson or Tweedie likelihood."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ilp_models.features.calendar import TypeIndicators
 from ilp_models.features.means import ExponentialMeans
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.means.level_share import LevelShare
+from ilp_models.model.regressions.compact_design import CompactDesign
 from ilp_models.model.regressions.regression import RegressionForecaster, learner_errors
 from ilp_models.model.regressions.zero_sampling import check_zero_share, sample_zeros
 
@@ -34,7 +35,7 @@ class BinnedRegressor(LGBMRegressor):
     ``fit_bins(bins(X, y, weight))`` gives the trees of ``fit(X, y, weight)``, with a fraction of its memory.
     """
 
-    def bins(self, values: npt.NDArray[Any], target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Dataset:
+    def bins(self, values: Any, target: npt.NDArray[Any], weight: npt.NDArray[Any] | None) -> Dataset:
         """Return the rows as LightGBM keeps them: for each value the number of its bin."""
         bins = Dataset(values, target, weight=weight, params=self._settings()).construct()
         bins.label = bins.weight = None  # LightGBM has copies of them
@@ -119,6 +120,7 @@ class LightGBM(RegressionForecaster):
     """
 
     _precision = np.float32  # trees use bins of the columns
+    _reads_columns: ClassVar[bool] = True  # False for learners that need the rows of the design matrix
 
     def __init__(
         self,
@@ -188,15 +190,45 @@ class LightGBM(RegressionForecaster):
         """Return the start of the systematic sample."""
         return float(np.random.default_rng(self.seed).uniform())
 
-    def _fits(
-        self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]
-    ) -> list[Callable[[], Any]]:
-        """Return the fits with the bins of their rows: one byte a value, so that the design can be freed."""
-        return [self._binned(*self._rows(design, observed, rows)) for rows in parts]
+    def _learning_rows(self, steps: Sequence[int]) -> tuple[Design | CompactDesign, npt.NDArray[np.float32]]:
+        if not self._reads_columns or self.zero_share < 1 or len(steps) > 1:
+            return self._training_rows(steps)
+        design = self._compact_design(steps[0])
+        return design, self.training_history_.panel.by_period[-len(design.periods) :]
 
-    def _binned(
-        self, values: npt.NDArray[Any], rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None
-    ) -> Callable[[], Any]:
+    def _compact_design(self, step: int) -> CompactDesign:
+        history = self.training_history_
+        targets = self._training_periods(history, step)
+        start = None if self.offset is None else self.offset_.hindcast(history, targets, step)
+        return self._matrix().write_compact(history, targets, step, start)
+
+    def _fits(self, design: Any, observed: npt.NDArray[np.float32], parts: Sequence[slice]) -> Iterator[Any]:
+        """Return the fits; the bins of their rows, one byte a value, take the place of the design."""
+        if isinstance(design, CompactDesign):
+            return self._column_fits(design, observed, parts)
+        return _in_turn([self._binned(*self._rows(design, observed, rows)) for rows in parts])
+
+    def _column_fits(
+        self, design: CompactDesign, observed: npt.NDArray[np.float32], parts: Sequence[slice]
+    ) -> Iterator[Any]:
+        """Yield one fit after the other. Trees grow while neither the columns nor the bins of other rows are there."""
+        step, shape = design.step, design.log_offset.shape
+        for number, rows in enumerate(parts):
+            if number:
+                design = self._compact_design(step)  # to keep it would cost memory while trees grow
+            length = observed[rows].size // (shape[1] * shape[2])
+            targets = self._column_targets(design, observed.reshape(shape), length)
+            fit = [self._binned(design.table(length), *targets)]
+            del design, targets
+            yield fit.pop()()
+
+    def _column_targets(
+        self, design: CompactDesign, counts: npt.NDArray[np.float32], length: int
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        log_offset, observed = design.sorted_rows(length, design.log_offset, counts)
+        return self._targets(log_offset, observed)
+
+    def _binned(self, values: Any, rates: npt.NDArray[Any], weights: npt.NDArray[Any] | None) -> Callable[[], Any]:
         regressor = self._new_regressor()
         with learner_errors("fit", regressor):
             bins = regressor.bins(values, rates, weights)
@@ -233,3 +265,9 @@ class LightGBM(RegressionForecaster):
             f"lead-{lead}.txt": self.estimators_[step].booster_.model_to_string()
             for lead, step in enumerate(sorted(self.estimators_), start=1)
         }
+
+
+def _in_turn(fits: list[Callable[[], Any]]) -> Iterator[Any]:
+    """Yield the results of functions, each of which is freed after its call."""
+    while fits:
+        yield fits.pop(0)()

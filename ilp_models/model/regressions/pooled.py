@@ -114,6 +114,8 @@ class PooledLightGBM(LightGBM):
     ('crime_type', 'cell', 'period')
     """
 
+    _reads_columns = False  # pooled trees predict the rows
+
     crime_types_: tuple[str, ...]
     pooled_: PooledModel
     start_: str  # text of the pooled trees of the lead that is fitted

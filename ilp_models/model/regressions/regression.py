@@ -1,6 +1,6 @@
 """Regression on a design matrix, with any scikit-learn regressor."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,6 +19,7 @@ from ilp_models.domain.forecaster import Cube, Forecaster, Steps
 from ilp_models.domain.history import History
 from ilp_models.model.hindcast import HindcastForecaster
 from ilp_models.model.reason_parts import stack_periods
+from ilp_models.model.regressions.compact_design import CompactDesign
 from ilp_models.model.regressions.design_matrix import SMALLEST_OFFSET, DesignMatrix, Lead, interleave_leads, row_order
 from ilp_models.model.regressions.family_game import FamilyGame, MeanCell
 from ilp_models.stats.distributions import fit_dispersion
@@ -157,7 +158,7 @@ class RegressionForecaster(Forecaster):
         """Fit one regression for some steps; the first one also fits the dispersions."""
         history = self.training_history_
         self._check_periods(history, max(steps))
-        design, counts = self._training_rows(steps)
+        design, counts = self._learning_rows(steps)
         observed, first_held_out = counts.reshape(-1), counts[: -self.holdout].size
         if not observed[:first_held_out].any():
             learned = len(counts) - self.holdout
@@ -165,19 +166,23 @@ class RegressionForecaster(Forecaster):
             raise NotRunError(msg)
         parts = [slice(None)] if self.estimators_ else [slice(None, first_held_out), slice(None)]
         fits = self._fits(design, observed, parts)
-        held_out = design.latest(self.holdout).copied()
+        held_out = design.latest(self.holdout)
         del design  # learners that have read their rows by now are fitted without it
         if not self.estimators_:
-            expected = self._rescaled(held_out, fits.pop(0)()).reshape(self.holdout, *counts.shape[1:])
+            expected = self._rescaled(held_out, next(fits)).reshape(self.holdout, *counts.shape[1:])
             kinds = range(counts.shape[1])
             self.dispersion_ = np.array([fit_dispersion(counts[-self.holdout :, k], expected[:, k]) for k in kinds])
-        self.estimators_.update(dict.fromkeys(steps, fits.pop()()))
+        del held_out
+        self.estimators_.update(dict.fromkeys(steps, next(fits)))
 
-    def _fits(
-        self, design: Design, observed: npt.NDArray[np.float32], parts: Sequence[slice]
-    ) -> list[Callable[[], Any]]:
-        """Return one function for each part of the rows; it returns a regressor fitted to them."""
-        return [partial(self._regress, design, observed, rows) for rows in parts]
+    def _learning_rows(self, steps: Sequence[int]) -> tuple[Design | CompactDesign, npt.NDArray[np.float32]]:
+        """Return the training rows in the form that `_fits` reads, and the counts."""
+        return self._training_rows(steps)
+
+    def _fits(self, design: Any, observed: npt.NDArray[np.float32], parts: Sequence[slice]) -> Iterator[Any]:
+        """Yield a regressor fitted to each part of the rows."""
+        for rows in parts:
+            yield self._regress(design, observed, rows)
 
     def _training_rows(self, steps: Sequence[int]) -> tuple[Design, npt.NDArray[np.float32]]:
         """Return the training design of some steps, and the counts (periods, crime types, cells)."""
@@ -215,11 +220,16 @@ class RegressionForecaster(Forecaster):
         self, design: Design, observed: npt.NDArray[np.float32], taken: slice | npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any] | None]:
         values = np.asarray(design.values[taken], dtype=self._precision)
+        return values, *self._targets(design.log_offset[taken], observed[taken])
+
+    def _targets(
+        self, log_offset: npt.NDArray[Any], observed: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+        """Return rates and weights of some rows."""
         if self.offset is None:
-            return values, observed[taken], None
-        start = np.exp(design.log_offset[taken])
-        rates = (observed[taken] / start).astype(self._precision)
-        return values, rates, self._weights(start).astype(self._precision)
+            return observed, None
+        start = np.exp(log_offset)
+        return (observed / start).astype(self._precision), self._weights(start).astype(self._precision)
 
     def _weights(self, start: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the weights for which a fit to count / start has log(start) as a fixed term."""
