@@ -44,6 +44,7 @@ from ilp_models.model.means.empirical_bayes import EmpiricalBayes as EmpiricalBa
 from ilp_models.model.means.ewma import EWMA as EWMA
 from ilp_models.model.means.level_share import LevelShare as LevelShare
 from ilp_models.model.means.moving_average import MovingAverage as MovingAverage
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes as PooledEmpiricalBayes
 from ilp_models.model.means.seasonal_mean import SeasonalMean as SeasonalMean
 from ilp_models.model.point_processes.etas import ETAS as ETAS
 from ilp_models.model.point_processes.grid_hawkes import GridHawkes as GridHawkes
@@ -79,6 +80,7 @@ from ilp_models.pipeline.harm_sets import load_harm_set as load_harm_set
 from ilp_models.pipeline.intake import suggest_data_settings as suggest_data_settings
 from ilp_models.pipeline.plan import allocate_effort as allocate_effort
 from ilp_models.pipeline.pooled_training import train_pooled as train_pooled
+from ilp_models.pipeline.pooled_training import train_pooled_prior as train_pooled_prior
 from ilp_models.pipeline.run_folder import load_approved as load_approved
 from ilp_models.pipeline.study import describe_code as describe_code
 from ilp_models.pipeline.threat_files import write_threat_assessment as write_threat_assessment

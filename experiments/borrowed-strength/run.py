@@ -1,7 +1,7 @@
 """Compare local LightGBM with trees borrowed from other cities, and measure what a sample of empty units costs.
 
 python experiments/borrowed-strength/run.py PATH
-    writes cities.csv, sampling.csv, origin.json and the tables of README.md
+    writes cities.csv, sampling.csv, priors.csv, origin.json and the tables of README.md
 
 PATH is a folder with the records of the cities; README.md names the files.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from cities import FILES, read_city
+from prior import measure_priors
 from scipy import stats
 
 import ilp_models as ilp
@@ -59,12 +60,19 @@ def main(words: list[str]) -> int:
     sampling = pd.DataFrame(measure_sampling(events))
     cities.round(4).to_csv(FOLDER / "cities.csv", index=False, lineterminator="\n")
     sampling.round(4).to_csv(FOLDER / "sampling.csv", index=False, lineterminator="\n")
+    priors = pd.DataFrame(measure_priors(events))
+    priors.round(4).to_csv(FOLDER / "priors.csv", index=False, lineterminator="\n")
     digests = {name: one.digest()[:16] for name, one in events.items()}
     minutes = round((time.process_time() - began) / 60)
     facts = {"code": code, "data": digests, "cpu_minutes": minutes}
     (FOLDER / "origin.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     made = f"Made with {code} in {minutes} CPU minutes. Data: {', '.join(f'{k} {v}' for k, v in digests.items())}."
-    tables = {"cities": cities_table(cities), "sampling": sampling_table(sampling), "origin": made}
+    tables = {
+        "cities": cities_table(cities),
+        "sampling": sampling_table(sampling),
+        "priors": priors_table(priors),
+        "origin": made,
+    }
     page = FOLDER / "README.md"
     text = page.read_text(encoding="utf-8")
     for name, table in tables.items():
@@ -129,6 +137,7 @@ def weekly_deviances(window: Window) -> dict[str, np.ndarray]:
         )
         methods = {
             BASELINE: ilp.MovingAverage(),
+            "empirical_bayes": ilp.EmpiricalBayes(),
             "level_share": ilp.LevelShare(),
             LOCAL: ilp.LightGBM(holdout=window.holdout),
             "pooled, not adapted": ilp.PooledLightGBM(pool, holdout=window.holdout, adapt_trees=0),
@@ -199,6 +208,18 @@ def sampling_table(table: pd.DataFrame) -> str:
         each = ", ".join(f"{one:+.3f}" for one in lost)
         mean = f"{lost.mean():+.3f} [{lost.mean() - half:+.3f}, {lost.mean() + half:+.3f}]"
         lines.append(f"| {city} | {share:g} | {len(lost)} | {mean} | {each} |")
+    return "\n".join(lines)
+
+
+def priors_table(table: pd.DataFrame) -> str:
+    """Return the gain of a prior from other cities as a Markdown table."""
+    lines = [
+        "| city | force | other cities count as | weeks | gain over the own prior, points |",
+        "|---|---|---:|---:|---|",
+    ]
+    for one in table.itertuples():
+        gain = f"{one.gain:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
+        lines.append(f"| {one.city} | {one.force} | {one.worth:g} events | {one.weeks} | {gain} |")
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.compute import Compute
 from ilp_models.domain.errors import InputError, NotRunError
 from ilp_models.domain.history import History
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, PriorSample
 from ilp_models.model.regressions.pool import PooledModel
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.training_sample import TrainingSample
@@ -79,18 +80,7 @@ def train_pooled(
     >>> pooled.left_out
     {'there': 'No mandate.'}
     """
-    if forecaster.pool is None:
-        msg = "pool is not set. Give the folder for the pooled models: PooledLightGBM(pool=...)."
-        raise InputError(msg)
-    if not histories:
-        msg = "histories is empty. Give the history of at least one jurisdiction."
-        raise InputError(msg)
-    reasons = dict(left_out or {})
-    both = sorted(set(histories) & set(reasons))
-    if both:
-        msg = f"{both[0]!r} is both in histories and in left_out. Give it once."
-        raise InputError(msg)
-    folder = Path(forecaster.pool)
+    folder, reasons = _checked(histories, forecaster, left_out)
     folder.mkdir(parents=True, exist_ok=True)  # workers on other machines write there too
     with tempfile.TemporaryDirectory(prefix=".samples-", dir=folder, ignore_cleanup_errors=True) as temporary:
         samples = Path(temporary, "samples")
@@ -102,12 +92,69 @@ def train_pooled(
         failures = (compute or LocalProcesses()).map(partial(_write_sample, forecaster), tasks, "training samples")
         reasons |= {task.jurisdiction: failure for task, failure in zip(tasks, failures, strict=True) if failure}
         parts = [TrainingSample.read(task.path) for task, failure in zip(tasks, failures, strict=True) if not failure]
-        latest = max(history.cutoff for history in histories.values()) if cutoff is None else cutoff
+        latest = _latest(histories) if cutoff is None else cutoff
         pooled = PooledModel.fit(parts, latest, forecaster.learners(), reasons)
         pooled.write(folder, samples)
-    for label, reason in reasons.items():
-        _LOG.warning("%s contributes nothing to the pooled model of %s: %s", label, latest.date(), reason)
+    _report(reasons, latest)
     return pooled
+
+
+def train_pooled_prior(
+    histories: Mapping[str, History],
+    forecaster: PooledEmpiricalBayes,
+    *,
+    cutoff: pd.Timestamp | None = None,
+    left_out: Mapping[str, str] | None = None,
+    compute: Compute | None = None,
+) -> PooledPrior:
+    """Estimate the prior of empirical Bayes across jurisdictions, store it in the ``pool`` folder, and return it.
+
+    Each jurisdiction contributes one number for each crime type and candidate setting: how well the setting forecast
+    its latest year. Nothing else leaves it. Its own checks come first, as for :func:`train_pooled`.
+
+    Parameters
+    ----------
+    histories : mapping of str to History
+        What is known of each jurisdiction, by label. Crime types must have the names that all share.
+    forecaster : PooledEmpiricalBayes
+        The candidates, and the folder. Use the same one to forecast.
+    cutoff : Timestamp, optional
+        Time of the prior. By default the latest cutoff of the histories.
+    left_out : mapping of str to str, optional
+        Label and reason of the jurisdictions that contribute nothing; stored with the prior.
+    compute : Compute, optional
+        Where the losses are computed. By default in processes of this machine.
+
+    Returns
+    -------
+    PooledPrior
+        The loss of each setting per event.
+
+    Raises
+    ------
+    InputError
+        If a history has a later cutoff, settings differ, or no jurisdiction contributes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import ilp_models as ilp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = ilp.PooledEmpiricalBayes(folder, half_lives=(16, 64))
+    ...     prior = ilp.train_pooled_prior({"here": history}, model, left_out={"there": "No mandate."})
+    >>> sorted(prior.losses)
+    ['', 'a', 'b']
+    """
+    folder, reasons = _checked(histories, forecaster, left_out)
+    latest = _latest(histories) if cutoff is None else cutoff
+    tasks = [(label, histories[label]) for label in sorted(histories)]
+    found = (compute or LocalProcesses()).map(partial(_prior_sample, forecaster), tasks, "losses of settings")
+    samples = [one for one in found if not isinstance(one, str)]
+    reasons |= {label: one for (label, _), one in zip(tasks, found, strict=True) if isinstance(one, str)}
+    prior = PooledPrior.from_samples(samples, latest, reasons)
+    prior.write(folder)
+    _report(reasons, latest)
+    return prior
 
 
 def train_pooled_backtest(
@@ -139,6 +186,35 @@ def train_pooled_backtest(
     return tuple(models)
 
 
+def _checked(
+    histories: Mapping[str, History],
+    forecaster: PooledLightGBM | PooledEmpiricalBayes,
+    left_out: Mapping[str, str] | None,
+) -> tuple[Path, dict[str, str]]:
+    """Return the folder of the pool and the reasons of those left out."""
+    if forecaster.pool is None:
+        msg = f"pool is not set. Give the folder of the pool: {type(forecaster).__name__}(pool=...)."
+        raise InputError(msg)
+    if not histories:
+        msg = "histories is empty. Give the history of at least one jurisdiction."
+        raise InputError(msg)
+    reasons = dict(left_out or {})
+    both = sorted(set(histories) & set(reasons))
+    if both:
+        msg = f"{both[0]!r} is both in histories and in left_out. Give it once."
+        raise InputError(msg)
+    return Path(forecaster.pool), reasons
+
+
+def _latest(histories: Mapping[str, History]) -> pd.Timestamp:
+    return max(history.cutoff for history in histories.values())
+
+
+def _report(reasons: Mapping[str, str], cutoff: pd.Timestamp) -> None:
+    for label, reason in reasons.items():
+        _LOG.warning("%s contributes nothing to what is pooled at %s: %s", label, cutoff.date(), reason)
+
+
 def _end_of_records(data: BacktestData) -> pd.Timestamp:
     """Return the start of the first period that the records do not cover."""
     periods = data.calendar.whole_periods(data.events.start, data.events.end)
@@ -152,3 +228,12 @@ def _write_sample(forecaster: PooledLightGBM, task: SampleTask) -> str:
     except NotRunError as error:
         return str(error)
     return ""
+
+
+def _prior_sample(forecaster: PooledEmpiricalBayes, task: tuple[str, History]) -> PriorSample | str:
+    """Return the losses of one jurisdiction, or why there are none."""
+    label, history = task
+    try:
+        return forecaster.prior_sample(history, label)
+    except NotRunError as error:
+        return str(error)

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from ilp_models.compute.local import LocalProcesses
-from ilp_models.pipeline.pooled_training import train_pooled
+from ilp_models.pipeline.pooled_training import train_pooled, train_pooled_prior
 from tests.builders import city, history_of, poisson_counts
 
 FOLDER = Path(__file__).parents[2] / "configs" / "model"
@@ -45,7 +45,7 @@ _SMALLER = {
     "lightgbm_per_type": {"n_estimators": 5},
     "hist_gradient_boosting": {"max_bins": 15},  # binning takes longer than the trees
 }
-_POOLED = "pooled_lightgbm"
+_POOLED = {"pooled_empirical_bayes": train_pooled_prior, "pooled_lightgbm": train_pooled}
 _TWO_LEADS = ("+seed=0", "+backtest.horizon=2")
 
 
@@ -53,8 +53,8 @@ def forecaster(name, **settings):
     """Return the small unfitted forecaster of an option; ``settings`` override keys of the same name at any depth."""
     plain = copy.deepcopy(_composed(name, _TWO_LEADS))
     _shrink(plain, _SMALL | _SMALLER.get(name, {}) | settings)
-    if name == _POOLED:
-        plain["pool"] = _small_pool().name
+    if name in _POOLED:
+        plain["pool"] = _small_pool(name).name
     return instantiate(plain, _convert_="all")
 
 
@@ -64,16 +64,16 @@ def shipped_forecaster(name):
 
 
 @cache
-def _small_pool():
-    """Return the folder of a pooled model of two other cities, from before all tests; it is deleted at the end."""
+def _small_pool(name):
+    """Return the folder of what two other cities have learned, from before all tests; it is deleted at the end."""
     folder = tempfile.TemporaryDirectory(prefix="pool-")
-    plain = copy.deepcopy(_composed(_POOLED, _TWO_LEADS))
+    plain = copy.deepcopy(_composed(name, _TWO_LEADS))
     _shrink(plain, _SMALL)
     model = instantiate(plain | {"pool": folder.name}, _convert_="all")
     rates = np.random.default_rng(8).gamma(1.0, 0.6, (2, 2, 12, 1))
     counts = [poisson_counts((2, 12, 90), rate, seed=place) for place, rate in enumerate(rates)]
     others = [history_of(one, city(3, 4), start="2000-01-03") for one in counts]
-    train_pooled(dict(zip(("north", "south"), others, strict=True)), model, compute=LocalProcesses(1))
+    _POOLED[name](dict(zip(("north", "south"), others, strict=True)), model, compute=LocalProcesses(1))
     return folder
 
 

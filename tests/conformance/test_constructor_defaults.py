@@ -13,6 +13,7 @@ from ilp_models.model.means.empirical_bayes import EmpiricalBayes
 from ilp_models.model.means.ewma import EWMA
 from ilp_models.model.means.level_share import LevelShare
 from ilp_models.model.means.moving_average import MovingAverage
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes
 from ilp_models.model.means.seasonal_mean import SeasonalMean
 from ilp_models.model.point_processes.etas import ETAS
 from ilp_models.model.point_processes.grid_hawkes import GridHawkes
@@ -56,6 +57,7 @@ CONSTRUCTED = {
     "negative_binomial_glm": NegativeBinomialGLM(),
     "negative_binomial_intervals": NegativeBinomialIntervals(),
     "poisson_glm": PoissonGLM(),
+    "pooled_empirical_bayes": PooledEmpiricalBayes(),
     "pooled_lightgbm": PooledLightGBM(),
     "prospective_hot_spot": ProspectiveHotSpot(),
     "random_forest": RandomForest(),

@@ -12,10 +12,11 @@ from ilp_models.compute.local import LocalProcesses
 from ilp_models.domain.calendar import Calendar
 from ilp_models.domain.errors import InputError
 from ilp_models.features.means import ExponentialMeans
+from ilp_models.model.means.pooled_bayes import PooledEmpiricalBayes, PooledPrior, stored_priors
 from ilp_models.model.regressions.pool import pooled_cutoffs
 from ilp_models.model.regressions.pooled import PooledLightGBM
 from ilp_models.model.regressions.training_sample import TrainingSample
-from ilp_models.pipeline.pooled_training import train_pooled, train_pooled_backtest
+from ilp_models.pipeline.pooled_training import train_pooled, train_pooled_backtest, train_pooled_prior
 from tests.builders import city, events_of, history_of, poisson_counts
 
 GRID = city(3, 4)
@@ -25,8 +26,11 @@ ONE = LocalProcesses(1)
 class Remote:
     """Workers that get and return copies, and start with the last task."""
 
+    def __init__(self, description="training samples"):
+        self.description = description
+
     def map(self, function, tasks, description):
-        assert description == "training samples"
+        assert description == self.description
         copies = [pickle.loads(pickle.dumps((function, one))) for one in tasks[::-1]]  # noqa: S301 - our own bytes
         results = [copy(one) for copy, one in copies]
         return results[::-1]
@@ -67,7 +71,7 @@ def test_those_left_out_are_named_with_the_reason(tmp_path):
 
 def test_histories_that_cannot_be_used_are_refused_and_nothing_is_stored(tmp_path):
     north = town(1)
-    with pytest.raises(InputError, match=r"^pool is not set\. Give the folder for the pooled models"):
+    with pytest.raises(InputError, match=r"^pool is not set\. Give the folder of the pool: PooledLightGBM"):
         train_pooled({"north": north}, model_in(None), compute=ONE)
     with pytest.raises(InputError, match=r"^histories is empty"):
         train_pooled({}, model_in(tmp_path), compute=ONE)
@@ -105,3 +109,20 @@ def test_a_backtest_has_a_model_of_each_refit_from_what_was_known_by_then(tmp_pa
         compute=ONE,
     )
     assert truth == first
+
+
+def test_a_prior_is_stored_with_the_reasons_of_those_left_out(tmp_path):
+    towns = {"north": town(1), "south": town(2), "new": town(3, weeks=3)}
+    models = [PooledEmpiricalBayes(tmp_path / name, (16, 64), (0.0, 0.6)) for name in ("one", "other")]
+    settings = {"cutoff": towns["north"].cutoff, "left_out": {"west": "No mandate."}}
+    one = train_pooled_prior(towns, models[0], compute=ONE, **settings)
+    other = train_pooled_prior(
+        dict(reversed(towns.items())), models[1], compute=Remote("losses of settings"), **settings
+    )
+    assert list(one.events) == ["north", "south"]
+    assert list(one.left_out) == ["west", "new"]
+    for kind in ("", "a", "b"):
+        np.testing.assert_array_equal(one.losses[kind], other.losses[kind])
+    (path,) = stored_priors(tmp_path / "one").values()
+    assert PooledPrior.read(path).left_out == one.left_out
+    assert path.read_bytes() == next(iter(stored_priors(tmp_path / "other").values())).read_bytes()

@@ -1,6 +1,6 @@
 """Empirical Bayes: gamma-Poisson rates of each cell, shrunk towards its neighbours and its parent area."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,21 +77,31 @@ class EmpiricalBayes(HindcastForecaster):
 
     def _tune(self, history: History) -> None:
         self._check(history)
-        targets = recent_periods(history)
-        observed = history.panel.by_period[-len(targets) :]
-        kinds = observed.shape[1]
+        kinds = len(history.events.crime_types)
         best = np.full(kinds, np.inf)
         self.half_lives_, self.neighbours_, self.strengths_ = np.zeros(kinds), np.zeros(kinds), np.zeros(kinds)
-        for half_life in self.half_lives:
+        for place, own in self._losses(history):
+            kind, half_life, weight = place[0], self.half_lives[place[1]], self.neighbours[place[2]]
+            loss, strength = _best_strength(self._total_loss(own, place))
+            if loss < best[kind]:
+                best[kind] = loss
+                self.half_lives_[kind], self.neighbours_[kind], self.strengths_[kind] = half_life, weight, strength
+
+    def _losses(self, history: History) -> Iterator[tuple[tuple[int, int, int], Callable[[float], float]]]:
+        """Yield the loss of each crime type, half-life and weight of the neighbours as a function of the strength."""
+        targets = recent_periods(history)
+        observed = history.panel.by_period[-len(targets) :]
+        for first, half_life in enumerate(self.half_lives):
             means = self._discounted_means(history, targets, history.first_step, half_life)
-            for weight in self.neighbours:
-                for kind in range(kinds):
+            for second, weight in enumerate(self.neighbours):
+                for kind in range(observed.shape[1]):
                     prior = means.prior_mean(weight, kind)
-                    loss, strength = _fit_strength(observed[:, kind], means.count_and_time(kind), prior)
-                    if loss < best[kind]:
-                        best[kind] = loss
-                        chosen = half_life, weight, strength
-                        self.half_lives_[kind], self.neighbours_[kind], self.strengths_[kind] = chosen
+                    yield (kind, first, second), strength_loss(observed[:, kind], means.count_and_time(kind), prior)
+
+    def _total_loss(self, own: Callable[[float], float], place: tuple[int, int, int]) -> Callable[[float], float]:
+        """Return the loss that the settings minimise: that of these records."""
+        del place
+        return own
 
     def _fit(self, history: History) -> None:
         self._tune(history)  # the predictive distribution is exact: there is no dispersion to fit
@@ -190,21 +200,30 @@ def _area_means(history: History, means: Cube, time: Floats, area_level: str | N
     return np.asarray(areas[..., place])
 
 
-def _fit_strength(observed: Cube, count_and_time: tuple[Floats, Floats], prior: Floats) -> tuple[float, float]:
-    """Return the smallest negative log likelihood of the counts (periods, cells), and its prior strength."""
+def _best_strength(loss: Callable[[float], float]) -> tuple[float, float]:
+    """Return the smallest loss, and the prior strength that has it."""
+    found = optimize.minimize_scalar(
+        lambda log_strength: loss(float(np.exp(log_strength))),
+        bounds=np.log(_STRENGTHS),
+        method="bounded",
+        options={"xatol": _TOLERANCE},
+    )
+    return float(found.fun), float(np.exp(found.x))
+
+
+def strength_loss(observed: Cube, count_and_time: tuple[Floats, Floats], prior: Floats) -> Callable[[float], float]:
+    """Return the negative log likelihood of the counts (periods, cells) as a function of the prior strength."""
     count, time = count_and_time
     hit = observed > 0
     counts, hit_count, hit_prior = observed[hit], count[hit], prior[hit]
     hit_time = np.broadcast_to(time, prior.shape)[hit]
     empty_prior, empty_count, exposed = prior[~hit], count[~hit], (time * prior)[~hit]
 
-    def loss(log_strength: float) -> float:
-        strength = float(np.exp(log_strength))
+    def loss(strength: float) -> float:
         size = strength + hit_count
         mean = size / (strength / hit_prior + hit_time)
         # Most units are empty and need no gamma function.
         surprise = (strength + empty_count) * np.log1p(empty_prior / (strength + exposed))
         return float(surprise.sum() - log_probability(counts, mean, 1.0 / size).sum())
 
-    found = optimize.minimize_scalar(loss, bounds=np.log(_STRENGTHS), method="bounded", options={"xatol": _TOLERANCE})
-    return float(found.fun), float(np.exp(found.x))
+    return loss

@@ -14,13 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ilp_models.domain.digest import digest_of
-from ilp_models.domain.errors import InputError, NotRunError, StorageError
+from ilp_models.domain.errors import InputError, StorageError
 from ilp_models.domain.local_file import file_in_folder
 from ilp_models.model.regressions.training_sample import SampleHead, TrainingSample
+from ilp_models.model.stored_cutoffs import CUTOFF_NAME, newest_cutoff
 
 POOL_FILE: Final = "pool.json"
 _FORMAT: Final = 1
-_FOLDER_NAME: Final = "%Y-%m-%dT%H%M%S"  # of the cutoff; no colon, which Windows refuses
 
 
 class BinnedLearner(Protocol):
@@ -93,7 +93,7 @@ class PooledModel:
 
         Files in ``samples`` are moved into it. An interrupted write leaves the older model as it was.
         """
-        target = folder / self.cutoff.strftime(_FOLDER_NAME)
+        target = folder / self.cutoff.strftime(CUTOFF_NAME)
         facts = {
             "format": _FORMAT,
             "cutoff": self.cutoff.isoformat(),
@@ -153,26 +153,17 @@ def pooled_cutoffs(folder: Path) -> dict[pd.Timestamp, Path]:
     found = {}
     for path in folder.glob(f"*/{POOL_FILE}"):
         with contextlib.suppress(ValueError):
-            found[pd.to_datetime(path.parent.name, format=_FOLDER_NAME)] = path.parent
+            found[pd.to_datetime(path.parent.name, format=CUTOFF_NAME)] = path.parent
     return dict(sorted(found.items()))
 
 
 def newest_model(folder: Path, cutoff: pd.Timestamp) -> PooledModel:
     """Return the newest stored model that was known at a cutoff; NotRunError if all are later."""
     stored = pooled_cutoffs(folder)
-    if not stored:
-        msg = f"pool={folder} has no pooled model. Train one with ilp.train_pooled, or give the right folder."
-        raise InputError(msg)
-    known = [one for one in stored if one <= cutoff]
-    if not known:
-        msg = (
-            f"The oldest pooled model in {folder} is of {min(stored)}, after the cutoff {cutoff}. Train one for this "
-            "cutoff with ilp.train_pooled."
-        )
-        raise NotRunError(msg)
-    model = PooledModel.read(stored[known[-1]])
-    if model.cutoff != known[-1]:
-        msg = f"{stored[known[-1]]} holds a model of {model.cutoff}: the folder was renamed. Restore its name."
+    newest = newest_cutoff(stored, folder, cutoff, "pooled model", "ilp.train_pooled")
+    model = PooledModel.read(stored[newest])
+    if model.cutoff != newest:
+        msg = f"{stored[newest]} holds a model of {model.cutoff}: the folder was renamed. Restore its name."
         raise StorageError(msg)
     return model
 
